@@ -1,0 +1,24 @@
+"""Containers, indexed paths and expiry: the one table that both stores and the provisioning are held to."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """`indexed` are the top-level fields, besides `id`, `kind` and `due_at`, that queries may filter or order by."""
+
+    name: str
+    indexed: tuple[str, ...] = ()
+
+
+TENANTS = Container("tenants", indexed=("external_id", "project_id", "department_id", "created_at"))
+DIRECTORY = Container("directory", indexed=("status",))
+LEDGERS = Container("ledgers", indexed=("period", "agent_id", "time"))
+INVOICES = Container("invoices", indexed=("start", "status", "invoice_id"))
+INBOX = Container("inbox")
+CATALOG = Container("catalog", indexed=("created_at",))
+
+CONTAINERS = {container.name: container for container in (TENANTS, DIRECTORY, LEDGERS, INVOICES, INBOX, CATALOG)}
+
+ALWAYS_INDEXED = ("kind", "due_at")
+PARTITION_KEY_PATH = "/pk"

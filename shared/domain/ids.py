@@ -1,0 +1,25 @@
+"""Ids: a type prefix and 128 bits, as TypeIDs (https://github.com/jetify-com/typeid)."""
+
+import hashlib
+from uuid import UUID
+
+import msgspec
+from typeid import TypeID
+
+_name = msgspec.json.Encoder()
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id; made from a UUIDv7, so ids of one prefix sort by the time they were made."""
+    return str(TypeID(prefix=prefix))
+
+
+def named_id(prefix: str, *name: str | int) -> str:
+    """The id that this name always has: the first 128 bits of the SHA-256 of the name as a JSON array, prefix included."""
+    digest = hashlib.sha256(_name.encode((prefix, *name))).digest()
+    return str(TypeID.from_uuid(UUID(bytes=digest[:16]), prefix=prefix))
+
+
+def fingerprint(text: str | bytes) -> str:
+    """SHA-256 in hex, for what must be compared or found but not read."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()

@@ -1,0 +1,27 @@
+"""Instants: always with a zone, cut to microseconds, kept in UTC."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, PlainSerializer
+
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+"""Where a history starts whose first entry holds from the beginning."""
+
+
+def to_text(instant: datetime) -> str:
+    """UTC text of fixed width (27 characters), so that text order is time order."""
+    utc = instant.astimezone(UTC)
+    return f"{utc.year:04d}-{utc.month:02d}-{utc.day:02d}T{utc.hour:02d}:{utc.minute:02d}:{utc.second:02d}.{utc.microsecond:06d}Z"
+
+
+def from_text(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+Instant = Annotated[
+    AwareDatetime,
+    AfterValidator(lambda instant: instant.astimezone(UTC)),
+    PlainSerializer(to_text, when_used="json"),
+]
+"""A time in a stored document: read from any offset, written by `to_text`."""
