@@ -11,7 +11,7 @@ class Container:
     indexed: tuple[str, ...] = ()
 
 
-TENANTS = Container("tenants", indexed=("external_id", "project_id", "department_id", "created_at"))
+TENANTS = Container("tenants", indexed=("status", "listed", "project_id", "department_id"))
 DIRECTORY = Container("directory", indexed=("status",))
 LEDGERS = Container("ledgers", indexed=("period", "agent_id", "time"))
 INVOICES = Container("invoices", indexed=("start", "status", "invoice_id"))

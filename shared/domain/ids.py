@@ -1,10 +1,10 @@
 """Ids: a type prefix and 128 bits, as TypeIDs (https://github.com/jetify-com/typeid)."""
 
 import hashlib
-from uuid import UUID
 
 import msgspec
 from typeid import TypeID
+from uuid_utils import UUID
 
 _name = msgspec.json.Encoder()
 

@@ -19,9 +19,17 @@ def from_text(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def in_utc(instant: datetime) -> datetime:
+    """Raises `ValueError` at the very ends of the calendar, where UTC would leave it."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
+
+
 Instant = Annotated[
     AwareDatetime,
-    AfterValidator(lambda instant: instant.astimezone(UTC)),
+    AfterValidator(in_utc),
     PlainSerializer(to_text, when_used="json"),
 ]
 """A time in a stored document: read from any offset, written by `to_text`."""

@@ -1,0 +1,294 @@
+"""Usage events: the one way in, plain or as CloudEvents, and the convenience routes that make the same events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
+
+import azure.functions as func
+import pydantic
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
+
+from shared import json
+from shared.domain.errors import FieldError, NotFoundError, ValidationError
+from shared.domain.events import MAXIMUM_EVENTS, TYPE_PATTERN, event_key
+from shared.domain.identity import Permission
+from shared.domain.ids import new_id
+from shared.domain.money import NonNegativeQuantity
+from shared.domain.validation import validation_error
+from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
+from shared.services.events import Rejection, ReportedEvent
+
+blueprint = func.Blueprint()
+
+PLAIN = "application/json"
+CLOUD_EVENT = "application/cloudevents+json"
+CLOUD_EVENT_BATCH = "application/cloudevents-batch+json"
+DEFAULT_SOURCE = "api"
+
+# No control characters: an identity must be readable and unambiguous wherever it is shown.
+ClientId = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+EventType = Annotated[str, StringConstraints(pattern=TYPE_PATTERN)]
+
+
+class EventRequest(Schema):
+    """One usage event in the plain form."""
+
+    id: ClientId
+    type: EventType
+    agent: ClientId
+    time: ZonedTime | None = None
+    source: ClientId = DEFAULT_SOURCE
+    run: ClientId | None = None
+    organization: ClientId | None = None
+    data: dict[str, Any] = {}
+
+    @property
+    def subject_pointer(self) -> str:
+        return "/agent"
+
+
+class EventBatchRequest(Schema):
+    events: list[EventRequest]
+
+
+class CloudEventRequest(Schema):
+    """One usage event as a CloudEvent 1.0; `run` and `organization` are extension attributes, others are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    specversion: Literal["1.0"]
+    id: ClientId
+    source: ClientId
+    type: EventType
+    subject: ClientId
+    time: ZonedTime | None = None
+    datacontenttype: str | None = None
+    run: ClientId | None = None
+    organization: ClientId | None = None
+    data: dict[str, Any] = {}
+
+    @property
+    def agent(self) -> str:
+        return self.subject
+
+    @property
+    def subject_pointer(self) -> str:
+        return "/subject"
+
+
+Incoming = EventRequest | CloudEventRequest
+
+_plain = TypeAdapter(EventRequest)
+_plain_list = TypeAdapter(list[EventRequest])
+_cloud = TypeAdapter(CloudEventRequest)
+_cloud_list = TypeAdapter(list[CloudEventRequest])
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvents:
+    """A body as it was sent: objects that may be events, and where event `i` stands in it (`prefix` + `/i`, or the whole)."""
+
+    values: list[Any]
+    prefix: str
+    single: bool
+    adapter: TypeAdapter[Any]
+    list_adapter: TypeAdapter[Any]
+
+    def pointer(self, index: int, inner: str) -> str:
+        return inner if self.single else f"{self.prefix}/{index}{inner}"
+
+
+class EventsBody:
+    """Every form in which events may be sent."""
+
+    content: Mapping[str, Any] = {
+        PLAIN: EventRequest | list[EventRequest] | EventBatchRequest,
+        CLOUD_EVENT: CloudEventRequest,
+        CLOUD_EVENT_BATCH: list[CloudEventRequest],
+    }
+
+    def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> SentEvents:
+        if "ce-specversion" in headers:
+            return self._binary(headers, raw)
+        value = json.decode(raw)
+        if media_type == CLOUD_EVENT:
+            return self._checked(SentEvents([value], "", single=True, adapter=_cloud, list_adapter=_cloud_list))
+        if media_type == CLOUD_EVENT_BATCH:
+            return self._checked(SentEvents(_list(value, ""), "", single=False, adapter=_cloud, list_adapter=_cloud_list))
+        if isinstance(value, dict) and "events" in value:
+            if unknown := sorted(set(value) - {"events"}):
+                raise ValidationError.at(f"/{unknown[0]}", "is not a field of a batch")
+            values = _list(value["events"], "/events")
+            return self._checked(SentEvents(values, "/events", single=False, adapter=_plain, list_adapter=_plain_list))
+        single = not isinstance(value, list)
+        values = [value] if single else value
+        return self._checked(SentEvents(values, "", single=single, adapter=_plain, list_adapter=_plain_list))
+
+    def _binary(self, headers: Mapping[str, str], raw: bytes) -> SentEvents:
+        attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
+        value = {**attributes, "data": json.decode(raw) if raw else {}}
+        return SentEvents([value], "", single=True, adapter=_cloud, list_adapter=_cloud_list)
+
+    def _checked(self, sent: SentEvents) -> SentEvents:
+        if not sent.values:
+            raise ValidationError.at(sent.prefix, "is empty")
+        if len(sent.values) > MAXIMUM_EVENTS:
+            raise ValidationError.at(sent.prefix, f"has {len(sent.values)} events, at most {MAXIMUM_EVENTS} are allowed")
+        return sent
+
+
+def _list(value: object, pointer: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValidationError.at(pointer, "is not a list of events")
+    return value
+
+
+class EventsQuery(Query):
+    partial: bool = False
+
+
+class FieldProblem(Schema):
+    pointer: str
+    detail: str
+
+
+class RejectedEvent(Schema):
+    index: int
+    errors: list[FieldProblem]
+
+
+class AcceptedEventAnswer(Schema):
+    index: int
+    id: str
+
+
+class EventsAnswer(Schema):
+    accepted: int
+    duplicates_in_request: int
+    rejected: list[RejectedEvent]
+    events: list[AcceptedEventAnswer]
+
+
+def _read(sent: SentEvents, *, partial: bool) -> tuple[list[tuple[int, Incoming]], list[Rejection]]:
+    """Well-formed events with their index, and the others; without `partial` the others are an error."""
+    try:
+        return list(enumerate(sent.list_adapter.validate_python(sent.values))), []
+    except pydantic.ValidationError as error:
+        if not partial:
+            raise _placed(sent, validation_error(error)) from error
+    good: list[tuple[int, Incoming]] = []
+    bad: list[Rejection] = []
+    for index, value in enumerate(sent.values):
+        try:
+            good.append((index, sent.adapter.validate_python(value)))
+        except pydantic.ValidationError as error:
+            bad.append(Rejection(index, validation_error(error).errors))
+    return good, bad
+
+
+def _placed(sent: SentEvents, error: ValidationError) -> ValidationError:
+    """The same error, its `/{index}/...` pointers as they are in this body."""
+    places = []
+    for place in error.errors:
+        _, index, *inner = place.pointer.split("/")
+        places.append(FieldError(sent.pointer(int(index), "".join(f"/{part}" for part in inner)), place.detail))
+    return ValidationError(error.detail, errors=tuple(places))
+
+
+async def _organizations(call: Call[Any, Any], events: Sequence[Incoming]) -> dict[str | None, str]:
+    """The organization behind each name that the events use; None stands for no name."""
+    return {name: await call.organization(name) for name in {event.organization for event in events}}
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "events",
+    summary="Report usage: one event, a list, or a batch; plain or as CloudEvents 1.0",
+    access=Permission.EVENTS_WRITE,
+    body=EventsBody(),
+    query=EventsQuery,
+    answers={202: EventsAnswer},
+    example={"id": "call-1", "type": "llm_call", "agent": "coder", "data": {"input_tokens": 1200, "output_tokens": 90}},
+)
+async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
+    partial = call.query.partial
+    events, malformed = _read(call.body, partial=partial)
+    organizations = await _organizations(call, [event for _, event in events])
+    reported = [
+        ReportedEvent(
+            index, event.id, event.type, event.agent, event.source, event.time, event.run, event.data, organizations[event.organization]
+        )
+        for index, event in events
+    ]
+    try:
+        acceptance = await call.services.events.accept(reported, partial=partial)
+    except ValidationError as error:
+        raise _placed(call.body, error) from error
+    rejected = sorted([*malformed, *acceptance.rejected], key=lambda rejection: rejection.index)
+    return Reply(
+        {
+            "accepted": len(acceptance.accepted),
+            "duplicates_in_request": acceptance.duplicates,
+            "rejected": [
+                {"index": each.index, "errors": [{"pointer": place.pointer, "detail": place.detail} for place in each.errors]}
+                for each in rejected
+            ],
+            "events": [{"index": index, "id": event.id} for index, event in acceptance.accepted],
+        },
+        status=202,
+    )
+
+
+class ActivityRequest(Schema):
+    activity_type: EventType
+    quantity: NonNegativeQuantity | None = None
+    metadata: Annotated[dict[str, Any], Field(max_length=50)] = {}
+    time: ZonedTime | None = None
+    id: ClientId | None = None
+
+
+class OneEventAnswer(Schema):
+    id: str
+    event_id: str
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "agents/{agent_id}/activities",
+    summary="Report one activity of an agent",
+    access=Permission.EVENTS_WRITE,
+    body=ActivityRequest,
+    answers={202: OneEventAnswer},
+    example={"activity_type": "command", "quantity": "1"},
+)
+async def report_activity(call: Call[ActivityRequest, Query]) -> Reply:
+    activity = call.body
+    data = dict(activity.metadata)
+    if activity.quantity is not None:
+        data["quantity"] = activity.quantity
+    return await _report_one(call, activity.id, activity.activity_type, activity.time, data)
+
+
+async def _report_one(
+    call: Call[Any, Any], event_id: str | None, event_type: str, time: datetime | None, data: dict[str, Any]
+) -> Reply:
+    """The id comes from the body, else from the Idempotency-Key, else it is made."""
+    chosen = event_id or call.idempotency_key or new_id("act")
+    agent_id = call.path["agent_id"]
+    owner = await call.owner_of(agent_id)
+    if agent_id not in await call.services.agents.resolve(owner, {agent_id}):
+        raise NotFoundError("There is no such agent")
+    event = ReportedEvent(0, chosen, event_type, agent_id, DEFAULT_SOURCE, time, None, data, owner)
+    try:
+        await call.services.events.accept([event], partial=False)
+    except ValidationError as error:
+        raise ValidationError(
+            error.detail,
+            errors=tuple(FieldError(place.pointer.removeprefix("/0").replace("/data/", "/"), place.detail) for place in error.errors),
+        ) from error
+    key = event_key(owner, DEFAULT_SOURCE, chosen)
+    return Reply({"id": chosen, "event_id": key}, status=202, headers={"Location": f"/api/v1/events/{key}"})

@@ -1,0 +1,24 @@
+"""The timer and the queue that make invoices."""
+
+import azure.functions as func
+
+from shared import correlation
+from shared.bootstrap import application
+from shared.services.invoice_runs import read_task
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("start_invoice_runs")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 5 * * * *")
+async def start_invoice_runs(timer: func.TimerRequest) -> None:  # noqa: ARG001  the platform's signature
+    """Every hour: somewhere a month has just ended, or a draft's grace time is over."""
+    with correlation.correlated(correlation.accept(None)):
+        await application().invoice_runs.start_all()
+
+
+@blueprint.function_name("run_invoices")
+@blueprint.service_bus_queue_trigger(arg_name="message", queue_name="invoices", connection="ServiceBus", is_sessions_enabled=True)
+async def run_invoices(message: func.ServiceBusMessage) -> None:
+    with correlation.correlated(correlation.accept(message.correlation_id)):
+        await application().invoice_runs.run(read_task(message.get_body()))

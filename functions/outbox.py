@@ -1,0 +1,15 @@
+"""What was committed beside its cause and not done at once."""
+
+import azure.functions as func
+
+from shared import correlation
+from shared.bootstrap import application
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("sweep_outbox")
+@blueprint.timer_trigger(arg_name="timer", schedule="30 * * * * *")
+async def sweep_outbox(timer: func.TimerRequest) -> None:  # noqa: ARG001  the platform's signature
+    with correlation.correlated(correlation.accept(None)):
+        await application().outbox.sweep()

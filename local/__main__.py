@@ -1,0 +1,104 @@
+"""`python -m local`: the app on this machine, with a first operator and, unless switched off, the demo."""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from rich.console import Console
+
+from function_app import app
+from local.demo.run import Demo
+from local.host import Host, run
+from shared.bootstrap import application, clock, local_queue
+from shared.logs import log_to
+from shared.settings import settings
+
+HOST_JSON = Path(__file__).parent.parent / "host.json"
+
+
+class LocalSettings(BaseSettings):
+    """What only this way of running reads."""
+
+    model_config = SettingsConfigDict(env_prefix="XYRA_", extra="ignore")
+
+    port: int = Field(default=7071, ge=0, le=65535)
+    demo: bool = True
+    queue_lock_seconds: float = Field(default=60, gt=0, le=300)
+    """How long a killed host's messages stay locked before another one gets them."""
+
+
+class FirstOperator:
+    """The operator's e-mail and password: from the settings, or made up at the first start and kept beside the data."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def credentials(self) -> tuple[str, str]:
+        chosen = settings()
+        if chosen.operator_email and chosen.operator_password:
+            return chosen.operator_email, chosen.operator_password.get_secret_value()
+        if self._path.exists():
+            kept = json.loads(self._path.read_text())
+            return kept["email"], kept["password"]
+        made = {
+            "email": chosen.operator_email or "operator@xyra.localhost",
+            "password": chosen.operator_password.get_secret_value() if chosen.operator_password else secrets.token_urlsafe(18),
+        }
+        self._path.touch(mode=0o600)
+        self._path.write_text(json.dumps(made))
+        return made["email"], made["password"]
+
+
+def main() -> int:
+    chosen, local = settings(), LocalSettings()
+    if chosen.environment != "local":
+        print("python -m local runs only with XYRA_ENVIRONMENT=local", file=sys.stderr)
+        return 1
+    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    console = Console(highlight=False)
+    with (chosen.data_dir / "log.jsonl").open("a") as log:
+        log_to(log, chosen.log_level)
+        host: list[Host] = []
+
+        def make() -> Host:
+            host.append(
+                Host(
+                    app,
+                    host_json=HOST_JSON,
+                    broker=local_queue(),
+                    clock=clock().now,
+                    settings=os.environ,
+                    lock_seconds=local.queue_lock_seconds,
+                    schedule_status=chosen.data_dir / "timers.json",
+                )
+            )
+            return host[0]
+
+        async def started() -> None:
+            email, password = FirstOperator(chosen.data_dir / "operator.json").credentials()
+            made = await application().accounts.ensure_operator(email, password)
+            base = f"http://127.0.0.1:{host[0].port}"
+            console.print(f"Xyra serves on {base} (docs: {base}/api/v1/docs)")
+            if made:
+                console.print(f"The operator: {email}  password: {password}", soft_wrap=True)
+            if local.demo:
+                demo = asyncio.create_task(Demo(base, email, password, chosen.data_dir, clock().now, console).run())
+                demo.add_done_callback(_report)
+
+        return run(make, local.port, started=started)
+
+
+def _report(demo: asyncio.Task[None]) -> None:
+    if not demo.cancelled() and demo.exception() is not None:
+        logging.getLogger(__name__).error("the demo failed", exc_info=demo.exception())
+        print(f"The demo failed: {demo.exception()}; see the log", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

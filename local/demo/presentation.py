@@ -1,0 +1,51 @@
+"""What the demo shows: an invoice as a table with its arithmetic, and what to try next."""
+
+from decimal import Decimal
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+
+def invoice_table(invoice: dict[str, Any]) -> Table:
+    period = f"{invoice['period']['start'][:10]} to {invoice['period']['end'][:10]}"
+    table = Table(title=f"{invoice['number']}   {period}   due {invoice['due_at'][:10]}", box=SIMPLE, show_footer=True)
+    table.add_column("Line", footer="Total")
+    table.add_column("Quantity", justify="right")
+    table.add_column("Arithmetic")
+    table.add_column("Exact", justify="right")
+    table.add_column(f"Amount {invoice['currency']}", justify="right", footer=invoice["total"])
+    for line in invoice["lines"]:
+        quantity = f"{_grouped(line['quantity'])} {line['unit'] or ''}".strip()
+        steps = "\n".join(_step(step) for step in line["steps"])
+        table.add_row(line["description"], quantity, steps, _grouped(line["exact_amount"]), line["amount"])
+    return table
+
+
+def _step(step: dict[str, Any]) -> str:
+    arithmetic = ""
+    if step.get("quantity") is not None and step.get("unit_amount") is not None:
+        arithmetic = f"{_grouped(step['quantity'])} x {step['unit_amount']} = "
+    return f"{step['kind'].replace('_', ' ')}: {arithmetic}{_grouped(step['amount'])}"
+
+
+def _grouped(number: str) -> str:
+    return f"{Decimal(number):,}"
+
+
+def next_steps(base: str, kept: dict[str, str]) -> str:
+    api = f"{base}/api/v1"
+    key = f'-H "X-API-Key: {kept["api_key"]}"'
+    event = '{"id": "my-first-event", "type": "command", "agent": "coder"}'
+    return "\n".join(
+        [
+            "",
+            "Next, for example:",
+            f"  curl {key} '{api}/usage?period={kept['month']}'",
+            f"  curl {key} '{api}/invoices'",
+            f"  curl {key} -H 'Content-Type: application/json' -d '{event}' '{api}/events'",
+            f"  curl {key} '{api}/invoices/preview'",
+            "",
+            "Ctrl-C ends it; the data stays.",
+        ]
+    )

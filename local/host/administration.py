@@ -1,0 +1,140 @@
+"""`/admin`: start a function by hand, and see what the host is doing."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from aiohttp import web
+
+from local.host.broker import DEAD_LETTER_SUFFIX, Broker
+from local.host.http_trigger import BodyTooLargeError, read_body
+from local.host.indexing import Function, HttpTrigger, QueueTrigger
+from local.host.invocation import Invoker
+from local.host.queue_trigger import QueueListener, message_by_hand
+from local.host.timer_trigger import TimerListener, timer_request
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What the host is doing, at one moment at which nothing moved."""
+
+    queues: dict[str, dict[str, int]]
+    running: dict[str, int]
+    timers: dict[str, dict[str, Any]]
+    dead_letter: int
+
+    @property
+    def queued(self) -> int:
+        return sum(counts["active"] + counts["locked"] for counts in self.queues.values())
+
+    @property
+    def overdue(self) -> int:
+        return sum(1 for timer in self.timers.values() if timer["overdue"])
+
+    @property
+    def idle(self) -> bool:
+        return not (self.queued or self.running or self.overdue)
+
+
+class Administration:
+    def __init__(  # noqa: PLR0913  one of each part
+        self,
+        *,
+        functions: Sequence[Function],
+        broker: Broker[Any],
+        invoker: Invoker,
+        queues: Sequence[QueueListener],
+        timers: TimerListener,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._functions = {function.name.lower(): function for function in functions}
+        self._broker = broker
+        self._invoker = invoker
+        self._queues = queues
+        self._timers = timers
+        self._clock = clock
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """A path below `/admin`."""
+        match request.path.strip("/").split("/"):
+            case ["admin", "host", "status"]:
+                if request.method not in {"GET", "HEAD"}:
+                    return web.Response(status=405, headers={"Allow": "GET, HEAD"})
+                return web.json_response(await self._status())
+            case ["admin", "functions", name]:
+                if request.method != "POST":
+                    return web.Response(status=405, headers={"Allow": "POST"})
+                return await self._start(name, request)
+            case _:
+                return web.Response(status=404)
+
+    async def activity(self) -> Activity:
+        """Queues are counted one after the other while messages cause others: again until nothing moved meanwhile."""
+        while True:
+            before = self._changes()
+            found = await self._read()
+            if not found.idle or self._changes() == before:
+                return found
+
+    async def _start(self, name: str, request: web.BaseRequest) -> web.Response:
+        function = self._functions.get(name.lower())
+        if function is None or isinstance(function.trigger, HttpTrigger):
+            return web.Response(status=404)
+        try:
+            text = _input(await read_body(request))
+        except (ValueError, BodyTooLargeError) as error:
+            return web.Response(status=400, text=str(error))
+        self._invoker.start(function, self._argument(function, text))
+        return web.Response(status=202)
+
+    def _argument(self, function: Function, text: str) -> object:
+        if not isinstance(function.trigger, QueueTrigger):
+            return timer_request(past_due=False)
+        message = message_by_hand(text, self._clock())
+        return [message] if function.trigger.batched else message
+
+    def _changes(self) -> int:
+        return self._invoker.changes + sum(listener.changes for listener in self._queues)
+
+    async def _read(self) -> Activity:
+        now = self._clock()
+        timers = {
+            timer.function.name: {"overdue": timer.observe(now), "next": timer.next_at.isoformat()}
+            for timer in self._timers.timers
+        }
+        running = self._invoker.running
+        queues = {}
+        for queue in dict.fromkeys(listener.queue for listener in self._queues):
+            counts = await self._broker.counts(queue)
+            queues[queue] = {"active": counts.active, "locked": counts.locked, "dead_letter": counts.dead_letter}
+        dead_letter = 0
+        for queue in {name.removesuffix(DEAD_LETTER_SUFFIX) for name in queues}:
+            counts = await self._broker.counts(queue)
+            dead_letter += counts.dead_letter
+        return Activity(queues, running, timers, dead_letter)
+
+    async def _status(self) -> dict[str, Any]:
+        found = await self.activity()
+        return {
+            "state": "Running",
+            "version": f"local, azure-functions {version('azure-functions')}",
+            "queued": found.queued,
+            "running": sum(found.running.values()),
+            "overdue": found.overdue,
+            "dead_letter": found.dead_letter,
+            "queues": found.queues,
+            "invocations": found.running,
+            "timers": found.timers,
+        }
+
+
+def _input(body: bytes) -> str:
+    """Raises `ValueError` for anything but `{"input": "..."}` or nothing."""
+    document = json.loads(body) if body else {}
+    text = (document.get("input") or "") if isinstance(document, dict) else None
+    if not isinstance(text, str):
+        raise ValueError('the body must be {"input": "..."}')  # noqa: TRY004  the request is at fault, not the program
+    return text

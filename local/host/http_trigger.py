@@ -1,0 +1,135 @@
+"""HTTP: from a socket to a function's `HttpRequest` and back, with what the platform changes on the way."""
+
+import logging
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+import azure.functions as func
+from aiohttp import web
+from azure.functions.http import HttpRequest
+
+from local.host.indexing import Function
+from local.host.invocation import Invoker, TraceContext
+from local.host.routes import Match, Router
+
+MAXIMUM_BODY_BYTES = 16 * 1024 * 1024
+
+_log = logging.getLogger("local.host")
+_SET_BY_THE_SERVER = frozenset({"content-length", "transfer-encoding", "connection", "set-cookie"})
+
+
+class BodyTooLargeError(Exception):
+    """The body has more bytes than the host takes."""
+
+
+class HttpEndpoint:
+    """Answers the requests for HTTP-triggered functions."""
+
+    def __init__(self, router: Router, invoker: Invoker) -> None:
+        self._router = router
+        self._invoker = invoker
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        path = request.raw_path.partition("?")[0]
+        found = self._router.match(path, request.method)
+        if not isinstance(found, Match) and request.method == "HEAD":
+            found = self._router.match(path, "GET")  # the server sends the headers of a GET and drops the body
+        if not isinstance(found, Match):
+            return _refuse(request.method, found)
+        try:
+            body = await read_body(request)
+        except BodyTooLargeError:
+            return web.Response(status=413)
+        return await self._invoke(found.function, _http_request(request, found.route_params, body), request.headers)
+
+    async def _invoke(self, function: Function, argument: HttpRequest, headers: Mapping[str, str]) -> web.Response:
+        trace = TraceContext(headers.get("traceparent", ""), headers.get("tracestate", ""))
+        try:
+            return _response(await self._invoker.invoke(function, argument, trace))
+        except Exception:  # noqa: BLE001  whatever a function raises is answered with 500
+            _log.exception("function %s failed", function.name)
+            return web.Response(status=500)
+
+
+async def read_body(request: web.BaseRequest, limit: int = MAXIMUM_BODY_BYTES) -> bytes:
+    """Raises `BodyTooLargeError`, having read no more than the limit."""
+    length = request.content_length
+    if length == 0 or not request.body_exists:
+        return b""
+    if length is not None and length > limit:
+        raise BodyTooLargeError
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLargeError
+    return bytes(body)
+
+
+def _http_request(request: web.BaseRequest, route_params: Mapping[str, str], body: bytes) -> HttpRequest:
+    host = request.headers.get("Host", "localhost")
+    return HttpRequest(
+        method="GET" if request.method == "HEAD" else request.method,
+        url=f"{request.scheme}://{host}{request.raw_path}",
+        headers=_headers(request),
+        params=_query(request.raw_path.partition("?")[2]),
+        route_params=route_params,
+        body_type="bytes",
+        body=body,
+    )
+
+
+def _headers(request: web.BaseRequest) -> dict[str, str]:
+    """Names in lower case, repeated headers joined by a comma.
+
+    As Azure's front end does, the address of the caller is added to `x-forwarded-for` at the end; the functions have no
+    other way to learn it.
+    """
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        name = name.lower()  # noqa: PLW2901  the only form used
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    if request.transport is not None and (peer := request.transport.get_extra_info("peername")):
+        address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
+        forwarded = headers.get("x-forwarded-for")
+        headers["x-forwarded-for"] = f"{forwarded}, {address}" if forwarded else address
+    return headers
+
+
+def _query(text: str) -> dict[str, str]:
+    """As on the platform: repeats joined by a comma, names without regard to case, empty values left out."""
+    if not text:
+        return {}
+    spelling: dict[str, str] = {}
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        known = spelling.setdefault(name.lower(), name)
+        values[known] = f"{values[known]},{value}" if known in values else value
+    return {name: value for name, value in values.items() if value}
+
+
+def _response(result: object) -> web.Response:
+    """Repeated response headers become one, the last, except for cookies: the worker hands them over as a mapping."""
+    if isinstance(result, str):
+        return web.Response(text=result)
+    if not isinstance(result, func.HttpResponse):
+        raise TypeError(f"an HTTP function must return HttpResponse or str, not {type(result).__name__}")
+    response = web.Response(status=result.status_code, body=result.get_body())
+    charset = f"; charset={result.charset}" if result.mimetype.startswith("text/") else ""
+    response.headers["Content-Type"] = result.mimetype + charset
+    for name, value in result.headers.items():
+        if name.lower() not in _SET_BY_THE_SERVER:
+            response.headers[name] = value
+    for cookie in result.headers.get_all("Set-Cookie"):
+        response.headers.add("Set-Cookie", cookie)
+    return response
+
+
+def _refuse(method: str, allowed: frozenset[str]) -> web.Response:
+    if not allowed:
+        return web.Response(status=404)
+    methods = allowed | {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else frozenset())
+    return web.Response(status=204 if method == "OPTIONS" else 405, headers={"Allow": ", ".join(sorted(methods))})

@@ -1,0 +1,296 @@
+"""Usage laid out as one item per event, in any store: the events of a batch and the totals they move are one transaction."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared import json
+from shared.containers import LEDGERS
+from shared.domain.errors import UnavailableError
+from shared.domain.events import TotalKey, shard_of
+from shared.domain.ids import named_id
+from shared.domain.times import from_text, to_text
+from shared.domain.totals import Totals
+from shared.ports.clock import Clock
+from shared.ports.store import (
+    AlreadyExistsError,
+    Create,
+    Document,
+    Operation,
+    Page,
+    Replace,
+    StaleEtagError,
+    Store,
+    Upsert,
+)
+from shared.ports.usage import MeteredEvent, Recorded, ShardMovedError, UsageTotal
+
+EVENT = "event"
+TOMBSTONE = "tombstone"
+TOTAL = "total"
+PARKED = "parked"
+
+_OPERATIONS = 100
+_BYTES = 900_000
+"""Below the 1 MB that a batch should stay under."""
+_ATTEMPTS = 40
+_PAGE = 1000
+
+
+@dataclass(slots=True)
+class _Total:
+    """A total as it was last read or written."""
+
+    totals: Totals
+    etag: str | None
+
+
+def partition_of(organization_id: str, shard: int) -> str:
+    return f"{organization_id}:usage:{shard}"
+
+
+class ItemUsage:
+    def __init__(self, store: Store, clock: Clock, retention_seconds: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._retention = retention_seconds
+
+    async def record(self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]) -> Recorded:
+        outcome = Recorded()
+        shards: dict[int, list[MeteredEvent]] = {}
+        for event in events:
+            shards.setdefault(shard_of(event.event.key, shard_counts[-1]), []).append(event)
+        for shard, members in shards.items():
+            pending = _without_repeats(members, outcome)
+            pending = await self._entomb(organization_id, shard_counts, pending, outcome)
+            await self._commit(partition_of(organization_id, shard), pending, outcome)
+        return outcome
+
+    async def _entomb(
+        self, organization_id: str, shard_counts: Sequence[int], events: list[MeteredEvent], outcome: Recorded
+    ) -> list[MeteredEvent]:
+        """Close the older partitions for these events, oldest first; those found there have been recorded."""
+        remaining = events
+        for position, count in enumerate(shard_counts[:-1]):
+            older: dict[int, list[MeteredEvent]] = {}
+            for event in remaining:
+                shard = shard_of(event.event.key, count)
+                others = {shard_of(event.event.key, other) for other in (*shard_counts[:position], shard_counts[-1])}
+                if shard not in others:
+                    older.setdefault(shard, []).append(event)
+            gone: set[str] = set()
+            for shard, members in older.items():
+                gone |= await self._entomb_in(partition_of(organization_id, shard), members, outcome)
+            remaining = [event for event in remaining if event.event.key not in gone]
+        return remaining
+
+    async def _entomb_in(self, partition: str, events: list[MeteredEvent], outcome: Recorded) -> set[str]:
+        gone: set[str] = set()
+        for start in range(0, len(events), _OPERATIONS):
+            chunk = events[start : start + _OPERATIONS]
+            while chunk:
+                try:
+                    await self._store.batch(LEDGERS.name, partition, [Create(self._tombstone(event.event.key)) for event in chunk])
+                except AlreadyExistsError:
+                    there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in chunk])
+                    known = [event for event in chunk if event.event.key in there]
+                    for event in known:
+                        if there[event.event.key].document["kind"] == EVENT:
+                            _sort_known(event, there[event.event.key].document, outcome)
+                            gone.add(event.event.key)
+                    chunk = [event for event in chunk if event.event.key not in there]
+                else:
+                    chunk = []
+        return gone
+
+    def _tombstone(self, key: str) -> Document:
+        return {"id": key, "kind": TOMBSTONE, "ttl": self._retention}
+
+    async def _commit(self, partition: str, events: list[MeteredEvent], outcome: Recorded) -> None:
+        """Sorted by total, so that a batch moves few of them; optimistic: what is known shows as a conflict."""
+        pending = sorted(events, key=lambda event: (event.total.agent_id, event.total.version_id, event.total.period))
+        totals: dict[TotalKey, _Total] = {}
+        attempt = 0
+        while pending:
+            size = await self._fitting(partition, pending, totals)
+            batch = pending[:size]
+            moved = self._moved(batch, totals)
+            try:
+                etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, moved))
+            except (AlreadyExistsError, StaleEtagError):
+                attempt += 1
+                if attempt > _ATTEMPTS:
+                    raise UnavailableError("The usage totals are being moved by many at once") from None
+                totals.clear()
+                pending = await self._without_known(partition, batch, outcome) + pending[size:]
+                await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
+            else:
+                attempt = 0
+                for key, etag in zip(moved, etags[len(batch) :], strict=False):
+                    totals[key] = _Total(moved[key], etag)
+                outcome.recorded += batch
+                outcome.entries |= {(LEDGERS.name, partition, event.moves["id"]) for event in batch if event.moves is not None}
+                pending = pending[size:]
+
+    async def _fitting(self, partition: str, pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int:
+        """How many of the first events fit one batch with their totals and outbox entries; loads those totals."""
+        operations, size, count = 0, 0, 0
+        keys: set[TotalKey] = set()
+        entries: set[str] = set()
+        for event in pending:
+            operations += 1 + (event.total not in keys) + (event.moves is not None and event.moves["id"] not in entries)
+            size += _weight(event)
+            if count and (operations > _OPERATIONS or size > _BYTES):
+                break
+            keys.add(event.total)
+            if event.moves is not None:
+                entries.add(event.moves["id"])
+            count += 1
+        missing = {total_id(key): key for key in keys if key not in totals}
+        if missing:
+            found = await self._store.get_many(LEDGERS.name, partition, list(missing))
+            for id_, key in missing.items():
+                item = found.get(id_)
+                totals[key] = _Total(Totals(), None) if item is None else _Total(Totals.read(item.document["totals"]), item.etag)
+        return count
+
+    def _moved(self, batch: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> dict[TotalKey, Totals]:
+        moved: dict[TotalKey, Totals] = {}
+        for event in batch:
+            if event.total not in moved:
+                moved[event.total] = Totals()
+                moved[event.total].merge(totals[event.total].totals)
+            moved[event.total].add(event.contribution)
+        return moved
+
+    def _writes(
+        self, batch: list[MeteredEvent], totals: dict[TotalKey, _Total], moved: dict[TotalKey, Totals]
+    ) -> list[Operation]:
+        writes: list[Operation] = [Create(self._document(event)) for event in batch]
+        for key, value in moved.items():
+            document = _total_document(key, value)
+            etag = totals[key].etag
+            writes.append(Create(document) if etag is None else Replace(document, etag))
+        entries = {event.moves["id"]: event.moves for event in batch if event.moves is not None}
+        return writes + [Upsert(entry) for entry in entries.values()]
+
+    def _document(self, metered: MeteredEvent) -> Document:
+        event = metered.event
+        return {
+            "id": event.key,
+            "kind": EVENT,
+            "event_id": event.id,
+            "source": event.source,
+            "type": event.type,
+            "agent_id": event.agent,
+            "run": event.run,
+            "time": event.time,
+            # As text: numbers in documents would become doubles.
+            "data": json.encode_verbatim(event.data).decode(),
+            "content": event.content,
+            "rated_period": to_text(metered.total.period),
+            "version_id": metered.total.version_id,
+            "ttl": self._retention,
+        }
+
+    async def _without_known(self, partition: str, batch: list[MeteredEvent], outcome: Recorded) -> list[MeteredEvent]:
+        there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in batch])
+        for event in batch:
+            item = there.get(event.event.key)
+            if item is None:
+                continue
+            if item.document["kind"] == TOMBSTONE:
+                raise ShardMovedError("The organization's usage has been moved to more shards")
+            _sort_known(event, item.document, outcome)
+        return [event for event in batch if event.event.key not in there]
+
+    async def totals(self, organization_id: str, shard_count: int, period: datetime) -> list[UsageTotal]:
+        merged: dict[TotalKey, Totals] = {}
+        partitions = [partition_of(organization_id, shard) for shard in range(shard_count)]
+        for found in await asyncio.gather(*(self._totals_in(partition, period) for partition in partitions)):
+            for key, totals in found:
+                if key in merged:
+                    merged[key].merge(totals)
+                else:
+                    merged[key] = totals
+        return [UsageTotal(key, totals) for key, totals in merged.items()]
+
+    async def _totals_in(self, partition: str, period: datetime) -> list[tuple[TotalKey, Totals]]:
+        found: list[tuple[TotalKey, Totals]] = []
+        cursor: str | None = None
+        while True:
+            page = await self._store.query(
+                LEDGERS.name, partition, TOTAL, equals={"period": to_text(period)}, limit=_PAGE, cursor=cursor
+            )
+            for item in page.items:
+                document = item.document
+                key = TotalKey(from_text(document["period"]), document["agent_id"], document["version_id"])
+                found.append((key, Totals.read(document["totals"])))
+            cursor = page.cursor
+            if cursor is None:
+                return found
+
+    async def find(self, organization_id: str, shard_counts: Sequence[int], key: str) -> Document | None:
+        for count in reversed(shard_counts):
+            item = await self._store.get(LEDGERS.name, partition_of(organization_id, shard_of(key, count)), key)
+            if item is not None and item.document["kind"] == EVENT:
+                return {**item.document, "data": json.decode(item.document["data"])}
+        return None
+
+    async def park(self, organization_id: str, entry_id: str, reason: str, subject: Mapping[str, Any]) -> None:
+        document = {
+            "id": entry_id,
+            "kind": PARKED,
+            "reason": reason,
+            "subject": json.encode_verbatim(subject).decode(),
+            "time": to_text(self._clock.now()),
+        }
+        try:
+            await self._store.create(LEDGERS.name, _parked_partition(organization_id), document)
+        except AlreadyExistsError:
+            return
+
+    async def parked(self, organization_id: str, limit: int, cursor: str | None) -> Page:
+        return await self._store.query(
+            LEDGERS.name, _parked_partition(organization_id), PARKED, order_by="time", descending=True, limit=limit, cursor=cursor
+        )
+
+
+def _parked_partition(organization_id: str) -> str:
+    return f"{organization_id}:parked:0"
+
+
+def total_id(key: TotalKey) -> str:
+    return named_id("tot", to_text(key.period), key.agent_id, key.version_id)
+
+
+def _total_document(key: TotalKey, totals: Totals) -> Document:
+    return {
+        "id": total_id(key),
+        "kind": TOTAL,
+        "period": to_text(key.period),
+        "agent_id": key.agent_id,
+        "version_id": key.version_id,
+        "totals": totals.document(),
+    }
+
+
+def _weight(event: MeteredEvent) -> int:
+    """About its bytes as an item; data is the part that varies."""
+    return 700 + sum(len(str(part)) for part in event.event.data.items())
+
+
+def _without_repeats(events: Sequence[MeteredEvent], outcome: Recorded) -> list[MeteredEvent]:
+    first: dict[str, MeteredEvent] = {}
+    for event in events:
+        other = first.setdefault(event.event.key, event)
+        if other is not event:
+            (outcome.duplicates if other.event.content == event.event.content else outcome.conflicting).append(event)
+    return list(first.values())
+
+
+def _sort_known(event: MeteredEvent, recorded: Document, outcome: Recorded) -> None:
+    (outcome.duplicates if recorded["content"] == event.event.content else outcome.conflicting).append(event)

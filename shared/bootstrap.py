@@ -1,0 +1,113 @@
+"""The only place that chooses and wires adapters."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from shared.adapters.file_clock import FileClock
+from shared.adapters.item_usage import ItemUsage
+from shared.adapters.local_queue import LocalQueue
+from shared.adapters.local_secrets import LocalSecrets
+from shared.adapters.sqlite import Database, SqliteStore
+from shared.adapters.system_clock import SystemClock
+from shared.containers import TENANTS
+from shared.ports.clock import Clock
+from shared.ports.queue import Queue
+from shared.ports.secrets import Secrets
+from shared.ports.store import Store
+from shared.services.access import Access
+from shared.services.accounts import Accounts
+from shared.services.agents import Agents
+from shared.services.api_keys import ApiKeys
+from shared.services.billing_models import BillingModels
+from shared.services.events import Events
+from shared.services.facts import FactsReader
+from shared.services.idempotency import Idempotency
+from shared.services.invoice_runs import InvoiceRuns
+from shared.services.invoices import Invoices
+from shared.services.organizations import Organizations
+from shared.services.outbox import Outbox
+from shared.services.owners import Owners
+from shared.services.periods import Periods
+from shared.services.rating import Rating
+from shared.services.tokens import Tokens
+from shared.services.usage_reports import UsageReports
+from shared.settings import Settings, settings
+
+SECONDS_PER_DAY = 24 * 60 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the services stand on."""
+
+    store: Store
+    queue: Queue
+    clock: Clock
+    secrets: Secrets
+
+
+class Application:
+    """All services, wired. One per process; it keeps no state that correctness rests on."""
+
+    def __init__(self, ports: Ports, chosen: Settings) -> None:
+        store, clock = ports.store, ports.clock
+        self._ports = ports
+        self.settings = chosen
+        self.clock = clock
+        self.usage = ItemUsage(store, clock, chosen.event_retention_days * SECONDS_PER_DAY)
+        self.outbox = Outbox(store, clock)
+        self.owners = Owners(store)
+        self.idempotency = Idempotency(store, ports.secrets)
+        self.periods = Periods(store)
+        self.organizations = Organizations(store, clock, self.periods, chosen)
+        tokens = Tokens(ports.secrets, clock, chosen)
+        self.access = Access(store, clock, tokens)
+        self.accounts = Accounts(store, clock, self.organizations, tokens, chosen)
+        self.api_keys = ApiKeys(store, clock, self.owners)
+        self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
+        self.agents = Agents(store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen)
+        self.events = Events(ports.queue, clock, self.organizations, self.agents)
+        self.rating = Rating(self.usage, clock, self.organizations, self.agents, self.billing_models, self.periods, self.outbox)
+        self.usage_reports = UsageReports(self.usage, self.agents, self.billing_models)
+        facts = FactsReader(self.agents, self.billing_models, self.usage)
+        self.invoices = Invoices(store, clock, self.owners, self.organizations, self.periods, facts)
+        self.invoice_runs = InvoiceRuns(store, ports.queue, clock, self.organizations, self.periods, self.invoices)
+        self.outbox.on_due("account", self.accounts.complete_due)
+        self.outbox.on_due("slug", self.organizations.complete_due)
+
+    async def check_ready(self) -> None:
+        """Raises `UnavailableError` where the store or the queue does not answer."""
+        await self._ports.store.get(TENANTS.name, "health", "health")
+        await self._ports.queue.pending("usage", [])
+
+
+@cache
+def clock() -> Clock:
+    chosen = settings()
+    return FileClock(chosen.clock_file) if chosen.clock_file is not None else SystemClock()
+
+
+@cache
+def database() -> Database:
+    """The one file of a machine without Azure."""
+    data_dir = settings().data_dir
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return Database(data_dir / "xyra.db")
+
+
+@cache
+def local_queue() -> LocalQueue:
+    return LocalQueue(database())
+
+
+@cache
+def application() -> Application:
+    """This process's application, made at the first call."""
+    chosen = settings()
+    ports = Ports(
+        store=SqliteStore(database(), clock()),
+        queue=local_queue(),
+        clock=clock(),
+        secrets=LocalSecrets(chosen.data_dir / "secrets.json"),
+    )
+    return Application(ports, chosen)

@@ -1,0 +1,30 @@
+"""The correlation id of what is being done now: from the request through the queue and rating into every log line."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from shared.domain.ids import new_id
+
+HEADER = "X-Correlation-Id"
+_ACCEPTABLE = re.compile(r"[\x21-\x7e]{1,128}")
+_current: ContextVar[str] = ContextVar("correlation_id", default="")
+
+
+def current() -> str:
+    return _current.get()
+
+
+def accept(offered: str | None) -> str:
+    """The caller's id where it sent a usable one (1 to 128 visible ASCII characters), else a new one."""
+    return offered if offered and _ACCEPTABLE.fullmatch(offered) else new_id("req")
+
+
+@contextmanager
+def correlated(correlation_id: str) -> Iterator[str]:
+    token = _current.set(correlation_id)
+    try:
+        yield correlation_id
+    finally:
+        _current.reset(token)

@@ -1,0 +1,111 @@
+"""Billing models: price books in versions. A published version never changes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.domain.charges import AnyCharge
+from shared.domain.charges.charge import Charge
+from shared.domain.entity import Entity
+from shared.domain.errors import FieldError, ValidationError
+from shared.domain.histories import Entry, History
+from shared.domain.money import Currency
+from shared.domain.times import Instant
+from shared.domain.validation import Length, pointer, refusal
+
+MAXIMUM_CHARGES = 100
+
+
+def _with_own_keys(charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
+    first: dict[str, int] = {}
+    for index, charge in enumerate(charges):
+        if first.setdefault(charge.key, index) != index:
+            raise refusal(((index, "key"), f"is the key of charge {first[charge.key]}, too"))
+    return charges
+
+
+Charges = Annotated[tuple[AnyCharge, ...], Length(1, MAXIMUM_CHARGES), AfterValidator(_with_own_keys)]
+
+
+class BillingModelDraft(BaseModel):
+    """A billing model, or a new version of one, as it is sent. Without `effective_from` it takes effect as soon as it
+    may.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    description: str = Field(default="", max_length=2000)
+    currency: Currency
+    effective_from: Instant | None = None
+    charges: Charges
+
+
+class Version(Entity):
+    """A published price list; `number` counts from 1 within its model."""
+
+    kind: ClassVar[str] = "billing_model_version"
+
+    model_id: str
+    number: int
+    effective_from: Instant
+    charges: tuple[AnyCharge, ...]
+
+
+class VersionReference(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    number: int
+
+
+class BillingModel(Entity):
+    """`organization_id` is None for the operator's models, which every organization can use."""
+
+    kind: ClassVar[str] = "billing_model"
+
+    organization_id: str | None
+    name: str
+    description: str = ""
+    currency: Currency
+    archived_at: Instant | None = None
+    versions: History[VersionReference]
+
+
+def version_history(versions: Iterable[Version]) -> History[Version]:
+    """The versions of one model, in any order, as the history of its prices."""
+    entries = (Entry(effective_from=version.effective_from, value=version) for version in versions)
+    return History(entries=tuple(sorted(entries, key=lambda entry: entry.effective_from)))
+
+
+def check_succession(previous: Iterable[Charge], new: Sequence[Charge]) -> None:
+    """A key keeps its type, meter, unit and scope over the versions of a model; `previous` are the charges of any of
+    the versions before. Raises `ValidationError` naming the fields that differ.
+    """
+    places = {charge.key: (index, charge) for index, charge in enumerate(new)}
+    errors: dict[FieldError, None] = {}
+    for before in previous:
+        if before.key in places:
+            index, charge = places[before.key]
+            errors.update(dict.fromkeys(_differences(before, charge, index)))
+    if errors:
+        raise ValidationError("A charge's key keeps its meaning over the versions of its model", errors=tuple(errors))
+
+
+def _differences(before: Charge, charge: Charge, index: int) -> Iterator[FieldError]:
+    if before.type != charge.type:
+        yield FieldError(pointer(("charges", index, "type")), _kept(charge.key, "type"))
+        return
+    for name in charge.FIXED:
+        old, new = getattr(before, name), getattr(charge, name)
+        if isinstance(old, BaseModel) and isinstance(new, BaseModel):
+            for field in type(new).model_fields:
+                if getattr(old, field) != getattr(new, field):
+                    yield FieldError(pointer(("charges", index, name, field)), _kept(charge.key, f"{name}'s {field}"))
+        elif old != new:
+            yield FieldError(pointer(("charges", index, name)), _kept(charge.key, name))
+
+
+def _kept(key: str, name: str) -> str:
+    return f"the key {key} keeps its {name}; for another {name} use another key"

@@ -1,0 +1,24 @@
+"""What is kept as one document: an id, a kind, and fields that survive the trip through JSON."""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Entity(BaseModel):
+    """Immutable; a change is a new value made with `changed`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: ClassVar[str]
+    id: str
+
+    def document(self) -> dict[str, Any]:
+        return {**self.model_dump(mode="json"), "kind": self.kind}
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Self:
+        return cls.model_validate(document)
+
+    def changed(self, **changes: Any) -> Self:  # noqa: ANN401  fields of any type, validated below
+        return self.model_validate({**dict(self), **changes})

@@ -1,0 +1,113 @@
+"""Usage events: immutable facts with an identity chosen by the sender."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from shared.domain.errors import FieldError
+from shared.domain.ids import named_id
+from shared.domain.money import read_decimal
+
+MAXIMUM_EVENTS = 1000
+MAXIMUM_EVENT_BYTES = 32 * 1024
+AHEAD = timedelta(minutes=5)
+"""How far in the future an event's time may be."""
+
+TYPE_PATTERN = r"^[A-Za-z0-9_.:/\-]{1,200}$"
+LLM_CALL = "llm_call"
+TOKEN_COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+_canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
+
+
+class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An event on its way to rating: valid when it was accepted, with its agent's id and its store key."""
+
+    key: str
+    """The event's id at Xyra (`evt_...`): a hash of organization, source and id, and nothing else."""
+    id: str
+    source: str
+    type: str
+    agent: str
+    time: str
+    """Text of `times.to_text`."""
+    run: str | None = None
+    data: dict[str, Any] = {}
+    content: str
+    """Hash of all that makes it the same event apart from its time; another content under the same identity is a conflict."""
+
+
+@dataclass(frozen=True, slots=True)
+class TotalKey:
+    """Whose running value an event moves: a period (by its start), an agent, a model version ("-" without one)."""
+
+    period: datetime
+    agent_id: str
+    version_id: str
+
+
+UNPRICED = "-"
+"""The version of usage without a billing model: metered by type, due nothing."""
+
+
+def event_key(organization_id: str, source: str, event_id: str) -> str:
+    return named_id("evt", organization_id, source, event_id)
+
+
+def shard_of(key: str, count: int) -> int:
+    """The usage partition of an event, by its identity only."""
+    return hashlib.sha256(key.encode()).digest()[0] % count
+
+
+def content_hash(event_type: str, agent_id: str, run: str | None, data: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical.encode((event_type, agent_id, run, data))).hexdigest()[:32]
+
+
+def with_derived(event_type: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The data with what is derived at acceptance: `uncached_input_tokens` of an LLM call."""
+    if event_type != LLM_CALL or "input_tokens" not in data:
+        return data
+    return {**data, "uncached_input_tokens": int(data["input_tokens"]) - int(data.get("cached_input_tokens", 0))}
+
+
+def wrong_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldError]:
+    """What breaks the fixed meanings of fields in an event's data; pointers are relative to the event."""
+    for field in ("quantity", "amount", "cost"):
+        if field in data:
+            yield from _not_an_amount(field, data[field], minimum=Decimal(0))
+    if "value" in data and event_type.startswith("outcome."):
+        yield from _not_an_amount("value", data["value"], minimum=None)
+    if event_type.startswith("cost.") and "amount" not in data:
+        yield FieldError("/data/amount", "a cost has an amount")
+    if "currency" in data and not (isinstance(data["currency"], str) and _CURRENCY.fullmatch(data["currency"])):
+        yield FieldError("/data/currency", "is not an ISO 4217 code")
+    if event_type == LLM_CALL:
+        yield from _wrong_token_counts(data)
+
+
+def _not_an_amount(field: str, value: object, minimum: Decimal | None) -> Iterator[FieldError]:
+    try:
+        amount = read_decimal(value)
+    except ValueError as error:
+        yield FieldError(f"/data/{field}", str(error))
+    else:
+        if minimum is not None and amount < minimum:
+            yield FieldError(f"/data/{field}", f"is less than {minimum}")
+
+
+def _wrong_token_counts(data: Mapping[str, Any]) -> Iterator[FieldError]:
+    sound = True
+    for field in TOKEN_COUNTS:
+        count = data.get(field, 0)
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 10**15:
+            sound = False
+            yield FieldError(f"/data/{field}", "is not a whole number of tokens from 0 on")
+    if sound and data.get("cached_input_tokens", 0) > data.get("input_tokens", 0):
+        yield FieldError("/data/cached_input_tokens", "is more than input_tokens, which include the cached ones")

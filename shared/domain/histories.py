@@ -1,0 +1,95 @@
+"""Histories: what holds from when. They grow only at their end, and only ahead of time (billing rules, "Histories")."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from shared.domain.errors import ValidationError
+from shared.domain.times import BEGINNING, Instant, to_text
+from shared.domain.validation import refusal
+
+T = TypeVar("T")
+
+LEAD = timedelta(minutes=10)
+"""How far ahead a new entry takes effect at least: raters cache histories, and events may be a little ahead of the
+clock.
+"""
+
+
+class Entry(BaseModel, Generic[T]):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    effective_from: Instant
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Interval(Generic[T]):
+    """Half-open: from `start` up to, not including, `end`; without an end it goes on."""
+
+    start: datetime
+    end: datetime | None
+    value: T
+
+
+class History(BaseModel, Generic[T]):
+    """The entries in the order of their times, which differ. Before the first entry nothing holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entries: tuple[Entry[T], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        times = [entry.effective_from for entry in self.entries]
+        for index in range(1, len(times)):
+            if times[index] <= times[index - 1]:
+                raise refusal((("entries", index, "effective_from"), "is not after the entry before it"))
+        return self
+
+    @classmethod
+    def starting(cls, value: T, at: datetime = BEGINNING) -> Self:
+        return cls(entries=(Entry(effective_from=at, value=value),))
+
+    @property
+    def first(self) -> T:
+        return self.entries[0].value
+
+    @property
+    def last(self) -> T:
+        return self.entries[-1].value
+
+    def at(self, instant: datetime) -> T | None:
+        """What holds then; None before the first entry."""
+        index = bisect_right(self.entries, instant, key=lambda entry: entry.effective_from)
+        return self.entries[index - 1].value if index else None
+
+    def appended(self, value: T, effective_from: datetime, now: datetime, pointer: str = "/effective_from") -> Self:
+        """With one entry more. Raises `ValidationError` at `pointer` for a time less than `LEAD` ahead, or not after
+        the last entry.
+        """
+        if effective_from < now + LEAD:
+            raise ValidationError.at(
+                pointer, f"has to be {LEAD.seconds // 60} minutes ahead or more, so {to_text(now + LEAD)} or later"
+            )
+        last = self.entries[-1].effective_from
+        if effective_from <= last:
+            raise ValidationError.at(pointer, f"has to be after the entry that takes effect at {to_text(last)}")
+        return type(self)(entries=(*self.entries, Entry(effective_from=effective_from, value=value)))
+
+    def intervals(self) -> Iterator[Interval[T]]:
+        """All of it, as contiguous intervals; the last has no end."""
+        for entry, following in zip(self.entries, (*self.entries[1:], None), strict=True):
+            yield Interval(entry.effective_from, following.effective_from if following else None, entry.value)
+
+    def within(self, start: datetime, end: datetime) -> Iterator[Interval[T]]:
+        """The intervals that lie in [start, end), cut to it."""
+        for interval in self.intervals():
+            cut_start = max(interval.start, start)
+            cut_end = end if interval.end is None else min(interval.end, end)
+            if cut_start < cut_end:
+                yield Interval(cut_start, cut_end, interval.value)

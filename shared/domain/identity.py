@@ -1,0 +1,77 @@
+"""Who may do what: one table from roles to permissions. API-key scopes are the same permissions.
+
+Handlers name a permission and never a role.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Permission(StrEnum):
+    ORGANIZATIONS_READ = "organizations:read"
+    ORGANIZATIONS_WRITE = "organizations:write"
+    ORGANIZATIONS_CREATE = "organizations:create"
+    API_KEYS_READ = "api_keys:read"
+    API_KEYS_WRITE = "api_keys:write"
+    AGENTS_READ = "agents:read"
+    AGENTS_WRITE = "agents:write"
+    EVENTS_WRITE = "events:write"
+    EVENTS_READ = "events:read"
+    USAGE_READ = "usage:read"
+    BILLING_MODELS_READ = "billing_models:read"
+    BILLING_MODELS_WRITE = "billing_models:write"
+    INVOICES_READ = "invoices:read"
+    INVOICES_WRITE = "invoices:write"
+
+
+Role = Literal["owner", "admin", "billing", "developer", "viewer"]
+OperatorRole = Literal["system", "billing", "support"]
+
+_VIEWER = frozenset(
+    {
+        Permission.ORGANIZATIONS_READ,
+        Permission.AGENTS_READ,
+        Permission.EVENTS_READ,
+        Permission.USAGE_READ,
+        Permission.BILLING_MODELS_READ,
+    }
+)
+_DEVELOPER = _VIEWER | {Permission.AGENTS_WRITE, Permission.EVENTS_WRITE, Permission.API_KEYS_READ}
+_BILLING = _VIEWER | {Permission.BILLING_MODELS_WRITE, Permission.INVOICES_READ}
+_ADMIN = _DEVELOPER | _BILLING | {Permission.ORGANIZATIONS_WRITE, Permission.API_KEYS_WRITE}
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    "owner": _ADMIN,
+    "admin": _ADMIN,
+    "billing": _BILLING,
+    "developer": _DEVELOPER,
+    "viewer": _VIEWER,
+}
+"""What members may do in their organization. Writing billing models needs self-managed pricing besides (AC-20)."""
+
+OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
+    "system": frozenset(Permission),
+    "billing": _BILLING | {Permission.INVOICES_WRITE},
+    "support": _VIEWER | {Permission.INVOICES_READ, Permission.API_KEYS_READ},
+}
+"""What the operator's people may do in any organization."""
+
+OPERATOR_ONLY = frozenset({Permission.ORGANIZATIONS_CREATE, Permission.INVOICES_WRITE})
+"""Permissions that no member's role and no organization's key can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling: a signed-in user or an API key, of one organization or of the operator (`organization_id` None)."""
+
+    id: str
+    organization_id: str | None
+    permissions: frozenset[Permission]
+
+    @property
+    def is_operator(self) -> bool:
+        return self.organization_id is None
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions

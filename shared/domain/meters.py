@@ -1,0 +1,245 @@
+"""Meters: how events become one number."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from typing import Annotated, Any, Literal, Protocol, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
+
+from shared.domain.errors import XyraError
+from shared.domain.money import NonNegativeQuantity, plain, read_decimal
+from shared.domain.validation import Length, refusal
+
+EVENT_TYPE_PATTERN = r"^[A-Za-z0-9_.:/-]{1,200}$"
+
+QUANTITY_PATH = "data.quantity"
+TOKEN_COUNTS = frozenset(
+    f"data.{name}"
+    for name in ("input_tokens", "cached_input_tokens", "uncached_input_tokens", "output_tokens", "reasoning_tokens")
+)
+LLM_CALL = "llm_call"
+
+_PATH = re.compile(r"data(\.[A-Za-z0-9_:/-]{1,64}){1,8}")
+_SMALL_INTEGER = 10**15
+_MAXIMUM_SCALAR = 256
+_INCOMPARABLE = object()
+_ONE = Decimal(1)
+
+
+class UnmeterableError(XyraError):
+    """An event matches a meter and its value is not a number that can be metered."""
+
+    code = "unmeterable"
+    title = "The event cannot be metered"
+
+
+class Event(Protocol):
+    """What a meter looks at of an event."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a meter has come to, before its unit conversion: how many events, and the sum of their values.
+
+    Readings of one meter add up, over shards, agents and versions.
+    """
+
+    count: Fraction = Fraction(0)
+    sum: Fraction = Fraction(0)
+
+    def __add__(self, other: "Reading") -> "Reading":
+        return Reading(self.count + other.count, self.sum + other.sum)
+
+
+def _known_path(path: str) -> str:
+    if not _PATH.fullmatch(path):
+        raise ValueError("is not a path such as data.quantity")
+    return path
+
+
+def _scalar(value: object) -> str | bool | None:
+    if isinstance(value, str) and len(value) > _MAXIMUM_SCALAR:
+        raise ValueError(f"is longer than {_MAXIMUM_SCALAR} characters")
+    if value is None or isinstance(value, bool | str):
+        return value
+    try:
+        return plain(read_decimal(value))
+    except ValueError:
+        raise ValueError("is neither a text, a number, a truth value nor null") from None
+
+
+Path = Annotated[str, AfterValidator(_known_path)]
+"""Where a value stands in an event: `data` and the names below it, joined by points."""
+
+EventType = Annotated[str, Field(pattern=EVENT_TYPE_PATTERN)]
+
+Scalar = Annotated[str | bool | None, PlainValidator(_scalar, json_schema_input_type=str | bool | float | None)]
+"""A value that a filter accepts; a number is kept as its plain text, which is what it is compared by."""
+
+
+class UnitConversion(BaseModel):
+    """From what events count in to what is priced: tokens to millions of tokens, say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    multiply_by: NonNegativeQuantity | None = None
+    divide_by: NonNegativeQuantity | None = None
+    rounding: Literal["up", "down", "half_up"] | None = None
+    """Of the whole period's quantity, to an integer."""
+
+    @model_validator(mode="after")
+    def _one_factor(self) -> Self:
+        if self.multiply_by is not None and self.divide_by is not None:
+            raise refusal((("divide_by",), "cannot stand beside multiply_by"))
+        if self.multiply_by is None and self.divide_by is None and self.rounding is None:
+            raise refusal(((), "needs multiply_by, divide_by or rounding"))
+        for name in ("multiply_by", "divide_by"):
+            if getattr(self, name) == 0:
+                raise refusal(((name,), "has to be more than 0"))
+        return self
+
+    @property
+    def factor(self) -> Fraction:
+        if self.divide_by is not None:
+            return 1 / Fraction(self.divide_by)
+        return Fraction(1 if self.multiply_by is None else self.multiply_by)
+
+    def convert(self, value: Fraction) -> Fraction:
+        converted = value * self.factor
+        match self.rounding:
+            case "up":
+                return Fraction(-(-converted // 1))
+            case "down":
+                return Fraction(converted // 1)
+            case "half_up":
+                return Fraction((converted + Fraction(1, 2)) // 1)
+            case None:
+                return converted
+
+
+class Meter(BaseModel):
+    """`count` counts the events that match, `sum` adds up what stands in them at the path `value`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event_type: EventType
+    aggregation: Literal["count", "sum"] = "count"
+    value: Path | None = None
+    filter: dict[Path, Annotated[tuple[Scalar, ...], Length(1, 100)]] = Field(default_factory=dict, max_length=20)
+    """An event matches when each of these paths has one of its values."""
+    unit: UnitConversion | None = None
+
+    @model_validator(mode="after")
+    def _value_where_summed(self) -> Self:
+        if self.aggregation == "sum" and self.value is None:
+            raise refusal((("value",), "is required: the path of what is summed"))
+        if self.aggregation == "count" and self.value is not None:
+            raise refusal((("value",), "is only for sums; a count needs no value"))
+        return self
+
+    @property
+    def unit_name(self) -> str:
+        """What one of the quantity is, for people."""
+        name = self.event_type
+        if self.value is not None and self.value != QUANTITY_PATH:
+            name = self.value.rpartition(".")[2]
+        if self.unit is None or self.unit.factor == 1:
+            return name
+        if self.unit.divide_by is not None:
+            return f"{plain(self.unit.divide_by)} {name}"
+        return f"1/{plain(self.unit.multiply_by or Decimal(1))} {name}"
+
+    def matches(self, event_type: str, data: Mapping[str, Any]) -> bool:
+        return event_type == self.event_type and all(
+            _comparable(_at(data, steps)) in accepted for steps, accepted in self._conditions
+        )
+
+    def measure(self, event: Event) -> Decimal | None:
+        """What the event adds (1 for a count); None where it does not match. Raises `UnmeterableError` where what
+        stands at the path is missing, negative, not a number, or beyond the bounds of quantities. A quantity that is
+        not given is 1, a token count of an LLM call 0.
+        """
+        if not self.matches(event.type, event.data):
+            return None
+        if self.value is None:
+            return _ONE
+        return _number(_at(event.data, self._value_steps), self.value, event.type)
+
+    def quantity(self, reading: Reading) -> Fraction:
+        """What is priced: the reading after the unit conversion."""
+        raw = reading.count if self.aggregation == "count" else reading.sum
+        return raw if self.unit is None else self.unit.convert(raw)
+
+    def reading_of(self, quantity: Fraction) -> Reading:
+        """A reading that comes to this quantity."""
+        raw = quantity if self.unit is None else quantity / self.unit.factor
+        return Reading(count=raw) if self.aggregation == "count" else Reading(sum=raw)
+
+    @cached_property
+    def _value_steps(self) -> tuple[str, ...]:
+        return _steps(self.value or QUANTITY_PATH)
+
+    @cached_property
+    def _conditions(self) -> tuple[tuple[tuple[str, ...], frozenset[object]], ...]:
+        return tuple((_steps(path), frozenset(map(_comparable, values))) for path, values in self.filter.items())
+
+
+def quantity_of(event: Event) -> Decimal:
+    """`data.quantity`, 1 where it is not given: what an event without a price adds to its type. Raises
+    `UnmeterableError`.
+    """
+    return _number(event.data.get("quantity"), QUANTITY_PATH, event.type)
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split(".")[1:])
+
+
+def _at(data: Mapping[str, Any], steps: tuple[str, ...]) -> object:
+    """What stands there; None where nothing does."""
+    value: object = data
+    for step in steps:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(step)
+    return value
+
+
+def _comparable(value: object) -> object:
+    """Scalars are compared by their text, numbers by the plain text of their value: 1, 1.0 and "1" are equal."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    try:
+        return plain(read_decimal(value))
+    except ValueError:
+        return _INCOMPARABLE  # a list, an object, or a number that no filter can name
+
+
+def _number(value: object, path: str, event_type: str) -> Decimal:
+    if type(value) is int and 0 <= value < _SMALL_INTEGER:  # nearly all of them: spare the checks below
+        return Decimal(value)
+    if value is None:
+        if path == QUANTITY_PATH:
+            return _ONE
+        if event_type == LLM_CALL and path in TOKEN_COUNTS:
+            return Decimal(0)
+        raise UnmeterableError(f"{path} is missing")
+    try:
+        number = read_decimal(value)
+    except ValueError as error:
+        raise UnmeterableError(f"{path} {error}") from error
+    if number < 0:
+        raise UnmeterableError(f"{path} is negative")
+    return number

@@ -1,0 +1,193 @@
+"""Exact decimals: amounts, quantities, currencies and the one rounding.
+
+Nothing here, or built on it, rounds by accident: what is entered is read exactly or refused, sums trap inexact
+results, and everything that divides is a `Fraction` until `round_half_up` or `cut`.
+"""
+
+import re
+from collections.abc import Iterable
+from decimal import Context, Decimal, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Overflow
+from fractions import Fraction
+from functools import cache
+from typing import Annotated, Any
+
+import iso4217
+from pydantic import AfterValidator, GetJsonSchemaHandler, PlainSerializer, PlainValidator
+from pydantic_core import CoreSchema
+
+MAXIMUM_DIGITS = 15
+"""Before the point, of what is entered."""
+
+PLACES = 12
+"""After the point, of everything."""
+
+EXACT = Context(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, FloatOperation])
+"""For arithmetic on decimals: raises instead of rounding."""
+
+ZERO = Decimal(0)
+
+_SMALLEST = Decimal(1).scaleb(-PLACES)
+_BOUNDED = Context(prec=MAXIMUM_DIGITS + PLACES, traps=[Inexact, InvalidOperation, Overflow])
+_DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?")
+_MAXIMUM_TEXT = 100
+_SCHEMA_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,12})?$"
+
+
+def bounded(value: Decimal) -> Decimal:
+    """The value itself, written without an exponent and with at most `PLACES` places. Raises `ValueError` where it is
+    no number, or has more than `MAXIMUM_DIGITS` digits before the point or `PLACES` after it.
+    """
+    if not value.is_finite():
+        raise ValueError("is not a number")
+    try:
+        with_all_places = value.quantize(_SMALLEST, context=_BOUNDED)
+    except (Inexact, InvalidOperation):
+        raise ValueError(f"has more than {MAXIMUM_DIGITS} digits before the point or {PLACES} after it") from None
+    if not value:
+        return abs(ZERO if _exponent(value) > 0 or _exponent(value) < -PLACES else value)
+    if -PLACES <= _exponent(value) <= 0:
+        return value
+    return Decimal(plain(with_all_places))
+
+
+def read_decimal(value: object) -> Decimal:
+    """A decimal from JSON: a text, an integer, or a number decoded as `Decimal`. Raises `ValueError` for all else; a
+    float has lost what was written, so it is refused.
+    """
+    if isinstance(value, Decimal):
+        return bounded(value)
+    if isinstance(value, str):
+        if len(value) > _MAXIMUM_TEXT or not _DECIMAL_TEXT.fullmatch(value):
+            raise ValueError("is not a decimal number")
+        return bounded(Decimal(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return bounded(Decimal(value))
+    raise ValueError("is not a decimal number")
+
+
+def plain(value: Decimal) -> str:
+    """The shortest plain text of an exact decimal: `26` for 26.00 and for 2.6E+1."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def add(left: Decimal, right: Decimal) -> Decimal:
+    return EXACT.add(left, right)
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    """The exact sum; it has as many places as the value with the most."""
+    result = ZERO
+    for value in values:
+        result = EXACT.add(result, value)
+    return result
+
+
+def cut(value: Fraction) -> Decimal:
+    """Cut, not rounded, to `PLACES` places; exact where the value is a decimal of so many."""
+    return Decimal(plain(_scaled(int(value * 10**PLACES), PLACES)))
+
+
+def round_half_up(value: Decimal | Fraction, currency: str) -> Decimal:
+    """To the currency's own exponent, half away from zero, and always with that many places."""
+    return round_to(value, exponent_of(currency))
+
+
+def round_to(value: Decimal | Fraction, places: int) -> Decimal:
+    """Half away from zero, with exactly so many places."""
+    shifted = abs(Fraction(value)) * 10**places
+    units = int(shifted + Fraction(1, 2))
+    return _scaled(units if value >= 0 else -units, places)
+
+
+@cache
+def exponent_of(currency: str) -> int:
+    """How many places the currency's minor unit has (ISO 4217): JPY 0, USD 2, KWD 3. Raises `ValueError` for what is no
+    currency, and for those without a minor unit, such as gold (XAU).
+    """
+    try:
+        exponent = iso4217.Currency(currency).exponent
+    except ValueError:
+        raise ValueError("is not a currency code of ISO 4217") from None
+    if exponent is None:
+        raise ValueError("has no minor unit, so nothing can be billed in it")
+    return exponent
+
+
+def _scaled(units: int, places: int) -> Decimal:
+    return Decimal(units).scaleb(-places, context=EXACT)
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int), "only of finite decimals"  # noqa: S101  narrows the type; bounded() has tested it
+    return exponent
+
+
+def _read_not_negative(value: object) -> Decimal:
+    number = read_decimal(value)
+    if number < 0:
+        raise ValueError("is negative")
+    return number
+
+
+def _currency(code: str) -> str:
+    exponent_of(code)
+    return code
+
+
+class _DecimalSchema:
+    """Describes a decimal in JSON Schema: a text; numbers are accepted, too."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        text: dict[str, Any] = {"type": "string", "format": "decimal", "pattern": _SCHEMA_PATTERN}
+        return text if handler.mode == "serialization" else {"anyOf": [text, {"type": "number"}]}
+
+
+class _ComputedSchema:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "format": "decimal"}
+
+
+def _as_written(value: Decimal) -> str:
+    return f"{value:f}"
+
+
+def _read_computed(value: object) -> Decimal:
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    if isinstance(value, str) and _DECIMAL_TEXT.fullmatch(value):
+        return Decimal(value)
+    raise ValueError("is not a decimal number")
+
+
+Currency = Annotated[str, AfterValidator(_currency)]
+"""A currency code of ISO 4217 that has a minor unit."""
+
+Amount = Annotated[
+    Decimal, PlainValidator(read_decimal), PlainSerializer(_as_written, when_used="json"), _DecimalSchema()
+]
+"""An amount of money as it is entered, in the currency of the object around it; it keeps the places it was written
+with.
+"""
+
+NonNegativeAmount = Annotated[
+    Decimal, PlainValidator(_read_not_negative), PlainSerializer(_as_written, when_used="json"), _DecimalSchema()
+]
+
+Quantity = Amount
+"""A quantity as it is entered: bounded and written as an amount."""
+
+NonNegativeQuantity = NonNegativeAmount
+
+ExactDecimal = Annotated[
+    Decimal, PlainValidator(_read_computed), PlainSerializer(plain, when_used="json"), _ComputedSchema()
+]
+"""What was computed, not entered: of any size, written without trailing zeros."""
+
+RoundedAmount = Annotated[
+    Decimal, PlainValidator(_read_computed), PlainSerializer(_as_written, when_used="json"), _ComputedSchema()
+]
+"""What was rounded to its currency: written with all places of the currency."""

@@ -1,0 +1,226 @@
+"""Rating: from a whole period's facts to its lines. The only place where a price comes about (billing rules, "Due")."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Protocol
+
+from shared.domain.billing_models import Version
+from shared.domain.charges.charge import Charge, LineSegment
+from shared.domain.errors import XyraError
+from shared.domain.histories import History
+from shared.domain.lines import Line, merged, steps_of, sum_of
+from shared.domain.meters import Reading
+from shared.domain.money import cut, round_half_up
+from shared.domain.periods import Day, Period
+
+POOLED = "-"
+"""Stands in a line's key for the agent, where the line is the organization's."""
+
+
+class InconsistentFactsError(XyraError):
+    """The facts contradict each other: usage of what was not in force. A bug, never the caller's fault."""
+
+
+class Readings(Protocol):
+    """What the meters of one agent under one version have come to (`Totals`)."""
+
+    def meters(self) -> Collection[str]:
+        """The names of those that have come to anything."""
+        ...
+
+    def reading(self, meter: str) -> Reading: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a period, half-open, in which an agent was priced by a version."""
+
+    agent_id: str
+    version: Version
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that decides what is due for a period. `totals` are by agent id and version id."""
+
+    period: Period
+    currency: str
+    segments: Sequence[Segment]
+    totals: Mapping[tuple[str, str], Readings]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """A segment with the days, by their place in the period, that belong to it."""
+
+    segment: Segment
+    days: AbstractSet[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Charged:
+    """A stay with one of its version's charges, and the days that count for that charge's line."""
+
+    stay: _Stay
+    charge: Charge
+    days: AbstractSet[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _LineName:
+    model_id: str
+    charge_key: str
+    agent_id: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.model_id}/{self.charge_key}/{self.agent_id}"
+
+
+def segments(
+    period: Period, agents: Iterable[tuple[str, History[str | None]]], models: Mapping[str, History[Version]]
+) -> list[Segment]:
+    """All segments of a period: each agent's history of models, cut by each model's history of versions.
+
+    Raises `InconsistentFactsError` for an agent's model that is not among `models`.
+    """
+    found = []
+    for agent_id, assigned in agents:
+        for assignment in assigned.within(period.start, period.end):
+            if assignment.value is None:
+                continue
+            if assignment.value not in models:
+                raise InconsistentFactsError(f"The model {assignment.value} of agent {agent_id} is missing")
+            versions = models[assignment.value].within(assignment.start, assignment.end or period.end)
+            found += [
+                Segment(agent_id, version.value, version.start, version.end or period.end) for version in versions
+            ]
+    return found
+
+
+def rate(facts: Facts) -> list[Line]:
+    """What is due for the period: a line for every charge that was in force in it, ordered by key, amounts of zero
+    included.
+
+    Raises `InconsistentFactsError` for usage of a version, or of a meter, that was not in force.
+    """
+    _refuse_stray_totals(facts)
+    lines = (_line(facts, name, charged) for name, charged in _charged_by_line(facts).items())
+    return sorted(lines, key=lambda line: line.key)
+
+
+def _refuse_stray_totals(facts: Facts) -> None:
+    metered = {
+        (segment.agent_id, segment.version.id): {name for charge in segment.version.charges for name in charge.meters}
+        for segment in facts.segments
+    }
+    for (agent_id, version_id), readings in facts.totals.items():
+        known = metered.get((agent_id, version_id))
+        if known is None:
+            raise InconsistentFactsError(
+                f"Agent {agent_id} has usage under {version_id}, which was not in force for it"
+            )
+        stray = set(readings.meters()) - known
+        if stray:
+            raise InconsistentFactsError(
+                f"Agent {agent_id} has usage of {sorted(stray)}, which {version_id} does not meter"
+            )
+
+
+def _charged_by_line(facts: Facts) -> dict[_LineName, list[_Charged]]:
+    """For each line its stays, ordered by (start, agent), with the days that count: an agent's own, or in a pooled
+    line each day once, for the first stay that it belongs to.
+    """
+    lines: dict[_LineName, list[_Charged]] = {}
+    taken: dict[_LineName, set[int]] = {}
+    for stay in _stays(facts):
+        segment = stay.segment
+        for charge in segment.version.charges:
+            pooled = charge.scope == "organization"
+            name = _LineName(segment.version.model_id, charge.key, POOLED if pooled else segment.agent_id)
+            days = stay.days
+            if pooled:
+                days = days - taken.setdefault(name, set())
+                taken[name] |= days
+            lines.setdefault(name, []).append(_Charged(stay, charge, days))
+    return lines
+
+
+def _stays(facts: Facts) -> list[_Stay]:
+    by_agent: dict[str, list[Segment]] = {}
+    for segment in facts.segments:
+        by_agent.setdefault(segment.agent_id, []).append(segment)
+    days = facts.period.days()
+    stays = [stay for own in by_agent.values() for stay in _stays_of_agent(own, days)]
+    return sorted(stays, key=lambda stay: (max(stay.segment.start, facts.period.start), stay.segment.agent_id))
+
+
+def _stays_of_agent(own: Sequence[Segment], days: Sequence[Day]) -> list[_Stay]:
+    """A day belongs to the last segment that was in force in it."""
+    if len(own) == 1 and own[0].start <= days[0].start and own[0].end >= days[-1].end:
+        return [_Stay(own[0], frozenset(range(len(days))))]
+    stays = []
+    taken: set[int] = set()
+    for segment in sorted(own, key=lambda segment: segment.start, reverse=True):
+        first = bisect_right(days, segment.start, key=lambda day: day.end)
+        beyond = bisect_left(days, segment.end, key=lambda day: day.start)
+        mine = frozenset(range(first, beyond)) - taken
+        taken |= mine
+        stays.append(_Stay(segment, mine))
+    return stays
+
+
+def _line(facts: Facts, name: _LineName, charged: Sequence[_Charged]) -> Line:
+    charge = charged[0].charge
+    rated = type(charge).rated(_line_segments(facts, charged))
+    parts = merged(rated.parts)
+    due = sum_of(parts)
+    return Line(
+        key=name.key,
+        type=charge.type,
+        model_id=name.model_id,
+        charge=charge.key,
+        agent_id=None if name.agent_id == POOLED else name.agent_id,
+        description=_description(charge.key),
+        quantity=cut(rated.quantity),
+        unit=rated.unit,
+        unit_amount=rated.unit_amount,
+        steps=steps_of(parts),
+        exact_amount=cut(due),
+        amount=round_half_up(due, facts.currency),
+        period=facts.period.span,
+        timing=charge.billed,
+    )
+
+
+def _line_segments(facts: Facts, charged: Sequence[_Charged]) -> list[LineSegment[Charge]]:
+    """One for each agent and version, where it first starts: a version that returns adds to what it was before."""
+    together: dict[tuple[str, str], list[_Charged]] = {}
+    for one in charged:
+        together.setdefault((one.stay.segment.agent_id, one.stay.segment.version.id), []).append(one)
+    whole = len(facts.period.days())
+    return [
+        LineSegment(
+            charge=stays[0].charge,
+            version=stays[0].stay.segment.version.number,
+            agent_id=agent_id,
+            share=Fraction(sum(len(one.days) for one in stays), whole),
+            agent_share=Fraction(sum(len(one.stay.days) for one in stays), whole),
+            readings=_readings(facts.totals.get((agent_id, version_id)), stays[0].charge),
+        )
+        for (agent_id, version_id), stays in together.items()
+    ]
+
+
+def _readings(totals: Readings | None, charge: Charge) -> dict[str, Reading]:
+    return {name: Reading() if totals is None else totals.reading(name) for name in charge.meters}
+
+
+def _description(charge_key: str) -> str:
+    return charge_key.replace("_", " ").replace("-", " ").strip().capitalize() or charge_key

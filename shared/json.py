@@ -1,0 +1,68 @@
+"""JSON in and out without floats: numbers with a point or an exponent become `Decimal` exactly as written."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from shared.domain.errors import FieldError, MalformedError, ValidationError
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="string")
+_verbatim = msgspec.json.Encoder(decimal_format="number")
+_canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
+
+
+class _NotANumber:
+    """Marks where a literal NaN or Infinity stood."""
+
+
+def decode(raw: bytes | str) -> Any:  # noqa: ANN401  JSON is any of its types
+    """Raises `ValidationError` naming the place of a NaN or Infinity, `MalformedError` naming the byte of anything else."""
+    try:
+        return _decoder.decode(raw)
+    except RecursionError as error:
+        raise MalformedError("The JSON is nested too deeply") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        _refuse_not_a_number(raw)
+        raise MalformedError(f"The body is not JSON: {error}") from error
+
+
+def encode(value: Any) -> bytes:  # noqa: ANN401
+    """Amounts as decimal strings: the form for the wire and for documents."""
+    return _encoder.encode(value)
+
+
+def encode_verbatim(value: Any) -> bytes:  # noqa: ANN401
+    """Numbers as numbers, as they came: `decode` gives the same value again."""
+    return _verbatim.encode(value)
+
+
+def encode_canonical(value: Any) -> bytes:  # noqa: ANN401
+    """The same bytes for the same value, whatever the order of its keys: for comparing by hash."""
+    return _canonical.encode(value)
+
+
+def _refuse_not_a_number(raw: bytes | str) -> None:
+    try:
+        value = json.loads(raw, parse_constant=lambda _: _NotANumber())
+    except (ValueError, RecursionError):
+        return
+    places = list(_places_of_not_a_number(value, ""))
+    if places:
+        raise ValidationError(
+            "NaN and Infinity are not numbers", errors=tuple(FieldError(place, "is not a number") for place in places[:100])
+        )
+
+
+def _places_of_not_a_number(value: object, pointer: str) -> list[str]:
+    if isinstance(value, _NotANumber):
+        return [pointer]
+    if isinstance(value, dict):
+        parts = [(str(key).replace("~", "~0").replace("/", "~1"), part) for key, part in value.items()]
+    elif isinstance(value, list):
+        parts = [(str(index), part) for index, part in enumerate(value)]
+    else:
+        return []
+    return [place for key, part in parts for place in _places_of_not_a_number(part, f"{pointer}/{key}")]

@@ -1,0 +1,74 @@
+"""What has been used: events, each counted once, and the totals they come to.
+
+The port says what must hold, not how it is laid out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.domain.errors import XyraError
+from shared.domain.events import AcceptedEvent, TotalKey
+from shared.domain.totals import Contribution, Totals
+from shared.ports.store import Document, Page
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredEvent:
+    """An event with where it counts and how much."""
+
+    event: AcceptedEvent
+    total: TotalKey
+    contribution: Contribution
+    moves: Document | None
+    """The outbox entry to commit with it, when its period has ended already."""
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What became of the events of one call; `recorded` counts those that were new."""
+
+    recorded: list[MeteredEvent] = field(default_factory=list)
+    duplicates: list[MeteredEvent] = field(default_factory=list)
+    conflicting: list[MeteredEvent] = field(default_factory=list)
+    """The same identity as a recorded event, with other content."""
+    entries: set[tuple[str, str, str]] = field(default_factory=set)
+    """Where outbox entries were committed: (container, partition, id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    key: TotalKey
+    totals: Totals
+
+
+class ShardMovedError(XyraError):
+    """The shard count known to the caller is not the newest: read its history again, then repeat."""
+
+    code = "unavailable"
+
+
+class Usage(Protocol):
+    """All methods raise `UnavailableError` for faults that repeating may cure; repeating is always safe."""
+
+    async def record(self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]) -> Recorded:
+        """Commit each event together with what it adds to its total and the outbox entry beside it, exactly once ever,
+        whatever was sent before, by whom, and into which shard. `shard_counts` is the history, the count in force last.
+
+        Raises `ShardMovedError`."""
+        ...
+
+    async def totals(self, organization_id: str, shard_count: int, period: datetime) -> list[UsageTotal]:
+        """All totals of a period, merged over the shards; `shard_count` is the largest that ever was."""
+        ...
+
+    async def find(self, organization_id: str, shard_counts: Sequence[int], key: str) -> Document | None:
+        """A recorded event."""
+        ...
+
+    async def park(self, organization_id: str, entry_id: str, reason: str, subject: Mapping[str, Any]) -> None:
+        """Keep what could not be rated, with its reason. Parking the same again changes nothing."""
+        ...
+
+    async def parked(self, organization_id: str, limit: int, cursor: str | None) -> Page: ...

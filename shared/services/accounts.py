@@ -1,0 +1,226 @@
+"""Sign-up, sign-in, and the first operator."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from pydantic import BaseModel
+
+from shared.containers import DIRECTORY, TENANTS
+from shared.domain.accounts import (
+    FAILURES_BEFORE_LOCK,
+    LOCK_MINUTES,
+    Account,
+    FailedSignIns,
+    Membership,
+    Session,
+    email_partition,
+)
+from shared.domain.errors import (
+    ConflictError,
+    FieldError,
+    ForbiddenError,
+    LockedError,
+    MalformedError,
+    UnauthenticatedError,
+)
+from shared.domain.ids import fingerprint, new_id
+from shared.domain.organizations import Organization
+from shared.domain.times import to_text
+from shared.ports.clock import Clock
+from shared.ports.store import AlreadyExistsError, Item, StaleEtagError, Store
+from shared.services.organizations import OrganizationDraft, Organizations
+from shared.services.tokens import Claims, Tokens
+from shared.settings import Settings
+
+_RETRY_AFTER = timedelta(seconds=30)
+_WRONG = "The e-mail address or the password is wrong"
+_hasher = PasswordHasher()
+_UNKNOWN = _hasher.hash(secrets.token_urlsafe())
+"""Checked against for unknown e-mails, so that these take as long as known ones."""
+
+
+class SignUp(BaseModel):
+    email: str
+    password: str
+    full_name: str
+    organization_name: str
+    currency: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+
+class Accounts:
+    """The directory item of an e-mail address decides a sign-up. It carries all ids; the organization and the membership are
+    made from it at once, by a repeated sign-up, by the sign-in or by the sweep."""
+
+    def __init__(self, store: Store, clock: Clock, organizations: Organizations, tokens: Tokens, settings: Settings) -> None:  # noqa: PLR0913  its ports
+        self._store = store
+        self._clock = clock
+        self._organizations = organizations
+        self._tokens = tokens
+        self._settings = settings
+
+    async def sign_up(self, wanted: SignUp) -> tuple[Account, Organization]:
+        """Raises `ConflictError` for a taken e-mail; a repeated call of the same person completes what was begun."""
+        now = self._clock.now()
+        account = Account(
+            id="account",
+            user_id=new_id("usr"),
+            email=wanted.email,
+            full_name=wanted.full_name,
+            password_hash=await _hashed(wanted.password),
+            status="pending",
+            organization_ids=(new_id("org"),),
+            created_at=now,
+            organization_name=wanted.organization_name,
+            currency=wanted.currency,
+            timezone=wanted.timezone,
+        )
+        try:
+            await self._store.create(
+                DIRECTORY.name,
+                email_partition(wanted.email),
+                {**account.document(), "due_at": to_text(now + _RETRY_AFTER)},
+            )
+        except AlreadyExistsError as error:
+            begun = await self._account(wanted.email)
+            if begun is None or begun.status != "pending" or not await _matches(begun.password_hash, wanted.password):
+                raise ConflictError("The e-mail address is taken", errors=(FieldError("/email", "is taken"),)) from error
+            account = begun
+        return await self._complete(account)
+
+    async def _complete(self, account: Account) -> tuple[Account, Organization]:
+        organization_id = account.organization_ids[0]
+        organization = await self._organizations.create(
+            organization_id,
+            OrganizationDraft(
+                name=account.organization_name,
+                currency=account.currency,
+                timezone=account.timezone,
+                billing_email=account.email,
+            ),
+        )
+        owner = Membership(id=account.user_id, role="owner", joined_at=account.created_at)
+        await self._store.upsert(TENANTS.name, organization_id, owner.document())
+        active = account.changed(status="active")
+        await self._store.upsert(DIRECTORY.name, email_partition(account.email), active.document())
+        return active, organization
+
+    async def complete_due(self, item: Item) -> None:
+        if item.document["status"] == "pending":
+            await self._complete(Account.read(item.document))
+
+    async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
+        """Raises `LockedError` after 5 failures in an hour (unknown e-mails alike), `UnauthenticatedError`, `ForbiddenError` for a
+        disabled account, `MalformedError` where the organization has to be chosen."""
+        await self._refuse_locked(email)
+        account = await self._account(email)
+        if not await _matches(account.password_hash if account else _UNKNOWN, password) or account is None:
+            await self._count_failure(email)
+            raise UnauthenticatedError(_WRONG)
+        if account.status == "disabled":
+            raise ForbiddenError("The account is disabled")
+        if account.status == "pending":
+            account, _ = await self._complete(account)
+        chosen, roles = await self._chosen(account, organization_id)
+        return await self._start_session(account, chosen, roles)
+
+    async def _chosen(self, account: Account, organization_id: str | None) -> tuple[str | None, tuple[str, ...]]:
+        """The organization to sign in to and the roles there; None is the operator's side."""
+        if account.operator_role is not None and organization_id is None:
+            return None, (account.operator_role,)
+        if organization_id is None and len(account.organization_ids) != 1:
+            raise MalformedError(
+                "Choose one of your organizations as organization_id",
+                errors=tuple(FieldError("/organization_id", choice) for choice in account.organization_ids),
+            )
+        chosen = organization_id or account.organization_ids[0]
+        item = await self._store.get(TENANTS.name, chosen, account.user_id) if chosen in account.organization_ids else None
+        if item is None:
+            raise UnauthenticatedError(_WRONG)
+        return chosen, (Membership.read(item.document).role,)
+
+    async def _start_session(self, account: Account, organization_id: str | None, roles: tuple[str, ...]) -> SignedIn:
+        refresh_token = secrets.token_urlsafe(32)
+        lifetime = timedelta(days=self._settings.refresh_token_days)
+        session = Session(
+            id=new_id("ses"),
+            user_id=account.user_id,
+            organization_id=organization_id,
+            refresh_fingerprint=fingerprint(refresh_token),
+            expires_at=self._clock.now() + lifetime,
+        )
+        document = {**session.document(), "ttl": int(lifetime.total_seconds())}
+        await self._store.create(DIRECTORY.name, f"session:{session.id}", document)
+        access_token = await self._tokens.issue(Claims(account.user_id, organization_id, roles, session.id))
+        return SignedIn(access_token, refresh_token, int(self._tokens.lifetime.total_seconds()))
+
+    async def _account(self, email: str) -> Account | None:
+        item = await self._store.get(DIRECTORY.name, email_partition(email), "account")
+        return Account.read(item.document) if item else None
+
+    async def _failures(self, email: str) -> tuple[FailedSignIns, str | None]:
+        item = await self._store.get(DIRECTORY.name, email_partition(email), "failed_sign_ins")
+        if item is None:
+            return FailedSignIns(id="failed_sign_ins"), None
+        since = self._clock.now() - timedelta(minutes=LOCK_MINUTES)
+        failed = FailedSignIns.read(item.document)
+        return failed.changed(at=tuple(at for at in failed.at if at > since)), item.etag
+
+    async def _refuse_locked(self, email: str) -> None:
+        failed, _ = await self._failures(email)
+        if len(failed.at) >= FAILURES_BEFORE_LOCK:
+            raise LockedError(f"Locked for up to {LOCK_MINUTES} minutes after {FAILURES_BEFORE_LOCK} failures")
+
+    async def _count_failure(self, email: str) -> None:
+        for _ in range(FAILURES_BEFORE_LOCK):
+            failed, etag = await self._failures(email)
+            counted = failed.changed(at=(*failed.at, self._clock.now())[-FAILURES_BEFORE_LOCK:])
+            document = {**counted.document(), "ttl": LOCK_MINUTES * 60}
+            try:
+                if etag is None:
+                    await self._store.create(DIRECTORY.name, email_partition(email), document)
+                else:
+                    await self._store.replace(DIRECTORY.name, email_partition(email), document, etag)
+            except (AlreadyExistsError, StaleEtagError):
+                continue
+            return
+
+    async def ensure_operator(self, email: str, password: str) -> bool:
+        """Make the first superuser unless the address has an account; whether it was made."""
+        account = Account(
+            id="account",
+            user_id=new_id("usr"),
+            email=email,
+            full_name="Operator",
+            password_hash=await _hashed(password),
+            status="active",
+            operator_role="system",
+            created_at=self._clock.now(),
+        )
+        try:
+            await self._store.create(DIRECTORY.name, email_partition(email), account.document())
+        except AlreadyExistsError:
+            return False
+        return True
+
+
+async def _hashed(password: str) -> str:
+    return await asyncio.to_thread(_hasher.hash, password)
+
+
+async def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return await asyncio.to_thread(_hasher.verify, password_hash, password)
+    except VerificationError:
+        return False

@@ -1,0 +1,80 @@
+"""API keys: shown once, stored as a hash; the directory item is the key."""
+
+from datetime import datetime
+
+from shared.containers import DIRECTORY, TENANTS
+from shared.domain.accounts import ApiKey, key_partition, new_token, shown_prefix
+from shared.domain.errors import ConflictError, ForbiddenError, NotFoundError, PreconditionFailedError, ValidationError
+from shared.domain.identity import OPERATOR_ONLY, Permission, Principal
+from shared.domain.ids import fingerprint
+from shared.ports.clock import Clock
+from shared.ports.store import AlreadyExistsError, Page, Store
+from shared.services.owners import Owners
+
+OPERATOR = "operator"
+
+
+class ApiKeys:
+    """Listed before it works and revoked before it is unlisted, so every key that works can be seen and revoked."""
+
+    def __init__(self, store: Store, clock: Clock, owners: Owners) -> None:
+        self._store = store
+        self._clock = clock
+        self._owners = owners
+
+    async def create(  # noqa: PLR0913  the parts of a key
+        self,
+        key_id: str,
+        *,
+        organization_id: str | None,
+        name: str,
+        scopes: tuple[Permission, ...],
+        expires_at: datetime | None,
+        creator: Principal,
+    ) -> tuple[ApiKey, str]:
+        """The key and its token. Raises `ForbiddenError` for a scope that the creator does not have."""
+        now = self._clock.now()
+        if expires_at is not None and expires_at <= now:
+            raise ValidationError.at("/expires_at", "must be in the future")
+        for index, scope in enumerate(scopes):
+            if not creator.may(scope):
+                raise ForbiddenError(f"You cannot give {scope.value}, which you do not have")
+            if organization_id is not None and scope in OPERATOR_ONLY:
+                raise ValidationError.at(f"/scopes/{index}", "is for the operator's own keys")
+        token = new_token()
+        key = ApiKey(
+            id=key_id,
+            organization_id=organization_id,
+            name=name,
+            scopes=scopes,
+            key_prefix=shown_prefix(token),
+            fingerprint=fingerprint(token),
+            created_at=now,
+            expires_at=expires_at,
+        )
+        owner = organization_id or OPERATOR
+        await self._owners.note(key_id, owner)
+        try:
+            await self._store.create(TENANTS.name, owner, key.document())
+        except AlreadyExistsError as error:
+            raise ConflictError("This key was made before, and its token was shown then; delete it and make another") from error
+        await self._store.create(
+            DIRECTORY.name, key_partition(key.fingerprint), {"id": "key", "kind": "key", "key": key.document()}
+        )
+        return key, token
+
+    async def page(self, organization_id: str | None, limit: int, cursor: str | None) -> Page:
+        return await self._store.query(
+            TENANTS.name, organization_id or OPERATOR, ApiKey.kind, descending=True, limit=limit, cursor=cursor
+        )
+
+    async def delete(self, owner: str, key_id: str, if_match: str | None) -> None:
+        """Raises `NotFoundError`, `PreconditionFailedError`."""
+        item = await self._store.get(TENANTS.name, owner, key_id)
+        if item is None or item.document["kind"] != ApiKey.kind:
+            raise NotFoundError("There is no such API key")
+        if if_match is not None and if_match != item.etag:
+            raise PreconditionFailedError("The API key has changed since it was read")
+        key = ApiKey.read(item.document)
+        await self._store.delete(DIRECTORY.name, key_partition(key.fingerprint), "key")
+        await self._store.delete(TENANTS.name, owner, key_id)

@@ -1,0 +1,206 @@
+"""Invoice runs: one message per organization, by timer or on request; however often they run, each period is invoiced once."""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel
+
+from shared import correlation, json
+from shared.containers import DIRECTORY
+from shared.domain.entity import Entity
+from shared.domain.errors import NotFoundError, ValidationError
+from shared.domain.ids import fingerprint
+from shared.domain.organizations import SLICES, Organization
+from shared.domain.periods import Period, parse_month
+from shared.domain.times import Instant, to_text
+from shared.ports.clock import Clock
+from shared.ports.queue import Message, Queue
+from shared.ports.store import AlreadyExistsError, Page, Store
+from shared.services.invoices import MAXIMUM_PERIODS, Invoices
+from shared.services.organizations import Organizations
+from shared.services.periods import Periods
+
+QUEUE = "invoices"
+_PAGE = 90
+
+class Task(BaseModel):
+    """The message: invoice one organization, or with `organization_id` None send one such message for each.
+
+    Without `period` everything that is due by now, drafts held for their grace time; with it that period, finalized if asked."""
+
+    job_id: str | None = None
+    organization_id: str | None = None
+    period: str | None = None
+    finalize: bool = False
+
+
+class Job(Entity):
+    """A requested run. Its parts, one per organization, are items beside it."""
+
+    kind: ClassVar[str] = "job"
+
+    organization_id: str | None
+    period: str
+    finalize: bool
+    created_at: Instant
+    fanned_out: bool = False
+    """Whether all its parts are there."""
+
+
+class JobPart(Entity):
+    kind: ClassVar[str] = "job_part"
+
+    organization_id: str
+    status: Literal["pending", "done", "failed"] = "pending"
+    invoice_id: str | None = None
+    detail: str | None = None
+
+
+class InvoiceRuns:
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self, store: Store, queue: Queue, clock: Clock, organizations: Organizations, periods: Periods, invoices: Invoices
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._organizations = organizations
+        self._periods = periods
+        self._invoices = invoices
+
+    async def period_of(self, organization: Organization, month: str | None, pointer: str) -> Period:
+        """The period that contains the month's 15th, or now; as laid, or as it would be. Raises `ValidationError` at `pointer`."""
+        instant = self._clock.now() if month is None else parse_month(month, organization.timezone, pointer)
+        return await self._periods.would_contain(organization, instant)
+
+    async def request(self, job_id: str, organization_id: str | None, period: str, *, finalize: bool) -> Job:
+        """Start a run. Raises `ValidationError` for a period that has not ended, where one organization was named."""
+        parse_month(period, "UTC", "/period")
+        if organization_id is not None:
+            organization = await self._organizations.get(organization_id)
+            if (await self.period_of(organization, period, "/period")).end > self._clock.now():
+                raise ValidationError.at("/period", "has not ended yet; see the preview")
+        job = Job(id=job_id, organization_id=organization_id, period=period, finalize=finalize, created_at=self._clock.now())
+        try:
+            await self._store.create(DIRECTORY.name, _partition(job_id), job.document())
+        except AlreadyExistsError:
+            return (await self.job(job_id))[0]
+        await self._send([Task(job_id=job_id, organization_id=None, period=period, finalize=finalize)])
+        return job
+
+    async def job(self, job_id: str) -> tuple[Job, bool, Page]:
+        """A run, whether it is done, and its first parts. Raises `NotFoundError`."""
+        item = await self._store.get(DIRECTORY.name, _partition(job_id), job_id) if job_id.startswith("job_") else None
+        if item is None:
+            raise NotFoundError("There is no such job")
+        job = Job.read(item.document)
+        waiting = await self._store.query(DIRECTORY.name, _partition(job_id), JobPart.kind, equals={"status": "pending"}, limit=1)
+        parts = await self._store.query(DIRECTORY.name, _partition(job_id), JobPart.kind, limit=200)
+        return job, job.fanned_out and not waiting.items, parts
+
+    async def start_all(self) -> None:
+        """What the timer does: one message per organization, for whatever is due by now."""
+        await self._fan_out(Task())
+
+    async def run(self, task: Task) -> None:
+        """Do what a message says; safe to repeat."""
+        if task.organization_id is None:
+            await self._start_job(task)
+        elif task.job_id is None:
+            await self._catch_up(await self._organizations.get(task.organization_id))
+        else:
+            await self._run_part(task, task.job_id, task.organization_id)
+
+    async def _start_job(self, task: Task) -> None:
+        if task.job_id is None:
+            await self._fan_out(task)
+            return
+        job, _, _ = await self.job(task.job_id)
+        await self._fan_out(task.model_copy(update={"organization_id": job.organization_id}))
+        await self._store.upsert(DIRECTORY.name, _partition(job.id), job.changed(fanned_out=True).document())
+
+    async def _fan_out(self, task: Task) -> None:
+        if task.organization_id is not None:
+            await self._send_to(task, [task.organization_id])
+            return
+        for number in range(SLICES):
+            cursor: str | None = None
+            while True:
+                page = await self._organizations.page(number, _PAGE, cursor)
+                await self._send_to(task, [item.document["id"] for item in page.items])
+                cursor = page.cursor
+                if cursor is None:
+                    break
+
+    async def _send_to(self, task: Task, organization_ids: list[str]) -> None:
+        if task.job_id is not None:
+            for organization_id in organization_ids:
+                part = JobPart(id=organization_id, organization_id=organization_id)
+                try:
+                    await self._store.create(DIRECTORY.name, _partition(task.job_id), part.document())
+                except AlreadyExistsError:
+                    continue
+        await self._send([task.model_copy(update={"organization_id": organization_id}) for organization_id in organization_ids])
+
+    async def _send(self, tasks: list[Task]) -> None:
+        """The time in the message id tells a deliberate repetition from one that the broker should drop."""
+        attempt = to_text(self._clock.now())[:16]
+        messages = []
+        for task in tasks:
+            body = task.model_dump_json().encode()
+            messages.append(
+                Message(
+                    body=body,
+                    session_id=task.organization_id or task.job_id or "all",
+                    message_id=fingerprint(body + attempt.encode())[:32],
+                    correlation_id=correlation.current() or correlation.accept(None),
+                )
+            )
+        if messages:
+            await self._queue.send(QUEUE, messages)
+
+    async def _run_part(self, task: Task, job_id: str, organization_id: str) -> None:
+        part = JobPart(id=organization_id, organization_id=organization_id, status="done")
+        try:
+            organization = await self._organizations.get(organization_id)
+            own = await self.period_of(organization, task.period, "/period")
+            if own.end > self._clock.now():
+                part = part.changed(detail="the period has not ended")
+            else:
+                invoice_id = await self._invoice(organization, own, finalize=task.finalize)
+                part = part.changed(invoice_id=invoice_id, detail=None if invoice_id else "nothing to bill")
+        except (NotFoundError, ValidationError) as error:
+            part = part.changed(status="failed", detail=error.detail)
+        await self._store.upsert(DIRECTORY.name, _partition(job_id), part.document())
+
+    async def _invoice(self, organization: Organization, own: Period, *, finalize: bool) -> str | None:
+        await self._periods.cover(organization, own.start, own.end)
+        draft = await self._invoices.draft(organization, own)
+        if draft is None:
+            return None
+        if finalize and draft.status == "draft":
+            issued = await self._invoices.finalize(organization.id, draft.id)
+            return issued.invoice.id if issued.invoice else None
+        return draft.id
+
+    async def _catch_up(self, organization: Organization) -> None:
+        """Ended periods in their order: drafted, and finalized once their grace time is over. A draft that still waits holds
+        back the later ones, which would show its lines as well."""
+        now = self._clock.now()
+        laid = await self._periods.laid(organization.id)
+        if not laid:
+            return
+        await self._periods.cover(organization, laid[-1].start, now)
+        for item, _ in await self._periods.unsettled(organization.id, now, MAXIMUM_PERIODS):
+            draft = await self._invoices.draft(organization, item.period)
+            if draft is None or draft.status != "draft":
+                continue
+            if draft.finalize_at > now:
+                return
+            await self._invoices.finalize(organization.id, draft.id)
+
+
+def _partition(job_id: str) -> str:
+    return f"job:{job_id}"
+
+
+def read_task(body: bytes) -> Task:
+    return Task.model_validate(json.decode(body))

@@ -1,0 +1,223 @@
+"""Rating: each accepted event is metered exactly once into the totals of its period, agent and model version."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from shared import correlation, json
+from shared.domain.agents import Agent
+from shared.domain.billing_models import Version
+from shared.domain.errors import MalformedError, UnavailableError, XyraError
+from shared.domain.events import UNPRICED, AcceptedEvent, TotalKey
+from shared.domain.ids import fingerprint, named_id
+from shared.domain.organizations import Organization
+from shared.domain.times import from_text, to_text
+from shared.domain.totals import contribution, unpriced_contribution
+from shared.ports.clock import Clock
+from shared.ports.store import Document
+from shared.ports.usage import MeteredEvent, Recorded, ShardMovedError, Usage
+from shared.services.agents import Agents
+from shared.services.billing_models import BillingModels
+from shared.services.organizations import Organizations
+from shared.services.outbox import Outbox
+from shared.services.periods import Periods
+
+MOVED = "period_moved"
+UNKNOWN_ORGANIZATION = "unknown"
+PATIENCE = timedelta(seconds=45)
+"""How long transient faults are waited out inside the lock of a session, before the messages are given back."""
+_LONGEST_PAUSE = 5.0
+_SHARD_RELOADS = 3
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A message as it came from the broker."""
+
+    body: bytes
+    message_id: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Parked:
+    event: AcceptedEvent
+    reason: str
+
+
+class UnrateableError(XyraError):
+    """Why an accepted event is parked instead of rated."""
+
+    code = "unrateable"
+    title = "The event cannot be rated"
+
+
+class Rating:
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        usage: Usage,
+        clock: Clock,
+        organizations: Organizations,
+        agents: Agents,
+        billing_models: BillingModels,
+        periods: Periods,
+        outbox: Outbox,
+    ) -> None:
+        self._usage = usage
+        self._clock = clock
+        self._organizations = organizations
+        self._agents = agents
+        self._billing_models = billing_models
+        self._periods = periods
+        self._outbox = outbox
+        outbox.on_effect(MOVED, lambda payload: periods.moved(payload["organization_id"], from_text(payload["period"])))
+
+    async def rate_patiently(self, messages: Sequence[Delivered]) -> None:
+        """As `rate`, but a transient fault is waited out for a while, so that an outage does not use up the delivery count."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + PATIENCE.total_seconds()
+        pause = 0.1
+        while True:
+            try:
+                await self.rate(messages)
+            except UnavailableError:
+                if loop.time() + pause > give_up:
+                    raise
+                _log.warning("rating waits for a fault to pass", exc_info=True)
+                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  jitter
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return
+
+    async def rate(self, messages: Sequence[Delivered]) -> None:
+        """Count every event of these messages exactly once, or park it with its reason; nothing blocks its neighbours.
+
+        Raises `UnavailableError`; repeating is safe."""
+        events: dict[str, list[AcceptedEvent]] = {}
+        for message in messages:
+            try:
+                organization_id, members = _read(message.body)
+            except MalformedError as error:
+                await self._park_message(message, error.detail)
+            else:
+                events.setdefault(organization_id, []).extend(members)
+        for organization_id, members in events.items():
+            await self._rate_organization(organization_id, members)
+
+    async def park_dead(self, message: Delivered) -> None:
+        """A message that the broker gave up on: its events are parked, those that were rated after all as well as the others; a
+        replay finds the difference."""
+        try:
+            organization_id, events = _read(message.body)
+        except MalformedError as error:
+            await self._park_message(message, error.detail)
+            return
+        with correlation.correlated(message.correlation_id):
+            for event in events:
+                await self._park(organization_id, _Parked(event, "the message could not be handled in all its deliveries"))
+
+    async def _rate_organization(self, organization_id: str, events: list[AcceptedEvent]) -> None:
+        recorded = await self._record(organization_id, events)
+        for metered in recorded.conflicting:
+            await self._park(organization_id, _Parked(metered.event, "the same identity was used for an event with other content"))
+        await self._after(organization_id, recorded)
+        _log.info(
+            "rated",
+            extra={
+                "organization_id": organization_id,
+                "recorded": len(recorded.recorded),
+                "duplicates": len(recorded.duplicates),
+                "conflicting": len(recorded.conflicting),
+            },
+        )
+
+    async def _record(self, organization_id: str, events: list[AcceptedEvent]) -> Recorded:
+        for attempt in range(_SHARD_RELOADS):
+            organization = await self._organizations.cached(organization_id, reload=attempt > 0)
+            metered, parked = await self._meter(organization, events)
+            for each in parked:
+                await self._park(organization_id, each)
+            try:
+                return await self._usage.record(organization_id, organization.counts_until(self._clock.now()), metered)
+            except ShardMovedError:
+                _log.info("the shard history is read again", extra={"organization_id": organization_id})
+        raise UnavailableError("The shard history of the organization is not current yet")
+
+    async def _meter(self, organization: Organization, events: list[AcceptedEvent]) -> tuple[list[MeteredEvent], list[_Parked]]:
+        agents = await self._agents.resolve(organization.id, {event.agent for event in events})
+        now = self._clock.now()
+        metered: list[MeteredEvent] = []
+        parked: list[_Parked] = []
+        for event in events:
+            try:
+                metered.append(await self._assign(organization, agents.get(event.agent), event, now))
+            except UnavailableError:
+                raise
+            except XyraError as error:
+                parked.append(_Parked(event, error.detail))
+        return metered, parked
+
+    async def _assign(self, organization: Organization, agent: Agent | None, event: AcceptedEvent, now: datetime) -> MeteredEvent:
+        """Where the event counts and how much: period, agent and version by its own time, always."""
+        at = from_text(event.time)
+        if agent is None or agent.ended_by(at):
+            raise UnrateableError("the agent was deleted before the event happened")
+        period = await self._periods.containing(organization, at)
+        version = await self._version(organization.id, agent, at)
+        return MeteredEvent(
+            event=event,
+            total=TotalKey(period.start, agent.id, version.id if version else UNPRICED),
+            contribution=contribution(event, version.charges) if version else unpriced_contribution(event),
+            moves=self._moves(organization.id, period.start) if period.end <= now else None,
+        )
+
+    async def _version(self, organization_id: str, agent: Agent, at: datetime) -> Version | None:
+        model_id = agent.models.at(at)
+        if model_id is None:
+            return None
+        model = await self._billing_models.cached(organization_id, model_id)
+        reference = model.versions.at(at)
+        return await self._billing_models.version(model, reference) if reference else None
+
+    def _moves(self, organization_id: str, period: datetime) -> Document:
+        start = to_text(period)
+        return self._outbox.entry(MOVED, f"{MOVED}:{start}", organization_id=organization_id, period=start)
+
+    async def _after(self, organization_id: str, recorded: Recorded) -> None:
+        """What follows from what was recorded; whatever is cut short here is swept later."""
+        for entry in sorted(recorded.entries):
+            await self._outbox.attempt(*entry)
+        latest: dict[str, str] = {}
+        for each in recorded.recorded:
+            latest[each.event.agent] = max(each.event.time, latest.get(each.event.agent, ""))
+        for agent_id, at in latest.items():
+            await self._agents.note_active(organization_id, agent_id, from_text(at))
+
+    async def _park(self, organization_id: str, parked: _Parked) -> None:
+        event = parked.event
+        subject: dict[str, Any] = msgspec.structs.asdict(event)
+        _log.warning("parked", extra={"organization_id": organization_id, "event": event.key, "reason": parked.reason})
+        await self._usage.park(organization_id, named_id("park", event.key, event.content), parked.reason, subject)
+
+    async def _park_message(self, message: Delivered, reason: str) -> None:
+        with correlation.correlated(message.correlation_id):
+            _log.error("a message that cannot be read is parked", extra={"message_id": message.message_id, "reason": reason})
+        subject = {"message": message.body.decode("utf-8", "replace"), "message_id": message.message_id}
+        await self._usage.park(UNKNOWN_ORGANIZATION, named_id("park", fingerprint(message.body)), reason, subject)
+
+
+def _read(body: bytes) -> tuple[str, list[AcceptedEvent]]:
+    """Raises `MalformedError` for what the accepting side cannot have written."""
+    value = json.decode(body)
+    try:
+        return str(value["organization"]), msgspec.convert(value["events"], list[AcceptedEvent])
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        raise MalformedError(f"The message is not one of ours: {error}") from error

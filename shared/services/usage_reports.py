@@ -1,0 +1,111 @@
+"""Usage of a period as people read it: by agent and charge, merged over shards and model versions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from shared.domain.agents import Agent
+from shared.domain.billing_models import Version
+from shared.domain.events import UNPRICED
+from shared.domain.meters import Meter, Reading
+from shared.domain.money import cut, plain
+from shared.domain.organizations import Organization
+from shared.domain.periods import Period
+from shared.ports.usage import Usage, UsageTotal
+from shared.services.agents import Agents
+from shared.services.billing_models import BillingModels
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """`charge` is None for what no charge meters: events of an agent without a model, or of a type that its model has no price for."""
+
+    agent_id: str
+    charge: str | None
+    event_type: str
+    aggregation: str
+    quantity: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Name:
+    agent_id: str
+    charge: str
+    event_type: str
+    aggregation: str
+
+
+class UsageReports:
+    def __init__(self, usage: Usage, agents: Agents, billing_models: BillingModels) -> None:
+        self._usage = usage
+        self._agents = agents
+        self._billing_models = billing_models
+
+    async def rows(  # noqa: PLR0913  the filters of the report
+        self,
+        organization: Organization,
+        period: Period,
+        *,
+        agent: str | None,
+        charge: str | None,
+        project: str | None,
+        department: str | None,
+    ) -> list[UsageRow]:
+        """Ordered by agent and charge. `agent` is an id or an external id."""
+        wanted = {
+            each.id: each
+            for each in await self._agents.all(organization.id)
+            if _matches(each, agent=agent, project=project, department=department)
+        }
+        totals = await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
+        readings: dict[_Name, tuple[Meter | None, Reading]] = {}
+        for total in totals:
+            if total.key.agent_id not in wanted:
+                continue
+            version = await self._version(organization.id, wanted[total.key.agent_id], total, period.end)
+            for name, meter, reading in _readings(total, version):
+                before = readings.get(name, (meter, Reading()))[1]
+                readings[name] = (meter, before + reading)
+        return [
+            UsageRow(name.agent_id, name.charge or None, name.event_type, name.aggregation, _quantity(meter, reading))
+            for name, (meter, reading) in sorted(readings.items(), key=lambda row: row[0])
+            if charge is None or name.charge == charge
+        ]
+
+    async def _version(self, organization_id: str, agent: Agent, total: UsageTotal, before: datetime) -> Version | None:
+        if total.key.version_id == UNPRICED:
+            return None
+        for entry in agent.models.entries:
+            if entry.value is not None and entry.effective_from < before:
+                model = await self._billing_models.cached(organization_id, entry.value)
+                for version in await self._billing_models.versions(model):
+                    if version.id == total.key.version_id:
+                        return version
+        return None
+
+
+def _matches(candidate: Agent, *, agent: str | None, project: str | None, department: str | None) -> bool:
+    return (
+        (agent is None or agent in (candidate.id, candidate.external_id))
+        and (project is None or project == candidate.project_id)
+        and (department is None or department == candidate.department_id)
+    )
+
+
+def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Name, Meter | None, Reading]]:
+    agent_id = total.key.agent_id
+    meters = {name: (charge.key, meter) for charge in version.charges for name, meter in charge.meters.items()} if version else {}
+    for name in total.totals.meters():
+        if name in meters:
+            charge, meter = meters[name]
+            yield _Name(agent_id, charge, meter.event_type, meter.aggregation), meter, total.totals.reading(name)
+        else:
+            yield _Name(agent_id, "", name, "sum"), None, total.totals.reading(name)
+    for event_type, count in total.totals.unmatched().items():
+        yield _Name(agent_id, "", event_type, "count"), None, Reading(count=Fraction(count), sum=Fraction(count))
+
+
+def _quantity(meter: Meter | None, reading: Reading) -> str:
+    """After the unit conversion, cut to 12 places."""
+    return plain(cut(reading.sum if meter is None else meter.quantity(reading)))
