@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types imports worker-venv bench clean help
+.PHONY: run test lint worker laws kill bench clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -31,6 +31,19 @@ lint: $(BIN)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict shared
 	$(BIN)/lint-imports
+
+# The platform's own worker needs Python 3.13; where none works, `make worker` says so and tests nothing.
+worker: $(BIN)/.dev
+	@python313=$$(tools/find_python313) || { echo "no working Python 3.13: the worker tests are skipped"; exit 0; }; \
+	test -e .venv-3.13/.dev || { "$$python313" -m venv .venv-3.13 && \
+	.venv-3.13/bin/python -m pip install --quiet --disable-pip-version-check ".[local,dev]" && touch .venv-3.13/.dev; }; \
+	XYRA_REQUIRE_WORKER=1 $(BIN)/python -m pytest tests/worker
+
+laws: $(BIN)/.dev
+	XYRA_LAW_HISTORIES=1000 $(BIN)/python -m pytest tests/unit/test_billing_laws.py
+
+kill: $(BIN)/.dev
+	XYRA_KILL_EVENTS=50000 $(BIN)/python -m pytest tests/e2e/test_exactly_once.py
 
 bench: $(BIN)/.dev
 	$(BIN)/python -m bench

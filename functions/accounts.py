@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 import azure.functions as func
 from pydantic import EmailStr, Field, StringConstraints
 
+from functions.organizations import OrganizationAnswer
 from shared.domain.money import Currency
 from shared.domain.periods import Timezone
 from shared.http import Access, Call, FormBody, Query, Reply, Schema, endpoint
 from shared.services.accounts import SignUp
-from functions.organizations import OrganizationAnswer
 
 blueprint = func.Blueprint()
 
@@ -51,7 +51,7 @@ class SignInForm(Schema):
 class TokenAnswer(Schema):
     access_token: str
     refresh_token: str
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  the scheme's name
     expires_in: int
 
 

@@ -25,7 +25,7 @@ Labels = Annotated[tuple[Label, ...], Field(max_length=50)]
 
 def _small_text(config: object) -> str:
     if not isinstance(config, dict):
-        raise ValueError("is not an object")
+        raise ValueError("is not an object")  # noqa: TRY004  pydantic takes ValueError
     text = json.encode_verbatim(config)
     if len(text) > MAXIMUM_CONFIG_BYTES:
         raise ValueError(f"has more than {MAXIMUM_CONFIG_BYTES} bytes as JSON")

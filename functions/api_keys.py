@@ -47,7 +47,7 @@ def _answer(key: ApiKey) -> ApiKeyAnswer:
     blueprint,
     "POST",
     "api-keys",
-    summary="Make an API key; its token is shown this once. An operator who names no organization makes a key of the operator",
+    summary="Make an API key; its token is shown this once. An operator who names no organization makes their own",
     access=Permission.API_KEYS_WRITE,
     body=ApiKeyRequest,
     answers={201: NewApiKeyAnswer},

@@ -43,7 +43,9 @@ class BillingModelRequest(BillingModelDraft):
     organization_id: str | None = Field(default=None, max_length=256)
 
     def draft(self) -> BillingModelDraft:
-        return BillingModelDraft.model_construct(**{name: getattr(self, name) for name in BillingModelDraft.model_fields})
+        return BillingModelDraft.model_construct(
+            **{name: getattr(self, name) for name in BillingModelDraft.model_fields}
+        )
 
 
 class VersionAnswer(Schema):
@@ -75,7 +77,10 @@ class BillingModelAnswer(Schema):
     @classmethod
     def of(cls, model: BillingModel, version: Version) -> Self:
         return cls(
-            **{name: getattr(model, name) for name in ("id", "organization_id", "name", "description", "currency", "archived_at")},
+            **{
+                name: getattr(model, name)
+                for name in ("id", "organization_id", "name", "description", "currency", "archived_at")
+            },
             version=version.number,
             version_id=version.id,
             effective_from=version.effective_from,
@@ -115,7 +120,9 @@ async def _writable(call: Call[Any, Any], organization_id: str | None) -> str | 
     if not call.principal.is_operator:
         organization = await call.services.organizations.get(await call.organization())
         if not organization.settings.self_managed_pricing:
-            raise ForbiddenError("Billing models are written by the operator; self-managed pricing is off for this organization")
+            raise ForbiddenError(
+                "Billing models are written by the operator; self-managed pricing is off for this organization"
+            )
     return organization_id
 
 
@@ -158,7 +165,7 @@ async def create_billing_model(call: Call[BillingModelRequest, Query]) -> Reply:
     blueprint,
     "GET",
     "billing-models",
-    summary="The organization's own billing models, then the operator's; an operator who names no organization sees the operator's",
+    summary="The organization's own billing models, then the operator's; an operator who names none sees theirs",
     access=Permission.BILLING_MODELS_READ,
     query=ListQuery,
     answers={200: BillingModelList},

@@ -88,7 +88,9 @@ _cloud_list = TypeAdapter(list[CloudEventRequest])
 
 @dataclass(frozen=True, slots=True)
 class SentEvents:
-    """A body as it was sent: objects that may be events, and where event `i` stands in it (`prefix` + `/i`, or the whole)."""
+    """A body as it was sent: objects that may be events, and where event `i` stands in it (`prefix` + `/i`, or the
+    whole).
+    """
 
     values: list[Any]
     prefix: str
@@ -116,7 +118,9 @@ class EventsBody:
         if media_type == CLOUD_EVENT:
             return self._checked(SentEvents([value], "", single=True, adapter=_cloud, list_adapter=_cloud_list))
         if media_type == CLOUD_EVENT_BATCH:
-            return self._checked(SentEvents(_list(value, ""), "", single=False, adapter=_cloud, list_adapter=_cloud_list))
+            return self._checked(
+                SentEvents(_list(value, ""), "", single=False, adapter=_cloud, list_adapter=_cloud_list)
+            )
         if isinstance(value, dict) and "events" in value:
             if unknown := sorted(set(value) - {"events"}):
                 raise ValidationError.at(f"/{unknown[0]}", "is not a field of a batch")
@@ -135,7 +139,9 @@ class EventsBody:
         if not sent.values:
             raise ValidationError.at(sent.prefix, "is empty")
         if len(sent.values) > MAXIMUM_EVENTS:
-            raise ValidationError.at(sent.prefix, f"has {len(sent.values)} events, at most {MAXIMUM_EVENTS} are allowed")
+            raise ValidationError.at(
+                sent.prefix, f"has {len(sent.values)} events, at most {MAXIMUM_EVENTS} are allowed"
+            )
         return sent
 
 
@@ -219,7 +225,15 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
     organizations = await _organizations(call, [event for _, event in events])
     reported = [
         ReportedEvent(
-            index, event.id, event.type, event.agent, event.source, event.time, event.run, event.data, organizations[event.organization]
+            index,
+            event.id,
+            event.type,
+            event.agent,
+            event.source,
+            event.time,
+            event.run,
+            event.data,
+            organizations[event.organization],
         )
         for index, event in events
     ]
@@ -233,7 +247,10 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             "accepted": len(acceptance.accepted),
             "duplicates_in_request": acceptance.duplicates,
             "rejected": [
-                {"index": each.index, "errors": [{"pointer": place.pointer, "detail": place.detail} for place in each.errors]}
+                {
+                    "index": each.index,
+                    "errors": [{"pointer": place.pointer, "detail": place.detail} for place in each.errors],
+                }
                 for each in rejected
             ],
             "events": [{"index": index, "id": event.id} for index, event in acceptance.accepted],
@@ -288,7 +305,10 @@ async def _report_one(
     except ValidationError as error:
         raise ValidationError(
             error.detail,
-            errors=tuple(FieldError(place.pointer.removeprefix("/0").replace("/data/", "/"), place.detail) for place in error.errors),
+            errors=tuple(
+                FieldError(place.pointer.removeprefix("/0").replace("/data/", "/"), place.detail)
+                for place in error.errors
+            ),
         ) from error
     key = event_key(owner, DEFAULT_SOURCE, chosen)
     return Reply({"id": chosen, "event_id": key}, status=202, headers={"Location": f"/api/v1/events/{key}"})

@@ -18,7 +18,9 @@ async def start_invoice_runs(timer: func.TimerRequest) -> None:  # noqa: ARG001 
 
 
 @blueprint.function_name("run_invoices")
-@blueprint.service_bus_queue_trigger(arg_name="message", queue_name="invoices", connection="ServiceBus", is_sessions_enabled=True)
+@blueprint.service_bus_queue_trigger(
+    arg_name="message", queue_name="invoices", connection="ServiceBus", is_sessions_enabled=True
+)
 async def run_invoices(message: func.ServiceBusMessage) -> None:
     with correlation.correlated(correlation.accept(message.correlation_id)):
         await application().invoice_runs.run(read_task(message.get_body()))

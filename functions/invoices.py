@@ -205,7 +205,7 @@ async def get_invoice_job(call: Call[NoBody, Query]) -> Reply:
     blueprint,
     "GET",
     "invoices/preview",
-    summary="The invoice that the period's close would issue if nothing more were reported; without `period` of the open one",
+    summary="The invoice that the close would issue if nothing more were reported; without `period` of the open one",
     access=Permission.INVOICES_READ,
     query=PreviewQuery,
     answers={200: InvoiceAnswer},
@@ -253,7 +253,9 @@ async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
     answers={200: InvoiceList},
 )
 async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
-    page = await call.services.invoices.page(await call.organization(), call.query.status, call.query.limit, call.query.cursor)
+    page = await call.services.invoices.page(
+        await call.organization(), call.query.status, call.query.limit, call.query.cursor
+    )
     data = [await _shown(call, Invoice.read(item.document)) for item in page.items]
     return Reply(InvoiceList(data=data, next_cursor=page.cursor))
 
@@ -284,7 +286,9 @@ async def get_invoice(call: Call[NoBody, Query]) -> Reply:
 async def list_invoice_lines(call: Call[NoBody, ListQuery]) -> Reply:
     invoice_id = call.path["invoice_id"]
     invoice, _ = await call.services.invoices.get_item(await call.owner_of(invoice_id), invoice_id)
-    lines = await call.services.invoices.lines(invoice.organization_id, invoice.id, invoice.lines_hash, invoice.line_count)
+    lines = await call.services.invoices.lines(
+        invoice.organization_id, invoice.id, invoice.lines_hash, invoice.line_count
+    )
     start, end = _slice(call.query)
     return Reply(LineList(data=lines[start:end], next_cursor=str(end) if end < len(lines) else None))
 

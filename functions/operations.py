@@ -15,7 +15,14 @@ class HealthAnswer(Schema):
     status: Literal["ok"] = "ok"
 
 
-@endpoint(blueprint, "GET", "/health", summary="Whether the process answers", access=Access.PUBLIC, answers={200: HealthAnswer})
+@endpoint(
+    blueprint,
+    "GET",
+    "/health",
+    summary="Whether the process answers",
+    access=Access.PUBLIC,
+    answers={200: HealthAnswer},
+)
 async def health(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  it only has to answer
     return Reply(HealthAnswer())
 
@@ -60,4 +67,8 @@ async def openapi_document(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001 
     media_type="text/html",
 )
 async def docs(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
-    return Reply(openapi.page(), media_type="text/html", headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+    return Reply(
+        openapi.page(),
+        media_type="text/html",
+        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+    )

@@ -10,6 +10,7 @@ from shared.http import Call, NoBody, Query, Reply, Schema, endpoint
 
 blueprint = func.Blueprint()
 
+
 class UsageQuery(Query):
     period: str | None = Field(default=None, max_length=7)
     agent: str | None = Field(default=None, max_length=256)
@@ -47,7 +48,7 @@ class UsageAnswer(Schema):
     blueprint,
     "GET",
     "usage",
-    summary="Usage of a period by agent and charge, before any price; with how many accepted events are still on their way",
+    summary="Usage of a period by agent and charge, and how many accepted events are still on their way",
     access=Permission.USAGE_READ,
     query=UsageQuery,
     answers={200: UsageAnswer},

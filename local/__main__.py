@@ -48,7 +48,9 @@ class FirstOperator:
             return kept["email"], kept["password"]
         made = {
             "email": chosen.operator_email or "operator@xyra.localhost",
-            "password": chosen.operator_password.get_secret_value() if chosen.operator_password else secrets.token_urlsafe(18),
+            "password": chosen.operator_password.get_secret_value()
+            if chosen.operator_password
+            else secrets.token_urlsafe(18),
         }
         self._path.touch(mode=0o600)
         self._path.write_text(json.dumps(made))

@@ -65,9 +65,13 @@ class Application:
         self.accounts = Accounts(store, clock, self.organizations, tokens, chosen)
         self.api_keys = ApiKeys(store, clock, self.owners)
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
-        self.agents = Agents(store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen)
+        self.agents = Agents(
+            store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen
+        )
         self.events = Events(ports.queue, clock, self.organizations, self.agents)
-        self.rating = Rating(self.usage, clock, self.organizations, self.agents, self.billing_models, self.periods, self.outbox)
+        self.rating = Rating(
+            self.usage, clock, self.organizations, self.agents, self.billing_models, self.periods, self.outbox
+        )
         self.usage_reports = UsageReports(self.usage, self.agents, self.billing_models)
         facts = FactsReader(self.agents, self.billing_models, self.usage)
         self.invoices = Invoices(store, clock, self.owners, self.organizations, self.periods, facts)

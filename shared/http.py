@@ -1,5 +1,6 @@
 """One way to declare an endpoint. From the declaration come the handler (authenticate, authorize, validate, call,
-serialise), the errors (RFC 9457) and, in `openapi.py`, the document."""
+serialise), the errors (RFC 9457) and, in `openapi.py`, the document.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import azure.functions as func
 import pydantic
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared import correlation, json
 from shared.bootstrap import Application, application
@@ -31,7 +32,7 @@ from shared.domain.errors import (
 )
 from shared.domain.identity import Permission, Principal
 from shared.domain.ids import named_id, new_id
-from shared.domain.times import in_utc
+from shared.domain.times import Time
 from shared.domain.validation import validation_error
 from shared.services.idempotency import Answer
 
@@ -67,7 +68,7 @@ def _iso_text(value: object) -> object:
     raise ValueError("is not an ISO 8601 time with an offset, such as 2026-10-03T12:00:00Z")
 
 
-ZonedTime = Annotated[AwareDatetime, BeforeValidator(_iso_text, json_schema_input_type=str), AfterValidator(in_utc)]
+ZonedTime = Annotated[Time, BeforeValidator(_iso_text, json_schema_input_type=str)]
 """A time in a request: ISO 8601 with an offset, cut to microseconds."""
 
 
@@ -219,7 +220,8 @@ class Call(Generic[Body, Parameters]):
     async def organization(self, named: str | None = None) -> str:
         """The organization that this call is about: the credential's, or the one that an operator names.
 
-        Raises `NotFoundError` where a credential names another tenant, `ValidationError` where an operator names none."""
+        Raises `NotFoundError` where a credential names another tenant, `ValidationError` where an operator names none.
+        """
         reference = named or self.query.organization_id
         own = self.principal.organization_id
         if own is not None:
@@ -298,8 +300,10 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
 ) -> Callable[[Handler], Handler]:
     """Declare a route on a blueprint.
 
-    `path` is below `/api/v1`, or absolute with a leading slash. `If-Match` is honoured on every PUT, PATCH and DELETE, an
-    `Idempotency-Key` on every POST with a credential, unless said otherwise. `example` is a valid body, for the document and for the
+    `path` is below `/api/v1`, or absolute with a leading slash. `If-Match` is honoured on every PUT, PATCH and
+    DELETE, an
+    `Idempotency-Key` on every POST with a credential, unless said otherwise. `example` is a valid body, for the
+    document and for the
     tests made from the declarations.
     """
 
@@ -342,9 +346,11 @@ async def serve(declared: Endpoint, handler: Handler, request: func.HttpRequest)
             answer = await _answer(declared, handler, request, headers)
         except XyraError as error:
             answer = _problem(error, correlation_id)
-        except Exception:
+        except Exception:  # noqa: BLE001  the last resort: whatever it is, the caller gets a problem document
             _log.exception("unexpected failure", extra={"endpoint": declared.name})
-            answer = _problem(XyraError("An unexpected failure; it has been logged under this correlation id"), correlation_id)
+            answer = _problem(
+                XyraError("An unexpected failure; it has been logged under this correlation id"), correlation_id
+            )
     return func.HttpResponse(
         answer.body,
         status_code=answer.status,
@@ -353,11 +359,15 @@ async def serve(declared: Endpoint, handler: Handler, request: func.HttpRequest)
     )
 
 
-async def _answer(declared: Endpoint, handler: Handler, request: func.HttpRequest, headers: Mapping[str, str]) -> Answer:
+async def _answer(
+    declared: Endpoint, handler: Handler, request: func.HttpRequest, headers: Mapping[str, str]
+) -> Answer:
     services = application()
     principal = ANONYMOUS
     if not declared.public:
-        principal = await services.access.authenticate(_credential(headers), for_events=declared.access is Permission.EVENTS_WRITE)
+        principal = await services.access.authenticate(
+            _credential(headers), for_events=declared.access is Permission.EVENTS_WRITE
+        )
         if isinstance(declared.access, Permission) and not principal.may(declared.access):
             raise ForbiddenError(f"This needs the permission {declared.access.value}")
     raw = request.get_body() if declared.body is not None else b""
@@ -380,7 +390,11 @@ async def _answer(declared: Endpoint, handler: Handler, request: func.HttpReques
         return (await handler(call)).answer()
 
     return await services.idempotency.once(
-        owner=principal.organization_id, key=call.idempotency_key, request_hash=call.request_hash, act=act, secret=declared.secret_answer
+        owner=principal.organization_id,
+        key=call.idempotency_key,
+        request_hash=call.request_hash,
+        act=act,
+        secret=declared.secret_answer,
     )
 
 
@@ -446,7 +460,12 @@ def _idempotency_key(headers: Mapping[str, str]) -> str | None:
 
 
 def _request_hash(declared: Endpoint, route_params: Mapping[str, str], raw: bytes) -> str:
-    return named_id("hash", declared.name, *(f"{name}={value}" for name, value in sorted(route_params.items())), raw.decode("latin-1"))
+    return named_id(
+        "hash",
+        declared.name,
+        *(f"{name}={value}" for name, value in sorted(route_params.items())),
+        raw.decode("latin-1"),
+    )
 
 
 def _problem(error: XyraError, correlation_id: str) -> Answer:

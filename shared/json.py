@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.errors import FieldError, MalformedError, ValidationError
+from shared.domain.errors import FieldError, MalformedError, ValidationError, XyraError
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="string")
@@ -14,19 +14,23 @@ _verbatim = msgspec.json.Encoder(decimal_format="number")
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
+_PLACES_SHOWN = 100
+
+
 class _NotANumber:
     """Marks where a literal NaN or Infinity stood."""
 
 
 def decode(raw: bytes | str) -> Any:  # noqa: ANN401  JSON is any of its types
-    """Raises `ValidationError` naming the place of a NaN or Infinity, `MalformedError` naming the byte of anything else."""
+    """Raises `ValidationError` naming the place of a NaN or Infinity, `MalformedError` naming the byte of anything
+    else.
+    """
     try:
         return _decoder.decode(raw)
     except RecursionError as error:
         raise MalformedError("The JSON is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        _refuse_not_a_number(raw)
-        raise MalformedError(f"The body is not JSON: {error}") from error
+        raise _refusal(raw, str(error)) from error
 
 
 def encode(value: Any) -> bytes:  # noqa: ANN401
@@ -44,16 +48,20 @@ def encode_canonical(value: Any) -> bytes:  # noqa: ANN401
     return _canonical.encode(value)
 
 
-def _refuse_not_a_number(raw: bytes | str) -> None:
+def _refusal(raw: bytes | str, detail: str) -> XyraError:
+    """Reads the text again, tolerantly, to name the place."""
     try:
         value = json.loads(raw, parse_constant=lambda _: _NotANumber())
+    except json.JSONDecodeError as error:
+        place = FieldError("", f"line {error.lineno}, column {error.colno}: {error.msg}")
+        return MalformedError(f"The body is not JSON: {detail}", errors=(place,))
     except (ValueError, RecursionError):
-        return
-    places = list(_places_of_not_a_number(value, ""))
-    if places:
-        raise ValidationError(
-            "NaN and Infinity are not numbers", errors=tuple(FieldError(place, "is not a number") for place in places[:100])
-        )
+        return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
+    places = _places_of_not_a_number(value, "")
+    return ValidationError(
+        "NaN and Infinity are not numbers",
+        errors=tuple(FieldError(place, "is not a number") for place in places[:_PLACES_SHOWN]),
+    )
 
 
 def _places_of_not_a_number(value: object, pointer: str) -> list[str]:

@@ -18,7 +18,10 @@ def log_to(stream: TextIO, level: str) -> None:
     """Send this process's log lines to the stream. On Azure the platform's worker does this instead."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s", rename_fields={"asctime": "time", "levelname": "level"})
+        JsonFormatter(
+            "%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s",
+            rename_fields={"asctime": "time", "levelname": "level"},
+        )
     )
     handler.addFilter(_CorrelationFilter())
     root = logging.getLogger()

@@ -32,7 +32,12 @@ def document() -> bytes:
         paths.setdefault("/" + endpoint.route, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     described = {
         "openapi": "3.1.0",
-        "info": {"title": "Xyra", "version": VERSION, "summary": "Usage billing for AI agents", "license": {"name": "Apache-2.0"}},
+        "info": {
+            "title": "Xyra",
+            "version": VERSION,
+            "summary": "Usage billing for AI agents",
+            "license": {"name": "Apache-2.0"},
+        },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -68,7 +73,7 @@ def _operation(endpoint: Endpoint, schemas: dict[Key, Any]) -> dict[str, Any]:
         "summary": endpoint.summary,
         "description": _permission(endpoint),
         "tags": [endpoint.tag],
-        "parameters": list(_parameters(endpoint, schemas)),
+        "parameters": list(_parameters(endpoint)),
         "responses": {
             **{str(status): _answer(endpoint, status, schemas) for status in endpoint.answers},
             "default": {
@@ -107,13 +112,18 @@ def _answer(endpoint: Endpoint, status: int, schemas: dict[Key, Any]) -> dict[st
     return answer
 
 
-def _parameters(endpoint: Endpoint, schemas: dict[Key, Any]) -> Iterator[dict[str, Any]]:
+def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     for name in _PATH_PARAMETER.findall(endpoint.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 256}}
     for name, schema in endpoint.query.model_json_schema()["properties"].items():
         yield {"name": name, "in": "query", "required": False, "schema": schema}
     if endpoint.idempotent:
-        yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 255}}
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "maxLength": 255},
+        }
     if endpoint.if_match is not IfMatch.NONE:
         required = endpoint.if_match is IfMatch.REQUIRED
         yield {"name": "If-Match", "in": "header", "required": required, "schema": {"type": "string"}}
@@ -121,7 +131,9 @@ def _parameters(endpoint: Endpoint, schemas: dict[Key, Any]) -> Iterator[dict[st
 
 def page() -> bytes:
     """The same, to read: one entry per route, without anything from elsewhere."""
-    rows = "".join(_entry(endpoint) for endpoint in sorted(ENDPOINTS, key=lambda endpoint: (endpoint.tag, endpoint.path)))
+    rows = "".join(
+        _entry(endpoint) for endpoint in sorted(ENDPOINTS, key=lambda endpoint: (endpoint.tag, endpoint.path))
+    )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Xyra API</title>

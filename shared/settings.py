@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     operator_email: str | None = None
     operator_password: SecretStr | None = None
 
-    token_issuer: str = "xyra"
+    token_issuer: str = "xyra"  # noqa: S105  a name, no secret
     access_token_minutes: int = Field(default=30, ge=1, le=24 * 60)
     refresh_token_days: int = Field(default=30, ge=1, le=365)
 

@@ -91,7 +91,10 @@ class Demo:
         organization_id: str = organization["id"]
         start = month.start.isoformat()
         model = await self._call(
-            "POST", "billing-models", key=f"demo-model-{project}", json=billing_model(f"Coding agent for {project}", organization_id, start)
+            "POST",
+            "billing-models",
+            key=f"demo-model-{project}",
+            json=billing_model(f"Coding agent for {project}", organization_id, start),
         )
         await self._call(
             "POST",
@@ -122,7 +125,7 @@ class Demo:
     async def _rated(self, organizations: dict[str, str], month: Month) -> None:
         for organization_id in organizations.values():
             params = {"organization_id": organization_id, "period": str(month)}
-            while (await self._call("GET", "usage", params=params))["pending"]:
+            while (await self._call("GET", "usage", params=params))["pending"]:  # noqa: ASYNC110  asked over HTTP
                 await asyncio.sleep(_POLL_SECONDS)
 
     async def _invoice(self, organizations: dict[str, str], month: Month) -> list[dict[str, Any]]:

@@ -1,4 +1,6 @@
-"""Usage laid out as one item per event, in any store: the events of a batch and the totals they move are one transaction."""
+"""Usage laid out as one item per event, in any store: the events of a batch and the totals they move are one
+transaction.
+"""
 
 import asyncio
 import random
@@ -58,7 +60,9 @@ class ItemUsage:
         self._clock = clock
         self._retention = retention_seconds
 
-    async def record(self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]) -> Recorded:
+    async def record(
+        self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]
+    ) -> Recorded:
         outcome = Recorded()
         shards: dict[int, list[MeteredEvent]] = {}
         for event in events:
@@ -93,7 +97,9 @@ class ItemUsage:
             chunk = events[start : start + _OPERATIONS]
             while chunk:
                 try:
-                    await self._store.batch(LEDGERS.name, partition, [Create(self._tombstone(event.event.key)) for event in chunk])
+                    await self._store.batch(
+                        LEDGERS.name, partition, [Create(self._tombstone(event.event.key)) for event in chunk]
+                    )
                 except AlreadyExistsError:
                     there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in chunk])
                     known = [event for event in chunk if event.event.key in there]
@@ -132,7 +138,9 @@ class ItemUsage:
                 for key, etag in zip(moved, etags[len(batch) :], strict=False):
                     totals[key] = _Total(moved[key], etag)
                 outcome.recorded += batch
-                outcome.entries |= {(LEDGERS.name, partition, event.moves["id"]) for event in batch if event.moves is not None}
+                outcome.entries |= {
+                    (LEDGERS.name, partition, event.moves["id"]) for event in batch if event.moves is not None
+                }
                 pending = pending[size:]
 
     async def _fitting(self, partition: str, pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int:
@@ -154,7 +162,9 @@ class ItemUsage:
             found = await self._store.get_many(LEDGERS.name, partition, list(missing))
             for id_, key in missing.items():
                 item = found.get(id_)
-                totals[key] = _Total(Totals(), None) if item is None else _Total(Totals.read(item.document["totals"]), item.etag)
+                totals[key] = (
+                    _Total(Totals(), None) if item is None else _Total(Totals.read(item.document["totals"]), item.etag)
+                )
         return count
 
     def _moved(self, batch: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> dict[TotalKey, Totals]:
@@ -255,7 +265,13 @@ class ItemUsage:
 
     async def parked(self, organization_id: str, limit: int, cursor: str | None) -> Page:
         return await self._store.query(
-            LEDGERS.name, _parked_partition(organization_id), PARKED, order_by="time", descending=True, limit=limit, cursor=cursor
+            LEDGERS.name,
+            _parked_partition(organization_id),
+            PARKED,
+            order_by="time",
+            descending=True,
+            limit=limit,
+            cursor=cursor,
         )
 
 

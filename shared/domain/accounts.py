@@ -28,7 +28,9 @@ class Membership(Entity):
 
 
 class Account(Entity):
-    """What an e-mail address signs in to. Its creation decides a sign-up; while `pending`, the rest is still to be made."""
+    """What an e-mail address signs in to. Its creation decides a sign-up; while `pending`, the rest is still to be
+    made.
+    """
 
     kind: ClassVar[str] = "account"
     user_id: str

@@ -54,5 +54,7 @@ def claim_id(external_id: str) -> str:
 
 
 def activity_id(agent_id: str) -> str:
-    """The item that remembers when an agent was last active, apart from the agent, whose ETag must not move with usage."""
+    """The item that remembers when an agent was last active, apart from the agent, whose ETag must not move with
+    usage.
+    """
     return f"activity:{agent_id}"

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong at one place of the input; `pointer` is an RFC 6901 JSON pointer, or `?name` for a query parameter."""
+    """What is wrong at one place of the input; `pointer` is an RFC 6901 JSON pointer, or `?name` for a query
+    parameter.
+    """
 
     pointer: str
     detail: str
@@ -98,7 +100,7 @@ class UnsupportedMediaTypeError(XyraError):
 
 
 class UnavailableError(XyraError):
-    """A fault of something outside: throttled, timed out, down. Repeating is worth while after `retry_after` seconds."""
+    """A fault of something outside: throttled, timed out, down. Repeat after `retry_after` seconds."""
 
     code = "unavailable"
     title = "Temporarily unavailable"

@@ -41,7 +41,9 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     run: str | None = None
     data: dict[str, Any] = {}
     content: str
-    """Hash of all that makes it the same event apart from its time; another content under the same identity is a conflict."""
+    """Hash of all that makes it the same event apart from its time; another content under the same identity is a
+    conflict.
+    """
 
 
 @dataclass(frozen=True, slots=True)

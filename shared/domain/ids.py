@@ -15,7 +15,9 @@ def new_id(prefix: str) -> str:
 
 
 def named_id(prefix: str, *name: str | int) -> str:
-    """The id that this name always has: the first 128 bits of the SHA-256 of the name as a JSON array, prefix included."""
+    """The id that this name always has: the first 128 bits of the SHA-256 of the name as a JSON array, prefix
+    included.
+    """
     digest = hashlib.sha256(_name.encode((prefix, *name))).digest()
     return str(TypeID.from_uuid(UUID(bytes=digest[:16]), prefix=prefix))
 

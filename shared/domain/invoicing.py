@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from shared.domain.entity import Entity
 from shared.domain.ids import fingerprint
 from shared.domain.lines import Line, Step
-from shared.domain.money import round_half_up
+from shared.domain.money import ZERO, RoundedAmount, add, round_half_up, total
 from shared.domain.periods import Period
 from shared.domain.times import Instant
 
@@ -32,7 +32,7 @@ class Invoice(Entity):
     revision: int
     lines_hash: str
     line_count: int
-    total: Decimal
+    total: RoundedAmount
     created_at: Instant
     finalize_at: Instant
     issued_at: Instant | None = None
@@ -59,7 +59,7 @@ class CreditNote(Entity):
     end: Instant
     lines_hash: str
     line_count: int
-    total: Decimal
+    total: RoundedAmount
     issued_at: Instant
 
 
@@ -89,14 +89,15 @@ class PeriodBill:
 def differences(bill: PeriodBill, own: Period, currency: str) -> list[Line]:
     """The lines that bring `bill.period` from billed to due, on the invoice of the period `own`.
 
-    What was never billed appears as it was rated; anything else, and anything of an older period, as an adjustment that names the period.
+    What was never billed appears as it was rated; anything else, and anything of an older period, as an adjustment
+    that names the period.
     """
     due = {line.key: line for line in bill.due}
     changed: list[Line] = []
     for key in sorted({*due, *bill.billed}):
         line = due.get(key)
-        billed = bill.billed.get(key, Decimal(0))
-        difference = (line.amount if line else Decimal(0)) - billed
+        billed = bill.billed.get(key, ZERO)
+        difference = (line.amount if line else ZERO) - billed
         if difference == 0:
             continue
         if line is not None and billed == 0 and bill.period.start >= own.start:
@@ -111,15 +112,16 @@ def _adjustment(  # noqa: PLR0913  both sides of the difference and its place
 ) -> Line:
     amount = round_half_up(difference, currency)
     model, charge, agent = key.split("/", 2)
-    due = line.amount if line else round_half_up(Decimal(0), currency)
+    due = line.amount if line else round_half_up(ZERO, currency)
+    name = line.description if line else charge
     return Line(
         key=key,
         type="adjustment",
         model_id=model,
         charge=charge,
         agent_id=None if agent == "-" else agent,
-        description=f"Adjustment of {line.description if line else charge}: {due} due, {round_half_up(billed, currency)} billed before",
-        quantity=line.quantity if line else Decimal(0),
+        description=f"Adjustment of {name}: {due} due, {round_half_up(billed, currency)} billed before",
+        quantity=line.quantity if line else ZERO,
         unit=line.unit if line else None,
         unit_amount=None,
         steps=(Step(kind="adjustment", amount=amount),),
@@ -140,7 +142,7 @@ class Composed:
 
 def compose(lines: Sequence[Line]) -> Composed:
     """Negative differences are offset against positive ones; what finds nothing to offset becomes a correction."""
-    room = sum((line.amount for line in lines if line.amount > 0), Decimal(0))
+    room = total(line.amount for line in lines if line.amount > 0)
     invoice: list[Line] = []
     correction: list[Line] = []
     for line in lines:
@@ -159,13 +161,18 @@ def compose(lines: Sequence[Line]) -> Composed:
 def _part(line: Line, amount: Decimal, line_type: str) -> Line:
     if amount == line.amount and line_type == line.type:
         return line
-    changes = {"type": line_type, "amount": amount, "exact_amount": amount, "steps": (Step(kind="adjustment", amount=amount),)}
+    changes = {
+        "type": line_type,
+        "amount": amount,
+        "exact_amount": amount,
+        "steps": (Step(kind="adjustment", amount=amount),),
+    }
     return line.model_copy(update=changes)
 
 
 def total_of(lines: Iterable[Line], currency: str) -> Decimal:
     """The sum of the lines' amounts, always."""
-    return round_half_up(sum((line.amount for line in lines), Decimal(0)), currency)
+    return round_half_up(total(line.amount for line in lines), currency)
 
 
 def billed_by(lines: Iterable[Line], start: datetime) -> dict[str, Decimal]:
@@ -173,7 +180,7 @@ def billed_by(lines: Iterable[Line], start: datetime) -> dict[str, Decimal]:
     billed: dict[str, Decimal] = {}
     for line in lines:
         if line.period.start == start:
-            billed[line.key] = billed.get(line.key, Decimal(0)) + line.amount
+            billed[line.key] = add(billed.get(line.key, ZERO), line.amount)
     return billed
 
 

@@ -6,6 +6,7 @@ results, and everything that divides is a `Fraction` until `round_half_up` or `c
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Context, Decimal, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Overflow
 from fractions import Fraction
 from functools import cache
@@ -30,7 +31,8 @@ _SMALLEST = Decimal(1).scaleb(-PLACES)
 _BOUNDED = Context(prec=MAXIMUM_DIGITS + PLACES, traps=[Inexact, InvalidOperation, Overflow])
 _DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?")
 _MAXIMUM_TEXT = 100
-_SCHEMA_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,12})?$"
+_PATTERNS = {True: r"^-?[0-9]{1,15}(\.[0-9]{1,12})?$", False: r"^[0-9]{1,15}(\.[0-9]{1,12})?$"}
+"""Of decimals in JSON Schema, by whether they may be negative."""
 
 
 def bounded(value: Decimal) -> Decimal:
@@ -138,12 +140,16 @@ def _currency(code: str) -> str:
     return code
 
 
+@dataclass(frozen=True, slots=True)
 class _DecimalSchema:
     """Describes a decimal in JSON Schema: a text; numbers are accepted, too."""
 
+    negative: bool
+
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        text: dict[str, Any] = {"type": "string", "format": "decimal", "pattern": _SCHEMA_PATTERN}
-        return text if handler.mode == "serialization" else {"anyOf": [text, {"type": "number"}]}
+        text: dict[str, Any] = {"type": "string", "format": "decimal", "pattern": _PATTERNS[self.negative]}
+        number: dict[str, Any] = {"type": "number"} if self.negative else {"type": "number", "minimum": 0}
+        return text if handler.mode == "serialization" else {"anyOf": [text, number]}
 
 
 class _ComputedSchema:
@@ -167,14 +173,17 @@ Currency = Annotated[str, AfterValidator(_currency)]
 """A currency code of ISO 4217 that has a minor unit."""
 
 Amount = Annotated[
-    Decimal, PlainValidator(read_decimal), PlainSerializer(_as_written, when_used="json"), _DecimalSchema()
+    Decimal, PlainValidator(read_decimal), PlainSerializer(_as_written, when_used="json"), _DecimalSchema(negative=True)
 ]
 """An amount of money as it is entered, in the currency of the object around it; it keeps the places it was written
 with.
 """
 
 NonNegativeAmount = Annotated[
-    Decimal, PlainValidator(_read_not_negative), PlainSerializer(_as_written, when_used="json"), _DecimalSchema()
+    Decimal,
+    PlainValidator(_read_not_negative),
+    PlainSerializer(_as_written, when_used="json"),
+    _DecimalSchema(negative=False),
 ]
 
 Quantity = Amount

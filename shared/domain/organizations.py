@@ -22,7 +22,9 @@ _SLUG_LENGTH = 40
 
 
 class OrganizationSettings(BaseModel):
-    """`self_managed_pricing`: whether the organization writes billing models of its own. Only the operator switches it."""
+    """`self_managed_pricing`: whether the organization writes billing models of its own. Only the operator switches
+    it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,7 +71,9 @@ class Organization(Entity):
     def grown_to(self, shard_count: int, now: datetime, effective_from: datetime) -> History[int]:
         """Raises `ValidationError` unless it is a larger power of two: shards only ever grow."""
         if shard_count not in (2, 4, 8, 16, 32, 64) or shard_count <= self.largest_shard_count:
-            raise ValidationError.at("/shard_count", f"must be a power of two over {self.largest_shard_count}, at most 64")
+            raise ValidationError.at(
+                "/shard_count", f"must be a power of two over {self.largest_shard_count}, at most 64"
+            )
         return self.shard_counts.appended(shard_count, effective_from, now, pointer="/shard_count")
 
     def reads(self) -> dict[str, Any]:

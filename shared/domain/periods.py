@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from shared.domain.errors import ValidationError
 from shared.domain.histories import History
-from shared.domain.times import Instant
+from shared.domain.times import Time
 from shared.domain.validation import refusal
 
 SHORTEST = timedelta(days=3)
@@ -57,8 +57,8 @@ class Span(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    start: Instant
-    end: Instant
+    start: Time
+    end: Time
 
     @model_validator(mode="after")
     def _forward(self) -> Self:

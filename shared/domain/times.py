@@ -12,7 +12,7 @@ BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 def to_text(instant: datetime) -> str:
     """UTC text of fixed width (27 characters), so that text order is time order."""
     utc = instant.astimezone(UTC)
-    return f"{utc.year:04d}-{utc.month:02d}-{utc.day:02d}T{utc.hour:02d}:{utc.minute:02d}:{utc.second:02d}.{utc.microsecond:06d}Z"
+    return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def from_text(text: str) -> datetime:
@@ -26,6 +26,9 @@ def in_utc(instant: datetime) -> datetime:
     except OverflowError:
         raise ValueError("is out of range") from None
 
+
+Time = Annotated[AwareDatetime, AfterValidator(in_utc)]
+"""A time on the wire: read from any offset, written in UTC."""
 
 Instant = Annotated[
     AwareDatetime,

@@ -10,7 +10,8 @@ MAXIMUM_MESSAGE_BYTES = 64 * 1024
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message. Messages of one `session_id` are delivered in order to one receiver at a time, but nothing may
-    depend on that: a message can be delivered twice, and late."""
+    depend on that: a message can be delivered twice, and late.
+    """
 
     body: bytes
     session_id: str
@@ -23,8 +24,10 @@ class Message:
 
 class Queue(Protocol):
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
-        """Return only after the broker has accepted all of them durably. Raises `UnavailableError`; then any number of them
-        may have been accepted, and sending all again is safe. Raises `TooLargeError` over `MAXIMUM_MESSAGE_BYTES`."""
+        """Return only after the broker has accepted all of them durably. Raises `UnavailableError`; then any number
+        of them
+        may have been accepted, and sending all again is safe. Raises `TooLargeError` over `MAXIMUM_MESSAGE_BYTES`.
+        """
         ...
 
     async def pending(self, queue: str, session_ids: Collection[str]) -> int:

@@ -70,7 +70,7 @@ class Between:
 
 
 class StoreError(XyraError):
-    """A write did not take place. In a batch, `index` is the first failed operation; nothing of the batch took place."""
+    """A write did not take place. In a batch, `index` is the first failed operation; nothing else took place."""
 
     def __init__(self, detail: str, *, index: int = 0) -> None:
         super().__init__(detail)
@@ -97,7 +97,8 @@ class StoreLimitError(StoreError):
 
 class Store(Protocol):
     """All methods raise `UnavailableError` for throttling, time-outs and outages; whether a write took place is then
-    unknown: repeat it under the same id and expect `AlreadyExistsError` or `StaleEtagError`."""
+    unknown: repeat it under the same id and expect `AlreadyExistsError` or `StaleEtagError`.
+    """
 
     async def get(self, container: str, pk: str, id: str) -> Item | None: ...  # noqa: A002  the field's name everywhere
 
@@ -122,10 +123,11 @@ class Store(Protocol):
     async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
         """All or nothing, at most `MAXIMUM_BATCH_OPERATIONS`; the new etags in order ("" for a delete).
 
-        Raises `AlreadyExistsError` or `StaleEtagError` with the index of the operation that failed."""
+        Raises `AlreadyExistsError` or `StaleEtagError` with the index of the operation that failed.
+        """
         ...
 
-    async def query(
+    async def query(  # noqa: PLR0913  the parts of a query
         self,
         container: str,
         pk: str,
@@ -140,9 +142,12 @@ class Store(Protocol):
     ) -> Page:
         """Documents of one kind in one partition. Only paths that `containers.py` lists as indexed can be used.
 
-        At most `MAXIMUM_PAGE`. Raises `MalformedError` for a cursor that this query did not give."""
+        At most `MAXIMUM_PAGE`. Raises `MalformedError` for a cursor that this query did not give.
+        """
         ...
 
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
-        """(pk, item) of the documents whose `due_at` is before that time, earliest first: the only query across partitions."""
+        """(pk, item) of the documents whose `due_at` is before that time, earliest first: the only query across
+        partitions.
+        """
         ...

@@ -52,11 +52,14 @@ class ShardMovedError(XyraError):
 class Usage(Protocol):
     """All methods raise `UnavailableError` for faults that repeating may cure; repeating is always safe."""
 
-    async def record(self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]) -> Recorded:
+    async def record(
+        self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]
+    ) -> Recorded:
         """Commit each event together with what it adds to its total and the outbox entry beside it, exactly once ever,
         whatever was sent before, by whom, and into which shard. `shard_counts` is the history, the count in force last.
 
-        Raises `ShardMovedError`."""
+        Raises `ShardMovedError`.
+        """
         ...
 
     async def totals(self, organization_id: str, shard_count: int, period: datetime) -> list[UsageTotal]:

@@ -54,4 +54,7 @@ def permissions_of(organization_id: str | None, roles: tuple[str, ...]) -> froze
     """What the roles in an access token allow, in an organization or, without one, as the operator."""
     if organization_id is None:
         return frozenset().union(*(permissions for role, permissions in OPERATOR_PERMISSIONS.items() if role in roles))
-    return frozenset().union(*(permissions for role, permissions in ROLE_PERMISSIONS.items() if role in roles)) - OPERATOR_ONLY
+    return (
+        frozenset().union(*(permissions for role, permissions in ROLE_PERMISSIONS.items() if role in roles))
+        - OPERATOR_ONLY
+    )

@@ -60,10 +60,14 @@ class SignedIn:
 
 
 class Accounts:
-    """The directory item of an e-mail address decides a sign-up. It carries all ids; the organization and the membership are
-    made from it at once, by a repeated sign-up, by the sign-in or by the sweep."""
+    """The directory item of an e-mail address decides a sign-up. It carries all ids; the organization and the
+    membership are
+    made from it at once, by a repeated sign-up, by the sign-in or by the sweep.
+    """
 
-    def __init__(self, store: Store, clock: Clock, organizations: Organizations, tokens: Tokens, settings: Settings) -> None:  # noqa: PLR0913  its ports
+    def __init__(
+        self, store: Store, clock: Clock, organizations: Organizations, tokens: Tokens, settings: Settings
+    ) -> None:
         self._store = store
         self._clock = clock
         self._organizations = organizations
@@ -95,7 +99,9 @@ class Accounts:
         except AlreadyExistsError as error:
             begun = await self._account(wanted.email)
             if begun is None or begun.status != "pending" or not await _matches(begun.password_hash, wanted.password):
-                raise ConflictError("The e-mail address is taken", errors=(FieldError("/email", "is taken"),)) from error
+                raise ConflictError(
+                    "The e-mail address is taken", errors=(FieldError("/email", "is taken"),)
+                ) from error
             account = begun
         return await self._complete(account)
 
@@ -121,8 +127,10 @@ class Accounts:
             await self._complete(Account.read(item.document))
 
     async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
-        """Raises `LockedError` after 5 failures in an hour (unknown e-mails alike), `UnauthenticatedError`, `ForbiddenError` for a
-        disabled account, `MalformedError` where the organization has to be chosen."""
+        """Raises `LockedError` after 5 failures in an hour (unknown e-mails alike), `UnauthenticatedError`,
+        `ForbiddenError` for a
+        disabled account, `MalformedError` where the organization has to be chosen.
+        """
         await self._refuse_locked(email)
         account = await self._account(email)
         if not await _matches(account.password_hash if account else _UNKNOWN, password) or account is None:
@@ -145,7 +153,9 @@ class Accounts:
                 errors=tuple(FieldError("/organization_id", choice) for choice in account.organization_ids),
             )
         chosen = organization_id or account.organization_ids[0]
-        item = await self._store.get(TENANTS.name, chosen, account.user_id) if chosen in account.organization_ids else None
+        item = (
+            await self._store.get(TENANTS.name, chosen, account.user_id) if chosen in account.organization_ids else None
+        )
         if item is None:
             raise UnauthenticatedError(_WRONG)
         return chosen, (Membership.read(item.document).role,)

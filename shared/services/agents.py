@@ -73,11 +73,15 @@ class Agents:
         self._ids: Cache[tuple[str, str], str] = Cache(clock, CACHED, size=100_000)
         self._cached: Cache[tuple[str, str], Agent] = Cache(clock, CACHED, size=100_000)
         self._seen: Cache[tuple[str, str], datetime] = Cache(clock, timedelta(hours=1), size=100_000)
-        outbox.on_effect(STARTED, lambda payload: self._started(payload["organization_id"], from_text(payload["start"])))
+        outbox.on_effect(
+            STARTED, lambda payload: self._started(payload["organization_id"], from_text(payload["start"]))
+        )
 
     async def create(self, agent_id: str, organization_id: str, draft: AgentDraft) -> tuple[Agent, str]:
-        """Raises `ConflictError` for a taken external id, `ValidationError` for a model of another organization or currency.
-        Repeating it with the same id gives the agent that was made."""
+        """Raises `ConflictError` for a taken external id, `ValidationError` for a model of another organization or
+        currency.
+        Repeating it with the same id gives the agent that was made.
+        """
         now = self._clock.now()
         models = History[str | None].starting(None)
         if draft.billing_model_id is not None:
@@ -97,7 +101,9 @@ class Agents:
         await self._owners.note(agent_id, organization_id)
         entry = self._start_entry(agent)
         try:
-            etags = await self._store.batch(TENANTS.name, organization_id, [*_made(agent), *([Create(entry)] if entry else [])])
+            etags = await self._store.batch(
+                TENANTS.name, organization_id, [*_made(agent), *([Create(entry)] if entry else [])]
+            )
         except AlreadyExistsError as error:
             existing = await self._store.get(TENANTS.name, organization_id, agent_id)
             if existing is not None:
@@ -142,7 +148,9 @@ class Agents:
 
     async def last_active(self, organization_id: str, agent_ids: list[str]) -> dict[str, datetime]:
         """To the minute, from the events that were rated."""
-        items = await self._store.get_many(TENANTS.name, organization_id, [activity_id(agent_id) for agent_id in agent_ids])
+        items = await self._store.get_many(
+            TENANTS.name, organization_id, [activity_id(agent_id) for agent_id in agent_ids]
+        )
         return {item.document["agent_id"]: from_text(item.document["last_active_at"]) for item in items.values()}
 
     async def note_active(self, organization_id: str, agent_id: str, at: datetime) -> None:
@@ -152,7 +160,12 @@ class Agents:
             return
         item = await self._store.get(TENANTS.name, organization_id, activity_id(agent_id))
         latest = max(at, from_text(item.document["last_active_at"])) if item else at
-        document = {"id": activity_id(agent_id), "kind": "agent_activity", "agent_id": agent_id, "last_active_at": to_text(latest)}
+        document = {
+            "id": activity_id(agent_id),
+            "kind": "agent_activity",
+            "agent_id": agent_id,
+            "last_active_at": to_text(latest),
+        }
         await self._store.upsert(TENANTS.name, organization_id, document)
         self._seen.keep((organization_id, agent_id), latest)
 
@@ -185,8 +198,12 @@ class Agents:
             if cursor is None:
                 return agents
 
-    async def update(self, organization_id: str, agent_id: str, changes: dict[str, Any], if_match: str | None) -> tuple[Agent, str]:
-        """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a taken external id, `ValidationError`."""
+    async def update(
+        self, organization_id: str, agent_id: str, changes: dict[str, Any], if_match: str | None
+    ) -> tuple[Agent, str]:
+        """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a taken external id,
+        `ValidationError`.
+        """
         agent, etag = await self.get_item(organization_id, agent_id)
         if if_match is not None and if_match != etag:
             raise PreconditionFailedError("The agent has changed since it was read")
@@ -198,7 +215,9 @@ class Agents:
             if model_id is not None:
                 await self._billing_models.check_usable(organization_id, model_id)
             if model_id != agent.billing_model_id:
-                fields["models"] = agent.models.appended(model_id, start or now + LEAD, now, pointer="/billing_model_from")
+                fields["models"] = agent.models.appended(
+                    model_id, start or now + LEAD, now, pointer="/billing_model_from"
+                )
         elif start is not None:
             raise ValidationError.at("/billing_model_from", "goes with a billing_model_id")
         changed = agent.changed(**fields)
@@ -215,7 +234,9 @@ class Agents:
         return changed, etags[0]
 
     async def delete(self, organization_id: str, agent_id: str, if_match: str | None) -> None:
-        """Its usage is refused from 10 minutes ahead on; what it did before stays billed, and late events still count."""
+        """Its usage is refused from 10 minutes ahead on; what it did before stays billed, and late events still
+        count.
+        """
         agent, etag = await self.get_item(organization_id, agent_id)
         if if_match is not None and if_match != etag:
             raise PreconditionFailedError("The agent has changed since it was read")
@@ -249,9 +270,14 @@ class Agents:
         return found
 
     async def _read(self, organization_id: str, references: set[str]) -> dict[str, Agent]:
-        claims = await self._store.get_many(TENANTS.name, organization_id, [claim_id(reference) for reference in references])
+        claims = await self._store.get_many(
+            TENANTS.name, organization_id, [claim_id(reference) for reference in references]
+        )
         by_claim = {item.document["external_id"]: str(item.document["agent_id"]) for item in claims.values()}
-        ids = {*by_claim.values(), *(reference for reference in references if reference.startswith("agt_") and reference[4:].isalnum())}
+        ids = {
+            *by_claim.values(),
+            *(reference for reference in references if reference.startswith("agt_") and reference[4:].isalnum()),
+        }
         items = await self._store.get_many(TENANTS.name, organization_id, ids) if ids else {}
         found: dict[str, Agent] = {}
         for reference in references:
@@ -265,7 +291,12 @@ class Agents:
 
 
 def _claim(agent: Agent) -> Create:
-    claim = {"id": claim_id(agent.external_id), "kind": "external_id", "external_id": agent.external_id, "agent_id": agent.id}
+    claim = {
+        "id": claim_id(agent.external_id),
+        "kind": "external_id",
+        "external_id": agent.external_id,
+        "agent_id": agent.id,
+    }
     return Create(claim)
 
 

@@ -57,7 +57,9 @@ class ApiKeys:
         try:
             await self._store.create(TENANTS.name, owner, key.document())
         except AlreadyExistsError as error:
-            raise ConflictError("This key was made before, and its token was shown then; delete it and make another") from error
+            raise ConflictError(
+                "This key was made before, and its token was shown then; delete it and make another"
+            ) from error
         await self._store.create(
             DIRECTORY.name, key_partition(key.fingerprint), {"id": "key", "kind": "key", "key": key.document()}
         )

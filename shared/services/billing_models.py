@@ -23,7 +23,7 @@ _OPERATORS_PARTITION = "billing_models"
 
 
 class BillingModels:
-    def __init__(  # noqa: PLR0913  its ports and neighbours
+    def __init__(
         self, store: Store, clock: Clock, owners: Owners, organizations: Organizations, settings: Settings
     ) -> None:
         self._store = store
@@ -34,10 +34,13 @@ class BillingModels:
         self._models: Cache[tuple[str, str], BillingModel] = Cache(clock, CACHED)
         self._versions: Cache[str, Version] = Cache(clock, _FOREVER)
 
-    async def create(self, model_id: str, organization_id: str | None, draft: BillingModelDraft) -> tuple[BillingModel, Version, str]:
+    async def create(
+        self, model_id: str, organization_id: str | None, draft: BillingModelDraft
+    ) -> tuple[BillingModel, Version, str]:
         """A published first version; it may take effect in the past. Repeating it with the same id gives what was made.
 
-        Raises `ValidationError` for a start too long ago, or another currency than the organization's."""
+        Raises `ValidationError` for a start too long ago, or another currency than the organization's.
+        """
         now = self._clock.now()
         start = draft.effective_from or now
         earliest = now - timedelta(days=self._settings.backdating_days)
@@ -58,7 +61,9 @@ class BillingModels:
         )
         await self._owners.note(model_id, organization_id or OPERATOR)
         try:
-            etags = await self._store.batch(*_place(organization_id), [Create(model.document()), Create(version.document())])
+            etags = await self._store.batch(
+                *_place(organization_id), [Create(model.document()), Create(version.document())]
+            )
         except AlreadyExistsError:
             existing, etag = await self.get_item(organization_id, model_id)
             return existing, await self.version(existing, existing.versions.first), etag
@@ -67,8 +72,11 @@ class BillingModels:
     async def publish(
         self, organization_id: str | None, model_id: str, draft: BillingModelDraft, if_match: str | None
     ) -> tuple[BillingModel, Version, str]:
-        """A new version, 10 minutes ahead or later. Raises `PreconditionFailedError`, `ConflictError` for an archived model,
-        `ValidationError` where a charge's key would change its meaning."""
+        """A new version, 10 minutes ahead or later.
+
+        Raises `PreconditionFailedError`, `ConflictError` for an archived model, `ValidationError` where a charge's key
+        would change its meaning.
+        """
         model, etag = await self.get_item(organization_id, model_id)
         if if_match is not None and if_match != etag:
             raise PreconditionFailedError("The billing model has changed since it was read")
@@ -79,9 +87,13 @@ class BillingModels:
         number = model.versions.last.number + 1
         if number > MAXIMUM_VERSIONS:
             raise ConflictError(f"A billing model has at most {MAXIMUM_VERSIONS} versions")
-        check_succession([charge for version in await self.versions(model) for charge in version.charges], draft.charges)
+        check_succession(
+            [charge for version in await self.versions(model) for charge in version.charges], draft.charges
+        )
         now = self._clock.now()
-        start = draft.effective_from or max(now + LEAD, model.versions.entries[-1].effective_from + timedelta(microseconds=1))
+        start = draft.effective_from or max(
+            now + LEAD, model.versions.entries[-1].effective_from + timedelta(microseconds=1)
+        )
         version = _version(model_id, number, start, draft)
         changed = model.changed(
             name=draft.name,
@@ -93,7 +105,9 @@ class BillingModels:
                 *_place(organization_id), [Replace(changed.document(), etag), Create(version.document())]
             )
         except (StaleEtagError, AlreadyExistsError) as error:
-            raise PreconditionFailedError("The billing model is being changed by someone else; read it again") from error
+            raise PreconditionFailedError(
+                "The billing model is being changed by someone else; read it again"
+            ) from error
         return changed, version, etags[0]
 
     async def archive(self, organization_id: str | None, model_id: str) -> tuple[BillingModel, str]:
@@ -132,7 +146,9 @@ class BillingModels:
             raise ValidationError.at("/billing_model_id", "the billing model is archived")
         organization = await self._organizations.get(organization_id)
         if model.currency != organization.currency:
-            raise ValidationError.at("/billing_model_id", f"has prices in {model.currency}; the organization pays {organization.currency}")
+            raise ValidationError.at(
+                "/billing_model_id", f"has prices in {model.currency}; the organization pays {organization.currency}"
+            )
 
     async def cached(self, organization_id: str, model_id: str) -> BillingModel:
         """At most 60 s old, for raters."""
@@ -162,7 +178,9 @@ class BillingModels:
 
     async def page(self, organization_id: str | None, limit: int, cursor: str | None) -> Page:
         """One owner's models, newest first."""
-        return await self._store.query(*_place(organization_id), BillingModel.kind, descending=True, limit=limit, cursor=cursor)
+        return await self._store.query(
+            *_place(organization_id), BillingModel.kind, descending=True, limit=limit, cursor=cursor
+        )
 
     async def page_visible(self, organization_id: str, limit: int, cursor: str | None) -> Page:
         """The organization's own models, then the operator's."""

@@ -34,7 +34,9 @@ _ERRORS_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class ReportedEvent:
-    """An event as it was sent: well-formed, not yet checked against the agents and the clock. `index` is its place in the request."""
+    """An event as it was sent: well-formed, not yet checked against the agents and the clock. `index` is its place in
+    the request.
+    """
 
     index: int
     id: str
@@ -104,7 +106,9 @@ class Events:
     async def accept(self, reported: Sequence[ReportedEvent], *, partial: bool) -> Acceptance:
         """All or, with `partial`, the good ones; returned only after the broker has accepted them.
 
-        Raises `ValidationError` with pointers `/{index}/...`, `UnavailableError` when the broker does not accept (send again then)."""
+        Raises `ValidationError` with pointers `/{index}/...`, `UnavailableError` when the broker does not accept
+        (send again then).
+        """
         now = self._clock.now()
         acceptance = Acceptance()
         parcels: dict[tuple[str, int], list[_Parcel]] = {}
@@ -151,7 +155,9 @@ def _by_organization(reported: Sequence[ReportedEvent]) -> dict[str, list[Report
     return grouped
 
 
-def _wrong(event: ReportedEvent, agent: Agent | None, organization: Organization, now: datetime) -> Iterator[FieldError]:
+def _wrong(
+    event: ReportedEvent, agent: Agent | None, organization: Organization, now: datetime
+) -> Iterator[FieldError]:
     time = event.time or now
     if agent is None:
         yield FieldError("/agent", "there is no such agent")
@@ -194,4 +200,6 @@ def _refusal(rejected: Sequence[Rejection]) -> ValidationError:
         for rejection in sorted(rejected, key=lambda rejection: rejection.index)
         for place in rejection.errors
     ]
-    return ValidationError(f"{len(rejected)} of the events are not valid; none was taken", errors=tuple(places[:_ERRORS_SHOWN]))
+    return ValidationError(
+        f"{len(rejected)} of the events are not valid; none was taken", errors=tuple(places[:_ERRORS_SHOWN])
+    )

@@ -24,8 +24,12 @@ class FactsReader:
     async def of(self, organization: Organization, periods: Iterable[Period]) -> list[Facts]:
         """Segments under the present histories, whether or not there was usage, with the totals of all shards.
 
-        The totals are read before the histories, so that no usage is seen of what the histories do not know yet."""
-        totals = [await self._usage.totals(organization.id, organization.largest_shard_count, period.start) for period in periods]
+        The totals are read before the histories, so that no usage is seen of what the histories do not know yet.
+        """
+        totals = [
+            await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
+            for period in periods
+        ]
         agents = await self._agents.all(organization.id)
         models = await self._models(organization.id, {model for agent in agents for model in _models_of(agent.models)})
         histories = [(agent.id, agent.models) for agent in agents]

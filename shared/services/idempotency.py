@@ -31,8 +31,8 @@ class Answer:
 class Idempotency:
     """Answers are kept for 48 hours beside the organization's other data.
 
-    A record is made before the work and filled after it. Work that was cut short is done again by the next call with the same key:
-    the ids made under a key are always the same, so nothing is made twice.
+    A record is made before the work and filled after it. Work that was cut short is done again by the next call with
+    the same key: the ids made under a key are always the same, so nothing is made twice.
     """
 
     def __init__(self, store: Store, secrets: Secrets) -> None:
@@ -40,7 +40,13 @@ class Idempotency:
         self._secrets = secrets
 
     async def once(
-        self, *, owner: str | None, key: str, request_hash: str, act: Callable[[], Awaitable[Answer]], secret: bool = False
+        self,
+        *,
+        owner: str | None,
+        key: str,
+        request_hash: str,
+        act: Callable[[], Awaitable[Answer]],
+        secret: bool = False,
     ) -> Answer:
         """`secret`: the answer shows something only once; it is kept encrypted. Raises `IdempotencyConflictError`."""
         partition = owner or OPERATOR
@@ -57,7 +63,7 @@ class Idempotency:
             if kept is not None:
                 if kept.document["request"] != request_hash:
                     raise IdempotencyConflictError(
-                        "This Idempotency-Key was used for another request; the same key goes with the same route and body"
+                        "This Idempotency-Key was used for another request; it goes with one route and body"
                     ) from None
                 if "answer" in kept.document:
                     return await self._read(kept.document["answer"], key, secret=secret)
@@ -66,12 +72,19 @@ class Idempotency:
         except XyraError:
             await self._store.delete(TENANTS.name, partition, record["id"])
             raise
-        await self._store.upsert(TENANTS.name, partition, {**record, "answer": await self._written(answer, key, secret=secret)})
+        await self._store.upsert(
+            TENANTS.name, partition, {**record, "answer": await self._written(answer, key, secret=secret)}
+        )
         return answer
 
     async def _written(self, answer: Answer, key: str, *, secret: bool) -> Document:
         body = (await self._cipher(key)).encrypt(answer.body) if secret else answer.body
-        return {"status": answer.status, "headers": answer.headers, "media_type": answer.media_type, "body": body.decode()}
+        return {
+            "status": answer.status,
+            "headers": answer.headers,
+            "media_type": answer.media_type,
+            "body": body.decode(),
+        }
 
     async def _read(self, kept: Document, key: str, *, secret: bool) -> Answer:
         body = kept["body"].encode()

@@ -1,4 +1,6 @@
-"""Invoice runs: one message per organization, by timer or on request; however often they run, each period is invoiced once."""
+"""Invoice runs: one message per organization, by timer or on request; however often they run, each period is invoiced
+once.
+"""
 
 from typing import ClassVar, Literal
 
@@ -22,10 +24,13 @@ from shared.services.periods import Periods
 QUEUE = "invoices"
 _PAGE = 90
 
+
 class Task(BaseModel):
     """The message: invoice one organization, or with `organization_id` None send one such message for each.
 
-    Without `period` everything that is due by now, drafts held for their grace time; with it that period, finalized if asked."""
+    Without `period` everything that is due by now, drafts held for their grace time; with it that period, finalized if
+    asked.
+    """
 
     job_id: str | None = None
     organization_id: str | None = None
@@ -57,7 +62,13 @@ class JobPart(Entity):
 
 class InvoiceRuns:
     def __init__(  # noqa: PLR0913  its ports and neighbours
-        self, store: Store, queue: Queue, clock: Clock, organizations: Organizations, periods: Periods, invoices: Invoices
+        self,
+        store: Store,
+        queue: Queue,
+        clock: Clock,
+        organizations: Organizations,
+        periods: Periods,
+        invoices: Invoices,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -67,7 +78,9 @@ class InvoiceRuns:
         self._invoices = invoices
 
     async def period_of(self, organization: Organization, month: str | None, pointer: str) -> Period:
-        """The period that contains the month's 15th, or now; as laid, or as it would be. Raises `ValidationError` at `pointer`."""
+        """The period that contains the month's 15th, or now; as laid, or as it would be. Raises `ValidationError` at
+        `pointer`.
+        """
         instant = self._clock.now() if month is None else parse_month(month, organization.timezone, pointer)
         return await self._periods.would_contain(organization, instant)
 
@@ -78,7 +91,9 @@ class InvoiceRuns:
             organization = await self._organizations.get(organization_id)
             if (await self.period_of(organization, period, "/period")).end > self._clock.now():
                 raise ValidationError.at("/period", "has not ended yet; see the preview")
-        job = Job(id=job_id, organization_id=organization_id, period=period, finalize=finalize, created_at=self._clock.now())
+        job = Job(
+            id=job_id, organization_id=organization_id, period=period, finalize=finalize, created_at=self._clock.now()
+        )
         try:
             await self._store.create(DIRECTORY.name, _partition(job_id), job.document())
         except AlreadyExistsError:
@@ -92,7 +107,9 @@ class InvoiceRuns:
         if item is None:
             raise NotFoundError("There is no such job")
         job = Job.read(item.document)
-        waiting = await self._store.query(DIRECTORY.name, _partition(job_id), JobPart.kind, equals={"status": "pending"}, limit=1)
+        waiting = await self._store.query(
+            DIRECTORY.name, _partition(job_id), JobPart.kind, equals={"status": "pending"}, limit=1
+        )
         parts = await self._store.query(DIRECTORY.name, _partition(job_id), JobPart.kind, limit=200)
         return job, job.fanned_out and not waiting.items, parts
 
@@ -138,7 +155,9 @@ class InvoiceRuns:
                     await self._store.create(DIRECTORY.name, _partition(task.job_id), part.document())
                 except AlreadyExistsError:
                     continue
-        await self._send([task.model_copy(update={"organization_id": organization_id}) for organization_id in organization_ids])
+        await self._send(
+            [task.model_copy(update={"organization_id": organization_id}) for organization_id in organization_ids]
+        )
 
     async def _send(self, tasks: list[Task]) -> None:
         """The time in the message id tells a deliberate repetition from one that the broker should drop."""
@@ -182,8 +201,10 @@ class InvoiceRuns:
         return draft.id
 
     async def _catch_up(self, organization: Organization) -> None:
-        """Ended periods in their order: drafted, and finalized once their grace time is over. A draft that still waits holds
-        back the later ones, which would show its lines as well."""
+        """Ended periods in their order: drafted, and finalized once their grace time is over. A draft that still
+        waits holds
+        back the later ones, which would show its lines as well.
+        """
         now = self._clock.now()
         laid = await self._periods.laid(organization.id)
         if not laid:

@@ -86,7 +86,13 @@ class Issued:
 
 class Invoices:
     def __init__(  # noqa: PLR0913  its ports and neighbours
-        self, store: Store, clock: Clock, owners: Owners, organizations: Organizations, periods: Periods, facts: FactsReader
+        self,
+        store: Store,
+        clock: Clock,
+        owners: Owners,
+        organizations: Organizations,
+        periods: Periods,
+        facts: FactsReader,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -98,8 +104,10 @@ class Invoices:
     # What an invoice would say
 
     async def bill(self, organization: Organization, own: Period, *, lay: bool) -> Bill:
-        """The guards first, then the facts, then the lines: every ended period that is not settled, up to its own, and what is
-        charged in advance for the one that starts."""
+        """The guards first, then the facts, then the lines: every ended period that is not settled, up to its own,
+        and what is
+        charged in advance for the one that starts.
+        """
         guards = await self._guards(organization, own, lay=lay)
         facts = await self._facts.of(organization, [guard.period for guard in guards])
         lines: list[Line] = []
@@ -136,7 +144,9 @@ class Invoices:
             header = await self._store.get(INVOICES.name, organization_id, document.id)
             if header is None:
                 raise UnavailableError("A billing document was written a moment ago and cannot be read yet")
-            lines += await self.lines(organization_id, document.id, header.document["lines_hash"], header.document["line_count"])
+            lines += await self.lines(
+                organization_id, document.id, header.document["lines_hash"], header.document["line_count"]
+            )
         return billed_by(lines, item.start) if item is not None else {}
 
     # Lines are items of their own, written before the header that names them
@@ -173,7 +183,8 @@ class Invoices:
     async def draft(self, organization: Organization, own: Period) -> Invoice | None:
         """The invoice of this period: the one there is, else a new draft; None where there is nothing to bill.
 
-        Repeating it never makes a second one: the id is made from the period and the revision."""
+        Repeating it never makes a second one: the id is made from the period and the revision.
+        """
         revision = 1
         while True:
             invoice_id = named_id("inv", organization.id, to_text(own.start), revision)
@@ -212,7 +223,7 @@ class Invoices:
         return draft
 
     async def _settle(self, organization_id: str, bill: Bill) -> None:
-        """Nothing was found to bill: what ended long enough ago need not be looked at again until something moves it."""
+        """Nothing was found to bill: what ended long ago need not be looked at again until something moves it."""
         writes = self._period_writes(bill, [], [])
         if not writes:
             return
@@ -226,7 +237,8 @@ class Invoices:
     async def finalize(self, organization_id: str, invoice_id: str, if_match: str | None = None) -> Issued:
         """Number the invoice, once, with its lines computed again under the guards of all periods that it touches.
 
-        What is finalized already stays as it is. Raises `NotFoundError`, `PreconditionFailedError`."""
+        What is finalized already stays as it is. Raises `NotFoundError`, `PreconditionFailedError`.
+        """
         for attempt in range(_ATTEMPTS):
             draft, etag = await self.get_item(organization_id, invoice_id)
             if if_match is not None and if_match != etag:
@@ -244,7 +256,9 @@ class Invoices:
                 return issued
         raise UnavailableError("The periods of the invoice are being moved by many at once")
 
-    async def _issue(self, organization: Organization, draft: Invoice, etag: str, bill: Bill) -> tuple[Issued, list[Operation]]:
+    async def _issue(
+        self, organization: Organization, draft: Invoice, etag: str, bill: Bill
+    ) -> tuple[Issued, list[Operation]]:
         """The batch that issues what the bill says: header, periods, numbers, credit note."""
         now = self._clock.now()
         year = now.astimezone(ZoneInfo(organization.timezone)).year
@@ -276,13 +290,23 @@ class Invoices:
             writes.append(Create(note.document()))
             documents.append((BillingDocument(id=note.id, type="credit_note"), composed.correction))
         if documents:
-            writes.append(Create(numbering.document()) if numbering_etag is None else Replace(numbering.document(), numbering_etag))
+            writes.append(
+                Create(numbering.document())
+                if numbering_etag is None
+                else Replace(numbering.document(), numbering_etag)
+            )
         starts = [(document, {line.period.start for line in lines}) for document, lines in documents]
         writes += self._period_writes(bill, [document for document, _ in starts], [found for _, found in starts])
         return Issued(invoice, note), writes
 
     async def _credit_note(  # noqa: PLR0913  the parts of a note
-        self, organization: Organization, draft: Invoice, bill: Bill, lines: tuple[Line, ...], number: str, now: datetime
+        self,
+        organization: Organization,
+        draft: Invoice,
+        bill: Bill,
+        lines: tuple[Line, ...],
+        number: str,
+        now: datetime,
     ) -> CreditNote:
         before = sum(len(guard.item.documents) for guard in bill.guards if guard.item is not None)
         note_id = named_id("cn", organization.id, draft.id, before)
@@ -309,14 +333,18 @@ class Invoices:
             issued_at=now,
         )
 
-    def _period_writes(self, bill: Bill, documents: Sequence[BillingDocument], starts: Sequence[set[datetime]]) -> list[Operation]:
-        """The periods that change: those that a document bills list it, those that ended long enough ago are settled."""
+    def _period_writes(
+        self, bill: Bill, documents: Sequence[BillingDocument], starts: Sequence[set[datetime]]
+    ) -> list[Operation]:
+        """The periods that change: those that a document bills list it, those that ended long ago are settled."""
         long_ago = self._clock.now() - SETTLES_AFTER
         writes: list[Operation] = []
         for guard in bill.guards:
             if guard.item is None or guard.etag is None:
                 continue
-            listed = tuple(document for document, found in zip(documents, starts, strict=True) if guard.period.start in found)
+            listed = tuple(
+                document for document, found in zip(documents, starts, strict=True) if guard.period.start in found
+            )
             settled = guard.item.settled or (guard.period.end <= long_ago and guard.period.start < bill.own.end)
             if listed or settled != guard.item.settled:
                 changed = guard.item.changed(documents=(*guard.item.documents, *listed), settled=settled)
@@ -333,7 +361,9 @@ class Invoices:
 
     async def get_item(self, organization_id: str, invoice_id: str) -> tuple[Invoice, str]:
         """Raises `NotFoundError`."""
-        item = await self._store.get(INVOICES.name, organization_id, invoice_id) if invoice_id.startswith("inv_") else None
+        item = (
+            await self._store.get(INVOICES.name, organization_id, invoice_id) if invoice_id.startswith("inv_") else None
+        )
         if item is None:
             raise NotFoundError("There is no such invoice")
         return Invoice.read(item.document), item.etag
@@ -342,11 +372,20 @@ class Invoices:
         """By period, newest first."""
         equals = {"status": status} if status is not None else None
         return await self._store.query(
-            INVOICES.name, organization_id, Invoice.kind, equals=equals, order_by="start", descending=True, limit=limit, cursor=cursor
+            INVOICES.name,
+            organization_id,
+            Invoice.kind,
+            equals=equals,
+            order_by="start",
+            descending=True,
+            limit=limit,
+            cursor=cursor,
         )
 
     async def credit_notes(self, organization_id: str, invoice_id: str) -> list[CreditNote]:
-        page = await self._store.query(INVOICES.name, organization_id, CreditNote.kind, equals={"invoice_id": invoice_id}, limit=100)
+        page = await self._store.query(
+            INVOICES.name, organization_id, CreditNote.kind, equals={"invoice_id": invoice_id}, limit=100
+        )
         return [CreditNote.read(item.document) for item in page.items]
 
     async def preview(self, organization: Organization, own: Period) -> Bill:

@@ -45,8 +45,10 @@ class OrganizationDraft(BaseModel):
 
 
 class Organizations:
-    """Claiming the slug in the directory decides that an organization exists; the rest is made from that claim, which a sweep
-    repeats until it is done."""
+    """Claiming the slug in the directory decides that an organization exists; the rest is made from that claim, which
+    a sweep
+    repeats until it is done.
+    """
 
     def __init__(self, store: Store, clock: Clock, periods: Periods, settings: Settings) -> None:
         self._store = store
@@ -57,7 +59,9 @@ class Organizations:
         self._cached: Cache[str, Organization] = Cache(clock, CACHED)
 
     async def create(self, organization_id: str, draft: OrganizationDraft) -> Organization:
-        """Raises `ConflictError` where the slug or the external id is taken. Repeating it with the same id completes it."""
+        """Raises `ConflictError` where the slug or the external id is taken. Repeating it with the same id completes
+        it.
+        """
         if draft.external_id is not None:
             await self._reserve_external_id(draft.external_id, organization_id)
         for slug in [draft.slug] if draft.slug else _slugs_for(draft.name, organization_id):
@@ -70,7 +74,12 @@ class Organizations:
 
     async def _reserve_external_id(self, external_id: str, organization_id: str) -> None:
         partition = _external_partition(external_id)
-        claim = {"id": "organization", "kind": "external_id", "organization_id": organization_id, "ttl": _RESERVED_SECONDS}
+        claim = {
+            "id": "organization",
+            "kind": "external_id",
+            "organization_id": organization_id,
+            "ttl": _RESERVED_SECONDS,
+        }
         try:
             await self._store.create(DIRECTORY.name, partition, claim)
         except AlreadyExistsError as error:
@@ -90,7 +99,9 @@ class Organizations:
             grace_hours=self._settings.invoice_grace_hours if draft.grace_hours is None else draft.grace_hours,
             late_window_days=draft.late_window_days or self._settings.late_window_days,
             created_at=now,
-            **draft.model_dump(exclude={"slug", "timezone", "due_days", "grace_hours", "late_window_days", "shard_count"}),
+            **draft.model_dump(
+                exclude={"slug", "timezone", "due_days", "grace_hours", "late_window_days", "shard_count"}
+            ),
         )
         claim: Document = {
             "id": "organization",
@@ -167,7 +178,9 @@ class Organizations:
 
     async def page(self, partition_number: int, limit: int, cursor: str | None) -> Page:
         """Ids of organizations in one of the 16 slices."""
-        return await self._store.query(DIRECTORY.name, slices()[partition_number], "organization", limit=limit, cursor=cursor)
+        return await self._store.query(
+            DIRECTORY.name, slices()[partition_number], "organization", limit=limit, cursor=cursor
+        )
 
     async def list(self, limit: int, cursor: str | None) -> tuple[list[Organization], str | None]:
         """Over all slices, one after the other."""
@@ -181,10 +194,13 @@ class Organizations:
                 number += 1
         return organizations, f"{number}.{inner or ''}" if number < SLICES else None
 
-    async def update(self, organization_id: str, changes: dict[str, Any], if_match: str | None) -> tuple[Organization, str]:
+    async def update(
+        self, organization_id: str, changes: dict[str, Any], if_match: str | None
+    ) -> tuple[Organization, str]:
         """Apply fields of the API. A timezone or shard count becomes the next entry of its history.
 
-        Raises `PreconditionFailedError` for a stale `if_match`, `ConflictError` when it changes at this very moment."""
+        Raises `PreconditionFailedError` for a stale `if_match`, `ConflictError` when it changes at this very moment.
+        """
         organization, etag = await self.get_item(organization_id)
         if if_match is not None and if_match != etag:
             raise PreconditionFailedError("The organization has changed since it was read")

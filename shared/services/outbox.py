@@ -25,7 +25,9 @@ _log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """An effect runs at least once, and again whenever its entry was written again meanwhile; so effects are repeatable."""
+    """An effect runs at least once, and again whenever its entry was written again meanwhile; so effects are
+    repeatable.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -78,7 +80,7 @@ class Outbox:
                     await self._act(container, pk, item)
                 else:
                     await self._completions[item.document["kind"]](item)
-            except Exception:
+            except Exception:  # noqa: BLE001  one that fails must not stop the others
                 _log.exception("an effect failed and is put off", extra={"pk": pk, "item": item.document["id"]})
                 await self._put_off(container, pk, item)
                 return False

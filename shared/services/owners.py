@@ -1,4 +1,6 @@
-"""Which organization a thing belongs to, for paths that name only the thing and an operator who names no organization."""
+"""Which organization a thing belongs to, for paths that name only the thing and an operator who names no
+organization.
+"""
 
 from shared.containers import DIRECTORY
 from shared.domain.errors import NotFoundError

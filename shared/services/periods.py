@@ -21,7 +21,9 @@ _PERIODS_PER_BATCH = 90
 
 
 class BillingDocument(BaseModel):
-    """A document that bills lines of a period: a finalized invoice or a correction note, listed until it is cancelled."""
+    """A document that bills lines of a period: a finalized invoice or a correction note, listed until it is
+    cancelled.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,7 +64,8 @@ class Periods:
     async def cover(self, organization: Organization, start: datetime, end: datetime) -> list[Period]:
         """All laid periods in order, after laying those that [start, end) still needs.
 
-        What was laid never changes, so a remembered index is only ever too short."""
+        What was laid never changes, so a remembered index is only ever too short.
+        """
         laid = self._laid.get(organization.id, [])
         if not _covers(laid, start, end):
             laid = await self._lay(organization, start, end)
@@ -128,7 +131,8 @@ class Periods:
     async def moved(self, organization_id: str, start: datetime) -> None:
         """Something of this ended period changed: its bill must be looked at again.
 
-        The item is always written: a finalization that has read its facts already must lose its guard."""
+        The item is always written: a finalization that has read its facts already must lose its guard.
+        """
         for _ in range(_ATTEMPTS):
             item, etag = await self.item(organization_id, start)
             moved = item.changed(settled=False, movements=item.movements + 1)
@@ -145,7 +149,11 @@ def _covers(laid: list[Period], start: datetime, end: datetime) -> bool:
 
 
 def _writes(together: list[Period], chosen: list[Period], etag: str | None) -> list[Operation]:
-    index: Document = {"id": _INDEX, "kind": "periods", "periods": [period.model_dump(mode="json") for period in together]}
+    index: Document = {
+        "id": _INDEX,
+        "kind": "periods",
+        "periods": [period.model_dump(mode="json") for period in together],
+    }
     writes: list[Operation] = [Create(index) if etag is None else Replace(index, etag)]
     for period in chosen:
         item = PeriodItem(id=period_id(period.start), start=period.start, end=period.end, timezone=period.timezone)

@@ -81,7 +81,9 @@ class Rating:
         outbox.on_effect(MOVED, lambda payload: periods.moved(payload["organization_id"], from_text(payload["period"])))
 
     async def rate_patiently(self, messages: Sequence[Delivered]) -> None:
-        """As `rate`, but a transient fault is waited out for a while, so that an outage does not use up the delivery count."""
+        """As `rate`, but a transient fault is waited out for a while, so that an outage does not use up the delivery
+        count.
+        """
         loop = asyncio.get_running_loop()
         give_up = loop.time() + PATIENCE.total_seconds()
         pause = 0.1
@@ -100,7 +102,8 @@ class Rating:
     async def rate(self, messages: Sequence[Delivered]) -> None:
         """Count every event of these messages exactly once, or park it with its reason; nothing blocks its neighbours.
 
-        Raises `UnavailableError`; repeating is safe."""
+        Raises `UnavailableError`; repeating is safe.
+        """
         events: dict[str, list[AcceptedEvent]] = {}
         for message in messages:
             try:
@@ -113,8 +116,10 @@ class Rating:
             await self._rate_organization(organization_id, members)
 
     async def park_dead(self, message: Delivered) -> None:
-        """A message that the broker gave up on: its events are parked, those that were rated after all as well as the others; a
-        replay finds the difference."""
+        """A message that the broker gave up on: its events are parked, those that were rated after all as well as the
+        others; a
+        replay finds the difference.
+        """
         try:
             organization_id, events = _read(message.body)
         except MalformedError as error:
@@ -122,12 +127,16 @@ class Rating:
             return
         with correlation.correlated(message.correlation_id):
             for event in events:
-                await self._park(organization_id, _Parked(event, "the message could not be handled in all its deliveries"))
+                await self._park(
+                    organization_id, _Parked(event, "the message could not be handled in all its deliveries")
+                )
 
     async def _rate_organization(self, organization_id: str, events: list[AcceptedEvent]) -> None:
         recorded = await self._record(organization_id, events)
         for metered in recorded.conflicting:
-            await self._park(organization_id, _Parked(metered.event, "the same identity was used for an event with other content"))
+            await self._park(
+                organization_id, _Parked(metered.event, "the same identity was used for an event with other content")
+            )
         await self._after(organization_id, recorded)
         _log.info(
             "rated",
@@ -151,7 +160,9 @@ class Rating:
                 _log.info("the shard history is read again", extra={"organization_id": organization_id})
         raise UnavailableError("The shard history of the organization is not current yet")
 
-    async def _meter(self, organization: Organization, events: list[AcceptedEvent]) -> tuple[list[MeteredEvent], list[_Parked]]:
+    async def _meter(
+        self, organization: Organization, events: list[AcceptedEvent]
+    ) -> tuple[list[MeteredEvent], list[_Parked]]:
         agents = await self._agents.resolve(organization.id, {event.agent for event in events})
         now = self._clock.now()
         metered: list[MeteredEvent] = []
@@ -165,7 +176,9 @@ class Rating:
                 parked.append(_Parked(event, error.detail))
         return metered, parked
 
-    async def _assign(self, organization: Organization, agent: Agent | None, event: AcceptedEvent, now: datetime) -> MeteredEvent:
+    async def _assign(
+        self, organization: Organization, agent: Agent | None, event: AcceptedEvent, now: datetime
+    ) -> MeteredEvent:
         """Where the event counts and how much: period, agent and version by its own time, always."""
         at = from_text(event.time)
         if agent is None or agent.ended_by(at):
@@ -209,7 +222,9 @@ class Rating:
 
     async def _park_message(self, message: Delivered, reason: str) -> None:
         with correlation.correlated(message.correlation_id):
-            _log.error("a message that cannot be read is parked", extra={"message_id": message.message_id, "reason": reason})
+            _log.error(
+                "a message that cannot be read is parked", extra={"message_id": message.message_id, "reason": reason}
+            )
         subject = {"message": message.body.decode("utf-8", "replace"), "message_id": message.message_id}
         await self._usage.park(UNKNOWN_ORGANIZATION, named_id("park", fingerprint(message.body)), reason, subject)
 

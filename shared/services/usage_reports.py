@@ -19,7 +19,9 @@ from shared.services.billing_models import BillingModels
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """`charge` is None for what no charge meters: events of an agent without a model, or of a type that its model has no price for."""
+    """`charge` is None for what no charge meters: events of an agent without a model, or of a type that its model has
+    no price for.
+    """
 
     agent_id: str
     charge: str | None
@@ -95,7 +97,11 @@ def _matches(candidate: Agent, *, agent: str | None, project: str | None, depart
 
 def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Name, Meter | None, Reading]]:
     agent_id = total.key.agent_id
-    meters = {name: (charge.key, meter) for charge in version.charges for name, meter in charge.meters.items()} if version else {}
+    meters = (
+        {name: (charge.key, meter) for charge in version.charges for name, meter in charge.meters.items()}
+        if version
+        else {}
+    )
     for name in total.totals.meters():
         if name in meters:
             charge, meter = meters[name]

@@ -94,13 +94,21 @@ def test_a_model_is_written_as_it_was_sent_with_the_defaults_filled_in():
         ({"pricing": {"type": "lottery"}}, "/charges/0/pricing/type"),
         ({"pricing": {"type": "graduated", "tiers": []}}, "/charges/0/pricing/tiers"),
         (
-            {"pricing": {"type": "graduated", "tiers": [{"up_to": "5", "unit_amount": "1"}, {"up_to": "5", "unit_amount": "1"},
-                                                        {"up_to": None, "unit_amount": "1"}]}},
+            {
+                "pricing": {
+                    "type": "graduated",
+                    "tiers": [
+                        {"up_to": "5", "unit_amount": "1"},
+                        {"up_to": "5", "unit_amount": "1"},
+                        {"up_to": None, "unit_amount": "1"},
+                    ],
+                }
+            },
             "/charges/0/pricing/tiers/1/up_to",
         ),
         ({"discount": "10"}, "/charges/0/discount"),
     ],
-)  # fmt: skip
+)
 def test_a_charge_that_means_nothing_is_refused_at_its_place(change, place):
     assert places({**COMMANDS, **change}) == [place]
 

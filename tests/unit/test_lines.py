@@ -50,11 +50,20 @@ def test_a_line_is_written_as_the_api_says_and_read_back_the_same():
         description="Commands",
         quantity=Decimal("1000.00"),
         unit="command",
-        steps=(Step(kind="tier", version=1, lower=Decimal(0), upper=Decimal(1000), quantity=Decimal(1000), amount=Decimal("10.00")),),
+        steps=(
+            Step(
+                kind="tier",
+                version=1,
+                lower=Decimal(0),
+                upper=Decimal(1000),
+                quantity=Decimal(1000),
+                amount=Decimal("10.00"),
+            ),
+        ),
         exact_amount=Decimal("10.00"),
         amount=Decimal("10.00"),
         period=PERIOD,
-    )  # fmt: skip
+    )
     written = json.loads(line.model_dump_json())
     assert written == {
         "key": "bm_1/commands/agt_1",

@@ -23,8 +23,18 @@ from shared.domain.periods import (
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ZONES = ["UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Asia/Beirut", "Asia/Kolkata", "Australia/Lord_Howe",
-         "Pacific/Apia", "Africa/Casablanca", "America/Havana"]  # fmt: skip
+ZONES = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "Asia/Beirut",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Africa/Casablanca",
+    "America/Havana",
+]
 
 
 def calendars(timezone: str = "UTC", anchor: int = 1) -> History[Calendar]:
@@ -210,6 +220,4 @@ def test_laid_periods_are_contiguous_and_begin_at_the_first_instant_of_a_local_d
         days = period.days()
         assert days[0].start == period.start
         assert days[-1].end == period.end
-        assert all(
-            left.end == right.start and left.date < right.date for left, right in pairwise(days)
-        )
+        assert all(left.end == right.start and left.date < right.date for left, right in pairwise(days))

@@ -98,11 +98,17 @@ def test_a_portion_pays_a_flat_amount_only_for_tiers_that_it_reaches_first():
         ({"type": "graduated", "tiers": [{"up_to": None, "unit_amount": "1"}] * 101}, ("tiers",)),
         ({"type": "graduated", "tiers": [{"up_to": "10", "unit_amount": "1"}]}, ("tiers", 0, "up_to")),
         ({"type": "graduated", "tiers": [{"up_to": None, "unit_amount": "-1"}]}, ("tiers", 0, "unit_amount")),
-        ({"type": "graduated", "tiers": [{"up_to": None, "unit_amount": "1", "flat_amount": "-1"}]}, ("tiers", 0, "flat_amount")),
+        (
+            {"type": "graduated", "tiers": [{"up_to": None, "unit_amount": "1", "flat_amount": "-1"}]},
+            ("tiers", 0, "flat_amount"),
+        ),
         ({"type": "graduated", "tiers": [{"up_to": None, "unit_amount": "1", "price": "1"}]}, ("tiers", 0, "price")),
-        ({"type": "graduated", "tiers": [{"up_to": "0", "unit_amount": "1"}, {"up_to": None, "unit_amount": "1"}]}, ("tiers", 0, "up_to")),
+        (
+            {"type": "graduated", "tiers": [{"up_to": "0", "unit_amount": "1"}, {"up_to": None, "unit_amount": "1"}]},
+            ("tiers", 0, "up_to"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_pricing_that_means_nothing_is_refused_at_its_place(wrong, place):
     with pytest.raises(pydantic.ValidationError) as refused:
         PRICING.validate_python(wrong)

@@ -562,24 +562,26 @@ def test_steps_add_up_and_amounts_are_rounded_from_them(case, data):
 def repriced(charge: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Another version's prices under the same key; the scope and the meter stay."""
     kept = ("key", "type", "scope", "meter")
-    return charges("x").filter(lambda other: other["type"] == charge["type"]).map(
-        lambda other: {name: value for name, value in other.items() if name not in kept}
-    )  # fmt: skip
+    return (
+        charges("x")
+        .filter(lambda other: other["type"] == charge["type"])
+        .map(lambda other: {name: value for name, value in other.items() if name not in kept})
+    )
 
 
 @laws
 @given(st.data())
 def test_fees_are_those_of_a_count_day_by_day(data):
     """The rule read literally: for each day, each agent's last segment; in a pooled line, the first of those."""
-    prices = [version(number, flat_fee(str(31 * number), scope=scope), model=model)
-              for number in (1, 2) for model, scope in (("bm_1", "organization"), ("bm_2", "agent"))]  # fmt: skip
+    prices = [
+        version(number, flat_fee(str(31 * number), scope=scope), model=model)
+        for number in (1, 2)
+        for model, scope in (("bm_1", "organization"), ("bm_2", "agent"))
+    ]
     found = []
     for agent in ("a", "b", "c"):
         bounds = sorted(data.draw(st.sets(times, min_size=2, max_size=6)))
-        found += [
-            Segment(agent, data.draw(st.sampled_from(prices)), start, end)
-            for start, end in pairwise(bounds)
-        ]
+        found += [Segment(agent, data.draw(st.sampled_from(prices)), start, end) for start, end in pairwise(bounds)]
     due: dict[str, int] = {
         "bm_1/platform/-" if one.version.model_id == "bm_1" else f"bm_2/platform/{one.agent_id}": 0 for one in found
     }
