@@ -1,0 +1,284 @@
+"""One SQLite file with a writer thread, which commits for many callers at once, and a reader thread.
+
+What a caller was told is on the disk: WAL with `synchronous=FULL`. Several processes may use the file.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from shared.domain.errors import UnavailableError
+
+T = TypeVar("T")
+
+_LARGEST_GROUP = 256
+"""Calls that share one commit."""
+_PRAGMAS = (
+    "PRAGMA synchronous=FULL",
+    "PRAGMA cache_size=-65536",  # KiB
+    "PRAGMA wal_autocheckpoint=10000",  # pages: keys are hashes, so a longer log saves writing the same page often
+    "PRAGMA journal_size_limit=67108864",
+    "PRAGMA temp_store=MEMORY",  # savepoints keep what they may undo there
+    "PRAGMA secure_delete=OFF",
+)
+_OUTAGES = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+}
+
+
+class _Call:
+    """One function on its way to a thread, and its outcome on the way back."""
+
+    __slots__ = ("error", "function", "future", "loop", "result")
+
+    def __init__(self, function: Callable[[sqlite3.Connection], Any]) -> None:
+        self.function = function
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def resolve(self) -> None:
+        if self.future.done():  # its caller was cancelled
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Database:
+    """`path` may be `:memory:`. May be used from several event loops."""
+
+    def __init__(self, path: Path | str, *, busy_seconds: float = 10.0) -> None:
+        """`busy_seconds` is how long another process's lock is waited for before `UnavailableError`."""
+        self._path = str(path)
+        self._busy_seconds = busy_seconds
+        self._definitions: list[str] = []
+        self._writer = _Worker("sqlite-writer", self._connect, _commit_as_one)
+        # A database in memory belongs to its connection.
+        in_memory = self._path == ":memory:"
+        self._reader = self._writer if in_memory else _Worker("sqlite-reader", self._connect, _run_each)
+
+    def define(self, statements: Sequence[str]) -> None:
+        """Statements, repeatable, that every connection runs before anything else: the schema."""
+        self._definitions += statements
+
+    async def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run in the writer thread; return once it is committed. What `function` raises undoes what it did, and only that.
+
+        Raises `UnavailableError` for faults of the file, locks of others that last, and after `close`."""
+        return await self._writer.call(function)
+
+    async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run in the reader thread, with every write to be seen whose `write` has returned. Raises as `write` does."""
+        return await self._reader.call(function)
+
+    def close(self) -> None:
+        """Finish what was begun, then let go of the file."""
+        self._writer.close()
+        self._reader.close()
+
+    def _connect(self) -> "_Connection":
+        return _Connection(self._path, self._busy_seconds, self._definitions)
+
+
+class _Connection:
+    """The connection of one thread: opened when first needed, and again after it broke."""
+
+    def __init__(self, path: str, busy_seconds: float, definitions: Sequence[str]) -> None:
+        self._path = path
+        self._busy_seconds = busy_seconds
+        self._definitions = definitions
+        self._defined = 0
+        self._connection: sqlite3.Connection | None = None
+
+    def ready(self) -> sqlite3.Connection:
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self._open()
+            self._defined = 0
+        if self._defined < len(self._definitions):
+            self._define(connection)
+        return connection
+
+    def undo(self) -> None:
+        connection = self._connection
+        if connection is None or not connection.in_transaction:
+            return
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._path != ":memory:":
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            self._path, timeout=self._busy_seconds, isolation_level=None, cached_statements=512
+        )
+        try:
+            self._use_write_ahead_log(connection)
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
+        """SQLite does not wait for locks where it changes the journal's mode, so two that open a new file could collide."""
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+            else:
+                return
+
+    def _define(self, connection: sqlite3.Connection) -> None:
+        count = len(self._definitions)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in self._definitions[self._defined : count]:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+        except BaseException:
+            self.undo()
+            raise
+        self._defined = count
+
+
+class _Worker:
+    """A thread that owns a connection and takes all calls that wait as one group."""
+
+    def __init__(
+        self, name: str, connect: Callable[[], _Connection], run: Callable[[_Connection, list[_Call]], None]
+    ) -> None:
+        self._connection = connect()
+        self._run = run
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    async def call(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        call = _Call(function)
+        with self._closing:
+            if self._closed:
+                raise UnavailableError("The database is closed")
+            self._calls.put(call)
+        result: T = await call.future
+        return result
+
+    def close(self) -> None:
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._calls.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        open_ = True
+        while open_:
+            group, open_ = self._take()
+            if group:
+                self._run(self._connection, group)
+                _answer(group)
+        self._connection.close()
+
+    def _take(self) -> tuple[list[_Call], bool]:
+        """What waits, at least one; and whether there will be more."""
+        group: list[_Call] = []
+        call = self._calls.get()
+        while call is not None:
+            group.append(call)
+            if len(group) == _LARGEST_GROUP:
+                return group, True
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                return group, True
+        return group, False
+
+
+def _commit_as_one(connection: _Connection, calls: list[_Call]) -> None:
+    try:
+        database = connection.ready()
+        database.execute("BEGIN IMMEDIATE")
+        for call in calls:
+            _run_in_savepoint(database, call)
+        database.execute("COMMIT")
+    except Exception as fault:  # noqa: BLE001  whatever it was, every caller is told
+        connection.undo()
+        for call in calls:
+            call.error = _fault(fault)
+
+
+def _run_in_savepoint(database: sqlite3.Connection, call: _Call) -> None:
+    database.execute("SAVEPOINT call")
+    try:
+        call.result = call.function(database)
+    except Exception as error:
+        if not database.in_transaction:  # SQLite has undone everything, not only this
+            raise
+        call.error = _fault(error)
+        database.execute("ROLLBACK TO call")
+    database.execute("RELEASE call")
+
+
+def _run_each(connection: _Connection, calls: list[_Call]) -> None:
+    for call in calls:
+        try:
+            call.result = call.function(connection.ready())
+        except Exception as error:  # noqa: BLE001  its caller is told
+            call.error = _fault(error)
+
+
+def _fault(error: Exception) -> Exception:
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTAGES:
+        unavailable = UnavailableError(f"The database does not answer: {error}")
+        unavailable.__cause__ = error
+        return unavailable
+    if isinstance(error, OSError):
+        return UnavailableError(f"The database cannot be opened: {error}")
+    return error
+
+
+def _answer(calls: list[_Call]) -> None:
+    """Wake each event loop once."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Call]] = {}
+    for call in calls:
+        loops.setdefault(call.loop, []).append(call)
+    for loop, members in loops.items():
+        with suppress(RuntimeError):  # the loop was closed, so nobody waits
+            loop.call_soon_threadsafe(_resolve, members)
+
+
+def _resolve(calls: list[_Call]) -> None:
+    for call in calls:
+        call.resolve()

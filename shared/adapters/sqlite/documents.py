@@ -1,0 +1,99 @@
+"""Documents as rows: checked against what Cosmos DB takes, and turned into text at once, so that a later change of
+the caller's dict changes nothing."""
+
+import math
+from dataclasses import dataclass
+
+from shared import json
+from shared.containers import Container
+from shared.ports.store import MAXIMUM_ID_BYTES, MAXIMUM_ITEM_BYTES, Document, StoreLimitError
+
+_MAXIMUM_PARTITION_KEY_BYTES = 2048
+_MAXIMUM_DEPTH = 128
+_MAXIMUM_INTEGER = 2**53
+"""Numbers are doubles in Cosmos DB."""
+_MAXIMUM_TTL = 2**31 - 1
+_NEVER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    id: str
+    kind: str
+    due_at: str | None
+    ttl: int | None
+    """Seconds."""
+    body: str
+    size: int
+    """Bytes."""
+
+
+def row_of(container: Container, document: Document) -> Row:
+    """Raises `StoreLimitError`."""
+    id_ = document.get("id")
+    if not is_legal_id(id_):
+        raise StoreLimitError(f"Not a legal id: {id_!r}")
+    kind = document.get("kind")
+    if not isinstance(kind, str) or not kind:
+        raise StoreLimitError("A document has a kind")
+    for field in ("due_at", *container.indexed):
+        if not isinstance(document.get(field), str | None):
+            raise StoreLimitError(f"{field} is indexed in {container.name} and must be a text")
+    body = _body_of(document)
+    if len(body) > MAXIMUM_ITEM_BYTES:
+        raise StoreLimitError(f"The document has {len(body)} bytes")
+    return Row(id_, kind, document.get("due_at"), _ttl_of(document), body.decode(), len(body))
+
+
+def is_legal_id(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and 0 < _size_of(value) <= MAXIMUM_ID_BYTES
+        and not any(character in value for character in "/\\?#")
+    )
+
+
+def check_partition_key(value: str) -> None:
+    if not 0 < _size_of(value) <= _MAXIMUM_PARTITION_KEY_BYTES:
+        raise StoreLimitError(f"Not a legal partition key: {value!r}")
+
+
+def _size_of(text: str) -> float:
+    """In UTF-8; infinite for what has no UTF-8."""
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return math.inf
+
+
+def _ttl_of(document: Document) -> int | None:
+    ttl = document.get("ttl")
+    if ttl is None or ttl == _NEVER:
+        return None
+    if type(ttl) is not int or not 0 < ttl <= _MAXIMUM_TTL:
+        raise StoreLimitError(f"Not a time to live: {ttl!r}")
+    return ttl
+
+
+def _body_of(document: Document) -> bytes:
+    _check_numbers(document, 1)
+    try:
+        return json.encode(document)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise StoreLimitError(f"The document is not JSON: {error}") from error
+
+
+def _check_numbers(value: object, depth: int) -> None:
+    if isinstance(value, str) or value is None:
+        return
+    if isinstance(value, dict | list | tuple):
+        if depth > _MAXIMUM_DEPTH:
+            raise StoreLimitError("The document is nested too deeply")
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_numbers(part, depth + 1)
+    elif isinstance(value, float):
+        raise StoreLimitError("A document has no floats; amounts and quantities are decimal strings")
+    elif isinstance(value, int) and abs(value) > _MAXIMUM_INTEGER:
+        raise StoreLimitError("A whole number beyond 2^53 would be rounded; write it as a string")

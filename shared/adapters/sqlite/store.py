@@ -1,0 +1,225 @@
+"""The document store in SQLite, with the limits of Cosmos DB."""
+
+import itertools
+import random
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from shared import json
+from shared.adapters.sqlite.database import Database
+from shared.adapters.sqlite.documents import check_partition_key, is_legal_id, row_of
+from shared.adapters.sqlite.query import Query
+from shared.adapters.sqlite.stale_reads import StaleReads
+from shared.adapters.sqlite.tables import TABLES, Parameters, Table, table_of
+from shared.ports.clock import Clock
+from shared.ports.store import (
+    MAXIMUM_BATCH_BYTES,
+    MAXIMUM_BATCH_OPERATIONS,
+    MAXIMUM_PAGE,
+    AlreadyExistsError,
+    Between,
+    Create,
+    Delete,
+    Document,
+    Item,
+    Operation,
+    Page,
+    Replace,
+    StaleEtagError,
+    StoreError,
+    StoreLimitError,
+    Upsert,
+)
+
+_WRITES_BETWEEN_PURGES = 256
+_PURGED_AT_ONCE = 512
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One operation, ready to run. `refusal` is raised when it changes nothing, if that means anything."""
+
+    id: str
+    etag: str
+    parameters: Parameters
+    statement: str | None = None
+    """None for a create: several are one statement."""
+    refusal: type[StoreError] | None = None
+    size: int = 0
+
+
+class SqliteStore:
+    def __init__(self, database: Database, clock: Clock, *, stale_reads: random.Random | None = None) -> None:
+        """With `stale_reads`, reads may answer with the version before a document's last write, as replicas do."""
+        self._database = database
+        self._clock = clock
+        self._stale_reads = StaleReads(stale_reads) if stale_reads is not None else None
+        self._etag_prefix = uuid4().hex[:16]
+        self._etag_numbers = itertools.count()
+        self._writes_until_purge = dict.fromkeys(TABLES, _WRITES_BETWEEN_PURGES)
+        for table in TABLES.values():
+            database.define(table.definitions)
+
+    async def get(self, container: str, pk: str, id: str) -> Item | None:  # noqa: A002  the port's name
+        return (await self.get_many(container, pk, [id])).get(id)
+
+    async def get_many(self, container: str, pk: str, ids: Collection[str]) -> dict[str, Item]:
+        table = table_of(container)
+        if len(ids) > MAXIMUM_PAGE:
+            raise StoreLimitError(f"At most {MAXIMUM_PAGE} documents at once")
+        now = self._now()
+        legal = [id_ for id_ in ids if is_legal_id(id_)]
+        found = await self._database.read(lambda connection: _versions(connection, table, pk, legal, now))
+        return found if self._stale_reads is None else self._stale_reads.instead(container, pk, legal, found)
+
+    async def create(self, container: str, pk: str, document: Document) -> str:
+        return (await self._write(container, pk, [Create(document)]))[0]
+
+    async def replace(self, container: str, pk: str, document: Document, etag: str) -> str:
+        return (await self._write(container, pk, [Replace(document, etag)]))[0]
+
+    async def upsert(self, container: str, pk: str, document: Document) -> str:
+        return (await self._write(container, pk, [Upsert(document)]))[0]
+
+    async def delete(self, container: str, pk: str, id: str, etag: str | None = None) -> None:  # noqa: A002  the port's name
+        await self._write(container, pk, [Delete(id, etag)])
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        if not 1 <= len(operations) <= MAXIMUM_BATCH_OPERATIONS:
+            raise StoreLimitError(f"A batch has 1 to {MAXIMUM_BATCH_OPERATIONS} operations, not {len(operations)}")
+        return await self._write(container, pk, operations)
+
+    async def query(  # noqa: PLR0913  the port's arguments
+        self,
+        container: str,
+        pk: str,
+        kind: str,
+        *,
+        equals: Mapping[str, str] | None = None,
+        between: Between | None = None,
+        order_by: str = "id",
+        descending: bool = False,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        query = Query(table_of(container).container, pk, kind, equals or {}, between, order_by, descending, limit)
+        sql, parameters = query.sql(self._now(), cursor)
+        rows = await self._database.read(lambda connection: connection.execute(sql, parameters).fetchall())
+        found = {id_: _item(etag, body) for id_, etag, body, _, _ in rows[:limit]}
+        if self._stale_reads is not None:
+            found = self._stale_reads.instead(container, pk, list(found), found)
+        next_cursor = None
+        if len(rows) > limit:
+            *_, position, sequence = rows[limit - 1]
+            next_cursor = query.cursor_after(position, sequence)
+        return Page(list(found.values()), next_cursor)
+
+    async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
+        table = table_of(container)
+        if not 1 <= limit <= MAXIMUM_PAGE:
+            raise StoreLimitError(f"At most {MAXIMUM_PAGE} documents at once")
+        parameters = (before, self._now(), limit)
+        rows = await self._database.read(lambda connection: connection.execute(table.due, parameters).fetchall())
+        return [(pk, _item(etag, body)) for pk, etag, body in rows]
+
+    async def _write(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        table = table_of(container)
+        check_partition_key(pk)
+        now = self._now()
+        writes = [self._prepare(table, pk, now, index, operation) for index, operation in enumerate(operations)]
+        if sum(write.size for write in writes) > MAXIMUM_BATCH_BYTES:
+            raise StoreLimitError(f"A batch has at most {MAXIMUM_BATCH_BYTES} bytes")
+        purges = self._purges_now(container)
+
+        def run(connection: sqlite3.Connection) -> dict[str, Item | None]:
+            before: dict[str, Item | None] = {}
+            if self._stale_reads is not None:
+                before = dict.fromkeys(write.id for write in writes)
+                before |= _versions(connection, table, pk, list(before), now)
+            _run(connection, table, now, writes)
+            if purges:
+                connection.execute(table.purge, (now, _PURGED_AT_ONCE))
+            return before
+
+        before = await self._database.write(run)
+        if self._stale_reads is not None:
+            self._stale_reads.written(container, pk, before)
+        return [write.etag for write in writes]
+
+    def _prepare(self, table: Table, pk: str, now: int, index: int, operation: Operation) -> _Write:
+        if isinstance(operation, Delete):
+            return _deletion(table, pk, now, operation)
+        try:
+            row = row_of(table.container, operation.document)
+        except StoreLimitError as error:
+            error.index = index
+            raise
+        etag = f"{self._etag_prefix}{next(self._etag_numbers):x}"
+        expires_at = None if row.ttl is None else now + row.ttl * _SECOND
+        content = (row.kind, row.body, etag, expires_at, row.due_at)
+        match operation:
+            case Create():
+                return _Write(row.id, etag, (pk, row.id, *content), None, AlreadyExistsError, row.size)
+            case Replace(etag=before):
+                parameters = (*content, pk, row.id, before, now)
+                return _Write(row.id, etag, parameters, table.replace, StaleEtagError, row.size)
+            case Upsert():
+                return _Write(row.id, etag, (pk, row.id, *content), table.upsert, None, row.size)
+
+    def _now(self) -> int:
+        return (self._clock.now() - _EPOCH) // _MICROSECOND
+
+    def _purges_now(self, container: str) -> bool:
+        self._writes_until_purge[container] -= 1
+        if self._writes_until_purge[container] > 0:
+            return False
+        self._writes_until_purge[container] = _WRITES_BETWEEN_PURGES
+        return True
+
+
+def _deletion(table: Table, pk: str, now: int, operation: Delete) -> _Write:
+    if operation.etag is None:
+        return _Write(operation.id, "", (pk, operation.id), table.delete)
+    return _Write(operation.id, "", (pk, operation.id, operation.etag, now), table.delete_guarded, StaleEtagError)
+
+
+def _run(connection: sqlite3.Connection, table: Table, now: int, writes: Sequence[_Write]) -> None:
+    for creates, group in itertools.groupby(enumerate(writes), lambda entry: entry[1].statement is None):
+        if creates:
+            _create(connection, table, now, list(group))
+            continue
+        for index, write in group:
+            changed = connection.execute(write.statement or "", write.parameters).rowcount
+            if changed == 0 and write.refusal is not None:
+                raise write.refusal(f"{write.id} has changed", index=index)
+
+
+def _create(connection: sqlite3.Connection, table: Table, now: int, group: list[tuple[int, _Write]]) -> None:
+    """In one statement: each of its own would let other threads take the interpreter's lock and keep it."""
+    parameters = [value for _, write in group for value in write.parameters]
+    created = connection.execute(table.create(len(group)), (*parameters, now)).rowcount
+    if created == len(group):
+        return
+    for index, write in group:
+        pk, id_, *_ = write.parameters
+        (etag,) = connection.execute(table.etag, (pk, id_)).fetchone()
+        if etag != write.etag:
+            raise AlreadyExistsError(f"{write.id} exists already", index=index)
+
+
+def _versions(connection: sqlite3.Connection, table: Table, pk: str, ids: list[str], now: int) -> dict[str, Item]:
+    if len(ids) == 1:
+        rows = connection.execute(table.get, (pk, ids[0], now)).fetchall()
+    else:
+        rows = connection.execute(table.get_many, (pk, json.encode(ids).decode(), now)).fetchall()
+    return {id_: _item(etag, body) for id_, etag, body in rows}
+
+
+def _item(etag: str, body: str) -> Item:
+    return Item(json.decode(body), etag)

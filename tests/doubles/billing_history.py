@@ -1,0 +1,353 @@
+"""Random histories of one organization: what its people and systems did, when, as plain data.
+
+What goes wrong underneath (faults, crashes, repeats, what runs at the same time) is no part of a history.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from shared.domain.billing_models import BillingModelDraft
+
+TIMEZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo", "UTC")
+LATE = timedelta(days=60)
+_LEAD = timedelta(minutes=10)
+_AGENTS = ("a", "b", "c")
+_MODELS = ("m", "n")
+_CURRENCIES = ("USD", "JPY", "KWD")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CreateModel(Step):
+    model: str
+    draft: BillingModelDraft
+
+
+@dataclass(frozen=True, slots=True)
+class PublishVersion(Step):
+    model: str
+    draft: BillingModelDraft
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAgent(Step):
+    agent: str
+    model: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveAgent(Step):
+    agent: str
+    model: str | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAgent(Step):
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTimezone(Step):
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrowShards(Step):
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event as its sender puts it; `id` is its identity."""
+
+    id: str
+    type: str
+    agent: str
+    time: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Step):
+    """Requests that are made at the same time."""
+
+    requests: tuple[tuple[Sent, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInvoices(Step):
+    """What is due by now, or the period of a month on request; asked for `times` times at once."""
+
+    month: str | None
+    finalize: bool
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Step):
+    """Time passes, and the timers go off."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    seed: int
+    currency: str
+    timezone: str
+    grace_hours: int
+    steps: tuple[Step, ...]
+
+
+def random_history(seed: int) -> History:
+    return _Writer(seed).history()
+
+
+class _Writer:
+    """Keeps what it has to know so that every step is one that the API would take."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._random = Random(seed)
+        # Somewhere around the changes of the clocks in spring and autumn.
+        self._now = datetime(2026, self._random.choice((1, 2, 3, 8, 9)), self._random.randint(1, 28), 9, 30, tzinfo=UTC)
+        self._currency = self._random.choice(_CURRENCIES)
+        self._models: dict[str, BillingModelDraft] = {}
+        self._last_version: dict[str, datetime] = {}
+        self._agents: dict[str, datetime] = {}
+        """When the last entry of the agent's history takes effect."""
+        self._deleted: dict[str, datetime] = {}
+        self._sent: list[Sent] = []
+        self._shards = 1
+
+    def history(self) -> History:
+        random = self._random
+        timezone = random.choice(TIMEZONES)
+        steps: list[Step] = [self._create_model(), self._create_agent()]
+        for _ in range(random.randint(10, 22)):
+            self._pass_time()
+            step = self._step()
+            if step is not None:
+                steps.append(step)
+        grace = random.choice((0, 0, 6, 24, 72))
+        return History(self._seed, self._currency, timezone, grace, tuple(steps))
+
+    def _pass_time(self) -> None:
+        random = self._random
+        self._now += random.choice(
+            (
+                timedelta(seconds=random.randint(1, 90)),
+                timedelta(seconds=random.randint(1, 90)),
+                timedelta(minutes=random.randint(2, 30)),
+                timedelta(hours=random.randint(1, 30)),
+                timedelta(days=random.randint(1, 9)),
+                timedelta(days=random.randint(4, 33)),
+            )
+        )
+
+    def _step(self) -> Step | None:
+        kinds = {
+            self._report: 9,
+            self._run_invoices: 5,
+            self._publish: 2,
+            self._move_agent: 2,
+            self._create_agent_if_room: 2,
+            self._create_model_if_room: 1,
+            self._delete_agent: 1,
+            self._change_timezone: 1,
+            self._grow: 1,
+            self._wait: 1,
+        }
+        (chosen,) = self._random.choices(list(kinds), weights=list(kinds.values()))
+        step: Step | None = chosen()
+        return step
+
+    def _wait(self) -> Step:
+        return Wait(self._now)
+
+    # Prices
+
+    def _create_model_if_room(self) -> Step | None:
+        return self._create_model() if len(self._models) < len(_MODELS) else None
+
+    def _create_model(self) -> Step:
+        name = _MODELS[len(self._models)]
+        start = self._now - timedelta(days=self._random.randint(0, 150))
+        draft = self._draft(None, start)
+        self._models[name] = draft
+        self._last_version[name] = start
+        return CreateModel(self._now, name, draft)
+
+    def _publish(self) -> Step:
+        name = self._random.choice(list(self._models))
+        start = self._ahead(self._last_version[name])
+        self._last_version[name] = start
+        self._models[name] = self._draft(self._models[name], start)
+        return PublishVersion(self._now, name, self._models[name])
+
+    def _ahead(self, last: datetime) -> datetime:
+        """Takes effect as soon as it may, or later, or at the very microsecond after the entry before."""
+        earliest = max(self._now + _LEAD, last + timedelta(microseconds=1))
+        return earliest + self._random.choice(
+            (timedelta(0), timedelta(minutes=self._random.randint(1, 90)), timedelta(days=self._random.randint(1, 20)))
+        )
+
+    def _draft(self, before: BillingModelDraft | None, start: datetime) -> BillingModelDraft:
+        """A key keeps its scope over the versions; its prices and whether it is there change."""
+        random = self._random
+        scopes = {charge.key: charge.scope for charge in before.charges} if before is not None else {}
+
+        def scope(key: str) -> str:
+            return scopes.get(key) or ("organization" if key == "commands" and self._seed % 2 else "agent")
+
+        charges: list[dict[str, Any]] = [
+            {
+                "key": "commands",
+                "type": "activity",
+                "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
+                "pricing": {
+                    "type": "graduated",
+                    "tiers": [
+                        {"up_to": str(random.randint(3, 30)), "unit_amount": self._price(), "flat_amount": "0.3"},
+                        {"up_to": None, "unit_amount": self._price()},
+                    ],
+                },
+                "scope": scope("commands"),
+                "included_units": str(random.choice((0, 0, 2.5, 10))),
+                "base_fee": random.choice((None, {"amount": "15.01", "per": "agent"}, {"amount": "7.77"})),
+                "minimum": random.choice((None, "5.00", "41.13")),
+                "maximum": random.choice((None, None, "55.55")),
+            }
+        ]
+        if random.random() < 0.7:
+            charges.append(
+                {
+                    "key": "tokens",
+                    "type": "activity",
+                    "meter": {
+                        "event_type": "llm_call",
+                        "aggregation": "sum",
+                        "value": "data.output_tokens",
+                        "unit": {"divide_by": "1000"},
+                    },
+                    "pricing": {"type": "per_unit", "unit_amount": self._price()},
+                    "scope": "agent",
+                }
+            )
+        for key, timing in (("platform", "arrears"), ("seat", "advance")):
+            if random.random() < 0.6:
+                charges.append({"key": key, "type": "flat_fee", "amount": self._price(), "timing": timing})
+        random.shuffle(charges)
+        return BillingModelDraft.model_validate(
+            {"name": "Model", "currency": self._currency, "effective_from": start, "charges": charges}
+        )
+
+    def _price(self) -> str:
+        return str(self._random.choice(("0", "0.0375", "1.5", "2.333", "9.99", "30")))
+
+    # Agents
+
+    def _create_agent_if_room(self) -> Step | None:
+        return self._create_agent() if len(self._agents) < len(_AGENTS) else None
+
+    def _create_agent(self) -> Step:
+        name = _AGENTS[len(self._agents)]
+        model = self._random.choice((*self._models, None)) if self._agents else "m"
+        since = None
+        if model is not None and self._random.random() < 0.5:
+            since = self._now - timedelta(minutes=self._random.randint(0, 120 * 24 * 60))
+        self._agents[name] = (since or self._now) if model is not None else datetime(1, 1, 1, tzinfo=UTC)
+        return CreateAgent(self._now, name, model, since)
+
+    def _living(self) -> list[str]:
+        return [name for name in self._agents if name not in self._deleted]
+
+    def _move_agent(self) -> Step | None:
+        living = self._living()
+        if not living:
+            return None
+        name = self._random.choice(living)
+        since = self._ahead(self._agents[name])
+        self._agents[name] = since
+        return MoveAgent(self._now, name, self._random.choice((*self._models, None)), since)
+
+    def _delete_agent(self) -> Step | None:
+        living = self._living()
+        if len(living) < 2:
+            return None
+        name = self._random.choice(living)
+        self._deleted[name] = max(self._now + _LEAD, self._agents[name])
+        return DeleteAgent(self._now, name)
+
+    # The organization
+
+    def _change_timezone(self) -> Step:
+        return ChangeTimezone(self._now, self._random.choice(TIMEZONES))
+
+    def _grow(self) -> Step | None:
+        if self._shards == 16:
+            return None
+        self._shards *= 4
+        return GrowShards(self._now, self._shards)
+
+    # Usage
+
+    def _report(self) -> Step:
+        random = self._random
+        events = [self._event() for _ in range(random.randint(1, 9))]
+        repeated = random.sample(self._sent, min(len(self._sent), random.choice((0, 0, 3, 8))))
+        events += [self._again(event) for event in repeated]
+        self._sent += events
+        requests = [tuple(events)]
+        if random.random() < 0.4:  # the same again, in another order, cut differently
+            shuffled = random.sample(events, len(events))
+            cut = random.randint(0, len(events))
+            requests += [tuple(part) for part in (shuffled[:cut], shuffled[cut:]) if part]
+        return Report(self._now, tuple(requests))
+
+    def _event(self) -> Sent:
+        random = self._random
+        agent = random.choice([name for name in self._agents if self._deleted.get(name, self._now) >= self._now])
+        ended = self._deleted.get(agent)
+        latest = self._now + timedelta(minutes=5)
+        if ended is not None:
+            latest = min(latest, ended - timedelta(microseconds=1))
+        time = latest - random.choice(
+            (
+                timedelta(0),
+                timedelta(minutes=random.randint(0, 20)),
+                timedelta(hours=random.randint(0, 40)),
+                timedelta(minutes=random.randint(0, (LATE - timedelta(days=1)) // timedelta(minutes=1))),
+            )
+        )
+        event_id = f"{self._seed}-{len(self._sent)}-{random.randint(0, 10**6)}"
+        if random.random() < 0.6:
+            quantity = random.choice((0, 1, 3, 7.25, 12))
+            return Sent(event_id, "command", agent, time, {"quantity": quantity} if quantity else {})
+        return Sent(event_id, "llm_call", agent, time, {"output_tokens": random.randint(0, 9000)})
+
+    def _again(self, event: Sent) -> Sent:
+        """Mostly as it was, sometimes with another time or, by mistake, other content."""
+        random = self._random
+        kind = random.random()
+        if kind < 0.6 or event.agent in self._deleted:
+            return event
+        if kind < 0.85:
+            return replace(event, time=event.time - timedelta(hours=random.randint(1, 200)))
+        return replace(event, data={**event.data, "note": "another"})
+
+    # Documents
+
+    def _run_invoices(self) -> Step:
+        random = self._random
+        month = None
+        if random.random() < 0.4:
+            ended = self._now - timedelta(days=random.choice((31, 31, 62)))
+            month = f"{ended:%Y-%m}"
+        return RunInvoices(self._now, month, finalize=random.random() < 0.7, times=random.choice((1, 1, 2, 3)))

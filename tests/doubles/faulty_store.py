@@ -1,0 +1,135 @@
+"""A store in front of another that fails as a remote one does: before a write, after it, in the middle of a task, with
+reads that lag behind; and that lets other tasks run in between. All of it comes from one seeded source.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from shared.domain.errors import UnavailableError
+from shared.ports.clock import Clock
+from shared.ports.store import Between, Create, Delete, Document, Item, Operation, Page, Replace, Store, Upsert
+
+LAG = timedelta(seconds=30)
+"""How long ago at most the version that a lagging read serves was overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Probabilities per call; `pauses` is how many turns the other tasks get at most around a call."""
+
+    unavailable: float = 0.0
+    """The call has no effect and says so."""
+    unknown: float = 0.0
+    """The write takes place and its answer is lost."""
+    crash: float = 0.0
+    """The calling task ends there, before or after the write."""
+    lagging: float = 0.0
+    """A read of an item by its id serves the version before the last."""
+    pauses: int = 0
+
+
+QUIET = Faults()
+
+
+class FaultyStore:
+    def __init__(self, inner: Store, clock: Clock, chance: Random, faults: Faults = QUIET) -> None:
+        self._inner = inner
+        self._clock = clock
+        self._chance = chance
+        self.faults = faults
+        self._overwritten: dict[tuple[str, str, str], tuple[datetime, Item]] = {}
+
+    async def get(self, container: str, pk: str, id: str) -> Item | None:  # noqa: A002  the field's name everywhere
+        await self._before()
+        return self._lagging(container, pk, id, await self._inner.get(container, pk, id))
+
+    async def get_many(self, container: str, pk: str, ids: Collection[str]) -> dict[str, Item]:
+        await self._before()
+        found = await self._inner.get_many(container, pk, ids)
+        return {id_: self._lagging(container, pk, id_, item) or item for id_, item in found.items()}
+
+    async def query(  # noqa: PLR0913  the parts of a query
+        self,
+        container: str,
+        pk: str,
+        kind: str,
+        *,
+        equals: Mapping[str, str] | None = None,
+        between: Between | None = None,
+        order_by: str = "id",
+        descending: bool = False,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        await self._before()
+        return await self._inner.query(
+            container,
+            pk,
+            kind,
+            equals=equals,
+            between=between,
+            order_by=order_by,
+            descending=descending,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
+        await self._before()
+        return await self._inner.due(container, before, limit=limit)
+
+    async def create(self, container: str, pk: str, document: Document) -> str:
+        return (await self.batch(container, pk, [Create(document)]))[0]
+
+    async def replace(self, container: str, pk: str, document: Document, etag: str) -> str:
+        return (await self.batch(container, pk, [Replace(document, etag)]))[0]
+
+    async def upsert(self, container: str, pk: str, document: Document) -> str:
+        return (await self.batch(container, pk, [Upsert(document)]))[0]
+
+    async def delete(self, container: str, pk: str, id: str, etag: str | None = None) -> None:  # noqa: A002
+        await self.batch(container, pk, [Delete(id, etag)])
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        await self._before()
+        ids = [
+            operation.id if isinstance(operation, Delete) else operation.document["id"]
+            for operation in operations
+            if not isinstance(operation, Create)
+        ]
+        previous = await self._inner.get_many(container, pk, ids) if self.faults.lagging and ids else {}
+        etags = await self._inner.batch(container, pk, operations)
+        now = self._clock.now()
+        self._overwritten |= {(container, pk, id_): (now, item) for id_, item in previous.items()}
+        await self._after()
+        return etags
+
+    async def _before(self) -> None:
+        await self._pause()
+        if self._happens(self.faults.crash):
+            raise asyncio.CancelledError
+        if self._happens(self.faults.unavailable):
+            raise UnavailableError("The store does not answer")
+
+    async def _after(self) -> None:
+        await self._pause()
+        if self._happens(self.faults.crash):
+            raise asyncio.CancelledError
+        if self._happens(self.faults.unknown):
+            raise UnavailableError("The store's answer was lost")
+
+    async def _pause(self) -> None:
+        for _ in range(self._chance.randint(0, self.faults.pauses)):
+            await asyncio.sleep(0)
+
+    def _lagging(self, container: str, pk: str, id_: str, item: Item | None) -> Item | None:
+        if item is None or not self._happens(self.faults.lagging):
+            return item
+        at, older = self._overwritten.get((container, pk, id_), (None, item))
+        return item if at is None or self._clock.now() - at > LAG else older
+
+    def _happens(self, probability: float) -> bool:
+        return probability > 0 and self._chance.random() < probability
