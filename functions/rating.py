@@ -17,6 +17,7 @@ blueprint = func.Blueprint()
     connection="ServiceBus",
     is_sessions_enabled=True,
     cardinality=func.Cardinality.MANY,
+    data_type=func.DataType.BINARY,
 )
 async def rate_usage(messages: List[func.ServiceBusMessage]) -> None:
     await application().rating.rate_patiently([_delivered(message) for message in messages])

@@ -435,7 +435,8 @@ def _path(route_params: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in route_params.items():
         if len(value) > MAXIMUM_PATH_VALUE:
             raise ValidationError.at(f"{{{name}}}", f"has at most {MAXIMUM_PATH_VALUE} characters")
-    return dict(route_params)
+    # The platform decodes path values, but for slashes in them.
+    return {name: value.replace("%2F", "/").replace("%2f", "/") for name, value in route_params.items()}
 
 
 def _if_match(wanted: IfMatch, headers: Mapping[str, str]) -> str | None:

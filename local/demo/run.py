@@ -48,7 +48,7 @@ class Demo:
                 self._keep(kept)
                 kept = await self._make(month)
                 self._keep(kept)
-            self._console.print(next_steps(self._base, kept))
+            self._console.print(next_steps(self._base, kept), soft_wrap=True)
 
     def _keep(self, kept: dict[str, str]) -> None:
         self._kept.touch(mode=0o600)

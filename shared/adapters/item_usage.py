@@ -68,9 +68,11 @@ class ItemUsage:
         for event in events:
             shards.setdefault(shard_of(event.event.key, shard_counts[-1]), []).append(event)
         for shard, members in shards.items():
-            pending = _without_repeats(members, outcome)
-            pending = await self._entomb(organization_id, shard_counts, pending, outcome)
-            await self._commit(partition_of(organization_id, shard), pending, outcome)
+            waiting = members
+            while waiting:
+                pending, waiting = _without_repeats(waiting, outcome)
+                pending = await self._entomb(organization_id, shard_counts, pending, outcome)
+                await self._commit(partition_of(organization_id, shard), pending, outcome)
         return outcome
 
     async def _entomb(
@@ -299,13 +301,20 @@ def _weight(event: MeteredEvent) -> int:
     return 700 + sum(len(str(part)) for part in event.event.data.items())
 
 
-def _without_repeats(events: Sequence[MeteredEvent], outcome: Recorded) -> list[MeteredEvent]:
+def _without_repeats(
+    events: Sequence[MeteredEvent], outcome: Recorded
+) -> tuple[list[MeteredEvent], list[MeteredEvent]]:
+    """The first of each identity, and those with other content: which of them conflicts is known only when one has
+    been recorded.
+    """
     first: dict[str, MeteredEvent] = {}
+    others: list[MeteredEvent] = []
     for event in events:
         other = first.setdefault(event.event.key, event)
-        if other is not event:
-            (outcome.duplicates if other.event.content == event.event.content else outcome.conflicting).append(event)
-    return list(first.values())
+        if other is event:
+            continue
+        (outcome.duplicates if other.event.content == event.event.content else others).append(event)
+    return list(first.values()), others
 
 
 def _sort_known(event: MeteredEvent, recorded: Document, outcome: Recorded) -> None:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
@@ -141,12 +141,7 @@ class Invoices:
         documents = item.documents if item is not None else ()
         lines: list[Line] = []
         for document in documents:
-            header = await self._store.get(INVOICES.name, organization_id, document.id)
-            if header is None:
-                raise UnavailableError("A billing document was written a moment ago and cannot be read yet")
-            lines += await self.lines(
-                organization_id, document.id, header.document["lines_hash"], header.document["line_count"]
-            )
+            lines += await self.lines(organization_id, document.id, document.lines_hash, document.line_count)
         return billed_by(lines, item.start) if item is not None else {}
 
     # Lines are items of their own, written before the header that names them
@@ -281,14 +276,14 @@ class Invoices:
                 payable_by=now + timedelta(days=organization.due_days),
             )
             writes.append(Replace(invoice.document(), etag))
-            documents.append((BillingDocument(id=invoice.id, type="invoice"), composed.invoice))
+            documents.append((_billing("invoice", invoice), composed.invoice))
         else:
             writes.append(Delete(draft.id, etag))
         if composed.correction:
             number, numbering = numbering.next("CN", year)
             note = await self._credit_note(organization, draft, bill, composed.correction, number, now)
             writes.append(Create(note.document()))
-            documents.append((BillingDocument(id=note.id, type="credit_note"), composed.correction))
+            documents.append((_billing("credit_note", note), composed.correction))
         if documents:
             writes.append(
                 Create(numbering.document())
@@ -308,8 +303,7 @@ class Invoices:
         number: str,
         now: datetime,
     ) -> CreditNote:
-        before = sum(len(guard.item.documents) for guard in bill.guards if guard.item is not None)
-        note_id = named_id("cn", organization.id, draft.id, before)
+        note_id = named_id("cn", organization.id, number)
         corrected = {line.period.start for line in lines}
         invoices = [
             document.id
@@ -391,6 +385,12 @@ class Invoices:
     async def preview(self, organization: Organization, own: Period) -> Bill:
         """What the close of the period would issue if nothing more were reported. Changes nothing."""
         return await self.bill(organization, own, lay=False)
+
+
+def _billing(document_type: Literal["invoice", "credit_note"], document: Invoice | CreditNote) -> BillingDocument:
+    return BillingDocument(
+        id=document.id, type=document_type, lines_hash=document.lines_hash, line_count=document.line_count
+    )
 
 
 def _lines_id(document_id: str, lines_hash: str, number: int) -> str:

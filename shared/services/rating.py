@@ -112,8 +112,9 @@ class Rating:
                 await self._park_message(message, error.detail)
             else:
                 events.setdefault(organization_id, []).extend(members)
-        for organization_id, members in events.items():
-            await self._rate_organization(organization_id, members)
+        with correlation.correlated(_together(messages)):
+            for organization_id, members in events.items():
+                await self._rate_organization(organization_id, members)
 
     async def park_dead(self, message: Delivered) -> None:
         """A message that the broker gave up on: its events are parked, those that were rated after all as well as the
@@ -227,6 +228,11 @@ class Rating:
             )
         subject = {"message": message.body.decode("utf-8", "replace"), "message_id": message.message_id}
         await self._usage.park(UNKNOWN_ORGANIZATION, named_id("park", fingerprint(message.body)), reason, subject)
+
+
+def _together(messages: Sequence[Delivered]) -> str:
+    """The correlation ids of what is rated in one batch."""
+    return ",".join(dict.fromkeys(message.correlation_id for message in messages if message.correlation_id))
 
 
 def _read(body: bytes) -> tuple[str, list[AcceptedEvent]]:

@@ -5,6 +5,7 @@ What goes wrong underneath (faults, crashes, repeats, what runs at the same time
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -130,7 +131,7 @@ class _Writer:
         random = self._random
         timezone = random.choice(TIMEZONES)
         steps: list[Step] = [self._create_model(), self._create_agent()]
-        for _ in range(random.randint(10, 22)):
+        for _ in range(random.randint(12, 24)):
             self._pass_time()
             step = self._step()
             if step is not None:
@@ -154,9 +155,9 @@ class _Writer:
     def _step(self) -> Step | None:
         kinds = {
             self._report: 9,
-            self._run_invoices: 5,
+            self._run_invoices: 6,
             self._publish: 2,
-            self._move_agent: 2,
+            self._move_agent: 3,
             self._create_agent_if_room: 2,
             self._create_model_if_room: 1,
             self._delete_agent: 1,
@@ -240,9 +241,10 @@ class _Writer:
                     "scope": "agent",
                 }
             )
-        for key, timing in (("platform", "arrears"), ("seat", "advance")):
-            if random.random() < 0.6:
-                charges.append({"key": key, "type": "flat_fee", "amount": self._price(), "timing": timing})
+        if random.random() < 0.4:
+            charges.append({"key": "platform", "type": "flat_fee", "amount": self._price()})
+        if random.random() < 0.75:  # what is billed ahead is too much when an agent leaves: credit notes
+            charges.append({"key": "ahead", "type": "flat_fee", "amount": random.choice(("120", "200")), "timing": "advance", "scope": "agent"})
         random.shuffle(charges)
         return BillingModelDraft.model_validate(
             {"name": "Model", "currency": self._currency, "effective_from": start, "charges": charges}
@@ -275,11 +277,11 @@ class _Writer:
         name = self._random.choice(living)
         since = self._ahead(self._agents[name])
         self._agents[name] = since
-        return MoveAgent(self._now, name, self._random.choice((*self._models, None)), since)
+        return MoveAgent(self._now, name, self._random.choice((*self._models, None, None)), since)
 
     def _delete_agent(self) -> Step | None:
         living = self._living()
-        if len(living) < 2:
+        if not living:
             return None
         name = self._random.choice(living)
         self._deleted[name] = max(self._now + _LEAD, self._agents[name])
@@ -298,8 +300,10 @@ class _Writer:
 
     # Usage
 
-    def _report(self) -> Step:
+    def _report(self) -> Step | None:
         random = self._random
+        if all(self._deleted.get(name, self._now) < self._now for name in self._agents):
+            return None
         events = [self._event() for _ in range(random.randint(1, 9))]
         repeated = random.sample(self._sent, min(len(self._sent), random.choice((0, 0, 3, 8))))
         events += [self._again(event) for event in repeated]
@@ -328,7 +332,7 @@ class _Writer:
         )
         event_id = f"{self._seed}-{len(self._sent)}-{random.randint(0, 10**6)}"
         if random.random() < 0.6:
-            quantity = random.choice((0, 1, 3, 7.25, 12))
+            quantity = random.choice((0, 1, 3, Decimal("7.25"), 12))
             return Sent(event_id, "command", agent, time, {"quantity": quantity} if quantity else {})
         return Sent(event_id, "llm_call", agent, time, {"output_tokens": random.randint(0, 9000)})
 

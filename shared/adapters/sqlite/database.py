@@ -79,9 +79,11 @@ class Database:
         self._definitions += statements
 
     async def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run in the writer thread; return once it is committed. What `function` raises undoes what it did, and only that.
+        """Run in the writer thread; return once it is committed. What `function` raises undoes what it did, and no more.
+        It may be run twice, the first time without effect.
 
-        Raises `UnavailableError` for faults of the file, locks of others that last, and after `close`."""
+        Raises `UnavailableError` for faults of the file, locks of others that last, and after `close`.
+        """
         return await self._writer.call(function)
 
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
@@ -147,7 +149,7 @@ class _Connection:
         return connection
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
-        """SQLite does not wait for locks where it changes the journal's mode, so two that open a new file could collide."""
+        """SQLite does not wait for locks where it changes the journal's mode: two that open a new file could collide."""
         deadline = time.monotonic() + self._busy_seconds
         while True:
             try:
@@ -228,27 +230,53 @@ class _Worker:
 
 def _commit_as_one(connection: _Connection, calls: list[_Call]) -> None:
     try:
-        database = connection.ready()
-        database.execute("BEGIN IMMEDIATE")
-        for call in calls:
-            _run_in_savepoint(database, call)
-        database.execute("COMMIT")
+        if not _commit(connection, calls, _run_plainly):
+            _commit(connection, calls, _run_in_savepoint)
     except Exception as fault:  # noqa: BLE001  whatever it was, every caller is told
         connection.undo()
         for call in calls:
             call.error = _fault(fault)
 
 
-def _run_in_savepoint(database: sqlite3.Connection, call: _Call) -> None:
-    database.execute("SAVEPOINT call")
+def _commit(connection: _Connection, calls: list[_Call], run: Callable[[sqlite3.Connection, _Call], bool]) -> bool:
+    """False, and nothing done, when a call failed in a way that only a savepoint can undo."""
+    database = connection.ready()
+    database.execute("BEGIN IMMEDIATE")
+    for call in calls:
+        call.error = None
+        if not run(database, call):
+            database.execute("ROLLBACK")
+            return False
+    database.execute("COMMIT")
+    return True
+
+
+def _run_plainly(database: sqlite3.Connection, call: _Call) -> bool:
+    """Each statement lets go of the interpreter's lock and waits for it, so a savepoint around every call would be most
+    of the cost. Most calls succeed, and most that fail have changed nothing.
+    """
+    changes = database.total_changes
     try:
         call.result = call.function(database)
     except Exception as error:
         if not database.in_transaction:  # SQLite has undone everything, not only this
             raise
         call.error = _fault(error)
+        return database.total_changes == changes
+    return True
+
+
+def _run_in_savepoint(database: sqlite3.Connection, call: _Call) -> bool:
+    database.execute("SAVEPOINT call")
+    try:
+        call.result = call.function(database)
+    except Exception as error:
+        if not database.in_transaction:
+            raise
+        call.error = _fault(error)
         database.execute("ROLLBACK TO call")
     database.execute("RELEASE call")
+    return True
 
 
 def _run_each(connection: _Connection, calls: list[_Call]) -> None:

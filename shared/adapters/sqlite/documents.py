@@ -1,8 +1,13 @@
-"""Documents as rows: checked against what Cosmos DB takes, and turned into text at once, so that a later change of
-the caller's dict changes nothing."""
+"""Documents as rows: checked against what Cosmos DB takes, and turned into text at once.
+
+So a later change of the caller's dict changes nothing.
+"""
 
 import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from shared import json
 from shared.containers import Container
@@ -14,9 +19,10 @@ _MAXIMUM_INTEGER = 2**53
 """Numbers are doubles in Cosmos DB."""
 _MAXIMUM_TTL = 2**31 - 1
 _NEVER = -1
+_ILLEGAL_IN_ID = re.compile(r"[/\\?#]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
     id: str
     kind: str
@@ -37,7 +43,8 @@ def row_of(container: Container, document: Document) -> Row:
     if not isinstance(kind, str) or not kind:
         raise StoreLimitError("A document has a kind")
     for field in ("due_at", *container.indexed):
-        if not isinstance(document.get(field), str | None):
+        value = document.get(field)
+        if value is not None and not isinstance(value, str):
             raise StoreLimitError(f"{field} is indexed in {container.name} and must be a text")
     body = _body_of(document)
     if len(body) > MAXIMUM_ITEM_BYTES:
@@ -45,12 +52,8 @@ def row_of(container: Container, document: Document) -> Row:
     return Row(id_, kind, document.get("due_at"), _ttl_of(document), body.decode(), len(body))
 
 
-def is_legal_id(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and 0 < _size_of(value) <= MAXIMUM_ID_BYTES
-        and not any(character in value for character in "/\\?#")
-    )
+def is_legal_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < _size_of(value) <= MAXIMUM_ID_BYTES and not _ILLEGAL_IN_ID.search(value)
 
 
 def check_partition_key(value: str) -> None:
@@ -88,12 +91,19 @@ def _body_of(document: Document) -> bytes:
 def _check_numbers(value: object, depth: int) -> None:
     if isinstance(value, str) or value is None:
         return
-    if isinstance(value, dict | list | tuple):
-        if depth > _MAXIMUM_DEPTH:
-            raise StoreLimitError("The document is nested too deeply")
-        for part in value.values() if isinstance(value, dict) else value:
-            _check_numbers(part, depth + 1)
+    if isinstance(value, dict):
+        _check_parts(value.values(), depth)
+    elif isinstance(value, list | tuple):
+        _check_parts(value, depth)
     elif isinstance(value, float):
         raise StoreLimitError("A document has no floats; amounts and quantities are decimal strings")
     elif isinstance(value, int) and abs(value) > _MAXIMUM_INTEGER:
         raise StoreLimitError("A whole number beyond 2^53 would be rounded; write it as a string")
+
+
+def _check_parts(parts: Iterable[object], depth: int) -> None:
+    if depth > _MAXIMUM_DEPTH:
+        raise StoreLimitError("The document is nested too deeply")
+    for part in parts:
+        if type(part) is not str:  # most are
+            _check_numbers(part, depth + 1)

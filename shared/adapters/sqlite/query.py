@@ -1,4 +1,5 @@
 """Queries as SQL, and the cursors that continue them."""
+# ruff: noqa: S608  names come from containers.py, values are parameters
 
 import base64
 import binascii
@@ -49,7 +50,8 @@ class Query:
         """Rows of (id, etag, body, position, sequence): one more than the limit where there are more.
 
         What expires comes in masses (events) and is seldom listed by id, so no index holds it in that order: it is
-        sorted when it is asked for, and merged with the rest."""
+        sorted when it is asked for, and merged with the rest.
+        """
         conditions, parameters = self._conditions(cursor)
         parameters |= {"pk": self.pk, "kind": self.kind, "now": now, "limit": self.limit + 1}
         direction = "DESC" if self.descending else "ASC"
@@ -86,7 +88,8 @@ class Query:
                 conditions.append(f"id {beyond} :position")
             else:
                 key = column(self.order_by)
-                conditions.append(f"{key} {beyond}= :position AND ({key} {beyond} :position OR sequence {beyond} :sequence)")
+                conditions.append(f"{key} {beyond}= :position")
+                conditions.append(f"({key} {beyond} :position OR sequence {beyond} :sequence)")
         return conditions, parameters
 
     def _shape(self) -> str:

@@ -41,7 +41,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Write:
     """One operation, ready to run. `refusal` is raised when it changes nothing, if that means anything."""
 

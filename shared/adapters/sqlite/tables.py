@@ -1,4 +1,5 @@
 """One table per container of `containers.py`, its indexes, and the statements that write and read single documents."""
+# ruff: noqa: S608  names come from containers.py, values are parameters
 
 from functools import cache
 
@@ -17,7 +18,8 @@ class Table:
     """`expires_at` is in microseconds since 1970; a row lives while it is later than now.
 
     Keys of mass data (events) are hashes, and each index in their order costs a write of a random page per row. So
-    only what stays is indexed by (kind, id), and equal keys of the other indexes follow the order of arrival."""
+    only what stays is indexed by (kind, id), and equal keys of the other indexes follow the order of arrival.
+    """
 
     def __init__(self, container: Container) -> None:
         self.container = container
@@ -26,7 +28,9 @@ class Table:
         self.definitions = _definitions(container, name)
         self.get = f"SELECT id, etag, body FROM {name} WHERE pk = ? AND id = ? AND {_IS_ALIVE}"
         """pk, id, now"""
-        self.get_many = f"SELECT id, etag, body FROM {name} WHERE pk = ? AND id IN (SELECT value FROM json_each(?)) AND {_IS_ALIVE}"
+        self.get_many = (
+            f"SELECT id, etag, body FROM {name} WHERE pk = ? AND id IN (SELECT value FROM json_each(?)) AND {_IS_ALIVE}"
+        )
         """pk, JSON array of ids, now"""
         self.etag = f"SELECT etag FROM {name} WHERE pk = ? AND id = ?"
         """pk, id"""
@@ -74,13 +78,17 @@ def _definitions(container: Container, name: str) -> list[str]:
         return f'CREATE INDEX IF NOT EXISTS "{container.name}_{suffix}" ON {name} ({columns}) WHERE {condition}'
 
     return [
-        f"CREATE TABLE IF NOT EXISTS {name} (sequence INTEGER PRIMARY KEY, pk TEXT NOT NULL, id TEXT NOT NULL,"
-        " kind TEXT NOT NULL, body TEXT NOT NULL, etag TEXT NOT NULL, expires_at INTEGER, due_at TEXT, UNIQUE (pk, id))",
+        f"""CREATE TABLE IF NOT EXISTS {name} (
+            sequence INTEGER PRIMARY KEY, pk TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
+            etag TEXT NOT NULL, expires_at INTEGER, due_at TEXT, UNIQUE (pk, id))""",
         index("staying", "pk, kind, id", "expires_at IS NULL"),
         index("expiring", "pk, kind", "expires_at IS NOT NULL"),
         index("expires_at", "expires_at", "expires_at IS NOT NULL"),
         index("due_at", "due_at", "due_at IS NOT NULL"),
-        *(index(f"by_{field}", f"pk, kind, {column(field)}", f"{column(field)} IS NOT NULL") for field in container.indexed),
+        *(
+            index(f"by_{field}", f"pk, kind, {column(field)}", f"{column(field)} IS NOT NULL")
+            for field in container.indexed
+        ),
     ]
 
 

@@ -1,0 +1,316 @@
+"""Plays a history on the real services, with whatever goes wrong underneath, until everything has come to rest."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, TypeVar
+
+from shared.bootstrap import Application, Ports
+from shared.containers import LEDGERS
+from shared.domain.errors import ConflictError, NotFoundError, PreconditionFailedError, UnavailableError, ValidationError
+from shared.domain.events import content_hash, event_key, with_derived
+from shared.domain.ids import named_id
+from shared.domain.organizations import Organization
+from shared.domain.times import to_text
+from shared.ports.queue import Message
+from shared.ports.store import Document
+from shared.services.agents import AgentDraft
+from shared.services.events import ReportedEvent
+from shared.services.invoice_runs import Task, read_task
+from shared.services.organizations import OrganizationDraft
+from shared.services.rating import Delivered
+from shared.settings import Settings
+from tests.doubles.billing_history import (
+    ChangeTimezone,
+    CreateAgent,
+    CreateModel,
+    DeleteAgent,
+    GrowShards,
+    History,
+    MoveAgent,
+    PublishVersion,
+    Report,
+    RunInvoices,
+    Sent,
+    Step,
+    Wait,
+)
+from tests.doubles.faulty_store import QUIET, Faults, FaultyStore
+from tests.doubles.memory_queue import MemoryQueue
+from tests.doubles.memory_store import MemoryStore
+from tests.doubles.settable_clock import SettableClock
+
+T = TypeVar("T")
+
+STORM = Faults(unavailable=0.02, unknown=0.03, crash=0.01, lagging=0.15, pauses=3)
+SOURCE = "test"
+_TRIES = 1000
+_NOT_DONE = (UnavailableError, asyncio.CancelledError)
+"""How a task ends that the broker delivers again."""
+_HOSTS = 3
+
+
+class NoSecrets:
+    async def get(self, name: str) -> str:
+        raise NotFoundError(f"There is no secret {name}")
+
+    async def set_if_absent(self, name: str, value: str) -> str:  # noqa: ARG002  the port's signature
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What may differ between repeats of one event."""
+
+    time: str
+    content: str
+
+
+class World:
+    """One organization, its history, and the hosts that serve it; each host remembers what it has seen."""
+
+    def __init__(self, history: History, faults: Faults, wrapped: Callable[[FaultyStore], Any] | None = None) -> None:
+        self.history = history
+        self.clock = SettableClock(history.steps[0].at)
+        self.store = MemoryStore()
+        self.queue = MemoryQueue()
+        self.organization_id = named_id("org", history.seed)
+        self.accepted: dict[str, set[Variant]] = {}
+        """By event key, all that was ever answered with 202."""
+        self._storm = faults
+        self._calm = faults == QUIET
+        self._random = Random(history.seed)
+        self._faulty = FaultyStore(self.store, self.clock, Random(history.seed + 1))
+        self._hosts = [self._host(wrapped(self._faulty) if wrapped else self._faulty) for _ in range(_HOSTS)]
+        self.observer = self._host(self.store)
+        """Sees what is stored, without a memory of its own worth the name."""
+
+    def _host(self, store: Any) -> Application:  # noqa: ANN401  any store
+        ports = Ports(store=store, queue=self.queue, clock=self.clock, secrets=NoSecrets())
+        return Application(ports, Settings(invoice_grace_hours=self.history.grace_hours))
+
+    @property
+    def _anyone(self) -> Application:
+        return self._hosts[0] if self._calm else self._random.choice(self._hosts)
+
+    async def organization(self) -> Organization:
+        return await self.observer.organizations.get(self.organization_id)
+
+    # The history
+
+    async def play(self, variants: dict[str, Variant] | None = None) -> None:
+        """With `variants`, of every event only that one is reported."""
+        random.seed(self.history.seed)  # jitter
+        draft = OrganizationDraft(name="Acme", currency=self.history.currency, timezone=self.history.timezone)
+        await self.observer.organizations.create(self.organization_id, draft)
+        self._faulty.faults = self._storm
+        for step in self.history.steps:
+            self.clock.set(step.at)
+            await asyncio.gather(self._do(step, variants), *self._meanwhile())
+            if self._calm:
+                await self.deliver_all()
+                await self.observer.outbox.sweep()
+            await self._stragglers()
+        self._faulty.faults = QUIET
+
+    async def _stragglers(self) -> None:
+        """What a task that crashed had set going."""
+        others = asyncio.all_tasks() - {task for task in (asyncio.current_task(),) if task}
+        if others:
+            await asyncio.wait(others)
+
+    async def _do(self, step: Step, variants: dict[str, Variant] | None) -> None:
+        match step:
+            case CreateModel():
+                await self._insist(
+                    lambda host: host.billing_models.create(self.model_id(step.model), self._owner(step.model), step.draft)
+                )
+            case PublishVersion():
+                await self._insist(lambda host: self._publish(host, step))
+            case CreateAgent():
+                draft = AgentDraft(
+                    external_id=step.agent,
+                    name=step.agent,
+                    billing_model_id=self.model_id(step.model) if step.model else None,
+                    billing_model_from=step.since,
+                )
+                await self._insist(
+                    lambda host: host.agents.create(self.agent_id(step.agent), self.organization_id, draft)
+                )
+            case MoveAgent():
+                changes = {"billing_model_id": self.model_id(step.model) if step.model else None}
+                await self._insist(
+                    lambda host: host.agents.update(
+                        self.organization_id, self.agent_id(step.agent), {**changes, "billing_model_from": step.since}, None
+                    )
+                )
+            case DeleteAgent():
+                await self._insist(lambda host: self._delete(host, step))
+            case ChangeTimezone():
+                with suppress(ValidationError):  # one has been chosen for the next period already
+                    await self._insist(
+                        lambda host: host.organizations.update(self.organization_id, {"timezone": step.timezone}, None)
+                    )
+            case GrowShards():
+                await self._insist(
+                    lambda host: host.organizations.update(self.organization_id, {"shard_count": step.count}, None)
+                )
+            case Report():
+                await asyncio.gather(*(self._report(request, variants) for request in step.requests))
+            case RunInvoices():
+                await asyncio.gather(*(self._run_invoices(step) for _ in range(1 if self._calm else step.times)))
+            case Wait():
+                await asyncio.gather(self.deliver(), self._tolerate(self._anyone.outbox.sweep()))
+
+    def agent_id(self, name: str) -> str:
+        return named_id("agt", self.history.seed, name)
+
+    def model_id(self, name: str) -> str:
+        return named_id("bm", self.history.seed, name)
+
+    def _owner(self, model: str) -> str | None:
+        """One of the models is the operator's."""
+        return None if model == "m" else self.organization_id
+
+    async def _publish(self, host: Application, step: PublishVersion) -> None:
+        """Whose answer was lost looks whether it was done."""
+        model, _ = await host.billing_models.get_item(self._owner(step.model), self.model_id(step.model))
+        if model.versions.entries[-1].effective_from != step.draft.effective_from:
+            await host.billing_models.publish(self._owner(step.model), model.id, step.draft, None)
+
+    async def _delete(self, host: Application, step: DeleteAgent) -> None:
+        with suppress(NotFoundError):
+            await host.agents.delete(self.organization_id, self.agent_id(step.agent), None)
+
+    async def _insist(self, act: Callable[[Application], Awaitable[T]]) -> T:
+        """As a client that repeats what it has no answer for."""
+        for _ in range(_TRIES):
+            with suppress(*_NOT_DONE, PreconditionFailedError, ConflictError):
+                return await act(self._anyone)
+        raise AssertionError("It cannot be done")
+
+    async def _report(self, request: tuple[Sent, ...], variants: dict[str, Variant] | None) -> None:
+        chosen = [sent for sent in request if variants is None or variants.get(self.key(sent)) == self.variant(sent)]
+        events = [
+            ReportedEvent(
+                index=index,
+                id=sent.id,
+                type=sent.type,
+                agent=sent.agent,
+                source=SOURCE,
+                time=sent.time,
+                run=None,
+                data=sent.data,
+                organization_id=self.organization_id,
+            )
+            for index, sent in enumerate(chosen)
+        ]
+        if not events:
+            return
+        acceptance = await self._insist(lambda host: host.events.accept(events, partial=True))
+        for _, event in acceptance.accepted:
+            self.accepted.setdefault(event.key, set()).add(Variant(event.time, event.content))
+
+    def key(self, sent: Sent) -> str:
+        return event_key(self.organization_id, SOURCE, sent.id)
+
+    def variant(self, sent: Sent) -> Variant:
+        data = with_derived(sent.type, sent.data)
+        return Variant(to_text(sent.time), content_hash(sent.type, self.agent_id(sent.agent), None, data))
+
+    async def _run_invoices(self, step: RunInvoices) -> None:
+        if step.month is None:
+            await self._catch_up()
+            return
+        job_id = named_id("job", self.history.seed, to_text(step.at))
+
+        async def request(host: Application) -> None:
+            with suppress(ValidationError):  # the period has not ended
+                await host.invoice_runs.request(
+                    job_id, self.organization_id, step.month or "", finalize=step.finalize
+                )
+
+        await self._insist(request)
+        await self.deliver("invoices")
+
+    async def _catch_up(self) -> None:
+        await self._tolerate(self._anyone.invoice_runs.run(Task(organization_id=self.organization_id)))
+
+    # What happens beside it
+
+    def _meanwhile(self) -> list[Coroutine[Any, Any, Any]]:
+        if self._calm:
+            return []
+        kinds: list[Callable[[], Coroutine[Any, Any, Any]]] = [
+            self.deliver,
+            self.deliver,
+            lambda: self.deliver("invoices"),
+            self._catch_up,
+            lambda: self._tolerate(self._anyone.outbox.sweep()),
+        ]
+        return [self._random.choice(kinds)() for _ in range(self._random.randint(0, 4))]
+
+    async def _tolerate(self, task: Awaitable[Any]) -> bool:
+        with suppress(*_NOT_DONE):
+            await task
+            return True
+        return False
+
+    async def deliver(self, queue: str = "usage") -> None:
+        """Some messages in any order, to one host; they wait again where it fails, and sometimes where it does not."""
+        waiting = self.queue.waiting.get(queue, [])
+        if waiting:
+            batch = self._random.sample(waiting, self._random.randint(1, min(len(waiting), 6)))
+            if await self._handle(queue, batch) and self._random.random() < 0.8:
+                self._done(queue, batch)
+
+    async def deliver_all(self) -> None:
+        for queue in ("usage", "invoices"):
+            while batch := self.queue.waiting.get(queue, [])[:64]:
+                assert await self._handle(queue, batch)
+                self._done(queue, batch)
+
+    def _done(self, queue: str, batch: list[Message]) -> None:
+        self.queue.waiting[queue] = [each for each in self.queue.waiting[queue] if not any(each is one for one in batch)]
+
+    async def _handle(self, queue: str, batch: list[Message]) -> bool:
+        host = self._anyone
+        if queue == "usage":
+            return await self._tolerate(
+                host.rating.rate([Delivered(each.body, each.message_id, each.correlation_id) for each in batch])
+            )
+        return all([await self._tolerate(host.invoice_runs.run(read_task(each.body))) for each in batch])
+
+    # Rest
+
+    async def settle_down(self) -> None:
+        """Everything is delivered and every effect has taken place."""
+        await self.deliver_all()
+        for _ in range(10):
+            self.clock.move(timedelta(minutes=6))
+            if not await self.observer.outbox.sweep():
+                return
+        raise AssertionError("The outbox is never empty")
+
+    async def invoice_all(self, now: datetime) -> None:
+        self.clock.set(now)
+        await self.observer.invoice_runs.run(Task(organization_id=self.organization_id))
+
+    async def documents(self, container: str, partitions: list[str], kind: str) -> list[Document]:
+        found: list[Document] = []
+        for pk in partitions:
+            cursor: str | None = None
+            while True:
+                page = await self.store.query(container, pk, kind, limit=1000, cursor=cursor)
+                found += [item.document for item in page.items]
+                cursor = page.cursor
+                if cursor is None:
+                    break
+        return found
+
+    async def usage_documents(self, kind: str) -> list[Document]:
+        return await self.documents(LEDGERS.name, self.store.partitions(LEDGERS.name), kind)

@@ -1,0 +1,79 @@
+"""`xyra`: the project in a process of its own, shared by the tests of one test worker, each with new organizations.
+`time_machine`: another one, whose clock a test may set.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.doubles.xyra_client import OPERATOR_SCOPES, Description, Xyra
+from tests.doubles.xyra_process import OPERATOR, XyraProcess
+
+NOW = datetime(2026, 11, 18, 10, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A process with what its clients need to know."""
+
+    process: XyraProcess
+    description: Description
+    operator_key: str
+
+    @classmethod
+    async def by(cls, process: XyraProcess) -> "Served":
+        """Start it and sign in, once: with the API key that comes of it a test may also move the clock."""
+        await asyncio.to_thread(process.start)
+        async with aiohttp.ClientSession(process.base) as session:
+            async with session.get("/api/v1/openapi.json") as response:
+                description = Description(json.loads(await response.read()))
+            operator = await Xyra(session, description, "").sign_in(*OPERATOR)
+            made = await operator.post("api-keys", {"name": "Tests", "scopes": OPERATOR_SCOPES})
+        return cls(process, description, made["token"])
+
+    @asynccontextmanager
+    async def clients(self) -> AsyncIterator[Xyra]:
+        async with aiohttp.ClientSession(self.process.base, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            yield Xyra(session, self.description, self.operator_key)
+
+
+def _served(directory: Path) -> Iterator[Served]:
+    clock_file = directory / "clock"
+    clock_file.write_text(NOW.isoformat(), encoding="utf-8")
+    process = XyraProcess(directory / "data", clock_file=clock_file)
+    try:
+        yield asyncio.run(Served.by(process))
+    finally:
+        process.end()
+
+
+@pytest.fixture(scope="session")
+def shared_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    yield from _served(tmp_path_factory.mktemp("xyra"))
+
+
+@pytest.fixture
+async def xyra(shared_host: Served) -> AsyncIterator[Xyra]:
+    async with shared_host.clients() as clients:
+        yield clients
+
+
+@pytest.fixture
+def new_process(tmp_path: Path) -> Iterator[Callable[..., XyraProcess]]:
+    """Makes processes, not yet started, on one data directory of this test's own."""
+    made: list[XyraProcess] = []
+
+    def make(**settings: str) -> XyraProcess:
+        made.append(XyraProcess(tmp_path / "data", name=f"host-{len(made)}", **settings))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.end()

@@ -1,0 +1,207 @@
+"""Every acknowledged event counts once: whatever is repeated, and whatever is killed meanwhile."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import cycle
+from random import Random
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.doubles.xyra_client import Organization, Xyra
+from tests.doubles.xyra_process import XyraProcess
+from tests.e2e.conftest import Served
+
+Json = dict[str, Any]
+
+EVENTS = int(os.environ.get("XYRA_KILL_EVENTS", "8000"))
+"""In the tests that kill a host. `make kill` takes 50,000."""
+BATCH = 250
+SENDERS = 4
+AGENTS = ("a0", "a1", "a2")
+MONTH = "2026-11"
+
+# What each number adds is its own, so a sum shows which were counted, not only how many.
+COUNTED = {
+    "key": "counted",
+    "type": "activity",
+    "meter": {"event_type": "step"},
+    "pricing": {"type": "per_unit", "unit_amount": "1"},
+}
+SUMMED = {
+    "key": "summed",
+    "type": "activity",
+    "meter": {"event_type": "step", "aggregation": "sum", "value": "data.square"},
+    "pricing": {"type": "per_unit", "unit_amount": "0.001"},
+}
+
+
+def event(number: int, time: str = "2026-11-10T12:00:00Z") -> Json:
+    return {
+        "id": f"step-{number}",
+        "type": "step",
+        "agent": AGENTS[number % len(AGENTS)],
+        "time": time,
+        "data": {"square": str(number * number)},
+    }
+
+
+async def organization_with_agents(xyra: Xyra, **fields: Any) -> Organization:
+    organization = await xyra.organization(**fields)
+    model = await organization.model(COUNTED, SUMMED, effective_from="2026-10-01T00:00:00Z")
+    for agent in AGENTS:
+        await organization.agent(agent, billing_model_id=model["id"], billing_model_from="2026-10-01T00:00:00Z")
+    return organization
+
+
+async def assert_counted_once(organization: Organization, numbers: Sequence[int]) -> None:
+    usage = await organization.key.get("usage", period=MONTH, limit="1000")
+    assert usage["pending"] == 0
+    names = {each["id"]: each["external_id"] for each in (await organization.key.get("agents"))["data"]}
+    found = {(names[row["agent_id"]], row["charge"]): Decimal(row["quantity"]) for row in usage["data"]}
+    expected = {}
+    for place, agent in enumerate(AGENTS):
+        own = [number for number in numbers if number % len(AGENTS) == place]
+        expected[agent, "counted"] = Decimal(len(own))
+        expected[agent, "summed"] = Decimal(sum(number * number for number in own))
+    assert found == expected
+
+
+async def test_a_batch_sent_three_times_counts_once(xyra: Xyra) -> None:
+    organization = await organization_with_agents(xyra, shard_count=4)
+    events = [event(number) for number in range(1000)]
+    random = Random(1)
+    await organization.key.report(*events)
+    await organization.key.report(*events)
+    await organization.key.report(*random.sample(events, len(events)))
+    await xyra.idle()
+    await organization.key.report(*random.sample(events, len(events)))
+    elsewhen = [event(number, time=f"2026-10-{1 + number % 28:02d}T00:00:00+05:00") for number in range(1000)]
+    random.shuffle(elsewhen)
+    while elsewhen:
+        size = random.randint(1, 300)
+        await organization.key.report(*elsewhen[:size])
+        del elsewhen[:size]
+    await xyra.idle()
+    await assert_counted_once(organization, range(1000))
+    assert (await organization.key.get("usage", period="2026-10"))["data"] == []
+
+
+async def test_other_sources_and_organizations_are_other_events(xyra: Xyra) -> None:
+    first, second = await organization_with_agents(xyra), await organization_with_agents(xyra)
+    await first.key.report(event(3), event(3) | {"source": "other"})
+    await second.key.report(event(3))
+    await xyra.idle()
+    assert await first.usage(MONTH, "counted") == 2
+    assert await second.usage(MONTH, "counted") == 1
+
+
+async def test_the_same_identity_with_other_content_is_parked_and_the_first_counts(xyra: Xyra) -> None:
+    organization = await organization_with_agents(xyra)
+    await organization.key.report(event(3))
+    await xyra.idle()
+    await organization.key.report(event(3) | {"data": {"square": "1000000"}}, event(6))
+    await xyra.idle()
+    await assert_counted_once(organization, [3, 6])
+
+
+@dataclass
+class Senders:
+    """Clients that repeat each batch, at the next host, until one has acknowledged it."""
+
+    hosts: Sequence[XyraProcess]
+    path: str
+    headers: dict[str, str]
+    acknowledged: set[int] = field(default_factory=set)
+    repeats: int = 0
+
+    async def send(self, numbers: Sequence[int]) -> None:
+        waiting = iter(batched_numbers(numbers))
+        async with aiohttp.ClientSession(headers=self.headers) as session:
+            await asyncio.gather(*(self._send_some(session, waiting, start) for start in range(SENDERS)))
+
+    async def _send_some(self, session: aiohttp.ClientSession, waiting: Any, start: int) -> None:
+        hosts = cycle([*self.hosts[start % len(self.hosts) :], *self.hosts[: start % len(self.hosts)]])
+        for numbers in waiting:
+            while not await self._sent(session, next(hosts), numbers):
+                self.repeats += 1
+            self.acknowledged.update(numbers)
+
+    async def _sent(self, session: aiohttp.ClientSession, host: XyraProcess, numbers: Sequence[int]) -> bool:
+        try:
+            async with session.post(host.base + self.path, json=[event(number) for number in numbers]) as response:
+                await response.read()
+        except (aiohttp.ClientError, ConnectionError):
+            await asyncio.sleep(0.05)  # the pause of a well-behaved client
+            return False
+        assert response.status in (202, 503), await response.text()
+        return response.status == 202
+
+    async def until(self, share: float) -> None:
+        while len(self.acknowledged) < EVENTS * share:  # noqa: ASYNC110  the senders move it
+            await asyncio.sleep(0.005)
+
+
+def batched_numbers(numbers: Sequence[int]) -> list[Sequence[int]]:
+    return [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
+
+
+MakeProcess = Callable[..., XyraProcess]
+
+
+@pytest.fixture
+def numbers() -> list[int]:
+    return Random(EVENTS).sample(range(EVENTS), EVENTS)
+
+
+async def test_after_kill_9_every_acknowledged_event_is_counted_once(
+    new_process: MakeProcess, numbers: list[int], port: int
+) -> None:
+    settings = {"XYRA_PORT": str(port), "XYRA_QUEUE_LOCK_SECONDS": "2"}
+    host = new_process(**settings)
+    served = await Served.by(host)
+    async with served.clients() as xyra:
+        organization = await organization_with_agents(xyra, shard_count=4)
+        senders = Senders([host], "/api/v1/events", dict(organization.key.headers))
+        sending = asyncio.create_task(senders.send(numbers))
+        for share in (0.2, 0.5, 0.8):
+            await senders.until(share)
+            host.kill()
+            await asyncio.to_thread(host.start)
+        await sending
+        host.kill()
+        await asyncio.to_thread(host.start)
+    async with served.clients() as xyra:
+        await xyra.idle()
+        assert senders.acknowledged == set(numbers)
+        assert senders.repeats
+        await assert_counted_once(organization_of(xyra, organization), numbers)
+
+
+async def test_of_two_hosts_on_one_directory_one_is_killed(new_process: MakeProcess, numbers: list[int]) -> None:
+    settings = {"XYRA_QUEUE_LOCK_SECONDS": "2"}
+    killed, survivor = new_process(**settings), new_process(**settings)
+    served = await Served.by(survivor)
+    await asyncio.to_thread(killed.start)
+    async with served.clients() as xyra:
+        organization = await organization_with_agents(xyra, shard_count=4)
+        senders = Senders([killed, survivor], "/api/v1/events", dict(organization.key.headers))
+        sending = asyncio.create_task(senders.send(numbers))
+        await senders.until(0.5)
+        killed.kill()
+        await sending
+        await xyra.idle()
+        assert senders.acknowledged == set(numbers)
+        assert senders.repeats
+        await assert_counted_once(organization, numbers)
+
+
+def organization_of(xyra: Xyra, organization: Organization) -> Organization:
+    """The same, by the clients of the restarted host."""
+    key = xyra.bearing(organization.key.headers["Authorization"].removeprefix("Bearer "))
+    return Organization(organization.id, organization.slug, key, xyra.operator)
