@@ -44,10 +44,6 @@ class EventRequest(Schema):
     organization: ClientId | None = None
     data: dict[str, Any] = {}
 
-    @property
-    def subject_pointer(self) -> str:
-        return "/agent"
-
 
 class EventBatchRequest(Schema):
     events: list[EventRequest]
@@ -73,10 +69,6 @@ class CloudEventRequest(Schema):
     def agent(self) -> str:
         return self.subject
 
-    @property
-    def subject_pointer(self) -> str:
-        return "/subject"
-
 
 Incoming = EventRequest | CloudEventRequest
 
@@ -99,7 +91,11 @@ class SentEvents:
     list_adapter: TypeAdapter[Any]
 
     def pointer(self, index: int, inner: str) -> str:
-        return inner if self.single else f"{self.prefix}/{index}{inner}"
+        return self.named(inner) if self.single else f"{self.prefix}/{index}{self.named(inner)}"
+
+    def named(self, inner: str) -> str:
+        """A place of an event as this form names it: the agent of a CloudEvent is its subject."""
+        return "/subject" if inner == "/agent" and self.adapter is _cloud else inner
 
 
 class EventsBody:
@@ -249,7 +245,9 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             "rejected": [
                 {
                     "index": each.index,
-                    "errors": [{"pointer": place.pointer, "detail": place.detail} for place in each.errors],
+                    "errors": [
+                        {"pointer": call.body.named(place.pointer), "detail": place.detail} for place in each.errors
+                    ],
                 }
                 for each in rejected
             ],

@@ -383,6 +383,8 @@ async def _answer(
         idempotency_key=_idempotency_key(headers) if declared.idempotent else None,
         request_hash=_request_hash(declared, request.route_params, raw),
     )
+    if not declared.public and call.query.organization_id is not None:
+        await call.organization()  # a credential that names another tenant is refused on every route
     if call.idempotency_key is None:
         return (await handler(call)).answer()
 

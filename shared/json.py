@@ -58,6 +58,8 @@ def _refusal(raw: bytes | str, detail: str) -> XyraError:
     except (ValueError, RecursionError):
         return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
     places = _places_of_not_a_number(value, "")
+    if not places:  # what the tolerant reader takes and ours does not, such as half a surrogate pair
+        return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
     return ValidationError(
         "NaN and Infinity are not numbers",
         errors=tuple(FieldError(place, "is not a number") for place in places[:_PLACES_SHOWN]),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _SETTLED = timedelta(seconds=0.1)
-"""A file can be written twice within one tick of the file system's clock; so while it is younger it is always read."""
+"""A file can be written twice within one tick of the file system's clock, so a younger one is always read again."""
 
 
 class FileClock:

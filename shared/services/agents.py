@@ -98,6 +98,7 @@ class Agents:
             created_at=now,
             **draft.model_dump(exclude={"billing_model_id", "billing_model_from"}),
         )
+        await self._refuse_taken(agent)
         await self._owners.note(agent_id, organization_id)
         entry = self._start_entry(agent)
         try:
@@ -108,10 +109,16 @@ class Agents:
             existing = await self._store.get(TENANTS.name, organization_id, agent_id)
             if existing is not None:
                 return Agent.read(existing.document), existing.etag
-            raise ConflictError("The external id is taken", errors=(FieldError("/external_id", "is taken"),)) from error
+            raise _taken() from error
         if entry is not None:
             await self._outbox.attempt(TENANTS.name, organization_id, entry["id"])
         return agent, etags[0]
+
+    async def _refuse_taken(self, agent: Agent) -> None:
+        """Before anything is written. What is taken at this very moment, the batch finds."""
+        claim = await self._store.get(TENANTS.name, agent.organization_id, claim_id(agent.external_id))
+        if claim is not None and claim.document["agent_id"] != agent.id:
+            raise _taken()
 
     def _check_backdating(self, start: datetime, now: datetime) -> None:
         earliest = now - timedelta(days=self._settings.backdating_days)
@@ -130,7 +137,7 @@ class Agents:
         organization = await self._organizations.get(organization_id)
         for period in await self._periods.cover(organization, start, max(start, now)):
             if period.end > start and period.end <= now:
-                await self._periods.moved(organization_id, period.start)
+                await self._periods.moved(organization_id, period.start, now)
 
     async def get_item(self, organization_id: str, agent_id: str) -> tuple[Agent, str]:
         """Raises `NotFoundError`, for deleted ones as well."""
@@ -227,7 +234,7 @@ class Agents:
         try:
             etags = await self._store.batch(TENANTS.name, organization_id, writes)
         except AlreadyExistsError as error:
-            raise ConflictError("The external id is taken", errors=(FieldError("/external_id", "is taken"),)) from error
+            raise _taken() from error
         except StaleEtagError as error:
             raise PreconditionFailedError("The agent is being changed by someone else; read it again") from error
         self._forget(organization_id, agent)
@@ -288,6 +295,10 @@ class Agents:
                 self._ids.keep((organization_id, reference), agent.id)
                 self._cached.keep((organization_id, agent.id), agent)
         return found
+
+
+def _taken() -> ConflictError:
+    return ConflictError("The external id is taken", errors=(FieldError("/external_id", "is taken"),))
 
 
 def _claim(agent: Agent) -> Create:

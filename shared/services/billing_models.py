@@ -4,7 +4,13 @@ from datetime import datetime, timedelta
 
 from shared.containers import CATALOG, TENANTS
 from shared.domain.billing_models import BillingModel, BillingModelDraft, Version, VersionReference, check_succession
-from shared.domain.errors import ConflictError, NotFoundError, PreconditionFailedError, ValidationError
+from shared.domain.errors import (
+    ConflictError,
+    MalformedError,
+    NotFoundError,
+    PreconditionFailedError,
+    ValidationError,
+)
 from shared.domain.histories import LEAD, History
 from shared.domain.ids import named_id
 from shared.domain.times import to_text
@@ -185,6 +191,8 @@ class BillingModels:
     async def page_visible(self, organization_id: str, limit: int, cursor: str | None) -> Page:
         """The organization's own models, then the operator's."""
         place, _, inner = (cursor or "own.").partition(".")
+        if place not in ("own", "operator"):
+            raise MalformedError("The cursor is not one of ours")
         items = []
         if place == "own":
             own = await self.page(organization_id, limit, inner or None)

@@ -11,13 +11,14 @@ from shared.containers import DIRECTORY
 from shared.domain.entity import Entity
 from shared.domain.errors import NotFoundError, ValidationError
 from shared.domain.ids import fingerprint
+from shared.domain.invoicing import Invoice
 from shared.domain.organizations import SLICES, Organization
 from shared.domain.periods import Period, parse_month
 from shared.domain.times import Instant, to_text
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
 from shared.ports.store import AlreadyExistsError, Page, Store
-from shared.services.invoices import MAXIMUM_PERIODS, Invoices
+from shared.services.invoices import MAXIMUM_PERIODS, Invoices, Issued
 from shared.services.organizations import Organizations
 from shared.services.periods import Periods
 
@@ -196,9 +197,16 @@ class InvoiceRuns:
         if draft is None:
             return None
         if finalize and draft.status == "draft":
-            issued = await self._invoices.finalize(organization.id, draft.id)
+            issued = await self._finalize(draft)
             return issued.invoice.id if issued.invoice else None
         return draft.id
+
+    async def _finalize(self, draft: Invoice) -> Issued:
+        """A repetition of this run may have been faster, and have found nothing left to bill."""
+        try:
+            return await self._invoices.finalize(draft.organization_id, draft.id)
+        except NotFoundError:
+            return Issued()
 
     async def _catch_up(self, organization: Organization) -> None:
         """Ended periods in their order: drafted, and finalized once their grace time is over. A draft that still
@@ -216,7 +224,7 @@ class InvoiceRuns:
                 continue
             if draft.finalize_at > now:
                 return
-            await self._invoices.finalize(organization.id, draft.id)
+            await self._finalize(draft)
 
 
 def _partition(job_id: str) -> str:

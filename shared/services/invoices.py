@@ -47,6 +47,10 @@ from shared.services.periods import BillingDocument, PeriodItem, Periods
 
 SETTLES_AFTER = timedelta(days=1)
 """How long ago a period must have ended for a finalization to settle it."""
+READS_LAG = timedelta(minutes=10)
+"""How long at most a read may miss what was written. What moved a period less than this ago may not be among the facts
+yet, and no guard shows it: the period stays unsettled, and the next invoice looks at it again.
+"""
 MAXIMUM_PERIODS = 90
 """How many periods one invoice looks at: they are replaced in one batch."""
 LINES_PER_ITEM = 500
@@ -331,7 +335,7 @@ class Invoices:
         self, bill: Bill, documents: Sequence[BillingDocument], starts: Sequence[set[datetime]]
     ) -> list[Operation]:
         """The periods that change: those that a document bills list it, those that ended long ago are settled."""
-        long_ago = self._clock.now() - SETTLES_AFTER
+        now = self._clock.now()
         writes: list[Operation] = []
         for guard in bill.guards:
             if guard.item is None or guard.etag is None:
@@ -339,7 +343,7 @@ class Invoices:
             listed = tuple(
                 document for document, found in zip(documents, starts, strict=True) if guard.period.start in found
             )
-            settled = guard.item.settled or (guard.period.end <= long_ago and guard.period.start < bill.own.end)
+            settled = guard.item.settled or (guard.period.start < bill.own.end and _settles(guard.item, now))
             if listed or settled != guard.item.settled:
                 changed = guard.item.changed(documents=(*guard.item.documents, *listed), settled=settled)
                 writes.append(Replace(changed.document(), guard.etag))
@@ -385,6 +389,12 @@ class Invoices:
     async def preview(self, organization: Organization, own: Period) -> Bill:
         """What the close of the period would issue if nothing more were reported. Changes nothing."""
         return await self.bill(organization, own, lay=False)
+
+
+def _settles(item: PeriodItem, now: datetime) -> bool:
+    """Whether a finalization now would have seen all that moved the period so far."""
+    still = item.moved_at is None or item.moved_at <= now - READS_LAG
+    return still and item.end <= now - SETTLES_AFTER
 
 
 def _billing(document_type: Literal["invoice", "credit_note"], document: Invoice | CreditNote) -> BillingDocument:

@@ -46,6 +46,8 @@ class PeriodItem(Entity):
     """Whether nothing has moved it since its bill was last found right."""
     movements: int = 0
     """How often something moved it after its end."""
+    moved_at: Instant | None = None
+    """When something last did."""
     documents: tuple[BillingDocument, ...] = ()
 
     @property
@@ -131,14 +133,14 @@ class Periods:
             found += [(item, etag) for item, etag in read if not item.settled]
         return found[:limit]
 
-    async def moved(self, organization_id: str, start: datetime) -> None:
+    async def moved(self, organization_id: str, start: datetime, now: datetime) -> None:
         """Something of this ended period changed: its bill must be looked at again.
 
         The item is always written: a finalization that has read its facts already must lose its guard.
         """
         for _ in range(_ATTEMPTS):
             item, etag = await self.item(organization_id, start)
-            moved = item.changed(settled=False, movements=item.movements + 1)
+            moved = item.changed(settled=False, movements=item.movements + 1, moved_at=now)
             try:
                 await self._store.replace(INVOICES.name, organization_id, moved.document(), etag)
             except StaleEtagError:

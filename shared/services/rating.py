@@ -78,7 +78,10 @@ class Rating:
         self._billing_models = billing_models
         self._periods = periods
         self._outbox = outbox
-        outbox.on_effect(MOVED, lambda payload: periods.moved(payload["organization_id"], from_text(payload["period"])))
+        outbox.on_effect(
+            MOVED,
+            lambda payload: periods.moved(payload["organization_id"], from_text(payload["period"]), clock.now()),
+        )
 
     async def rate_patiently(self, messages: Sequence[Delivered]) -> None:
         """As `rate`, but a transient fault is waited out for a while, so that an outage does not use up the delivery

@@ -56,13 +56,10 @@ class DeleteAgent(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeTimezone(Step):
-    timezone: str
+class ChangeOrganization(Step):
+    """Of its timezone or its shard count."""
 
-
-@dataclass(frozen=True, slots=True)
-class GrowShards(Step):
-    count: int
+    changes: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +241,15 @@ class _Writer:
         if random.random() < 0.4:
             charges.append({"key": "platform", "type": "flat_fee", "amount": self._price()})
         if random.random() < 0.75:  # what is billed ahead is too much when an agent leaves: credit notes
-            charges.append({"key": "ahead", "type": "flat_fee", "amount": random.choice(("120", "200")), "timing": "advance", "scope": "agent"})
+            charges.append(
+                {
+                    "key": "ahead",
+                    "type": "flat_fee",
+                    "amount": random.choice(("120", "200")),
+                    "timing": "advance",
+                    "scope": "agent",
+                }
+            )
         random.shuffle(charges)
         return BillingModelDraft.model_validate(
             {"name": "Model", "currency": self._currency, "effective_from": start, "charges": charges}
@@ -290,13 +295,13 @@ class _Writer:
     # The organization
 
     def _change_timezone(self) -> Step:
-        return ChangeTimezone(self._now, self._random.choice(TIMEZONES))
+        return ChangeOrganization(self._now, {"timezone": self._random.choice(TIMEZONES)})
 
     def _grow(self) -> Step | None:
         if self._shards == 16:
             return None
         self._shards *= 4
-        return GrowShards(self._now, self._shards)
+        return ChangeOrganization(self._now, {"shard_count": self._shards})
 
     # Usage
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  chosen by the platform
+class _Selector(selectors.SelectSelector):
     """Adds to `skipped` what it would have waited."""
 
     skipped = 0.0
@@ -20,8 +20,7 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  ch
         if timeout is not None and timeout > 0:
             self.skipped += timeout
             timeout = 0
-        found: list[Any] = super().select(timeout)
-        return found
+        return super().select(timeout)
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from io import BytesIO
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
@@ -40,7 +41,7 @@ class Answer:
 
     def expect(self, status: int) -> Json:
         assert self.status == status, f"{self.method} {self.path} answered {self.status}: {self.body.decode()[:2000]}"
-        return self.json() if self.media_type.endswith("json") else None
+        return self.json() if self.body and self.media_type.endswith("json") else None
 
     def problem(self, status: int, code: str) -> list[str]:
         """It is a problem document of this kind; the pointers of what is wrong."""
@@ -112,11 +113,11 @@ class Client:
         """`path` is below `/api/v1`, or absolute. `body` goes as JSON, `raw` as it is."""
         full = path if path.startswith("/") else f"/api/v1/{path}"
         typed = {"Content-Type": "application/json"} if body is not None or raw is not None else {}
-        data: Any = json.dumps(body).encode() if body is not None else raw
+        sent = json.dumps(body).encode() if body is not None else raw
         async with self.session.request(
             method,
             full,
-            data=data if data is not None else form,
+            data=BytesIO(sent) if sent is not None else form,
             params=query,
             headers={**typed, **self.headers, **(headers or {})},
         ) as response:
@@ -236,6 +237,11 @@ class Xyra:
         body = {"name": "Acme", "slug": slug, "currency": "USD", "timezone": "UTC"}
         made = await self.operator.post("organizations", body | fields)
         return Organization(made["id"], made["slug"], await self.key_of(made["id"]), self.operator)
+
+    def again(self, organization: Organization) -> Organization:
+        """The same organization, by the clients of this test."""
+        key = Client(self._session, self.description, organization.key.headers)
+        return Organization(organization.id, organization.slug, key, self.operator)
 
     async def key_of(self, organization_id: str, scopes: list[str] | None = None) -> Client:
         body = {"name": "Tests", "organization_id": organization_id, "scopes": scopes or ORGANIZATION_SCOPES}

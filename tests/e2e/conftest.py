@@ -44,10 +44,14 @@ class Served:
             yield Xyra(session, self.description, self.operator_key)
 
 
-def _served(directory: Path) -> Iterator[Served]:
+def _clock(directory: Path) -> Path:
     clock_file = directory / "clock"
     clock_file.write_text(NOW.isoformat(), encoding="utf-8")
-    process = XyraProcess(directory / "data", clock_file=clock_file)
+    return clock_file
+
+
+def _served(directory: Path) -> Iterator[Served]:
+    process = XyraProcess(directory / "data", clock_file=_clock(directory))
     try:
         yield asyncio.run(Served.by(process))
     finally:
@@ -67,12 +71,13 @@ async def xyra(shared_host: Served) -> AsyncIterator[Xyra]:
 
 @pytest.fixture
 def new_process(tmp_path: Path) -> Iterator[Callable[..., XyraProcess]]:
-    """Makes processes, not yet started, on one data directory of this test's own."""
+    """Makes processes, not yet started, on one data directory of this test's own; from `NOW` on, unless told otherwise."""
     made: list[XyraProcess] = []
 
-    def make(**settings: str) -> XyraProcess:
-        made.append(XyraProcess(tmp_path / "data", name=f"host-{len(made)}", **settings))
-        return made[-1]
+    def make(*, clock_file: Path | None = _clock(tmp_path), **settings: str) -> XyraProcess:
+        process = XyraProcess(tmp_path / "data", clock_file=clock_file, name=f"host-{len(made)}", **settings)
+        made.append(process)
+        return process
 
     yield make
     for process in made:

@@ -140,7 +140,7 @@ async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
     stale = await organization.key.send("PATCH", f"agents/{made['id']}", {"name": "Late"}, headers=etag)
     stale.problem(412, "precondition_failed")
     (await organization.key.send("DELETE", f"agents/{made['id']}")).expect(204)
-    assert (await organization.key.get(f"agents/{made['id']}"))["status"] == "deleted"
+    (await organization.key.send("GET", f"agents/{made['id']}")).problem(404, "not_found")
     assert [each["id"] for each in (await organization.key.get("agents"))["data"]] == [other["id"]]
     (await organization.key.send("POST", "agents", {"external_id": "other", "name": "Twin"})).problem(409, "conflict")
 

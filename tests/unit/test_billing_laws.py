@@ -5,8 +5,9 @@ end where the usage says.
 """
 
 import os
+import traceback
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from shared.adapters.item_usage import TOMBSTONE
 from shared.containers import INVOICES
 from shared.domain.billing_models import BillingModelDraft
 from shared.domain.ids import named_id
@@ -23,9 +25,11 @@ from shared.domain.lines import Line
 from shared.domain.periods import Period
 from shared.domain.rating import rate
 from shared.domain.times import from_text, to_text
+from shared.ports.store import Create, Operation, Replace, Upsert
 from shared.services.facts import FactsReader
 from shared.services.invoices import MAXIMUM_PERIODS, SETTLES_AFTER
 from shared.services.periods import PeriodItem
+from shared.services.rating import MOVED
 from tests.doubles import virtual_time
 from tests.doubles.billing_history import (
     CreateAgent,
@@ -77,7 +81,7 @@ class Outcome:
 
 
 @pytest.mark.parametrize("first", SEEDS[::BLOCK])
-def test_documents_end_where_the_usage_says_in_whatever_order_things_happen(first: int):
+def test_documents_end_where_the_usage_says_in_whatever_order_things_happen(first: int) -> None:
     for seed in SEEDS[SEEDS.index(first) :][:BLOCK]:
         try:
             hold_to_the_laws(seed)
@@ -172,8 +176,13 @@ async def check_usage(world: World, periods: list[Period]) -> dict[str, Variant]
 
     expected: Counts = {}
     pricing = Pricing(world)
-    data = {world.key(sent): sent.data for step in world.history.steps if isinstance(step, Report)
-            for request in step.requests for sent in request}
+    data = {
+        world.key(sent): sent.data
+        for step in world.history.steps
+        if isinstance(step, Report)
+        for request in step.requests
+        for sent in request
+    }
     for event in events:
         time = from_text(event["time"])
         period = periods[bisect_right(periods, time, key=lambda each: each.start) - 1]
@@ -203,7 +212,9 @@ async def counted(world: World, periods: list[Period]) -> Counts:
             place = (total.key.period, total.key.agent_id, total.key.version_id)
             for name in total.totals.meters():
                 reading = total.totals.reading(name)
-                _count(counts, (*place, name), int(reading.count), Decimal(reading.sum.numerator) / reading.sum.denominator)
+                _count(
+                    counts, (*place, name), int(reading.count), Decimal(reading.sum.numerator) / reading.sum.denominator
+                )
             for event_type, count in total.totals.unmatched().items():
                 _count(counts, (*place, f"{event_type} without a price"), count, Decimal(0))
     return counts
@@ -236,7 +247,11 @@ class Pricing:
     def counted(self, agent_id: str, event_type: str, time: datetime, data: dict[str, Any]) -> tuple[str, str, Decimal]:
         """Version, meter and value of an event."""
         model = _at(self._agents[agent_id], time)
-        version = _at([(since, (version_id, keys)) for since, version_id, keys in self._versions[model]], time) if model else None
+        version = (
+            _at([(since, (version_id, keys)) for since, version_id, keys in self._versions[model]], time)
+            if model
+            else None
+        )
         if version is None:
             return "-", event_type, Decimal(data.get("quantity", 1))
         version_id, keys = version
@@ -293,8 +308,10 @@ async def issued(world: World) -> Documents:
 
 
 def check_totals_and_numbers(documents: Documents) -> None:
-    for document, lines in (*documents.invoices, *documents.credit_notes):
-        assert document.total == sum(line.amount for line in lines)
+    totals = [(invoice.total, lines) for invoice, lines in documents.invoices]
+    totals += [(note.total, lines) for note, lines in documents.credit_notes]
+    for total, lines in totals:
+        assert total == sum(line.amount for line in lines)
     assert all(invoice.total >= 0 for invoice, _ in documents.invoices)
     assert all(line.amount < 0 for _, lines in documents.credit_notes for line in lines)
     check_numbers([invoice.number or "" for invoice, _ in documents.invoices], "INV-ACME")
@@ -316,4 +333,61 @@ def check_numbers(numbers: list[str], series: str) -> None:
 
 
 class WithoutMovedPeriods(FaultyStore):
-    """Forgets that something moved a period after its end."""
+    """Loses what says that an ended period was moved."""
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        kept = [operation for operation in operations if not _says_moved(operation)]
+        etags = iter(await super().batch(container, pk, kept))
+        return ["" if _says_moved(operation) else next(etags) for operation in operations]
+
+
+def _says_moved(operation: Operation) -> bool:
+    return isinstance(operation, Upsert) and operation.document.get("effect") == MOVED
+
+
+class WithoutTombstones(FaultyStore):
+    """Loses what closes a partition for an event whose shard has moved."""
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        if operations and all(_is_tombstone(operation) for operation in operations):
+            return [""] * len(operations)
+        return await super().batch(container, pk, operations)
+
+
+def _is_tombstone(operation: Operation) -> bool:
+    return isinstance(operation, Create) and operation.document["kind"] == TOMBSTONE
+
+
+class WithoutEtagsOnPeriods(FaultyStore):
+    """Replaces a period whatever has happened to it since it was read."""
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        unguarded: list[Operation] = [
+            Upsert(operation.document)
+            if isinstance(operation, Replace) and operation.document["kind"] == PeriodItem.kind
+            else operation
+            for operation in operations
+        ]
+        return await super().batch(container, pk, unguarded)
+
+
+@pytest.mark.parametrize(
+    ("broken", "law"),
+    [
+        (WithoutMovedPeriods, "check_billed"),
+        (WithoutEtagsOnPeriods, "check_billed"),
+        (WithoutTombstones, "check_usage"),
+    ],
+)
+def test_the_laws_notice_what_breaks_them(broken: type[FaultyStore], law: str) -> None:
+    assert any(broken_law(seed, broken) == law for seed in range(100))
+
+
+def broken_law(seed: int, broken: type[FaultyStore]) -> str | None:
+    """The check that fails first in this history on such a store."""
+    try:
+        virtual_time.run(ended(World(random_history(seed), STORM, broken)))
+    except AssertionError as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        return next(frame.name for frame in reversed(frames) if frame.name.startswith("check_"))
+    return None

@@ -79,8 +79,8 @@ class Database:
         self._definitions += statements
 
     async def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run in the writer thread; return once it is committed. What `function` raises undoes what it did, and no more.
-        It may be run twice, the first time without effect.
+        """Run in the writer thread; return once it is committed. What `function` raises undoes what it did and no
+        more. It may be run twice, the first time without effect.
 
         Raises `UnavailableError` for faults of the file, locks of others that last, and after `close`.
         """
@@ -149,7 +149,7 @@ class _Connection:
         return connection
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
-        """SQLite does not wait for locks where it changes the journal's mode: two that open a new file could collide."""
+        """Where it changes the journal's mode SQLite waits for no lock: two that open a new file could collide."""
         deadline = time.monotonic() + self._busy_seconds
         while True:
             try:
@@ -162,16 +162,10 @@ class _Connection:
                 return
 
     def _define(self, connection: sqlite3.Connection) -> None:
-        count = len(self._definitions)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for statement in self._definitions[self._defined : count]:
-                connection.execute(statement)
-            connection.execute("COMMIT")
-        except BaseException:
-            self.undo()
-            raise
-        self._defined = count
+        """Each by itself: what exists already takes no lock, so a reader does not wait for a writer here."""
+        for statement in self._definitions[self._defined :]:
+            connection.execute(statement)
+            self._defined += 1
 
 
 class _Worker:

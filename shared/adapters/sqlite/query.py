@@ -12,9 +12,6 @@ from shared.domain.errors import MalformedError, ValidationError
 from shared.domain.ids import fingerprint
 from shared.ports.store import MAXIMUM_PAGE, Between, StoreLimitError
 
-_ALIVE = "expires_at IS NOT NULL AND expires_at > :now"
-_PERMANENT = "expires_at IS NULL"
-
 Parameters = dict[str, str | int]
 
 
@@ -47,24 +44,37 @@ class Query:
             raise StoreLimitError(f"A page has 1 to {MAXIMUM_PAGE} documents")
 
     def sql(self, now: int, cursor: str | None) -> tuple[str, Parameters]:
-        """Rows of (id, etag, body, position, sequence): one more than the limit where there are more.
-
-        What expires comes in masses (events) and is seldom listed by id, so no index holds it in that order: it is
-        sorted when it is asked for, and merged with the rest.
-        """
+        """Rows of (id, etag, body, position, sequence): one more than the limit where there are more."""
         conditions, parameters = self._conditions(cursor)
         parameters |= {"pk": self.pk, "kind": self.kind, "now": now, "limit": self.limit + 1}
-        direction = "DESC" if self.descending else "ASC"
-        order = f"position {direction}, sequence {direction}"
-        selects = [
-            f'SELECT id, etag, body, {column(self.order_by)} AS position, sequence FROM "{self.container.name}"'
-            f" WHERE {' AND '.join([*conditions, expiry])} ORDER BY {order} LIMIT :limit"
-            for expiry in ([_PERMANENT, _ALIVE] if self.order_by == "id" else [f"({_PERMANENT} OR {_ALIVE})"])
-        ]
-        if len(selects) == 1:
-            return selects[0], parameters
-        parts = " UNION ALL ".join(f"SELECT * FROM ({select})" for select in selects)
-        return f"{parts} ORDER BY {order} LIMIT :limit", parameters
+        return (self._by_id(conditions) if self.order_by == "id" else self._by_field(conditions)), parameters
+
+    def _by_id(self, conditions: list[str]) -> str:
+        """What expires comes in masses (events) and is seldom listed by id, so no index holds it in that order: it is
+        sorted when it is asked for, and merged with the rest.
+        """
+        order = f"ORDER BY position {self._direction}"
+        name = self.container.name
+        staying = self._select(f'"{name}"', [*conditions, "expires_at IS NULL"])
+        expiring = self._select(
+            f'"{name}" INDEXED BY "{name}_expiring"', [*conditions, "expires_at IS NOT NULL", "expires_at > :now"]
+        )
+        halves = (f"SELECT * FROM ({half} {order} LIMIT :limit)" for half in (staying, expiring))
+        return f"{' UNION ALL '.join(halves)} {order} LIMIT :limit"
+
+    def _by_field(self, conditions: list[str]) -> str:
+        select = self._select(f'"{self.container.name}"', [*conditions, "(expires_at IS NULL OR expires_at > :now)"])
+        return f"{select} ORDER BY position {self._direction}, sequence {self._direction} LIMIT :limit"
+
+    def _select(self, table: str, conditions: list[str]) -> str:
+        return (
+            f"SELECT id, etag, body, {column(self.order_by)} AS position, sequence FROM {table}"
+            f" WHERE {' AND '.join(conditions)}"
+        )
+
+    @property
+    def _direction(self) -> str:
+        return "DESC" if self.descending else "ASC"
 
     def cursor_after(self, position: str, sequence: int) -> str:
         return base64.urlsafe_b64encode(json.encode([self._shape(), position, sequence])).decode().rstrip("=")

@@ -1,0 +1,14 @@
+"""Seconds that pass when a test says so, for what runs on the machine's time."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class SettableSeconds:
+    value: float = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.value
+
+    def advance(self, seconds: float) -> None:
+        self.value += seconds
