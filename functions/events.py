@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import azure.functions as func
 import pydantic
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import ConfigDict, Field, Json, StringConstraints, TypeAdapter
 
 from shared import json
 from shared.domain.errors import FieldError, NotFoundError, ValidationError
@@ -17,7 +17,7 @@ from shared.domain.identity import Permission
 from shared.domain.ids import new_id
 from shared.domain.money import NonNegativeQuantity
 from shared.domain.validation import validation_error
-from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.events import Rejection, ReportedEvent
 
 blueprint = func.Blueprint()
@@ -255,6 +255,88 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
         },
         status=202,
     )
+
+
+class RatedToAnswer(Schema):
+    """Null and empty where no model version was in force."""
+
+    period_start: datetime
+    model_id: str | None
+    version_id: str | None
+    line_keys: list[str]
+
+
+class EventAnswer(Schema):
+    id: str
+    event_id: str
+    source: str
+    type: str
+    agent_id: str
+    run: str | None
+    time: datetime
+    data: Json[dict[str, Any]]
+    rated_to: RatedToAnswer
+
+
+class ParkedEventAnswer(Schema):
+    """`subject` is the event as it was accepted, or the message that could not be read."""
+
+    id: str
+    reason: str
+    parked_at: datetime
+    subject: Json[dict[str, Any]]
+
+
+class ParkedEventList(Schema):
+    data: list[ParkedEventAnswer]
+    next_cursor: str | None
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "events/parked",
+    summary="Accepted events that could not be rated, with the reason, newest first",
+    access=Permission.EVENTS_READ,
+    query=ListQuery,
+    answers={200: ParkedEventList},
+)
+async def list_parked_events(call: Call[NoBody, ListQuery]) -> Reply:
+    organization_id = await call.organization()
+    parked, cursor = await call.services.recorded_events.parked(organization_id, call.query.limit, call.query.cursor)
+    data = [
+        ParkedEventAnswer(id=each.id, reason=each.reason, parked_at=each.parked_at, subject=_as_text(each.subject))
+        for each in parked
+    ]
+    return Reply(ParkedEventList(data=data, next_cursor=cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "events/{event_id}",
+    summary="One event, with what it was rated to; not found while it is on its way",
+    access=Permission.EVENTS_READ,
+    answers={200: EventAnswer},
+)
+async def get_event(call: Call[NoBody, Query]) -> Reply:
+    organization = await call.services.organizations.get(await call.organization())
+    found = await call.services.recorded_events.get(organization, call.path["event_id"])
+    event = found.document
+    return Reply(
+        EventAnswer(
+            id=event["event_id"],
+            event_id=event["id"],
+            data=_as_text(event["data"]),
+            rated_to=RatedToAnswer.model_validate(found.rated_to),
+            **{name: event[name] for name in ("source", "type", "agent_id", "run", "time")},
+        )
+    )
+
+
+def _as_text(value: dict[str, Any]) -> str:
+    """Numbers as they came: a `Decimal` would be written as a text."""
+    return json.encode_verbatim(value).decode()
 
 
 class ActivityRequest(Schema):

@@ -29,6 +29,7 @@ from shared.services.outbox import Outbox
 from shared.services.owners import Owners
 from shared.services.periods import Periods
 from shared.services.rating import Rating
+from shared.services.recorded_events import RecordedEvents
 from shared.services.tokens import Tokens
 from shared.services.usage_reports import UsageReports
 from shared.settings import Settings, settings
@@ -72,6 +73,7 @@ class Application:
         self.rating = Rating(
             self.usage, clock, self.organizations, self.agents, self.billing_models, self.periods, self.outbox
         )
+        self.recorded_events = RecordedEvents(self.usage, clock, self.agents, self.billing_models)
         self.usage_reports = UsageReports(self.usage, self.agents, self.billing_models)
         facts = FactsReader(self.agents, self.billing_models, self.usage)
         self.invoices = Invoices(store, clock, self.owners, self.organizations, self.periods, facts)

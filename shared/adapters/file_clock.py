@@ -9,7 +9,7 @@ _SETTLED = timedelta(seconds=0.1)
 
 
 class FileClock:
-    """All processes that look at the same file agree. Without a file, or with an empty one, it is the machine's time."""
+    """All processes that look at one file agree. Without one, or with an empty one, it is the time of the machine."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

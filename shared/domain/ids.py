@@ -1,6 +1,7 @@
 """Ids: a type prefix and 128 bits, as TypeIDs (https://github.com/jetify-com/typeid)."""
 
 import hashlib
+import re
 
 import msgspec
 from typeid import TypeID
@@ -20,6 +21,11 @@ def named_id(prefix: str, *name: str | int) -> str:
     """
     digest = hashlib.sha256(_name.encode((prefix, *name))).digest()
     return str(TypeID.from_uuid(UUID(bytes=digest[:16]), prefix=prefix))
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Whether it could be one of our ids of this kind, and so may be looked up by its text."""
+    return re.fullmatch(rf"{prefix}_[0-9a-z]{{1,40}}", text) is not None
 
 
 def fingerprint(text: str | bytes) -> str:

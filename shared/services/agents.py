@@ -9,6 +9,7 @@ from shared.containers import TENANTS
 from shared.domain.agents import Agent, activity_id, claim_id
 from shared.domain.errors import ConflictError, FieldError, NotFoundError, PreconditionFailedError, ValidationError
 from shared.domain.histories import LEAD, History
+from shared.domain.ids import is_id
 from shared.domain.times import from_text, to_text
 from shared.ports.clock import Clock
 from shared.ports.store import (
@@ -141,7 +142,7 @@ class Agents:
 
     async def get_item(self, organization_id: str, agent_id: str) -> tuple[Agent, str]:
         """Raises `NotFoundError`, for deleted ones as well."""
-        item = await self._store.get(TENANTS.name, organization_id, agent_id) if agent_id.startswith("agt_") else None
+        item = await self._store.get(TENANTS.name, organization_id, agent_id) if is_id(agent_id, "agt") else None
         if item is None or item.document["status"] == "deleted":
             raise NotFoundError("There is no such agent")
         return Agent.read(item.document), item.etag
@@ -283,7 +284,7 @@ class Agents:
         by_claim = {item.document["external_id"]: str(item.document["agent_id"]) for item in claims.values()}
         ids = {
             *by_claim.values(),
-            *(reference for reference in references if reference.startswith("agt_") and reference[4:].isalnum()),
+            *(reference for reference in references if is_id(reference, "agt")),
         }
         items = await self._store.get_many(TENANTS.name, organization_id, ids) if ids else {}
         found: dict[str, Agent] = {}

@@ -6,7 +6,7 @@ from shared.containers import DIRECTORY, TENANTS
 from shared.domain.accounts import ApiKey, key_partition, new_token, shown_prefix
 from shared.domain.errors import ConflictError, ForbiddenError, NotFoundError, PreconditionFailedError, ValidationError
 from shared.domain.identity import OPERATOR_ONLY, Permission, Principal
-from shared.domain.ids import fingerprint
+from shared.domain.ids import fingerprint, is_id
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Page, Store
 from shared.services.owners import Owners
@@ -72,7 +72,7 @@ class ApiKeys:
 
     async def delete(self, owner: str, key_id: str, if_match: str | None) -> None:
         """Raises `NotFoundError`, `PreconditionFailedError`."""
-        item = await self._store.get(TENANTS.name, owner, key_id)
+        item = await self._store.get(TENANTS.name, owner, key_id) if is_id(key_id, "key") else None
         if item is None or item.document["kind"] != ApiKey.kind:
             raise NotFoundError("There is no such API key")
         if if_match is not None and if_match != item.etag:

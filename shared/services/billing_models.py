@@ -12,7 +12,7 @@ from shared.domain.errors import (
     ValidationError,
 )
 from shared.domain.histories import LEAD, History
-from shared.domain.ids import named_id
+from shared.domain.ids import is_id, named_id
 from shared.domain.times import to_text
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Create, Page, Replace, StaleEtagError, Store
@@ -130,7 +130,7 @@ class BillingModels:
 
     async def get_item(self, organization_id: str | None, model_id: str) -> tuple[BillingModel, str]:
         """A model of this organization's own, or with None of the operator's. Raises `NotFoundError`."""
-        item = await self._store.get(*_place(organization_id), model_id) if model_id.startswith("bm_") else None
+        item = await self._store.get(*_place(organization_id), model_id) if is_id(model_id, "bm") else None
         if item is None or item.document["kind"] != BillingModel.kind:
             raise NotFoundError("There is no such billing model")
         return BillingModel.read(item.document), item.etag
@@ -172,6 +172,16 @@ class BillingModels:
     async def versions(self, model: BillingModel) -> list[Version]:
         """All of them, oldest first."""
         return await self._read_versions(model, [entry.value.id for entry in model.versions.entries])
+
+    async def version_of(self, organization_id: str, models: History[str | None], version_id: str) -> Version | None:
+        """The version with this id among those of the models in an agent's history; None for usage without one."""
+        for entry in models.entries:
+            if entry.value is not None:
+                model = await self.cached(organization_id, entry.value)
+                for version in await self.versions(model):
+                    if version.id == version_id:
+                        return version
+        return None
 
     async def _read_versions(self, model: BillingModel, ids: list[str]) -> list[Version]:
         missing = [id_ for id_ in ids if self._versions.peek(id_) is None]

@@ -10,7 +10,7 @@ from shared import correlation, json
 from shared.containers import DIRECTORY
 from shared.domain.entity import Entity
 from shared.domain.errors import NotFoundError, ValidationError
-from shared.domain.ids import fingerprint
+from shared.domain.ids import fingerprint, is_id
 from shared.domain.invoicing import Invoice
 from shared.domain.organizations import SLICES, Organization
 from shared.domain.periods import Period, parse_month
@@ -104,7 +104,7 @@ class InvoiceRuns:
 
     async def job(self, job_id: str) -> tuple[Job, bool, Page]:
         """A run, whether it is done, and its first parts. Raises `NotFoundError`."""
-        item = await self._store.get(DIRECTORY.name, _partition(job_id), job_id) if job_id.startswith("job_") else None
+        item = await self._store.get(DIRECTORY.name, _partition(job_id), job_id) if is_id(job_id, "job") else None
         if item is None:
             raise NotFoundError("There is no such job")
         job = Job.read(item.document)

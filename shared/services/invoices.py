@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
 from shared.domain.errors import NotFoundError, PreconditionFailedError, UnavailableError
-from shared.domain.ids import named_id
+from shared.domain.ids import is_id, named_id
 from shared.domain.invoicing import (
     Composed,
     CreditNote,
@@ -359,9 +359,7 @@ class Invoices:
 
     async def get_item(self, organization_id: str, invoice_id: str) -> tuple[Invoice, str]:
         """Raises `NotFoundError`."""
-        item = (
-            await self._store.get(INVOICES.name, organization_id, invoice_id) if invoice_id.startswith("inv_") else None
-        )
+        item = await self._store.get(INVOICES.name, organization_id, invoice_id) if is_id(invoice_id, "inv") else None
         if item is None:
             raise NotFoundError("There is no such invoice")
         return Invoice.read(item.document), item.etag

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.errors import ConflictError, MalformedError, NotFoundError, PreconditionFailedError
 from shared.domain.histories import LEAD, History
-from shared.domain.ids import fingerprint
+from shared.domain.ids import fingerprint, is_id
 from shared.domain.organizations import SLICES, Organization, OrganizationSettings, is_slug, slice_of, slices, slug_from
 from shared.domain.periods import Calendar
 from shared.domain.times import to_text
@@ -143,7 +143,7 @@ class Organizations:
         return await self._found.get(reference, lambda: self._look_up(reference))
 
     async def _look_up(self, reference: str) -> str | None:
-        if reference.startswith("org_") and reference.replace("_", "").isalnum():
+        if is_id(reference, "org"):
             item = await self._store.get(TENANTS.name, reference, reference)
             if item is not None:
                 return reference

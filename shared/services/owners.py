@@ -4,6 +4,7 @@ organization.
 
 from shared.containers import DIRECTORY
 from shared.domain.errors import NotFoundError
+from shared.domain.ids import is_id
 from shared.ports.store import Store
 
 
@@ -20,11 +21,9 @@ class Owners:
 
     async def of(self, thing_id: str) -> str:
         """Raises `NotFoundError`."""
-        found = await self._store.get(DIRECTORY.name, f"owner:{thing_id}", thing_id) if _is_id(thing_id) else None
+        found = (
+            await self._store.get(DIRECTORY.name, f"owner:{thing_id}", thing_id) if is_id(thing_id, "[a-z]+") else None
+        )
         if found is None:
             raise NotFoundError("There is no such thing")
         return str(found.document["organization_id"])
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.replace("_", "").isalnum()

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from fractions import Fraction
 
 from shared.domain.agents import Agent
 from shared.domain.billing_models import Version
-from shared.domain.events import UNPRICED
 from shared.domain.meters import Meter, Reading
 from shared.domain.money import cut, plain
 from shared.domain.organizations import Organization
@@ -65,7 +63,8 @@ class UsageReports:
         for total in totals:
             if total.key.agent_id not in wanted:
                 continue
-            version = await self._version(organization.id, wanted[total.key.agent_id], total, period.end)
+            models = wanted[total.key.agent_id].models
+            version = await self._billing_models.version_of(organization.id, models, total.key.version_id)
             for name, meter, reading in _readings(total, version):
                 before = readings.get(name, (meter, Reading()))[1]
                 readings[name] = (meter, before + reading)
@@ -74,17 +73,6 @@ class UsageReports:
             for name, (meter, reading) in sorted(readings.items(), key=lambda row: row[0])
             if charge is None or name.charge == charge
         ]
-
-    async def _version(self, organization_id: str, agent: Agent, total: UsageTotal, before: datetime) -> Version | None:
-        if total.key.version_id == UNPRICED:
-            return None
-        for entry in agent.models.entries:
-            if entry.value is not None and entry.effective_from < before:
-                model = await self._billing_models.cached(organization_id, entry.value)
-                for version in await self._billing_models.versions(model):
-                    if version.id == total.key.version_id:
-                        return version
-        return None
 
 
 def _matches(candidate: Agent, *, agent: str | None, project: str | None, department: str | None) -> bool:

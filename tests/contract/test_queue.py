@@ -1,8 +1,6 @@
 """The queue, as its port and the receiving side of Service Bus describe it."""
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from shared.adapters.local_queue import DEAD_LETTER_SUFFIX, Delivery, LocalQueue
 from shared.adapters.sqlite import Database
 from shared.domain.errors import TooLargeError
 from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
+from tests.doubles import python_process
 from tests.doubles.settable_seconds import SettableSeconds
 
 QUEUE = "usage"
@@ -313,21 +312,11 @@ def file_queue(database_path: Path) -> Iterator[LocalQueue]:
     database.close()
 
 
-def run_consumer(path: Path) -> subprocess.Popen[str]:
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(
-        [sys.executable, str(root / "tests" / "doubles" / "queue_process.py"), str(path)],
-        env={"PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 class TestSeveralProcesses:
     async def test_two_consume_everything_once_and_each_session_in_order(
         self, file_queue: LocalQueue, database_path: Path
     ) -> None:
-        consumers = [run_consumer(database_path) for _ in range(2)]
+        consumers = [python_process.start("queue_process.py", "consume", database_path) for _ in range(2)]
         for start in range(0, 400, 40):
             await file_queue.send(QUEUE, [message(f"{n}", f"s{n % 7}") for n in range(start, start + 40)])
         await file_queue.send("stop", [message(f"stop {n}", f"{n}") for n in range(2)])
@@ -341,22 +330,9 @@ class TestSeveralProcesses:
 
     async def test_what_a_killed_receiver_held_comes_again(self, file_queue: LocalQueue, database_path: Path) -> None:
         await file_queue.send(QUEUE, [message("a")])
-        holder = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import asyncio, os, sys\n"
-                "from shared.adapters.local_queue import LocalQueue\n"
-                "from shared.adapters.sqlite import Database\n"
-                "queue = LocalQueue(Database(sys.argv[1]))\n"
-                "assert asyncio.run(queue.receive('usage', max_messages=1, lock_seconds=0.5))\n"
-                "os._exit(7)\n",
-                str(database_path),
-            ],
-            env={"PYTHONPATH": str(Path(__file__).parents[2])},
-            check=False,
-        )
-        assert holder.returncode == 7
+        receiver = python_process.start("queue_process.py", "vanish", database_path)
+        await asyncio.to_thread(receiver.communicate, timeout=60)
+        assert receiver.returncode == 7
         deadline = time.monotonic() + 20
         while (again := await file_queue.receive(QUEUE, max_messages=1, lock_seconds=30)) is None:
             assert time.monotonic() < deadline

@@ -2,8 +2,6 @@
 
 import asyncio
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from shared.adapters.local_secrets import LocalSecrets
 from shared.domain.errors import NotFoundError, UnavailableError
 from shared.ports.secrets import Secrets
+from tests.doubles import python_process
 
 
 @pytest.fixture
@@ -45,48 +44,31 @@ async def test_of_many_at_once_all_learn_the_one_that_holds(secrets: Secrets) ->
     assert await secrets.get("key") == values[0]
 
 
-async def test_the_file_is_its_owners_only_and_is_kept(path: Path) -> None:
-    await LocalSecrets(path).set_if_absent("key", "value")
+def test_the_file_is_its_owners_only_and_is_kept(path: Path) -> None:
+    asyncio.run(LocalSecrets(path).set_if_absent("key", "value"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert await LocalSecrets(path).get("key") == "value"
+    assert asyncio.run(LocalSecrets(path).get("key")) == "value"
 
 
-async def test_processes_that_start_together_agree(path: Path) -> None:
-    program = (
-        "import asyncio, sys\n"
-        "from pathlib import Path\n"
-        "from shared.adapters.local_secrets import LocalSecrets\n"
-        "secrets = LocalSecrets(Path(sys.argv[1]))\n"
-        "for number in range(20):\n"
-        "    print(asyncio.run(secrets.set_if_absent(f'key {number}', sys.argv[2])))\n"
-    )
-    root = str(Path(__file__).parents[2])
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(path), f"value of {number}"],
-            env={"PYTHONPATH": root},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(3)
-    ]
-    outputs = [(await asyncio.to_thread(process.communicate, timeout=60))[0].splitlines() for process in processes]
+def test_processes_that_start_together_agree(path: Path) -> None:
+    processes = [python_process.start("secrets_process.py", path, f"value of {number}") for number in range(3)]
+    outputs = [process.communicate(timeout=60)[0].splitlines() for process in processes]
     assert len(outputs[0]) == 20
     assert outputs[0] == outputs[1] == outputs[2]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"key": 1}'])
-async def test_a_file_that_cannot_be_read_is_an_outage_and_stays_as_it_is(path: Path, content: str) -> None:
+def test_a_file_that_cannot_be_read_is_an_outage_and_stays_as_it_is(path: Path, content: str) -> None:
     path.parent.mkdir()
     path.write_text(content)
     with pytest.raises(UnavailableError):
-        await LocalSecrets(path).get("key")
+        asyncio.run(LocalSecrets(path).get("key"))
     with pytest.raises(UnavailableError):
-        await LocalSecrets(path).set_if_absent("key", "value")
+        asyncio.run(LocalSecrets(path).set_if_absent("key", "value"))
     assert path.read_text() == content
 
 
-async def test_a_place_that_cannot_be_written_is_an_outage(path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_an_outage(path: Path) -> None:
     path.parent.write_text("a file where the directory should be")
     with pytest.raises(UnavailableError):
-        await LocalSecrets(path).set_if_absent("key", "value")
+        asyncio.run(LocalSecrets(path).set_if_absent("key", "value"))

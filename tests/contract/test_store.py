@@ -3,8 +3,6 @@
 import asyncio
 import random
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -31,6 +29,7 @@ from shared.ports.store import (
     StoreLimitError,
     Upsert,
 )
+from tests.doubles import python_process
 from tests.doubles.settable_clock import SettableClock
 
 CONTAINER = "tenants"
@@ -270,22 +269,18 @@ class TestBatches:
         """Batches that wait together may share a commit; each still stands or falls alone."""
         await store.create(CONTAINER, PK, thing("there"))
 
-        async def attempt(number: int) -> bool:
+        async def fail(number: int) -> None:
             last = "there" if number % 3 == 0 else f"last {number}"
-            try:
+            with pytest.raises(AlreadyExistsError) as refusal:
                 await store.batch(
                     CONTAINER, PK, [Create(thing(f"first {number}")), Upsert(thing(last)), Create(thing(last))]
                 )
-            except AlreadyExistsError as refusal:
-                assert refusal.index == 2
-                return False
-            return True
+            assert refusal.value.index == 2
 
         async def succeed(number: int) -> None:
             await store.batch(CONTAINER, PK, [Create(thing(f"a {number}")), Create(thing(f"b {number}"))])
 
-        outcomes = await asyncio.gather(*(attempt(number) for number in range(30)), *(succeed(n) for n in range(30)))
-        assert outcomes[:30] == [False] * 30
+        await asyncio.gather(*(attempt(number) for number in range(30) for attempt in (fail, succeed)))
         expected = {f"{letter} {number}" for letter in "ab" for number in range(30)} | {"there"}
         assert set(await ids_of_all_pages(store)) == expected
 
@@ -523,7 +518,7 @@ class TestOneFileForSeveral:
     async def test_processes_that_start_together_and_share_a_total(
         self, databases: list[Database], database_path: Path, clock: SettableClock
     ) -> None:
-        processes = [run_child("increment", database_path) for _ in range(3)]
+        processes = [python_process.start("store_process.py", "increment", database_path) for _ in range(3)]
         store = SqliteStore(databases[0], clock)
         await store.create(CONTAINER, PK, thing("total", n=0))
         await asyncio.gather(*(asyncio.to_thread(process.communicate, "go\n", timeout=60) for process in processes))
@@ -533,7 +528,7 @@ class TestOneFileForSeveral:
     async def test_what_was_acknowledged_survives_a_kill(
         self, databases: list[Database], database_path: Path, clock: SettableClock
     ) -> None:
-        process = run_child("write", database_path)
+        process = python_process.start("store_process.py", "write", database_path)
         assert process.stdout is not None
         acknowledged: set[str] = set()
         while len(acknowledged) < 300:
@@ -545,19 +540,6 @@ class TestOneFileForSeveral:
         assert acknowledged <= set(found)
         batches = Counter(id_.rpartition(":")[0] for id_ in found if id_.startswith("batch"))
         assert set(batches.values()) == {10}
-
-
-def run_child(task: str, path: Path) -> subprocess.Popen[str]:
-    root = Path(__file__).parents[2]
-    child = root / "tests" / "doubles" / "store_process.py"
-    return subprocess.Popen(
-        [sys.executable, str(child), task, str(path)],
-        cwd=root,
-        env={"PYTHONPATH": str(root)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 class TestDatabase:

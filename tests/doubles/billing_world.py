@@ -22,8 +22,9 @@ from shared.domain.events import content_hash, event_key, with_derived
 from shared.domain.ids import named_id
 from shared.domain.organizations import Organization
 from shared.domain.times import to_text
+from shared.ports.clock import Clock
 from shared.ports.queue import Message
-from shared.ports.store import Document
+from shared.ports.store import Document, Store
 from shared.services.agents import AgentDraft
 from shared.services.events import ReportedEvent
 from shared.services.invoice_runs import Task, read_task
@@ -78,10 +79,16 @@ class Variant:
 class World:
     """One organization, its history, and the hosts that serve it; each host remembers what it has seen."""
 
-    def __init__(self, history: History, faults: Faults, store: type[FaultyStore] = FaultyStore) -> None:
+    def __init__(
+        self,
+        history: History,
+        faults: Faults,
+        faulty: type[FaultyStore] = FaultyStore,
+        stored: Callable[[Clock], Store] = lambda _: MemoryStore(),
+    ) -> None:
         self.history = history
         self.clock = SettableClock(history.steps[0].at)
-        self.store = MemoryStore()
+        self.store = stored(self.clock)
         self.queue = MemoryQueue()
         self.organization_id = named_id("org", history.seed)
         self.accepted: dict[str, set[Variant]] = {}
@@ -89,7 +96,7 @@ class World:
         self._storm = faults
         self._calm = faults == QUIET
         self._random = Random(history.seed)
-        self._faulty = store(self.store, self.clock, Random(history.seed + 1))
+        self._faulty = faulty(self.store, self.clock, Random(history.seed + 1))
         self._hosts = [self._host(self._faulty) for _ in range(_HOSTS)]
         self.observer = self._host(self.store)
         """Sees what is stored, without a memory of its own worth the name."""
@@ -323,4 +330,6 @@ class World:
         return found
 
     async def usage_documents(self, kind: str) -> list[Document]:
-        return await self.documents(LEDGERS.name, self.store.partitions(LEDGERS.name), kind)
+        shards = (await self.organization()).largest_shard_count
+        partitions = [f"{self.organization_id}:usage:{shard}" for shard in range(shards)]
+        return await self.documents(LEDGERS.name, [*partitions, f"{self.organization_id}:parked:0"], kind)

@@ -40,9 +40,6 @@ class MemoryStore:
         self._partitions: dict[tuple[str, str], dict[str, _Kept]] = {}
         self._writes = 0
 
-    def partitions(self, container: str) -> list[str]:
-        return [pk for name, pk in self._partitions if name == container]
-
     async def get(self, container: str, pk: str, id: str) -> Item | None:  # noqa: A002  the field's name everywhere
         kept = self._partition(container, pk).get(id)
         return None if kept is None else kept.item()

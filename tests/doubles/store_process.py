@@ -12,6 +12,11 @@ CONTAINER = "tenants"
 PK = "org_1"
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 async def write(store: Store) -> None:
     """Until killed: single documents and batches, each id printed when it was acknowledged."""
 
@@ -19,13 +24,13 @@ async def write(store: Store) -> None:
         for number in range(1_000_000):
             id_ = f"single:{writer}:{number}"
             await store.create(CONTAINER, PK, {"id": id_, "kind": "thing"})
-            print(id_, flush=True)
+            say(id_)
 
     async def batches(writer: int) -> None:
         for number in range(1_000_000):
             ids = [f"batch:{writer}:{number}:{part}" for part in range(10)]
             await store.batch(CONTAINER, PK, [Create({"id": id_, "kind": "thing"}) for id_ in ids])
-            print("\n".join(ids), flush=True)
+            say("\n".join(ids))
 
     await asyncio.gather(*(singles(writer) for writer in range(4)), *(batches(writer) for writer in range(4)))
 

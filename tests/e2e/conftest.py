@@ -69,6 +69,30 @@ async def xyra(shared_host: Served) -> AsyncIterator[Xyra]:
         yield clients
 
 
+class TimeMachine:
+    """Clients of a host whose clock a test sets, to any time, as often as it likes."""
+
+    def __init__(self, xyra: Xyra, process: XyraProcess) -> None:
+        self.xyra = xyra
+        self._process = process
+
+    async def at(self, moment: str) -> None:
+        """Go there, and wait until what is due by then is done."""
+        self._process.set_clock(datetime.fromisoformat(moment))
+        await self.xyra.idle()
+
+
+@pytest.fixture(scope="session")
+def travelling_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    yield from _served(tmp_path_factory.mktemp("travelling"))
+
+
+@pytest.fixture
+async def time_machine(travelling_host: Served) -> AsyncIterator[TimeMachine]:
+    async with travelling_host.clients() as clients:
+        yield TimeMachine(clients, travelling_host.process)
+
+
 @pytest.fixture
 def new_process(tmp_path: Path) -> Iterator[Callable[..., XyraProcess]]:
     """Makes processes, not yet started, on one data directory of this test's own; from `NOW` on, unless told otherwise."""

@@ -89,7 +89,7 @@ def test_a_line_is_written_as_the_api_says_and_read_back_the_same():
         ],
         "exact_amount": "10",
         "amount": "10.00",
-        "period": {"start": "2026-10-01T00:00:00.000000Z", "end": "2026-11-01T00:00:00.000000Z"},
+        "period": {"start": "2026-10-01T00:00:00Z", "end": "2026-11-01T00:00:00Z"},
         "adjusts": None,
         "timing": "arrears",
     }
