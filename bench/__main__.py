@@ -1,7 +1,7 @@
 """`make bench`: what Xyra takes in and rates per second, beside the floor measured in the same run.
 
-The floor decodes the same bytes and inserts the same rows into SQLite with the same number of commits, and does nothing
-in between. Machines differ and are noisy: compare ratios, not figures.
+The floor decodes the same bytes and inserts the same rows into SQLite with the same number of commits, and does
+nothing in between. Machines differ and are noisy: compare ratios, not figures.
 """
 
 import asyncio

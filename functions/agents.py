@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, Json, StringConstraints
 from shared import json
 from shared.domain.agents import Agent
 from shared.domain.identity import Permission
-from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.agents import AgentDraft
 
 blueprint = func.Blueprint()
@@ -32,7 +32,11 @@ def _small_text(config: object) -> str:
     return text.decode()
 
 
-Config = Annotated[str, BeforeValidator(_small_text, json_schema_input_type=dict[str, Any])]
+Config = Annotated[
+    str,
+    BeforeValidator(_small_text, json_schema_input_type=dict[str, Any]),
+    Field(json_schema_extra={"default": {}}),
+]
 """An object of any shape, carried as its text."""
 
 
@@ -50,7 +54,7 @@ class AgentRequest(Schema):
     billing_model_from: ZonedTime | None = None
 
 
-class AgentPatch(Schema):
+class AgentPatch(MergePatch):
     """JSON Merge Patch. A billing model takes effect at `billing_model_from`, 10 minutes ahead or later."""
 
     external_id: Reference = "-"

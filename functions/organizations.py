@@ -11,7 +11,7 @@ from shared.domain.identity import Permission
 from shared.domain.money import Currency
 from shared.domain.organizations import SLUG_PATTERN, Organization, OrganizationSettings
 from shared.domain.periods import Timezone
-from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, endpoint
+from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, endpoint
 from shared.services.organizations import OrganizationDraft
 
 blueprint = func.Blueprint()
@@ -48,7 +48,7 @@ class OrganizationRequest(Schema):
         return mode
 
 
-class OrganizationPatch(Schema):
+class OrganizationPatch(MergePatch):
     """JSON Merge Patch. The currency cannot be changed; a new timezone holds from the end of the last period laid."""
 
     name: Name = Field(default="")

@@ -19,6 +19,9 @@ from shared.bootstrap import application, clock, local_queue
 from shared.logs import log_to
 from shared.settings import settings
 
+WIDTH = 120
+"""Of what is printed where there is no terminal to ask."""
+
 HOST_JSON = Path(__file__).parent.parent / "host.json"
 
 
@@ -63,7 +66,7 @@ def main() -> int:
         print("python -m local runs only with XYRA_ENVIRONMENT=local", file=sys.stderr)
         return 1
     chosen.data_dir.mkdir(parents=True, exist_ok=True)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     with (chosen.data_dir / "log.jsonl").open("a") as log:
         log_to(log, chosen.log_level)
         host: list[Host] = []

@@ -75,7 +75,19 @@ ZonedTime = Annotated[Time, BeforeValidator(_iso_text, json_schema_input_type=st
 class Schema(BaseModel):
     """Base of request and response models: what is not named is refused, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", from_attributes=True)
+    # An answer always has all its fields, and its description says so.
+    model_config = ConfigDict(extra="forbid", from_attributes=True, json_schema_serialization_defaults_required=True)
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for described in schema["properties"].values():
+        described.pop("default", None)
+
+
+class MergePatch(Schema):
+    """Base of JSON Merge Patches (RFC 7396): what is not sent stays as it is, so defaults mean nothing."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
 class Query(Schema):
@@ -300,11 +312,9 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
 ) -> Callable[[Handler], Handler]:
     """Declare a route on a blueprint.
 
-    `path` is below `/api/v1`, or absolute with a leading slash. `If-Match` is honoured on every PUT, PATCH and
-    DELETE, an
-    `Idempotency-Key` on every POST with a credential, unless said otherwise. `example` is a valid body, for the
-    document and for the
-    tests made from the declarations.
+    `path` is below `/api/v1`, or absolute with a leading slash. `If-Match` is honoured on every PUT, PATCH and DELETE,
+    an `Idempotency-Key` on every POST with a credential, unless said otherwise. `example` is a valid body, for the
+    document and for the tests made from the declarations.
     """
 
     def declare(handler: Handler) -> Handler:

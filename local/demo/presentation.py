@@ -16,7 +16,8 @@ def invoice_table(invoice: dict[str, Any]) -> Table:
     table.add_column("Exact", justify="right")
     table.add_column(f"Amount {invoice['currency']}", justify="right", footer=invoice["total"])
     for line in invoice["lines"]:
-        quantity = f"{_grouped(line['quantity'])} {line['unit'] or ''}".strip()
+        unit = (line["unit"] or "").replace("1000000 ", "million ")
+        quantity = f"{_grouped(line['quantity'])} {unit}".strip()
         steps = "\n".join(_step(step) for step in line["steps"])
         table.add_row(line["description"], quantity, steps, _grouped(line["exact_amount"]), line["amount"])
     return table

@@ -63,9 +63,7 @@ OPERATOR_ONLY = frozenset({Permission.ORGANIZATIONS_CREATE, Permission.INVOICES_
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling: a signed-in user or an API key, of one organization or of the operator (`organization_id`
-    None).
-    """
+    """Who is calling: a signed-in user or an API key, of one organization, or with None of the operator."""
 
     id: str
     organization_id: str | None

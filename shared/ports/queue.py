@@ -24,9 +24,9 @@ class Message:
 
 class Queue(Protocol):
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
-        """Return only after the broker has accepted all of them durably. Raises `UnavailableError`; then any number
-        of them
-        may have been accepted, and sending all again is safe. Raises `TooLargeError` over `MAXIMUM_MESSAGE_BYTES`.
+        """Return only after the broker has accepted all of them durably. Raises `UnavailableError`; then any number of
+        them may have been accepted, and sending all again is safe. Raises `TooLargeError` over
+        `MAXIMUM_MESSAGE_BYTES`.
         """
         ...
 

@@ -56,7 +56,8 @@ class Usage(Protocol):
         self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]
     ) -> Recorded:
         """Commit each event together with what it adds to its total and the outbox entry beside it, exactly once ever,
-        whatever was sent before, by whom, and into which shard. `shard_counts` is the history, the count in force last.
+        whatever was sent before, by whom, and into which shard. `shard_counts` is the history, the count in force
+        last.
 
         Raises `ShardMovedError`.
         """

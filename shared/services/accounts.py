@@ -61,8 +61,7 @@ class SignedIn:
 
 class Accounts:
     """The directory item of an e-mail address decides a sign-up. It carries all ids; the organization and the
-    membership are
-    made from it at once, by a repeated sign-up, by the sign-in or by the sweep.
+    membership are made from it at once, by a repeated sign-up, by the sign-in or by the sweep.
     """
 
     def __init__(
@@ -128,8 +127,7 @@ class Accounts:
 
     async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
         """Raises `LockedError` after 5 failures in an hour (unknown e-mails alike), `UnauthenticatedError`,
-        `ForbiddenError` for a
-        disabled account, `MalformedError` where the organization has to be chosen.
+        `ForbiddenError` for a disabled account, `MalformedError` where the organization has to be chosen.
         """
         await self._refuse_locked(email)
         account = await self._account(email)

@@ -80,8 +80,7 @@ class Agents:
 
     async def create(self, agent_id: str, organization_id: str, draft: AgentDraft) -> tuple[Agent, str]:
         """Raises `ConflictError` for a taken external id, `ValidationError` for a model of another organization or
-        currency.
-        Repeating it with the same id gives the agent that was made.
+        currency. Repeating it with the same id gives the agent that was made.
         """
         now = self._clock.now()
         models = History[str | None].starting(None)
@@ -242,9 +241,7 @@ class Agents:
         return changed, etags[0]
 
     async def delete(self, organization_id: str, agent_id: str, if_match: str | None) -> None:
-        """Its usage is refused from 10 minutes ahead on; what it did before stays billed, and late events still
-        count.
-        """
+        """Its usage is refused from 10 minutes ahead on; what it did before stays billed, late events still count."""
         agent, etag = await self.get_item(organization_id, agent_id)
         if if_match is not None and if_match != etag:
             raise PreconditionFailedError("The agent has changed since it was read")

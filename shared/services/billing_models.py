@@ -43,7 +43,8 @@ class BillingModels:
     async def create(
         self, model_id: str, organization_id: str | None, draft: BillingModelDraft
     ) -> tuple[BillingModel, Version, str]:
-        """A published first version; it may take effect in the past. Repeating it with the same id gives what was made.
+        """A published first version; it may take effect in the past. Repeating it with the same id gives what was
+        made.
 
         Raises `ValidationError` for a start too long ago, or another currency than the organization's.
         """

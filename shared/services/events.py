@@ -106,8 +106,8 @@ class Events:
     async def accept(self, reported: Sequence[ReportedEvent], *, partial: bool) -> Acceptance:
         """All or, with `partial`, the good ones; returned only after the broker has accepted them.
 
-        Raises `ValidationError` with pointers `/{index}/...`, `UnavailableError` when the broker does not accept
-        (send again then).
+        Raises `ValidationError` with pointers `/{index}/...`, `UnavailableError` when the broker does not accept (send
+        again then).
         """
         now = self._clock.now()
         acceptance = Acceptance()

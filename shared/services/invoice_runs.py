@@ -209,9 +209,8 @@ class InvoiceRuns:
             return Issued()
 
     async def _catch_up(self, organization: Organization) -> None:
-        """Ended periods in their order: drafted, and finalized once their grace time is over. A draft that still
-        waits holds
-        back the later ones, which would show its lines as well.
+        """Ended periods in their order: drafted, and finalized once their grace time is over. A draft that still waits
+        holds back the later ones, which would show its lines as well.
         """
         now = self._clock.now()
         laid = await self._periods.laid(organization.id)

@@ -108,9 +108,8 @@ class Invoices:
     # What an invoice would say
 
     async def bill(self, organization: Organization, own: Period, *, lay: bool) -> Bill:
-        """The guards first, then the facts, then the lines: every ended period that is not settled, up to its own,
-        and what is
-        charged in advance for the one that starts.
+        """The guards first, then the facts, then the lines: every ended period that is not settled, up to its own, and
+        what is charged in advance for the one that starts.
         """
         guards = await self._guards(organization, own, lay=lay)
         facts = await self._facts.of(organization, [guard.period for guard in guards])
@@ -213,7 +212,7 @@ class Invoices:
             line_count=len(bill.lines),
             total=total_of(bill.lines, organization.currency),
             created_at=now,
-            finalize_at=max(now, own.end + timedelta(hours=organization.grace_hours)),
+            finalize_at=own.end + timedelta(hours=organization.grace_hours),
         )
         try:
             await self._store.create(INVOICES.name, organization.id, draft.document())

@@ -46,8 +46,7 @@ class OrganizationDraft(BaseModel):
 
 class Organizations:
     """Claiming the slug in the directory decides that an organization exists; the rest is made from that claim, which
-    a sweep
-    repeats until it is done.
+    a sweep repeats until it is done.
     """
 
     def __init__(self, store: Store, clock: Clock, periods: Periods, settings: Settings) -> None:

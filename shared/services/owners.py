@@ -1,6 +1,4 @@
-"""Which organization a thing belongs to, for paths that name only the thing and an operator who names no
-organization.
-"""
+"""Which organization a thing belongs to, where a path names only the thing and an operator no organization."""
 
 from shared.containers import DIRECTORY
 from shared.domain.errors import NotFoundError

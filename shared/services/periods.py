@@ -21,9 +21,9 @@ _PERIODS_PER_BATCH = 90
 
 
 class BillingDocument(BaseModel):
-    """A document that bills lines of a period: a finalized invoice or a correction note, listed until it is
-    cancelled. The list names the lines themselves, so that they are under the period's guard: the document's own
-    header may be read as it was when it was a draft.
+    """A document that bills lines of a period: a finalized invoice or a correction note, listed until it is cancelled.
+    The list names the lines themselves, so that they are under the period's guard: the document's own header may be
+    read as it was when it was a draft.
     """
 
     model_config = ConfigDict(frozen=True)

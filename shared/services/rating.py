@@ -121,8 +121,7 @@ class Rating:
 
     async def park_dead(self, message: Delivered) -> None:
         """A message that the broker gave up on: its events are parked, those that were rated after all as well as the
-        others; a
-        replay finds the difference.
+        others; a replay finds the difference.
         """
         try:
             organization_id, events = _read(message.body)

@@ -1,0 +1,98 @@
+// The store. Containers, keys and indexes are those of shared/containers.py; tests/unit/test_infrastructure.py compares.
+param name string
+param location string
+param tags object
+param database string
+
+@description('The identity of the functions.')
+param appPrincipalId string
+
+@description('Who may read and write data besides the functions; empty for nobody.')
+param operatorPrincipalId string
+
+@description('Autoscale maximum of the container of usage, in RU/s; 0 makes the account serverless.')
+param ledgersThroughput int
+
+@description('Autoscale maximum that the other containers share, in RU/s; of no effect in a serverless account.')
+param sharedThroughput int
+
+param zoneRedundant bool
+param publicAccess bool
+
+var serverless = ledgersThroughput == 0
+var dataContributor = '00000000-0000-0000-0000-000000000002'
+var principals = empty(operatorPrincipalId) ? [appPrincipalId] : [appPrincipalId, operatorPrincipalId]
+
+var partitionKeyPath = '/pk'
+var alwaysIndexed = ['kind', 'due_at']
+var containers = [
+  { name: 'tenants', indexed: ['status', 'listed', 'project_id', 'department_id'] }
+  { name: 'directory', indexed: ['status'] }
+  { name: 'ledgers', indexed: ['period', 'agent_id', 'time'] }
+  { name: 'invoices', indexed: ['start', 'status', 'invoice_id'] }
+  { name: 'inbox', indexed: [] }
+  { name: 'catalog', indexed: ['created_at'] }
+]
+
+resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'GlobalDocumentDB'
+  properties: {
+    databaseAccountOfferType: 'Standard'
+    locations: [{ locationName: location, failoverPriority: 0, isZoneRedundant: zoneRedundant }]
+    capabilities: serverless ? [{ name: 'EnableServerless' }] : []
+    consistencyPolicy: { defaultConsistencyLevel: 'Session' }
+    backupPolicy: {
+      type: 'Continuous'
+      continuousModeProperties: { tier: 'Continuous7Days' }
+    }
+    disableLocalAuth: true
+    disableKeyBasedMetadataWriteAccess: true
+    minimalTlsVersion: 'Tls12'
+    publicNetworkAccess: publicAccess ? 'Enabled' : 'Disabled'
+  }
+}
+
+resource store 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2025-04-15' = {
+  parent: account
+  name: database
+  properties: {
+    resource: { id: database }
+    options: serverless ? {} : { autoscaleSettings: { maxThroughput: sharedThroughput } }
+  }
+}
+
+resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2025-04-15' = [for container in containers: {
+  parent: store
+  name: container.name
+  properties: {
+    resource: {
+      id: container.name
+      partitionKey: { kind: 'Hash', version: 2, paths: [partitionKeyPath] }
+      defaultTtl: -1 // an item expires by its own `ttl`, never by default
+      indexingPolicy: {
+        indexingMode: 'consistent'
+        automatic: true
+        excludedPaths: [{ path: '/*' }]
+        includedPaths: [for field in concat(alwaysIndexed, container.indexed): { path: '/${field}/?' }]
+      }
+    }
+    options: serverless || container.name != 'ledgers' ? {} : { autoscaleSettings: { maxThroughput: ledgersThroughput } }
+  }
+}]
+
+resource access 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = [for principal in principals: {
+  parent: account
+  name: guid(account.id, principal, dataContributor)
+  properties: {
+    principalId: principal
+    roleDefinitionId: '${account.id}/sqlRoleDefinitions/${dataContributor}'
+    scope: account.id
+  }
+}]
+
+output id string = account.id
+output endpoint string = account.properties.documentEndpoint
+output database string = store.name

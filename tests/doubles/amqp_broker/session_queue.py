@@ -1,0 +1,131 @@
+"""A queue of Service Bus, as far as its clients can tell: sessions, locks, delivery counts, duplicates, dead letters."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+_sequence_numbers = count(1)
+
+
+@dataclass
+class StoredMessage:
+    body: bytes
+    session_id: str
+    message_id: str
+    correlation_id: str | None
+    properties: dict[str, object]
+    enqueued_at: float
+    sequence_number: int = field(default_factory=lambda: next(_sequence_numbers))
+    deliveries: int = 0
+    holder: object | None = None
+    """The receiving link that has it."""
+
+
+@dataclass
+class SessionLock:
+    holder: object
+    locked_until: float
+
+
+class SessionQueue:
+    """`dead_letters` is where exhausted messages go; a queue without one never exhausts any."""
+
+    def __init__(
+        self,
+        present: Callable[[], float],
+        *,
+        lock_seconds: float,
+        max_delivery_count: int,
+        duplicate_window_seconds: float,
+        dead_letters: "SessionQueue | None",
+    ) -> None:
+        self.messages: list[StoredMessage] = []
+        self.dead_letters = dead_letters
+        self._present = present
+        self._lock_seconds = lock_seconds
+        self._max_delivery_count = max_delivery_count
+        self._duplicate_window_seconds = duplicate_window_seconds
+        self._seen: dict[str, float] = {}
+        self._locks: dict[str, SessionLock] = {}
+
+    def accept(self, messages: Sequence[StoredMessage]) -> None:
+        now = self._present()
+        for message in messages:
+            seen_at = self._seen.get(message.message_id)
+            if seen_at is not None and now - seen_at < self._duplicate_window_seconds:
+                continue
+            self._seen[message.message_id] = now
+            message.enqueued_at = now
+            self.messages.append(message)
+
+    def lock_session(self, holder: object, session_id: str | None) -> tuple[str, float] | None:
+        """The session and until when it is locked. Without a `session_id`, that of the oldest message that is free.
+        None where there is none, or where another holds it.
+        """
+        self.expire()
+        if session_id is None:
+            free = (message.session_id for message in self.messages if message.session_id not in self._locks)
+            session_id = next(free, None)
+        if session_id is None or session_id in self._locks:
+            return None
+        locked_until = self._present() + self._lock_seconds
+        self._locks[session_id] = SessionLock(holder, locked_until)
+        return session_id, locked_until
+
+    def holds(self, holder: object, session_id: str) -> bool:
+        self.expire()
+        lock = self._locks.get(session_id)
+        return lock is not None and lock.holder is holder
+
+    def take(self, holder: object, session_id: str | None, most: int) -> list[StoredMessage]:
+        """The oldest messages of a session, or of all where there is none to hold, given to the holder."""
+        waiting = [
+            message
+            for message in self.messages
+            if message.holder is None and (session_id is None or message.session_id == session_id)
+        ][:most]
+        for message in waiting:
+            message.holder = holder
+            message.deliveries += 1
+        return waiting
+
+    def complete(self, message: StoredMessage) -> None:
+        self.messages.remove(message)
+
+    def give_back(self, message: StoredMessage, *, counted: bool) -> None:
+        """`counted`: as a delivery that failed."""
+        message.holder = None
+        if not counted:
+            message.deliveries -= 1
+        if self.dead_letters is not None and message.deliveries >= self._max_delivery_count:
+            self.bury(message)
+
+    def bury(self, message: StoredMessage) -> None:
+        if self.dead_letters is not None:
+            self.messages.remove(message)
+            message.holder = None
+            message.deliveries = 0
+            self.dead_letters.messages.append(message)
+
+    def release(self, holder: object) -> None:
+        """The holder is gone: what it had is free."""
+        self._locks = {session: lock for session, lock in self._locks.items() if lock.holder is not holder}
+        for message in [message for message in self.messages if message.holder is holder]:
+            self.give_back(message, counted=True)
+
+    def expire(self) -> None:
+        now = self._present()
+        for lock in [lock for lock in self._locks.values() if lock.locked_until <= now]:
+            self.release(lock.holder)
+
+    def peek(self, session_id: str | None, from_sequence_number: int, most: int) -> list[StoredMessage]:
+        """Whether held or not, by sequence number."""
+        found = [
+            message
+            for message in self.messages
+            if message.sequence_number >= from_sequence_number and session_id in {None, message.session_id}
+        ]
+        return sorted(found, key=lambda message: message.sequence_number)[:most]
+
+    def sessions(self) -> list[str]:
+        return list(dict.fromkeys(message.session_id for message in self.messages))
