@@ -5,6 +5,7 @@ import azure.functions as func
 from shared import correlation
 from shared.bootstrap import application
 from shared.services.invoice_runs import read_task
+from shared.services.patience import patiently
 
 blueprint = func.Blueprint()
 
@@ -23,4 +24,15 @@ async def start_invoice_runs(timer: func.TimerRequest) -> None:  # noqa: ARG001 
 )
 async def run_invoices(message: func.ServiceBusMessage) -> None:
     with correlation.correlated(correlation.accept(message.correlation_id)):
-        await application().invoice_runs.run(read_task(message.get_body()))
+        task = read_task(message.get_body())
+        await patiently(lambda: application().invoice_runs.run(task))
+
+
+@blueprint.function_name("fail_dead_invoice_runs")
+@blueprint.service_bus_queue_trigger(
+    arg_name="message", queue_name="invoices/$deadletterqueue", connection="ServiceBus"
+)
+async def fail_dead_invoice_runs(message: func.ServiceBusMessage) -> None:
+    """What could not be done a hundred times ends its job's part; the timer's own runs come again by themselves."""
+    with correlation.correlated(correlation.accept(message.correlation_id)):
+        await patiently(lambda: application().invoice_runs.give_up(message.get_body()))

@@ -5,6 +5,7 @@ from typing import List
 import azure.functions as func
 
 from shared.bootstrap import application
+from shared.services.patience import patiently
 from shared.services.rating import Delivered
 
 blueprint = func.Blueprint()
@@ -20,14 +21,15 @@ blueprint = func.Blueprint()
     data_type=func.DataType.BINARY,
 )
 async def rate_usage(messages: List[func.ServiceBusMessage]) -> None:
-    await application().rating.rate_patiently([_delivered(message) for message in messages])
+    delivered = [_delivered(message) for message in messages]
+    await patiently(lambda: application().rating.rate(delivered))
 
 
 @blueprint.function_name("park_dead_usage")
 @blueprint.service_bus_queue_trigger(arg_name="message", queue_name="usage/$deadletterqueue", connection="ServiceBus")
 async def park_dead_usage(message: func.ServiceBusMessage) -> None:
     """What could not be handled a hundred times is kept as parked events; nothing accepted is ever lost."""
-    await application().rating.park_dead(_delivered(message))
+    await patiently(lambda: application().rating.park_dead(_delivered(message)))
 
 
 def _delivered(message: func.ServiceBusMessage) -> Delivered:

@@ -8,6 +8,7 @@ import secrets
 import sys
 from pathlib import Path
 
+import pydantic
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
@@ -61,7 +62,11 @@ class FirstOperator:
 
 
 def main() -> int:
-    chosen, local = settings(), LocalSettings()
+    try:
+        chosen, local = settings(), LocalSettings()
+    except pydantic.ValidationError as error:
+        print(f"The settings cannot be used: {_complaints(error)}", file=sys.stderr)
+        return 1
     if chosen.environment != "local":
         print("python -m local runs only with XYRA_ENVIRONMENT=local", file=sys.stderr)
         return 1
@@ -85,18 +90,26 @@ def main() -> int:
             )
             return host[0]
 
+        email, password = FirstOperator(chosen.data_dir / "operator.json").credentials()
+        # Before it serves: who waits until it is ready may sign in at once.
+        if asyncio.run(application().accounts.ensure_operator(email, password)):
+            console.print(f"The operator: {email}  password: {password}", soft_wrap=True)
+
         async def started() -> None:
-            email, password = FirstOperator(chosen.data_dir / "operator.json").credentials()
-            made = await application().accounts.ensure_operator(email, password)
             base = f"http://127.0.0.1:{host[0].port}"
             console.print(f"Xyra serves on {base} (docs: {base}/api/v1/docs)")
-            if made:
-                console.print(f"The operator: {email}  password: {password}", soft_wrap=True)
             if local.demo:
                 demo = asyncio.create_task(Demo(base, email, password, chosen.data_dir, clock().now, console).run())
                 demo.add_done_callback(_report)
 
         return run(make, local.port, started=started)
+
+
+def _complaints(error: pydantic.ValidationError) -> str:
+    return "; ".join(
+        f"{('XYRA_' + str(detail['loc'][0]).upper() + ' ') if detail['loc'] else ''}{detail['msg']}"
+        for detail in error.errors(include_url=False, include_input=False, include_context=False)
+    )
 
 
 def _report(demo: asyncio.Task[None]) -> None:

@@ -80,6 +80,7 @@ class Application:
         self.invoice_runs = InvoiceRuns(store, ports.queue, clock, self.organizations, self.periods, self.invoices)
         self.outbox.on_due("account", self.accounts.complete_due)
         self.outbox.on_due("slug", self.organizations.complete_due)
+        self.outbox.on_due("job", self.invoice_runs.complete_due)
 
     async def check_ready(self) -> None:
         """Raises `UnavailableError` where the store or the queue does not answer."""

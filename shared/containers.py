@@ -5,16 +5,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`indexed` are the top-level fields, besides `id`, `kind` and `due_at`, that queries may filter or order by."""
+    """`indexed` are the top-level fields, besides `id`, `kind` and `due_at`, that queries may filter by; `ordered` are
+    those of them that queries may also order by.
+    """
 
     name: str
     indexed: tuple[str, ...] = ()
+    ordered: tuple[str, ...] = ()
+    """Each needs a composite index with `id`, which puts equal values in order and lets a cursor continue there."""
 
 
 TENANTS = Container("tenants", indexed=("status", "listed", "project_id", "department_id"))
 DIRECTORY = Container("directory", indexed=("status",))
-LEDGERS = Container("ledgers", indexed=("period", "agent_id", "time"))
-INVOICES = Container("invoices", indexed=("start", "status", "invoice_id"))
+LEDGERS = Container("ledgers", indexed=("period", "agent_id", "time"), ordered=("time",))
+INVOICES = Container("invoices", indexed=("start", "status", "invoice_id"), ordered=("start",))
 INBOX = Container("inbox")
 CATALOG = Container("catalog", indexed=("created_at",))
 
@@ -22,3 +26,4 @@ CONTAINERS = {container.name: container for container in (TENANTS, DIRECTORY, LE
 
 ALWAYS_INDEXED = ("kind", "due_at")
 PARTITION_KEY_PATH = "/pk"
+"""Of every container. Indexed like the others: Cosmos DB does not do that by itself."""

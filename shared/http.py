@@ -31,7 +31,7 @@ from shared.domain.errors import (
     XyraError,
 )
 from shared.domain.identity import Permission, Principal
-from shared.domain.ids import named_id, new_id
+from shared.domain.ids import fingerprint, named_id, new_id
 from shared.domain.times import Time
 from shared.domain.validation import validation_error
 from shared.services.idempotency import Answer
@@ -113,10 +113,9 @@ class Problem(Schema):
 
 
 class Access(Enum):
-    """What a call needs besides, or instead of, a permission."""
+    """What a call needs instead of a permission."""
 
     PUBLIC = "public"
-    SIGNED_IN = "signed in"
 
 
 class IfMatch(Enum):
@@ -263,7 +262,8 @@ class Call(Generic[Body, Parameters]):
         """A fresh id; the same again when the call is repeated under its idempotency key."""
         if self.idempotency_key is None:
             return new_id(prefix)
-        return named_id(prefix, "idempotency", self.principal.organization_id or "operator", self.idempotency_key)
+        owner = self.principal.organization_id or "operator"
+        return named_id(prefix, "idempotency", owner, self.idempotency_key, self.request_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +391,7 @@ async def _answer(
         now=services.clock.now(),
         if_match=_if_match(declared.if_match, headers),
         idempotency_key=_idempotency_key(headers) if declared.idempotent else None,
-        request_hash=_request_hash(declared, request.route_params, raw),
+        request_hash=_request_hash(declared, request, headers, raw),
     )
     if not declared.public and call.query.organization_id is not None:
         await call.organization()  # a credential that names another tenant is refused on every route
@@ -415,10 +415,10 @@ ANONYMOUS = Principal(id="anonymous", organization_id="", permissions=frozenset(
 
 def _credential(headers: Mapping[str, str]) -> str:
     scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and value.strip():
-        return value.strip()
-    if key := headers.get("x-api-key", "").strip():
-        return key
+    offered = value.strip() if scheme.lower() == "bearer" else ""
+    credential = offered or headers.get("x-api-key", "").strip()
+    if credential and credential.isascii():
+        return credential
     raise UnauthenticatedError("Send an access token or API key as Authorization: Bearer, or an API key as X-API-Key")
 
 
@@ -464,21 +464,19 @@ def _idempotency_key(headers: Mapping[str, str]) -> str | None:
     key = headers.get("idempotency-key")
     if key is None:
         return None
-    if not 1 <= len(key) <= MAXIMUM_IDEMPOTENCY_KEY:
+    if not 1 <= len(key) <= MAXIMUM_IDEMPOTENCY_KEY or not key.isascii():
         raise ValidationError(
             "The Idempotency-Key is not usable",
-            errors=(FieldError("Idempotency-Key", f"has 1 to {MAXIMUM_IDEMPOTENCY_KEY} characters"),),
+            errors=(FieldError("Idempotency-Key", f"has 1 to {MAXIMUM_IDEMPOTENCY_KEY} ASCII characters"),),
         )
     return key
 
 
-def _request_hash(declared: Endpoint, route_params: Mapping[str, str], raw: bytes) -> str:
-    return named_id(
-        "hash",
-        declared.name,
-        *(f"{name}={value}" for name, value in sorted(route_params.items())),
-        raw.decode("latin-1"),
-    )
+def _request_hash(declared: Endpoint, request: func.HttpRequest, headers: Mapping[str, str], raw: bytes) -> str:
+    """Of all that says what is asked for: route, parameters, query, headers that carry content, body."""
+    carried = {name: value for name, value in headers.items() if name.startswith("ce-") or name == "content-type"}
+    parts = [dict(request.route_params), dict(request.params), carried]
+    return fingerprint(json.encode_canonical([declared.name, *parts]) + raw)
 
 
 def _problem(error: XyraError, correlation_id: str) -> Answer:

@@ -35,10 +35,8 @@ param alwaysReadyRating int
 param subnetId string
 param zoneRedundant bool
 
-var alwaysReady = concat(
-  alwaysReadyHttp > 0 ? [{ name: 'http', instanceCount: alwaysReadyHttp }] : [],
-  alwaysReadyRating > 0 ? [{ name: 'function:rate_usage', instanceCount: alwaysReadyRating }] : []
-)
+var readyForRequests = alwaysReadyHttp > 0 ? [{ name: 'http', instanceCount: alwaysReadyHttp }] : []
+var readyForUsage = alwaysReadyRating > 0 ? [{ name: 'function:rate_usage', instanceCount: alwaysReadyRating }] : []
 
 // What the platform and the SDKs read; no key and no secret in any of them.
 var platformSettings = {
@@ -56,6 +54,8 @@ var platformSettings = {
 }
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  // checkov:skip=CKV_AZURE_225: zoneRedundant chooses it; not every region has zones
+  // checkov:skip=CKV_AZURE_212: Flex Consumption counts no workers; alwaysReadyHttp and alwaysReadyRating do
   name: planName
   location: location
   tags: tags
@@ -68,6 +68,11 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2024-11-01' = {
+  // checkov:skip=CKV_AZURE_78: Flex Consumption has no FTP and refuses the setting
+  // checkov:skip=CKV_AZURE_222: the API is what agents and customers call from outside
+  // checkov:skip=CKV_AZURE_17: callers are known by API keys and tokens
+  // checkov:skip=CKV_AZURE_212: Flex Consumption counts no workers; alwaysReadyHttp does
+  // checkov:skip=CKV_AZURE_213: Flex Consumption has no health check; an instance that does not answer is replaced
   name: name
   location: location
   tags: union(tags, { 'azd-service-name': 'api' })
@@ -94,7 +99,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemory
         maximumInstanceCount: maximumInstances
-        alwaysReady: alwaysReady
+        alwaysReady: concat(readyForRequests, readyForUsage)
         triggers: { http: { perInstanceConcurrency: requestsPerInstance } }
       }
     }
@@ -102,7 +107,6 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
       http20Enabled: true
-      ftpsState: 'Disabled'
       remoteDebuggingEnabled: false
       appSettings: [for setting in items(union(platformSettings, settings)): { name: setting.key, value: setting.value }]
     }

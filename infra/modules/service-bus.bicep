@@ -16,7 +16,7 @@ var tier = publicAccess ? 'Standard' : 'Premium'
 
 var queues = ['usage', 'invoices']
 
-resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
+resource broker 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name
   location: location
   tags: tags
@@ -29,7 +29,7 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
 }
 
 resource sessionQueues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [for queue in queues: {
-  parent: namespace
+  parent: broker
   name: queue
   properties: {
     requiresSession: true
@@ -39,13 +39,14 @@ resource sessionQueues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [fo
     maxDeliveryCount: 100
     defaultMessageTimeToLive: 'P14D' // if nothing rates for so long, the dead-letter queue keeps what was accepted
     deadLetteringOnMessageExpiration: true
+    enablePartitioning: false // one batch carries messages of several sessions
     maxSizeInMegabytes: 5120
   }
 }]
 
 resource owner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: namespace
-  name: guid(namespace.id, appPrincipalId, serviceBusDataOwner)
+  scope: broker
+  name: guid(broker.id, appPrincipalId, serviceBusDataOwner)
   properties: {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
@@ -53,5 +54,5 @@ resource owner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-output id string = namespace.id
-output hostName string = '${namespace.name}.servicebus.windows.net'
+output id string = broker.id
+output hostName string = '${broker.name}.servicebus.windows.net'

@@ -133,7 +133,8 @@ class ItemUsage:
                 if attempt > _ATTEMPTS:
                     raise UnavailableError("The usage totals are being moved by many at once") from None
                 totals.clear()
-                pending = await self._without_known(partition, batch, outcome) + pending[size:]
+                # All that waits, not only this batch: repeats come in long rows, of which each batch would meet a few.
+                pending = await self._without_known(partition, pending, outcome)
                 await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
             else:
                 attempt = 0
@@ -208,16 +209,22 @@ class ItemUsage:
             "ttl": self._retention,
         }
 
-    async def _without_known(self, partition: str, batch: list[MeteredEvent], outcome: Recorded) -> list[MeteredEvent]:
-        there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in batch])
-        for event in batch:
-            item = there.get(event.event.key)
-            if item is None:
-                continue
-            if item.document["kind"] == TOMBSTONE:
-                raise ShardMovedError("The organization's usage has been moved to more shards")
-            _sort_known(event, item.document, outcome)
-        return [event for event in batch if event.event.key not in there]
+    async def _without_known(
+        self, partition: str, pending: list[MeteredEvent], outcome: Recorded
+    ) -> list[MeteredEvent]:
+        new: list[MeteredEvent] = []
+        for start in range(0, len(pending), _PAGE):
+            some = pending[start : start + _PAGE]
+            there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in some])
+            for event in some:
+                item = there.get(event.event.key)
+                if item is None:
+                    new.append(event)
+                elif item.document["kind"] == TOMBSTONE:
+                    raise ShardMovedError("The organization's usage has been moved to more shards")
+                else:
+                    _sort_known(event, item.document, outcome)
+        return new
 
     async def totals(self, organization_id: str, shard_count: int, period: datetime) -> list[UsageTotal]:
         merged: dict[TotalKey, Totals] = {}
@@ -235,7 +242,12 @@ class ItemUsage:
         cursor: str | None = None
         while True:
             page = await self._store.query(
-                LEDGERS.name, partition, TOTAL, equals={"period": to_text(period)}, limit=_PAGE, cursor=cursor
+                LEDGERS.name,
+                partition,
+                TOTAL,
+                equals={"period": to_text(period)},
+                limit=_PAGE,
+                cursor=cursor,
             )
             for item in page.items:
                 document = item.document

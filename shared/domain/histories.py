@@ -20,6 +20,18 @@ clock.
 """
 
 
+REACH = timedelta(days=731)
+"""How far ahead an entry may take effect at most."""
+
+
+def check_start(start: datetime, now: datetime, back: timedelta, pointer: str) -> None:
+    """Raises `ValidationError` at `pointer` for a beginning more than `back` ago or more than `REACH` ahead."""
+    if start < now - back:
+        raise ValidationError.at(pointer, f"must not be before {to_text(now - back)}")
+    if start > now + REACH:
+        raise ValidationError.at(pointer, f"must not be after {to_text(now + REACH)}")
+
+
 class Entry(BaseModel, Generic[T]):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,6 +88,8 @@ class History(BaseModel, Generic[T]):
             raise ValidationError.at(
                 pointer, f"has to be {LEAD.seconds // 60} minutes ahead or more, so {to_text(now + LEAD)} or later"
             )
+        if effective_from > now + REACH:
+            raise ValidationError.at(pointer, f"must not be after {to_text(now + REACH)}")
         last = self.entries[-1].effective_from
         if effective_from <= last:
             raise ValidationError.at(pointer, f"has to be after the entry that takes effect at {to_text(last)}")

@@ -140,7 +140,8 @@ class Store(Protocol):
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        """Documents of one kind in one partition. Only paths that `containers.py` lists as indexed can be used.
+        """Documents of one kind in one partition. Only paths that `containers.py` lists as indexed can be used, and for
+        the order `id` and those that it lists as ordered.
 
         At most `MAXIMUM_PAGE`. Raises `MalformedError` for a cursor that this query did not give.
         """

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from shared.containers import TENANTS
 from shared.domain.agents import Agent, activity_id, claim_id
 from shared.domain.errors import ConflictError, FieldError, NotFoundError, PreconditionFailedError, ValidationError
-from shared.domain.histories import LEAD, History
+from shared.domain.histories import LEAD, History, check_start
 from shared.domain.ids import is_id
 from shared.domain.times import from_text, to_text
 from shared.ports.clock import Clock
@@ -23,6 +23,7 @@ from shared.ports.store import (
     Replace,
     StaleEtagError,
     Store,
+    Upsert,
 )
 from shared.services.billing_models import BillingModels
 from shared.services.caching import Cache
@@ -82,11 +83,12 @@ class Agents:
         """Raises `ConflictError` for a taken external id, `ValidationError` for a model of another organization or
         currency. Repeating it with the same id gives the agent that was made.
         """
+        _refuse_id(draft.external_id)
         now = self._clock.now()
         models = History[str | None].starting(None)
         if draft.billing_model_id is not None:
             start = draft.billing_model_from or now
-            self._check_backdating(start, now)
+            check_start(start, now, timedelta(days=self._settings.backdating_days), "/billing_model_from")
             await self._billing_models.check_usable(organization_id, draft.billing_model_id)
             models = History[str | None].starting(draft.billing_model_id, at=start)
         elif draft.billing_model_from is not None:
@@ -120,17 +122,18 @@ class Agents:
         if claim is not None and claim.document["agent_id"] != agent.id:
             raise _taken()
 
-    def _check_backdating(self, start: datetime, now: datetime) -> None:
-        earliest = now - timedelta(days=self._settings.backdating_days)
-        if start < earliest:
-            raise ValidationError.at("/billing_model_from", f"must not be before {to_text(earliest)}")
-
     def _start_entry(self, agent: Agent) -> Document | None:
-        """An agent with a model moves every period since its start, ended ones included."""
+        """From its start on, an agent with a model moves every period, ended ones included, used or not."""
         start = agent.billing_model_from
         if start is None:
             return None
-        return self._outbox.entry(STARTED, agent.id, organization_id=agent.organization_id, start=to_text(start))
+        return self._outbox.entry(
+            STARTED,
+            f"{agent.id}:{to_text(start)}",
+            not_before=start,
+            organization_id=agent.organization_id,
+            start=to_text(start),
+        )
 
     async def _started(self, organization_id: str, start: datetime) -> None:
         now = self._clock.now()
@@ -214,21 +217,14 @@ class Agents:
         agent, etag = await self.get_item(organization_id, agent_id)
         if if_match is not None and if_match != etag:
             raise PreconditionFailedError("The agent has changed since it was read")
-        now = self._clock.now()
-        fields = dict(changes)
-        start = fields.pop("billing_model_from", None)
-        if "billing_model_id" in fields:
-            model_id = fields.pop("billing_model_id")
-            if model_id is not None:
-                await self._billing_models.check_usable(organization_id, model_id)
-            if model_id != agent.billing_model_id:
-                fields["models"] = agent.models.appended(
-                    model_id, start or now + LEAD, now, pointer="/billing_model_from"
-                )
-        elif start is not None:
-            raise ValidationError.at("/billing_model_from", "goes with a billing_model_id")
+        fields = await self._fields(agent, changes)
         changed = agent.changed(**fields)
+        if changed.external_id != agent.external_id:
+            _refuse_id(changed.external_id)
         writes: list[Operation] = [Replace(changed.document(), etag)]
+        entry = self._start_entry(changed) if changed.models != agent.models else None
+        if entry is not None:
+            writes.append(Upsert(entry))
         if changed.external_id != agent.external_id:
             writes += [_claim(changed), Delete(claim_id(agent.external_id))]
         try:
@@ -240,15 +236,29 @@ class Agents:
         self._forget(organization_id, agent)
         return changed, etags[0]
 
+    async def _fields(self, agent: Agent, changes: dict[str, Any]) -> dict[str, Any]:
+        """The changed fields of the agent, its billing model as the next entry of its history."""
+        fields = dict(changes)
+        start = fields.pop("billing_model_from", None)
+        if "billing_model_id" not in fields:
+            if start is not None:
+                raise ValidationError.at("/billing_model_from", "goes with a billing_model_id")
+            return fields
+        model_id = fields.pop("billing_model_id")
+        if model_id is not None:
+            await self._billing_models.check_usable(agent.organization_id, model_id)
+        if model_id != agent.billing_model_id:
+            now = self._clock.now()
+            fields["models"] = agent.models.appended(model_id, start or now + LEAD, now, pointer="/billing_model_from")
+        return fields
+
     async def delete(self, organization_id: str, agent_id: str, if_match: str | None) -> None:
         """Its usage is refused from 10 minutes ahead on; what it did before stays billed, late events still count."""
         agent, etag = await self.get_item(organization_id, agent_id)
         if if_match is not None and if_match != etag:
             raise PreconditionFailedError("The agent has changed since it was read")
         now = self._clock.now()
-        end = max(now + LEAD, agent.models.entries[-1].effective_from + timedelta(microseconds=1))
-        models = agent.models.appended(None, end, now) if agent.billing_model_id is not None else agent.models
-        ended = agent.changed(status="deleted", ended_at=end, models=models)
+        ended = agent.changed(status="deleted", ended_at=now + LEAD)
         try:
             await self._store.replace(TENANTS.name, organization_id, ended.document(), etag)
         except StaleEtagError as error:
@@ -297,6 +307,11 @@ class Agents:
 
 def _taken() -> ConflictError:
     return ConflictError("The external id is taken", errors=(FieldError("/external_id", "is taken"),))
+
+
+def _refuse_id(external_id: str) -> None:
+    if is_id(external_id, "agt"):
+        raise ValidationError.at("/external_id", "looks like the id of an agent")
 
 
 def _claim(agent: Agent) -> Create:

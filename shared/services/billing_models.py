@@ -11,9 +11,8 @@ from shared.domain.errors import (
     PreconditionFailedError,
     ValidationError,
 )
-from shared.domain.histories import LEAD, History
+from shared.domain.histories import LEAD, History, check_start
 from shared.domain.ids import is_id, named_id
-from shared.domain.times import to_text
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Create, Page, Replace, StaleEtagError, Store
 from shared.services.caching import Cache
@@ -50,9 +49,7 @@ class BillingModels:
         """
         now = self._clock.now()
         start = draft.effective_from or now
-        earliest = now - timedelta(days=self._settings.backdating_days)
-        if start < earliest:
-            raise ValidationError.at("/effective_from", f"must not be before {to_text(earliest)}")
+        check_start(start, now, timedelta(days=self._settings.backdating_days), "/effective_from")
         if organization_id is not None:
             organization = await self._organizations.get(organization_id)
             if draft.currency != organization.currency:

@@ -1,6 +1,6 @@
 """Everything that a period's rating needs, read once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,11 +33,12 @@ class FactsReader:
         agents = await self._agents.all(organization.id)
         models = await self._models(organization.id, {model for agent in agents for model in _models_of(agent.models)})
         histories = [(agent.id, agent.models) for agent in agents]
+        ends = {agent.id: agent.ended_at for agent in agents}
         return [
             Facts(
                 period=period,
                 currency=organization.currency,
-                segments=_until(segments(period, histories, models), organization.ended_at),
+                segments=_until(segments(period, histories, models), ends, organization.ended_at),
                 totals={
                     (total.key.agent_id, total.key.version_id): total.totals
                     for total in found
@@ -59,8 +60,14 @@ def _models_of(history: History[str | None]) -> set[str]:
     return {entry.value for entry in history.entries if entry.value is not None}
 
 
-def _until(found: list[Segment], end: datetime | None) -> list[Segment]:
-    """Nothing becomes due after the organization's end."""
-    if end is None:
-        return found
-    return [replace(segment, end=min(segment.end, end)) for segment in found if segment.start < end]
+def _until(
+    found: list[Segment], agents_end: Mapping[str, datetime | None], organization_ends: datetime | None
+) -> list[Segment]:
+    """Nothing becomes due after an agent's end or the organization's."""
+    cut: list[Segment] = []
+    for segment in found:
+        ends = (segment.end, agents_end[segment.agent_id], organization_ends)
+        end = min(end for end in ends if end is not None)
+        if segment.start < end:
+            cut.append(replace(segment, end=end))
+    return cut

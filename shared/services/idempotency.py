@@ -1,8 +1,10 @@
 """Once per idempotency key: the same key and request give the first answer again."""
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography.fernet import Fernet
@@ -11,9 +13,11 @@ from shared.containers import TENANTS
 from shared.domain.errors import IdempotencyConflictError, XyraError
 from shared.domain.ids import named_id
 from shared.ports.secrets import Secrets
-from shared.ports.store import AlreadyExistsError, Document, Store
+from shared.ports.store import AlreadyExistsError, Document, StaleEtagError, Store
 
 KEPT_SECONDS = 48 * 3600
+_LOOKS = 20
+_LOOK_SECONDS = 0.1
 _SECRET = "idempotency-secret"  # noqa: S105  the secret's name
 OPERATOR = "operator"
 
@@ -56,26 +60,47 @@ class Idempotency:
             "request": request_hash,
             "ttl": KEPT_SECONDS,
         }
-        try:
-            await self._store.create(TENANTS.name, partition, record)
-        except AlreadyExistsError:
-            kept = await self._store.get(TENANTS.name, partition, record["id"])
+        etag = await self._claim(partition, record)
+        if etag is None:
+            kept = await self._answered(partition, record)
             if kept is not None:
-                if kept.document["request"] != request_hash:
-                    raise IdempotencyConflictError(
-                        "This Idempotency-Key was used for another request; it goes with one route and body"
-                    ) from None
-                if "answer" in kept.document:
-                    return await self._read(kept.document["answer"], key, secret=secret)
+                return await self._read(kept, key, secret=secret)
         try:
             answer = await act()
         except XyraError:
-            await self._store.delete(TENANTS.name, partition, record["id"])
+            if etag is not None:
+                with suppress(StaleEtagError):
+                    await self._store.delete(TENANTS.name, partition, record["id"], etag)
             raise
-        await self._store.upsert(
-            TENANTS.name, partition, {**record, "answer": await self._written(answer, key, secret=secret)}
-        )
+        written = {**record, "answer": await self._written(answer, key, secret=secret)}
+        await self._store.upsert(TENANTS.name, partition, written)
         return answer
+
+    async def _claim(self, partition: str, record: Document) -> str | None:
+        """The record's etag where this call has made it; None where another one has."""
+        try:
+            return await self._store.create(TENANTS.name, partition, record)
+        except AlreadyExistsError:
+            return None
+
+    async def _answered(self, partition: str, record: Document) -> Document | None:
+        """The answer of the call that was first, waited for a moment; None where that one was cut short.
+
+        Raises `IdempotencyConflictError`.
+        """
+        for _ in range(_LOOKS):
+            kept = await self._store.get(TENANTS.name, partition, record["id"])
+            if kept is None:
+                return None
+            if kept.document["request"] != record["request"]:
+                raise IdempotencyConflictError(
+                    "This Idempotency-Key was used for another request; it goes with one route and body"
+                )
+            if "answer" in kept.document:
+                answer: Document = kept.document["answer"]
+                return answer
+            await asyncio.sleep(_LOOK_SECONDS)
+        return None
 
     async def _written(self, answer: Answer, key: str, *, secret: bool) -> Document:
         body = (await self._cipher(key)).encrypt(answer.body) if secret else answer.body

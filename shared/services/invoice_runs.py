@@ -2,14 +2,17 @@
 once.
 """
 
+import logging
+from datetime import timedelta
 from typing import ClassVar, Literal
 
+import pydantic
 from pydantic import BaseModel
 
 from shared import correlation, json
 from shared.containers import DIRECTORY
 from shared.domain.entity import Entity
-from shared.domain.errors import NotFoundError, ValidationError
+from shared.domain.errors import MalformedError, NotFoundError, UnavailableError, ValidationError, XyraError
 from shared.domain.ids import fingerprint, is_id
 from shared.domain.invoicing import Invoice
 from shared.domain.organizations import SLICES, Organization
@@ -17,13 +20,16 @@ from shared.domain.periods import Period, parse_month
 from shared.domain.times import Instant, to_text
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
-from shared.ports.store import AlreadyExistsError, Page, Store
+from shared.ports.store import AlreadyExistsError, Item, Page, Store
 from shared.services.invoices import MAXIMUM_PERIODS, Invoices, Issued
 from shared.services.organizations import Organizations
 from shared.services.periods import Periods
 
 QUEUE = "invoices"
 _PAGE = 90
+_RETRY_AFTER = timedelta(minutes=1)
+
+_log = logging.getLogger(__name__)
 
 
 class Task(BaseModel):
@@ -95,12 +101,18 @@ class InvoiceRuns:
         job = Job(
             id=job_id, organization_id=organization_id, period=period, finalize=finalize, created_at=self._clock.now()
         )
+        due_at = to_text(job.created_at + _RETRY_AFTER)
         try:
-            await self._store.create(DIRECTORY.name, _partition(job_id), job.document())
+            await self._store.create(DIRECTORY.name, _partition(job_id), {**job.document(), "due_at": due_at})
         except AlreadyExistsError:
-            return (await self.job(job_id))[0]
-        await self._send([Task(job_id=job_id, organization_id=None, period=period, finalize=finalize)])
+            job, _, _ = await self.job(job_id)
+        if not job.fanned_out:
+            await self._send([_start_of(job)])
         return job
+
+    async def complete_due(self, item: Item) -> None:
+        """A job whose start was not sent, or is not done yet; due until it has fanned out."""
+        await self._send([_start_of(Job.read(item.document))])
 
     async def job(self, job_id: str) -> tuple[Job, bool, Page]:
         """A run, whether it is done, and its first parts. Raises `NotFoundError`."""
@@ -187,9 +199,29 @@ class InvoiceRuns:
             else:
                 invoice_id = await self._invoice(organization, own, finalize=task.finalize)
                 part = part.changed(invoice_id=invoice_id, detail=None if invoice_id else "nothing to bill")
-        except (NotFoundError, ValidationError) as error:
+        except UnavailableError:
+            raise
+        except XyraError as error:
+            _log.exception("an organization cannot be invoiced", extra={"organization_id": organization_id})
             part = part.changed(status="failed", detail=error.detail)
         await self._store.upsert(DIRECTORY.name, _partition(job_id), part.document())
+
+    async def give_up(self, body: bytes) -> None:
+        """Say in the job that this organization's part has failed, so that whoever waits for it sees an end."""
+        try:
+            task = read_task(body)
+        except MalformedError:
+            _log.exception("a message that cannot be read is dropped")
+            return
+        if task.job_id is None:
+            return
+        if task.organization_id is None:
+            job, _, _ = await self.job(task.job_id)
+            await self._store.upsert(DIRECTORY.name, _partition(job.id), job.changed(fanned_out=True).document())
+            return
+        detail = "could not be done in all its attempts; see the log"
+        failed = JobPart(id=task.organization_id, organization_id=task.organization_id, status="failed", detail=detail)
+        await self._store.upsert(DIRECTORY.name, _partition(task.job_id), failed.document())
 
     async def _invoice(self, organization: Organization, own: Period, *, finalize: bool) -> str | None:
         await self._periods.cover(organization, own.start, own.end)
@@ -226,9 +258,17 @@ class InvoiceRuns:
             await self._finalize(draft)
 
 
+def _start_of(job: Job) -> Task:
+    return Task(job_id=job.id, period=job.period, finalize=job.finalize)
+
+
 def _partition(job_id: str) -> str:
     return f"job:{job_id}"
 
 
 def read_task(body: bytes) -> Task:
-    return Task.model_validate(json.decode(body))
+    """Raises `MalformedError` for what we cannot have written."""
+    try:
+        return Task.model_validate(json.decode(body))
+    except pydantic.ValidationError as error:
+        raise MalformedError("The message is not one of ours") from error

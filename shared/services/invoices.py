@@ -5,7 +5,8 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
@@ -119,7 +120,8 @@ class Invoices:
             billed = await self._billed(organization.id, guard.item)
             if guard.period.start >= own.end:
                 due = [line for line in due if line.timing == "advance"]
-                billed = {key: amount for key, amount in billed.items() if key in {line.key for line in due}}
+                keys = {line.key for line in due}
+                billed = {key: amount for key, amount in billed.items() if key in keys}
             lines += differences(PeriodBill(guard.period, due, billed), own, organization.currency)
         return Bill(own, tuple(lines), tuple(guards))
 
@@ -140,7 +142,7 @@ class Invoices:
                 guards.append(_Guarded(wanted, None, None))
         return guards
 
-    async def _billed(self, organization_id: str, item: PeriodItem | None) -> dict[str, Any]:
+    async def _billed(self, organization_id: str, item: PeriodItem | None) -> dict[str, Decimal]:
         documents = item.documents if item is not None else ()
         lines: list[Line] = []
         for document in documents:

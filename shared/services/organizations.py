@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.errors import ConflictError, MalformedError, NotFoundError, PreconditionFailedError
+from shared.domain.errors import ConflictError, MalformedError, NotFoundError, PreconditionFailedError, ValidationError
 from shared.domain.histories import LEAD, History
 from shared.domain.ids import fingerprint, is_id
 from shared.domain.organizations import SLICES, Organization, OrganizationSettings, is_slug, slice_of, slices, slug_from
@@ -88,6 +88,7 @@ class Organizations:
 
     async def _claim_slug(self, slug: str, organization_id: str, draft: OrganizationDraft) -> Document | None:
         """The claim, or None where another organization has the slug."""
+        self._check_late_window(draft.late_window_days)
         now = self._clock.now()
         organization = Organization(
             id=organization_id,
@@ -118,6 +119,12 @@ class Organizations:
                 return None
             return holder.document
         return claim
+
+    def _check_late_window(self, days: int | None) -> None:
+        """Repeats are known as long as raw events are kept, so nothing older may come in."""
+        kept = self._settings.event_retention_days
+        if days is not None and days > kept:
+            raise ValidationError.at("/late_window_days", f"is longer than raw events are kept, {kept} days")
 
     async def complete(self, claim: Document) -> Organization:
         """Make what a slug's claim promises; safe to repeat at any time."""
@@ -205,6 +212,7 @@ class Organizations:
             raise PreconditionFailedError("The organization has changed since it was read")
         now = self._clock.now()
         fields = dict(changes)
+        self._check_late_window(fields.get("late_window_days"))
         timezone = fields.pop("timezone", None)
         if timezone is not None and timezone != organization.timezone:
             laid = await self._periods.cover(organization, now, now + LEAD)

@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared import correlation
 from shared.containers import DIRECTORY, INVOICES, LEDGERS, TENANTS
 from shared.domain.errors import XyraError
-from shared.domain.times import to_text
+from shared.domain.times import BEGINNING, to_text
 from shared.ports.clock import Clock
 from shared.ports.store import Document, Item, StaleEtagError, Store
 
@@ -42,21 +42,23 @@ class Outbox:
         """For things that are their own outbox: documents of this kind with a `due_at`, which `complete` removes."""
         self._completions[kind] = complete
 
-    def entry(self, effect: str, entry_id: str, **payload: str) -> Document:
+    def entry(self, effect: str, entry_id: str, *, not_before: datetime | None = None, **payload: str) -> Document:
+        """`not_before`: when the effect may happen at the earliest; until then it is not attempted."""
+        due_at = max(self._clock.now() + _GRACE, not_before or BEGINNING)
         return {
             "id": f"{KIND}:{entry_id}",
             "kind": KIND,
             "effect": effect,
             "payload": payload,
             "correlation_id": correlation.current(),
-            "due_at": to_text(self._clock.now() + _GRACE),
+            "due_at": to_text(due_at),
         }
 
     async def attempt(self, container: str, pk: str, entry_id: str) -> None:
         """Do it now if possible. What fails is left for the sweep."""
         try:
             item = await self._store.get(container, pk, entry_id)
-            if item is not None:
+            if item is not None and item.document["due_at"] <= to_text(self._clock.now() + _GRACE):
                 await self._act(container, pk, item)
         except XyraError:
             _log.warning("an outbox effect is left for the sweep", extra={"entry": entry_id}, exc_info=True)

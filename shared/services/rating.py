@@ -1,11 +1,9 @@
 """Rating: each accepted event is metered exactly once into the totals of its period, agent and model version."""
 
-import asyncio
 import logging
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -30,9 +28,6 @@ from shared.services.periods import Periods
 
 MOVED = "period_moved"
 UNKNOWN_ORGANIZATION = "unknown"
-PATIENCE = timedelta(seconds=45)
-"""How long transient faults are waited out inside the lock of a session, before the messages are given back."""
-_LONGEST_PAUSE = 5.0
 _SHARD_RELOADS = 3
 
 _log = logging.getLogger(__name__)
@@ -82,25 +77,6 @@ class Rating:
             MOVED,
             lambda payload: periods.moved(payload["organization_id"], from_text(payload["period"]), clock.now()),
         )
-
-    async def rate_patiently(self, messages: Sequence[Delivered]) -> None:
-        """As `rate`, but a transient fault is waited out for a while, so that an outage does not use up the delivery
-        count.
-        """
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + PATIENCE.total_seconds()
-        pause = 0.1
-        while True:
-            try:
-                await self.rate(messages)
-            except UnavailableError:
-                if loop.time() + pause > give_up:
-                    raise
-                _log.warning("rating waits for a fault to pass", exc_info=True)
-                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  jitter
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
-                return
 
     async def rate(self, messages: Sequence[Delivered]) -> None:
         """Count every event of these messages exactly once, or park it with its reason; nothing blocks its neighbours.

@@ -1,16 +1,20 @@
 """What every adapter of a port must hold to. Another adapter joins by another entry in the fixtures here."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from shared.adapters.cosmos import CosmosStore
 from shared.adapters.local_queue import LocalQueue
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.ports.store import Store
+from tests.contract import cosmos
 from tests.doubles.settable_clock import SettableClock
 from tests.doubles.settable_seconds import SettableSeconds
+
+SQLITE = ["sqlite-file", "sqlite-memory"]
 
 
 @pytest.fixture
@@ -28,16 +32,40 @@ def database_path(tmp_path: Path) -> Path:
     return tmp_path / "xyra.db"
 
 
-@pytest.fixture(params=["sqlite-file", "sqlite-memory"])
-def database(request: pytest.FixtureRequest, database_path: Path) -> Iterator[Database]:
-    database = Database(database_path if request.param == "sqlite-file" else ":memory:")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that ask for a `database` are about SQLite's."""
+    if "adapter" in metafunc.fixturenames:
+        metafunc.parametrize("adapter", SQLITE if "database" in metafunc.fixturenames else [*SQLITE, "cosmos"])
+
+
+@pytest.fixture
+def database(adapter: str, database_path: Path) -> Iterator[Database]:
+    database = Database(database_path if adapter == "sqlite-file" else ":memory:")
     yield database
     database.close()
 
 
+@pytest.fixture(scope="session")
+def cosmos_endpoint() -> Iterator[cosmos.Endpoint]:
+    with cosmos.endpoint() as endpoint:
+        yield endpoint
+
+
 @pytest.fixture
-def store(database: Database, clock: SettableClock) -> Store:
-    return SqliteStore(database, clock)
+async def cosmos_store(cosmos_endpoint: cosmos.Endpoint) -> AsyncIterator[CosmosStore]:
+    async with cosmos.new_store(cosmos_endpoint) as store:
+        yield store
+
+
+@pytest.fixture
+async def store(adapter: str, clock: SettableClock, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if adapter == "cosmos":
+        endpoint: cosmos.Endpoint = request.getfixturevalue("cosmos_endpoint")
+        cosmos.skip_what_it_cannot(endpoint, request.node.originalname)
+        async with cosmos.new_store(endpoint) as store:
+            yield store
+    else:
+        yield SqliteStore(request.getfixturevalue("database"), clock)
 
 
 @pytest.fixture

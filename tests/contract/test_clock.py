@@ -70,6 +70,16 @@ def test_a_change_holds_at_once_however_quick(path: Path, tmp_path: Path, *, rep
         assert clock.now().year == year
 
 
+def test_a_change_within_one_tick_of_the_file_systems_clock_holds(path: Path) -> None:
+    clock = FileClock(path)
+    path.write_text("2030-01-01T00:00:00Z")
+    tick = path.stat().st_mtime_ns
+    assert clock.now().year == 2030
+    path.write_text("2031-01-01T00:00:00Z")
+    os.utime(path, ns=(tick, tick))
+    assert clock.now().year == 2031
+
+
 def test_a_change_holds_when_the_file_was_read_long_before(path: Path) -> None:
     path.write_text("2030-01-01T00:00:00Z")
     os.utime(path, (time.time() - 60, time.time() - 60))

@@ -8,7 +8,7 @@ from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.system_clock import SystemClock
 from shared.ports.store import Create, StaleEtagError, Store
 
-CONTAINER = "tenants"
+CONTAINER = "invoices"
 PK = "org_1"
 
 

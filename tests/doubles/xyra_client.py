@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from io import BytesIO
 from functools import cached_property
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
@@ -71,7 +71,7 @@ class Description:
         if template is None:
             return
         responses = self.document["paths"][template][answer.method.lower()]["responses"]
-        response = responses["default"] if answer.status >= 400 else responses[str(answer.status)]  # noqa: PLR2004  errors
+        response = responses["default"] if answer.status >= 400 else responses[str(answer.status)]
         content = response.get("content", {})
         if not content:
             assert answer.body == b"", f"{answer.method} {answer.path} has a body"
@@ -108,7 +108,7 @@ class Client:
         raw: bytes | None = None,
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        **query: str,
+        **query: Any,
     ) -> Answer:
         """`path` is below `/api/v1`, or absolute. `body` goes as JSON, `raw` as it is."""
         full = path if path.startswith("/") else f"/api/v1/{path}"
@@ -125,11 +125,11 @@ class Client:
         self.description.check(answer)
         return answer
 
-    async def get(self, path: str, *, expect: int = 200, **query: str) -> Json:
+    async def get(self, path: str, *, expect: int = 200, **query: Any) -> Json:
         return (await self.send("GET", path, **query)).expect(expect)
 
     async def post(
-        self, path: str, body: Json = None, *, expect: int = 201, headers: Mapping[str, str] | None = None, **query: str
+        self, path: str, body: Json = None, *, expect: int = 201, headers: Mapping[str, str] | None = None, **query: Any
     ) -> Json:
         return (await self.send("POST", path, body, headers=headers, **query)).expect(expect)
 
@@ -170,7 +170,8 @@ class Organization:
 
     async def invoices(self) -> list[Json]:
         """All, oldest period first."""
-        return (await self.key.get("invoices", limit="200"))["data"][::-1]
+        found: list[Json] = (await self.key.get("invoices", limit="200"))["data"]
+        return found[::-1]
 
     async def preview(self, period: str) -> Json:
         return await self.key.get("invoices/preview", period=period)

@@ -47,32 +47,47 @@ class XyraProcess:
         self.base = ""
 
     def start(self) -> None:
-        """Return when it is ready."""
+        """Return when it has printed its address and is ready."""
+        self._spawn()
+        self.until(lambda: _SERVES.search(self.output))
+        self.base = _SERVES.findall(self.output)[0]
+        self.until(self._ready)
+
+    def start_at(self, base: str) -> None:
+        """As `start`, with a port that was chosen before; return as soon as it is ready."""
+        self._spawn()
+        self.base = base
+        self.until(self._ready)
+
+    def _spawn(self) -> None:
         with self._output.open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: S603  our own program
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "local"], cwd=ROOT, env=self._environment, stdout=output, stderr=output
             )
-        found = self.until(lambda: _SERVES.search(self.output))
-        self.base = found[1]
-        self.until(self._ready)
 
     @property
     def output(self) -> str:
         return self._output.read_text(encoding="utf-8")
 
-    def until(self, condition: Callable[[], re.Match[str] | bool | None]) -> re.Match[str]:
+    def until(self, condition: Callable[[], object]) -> None:
         """Wait for it, as long as the process lives."""
         deadline = time.monotonic() + _PATIENCE
-        while not (found := condition()):
+        while not condition():
             assert self._running.poll() is None, f"the process has ended:\n{self.output}"
             assert time.monotonic() < deadline, f"it did not happen within {_PATIENCE} s:\n{self.output}"
-            time.sleep(0.02)
-        return found  # type: ignore[return-value]  # what it is for: matches of the output
+            time.sleep(0.01)
 
     def _ready(self) -> bool:
         with closing(http.client.HTTPConnection(urlsplit(self.base).netloc, timeout=_PATIENCE)) as connection:
-            connection.request("GET", "/health/ready")
+            try:
+                connection.request("GET", "/health/ready")
+            except ConnectionRefusedError:
+                return False
             return connection.getresponse().status == _OK
+
+    def wait(self) -> int:
+        """The exit code, once it has ended by itself."""
+        return self._running.wait(_PATIENCE)
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:

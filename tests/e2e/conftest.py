@@ -95,11 +95,13 @@ async def time_machine(travelling_host: Served) -> AsyncIterator[TimeMachine]:
 
 @pytest.fixture
 def new_process(tmp_path: Path) -> Iterator[Callable[..., XyraProcess]]:
-    """Makes processes, not yet started, on one data directory of this test's own; from `NOW` on, unless told otherwise."""
+    """Makes processes, not yet started, on one data directory of this test's own; without `present` from `NOW` on."""
     made: list[XyraProcess] = []
+    clock_file = _clock(tmp_path)
 
-    def make(*, clock_file: Path | None = _clock(tmp_path), **settings: str) -> XyraProcess:
-        process = XyraProcess(tmp_path / "data", clock_file=clock_file, name=f"host-{len(made)}", **settings)
+    def make(*, present: bool = False, **settings: str) -> XyraProcess:
+        clock = None if present else clock_file
+        process = XyraProcess(tmp_path / "data", clock_file=clock, name=f"host-{len(made)}", **settings)
         made.append(process)
         return process
 

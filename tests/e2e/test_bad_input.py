@@ -195,9 +195,7 @@ async def test_another_content_type_is_unsupported(scene: Scene, content_type: s
         ({"subject": "nobody"}, "application/cloudevents+json", ["/agent"]),
     ],
 )
-async def test_a_bad_cloud_event_is_refused(
-    scene: Scene, event: Json, content_type: str, pointers: list[str]
-) -> None:
+async def test_a_bad_cloud_event_is_refused(scene: Scene, event: Json, content_type: str, pointers: list[str]) -> None:
     good = {"specversion": "1.0", "id": "1", "source": "tests", "type": "command", "subject": "coder"}
     body = good | event if event else {}
     expected = [pointer.replace("/agent", "/subject") for pointer in pointers]
@@ -335,7 +333,6 @@ async def test_an_agent_is_priced_by_a_model_that_its_organization_may_use(scene
     assert patch.problem(422, "validation") == ["/billing_model_id"]
 
 
-
 @pytest.mark.parametrize(
     ("path", "pointer"),
     [
@@ -354,7 +351,8 @@ async def test_an_agent_is_priced_by_a_model_that_its_organization_may_use(scene
 async def test_a_bad_query_is_refused(scene: Scene, path: str, pointer: str) -> None:
     route, _, query = path.partition("?")
     name, _, value = query.partition("=")
-    answer = await scene.key.send("GET", route, **{name: value})
+    wanted: Json = {name: value}
+    answer = await scene.key.send("GET", route, **wanted)
     assert answer.problem(422, "validation") == [pointer]
 
 
@@ -397,7 +395,8 @@ async def test_what_is_not_there_is_not_found(scene: Scene, path: str) -> None:
         ({"role": "system", "organization_id": "x"}, ["/role", "/organization_id"]),
     ],
 )
-async def test_a_bad_sign_up_is_refused(scene: Scene, xyra: Xyra, change: Json, pointers: list[str]) -> None:
+@pytest.mark.usefixtures("scene")
+async def test_a_bad_sign_up_is_refused(xyra: Xyra, change: Json, pointers: list[str]) -> None:
     body = {
         "email": "nobody@example.com",
         "password": "correct horse battery staple",
@@ -451,7 +450,8 @@ async def test_a_taken_name_is_a_conflict(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("credential", ["", "x", "Bearer", "xyra_" + "x" * 32, "a.b.c", "é"])
-async def test_a_credential_that_is_none_is_refused(scene: Scene, xyra: Xyra, credential: str) -> None:
+@pytest.mark.usefixtures("scene")
+async def test_a_credential_that_is_none_is_refused(xyra: Xyra, credential: str) -> None:
     for headers in ({"Authorization": f"Bearer {credential}"}, {"X-API-Key": credential}):
         answer = await xyra.anonymous.with_headers(**headers).send("GET", "agents")
         answer.problem(401, "unauthenticated")

@@ -71,7 +71,7 @@ def ask(process: XyraProcess, method: str, path: str, headers: dict[str, str], b
 
 def test_the_demo_bills_what_was_recorded_and_is_found_again(new_process: Callable[..., XyraProcess]) -> None:
     before = datetime.now(UTC)
-    first = new_process(clock_file=None, XYRA_DEMO="1")
+    first = new_process(present=True, XYRA_DEMO="1")
     first.start()
     first.until(lambda: "Ctrl-C" in first.output)
     months = {f"{(moment.replace(day=1) - timedelta(days=1)):%Y-%m}" for moment in (before, datetime.now(UTC))}
@@ -84,7 +84,7 @@ def test_the_demo_bills_what_was_recorded_and_is_found_again(new_process: Callab
     assert shown == {f"INV-{project.upper()}-{year}-000001": total for project, total in expected_totals().items()}
     assert first.stop(signal.SIGINT) == 0
 
-    second = new_process(clock_file=None, XYRA_DEMO="1")
+    second = new_process(present=True, XYRA_DEMO="1")
     second.start()
     second.until(lambda: "Ctrl-C" in second.output)
     assert "is here from an earlier start" in second.output

@@ -93,6 +93,17 @@ async def test_a_batch_sent_three_times_counts_once(xyra: Xyra) -> None:
     assert (await organization.key.get("usage", period="2026-10"))["data"] == []
 
 
+async def test_new_events_before_a_long_row_of_repeats_are_counted(xyra: Xyra) -> None:
+    organization = await organization_with_agents(xyra)
+    repeated = [event(3 * number) for number in range(700)]
+    await organization.key.report(*repeated)
+    await xyra.idle()
+    new = [event(3 * number) for number in range(700, 1000)]
+    await organization.key.report(*new[:95], *repeated, *new[95:])
+    await xyra.idle()
+    await assert_counted_once(organization, [3 * number for number in range(1000)])
+
+
 async def test_other_sources_and_organizations_are_other_events(xyra: Xyra) -> None:
     first, second = await organization_with_agents(xyra), await organization_with_agents(xyra)
     await first.key.report(event(3), event(3) | {"source": "other"})

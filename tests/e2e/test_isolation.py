@@ -21,6 +21,7 @@ from shared.adapters.local_secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.accounts import Account, Membership, email_partition
+from shared.domain.events import event_key
 from shared.domain.identity import OPERATOR_PERMISSIONS, ROLE_PERMISSIONS, OperatorRole, Permission, Role
 from shared.http import ENDPOINTS, Access, Endpoint, FormBody
 from shared.services.tokens import Tokens
@@ -89,6 +90,8 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     model = await organization.model(flat, effective_from=START, name=SECRET)
     pricing = {"billing_model_id": model["id"], "billing_model_from": START}
     agent = await organization.agent(EXTERNAL_ID, **(pricing | {"name": SECRET}))
+    await organization.key.report({"id": SECRET, "type": "command", "agent": EXTERNAL_ID})
+    await xyra.idle()
     (invoice,) = await xyra.generate(organization, MONTH, finalize=False)
     job = await xyra.operator.post(
         "invoices/generate/monthly", {"organization_id": organization.id, "period": MONTH}, expect=202
@@ -114,8 +117,15 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "invoice_id": invoice["id"],
             "job_id": job["id"],
             "key_id": key["id"],
+            "event_id": event_key(organization.id, "api", SECRET),
         },
-        names=(SECRET, EXTERNAL_ID, "4321.99", organization.slug, *(thing["id"] for thing in (model, agent, key))),
+        names=(
+            SECRET,
+            EXTERNAL_ID,
+            "4321.99",
+            organization.slug,
+            *(thing["id"] for thing in (model, agent, key, invoice, job)),
+        ),
         strangers={
             "owner": credential(stranger),
             "key": credential(await xyra.key_of(other["organization"]["id"])),
@@ -202,7 +212,7 @@ async def victim(xyra: Xyra, shared_host: Served, victims: list[Victim]) -> Asyn
 class Request:
     path: str
     body: Json | None
-    query: Mapping[str, str]
+    query: Mapping[str, Any]
 
 
 def requests(endpoint: Endpoint, victim: Victim) -> Iterator[Request]:
@@ -228,7 +238,9 @@ def takes(endpoint: Endpoint, field: str) -> bool:
 
 def fields_of(model: Any) -> set[str]:
     members = getattr(model, "__args__", (model,))
-    return {name for each in members if isinstance(each, type) and issubclass(each, BaseModel) for name in each.model_fields}
+    return {
+        name for each in members if isinstance(each, type) and issubclass(each, BaseModel) for name in each.model_fields
+    }
 
 
 async def send(client: Client, endpoint: Endpoint, request: Request) -> Answer:

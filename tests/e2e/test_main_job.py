@@ -31,7 +31,8 @@ def command(event_id: str, quantity: str = "1", agent: str = "coder", time: str 
 
 async def billed_agent(organization: Organization, *charges: Json) -> Json:
     model = await organization.model(*(charges or (PLATFORM, COMMANDS)), effective_from=START)
-    return await organization.agent(billing_model_id=model["id"], billing_model_from=START)
+    agent: Json = await organization.agent(billing_model_id=model["id"], billing_model_from=START)
+    return agent
 
 
 async def test_who_signs_up_can_sign_in_and_owns_a_new_organization(xyra: Xyra) -> None:
@@ -154,7 +155,7 @@ async def test_every_form_of_event_and_of_credential_counts(xyra: Xyra, by: str)
         sender = sender.with_headers(**{"X-API-Key": sender.headers["Authorization"].removeprefix("Bearer ")})
     if by == "token":
         sender = xyra.operator
-    named = {"organization_id": organization.id} if by == "token" else {}
+    named: Json = {"organization_id": organization.id} if by == "token" else {}
     cloud = {"specversion": "1.0", "source": "tests", "type": "command", "subject": "coder", "datacontenttype": "x/y"}
     at = {"time": "2026-10-10T14:00:00+02:00"}
 

@@ -6,6 +6,7 @@ What a caller was told is on the disk: WAL with `synchronous=FULL`. Several proc
 import asyncio
 import queue
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,9 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",  # savepoints keep what they may undo there
     "PRAGMA secure_delete=OFF",
 )
+_SWITCH_SECONDS = 0.0002
+"""How long a busy event loop may keep the interpreter's lock from our threads, which want it several times in every
+statement. Python's default, 5 ms, makes a commit beside a busy loop take a second."""
 _OUTAGES = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -66,6 +70,7 @@ class Database:
 
     def __init__(self, path: Path | str, *, busy_seconds: float = 10.0) -> None:
         """`busy_seconds` is how long another process's lock is waited for before `UnavailableError`."""
+        sys.setswitchinterval(min(_SWITCH_SECONDS, sys.getswitchinterval()))
         self._path = str(path)
         self._busy_seconds = busy_seconds
         self._definitions: list[str] = []

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from shared import json
+from shared.adapters.document_query import check_limit
+from shared.adapters.document_rules import check_document, check_id, check_partition_key, is_legal_id
 from shared.adapters.sqlite.database import Database
-from shared.adapters.sqlite.documents import check_partition_key, is_legal_id, row_of
 from shared.adapters.sqlite.query import Query
 from shared.adapters.sqlite.stale_reads import StaleReads
 from shared.adapters.sqlite.tables import TABLES, Parameters, Table, table_of
@@ -122,8 +123,7 @@ class SqliteStore:
 
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
         table = table_of(container)
-        if not 1 <= limit <= MAXIMUM_PAGE:
-            raise StoreLimitError(f"At most {MAXIMUM_PAGE} documents at once")
+        check_limit(limit)
         parameters = (before, self._now(), limit)
         rows = await self._database.read(lambda connection: connection.execute(table.due, parameters).fetchall())
         return [(pk, _item(etag, body)) for pk, etag, body in rows]
@@ -153,24 +153,24 @@ class SqliteStore:
         return [write.etag for write in writes]
 
     def _prepare(self, table: Table, pk: str, now: int, index: int, operation: Operation) -> _Write:
-        if isinstance(operation, Delete):
-            return _deletion(table, pk, now, operation)
         try:
-            row = row_of(table.container, operation.document)
+            if isinstance(operation, Delete):
+                return _deletion(table, pk, now, operation)
+            checked = check_document(table.container, operation.document)
         except StoreLimitError as error:
             error.index = index
             raise
         etag = f"{self._etag_prefix}{next(self._etag_numbers):x}"
-        expires_at = None if row.ttl is None else now + row.ttl * _SECOND
-        content = (row.kind, row.body, etag, expires_at, row.due_at)
+        expires_at = None if checked.ttl is None else now + checked.ttl * _SECOND
+        content = (checked.kind, checked.body, etag, expires_at, checked.due_at)
         match operation:
             case Create():
-                return _Write(row.id, etag, (pk, row.id, *content), None, AlreadyExistsError, row.size)
+                return _Write(checked.id, etag, (pk, checked.id, *content), None, AlreadyExistsError, checked.size)
             case Replace(etag=before):
-                parameters = (*content, pk, row.id, before, now)
-                return _Write(row.id, etag, parameters, table.replace, StaleEtagError, row.size)
+                parameters = (*content, pk, checked.id, before, now)
+                return _Write(checked.id, etag, parameters, table.replace, StaleEtagError, checked.size)
             case Upsert():
-                return _Write(row.id, etag, (pk, row.id, *content), table.upsert, None, row.size)
+                return _Write(checked.id, etag, (pk, checked.id, *content), table.upsert, None, checked.size)
 
     def _now(self) -> int:
         return (self._clock.now() - _EPOCH) // _MICROSECOND
@@ -184,9 +184,10 @@ class SqliteStore:
 
 
 def _deletion(table: Table, pk: str, now: int, operation: Delete) -> _Write:
+    id_ = check_id(operation.id)
     if operation.etag is None:
-        return _Write(operation.id, "", (pk, operation.id), table.delete)
-    return _Write(operation.id, "", (pk, operation.id, operation.etag, now), table.delete_guarded, StaleEtagError)
+        return _Write(id_, "", (pk, id_), table.delete)
+    return _Write(id_, "", (pk, id_, operation.etag, now), table.delete_guarded, StaleEtagError)
 
 
 def _run(connection: sqlite3.Connection, table: Table, now: int, writes: Sequence[_Write]) -> None:

@@ -3,9 +3,9 @@
 
 from functools import cache
 
+from shared.adapters.document_rules import container_named
 from shared.adapters.sqlite.query import column
 from shared.containers import CONTAINERS, Container
-from shared.ports.store import StoreLimitError
 
 Parameters = tuple[str | int | None, ...]
 
@@ -96,6 +96,4 @@ TABLES = {name: Table(container) for name, container in CONTAINERS.items()}
 
 
 def table_of(container: str) -> Table:
-    if container not in TABLES:
-        raise StoreLimitError(f"There is no container {container}")
-    return TABLES[container]
+    return TABLES[container_named(container).name]

@@ -1,4 +1,4 @@
-"""A queue of Service Bus, as far as its clients can tell: sessions, locks, delivery counts, duplicates, dead letters."""
+"""A queue of Service Bus, as its clients see it: sessions, locks, delivery counts, duplicates, dead letters."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ class StoredMessage:
     enqueued_at: float
     sequence_number: int = field(default_factory=lambda: next(_sequence_numbers))
     deliveries: int = 0
-    holder: object | None = None
-    """The receiving link that has it."""
+    holder: str | None = None
+    """The name of the receiving link that has it."""
 
 
 @dataclass
 class SessionLock:
-    holder: object
+    holder: str
     locked_until: float
 
 
@@ -58,7 +58,7 @@ class SessionQueue:
             message.enqueued_at = now
             self.messages.append(message)
 
-    def lock_session(self, holder: object, session_id: str | None) -> tuple[str, float] | None:
+    def lock_session(self, holder: str, session_id: str | None) -> tuple[str, float] | None:
         """The session and until when it is locked. Without a `session_id`, that of the oldest message that is free.
         None where there is none, or where another holds it.
         """
@@ -72,12 +72,16 @@ class SessionQueue:
         self._locks[session_id] = SessionLock(holder, locked_until)
         return session_id, locked_until
 
-    def holds(self, holder: object, session_id: str) -> bool:
+    def has_lock(self) -> bool:
+        self.expire()
+        return bool(self._locks)
+
+    def holds(self, holder: str, session_id: str) -> bool:
         self.expire()
         lock = self._locks.get(session_id)
-        return lock is not None and lock.holder is holder
+        return lock is not None and lock.holder == holder
 
-    def take(self, holder: object, session_id: str | None, most: int) -> list[StoredMessage]:
+    def take(self, holder: str, session_id: str | None, most: int) -> list[StoredMessage]:
         """The oldest messages of a session, or of all where there is none to hold, given to the holder."""
         waiting = [
             message
@@ -107,16 +111,18 @@ class SessionQueue:
             message.deliveries = 0
             self.dead_letters.messages.append(message)
 
-    def release(self, holder: object) -> None:
-        """The holder is gone: what it had is free."""
-        self._locks = {session: lock for session, lock in self._locks.items() if lock.holder is not holder}
-        for message in [message for message in self.messages if message.holder is holder]:
-            self.give_back(message, counted=True)
+    def release(self, holder: str, *, counted: bool = False) -> None:
+        """What the holder had is free. Service Bus counts a delivery whose lock ran out, and not one whose link was
+        closed.
+        """
+        self._locks = {session: lock for session, lock in self._locks.items() if lock.holder != holder}
+        for message in [message for message in self.messages if message.holder == holder]:
+            self.give_back(message, counted=counted)
 
     def expire(self) -> None:
         now = self._present()
         for lock in [lock for lock in self._locks.values() if lock.locked_until <= now]:
-            self.release(lock.holder)
+            self.release(lock.holder, counted=True)
 
     def peek(self, session_id: str | None, from_sequence_number: int, most: int) -> list[StoredMessage]:
         """Whether held or not, by sequence number."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from proton import Data, Described, Message, int32, symbol, timestamp
+from proton import Data, Message, int32, symbol, timestamp
 
 from tests.doubles.amqp_broker.session_queue import StoredMessage
 
@@ -32,23 +32,17 @@ def entity_of(address: str) -> str:
 def messages_of_batch(encoded: bytes) -> list[Message]:
     """The envelope of a batch has one data section per message, which is that message, encoded."""
     messages = []
-    for section in _sections(encoded):
-        if section.descriptor == _DATA_SECTION:
-            message = Message()
-            message.decode(bytes(section.value))
-            messages.append(message)
-    return messages
-
-
-def _sections(encoded: bytes) -> list[Described]:
-    sections = []
     while encoded:
         data = Data()
         encoded = encoded[data.decode(encoded) :]
         data.rewind()
         data.next()
-        sections.append(data.get_object())
-    return sections
+        section = data.get_object()
+        if section.descriptor == _DATA_SECTION:
+            message = Message()
+            message.decode(bytes(section.value))  # the value is memory of `data`
+            messages.append(message)
+    return messages
 
 
 def stored(message: Message) -> StoredMessage:

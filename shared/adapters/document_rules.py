@@ -1,6 +1,6 @@
-"""Documents as rows: checked against what Cosmos DB takes, and turned into text at once.
+"""What every store asks of a document: the rules of Cosmos DB.
 
-So a later change of the caller's dict changes nothing.
+A document is checked and turned into text at once, so that a later change of the caller's dict changes nothing.
 """
 
 import math
@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from shared import json
-from shared.containers import Container
+from shared.containers import CONTAINERS, PARTITION_KEY_PATH, Container
 from shared.ports.store import MAXIMUM_ID_BYTES, MAXIMUM_ITEM_BYTES, Document, StoreLimitError
+
+PARTITION_KEY = PARTITION_KEY_PATH.removeprefix("/")
+RESERVED_FIELDS = frozenset({PARTITION_KEY, "_rid", "_self", "_etag", "_attachments", "_ts"})
+"""What Cosmos DB keeps beside the fields of a document."""
 
 _MAXIMUM_PARTITION_KEY_BYTES = 2048
 _MAXIMUM_DEPTH = 128
@@ -23,7 +27,7 @@ _ILLEGAL_IN_ID = re.compile(r"[/\\?#]")
 
 
 @dataclass(slots=True)
-class Row:
+class CheckedDocument:
     id: str
     kind: str
     due_at: str | None
@@ -34,11 +38,9 @@ class Row:
     """Bytes."""
 
 
-def row_of(container: Container, document: Document) -> Row:
+def check_document(container: Container, document: Document) -> CheckedDocument:
     """Raises `StoreLimitError`."""
-    id_ = document.get("id")
-    if not is_legal_id(id_):
-        raise StoreLimitError(f"Not a legal id: {id_!r}")
+    id_ = check_id(document.get("id"))
     kind = document.get("kind")
     if not isinstance(kind, str) or not kind:
         raise StoreLimitError("A document has a kind")
@@ -46,14 +48,30 @@ def row_of(container: Container, document: Document) -> Row:
         value = document.get(field)
         if value is not None and not isinstance(value, str):
             raise StoreLimitError(f"{field} is indexed in {container.name} and must be a text")
+    if not RESERVED_FIELDS.isdisjoint(document):
+        raise StoreLimitError(f"Fields of the store's own: {sorted(RESERVED_FIELDS & document.keys())}")
     body = _body_of(document)
     if len(body) > MAXIMUM_ITEM_BYTES:
         raise StoreLimitError(f"The document has {len(body)} bytes")
-    return Row(id_, kind, document.get("due_at"), _ttl_of(document), body.decode(), len(body))
+    return CheckedDocument(id_, kind, document.get("due_at"), _ttl_of(document), body.decode(), len(body))
 
 
 def is_legal_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < _size_of(value) <= MAXIMUM_ID_BYTES and not _ILLEGAL_IN_ID.search(value)
+
+
+def container_named(name: str) -> Container:
+    """Raises `StoreLimitError`."""
+    if name not in CONTAINERS:
+        raise StoreLimitError(f"There is no container {name}")
+    return CONTAINERS[name]
+
+
+def check_id(value: object) -> str:
+    """Raises `StoreLimitError`."""
+    if not is_legal_id(value):
+        raise StoreLimitError(f"Not a legal id: {value!r}")
+    return value
 
 
 def check_partition_key(value: str) -> None:

@@ -1,0 +1,315 @@
+// Everything that Xyra needs on Azure, in one resource group. `azd up` runs it; docs/deployment.md explains the parameters.
+targetScope = 'subscription'
+
+@description('Names the deployment; part of the names of its resources.')
+@minLength(1)
+@maxLength(20)
+param environmentName string
+
+@description('The region of all resources. It must offer the Flex Consumption plan.')
+param location string
+
+@description('Object id of who runs the first-run step: may write secrets and data. Empty for nobody.')
+param operatorPrincipalId string = ''
+
+@allowed(['User', 'Group', 'ServicePrincipal'])
+param operatorPrincipalType string = 'User'
+
+@description('Where alerts are sent; empty for nowhere.')
+param alertEmail string = ''
+
+// Size
+
+@description('Autoscale maximum of the usage container, in RU/s, in steps of 1000. 0: a serverless account, paid by request.')
+@minValue(0)
+param ledgersThroughput int = 0
+
+@description('Autoscale maximum that all other containers share, in RU/s; of no effect in a serverless account.')
+@minValue(1000)
+param sharedThroughput int = 4000
+
+@description('Memory of one instance of the functions, in MB.')
+@allowed([512, 2048, 4096])
+param instanceMemory int = 2048
+
+@minValue(40)
+@maxValue(1000)
+param maximumInstances int = 100
+
+@description('Requests that one instance handles at once before another one starts.')
+@minValue(1)
+@maxValue(1000)
+param requestsPerInstance int = 32
+
+@description('Instances that always wait for requests: no cold start, paid by the hour.')
+@minValue(0)
+param alwaysReadyHttp int = 0
+
+@description('Instances that always wait for usage.')
+@minValue(0)
+param alwaysReadyRating int = 0
+
+@description('Spread what can be spread over the zones of the region.')
+param zoneRedundant bool = false
+
+@minValue(30)
+@maxValue(730)
+param logRetentionDays int = 90
+
+// Network
+
+@description('Reach the store, the broker, the vault and the storage through private endpoints only. Makes the broker premium.')
+param privateNetworking bool = false
+
+@description('Addresses that the functions send from inside the private network: at least a /27.')
+param functionsPrefix string = '10.42.0.0/26'
+
+@description('Addresses of the private endpoints: at least a /28.')
+param endpointsPrefix string = '10.42.0.64/26'
+
+// Rules of billing: shared/settings.py says what they do
+
+@description('The issuer named in access tokens.')
+param tokenIssuer string = 'xyra'
+
+@minValue(1)
+@maxValue(1440)
+param accessTokenMinutes int = 30
+
+@minValue(1)
+@maxValue(365)
+param refreshTokenDays int = 30
+
+@minValue(1)
+@maxValue(365)
+param lateWindowDays int = 90
+
+@description('Not shorter than the late window.')
+@minValue(1)
+param eventRetentionDays int = 400
+
+@description('Usage partitions of a new organization.')
+@allowed([1, 2, 4, 8, 16, 32, 64])
+param shardCount int = 1
+
+@minValue(0)
+@maxValue(720)
+param invoiceGraceHours int = 24
+
+@minValue(0)
+@maxValue(365)
+param invoiceDueDays int = 15
+
+@minValue(0)
+@maxValue(3660)
+param backdatingDays int = 731
+
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var name = 'xyra-${token}'
+var tags = { 'azd-env-name': environmentName }
+var zones = [
+  'privatelink.documents.azure.com'
+  'privatelink.servicebus.windows.net'
+  'privatelink.vaultcore.azure.net'
+  'privatelink.blob.${environment().suffixes.storage}'
+  'privatelink.queue.${environment().suffixes.storage}'
+  'privatelink.table.${environment().suffixes.storage}'
+]
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: 'rg-xyra-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identity 'modules/identity.bicep' = {
+  scope: group
+  name: 'identity'
+  params: {
+    name: 'id-${name}'
+    location: location
+    tags: tags
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  scope: group
+  name: 'monitoring'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    writerPrincipalId: identity.outputs.principalId
+    retentionDays: logRetentionDays
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  scope: group
+  name: 'storage'
+  params: {
+    name: 'xyra${token}'
+    location: location
+    tags: tags
+    appPrincipalId: identity.outputs.principalId
+    sku: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
+    publicAccess: !privateNetworking
+  }
+}
+
+module cosmosDb 'modules/cosmos-db.bicep' = {
+  scope: group
+  name: 'cosmos-db'
+  params: {
+    name: 'cosmos-${name}'
+    location: location
+    tags: tags
+    database: 'xyra'
+    appPrincipalId: identity.outputs.principalId
+    operatorPrincipalId: operatorPrincipalId
+    ledgersThroughput: ledgersThroughput
+    sharedThroughput: sharedThroughput
+    zoneRedundant: zoneRedundant
+    publicAccess: !privateNetworking
+  }
+}
+
+module serviceBus 'modules/service-bus.bicep' = {
+  scope: group
+  name: 'service-bus'
+  params: {
+    name: 'sb-${name}'
+    location: location
+    tags: tags
+    appPrincipalId: identity.outputs.principalId
+    publicAccess: !privateNetworking
+  }
+}
+
+module keyVault 'modules/key-vault.bicep' = {
+  scope: group
+  name: 'key-vault'
+  params: {
+    name: 'kv-${name}'
+    location: location
+    tags: tags
+    appPrincipalId: identity.outputs.principalId
+    operatorPrincipalId: operatorPrincipalId
+    operatorPrincipalType: operatorPrincipalType
+    workspaceId: monitoring.outputs.workspaceId
+    publicAccess: !privateNetworking
+  }
+}
+
+module network 'modules/network.bicep' = if (privateNetworking) {
+  scope: group
+  name: 'network'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    functionsPrefix: functionsPrefix
+    endpointsPrefix: endpointsPrefix
+    zones: zones
+  }
+}
+
+var privateServices = [
+  { name: 'cosmos-db', group: 'Sql', zone: zones[0] }
+  { name: 'service-bus', group: 'namespace', zone: zones[1] }
+  { name: 'key-vault', group: 'vault', zone: zones[2] }
+  { name: 'blob', group: 'blob', zone: zones[3] }
+  { name: 'queue', group: 'queue', zone: zones[4] }
+  { name: 'table', group: 'table', zone: zones[5] }
+]
+
+module privateEndpoints 'modules/private-endpoint.bicep' = [for (service, index) in privateServices: if (privateNetworking) {
+  scope: group
+  name: 'private-endpoint-${service.name}'
+  params: {
+    name: 'pe-${service.name}-${name}'
+    location: location
+    tags: tags
+    subnetId: network!.outputs.endpointsSubnetId
+    serviceId: [cosmosDb.outputs.id, serviceBus.outputs.id, keyVault.outputs.id, storage.outputs.id, storage.outputs.id, storage.outputs.id][index]
+    group: service.group
+    zone: service.zone
+  }
+}]
+
+module functionApp 'modules/function-app.bicep' = {
+  scope: group
+  name: 'function-app'
+  dependsOn: [privateEndpoints]
+  params: {
+    name: 'func-${name}'
+    planName: 'plan-${name}'
+    location: location
+    tags: tags
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    blobEndpoint: storage.outputs.blobEndpoint
+    queueEndpoint: storage.outputs.queueEndpoint
+    tableEndpoint: storage.outputs.tableEndpoint
+    deploymentContainer: storage.outputs.deploymentContainer
+    serviceBusHostName: serviceBus.outputs.hostName
+    insightsConnectionString: monitoring.outputs.connectionString
+    instanceMemory: instanceMemory
+    maximumInstances: maximumInstances
+    requestsPerInstance: requestsPerInstance
+    alwaysReadyHttp: alwaysReadyHttp
+    alwaysReadyRating: alwaysReadyRating
+    subnetId: privateNetworking ? network!.outputs.functionsSubnetId : ''
+    zoneRedundant: zoneRedundant
+    settings: {
+      XYRA_ENVIRONMENT: 'production'
+      XYRA_STORE: 'cosmos'
+      XYRA_COSMOS_ENDPOINT: cosmosDb.outputs.endpoint
+      XYRA_COSMOS_DATABASE: cosmosDb.outputs.database
+      XYRA_QUEUE: 'service_bus'
+      XYRA_SERVICE_BUS_NAMESPACE: serviceBus.outputs.hostName
+      XYRA_SECRETS: 'key_vault'
+      XYRA_KEY_VAULT_URL: keyVault.outputs.url
+      XYRA_TOKEN_ISSUER: tokenIssuer
+      XYRA_ACCESS_TOKEN_MINUTES: string(accessTokenMinutes)
+      XYRA_REFRESH_TOKEN_DAYS: string(refreshTokenDays)
+      XYRA_LATE_WINDOW_DAYS: string(lateWindowDays)
+      XYRA_EVENT_RETENTION_DAYS: string(eventRetentionDays)
+      XYRA_SHARD_COUNT: string(shardCount)
+      XYRA_INVOICE_GRACE_HOURS: string(invoiceGraceHours)
+      XYRA_INVOICE_DUE_DAYS: string(invoiceDueDays)
+      XYRA_BACKDATING_DAYS: string(backdatingDays)
+    }
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  scope: group
+  name: 'alerts'
+  params: {
+    name: name
+    location: location
+    tags: tags
+    email: alertEmail
+    serviceBusId: serviceBus.outputs.id
+    cosmosDbId: cosmosDb.outputs.id
+    insightsId: monitoring.outputs.insightsId
+  }
+}
+
+output AZURE_LOCATION string = location
+output AZURE_TENANT_ID string = tenant().tenantId
+output AZURE_RESOURCE_GROUP string = group.name
+output SERVICE_API_NAME string = functionApp.outputs.name
+output SERVICE_API_URI string = functionApp.outputs.uri
+output OUTGOING_ADDRESS string = privateNetworking ? network!.outputs.outgoingAddress : ''
+
+// What the first-run step needs to work on the same store and vault as the functions.
+output XYRA_ENVIRONMENT string = 'production'
+output XYRA_STORE string = 'cosmos'
+output XYRA_COSMOS_ENDPOINT string = cosmosDb.outputs.endpoint
+output XYRA_COSMOS_DATABASE string = cosmosDb.outputs.database
+output XYRA_QUEUE string = 'service_bus'
+output XYRA_SERVICE_BUS_NAMESPACE string = serviceBus.outputs.hostName
+output XYRA_SECRETS string = 'key_vault'
+output XYRA_KEY_VAULT_URL string = keyVault.outputs.url

@@ -1,0 +1,149 @@
+"""Sending requests: repeated where that is safe, measured, logged."""
+
+import asyncio
+import itertools
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from azure.core.exceptions import AzureError
+from azure.core.pipeline import PipelineResponse
+from azure.cosmos.aio import ContainerProxy
+
+from shared.adapters.cosmos.account import CosmosAccount
+from shared.adapters.cosmos.faults import Fault
+from shared.adapters.cosmos.request_charges import Charge, Purpose, RequestCharges
+
+T = TypeVar("T")
+Hook = Callable[[PipelineResponse[Any, Any]], None]
+Send = Callable[[ContainerProxy, Hook], Awaitable[T]]
+"""Makes one attempt; the hook goes to the SDK as `raw_response_hook` and sees every answer."""
+
+_log = logging.getLogger(__name__)
+_SLOW = 0.5
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 1.0
+_ATTEMPTS_AT_A_READ = 3
+"""Where the fault is none of throttling: a connection that was kept open may have been closed at the other end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often, and for how many seconds in all, a throttled request is tried before the caller is told."""
+
+    attempts: int = 8
+    seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a write carries."""
+
+    operations: int = 0
+    bytes: int = 0
+
+
+class Requests:
+    def __init__(self, account: CosmosAccount, patience: Patience, charges: RequestCharges) -> None:
+        self._account = account
+        self._patience = patience
+        self._charges = charges
+
+    async def read(self, purpose: Purpose, container: str, send: Send[T]) -> T:
+        """Raises `RequestFailedError`. Reads are repeated after every transient fault."""
+        return await self._send(purpose, container, send, Weight(), is_read=True)
+
+    async def write(self, purpose: Purpose, container: str, weight: Weight, send: Send[T]) -> T:
+        """Raises `RequestFailedError`. Writes are repeated only where the one before took no effect for certain."""
+        return await self._send(purpose, container, send, weight, is_read=False)
+
+    async def _send(self, purpose: Purpose, container: str, send: Send[T], weight: Weight, *, is_read: bool) -> T:
+        proxy = await self._container(container)
+        deadline = time.monotonic() + self._patience.seconds
+        for attempt in itertools.count(1):
+            try:
+                return await self._measured(purpose, proxy, send, weight)
+            except RequestFailedError as failure:
+                wait = _wait(failure.fault, attempt)
+                in_time = time.monotonic() + wait < deadline
+                if not (in_time and self._is_repeated(failure.fault, attempt, is_read=is_read)):
+                    raise
+                await asyncio.sleep(wait)
+        raise AssertionError("unreachable")
+
+    def _is_repeated(self, fault: Fault, attempt: int, *, is_read: bool) -> bool:
+        if not (fault.took_no_effect or (is_read and fault.is_transient)):
+            return False
+        return attempt < (self._patience.attempts if fault.is_throttling else _ATTEMPTS_AT_A_READ)
+
+    async def _container(self, name: str) -> ContainerProxy:
+        """Whatever keeps it from being reached says nothing about the request, which was not sent."""
+        try:
+            return await self._account.container(name)
+        except AzureError as error:
+            fault = Fault.of(error)
+            _log.warning("store out of reach", extra={"container": name, "outcome": str(fault)})
+            raise RequestFailedError(Fault(retry_after=fault.retry_after, was_sent=False)) from error
+
+    async def _measured(self, purpose: Purpose, container: ContainerProxy, send: Send[T], weight: Weight) -> T:
+        charge = self._charges.of(purpose)
+        charge.operations += weight.operations
+        charge.bytes += weight.bytes
+        attempt = _Attempt(charge)
+        start = time.perf_counter()
+        outcome = "ok"
+        try:
+            return await send(container, attempt.answered)
+        except AzureError as error:
+            fault = Fault.of(error)
+            outcome = str(fault)
+            charge.throttled += fault.is_throttling
+            charge.requests += not attempt.answers
+            raise RequestFailedError(fault) from error
+        finally:
+            seconds = time.perf_counter() - start
+            _log.log(
+                logging.WARNING if seconds > _SLOW else logging.DEBUG,
+                "store request",
+                extra={
+                    "purpose": purpose,
+                    "container": container.id,
+                    "outcome": outcome,
+                    "milliseconds": round(seconds * 1000, 1),
+                    "request_units": round(attempt.units, 2),
+                    "operations": weight.operations,
+                },
+            )
+
+
+class RequestFailedError(Exception):
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+class _Attempt:
+    """Counts the answers of one attempt."""
+
+    def __init__(self, charge: Charge) -> None:
+        self._charge = charge
+        self.answers = 0
+        self.units = 0.0
+
+    def answered(self, response: PipelineResponse[Any, Any]) -> None:
+        units = float(response.http_response.headers.get("x-ms-request-charge", 0))
+        self.answers += 1
+        self.units += units
+        self._charge.requests += 1
+        self._charge.units += units
+
+
+def _wait(fault: Fault, attempt: int) -> float:
+    """At least what Cosmos DB asks for; the jitter keeps those apart that were throttled together."""
+    shortest = fault.retry_after
+    if shortest is None:
+        shortest = min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
+    return shortest + random.uniform(0, max(shortest, _FIRST_WAIT) / 2)  # noqa: S311  jitter

@@ -1,0 +1,74 @@
+"""Writes as the SDK takes them, built anew for every attempt: it takes the guards out of what it is given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from azure.cosmos.aio import ContainerProxy
+
+from shared import json
+from shared.adapters.cosmos.etags import etag_of, if_match
+from shared.adapters.cosmos.requests import Hook
+from shared.adapters.document_rules import PARTITION_KEY, check_document, check_id
+from shared.containers import Container
+from shared.ports.store import Create, Delete, Operation, Replace, StoreLimitError, Upsert
+
+BatchOperation = tuple[str, tuple[Any, ...], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One checked operation on one document of a partition; it never changes."""
+
+    operation: Literal["create", "replace", "upsert", "delete"]
+    pk: str
+    id: str
+    body: str = ""
+    size: int = 0
+    """Bytes of the document."""
+    etag: str | None = None
+
+    @property
+    def is_unguarded_delete(self) -> bool:
+        return self.operation == "delete" and self.etag is None
+
+    def for_batch(self) -> BatchOperation:
+        options = {} if self.etag is None else {"if_match_etag": if_match(self.etag)}
+        match self.operation:
+            case "create" | "upsert":
+                return self.operation, (self._document(),), options
+            case "replace":
+                return self.operation, (self.id, self._document()), options
+            case "delete":
+                return self.operation, (self.id,), options
+
+    def _document(self) -> dict[str, Any]:
+        return {**json.decode(self.body), PARTITION_KEY: self.pk}
+
+
+def checked_write(container: Container, pk: str, operation: Operation, index: int) -> Write:
+    """Raises `StoreLimitError` with that index."""
+    try:
+        if isinstance(operation, Delete):
+            return Write("delete", pk, check_id(operation.id), etag=operation.etag)
+        checked = check_document(container, operation.document)
+    except StoreLimitError as error:
+        error.index = index
+        raise
+    match operation:
+        case Create():
+            return Write("create", pk, checked.id, checked.body, checked.size)
+        case Upsert():
+            return Write("upsert", pk, checked.id, checked.body, checked.size)
+        case Replace(etag=etag):
+            return Write("replace", pk, checked.id, checked.body, checked.size, etag)
+
+
+async def send_writes(container: ContainerProxy, writes: Sequence[Write], hook: Hook) -> list[str]:
+    """The new etags, "" for a delete. A single write is a batch, too: a batch goes as a POST, while the replacing or
+    deleting of one item goes as a PUT or DELETE, which aiohttp sends again by itself when the connection is lost.
+    """
+    operations = [write.for_batch() for write in writes]
+    answers = await container.execute_item_batch(operations, writes[0].pk, raw_response_hook=hook)
+    pairs = zip(writes, answers, strict=True)
+    return ["" if write.operation == "delete" else etag_of(answer["eTag"]) for write, answer in pairs]

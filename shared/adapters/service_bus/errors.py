@@ -1,0 +1,59 @@
+"""What a fault of Service Bus means to a caller."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Protocol
+
+from azure.servicebus.exceptions import (
+    MessagingEntityDisabledError,
+    MessagingEntityNotFoundError,
+    ServiceBusAuthenticationError,
+    ServiceBusAuthorizationError,
+    ServiceBusQuotaExceededError,
+    ServiceBusServerBusyError,
+)
+
+from shared.domain.errors import UnavailableError
+
+_log = logging.getLogger("xyra.service_bus")
+
+_SOON_SECONDS = 2.0
+_BUSY_SECONDS = 10.0
+"""What Service Bus asks of a client that it throttles."""
+_OPERATOR_SECONDS = 30.0
+_CLOSE_SECONDS = 2.0
+
+_NEEDS_AN_OPERATOR = (
+    MessagingEntityDisabledError,
+    MessagingEntityNotFoundError,
+    ServiceBusAuthenticationError,
+    ServiceBusAuthorizationError,
+    ServiceBusQuotaExceededError,
+)
+
+
+class Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+def is_worth_repeating(error: Exception) -> bool:
+    """At once, over a new link. What was refused on purpose is not."""
+    return not isinstance(error, (ServiceBusServerBusyError, *_NEEDS_AN_OPERATOR))
+
+
+def unavailable(queue: str, error: Exception) -> UnavailableError:
+    if isinstance(error, _NEEDS_AN_OPERATOR):
+        _log.error("queue %s cannot be used: %s", queue, error)
+        return UnavailableError(f"The queue {queue} cannot be used now", retry_after=_OPERATOR_SECONDS)
+    _log.warning("queue %s does not answer as it should: %s: %s", queue, type(error).__name__, error)
+    if isinstance(error, ServiceBusServerBusyError):
+        return UnavailableError(f"The queue {queue} is busy", retry_after=_BUSY_SECONDS)
+    return UnavailableError(f"The queue {queue} does not answer", retry_after=_SOON_SECONDS)
+
+
+async def discard(link: Closable) -> None:
+    """Close what may be broken, without waiting long for it."""
+    with suppress(Exception):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await link.close()

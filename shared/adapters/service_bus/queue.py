@@ -1,0 +1,87 @@
+"""The sending side of Service Bus."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+
+from azure.servicebus import ServiceBusReceivedMessage
+
+from shared.adapters.service_bus.browsing import QueueBrowser
+from shared.adapters.service_bus.namespace import ServiceBusNamespace
+from shared.adapters.service_bus.outlet import COUNT_PROPERTY, Outlet
+from shared.domain.errors import TooLargeError
+from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
+
+LONGEST_ID = 128
+_NOBODYS_SESSION = "-"
+
+_log = logging.getLogger("xyra.service_bus")
+
+
+class ServiceBusQueue:
+    """One sender and one management link for each queue, opened when they are first needed and then kept open."""
+
+    def __init__(
+        self,
+        namespace: ServiceBusNamespace,
+        *,
+        send_seconds: float = 10,
+        pending_seconds: float = 2,
+        pending_messages: int = 512,
+    ) -> None:
+        self._namespace = namespace
+        self._send_seconds = send_seconds
+        self._pending_seconds = pending_seconds
+        self._pending_messages = pending_messages
+        self._outlets: dict[str, Outlet] = {}
+        self._browsers: dict[str, QueueBrowser] = {}
+
+    async def send(self, queue: str, messages: Sequence[Message]) -> None:
+        """As the port says; `UnavailableError` within `send_seconds`."""
+        for message in messages:
+            _check(message)
+        if messages:
+            outlet = self._outlets.get(queue)
+            if outlet is None:
+                outlet = self._outlets[queue] = Outlet(self._namespace, queue, send_seconds=self._send_seconds)
+            await outlet.send(messages)
+
+    async def pending(self, queue: str, session_ids: Collection[str]) -> int:
+        """By looking at the messages, which a broker counts for no session: exact up to `pending_messages` of them
+        and `pending_seconds`, and what was seen until then where there is more. Locks nothing.
+
+        Raises `UnavailableError`, also when no session is asked for: the broker is always asked.
+        """
+        browser = self._browsers.get(queue)
+        if browser is None:
+            browser = self._browsers[queue] = QueueBrowser(self._namespace, queue)
+        until = asyncio.get_running_loop().time() + self._pending_seconds
+        count = seen = 0
+        for session_id in session_ids or [_NOBODYS_SESSION]:
+            async for page in browser.pages(session_id):
+                count += sum(_count(message) for message in page)
+                seen += len(page)
+                if seen >= self._pending_messages or asyncio.get_running_loop().time() > until:
+                    _log.info("queue %s holds more than the %s messages looked at", queue, seen)
+                    return count
+        return count
+
+    async def close(self) -> None:
+        for outlet in self._outlets.values():
+            await outlet.close()
+        for browser in self._browsers.values():
+            await browser.close()
+        self._outlets.clear()
+        self._browsers.clear()
+
+
+def _check(message: Message) -> None:
+    if len(message.body) > MAXIMUM_MESSAGE_BYTES:
+        raise TooLargeError(f"A message has {len(message.body)} bytes, more than {MAXIMUM_MESSAGE_BYTES}")
+    if max(len(message.message_id), len(message.session_id)) > LONGEST_ID:
+        raise ValueError(f"Service Bus takes ids of at most {LONGEST_ID} characters")
+
+
+def _count(message: ServiceBusReceivedMessage) -> int:
+    count = (message.application_properties or {}).get(COUNT_PROPERTY.encode(), 1)
+    return count if isinstance(count, int) else 1

@@ -1,0 +1,172 @@
+"""Xyra itself in the platform's own worker: it is indexed, and its functions do their work."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import function_app
+from shared.adapters.local_queue import LocalQueue
+from shared.adapters.local_secrets import LocalSecrets
+from shared.adapters.sqlite import Database, SqliteStore
+from shared.adapters.system_clock import SystemClock
+from shared.bootstrap import Application, Ports
+from shared.domain.billing_models import BillingModelDraft
+from shared.domain.identity import OPERATOR_ONLY, Permission, Principal
+from shared.domain.ids import new_id
+from shared.http import ENDPOINTS
+from shared.ports.queue import Message
+from shared.services.agents import AgentDraft
+from shared.services.events import ReportedEvent
+from shared.services.organizations import OrganizationDraft
+from shared.settings import Settings
+from tests.doubles.memory_queue import MemoryQueue
+
+assert function_app.app, "importing it declares the endpoints"
+
+Worker = Callable[..., dict[str, Any]]
+
+ROOT = Path(__file__).parents[2]
+EVENT = {"id": "1", "type": "command", "agent": "coder", "data": {"quantity": "2.5"}}
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data directory with an organization, seen by another process than the worker's."""
+
+    application: Application
+    queue: LocalQueue
+    organization_id: str
+    key: str
+    message: Message
+    """As the app itself would send it to `rate_usage`."""
+
+    async def usage(self) -> list[tuple[str | None, str]]:
+        organization = await self.application.organizations.get(self.organization_id)
+        period = await self.application.invoice_runs.period_of(organization, None, "?period")
+        everything = {"agent": None, "charge": None, "project": None, "department": None}
+        rows = await self.application.usage_reports.rows(organization, period, **everything)
+        return [(row.charge, row.quantity) for row in rows]
+
+
+async def set_up(data_dir: Path) -> Data:
+    database = Database(data_dir / "xyra.db")
+    clock = SystemClock()
+    queue, sent = LocalQueue(database), MemoryQueue()
+    secrets = LocalSecrets(data_dir / "secrets.json")
+    application = Application(Ports(SqliteStore(database, clock), sent, clock, secrets), Settings(data_dir=data_dir))
+    organization_id = new_id("org")
+    draft = OrganizationDraft(name="Acme", currency="USD", timezone="UTC")
+    await application.organizations.create(organization_id, draft)
+    start = datetime.now(UTC) - timedelta(days=40)
+    charge = {
+        "key": "commands",
+        "type": "activity",
+        "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
+        "pricing": {"type": "per_unit", "unit_amount": "1"},
+    }
+    fee = {"key": "platform", "type": "flat_fee", "amount": "10"}
+    model = BillingModelDraft.model_validate(
+        {"name": "Model", "currency": "USD", "effective_from": start, "charges": [charge, fee]}
+    )
+    model_id = new_id("bm")
+    await application.billing_models.create(model_id, organization_id, model)
+    agent = AgentDraft(external_id="coder", name="Coder", billing_model_id=model_id, billing_model_from=start)
+    await application.agents.create(new_id("agt"), organization_id, agent)
+    system = Principal("usr_test", None, frozenset(Permission))
+    _, key = await application.api_keys.create(
+        new_id("key"),
+        organization_id=organization_id,
+        name="Tests",
+        scopes=tuple(sorted(set(Permission) - OPERATOR_ONLY)),
+        expires_at=None,
+        creator=system,
+    )
+    return Data(application, queue, organization_id, key, await message_of(application, sent, organization_id))
+
+
+async def message_of(application: Application, sent: MemoryQueue, organization_id: str) -> Message:
+    event = ReportedEvent(0, "by message", "command", "coder", "api", None, None, {"quantity": "4"}, organization_id)
+    await application.events.accept([event], partial=False)
+    (message,) = sent.waiting["usage"]
+    return message
+
+
+def in_batch(message: Message) -> dict[str, Any]:
+    return {
+        "body": message.body.decode("latin-1"),
+        "session_id": message.session_id,
+        "message_id": message.message_id,
+        "correlation_id": message.correlation_id,
+        "delivery_count": 1,
+        "sequence_number": 1,
+        "lock_token": "00000000-0000-0000-0000-000000000000",
+        "enqueued_time_utc": "2026-10-03T08:00:00.0000000",
+        "expires_at_utc": "9999-12-31T23:59:59.9999999",
+    }
+
+
+def request(method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
+    sent = {"method": method, "url": f"http://xyra{path}", "headers": [list(pair) for pair in headers.items()]}
+    return sent | ({"body": json.dumps(body)} if body is not None else {})
+
+
+def test_the_worker_indexes_every_function(worker: Worker) -> None:
+    answer = worker(ROOT)
+    assert answer["failure"] is None
+    triggers = {each["name"]: each["bindings"][0] for each in answer["functions"]}
+    routes = [(each["route"], *each["methods"]) for each in triggers.values() if each["type"] == "httpTrigger"]
+    assert sorted(routes) == sorted((endpoint.route, endpoint.method) for endpoint in ENDPOINTS)
+    assert {each["authLevel"] for each in triggers.values() if each["type"] == "httpTrigger"} == {"ANONYMOUS"}
+    others = {name: each["type"] for name, each in triggers.items() if each["type"] != "httpTrigger"}
+    assert others == {
+        "rate_usage": "serviceBusTrigger",
+        "park_dead_usage": "serviceBusTrigger",
+        "run_invoices": "serviceBusTrigger",
+        "fail_dead_invoice_runs": "serviceBusTrigger",
+        "start_invoice_runs": "timerTrigger",
+        "sweep_outbox": "timerTrigger",
+    }
+    assert triggers["rate_usage"]["isSessionsEnabled"] is True
+
+
+async def test_its_functions_do_their_work_in_the_worker(worker: Worker, tmp_path: Path) -> None:
+    data = await set_up(tmp_path / "data")
+    json_body = {"content-type": "application/json"}
+    answer = worker(
+        ROOT,
+        {"function": "health", "http": request("GET", "/health")},
+        {"function": "health_ready", "http": request("GET", "/health/ready")},
+        {"function": "report_events", "http": request("POST", "/api/v1/events", EVENT, **json_body)},
+        {
+            "function": "report_events",
+            "http": request("POST", "/api/v1/events", EVENT, **json_body, **{"x-api-key": data.key}),
+        },
+        {"function": "rate_usage", "batch": [in_batch(data.message), in_batch(data.message)]},
+        {"function": "get_usage", "http": request("GET", "/api/v1/usage", authorization=f"Bearer {data.key}")},
+        {"function": "start_invoice_runs", "timer": {"past_due": False}},
+        environment={"XYRA_DATA_DIR": str(tmp_path / "data")},
+    )
+    assert [each["failure"] for each in answer["results"]] == [None] * 7
+    health, ready, refused, accepted, _, usage, _ = (each["http"] for each in answer["results"])
+    assert (health["status"], json.loads(health["body"])) == (200, {"status": "ok"})
+    assert (ready["status"], json.loads(ready["body"])) == (200, {"status": "ok"})
+    assert refused["status"] == 401
+    assert json.loads(refused["body"])["type"] == "urn:xyra:problem:unauthenticated"
+    assert accepted["status"] == 202
+    assert json.loads(accepted["body"])["events"] == [{"index": 0, "id": "1"}]
+
+    # The event of the message was rated, once; the one that was posted waits in the queue.
+    shown = json.loads(usage["body"])
+    assert [(row["charge"], row["quantity"]) for row in shown["data"]] == [("commands", "4")]
+    assert shown["pending"] == 1
+    assert await data.usage() == [("commands", "4")]
+    posted = await data.queue.receive("usage", max_messages=10, lock_seconds=60)
+    assert posted is not None
+    (event,) = json.loads(posted.messages[0].message.body)["events"]
+    assert (event["id"], event["data"]) == ("1", {"quantity": "2.5"})
+    started = await data.queue.receive("invoices", max_messages=10, lock_seconds=60)
+    assert started is not None
+    assert json.loads(started.messages[0].message.body)["organization_id"] == data.organization_id
