@@ -10,11 +10,12 @@ from shared.domain.money import Currency
 from shared.domain.periods import Timezone
 from shared.http import Access, Call, FormBody, Query, Reply, Schema, endpoint
 from shared.services.accounts import SignUp
+from shared.settings import MINIMUM_PASSWORD
 
 blueprint = func.Blueprint()
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Password = Annotated[str, StringConstraints(min_length=14, max_length=256)]
+Password = Annotated[str, StringConstraints(min_length=MINIMUM_PASSWORD, max_length=256)]
 
 
 class SignUpRequest(Schema):

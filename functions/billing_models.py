@@ -1,5 +1,6 @@
 """Billing models: price books in versions, and what usage would cost under them."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -254,10 +255,11 @@ async def list_billing_model_versions(call: Call[NoBody, Query]) -> Reply:
     return Reply(VersionList(data=[VersionAnswer.model_validate(version) for version in versions]))
 
 
-def _calculated(call: Call[Any, Any], version: Version, currency: str) -> Calculation:
+async def _calculated(call: Call[Any, Any], version: Version, currency: str) -> Calculation:
     asked = call.body.period
     span = Span(start=asked.start, end=asked.end) if asked else first_period(call.now, _UTC).span
-    return calculate(version, currency, call.body.usage, span, call.body.only)
+    # Many agents take a while, and nobody else should wait for that.
+    return await asyncio.to_thread(calculate, version, currency, call.body.usage, span, call.body.only)
 
 
 _UTC = History[Calendar].starting(Calendar(timezone="UTC"))
@@ -276,7 +278,7 @@ _UTC = History[Calendar].starting(Calendar(timezone="UTC"))
 )
 async def calculate_sketch(call: Call[SketchCalculateRequest, Query]) -> Reply:
     sketch = call.body.model
-    return Reply(_calculated(call, sketch.version(), sketch.currency))
+    return Reply(await _calculated(call, sketch.version(), sketch.currency))
 
 
 @endpoint(
@@ -294,4 +296,4 @@ async def calculate_billing_model(call: Call[CalculateRequest, Query]) -> Reply:
     model_id = call.path["model_id"]
     model, _ = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
     version = await call.services.billing_models.version(model, model.versions.last)
-    return Reply(_calculated(call, version, model.currency))
+    return Reply(await _calculated(call, version, model.currency))

@@ -1,5 +1,6 @@
 """Usage events: the one way in, plain or as CloudEvents, and the convenience routes that make the same events."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,15 +9,15 @@ from urllib.parse import unquote
 
 import azure.functions as func
 import pydantic
-from pydantic import ConfigDict, Field, Json, StringConstraints, TypeAdapter
+from pydantic import ConfigDict, Field, Json, StringConstraints, TypeAdapter, model_validator
 
 from shared import json
-from shared.domain.errors import FieldError, NotFoundError, ValidationError
+from shared.domain.errors import FieldError, NotFoundError, ValidationError, XyraError
 from shared.domain.events import MAXIMUM_EVENTS, TYPE_PATTERN, event_key
 from shared.domain.identity import Permission
 from shared.domain.ids import new_id
 from shared.domain.money import NonNegativeQuantity
-from shared.domain.validation import validation_error
+from shared.domain.validation import refusal, validation_error
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.events import Rejection, ReportedEvent
 
@@ -26,6 +27,8 @@ PLAIN = "application/json"
 CLOUD_EVENT = "application/cloudevents+json"
 CLOUD_EVENT_BATCH = "application/cloudevents-batch+json"
 DEFAULT_SOURCE = "api"
+ERRORS_PER_EVENT = 5
+"""Shown for each rejected event."""
 
 # No control characters: an identity must be readable and unambiguous wherever it is shown.
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -64,6 +67,21 @@ class CloudEventRequest(Schema):
     run: ClientId | None = None
     organization: ClientId | None = None
     data: dict[str, Any] = {}
+    data_base64: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decoded(cls, value: object) -> object:
+        """Binary data has to be JSON, too."""
+        if not isinstance(value, dict) or value.get("data_base64") is None:
+            return value
+        if "data" in value:
+            raise refusal((("data_base64",), "cannot stand beside data"))
+        try:
+            data = json.decode_request(base64.b64decode(value["data_base64"], validate=True))
+        except (TypeError, ValueError, XyraError):
+            raise refusal((("data_base64",), "is not JSON in Base64")) from None
+        return {**value, "data": data, "data_base64": None}
 
     @property
     def agent(self) -> str:
@@ -110,7 +128,7 @@ class EventsBody:
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> SentEvents:
         if "ce-specversion" in headers:
             return self._binary(headers, raw)
-        value = json.decode(raw)
+        value = json.decode_request(raw)
         if media_type == CLOUD_EVENT:
             return self._checked(SentEvents([value], "", single=True, adapter=_cloud, list_adapter=_cloud_list))
         if media_type == CLOUD_EVENT_BATCH:
@@ -128,7 +146,7 @@ class EventsBody:
 
     def _binary(self, headers: Mapping[str, str], raw: bytes) -> SentEvents:
         attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
-        value = {**attributes, "data": json.decode(raw) if raw else {}}
+        value = {**attributes, "data": json.decode_request(raw) if raw else {}}
         return SentEvents([value], "", single=True, adapter=_cloud, list_adapter=_cloud_list)
 
     def _checked(self, sent: SentEvents) -> SentEvents:
@@ -186,7 +204,7 @@ def _read(sent: SentEvents, *, partial: bool) -> tuple[list[tuple[int, Incoming]
         try:
             good.append((index, sent.adapter.validate_python(value)))
         except pydantic.ValidationError as error:
-            bad.append(Rejection(index, validation_error(error).errors))
+            bad.append(Rejection(index, validation_error(error).errors[:ERRORS_PER_EVENT]))
     return good, bad
 
 
@@ -364,6 +382,8 @@ class OneEventAnswer(Schema):
 )
 async def report_activity(call: Call[ActivityRequest, Query]) -> Reply:
     activity = call.body
+    if "quantity" in activity.metadata:
+        raise ValidationError.at("/metadata/quantity", "belongs beside the metadata, as quantity")
     data = dict(activity.metadata)
     if activity.quantity is not None:
         data["quantity"] = activity.quantity
@@ -385,10 +405,13 @@ async def _report_one(
     except ValidationError as error:
         raise ValidationError(
             error.detail,
-            errors=tuple(
-                FieldError(place.pointer.removeprefix("/0").replace("/data/", "/"), place.detail)
-                for place in error.errors
-            ),
+            errors=tuple(FieldError(_place_in_activity(place.pointer), place.detail) for place in error.errors),
         ) from error
     key = event_key(owner, DEFAULT_SOURCE, chosen)
     return Reply({"id": chosen, "event_id": key}, status=202, headers={"Location": f"/api/v1/events/{key}"})
+
+
+def _place_in_activity(pointer: str) -> str:
+    """Where the body of an activity has what the event has there."""
+    inner = pointer.removeprefix("/0")
+    return inner.removeprefix("/data") if inner == "/data/quantity" else inner.replace("/data/", "/metadata/", 1)

@@ -8,10 +8,10 @@ import azure.functions as func
 from pydantic import Field, StringConstraints
 
 from shared.domain.identity import Permission
-from shared.domain.invoicing import LINES_SHOWN, CreditNote, Invoice, total_of
+from shared.domain.invoicing import LINES_SHOWN, Composed, CreditNote, Invoice, compose, total_of
 from shared.domain.lines import Line
 from shared.domain.money import RoundedAmount, round_half_up
-from shared.http import Call, IfMatch, ListQuery, NoBody, Query, Reply, Schema, endpoint
+from shared.http import Call, IfMatch, ListQuery, NoBody, Query, Reply, Schema, endpoint, window
 from shared.services.invoice_runs import JobPart
 
 blueprint = func.Blueprint()
@@ -26,7 +26,9 @@ class SpanAnswer(Schema):
 
 
 class CreditNoteAnswer(Schema):
-    id: str
+    """Without an id while it is only what would be issued."""
+
+    id: str | None
     number: str | None
     reason: str
     currency: str
@@ -138,8 +140,25 @@ def _answer(invoice: Invoice, lines: list[Line], notes: list[CreditNoteAnswer]) 
 async def _shown(call: Call[Any, Any], invoice: Invoice) -> InvoiceAnswer:
     invoices = call.services.invoices
     lines = await invoices.lines(invoice.organization_id, invoice.id, invoice.lines_hash, invoice.line_count)
+    if invoice.status == "draft":
+        return _as_issued(invoice, compose(lines))
     notes = [await _note(call, note) for note in await invoices.credit_notes(invoice.organization_id, invoice.id)]
     return _answer(invoice, lines, notes)
+
+
+def _as_issued(invoice: Invoice, composed: Composed) -> InvoiceAnswer:
+    """What finalizing would make of a draft or a preview: negative differences without an offset are a credit note."""
+    note = CreditNoteAnswer(
+        id=None,
+        number=None,
+        reason="correction",
+        currency=invoice.currency,
+        lines=list(composed.correction[:LINES_SHOWN]),
+        total=total_of(composed.correction, invoice.currency),
+        issued_at=None,
+    )
+    total = total_of(composed.invoice, invoice.currency)
+    return _answer(invoice.changed(total=total), list(composed.invoice), [note] if composed.correction else [])
 
 
 async def _note(call: Call[Any, Any], note: CreditNote) -> CreditNoteAnswer:
@@ -214,7 +233,6 @@ async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
     organization = await call.services.organizations.get(await call.organization())
     own = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
     composed = (await call.services.invoices.preview(organization, own)).composed()
-    total = total_of(composed.invoice, organization.currency)
     previewed = Invoice(
         id="preview",
         organization_id=organization.id,
@@ -226,21 +244,15 @@ async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
         revision=0,
         lines_hash="",
         line_count=len(composed.invoice),
-        total=total,
+        total=total_of(composed.invoice, organization.currency),
         created_at=call.now,
         finalize_at=call.now,
     )
-    note = CreditNoteAnswer(
-        id="preview",
-        number=None,
-        reason="correction",
-        currency=organization.currency,
-        lines=list(composed.correction[:LINES_SHOWN]),
-        total=total_of(composed.correction, organization.currency),
-        issued_at=None,
+    return Reply(
+        _as_issued(previewed, composed).model_copy(
+            update={"id": None, "lines_url": None, "amount_due": previewed.total}
+        )
     )
-    answer = _answer(previewed, list(composed.invoice), [note] if composed.correction else [])
-    return Reply(answer.model_copy(update={"id": None, "lines_url": None, "amount_due": total}))
 
 
 @endpoint(
@@ -289,13 +301,8 @@ async def list_invoice_lines(call: Call[NoBody, ListQuery]) -> Reply:
     lines = await call.services.invoices.lines(
         invoice.organization_id, invoice.id, invoice.lines_hash, invoice.line_count
     )
-    start, end = _slice(call.query)
-    return Reply(LineList(data=lines[start:end], next_cursor=str(end) if end < len(lines) else None))
-
-
-def _slice(query: ListQuery) -> tuple[int, int]:
-    start = int(query.cursor) if query.cursor and query.cursor.isdecimal() else 0
-    return start, start + query.limit
+    shown, next_cursor = window(len(lines), call.query.limit, call.query.cursor)
+    return Reply(LineList(data=lines[shown], next_cursor=next_cursor))
 
 
 @endpoint(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import azure.functions as func
 from pydantic import EmailStr, Field, StringConstraints, field_validator
 
-from shared.domain.errors import ForbiddenError
+from shared.domain.errors import ForbiddenError, PreconditionRequiredError
 from shared.domain.identity import Permission
 from shared.domain.money import Currency
 from shared.domain.organizations import SLUG_PATTERN, Organization, OrganizationSettings
@@ -166,6 +166,8 @@ async def update_organization(call: Call[OrganizationPatch, Query]) -> Reply:
     changes = call.body.model_dump(exclude_unset=True)
     if not call.principal.is_operator and (beyond := sorted(OPERATORS_FIELDS & set(changes))):
         raise ForbiddenError(f"Only the operator changes {', '.join(beyond)}")
+    if "settings" in changes and call.if_match is None:
+        raise PreconditionRequiredError("Send If-Match with the ETag of the settings that you read")
     organization, etag = await call.services.organizations.update(organization_id, changes, call.if_match)
     return Reply(OrganizationAnswer.of(organization), etag=etag)
 

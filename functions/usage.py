@@ -6,7 +6,7 @@ import azure.functions as func
 from pydantic import Field
 
 from shared.domain.identity import Permission
-from shared.http import Call, NoBody, Query, Reply, Schema, endpoint
+from shared.http import Call, NoBody, Query, Reply, Schema, endpoint, window
 
 blueprint = func.Blueprint()
 
@@ -61,13 +61,12 @@ async def get_usage(call: Call[NoBody, UsageQuery]) -> Reply:
     rows = await call.services.usage_reports.rows(
         organization, period, agent=query.agent, charge=query.charge, project=query.project, department=query.department
     )
-    start = int(query.cursor) if query.cursor and query.cursor.isdecimal() else 0
-    shown = rows[start : start + query.limit]
+    shown, next_cursor = window(len(rows), query.limit, query.cursor)
     return Reply(
         UsageAnswer(
             period=SpanAnswer(start=period.start, end=period.end),
-            data=[UsageRow.model_validate(row) for row in shown],
-            next_cursor=str(start + query.limit) if start + query.limit < len(rows) else None,
+            data=[UsageRow.model_validate(row) for row in rows[shown]],
+            next_cursor=next_cursor,
             as_of=call.now,
             pending=pending,
         )

@@ -41,11 +41,11 @@ param maximumInstances int = 100
 @maxValue(1000)
 param requestsPerInstance int = 32
 
-@description('Instances that always wait for requests: no cold start, paid by the hour.')
+@description('Instances that always wait for requests: no cold start, paid by the hour. None, or two or more with zoneRedundant.')
 @minValue(0)
 param alwaysReadyHttp int = 0
 
-@description('Instances that always wait for usage.')
+@description('Instances that always wait for usage. None, or two or more with zoneRedundant.')
 @minValue(0)
 param alwaysReadyRating int = 0
 

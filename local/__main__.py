@@ -16,7 +16,7 @@ from rich.console import Console
 from function_app import app
 from local.demo.run import Demo
 from local.host import Host, run
-from shared.bootstrap import application, clock, local_queue
+from shared.bootstrap import application, broker, clock
 from shared.logs import log_to
 from shared.settings import settings
 
@@ -81,7 +81,7 @@ def main() -> int:
                 Host(
                     app,
                     host_json=HOST_JSON,
-                    broker=local_queue(),
+                    broker=broker(),
                     clock=clock().now,
                     settings=os.environ,
                     lock_seconds=local.queue_lock_seconds,

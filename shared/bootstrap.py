@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from shared.adapters.file_clock import FileClock
 from shared.adapters.item_usage import ItemUsage
@@ -33,6 +34,9 @@ from shared.services.recorded_events import RecordedEvents
 from shared.services.tokens import Tokens
 from shared.services.usage_reports import UsageReports
 from shared.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from shared.adapters.service_bus import ServiceBusBroker, ServiceBusNamespace
 
 SECONDS_PER_DAY = 24 * 60 * 60
 
@@ -107,14 +111,52 @@ def local_queue() -> LocalQueue:
     return LocalQueue(database())
 
 
+def _store(chosen: Settings) -> Store:
+    """Azure's SDKs are imported where they are used: together they take a second."""
+    if chosen.store == "sqlite":
+        return SqliteStore(database(), clock())
+    from shared.adapters.cosmos import CosmosAccount, CosmosStore  # noqa: PLC0415  see above
+
+    key = chosen.cosmos_key.get_secret_value() if chosen.cosmos_key else None
+    return CosmosStore(CosmosAccount(chosen.cosmos_endpoint or "", chosen.cosmos_database, key=key))
+
+
+def _queue(chosen: Settings) -> Queue:
+    if chosen.queue == "sqlite":
+        return local_queue()
+    from shared.adapters.service_bus import ServiceBusQueue  # noqa: PLC0415  see _store
+
+    return ServiceBusQueue(_namespace(chosen))
+
+
+def _namespace(chosen: Settings) -> "ServiceBusNamespace":
+    from shared.adapters.service_bus import ServiceBusNamespace  # noqa: PLC0415  see _store
+
+    secret = chosen.service_bus_connection_string
+    connection_string = secret.get_secret_value() if secret else None
+    return ServiceBusNamespace(host=chosen.service_bus_namespace, connection_string=connection_string)
+
+
+def broker() -> "LocalQueue | ServiceBusBroker":
+    """What a local host receives from. On Azure the platform receives by itself."""
+    chosen = settings()
+    if chosen.queue == "sqlite":
+        return local_queue()
+    from shared.adapters.service_bus import ServiceBusBroker  # noqa: PLC0415  see _store
+
+    return ServiceBusBroker(_namespace(chosen))
+
+
+def _secrets(chosen: Settings) -> Secrets:
+    if chosen.secrets == "file":
+        return LocalSecrets(chosen.data_dir / "secrets.json")
+    from shared.adapters.key_vault import KeyVaultSecrets, key_vault_client  # noqa: PLC0415  see _store
+
+    return KeyVaultSecrets(key_vault_client(chosen.key_vault_url or ""))
+
+
 @cache
 def application() -> Application:
     """This process's application, made at the first call."""
     chosen = settings()
-    ports = Ports(
-        store=SqliteStore(database(), clock()),
-        queue=local_queue(),
-        clock=clock(),
-        secrets=LocalSecrets(chosen.data_dir / "secrets.json"),
-    )
-    return Application(ports, chosen)
+    return Application(Ports(_store(chosen), _queue(chosen), clock(), _secrets(chosen)), chosen)

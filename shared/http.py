@@ -101,6 +101,17 @@ class ListQuery(Query):
     cursor: str | None = Field(default=None, max_length=2048)
 
 
+def window(size: int, limit: int, cursor: str | None) -> tuple[slice, str | None]:
+    """Where a page lies in a list that is whole in memory, and the cursor of the next one.
+
+    Raises `MalformedError` for a cursor that no page gave.
+    """
+    if cursor is not None and not (cursor.isdecimal() and cursor.isascii() and 0 < int(cursor) < size):
+        raise MalformedError("The cursor is not one of ours")
+    end = int(cursor or 0) + limit
+    return slice(end - limit, end), str(end) if end < size else None
+
+
 class Problem(Schema):
     """An error (RFC 9457)."""
 
@@ -150,7 +161,7 @@ class JsonBody(Generic[Model]):
         return {"application/json": self.model}
 
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Model:  # noqa: ARG002  the format's face
-        return validated(self.model, json.decode(raw))
+        return validated(self.model, json.decode_request(raw))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ _verbatim = msgspec.json.Encoder(decimal_format="number")
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
+MAXIMUM_DEPTH = 64
+"""Of requests."""
 _PLACES_SHOWN = 100
 
 
@@ -31,6 +33,23 @@ def decode(raw: bytes | str) -> Any:  # noqa: ANN401  JSON is any of its types
         raise MalformedError("The JSON is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _refusal(raw, str(error)) from error
+
+
+def decode_request(raw: bytes | str) -> Any:  # noqa: ANN401
+    """As `decode`, and refuses what is nested too deeply: what is taken in must be readable again by everyone."""
+    value = decode(raw)
+    _refuse_deep(value)
+    return value
+
+
+def _refuse_deep(value: object) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAXIMUM_DEPTH):
+        parts = (part for each in level for part in (each.values() if isinstance(each, dict) else each))
+        level = [part for part in parts if isinstance(part, dict | list)]
+        if not level:
+            return
+    raise MalformedError(f"The JSON is nested more than {MAXIMUM_DEPTH} deep")
 
 
 def encode(value: Any) -> bytes:  # noqa: ANN401

@@ -2,10 +2,12 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MINIMUM_PASSWORD = 14
 
 
 class Settings(BaseSettings):
@@ -18,6 +20,19 @@ class Settings(BaseSettings):
     clock_file: Path | None = None
     """A file with an ISO time that is taken for now, moving on from there. Only in `local`."""
     log_level: str = "INFO"
+
+    store: Literal["sqlite", "cosmos"] = "sqlite"
+    cosmos_endpoint: str | None = None
+    cosmos_database: str = "xyra"
+    cosmos_key: SecretStr | None = None
+    """For emulators; without it the managed identity is used."""
+    queue: Literal["sqlite", "service_bus"] = "sqlite"
+    service_bus_namespace: str | None = None
+    """The host, `name.servicebus.windows.net`."""
+    service_bus_connection_string: SecretStr | None = None
+    """For the emulator; without it the managed identity is used."""
+    secrets: Literal["file", "key_vault"] = "file"
+    key_vault_url: str | None = None
 
     operator_email: str | None = None
     operator_password: SecretStr | None = None
@@ -39,16 +54,37 @@ class Settings(BaseSettings):
     """How far in the past an agent or a billing model may start."""
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check_values(self) -> Self:
         if self.event_retention_days < self.late_window_days:
             raise ValueError("XYRA_EVENT_RETENTION_DAYS must not be shorter than XYRA_LATE_WINDOW_DAYS")
         if self.shard_count not in (1, 2, 4, 8, 16, 32, 64):
             raise ValueError("XYRA_SHARD_COUNT must be a power of two from 1 to 64")
-        if self.environment != "local":
-            if self.clock_file is not None:
-                raise ValueError("XYRA_CLOCK_FILE is refused outside local")
-            if self.operator_password is None:
-                raise ValueError("outside local, XYRA_OPERATOR_EMAIL and XYRA_OPERATOR_PASSWORD must be set")
+        if self.operator_password and len(self.operator_password.get_secret_value()) < MINIMUM_PASSWORD:
+            raise ValueError(f"XYRA_OPERATOR_PASSWORD must have at least {MINIMUM_PASSWORD} characters")
+        return self
+
+    @model_validator(mode="after")
+    def _check_adapters(self) -> Self:
+        if self.store == "cosmos" and self.cosmos_endpoint is None:
+            raise ValueError("XYRA_STORE=cosmos needs XYRA_COSMOS_ENDPOINT")
+        places = [self.service_bus_namespace, self.service_bus_connection_string]
+        if self.queue == "service_bus" and places.count(None) != 1:
+            raise ValueError("XYRA_QUEUE=service_bus needs XYRA_SERVICE_BUS_NAMESPACE, or a connection string instead")
+        if self.secrets == "key_vault" and self.key_vault_url is None:
+            raise ValueError("XYRA_SECRETS=key_vault needs XYRA_KEY_VAULT_URL")
+        return self
+
+    @model_validator(mode="after")
+    def _check_deployment(self) -> Self:
+        """Nothing of one machine serves as a default elsewhere (AC-15)."""
+        if self.environment == "local":
+            return self
+        if self.clock_file is not None:
+            raise ValueError("XYRA_CLOCK_FILE is refused outside local")
+        if self.secrets == "file":
+            raise ValueError("outside local, XYRA_SECRETS must be key_vault: a file's keys are nobody's secret there")
+        if "sqlite" in {self.store, self.queue}:
+            raise ValueError("outside local, XYRA_STORE must be cosmos and XYRA_QUEUE service_bus")
         return self
 
 

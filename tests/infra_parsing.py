@@ -17,7 +17,7 @@ MAIN = INFRA / "main.bicep"
 
 NEEDED = {"environmentName": "test", "location": "westeurope"}
 PRIVATE = {"privateNetworking": True, "alertEmail": "operator@example.com", "operatorPrincipalId": "operator"}
-LARGE = {"ledgersThroughput": 20000, "zoneRedundant": True, "alwaysReadyHttp": 2, "alwaysReadyRating": 1}
+LARGE = {"ledgersThroughput": 20000, "zoneRedundant": True, "alwaysReadyHttp": 2, "alwaysReadyRating": 2}
 
 DEAD_LETTERS = "/$deadletterqueue"
 

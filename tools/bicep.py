@@ -7,7 +7,7 @@ misses, an output that does not exist and a value that `@allowed` and its like r
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,7 @@ class Template:
     def __init__(self, path: Path, read: Read = Path.read_text) -> None:
         self.path = path
         self.read = read
-        self._root = _PARSER.parse(read(path).encode()).root_node
-        self._refuse_errors(self._root)
+        self._root = _parsed(path.name, read(path))
 
     def resources(self, arguments: Mapping[str, Value]) -> Iterator[Resource]:
         """Those of this file, then those of its modules."""
@@ -92,11 +91,6 @@ class Template:
     def identifiers(self) -> list[Node]:
         """Every use of a name that must be declared."""
         return [node for node in _walk(self._root) if node.type == "identifier" and not _is_declaring(node)]
-
-    def _refuse_errors(self, root: Node) -> None:
-        for node in _walk(root):
-            if node.type == "ERROR" or node.is_missing:
-                raise BicepError(f"{self.path.name}:{node.start_point.row + 1}: cannot be parsed: {_text(node)[:60]!r}")
 
 
 class Parameter:
@@ -333,6 +327,15 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
     "toLower": str.lower,
     "union": _union,
 }
+
+
+@cache
+def _parsed(file_name: str, text: str) -> Node:
+    root = _PARSER.parse(text.encode()).root_node
+    for node in _walk(root):
+        if node.type == "ERROR" or node.is_missing:
+            raise BicepError(f"{file_name}:{node.start_point.row + 1}: cannot be parsed: {_text(node)[:60]!r}")
+    return root
 
 
 def _text(node: Node) -> str:

@@ -20,7 +20,7 @@ MAIN = ROOT / "infra" / "main.bicep"
 
 NEEDED = {"environmentName": "check", "location": "westeurope"}
 PRIVATE = {"privateNetworking": True, "alertEmail": "operator@example.com", "operatorPrincipalId": "operator"}
-LARGE = {"ledgersThroughput": 20000, "zoneRedundant": True, "alwaysReadyHttp": 1, "alwaysReadyRating": 1}
+LARGE = {"ledgersThroughput": 20000, "zoneRedundant": True, "alwaysReadyHttp": 2, "alwaysReadyRating": 2}
 SHAPES: tuple[dict[str, Value], ...] = ({}, PRIVATE, LARGE, {**PRIVATE, **LARGE})
 """Together they take every branch."""
 

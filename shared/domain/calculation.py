@@ -19,7 +19,7 @@ from shared.domain.periods import Period, Span
 from shared.domain.rating import POOLED, Facts, Segment, rate
 from shared.domain.times import BEGINNING
 
-MAXIMUM_AGENTS = 10_000
+MAXIMUM_AGENTS = 1_000
 MAXIMUM_LENGTH = timedelta(days=367)
 DRAFT = "draft"
 """Stands for the id of a model that is not saved."""

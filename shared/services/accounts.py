@@ -26,6 +26,7 @@ from shared.domain.errors import (
     LockedError,
     MalformedError,
     UnauthenticatedError,
+    UnavailableError,
 )
 from shared.domain.ids import fingerprint, new_id
 from shared.domain.organizations import Organization
@@ -37,6 +38,8 @@ from shared.services.tokens import Claims, Tokens
 from shared.settings import Settings
 
 _RETRY_AFTER = timedelta(seconds=30)
+_FAILED = "failed_sign_ins"
+_TRIES_AT_ONCE = 20
 _WRONG = "The e-mail address or the password is wrong"
 _hasher = PasswordHasher()
 _UNKNOWN = _hasher.hash(secrets.token_urlsafe())
@@ -129,11 +132,11 @@ class Accounts:
         """Raises `LockedError` after 5 failures in an hour (unknown e-mails alike), `UnauthenticatedError`,
         `ForbiddenError` for a disabled account, `MalformedError` where the organization has to be chosen.
         """
-        await self._refuse_locked(email)
+        await self._count_try(email)
         account = await self._account(email)
         if not await _matches(account.password_hash if account else _UNKNOWN, password) or account is None:
-            await self._count_failure(email)
             raise UnauthenticatedError(_WRONG)
+        await self._store.delete(DIRECTORY.name, email_partition(email), _FAILED)
         if account.status == "disabled":
             raise ForbiddenError("The account is disabled")
         if account.status == "pending":
@@ -177,32 +180,29 @@ class Accounts:
         item = await self._store.get(DIRECTORY.name, email_partition(email), "account")
         return Account.read(item.document) if item else None
 
-    async def _failures(self, email: str) -> tuple[FailedSignIns, str | None]:
-        item = await self._store.get(DIRECTORY.name, email_partition(email), "failed_sign_ins")
-        if item is None:
-            return FailedSignIns(id="failed_sign_ins"), None
+    async def _count_try(self, email: str) -> None:
+        """Counted as a failure before the password is looked at, so that many at once do not pass; a success clears
+        the count. Raises `LockedError`.
+        """
         since = self._clock.now() - timedelta(minutes=LOCK_MINUTES)
-        failed = FailedSignIns.read(item.document)
-        return failed.changed(at=tuple(at for at in failed.at if at > since)), item.etag
-
-    async def _refuse_locked(self, email: str) -> None:
-        failed, _ = await self._failures(email)
-        if len(failed.at) >= FAILURES_BEFORE_LOCK:
-            raise LockedError(f"Locked for up to {LOCK_MINUTES} minutes after {FAILURES_BEFORE_LOCK} failures")
-
-    async def _count_failure(self, email: str) -> None:
-        for _ in range(FAILURES_BEFORE_LOCK):
-            failed, etag = await self._failures(email)
-            counted = failed.changed(at=(*failed.at, self._clock.now())[-FAILURES_BEFORE_LOCK:])
+        for attempt in range(_TRIES_AT_ONCE):
+            item = await self._store.get(DIRECTORY.name, email_partition(email), _FAILED)
+            failed = FailedSignIns.read(item.document) if item else FailedSignIns(id=_FAILED)
+            recent = tuple(at for at in failed.at if at > since)
+            if len(recent) >= FAILURES_BEFORE_LOCK:
+                raise LockedError(f"Locked for up to {LOCK_MINUTES} minutes after {FAILURES_BEFORE_LOCK} failures")
+            counted = failed.changed(at=(*recent, self._clock.now()))
             document = {**counted.document(), "ttl": LOCK_MINUTES * 60}
             try:
-                if etag is None:
+                if item is None:
                     await self._store.create(DIRECTORY.name, email_partition(email), document)
                 else:
-                    await self._store.replace(DIRECTORY.name, email_partition(email), document, etag)
+                    await self._store.replace(DIRECTORY.name, email_partition(email), document, item.etag)
             except (AlreadyExistsError, StaleEtagError):
-                continue
-            return
+                await asyncio.sleep(0.01 * attempt)
+            else:
+                return
+        raise UnavailableError("Too many sign-ins to this account at once")
 
     async def ensure_operator(self, email: str, password: str) -> bool:
         """Make the first superuser unless the address has an account; whether it was made."""

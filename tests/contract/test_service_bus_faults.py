@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -301,3 +302,20 @@ async def test_a_namespace_has_a_host_or_a_connection_string() -> None:
         ServiceBusNamespace()
     with pytest.raises(ValueError, match="either"):
         ServiceBusNamespace(host="xyra.servicebus.windows.net", connection_string="Endpoint=sb://xyra/")
+
+
+async def test_no_key_and_no_body_is_in_any_log(
+    broker: AmqpBroker, queue: ServiceBusQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("", "azure", "xyra"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    broker.meet(Fault.DROPS_AFTER_STORING, Fault.IS_BUSY)
+    with pytest.raises(UnavailableError):
+        await queue.send("usage", [message("hush")])
+    assert await queue.pending("usage", ["s1"]) == 1
+    logged = "\n".join(f"{record.getMessage()} {record.exc_text or ''}" for record in caplog.records)
+    assert "Link state changed" in logged  # the SDK did log
+    assert "xyra.service_bus" in {record.name for record in caplog.records}
+    assert "SAS_KEY_VALUE" not in logged
+    assert "sig=" not in logged
+    assert "hush" not in logged

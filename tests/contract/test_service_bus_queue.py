@@ -90,7 +90,6 @@ class TestCounts(test_queue.TestCounts):
         await queue.settle(delivery, completed=[delivery.messages[0].sequence_number], abandoned=[])
         assert await queue.counts("usage") == QueueCounts(active=2, locked=1, dead_letter=0)
 
-
     async def test_a_dead_letter_queue_has_none_of_its_own(self, queue: BothSides) -> None:
         await queue.send("usage", [test_queue.message("bad")])
         for _ in range(3):

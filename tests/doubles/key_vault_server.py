@@ -71,6 +71,8 @@ class KeyVaultServer:
         self.may_set = True
         self.before_storing: Callable[[], None] | None = None
         """Called once, in the midst of the next setting of a secret."""
+        self.meeting: threading.Barrier | None = None
+        """Where the next listings of versions wait for one another, after they were read."""
         self.answered_a_listing = threading.Event()
         """Of the versions of a secret."""
         self._guard = threading.RLock()
@@ -94,6 +96,14 @@ class KeyVaultServer:
         with self._guard:
             self.secrets.setdefault(name, []).append(version)
         return version
+
+    def let_meet(self, count: int) -> None:
+        """So many listings, the next ones, see the same."""
+
+        def end() -> None:
+            self.meeting = None
+
+        self.meeting = threading.Barrier(count, end)
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -124,8 +134,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self._is_let_in():
-            self._answer(*_read(self._vault, self._path()))
-            if self._path()[2:] == ["versions"]:
+            answer = _read(self._vault, self._path())
+            is_listing = self._path()[2:] == ["versions"]
+            if is_listing and (meeting := self._vault.meeting):
+                meeting.wait(10)
+            self._answer(*answer)
+            if is_listing:
                 self._vault.answered_a_listing.set()
 
     def do_PUT(self) -> None:

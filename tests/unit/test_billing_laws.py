@@ -116,8 +116,10 @@ async def ended(world: World, variants: Mapping[str, Variant] | None = None) -> 
     await world.play(variants)
     await world.settle_down()
     last = world.history.steps[-1].at
+    await world.sweep_before(last + CLOSINGS[0])
     await check_previews(world, last + CLOSINGS[0])
     await world.invoice_all(last + CLOSINGS[0])
+    await world.sweep_before(last + CLOSINGS[1])
     await world.invoice_all(last + CLOSINGS[1])
     await world.settle_down()
 

@@ -196,7 +196,7 @@ def test_a_malformed_usage_entry_is_refused(wrong):
 def test_many_agents_are_calculated_together():
     usage = [{"charge": "commands", "quantity": "10", "agents": str(MAXIMUM_AGENTS)}]
     (line,) = calculated([activity(minimum=None)], usage).lines
-    assert line.amount == Decimal("150000.10")
+    assert line.amount == Decimal("15000.10")
     assert len(line.steps) == 2
 
 

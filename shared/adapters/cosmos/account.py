@@ -14,9 +14,8 @@ _sdk_log.setLevel(logging.WARNING)  # below, it logs the headers of each request
 
 
 class CosmosAccount:
-    """`key` is for emulators; without it the client is known by its managed identity.
-
-    `identity_client_id` names a user-assigned identity. `read_timeout` is in seconds.
+    """`key` is for emulators; without it the client is known by its managed identity, a user-assigned one by
+    `AZURE_CLIENT_ID`. `read_timeout` is in seconds.
     """
 
     def __init__(
@@ -25,13 +24,11 @@ class CosmosAccount:
         database: str,
         *,
         key: str | None = None,
-        identity_client_id: str | None = None,
         read_timeout: float = 10.0,
     ) -> None:
         self._endpoint = endpoint
         self._database = database
         self._key = key
-        self._identity_client_id = identity_client_id
         self._read_timeout = read_timeout
         self._loop: asyncio.AbstractEventLoop | None = None
         self._resources = AsyncExitStack()
@@ -75,7 +72,7 @@ class CosmosAccount:
             if self._key is not None:
                 credential = self._key
             else:
-                credential = DefaultAzureCredential(managed_identity_client_id=self._identity_client_id)
+                credential = DefaultAzureCredential()
                 await resources.enter_async_context(credential)
             client = self._client(credential)
             resources.push_async_callback(client.close)  # entering it may fail half-way
