@@ -1,10 +1,10 @@
 """Agents: what acts and is billed."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import azure.functions as func
-from pydantic import BeforeValidator, Field, Json, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from shared import json
 from shared.domain.agents import Agent
@@ -84,7 +84,7 @@ class AgentAnswer(Schema):
     description: str | None
     type: str | None
     capabilities: list[str]
-    config: Json[dict[str, Any]]
+    config: dict[str, Any]
     project_id: str | None
     department_id: str | None
     billing_model_id: str | None
@@ -94,26 +94,28 @@ class AgentAnswer(Schema):
     last_active_at: datetime | None
     created_at: datetime
 
-    @classmethod
-    def of(cls, agent: Agent, last_active_at: datetime | None) -> Self:
-        shown = {
-            **dict(agent),
-            "billing_model_id": agent.billing_model_id,
-            "billing_model_from": agent.billing_model_from,
-            "is_active": agent.status == "active",
-            "last_active_at": last_active_at,
-        }
-        return cls.model_validate({name: shown[name] for name in cls.model_fields})
-
 
 class AgentList(Schema):
     data: list[AgentAnswer]
     next_cursor: str | None
 
 
+def _shown(agent: Agent, last_active_at: datetime | None) -> dict[str, Any]:
+    """As `AgentAnswer`; the config goes out as it came in."""
+    shown = {
+        **dict(agent),
+        "config": json.verbatim(agent.config),
+        "billing_model_id": agent.billing_model_id,
+        "billing_model_from": agent.billing_model_from,
+        "is_active": agent.status == "active",
+        "last_active_at": last_active_at,
+    }
+    return {name: shown[name] for name in AgentAnswer.model_fields}
+
+
 async def _answer(call: Call[Any, Any], agent: Agent, etag: str, status: int = 200) -> Reply:
     active = await call.services.agents.last_active(agent.organization_id, [agent.id])
-    return Reply(AgentAnswer.of(agent, active.get(agent.id)), status=status, etag=etag)
+    return Reply(_shown(agent, active.get(agent.id)), status=status, etag=etag)
 
 
 @endpoint(
@@ -154,8 +156,8 @@ async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
     )
     agents = [Agent.read(item.document) for item in page.items]
     active = await call.services.agents.last_active(organization_id, [agent.id for agent in agents])
-    data = [AgentAnswer.of(agent, active.get(agent.id)) for agent in agents]
-    return Reply(AgentList(data=data, next_cursor=page.cursor))
+    data = [_shown(agent, active.get(agent.id)) for agent in agents]
+    return Reply({"data": data, "next_cursor": page.cursor})
 
 
 @endpoint(

@@ -2,14 +2,14 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 import azure.functions as func
 import pydantic
-from pydantic import ConfigDict, Field, Json, StringConstraints, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
 from shared import json
 from shared.domain.errors import FieldError, NotFoundError, ValidationError, XyraError
@@ -17,6 +17,7 @@ from shared.domain.events import MAXIMUM_EVENTS, TYPE_PATTERN, event_key
 from shared.domain.identity import Permission
 from shared.domain.ids import new_id
 from shared.domain.money import NonNegativeQuantity
+from shared.domain.times import from_text
 from shared.domain.validation import refusal, validation_error
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.events import Rejection, ReportedEvent
@@ -292,7 +293,7 @@ class EventAnswer(Schema):
     agent_id: str
     run: str | None
     time: datetime
-    data: Json[dict[str, Any]]
+    data: dict[str, Any]
     rated_to: RatedToAnswer
 
 
@@ -302,7 +303,7 @@ class ParkedEventAnswer(Schema):
     id: str
     reason: str
     parked_at: datetime
-    subject: Json[dict[str, Any]]
+    subject: dict[str, Any]
 
 
 class ParkedEventList(Schema):
@@ -323,10 +324,10 @@ async def list_parked_events(call: Call[NoBody, ListQuery]) -> Reply:
     organization_id = await call.organization()
     parked, cursor = await call.services.recorded_events.parked(organization_id, call.query.limit, call.query.cursor)
     data = [
-        ParkedEventAnswer(id=each.id, reason=each.reason, parked_at=each.parked_at, subject=_as_text(each.subject))
+        {"id": each.id, "reason": each.reason, "parked_at": each.parked_at, "subject": json.verbatim(each.subject)}
         for each in parked
     ]
-    return Reply(ParkedEventList(data=data, next_cursor=cursor))
+    return Reply({"data": data, "next_cursor": cursor})
 
 
 @endpoint(
@@ -342,19 +343,15 @@ async def get_event(call: Call[NoBody, Query]) -> Reply:
     found = await call.services.recorded_events.get(organization, call.path["event_id"])
     event = found.document
     return Reply(
-        EventAnswer(
-            id=event["event_id"],
-            event_id=event["id"],
-            data=_as_text(event["data"]),
-            rated_to=RatedToAnswer.model_validate(found.rated_to),
-            **{name: event[name] for name in ("source", "type", "agent_id", "run", "time")},
-        )
+        {
+            "id": event["event_id"],
+            "event_id": event["id"],
+            "time": from_text(event["time"]),
+            "data": json.verbatim(event["data"]),
+            "rated_to": asdict(found.rated_to),
+            **{name: event[name] for name in ("source", "type", "agent_id", "run")},
+        }
     )
-
-
-def _as_text(value: dict[str, Any]) -> str:
-    """Numbers as they came: a `Decimal` would be written as a text."""
-    return json.encode_verbatim(value).decode()
 
 
 class ActivityRequest(Schema):

@@ -315,11 +315,16 @@ async def list_invoice_lines(call: Call[NoBody, ListQuery]) -> Reply:
     if_match=IfMatch.HONOURED,
 )
 async def finalize_invoice(call: Call[NoBody, Query]) -> Reply:
-    """204 where there was nothing left to bill: then the draft is gone."""
+    """The draft is gone where there was nothing left to bill, 204, or only a credit note, which is shown alone."""
     invoice_id = call.path["invoice_id"]
     organization_id = await call.owner_of(invoice_id)
+    draft, _ = await call.services.invoices.get_item(organization_id, invoice_id)
     issued = await call.services.invoices.finalize(organization_id, invoice_id, call.if_match)
-    if issued.invoice is None:
+    if issued.invoice is None and issued.credit_note is None:
         return Reply(status=204)
+    if issued.invoice is None:
+        note = await _note(call, issued.credit_note)
+        nothing = _answer(draft.changed(total=round_half_up(ZERO, draft.currency)), [], [note])
+        return Reply(nothing.model_copy(update={"id": None, "lines_url": None}))
     invoice, etag = await call.services.invoices.get_item(organization_id, issued.invoice.id)
     return Reply(await _shown(call, invoice), etag=etag)

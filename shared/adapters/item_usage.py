@@ -261,7 +261,7 @@ class ItemUsage:
         for count in reversed(shard_counts):
             item = await self._store.get(LEDGERS.name, partition_of(organization_id, shard_of(key, count)), key)
             if item is not None and item.document["kind"] == EVENT:
-                return {**item.document, "data": json.decode(item.document["data"])}
+                return item.document
         return None
 
     async def park(self, organization_id: str, entry_id: str, reason: str, subject: Mapping[str, Any]) -> None:

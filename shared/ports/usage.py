@@ -68,7 +68,7 @@ class Usage(Protocol):
         ...
 
     async def find(self, organization_id: str, shard_counts: Sequence[int], key: str) -> Document | None:
-        """A recorded event."""
+        """A recorded event; its `data` is JSON text."""
         ...
 
     async def park(self, organization_id: str, entry_id: str, reason: str, subject: Mapping[str, Any]) -> None:

@@ -38,12 +38,12 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True)
 class ParkedEvent:
-    """`subject` is the event, or the message that could not be read."""
+    """`subject` is the event, or the message that could not be read, as JSON text."""
 
     id: str
     reason: str
     parked_at: datetime
-    subject: dict[str, Any]
+    subject: str
 
 
 class _Metered(msgspec.Struct):
@@ -73,7 +73,7 @@ class RecordedEvents:
         version = await self._version(organization, event)
         if version is None:
             return RatedTo(start, None, None, ())
-        metered = _Metered(event["type"], event["data"])
+        metered = _Metered(event["type"], json.decode(event["data"]))
         keys = tuple(
             f"{version.model_id}/{charge.key}/{event['agent_id'] if charge.scope == 'agent' else POOLED}"
             for charge in version.charges
@@ -97,7 +97,7 @@ class RecordedEvents:
                 id=item.document["id"],
                 reason=item.document["reason"],
                 parked_at=from_text(item.document["time"]),
-                subject=json.decode(item.document["subject"]),
+                subject=item.document["subject"],
             )
             for item in page.items
         ]

@@ -461,3 +461,22 @@ async def test_a_credential_that_is_none_is_refused(xyra: Xyra, credential: str)
 async def test_an_operator_has_to_name_the_organization(scene: Scene) -> None:
     assert (await scene.operator.send("POST", "agents", AGENT)).problem(422, "validation") == ["?organization_id"]
     (await scene.operator.send("GET", "agents", organization_id="nobody")).problem(404, "not_found")
+
+
+async def test_what_is_nested_deeply_is_refused(scene: Scene) -> None:
+    deep: Json = {}
+    for _ in range(100):
+        deep = {"deeper": deep}
+    refused = await scene.key.send("POST", "agents", AGENT | {"config": deep})
+    refused.problem(400, "malformed")
+
+
+async def test_an_external_id_does_not_look_like_an_id(scene: Scene) -> None:
+    refused = await scene.key.send("POST", "agents", AGENT | {"external_id": scene.agent["id"]})
+    assert refused.problem(422, "validation") == ["/external_id"]
+
+
+async def test_what_begins_far_ahead_is_refused(scene: Scene) -> None:
+    body = MODEL | {"effective_from": "9999-12-31T23:59:59.999999Z"}
+    refused = await scene.operator.send("POST", "billing-models", body)
+    assert refused.problem(422, "validation") == ["/effective_from"]

@@ -215,3 +215,50 @@ async def test_the_year_in_a_number_is_that_of_the_issue_in_the_organizations_ti
     (december,) = await time_machine.xyra.generate(organization, "2026-12")
     assert november["number"].endswith("-2026-000001")
     assert december["number"].endswith("-2027-000001")
+
+
+async def test_an_agent_that_gets_its_model_later_is_billed_without_any_usage(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-10-01T00:00:00Z")
+    organization = await time_machine.xyra.organization()
+    model = await organization.model(fee("310.00"))
+    agent = await organization.agent()
+    change = {"billing_model_id": model["id"], "billing_model_from": "2026-10-17T00:00:00Z"}
+    (await organization.key.send("PATCH", f"agents/{agent['id']}", change)).expect(200)
+    await time_machine.at("2026-10-17T00:01:00Z")
+    await time_machine.at("2026-11-03T00:10:00Z")
+    assert [(each["status"], each["total"]) for each in await organization.invoices()] == [("pending", "150.00")]
+
+
+async def test_an_end_does_not_wait_for_a_change_that_was_planned(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-10-01T00:00:00Z")
+    organization, _, agent = await priced(time_machine, fee("310.00"))
+    other = await organization.model(fee("3100.00"))
+    change = {"billing_model_id": other["id"], "billing_model_from": "2026-12-15T00:00:00Z"}
+    (await organization.key.send("PATCH", f"agents/{agent['id']}", change)).expect(200)
+    await time_machine.at("2026-10-15T12:00:00Z")
+    (await organization.key.send("DELETE", f"agents/{agent['id']}")).expect(204)
+    await time_machine.at("2026-11-03T00:10:00Z")
+    late = command("after", "1", "2026-11-02T00:00:00Z")
+    assert (await organization.key.send("POST", "events", late)).problem(422, "validation") == ["/agent"]
+    (october,) = await time_machine.xyra.generate(organization, "2026-10")
+    assert amounts(october) == {"platform": "150.00"}
+    await time_machine.at("2027-01-01T00:01:00Z")
+    assert await time_machine.xyra.generate(organization, "2026-12") == []
+
+
+async def test_a_draft_shows_what_finalizing_it_issues(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-10-01T00:00:00Z")
+    organization, _, agent = await priced(time_machine, fee("310.00", "advance"))
+    await time_machine.xyra.generate(organization, "2026-09")
+    await time_machine.at("2026-10-15T12:00:00Z")
+    (await organization.key.send("DELETE", f"agents/{agent['id']}")).expect(204)
+    await time_machine.at("2026-11-01T00:01:00Z")
+    preview = await organization.preview("2026-10")
+    (draft,) = await time_machine.xyra.generate(organization, "2026-10", finalize=False)
+    shown = [(each["lines"], each["total"], each["credit_notes"]) for each in (preview, draft)]
+    assert shown[0] == shown[1]
+    issued = (await organization.operator.send("POST", f"invoices/{draft['id']}/finalize")).expect(200)
+    assert (issued["id"], issued["lines"]) == (None, [])
+    assert [(note["number"], note["total"]) for note in issued["credit_notes"]] == [
+        (f"CN-{organization.slug.upper()}-2026-000001", "-160.00")
+    ]
