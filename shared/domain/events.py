@@ -12,6 +12,7 @@ import msgspec
 
 from shared.domain.errors import FieldError
 from shared.domain.ids import named_id
+from shared.domain.meters import LLM_CALL
 from shared.domain.money import read_decimal
 
 MAXIMUM_EVENTS = 1000
@@ -19,8 +20,6 @@ MAXIMUM_EVENT_BYTES = 32 * 1024
 AHEAD = timedelta(minutes=5)
 """How far in the future an event's time may be."""
 
-TYPE_PATTERN = r"^[A-Za-z0-9_.:/\-]{1,200}$"
-LLM_CALL = "llm_call"
 TOKEN_COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 

@@ -31,6 +31,7 @@ from shared.services.organizations import Organizations
 from shared.services.outbox import Outbox
 from shared.services.owners import Owners
 from shared.services.periods import Periods
+from shared.services.preconditions import check_if_match
 from shared.settings import Settings
 
 CACHED = timedelta(seconds=60)
@@ -215,8 +216,7 @@ class Agents:
         `ValidationError`.
         """
         agent, etag = await self.get_item(organization_id, agent_id)
-        if if_match is not None and if_match != etag:
-            raise PreconditionFailedError("The agent has changed since it was read")
+        check_if_match(if_match, etag)
         fields = await self._fields(agent, changes)
         changed = agent.changed(**fields)
         if changed.external_id != agent.external_id:
@@ -255,8 +255,7 @@ class Agents:
     async def delete(self, organization_id: str, agent_id: str, if_match: str | None) -> None:
         """Its usage is refused from 10 minutes ahead on; what it did before stays billed, late events still count."""
         agent, etag = await self.get_item(organization_id, agent_id)
-        if if_match is not None and if_match != etag:
-            raise PreconditionFailedError("The agent has changed since it was read")
+        check_if_match(if_match, etag)
         now = self._clock.now()
         ended = agent.changed(status="deleted", ended_at=now + LEAD)
         try:

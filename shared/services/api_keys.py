@@ -4,12 +4,13 @@ from datetime import datetime
 
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.accounts import ApiKey, key_partition, new_token, shown_prefix
-from shared.domain.errors import ConflictError, ForbiddenError, NotFoundError, PreconditionFailedError, ValidationError
+from shared.domain.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from shared.domain.identity import OPERATOR_ONLY, Permission, Principal
 from shared.domain.ids import fingerprint, is_id
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Page, Store
 from shared.services.owners import Owners
+from shared.services.preconditions import check_if_match
 
 OPERATOR = "operator"
 
@@ -75,8 +76,7 @@ class ApiKeys:
         item = await self._store.get(TENANTS.name, owner, key_id) if is_id(key_id, "key") else None
         if item is None or item.document["kind"] != ApiKey.kind:
             raise NotFoundError("There is no such API key")
-        if if_match is not None and if_match != item.etag:
-            raise PreconditionFailedError("The API key has changed since it was read")
+        check_if_match(if_match, item.etag)
         key = ApiKey.read(item.document)
         await self._store.delete(DIRECTORY.name, key_partition(key.fingerprint), "key")
         await self._store.delete(TENANTS.name, owner, key_id)

@@ -18,6 +18,7 @@ from shared.ports.store import AlreadyExistsError, Create, Page, Replace, StaleE
 from shared.services.caching import Cache
 from shared.services.organizations import Organizations
 from shared.services.owners import Owners
+from shared.services.preconditions import check_if_match
 from shared.settings import Settings
 
 OPERATOR = "operator"
@@ -82,8 +83,7 @@ class BillingModels:
         would change its meaning.
         """
         model, etag = await self.get_item(organization_id, model_id)
-        if if_match is not None and if_match != etag:
-            raise PreconditionFailedError("The billing model has changed since it was read")
+        check_if_match(if_match, etag)
         if model.archived_at is not None:
             raise ConflictError("The billing model is archived")
         if draft.currency != model.currency:

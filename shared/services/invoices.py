@@ -10,7 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
-from shared.domain.errors import NotFoundError, PreconditionFailedError, UnavailableError
+from shared.domain.errors import NotFoundError, UnavailableError
 from shared.domain.ids import is_id, named_id
 from shared.domain.invoicing import (
     Composed,
@@ -45,6 +45,7 @@ from shared.services.facts import FactsReader
 from shared.services.organizations import Organizations
 from shared.services.owners import Owners
 from shared.services.periods import BillingDocument, PeriodItem, Periods
+from shared.services.preconditions import check_if_match
 
 SETTLES_AFTER = timedelta(days=1)
 """How long ago a period must have ended for a finalization to settle it."""
@@ -241,8 +242,7 @@ class Invoices:
         """
         for attempt in range(_ATTEMPTS):
             draft, etag = await self.get_item(organization_id, invoice_id)
-            if if_match is not None and if_match != etag:
-                raise PreconditionFailedError("The invoice has changed since it was read")
+            check_if_match(if_match, etag)
             if draft.status != "draft":
                 return Issued(draft)
             organization = await self._organizations.get(organization_id)

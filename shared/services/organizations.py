@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.errors import ConflictError, MalformedError, NotFoundError, PreconditionFailedError, ValidationError
+from shared.domain.errors import ConflictError, MalformedError, NotFoundError, ValidationError
 from shared.domain.histories import LEAD, History
 from shared.domain.ids import fingerprint, is_id
 from shared.domain.organizations import SLICES, Organization, OrganizationSettings, is_slug, slice_of, slices, slug_from
@@ -16,6 +16,7 @@ from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Document, Item, Page, StaleEtagError, Store
 from shared.services.caching import Cache
 from shared.services.periods import Periods
+from shared.services.preconditions import check_if_match
 from shared.settings import Settings
 
 CACHED = timedelta(seconds=60)
@@ -208,8 +209,7 @@ class Organizations:
         Raises `PreconditionFailedError` for a stale `if_match`, `ConflictError` when it changes at this very moment.
         """
         organization, etag = await self.get_item(organization_id)
-        if if_match is not None and if_match != etag:
-            raise PreconditionFailedError("The organization has changed since it was read")
+        check_if_match(if_match, etag)
         now = self._clock.now()
         fields = dict(changes)
         self._check_late_window(fields.get("late_window_days"))
@@ -226,8 +226,7 @@ class Organizations:
     async def delete(self, organization_id: str, if_match: str | None) -> None:
         """Nothing becomes due from 10 minutes ahead on; what did is still invoiced, and nothing is erased."""
         organization, etag = await self.get_item(organization_id)
-        if if_match is not None and if_match != etag:
-            raise PreconditionFailedError("The organization has changed since it was read")
+        check_if_match(if_match, etag)
         if organization.ended_at is None:
             await self._replace(organization.changed(status="deleted", ended_at=self._clock.now() + LEAD), etag)
 
