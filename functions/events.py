@@ -13,9 +13,10 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, model_va
 
 from shared import json
 from shared.domain.errors import FieldError, NotFoundError, ValidationError, XyraError
-from shared.domain.events import MAXIMUM_EVENTS, TYPE_PATTERN, event_key
+from shared.domain.events import MAXIMUM_EVENTS, event_key
 from shared.domain.identity import Permission
 from shared.domain.ids import new_id
+from shared.domain.meters import EventType
 from shared.domain.money import NonNegativeQuantity
 from shared.domain.times import from_text
 from shared.domain.validation import refusal, validation_error
@@ -33,7 +34,6 @@ ERRORS_PER_EVENT = 5
 
 # No control characters: an identity must be readable and unambiguous wherever it is shown.
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
-EventType = Annotated[str, StringConstraints(pattern=TYPE_PATTERN)]
 
 
 class EventRequest(Schema):
