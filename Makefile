@@ -72,9 +72,10 @@ tests/doubles/node_modules/.installed: tests/doubles/package-lock.json
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/doubles
 	@touch $@
 
-# The store's contract over HTTPS; `make test` skips it where npm has not been asked for the double.
+# The store's contract over HTTPS, and the demo, whole, on Cosmos DB and Service Bus; `make test` skips both where npm has
+# not been asked for the double.
 cosmos: $(BIN)/.dev npm-tools
-	XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -n 2 tests/contract -k "cosmos"
+	XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -n 2 tests/contract tests/e2e/test_demo_on_azure_services.py -k "cosmos"
 
 laws: $(BIN)/.dev
 	XYRA_LAW_HISTORIES=1000 $(BIN)/python -m pytest tests/unit/test_billing_laws.py

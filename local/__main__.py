@@ -15,10 +15,11 @@ from rich.console import Console
 
 from function_app import app
 from local.demo.run import Demo
-from local.host import Host, run
+from local.host import Host, StartupError, serve
 from shared.bootstrap import application, broker, clock
+from shared.domain.errors import UnavailableError
 from shared.logs import log_to
-from shared.settings import settings
+from shared.settings import Settings, settings
 
 WIDTH = 120
 """Of what is printed where there is no terminal to ask."""
@@ -74,35 +75,41 @@ def main() -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     with (chosen.data_dir / "log.jsonl").open("a") as log:
         log_to(log, chosen.log_level)
-        host: list[Host] = []
+        try:
+            asyncio.run(_serve(chosen, local, console))
+        except StartupError as error:
+            print(f"The host cannot start: {' '.join(str(error).split())}", file=sys.stderr)
+            return 1
+    return 0
 
-        def make() -> Host:
-            host.append(
-                Host(
-                    app,
-                    host_json=HOST_JSON,
-                    broker=broker(),
-                    clock=clock().now,
-                    settings=os.environ,
-                    lock_seconds=local.queue_lock_seconds,
-                    schedule_status=chosen.data_dir / "timers.json",
-                )
-            )
-            return host[0]
 
-        email, password = FirstOperator(chosen.data_dir / "operator.json").credentials()
-        # Before it serves: who waits until it is ready may sign in at once.
-        if asyncio.run(application().accounts.ensure_operator(email, password)):
+async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> None:
+    """All of it in one event loop: connections to a store and a queue elsewhere work in no other."""
+    email, password = FirstOperator(chosen.data_dir / "operator.json").credentials()
+    # Before it serves: who waits until it is ready may sign in at once.
+    try:
+        if await application().accounts.ensure_operator(email, password):
             console.print(f"The operator: {email}  password: {password}", soft_wrap=True)
+    except UnavailableError as error:
+        raise StartupError(f"the store cannot be used: {error}") from error
+    host = Host(
+        app,
+        host_json=HOST_JSON,
+        broker=broker(),
+        clock=clock().now,
+        settings=os.environ,
+        lock_seconds=local.queue_lock_seconds,
+        schedule_status=chosen.data_dir / "timers.json",
+    )
 
-        async def started() -> None:
-            base = f"http://127.0.0.1:{host[0].port}"
-            console.print(f"Xyra serves on {base} (docs: {base}/api/v1/docs)")
-            if local.demo:
-                demo = asyncio.create_task(Demo(base, email, password, chosen.data_dir, clock().now, console).run())
-                demo.add_done_callback(_report)
+    async def started() -> None:
+        base = f"http://127.0.0.1:{host.port}"
+        console.print(f"Xyra serves on {base} (docs: {base}/api/v1/docs)")
+        if local.demo:
+            demo = asyncio.create_task(Demo(base, email, password, chosen.data_dir, clock().now, console).run())
+            demo.add_done_callback(_report)
 
-        return run(make, local.port, started=started)
+    await serve(host, local.port, started=started)
 
 
 def _complaints(error: pydantic.ValidationError) -> str:

@@ -1,6 +1,7 @@
 """The only place that chooses and wires adapters."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from shared.services.invoices import Invoices
 from shared.services.organizations import Organizations
 from shared.services.outbox import Outbox
 from shared.services.owners import Owners
+from shared.services.parked_events import ParkedEvents
 from shared.services.periods import Periods
 from shared.services.rating import Rating
 from shared.services.recorded_events import RecordedEvents
@@ -78,6 +80,8 @@ class Application:
             self.usage, clock, self.organizations, self.agents, self.billing_models, self.periods, self.outbox
         )
         self.recorded_events = RecordedEvents(self.usage, clock, self.agents, self.billing_models)
+        retention = timedelta(days=chosen.event_retention_days)
+        self.parked_events = ParkedEvents(self.usage, clock, self.events, retention)
         self.usage_reports = UsageReports(self.usage, self.agents, self.billing_models)
         facts = FactsReader(self.agents, self.billing_models, self.usage)
         self.invoices = Invoices(store, clock, self.owners, self.organizations, self.periods, facts)

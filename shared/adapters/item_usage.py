@@ -4,7 +4,8 @@ transaction.
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from shared.ports.store import (
     AlreadyExistsError,
     Create,
     Document,
+    Item,
     Operation,
     Page,
     Replace,
@@ -28,12 +30,13 @@ from shared.ports.store import (
     Store,
     Upsert,
 )
-from shared.ports.usage import MeteredEvent, Recorded, ShardMovedError, UsageTotal
+from shared.ports.usage import MeteredEvent, ParkedStatus, Recorded, ShardMovedError, UsageTotal
 
 EVENT = "event"
 TOMBSTONE = "tombstone"
 TOTAL = "total"
-PARKED = "parked"
+PARKED: ParkedStatus = "parked"
+RATED: ParkedStatus = "rated"
 
 _OPERATIONS = 100
 _BYTES = 900_000
@@ -277,16 +280,38 @@ class ItemUsage:
         except AlreadyExistsError:
             return
 
-    async def parked(self, organization_id: str, limit: int, cursor: str | None) -> Page:
+    async def parked(self, organization_id: str, limit: int, cursor: str | None, status: ParkedStatus = PARKED) -> Page:
         return await self._store.query(
             LEDGERS.name,
             _parked_partition(organization_id),
-            PARKED,
+            status,
             order_by="time",
             descending=True,
             limit=limit,
             cursor=cursor,
         )
+
+    async def parked_entries(self, organization_id: str, entry_ids: Collection[str]) -> dict[str, Item]:
+        ids, found = list(entry_ids), dict[str, Item]()
+        for start in range(0, len(ids), _PAGE):
+            found |= await self._store.get_many(
+                LEDGERS.name, _parked_partition(organization_id), ids[start : start + _PAGE]
+            )
+        return found
+
+    async def change_parked(self, organization_id: str, entry: Document, etag: str) -> None:
+        await self._store.replace(LEDGERS.name, _parked_partition(organization_id), entry, etag)
+
+    async def close_parked(self, organization_id: str, entry_ids: Collection[str]) -> None:
+        for _ in range(_ATTEMPTS):
+            found = await self.parked_entries(organization_id, entry_ids)
+            waiting = [item for item in found.values() if item.document["kind"] != RATED]
+            if not waiting:
+                return
+            for item in waiting:
+                with suppress(StaleEtagError):
+                    await self.change_parked(organization_id, item.document | {"kind": RATED}, item.etag)
+        raise UnavailableError("The parked events are being changed by many at once")
 
 
 def _parked_partition(organization_id: str) -> str:

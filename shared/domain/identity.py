@@ -18,6 +18,7 @@ class Permission(StrEnum):
     AGENTS_WRITE = "agents:write"
     EVENTS_WRITE = "events:write"
     EVENTS_READ = "events:read"
+    PARKED_EVENTS_WRITE = "parked_events:write"
     USAGE_READ = "usage:read"
     BILLING_MODELS_READ = "billing_models:read"
     BILLING_MODELS_WRITE = "billing_models:write"
@@ -52,13 +53,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
     "system": frozenset(Permission),
-    "billing": _BILLING | {Permission.INVOICES_WRITE},
+    "billing": _BILLING | {Permission.INVOICES_WRITE, Permission.PARKED_EVENTS_WRITE},
     "support": _VIEWER | {Permission.INVOICES_READ, Permission.API_KEYS_READ},
 }
 """What the operator's people may do in any organization."""
 
-OPERATOR_ONLY = frozenset({Permission.ORGANIZATIONS_CREATE, Permission.INVOICES_WRITE})
-"""Permissions that no member's role and no organization's key can have."""
+OPERATOR_ONLY = frozenset({Permission.ORGANIZATIONS_CREATE, Permission.INVOICES_WRITE, Permission.PARKED_EVENTS_WRITE})
+"""Permissions that no member's role and no organization's key can have. Who is billed must not be able to discard usage
+that was accepted.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,20 @@
 The port says what must hold, not how it is laid out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from shared.domain.errors import XyraError
 from shared.domain.events import AcceptedEvent, TotalKey
 from shared.domain.totals import Contribution, Totals
-from shared.ports.store import Document, Page
+from shared.ports.store import Document, Item, Page
+
+ParkedStatus = Literal["parked", "rated", "discarded"]
+"""Of what could not be rated: it waits, its event was found rated after all, or it was given up with a reason. The
+`kind` of its entry.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +80,20 @@ class Usage(Protocol):
         """Keep what could not be rated, with its reason. Parking the same again changes nothing."""
         ...
 
-    async def parked(self, organization_id: str, limit: int, cursor: str | None) -> Page: ...
+    async def parked(
+        self, organization_id: str, limit: int, cursor: str | None, status: ParkedStatus = "parked"
+    ) -> Page:
+        """Newest first."""
+        ...
+
+    async def parked_entries(self, organization_id: str, entry_ids: Collection[str]) -> dict[str, Item]:
+        """Those that exist, by id, whatever their status."""
+        ...
+
+    async def change_parked(self, organization_id: str, entry: Document, etag: str) -> None:
+        """Raises `StaleEtagError`."""
+        ...
+
+    async def close_parked(self, organization_id: str, entry_ids: Collection[str]) -> None:
+        """Their events were found rated: those that exist have the status `rated` from now on."""
+        ...

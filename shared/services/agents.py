@@ -7,7 +7,14 @@ from pydantic import BaseModel
 
 from shared.containers import TENANTS
 from shared.domain.agents import Agent, activity_id, claim_id
-from shared.domain.errors import ConflictError, FieldError, NotFoundError, PreconditionFailedError, ValidationError
+from shared.domain.errors import (
+    ConflictError,
+    FieldError,
+    NotFoundError,
+    PreconditionFailedError,
+    UnavailableError,
+    ValidationError,
+)
 from shared.domain.histories import LEAD, History, check_start
 from shared.domain.ids import is_id
 from shared.domain.times import from_text, to_text
@@ -112,6 +119,8 @@ class Agents:
             existing = await self._store.get(TENANTS.name, organization_id, agent_id)
             if existing is not None:
                 return Agent.read(existing.document), existing.etag
+            if error.index == 0:
+                raise UnavailableError("The agent was made a moment ago and cannot be read yet") from error
             raise _taken() from error
         if entry is not None:
             await self._outbox.attempt(TENANTS.name, organization_id, entry["id"])

@@ -9,6 +9,7 @@ from shared.domain.errors import (
     MalformedError,
     NotFoundError,
     PreconditionFailedError,
+    UnavailableError,
     ValidationError,
 )
 from shared.domain.histories import LEAD, History, check_start
@@ -69,8 +70,11 @@ class BillingModels:
             etags = await self._store.batch(
                 *_place(organization_id), [Create(model.document()), Create(version.document())]
             )
-        except AlreadyExistsError:
-            existing, etag = await self.get_item(organization_id, model_id)
+        except AlreadyExistsError as error:
+            try:
+                existing, etag = await self.get_item(organization_id, model_id)
+            except NotFoundError:
+                raise UnavailableError("The model was made a moment ago and cannot be read yet") from error
             return existing, await self.version(existing, existing.versions.first), etag
         return model, version, etags[0]
 
@@ -182,13 +186,17 @@ class BillingModels:
         return None
 
     async def _read_versions(self, model: BillingModel, ids: list[str]) -> list[Version]:
+        """Written with the model that names them, so one that is missing cannot be read yet."""
         missing = [id_ for id_ in ids if self._versions.peek(id_) is None]
         found = await self._store.get_many(*_place(model.organization_id), missing) if missing else {}
         read = {id_: Version.read(item.document) for id_, item in found.items()}
         for id_, version in read.items():
             self._versions.keep(id_, version)
-        kept = {id_: read.get(id_) or self._versions.peek(id_) for id_ in ids}
-        return [version for version in kept.values() if version is not None]
+        kept = [read.get(id_) or self._versions.peek(id_) for id_ in ids]
+        versions = [version for version in kept if version is not None]
+        if len(versions) < len(ids):
+            raise UnavailableError("A version of the model was made a moment ago and cannot be read yet")
+        return versions
 
     async def page(self, organization_id: str | None, limit: int, cursor: str | None) -> Page:
         """One owner's models, newest first."""

@@ -73,16 +73,25 @@ class _Parcel:
     shard: int
     events: list[bytes] = field(default_factory=list)
     size: int = _ENVELOPE_BYTES
+    attempt: int = 0
+    """The highest of its events', which are sent again; 0 when they are sent for the first time."""
 
     def has_room_for(self, event: bytes) -> bool:
         return len(self.events) < MAXIMUM_MESSAGE_EVENTS and self.size + len(event) < MAXIMUM_MESSAGE_BYTES
 
-    def add(self, event: bytes) -> None:
+    def add(self, event: bytes, attempt: int) -> None:
         self.events.append(event)
+        self.attempt = max(self.attempt, attempt)
         self.size += len(event) + 1
 
     def message(self) -> Message:
-        body = b'{"organization":"%b","events":[%b]}' % (self.organization_id.encode(), b",".join(self.events))
+        # As part of the body it is part of the message id: the broker must not take a deliberate resend for a repeat.
+        replay = b'"replay":%d,' % self.attempt if self.attempt else b""
+        body = b'{"organization":"%b",%b"events":[%b]}' % (
+            self.organization_id.encode(),
+            replay,
+            b",".join(self.events),
+        )
         return Message(
             body=body,
             session_id=session_of(self.organization_id, self.shard),
@@ -134,13 +143,28 @@ class Events:
                     continue
                 seen[accepted.key] = accepted.content
                 acceptance.accepted.append((event.index, accepted))
-                _pack(parcels, organization_id, shard_of(accepted.key, shard_count), encoded)
+                _pack(parcels, organization_id, shard_of(accepted.key, shard_count), encoded, attempt=0)
         if acceptance.rejected and not partial:
             raise _refusal(acceptance.rejected)
+        await self._send(parcels)
+        return acceptance
+
+    async def send_again(self, organization: Organization, events: Sequence[tuple[AcceptedEvent, int]]) -> None:
+        """Events that were accepted before, each with the number of its attempt, which grows from time to time.
+
+        Raises `UnavailableError`; send again under another attempt then.
+        """
+        shard_count = organization.counts_until(self._clock.now())[-1]
+        parcels: dict[tuple[str, int], list[_Parcel]] = {}
+        for event, attempt in events:
+            shard = shard_of(event.key, shard_count)
+            _pack(parcels, organization.id, shard, json.encode_verbatim(event), attempt=attempt)
+        await self._send(parcels)
+
+    async def _send(self, parcels: dict[tuple[str, int], list[_Parcel]]) -> None:
         messages = [parcel.message() for waiting in parcels.values() for parcel in waiting]
         if messages:
             await self._queue.send(QUEUE, messages)
-        return acceptance
 
     async def pending(self, organization: Organization) -> int:
         """How many accepted events of the organization are still on their way to its totals."""
@@ -187,11 +211,13 @@ def _accepted(event: ReportedEvent, agent: Agent, now: datetime) -> AcceptedEven
     )
 
 
-def _pack(parcels: dict[tuple[str, int], list[_Parcel]], organization_id: str, shard: int, encoded: bytes) -> None:
+def _pack(
+    parcels: dict[tuple[str, int], list[_Parcel]], organization_id: str, shard: int, encoded: bytes, *, attempt: int
+) -> None:
     waiting = parcels.setdefault((organization_id, shard), [])
     if not waiting or not waiting[-1].has_room_for(encoded):
         waiting.append(_Parcel(organization_id, shard))
-    waiting[-1].add(encoded)
+    waiting[-1].add(encoded, attempt)
 
 
 def _refusal(rejected: Sequence[Rejection]) -> ValidationError:

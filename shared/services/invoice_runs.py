@@ -105,7 +105,7 @@ class InvoiceRuns:
         try:
             await self._store.create(DIRECTORY.name, _partition(job_id), {**job.document(), "due_at": due_at})
         except AlreadyExistsError:
-            job, _, _ = await self.job(job_id)
+            job = await self._existing(job_id)
         if not job.fanned_out:
             await self._send([_start_of(job)])
         return job
@@ -126,6 +126,13 @@ class InvoiceRuns:
         parts = await self._store.query(DIRECTORY.name, _partition(job_id), JobPart.kind, limit=200)
         return job, job.fanned_out and not waiting.items, parts
 
+    async def _existing(self, job_id: str) -> Job:
+        """A job that is known to have been made, though a read may not show it yet."""
+        item = await self._store.get(DIRECTORY.name, _partition(job_id), job_id)
+        if item is None:
+            raise UnavailableError("The job was made a moment ago and cannot be read yet")
+        return Job.read(item.document)
+
     async def start_all(self) -> None:
         """What the timer does: one message per organization, for whatever is due by now."""
         await self._fan_out(Task())
@@ -143,7 +150,7 @@ class InvoiceRuns:
         if task.job_id is None:
             await self._fan_out(task)
             return
-        job, _, _ = await self.job(task.job_id)
+        job = await self._existing(task.job_id)
         await self._fan_out(task.model_copy(update={"organization_id": job.organization_id}))
         await self._store.upsert(DIRECTORY.name, _partition(job.id), job.changed(fanned_out=True).document())
 
@@ -216,7 +223,7 @@ class InvoiceRuns:
         if task.job_id is None:
             return
         if task.organization_id is None:
-            job, _, _ = await self.job(task.job_id)
+            job = await self._existing(task.job_id)
             await self._store.upsert(DIRECTORY.name, _partition(job.id), job.changed(fanned_out=True).document())
             return
         detail = "could not be done in all its attempts; see the log"

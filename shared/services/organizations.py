@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.errors import ConflictError, MalformedError, NotFoundError, ValidationError
+from shared.domain.errors import ConflictError, MalformedError, NotFoundError, UnavailableError, ValidationError
 from shared.domain.histories import LEAD, History
 from shared.domain.ids import fingerprint, is_id
 from shared.domain.organizations import SLICES, Organization, OrganizationSettings, is_slug, slice_of, slices, slug_from
@@ -83,8 +83,7 @@ class Organizations:
         try:
             await self._store.create(DIRECTORY.name, partition, claim)
         except AlreadyExistsError as error:
-            holder = await self._store.get(DIRECTORY.name, partition, "organization")
-            if holder is None or holder.document["organization_id"] != organization_id:
+            if (await self._claimed(partition))["organization_id"] != organization_id:
                 raise ConflictError("The external id is taken") from error
 
     async def _claim_slug(self, slug: str, organization_id: str, draft: OrganizationDraft) -> Document | None:
@@ -115,11 +114,16 @@ class Organizations:
         try:
             await self._store.create(DIRECTORY.name, f"slug:{slug}", claim)
         except AlreadyExistsError:
-            holder = await self._store.get(DIRECTORY.name, f"slug:{slug}", "organization")
-            if holder is None or holder.document["organization_id"] != organization_id:
-                return None
-            return holder.document
+            holder = await self._claimed(f"slug:{slug}")
+            return holder if holder["organization_id"] == organization_id else None
         return claim
+
+    async def _claimed(self, partition: str) -> Document:
+        """The claim that was found to be there when it was to be made."""
+        holder = await self._store.get(DIRECTORY.name, partition, "organization")
+        if holder is None:
+            raise UnavailableError("The name was claimed a moment ago and its holder cannot be read yet")
+        return holder.document
 
     def _check_late_window(self, days: int | None) -> None:
         """Repeats are known as long as raw events are kept, so nothing older may come in."""
@@ -130,12 +134,12 @@ class Organizations:
     async def complete(self, claim: Document) -> Organization:
         """Make what a slug's claim promises; safe to repeat at any time."""
         if "organization" not in claim:
-            return await self.get(claim["organization_id"])
+            return await self._made(claim["organization_id"])
         organization = Organization.read(claim["organization"])
         try:
             await self._store.create(TENANTS.name, organization.id, organization.document())
         except AlreadyExistsError:
-            organization = await self.get(organization.id)
+            organization = await self._made(organization.id)
         listed = {"id": organization.id, "kind": "organization"}
         await self._store.upsert(DIRECTORY.name, slice_of(organization.id), listed)
         if organization.external_id is not None:
@@ -144,6 +148,13 @@ class Organizations:
         done = {"id": "organization", "kind": "slug", "slug": organization.slug, "organization_id": organization.id}
         await self._store.upsert(DIRECTORY.name, f"slug:{organization.slug}", done)
         return organization
+
+    async def _made(self, organization_id: str) -> Organization:
+        """One that is known to be there, though a read may not show it yet."""
+        try:
+            return await self.get(organization_id)
+        except NotFoundError as error:
+            raise UnavailableError("The organization was made a moment ago and cannot be read yet") from error
 
     async def find(self, reference: str) -> str | None:
         """The id of the organization with this id, slug or external id."""

@@ -29,6 +29,8 @@ from shared.services.periods import Periods
 MOVED = "period_moved"
 UNKNOWN_ORGANIZATION = "unknown"
 _SHARD_RELOADS = 3
+_BROKEN = (ArithmeticError, LookupError, TypeError, ValueError)
+"""How code fails at data that it does not expect. Left to the broker, it would take its neighbours along."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,16 @@ class Delivered:
 class _Parked:
     event: AcceptedEvent
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a message holds."""
+
+    organization_id: str
+    events: list[AcceptedEvent]
+    is_replay: bool
+    """They were parked and are sent again."""
 
 
 class UnrateableError(XyraError):
@@ -84,33 +96,37 @@ class Rating:
         Raises `UnavailableError`; repeating is safe.
         """
         events: dict[str, list[AcceptedEvent]] = {}
+        replayed: set[str] = set()
         for message in messages:
             try:
-                organization_id, members = _read(message.body)
+                sent = _read(message.body)
             except MalformedError as error:
                 await self._park_message(message, error.detail)
             else:
-                events.setdefault(organization_id, []).extend(members)
+                events.setdefault(sent.organization_id, []).extend(sent.events)
+                if sent.is_replay:
+                    replayed |= {event.key for event in sent.events}
         with correlation.correlated(_together(messages)):
             for organization_id, members in events.items():
-                await self._rate_organization(organization_id, members)
+                recorded = await self._rate_organization(organization_id, members)
+                await self._close(organization_id, recorded, replayed)
 
     async def park_dead(self, message: Delivered) -> None:
         """A message that the broker gave up on: its events are parked, those that were rated after all as well as the
         others; a replay finds the difference.
         """
         try:
-            organization_id, events = _read(message.body)
+            sent = _read(message.body)
         except MalformedError as error:
             await self._park_message(message, error.detail)
             return
         with correlation.correlated(message.correlation_id):
-            for event in events:
+            for event in sent.events:
                 await self._park(
-                    organization_id, _Parked(event, "the message could not be handled in all its deliveries")
+                    sent.organization_id, _Parked(event, "the message could not be handled in all its deliveries")
                 )
 
-    async def _rate_organization(self, organization_id: str, events: list[AcceptedEvent]) -> None:
+    async def _rate_organization(self, organization_id: str, events: list[AcceptedEvent]) -> Recorded:
         recorded = await self._record(organization_id, events)
         for metered in recorded.conflicting:
             await self._park(
@@ -126,6 +142,13 @@ class Rating:
                 "conflicting": len(recorded.conflicting),
             },
         )
+        return recorded
+
+    async def _close(self, organization_id: str, recorded: Recorded, replayed: set[str]) -> None:
+        """The entries of parked events that were sent again and have been found rated, by this or an earlier try."""
+        rated = [each.event for each in (*recorded.recorded, *recorded.duplicates) if each.event.key in replayed]
+        if rated:
+            await self._usage.close_parked(organization_id, {_parked_id(event) for event in rated})
 
     async def _record(self, organization_id: str, events: list[AcceptedEvent]) -> Recorded:
         for attempt in range(_SHARD_RELOADS):
@@ -153,6 +176,9 @@ class Rating:
                 raise
             except XyraError as error:
                 parked.append(_Parked(event, error.detail))
+            except _BROKEN as error:
+                _log.exception("an event breaks the rater", extra={"event": event.key})
+                parked.append(_Parked(event, f"rating it fails: {error!r}"))
         return metered, parked
 
     async def _assign(
@@ -197,7 +223,7 @@ class Rating:
         event = parked.event
         subject: dict[str, Any] = msgspec.structs.asdict(event)
         _log.warning("parked", extra={"organization_id": organization_id, "event": event.key, "reason": parked.reason})
-        await self._usage.park(organization_id, named_id("park", event.key, event.content), parked.reason, subject)
+        await self._usage.park(organization_id, _parked_id(event), parked.reason, subject)
 
     async def _park_message(self, message: Delivered, reason: str) -> None:
         with correlation.correlated(message.correlation_id):
@@ -213,10 +239,15 @@ def _together(messages: Sequence[Delivered]) -> str:
     return ",".join(dict.fromkeys(message.correlation_id for message in messages if message.correlation_id))
 
 
-def _read(body: bytes) -> tuple[str, list[AcceptedEvent]]:
+def _parked_id(event: AcceptedEvent) -> str:
+    return named_id("park", event.key, event.content)
+
+
+def _read(body: bytes) -> _Sent:
     """Raises `MalformedError` for what the accepting side cannot have written."""
     value = json.decode(body)
     try:
-        return str(value["organization"]), msgspec.convert(value["events"], list[AcceptedEvent])
+        events = msgspec.convert(value["events"], list[AcceptedEvent])
+        return _Sent(str(value["organization"]), events, is_replay="replay" in value)
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise MalformedError(f"The message is not one of ours: {error}") from error

@@ -1,4 +1,4 @@
-"""Events after acceptance: what they were rated to, or why they are parked."""
+"""Events that were rated, with what they were rated to."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,16 +34,6 @@ class RatedTo:
 class RecordedEvent:
     document: Document
     rated_to: RatedTo
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedEvent:
-    """`subject` is the event, or the message that could not be read, as JSON text."""
-
-    id: str
-    reason: str
-    parked_at: datetime
-    subject: str
 
 
 class _Metered(msgspec.Struct):
@@ -86,19 +76,3 @@ class RecordedEvents:
         return await self._billing_models.version_of(
             organization.id, agents[event["agent_id"]].models, event["version_id"]
         )
-
-    async def parked(
-        self, organization_id: str, limit: int, cursor: str | None
-    ) -> tuple[list[ParkedEvent], str | None]:
-        """Newest first."""
-        page = await self._usage.parked(organization_id, limit, cursor)
-        entries = [
-            ParkedEvent(
-                id=item.document["id"],
-                reason=item.document["reason"],
-                parked_at=from_text(item.document["time"]),
-                subject=item.document["subject"],
-            )
-            for item in page.items
-        ]
-        return entries, page.cursor

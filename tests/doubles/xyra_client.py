@@ -191,7 +191,7 @@ ORGANIZATION_SCOPES = [
     "billing_models:write",
     "invoices:read",
 ]
-OPERATOR_SCOPES = [*ORGANIZATION_SCOPES, "organizations:create", "invoices:write"]
+OPERATOR_SCOPES = [*ORGANIZATION_SCOPES, "organizations:create", "invoices:write", "parked_events:write"]
 
 
 class Xyra:

@@ -69,12 +69,12 @@ class XyraProcess:
     def output(self) -> str:
         return self._output.read_text(encoding="utf-8")
 
-    def until(self, condition: Callable[[], object]) -> None:
+    def until(self, condition: Callable[[], object], *, seconds: float = _PATIENCE) -> None:
         """Wait for it, as long as the process lives."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + seconds
         while not condition():
             assert self._running.poll() is None, f"the process has ended:\n{self.output}"
-            assert time.monotonic() < deadline, f"it did not happen within {_PATIENCE} s:\n{self.output}"
+            assert time.monotonic() < deadline, f"it did not happen within {seconds} s:\n{self.output}"
             time.sleep(0.01)
 
     def _ready(self) -> bool:

@@ -92,6 +92,9 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     agent = await organization.agent(EXTERNAL_ID, **(pricing | {"name": SECRET}))
     await organization.key.report({"id": SECRET, "type": "command", "agent": EXTERNAL_ID})
     await xyra.idle()
+    await organization.key.report({"id": SECRET, "type": "conflicting", "agent": EXTERNAL_ID})
+    await xyra.idle()
+    (parked,) = (await organization.key.get("events/parked"))["data"]
     (invoice,) = await xyra.generate(organization, MONTH, finalize=False)
     job = await xyra.operator.post(
         "invoices/generate/monthly", {"organization_id": organization.id, "period": MONTH}, expect=202
@@ -118,13 +121,14 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "job_id": job["id"],
             "key_id": key["id"],
             "event_id": event_key(organization.id, "api", SECRET),
+            "parked_id": parked["id"],
         },
         names=(
             SECRET,
             EXTERNAL_ID,
             "4321.99",
             organization.slug,
-            *(thing["id"] for thing in (model, agent, key, invoice, job)),
+            *(thing["id"] for thing in (model, agent, key, invoice, job, parked)),
         ),
         strangers={
             "owner": credential(stranger),

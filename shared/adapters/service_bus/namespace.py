@@ -1,5 +1,6 @@
 """The connection to one Service Bus namespace."""
 
+import logging
 from contextlib import suppress
 from typing import Self
 
@@ -9,6 +10,9 @@ from azure.servicebus.aio import ServiceBusClient
 
 DEAD_LETTER_SUFFIX = "/$deadletterqueue"
 """The dead-letter queue of `usage` is the queue `usage/$deadletterqueue`."""
+
+# Below, the SDK logs each state of each link: dozens of lines for every session that is received.
+logging.getLogger("azure.servicebus").setLevel(logging.WARNING)
 
 
 class ServiceBusNamespace:

@@ -1,0 +1,194 @@
+"""One fault at one call: counts the calls that a path makes to the store and the queue, and has exactly one of them
+fail in a chosen way. Nothing is left to chance.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from shared.domain.errors import UnavailableError
+from shared.ports.clock import Clock
+from shared.ports.queue import Message, Queue
+from shared.ports.store import Create, Delete, Document, Item, Operation, Page, Replace, Upsert
+from tests.doubles.memory_store import MemoryStore
+
+LAG = timedelta(seconds=30)
+"""How long ago at most the version that a stale read serves was overwritten."""
+
+
+class Fault(Enum):
+    BEFORE = "503 or connection lost, nothing was done"
+    THROTTLED = "429, nothing was done"
+    AFTER = "time-out or 503, and it was done"
+    PARTLY = "some of the messages were accepted, the answer was lost"
+    TWICE = "the messages were accepted twice"
+    DIES_BEFORE = "the process dies before the call"
+    DIES_AFTER = "the process dies after the call"
+    TAKEN = "409 and 424: another did exactly this first"
+    MOVED = "412: another has written the guarded items"
+    STALE = "the read serves what was overwritten a moment ago"
+    SAME_MEANWHILE = "another host does the whole of it meanwhile"
+    OTHER_MEANWHILE = "another host does something else to the same items meanwhile"
+
+
+ANYWHERE = frozenset(
+    {
+        Fault.BEFORE,
+        Fault.THROTTLED,
+        Fault.DIES_BEFORE,
+        Fault.SAME_MEANWHILE,
+        Fault.OTHER_MEANWHILE,
+    }
+)
+READ = ANYWHERE | {Fault.STALE}
+WRITE = ANYWHERE | {Fault.AFTER, Fault.DIES_AFTER}
+SEND = WRITE | {Fault.PARTLY, Fault.TWICE}
+
+
+@dataclass(slots=True)
+class Script:
+    """Which call fails, from 1, and how; 0 is none."""
+
+    at: int = 0
+    fault: Fault | None = None
+    meanwhile: Callable[[Fault], Awaitable[None]] | None = None
+    calls: list[tuple[str, frozenset[Fault]]] = field(default_factory=list)
+    """What was called, and how it could have failed."""
+
+    async def turn(self, name: str, possible: frozenset[Fault]) -> Fault | None:
+        """Count a call; the fault that the rest of it has to show, those before it have been shown."""
+        self.calls.append((name, possible))
+        if len(self.calls) != self.at or self.fault not in possible:
+            return None
+        match self.fault:
+            case Fault.BEFORE:
+                raise UnavailableError("The connection was lost")
+            case Fault.THROTTLED:
+                raise UnavailableError("Too many requests", retry_after=7)
+            case Fault.DIES_BEFORE:
+                raise asyncio.CancelledError
+            case Fault.SAME_MEANWHILE | Fault.OTHER_MEANWHILE if self.meanwhile is not None:
+                await self.meanwhile(self.fault)
+        return self.fault
+
+
+def _after(fault: Fault | None) -> None:
+    if fault in (Fault.AFTER, Fault.PARTLY):
+        raise UnavailableError("The answer was lost")
+    if fault is Fault.DIES_AFTER:
+        raise asyncio.CancelledError
+
+
+class RememberingStore(MemoryStore):
+    """Knows what each item was before, for stale reads."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._before: dict[tuple[str, str, str], tuple[datetime, Item | None]] = {}
+
+    def copy(self, clock: Clock) -> "RememberingStore":
+        made = RememberingStore(clock)
+        made._partitions = {place: dict(items) for place, items in self._partitions.items()}
+        made._writes = self._writes
+        made._before = dict(self._before)
+        return made
+
+    def items_of(self, container: str, pk: str) -> list[Item]:
+        return [kept.item() for kept in self._partition(container, pk).values()]
+
+    def partitions_of(self, container: str) -> list[str]:
+        return [pk for name, pk in self._partitions if name == container]
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        ids = [each.id if isinstance(each, Delete) else each.document["id"] for each in operations]
+        before = await self.get_many(container, pk, ids)
+        etags = await super().batch(container, pk, operations)
+        now = self._clock.now()
+        self._before |= {(container, pk, id_): (now, before.get(id_)) for id_ in ids}
+        return etags
+
+    def stale(self, container: str, pk: str, id_: str, item: Item | None) -> Item | None:
+        """As a replica serves it that has not seen the last write yet."""
+        at, before = self._before.get((container, pk, id_), (None, None))
+        return item if at is None or self._clock.now() - at > LAG else before
+
+
+class FaultInTurnStore:
+    def __init__(self, inner: RememberingStore, script: Script) -> None:
+        self._inner = inner
+        self._script = script
+
+    async def get(self, container: str, pk: str, id: str) -> Item | None:  # noqa: A002  the field's name everywhere
+        fault = await self._script.turn(f"get {container}", READ)
+        item = await self._inner.get(container, pk, id)
+        return self._inner.stale(container, pk, id, item) if fault is Fault.STALE else item
+
+    async def get_many(self, container: str, pk: str, ids: Collection[str]) -> dict[str, Item]:
+        fault = await self._script.turn(f"get many {container}", READ)
+        found = await self._inner.get_many(container, pk, ids)
+        if fault is not Fault.STALE:
+            return found
+        stale = {id_: self._inner.stale(container, pk, id_, found.get(id_)) for id_ in ids}
+        return {id_: item for id_, item in stale.items() if item is not None}
+
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
+        fault = await self._script.turn(f"query {container}", READ)
+        page = await self._inner.query(container, pk, kind, **how)
+        if fault is not Fault.STALE:
+            return page
+        stale = [self._inner.stale(container, pk, item.document["id"], item) for item in page.items]
+        return Page([item for item in stale if item is not None], page.cursor)
+
+    async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
+        await self._script.turn(f"due {container}", ANYWHERE)
+        return await self._inner.due(container, before, limit=limit)
+
+    async def create(self, container: str, pk: str, document: Document) -> str:
+        return (await self.batch(container, pk, [Create(document)]))[0]
+
+    async def replace(self, container: str, pk: str, document: Document, etag: str) -> str:
+        return (await self.batch(container, pk, [Replace(document, etag)]))[0]
+
+    async def upsert(self, container: str, pk: str, document: Document) -> str:
+        return (await self.batch(container, pk, [Upsert(document)]))[0]
+
+    async def delete(self, container: str, pk: str, id: str, etag: str | None = None) -> None:  # noqa: A002
+        await self.batch(container, pk, [Delete(id, etag)])
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        guarded = [_id(each) for each in operations if isinstance(each, Replace | Delete) and each.etag is not None]
+        creates = any(isinstance(each, Create) for each in operations)
+        possible = WRITE | ({Fault.MOVED} if guarded else set()) | ({Fault.TAKEN} if creates or guarded else set())
+        fault = await self._script.turn(f"write {container}", possible)
+        if fault is Fault.TAKEN:
+            await self._inner.batch(container, pk, operations)
+        if fault is Fault.MOVED:
+            for item in (await self._inner.get_many(container, pk, guarded)).values():
+                await self._inner.upsert(container, pk, item.document)
+        etags = await self._inner.batch(container, pk, operations)
+        _after(fault)
+        return etags
+
+
+def _id(operation: Replace | Delete) -> str:
+    return operation.id if isinstance(operation, Delete) else str(operation.document["id"])
+
+
+class FaultInTurnQueue:
+    def __init__(self, inner: Queue, script: Script) -> None:
+        self._inner = inner
+        self._script = script
+
+    async def send(self, queue: str, messages: Sequence[Message]) -> None:
+        fault = await self._script.turn(f"send {queue}", SEND)
+        await self._inner.send(queue, messages[: len(messages) // 2] if fault is Fault.PARTLY else messages)
+        if fault is Fault.TWICE:
+            await self._inner.send(queue, messages)
+        _after(fault)
+
+    async def pending(self, queue: str, session_ids: Collection[str]) -> int:
+        return await self._inner.pending(queue, session_ids)

@@ -1,0 +1,174 @@
+"""Replaying parked events while things go wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from shared.adapters.item_usage import ItemUsage
+from shared.bootstrap import Application, Ports
+from shared.containers import LEDGERS, TENANTS
+from shared.domain.errors import UnavailableError
+from shared.domain.organizations import Organization
+from shared.ports.queue import Message
+from shared.ports.store import Item
+from shared.services.agents import AgentDraft
+from shared.services.events import QUEUE, ReportedEvent
+from shared.services.organizations import OrganizationDraft
+from shared.services.parked_events import ParkedEvent
+from shared.services.rating import Delivered
+from shared.settings import Settings
+from tests.doubles.billing_world import NoSecrets
+from tests.doubles.memory_queue import MemoryQueue
+from tests.doubles.memory_store import MemoryStore
+from tests.doubles.settable_clock import SettableClock
+
+NOW = datetime(2026, 11, 18, 10, tzinfo=UTC)
+ORGANIZATION = "org_1"
+AGENT = "agt_1"
+
+
+class RefusingQueue(MemoryQueue):
+    """Refuses the next `refusals` sends."""
+
+    refusals = 0
+
+    async def send(self, queue: str, messages: Sequence[Message]) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise UnavailableError("The broker does not accept")
+        await super().send(queue, messages)
+
+
+class UnchangingStore(MemoryStore):
+    """Fails the next `failures` guarded writes outside a batch."""
+
+    failures = 0
+
+    async def replace(self, container: str, pk: str, document: dict[str, object], etag: str) -> str:
+        if self.failures:
+            self.failures -= 1
+            raise UnavailableError("The store does not answer")
+        return await super().replace(container, pk, document, etag)
+
+
+@dataclass
+class Scene:
+    """An organization whose agent cannot be found by the rater until `mend` is called."""
+
+    store: UnchangingStore = field(default_factory=UnchangingStore)
+    queue: RefusingQueue = field(default_factory=RefusingQueue)
+    clock: SettableClock = field(default_factory=lambda: SettableClock(NOW))
+    _hidden: Item | None = None
+
+    def host(self) -> Application:
+        """A new one, which remembers nothing."""
+        return Application(Ports(self.store, self.queue, self.clock, NoSecrets()), Settings())
+
+    async def organization(self) -> Organization:
+        return await self.host().organizations.get(ORGANIZATION)
+
+    async def set_up(self) -> None:
+        draft = OrganizationDraft(name="Acme", currency="USD", timezone="UTC")
+        host = self.host()
+        await host.organizations.create(ORGANIZATION, draft)
+        await host.agents.create(AGENT, ORGANIZATION, AgentDraft(external_id="coder", name="Coder"))
+        self.clock.set(NOW + timedelta(hours=1))
+        event = ReportedEvent(
+            0, "call", "command", AGENT, "api", None, None, {"quantity": Decimal("2.50")}, ORGANIZATION
+        )
+        await host.events.accept([event], partial=False)
+        self._hidden = await self.store.get(TENANTS.name, ORGANIZATION, AGENT)
+        await self.store.delete(TENANTS.name, ORGANIZATION, AGENT)
+        await self.deliver()
+
+    async def mend(self) -> None:
+        assert self._hidden is not None
+        await self.store.create(TENANTS.name, ORGANIZATION, self._hidden.document)
+
+    async def deliver(self) -> list[Message]:
+        """To a host of its own; what fails stays on the queue."""
+        messages = list(self.queue.waiting.get(QUEUE, []))
+        await self.host().rating.rate([Delivered(each.body, each.message_id, each.correlation_id) for each in messages])
+        self.queue.waiting[QUEUE] = []
+        return messages
+
+    async def parked(self) -> list[ParkedEvent]:
+        entries, _ = await self.host().parked_events.page(ORGANIZATION, "parked", 10, None)
+        return entries
+
+    async def replay(self) -> int:
+        (entry,) = await self.parked()
+        host = self.host()
+        return (await host.parked_events.replay(await self.organization(), [entry.id], "usr_1")).sent
+
+    async def counted(self) -> int:
+        page = await self.store.query(LEDGERS.name, f"{ORGANIZATION}:usage:0", "event")
+        return len(page.items)
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    made = Scene()
+    await made.set_up()
+    return made
+
+
+async def test_each_replay_is_another_message_with_the_event_as_it_was_accepted(scene: Scene) -> None:
+    sent: list[Message] = []
+    for attempt in (1, 2):
+        assert await scene.replay() == 1
+        sent += await scene.deliver()
+        (entry,) = await scene.parked()
+        assert entry.replay is not None
+        assert (entry.replay.attempt, entry.replay.by) == (attempt, "usr_1")
+    assert len({each.message_id for each in sent}) == 2
+    assert all(b'"quantity":2.50' in each.body for each in sent)
+
+
+async def test_a_replay_that_the_broker_refused_can_be_repeated(scene: Scene) -> None:
+    await scene.mend()
+    scene.queue.refusals = 1
+    with pytest.raises(UnavailableError):
+        await scene.replay()
+    assert await scene.replay() == 1
+    await scene.deliver()
+    assert await scene.parked() == []
+    assert await scene.counted() == 1
+
+
+async def test_a_replayed_event_that_was_recorded_but_not_closed_is_closed_by_the_next_delivery(scene: Scene) -> None:
+    await scene.mend()
+    await scene.replay()
+    scene.store.failures = 1_000
+    with pytest.raises(UnavailableError):
+        await scene.deliver()
+    assert await scene.counted() == 1
+    assert len(await scene.parked()) == 1
+    scene.store.failures = 0
+    await scene.deliver()
+    assert await scene.counted() == 1
+    assert await scene.parked() == []
+
+
+async def test_an_event_older_than_raw_events_are_kept_is_not_replayed(scene: Scene) -> None:
+    """It may have been rated and forgotten since."""
+    await scene.mend()
+    days = Settings().event_retention_days
+    scene.clock.set(NOW + timedelta(days=days - 2))
+    assert await scene.replay() == 1
+    scene.clock.set(NOW + timedelta(days=days))
+    assert await scene.replay() == 0
+
+
+async def test_what_is_parked_again_keeps_its_discard(scene: Scene) -> None:
+    (entry,) = await scene.parked()
+    host = scene.host()
+    discarded = await host.parked_events.discard(await scene.organization(), entry.id, "Not wanted", "usr_1")
+    assert discarded.discard is not None
+    usage = ItemUsage(scene.store, scene.clock, 1)
+    await usage.park(ORGANIZATION, entry.id, "Again", {})
+    found, _ = await host.parked_events.page(ORGANIZATION, "discarded", 10, None)
+    assert found == [discarded]
