@@ -307,7 +307,7 @@ async def test_a_namespace_has_a_host_or_a_connection_string() -> None:
 async def test_no_key_and_no_body_is_in_any_log(
     broker: AmqpBroker, queue: ServiceBusQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for name in ("", "azure", "xyra"):
+    for name in ("", "azure", "azure.servicebus", "xyra"):
         caplog.set_level(logging.DEBUG, logger=name)
     broker.meet(Fault.DROPS_AFTER_STORING, Fault.IS_BUSY)
     with pytest.raises(UnavailableError):
