@@ -33,10 +33,8 @@ def batch_of(size: int, name: str) -> bytes:
 
 
 class Load:
-    def __init__(self, base: str, token: str, organization_id: str, key: str) -> None:
+    def __init__(self, base: str, key: str) -> None:
         self._base = base
-        self._operator = {"Authorization": f"Bearer {token}"}
-        self._organization_id = organization_id
         self._sender = {"X-API-Key": key, "Content-Type": "application/json"}
 
     @classmethod
@@ -78,7 +76,7 @@ class Load:
                 "api-keys",
                 {"name": "Bench", "scopes": ["events:write", "usage:read"], "organization_id": organization["id"]},
             )
-            return cls(base, token, organization["id"], key["token"])
+            return cls(base, key["token"])
 
     async def accept(self, size: int, connections: int, seconds: float) -> float:
         """Events accepted per second over so many connections."""

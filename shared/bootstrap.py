@@ -12,6 +12,7 @@ from shared.adapters.local_secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.system_clock import SystemClock
 from shared.containers import TENANTS
+from shared.logs import structure_handlers
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.ports.secrets import Secrets
@@ -163,4 +164,6 @@ def _secrets(chosen: Settings) -> Secrets:
 def application() -> Application:
     """This process's application, made at the first call."""
     chosen = settings()
+    if chosen.environment != "local":  # there the host has chosen where its lines go
+        structure_handlers()
     return Application(Ports(_store(chosen), _queue(chosen), clock(), _secrets(chosen)), chosen)

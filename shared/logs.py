@@ -15,22 +15,21 @@ class _CorrelationFilter(logging.Filter):
 
 
 def log_to(stream: TextIO, level: str) -> None:
-    """Send this process's log lines to the stream. On Azure the platform's worker does this instead."""
+    """Send this process's log lines to the stream."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        JsonFormatter(
-            "%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s",
-            rename_fields={"asctime": "time", "levelname": "level"},
-        )
-    )
-    handler.addFilter(_CorrelationFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    structure_handlers()
 
 
-def correlate_existing_handlers() -> None:
-    """Give the platform's own handlers the correlation id, too; safe to repeat."""
+def structure_handlers() -> None:
+    """Make the root's handlers, on Azure those of the platform's worker, write such lines; safe to repeat."""
+    formatter = JsonFormatter(
+        "%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s",
+        rename_fields={"asctime": "time", "levelname": "level"},
+    )
     for handler in logging.getLogger().handlers:
-        if not any(isinstance(existing, _CorrelationFilter) for existing in handler.filters):
+        handler.setFormatter(formatter)
+        if not any(isinstance(each, _CorrelationFilter) for each in handler.filters):
             handler.addFilter(_CorrelationFilter())

@@ -177,8 +177,7 @@ class ItemUsage:
         moved: dict[TotalKey, Totals] = {}
         for event in batch:
             if event.total not in moved:
-                moved[event.total] = Totals()
-                moved[event.total].merge(totals[event.total].totals)
+                moved[event.total] = totals[event.total].totals.copy()
             moved[event.total].add(event.contribution)
         return moved
 
