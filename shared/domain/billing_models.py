@@ -1,9 +1,9 @@
 """Billing models: price books in versions. A published version never changes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from shared.domain.charges import AnyCharge
 from shared.domain.charges.charge import Charge
@@ -11,10 +11,17 @@ from shared.domain.entity import Entity
 from shared.domain.errors import FieldError, ValidationError
 from shared.domain.histories import Entry, History
 from shared.domain.money import Currency
+from shared.domain.readings import Bands, Distinct
 from shared.domain.times import Instant
-from shared.domain.validation import Length, pointer, refusal
+from shared.domain.validation import Length, Place, pointer, refusal
 
 MAXIMUM_CHARGES = 100
+MAXIMUM_GAUGES = 200
+"""Of all charges of a model together: what one event may move, and one total may hold."""
+MAXIMUM_UNIQUE_METERS = 20
+"""Each distinct value of an event is an item beside it, and a transaction has room for few."""
+MAXIMUM_FREE_EVENTS = 5_000
+"""Of all charges of a model together: totals keep each of them."""
 
 
 def _with_own_keys(charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
@@ -26,6 +33,18 @@ def _with_own_keys(charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
 
 
 Charges = Annotated[tuple[AnyCharge, ...], Length(1, MAXIMUM_CHARGES), AfterValidator(_with_own_keys)]
+
+
+def _beyond_limits(charges: Sequence[Charge]) -> Iterator[tuple[Place, str]]:
+    gauges = [gauge for charge in charges for gauge in charge.gauges.values()]
+    unique = sum(isinstance(gauge.nothing, Distinct) for gauge in gauges)
+    free = sum(gauge.nothing.keeps for gauge in gauges if isinstance(gauge.nothing, Bands))
+    if len(gauges) > MAXIMUM_GAUGES:
+        yield ("charges",), f"have more than {MAXIMUM_GAUGES} meters"
+    if unique > MAXIMUM_UNIQUE_METERS:
+        yield ("charges",), f"have more than {MAXIMUM_UNIQUE_METERS} unique meters"
+    if free > MAXIMUM_FREE_EVENTS:
+        yield ("charges",), f"have more than {MAXIMUM_FREE_EVENTS} free_events together"
 
 
 class BillingModelDraft(BaseModel):
@@ -40,6 +59,21 @@ class BillingModelDraft(BaseModel):
     currency: Currency
     effective_from: Instant | None = None
     charges: Charges
+
+    SAVED: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _can_be_metered(self) -> Self:
+        wrong = list(_beyond_limits(self.charges))
+        if self.SAVED:
+            wrong += [
+                (("charges", index, *place), detail)
+                for index, charge in enumerate(self.charges)
+                for place, detail in charge.refusals_in_model()
+            ]
+        if wrong:
+            raise refusal(*wrong)
+        return self
 
 
 class Version(Entity):

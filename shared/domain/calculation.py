@@ -1,33 +1,45 @@
 """What stated usage would cost: the same rating, over facts made from what the meters would have come to."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from fractions import Fraction
-from itertools import count, islice
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain.billing_models import BillingModelDraft, Version
 from shared.domain.charges.charge import Charge
+from shared.domain.charges.stated import Stated
 from shared.domain.errors import FieldError, ValidationError
 from shared.domain.lines import Line
-from shared.domain.meters import Meter, Reading
-from shared.domain.money import ExactDecimal, NonNegativeQuantity, RoundedAmount, round_half_up, total
+from shared.domain.money import (
+    ExactDecimal,
+    NonNegativeAmount,
+    NonNegativeQuantity,
+    RoundedAmount,
+    round_half_up,
+    total,
+)
 from shared.domain.periods import Period, Span
-from shared.domain.rating import POOLED, Facts, Segment, rate
+from shared.domain.rating import POOLED, Facts, Segment, Stretch, first_starts, rate
+from shared.domain.readings import Reading
 from shared.domain.times import BEGINNING
+from shared.domain.validation import Length
 
-MAXIMUM_AGENTS = 1_000
+MAXIMUM_VALUES = 10_000
+MAXIMUM_WORKFLOWS = 100
 MAXIMUM_LENGTH = timedelta(days=367)
 DRAFT = "draft"
 """Stands for the id of a model that is not saved."""
 
 
 class UsageEntry(BaseModel):
-    """What the meter of a charge would have come to, after its unit conversion; of one agent, or of `agents`
-    together.
+    """What the meter of a charge would have come to, after its unit conversion; of one agent, or of `agents` together.
+
+    For outcomes, percentages and dynamic prices `values` in the order of the events, or where their order does not
+    matter `value`, which is their sum, with `quantity`, how many there are. For workflows how many of each type; for
+    agents and seats their number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,11 +47,27 @@ class UsageEntry(BaseModel):
     charge: str
     agent: str | None = Field(default=None, min_length=1, max_length=256)
     quantity: NonNegativeQuantity | None = None
+    value: NonNegativeAmount | None = None
+    values: Annotated[tuple[NonNegativeAmount, ...], Length(0, MAXIMUM_VALUES)] | None = None
+    workflows: Annotated[dict[str, NonNegativeQuantity], Field(max_length=MAXIMUM_WORKFLOWS)] | None = None
     agents: NonNegativeQuantity | None = None
+
+    def stated(self, index: int) -> Stated:
+        return Stated(
+            index=index,
+            charge=self.charge,
+            quantity=self.quantity,
+            value=self.value,
+            values=self.values,
+            workflows=self.workflows,
+            agents=None if self.agents is None else Fraction(self.agents),
+        )
 
 
 class ModelSketch(BillingModelDraft):
     """A billing model that is calculated with and never saved, so it needs no name."""
+
+    SAVED: ClassVar[bool] = False
 
     name: str = Field(default="", max_length=200)
 
@@ -77,7 +105,7 @@ def calculate(
         line
         for charge in version.charges
         if only is None or charge.key in only
-        for line in _lines_of(charge, version, currency, _stated(charge, usage, named), period)
+        for line in _lines_of(charge, version, currency, _usage_of(charge, usage, named), period)
     ]
     return Calculation(
         currency=currency,
@@ -87,93 +115,92 @@ def calculate(
     )
 
 
-@dataclass(slots=True)
-class _Stated:
-    """The usage of one charge: whose it is, and whether it is priced over all its agents together."""
-
-    agents: Sequence[str]
-    quantities: Mapping[str, Fraction]
-    together: bool
-
-
 @dataclass(frozen=True, slots=True)
-class _StatedReadings:
-    """Readings that come to the stated quantity."""
+class _Usage:
+    """The usage of one charge by agent, how many agents each of them stands for, and whether all of it is priced
+    together.
+    """
 
-    quantity: Fraction
-    by_meter: Mapping[str, Meter] = field(default_factory=dict)
+    by_agent: Mapping[str, Sequence[Stated]]
+    agents: Mapping[str, Fraction]
+    together: bool = False
+
+
+class _StatedReadings:
+    """Readings that come to what is stated."""
+
+    def __init__(self, charge: Charge, stated: Iterable[Stated], span: Span) -> None:
+        self._readings: dict[str, Reading] = {}
+        for each in stated:
+            for name, reading in charge.readings_of(each, span).items():
+                before = self._readings.get(name)
+                self._readings[name] = reading if before is None else before.merge(reading)
 
     def meters(self) -> list[str]:
-        return list(self.by_meter)
+        return list(self._readings)
 
-    def reading(self, meter: str) -> Reading:
-        return self.by_meter[meter].reading_of(self.quantity)
+    def reading(self, name: str) -> Reading | None:
+        return self._readings.get(name)
 
 
-def _lines_of(charge: Charge, version: Version, currency: str, stated: _Stated, period: Span) -> list[Line]:
-    if stated.together:
+def _lines_of(charge: Charge, version: Version, currency: str, usage: _Usage, span: Span) -> list[Line]:
+    stated = [each for own in usage.by_agent.values() for each in own]
+    charge = charge.calculated_with(stated[-1] if stated else None, max(1, len(usage.by_agent)))
+    if usage.together:
         charge = charge.model_copy(update={"scope": "organization"})
     alone = version.model_copy(update={"charges": (charge,)})
+    period = Period(start=span.start, end=span.end, timezone="UTC")
+    found = [Segment(agent, alone, span.start, span.end, number) for agent, number in usage.agents.items()]
+    stretch = Stretch(period, found, closes=span.end)
     return rate(
         Facts(
-            period=Period(start=period.start, end=period.end, timezone="UTC"),
+            period=period,
             currency=currency,
-            segments=[Segment(agent, alone, period.start, period.end) for agent in stated.agents],
-            totals={
-                (agent, alone.id): _StatedReadings(quantity, charge.meters)
-                for agent, quantity in stated.quantities.items()
-            },
+            segments=found,
+            totals={(agent, alone.id): _StatedReadings(charge, own, span) for agent, own in usage.by_agent.items()},
+            first_starts=first_starts(found),
+            stretches={"quarter": stretch, "year": stretch},
         )
     )
 
 
-def _stated(charge: Charge, usage: Sequence[UsageEntry], named: Sequence[str]) -> _Stated:
-    entries = [(index, entry) for index, entry in enumerate(usage) if entry.charge == charge.key]
-    _refuse_unmetered(charge, entries)
-    agent_count = _agent_count(entries)
-    by_agent = charge.scope == "agent"
-    if by_agent and any(entry.agent is not None for _, entry in entries):
+def _usage_of(charge: Charge, usage: Sequence[UsageEntry], named: Sequence[str]) -> _Usage:
+    entries = [(entry.agent, entry.stated(index)) for index, entry in enumerate(usage) if entry.charge == charge.key]
+    number = _number_of_agents(charge, entries)
+    own = list(dict.fromkeys(agent for agent, _ in entries if agent is not None))
+    if charge.scope == "agent" and own:
         _refuse_unattributed(entries)
-    elif by_agent and (not named or (entries and (len(named) > 1 or agent_count is not None))):
-        agents = _agents(named, agent_count or len(named) or 1)
-        return _Stated(agents, _quantities(entries, agents[0]), together=True)
-    agents = _agents(named, max(len(named), 1) if agent_count is None else agent_count)
-    return _Stated(agents, _quantities(entries, agents[0]), together=False)
+    elif charge.scope == "agent" and (not named or (entries and (len(named) > 1 or number is not None))):
+        agents = {POOLED: Fraction(max(1, len(named))) if number is None else number}
+        return _Usage({POOLED: [stated for _, stated in entries]}, agents, together=True)
+    if number is None:
+        agents = dict.fromkeys(named or [POOLED], Fraction(1))
+    else:
+        agents = dict.fromkeys(own, Fraction(1))
+        if number > len(own) or not own:
+            agents[POOLED] = number - len(own)
+    nameless = next(iter(agents))
+    by_agent: dict[str, list[Stated]] = {}
+    for agent, stated in entries:
+        by_agent.setdefault(nameless if agent is None else agent, []).append(stated)
+    return _Usage(by_agent, agents)
 
 
-def _agents(named: Sequence[str], wanted: int) -> list[str]:
-    """The named ones, and as many without a name as are wanted besides."""
-    nameless = (
-        name for name in (POOLED if number == 1 else f"{POOLED}{number}" for number in count(1)) if name not in named
-    )
-    return [*named, *islice(nameless, max(0, wanted - len(named)))]
-
-
-def _quantities(entries: Iterable[tuple[int, UsageEntry]], otherwise: str) -> dict[str, Fraction]:
-    quantities: dict[str, Fraction] = {}
-    for _, entry in entries:
-        agent = otherwise if entry.agent is None else entry.agent
-        quantities[agent] = quantities.get(agent, Fraction(0)) + Fraction(entry.quantity or Decimal(0))
-    return quantities
-
-
-def _agent_count(entries: Sequence[tuple[int, UsageEntry]]) -> int | None:
+def _number_of_agents(charge: Charge, entries: Sequence[tuple[str | None, Stated]]) -> Fraction | None:
     """How many agents the entries of a charge say there are. Raises `ValidationError` where it is not a number of
     agents.
     """
-    stated = [(index, entry.agents) for index, entry in entries if entry.agents is not None]
-    if not stated:
+    numbers = [(stated, number) for _, stated in entries if (number := charge.agents_of(stated)) is not None]
+    if not numbers:
         return None
-    for index, number in stated:
-        if number != int(number) or not 1 <= number <= MAXIMUM_AGENTS:
-            raise ValidationError.at(f"/usage/{index}/agents", f"has to be an integer from 1 to {MAXIMUM_AGENTS}")
-        if number != stated[0][1]:
-            raise ValidationError.at(f"/usage/{index}/agents", "is not what another entry of this charge says")
-    index, number = stated[0]
-    own = {entry.agent for _, entry in entries if entry.agent is not None}
+    for stated, number in numbers:
+        if number != numbers[0][1]:
+            raise stated.refused("agents", "is not what another entry of this charge says")
+    stated, number = numbers[0]
+    own = {agent for agent, _ in entries if agent is not None}
     if number < len(own):
-        raise ValidationError.at(f"/usage/{index}/agents", f"is less than the {len(own)} agents that the usage names")
-    return int(number)
+        raise stated.refused("agents", f"is less than the {len(own)} agents that the usage names")
+    return number
 
 
 def _refuse_unknown(version: Version, usage: Sequence[UsageEntry], only: Sequence[str] | None) -> None:
@@ -190,21 +217,9 @@ def _refuse_long(period: Span) -> None:
         raise ValidationError.at("/period/end", f"is more than {MAXIMUM_LENGTH.days} days after the start")
 
 
-def _refuse_unmetered(charge: Charge, entries: Iterable[tuple[int, UsageEntry]]) -> None:
-    for index, entry in entries:
-        if entry.quantity is not None and not charge.meters:
-            raise ValidationError.at(
-                f"/usage/{index}/quantity", f"the charge {charge.key} is not metered, it has no quantity"
-            )
-
-
-def _refuse_unattributed(entries: Iterable[tuple[int, UsageEntry]]) -> None:
-    for index, entry in entries:
-        if entry.agents is not None:
-            raise ValidationError.at(
-                f"/usage/{index}/agents", "is for usage that names no agent: this charge is priced by agent"
-            )
-        if entry.agent is None:
-            raise ValidationError.at(
-                f"/usage/{index}/agent", "is needed, because other usage of this charge names its agent"
-            )
+def _refuse_unattributed(entries: Iterable[tuple[str | None, Stated]]) -> None:
+    for agent, stated in entries:
+        if stated.agents is not None:
+            raise stated.refused("agents", "is for usage that names no agent: this charge is priced by agent")
+        if agent is None:
+            raise stated.refused("agent", "is needed, because other usage of this charge names its agent")

@@ -36,7 +36,8 @@ LinePeriod = Span
 class Part:
     """A step before it is cut to a decimal: the exact amount of one thing that a line consists of.
 
-    `lower` and `upper` are the bounds of the tier; an open tier has no upper one.
+    `lower` and `upper` are the bounds of the tier; an open tier has no upper one. `rate` is in percent, of `quantity`
+    where there is one. `workflow` is the type of workflow that it is about.
     """
 
     kind: StepKind
@@ -47,6 +48,8 @@ class Part:
     quantity: Fraction | None = None
     unit_amount: Decimal | None = None
     flat_amount: Decimal | None = None
+    rate: Decimal | None = None
+    workflow: str | None = None
 
 
 class Step(BaseModel):
@@ -65,6 +68,8 @@ class Step(BaseModel):
     quantity: ExactDecimal | None = None
     unit_amount: ExactDecimal | None = None
     flat_amount: ExactDecimal | None = None
+    rate: ExactDecimal | None = None
+    workflow: str | None = None
     amount: ExactDecimal
 
 
@@ -88,6 +93,8 @@ class Line(BaseModel):
     exact_amount: ExactDecimal
     amount: RoundedAmount
     period: LinePeriod
+    covers: LinePeriod | None = None
+    """The quarter or year that a fee with such an interval is for."""
     adjusts: LinePeriod | None = None
     """The ended period whose bill the line corrects."""
     timing: Timing = "arrears"
@@ -97,11 +104,21 @@ def sum_of(parts: Iterable[Part]) -> Fraction:
     return sum((part.amount for part in parts), Fraction(0))
 
 
+def negated(part: Part) -> Part:
+    """The same taken back."""
+    return replace(
+        part,
+        amount=-part.amount,
+        quantity=None if part.quantity is None else -part.quantity,
+        flat_amount=None if part.flat_amount is None else -part.flat_amount,
+    )
+
+
 def merged(parts: Iterable[Part]) -> list[Part]:
     """Parts of the same thing, such as a tier that several agents use, become one, where the first of them stood."""
     result: dict[tuple[object, ...], Part] = {}
     for part in parts:
-        same = (part.kind, part.version, part.lower, part.upper, part.unit_amount)
+        same = (part.kind, part.version, part.lower, part.upper, part.unit_amount, part.rate, part.workflow)
         before = result.get(same)
         result[same] = part if before is None else _together(before, part)
     return list(result.values())
@@ -133,5 +150,7 @@ def _step(part: Part, amount: Decimal) -> Step:
         quantity=None if part.quantity is None else cut(part.quantity),
         unit_amount=part.unit_amount,
         flat_amount=part.flat_amount,
+        rate=part.rate,
+        workflow=part.workflow,
         amount=amount,
     )

@@ -1,17 +1,19 @@
 """Meters: how events become one number."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
+from shared.domain.aggregations import AGGREGATIONS, Aggregation, AggregationName, Sample
 from shared.domain.errors import XyraError
 from shared.domain.money import NonNegativeQuantity, plain, read_decimal
+from shared.domain.periods import Span
+from shared.domain.readings import Reading
 from shared.domain.validation import Length, refusal
 
 EVENT_TYPE_PATTERN = r"^[A-Za-z0-9_.:/-]{1,200}$"
@@ -46,19 +48,42 @@ class Event(Protocol):
     @property
     def data(self) -> Mapping[str, Any]: ...
 
+    @property
+    def time(self) -> str:
+        """Text of `times.to_text`, whose order is the order of time."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a meter has come to, before its unit conversion: how many events, and the sum of their values.
+    @property
+    def key(self) -> str:
+        """The identity, which orders events of one time."""
+        ...
 
-    Readings of one meter add up, over shards, agents and versions.
-    """
 
-    count: Fraction = Fraction(0)
-    sum: Fraction = Fraction(0)
+class Gauge(Protocol):
+    """Turns events into a reading: a meter, or what a pricing needs to know besides."""
 
-    def __add__(self, other: "Reading") -> "Reading":
-        return Reading(self.count + other.count, self.sum + other.sum)
+    @property
+    def nothing(self) -> Reading:
+        """The reading without events."""
+        ...
+
+    def measure(self, event: Event) -> Reading | None:
+        """The event's own reading; None where it does not matter here. Raises `UnmeterableError`."""
+        ...
+
+
+class Measure(Gauge, Protocol):
+    """A gauge whose reading people see, as a quantity."""
+
+    @property
+    def event_type(self) -> str: ...
+
+    @property
+    def aggregation(self) -> str: ...
+
+    def quantity(self, reading: Reading, span: Span) -> Fraction:
+        """What it has come to in that period."""
+        ...
 
 
 def _known_path(path: str) -> str:
@@ -128,23 +153,24 @@ class UnitConversion(BaseModel):
 
 
 class Meter(BaseModel):
-    """`count` counts the events that match, `sum` adds up what stands in them at the path `value`."""
+    """Events that match, aggregated: `count` counts them, the others look at what stands in them at `value`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     event_type: EventType
-    aggregation: Literal["count", "sum"] = "count"
+    aggregation: AggregationName = "count"
     value: Path | None = None
     filter: dict[Path, Annotated[tuple[Scalar, ...], Length(1, 100)]] = Field(default_factory=dict, max_length=20)
     """An event matches when each of these paths has one of its values."""
     unit: UnitConversion | None = None
 
     @model_validator(mode="after")
-    def _value_where_summed(self) -> Self:
-        if self.aggregation == "sum" and self.value is None:
-            raise refusal((("value",), "is required: the path of what is summed"))
-        if self.aggregation == "count" and self.value is not None:
-            raise refusal((("value",), "is only for sums; a count needs no value"))
+    def _value_where_needed(self) -> Self:
+        reads = AGGREGATIONS[self.aggregation].values != "none"
+        if reads and self.value is None:
+            raise refusal((("value",), f"is required: the path of what {self.aggregation} looks at"))
+        if not reads and self.value is not None:
+            raise refusal((("value",), f"is not for {self.aggregation}, which needs no value"))
         return self
 
     @property
@@ -159,60 +185,99 @@ class Meter(BaseModel):
             return f"{plain(self.unit.divide_by)} {name}"
         return f"1/{plain(self.unit.multiply_by or Decimal(1))} {name}"
 
-    def matches(self, event_type: str, data: Mapping[str, Any]) -> bool:
-        return event_type == self.event_type and all(
-            _comparable(_at(data, steps)) in accepted for steps, accepted in self._conditions
+    @property
+    def nothing(self) -> Reading:
+        return self._aggregation.nothing
+
+    def matches(self, event: Event) -> bool:
+        return event.type == self.event_type and all(
+            _comparable(at_path(event.data, path)) in accepted for path, accepted in self._conditions
         )
 
-    def measure(self, event: Event) -> Decimal | None:
-        """What the event adds (1 for a count); None where it does not match. Raises `UnmeterableError` where what
-        stands at the path is missing, negative, not a number, or beyond the bounds of quantities. A quantity that is
-        not given is 1, a token count of an LLM call 0.
+    def measure(self, event: Event) -> Reading | None:
+        """The event's own reading; None where it does not match. Raises `UnmeterableError` where what stands at the
+        path is missing, no number, negative (but for changes of a level), or beyond the bounds of quantities. A
+        quantity that is not given is 1, a token count of an LLM call 0.
         """
-        if not self.matches(event.type, event.data):
+        if not self.matches(event):
             return None
-        if self.value is None:
-            return _ONE
-        return _number(_at(event.data, self._value_steps), self.value, event.type)
+        return self._aggregation.sampled(Sample(self._value_of(event), event.time, event.key))
 
-    def quantity(self, reading: Reading) -> Fraction:
-        """What is priced: the reading after the unit conversion."""
-        raw = reading.count if self.aggregation == "count" else reading.sum
-        return raw if self.unit is None else self.unit.convert(raw)
+    def quantity(self, reading: Reading, span: Span) -> Fraction:
+        """What is priced for that period: the reading after the unit conversion."""
+        return self._converted(self._aggregation.number(reading, span))
 
-    def reading_of(self, quantity: Fraction) -> Reading:
+    def quantities(self, readings: Iterable[Reading], span: Span) -> list[Fraction]:
+        """What the readings come to, merged one after the other."""
+        return [self._converted(number) for number in self._aggregation.numbers(readings, span)]
+
+    def reading_of(self, quantity: Fraction, span: Span) -> Reading:
         """A reading that comes to this quantity."""
-        raw = quantity if self.unit is None else quantity / self.unit.factor
-        return Reading(count=raw) if self.aggregation == "count" else Reading(sum=raw)
+        return self._aggregation.stated(quantity / self.factor, span)
+
+    @property
+    def factor(self) -> Fraction:
+        return Fraction(1) if self.unit is None else self.unit.factor
+
+    def _converted(self, number: Fraction) -> Fraction:
+        return number if self.unit is None else self.unit.convert(number)
+
+    def _value_of(self, event: Event) -> Decimal | str:
+        match self._aggregation.values:
+            case "none":
+                return _ONE
+            case "scalars":
+                return _scalar_at(event.data, self.value or "")
+            case kind:
+                path = self.value or QUANTITY_PATH
+                return _number(at_path(event.data, path), path, event.type, signed=kind == "changes")
+
+    @property
+    def _aggregation(self) -> Aggregation[Reading]:
+        return AGGREGATIONS[self.aggregation]
 
     @cached_property
-    def _value_steps(self) -> tuple[str, ...]:
-        return _steps(self.value or QUANTITY_PATH)
-
-    @cached_property
-    def _conditions(self) -> tuple[tuple[tuple[str, ...], frozenset[object]], ...]:
-        return tuple((_steps(path), frozenset(map(_comparable, values))) for path, values in self.filter.items())
+    def _conditions(self) -> tuple[tuple[str, frozenset[object]], ...]:
+        return tuple((path, frozenset(map(_comparable, values))) for path, values in self.filter.items())
 
 
 def quantity_of(event: Event) -> Decimal:
     """`data.quantity`, 1 where it is not given: what an event without a price adds to its type. Raises
     `UnmeterableError`.
     """
-    return _number(event.data.get("quantity"), QUANTITY_PATH, event.type)
+    return _number(event.data.get("quantity"), QUANTITY_PATH, event.type, signed=False)
 
 
-def _steps(path: str) -> tuple[str, ...]:
-    return tuple(path.split(".")[1:])
+def number_at(data: Mapping[str, Any], path: str, event_type: str) -> Decimal:
+    """The number from 0 on that stands there. Raises `UnmeterableError`."""
+    return _number(at_path(data, path), path, event_type, signed=False)
 
 
-def _at(data: Mapping[str, Any], steps: tuple[str, ...]) -> object:
+def at_path(data: Mapping[str, Any], path: str) -> object:
     """What stands there; None where nothing does."""
     value: object = data
-    for step in steps:
+    for step in _steps(path):
         if not isinstance(value, Mapping):
             return None
         value = value.get(step)
     return value
+
+
+def _scalar_at(data: Mapping[str, Any], path: str) -> str:
+    """What tells values apart: the text of a scalar."""
+    value = _comparable(at_path(data, path))
+    if value is None:
+        raise UnmeterableError(f"{path} is missing")
+    if not isinstance(value, str):
+        raise UnmeterableError(f"{path} is neither a text, a number nor a truth value")
+    if len(value) > _MAXIMUM_SCALAR:
+        raise UnmeterableError(f"{path} is longer than {_MAXIMUM_SCALAR} characters")
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split(".")[1:])
 
 
 def _comparable(value: object) -> object:
@@ -227,7 +292,7 @@ def _comparable(value: object) -> object:
         return _INCOMPARABLE  # a list, an object, or a number that no filter can name
 
 
-def _number(value: object, path: str, event_type: str) -> Decimal:
+def _number(value: object, path: str, event_type: str, *, signed: bool) -> Decimal:
     if type(value) is int and 0 <= value < _SMALL_INTEGER:  # nearly all of them: spare the checks below
         return Decimal(value)
     if value is None:
@@ -240,6 +305,6 @@ def _number(value: object, path: str, event_type: str) -> Decimal:
         number = read_decimal(value)
     except ValueError as error:
         raise UnmeterableError(f"{path} {error}") from error
-    if number < 0:
+    if number < 0 and not signed:
         raise UnmeterableError(f"{path} is negative")
     return number

@@ -27,6 +27,9 @@ EXACT = Context(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Over
 
 ZERO = Decimal(0)
 
+Exact = Decimal | Fraction
+"""What arithmetic may meet: events carry decimals, what-ifs and shares are fractions."""
+
 _SMALLEST = Decimal(1).scaleb(-PLACES)
 _BOUNDED = Context(prec=MAXIMUM_DIGITS + PLACES, traps=[Inexact, InvalidOperation, Overflow])
 _DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?")
@@ -77,6 +80,13 @@ def plain(value: Decimal) -> str:
 
 def add(left: Decimal, right: Decimal) -> Decimal:
     return EXACT.add(left, right)
+
+
+def plus(left: Exact, right: Exact) -> Exact:
+    """The exact sum, a decimal where both are."""
+    if isinstance(left, Decimal) and isinstance(right, Decimal):
+        return EXACT.add(left, right)
+    return Fraction(left) + Fraction(right)
 
 
 def total(values: Iterable[Decimal]) -> Decimal:

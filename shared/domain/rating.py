@@ -3,22 +3,26 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Protocol
 
 from shared.domain.billing_models import Version
-from shared.domain.charges.charge import Charge, LineSegment
+from shared.domain.charges.charge import Charge, Level, LevelName, LineSegment, Recurrence
 from shared.domain.errors import XyraError
 from shared.domain.histories import History
 from shared.domain.lines import Line, merged, steps_of, sum_of
-from shared.domain.meters import Reading
 from shared.domain.money import cut, round_half_up
 from shared.domain.periods import Day, Period
+from shared.domain.readings import Reading
 
 POOLED = "-"
 """Stands in a line's key for the agent, where the line is the organization's."""
+
+RECURRENCES: tuple[Recurrence, ...] = ("period", "quarter", "year", "once")
+
+_INSTANT = timedelta(microseconds=1)
 
 
 class InconsistentFactsError(XyraError):
@@ -26,33 +30,52 @@ class InconsistentFactsError(XyraError):
 
 
 class Readings(Protocol):
-    """What the meters of one agent under one version have come to (`Totals`)."""
+    """What the gauges of one agent under one version have come to (`Totals`)."""
 
     def meters(self) -> Collection[str]:
         """The names of those that have come to anything."""
         ...
 
-    def reading(self, meter: str) -> Reading: ...
+    def reading(self, name: str) -> Reading | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a period, half-open, in which an agent was priced by a version."""
+    """A stretch of a period, half-open, in which an agent, or `agents` alike, was priced by a version."""
 
     agent_id: str
     version: Version
     start: datetime
     end: datetime
+    agents: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A quarter or year, as the whole billing periods that it consists of: its segments, and when the last period ends
+    that is billed in it.
+    """
+
+    period: Period
+    segments: Sequence[Segment]
+    closes: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that decides what is due for a period. `totals` are by agent id and version id."""
+    """All that decides what is due for a period. `totals` are by agent id and version id. `first_starts` says when a
+    model was first used, by model id and agent id, and by `POOLED` for any agent; `stretches` are the quarter and the
+    year that the period belongs to; `levels` are the organization's numbers. They are needed only where a charge is
+    about them.
+    """
 
     period: Period
     currency: str
     segments: Sequence[Segment]
     totals: Mapping[tuple[str, str], Readings]
+    first_starts: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    stretches: Mapping[Recurrence, Stretch] = field(default_factory=dict)
+    levels: Mapping[LevelName, History[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +127,36 @@ def segments(
     return found
 
 
+def first_starts(found: Iterable[Segment]) -> dict[tuple[str, str], datetime]:
+    """When each model was first used, by each agent and by any (`POOLED`), out of all segments ever."""
+    starts: dict[tuple[str, str], datetime] = {}
+    for segment in found:
+        for agent_id in (segment.agent_id, POOLED):
+            key = (segment.version.model_id, agent_id)
+            starts[key] = min(segment.start, starts.get(key, segment.start))
+    return starts
+
+
 def rate(facts: Facts) -> list[Line]:
     """What is due for the period: a line for every charge that was in force in it, ordered by key, amounts of zero
-    included.
+    included; for what is due by quarter or year, or once, only in the period that it falls to.
 
-    Raises `InconsistentFactsError` for usage of a version, or of a meter, that was not in force.
+    Raises `InconsistentFactsError` for usage of a version, or of a gauge, that was not in force.
     """
     _refuse_stray_totals(facts)
-    lines = (_line(facts, name, charged) for name, charged in _charged_by_line(facts).items())
+    lines = [
+        line
+        for recurrence in RECURRENCES
+        for name, charged in _charged_by_line(facts, recurrence).items()
+        if _falls_here(facts, recurrence, name, charged)
+        for line in [_line(facts, recurrence, name, charged)]
+    ]
     return sorted(lines, key=lambda line: line.key)
 
 
 def _refuse_stray_totals(facts: Facts) -> None:
     metered = {
-        (segment.agent_id, segment.version.id): {name for charge in segment.version.charges for name in charge.meters}
+        (segment.agent_id, segment.version.id): {name for charge in segment.version.charges for name in charge.gauges}
         for segment in facts.segments
     }
     for (agent_id, version_id), readings in facts.totals.items():
@@ -129,19 +168,30 @@ def _refuse_stray_totals(facts: Facts) -> None:
         stray = set(readings.meters()) - known
         if stray:
             raise InconsistentFactsError(
-                f"Agent {agent_id} has usage of {sorted(stray)}, which {version_id} does not meter"
+                f"Agent {agent_id} has usage of {sorted(stray)}, which {version_id} does not price"
             )
 
 
-def _charged_by_line(facts: Facts) -> dict[_LineName, list[_Charged]]:
+def _window(facts: Facts, recurrence: Recurrence) -> tuple[Period, Sequence[Segment]]:
+    """The days and segments over which such charges are rated."""
+    if recurrence in ("period", "once"):
+        return facts.period, facts.segments
+    stretch = facts.stretches.get(recurrence)
+    return (facts.period, ()) if stretch is None else (stretch.period, stretch.segments)
+
+
+def _charged_by_line(facts: Facts, recurrence: Recurrence) -> dict[_LineName, list[_Charged]]:
     """For each line its stays, ordered by (start, agent), with the days that count: an agent's own, or in a pooled
     line each day once, for the first stay that it belongs to.
     """
+    period, found = _window(facts, recurrence)
     lines: dict[_LineName, list[_Charged]] = {}
     taken: dict[_LineName, set[int]] = {}
-    for stay in _stays(facts):
+    for stay in _stays(period, found):
         segment = stay.segment
         for charge in segment.version.charges:
+            if charge.recurs != recurrence:
+                continue
             pooled = charge.scope == "organization"
             name = _LineName(segment.version.model_id, charge.key, POOLED if pooled else segment.agent_id)
             days = stay.days
@@ -152,13 +202,37 @@ def _charged_by_line(facts: Facts) -> dict[_LineName, list[_Charged]]:
     return lines
 
 
-def _stays(facts: Facts) -> list[_Stay]:
+def _falls_here(facts: Facts, recurrence: Recurrence, name: _LineName, charged: Sequence[_Charged]) -> bool:
+    """Whether the line is due in this period: what is due once when it starts, a fee by quarter or year in the last
+    period of it, or in advance in the first one in which it is in force.
+    """
+    match recurrence:
+        case "period":
+            return True
+        case "once":
+            return facts.period.contains(_first_start(facts, name))
+        case _:
+            stretch = facts.stretches[recurrence]
+            if charged[0].charge.billed == "arrears":
+                return facts.period.start < stretch.closes <= facts.period.end
+            first = min(one.stay.segment.start for one in charged)
+            return facts.period.contains(max(first, stretch.period.start))
+
+
+def _first_start(facts: Facts, name: _LineName) -> datetime:
+    start = facts.first_starts.get((name.model_id, name.agent_id))
+    if start is None:
+        raise InconsistentFactsError(f"When the model {name.model_id} was first used is missing")
+    return start
+
+
+def _stays(period: Period, found: Sequence[Segment]) -> list[_Stay]:
     by_agent: dict[str, list[Segment]] = {}
-    for segment in facts.segments:
+    for segment in found:
         by_agent.setdefault(segment.agent_id, []).append(segment)
-    days = facts.period.days()
+    days = period.days()
     stays = [stay for own in by_agent.values() for stay in _stays_of_agent(own, days)]
-    return sorted(stays, key=lambda stay: (max(stay.segment.start, facts.period.start), stay.segment.agent_id))
+    return sorted(stays, key=lambda stay: (max(stay.segment.start, period.start), stay.segment.agent_id))
 
 
 def _stays_of_agent(own: Sequence[Segment], days: Sequence[Day]) -> list[_Stay]:
@@ -176,9 +250,10 @@ def _stays_of_agent(own: Sequence[Segment], days: Sequence[Day]) -> list[_Stay]:
     return stays
 
 
-def _line(facts: Facts, name: _LineName, charged: Sequence[_Charged]) -> Line:
+def _line(facts: Facts, recurrence: Recurrence, name: _LineName, charged: Sequence[_Charged]) -> Line:
     charge = charged[0].charge
-    rated = type(charge).rated(_line_segments(facts, charged))
+    period, _ = _window(facts, recurrence)
+    rated = type(charge).rated(_line_segments(facts, period, charged))
     parts = merged(rated.parts)
     due = sum_of(parts)
     return Line(
@@ -195,31 +270,53 @@ def _line(facts: Facts, name: _LineName, charged: Sequence[_Charged]) -> Line:
         exact_amount=cut(due),
         amount=round_half_up(due, facts.currency),
         period=facts.period.span,
+        covers=None if recurrence in ("period", "once") else period.span,
         timing=charge.billed,
     )
 
 
-def _line_segments(facts: Facts, charged: Sequence[_Charged]) -> list[LineSegment[Charge]]:
+def _line_segments(facts: Facts, period: Period, charged: Sequence[_Charged]) -> list[LineSegment[Charge]]:
     """One for each agent and version, where it first starts: a version that returns adds to what it was before."""
     together: dict[tuple[str, str], list[_Charged]] = {}
     for one in charged:
         together.setdefault((one.stay.segment.agent_id, one.stay.segment.version.id), []).append(one)
-    whole = len(facts.period.days())
+    days = period.days()
     return [
         LineSegment(
             charge=stays[0].charge,
             version=stays[0].stay.segment.version.number,
             agent_id=agent_id,
-            share=Fraction(sum(len(one.days) for one in stays), whole),
-            agent_share=Fraction(sum(len(one.stay.days) for one in stays), whole),
+            share=Fraction(sum(len(one.days) for one in stays), len(days)),
+            agent_share=Fraction(sum(len(one.stay.days) for one in stays), len(days)),
             readings=_readings(facts.totals.get((agent_id, version_id)), stays[0].charge),
+            span=period.span,
+            agents=stays[0].stay.segment.agents,
+            levels=_levels(facts, stays, days),
         )
         for (agent_id, version_id), stays in together.items()
     ]
 
 
 def _readings(totals: Readings | None, charge: Charge) -> dict[str, Reading]:
-    return {name: Reading() if totals is None else totals.reading(name) for name in charge.meters}
+    return {
+        name: (None if totals is None else totals.reading(name)) or gauge.nothing
+        for name, gauge in charge.gauges.items()
+    }
+
+
+def _levels(facts: Facts, stays: Sequence[_Charged], days: Sequence[Day]) -> list[Level]:
+    """The charge's number over the days that count; a day has the last one in force in it."""
+    level = stays[0].charge.level
+    if level is None:
+        return []
+    if level not in facts.levels:
+        raise InconsistentFactsError(f"The organization's {level} are missing")
+    history = facts.levels[level]
+    numbers: dict[int, int] = {}
+    for day in sorted({day for one in stays for day in one.days}):
+        number = history.at(days[day].end - _INSTANT) or 0
+        numbers[number] = numbers.get(number, 0) + 1
+    return [Level(Fraction(number), Fraction(count, len(days))) for number, count in numbers.items()]
 
 
 def _description(charge_key: str) -> str:

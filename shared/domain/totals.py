@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 from shared.domain.charges.charge import Charge
-from shared.domain.meters import Event, Reading, quantity_of
-from shared.domain.money import ZERO, add, plain
+from shared.domain.meters import Event, UnmeterableError, quantity_of
+from shared.domain.readings import Distinct, Reading, Tally, document_of, read_reading
 
 MAXIMUM_TYPES = 200
 """How many event types are told apart where no charge bounds them."""
@@ -17,64 +15,78 @@ OTHER_TYPES = "*"
 """Stands for all event types beyond `MAXIMUM_TYPES`."""
 
 
-class TimedEvent(Event, Protocol):
-    @property
-    def time(self) -> str:
-        """Text of `times.to_text`, whose order is the order of time."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one event adds: (meter, value) for every meter that it matches; without any, it is counted by its type."""
+    """What one event adds: (name, its own reading) for every gauge that it matters to; without any, it is counted by
+    its type.
+    """
 
     event_type: str
     time: str
-    measures: tuple[tuple[str, Decimal], ...]
+    measures: tuple[tuple[str, Reading], ...]
 
 
-def contribution(event: TimedEvent, charges: Iterable[Charge]) -> Contribution:
-    """Under a model version. Raises `UnmeterableError`."""
+def contribution(event: Event, charges: Iterable[Charge], currency: str) -> Contribution:
+    """What it adds on arrival under a model version, whose prices are in that currency. Raises `UnmeterableError`."""
     measures = []
     for charge in charges:
-        for name, meter in charge.meters.items():
-            value = meter.measure(event)
-            if value is not None:
-                measures.append((name, value))
+        if not charge.measured_on_arrival:
+            continue
+        for name, gauge in charge.gauges.items():
+            reading = gauge.measure(event)
+            if reading is not None:
+                if charge.of_money:
+                    _refuse_other_currency(event, currency)
+                measures.append((name, reading))
     return Contribution(event.type, event.time, tuple(measures))
 
 
-def unpriced_contribution(event: TimedEvent) -> Contribution:
+def _refuse_other_currency(event: Event, currency: str) -> None:
+    stated = event.data.get("currency", currency)
+    if stated != currency:
+        raise UnmeterableError(f"there is no exchange rate from {stated} to {currency}")
+
+
+def unpriced_contribution(event: Event) -> Contribution:
     """Metered by type: how many events, and the sum of their `data.quantity`. Raises `UnmeterableError`."""
-    return Contribution(event.type, event.time, ((event.type, quantity_of(event)),))
+    return Contribution(event.type, event.time, ((event.type, Tally(1, quantity_of(event))),))
 
 
 class Totals:
-    """Counts and exact sums by meter (a charge's key; without a model, the event type), the number of events by type
-    that no charge wanted, and the time of the latest event. Mutable: it collects many events, then is written once.
+    """Readings by the gauge's name (without a model, by the event type), the number of events by type that no charge
+    wanted, and the time of the latest event. Mutable: it collects many events, then is written once.
+
+    Distinct values are items of their own, so the document leaves them out.
     """
 
-    __slots__ = ("_meters", "_unmatched", "last_event_at")
+    __slots__ = ("_distinct", "_readings", "_unmatched", "last_event_at")
 
     def __init__(self) -> None:
-        self._meters: dict[str, tuple[int, Decimal]] = {}
+        self._readings: dict[str, Reading] = {}
+        self._distinct: dict[str, set[str]] = {}
         self._unmatched: dict[str, int] = {}
         self.last_event_at: str | None = None
 
     def add(self, contribution: Contribution) -> None:
-        for name, value in contribution.measures:
-            self._meter(name, 1, value)
+        for name, reading in contribution.measures:
+            self._merge(name, reading)
         if not contribution.measures:
             self._count_unmatched(contribution.event_type, 1)
         self._saw(contribution.time)
 
     def merge(self, other: "Totals") -> None:
         """Add what another shard has collected."""
-        for name, (count, value) in other._meters.items():  # noqa: SLF001  of the same class
-            self._meter(name, count, value)
+        for name in other.meters():
+            reading = other.reading(name)
+            if reading is not None:
+                self._merge(name, reading)
         for event_type, count in other.unmatched().items():
             self._count_unmatched(event_type, count)
         self._saw(other.last_event_at)
+
+    def add_distinct(self, name: str, values: Iterable[str]) -> None:
+        """Values of a unique meter, as their items name them."""
+        self._distinct.setdefault(name, set()).update(values)
 
     def copy(self) -> "Totals":
         copied = Totals()
@@ -82,18 +94,20 @@ class Totals:
         return copied
 
     def meters(self) -> list[str]:
-        return list(self._meters)
+        return [*self._readings, *self._distinct]
 
-    def reading(self, meter: str) -> Reading:
-        count, value = self._meters.get(meter, (0, ZERO))
-        return Reading(Fraction(count), Fraction(value))
+    def reading(self, name: str) -> Reading | None:
+        """None where nothing has come to it."""
+        if name in self._distinct:
+            return Distinct(frozenset(self._distinct[name]))
+        return self._readings.get(name)
 
     def unmatched(self) -> dict[str, int]:
         return dict(self._unmatched)
 
     def document(self) -> dict[str, Any]:
         return {
-            "meters": {name: {"count": count, "sum": plain(value)} for name, (count, value) in self._meters.items()},
+            "meters": {name: document_of(reading) for name, reading in self._readings.items()},
             "unmatched": dict(self._unmatched),
             "last_event_at": self.last_event_at,
         }
@@ -101,27 +115,28 @@ class Totals:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Totals":
         totals = cls()
-        totals._meters = {name: (int(kept["count"]), Decimal(kept["sum"])) for name, kept in document["meters"].items()}
+        totals._readings = {name: read_reading(kept) for name, kept in document["meters"].items()}
         totals._unmatched = {event_type: int(count) for event_type, count in document["unmatched"].items()}
         totals.last_event_at = document["last_event_at"]
         return totals
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Totals) and self.document() == other.document()
+        return isinstance(other, Totals) and self.document() == other.document() and self._distinct == other._distinct
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
     def __repr__(self) -> str:
-        return f"Totals({self.document()})"
+        return f"Totals({self.document()}, {self._distinct})"
 
-    def _meter(self, name: str, count: int, value: Decimal) -> None:
-        kept = self._meters.get(name)
-        if (
-            kept is None and len(self._meters) >= MAXIMUM_TYPES
-        ):  # a version's charges are fewer, so these are event types
+    def _merge(self, name: str, reading: Reading) -> None:
+        if isinstance(reading, Distinct):
+            self.add_distinct(name, reading.values)
+            return
+        kept = self._readings.get(name)
+        if kept is None and len(self._readings) >= MAXIMUM_TYPES:  # a version has fewer, so these are event types
             name = OTHER_TYPES
-            kept = self._meters.get(name)
-        self._meters[name] = (count, value) if kept is None else (kept[0] + count, add(kept[1], value))
+            kept = self._readings.get(name)
+        self._readings[name] = reading if kept is None else kept.merge(reading)
 
     def _count_unmatched(self, event_type: str, count: int) -> None:
         if event_type not in self._unmatched and len(self._unmatched) >= MAXIMUM_TYPES:

@@ -190,10 +190,11 @@ class Rating:
             raise UnrateableError("the agent was deleted before the event happened")
         period = await self._periods.containing(organization, at)
         version = await self._version(organization.id, agent, at)
+        added = contribution(event, version.charges, organization.currency) if version else unpriced_contribution(event)
         return MeteredEvent(
             event=event,
             total=TotalKey(period.start, agent.id, version.id if version else UNPRICED),
-            contribution=contribution(event, version.charges) if version else unpriced_contribution(event),
+            contribution=added,
             moves=self._moves(organization.id, period.start) if period.end <= now else None,
         )
 

@@ -37,10 +37,12 @@ class RecordedEvent:
 
 
 class _Metered(msgspec.Struct):
-    """What a meter looks at."""
+    """What a gauge looks at."""
 
     type: str
     data: dict[str, Any]
+    time: str
+    key: str
 
 
 class RecordedEvents:
@@ -63,11 +65,12 @@ class RecordedEvents:
         version = await self._version(organization, event)
         if version is None:
             return RatedTo(start, None, None, ())
-        metered = _Metered(event["type"], json.decode(event["data"]))
+        metered = _Metered(event["type"], json.decode(event["data"]), event["time"], event["id"])
         keys = tuple(
             f"{version.model_id}/{charge.key}/{event['agent_id'] if charge.scope == 'agent' else POOLED}"
             for charge in version.charges
-            if any(meter.measure(metered) is not None for meter in charge.meters.values())
+            if charge.measured_on_arrival
+            and any(gauge.measure(metered) is not None for gauge in charge.gauges.values())
         )
         return RatedTo(start, version.model_id, version.id, keys)
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from shared.domain.agents import Agent
 from shared.domain.billing_models import Version
-from shared.domain.meters import Meter, Reading
+from shared.domain.meters import Measure
 from shared.domain.money import cut, plain
 from shared.domain.organizations import Organization
-from shared.domain.periods import Period
+from shared.domain.periods import Period, Span
+from shared.domain.readings import Reading, Tally
 from shared.ports.usage import Usage, UsageTotal
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
@@ -59,18 +61,24 @@ class UsageReports:
             if _matches(each, agent=agent, project=project, department=department)
         }
         totals = await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
-        readings: dict[_Name, tuple[Meter | None, Reading]] = {}
+        readings: dict[_Name, tuple[Measure | None, Reading]] = {}
         for total in totals:
             if total.key.agent_id not in wanted:
                 continue
             models = wanted[total.key.agent_id].models
             version = await self._billing_models.version_of(organization.id, models, total.key.version_id)
-            for name, meter, reading in _readings(total, version):
-                before = readings.get(name, (meter, Reading()))[1]
-                readings[name] = (meter, before + reading)
+            for name, measure, reading in _readings(total, version):
+                before = readings.get(name)
+                readings[name] = (measure, reading if before is None else before[1].merge(reading))
         return [
-            UsageRow(name.agent_id, name.charge or None, name.event_type, name.aggregation, _quantity(meter, reading))
-            for name, (meter, reading) in sorted(readings.items(), key=lambda row: row[0])
+            UsageRow(
+                name.agent_id,
+                name.charge or None,
+                name.event_type,
+                name.aggregation,
+                _quantity(measure, reading, period.span),
+            )
+            for name, (measure, reading) in sorted(readings.items(), key=lambda row: row[0])
             if charge is None or name.charge == charge
         ]
 
@@ -83,23 +91,24 @@ def _matches(candidate: Agent, *, agent: str | None, project: str | None, depart
     )
 
 
-def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Name, Meter | None, Reading]]:
+def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Name, Measure | None, Reading]]:
     agent_id = total.key.agent_id
-    meters = (
-        {name: (charge.key, meter) for charge in version.charges for name, meter in charge.meters.items()}
-        if version
-        else {}
-    )
+    priced = {} if version is None else {name: charge for charge in version.charges for name in charge.gauges}
     for name in total.totals.meters():
-        if name in meters:
-            charge, meter = meters[name]
-            yield _Name(agent_id, charge, meter.event_type, meter.aggregation), meter, total.totals.reading(name)
-        else:
-            yield _Name(agent_id, "", name, "sum"), None, total.totals.reading(name)
+        reading = total.totals.reading(name)
+        if reading is None:
+            continue
+        if name not in priced:
+            yield _Name(agent_id, "", name, "sum"), None, reading
+        elif name in priced[name].meters:
+            measure = priced[name].meters[name]
+            yield _Name(agent_id, priced[name].key, measure.event_type, measure.aggregation), measure, reading
     for event_type, count in total.totals.unmatched().items():
-        yield _Name(agent_id, "", event_type, "count"), None, Reading(count=Fraction(count), sum=Fraction(count))
+        yield _Name(agent_id, "", event_type, "count"), None, Tally(count, Decimal(count))
 
 
-def _quantity(meter: Meter | None, reading: Reading) -> str:
+def _quantity(measure: Measure | None, reading: Reading, span: Span) -> str:
     """After the unit conversion, cut to 12 places."""
-    return plain(cut(reading.sum if meter is None else meter.quantity(reading)))
+    if measure is not None:
+        return plain(cut(measure.quantity(reading, span)))
+    return plain(cut(Fraction(reading.sum))) if isinstance(reading, Tally) else "0"

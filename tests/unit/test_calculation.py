@@ -7,7 +7,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from shared.domain.calculation import MAXIMUM_AGENTS, Calculation, ModelSketch, UsageEntry, calculate
+from shared.domain.calculation import Calculation, ModelSketch, UsageEntry, calculate
+from shared.domain.charges.stated import MAXIMUM_AGENTS
 from shared.domain.errors import ValidationError
 from shared.domain.periods import Span
 

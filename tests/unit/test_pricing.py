@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from shared.domain.lines import sum_of
 from shared.domain.pricing import Pricing
-from shared.domain.pricing.quantity_pricing import Portion
+from shared.domain.pricing.rule import Portion
 
 ORACLES = json.loads((Path(__file__).parents[1] / "data" / "pricing.json").read_text())
 PRICING = TypeAdapter(Pricing)

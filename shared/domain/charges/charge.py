@@ -1,20 +1,30 @@
 """What all charges have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.domain.charges.stated import Stated
 from shared.domain.lines import Part, Timing
-from shared.domain.meters import Meter, Reading
+from shared.domain.meters import Gauge, Measure
+from shared.domain.periods import Span
+from shared.domain.readings import Reading
+from shared.domain.validation import Place
 
 ChargeKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 Scope = Literal["agent", "organization"]
 """Whether a charge has a line for each agent, or one for all the organization's agents on its model."""
+
+Recurrence = Literal["period", "quarter", "year", "once"]
+"""What a charge is due for: each billing period, each quarter or year of them, or once in the life of its model."""
+
+LevelName = Literal["members", "seats"]
+"""Numbers of an organization that change over time and are priced by the day."""
 
 
 class Charge(BaseModel, ABC):
@@ -30,32 +40,85 @@ class Charge(BaseModel, ABC):
     scope: Scope
 
     @property
-    def meters(self) -> Mapping[str, Meter]:
-        """By the name under which totals keep their readings: the charge's key, or for a part of the charge
-        `key/part`.
+    def meters(self) -> Mapping[str, Measure]:
+        """Of what its lines show, by the name under which totals keep their readings: the charge's key, or for a part
+        of the charge `key/part`.
         """
         return {}
+
+    @property
+    def gauges(self) -> Mapping[str, Gauge]:
+        """All that it wants to know of events, by name: its meters, and what its pricing needs besides."""
+        return self.meters
+
+    @property
+    def measured_on_arrival(self) -> bool:
+        """Whether events count as soon as they are rated, or only when something is decided about them."""
+        return True
+
+    @property
+    def of_money(self) -> bool:
+        """Whether what its events carry is in a currency."""
+        return False
 
     @property
     def billed(self) -> Timing:
         """Whether for the period that ended, or in advance for the one that starts."""
         return "arrears"
 
+    @property
+    def recurs(self) -> Recurrence:
+        return "period"
+
+    @property
+    def level(self) -> LevelName | None:
+        """The organization's number that it prices."""
+        return None
+
     @classmethod
     @abstractmethod
     def rated(cls, segments: "Sequence[LineSegment[Self]]") -> "RatedCharge":
         """What a line costs whose segments these are, in their order; there is at least one."""
+
+    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+        """What its gauges would have come to for usage that is merely stated. Raises `ValidationError`."""
+        del span
+        stated.only()
+        return {}
+
+    def agents_of(self, stated: Stated) -> Fraction | None:
+        """How many agents usage that is merely stated says there are. Raises `ValidationError`."""
+        return None if stated.agents is None else stated.heads("agents", stated.agents, least=1)
+
+    def calculated_with(self, stated: Stated | None, agents: int) -> Self:
+        """The charge as it is in force where usage is merely stated, with so many agents."""
+        del stated, agents
+        return self
+
+    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
+        """Why it can be calculated with, but not be in a model that is saved: places in the charge, with what is
+        wrong.
+        """
+        return iter(())
 
 
 C_co = TypeVar("C_co", bound=Charge, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """A number that an organization had for a share of the line's days."""
+
+    number: Fraction
+    share: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class LineSegment(Generic[C_co]):
-    """What of a line falls to one agent under one version of the charge.
+    """What of a line falls to one agent, or to `agents` alike, under one version of the charge.
 
     Shares are days over the days of the period: `share` of the days that count for the line, so in pooled lines each
-    day once; `agent_share` of the agent's own.
+    day once; `agent_share` of the agent's own. `levels` are the charge's number over those of `share`.
     """
 
     charge: C_co
@@ -64,6 +127,9 @@ class LineSegment(Generic[C_co]):
     share: Fraction
     agent_share: Fraction
     readings: Mapping[str, Reading]
+    span: Span
+    agents: Fraction = Fraction(1)
+    levels: Sequence[Level] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +140,7 @@ class RatedCharge:
     unit: str
     unit_amount: Decimal | None
     parts: Sequence[Part]
+
+
+def only_version(segments: "Sequence[LineSegment[Charge]]") -> bool:
+    return len({segment.version for segment in segments}) == 1

@@ -4,43 +4,64 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.charges.charge import Recurrence
 from shared.domain.lines import Part
+from shared.domain.money import NonNegativeAmount
+
+Interval = Literal["month", "quarter", "year"]
+"""How long a fee is for: a billing period, or as many of them as there are months in a quarter or a year."""
+
+
+def recurrence_of(interval: Interval) -> Recurrence:
+    return "period" if interval == "month" else interval
+
+
+class BaseFee(BaseModel):
+    """A fee for the period: once per line, or for each agent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    amount: NonNegativeAmount
+    per: Literal["agent", "charge"] = "charge"
 
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """A version's fee for a whole period, and the share of the period for which it is due."""
+    """A version's fee for a whole period, the share of the period for which it is due, and how often: 1 where all fees
+    of the version are shares of the same one.
+    """
 
     version: int
     amount: Decimal
     share: Fraction
+    times: Fraction = Fraction(1)
+    shared: bool = True
 
     @property
     def due(self) -> Fraction:
-        return Fraction(self.amount) * self.share
+        return Fraction(self.amount) * self.share * self.times
 
 
-def fee_parts(fees: Iterable[Fee], *, each_whole: bool) -> list[Part]:
-    """For each version its fee, then what proration takes off. `each_whole`: every fee is one of its own, such as an
-    agent's; otherwise those of one version are shares of the same fee.
-    """
+def fee_parts(fees: Iterable[Fee]) -> list[Part]:
+    """For each version its fee, then what proration takes off."""
     by_version: dict[int, list[Fee]] = {}
     for fee in fees:
-        if fee.share and fee.amount:
+        if fee.share and fee.amount and fee.times:
             by_version.setdefault(fee.version, []).append(fee)
-    return [
-        part
-        for together in by_version.values()
-        for part in _version_parts(together, len(together) if each_whole else 1)
-    ]
+    return [part for together in by_version.values() for part in _version_parts(together)]
 
 
-def _version_parts(fees: list[Fee], count: int) -> list[Part]:
+def _version_parts(fees: list[Fee]) -> list[Part]:
     version, amount = fees[0].version, fees[0].amount
-    whole = Fraction(amount) * count
-    parts = [Part("base_fee", amount=whole, version=version, quantity=Fraction(count), unit_amount=amount)]
-    due = sum((fee.due for fee in fees), Fraction(0))
-    if due != whole:
-        parts.append(Part("proration", amount=due - whole, version=version))
-    return parts
+    times = Fraction(1) if fees[0].shared else sum((fee.times for fee in fees), Fraction(0))
+    whole = Fraction(amount) * times
+    part = Part("base_fee", amount=whole, version=version, quantity=times, unit_amount=amount)
+    return [part, *proration(sum((fee.due for fee in fees), Fraction(0)) - whole, version)]
+
+
+def proration(amount: Fraction, version: int) -> list[Part]:
+    return [Part("proration", amount=amount, version=version)] if amount else []

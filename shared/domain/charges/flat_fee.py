@@ -1,27 +1,21 @@
-"""A fee per period, whatever happens in it."""
+"""A fee per period, quarter or year, whatever happens in it."""
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Annotated, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import BeforeValidator
-
-from shared.domain.charges.charge import Charge, LineSegment, RatedCharge, Scope
-from shared.domain.charges.fees import Fee, fee_parts
+from shared.domain.charges.charge import Charge, LineSegment, RatedCharge, Recurrence, Scope, only_version
+from shared.domain.charges.fees import Fee, Interval, fee_parts, recurrence_of
 from shared.domain.lines import Timing
 from shared.domain.money import NonNegativeAmount
 
 
-def _supported(interval: object) -> object:
-    if interval in ("quarter", "year"):
-        raise ValueError(f"{interval} is not supported yet; supported is: month")
-    return interval
-
-
 class FlatFee(Charge):
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing")
+
     type: Literal["flat_fee"]
     amount: NonNegativeAmount
-    interval: Annotated[Literal["month"], BeforeValidator(_supported)] = "month"
+    interval: Interval = "month"
     timing: Timing = "arrears"
     scope: Scope = "organization"
 
@@ -29,13 +23,16 @@ class FlatFee(Charge):
     def billed(self) -> Timing:
         return self.timing
 
+    @property
+    def recurs(self) -> Recurrence:
+        return recurrence_of(self.interval)
+
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
-        fees = [Fee(segment.version, segment.charge.amount, segment.share) for segment in segments]
-        amounts = {segment.charge.amount for segment in segments}
+        charge = segments[0].charge
         return RatedCharge(
             quantity=Fraction(1),
-            unit="month",
-            unit_amount=amounts.pop() if len({segment.version for segment in segments}) == 1 else None,
-            parts=fee_parts(fees, each_whole=False),
+            unit=charge.interval,
+            unit_amount=charge.amount if only_version(segments) else None,
+            parts=fee_parts(Fee(segment.version, segment.charge.amount, segment.share) for segment in segments),
         )

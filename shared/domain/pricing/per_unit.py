@@ -7,10 +7,10 @@ from typing import Literal
 
 from shared.domain.lines import Part
 from shared.domain.money import NonNegativeAmount
-from shared.domain.pricing.quantity_pricing import Portion, QuantityPricing
+from shared.domain.pricing.rule import Portion, PricingRule
 
 
-class PerUnit(QuantityPricing):
+class PerUnit(PricingRule):
     type: Literal["per_unit"]
     unit_amount: NonNegativeAmount
 
@@ -18,7 +18,7 @@ class PerUnit(QuantityPricing):
     def single_price(self) -> Decimal:
         return self.unit_amount
 
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
         if not portion.quantity and not portion.first:
             return []
         return [

@@ -1,0 +1,37 @@
+"""A fee once, when a model is first used."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import ClassVar, Literal, Self
+
+from shared.domain.charges.charge import Charge, LineSegment, RatedCharge, Recurrence, Scope
+from shared.domain.lines import Part, Timing
+from shared.domain.money import NonNegativeAmount
+
+
+class SetupFee(Charge):
+    """Due in the period of its model's first segment ever in the organization, or with the scope `agent`, of each
+    agent's first segment on it. Never prorated.
+    """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "timing")
+
+    type: Literal["setup_fee"]
+    amount: NonNegativeAmount
+    timing: Timing = "arrears"
+    scope: Scope = "organization"
+
+    @property
+    def billed(self) -> Timing:
+        return self.timing
+
+    @property
+    def recurs(self) -> Recurrence:
+        return "once"
+
+    @classmethod
+    def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
+        first = segments[0]
+        amount = first.charge.amount
+        fee = Part("base_fee", amount=Fraction(amount), version=first.version, quantity=Fraction(1), unit_amount=amount)
+        return RatedCharge(quantity=Fraction(1), unit="setup", unit_amount=amount, parts=[fee])

@@ -1,0 +1,158 @@
+"""What agents carry through, each type of workflow at its own price."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from shared.domain.charges.charge import LineSegment, RatedCharge, Scope
+from shared.domain.charges.commitment import Commitment
+from shared.domain.charges.modifiers import ModifiedCharge
+from shared.domain.charges.stated import Stated
+from shared.domain.charges.usage import Use, priced, refusals_of_use, total_quantity
+from shared.domain.lines import Part, sum_of
+from shared.domain.meters import QUANTITY_PATH, Meter
+from shared.domain.money import ZERO, NonNegativeAmount, NonNegativeQuantity
+from shared.domain.periods import Span
+from shared.domain.pricing import Pricing
+from shared.domain.readings import Reading
+from shared.domain.validation import refusal
+
+MAXIMUM_WORKFLOWS = 100
+EVENT_TYPE = "workflow."
+
+WorkflowName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$")]
+
+
+class WorkflowType(BaseModel):
+    """The price of one type. Its minimum and maximum are of the type's own sum."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pricing: Pricing
+    included_units: NonNegativeQuantity = ZERO
+    minimum: NonNegativeAmount | None = None
+    minimum_when_unused: bool = False
+    maximum: NonNegativeAmount | None = None
+    commitment: Commitment | None = None
+
+    @model_validator(mode="after")
+    def _suits(self) -> Self:
+        wrong = list(refusals_of_use(self.pricing, meter_of("any"), self.included_units, self.commitment))
+        if not self.pricing.COUNTS_UNITS:
+            wrong.append((("pricing", "type"), f"{self.pricing.type} needs values; workflows are counted"))
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            wrong.append((("minimum",), "is more than the maximum"))
+        if wrong:
+            raise refusal(*wrong)
+        return self
+
+
+class Workflow(ModifiedCharge):
+    """A commitment of the charge is of the number of workflows of all types: once it is exceeded, the price of all of
+    them is multiplied, but not the base fee.
+    """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope")
+
+    type: Literal["workflow"]
+    workflows: Annotated[dict[WorkflowName, WorkflowType], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
+    commitment: Commitment | None = None
+    scope: Scope = "organization"
+    minimum_when_unused: bool = False
+
+    @cached_property
+    def meters(self) -> Mapping[str, Meter]:
+        return {self.name_of(workflow): meter_of(workflow) for workflow in self.workflows}
+
+    def name_of(self, workflow: str) -> str:
+        return f"{self.key}/{workflow}"
+
+    @classmethod
+    def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
+        workflows = dict.fromkeys(workflow for segment in segments for workflow in segment.charge.workflows)
+        used: list[list[Part]] = [[] for _ in segments]
+        quantity = Fraction(0)
+        for workflow in workflows:
+            count, parts = _rated_workflow(workflow, segments)
+            quantity += count
+            used = [[*before, *own] for before, own in zip(used, parts, strict=True)]
+        used = [[*own, *_overage(segment, own, quantity)] for segment, own in zip(segments, used, strict=True)]
+        return RatedCharge(
+            quantity=quantity, unit="workflow", unit_amount=None, parts=cls.modified(segments, used, quantity)
+        )
+
+    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+        stated.only("workflows")
+        counts = stated.workflows or {}
+        for workflow in counts:
+            if workflow not in self.workflows:
+                raise stated.refused(f"workflows/{workflow}", f"the charge {self.key} has no price for it")
+        return {
+            self.name_of(workflow): meter_of(workflow).reading_of(Fraction(count), span)
+            for workflow, count in counts.items()
+        }
+
+
+def meter_of(workflow: str) -> Meter:
+    return Meter(event_type=f"{EVENT_TYPE}{workflow}", aggregation="sum", value=QUANTITY_PATH)
+
+
+def _rated_workflow(workflow: str, segments: Sequence[LineSegment[Workflow]]) -> tuple[Fraction, list[list[Part]]]:
+    """How many there were of a type, and what they cost, by segment."""
+    having = [index for index, segment in enumerate(segments) if workflow in segment.charge.workflows]
+    uses = [_use(workflow, segments[index]) for index in having]
+    span = segments[0].span
+    quantity = total_quantity(uses, span)
+    parts: list[list[Part]] = [[] for _ in segments]
+    for index, own in zip(having, priced(uses, span), strict=True):
+        parts[index] = [replace(part, workflow=workflow) for part in own]
+    bounds = _bounds(workflow, [segments[index] for index in having], [parts[index] for index in having], quantity)
+    parts[having[0]] += bounds
+    return quantity, parts
+
+
+def _use(workflow: str, segment: LineSegment[Workflow]) -> Use:
+    charge = segment.charge
+    priced_type = charge.workflows[workflow]
+    return Use(
+        version=segment.version,
+        meter=charge.meters[charge.name_of(workflow)],
+        pricing=priced_type.pricing,
+        reading=segment.readings[charge.name_of(workflow)],
+        included=Fraction(priced_type.included_units) * segment.share,
+        commitment=priced_type.commitment,
+    )
+
+
+def _bounds(
+    workflow: str,
+    segments: Sequence[LineSegment[Workflow]],
+    used: Sequence[Sequence[Part]],
+    quantity: Fraction,
+) -> Iterator[Part]:
+    """A type's sum, cut to its maximum and lifted to its minimum."""
+    capped = maximum = minimum = Fraction(0)
+    due = sum((sum_of(own) for own in used), Fraction(0))
+    for segment, own in zip(segments, used, strict=True):
+        priced_type = segment.charge.workflows[workflow]
+        if priced_type.maximum is not None:
+            capped += sum_of(own)
+            maximum += Fraction(priced_type.maximum) * segment.share
+        if priced_type.minimum is not None and (quantity or priced_type.minimum_when_unused):
+            minimum += Fraction(priced_type.minimum) * segment.share
+    if capped > maximum:
+        yield Part("maximum", amount=maximum - capped, workflow=workflow)
+        due -= capped - maximum
+    if due < minimum:
+        yield Part("minimum", amount=minimum - due, workflow=workflow)
+
+
+def _overage(segment: LineSegment[Workflow], used: Sequence[Part], quantity: Fraction) -> list[Part]:
+    commitment = segment.charge.commitment
+    if commitment is None or quantity <= commitment.quantity:
+        return []
+    return commitment.overage(sum_of(used), segment.version)

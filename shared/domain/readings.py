@@ -1,0 +1,236 @@
+"""Readings: what meters have come to. Readings of one meter merge, in any order, over events, shards, agents and
+versions; an event's own is the reading of a meter that saw just it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from heapq import merge as in_order
+from typing import Any, ClassVar, Literal, Self
+
+from shared.domain.money import ZERO, Exact, plain, plus
+
+Band = Literal["minimum", "between", "maximum"]
+"""Whether an event pays the least, the price of its own value, or the most."""
+
+
+class Reading(ABC):
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def merge(self, other: Self) -> Self:
+        """What the meter would have come to, had it seen both."""
+
+    @abstractmethod
+    def document(self) -> dict[str, Any]:
+        """What totals keep of it."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, document: Mapping[str, Any]) -> Self: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tally(Reading):
+    """How many events, and the sum of their values."""
+
+    kind: ClassVar[str] = "tally"
+
+    count: int | Fraction = 0
+    sum: Exact = ZERO
+
+    def merge(self, other: Self) -> Self:
+        return type(self)(self.count + other.count, plus(self.sum, other.sum))
+
+    def document(self) -> dict[str, Any]:
+        return {"count": int(self.count), "sum": _text(self.sum)}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        return cls(int(document["count"]), Decimal(document["sum"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Highest(Reading):
+    """The highest of the values; without events there is none."""
+
+    kind: ClassVar[str] = "highest"
+
+    value: Exact | None = None
+
+    def merge(self, other: Self) -> Self:
+        if self.value is None or other.value is None:
+            return other if self.value is None else self
+        return self if self.value >= other.value else other
+
+    def document(self) -> dict[str, Any]:
+        return {"value": None if self.value is None else _text(self.value)}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        return cls(None if document["value"] is None else Decimal(document["value"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Latest(Reading):
+    """The value of the last event by (time, identity)."""
+
+    kind: ClassVar[str] = "latest"
+
+    time: str = ""
+    """Text of `times.to_text`; empty without events."""
+    key: str = ""
+    value: Exact = ZERO
+
+    def merge(self, other: Self) -> Self:
+        return self if (self.time, self.key) >= (other.time, other.key) else other
+
+    def document(self) -> dict[str, Any]:
+        return {"time": self.time, "key": self.key, "value": _text(self.value)}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        return cls(document["time"], document["key"], Decimal(document["value"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct(Reading):
+    """The distinct values, each by its fingerprint. They are items of their own beside the totals, so that totals do
+    not grow with them. `stated` counts values that are not told apart.
+    """
+
+    kind: ClassVar[str] = "distinct"
+
+    values: frozenset[str] = frozenset()
+    stated: Exact = ZERO
+
+    def merge(self, other: Self) -> Self:
+        return type(self)(self.values | other.values, plus(self.stated, other.stated))
+
+    def document(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:  # noqa: ARG003  the values are not in it
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted(Reading):
+    """The sum of the values, and the sum of each value times its moment, in microseconds since 1970."""
+
+    kind: ClassVar[str] = "weighted"
+
+    sum: Exact = ZERO
+    moments: Exact = ZERO
+
+    def merge(self, other: Self) -> Self:
+        return type(self)(plus(self.sum, other.sum), plus(self.moments, other.moments))
+
+    def document(self) -> dict[str, Any]:
+        return {"sum": _text(self.sum), "moments": _text(self.moments)}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        return cls(Decimal(document["sum"]), Decimal(document["moments"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An event's value with its place in the order of (time, identity), and the band that it is in."""
+
+    time: str
+    key: str
+    value: Exact
+    band: Band
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.time, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Bands(Reading):
+    """Events by what they pay. The first `keeps` in their order are kept one by one; the others are folded (billing
+    rules, "Order-dependent prices").
+    """
+
+    kind: ClassVar[str] = "bands"
+
+    keeps: int = 0
+    first: tuple[Placed, ...] = ()
+    minimum: int = 0
+    between: Tally = Tally()
+    maximum: int = 0
+
+    def merge(self, other: Self) -> Self:
+        keeps = max(self.keeps, other.keeps)
+        placed = tuple(in_order(self.first, other.first, key=lambda each: each.place))
+        together = type(self)(
+            keeps,
+            placed[:keeps],
+            self.minimum + other.minimum,
+            self.between.merge(other.between),
+            self.maximum + other.maximum,
+        )
+        return together.folded(placed[keeps:])
+
+    def folded(self, events: Sequence[Placed]) -> Self:
+        """With these events beside those that were folded before."""
+        if not events:
+            return self
+        between = self.between
+        for event in events:
+            if event.band == "between":
+                between = between.merge(Tally(1, event.value))
+        bands = [event.band for event in events]
+        return type(self)(
+            self.keeps,
+            self.first,
+            self.minimum + bands.count("minimum"),
+            between,
+            self.maximum + bands.count("maximum"),
+        )
+
+    def without_first(self, free: int) -> Self:
+        """All of it folded, but for the first `free` events."""
+        return type(self)(0, (), self.minimum, self.between, self.maximum).folded(self.first[free:])
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "keeps": self.keeps,
+            "first": [[each.time, each.key, _text(each.value), each.band] for each in self.first],
+            "minimum": self.minimum,
+            "between": self.between.document(),
+            "maximum": self.maximum,
+        }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        return cls(
+            int(document["keeps"]),
+            tuple(Placed(time, key, Decimal(value), band) for time, key, value, band in document["first"]),
+            int(document["minimum"]),
+            Tally.read(document["between"]),
+            int(document["maximum"]),
+        )
+
+
+_KINDS: Mapping[str, type[Reading]] = {kind.kind: kind for kind in (Tally, Highest, Latest, Distinct, Weighted, Bands)}
+
+
+def document_of(reading: Reading) -> dict[str, Any]:
+    return {"kind": reading.kind, **reading.document()}
+
+
+def read_reading(document: Mapping[str, Any]) -> Reading:
+    return _KINDS[document["kind"]].read(document)
+
+
+def _text(value: Exact) -> str:
+    """Only what-ifs have fractions, and they are never kept."""
+    if isinstance(value, Fraction):
+        raise TypeError("a fraction cannot be kept as a decimal")
+    return plain(value)
