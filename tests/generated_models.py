@@ -1,0 +1,365 @@
+"""Random charges, events and histories for laws: anything a model may say, and anything agents may report."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import strategies as st
+
+from shared.domain.billing_models import BillingModelDraft, Version
+from shared.domain.histories import Entry, History
+from shared.domain.lines import Line
+from shared.domain.periods import Period
+from shared.domain.rating import Facts, Segment, Stretch, first_starts, rate
+from shared.domain.times import to_text
+from shared.domain.totals import Totals, contribution
+
+Json = dict[str, Any]
+
+OCTOBER = Period(
+    start=datetime(2026, 9, 30, 22, tzinfo=UTC), end=datetime(2026, 10, 31, 23, tzinfo=UTC), timezone="Europe/Berlin"
+)
+"""With the end of daylight saving in it."""
+YEAR = Period(
+    start=datetime(2025, 12, 31, 23, tzinfo=UTC), end=datetime(2026, 12, 31, 23, tzinfo=UTC), timezone="Europe/Berlin"
+)
+AGENTS = ("a", "b", "c")
+FLOW_TYPES = ("research", "email")
+EVENT_TYPES = ("step", "outcome.sale", "cost.llm", "cost.tools", "workflow.research", "workflow.email", "other")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """An event as a gauge sees it."""
+
+    agent: str
+    type: str
+    time: str
+    key: str
+    data: Json
+
+
+def amounts(most: int = 500, places: int = 3) -> st.SearchStrategy[str]:
+    return st.decimals(0, most, places=places, allow_nan=False).map(lambda value: f"{value:f}")
+
+
+def percents(most: int = 100) -> st.SearchStrategy[str]:
+    return amounts(most, places=2)
+
+
+def _bounded_tiers(price: str, prices: st.SearchStrategy[str]) -> st.SearchStrategy[list[Json]]:
+    tier = st.fixed_dictionaries({price: prices, "flat_amount": st.just("0") | amounts(20)})
+    bounds = st.lists(st.integers(1, 400), max_size=3, unique=True).map(sorted)
+
+    def closed(found: tuple[list[int], list[Json]]) -> list[Json]:
+        limits, tiers = found
+        return [
+            {"up_to": str(limit) if limit is not None else None, **each}
+            for limit, each in zip([*limits, None], tiers, strict=False)
+        ]
+
+    return st.tuples(bounds, st.lists(tier, min_size=4, max_size=4)).map(closed)
+
+
+def unit_pricings() -> st.SearchStrategy[Json]:
+    tiers = _bounded_tiers("unit_amount", amounts(20))
+    return st.one_of(
+        st.fixed_dictionaries({"type": st.just("per_unit"), "unit_amount": amounts(20)}),
+        st.fixed_dictionaries({"type": st.sampled_from(["graduated", "volume"]), "tiers": tiers}),
+        st.fixed_dictionaries(
+            {
+                "type": st.just("package"),
+                "package_size": st.integers(1, 50).map(str),
+                "package_amount": amounts(20),
+                "free_units": st.integers(0, 60).map(str),
+                "rounding": st.sampled_from(["up", "down"]),
+            }
+        ),
+    )
+
+
+def _bounds_per_event(found: tuple[str | None, str | None]) -> Json:
+    least, most = found
+    if least is not None and most is not None and Decimal(least) > Decimal(most):
+        least, most = most, least
+    return {"minimum_per_event": least, "maximum_per_event": most}
+
+
+def value_pricings() -> st.SearchStrategy[Json]:
+    tiers = _bounded_tiers("rate", percents())
+    by_event = st.tuples(
+        st.fixed_dictionaries(
+            {
+                "type": st.just("percentage"),
+                "rate": percents(),
+                "fixed_per_event": amounts(5),
+                "free_events": st.integers(0, 5),
+            }
+        ),
+        st.tuples(st.none() | amounts(10), st.none() | amounts(40)).map(_bounds_per_event),
+    ).map(lambda both: both[0] | both[1])
+    return st.one_of(
+        by_event,
+        st.fixed_dictionaries({"type": st.just("percentage"), "rate": percents(), "free_amount": amounts(500)}),
+        st.fixed_dictionaries(
+            {
+                "type": st.sampled_from(["graduated_percentage", "volume_percentage"]),
+                "tiers": tiers,
+                "fixed_per_event": amounts(5),
+            }
+        ),
+    )
+
+
+DYNAMIC = st.just({"type": "dynamic", "value": "data.price"})
+
+
+def _optional(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Json]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def _discounts() -> st.SearchStrategy[Json]:
+    reach = st.integers(0, 50).map(str)
+    return st.fixed_dictionaries({"from_quantity": reach, "percent": percents()}) | st.fixed_dictionaries(
+        {"from_quantity": reach, "amount": amounts(50)}
+    )
+
+
+def _ordered(bounds: tuple[str | None, str | None]) -> Json:
+    least, most = bounds
+    if least is not None and most is not None and Decimal(least) > Decimal(most):
+        least, most = most, least
+    return {key: value for key, value in (("minimum", least), ("maximum", most)) if value is not None}
+
+
+def _modifiers() -> st.SearchStrategy[Json]:
+    bounds = st.tuples(st.none() | amounts(300), st.none() | amounts(300)).map(_ordered)
+    others = _optional(
+        {
+            "base_fee": st.fixed_dictionaries({"amount": amounts(100), "per": st.sampled_from(["agent", "charge"])}),
+            "discount": _discounts(),
+            "minimum_when_unused": st.booleans(),
+        }
+    )
+    return st.tuples(bounds, others).map(lambda both: both[0] | both[1])
+
+
+COMMITMENTS = st.fixed_dictionaries(
+    {
+        "quantity": st.integers(0, 60).map(str),
+        "overage_multiplier": st.sampled_from(["1", "1.5", "2.25"]),
+    }
+)
+SCOPES = st.sampled_from(["agent", "organization"])
+INTERVALS = st.sampled_from(["month", "quarter", "year"])
+
+
+def _meters(value_only: bool) -> st.SearchStrategy[Json]:
+    summed = st.just({"event_type": "step", "aggregation": "sum", "value": "data.value"})
+    if value_only:
+        return summed
+    return st.one_of(
+        summed,
+        st.just({"event_type": "step"}),
+        st.just({"event_type": "step", "filter": {"data.status": ["ok", True]}}),
+        st.sampled_from(["max", "last"]).map(
+            lambda name: {"event_type": "step", "aggregation": name, "value": "data.value"}
+        ),
+        st.just({"event_type": "step", "aggregation": "unique", "value": "data.user"}),
+        st.just({"event_type": "step", "aggregation": "weighted_sum", "value": "data.change"}),
+        st.sampled_from(["up", "down", "half_up", None]).map(
+            lambda rounding: {
+                "event_type": "step",
+                "aggregation": "sum",
+                "value": "data.quantity",
+                "unit": {"divide_by": "3"} | ({"rounding": rounding} if rounding else {}),
+            }
+        ),
+    )
+
+
+def _merged(*parts: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
+    return st.tuples(*parts).map(lambda found: {key: value for part in found for key, value in part.items()})
+
+
+def _activities() -> st.SearchStrategy[Json]:
+    base = st.fixed_dictionaries({"type": st.just("activity"), "scope": SCOPES})
+    by_unit = _merged(
+        base,
+        st.fixed_dictionaries({"meter": _meters(value_only=False), "pricing": unit_pricings()}),
+        _optional({"included_units": st.integers(0, 30).map(str), "commitment": COMMITMENTS}),
+    )
+    by_value = _merged(base, st.fixed_dictionaries({"meter": _meters(value_only=True), "pricing": value_pricings()}))
+    dynamic = _merged(base, st.fixed_dictionaries({"meter": st.just({"event_type": "step"}), "pricing": DYNAMIC}))
+    return _merged(st.one_of(by_unit, by_value, dynamic), _modifiers())
+
+
+def _outcomes() -> st.SearchStrategy[Json]:
+    return _merged(
+        st.fixed_dictionaries(
+            {
+                "type": st.just("outcome"),
+                "meter": st.just({"event_type": "outcome.sale"}),
+                "pricing": value_pricings() | unit_pricings(),
+                "scope": SCOPES,
+                "verification": st.just("none"),
+            }
+        ),
+        _optional(
+            {
+                "minimum_value": amounts(60),
+                "risk_premium_percent": percents(),
+                "success_bonus": st.fixed_dictionaries({"from_value": amounts(), "percent": percents()}),
+            }
+        ),
+        _modifiers(),
+    )
+
+
+def _workflows() -> st.SearchStrategy[Json]:
+    one = _merged(
+        st.fixed_dictionaries({"pricing": unit_pricings()}),
+        st.tuples(st.none() | amounts(50), st.none() | amounts(50)).map(_ordered),
+        _optional({"included_units": st.integers(0, 10).map(str), "commitment": COMMITMENTS}),
+    )
+    return _merged(
+        st.fixed_dictionaries(
+            {
+                "type": st.just("workflow"),
+                "scope": SCOPES,
+                "workflows": st.dictionaries(st.sampled_from(FLOW_TYPES), one, min_size=1),
+            }
+        ),
+        _optional({"commitment": COMMITMENTS}),
+        _modifiers(),
+    )
+
+
+def _costs() -> st.SearchStrategy[Json]:
+    return _merged(
+        st.fixed_dictionaries({"type": st.just("cost"), "scope": SCOPES, "markup_percent": percents()}),
+        _optional({"categories": st.sampled_from([["llm"], ["llm", "tools"]])}),
+        _modifiers(),
+    )
+
+
+def _heads() -> st.SearchStrategy[Json]:
+    timing = st.sampled_from(["arrears", "advance"])
+    common = {"pricing": unit_pricings(), "interval": INTERVALS, "timing": timing}
+    agents = st.fixed_dictionaries({"type": st.just("agent"), "scope": SCOPES, **common})
+    number = st.sampled_from(["members", "seats"]) | st.integers(0, 20).map(str)
+    seats = st.fixed_dictionaries({"type": st.just("seat"), "quantity": number, **common})
+    return _merged(agents | seats, _optional({"discount": _discounts()}))
+
+
+def _fees() -> st.SearchStrategy[Json]:
+    timing = st.sampled_from(["arrears", "advance"])
+    flat = st.fixed_dictionaries(
+        {"type": st.just("flat_fee"), "amount": amounts(), "interval": INTERVALS, "timing": timing, "scope": SCOPES}
+    )
+    setup = st.fixed_dictionaries({"type": st.just("setup_fee"), "amount": amounts(), "scope": SCOPES})
+    return flat | setup
+
+
+def usage_charges() -> st.SearchStrategy[Json]:
+    return st.one_of(_activities(), _outcomes(), _workflows(), _costs())
+
+
+def charges() -> st.SearchStrategy[Json]:
+    return st.one_of(usage_charges(), _heads(), _fees())
+
+
+def models(one: st.SearchStrategy[Json] | None = None, most: int = 4) -> st.SearchStrategy[list[Json]]:
+    """Charges with keys of their own."""
+    return st.lists(charges() if one is None else one, min_size=1, max_size=most).map(
+        lambda found: [{"key": f"charge-{number}", **each} for number, each in enumerate(found)]
+    )
+
+
+def _data() -> st.SearchStrategy[Json]:
+    return st.fixed_dictionaries(
+        {
+            "value": amounts(200),
+            "amount": amounts(50),
+            "quantity": amounts(9, places=1),
+            "price": amounts(5),
+            "change": st.integers(-5, 9).map(str),
+            "user": st.sampled_from(["u1", "u2", "u3", "u4"]),
+            "status": st.sampled_from(["ok", "bad", True, None]),
+        }
+    )
+
+
+def events(most: int = 40) -> st.SearchStrategy[list[Reported]]:
+    length = OCTOBER.end - OCTOBER.start
+    moment = st.integers(0, 999).map(lambda part: OCTOBER.start + length * part / 1000)
+    one = st.tuples(st.sampled_from(AGENTS), st.sampled_from(EVENT_TYPES), moment, _data())
+    return st.lists(one, max_size=most).map(
+        lambda found: [
+            Reported(agent, kind, to_text(time), f"evt_{number}", data)
+            for number, (agent, kind, time, data) in enumerate(found)
+        ]
+    )
+
+
+def version(found: Iterable[Json], number: int = 1, start: datetime = YEAR.start, model: str = "bm_1") -> Version:
+    draft = BillingModelDraft.model_validate({"name": "A model", "currency": "USD", "charges": list(found)})
+    return Version(id=f"{model}_v{number}", model_id=model, number=number, effective_from=start, charges=draft.charges)
+
+
+def totals_of(found: Sequence[Segment], reported: Iterable[Reported]) -> dict[tuple[str, str], Totals]:
+    """Each event counted under the version that was in force at its time."""
+    totals: dict[tuple[str, str], Totals] = {}
+    for event in reported:
+        for segment in found:
+            if segment.agent_id == event.agent and to_text(segment.start) <= event.time < to_text(segment.end):
+                key = (event.agent, segment.version.id)
+                totals.setdefault(key, Totals()).add(contribution(event, segment.version.charges, "USD"))
+    return totals
+
+
+LEVELS = {
+    "members": History[int](entries=(Entry(effective_from=YEAR.start, value=3),)),
+    "seats": History[int](
+        entries=(
+            Entry(effective_from=YEAR.start, value=5),
+            Entry(effective_from=datetime(2026, 10, 12, 9, tzinfo=UTC), value=8),
+        )
+    ),
+}
+
+
+def lines_of(
+    found: Sequence[Segment],
+    totals: dict[tuple[str, str], Totals],
+    currency: str = "USD",
+) -> list[Line]:
+    """What is due for October; quarter and year are the same stretch, which closes with it."""
+    stretch = Stretch(OCTOBER, found, closes=OCTOBER.end)
+    return rate(
+        Facts(
+            period=OCTOBER,
+            currency=currency,
+            segments=found,
+            totals=totals,
+            first_starts=first_starts(found),
+            stretches={"quarter": stretch, "year": stretch},
+            levels=LEVELS,
+        )
+    )
+
+
+def whole_month(of: Version, agents: Iterable[str] = AGENTS) -> list[Segment]:
+    return [Segment(agent, of, OCTOBER.start, OCTOBER.end) for agent in agents]
+
+
+def exact(lines: Iterable[Line]) -> dict[str, Fraction]:
+    return {line.key: Fraction(line.exact_amount) for line in lines}
+
+
+def halfway() -> datetime:
+    """A local midnight in the month."""
+    return OCTOBER.start + timedelta(days=14)
