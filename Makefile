@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint worker cosmos npm-tools infra-check laws kill bench clean help
+.PHONY: run test lint docs worker cosmos npm-tools infra-check laws kill bench clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -32,6 +32,10 @@ lint: $(BIN)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict shared
 	$(BIN)/lint-imports
+
+# The worked examples, with figures made by the code.
+docs: $(BIN)/.dev
+	$(BIN)/python -m tools.worked_examples
 
 # The platform's own worker needs Python 3.13; where none works, `make worker` says so and tests nothing.
 worker: $(BIN)/.dev

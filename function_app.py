@@ -15,6 +15,7 @@ from functions import (
     outbox,
     rating,
     usage,
+    workflows,
 )
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -32,5 +33,6 @@ for area in (
     outbox,
     rating,
     usage,
+    workflows,
 ):
     app.register_functions(area.blueprint)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 
 import azure.functions as func
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.domain.billing_models import BillingModel, BillingModelDraft, Version
 from shared.domain.calculation import Calculation, ModelSketch, UsageEntry, calculate
@@ -14,6 +14,7 @@ from shared.domain.errors import ForbiddenError, NotFoundError
 from shared.domain.histories import History
 from shared.domain.identity import Permission
 from shared.domain.periods import Calendar, Span, first_period
+from shared.domain.validation import refusal
 from shared.http import Call, IfMatch, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.billing_models import OPERATOR
 from shared.templates import billing_model_templates
@@ -98,13 +99,19 @@ class CalculatedPeriod(Schema):
     start: ZonedTime
     end: ZonedTime
 
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.end <= self.start:
+            raise refusal((("end",), "is not after start"))
+        return self
+
 
 class CalculateRequest(Schema):
     """Without a period, the calendar month of now in UTC."""
 
     usage: Annotated[list[UsageEntry], Field(max_length=1000)] = []
     period: CalculatedPeriod | None = None
-    only: Annotated[list[str], Field(max_length=100)] | None = None
+    only: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)] | None = None
 
 
 class SketchCalculateRequest(CalculateRequest):

@@ -9,9 +9,9 @@ from pydantic import EmailStr, Field, StringConstraints, field_validator
 from shared.domain.errors import ForbiddenError, PreconditionRequiredError
 from shared.domain.identity import Permission
 from shared.domain.money import Currency
-from shared.domain.organizations import SLUG_PATTERN, Organization, OrganizationSettings
+from shared.domain.organizations import MAXIMUM_SEATS, SLUG_PATTERN, Organization, OrganizationSettings
 from shared.domain.periods import Timezone
-from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, endpoint
+from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.organizations import OrganizationDraft
 
 blueprint = func.Blueprint()
@@ -20,6 +20,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Text = Annotated[str, StringConstraints(max_length=2000)]
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ShardCount = Literal[1, 2, 4, 8, 16, 32, 64]
+Seats = Annotated[int, Field(ge=0, le=MAXIMUM_SEATS, strict=True)]
 
 
 class OrganizationRequest(Schema):
@@ -38,6 +39,7 @@ class OrganizationRequest(Schema):
     grace_hours: int | None = Field(default=None, ge=0, le=720)
     late_window_days: int | None = Field(default=None, ge=1, le=365)
     shard_count: ShardCount | None = None
+    seats: Seats = 0
     settings: OrganizationSettings = OrganizationSettings()
 
     @field_validator("billing_mode")
@@ -49,7 +51,9 @@ class OrganizationRequest(Schema):
 
 
 class OrganizationPatch(MergePatch):
-    """JSON Merge Patch. The currency cannot be changed; a new timezone holds from the end of the last period laid."""
+    """JSON Merge Patch. The currency cannot be changed; a new timezone holds from the end of the last period laid, new
+    seats from `seats_from` on, 10 minutes ahead or later.
+    """
 
     name: Name = Field(default="")
     timezone: Timezone = Field(default="UTC")
@@ -62,6 +66,8 @@ class OrganizationPatch(MergePatch):
     grace_hours: int = Field(default=0, ge=0, le=720)
     late_window_days: int = Field(default=1, ge=1, le=365)
     shard_count: ShardCount = 1
+    seats: Seats = 0
+    seats_from: ZonedTime | None = None
     settings: OrganizationSettings = OrganizationSettings()
 
 
@@ -88,6 +94,8 @@ class OrganizationAnswer(Schema):
     grace_hours: int
     late_window_days: int
     shard_count: int
+    seats: int
+    seats_from: datetime | None
     created_at: datetime
     ended_at: datetime | None
 

@@ -36,6 +36,7 @@ from shared.services.rating import Rating
 from shared.services.recorded_events import RecordedEvents
 from shared.services.tokens import Tokens
 from shared.services.usage_reports import UsageReports
+from shared.services.workflows import Workflows
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class Application:
         retention = timedelta(days=chosen.event_retention_days)
         self.parked_events = ParkedEvents(self.usage, clock, self.events, retention)
         self.usage_reports = UsageReports(self.usage, self.agents, self.billing_models)
-        facts = FactsReader(self.agents, self.billing_models, self.usage)
+        self.workflows = Workflows(clock, self.organizations, self.agents, self.billing_models)
+        facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
         self.invoices = Invoices(store, clock, self.owners, self.organizations, self.periods, facts)
         self.invoice_runs = InvoiceRuns(store, ports.queue, clock, self.organizations, self.periods, self.invoices)
         self.outbox.on_due("account", self.accounts.complete_due)

@@ -4,7 +4,7 @@ transaction.
 
 import asyncio
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,12 +35,15 @@ from shared.ports.usage import MeteredEvent, ParkedStatus, Recorded, ShardMovedE
 EVENT = "event"
 TOMBSTONE = "tombstone"
 TOTAL = "total"
+UNIQUE = "unique"
 PARKED: ParkedStatus = "parked"
 RATED: ParkedStatus = "rated"
 
 _OPERATIONS = 100
 _BYTES = 900_000
 """Below the 1 MB that a batch should stay under."""
+_VALUE_BYTES = 500
+"""About those of a unique meter's value as an item."""
 _ATTEMPTS = 40
 _PAGE = 1000
 
@@ -150,19 +153,26 @@ class ItemUsage:
                 pending = pending[size:]
 
     async def _fitting(self, partition: str, pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int:
-        """How many of the first events fit one batch with their totals and outbox entries; loads those totals."""
-        operations, size, count = 0, 0, 0
+        """How many of the first events fit one batch with their totals, the values of their unique meters and their
+        outbox entries; loads those totals.
+        """
+        operations, size = 0, 0
+        sizes: list[int] = []
         keys: set[TotalKey] = set()
+        values: set[tuple[TotalKey, str, str]] = set()
         entries: set[str] = set()
         for event in pending:
+            new_values = {(event.total, *value) for value in event.contribution.distinct()} - values
             operations += 1 + (event.total not in keys) + (event.moves is not None and event.moves["id"] not in entries)
-            size += _weight(event)
-            if count and (operations > _OPERATIONS or size > _BYTES):
+            operations += len(new_values)
+            size += _weight(event) + _VALUE_BYTES * len(new_values)
+            if sizes and (operations > _OPERATIONS or size > _BYTES):
                 break
             keys.add(event.total)
+            values |= new_values
             if event.moves is not None:
                 entries.add(event.moves["id"])
-            count += 1
+            sizes.append(size)
         missing = {total_id(key): key for key in keys if key not in totals}
         if missing:
             found = await self._store.get_many(LEDGERS.name, partition, list(missing))
@@ -171,7 +181,7 @@ class ItemUsage:
                 totals[key] = (
                     _Total(Totals(), None) if item is None else _Total(Totals.read(item.document["totals"]), item.etag)
                 )
-        return count
+        return _fitting_with_totals(pending, sizes, totals)
 
     def _moved(self, batch: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> dict[TotalKey, Totals]:
         moved: dict[TotalKey, Totals] = {}
@@ -189,6 +199,10 @@ class ItemUsage:
             document = _total_document(key, value)
             etag = totals[key].etag
             writes.append(Create(document) if etag is None else Replace(document, etag))
+        for key, value in moved.items():
+            # Taken out, so that what is remembered of a total does not grow with its values.
+            for meter, distinct in value.take_distinct().items():
+                writes += [Upsert(_value_document(key, meter, one)) for one in sorted(distinct)]
         entries = {event.moves["id"]: event.moves for event in batch if event.moves is not None}
         return writes + [Upsert(entry) for entry in entries.values()]
 
@@ -240,24 +254,30 @@ class ItemUsage:
         return [UsageTotal(key, totals) for key, totals in merged.items()]
 
     async def _totals_in(self, partition: str, period: datetime) -> list[tuple[TotalKey, Totals]]:
-        found: list[tuple[TotalKey, Totals]] = []
+        found = {
+            _key_of(document): Totals.read(document["totals"]) async for document in self._all(partition, TOTAL, period)
+        }
+        async for document in self._all(partition, UNIQUE, period):
+            # Of a total that was made since it was read, there are values only.
+            found.setdefault(_key_of(document), Totals()).add_distinct(document["meter"], [document["value"]])
+        return list(found.items())
+
+    async def _all(self, partition: str, kind: str, period: datetime) -> AsyncIterator[Document]:
         cursor: str | None = None
         while True:
             page = await self._store.query(
                 LEDGERS.name,
                 partition,
-                TOTAL,
+                kind,
                 equals={"period": to_text(period)},
                 limit=_PAGE,
                 cursor=cursor,
             )
             for item in page.items:
-                document = item.document
-                key = TotalKey(from_text(document["period"]), document["agent_id"], document["version_id"])
-                found.append((key, Totals.read(document["totals"])))
+                yield item.document
             cursor = page.cursor
             if cursor is None:
-                return found
+                return
 
     async def find(self, organization_id: str, shard_counts: Sequence[int], key: str) -> Document | None:
         for count in reversed(shard_counts):
@@ -332,9 +352,42 @@ def _total_document(key: TotalKey, totals: Totals) -> Document:
     }
 
 
+def _fitting_with_totals(
+    pending: Sequence[MeteredEvent], sizes: Sequence[int], totals: Mapping[TotalKey, _Total]
+) -> int:
+    """How many of the first events, at least one, do with their totals; `sizes` are theirs, one added to the other."""
+    keys: set[TotalKey] = set()
+    weight = 0
+    for count, (event, size) in enumerate(zip(pending, sizes, strict=False)):
+        if event.total not in keys:
+            keys.add(event.total)
+            weight += totals[event.total].totals.weight
+        if count and size + weight > _BYTES:
+            return count
+    return len(sizes)
+
+
+def _value_document(key: TotalKey, meter: str, value: str) -> Document:
+    """Without an expiry, as the totals."""
+    return {
+        "id": named_id("val", to_text(key.period), key.agent_id, key.version_id, meter, value),
+        "kind": UNIQUE,
+        "period": to_text(key.period),
+        "agent_id": key.agent_id,
+        "version_id": key.version_id,
+        "meter": meter,
+        "value": value,
+    }
+
+
+def _key_of(document: Document) -> TotalKey:
+    """Of a total, or of a value that belongs to it."""
+    return TotalKey(from_text(document["period"]), document["agent_id"], document["version_id"])
+
+
 def _weight(event: MeteredEvent) -> int:
-    """About its bytes as an item; data is the part that varies."""
-    return 700 + sum(len(str(part)) for part in event.event.data.items())
+    """About its bytes as an item, of which data is the part that varies, with what it may add to its total."""
+    return 700 + sum(len(str(part)) for part in event.event.data.items()) + event.contribution.weight
 
 
 def _without_repeats(

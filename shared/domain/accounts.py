@@ -2,13 +2,16 @@
 
 import secrets
 import string
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import ClassVar, Literal
 
 from shared.domain.entity import Entity
+from shared.domain.histories import Entry, History
 from shared.domain.identity import OperatorRole, Permission, Role
 from shared.domain.ids import fingerprint
-from shared.domain.times import Instant
+from shared.domain.times import BEGINNING, Instant
 
 KEY_PREFIX = "xyra_"
 _KEY_ALPHABET = string.ascii_letters + string.digits
@@ -25,6 +28,15 @@ class Membership(Entity):
     kind: ClassVar[str] = "member"
     role: Role
     joined_at: Instant
+
+
+def member_counts(memberships: Iterable[Membership]) -> History[int]:
+    """How many members an organization had from when on."""
+    joined = Counter(membership.joined_at for membership in memberships)
+    entries = [Entry(effective_from=BEGINNING, value=0)]
+    for at in sorted(joined):
+        entries.append(Entry(effective_from=at, value=entries[-1].value + joined[at]))
+    return History[int](entries=tuple(entries))
 
 
 class Account(Entity):

@@ -39,6 +39,9 @@ class Aggregation(ABC, Generic[R]):
     values: ClassVar[Literal["none", "numbers", "changes", "scalars"]] = "numbers"
     """What stands at the meter's path: nothing is read, numbers from 0 on, numbers of either sign, or any scalar."""
 
+    adjective: ClassVar[str] = ""
+    """What tells its numbers from those of a sum, for people."""
+
     nothing: R
     """The reading without events."""
 
@@ -90,6 +93,7 @@ class Sum(Aggregation[Tally]):
 
 
 class Maximum(Aggregation[Highest]):
+    adjective = "highest"
     nothing = Highest()
 
     def sampled(self, sample: Sample) -> Highest:
@@ -103,6 +107,7 @@ class Maximum(Aggregation[Highest]):
 
 
 class Last(Aggregation[Latest]):
+    adjective = "last"
     nothing = Latest()
 
     def sampled(self, sample: Sample) -> Latest:
@@ -117,6 +122,7 @@ class Last(Aggregation[Latest]):
 
 class Unique(Aggregation[Distinct]):
     values = "scalars"
+    adjective = "distinct"
     nothing = Distinct()
 
     def sampled(self, sample: Sample) -> Distinct:
@@ -144,6 +150,7 @@ class WeightedSum(Aggregation[Weighted]):
     """
 
     values = "changes"
+    adjective = "average"
     nothing = Weighted()
 
     def sampled(self, sample: Sample) -> Weighted:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.domain.billing_models import BillingModelDraft, Version
 from shared.domain.charges.charge import Charge
@@ -23,15 +23,25 @@ from shared.domain.money import (
 )
 from shared.domain.periods import Period, Span
 from shared.domain.rating import POOLED, Facts, Segment, Stretch, first_starts, rate
-from shared.domain.readings import Reading
+from shared.domain.readings import Reading, together
 from shared.domain.times import BEGINNING
 from shared.domain.validation import Length
 
 MAXIMUM_VALUES = 10_000
 MAXIMUM_WORKFLOWS = 100
 MAXIMUM_LENGTH = timedelta(days=367)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(3000, 1, 1, tzinfo=UTC)
+MAXIMUM_PRICED = 10_000
+"""Charges times agents: what one request may keep the process busy with."""
 DRAFT = "draft"
 """Stands for the id of a model that is not saved."""
+
+
+def _not_pooled(agent: str) -> str:
+    if agent == POOLED:
+        raise ValueError("stands for all agents, so it is not the name of one")
+    return agent
 
 
 class UsageEntry(BaseModel):
@@ -44,8 +54,8 @@ class UsageEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    charge: str
-    agent: str | None = Field(default=None, min_length=1, max_length=256)
+    charge: str = Field(max_length=64)
+    agent: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_not_pooled)] | None = None
     quantity: NonNegativeQuantity | None = None
     value: NonNegativeAmount | None = None
     values: Annotated[tuple[NonNegativeAmount, ...], Length(0, MAXIMUM_VALUES)] | None = None
@@ -93,18 +103,22 @@ def calculate(
     with `only`, the other charges are left out.
 
     The agents are those that the usage names, or one without a name. Usage without an agent, of a charge that is
-    priced by agent, is priced as if all of it were one agent's, with its base fee per agent as often as there are
+    priced by agent, is priced as if all of it were one agent's, but fees per agent are due as often as there are
     agents.
 
     Raises `ValidationError` naming the entry, the place in `only`, or the period.
     """
     _refuse_unknown(version, usage, only)
-    _refuse_long(period)
+    _refuse_beyond(period)
     named = sorted({entry.agent for entry in usage if entry.agent is not None})
+    wanted = [charge for charge in version.charges if only is None or charge.key in only]
+    if len(wanted) * len(named) > MAXIMUM_PRICED:
+        raise ValidationError.at(
+            "/usage", f"{len(wanted)} charges times {len(named)} agents are more than {MAXIMUM_PRICED}: name fewer"
+        )
     lines = [
         line
-        for charge in version.charges
-        if only is None or charge.key in only
+        for charge in wanted
         for line in _lines_of(charge, version, currency, _usage_of(charge, usage, named), period)
     ]
     return Calculation(
@@ -117,24 +131,21 @@ def calculate(
 
 @dataclass(frozen=True, slots=True)
 class _Usage:
-    """The usage of one charge by agent, how many agents each of them stands for, and whether all of it is priced
-    together.
-    """
+    """The usage of one charge by agent, and how many agents each of them stands for."""
 
     by_agent: Mapping[str, Sequence[Stated]]
     agents: Mapping[str, Fraction]
-    together: bool = False
 
 
 class _StatedReadings:
     """Readings that come to what is stated."""
 
     def __init__(self, charge: Charge, stated: Iterable[Stated], span: Span) -> None:
-        self._readings: dict[str, Reading] = {}
+        found: dict[str, list[Reading]] = {}
         for each in stated:
             for name, reading in charge.readings_of(each, span).items():
-                before = self._readings.get(name)
-                self._readings[name] = reading if before is None else before.merge(reading)
+                found.setdefault(name, []).append(reading)
+        self._readings = {name: together(readings) for name, readings in found.items()}
 
     def meters(self) -> list[str]:
         return list(self._readings)
@@ -145,9 +156,7 @@ class _StatedReadings:
 
 def _lines_of(charge: Charge, version: Version, currency: str, usage: _Usage, span: Span) -> list[Line]:
     stated = [each for own in usage.by_agent.values() for each in own]
-    charge = charge.calculated_with(stated[-1] if stated else None, max(1, len(usage.by_agent)))
-    if usage.together:
-        charge = charge.model_copy(update={"scope": "organization"})
+    charge = charge.calculated_with(stated, sum(usage.agents.values(), Fraction(0)))
     alone = version.model_copy(update={"charges": (charge,)})
     period = Period(start=span.start, end=span.end, timezone="UTC")
     found = [Segment(agent, alone, span.start, span.end, number) for agent, number in usage.agents.items()]
@@ -172,7 +181,7 @@ def _usage_of(charge: Charge, usage: Sequence[UsageEntry], named: Sequence[str])
         _refuse_unattributed(entries)
     elif charge.scope == "agent" and (not named or (entries and (len(named) > 1 or number is not None))):
         agents = {POOLED: Fraction(max(1, len(named))) if number is None else number}
-        return _Usage({POOLED: [stated for _, stated in entries]}, agents, together=True)
+        return _Usage({POOLED: [stated for _, stated in entries]}, agents)
     if number is None:
         agents = dict.fromkeys(named or [POOLED], Fraction(1))
     else:
@@ -195,12 +204,16 @@ def _number_of_agents(charge: Charge, entries: Sequence[tuple[str | None, Stated
         return None
     for stated, number in numbers:
         if number != numbers[0][1]:
-            raise stated.refused("agents", "is not what another entry of this charge says")
+            raise stated.refused(_number_field(stated), "is not what another entry of this charge says")
     stated, number = numbers[0]
     own = {agent for agent, _ in entries if agent is not None}
     if number < len(own):
-        raise stated.refused("agents", f"is less than the {len(own)} agents that the usage names")
+        raise stated.refused(_number_field(stated), f"is less than the {len(own)} agents that the usage names")
     return number
+
+
+def _number_field(stated: Stated) -> str:
+    return "quantity" if stated.agents is None else "agents"
 
 
 def _refuse_unknown(version: Version, usage: Sequence[UsageEntry], only: Sequence[str] | None) -> None:
@@ -212,7 +225,11 @@ def _refuse_unknown(version: Version, usage: Sequence[UsageEntry], only: Sequenc
         raise ValidationError(errors[0].detail, errors=errors)
 
 
-def _refuse_long(period: Span) -> None:
+def _refuse_beyond(period: Span) -> None:
+    if period.start < EARLIEST:
+        raise ValidationError.at("/period/start", f"is before {EARLIEST.year}")
+    if period.end > LATEST:
+        raise ValidationError.at("/period/end", f"is after {LATEST.year - 1}")
     if period.end - period.start > MAXIMUM_LENGTH:
         raise ValidationError.at("/period/end", f"is more than {MAXIMUM_LENGTH.days} days after the start")
 

@@ -128,6 +128,7 @@ def _adjustment(  # noqa: PLR0913  both sides of the difference and its place
         exact_amount=amount,
         amount=amount,
         period=period.span,
+        covers=line.covers if line else None,
         adjusts=period.span,
     )
 

@@ -186,6 +186,12 @@ class Meter(BaseModel):
         return f"1/{plain(self.unit.multiply_by or Decimal(1))} {name}"
 
     @property
+    def described(self) -> str:
+        """What is counted, in words: `1,000,000 cached input tokens`, `distinct user id`."""
+        names = f"{self._aggregation.adjective} {self.unit_name}".replace("_", " ").split()
+        return " ".join(f"{int(name):,}" if name.isdecimal() else name for name in names)
+
+    @property
     def nothing(self) -> Reading:
         return self._aggregation.nothing
 

@@ -12,13 +12,15 @@ from shared.domain.errors import ValidationError
 from shared.domain.histories import History
 from shared.domain.ids import fingerprint
 from shared.domain.periods import Calendar
-from shared.domain.times import Instant
+from shared.domain.times import BEGINNING, Instant
 
 SLICES = 16
 """In how many partitions of the directory the organizations are enumerated."""
 
 SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 _SLUG_LENGTH = 40
+
+MAXIMUM_SEATS = 1_000_000
 
 
 class OrganizationSettings(BaseModel):
@@ -51,6 +53,8 @@ class Organization(Entity):
     late_window_days: int
     calendars: History[Calendar]
     shard_counts: History[int]
+    seats: History[int] = History[int].starting(0)
+    """How many seats are paid where a charge prices seats; without any, none is."""
     created_at: Instant
     ended_at: Instant | None = None
     """From then on nothing more becomes due."""
@@ -59,6 +63,12 @@ class Organization(Entity):
     def timezone(self) -> str:
         """As last chosen; a period keeps the timezone that it was laid in."""
         return self.calendars.last.timezone
+
+    @property
+    def seats_from(self) -> datetime | None:
+        """When the seats as last chosen take effect; None for those from the beginning."""
+        since = self.seats.entries[-1].effective_from
+        return None if since == BEGINNING else since
 
     @property
     def largest_shard_count(self) -> int:
@@ -78,7 +88,13 @@ class Organization(Entity):
 
     def reads(self) -> dict[str, Any]:
         """The fields as the API shows them."""
-        return {**dict(self), "timezone": self.timezone, "shard_count": self.shard_counts.last}
+        return {
+            **dict(self),
+            "timezone": self.timezone,
+            "shard_count": self.shard_counts.last,
+            "seats": self.seats.last,
+            "seats_from": self.seats_from,
+        }
 
 
 def slice_of(organization_id: str) -> str:

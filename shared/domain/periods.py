@@ -21,6 +21,19 @@ SHORTEST = timedelta(days=3)
 MAXIMUM_PERIODS = 1200
 """How many periods are laid at once at most."""
 
+YEAR = 12
+QUARTER = 3
+"""Their months."""
+
+_NEXT_MONTHS = 23
+"""From this day of a month on, a period that starts is the next month's. Anchors before it start on their own day in
+every month, the others on it or later even in February: an anchor's periods are all for the month that they start in or
+all for the next. The usual anchors (1, 15, 28 and later) are so far off that a change of timezone, 26 hours at most,
+carries none over.
+"""
+_AROUND = timedelta(days=460)
+"""Reaches from any period beyond both ends of the year that it belongs to."""
+
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 _MIDDLE_OF_MONTH = 15
@@ -181,6 +194,30 @@ def lay(laid: Sequence[Period], calendars: History[Calendar], start: datetime, e
 def period_of(instant: datetime, laid: Sequence[Period]) -> Period | None:
     """The laid period that contains the instant."""
     return next((period for period in laid if period.contains(instant)), None)
+
+
+def around(periods: Sequence[Period], laid: Sequence[Period], calendars: History[Calendar]) -> list[Period]:
+    """Periods that are in order, with those for more than a year before and after them: as laid, else as they would
+    be laid.
+    """
+    known = list(laid) or [periods[0]]
+    new = lay(known, calendars, periods[0].start - _AROUND, periods[-1].end + _AROUND)
+    return sorted([*known, *new], key=lambda each: each.start)
+
+
+def stretch_of(period: Period, others: Sequence[Period], months: int) -> Period:
+    """The quarter or year, of so many months from January on, that a period belongs to: the contiguous periods whose
+    months lie in it, with the timezone of the first of them. `others` are those around it.
+    """
+    number = _month_it_is_for(period) // months
+    own = [other for other in others if _month_it_is_for(other) // months == number]
+    return Period(start=own[0].start, end=own[-1].end, timezone=own[0].timezone)
+
+
+def _month_it_is_for(period: Period) -> int:
+    """Months since year 0."""
+    start = period.start.astimezone(ZoneInfo(period.timezone))
+    return start.year * 12 + start.month - 1 + (start.day >= _NEXT_MONTHS)
 
 
 def parse_month(text: str, timezone: str, pointer: str = "?period") -> datetime:

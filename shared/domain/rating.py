@@ -14,7 +14,7 @@ from shared.domain.errors import XyraError
 from shared.domain.histories import History
 from shared.domain.lines import Line, merged, steps_of, sum_of
 from shared.domain.money import cut, round_half_up
-from shared.domain.periods import Day, Period
+from shared.domain.periods import Day, Period, Span
 from shared.domain.readings import Reading
 
 POOLED = "-"
@@ -107,23 +107,22 @@ class _LineName:
 
 
 def segments(
-    period: Period, agents: Iterable[tuple[str, History[str | None]]], models: Mapping[str, History[Version]]
+    span: Span, agents: Iterable[tuple[str, History[str | None]]], models: Mapping[str, History[Version]]
 ) -> list[Segment]:
-    """All segments of a period: each agent's history of models, cut by each model's history of versions.
+    """All segments of a period or a longer time: each agent's history of models, cut by each model's history of
+    versions.
 
     Raises `InconsistentFactsError` for an agent's model that is not among `models`.
     """
     found = []
     for agent_id, assigned in agents:
-        for assignment in assigned.within(period.start, period.end):
+        for assignment in assigned.within(span.start, span.end):
             if assignment.value is None:
                 continue
             if assignment.value not in models:
                 raise InconsistentFactsError(f"The model {assignment.value} of agent {agent_id} is missing")
-            versions = models[assignment.value].within(assignment.start, assignment.end or period.end)
-            found += [
-                Segment(agent_id, version.value, version.start, version.end or period.end) for version in versions
-            ]
+            versions = models[assignment.value].within(assignment.start, assignment.end or span.end)
+            found += [Segment(agent_id, version.value, version.start, version.end or span.end) for version in versions]
     return found
 
 
@@ -262,7 +261,7 @@ def _line(facts: Facts, recurrence: Recurrence, name: _LineName, charged: Sequen
         model_id=name.model_id,
         charge=charge.key,
         agent_id=None if name.agent_id == POOLED else name.agent_id,
-        description=_description(charge.key),
+        description=_description(charge),
         quantity=cut(rated.quantity),
         unit=rated.unit,
         unit_amount=rated.unit_amount,
@@ -319,5 +318,7 @@ def _levels(facts: Facts, stays: Sequence[_Charged], days: Sequence[Day]) -> lis
     return [Level(Fraction(number), Fraction(count, len(days))) for number, count in numbers.items()]
 
 
-def _description(charge_key: str) -> str:
-    return charge_key.replace("_", " ").replace("-", " ").strip().capitalize() or charge_key
+def _description(charge: Charge) -> str:
+    """The charge's key as words, with what it is for: `Cached input (per 1,000,000 cached input tokens)`."""
+    words = charge.key.replace("_", " ").replace("-", " ").strip() or charge.key
+    return f"{words[0].upper()}{words[1:]} ({charge.purpose})"

@@ -3,11 +3,11 @@ versions; an event's own is the reading of a meter that saw just it.
 """
 
 from abc import ABC, abstractmethod
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from heapq import merge as in_order
 from typing import Any, ClassVar, Literal, Self
 
 from shared.domain.money import ZERO, Exact, plain, plus
@@ -146,10 +146,6 @@ class Placed:
     value: Exact
     band: Band
 
-    @property
-    def place(self) -> tuple[str, str]:
-        return self.time, self.key
-
 
 @dataclass(frozen=True, slots=True)
 class Bands(Reading):
@@ -167,7 +163,7 @@ class Bands(Reading):
 
     def merge(self, other: Self) -> Self:
         keeps = max(self.keeps, other.keeps)
-        placed = tuple(in_order(self.first, other.first, key=lambda each: each.place))
+        placed = _in_order(self.first, other.first)
         together = type(self)(
             keeps,
             placed[:keeps],
@@ -221,12 +217,36 @@ class Bands(Reading):
 _KINDS: Mapping[str, type[Reading]] = {kind.kind: kind for kind in (Tally, Highest, Latest, Distinct, Weighted, Bands)}
 
 
+def together(readings: Sequence[Reading]) -> Reading:
+    """All of one kind, at least one, merged two by two: readings that keep many events would be copied too often one
+    after the other.
+    """
+    rest = list(readings)
+    while len(rest) > 1:
+        pairs = [left.merge(right) for left, right in zip(rest[::2], rest[1::2], strict=False)]
+        rest = [*pairs, rest[-1]] if len(rest) % 2 else pairs
+    return rest[0]
+
+
 def document_of(reading: Reading) -> dict[str, Any]:
     return {"kind": reading.kind, **reading.document()}
 
 
 def read_reading(document: Mapping[str, Any]) -> Reading:
     return _KINDS[document["kind"]].read(document)
+
+
+def _in_order(left: Sequence[Placed], right: Sequence[Placed]) -> tuple[Placed, ...]:
+    """Both are in order; usually one of them is a single event."""
+    shorter, longer = sorted((left, right), key=len)
+    placed = list(longer)
+    for event in shorter:
+        insort(placed, event, key=_place)
+    return tuple(placed)
+
+
+def _place(event: Placed) -> tuple[str, str]:
+    return event.time, event.key
 
 
 def _text(value: Exact) -> str:

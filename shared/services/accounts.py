@@ -18,6 +18,7 @@ from shared.domain.accounts import (
     Membership,
     Session,
     email_partition,
+    member_counts,
 )
 from shared.domain.errors import (
     ConflictError,
@@ -28,6 +29,7 @@ from shared.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from shared.domain.histories import History
 from shared.domain.ids import fingerprint, new_id
 from shared.domain.organizations import Organization
 from shared.domain.times import to_text
@@ -40,6 +42,7 @@ from shared.settings import Settings
 _RETRY_AFTER = timedelta(seconds=30)
 _FAILED = "failed_sign_ins"
 _TRIES_AT_ONCE = 20
+_PAGE = 1000
 _WRONG = "The e-mail address or the password is wrong"
 _hasher = PasswordHasher()
 _UNKNOWN = _hasher.hash(secrets.token_urlsafe())
@@ -108,7 +111,10 @@ class Accounts:
         return await self._complete(account)
 
     async def _complete(self, account: Account) -> tuple[Account, Organization]:
+        """The membership first, so that no organization is seen, and rated, without its owner."""
         organization_id = account.organization_ids[0]
+        owner = Membership(id=account.user_id, role="owner", joined_at=account.created_at)
+        await self._store.upsert(TENANTS.name, organization_id, owner.document())
         organization = await self._organizations.create(
             organization_id,
             OrganizationDraft(
@@ -118,11 +124,20 @@ class Accounts:
                 billing_email=account.email,
             ),
         )
-        owner = Membership(id=account.user_id, role="owner", joined_at=account.created_at)
-        await self._store.upsert(TENANTS.name, organization_id, owner.document())
         active = account.changed(status="active")
         await self._store.upsert(DIRECTORY.name, email_partition(account.email), active.document())
         return active, organization
+
+    async def member_counts(self, organization_id: str) -> History[int]:
+        """How many members the organization had from when on."""
+        members: list[Membership] = []
+        cursor: str | None = None
+        while True:
+            page = await self._store.query(TENANTS.name, organization_id, Membership.kind, limit=_PAGE, cursor=cursor)
+            members += [Membership.read(item.document) for item in page.items]
+            cursor = page.cursor
+            if cursor is None:
+                return member_counts(members)
 
     async def complete_due(self, item: Item) -> None:
         if item.document["status"] == "pending":

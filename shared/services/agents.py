@@ -17,6 +17,7 @@ from shared.domain.errors import (
 )
 from shared.domain.histories import LEAD, History, check_start
 from shared.domain.ids import is_id
+from shared.domain.periods import YEAR, around, stretch_of
 from shared.domain.times import from_text, to_text
 from shared.ports.clock import Clock
 from shared.ports.store import (
@@ -133,7 +134,9 @@ class Agents:
             raise _taken()
 
     def _start_entry(self, agent: Agent) -> Document | None:
-        """From its start on, an agent with a model moves every period, ended ones included, used or not."""
+        """From its start on, an agent with a model moves every period, ended ones included, used or not; and those
+        before it in the same year, which may have a fee for the year in them.
+        """
         start = agent.billing_model_from
         if start is None:
             return None
@@ -148,8 +151,11 @@ class Agents:
     async def _started(self, organization_id: str, start: datetime) -> None:
         now = self._clock.now()
         organization = await self._organizations.get(organization_id)
-        for period in await self._periods.cover(organization, start, max(start, now)):
-            if period.end > start and period.end <= now:
+        laid = await self._periods.cover(organization, start, max(start, now))
+        own = await self._periods.containing(organization, start)
+        year = stretch_of(own, around([own], laid, organization.calendars), YEAR)
+        for period in laid:
+            if period.start >= year.start and period.end <= now:
                 await self._periods.moved(organization_id, period.start, now)
 
     async def get_item(self, organization_id: str, agent_id: str) -> tuple[Agent, str]:

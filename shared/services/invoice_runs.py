@@ -257,6 +257,8 @@ class InvoiceRuns:
             return
         await self._periods.cover(organization, laid[-1].start, now)
         for item, _ in await self._periods.unsettled(organization.id, now, MAXIMUM_PERIODS):
+            if item.open_until is not None:
+                continue
             draft = await self._invoices.draft(organization, item.period)
             if draft is None or draft.status != "draft":
                 continue

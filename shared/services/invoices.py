@@ -72,11 +72,14 @@ class _Guarded:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What an invoice of the period would say now, and the guards that this rests on."""
+    """What an invoice of the period would say now, and the guards that this rests on. `open_until` says for each of
+    them until when what is due for it can change by plan.
+    """
 
     own: Period
     lines: tuple[Line, ...]
     guards: tuple[_Guarded, ...]
+    open_until: tuple[datetime, ...]
 
     def composed(self) -> Composed:
         return compose(self.lines)
@@ -116,15 +119,17 @@ class Invoices:
         guards = await self._guards(organization, own, lay=lay)
         facts = await self._facts.of(organization, [guard.period for guard in guards])
         lines: list[Line] = []
+        open_until: list[datetime] = []
         for guard, known in zip(guards, facts, strict=True):
             due = rate(known)
+            open_until.append(_open_until(guard.period, due))
             billed = await self._billed(organization.id, guard.item)
             if guard.period.start >= own.end:
                 due = [line for line in due if line.timing == "advance"]
                 keys = {line.key for line in due}
                 billed = {key: amount for key, amount in billed.items() if key in keys}
             lines += differences(PeriodBill(guard.period, due, billed), own, organization.currency)
-        return Bill(own, tuple(lines), tuple(guards))
+        return Bill(own, tuple(lines), tuple(guards), tuple(open_until))
 
     async def _guards(self, organization: Organization, own: Period, *, lay: bool) -> list[_Guarded]:
         older = await self._periods.unsettled(organization.id, own.start, MAXIMUM_PERIODS)
@@ -338,15 +343,17 @@ class Invoices:
         """The periods that change: those that a document bills list it, those that ended long ago are settled."""
         now = self._clock.now()
         writes: list[Operation] = []
-        for guard in bill.guards:
+        for guard, open_until in zip(bill.guards, bill.open_until, strict=True):
             if guard.item is None or guard.etag is None:
                 continue
             listed = tuple(
                 document for document, found in zip(documents, starts, strict=True) if guard.period.start in found
             )
-            settled = guard.item.settled or (guard.period.start < bill.own.end and _settles(guard.item, now))
-            if listed or settled != guard.item.settled:
-                changed = guard.item.changed(documents=(*guard.item.documents, *listed), settled=settled)
+            changed = guard.item.changed(documents=(*guard.item.documents, *listed))
+            if guard.period.start < bill.own.end and _found_right(guard.item, now):
+                settled = changed.settled or open_until <= now - SETTLES_AFTER
+                changed = changed.changed(settled=settled, open_until=None if settled else open_until)
+            if changed != guard.item:
                 writes.append(Replace(changed.document(), guard.etag))
         return writes
 
@@ -390,7 +397,13 @@ class Invoices:
         return await self.bill(organization, own, lay=False)
 
 
-def _settles(item: PeriodItem, now: datetime) -> bool:
+def _open_until(period: Period, due: Iterable[Line]) -> datetime:
+    """Its end, or that of the longest quarter or year that is due in it in advance: agents and seats come and go."""
+    ahead = [line.covers.end for line in due if line.timing == "advance" and line.covers is not None]
+    return max([period.end, *ahead])
+
+
+def _found_right(item: PeriodItem, now: datetime) -> bool:
     """Whether a finalization now would have seen all that moved the period so far."""
     still = item.moved_at is None or item.moved_at <= now - READS_LAG
     return still and item.end <= now - SETTLES_AFTER

@@ -42,6 +42,7 @@ class OrganizationDraft(BaseModel):
     grace_hours: int | None = None
     late_window_days: int | None = None
     shard_count: int | None = None
+    seats: int = 0
     settings: OrganizationSettings = OrganizationSettings()
 
 
@@ -95,12 +96,13 @@ class Organizations:
             slug=slug,
             calendars=History[Calendar].starting(Calendar(timezone=draft.timezone)),
             shard_counts=History[int].starting(draft.shard_count or self._settings.shard_count),
+            seats=History[int].starting(draft.seats),
             due_days=self._settings.invoice_due_days if draft.due_days is None else draft.due_days,
             grace_hours=self._settings.invoice_grace_hours if draft.grace_hours is None else draft.grace_hours,
             late_window_days=draft.late_window_days or self._settings.late_window_days,
             created_at=now,
             **draft.model_dump(
-                exclude={"slug", "timezone", "due_days", "grace_hours", "late_window_days", "shard_count"}
+                exclude={"slug", "timezone", "due_days", "grace_hours", "late_window_days", "shard_count", "seats"}
             ),
         )
         claim: Document = {
@@ -215,9 +217,10 @@ class Organizations:
     async def update(
         self, organization_id: str, changes: dict[str, Any], if_match: str | None
     ) -> tuple[Organization, str]:
-        """Apply fields of the API. A timezone or shard count becomes the next entry of its history.
+        """Apply fields of the API. A timezone, shard count or number of seats becomes the next entry of its history.
 
-        Raises `PreconditionFailedError` for a stale `if_match`, `ConflictError` when it changes at this very moment.
+        Raises `PreconditionFailedError` for a stale `if_match`, `ConflictError` when it changes at this very moment,
+        `ValidationError`.
         """
         organization, etag = await self.get_item(organization_id)
         check_if_match(if_match, etag)
@@ -232,6 +235,11 @@ class Organizations:
         shard_count = fields.pop("shard_count", None)
         if shard_count is not None and shard_count != organization.shard_counts.last:
             fields["shard_counts"] = organization.grown_to(shard_count, now, now + LEAD)
+        seats, seats_from = fields.pop("seats", None), fields.pop("seats_from", None)
+        if seats is None and seats_from is not None:
+            raise ValidationError.at("/seats_from", "goes with seats")
+        if seats is not None and seats != organization.seats.last:
+            fields["seats"] = organization.seats.appended(seats, seats_from or now + LEAD, now, pointer="/seats_from")
         return await self._replace(organization.changed(**fields), etag)
 
     async def delete(self, organization_id: str, if_match: str | None) -> None:

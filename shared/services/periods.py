@@ -44,6 +44,10 @@ class PeriodItem(Entity):
     timezone: str
     settled: bool = False
     """Whether nothing has moved it since its bill was last found right."""
+    open_until: Instant | None = None
+    """Where its bill was found right, too, but a fee in it that is billed in advance can still change by plan: until
+    then. Later invoices look at it again, and it is no reason for one of its own.
+    """
     movements: int = 0
     """How often something moved it after its end."""
     moved_at: Instant | None = None
@@ -140,7 +144,7 @@ class Periods:
         """
         for _ in range(_ATTEMPTS):
             item, etag = await self.item(organization_id, start)
-            moved = item.changed(settled=False, movements=item.movements + 1, moved_at=now)
+            moved = item.changed(settled=False, open_until=None, movements=item.movements + 1, moved_at=now)
             try:
                 await self._store.replace(INVOICES.name, organization_id, moved.document(), etag)
             except StaleEtagError:

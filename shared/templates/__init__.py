@@ -10,6 +10,6 @@ _HERE = Path(__file__).parent
 
 @cache
 def billing_model_templates() -> list[dict[str, Any]]:
-    """Billing models, each valid as the body of `POST /billing-models`, with the `id` of the template besides."""
+    """Billing models, each usable as the body of `POST /billing-models` as it is."""
     paths = sorted((_HERE / "billing_models").glob("*.json"))
-    return [{"id": path.stem, **json.loads(path.read_text())} for path in paths]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]

@@ -3,6 +3,7 @@
 What goes wrong underneath (faults, crashes, repeats, what runs at the same time) is no part of a history.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,25 @@ _LEAD = timedelta(minutes=10)
 _AGENTS = ("a", "b", "c")
 _MODELS = ("m", "n")
 _CURRENCIES = ("USD", "JPY", "KWD")
+
+
+_DATA: Mapping[str, Callable[[Random], dict[str, Any]]] = {
+    "command": lambda random: {
+        "quantity": random.choice((0, 1, 3, Decimal("7.25"), 12)),
+        "user": random.choice("uvwxyz"),
+    },
+    "llm_call": lambda random: {"output_tokens": random.randint(0, 9000)},
+    "sale": lambda random: {
+        "amount": random.choice((0, 5, Decimal("19.99"), 80, 300)),
+        "price": random.choice((0, 1, Decimal("2.5"))),
+        "change": random.choice((-2, 1, 4)),
+    },
+    "outcome.won": lambda random: {"value": random.choice((0, 5, 40))},
+    "cost.llm": lambda random: {"amount": random.choice((0, Decimal("0.0375"), 3))},
+    "workflow.lead": lambda random: {"quantity": random.randint(0, 4)},
+    "workflow.mail": lambda _: {},
+}
+"""What events carry, by their type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +77,14 @@ class DeleteAgent(Step):
 
 @dataclass(frozen=True, slots=True)
 class ChangeOrganization(Step):
-    """Of its timezone or its shard count."""
+    """Of its timezone, its shard count or its seats."""
 
     changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOrganization(Step):
+    """The end of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +125,16 @@ class History:
     currency: str
     timezone: str
     grace_hours: int
+    seats: int
     steps: tuple[Step, ...]
 
 
 def random_history(seed: int) -> History:
     return _Writer(seed).history()
+
+
+def _meter(event_type: str, aggregation: str, value: str) -> dict[str, Any]:
+    return {"event_type": event_type, "aggregation": aggregation, "value": value}
 
 
 class _Writer:
@@ -123,6 +153,7 @@ class _Writer:
         self._deleted: dict[str, datetime] = {}
         self._sent: list[Sent] = []
         self._shards = 1
+        self._seats_changed = self._now
 
     def history(self) -> History:
         random = self._random
@@ -133,8 +164,11 @@ class _Writer:
             step = self._step()
             if step is not None:
                 steps.append(step)
+        if random.random() < 0.15:
+            self._pass_time()
+            steps.append(DeleteOrganization(self._now))
         grace = random.choice((0, 0, 6, 24, 72))
-        return History(self._seed, self._currency, timezone, grace, tuple(steps))
+        return History(self._seed, self._currency, timezone, grace, random.choice((0, 3)), tuple(steps))
 
     def _pass_time(self) -> None:
         random = self._random
@@ -160,6 +194,7 @@ class _Writer:
             self._delete_agent: 1,
             self._change_timezone: 1,
             self._grow: 1,
+            self._change_seats: 2,
             self._wait: 1,
         }
         (chosen,) = self._random.choices(list(kinds), weights=list(kinds.values()))
@@ -177,7 +212,7 @@ class _Writer:
     def _create_model(self) -> Step:
         name = _MODELS[len(self._models)]
         start = self._now - timedelta(days=self._random.randint(0, 150))
-        draft = self._draft(None, start)
+        draft = self._draft(start)
         self._models[name] = draft
         self._last_version[name] = start
         return CreateModel(self._now, name, draft)
@@ -186,7 +221,7 @@ class _Writer:
         name = self._random.choice(list(self._models))
         start = self._ahead(self._last_version[name])
         self._last_version[name] = start
-        self._models[name] = self._draft(self._models[name], start)
+        self._models[name] = self._draft(start)
         return PublishVersion(self._now, name, self._models[name])
 
     def _ahead(self, last: datetime) -> datetime:
@@ -196,63 +231,131 @@ class _Writer:
             (timedelta(0), timedelta(minutes=self._random.randint(1, 90)), timedelta(days=self._random.randint(1, 20)))
         )
 
-    def _draft(self, before: BillingModelDraft | None, start: datetime) -> BillingModelDraft:
-        """A key keeps its scope over the versions; its prices and whether it is there change."""
+    def _draft(self, start: datetime) -> BillingModelDraft:
+        """A key keeps its meaning over the versions; its prices and whether it is there change."""
         random = self._random
-        scopes = {charge.key: charge.scope for charge in before.charges} if before is not None else {}
-
-        def scope(key: str) -> str:
-            return scopes.get(key) or ("organization" if key == "commands" and self._seed % 2 else "agent")
-
-        charges: list[dict[str, Any]] = [
-            {
-                "key": "commands",
-                "type": "activity",
-                "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
-                "pricing": {
-                    "type": "graduated",
-                    "tiers": [
-                        {"up_to": str(random.randint(3, 30)), "unit_amount": self._price(), "flat_amount": "0.3"},
-                        {"up_to": None, "unit_amount": self._price()},
-                    ],
-                },
-                "scope": scope("commands"),
-                "included_units": str(random.choice((0, 0, 2.5, 10))),
-                "base_fee": random.choice((None, {"amount": "15.01", "per": "agent"}, {"amount": "7.77"})),
-                "minimum": random.choice((None, "5.00", "41.13")),
-                "maximum": random.choice((None, None, "55.55")),
-            }
-        ]
-        if random.random() < 0.7:
+        charges = [self._commands()]
+        charges += [charge for charge in (*self._fees(), *self._usage()) if random.random() < 0.35]
+        if random.random() < 0.6:  # what is billed ahead is too much when an agent leaves: credit notes
+            amount = random.choice(("120", "200"))
             charges.append(
-                {
-                    "key": "tokens",
-                    "type": "activity",
-                    "meter": {
-                        "event_type": "llm_call",
-                        "aggregation": "sum",
-                        "value": "data.output_tokens",
-                        "unit": {"divide_by": "1000"},
-                    },
-                    "pricing": {"type": "per_unit", "unit_amount": self._price()},
-                    "scope": "agent",
-                }
-            )
-        if random.random() < 0.4:
-            charges.append({"key": "platform", "type": "flat_fee", "amount": self._price()})
-        if random.random() < 0.75:  # what is billed ahead is too much when an agent leaves: credit notes
-            charges.append(
-                {
-                    "key": "ahead",
-                    "type": "flat_fee",
-                    "amount": random.choice(("120", "200")),
-                    "timing": "advance",
-                    "scope": "agent",
-                }
+                {"key": "ahead", "type": "flat_fee", "amount": amount, "timing": "advance", "scope": "agent"}
             )
         random.shuffle(charges)
         return BillingModelDraft.model_validate(
             {"name": "Model", "currency": self._currency, "effective_from": start, "charges": charges}
+        )
+
+    def _scope(self, key: str) -> str:
+        """The same for a key in all the models of a history."""
+        return Random(f"{self._seed} {key}").choice(("agent", "organization"))
+
+    def _fees(self) -> list[dict[str, Any]]:
+        """By any interval, before it or after it. A key keeps its interval and timing, so it names them."""
+        random = self._random
+        fees: list[dict[str, Any]] = [
+            {"key": "setup", "type": "setup_fee", "amount": self._price(), "scope": self._scope("setup")}
+        ]
+        for kind in ("fee", "agents", "seats"):
+            interval = random.choice(("month", "quarter", "year"))
+            timing = random.choice(("arrears", "advance"))
+            key = f"{kind}-{interval}-{timing}"
+            fee: dict[str, Any] = {"key": key, "interval": interval, "timing": timing}
+            if kind == "fee":
+                fee |= {"type": "flat_fee", "amount": random.choice(("365", "99.99")), "scope": self._scope(key)}
+            elif kind == "agents":
+                fee |= {"type": "agent", "pricing": self._units(), "scope": self._scope(key)}
+                fee["discount"] = random.choice((None, {"from_quantity": "2", "percent": "15"}))
+            else:
+                fee |= {"type": "seat", "pricing": self._units(), "quantity": random.choice(("seats", "members", "3"))}
+                fee["discount"] = random.choice((None, {"from_quantity": "5", "amount": "11"}))
+            fees.append(fee)
+        return fees
+
+    def _commands(self) -> dict[str, Any]:
+        random = self._random
+        return {
+            "key": "commands",
+            "type": "activity",
+            "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
+            "pricing": self._units(),
+            "scope": self._scope("commands"),
+            "included_units": str(random.choice((0, 0, 2.5, 10))),
+            "base_fee": random.choice((None, {"amount": "15.01", "per": "agent"}, {"amount": "7.77"})),
+            "minimum": random.choice((None, "5.00", "41.13")),
+            "maximum": random.choice((None, None, "55.55")),
+        }
+
+    def _usage(self) -> list[dict[str, Any]]:
+        """Of every kind of meter and pricing."""
+        random = self._random
+        tokens = {"event_type": "llm_call", "aggregation": "sum", "value": "data.output_tokens"}
+        sales = {"event_type": "sale", "aggregation": "sum", "value": "data.amount"}
+        lead = {"pricing": self._units(), "minimum": "4.00", "included_units": "1"}
+        charges: list[dict[str, Any]] = [
+            self._activity("tokens", tokens | {"unit": {"divide_by": "1000"}}, self._units()),
+            self._activity("peak", _meter("command", "max", "data.quantity"), self._units()),
+            self._activity("level", _meter("llm_call", "last", "data.output_tokens"), self._units()),
+            self._activity("users", _meter("command", "unique", "data.user"), self._units()),
+            self._activity("stored", _meter("sale", "weighted_sum", "data.change"), self._units()),
+            self._activity("sales", sales, self._values()),
+            self._activity("resold", {"event_type": "sale"}, {"type": "dynamic", "value": "data.price"}),
+            {
+                "key": "won",
+                "type": "outcome",
+                "meter": {"event_type": "outcome.won"},
+                "pricing": random.choice((self._units(), self._values())),
+                "verification": "none",
+                "minimum_value": random.choice((None, "5")),
+                "risk_premium_percent": "7",
+                "success_bonus": {"from_value": "60", "percent": "1"},
+                "maximum": random.choice((None, "77.77")),
+            },
+            {
+                "key": "flows",
+                "type": "workflow",
+                "workflows": {"lead": lead, "mail": {"pricing": self._units()}},
+                "commitment": {"quantity": "9", "overage_multiplier": "1.5"},
+            },
+            {"key": "passed-on", "type": "cost", "categories": ["llm"], "markup_percent": "20"},
+        ]
+        return charges
+
+    def _activity(self, key: str, meter: dict[str, Any], pricing: dict[str, Any]) -> dict[str, Any]:
+        return {"key": key, "type": "activity", "meter": meter, "pricing": pricing, "scope": self._scope(key)}
+
+    def _units(self) -> dict[str, Any]:
+        """A price of units."""
+        tiers = [
+            {"up_to": str(self._random.randint(3, 30)), "unit_amount": self._price(), "flat_amount": "0.3"},
+            {"up_to": None, "unit_amount": self._price()},
+        ]
+        return self._random.choice(
+            (
+                {"type": "per_unit", "unit_amount": self._price()},
+                {"type": "graduated", "tiers": tiers},
+                {"type": "volume", "tiers": tiers},
+                {"type": "package", "package_size": "4", "package_amount": self._price(), "free_units": "1"},
+            )
+        )
+
+    def _values(self) -> dict[str, Any]:
+        """A share of values."""
+        random = self._random
+        tiers = [{"up_to": "40", "rate": "5", "flat_amount": "0.3"}, {"up_to": None, "rate": "2.5"}]
+        return random.choice(
+            (
+                {
+                    "type": "percentage",
+                    "rate": "5",
+                    "fixed_per_event": self._price(),
+                    "free_events": random.choice((0, 2, 5)),
+                }
+                | {"minimum_per_event": random.choice((None, "1")), "maximum_per_event": random.choice((None, "4"))},
+                {"type": "percentage", "rate": "3", "free_amount": "25"},
+                {"type": "graduated_percentage", "tiers": tiers, "fixed_per_event": "0.1"},
+                {"type": "volume_percentage", "tiers": tiers},
+            )
         )
 
     def _price(self) -> str:
@@ -303,6 +406,11 @@ class _Writer:
         self._shards *= 4
         return ChangeOrganization(self._now, {"shard_count": self._shards})
 
+    def _change_seats(self) -> Step:
+        since = self._ahead(self._seats_changed)
+        self._seats_changed = since
+        return ChangeOrganization(self._now, {"seats": self._random.randint(0, 12), "seats_from": since})
+
     # Usage
 
     def _report(self) -> Step | None:
@@ -336,10 +444,8 @@ class _Writer:
             )
         )
         event_id = f"{self._seed}-{len(self._sent)}-{random.randint(0, 10**6)}"
-        if random.random() < 0.6:
-            quantity = random.choice((0, 1, 3, Decimal("7.25"), 12))
-            return Sent(event_id, "command", agent, time, {"quantity": quantity} if quantity else {})
-        return Sent(event_id, "llm_call", agent, time, {"output_tokens": random.randint(0, 9000)})
+        event_type = random.choices(tuple(_DATA), weights=(5, 3, 3, 1, 1, 1, 1))[0]
+        return Sent(event_id, event_type, agent, time, _DATA[event_type](random))
 
     def _again(self, event: Sent) -> Sent:
         """Mostly as it was, sometimes with another time or, by mistake, other content."""

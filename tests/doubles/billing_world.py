@@ -10,7 +10,8 @@ from random import Random
 from typing import Any, TypeVar
 
 from shared.bootstrap import Application, Ports
-from shared.containers import LEDGERS
+from shared.containers import LEDGERS, TENANTS
+from shared.domain.accounts import Membership
 from shared.domain.errors import (
     ConflictError,
     NotFoundError,
@@ -36,6 +37,7 @@ from tests.doubles.billing_history import (
     CreateAgent,
     CreateModel,
     DeleteAgent,
+    DeleteOrganization,
     History,
     MoveAgent,
     PublishVersion,
@@ -117,8 +119,13 @@ class World:
     async def play(self, variants: Mapping[str, Variant] | None = None) -> None:
         """With `variants`, of every event only that one is reported."""
         random.seed(self.history.seed)  # jitter
-        draft = OrganizationDraft(name="Acme", currency=self.history.currency, timezone=self.history.timezone)
+        draft = OrganizationDraft(
+            name="Acme", currency=self.history.currency, timezone=self.history.timezone, seats=self.history.seats
+        )
         await self.observer.organizations.create(self.organization_id, draft)
+        for name in ("owner", "developer"):
+            member = Membership(id=named_id("usr", self.history.seed, name), role="owner", joined_at=self.clock.now())
+            await self.store.upsert(TENANTS.name, self.organization_id, member.document())
         self._faulty.faults = self._storm
         for step in self.history.steps:
             self.clock.set(step.at)
@@ -165,7 +172,7 @@ class World:
                         None,
                     )
                 )
-            case DeleteAgent():
+            case DeleteAgent() | DeleteOrganization():
                 await self._insist(lambda host: self._delete(host, step))
             case ChangeOrganization():
                 with suppress(ValidationError):  # a timezone has been chosen for the next period already
@@ -199,7 +206,10 @@ class World:
         model, _ = await host.billing_models.get_item(self._owner(step.model), self.model_id(step.model))
         return model.versions.entries[-1].effective_from == step.draft.effective_from
 
-    async def _delete(self, host: Application, step: DeleteAgent) -> None:
+    async def _delete(self, host: Application, step: DeleteAgent | DeleteOrganization) -> None:
+        if isinstance(step, DeleteOrganization):
+            await host.organizations.delete(self.organization_id, None)
+            return
         with suppress(NotFoundError):
             await host.agents.delete(self.organization_id, self.agent_id(step.agent), None)
 

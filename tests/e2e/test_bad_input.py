@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.bad_billing_models import MISTAKES
 from tests.doubles.xyra_client import Client, Organization, Xyra
 from tests.doubles.xyra_process import Tables
 from tests.e2e.conftest import Served
@@ -250,6 +251,17 @@ async def test_a_bad_billing_model_is_refused(scene: Scene, model: Json, pointer
     if not {"/effective_from", "/name"} & set(pointers):
         sketch = await scene.key.send("POST", "billing-models/calculate", {"model": model, "usage": []})
         assert sketch.problem(422, "validation") == [f"/model{pointer}" for pointer in pointers]
+
+
+async def test_each_mistake_in_a_billing_model_is_named(scene: Scene) -> None:
+    for mistake in MISTAKES:
+        saved = await scene.operator.send("POST", "billing-models", mistake.model)
+        assert (mistake.name, saved.problem(422, "validation")) == (mistake.name, list(mistake.places))
+        sketch = await scene.key.send("POST", "billing-models/calculate", {"model": mistake.model, "usage": []})
+        if mistake.calculable:
+            assert sketch.status == 200, mistake.name
+        else:
+            assert sketch.problem(422, "validation") == [f"/model{place}" for place in mistake.places]
 
 
 async def test_a_model_has_its_organizations_currency(scene: Scene) -> None:

@@ -7,12 +7,13 @@ end where the usage says.
 import os
 import traceback
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
@@ -20,13 +21,16 @@ from shared.adapters.item_usage import TOMBSTONE
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.containers import INVOICES
 from shared.domain.billing_models import BillingModelDraft
+from shared.domain.charges.charge import Charge
+from shared.domain.events import UNPRICED, AcceptedEvent, TotalKey, with_derived
 from shared.domain.ids import named_id
 from shared.domain.invoicing import CreditNote, Invoice
 from shared.domain.lines import Line
 from shared.domain.periods import Period
-from shared.domain.rating import rate
+from shared.domain.rating import Facts, Segment, rate
 from shared.domain.times import from_text, to_text
-from shared.ports.store import Create, Operation, Replace, Upsert
+from shared.domain.totals import Contribution, Totals, contribution, unpriced_contribution
+from shared.ports.store import Create, Document, Operation, Replace, Upsert
 from shared.services.facts import FactsReader
 from shared.services.invoices import MAXIMUM_PERIODS, SETTLES_AFTER
 from shared.services.periods import PeriodItem
@@ -144,12 +148,11 @@ async def ended(world: World, variants: Mapping[str, Variant] | None = None) -> 
 
 async def check_billed(world: World, closed: list[Period], billed: Mapping[Key, Decimal]) -> None:
     observer = world.observer
-    facts = FactsReader(observer.agents, observer.billing_models, observer.usage)
-    due = {
-        (period.start, line.key): max(line.amount, Decimal(0))
-        for period, known in zip(closed, await facts.of(await world.organization(), closed), strict=True)
-        for line in rate(known)
-    }
+    facts = FactsReader(observer.agents, observer.billing_models, observer.accounts, observer.periods, observer.usage)
+    known = await facts.of(await world.organization(), closed)
+    rated = [(period, line) for period, each in zip(closed, known, strict=True) for line in rate(each)]
+    due = {(period.start, line.key): max(line.amount, Decimal(0)) for period, line in rated}
+    check_fees_are_due_once(known, [line for _, line in rated])
     starts = {period.start for period in closed}
     found = {key: amount for key, amount in billed.items() if key[0] in starts}
     wrong = {
@@ -159,7 +162,34 @@ async def check_billed(world: World, closed: list[Period], billed: Mapping[Key, 
     }
     assert not wrong
     items = [(await observer.periods.item(world.organization_id, period.start))[0] for period in closed]
-    assert [item.start for item in items if not item.settled] == []
+    unsettled = [item for item in items if not item.settled]
+    assert [item.start for item in unsettled if item.open_until is None] == []
+    long_over = world.clock.now() - SETTLES_AFTER - max(period.end - period.start for period in closed)
+    assert [item.start for item in unsettled if item.open_until and item.open_until < long_over] == []
+
+
+def check_fees_are_due_once(known: Sequence[Facts], lines: Sequence[Line]) -> None:
+    """What was in force in a quarter or year that is over is due in exactly one of its periods, a setup fee in one of
+    all.
+    """
+    due = Counter((line.key, line.covers) for line in lines if line.covers is not None or line.type == "setup_fee")
+    assert set(due.values()) <= {1}
+    in_force = {
+        (_key(segment, charge), stretch.period.span)
+        for facts in known
+        for recurrence, stretch in facts.stretches.items()
+        if stretch.period.end <= known[-1].period.end
+        for segment in stretch.segments
+        for charge in segment.version.charges
+        if charge.recurs == recurrence
+    }
+    assert in_force == {
+        (key, covers) for key, covers in due if covers is not None and covers.end <= known[-1].period.end
+    }
+
+
+def _key(segment: Segment, charge: Charge) -> str:
+    return f"{segment.version.model_id}/{charge.key}/{segment.agent_id if charge.scope == 'agent' else '-'}"
 
 
 # Law 2
@@ -189,50 +219,23 @@ async def check_usage(world: World, periods: list[Period]) -> dict[str, Variant]
         for key, variants in world.accepted.items()
     )
 
-    expected: Counts = {}
+    expected: dict[TotalKey, Totals] = {}
     pricing = Pricing(world)
-    data = {
-        world.key(sent): sent.data
-        for step in world.history.steps
-        if isinstance(step, Report)
-        for request in step.requests
-        for sent in request
-    }
-    for event in events:
+    for event in sorted(events, key=lambda each: (each["time"], each["id"])):
         time = from_text(event["time"])
         period = periods[bisect_right(periods, time, key=lambda each: each.start) - 1]
         assert period.contains(time)
-        agent = event["agent_id"]
-        version, name, value = pricing.counted(agent, event["type"], time, data[event["id"]])
-        _count(expected, (period.start, agent, version, name), 1, value)
-    assert await counted(world, periods) == expected
-    return recorded
-
-
-Counts = dict[tuple[datetime, str, str, str], tuple[int, Decimal]]
-"""How many events and what they sum up to, by period, agent, version and what they count as."""
-
-
-def _count(counts: Counts, key: tuple[datetime, str, str, str], count: int, value: Decimal) -> None:
-    before = counts.get(key, (0, Decimal(0)))
-    counts[key] = (before[0] + count, before[1] + value)
-
-
-async def counted(world: World, periods: list[Period]) -> Counts:
-    """What the totals say."""
-    counts: Counts = {}
+        version_id, added = pricing.counted(event)
+        key = TotalKey(period.start, event["agent_id"], version_id)
+        expected.setdefault(key, Totals()).add(added)
     shards = (await world.organization()).largest_shard_count
-    for period in periods:
-        for total in await world.observer.usage.totals(world.organization_id, shards, period.start):
-            place = (total.key.period, total.key.agent_id, total.key.version_id)
-            for name in total.totals.meters():
-                reading = total.totals.reading(name)
-                _count(
-                    counts, (*place, name), int(reading.count), Decimal(reading.sum.numerator) / reading.sum.denominator
-                )
-            for event_type, count in total.totals.unmatched().items():
-                _count(counts, (*place, f"{event_type} without a price"), count, Decimal(0))
-    return counts
+    found = {
+        total.key: total.totals
+        for period in periods
+        for total in await world.observer.usage.totals(world.organization_id, shards, period.start)
+    }
+    assert found == expected
+    return recorded
 
 
 class Pricing:
@@ -241,7 +244,8 @@ class Pricing:
     def __init__(self, world: World) -> None:
         self._world = world
         self._agents: dict[str, list[tuple[datetime, str | None]]] = {}
-        self._versions: dict[str, list[tuple[datetime, str, set[str]]]] = {}
+        self._versions: dict[str, list[tuple[datetime, tuple[str, BillingModelDraft]]]] = {}
+        self._sent: dict[str, Sent] = {}
         for step in world.history.steps:
             match step:
                 case CreateModel() | PublishVersion():
@@ -250,6 +254,8 @@ class Pricing:
                     self._agents[world.agent_id(step.agent)] = [(step.since or step.at, step.model)]
                 case MoveAgent():
                     self._agents[world.agent_id(step.agent)].append((step.since, step.model))
+                case Report():
+                    self._sent |= {world.key(sent): sent for request in step.requests for sent in request}
                 case DeleteAgent():
                     pass  # nothing is reported of what it did after its end
 
@@ -257,23 +263,29 @@ class Pricing:
         versions = self._versions.setdefault(model, [])
         version_id = named_id("bmv", self._world.model_id(model), len(versions) + 1)
         assert draft.effective_from is not None
-        versions.append((draft.effective_from, version_id, {charge.key for charge in draft.charges}))
+        versions.append((draft.effective_from, (version_id, draft)))
 
-    def counted(self, agent_id: str, event_type: str, time: datetime, data: dict[str, Any]) -> tuple[str, str, Decimal]:
-        """Version, meter and value of an event."""
-        model = _at(self._agents[agent_id], time)
-        version = (
-            _at([(since, (version_id, keys)) for since, version_id, keys in self._versions[model]], time)
-            if model
-            else None
+    def counted(self, recorded: Document) -> tuple[str, Contribution]:
+        """The version of a recorded event, and what it adds under it. Repeats may differ in what no meter sees."""
+        sent = self._sent[recorded["id"]]
+        event = AcceptedEvent(
+            key=recorded["id"],
+            id=sent.id,
+            source=recorded["source"],
+            type=sent.type,
+            agent=recorded["agent_id"],
+            time=recorded["time"],
+            run=None,
+            data=with_derived(sent.type, sent.data),
+            content=recorded["content"],
         )
-        if version is None:
-            return "-", event_type, Decimal(data.get("quantity", 1))
-        version_id, keys = version
-        charge = {"command": "commands", "llm_call": "tokens"}[event_type]
-        if charge not in keys:
-            return version_id, f"{event_type} without a price", Decimal(0)
-        return version_id, charge, Decimal(data.get("quantity", 1) if charge == "commands" else data["output_tokens"])
+        time = from_text(recorded["time"])
+        model = _at(self._agents[event.agent], time)
+        priced = _at(self._versions[model], time) if model else None
+        if priced is None:
+            return UNPRICED, unpriced_contribution(event)
+        version_id, draft = priced
+        return version_id, contribution(event, draft.charges, self._world.history.currency)
 
 
 def _at(timeline: list[tuple[datetime, T]], time: datetime) -> T | None:
@@ -366,7 +378,7 @@ async def unsettled_after_late_usage(pause: timedelta) -> list[str]:
         CreateAgent(begin, "a", "m", None),
         Report(late, ((Sent("1", "command", "a", begin + timedelta(days=1), {}),),)),
     )
-    world = World(History(1, "USD", "UTC", 0, steps), QUIET)
+    world = World(History(1, "USD", "UTC", 0, 0, steps), QUIET)
     await world.play()
     await world.invoice_all(late + pause)
     left = await world.observer.periods.unsettled(world.organization_id, world.clock.now(), MAXIMUM_PERIODS)
@@ -415,12 +427,26 @@ class WithoutEtagsOnPeriods(FaultyStore):
         return await super().batch(container, pk, unguarded)
 
 
+class WithoutOpenPeriods(FaultyStore):
+    """Takes a period whose fee in advance can still change for settled."""
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        return await super().batch(container, pk, [_settling(operation) for operation in operations])
+
+
+def _settling(operation: Operation) -> Operation:
+    if isinstance(operation, Replace) and operation.document.get("open_until") is not None:
+        return Replace({**operation.document, "settled": True, "open_until": None}, operation.etag)
+    return operation
+
+
 @pytest.mark.parametrize(
     ("broken", "law"),
     [
         (WithoutMovedPeriods, "check_billed"),
         (WithoutEtagsOnPeriods, "check_billed"),
         (WithoutTombstones, "check_usage"),
+        (WithoutOpenPeriods, "check_billed"),
     ],
 )
 def test_the_laws_notice_what_breaks_them(broken: type[FaultyStore], law: str) -> None:

@@ -113,13 +113,17 @@ def test_a_charge_that_means_nothing_is_refused_at_its_place(change, place):
     assert places({**COMMANDS, **change}) == [place]
 
 
-@pytest.mark.parametrize("interval", ["quarter", "year", "fortnight"])
-def test_a_flat_fee_is_monthly_and_says_so(interval):
+@pytest.mark.parametrize("interval", ["month", "quarter", "year"])
+def test_a_fee_has_its_own_interval(interval):
+    assert draft({**FLAT, "interval": interval}).charges[0].interval == interval
+
+
+def test_an_interval_that_there_is_not_is_refused_with_those_that_there_are():
     with pytest.raises(pydantic.ValidationError) as refused:
-        draft({**FLAT, "interval": interval})
-    error = validation_error(refused.value).errors[0]
+        draft({**FLAT, "interval": "fortnight"})
+    (error,) = validation_error(refused.value).errors
     assert error.pointer == "/charges/0/interval"
-    assert "month" in error.detail
+    assert all(interval in error.detail for interval in ("month", "quarter", "year"))
 
 
 def test_several_faults_are_all_named():

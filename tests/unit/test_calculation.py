@@ -1,7 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -12,13 +11,7 @@ from shared.domain.charges.stated import MAXIMUM_AGENTS
 from shared.domain.errors import ValidationError
 from shared.domain.periods import Span
 
-ORACLES = json.loads((Path(__file__).parents[1] / "data" / "agent_models.json").read_text())
 OCTOBER = Span(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC))
-
-NOT_REPRODUCED = {
-    "activity-087": "every active configuration was charged for all units; a charge meters its own type",
-    "activity-091": "a model without any charge is refused",
-}
 
 PLATFORM = {"key": "platform", "type": "flat_fee", "amount": "499.00"}
 TIERS = [{"up_to": "1000", "unit_amount": "0.01"}, {"up_to": None, "unit_amount": "0.005"}]
@@ -159,6 +152,9 @@ def test_a_period_of_any_length_counts_as_one_whole_period():
     [
         ([{"charge": "commands"}, {"charge": "x"}, {"charge": "y"}], ["/usage/1/charge", "/usage/2/charge"]),
         ([{"charge": "platform", "quantity": "1"}], ["/usage/0/quantity"]),
+        ([{"charge": "commands", "values": ["1"]}], ["/usage/0/values"]),
+        ([{"charge": "commands", "value": "1"}], ["/usage/0/value"]),
+        ([{"charge": "commands", "workflows": {"email": "1"}}], ["/usage/0/workflows"]),
         ([{"charge": "commands", "agents": "0"}], ["/usage/0/agents"]),
         ([{"charge": "commands", "agents": "1.5"}], ["/usage/0/agents"]),
         ([{"charge": "commands", "agents": str(MAXIMUM_AGENTS + 1)}], ["/usage/0/agents"]),
@@ -183,70 +179,196 @@ def test_an_unknown_charge_in_only_is_refused_at_its_place():
         {"quantity": "NaN"},
         {"quantity": 1.5},
         {"agent": ""},
+        {"agent": "-"},
         {"agents": "-1"},
-        {"values": ["1"]},
+        {"value": "-1"},
+        {"values": "1"},
+        {"workflows": {"email": "-1"}},
         {"volume": "1"},
     ],
 )
 def test_a_malformed_usage_entry_is_refused(wrong):
     with pytest.raises(pydantic.ValidationError) as refused:
         UsageEntry.model_validate({"charge": "commands", **wrong})
-    assert [error["loc"] for error in refused.value.errors()] == [tuple(wrong)]
+    (error,) = refused.value.errors()
+    assert error["loc"][:1] == tuple(wrong)
 
 
 def test_many_agents_are_calculated_together():
     usage = [{"charge": "commands", "quantity": "10", "agents": str(MAXIMUM_AGENTS)}]
     (line,) = calculated([activity(minimum=None)], usage).lines
-    assert line.amount == Decimal("15000.10")
+    assert line.amount == 15 * MAXIMUM_AGENTS + Decimal("0.10")
     assert len(line.steps) == 2
 
 
-def charge_from(config: dict[str, Any], key: str) -> dict[str, Any]:
-    """An activity of the older flat notation as a charge."""
+SEATS = {"key": "seats", "type": "seat", "pricing": {"type": "per_unit", "unit_amount": "12"}}
+AGENTS = {"key": "agents", "type": "agent", "pricing": {"type": "per_unit", "unit_amount": "29.99"}}
+PRICES = {
+    "percentage": {"type": "percentage", "rate": "10", "fixed_per_event": "1"},
+    "bounded": {"type": "percentage", "rate": "10", "maximum_per_event": "5"},
+    "dynamic": {"type": "dynamic", "value": "data.price"},
+}
 
-    def text(name: str) -> str:
-        return str(config[name] or 0)
 
-    tiers = []
-    if config["volume_pricing_enabled"]:
-        tiers = [
-            {"up_to": text(f"volume_tier_{number}_threshold"), "unit_amount": text(f"volume_tier_{number}_price")}
-            for number in (1, 2, 3)
-            if config[f"volume_tier_{number}_threshold"] is not None
-        ]
-    beyond = text("volume_tier_3_price") if len(tiers) == 3 else text("price_per_unit")
-    return {
-        "key": key,
-        "type": "activity",
-        "meter": {"event_type": config["activity_type"]},
-        "pricing": {"type": "graduated", "tiers": [*tiers, {"up_to": None, "unit_amount": beyond}]},
-        "base_fee": {"amount": text("base_agent_fee"), "per": "agent"},
-        "minimum": text("minimum_charge"),
-        "scope": "organization",
-    }
+def valued(key: str, **more: Any) -> dict[str, Any]:
+    meter = {"event_type": "order", "aggregation": "sum", "value": "data.value"}
+    return {"key": key, "type": "activity", "meter": meter, "pricing": PRICES[key], **more}
 
 
 @pytest.mark.parametrize(
-    "case",
-    [case for case in ORACLES if case["model"]["model_type"] == "activity" and case["id"] not in NOT_REPRODUCED],
-    ids=lambda case: case["id"],
+    ("usage", "seats", "agents"),
+    [
+        ([], "12.00", "29.99"),
+        ([{"charge": "commands", "agent": name} for name in "abb"], "24.00", "59.98"),
+        ([{"charge": "seats", "quantity": "5"}, {"charge": "agents", "quantity": "3"}], "60.00", "89.97"),
+        ([{"charge": "seats", "quantity": "0"}, {"charge": "agents", "quantity": "0"}], "0.00", "0.00"),
+        ([{"charge": "seats", "quantity": "5"}] * 2 + [{"charge": "agents", "agents": "2"}], "60.00", "59.98"),
+    ],
 )
-def test_activity_models_give_the_known_answers(case):
-    configs = [config for config in case["model"]["activity_config"] if config["is_active"]]
-    charges = [charge_from(config, f"activity-{number}") for number, config in enumerate(configs)]
-    usage = [
-        {
-            "charge": charge["key"],
-            "quantity": str(case["usage"]["units"]),
-            "agents": str(case["usage"].get("agents", 1)),
-        }
-        for charge in charges
-    ]
-    result = calculated(charges, usage)
-    assert result.exact_total == Decimal(case["expected"])
-    assert result.total == Decimal(case["expected_cents_half_up"]) / 100
+def test_seats_and_agents_are_as_many_as_said_or_as_agents_are_named(usage, seats, agents):
+    found = due(calculated([SEATS, AGENTS, activity(scope="organization")], usage))
+    assert (found["seats/-"], found["agents/-"]) == (seats, agents)
 
 
-@pytest.mark.parametrize("case_id", NOT_REPRODUCED)
-def test_what_is_not_reproduced_is_still_among_the_known_answers(case_id):
-    assert case_id in {case["id"] for case in ORACLES}
+def test_a_set_number_of_seats_needs_nobody_to_say_it():
+    assert due(calculated([SEATS | {"quantity": "7"}])) == {"seats/-": "84.00"}
+    assert due(calculated([SEATS | {"quantity": "7"}], [{"charge": "seats", "quantity": "8"}])) == {"seats/-": "96.00"}
+
+
+@pytest.mark.parametrize("fee", ["flat_fee", "setup_fee"])
+def test_a_fee_of_each_agent_is_due_as_often_as_there_are_agents(fee):
+    charge = {"key": "fee", "type": fee, "amount": "10", "scope": "agent"}
+    (line,) = calculated([charge], [{"charge": "fee", "agents": "3"}]).lines
+    (step,) = line.steps
+    assert (line.quantity, step.quantity, step.amount, str(line.amount)) == (3, 3, 30, "30.00")
+    assert due(calculated([charge | {"scope": "organization"}], [{"charge": "fee", "agents": "3"}])) == {
+        "fee/-": "10.00"
+    }
+    usage = [{"charge": "commands", "agent": name} for name in "ab"]
+    found = due(calculated([charge, activity()], usage))
+    assert (found["fee/a"], found["fee/b"]) == ("10.00", "10.00")
+
+
+@pytest.mark.parametrize("interval", ["quarter", "year"])
+def test_the_stated_period_stands_for_the_whole_interval(interval):
+    for charge in (PLATFORM, AGENTS, SEATS):
+        assert str(calculated([charge | {"interval": interval}]).total) == str(calculated([charge]).total)
+
+
+@pytest.mark.parametrize(
+    ("charge", "entry", "amount"),
+    [
+        ("percentage", {"values": ["10", "80"]}, "11.00"),
+        ("percentage", {"value": "90", "quantity": "2"}, "11.00"),
+        ("percentage", {"value": "90"}, "10.00"),
+        ("percentage", {"quantity": "3"}, "3.00"),
+        ("percentage", {"values": []}, "0.00"),
+        ("bounded", {"values": ["10", "80"]}, "6.00"),
+        ("bounded", {"value": "80"}, "5.00"),
+        ("dynamic", {"values": ["0.1", "0.25"]}, "0.35"),
+        ("dynamic", {"value": "0.35", "quantity": "2"}, "0.35"),
+    ],
+)
+def test_values_are_stated_one_by_one_or_by_their_sum_and_number(charge, entry, amount):
+    (line,) = calculated([valued(charge)], [{"charge": charge, **entry}]).lines
+    assert str(line.amount) == amount
+
+
+def test_the_values_of_several_entries_follow_each_other():
+    charge = valued("bounded", pricing={"type": "percentage", "rate": "10", "free_events": 2})
+    usage = [{"charge": "bounded", "values": ["100", "200"]}, {"charge": "bounded", "values": ["300"]}]
+    assert str(calculated([charge], usage).total) == "30.00"
+    assert str(calculated([charge], usage[::-1]).total) == "20.00"
+
+
+def test_a_free_amount_is_used_up_in_the_order_of_the_values():
+    charge = valued(
+        "bounded", pricing={"type": "percentage", "rate": "10", "free_amount": "30", "fixed_per_event": "1"}
+    )
+    usage = [{"charge": "bounded", "values": ["20", "20", "60"]}]
+    assert str(calculated([charge], usage).total) == "9.00"
+
+
+@pytest.mark.parametrize(
+    ("usage", "places"),
+    [
+        ([{"charge": "bounded", "value": "90", "quantity": "2"}], ["/usage/0/values"]),
+        ([{"charge": "bounded", "quantity": "2"}], ["/usage/0/values"]),
+        ([{"charge": "percentage", "values": ["1"], "quantity": "1"}], ["/usage/0/quantity"]),
+        ([{"charge": "percentage", "values": ["1"], "value": "1"}], ["/usage/0/value"]),
+        ([{"charge": "percentage", "value": "1", "quantity": "1.5"}], ["/usage/0/quantity"]),
+        ([{"charge": "seats", "quantity": "1.5"}], ["/usage/0/quantity"]),
+        ([{"charge": "seats", "quantity": "1"}, {"charge": "seats", "quantity": "2"}], ["/usage/1/quantity"]),
+        ([{"charge": "agents", "quantity": str(MAXIMUM_AGENTS + 1)}], ["/usage/0/quantity"]),
+        ([{"charge": "agents", "quantity": "1"}, {"charge": "agents", "quantity": "2"}], ["/usage/1/quantity"]),
+        ([{"charge": "agents", "quantity": "1", "agents": "1"}], ["/usage/0/agents"]),
+        ([{"charge": "agents", "agent": name, "quantity": "1"} for name in "ab"], ["/usage/0/quantity"]),
+        ([{"charge": "flows", "quantity": "1"}], ["/usage/0/quantity"]),
+        ([{"charge": "flows", "workflows": {"a/b~c": "1"}}], ["/usage/0/workflows/a~1b~0c"]),
+    ],
+)
+def test_usage_that_a_charge_cannot_be_priced_by_is_refused_at_its_field(usage, places):
+    flows = {
+        "key": "flows",
+        "type": "workflow",
+        "workflows": {"email": {"pricing": {"type": "per_unit", "unit_amount": "1"}}},
+    }
+    assert refused_at([valued("bounded"), valued("percentage"), SEATS, AGENTS, flows], usage) == places
+
+
+def test_charges_times_agents_are_bounded():
+    usage = [{"charge": "a", "agent": str(number)} for number in range(200)]
+    charges = [activity(key) for key in ("a", *(f"b{number}" for number in range(50)))]
+    assert refused_at(charges, usage) == ["/usage"]
+    assert len(calculated(charges, usage, only=["a"]).lines) == 200
+
+
+@pytest.mark.parametrize(
+    ("charge", "description"),
+    [
+        (PLATFORM | {"interval": "year"}, "Platform (fee per year)"),
+        ({"key": "set-up", "type": "setup_fee", "amount": "1"}, "Set up (once)"),
+        (AGENTS | {"tier": "professional"}, "Agents (per agent and month, professional)"),
+        (SEATS, "Seats (per seat and month)"),
+        (activity("shell_commands"), "Shell commands (per command)"),
+        (
+            activity(
+                "input",
+                meter={
+                    "event_type": "llm_call",
+                    "aggregation": "sum",
+                    "value": "data.input_tokens",
+                    "unit": {"divide_by": "1000000"},
+                },
+            ),
+            "Input (per 1,000,000 input tokens)",
+        ),
+        (
+            activity("users", meter={"event_type": "chat", "aggregation": "unique", "value": "data.user_id"}),
+            "Users (per distinct user id)",
+        ),
+        (valued("percentage"), "Percentage (by the value of order events)"),
+        (
+            {
+                "key": "llm",
+                "type": "cost",
+                "categories": ["llm", "api"],
+                "markup_percent": "12.5",
+            },
+            "Llm (llm, api costs plus 12.5 %)",
+        ),
+        ({"key": "all", "type": "cost"}, "All (all costs)"),
+        (
+            {
+                "key": "tickets",
+                "type": "outcome",
+                "meter": {"event_type": "outcome.ticket_resolved"},
+                "pricing": {"type": "per_unit", "unit_amount": "1"},
+            },
+            "Tickets (per ticket_resolved outcome)",
+        ),
+    ],
+)
+def test_a_line_says_in_words_what_it_is_for(charge, description):
+    (line,) = calculated([charge]).lines
+    assert line.description == description

@@ -22,6 +22,7 @@ from shared.domain.errors import UnavailableError
 from shared.domain.ids import named_id
 from shared.domain.invoicing import CreditNote, Invoice
 from shared.domain.lines import Line
+from shared.domain.readings import Tally
 from shared.domain.times import to_text
 from shared.ports.queue import Message, Queue
 from shared.ports.store import Document, Operation, Store, StoreError
@@ -361,8 +362,9 @@ async def counted(scene: Scene) -> dict[str, Any]:
         count = total = Decimal(0)
         for each in await host.usage.totals(ORGANIZATION, 2, month):
             reading = each.totals.reading("commands")
-            count += int(reading.count)
-            total += Decimal(reading.sum.numerator) / reading.sum.denominator
+            assert isinstance(reading, Tally)
+            count += reading.count
+            total += reading.sum
         months[f"{month:%Y-%m}"] = (count, total)
     shards = [await scene.documents(LEDGERS.name, f"{ORGANIZATION}:usage:{shard}", "event") for shard in range(2)]
     parked = await scene.documents(LEDGERS.name, f"{ORGANIZATION}:parked:0", "parked")

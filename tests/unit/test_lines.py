@@ -84,12 +84,15 @@ def test_a_line_is_written_as_the_api_says_and_read_back_the_same():
                 "quantity": "1000",
                 "unit_amount": None,
                 "flat_amount": None,
+                "rate": None,
+                "workflow": None,
                 "amount": "10",
             }
         ],
         "exact_amount": "10",
         "amount": "10.00",
         "period": {"start": "2026-10-01T00:00:00Z", "end": "2026-11-01T00:00:00Z"},
+        "covers": None,
         "adjusts": None,
         "timing": "arrears",
     }

@@ -11,8 +11,11 @@ from shared.domain.errors import ValidationError
 from shared.domain.histories import History
 from shared.domain.periods import (
     MAXIMUM_PERIODS,
+    QUARTER,
+    YEAR,
     Calendar,
     Period,
+    around,
     first_instant,
     first_period,
     lay,
@@ -20,6 +23,7 @@ from shared.domain.periods import (
     parse_month,
     period_of,
     previous_period,
+    stretch_of,
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -221,3 +225,100 @@ def test_laid_periods_are_contiguous_and_begin_at_the_first_instant_of_a_local_d
         assert days[0].start == period.start
         assert days[-1].end == period.end
         assert all(left.end == right.start and left.date < right.date for left, right in pairwise(days))
+
+
+def stretches(months: int, history: History[Calendar], start: datetime, end: datetime) -> list[tuple[Period, int]]:
+    """The quarters or years of all periods between, with how many periods each has."""
+    laid = lay([], history, start, end)
+    others = around(laid, laid, history)
+    found = dict.fromkeys(stretch_of(period, others, months) for period in laid)
+    return [(stretch, sum(stretch.contains(period.start) for period in others)) for stretch in found]
+
+
+def test_quarters_and_years_begin_in_january_with_the_local_year():
+    found = stretches(QUARTER, calendars("Europe/Berlin"), utc(2026, 1, 5), utc(2026, 12, 5))
+    assert [(each.start, periods) for each, periods in found] == [
+        (utc(2025, 12, 31, 23), 3),
+        (utc(2026, 3, 31, 22), 3),  # in summer time
+        (utc(2026, 6, 30, 22), 3),
+        (utc(2026, 9, 30, 22), 3),
+    ]
+    ((year, periods),) = stretches(YEAR, calendars("Europe/Berlin"), utc(2026, 1, 5), utc(2026, 12, 5))
+    assert (year.start, year.end, periods) == (utc(2025, 12, 31, 23), utc(2026, 12, 31, 23), 12)
+    assert year.timezone == "Europe/Berlin"
+    assert len(year.local_days()) == 365
+
+
+@pytest.mark.parametrize("anchor", range(1, 32))
+def test_whatever_the_anchor_quarters_have_three_periods_and_years_twelve(anchor):
+    start, end = utc(2027, 6, 1), utc(2029, 6, 1)  # with a leap year
+    assert {periods for _, periods in stretches(QUARTER, calendars(anchor=anchor), start, end)} == {3}
+    years = stretches(YEAR, calendars(anchor=anchor), start, end)
+    assert {periods for _, periods in years} == {12}
+    first = years[1][0].start
+    assert abs(first - utc(2028, 1, 1)) < timedelta(days=22)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "turn"),
+    [
+        ("Asia/Tokyo", "Pacific/Honolulu", utc(2026, 12, 31, 15)),  # 5 in the morning of the 31st, in Honolulu
+        ("Pacific/Kiritimati", "Pacific/Pago_Pago", utc(2026, 12, 31, 10)),  # 25 hours earlier in the new timezone
+        ("Pacific/Pago_Pago", "Pacific/Kiritimati", utc(2027, 1, 1, 11)),  # the 2nd of January there
+        ("Pacific/Honolulu", "Asia/Tokyo", utc(2027, 1, 1, 10)),
+    ],
+)
+def test_a_year_turns_once_when_the_timezone_changes_with_it(before, after, turn):
+    changes = utc(2026, 12, 10)
+    history = calendars(before)
+    december = first_period(changes, history)
+    history = history.appended(Calendar(timezone=after), december.end, NOW)
+    years = stretches(YEAR, history, utc(2026, 2, 1), utc(2027, 11, 1))
+    assert [periods for _, periods in years] == [12, 12]
+    assert [each.timezone for each, _ in years] == [before, after]
+    assert years[0][0].end == years[1][0].start == turn
+
+
+def test_a_quarter_keeps_whole_periods_when_the_calendar_changes_in_it():
+    history = calendars().appended(Calendar(timezone="Europe/Berlin", anchor=15), utc(2026, 5, 10), NOW)
+    laid = lay([], calendars(), utc(2026, 1, 5), utc(2026, 5, 10))  # up to the end of May
+    others = around(laid, laid, history)
+    quarter = stretch_of(laid[-1], others, QUARTER)
+    assert (quarter.start, quarter.end) == (utc(2026, 4, 1), utc(2026, 7, 14, 22))  # June's first half is a period, too
+    assert quarter.timezone == "UTC"
+
+
+def test_a_quarter_of_which_nothing_else_is_laid_is_as_it_would_be_laid():
+    july = first_period(utc(2026, 7, 20), calendars(anchor=15))
+    assert july.start == utc(2026, 7, 15)
+    quarter = stretch_of(july, around([july], [], calendars(anchor=15)), QUARTER)
+    assert (quarter.start, quarter.end) == (utc(2026, 7, 15), utc(2026, 10, 15))
+    laid = lay([july], calendars(anchor=15), utc(2025, 7, 20), utc(2027, 7, 20))
+    assert stretch_of(july, around([july], [*laid, july], calendars(anchor=15)), QUARTER) == quarter
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    calendar=st.tuples(st.sampled_from(ZONES), st.integers(1, 31)),
+    other=st.tuples(st.sampled_from(ZONES), st.integers(1, 31)),
+    start=st.datetimes(min_value=datetime(2010, 1, 1), max_value=datetime(2030, 1, 1)),  # noqa: DTZ001  given its zone below
+    change=st.integers(0, 400),
+    months=st.sampled_from([QUARTER, YEAR]),
+)
+def test_every_instant_is_in_exactly_one_quarter_and_one_year(calendar, other, start, change, months):
+    """Whatever of it is laid already."""
+    instant = start.replace(tzinfo=UTC)
+    history = calendars(*calendar)
+    laid = lay([], history, instant, instant + timedelta(days=change))
+    history = history.appended(
+        Calendar(timezone=other[0], anchor=other[1]), max(laid[-1].end, instant + timedelta(minutes=10)), instant
+    )
+    whole = laid + lay(laid, history, instant, instant + timedelta(days=900))
+    found = list(dict.fromkeys(stretch_of(period, around([period], laid, history), months) for period in whole))
+    assert all(left.end == right.start for left, right in pairwise(found))
+    assert found[0].start <= whole[0].start
+    assert found[-1].end >= whole[-1].end
+    edges = {period.start for period in around(whole, laid, history)}
+    assert all(stretch.start in edges for stretch in found)
+    # A change of the calendar may leave a piece of a month, or make one period of two.
+    assert all(months * 28 - 35 < (stretch.end - stretch.start).days < months * 31 + 35 for stretch in found)

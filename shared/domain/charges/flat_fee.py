@@ -1,7 +1,6 @@
 """A fee per period, quarter or year, whatever happens in it."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import ClassVar, Literal, Self
 
 from shared.domain.charges.charge import Charge, LineSegment, RatedCharge, Recurrence, Scope, only_version
@@ -27,12 +26,19 @@ class FlatFee(Charge):
     def recurs(self) -> Recurrence:
         return recurrence_of(self.interval)
 
+    @property
+    def purpose(self) -> str:
+        return f"fee per {self.interval}"
+
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
         charge = segments[0].charge
         return RatedCharge(
-            quantity=Fraction(1),
+            quantity=segments[0].times,
             unit=charge.interval,
             unit_amount=charge.amount if only_version(segments) else None,
-            parts=fee_parts(Fee(segment.version, segment.charge.amount, segment.share) for segment in segments),
+            parts=fee_parts(
+                Fee(segment.version, segment.charge.amount, segment.share, segment.times, shared=segment.times == 1)
+                for segment in segments
+            ),
         )

@@ -44,6 +44,10 @@ def head_parts(groups: Sequence[Heads]) -> list[Part]:
     return result + [part for off in discount_parts(discounted) for part in off]
 
 
+def heads_purpose(head: str, tier: str | None, interval: str) -> str:
+    return f"per {head} and {interval}" if tier is None else f"per {head} and {interval}, {tier}"
+
+
 def refusals_of_heads(pricing: PricingRule) -> Iterator[tuple[Place, str]]:
     """Heads are counted, they are worth nothing and carry no prices."""
     if not pricing.COUNTS_UNITS:

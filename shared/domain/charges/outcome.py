@@ -64,6 +64,11 @@ class Outcome(ModifiedCharge):
         return self
 
     @property
+    def purpose(self) -> str:
+        name = self.meter.event_type.removeprefix(OUTCOME_TYPE)
+        return f"by the value of {name} outcomes" if self.pricing.BY_VALUE else f"per {name} outcome"
+
+    @property
     def measured_on_arrival(self) -> bool:
         return self.verification == "none"
 

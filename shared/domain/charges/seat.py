@@ -5,7 +5,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+import pydantic
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from shared.domain.charges.charge import (
     Charge,
@@ -18,7 +19,7 @@ from shared.domain.charges.charge import (
 )
 from shared.domain.charges.discount import Discount
 from shared.domain.charges.fees import Interval, recurrence_of
-from shared.domain.charges.heads import Heads, head_parts, refusals_of_heads
+from shared.domain.charges.heads import Heads, head_parts, heads_purpose, refusals_of_heads
 from shared.domain.charges.stated import Stated
 from shared.domain.lines import Timing
 from shared.domain.money import NonNegativeQuantity
@@ -28,13 +29,28 @@ from shared.domain.readings import Reading
 from shared.domain.validation import refusal
 
 
+def _refused_as_one(value: object, validate: ValidatorFunctionWrapHandler) -> LevelName | Decimal:
+    """Instead of what is wrong with it as a name, and as a number."""
+    try:
+        number: LevelName | Decimal = validate(value)
+    except pydantic.ValidationError:
+        raise ValueError("is neither members, seats nor a number from 0 on") from None
+    return number
+
+
+SeatNumber = Annotated[
+    LevelName | NonNegativeQuantity, Field(union_mode="left_to_right"), WrapValidator(_refused_as_one)
+]
+"""Which of an organization's numbers, or a set one."""
+
+
 class Seat(Charge):
     """Priced by the organization's members, its seats, or a set number of them, each for the days that it had them."""
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing")
 
     type: Literal["seat"]
-    quantity: Annotated[LevelName | NonNegativeQuantity, Field(union_mode="left_to_right")] = "members"
+    quantity: SeatNumber = "members"
     pricing: Pricing
     interval: Interval = "month"
     timing: Timing = "arrears"
@@ -58,6 +74,10 @@ class Seat(Charge):
         return recurrence_of(self.interval)
 
     @property
+    def purpose(self) -> str:
+        return heads_purpose("seat", self.tier, self.interval)
+
+    @property
     def level(self) -> LevelName | None:
         return self.quantity if isinstance(self.quantity, str) else None
 
@@ -76,10 +96,17 @@ class Seat(Charge):
         stated.only("quantity")
         return {}
 
-    def calculated_with(self, stated: Stated | None, agents: int) -> Self:
-        if stated is not None and stated.quantity is not None:
-            return self.model_copy(update={"quantity": stated.quantity})
-        return self if self.level is None else self.model_copy(update={"quantity": Decimal(agents)})
+    def calculated_with(self, stated: Sequence[Stated], agents: Fraction) -> Self:
+        """With the number that is stated, else its own set number, else as many as there are agents."""
+        seats = agents if self.level is not None else None
+        numbers = [
+            (each, each.heads("quantity", Fraction(each.quantity))) for each in stated if each.quantity is not None
+        ]
+        for each, number in numbers:
+            if number != numbers[0][1]:
+                raise each.refused("quantity", "is not what another entry of this charge says")
+            seats = number
+        return self if seats is None else self.model_copy(update={"quantity": Decimal(int(seats))})
 
 
 def _groups(segment: LineSegment[Seat]) -> Sequence[Heads]:

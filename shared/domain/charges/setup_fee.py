@@ -29,9 +29,15 @@ class SetupFee(Charge):
     def recurs(self) -> Recurrence:
         return "once"
 
+    @property
+    def purpose(self) -> str:
+        return "once"
+
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
         first = segments[0]
-        amount = first.charge.amount
-        fee = Part("base_fee", amount=Fraction(amount), version=first.version, quantity=Fraction(1), unit_amount=amount)
-        return RatedCharge(quantity=Fraction(1), unit="setup", unit_amount=amount, parts=[fee])
+        amount, times = first.charge.amount, first.times
+        fee = Part(
+            "base_fee", amount=Fraction(amount) * times, version=first.version, quantity=times, unit_amount=amount
+        )
+        return RatedCharge(quantity=times, unit="setup", unit_amount=amount, parts=[fee])

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from shared.domain.errors import ValidationError
 from shared.domain.pricing.rule import StatedEvents
+from shared.domain.validation import pointer
 
 MAXIMUM_AGENTS = 1_000_000
 
@@ -40,7 +41,7 @@ class Stated:
                     raise self.refused(name, "cannot stand beside values, which say it")
             values = tuple(Fraction(value) for value in self.values)
             return StatedEvents(Fraction(len(values)), sum(values, Fraction(0)), values, place)
-        count = Fraction(self.quantity if self.quantity is not None else int(self.value is not None))
+        count = self._count()
         total = Fraction(self.value or 0)
         if count == 1:
             return StatedEvents(count, total, (total,), place)
@@ -48,11 +49,19 @@ class Stated:
             raise self.refused("values", "is needed, because the price depends on the value of each event")
         return StatedEvents(count, total, (), place)
 
+    def _count(self) -> Fraction:
+        if self.quantity is None:
+            return Fraction(int(self.value is not None))
+        if self.quantity != int(self.quantity):
+            raise self.refused("quantity", "is how many events there are, so it has to be a whole number")
+        return Fraction(self.quantity)
+
     def heads(self, name: str, number: Fraction, least: int = 0) -> Fraction:
         """The number, where it is one of agents. Raises `ValidationError`."""
         if number != int(number) or not least <= number <= MAXIMUM_AGENTS:
             raise self.refused(name, f"has to be a whole number from {least} to {MAXIMUM_AGENTS}")
         return number
 
-    def refused(self, name: str, detail: str) -> ValidationError:
-        return ValidationError.at(f"/usage/{self.index}/{name}", detail)
+    def refused(self, name: str, detail: str, *below: str) -> ValidationError:
+        """At a field, or at what is below it."""
+        return ValidationError.at(pointer(("usage", self.index, name, *below)), detail)

@@ -12,7 +12,7 @@ from shared.domain.lines import Part, sum_of
 from shared.domain.meters import Gauge, Meter
 from shared.domain.periods import Span
 from shared.domain.pricing.rule import Portion, PricingRule, StatedEvents
-from shared.domain.readings import Reading, Tally
+from shared.domain.readings import Reading, Tally, together
 from shared.domain.validation import Place
 
 MARK = "#"
@@ -87,13 +87,9 @@ def _beside_by_version(uses: Sequence[Use]) -> Iterator[Mapping[str, Reading]]:
     """What pricings need besides is known of a version's segments together: all of it goes to the first of them. The
     segments of one version follow each other, because no model has two versions at a time.
     """
-    for _, together in groupby(uses, key=lambda use: use.version):
-        first, *others = (use.beside for use in together)
-        merged = dict(first)
-        for other in others:
-            for name, reading in other.items():
-                merged[name] = merged[name].merge(reading)
-        yield merged
+    for _, of_version in groupby(uses, key=lambda use: use.version):
+        first, *others = (use.beside for use in of_version)
+        yield {name: together([reading, *(other[name] for other in others)]) for name, reading in first.items()}
         for _ in others:
             yield {name: _nothing_of(reading) for name, reading in first.items()}
 

@@ -23,6 +23,7 @@ from shared.domain.validation import refusal
 
 MAXIMUM_WORKFLOWS = 100
 EVENT_TYPE = "workflow."
+_NAMED = 5
 
 WorkflowName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$")]
 
@@ -64,6 +65,11 @@ class Workflow(ModifiedCharge):
     scope: Scope = "organization"
     minimum_when_unused: bool = False
 
+    @property
+    def purpose(self) -> str:
+        names = list(self.workflows)
+        return f"workflows {', '.join(names)}" if len(names) <= _NAMED else f"workflows of {len(names)} types"
+
     @cached_property
     def meters(self) -> Mapping[str, Meter]:
         return {self.name_of(workflow): meter_of(workflow) for workflow in self.workflows}
@@ -90,7 +96,7 @@ class Workflow(ModifiedCharge):
         counts = stated.workflows or {}
         for workflow in counts:
             if workflow not in self.workflows:
-                raise stated.refused(f"workflows/{workflow}", f"the charge {self.key} has no price for it")
+                raise stated.refused("workflows", f"the charge {self.key} has no price for it", workflow)
         return {
             self.name_of(workflow): meter_of(workflow).reading_of(Fraction(count), span)
             for workflow, count in counts.items()

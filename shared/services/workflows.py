@@ -1,0 +1,45 @@
+"""Workflows: what they would cost, before they run."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from shared.domain.agents import Agent
+from shared.domain.billing_models import Version
+from shared.domain.histories import History
+from shared.domain.periods import Calendar, first_period
+from shared.domain.workflow_validation import WorkflowValidation, validated_workflows
+from shared.ports.clock import Clock
+from shared.services.agents import Agents
+from shared.services.billing_models import BillingModels
+from shared.services.organizations import Organizations
+
+_UTC = History[Calendar].starting(Calendar(timezone="UTC"))
+
+
+class Workflows:
+    def __init__(
+        self, clock: Clock, organizations: Organizations, agents: Agents, billing_models: BillingModels
+    ) -> None:
+        self._clock = clock
+        self._organizations = organizations
+        self._agents = agents
+        self._billing_models = billing_models
+
+    async def validate(
+        self, organization_id: str, agent_id: str, workflows: Mapping[str, Decimal]
+    ) -> tuple[Version | None, WorkflowValidation]:
+        """By the version that prices the agent now, if one does. Nothing is recorded. Raises `NotFoundError`."""
+        agent, _ = await self._agents.get_item(organization_id, agent_id)
+        organization = await self._organizations.get(organization_id)
+        version = await self._version_now(agent)
+        span = first_period(self._clock.now(), _UTC).span
+        return version, validated_workflows(version, organization.currency, agent.id, workflows, span)
+
+    async def _version_now(self, agent: Agent) -> Version | None:
+        now = self._clock.now()
+        model_id = agent.models.at(now)
+        if model_id is None:
+            return None
+        model, _ = await self._billing_models.visible(agent.organization_id, model_id)
+        reference = model.versions.at(now)
+        return None if reference is None else await self._billing_models.version(model, reference)

@@ -1,0 +1,235 @@
+"""Usage, as its port describes it, on every store that it is laid out in."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+
+import pytest
+
+from shared.adapters.item_usage import ItemUsage
+from shared.domain.events import AcceptedEvent, TotalKey, event_key, shard_of
+from shared.domain.readings import Bands, Distinct, Highest, Latest, Placed, Reading, Tally, Weighted
+from shared.domain.times import to_text
+from shared.domain.totals import Contribution, Totals
+from shared.ports.store import Store
+from shared.ports.usage import MeteredEvent, ShardMovedError, Usage
+from tests.doubles.settable_clock import SettableClock
+
+ORGANIZATION = "org_1"
+OCTOBER, NOVEMBER = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
+TIME = "2026-10-03T12:00:00.000000Z"
+RETENTION = timedelta(days=90)
+MOST_UNIQUE_METERS = 20
+
+
+@pytest.fixture
+def usage(store: Store, clock: SettableClock) -> Usage:
+    return ItemUsage(store, clock, int(RETENTION.total_seconds()))
+
+
+def metered(  # noqa: PLR0913  what an event may differ in
+    event_id: str,
+    measures: Mapping[str, Reading],
+    *,
+    agent: str = "agt_1",
+    version: str = "bmv_1",
+    period: datetime = OCTOBER,
+    content: str = "same",
+) -> MeteredEvent:
+    event = AcceptedEvent(
+        key=event_key(ORGANIZATION, "api", event_id),
+        id=event_id,
+        source="api",
+        type="command",
+        agent=agent,
+        time=TIME,
+        data={},
+        content=content,
+    )
+    contribution = Contribution("command", TIME, tuple(measures.items()))
+    return MeteredEvent(event, TotalKey(period, agent, version), contribution, None)
+
+
+def user(name: str) -> Distinct:
+    return Distinct(frozenset({name}))
+
+
+async def totals_of(usage: Usage, shards: int, period: datetime = OCTOBER) -> dict[tuple[str, str], Totals]:
+    found = await usage.totals(ORGANIZATION, shards, period)
+    assert all(total.key.period == period for total in found)
+    return {(total.key.agent_id, total.key.version_id): total.totals for total in found}
+
+
+async def only_total(usage: Usage, shards: int = 1) -> Totals:
+    (totals,) = (await totals_of(usage, shards)).values()
+    return totals
+
+
+def in_shard(shard: int, shards: int) -> Iterable[str]:
+    """Ids of events whose identity puts them there."""
+    ids = (f"event-{number}" for number in count())
+    return (each for each in ids if shard_of(event_key(ORGANIZATION, "api", each), shards) == shard)
+
+
+async def test_readings_of_every_kind_are_kept_and_merged_over_shards(usage: Usage) -> None:
+    shards = 4
+    for shard in range(shards):
+        later = f"2026-10-0{shard + 1}T00:00:00.000000Z"
+        measures: dict[str, Reading] = {
+            "commands": Tally(1, Decimal("0.1")),
+            "peak": Highest(Decimal(shard)),
+            "level": Latest(later, "evt", Decimal(shard)),
+            "disk": Weighted(Decimal(-1), Decimal(10**18)),
+            "users": user(f"user-{shard // 2}"),
+            "share#events": Bands(2, (Placed(later, "evt", Decimal(shard), "between"),)),
+        }
+        ids = iter(in_shard(shard, shards))
+        await usage.record(ORGANIZATION, [shards], [metered(next(ids), measures)])
+    totals = await only_total(usage, shards)
+    assert {name: totals.reading(name) for name in totals.meters()} == {
+        "commands": Tally(4, Decimal("0.4")),
+        "peak": Highest(Decimal(3)),
+        "level": Latest("2026-10-04T00:00:00.000000Z", "evt", Decimal(3)),
+        "disk": Weighted(Decimal(-4), Decimal(4 * 10**18)),
+        "users": Distinct(frozenset({"user-0", "user-1"})),
+        "share#events": Bands(
+            2,
+            (
+                Placed("2026-10-01T00:00:00.000000Z", "evt", Decimal(0), "between"),
+                Placed("2026-10-02T00:00:00.000000Z", "evt", Decimal(1), "between"),
+            ),
+            between=Tally(2, Decimal(5)),
+        ),
+    }
+
+
+async def test_an_event_counts_once_whatever_is_repeated(usage: Usage) -> None:
+    events = [metered(f"{number}", {"commands": Tally(1), "users": user(f"{number % 7}")}) for number in range(30)]
+    first = await usage.record(ORGANIZATION, [2], [*events[:20], *map(replace, events[:5])])
+    again = await usage.record(ORGANIZATION, [2], events[::-1])
+    assert (len(first.recorded), len(first.duplicates)) == (20, 5)
+    assert (len(again.recorded), len(again.duplicates)) == (10, 20)
+    totals = await only_total(usage, 2)
+    assert totals.reading("commands") == Tally(30)
+    assert totals.reading("users") == Distinct(frozenset(map(str, range(7))))
+
+
+async def test_what_is_not_recorded_leaves_no_value_behind(usage: Usage) -> None:
+    await usage.record(ORGANIZATION, [1], [metered("a", {"users": user("ada")})])
+    repeated = metered("a", {"users": user("a later reading of the same event")}, period=NOVEMBER)
+    conflicting = metered("a", {"users": user("ben")}, content="other")
+    outcome = await usage.record(ORGANIZATION, [1], [repeated, conflicting])
+    assert (outcome.recorded, outcome.duplicates, outcome.conflicting) == ([], [repeated], [conflicting])
+    assert (await only_total(usage)).reading("users") == user("ada")
+    assert await totals_of(usage, 1, NOVEMBER) == {}
+
+
+async def test_values_count_for_their_own_period_agent_version_and_meter(usage: Usage) -> None:
+    places = [
+        (agent, version, period)
+        for agent in ("agt_1", "agt_2")
+        for version in ("bmv_1", "bmv_2")
+        for period in (OCTOBER, NOVEMBER)
+    ]
+    for agent, version, period in places:
+        name = f"{agent} {version} {to_text(period)}"
+        measures = {"users": user("everybody"), "guests": user(name)}
+        await usage.record(ORGANIZATION, [1], [metered(name, measures, agent=agent, version=version, period=period)])
+    for period in (OCTOBER, NOVEMBER):
+        found = await totals_of(usage, 1, period)
+        assert found.keys() == {(agent, version) for agent, version, own in places if own == period}
+        for (agent, version), totals in found.items():
+            assert totals.reading("users") == user("everybody")
+            assert totals.reading("guests") == user(f"{agent} {version} {to_text(period)}")
+
+
+async def test_many_unique_meters_and_many_values_fit_their_transactions(usage: Usage) -> None:
+    """The stores refuse more than 100 operations in one."""
+    events = [
+        metered(
+            f"{number}",
+            {"commands": Tally(1)} | {f"u{meter}": user(f"{number}-{meter}") for meter in range(MOST_UNIQUE_METERS)},
+        )
+        for number in range(60)
+    ]
+    outcome = await usage.record(ORGANIZATION, [2], events)
+    assert len(outcome.recorded) == len(events)
+    totals = await only_total(usage, 2)
+    assert totals.reading("commands") == Tally(60)
+    for meter in range(MOST_UNIQUE_METERS):
+        assert totals.reading(f"u{meter}") == Distinct(frozenset(f"{number}-{meter}" for number in range(60)))
+
+
+async def test_values_are_read_beyond_one_page(usage: Usage) -> None:
+    names = [f"{number}" for number in range(1100)]
+    await usage.record(
+        ORGANIZATION,
+        [1],
+        [
+            metered(
+                names[start],
+                {f"u{meter}": user(names[start + meter]) for meter in range(20)},
+            )
+            for start in range(0, len(names), 20)
+        ],
+    )
+    totals = await only_total(usage)
+    found = [totals.reading(f"u{meter}") for meter in range(20)]
+    assert sum(len(reading.values) for reading in found if isinstance(reading, Distinct)) == len(names)
+
+
+async def test_totals_that_keep_many_events_fit_their_transactions(usage: Usage) -> None:
+    """The stores refuse more than 2 MB in one."""
+    kept = tuple(Placed(TIME, f"evt_{number:026}", Decimal("123456789.123456"), "between") for number in range(500))
+    measures: dict[str, Reading] = {f"share-{number}#events": Bands(500, kept) for number in range(5)}
+    for more in (measures, {"commands": Tally(1)}):
+        name = next(iter(more))
+        events = [metered(f"{name}-{number}", more, agent=f"agt_{number}") for number in range(10)]
+        assert len((await usage.record(ORGANIZATION, [1], events)).recorded) == 10
+    found = await totals_of(usage, 1)
+    assert len(found) == 10
+    for totals in found.values():
+        assert totals.reading("share-4#events") == Bands(500, kept)
+        assert totals.reading("commands") == Tally(1)
+
+
+async def test_raters_at_the_same_time_lose_nothing(usage: Usage) -> None:
+    events = [
+        metered(f"{number}", {"commands": Tally(1, Decimal("0.5")), "users": user(f"{number % 11}")})
+        for number in range(40)
+    ]
+    await asyncio.gather(
+        usage.record(ORGANIZATION, [1], events[:30]),
+        usage.record(ORGANIZATION, [1], events[10:]),
+        usage.record(ORGANIZATION, [1], events[::-1]),
+    )
+    totals = await only_total(usage)
+    assert totals.reading("commands") == Tally(40, Decimal(20))
+    assert totals.reading("users") == Distinct(frozenset(map(str, range(11))))
+
+
+async def test_a_value_counts_once_after_its_shard_has_moved(usage: Usage) -> None:
+    moving = iter(in_shard(1, 2))
+    event = metered(next(moving), {"users": user("ada")})
+    await usage.record(ORGANIZATION, [1], [event])
+    new = metered(next(moving), {"users": user("ada")})
+    outcome = await usage.record(ORGANIZATION, [1, 2], [event, new])
+    assert (outcome.duplicates, outcome.recorded) == ([event], [new])
+    with pytest.raises(ShardMovedError):
+        await usage.record(ORGANIZATION, [1], [new])
+    assert (await only_total(usage, 2)).reading("users") == user("ada")
+
+
+@pytest.mark.usefixtures("database")  # of the stores that count time by the clock they are given
+async def test_values_and_totals_outlive_their_events(usage: Usage, clock: SettableClock) -> None:
+    event = metered("a", {"commands": Tally(1), "users": user("ada")})
+    await usage.record(ORGANIZATION, [1], [event])
+    assert await usage.find(ORGANIZATION, [1], event.event.key) is not None
+    clock.move(2 * RETENTION)
+    assert await usage.find(ORGANIZATION, [1], event.event.key) is None
+    totals = await only_total(usage)
+    assert totals.reading("commands") == Tally(1)
+    assert totals.reading("users") == user("ada")
