@@ -9,7 +9,7 @@ param environmentName string
 @description('The region of all resources. It must offer the Flex Consumption plan.')
 param location string
 
-@description('Object id of who runs the first-run step: may write secrets and data. Empty for nobody.')
+@description('Object id of who runs the first-run step and rotates keys: may write secrets and data. Empty for nobody.')
 param operatorPrincipalId string = ''
 
 @allowed(['User', 'Group', 'ServicePrincipal'])
@@ -313,3 +313,4 @@ output XYRA_QUEUE string = 'service_bus'
 output XYRA_SERVICE_BUS_NAMESPACE string = serviceBus.outputs.hostName
 output XYRA_SECRETS string = 'key_vault'
 output XYRA_KEY_VAULT_URL string = keyVault.outputs.url
+output XYRA_ACCESS_TOKEN_MINUTES string = string(accessTokenMinutes) // how long a retired key is accepted depends on it

@@ -14,6 +14,7 @@ from shared.domain.errors import IdempotencyConflictError, XyraError
 from shared.domain.ids import named_id
 from shared.ports.secrets import Secrets
 from shared.ports.store import AlreadyExistsError, Document, StaleEtagError, Store
+from shared.services.first_values import value_or_first
 
 KEPT_SECONDS = 48 * 3600
 _LOOKS = 20
@@ -42,6 +43,11 @@ class Idempotency:
     def __init__(self, store: Store, secrets: Secrets) -> None:
         self._store = store
         self._secrets = secrets
+
+    async def ensure_secret(self) -> bool:
+        """Whether it was made now. Raises `UnavailableError`."""
+        _, made = await value_or_first(self._secrets, _SECRET, _first_secret)
+        return made
 
     async def once(
         self,
@@ -118,5 +124,9 @@ class Idempotency:
         return Answer(kept["status"], kept["headers"], kept["media_type"], body)
 
     async def _cipher(self, key: str) -> Fernet:
-        secret = await self._secrets.set_if_absent(_SECRET, Fernet.generate_key().decode())
+        secret, _ = await value_or_first(self._secrets, _SECRET, _first_secret)
         return Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"{secret}:{key}".encode()).digest()))
+
+
+def _first_secret() -> str:
+    return Fernet.generate_key().decode()
