@@ -13,7 +13,7 @@ from typing import Any
 from shared import json
 from shared.containers import LEDGERS
 from shared.domain.errors import UnavailableError
-from shared.domain.events import TotalKey, shard_of
+from shared.domain.events import AcceptedEvent, TotalKey, shard_of
 from shared.domain.ids import named_id
 from shared.domain.times import from_text, to_text
 from shared.domain.totals import Totals
@@ -34,6 +34,8 @@ from shared.ports.usage import MeteredEvent, ParkedStatus, Recorded, ShardMovedE
 
 EVENT = "event"
 TOMBSTONE = "tombstone"
+GIVEN_UP = "given_up"
+"""Stands where an event would, so that the store lets only one of the two be."""
 TOTAL = "total"
 PARKED: ParkedStatus = "parked"
 RATED: ParkedStatus = "rated"
@@ -109,7 +111,7 @@ class ItemUsage:
                     there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in chunk])
                     known = [event for event in chunk if event.event.key in there]
                     for event in known:
-                        if there[event.event.key].document["kind"] == EVENT:
+                        if there[event.event.key].document["kind"] != TOMBSTONE:
                             _sort_known(event, there[event.event.key].document, outcome)
                             gone.add(event.event.key)
                     chunk = [event for event in chunk if event.event.key not in there]
@@ -123,10 +125,10 @@ class ItemUsage:
     async def _commit(self, partition: str, events: list[MeteredEvent], outcome: Recorded) -> None:
         """Sorted by total, so that a batch moves few of them; optimistic: what is known shows as a conflict."""
         pending = sorted(events, key=lambda event: (event.total.agent_id, event.total.version_id, event.total.period))
-        totals: dict[TotalKey, _Total] = {}
+        totals = await self._read_totals(partition, pending)
         attempt = 0
         while pending:
-            size = await self._fitting(partition, pending, totals)
+            size = _fitting(pending)
             batch = pending[:size]
             moved = self._moved(batch, totals)
             try:
@@ -135,10 +137,10 @@ class ItemUsage:
                 attempt += 1
                 if attempt > _ATTEMPTS:
                     raise UnavailableError("The usage totals are being moved by many at once") from None
-                totals.clear()
                 # All that waits, not only this batch: repeats come in long rows, of which each batch would meet a few.
                 pending = await self._without_known(partition, pending, outcome)
                 await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
+                totals = await self._read_totals(partition, pending)
             else:
                 attempt = 0
                 for key, etag in zip(moved, etags[len(batch) :], strict=False):
@@ -149,29 +151,17 @@ class ItemUsage:
                 }
                 pending = pending[size:]
 
-    async def _fitting(self, partition: str, pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int:
-        """How many of the first events fit one batch with their totals and outbox entries; loads those totals."""
-        operations, size, count = 0, 0, 0
-        keys: set[TotalKey] = set()
-        entries: set[str] = set()
-        for event in pending:
-            operations += 1 + (event.total not in keys) + (event.moves is not None and event.moves["id"] not in entries)
-            size += _weight(event)
-            if count and (operations > _OPERATIONS or size > _BYTES):
-                break
-            keys.add(event.total)
-            if event.moves is not None:
-                entries.add(event.moves["id"])
-            count += 1
-        missing = {total_id(key): key for key in keys if key not in totals}
-        if missing:
-            found = await self._store.get_many(LEDGERS.name, partition, list(missing))
-            for id_, key in missing.items():
-                item = found.get(id_)
-                totals[key] = (
-                    _Total(Totals(), None) if item is None else _Total(Totals.read(item.document["totals"]), item.etag)
-                )
-        return count
+    async def _read_totals(self, partition: str, events: list[MeteredEvent]) -> dict[TotalKey, _Total]:
+        """Those of all batches at once: a request for each would be as many again as the batches."""
+        keys = {total_id(key): key for key in {event.total for event in events}}
+        totals = {key: _Total(Totals(), None) for key in keys.values()}
+        ids = list(keys)
+        for start in range(0, len(ids), _PAGE):
+            found = await self._store.get_many(LEDGERS.name, partition, ids[start : start + _PAGE])
+            totals |= {
+                keys[id_]: _Total(Totals.read(item.document["totals"]), item.etag) for id_, item in found.items()
+            }
+        return totals
 
     def _moved(self, batch: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> dict[TotalKey, Totals]:
         moved: dict[TotalKey, Totals] = {}
@@ -266,6 +256,26 @@ class ItemUsage:
                 return item.document
         return None
 
+    async def discard(self, organization_id: str, shard_counts: Sequence[int], event: AcceptedEvent) -> bool:
+        given_up = {"id": event.key, "kind": GIVEN_UP, "content": event.content, "ttl": self._retention}
+        shards = [shard_of(event.key, count) for count in shard_counts]
+        # The older partitions are closed first, oldest first, as for an event.
+        places = [(shard, self._tombstone(event.key)) for shard in dict.fromkeys(shards) if shard != shards[-1]]
+        for shard, document in [*places, (shards[-1], given_up)]:
+            partition = partition_of(organization_id, shard)
+            try:
+                await self._store.create(LEDGERS.name, partition, document)
+            except AlreadyExistsError:
+                there = await self._store.get(LEDGERS.name, partition, event.key)
+                if there is None:
+                    raise UnavailableError("The event was recorded a moment ago and cannot be read yet") from None
+                kind = there.document["kind"]
+                if kind != TOMBSTONE:
+                    return bool(kind == GIVEN_UP or there.document["content"] != event.content)
+                if document is given_up:
+                    raise ShardMovedError("The organization's usage has been moved to more shards") from None
+        return True
+
     async def park(self, organization_id: str, entry_id: str, reason: str, subject: Mapping[str, Any]) -> None:
         document = {
             "id": entry_id,
@@ -277,7 +287,14 @@ class ItemUsage:
         try:
             await self._store.create(LEDGERS.name, _parked_partition(organization_id), document)
         except AlreadyExistsError:
-            return
+            await self._renew_reason(organization_id, entry_id, reason)
+
+    async def _renew_reason(self, organization_id: str, entry_id: str, reason: str) -> None:
+        """For people, so without a second try where another changes the entry at this moment."""
+        there = (await self.parked_entries(organization_id, [entry_id])).get(entry_id)
+        if there is not None and there.document["kind"] == PARKED and there.document["reason"] != reason:
+            with suppress(StaleEtagError):
+                await self.change_parked(organization_id, there.document | {"reason": reason}, there.etag)
 
     async def parked(self, organization_id: str, limit: int, cursor: str | None, status: ParkedStatus = PARKED) -> Page:
         return await self._store.query(
@@ -332,6 +349,23 @@ def _total_document(key: TotalKey, totals: Totals) -> Document:
     }
 
 
+def _fitting(pending: list[MeteredEvent]) -> int:
+    """How many of the first events fit one batch with their totals and outbox entries."""
+    operations, size, count = 0, 0, 0
+    keys: set[TotalKey] = set()
+    entries: set[str] = set()
+    for event in pending:
+        operations += 1 + (event.total not in keys) + (event.moves is not None and event.moves["id"] not in entries)
+        size += _weight(event)
+        if count and (operations > _OPERATIONS or size > _BYTES):
+            break
+        keys.add(event.total)
+        if event.moves is not None:
+            entries.add(event.moves["id"])
+        count += 1
+    return count
+
+
 def _weight(event: MeteredEvent) -> int:
     """About its bytes as an item; data is the part that varies."""
     return 700 + sum(len(str(part)) for part in event.event.data.items())
@@ -353,5 +387,10 @@ def _without_repeats(
     return list(first.values()), others
 
 
-def _sort_known(event: MeteredEvent, recorded: Document, outcome: Recorded) -> None:
-    (outcome.duplicates if recorded["content"] == event.event.content else outcome.conflicting).append(event)
+def _sort_known(event: MeteredEvent, known: Document, outcome: Recorded) -> None:
+    if known["content"] != event.event.content:
+        outcome.conflicting.append(event)
+    elif known["kind"] == GIVEN_UP:
+        outcome.discarded.append(event)
+    else:
+        outcome.duplicates.append(event)
