@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint worker cosmos npm-tools infra-check laws kill bench clean help
+.PHONY: run test lint worker cosmos npm-tools infra-check laws kill kill-rounds kill-rounds-short outage bench clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -75,13 +75,25 @@ tests/doubles/node_modules/.installed: tests/doubles/package-lock.json
 # The store's contract over HTTPS, and the demo, whole, on Cosmos DB and Service Bus; `make test` skips both where npm has
 # not been asked for the double.
 cosmos: $(BIN)/.dev npm-tools
-	XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -n 2 tests/contract tests/e2e/test_demo_on_azure_services.py -k "cosmos"
+	XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -n 2 tests/contract tests/e2e/test_demo_on_azure_services.py \
+	tests/e2e/test_outage.py -k "cosmos"
 
 laws: $(BIN)/.dev
 	XYRA_LAW_HISTORIES=1000 $(BIN)/python -m pytest tests/unit/test_billing_laws.py
 
 kill: $(BIN)/.dev
 	XYRA_KILL_EVENTS=50000 $(BIN)/python -m pytest tests/e2e/test_exactly_once.py
+
+# `kill -9` at random moments under load; -s shows the counts and the seed, with which XYRA_KILL_SEED plays it again.
+kill-rounds: $(BIN)/.dev
+	XYRA_KILL_ROUNDS=200 $(BIN)/python -m pytest -s tests/e2e/test_kill_rounds.py
+
+kill-rounds-short: $(BIN)/.dev
+	XYRA_KILL_ROUNDS=20 $(BIN)/python -m pytest -s tests/e2e/test_kill_rounds.py
+
+# The store, then the broker, out of reach under load for a minute each.
+outage: $(BIN)/.dev npm-tools
+	XYRA_OUTAGE_SECONDS=60 XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -s tests/e2e/test_outage.py
 
 bench: $(BIN)/.dev
 	$(BIN)/python -m bench
