@@ -28,7 +28,7 @@ var alwaysIndexed = ['pk', 'kind', 'due_at']
 var containers = [
   { name: 'tenants', indexed: ['status', 'listed', 'project_id', 'department_id'], ordered: [] }
   { name: 'directory', indexed: ['status'], ordered: [] }
-  { name: 'ledgers', indexed: ['period', 'agent_id', 'time'], ordered: ['time'] }
+  { name: 'ledgers', indexed: ['period', 'time'], ordered: ['time'] }
   { name: 'invoices', indexed: ['start', 'status', 'invoice_id'], ordered: ['start'] }
   { name: 'inbox', indexed: [], ordered: [] }
   { name: 'catalog', indexed: ['created_at'], ordered: [] }

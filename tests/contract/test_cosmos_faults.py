@@ -380,6 +380,39 @@ class TestAccounting:
         assert charges.of("query").requests == 2
         assert charges.total().requests == 7
         assert batch.bytes == 4 * len('{"id":"a","kind":"event"}')
+        assert charges.of("query").unstated == 1
+        assert charges.total().unstated == 1
+
+    @pytest.mark.usefixtures("total")
+    async def test_documents_are_counted_by_what_is_done_with_them(self, store: CosmosStore) -> None:
+        await store.batch(CONTAINER, PK, [Create(event("a")), Create(event("b")), Upsert(event("b")), Delete("a")])
+        await store.get(CONTAINER, PK, "a")
+        await store.get(CONTAINER, PK, "b")
+        await store.query(CONTAINER, PK, "event")
+        assert store.charges.of("batch").writes == {"create": 2, "upsert": 1, "delete": 1}
+        assert store.charges.of("get").documents == 1
+        assert store.charges.of("query").documents == 2
+
+    async def test_what_the_indexes_take_in_is_counted(self, store: CosmosStore) -> None:
+        """`pk` and `kind` always; `time` once for itself and once for its order."""
+        await store.create(CONTAINER, PK, event("a", content="not indexed"))
+        assert store.charges.of("create").indexed_terms == 2
+        await store.create(CONTAINER, PK, event("b", due_at="2026", time="2026"))
+        assert store.charges.of("create").indexed_terms == 2 + 5
+
+    @pytest.mark.parametrize("headers", [{}, {"x-ms-request-charge": "much"}, {"x-ms-request-charge": "nan"}])
+    async def test_an_answer_that_does_not_say_its_charge(
+        self, store: CosmosStore, stub: CosmosStub, caplog: pytest.LogCaptureFixture, headers: dict[str, str]
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        await store.create(CONTAINER, PK, event("a"))
+        stub.faults.append(Fault(200, headers=headers, body=[{"statusCode": 201, "eTag": '"1"'}], takes_effect=True))
+        await store.create(CONTAINER, PK, event("b"))
+        charge = store.charges.of("create")
+        assert (charge.requests, charge.unstated, charge.units) == (2, 1, 2.5)
+        lines = [record.__dict__ for record in caplog.records if record.message == "store request"]
+        assert [line["request_units"] for line in lines] == [2.5, None]
+        assert [line["writes"] for line in lines] == [{"create": 1}] * 2
 
     async def test_a_slow_call_is_a_warning_and_nothing_secret_is_logged(
         self, stub: CosmosStub, caplog: pytest.LogCaptureFixture
