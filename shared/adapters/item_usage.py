@@ -28,6 +28,7 @@ from shared.ports.store import (
     Replace,
     StaleEtagError,
     Store,
+    StoreLimitError,
     Upsert,
 )
 from shared.ports.usage import MeteredEvent, ParkedStatus, Recorded, ShardMovedError, UsageTotal
@@ -43,6 +44,14 @@ RATED: ParkedStatus = "rated"
 _OPERATIONS = 100
 _BYTES = 900_000
 """Below the 1 MB that a batch should stay under."""
+_FRAME = 1024
+"""At most the bytes around what a document varies in: its other fields, its operation, and in its total the name and
+count of an event type that had none.
+"""
+_METER = 128
+"""At most the bytes that a meter adds to its total beside its name, or its sum and count gain with all of a batch."""
+_ESCAPED = 6
+"""At most the bytes of a character in JSON: `\\u0001`."""
 _ATTEMPTS = 40
 _PAGE = 1000
 
@@ -102,12 +111,15 @@ class ItemUsage:
         gone: set[str] = set()
         for start in range(0, len(events), _OPERATIONS):
             chunk = events[start : start + _OPERATIONS]
+            attempt = 0
             while chunk:
                 try:
                     await self._store.batch(
                         LEDGERS.name, partition, [Create(self._tombstone(event.event.key)) for event in chunk]
                     )
                 except AlreadyExistsError:
+                    attempt += 1
+                    await _before_another(attempt)
                     there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in chunk])
                     known = [event for event in chunk if event.event.key in there]
                     for event in known:
@@ -126,23 +138,25 @@ class ItemUsage:
         """Sorted by total, so that a batch moves few of them; optimistic: what is known shows as a conflict."""
         pending = sorted(events, key=lambda event: (event.total.agent_id, event.total.version_id, event.total.period))
         totals = await self._read_totals(partition, pending)
-        attempt = 0
+        attempt, most = 0, _OPERATIONS
         while pending:
-            size = _fitting(pending)
+            size = _fitting(pending[:most], totals)
             batch = pending[:size]
             moved = self._moved(batch, totals)
             try:
                 etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, moved))
             except (AlreadyExistsError, StaleEtagError):
                 attempt += 1
-                if attempt > _ATTEMPTS:
-                    raise UnavailableError("The usage totals are being moved by many at once") from None
+                await _before_another(attempt)
                 # All that waits, not only this batch: repeats come in long rows, of which each batch would meet a few.
                 pending = await self._without_known(partition, pending, outcome)
-                await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
                 totals = await self._read_totals(partition, pending)
+            except StoreLimitError as error:  # whose cause is known when one event stands alone
+                if size == 1:
+                    outcome.refused.append((pending.pop(0), error.detail))
+                most = max(1, size // 2)
             else:
-                attempt = 0
+                attempt, most = 0, _OPERATIONS
                 for key, etag in zip(moved, etags[len(batch) :], strict=False):
                     totals[key] = _Total(moved[key], etag)
                 outcome.recorded += batch
@@ -349,14 +363,30 @@ def _total_document(key: TotalKey, totals: Totals) -> Document:
     }
 
 
-def _fitting(pending: list[MeteredEvent]) -> int:
+async def _before_another(attempt: int) -> None:
+    """Wait after a conflict. Raises `UnavailableError` when there have been too many."""
+    if attempt > _ATTEMPTS:
+        raise UnavailableError("The usage is being moved by many at once")
+    await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
+
+
+def _fitting(pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int:
     """How many of the first events fit one batch with their totals and outbox entries."""
     operations, size, count = 0, 0, 0
     keys: set[TotalKey] = set()
     entries: set[str] = set()
+    meters: set[tuple[TotalKey, str]] = set()
     for event in pending:
         operations += 1 + (event.total not in keys) + (event.moves is not None and event.moves["id"] not in entries)
-        size += _weight(event)
+        size += _weight(event.event)
+        if event.total not in keys:
+            size += _bytes_of(_total_document(event.total, totals[event.total].totals))
+        if event.moves is not None and event.moves["id"] not in entries:
+            size += _bytes_of(event.moves)
+        for name, _ in event.contribution.measures:
+            if (event.total, name) not in meters:
+                meters.add((event.total, name))
+                size += _METER + len(name)
         if count and (operations > _OPERATIONS or size > _BYTES):
             break
         keys.add(event.total)
@@ -366,9 +396,17 @@ def _fitting(pending: list[MeteredEvent]) -> int:
     return count
 
 
-def _weight(event: MeteredEvent) -> int:
-    """About its bytes as an item; data is the part that varies."""
-    return 700 + sum(len(str(part)) for part in event.event.data.items())
+def _weight(event: AcceptedEvent) -> int:
+    """At most the bytes of its document, and hardly more."""
+    data = json.encode_verbatim(event.data)
+    # JSON in a JSON text: it has quotes and backslashes to escape once more, and nothing else.
+    escapes = data.count(b'"') + data.count(b"\\")
+    named = len(event.id) + len(event.source) + len(event.run or "")
+    return _FRAME + _ESCAPED * named + len(data) + escapes
+
+
+def _bytes_of(document: Document) -> int:
+    return _FRAME + len(json.encode(document))
 
 
 def _without_repeats(

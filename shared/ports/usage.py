@@ -40,6 +40,8 @@ class Recorded:
     """The same identity as a recorded or discarded event, with other content."""
     discarded: list[MeteredEvent] = field(default_factory=list)
     """Were given up before; they were left alone."""
+    refused: list[tuple[MeteredEvent, str]] = field(default_factory=list)
+    """Cannot be kept, with why not; repeating does not help."""
     entries: set[tuple[str, str, str]] = field(default_factory=set)
     """Where outbox entries were committed: (container, partition, id)."""
 

@@ -137,6 +137,8 @@ class Rating:
             )
         for metered in recorded.discarded:  # which is said where its entry has not been closed yet
             await self._park(organization_id, _Parked(metered.event, "it has been given up; discard it again"))
+        for metered, reason in recorded.refused:
+            await self._park(organization_id, _Parked(metered.event, f"the store refuses it: {reason}"))
         await self._after(organization_id, recorded)
         _log.info(
             "rated",
@@ -146,6 +148,7 @@ class Rating:
                 "duplicates": len(recorded.duplicates),
                 "conflicting": len(recorded.conflicting),
                 "discarded": len(recorded.discarded),
+                "refused": len(recorded.refused),
             },
         )
         return recorded
