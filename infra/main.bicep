@@ -56,6 +56,9 @@ param zoneRedundant bool = false
 @maxValue(730)
 param logRetentionDays int = 90
 
+@description('Take back the vault of an earlier deployment of this name, which was deleted. Fails where there is none.')
+param recoverKeyVault bool = false
+
 // Network
 
 @description('Reach the store, the broker, the vault and the storage through private endpoints only. Makes the broker premium.')
@@ -197,6 +200,7 @@ module keyVault 'modules/key-vault.bicep' = {
     operatorPrincipalId: operatorPrincipalId
     operatorPrincipalType: operatorPrincipalType
     workspaceId: monitoring.outputs.workspaceId
+    recover: recoverKeyVault
     publicAccess: !privateNetworking
   }
 }
@@ -223,6 +227,8 @@ var privateServices = [
   { name: 'table', group: 'table', zone: zones[5] }
 ]
 
+// One after the other: storage refuses a second one while it makes the first.
+@batchSize(1)
 module privateEndpoints 'modules/private-endpoint.bicep' = [for (service, index) in privateServices: if (privateNetworking) {
   scope: group
   name: 'private-endpoint-${service.name}'

@@ -98,6 +98,14 @@ def _in_order(policy: dict[str, Any]) -> dict[str, Any]:
     return {key: sorted(value, key=str) if isinstance(value, list) else value for key, value in policy.items()}
 
 
+def check_one_after_the_other(deployment: Deployment) -> None:
+    """Cosmos DB refuses a write to an account while another one has its lock."""
+    containers = deployment.of("Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers")
+    data_access = deployment.of("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments")
+    assert {each.batch_size for each in (*containers, *data_access)} == {1}
+    assert {each.depends_on for each in data_access} == {(containers[0].symbol,)}
+
+
 def check_queues(deployment: Deployment) -> None:
     declared = {trigger.queue: trigger for trigger in triggers() if not trigger.queue.endswith(DEAD_LETTERS)}
     queues = deployment.of("Microsoft.ServiceBus/namespaces/queues")
@@ -193,6 +201,7 @@ def check_runtime(deployment: Deployment) -> None:
 
 CHECKS: tuple[Check, ...] = (
     check_containers,
+    check_one_after_the_other,
     check_queues,
     check_limits,
     check_settings,
@@ -245,6 +254,9 @@ KEY_VAULT, STORAGE, MONITORING = "key-vault.bicep", "storage.bicep", "monitoring
         edit(check_containers, COSMOS_DB, "defaultTtl: -1", "defaultTtl: 3600"),
         edit(check_containers, COSMOS_DB, "  { name: 'inbox', indexed: [], ordered: [] }\n", ""),
         edit(check_containers, COSMOS_DB, "name: 'catalog'", "name: 'catalogue'"),
+        edit(check_one_after_the_other, COSMOS_DB, "@batchSize(1)\nresource tables", "resource tables"),
+        edit(check_one_after_the_other, COSMOS_DB, "@batchSize(1)\nresource access", "@batchSize(2)\nresource access"),
+        edit(check_one_after_the_other, COSMOS_DB, "  dependsOn: [tables]\n", ""),
         edit(check_queues, SERVICE_BUS, "requiresSession: true", "requiresSession: false"),
         edit(check_queues, SERVICE_BUS, "requiresDuplicateDetection: true", "requiresDuplicateDetection: false"),
         edit(check_queues, SERVICE_BUS, "'PT10M'", "'PT1M'"),
@@ -341,6 +353,18 @@ def test_private_networking_leaves_nothing_but_the_api_open():
     assert sorted(groups) == [["Sql"], ["blob"], ["namespace"], ["queue"], ["table"], ["vault"]]
     assert deployment.one("Microsoft.ServiceBus/namespaces").body["sku"]["name"] == "Premium"
     assert deployment.one("Microsoft.Web/sites").properties["virtualNetworkSubnetId"]
+
+
+def test_private_endpoints_are_made_one_after_the_other():
+    """Storage refuses a second one while it makes the first."""
+    assert Template(MAIN).batch_size("privateEndpoints") == 1
+
+
+def test_a_deleted_vault_is_taken_back_only_where_that_is_asked_for():
+    def mode(**parameters: bool) -> str:
+        return Deployment(parameters).one("Microsoft.KeyVault/vaults").properties["createMode"]
+
+    assert (mode(), mode(recoverKeyVault=True)) == ("default", "recover")
 
 
 def test_without_private_networking_there_is_no_network():
