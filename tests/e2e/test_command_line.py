@@ -127,7 +127,12 @@ def _token(client: Client) -> str:
 @pytest.mark.parametrize("command", [("setup",), ("keys", "rotate"), ("--verbose", "setup")])
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("XYRA_SHARD_COUNT", "3"), ("XYRA_STORE", "paper"), ("XYRA_OPERATOR_PASSWORD", "short-hush")],
+    [
+        ("XYRA_SHARD_COUNT", "3"),
+        ("XYRA_STORE", "paper"),
+        ("XYRA_LOG_LEVEL", "LOUD"),
+        ("XYRA_OPERATOR_PASSWORD", "short-hush"),
+    ],
 )
 def test_a_setting_that_cannot_be_used_is_named(command: tuple[str, ...], setting: str, value: str) -> None:
     end = command_line.run(*command, **{setting: value})

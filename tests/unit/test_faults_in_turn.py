@@ -21,18 +21,26 @@ from shared.bootstrap import Application, Ports
 from shared.containers import CONTAINERS, DIRECTORY, INVOICES, LEDGERS, TENANTS
 from shared.domain.accounts import Account, Membership, email_partition
 from shared.domain.billing_models import BillingModelDraft
-from shared.domain.errors import ConflictError, NotFoundError, UnavailableError, ValidationError
+from shared.domain.errors import (
+    ConflictError,
+    IdempotencyConflictError,
+    NotFoundError,
+    UnavailableError,
+    ValidationError,
+)
 from shared.domain.identity import Permission, Principal
-from shared.domain.ids import named_id
+from shared.domain.ids import fingerprint, named_id, new_id
 from shared.domain.invoicing import CreditNote, Invoice
 from shared.domain.lines import Line
 from shared.domain.times import to_text
+from shared.http import Call, NoBody, Query, Reply
 from shared.ports.queue import Message, Queue
 from shared.ports.store import Document, Item, Operation, Store, StoreError
 from shared.services import accounts
 from shared.services.accounts import SignUp
 from shared.services.agents import AgentDraft
 from shared.services.events import ReportedEvent
+from shared.services.idempotency import Answer
 from shared.services.invoice_runs import Task, read_task
 from shared.services.organizations import OrganizationDraft
 from shared.services.outbox import KIND
@@ -639,6 +647,64 @@ class CreateOrganization(Path):
         return Outcome((found, claims.count(made.id)), made.slug)
 
 
+class UseOneKeyTwice(Path):
+    """Two requests under one Idempotency-Key: each makes an organization. The second comes whatever became of the
+    first, also where that is not known.
+    """
+
+    operator = Principal("usr_1", None, frozenset(Permission))
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self.answers: list[bytes] = []
+
+    async def walk(self, host: Application) -> None:
+        try:
+            await self._request(host, "First")
+        finally:
+            await self._request(host, "Second")
+
+    async def do_other(self, host: Application) -> None:
+        await self._request(host, "Second")
+
+    async def _request(self, host: Application, name: str) -> None:
+        call = self._call(host, name)
+
+        async def act() -> Answer:
+            draft = OrganizationDraft(name=name, currency="USD", timezone="UTC")
+            made = await host.organizations.create(call.new_id("org"), draft)
+            return Reply({"id": made.id, "answer": new_id("answer")}).answer()
+
+        with suppress(IdempotencyConflictError):
+            answer = await host.idempotency.once(owner=None, key="key", request_hash=call.request_hash, act=act)
+            self.answers.append(answer.body)
+
+    def _call(self, host: Application, name: str) -> Call[NoBody, Query]:
+        return Call(
+            services=host,
+            principal=self.operator,
+            body=NoBody(),
+            query=Query(),
+            path={},
+            headers={},
+            now=self.scene.clock.now(),
+            if_match=None,
+            idempotency_key="key",
+            request_hash=fingerprint(name),
+        )
+
+    async def outcome(self) -> Outcome:
+        """One thing was made, whichever request came first, and everyone who was answered was told the same of it."""
+        await self.scene.come_to_rest()
+        host = self.scene.host()
+        await until_done(self, host)
+        (answer,) = set(self.answers)
+        listed = (await host.organizations.list(1000, None))[0]
+        (made,) = [one for one in listed if one.name in ("First", "Second")]
+        assert json.decode(answer)["id"] == made.id
+        return Outcome(None, None)
+
+
 async def counted(scene: Scene) -> dict[str, Any]:
     """Totals by month, the recorded events with how often each is there, and how many are parked."""
     host = scene.host()
@@ -698,6 +764,7 @@ PATHS: dict[str, type[Path]] = {
     "create an agent": CreateAgent,
     "create a billing model": CreateModel,
     "create an organization": CreateOrganization,
+    "use one idempotency key twice": UseOneKeyTwice,
 }
 LENIENT = {*STALENESS, Fault.OTHER_MEANWHILE}
 

@@ -1,11 +1,18 @@
 """What the store's requests cost, in request units (RU), by the purpose of the call."""
 
+import logging
+import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Purpose = Literal["get", "get_many", "create", "replace", "upsert", "delete", "batch", "query", "due"]
 WriteOperation = Literal["create", "replace", "upsert", "delete"]
+
+REPORT_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +68,41 @@ class Charge:
             "indexed_terms": self.indexed_terms,
         }
 
+    def report(self) -> dict[str, Any]:
+        """For a log line about many requests. The charge is of those whose charge is known."""
+        return {
+            **self.summary(),
+            "request_units": round(self.units, 2),
+            "throttled": self.throttled,
+            "unstated": self.unstated,
+        }
+
 
 class RequestCharges:
-    """Counts from its making on. One per process; it is no part of any decision."""
+    """Counts from its making on, and logs what came to it: with the first call after each minute, a line for each
+    purpose. One per process; it is no part of any decision.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._by_purpose: defaultdict[Purpose, Charge] = defaultdict(Charge)
+        self._unreported: defaultdict[Purpose, Charge] = defaultdict(Charge)
+        self._seconds = seconds
+        self._reported_at = seconds()
 
     def add(self, purpose: Purpose, charge: Charge) -> None:
         self._by_purpose[purpose].add(charge)
+        self._unreported[purpose].add(charge)
+        self._report_if_due()
+
+    def _report_if_due(self) -> None:
+        now = self._seconds()
+        passed = now - self._reported_at
+        if passed < REPORT_SECONDS:
+            return
+        for purpose, charge in self._unreported.items():
+            _log.info("store requests", extra={"purpose": purpose, "seconds": round(passed, 1), **charge.report()})
+        self._unreported.clear()
+        self._reported_at = now
 
     def of(self, purpose: Purpose) -> Charge:
         return self._by_purpose[purpose]
