@@ -1,4 +1,5 @@
-"""`make bench`: what Xyra takes in and rates per second, beside the floor measured in the same run.
+"""`make bench`: what Xyra takes in and rates per second, beside the floor measured in the same run; and, on protocol
+doubles of Azure's services, what it asks of its store.
 
 The floor decodes the same bytes and inserts the same rows into SQLite with the same number of commits, and does
 nothing in between. Machines differ and are noisy: compare ratios, not figures.
@@ -10,63 +11,39 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from bench import floor
-from bench.load import BATCHES, CONNECTIONS, Load, batch_of
-from bench.server import Server
-
-SECONDS = 3.0
-BACKLOG = 60_000
-LATENCIES = 200
+from bench import azure, embedded, tables
+from bench.doubles import azure_doubles, is_installed
 
 
 async def main() -> int:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else tables.WIDTH)
     with tempfile.TemporaryDirectory(prefix="xyra-bench-") as folder:
         data_dir = Path(folder)
-        accepting = Table(title="Events accepted per second (rating switched off)")
-        for column in ("events per request", "connections", "Xyra", "floor", "ratio", "requests/s"):
-            accepting.add_column(column, justify="right")
-        async with Server(data_dir / "accepting", rating=False) as server:
-            load = await Load.prepared(server.base)
-            for size in BATCHES:
-                body = batch_of(size, "floor")
-                bottom = floor.accepted_per_second(data_dir / "floor.db", body, size, SECONDS / 2)
-                for connections in CONNECTIONS:
-                    per_second = await load.accept(size, connections, SECONDS)
-                    accepting.add_row(
-                        str(size),
-                        str(connections),
-                        f"{per_second:,.0f}",
-                        f"{bottom:,.0f}",
-                        f"{per_second / bottom:.3f}",
-                        f"{per_second / size:,.0f}",
-                    )
-            accept_memory = server.peak_memory_mb()
-        console.print(accepting)
-        async with Server(data_dir / "rating", rating=False) as server:
-            load = await Load.prepared(server.base)
-            await load.send(BACKLOG)
-        async with Server(data_dir / "rating", rating=True) as server:
-            rated = await load.drained(server)
-            bottom = floor.rated_per_second(data_dir / "floor.db", BACKLOG)
-            memory = server.peak_memory_mb()
-            p50, p99 = await load.latencies(server.base, LATENCIES)
-        rating = Table(title="Rating and visibility")
-        rating.add_column("what")
-        rating.add_column("Xyra", justify="right")
-        rating.add_column("floor", justify="right")
-        rating.add_column("ratio", justify="right")
-        rating.add_row(
-            f"events rated/s ({BACKLOG:,} waiting)", f"{rated:,.0f}", f"{bottom:,.0f}", f"{rated / bottom:.3f}"
-        )
-        rating.add_row("acknowledged to visible, p50", f"{p50 * 1000:.1f} ms", "", "")
-        rating.add_row("acknowledged to visible, p99", f"{p99 * 1000:.1f} ms", "", "")
-        rating.add_row("peak memory accepting", f"{accept_memory:.0f} MB", "", "")
-        rating.add_row("peak memory rating", f"{memory:.0f} MB", "", "")
-        console.print(rating)
+        accepted = await embedded.accepting(data_dir)
+        console.print(tables.of_accepting(accepted))
+        rated = await embedded.rating(data_dir)
+        console.print(tables.of_rating(rated, accepted))
+        if not is_installed():
+            console.print("On Azure's services: left out, as the double of Cosmos DB is not installed: make npm-tools")
+            return 0
+        await _on_azure(data_dir, console)
     return 0
+
+
+async def _on_azure(data_dir: Path, console: Console) -> None:
+    large, *others = azure.SHAPES
+    async with azure_doubles() as doubles:
+        load, first = await azure.rating(doubles, data_dir / "large", large)
+        catch_up = await azure.catch_up(doubles, data_dir / "large", load)
+    async with azure_doubles() as doubles:
+        visibility, memory = await azure.visibility(doubles, data_dir / "visibility")
+    rated = [first]
+    for number, shape in enumerate(others):
+        async with azure_doubles() as doubles:
+            rated.append((await azure.rating(doubles, data_dir / f"other-{number}", shape))[1])
+    console.print(tables.of_store_requests(rated))
+    console.print(tables.of_azure(rated, catch_up, visibility, memory))
 
 
 if __name__ == "__main__":

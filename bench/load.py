@@ -1,9 +1,11 @@
-"""The client: prepares an organization, sends events, waits for totals."""
+"""The client: prepares organizations, sends events, waits for totals."""
 
 import asyncio
 import itertools
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -13,132 +15,190 @@ from bench.server import OPERATOR, Server
 
 BATCHES = (1, 100, 1000)
 CONNECTIONS = (1, 8)
-_BACKLOG_BATCH = 1000
+MOST_IN_FLIGHT = 64
+PROBE = "probe"
+"""The agent whose events show how long an event takes to its total; nobody else reports for it."""
+
+_LOOK_SECONDS = 0.005
 _numbers = itertools.count()
 
 
-def batch_of(size: int, name: str) -> bytes:
+def batch_of(size: int, name: str, agents: Sequence[str] = ("coder",)) -> bytes:
+    """The agents take turns."""
     time_text = datetime.now(UTC).isoformat()
     events = [
         {
-            "id": f"{name}-{next(_numbers)}",
+            "id": f"{name}-{number}",
             "type": "command",
-            "agent": "coder",
+            "agent": agents[number % len(agents)],
             "time": time_text,
             "data": {"quantity": 1},
         }
-        for _ in range(size)
+        for number in itertools.islice(_numbers, size)
     ]
     return json.dumps(events[0] if size == 1 else events).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How usage is spread."""
+
+    organizations: int = 1
+    agents: int = 1
+    """Of each organization."""
+    events_per_request: int = 1000
+
+    @property
+    def agent_names(self) -> list[str]:
+        return ["coder"] if self.agents == 1 else [f"coder-{number}" for number in range(self.agents)]
+
+    @property
+    def brief(self) -> str:
+        return f"{self.organizations} x {self.agents} agents"
+
+    def __str__(self) -> str:
+        return f"{self.brief}, {self.events_per_request:,} a request"
+
+
 class Load:
-    def __init__(self, base: str, key: str) -> None:
+    def __init__(self, base: str, keys: Sequence[str], shape: Shape) -> None:
         self._base = base
-        self._sender = {"X-API-Key": key, "Content-Type": "application/json"}
+        self._senders = [{"X-API-Key": key, "Content-Type": "application/json"} for key in keys]
+        self._shape = shape
 
     @classmethod
-    async def prepared(cls, base: str) -> Self:
-        async with aiohttp.ClientSession(f"{base}/api/v1/") as session:
+    async def prepared(cls, base: str, shape: Shape = Shape()) -> Self:
+        connector = aiohttp.TCPConnector(limit=max(CONNECTIONS))
+        async with aiohttp.ClientSession(f"{base}/api/v1/", connector=connector) as session:
             form = {"username": OPERATOR[0], "password": OPERATOR[1]}
             async with session.post("auth/login/access-token", data=form) as response:
                 token = (await response.json())["access_token"]
-            headers = {"Authorization": f"Bearer {token}"}
+            session.headers["Authorization"] = f"Bearer {token}"
+            keys = [await _organization(session, shape) for _ in range(shape.organizations)]
+        return cls(base, keys, shape)
 
-            async def make(path: str, body: dict[str, Any]) -> dict[str, Any]:
-                async with session.post(path, json=body, headers=headers) as made:
-                    made.raise_for_status()
-                    answer: dict[str, Any] = await made.json()
-                    return answer
-
-            organization = await make("organizations", {"name": "Bench", "currency": "USD"})
-            meter = {"event_type": "command", "aggregation": "sum", "value": "data.quantity"}
-            charge = {
-                "key": "commands",
-                "type": "activity",
-                "meter": meter,
-                "pricing": {"type": "per_unit", "unit_amount": "0.01"},
-            }
-            model = await make(
-                "billing-models",
-                {"name": "Bench", "currency": "USD", "organization_id": organization["id"], "charges": [charge]},
-            )
-            await make(
-                "agents",
-                {
-                    "external_id": "coder",
-                    "name": "Coder",
-                    "organization_id": organization["id"],
-                    "billing_model_id": model["id"],
-                },
-            )
-            key = await make(
-                "api-keys",
-                {"name": "Bench", "scopes": ["events:write", "usage:read"], "organization_id": organization["id"]},
-            )
-            return cls(base, key["token"])
+    def at(self, server: Server) -> Self:
+        """The same organizations, served by another host."""
+        self._base = server.base
+        return self
 
     async def accept(self, size: int, connections: int, seconds: float) -> float:
         """Events accepted per second over so many connections."""
+        accepted, elapsed = await self._send_for(seconds, size, connections)
+        return accepted / elapsed
+
+    async def sustained(self, size: int, connections: int, seconds: float) -> float:
+        """Events per second from the first request until the last is in its total: the most the host keeps up with."""
+        start = time.perf_counter()
+        accepted, _ = await self._send_for(seconds, size, connections)
+        async with aiohttp.ClientSession(self._base) as session:
+            await self._until_nothing_waits(session)
+        return accepted / (time.perf_counter() - start)
+
+    async def send(self, events: int) -> None:
+        size = self._shape.events_per_request
+        async with aiohttp.ClientSession(self._base) as session:
+            for sender in itertools.islice(itertools.cycle(self._senders), -(-events // size)):
+                await _post(session, sender, batch_of(size, "backlog", self._shape.agent_names))
+
+    async def drained(self) -> float:
+        """Events rated per second, from the first look until nothing waits."""
+        async with aiohttp.ClientSession(self._base) as session:
+            before = int((await self._usage(session))["pending"])
+            start = time.perf_counter()
+            await self._until_nothing_waits(session)
+            return before / (time.perf_counter() - start)
+
+    async def latencies(self, probes: int, *, size: int = 1, per_second: float = 0) -> tuple[float, float]:
+        """Seconds from the acknowledgement of an event until a reader sees its total, median and 99th percentile,
+        beside so many other events per second in requests of that size.
+        """
+        async with aiohttp.ClientSession(self._base, connector=aiohttp.TCPConnector(limit=MOST_IN_FLIGHT)) as session:
+            others = asyncio.create_task(self._send_steadily(session, size, per_second))
+            found = sorted([await self._latency(session) for _ in range(probes)])
+            others.cancel()
+            await asyncio.gather(others, return_exceptions=True)
+            await self._until_nothing_waits(session)
+        return found[len(found) // 2], found[int(len(found) * 0.99)]
+
+    async def _latency(self, session: aiohttp.ClientSession) -> float:
+        before = _quantity(await self._usage(session, agent=PROBE))
+        await _post(session, self._senders[0], batch_of(1, "latency", [PROBE]))
+        start = time.perf_counter()
+        while _quantity(await self._usage(session, agent=PROBE)) == before:  # noqa: ASYNC110  asked over HTTP
+            await asyncio.sleep(_LOOK_SECONDS)
+        return time.perf_counter() - start
+
+    async def _send_steadily(self, session: aiohttp.ClientSession, size: int, per_second: float) -> None:
+        """Whether or not the answers keep up, so that a host that lags is seen to."""
+        if not per_second:
+            return
+        start = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for number in itertools.count():
+                await asyncio.sleep(start + number * size / per_second - time.perf_counter())
+                body = batch_of(size, "steady", self._shape.agent_names)
+                group.create_task(_post(session, self._senders[0], body))
+
+    async def _send_for(self, seconds: float, size: int, connections: int) -> tuple[int, float]:
+        """How many events were accepted, and in how many seconds."""
         requests = 0
         end = time.perf_counter() + seconds
 
         async def send(session: aiohttp.ClientSession) -> None:
             nonlocal requests
             while time.perf_counter() < end:
-                async with session.post(
-                    "/api/v1/events", data=batch_of(size, "load"), headers=self._sender
-                ) as response:
-                    await response.read()
-                    response.raise_for_status()
+                await _post(session, self._senders[0], batch_of(size, "load", self._shape.agent_names))
                 requests += 1
 
         start = time.perf_counter()
         async with aiohttp.ClientSession(self._base, connector=aiohttp.TCPConnector(limit=connections)) as session:
             await asyncio.gather(*(send(session) for _ in range(connections)))
-        return requests * size / (time.perf_counter() - start)
+        return requests * size, time.perf_counter() - start
 
-    async def send(self, events: int) -> None:
-        async with aiohttp.ClientSession(self._base) as session:
-            for _ in range(-(-events // _BACKLOG_BATCH)):
-                body = batch_of(_BACKLOG_BATCH, "backlog")
-                async with session.post("/api/v1/events", data=body, headers=self._sender) as response:
-                    response.raise_for_status()
+    async def _until_nothing_waits(self, session: aiohttp.ClientSession) -> None:
+        while (await self._usage(session))["pending"]:  # noqa: ASYNC110  asked over HTTP
+            await asyncio.sleep(0.05)
 
-    async def drained(self, server: Server) -> float:
-        """Events rated per second, from the first look until nothing waits."""
-        self._base = server.base
-        async with aiohttp.ClientSession(self._base) as session:
-            before = int((await self._usage(session))["pending"])
-            start = time.perf_counter()
-            while (await self._usage(session))["pending"]:  # noqa: ASYNC110  asked over HTTP
-                await asyncio.sleep(0.05)
-            return before / (time.perf_counter() - start)
-
-    async def latencies(self, base: str, count: int) -> tuple[float, float]:
-        """Seconds from the acknowledgement of an event until a reader sees its total: median and 99th percentile."""
-        found: list[float] = []
-        async with aiohttp.ClientSession(base) as session:
-            seen = self._quantity(await self._usage(session))
-            for _ in range(count):
-                async with session.post(
-                    "/api/v1/events", data=batch_of(1, "latency"), headers=self._sender
-                ) as response:
-                    response.raise_for_status()
-                start = time.perf_counter()
-                while (now := self._quantity(await self._usage(session))) == seen:  # noqa: ASYNC110  see above
-                    await asyncio.sleep(0.001)
-                seen = now
-                found.append(time.perf_counter() - start)
-        found.sort()
-        return found[len(found) // 2], found[int(len(found) * 0.99)]
-
-    async def _usage(self, session: aiohttp.ClientSession) -> dict[str, Any]:
-        async with session.get("/api/v1/usage", headers=self._sender) as response:
+    async def _usage(self, session: aiohttp.ClientSession, **query: str) -> dict[str, Any]:
+        async with session.get("/api/v1/usage", params=query, headers=self._senders[0]) as response:
             response.raise_for_status()
             answer: dict[str, Any] = await response.json()
             return answer
 
-    @staticmethod
-    def _quantity(usage: dict[str, Any]) -> int:
-        return sum(int(row["quantity"]) for row in usage["data"])
+
+async def _post(session: aiohttp.ClientSession, sender: dict[str, str], body: bytes) -> None:
+    async with session.post("/api/v1/events", data=body, headers=sender) as response:
+        await response.read()
+        response.raise_for_status()
+
+
+async def _organization(session: aiohttp.ClientSession, shape: Shape) -> str:
+    """An API key of a new organization with its agents."""
+
+    async def make(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        async with session.post(path, json=body) as made:
+            made.raise_for_status()
+            answer: dict[str, Any] = await made.json()
+            return answer
+
+    organization = (await make("organizations", {"name": "Bench", "currency": "USD"}))["id"]
+    charge = {
+        "key": "commands",
+        "type": "activity",
+        "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
+        "pricing": {"type": "per_unit", "unit_amount": "0.01"},
+    }
+    model = await make(
+        "billing-models", {"name": "Bench", "currency": "USD", "organization_id": organization, "charges": [charge]}
+    )
+    shared = {"organization_id": organization, "billing_model_id": model["id"]}
+    names = (*shape.agent_names, PROBE)
+    await asyncio.gather(*(make("agents", {"external_id": name, "name": name, **shared}) for name in names))
+    scopes = ["events:write", "usage:read"]
+    key = await make("api-keys", {"name": "Bench", "scopes": scopes, "organization_id": organization})
+    return str(key["token"])
+
+
+def _quantity(usage: dict[str, Any]) -> int:
+    return sum(int(row["quantity"]) for row in usage["data"])

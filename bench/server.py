@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,15 +17,25 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 class Server:
-    def __init__(self, data_dir: Path, *, rating: bool) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        rating: bool,
+        settings: Mapping[str, str] | None = None,
+        log_level: str = "WARNING",
+    ) -> None:
+        """`settings` are environment variables beside those of the default."""
+        self.log = data_dir / "data" / "log.jsonl"
         self._environment = {
             **os.environ,
+            **(settings or {}),
             "XYRA_PORT": "0",
             "XYRA_DEMO": "0",
             "XYRA_DATA_DIR": str(data_dir / "data"),
             "XYRA_OPERATOR_EMAIL": OPERATOR[0],
             "XYRA_OPERATOR_PASSWORD": OPERATOR[1],
-            "XYRA_LOG_LEVEL": "WARNING",
+            "XYRA_LOG_LEVEL": log_level,
             "AzureWebJobs.rate_usage.Disabled": "false" if rating else "true",
         }
         self.base = ""

@@ -9,7 +9,7 @@ param environmentName string
 @description('The region of all resources. It must offer the Flex Consumption plan.')
 param location string
 
-@description('Object id of who runs the first-run step: may write secrets and data. Empty for nobody.')
+@description('Object id of who runs the first-run step and rotates keys: may write secrets and data. Empty for nobody.')
 param operatorPrincipalId string = ''
 
 @allowed(['User', 'Group', 'ServicePrincipal'])
@@ -55,6 +55,9 @@ param zoneRedundant bool = false
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 90
+
+@description('Take back the vault of an earlier deployment of this name, which was deleted. Fails where there is none.')
+param recoverKeyVault bool = false
 
 // Network
 
@@ -197,6 +200,7 @@ module keyVault 'modules/key-vault.bicep' = {
     operatorPrincipalId: operatorPrincipalId
     operatorPrincipalType: operatorPrincipalType
     workspaceId: monitoring.outputs.workspaceId
+    recover: recoverKeyVault
     publicAccess: !privateNetworking
   }
 }
@@ -223,6 +227,8 @@ var privateServices = [
   { name: 'table', group: 'table', zone: zones[5] }
 ]
 
+// One after the other: storage refuses a second one while it makes the first.
+@batchSize(1)
 module privateEndpoints 'modules/private-endpoint.bicep' = [for (service, index) in privateServices: if (privateNetworking) {
   scope: group
   name: 'private-endpoint-${service.name}'
@@ -313,3 +319,4 @@ output XYRA_QUEUE string = 'service_bus'
 output XYRA_SERVICE_BUS_NAMESPACE string = serviceBus.outputs.hostName
 output XYRA_SECRETS string = 'key_vault'
 output XYRA_KEY_VAULT_URL string = keyVault.outputs.url
+output XYRA_ACCESS_TOKEN_MINUTES string = string(accessTokenMinutes) // how long a retired key is accepted depends on it

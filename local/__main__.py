@@ -76,20 +76,29 @@ def main() -> int:
     with (chosen.data_dir / "log.jsonl").open("a") as log:
         log_to(log, chosen.log_level)
         try:
-            asyncio.run(_serve(chosen, local, console))
+            asyncio.run(_serve_and_close(chosen, local, console))
         except StartupError as error:
             print(f"The host cannot start: {' '.join(str(error).split())}", file=sys.stderr)
             return 1
     return 0
 
 
-async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> None:
+async def _serve_and_close(chosen: Settings, local: LocalSettings, console: Console) -> None:
     """All of it in one event loop: connections to a store and a queue elsewhere work in no other."""
+    try:
+        await _serve(chosen, local, console)
+    finally:
+        await application().close()
+
+
+async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> None:
     email, password = FirstOperator(chosen.data_dir / "operator.json").credentials()
     # Before it serves: who waits until it is ready may sign in at once.
     try:
         if await application().accounts.ensure_operator(email, password):
-            console.print(f"The operator: {email}  password: {password}", soft_wrap=True)
+            # A password that was chosen is known, and what is printed may be collected.
+            shown = "as in XYRA_OPERATOR_PASSWORD" if chosen.operator_password else password
+            console.print(f"The operator: {email}  password: {shown}", soft_wrap=True)
     except UnavailableError as error:
         raise StartupError(f"the store cannot be used: {error}") from error
     host = Host(

@@ -1,5 +1,6 @@
 """The only place that chooses and wires adapters."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -24,6 +25,7 @@ from shared.services.api_keys import ApiKeys
 from shared.services.billing_models import BillingModels
 from shared.services.events import Events
 from shared.services.facts import FactsReader
+from shared.services.first_operator import FirstOperator
 from shared.services.idempotency import Idempotency
 from shared.services.invoice_runs import InvoiceRuns
 from shared.services.invoices import Invoices
@@ -58,9 +60,11 @@ class Ports:
 class Application:
     """All services, wired. One per process; it keeps no state that correctness rests on."""
 
-    def __init__(self, ports: Ports, chosen: Settings) -> None:
+    def __init__(self, ports: Ports, chosen: Settings, opened: AsyncExitStack | None = None) -> None:
+        """`opened` closes what the ports may have opened; without it they stay as they are."""
         store, clock = ports.store, ports.clock
         self._ports = ports
+        self._opened = opened or AsyncExitStack()
         self.settings = chosen
         self.clock = clock
         self.usage = ItemUsage(store, clock, chosen.event_retention_days * SECONDS_PER_DAY)
@@ -69,9 +73,10 @@ class Application:
         self.idempotency = Idempotency(store, ports.secrets)
         self.periods = Periods(store)
         self.organizations = Organizations(store, clock, self.periods, chosen)
-        tokens = Tokens(ports.secrets, clock, chosen)
-        self.access = Access(store, clock, tokens)
-        self.accounts = Accounts(store, clock, self.organizations, tokens, chosen)
+        self.tokens = Tokens(ports.secrets, clock, chosen)
+        self.access = Access(store, clock, self.tokens)
+        self.accounts = Accounts(store, clock, self.organizations, self.tokens, chosen)
+        self.first_operator = FirstOperator(store, self.accounts)
         self.api_keys = ApiKeys(store, clock, self.owners)
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
         self.agents = Agents(
@@ -98,6 +103,16 @@ class Application:
         await self._ports.store.get(TENANTS.name, "health", "health")
         await self._ports.queue.pending("usage", [])
 
+    async def close(self) -> None:
+        """Let go of the store, the queue, the secrets and the broker: at the end, in the event loop that used them."""
+        await self._opened.aclose()
+
+
+@cache
+def _opened() -> AsyncExitStack:
+    """Closes what is wired here, last first."""
+    return AsyncExitStack()
+
 
 @cache
 def clock() -> Clock:
@@ -110,7 +125,9 @@ def database() -> Database:
     """The one file of a machine without Azure."""
     data_dir = settings().data_dir
     data_dir.mkdir(parents=True, exist_ok=True)
-    return Database(data_dir / "xyra.db")
+    database = Database(data_dir / "xyra.db")
+    _opened().callback(database.close)
+    return database
 
 
 @cache
@@ -125,7 +142,9 @@ def _store(chosen: Settings) -> Store:
     from shared.adapters.cosmos import CosmosAccount, CosmosStore  # noqa: PLC0415  see above
 
     key = chosen.cosmos_key.get_secret_value() if chosen.cosmos_key else None
-    return CosmosStore(CosmosAccount(chosen.cosmos_endpoint or "", chosen.cosmos_database, key=key))
+    store = CosmosStore(CosmosAccount(chosen.cosmos_endpoint or "", chosen.cosmos_database, key=key))
+    _opened().push_async_callback(store.close)
+    return store
 
 
 def _queue(chosen: Settings) -> Queue:
@@ -133,7 +152,9 @@ def _queue(chosen: Settings) -> Queue:
         return local_queue()
     from shared.adapters.service_bus import ServiceBusQueue  # noqa: PLC0415  see _store
 
-    return ServiceBusQueue(_namespace(chosen))
+    queue = ServiceBusQueue(_namespace(chosen))
+    _opened().push_async_callback(queue.close)
+    return queue
 
 
 def _namespace(chosen: Settings) -> "ServiceBusNamespace":
@@ -141,9 +162,12 @@ def _namespace(chosen: Settings) -> "ServiceBusNamespace":
 
     secret = chosen.service_bus_connection_string
     connection_string = secret.get_secret_value() if secret else None
-    return ServiceBusNamespace(host=chosen.service_bus_namespace, connection_string=connection_string)
+    namespace = ServiceBusNamespace(host=chosen.service_bus_namespace, connection_string=connection_string)
+    _opened().push_async_callback(namespace.close)
+    return namespace
 
 
+@cache
 def broker() -> "LocalQueue | ServiceBusBroker":
     """What a local host receives from. On Azure the platform receives by itself."""
     chosen = settings()
@@ -151,15 +175,19 @@ def broker() -> "LocalQueue | ServiceBusBroker":
         return local_queue()
     from shared.adapters.service_bus import ServiceBusBroker  # noqa: PLC0415  see _store
 
-    return ServiceBusBroker(_namespace(chosen))
+    broker = ServiceBusBroker(_namespace(chosen))
+    _opened().push_async_callback(broker.close)
+    return broker
 
 
 def _secrets(chosen: Settings) -> Secrets:
     if chosen.secrets == "file":
         return LocalSecrets(chosen.data_dir / "secrets.json")
-    from shared.adapters.key_vault import KeyVaultSecrets, key_vault_client  # noqa: PLC0415  see _store
+    from shared.adapters.key_vault import KeyVaultSecrets  # noqa: PLC0415  see _store
 
-    return KeyVaultSecrets(key_vault_client(chosen.key_vault_url or ""))
+    secrets = KeyVaultSecrets.under_managed_identity(chosen.key_vault_url or "")
+    _opened().push_async_callback(secrets.close)
+    return secrets
 
 
 @cache
@@ -168,4 +196,4 @@ def application() -> Application:
     chosen = settings()
     if chosen.environment != "local":  # there the host has chosen where its lines go
         structure_handlers()
-    return Application(Ports(_store(chosen), _queue(chosen), clock(), _secrets(chosen)), chosen)
+    return Application(Ports(_store(chosen), _queue(chosen), clock(), _secrets(chosen)), chosen, _opened())

@@ -17,7 +17,7 @@ class Container:
 
 TENANTS = Container("tenants", indexed=("status", "listed", "project_id", "department_id"))
 DIRECTORY = Container("directory", indexed=("status",))
-LEDGERS = Container("ledgers", indexed=("period", "agent_id", "time"), ordered=("time",))
+LEDGERS = Container("ledgers", indexed=("period", "time"), ordered=("time",))
 INVOICES = Container("invoices", indexed=("start", "status", "invoice_id"), ordered=("start",))
 INBOX = Container("inbox")
 CATALOG = Container("catalog", indexed=("created_at",))

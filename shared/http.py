@@ -38,6 +38,7 @@ from shared.services.idempotency import Answer
 
 PREFIX = "api/v1/"
 MAXIMUM_BODY_BYTES = 1024 * 1024
+MAXIMUM_FORM_FIELDS = 50
 MAXIMUM_PATH_VALUE = 256
 MAXIMUM_IDEMPOTENCY_KEY = 255
 
@@ -75,8 +76,13 @@ ZonedTime = Annotated[Time, BeforeValidator(_iso_text, json_schema_input_type=st
 class Schema(BaseModel):
     """Base of request and response models: what is not named is refused, never ignored."""
 
-    # An answer always has all its fields, and its description says so.
-    model_config = ConfigDict(extra="forbid", from_attributes=True, json_schema_serialization_defaults_required=True)
+    # An answer always has all its fields, and its description says so. One that does not fit is logged without them.
+    model_config = ConfigDict(
+        extra="forbid",
+        from_attributes=True,
+        json_schema_serialization_defaults_required=True,
+        hide_input_in_errors=True,
+    )
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -174,10 +180,13 @@ class FormBody(Generic[Model]):
 
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Model:  # noqa: ARG002
         try:
-            fields = dict(parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=50))
+            pairs = parse_qsl(
+                raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=MAXIMUM_FORM_FIELDS
+            )
         except ValueError as error:
-            raise MalformedError(f"The body is not a form: {error}") from error
-        return validated(self.model, fields)
+            # Its text quotes the field that is none, and that is a part of a password where this has a bare `&` in it.
+            raise MalformedError(f"The body is not a form of at most {MAXIMUM_FORM_FIELDS} fields") from error
+        return validated(self.model, dict(pairs))
 
 
 class NoBody(Schema):

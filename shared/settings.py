@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".xyra")
     clock_file: Path | None = None
     """A file with an ISO time that is taken for now, moving on from there. Only in `local`."""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
     store: Literal["sqlite", "cosmos"] = "sqlite"
     cosmos_endpoint: str | None = None

@@ -42,6 +42,10 @@ class Resource:
     scope_type: str | None
     """Of an extension resource: what it extends."""
     body: dict[str, Value]
+    depends_on: tuple[str, ...]
+    """Symbols that it names itself; those that its values refer to are not among them."""
+    batch_size: int | None
+    """How many of its loop are made at once; None: all."""
     file: Path
     line: int
 
@@ -74,18 +78,16 @@ class Template:
 
     @cached_property
     def parameters(self) -> dict[str, "Parameter"]:
-        found = {}
-        decorators: Node | None = None
-        for node in self._root.named_children:
-            if node.type == "parameter_declaration":
-                parameter = Parameter(node, decorators)
-                found[parameter.name] = parameter
-            decorators = node if node.type == "decorators" else None
-        return found
+        return {name: Parameter(node) for name, node in self.declared("parameter").items()}
 
     def declared(self, kind: str) -> dict[str, Node]:
         """The declarations of a kind (`variable`, `resource`, `module`, `output`), by name."""
         return {_name(node): node for node in self._root.named_children if node.type == f"{kind}_declaration"}
+
+    def batch_size(self, symbol: str) -> int | None:
+        """Of the loop of a resource or a module: how many are made at once; None: all."""
+        decorators = _decorators({**self.declared("resource"), **self.declared("module")}[symbol])
+        return int(_text(decorators["batchSize"])) if "batchSize" in decorators else None
 
     @cached_property
     def identifiers(self) -> list[Node]:
@@ -94,12 +96,12 @@ class Template:
 
 
 class Parameter:
-    def __init__(self, node: Node, decorators: Node | None) -> None:
+    def __init__(self, node: Node) -> None:
         self.name = _name(node)
         children = node.named_children
         self.type = _text(children[1])
         self.default = children[2] if len(children) > 2 else None  # noqa: PLR2004  name, type, default
-        self.rules = dict(_decorations(decorators)) if decorators is not None else {}
+        self.rules = _decorators(node)
 
 
 class _Evaluation:
@@ -148,7 +150,9 @@ class _Evaluation:
             api_version=version,
             parent_type=self._type_of(body.pop("parent", None)),
             scope_type=self._type_of(body.pop("scope", None)),
-            body={key: value for key, value in body.items() if key != "dependsOn"},
+            depends_on=tuple(reference.text for reference in body.pop("dependsOn", [])),
+            batch_size=self._template.batch_size(symbol),
+            body=body,
             file=self._template.path,
             line=node.start_point.row + 1,
         )
@@ -356,9 +360,13 @@ def _walk(node: Node) -> Iterator[Node]:
         yield from _walk(child)
 
 
-def _decorations(decorators: Node) -> Iterator[tuple[str, Node]]:
-    for call in (child for child in _walk(decorators) if child.type == "call_expression"):
-        yield _text(call.named_children[0]), call.named_children[1].named_children[0]
+def _decorators(declaration: Node) -> dict[str, Node]:
+    """Those that stand over it, each with its argument."""
+    above = declaration.prev_named_sibling
+    if above is None or above.type != "decorators":
+        return {}
+    calls = (child for child in _walk(above) if child.type == "call_expression")
+    return {_text(call.named_children[0]): call.named_children[1].named_children[0] for call in calls}
 
 
 def _is_declaring(node: Node) -> bool:

@@ -28,7 +28,7 @@ var alwaysIndexed = ['pk', 'kind', 'due_at']
 var containers = [
   { name: 'tenants', indexed: ['status', 'listed', 'project_id', 'department_id'], ordered: [] }
   { name: 'directory', indexed: ['status'], ordered: [] }
-  { name: 'ledgers', indexed: ['period', 'agent_id', 'time'], ordered: ['time'] }
+  { name: 'ledgers', indexed: ['period', 'time'], ordered: ['time'] }
   { name: 'invoices', indexed: ['start', 'status', 'invoice_id'], ordered: ['start'] }
   { name: 'inbox', indexed: [], ordered: [] }
   { name: 'catalog', indexed: ['created_at'], ordered: [] }
@@ -66,6 +66,8 @@ resource store 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2025-04-15' =
   }
 }
 
+// One after the other, and the roles after them: Cosmos DB refuses writes to an account while another one holds its lock.
+@batchSize(1)
 resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2025-04-15' = [for container in containers: {
   parent: store
   name: container.name
@@ -89,8 +91,10 @@ resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2
   }
 }]
 
+@batchSize(1)
 resource access 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = [for principal in principals: {
   parent: account
+  dependsOn: [tables]
   name: guid(account.id, principal, dataContributor)
   properties: {
     principalId: principal

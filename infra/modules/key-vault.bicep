@@ -16,6 +16,9 @@ param operatorPrincipalType string
 @description('Where reads and changes of secrets are recorded.')
 param workspaceId string
 
+@description('Take back the deleted vault of this name, with its secrets.')
+param recover bool
+
 param publicAccess bool
 
 var secretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
@@ -27,6 +30,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   location: location
   tags: tags
   properties: {
+    createMode: recover ? 'recover' : 'default'
     tenantId: tenant().tenantId
     sku: { family: 'A', name: 'standard' }
     enableRbacAuthorization: true

@@ -19,6 +19,7 @@ from local.host.indexing import QueueTrigger, TimerTrigger, index
 from local.host.invocation import Invoker
 from local.host.queue_trigger import QueueListener
 from local.host.routes import Router
+from local.host.server_log import server_log
 from local.host.timer_trigger import ScheduleMonitor, Timer, TimerListener
 
 _log = logging.getLogger("local.host")
@@ -96,7 +97,7 @@ class Host:
 
     async def start(self, port: int, address: str = "127.0.0.1") -> None:
         """Return when requests are answered and queues and timers are listened to. Raises `StartupError`."""
-        server = web.Server(self._answer, access_log=None, auto_decompress=False)
+        server = web.Server(self._answer, access_log=None, logger=server_log, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=self._grace_seconds)
         await runner.setup()
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,7 +37,7 @@ class ScheduleMonitor:
         self._last[name] = at
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._path.with_suffix(".tmp")
+            draft = self._path.with_suffix(f".{os.getpid()}.tmp")  # another host may write at the same time
             draft.write_text(
                 json.dumps({each: when.isoformat() for each, when in self._last.items()}), encoding="utf-8"
             )

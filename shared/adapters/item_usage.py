@@ -13,7 +13,7 @@ from typing import Any
 from shared import json
 from shared.containers import LEDGERS
 from shared.domain.errors import UnavailableError
-from shared.domain.events import TotalKey, shard_of
+from shared.domain.events import AcceptedEvent, TotalKey, shard_of
 from shared.domain.ids import named_id
 from shared.domain.times import from_text, to_text
 from shared.domain.totals import Totals
@@ -28,12 +28,15 @@ from shared.ports.store import (
     Replace,
     StaleEtagError,
     Store,
+    StoreLimitError,
     Upsert,
 )
 from shared.ports.usage import MeteredEvent, ParkedStatus, Recorded, ShardMovedError, UsageTotal
 
 EVENT = "event"
 TOMBSTONE = "tombstone"
+GIVEN_UP = "given_up"
+"""Stands where an event would, so that the store lets only one of the two be."""
 TOTAL = "total"
 UNIQUE = "unique"
 PARKED: ParkedStatus = "parked"
@@ -44,6 +47,16 @@ _BYTES = 900_000
 """Below the 1 MB that a batch should stay under."""
 _VALUE_BYTES = 500
 """About those of a unique meter's value as an item."""
+_FRAME = 1024
+"""At most the bytes around what a document varies in: its other fields, its operation, and in its total the name and
+count of an event type that had none.
+"""
+_METER = 256
+"""At most the bytes that a meter adds to its total beside its name, or that its reading gains with all of a batch, but
+for the events that it keeps one by one.
+"""
+_ESCAPED = 6
+"""At most the bytes of a character in JSON: `\\u0001`."""
 _ATTEMPTS = 40
 _PAGE = 1000
 
@@ -103,16 +116,19 @@ class ItemUsage:
         gone: set[str] = set()
         for start in range(0, len(events), _OPERATIONS):
             chunk = events[start : start + _OPERATIONS]
+            attempt = 0
             while chunk:
                 try:
                     await self._store.batch(
                         LEDGERS.name, partition, [Create(self._tombstone(event.event.key)) for event in chunk]
                     )
                 except AlreadyExistsError:
+                    attempt += 1
+                    await _before_another(attempt)
                     there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in chunk])
                     known = [event for event in chunk if event.event.key in there]
                     for event in known:
-                        if there[event.event.key].document["kind"] == EVENT:
+                        if there[event.event.key].document["kind"] != TOMBSTONE:
                             _sort_known(event, there[event.event.key].document, outcome)
                             gone.add(event.event.key)
                     chunk = [event for event in chunk if event.event.key not in there]
@@ -126,24 +142,26 @@ class ItemUsage:
     async def _commit(self, partition: str, events: list[MeteredEvent], outcome: Recorded) -> None:
         """Sorted by total, so that a batch moves few of them; optimistic: what is known shows as a conflict."""
         pending = sorted(events, key=lambda event: (event.total.agent_id, event.total.version_id, event.total.period))
-        totals: dict[TotalKey, _Total] = {}
-        attempt = 0
+        totals = await self._read_totals(partition, pending)
+        attempt, most = 0, _OPERATIONS
         while pending:
-            size = await self._fitting(partition, pending, totals)
+            size = _fitting(pending[:most], totals)
             batch = pending[:size]
             moved = self._moved(batch, totals)
             try:
                 etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, moved))
             except (AlreadyExistsError, StaleEtagError):
                 attempt += 1
-                if attempt > _ATTEMPTS:
-                    raise UnavailableError("The usage totals are being moved by many at once") from None
-                totals.clear()
+                await _before_another(attempt)
                 # All that waits, not only this batch: repeats come in long rows, of which each batch would meet a few.
                 pending = await self._without_known(partition, pending, outcome)
-                await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
+                totals = await self._read_totals(partition, pending)
+            except StoreLimitError as error:  # whose cause is known when one event stands alone
+                if size == 1:
+                    outcome.refused.append((pending.pop(0), error.detail))
+                most = max(1, size // 2)
             else:
-                attempt = 0
+                attempt, most = 0, _OPERATIONS
                 for key, etag in zip(moved, etags[len(batch) :], strict=False):
                     totals[key] = _Total(moved[key], etag)
                 outcome.recorded += batch
@@ -152,36 +170,17 @@ class ItemUsage:
                 }
                 pending = pending[size:]
 
-    async def _fitting(self, partition: str, pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int:
-        """How many of the first events fit one batch with their totals, the values of their unique meters and their
-        outbox entries; loads those totals.
-        """
-        operations, size = 0, 0
-        sizes: list[int] = []
-        keys: set[TotalKey] = set()
-        values: set[tuple[TotalKey, str, str]] = set()
-        entries: set[str] = set()
-        for event in pending:
-            new_values = {(event.total, *value) for value in event.contribution.distinct()} - values
-            operations += 1 + (event.total not in keys) + (event.moves is not None and event.moves["id"] not in entries)
-            operations += len(new_values)
-            size += _weight(event) + _VALUE_BYTES * len(new_values)
-            if sizes and (operations > _OPERATIONS or size > _BYTES):
-                break
-            keys.add(event.total)
-            values |= new_values
-            if event.moves is not None:
-                entries.add(event.moves["id"])
-            sizes.append(size)
-        missing = {total_id(key): key for key in keys if key not in totals}
-        if missing:
-            found = await self._store.get_many(LEDGERS.name, partition, list(missing))
-            for id_, key in missing.items():
-                item = found.get(id_)
-                totals[key] = (
-                    _Total(Totals(), None) if item is None else _Total(Totals.read(item.document["totals"]), item.etag)
-                )
-        return _fitting_with_totals(pending, sizes, totals)
+    async def _read_totals(self, partition: str, events: list[MeteredEvent]) -> dict[TotalKey, _Total]:
+        """Those of all batches at once: a request for each would be as many again as the batches."""
+        keys = {total_id(key): key for key in {event.total for event in events}}
+        totals = {key: _Total(Totals(), None) for key in keys.values()}
+        ids = list(keys)
+        for start in range(0, len(ids), _PAGE):
+            found = await self._store.get_many(LEDGERS.name, partition, ids[start : start + _PAGE])
+            totals |= {
+                keys[id_]: _Total(Totals.read(item.document["totals"]), item.etag) for id_, item in found.items()
+            }
+        return totals
 
     def _moved(self, batch: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> dict[TotalKey, Totals]:
         moved: dict[TotalKey, Totals] = {}
@@ -286,6 +285,26 @@ class ItemUsage:
                 return item.document
         return None
 
+    async def discard(self, organization_id: str, shard_counts: Sequence[int], event: AcceptedEvent) -> bool:
+        given_up = {"id": event.key, "kind": GIVEN_UP, "content": event.content, "ttl": self._retention}
+        shards = [shard_of(event.key, count) for count in shard_counts]
+        # The older partitions are closed first, oldest first, as for an event.
+        places = [(shard, self._tombstone(event.key)) for shard in dict.fromkeys(shards) if shard != shards[-1]]
+        for shard, document in [*places, (shards[-1], given_up)]:
+            partition = partition_of(organization_id, shard)
+            try:
+                await self._store.create(LEDGERS.name, partition, document)
+            except AlreadyExistsError:
+                there = await self._store.get(LEDGERS.name, partition, event.key)
+                if there is None:
+                    raise UnavailableError("The event was recorded a moment ago and cannot be read yet") from None
+                kind = there.document["kind"]
+                if kind != TOMBSTONE:
+                    return bool(kind == GIVEN_UP or there.document["content"] != event.content)
+                if document is given_up:
+                    raise ShardMovedError("The organization's usage has been moved to more shards") from None
+        return True
+
     async def park(self, organization_id: str, entry_id: str, reason: str, subject: Mapping[str, Any]) -> None:
         document = {
             "id": entry_id,
@@ -297,7 +316,14 @@ class ItemUsage:
         try:
             await self._store.create(LEDGERS.name, _parked_partition(organization_id), document)
         except AlreadyExistsError:
-            return
+            await self._renew_reason(organization_id, entry_id, reason)
+
+    async def _renew_reason(self, organization_id: str, entry_id: str, reason: str) -> None:
+        """For people, so without a second try where another changes the entry at this moment."""
+        there = (await self.parked_entries(organization_id, [entry_id])).get(entry_id)
+        if there is not None and there.document["kind"] == PARKED and there.document["reason"] != reason:
+            with suppress(StaleEtagError):
+                await self.change_parked(organization_id, there.document | {"reason": reason}, there.etag)
 
     async def parked(self, organization_id: str, limit: int, cursor: str | None, status: ParkedStatus = PARKED) -> Page:
         return await self._store.query(
@@ -352,21 +378,6 @@ def _total_document(key: TotalKey, totals: Totals) -> Document:
     }
 
 
-def _fitting_with_totals(
-    pending: Sequence[MeteredEvent], sizes: Sequence[int], totals: Mapping[TotalKey, _Total]
-) -> int:
-    """How many of the first events, at least one, do with their totals; `sizes` are theirs, one added to the other."""
-    keys: set[TotalKey] = set()
-    weight = 0
-    for count, (event, size) in enumerate(zip(pending, sizes, strict=False)):
-        if event.total not in keys:
-            keys.add(event.total)
-            weight += totals[event.total].totals.weight
-        if count and size + weight > _BYTES:
-            return count
-    return len(sizes)
-
-
 def _value_document(key: TotalKey, meter: str, value: str) -> Document:
     """Without an expiry, as the totals."""
     return {
@@ -385,9 +396,56 @@ def _key_of(document: Document) -> TotalKey:
     return TotalKey(from_text(document["period"]), document["agent_id"], document["version_id"])
 
 
-def _weight(event: MeteredEvent) -> int:
-    """About its bytes as an item, of which data is the part that varies, with what it may add to its total."""
-    return 700 + sum(len(str(part)) for part in event.event.data.items()) + event.contribution.weight
+async def _before_another(attempt: int) -> None:
+    """Wait after a conflict. Raises `UnavailableError` when there have been too many."""
+    if attempt > _ATTEMPTS:
+        raise UnavailableError("The usage is being moved by many at once")
+    await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
+
+
+def _fitting(pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int:
+    """How many of the first events fit one batch with their totals, the values of their unique meters and their outbox
+    entries.
+    """
+    operations, size, count = 0, 0, 0
+    keys: set[TotalKey] = set()
+    entries: set[str] = set()
+    meters: set[tuple[TotalKey, str]] = set()
+    values: set[tuple[TotalKey, str, str]] = set()
+    for event in pending:
+        new_values = {(event.total, *value) for value in event.contribution.distinct()} - values
+        operations += 1 + (event.total not in keys) + (event.moves is not None and event.moves["id"] not in entries)
+        operations += len(new_values)
+        size += _weight(event.event) + event.contribution.kept_bytes + _VALUE_BYTES * len(new_values)
+        if event.total not in keys:
+            size += _bytes_of(_total_document(event.total, totals[event.total].totals))
+        if event.moves is not None and event.moves["id"] not in entries:
+            size += _bytes_of(event.moves)
+        for name, _ in event.contribution.measures:
+            if (event.total, name) not in meters:
+                meters.add((event.total, name))
+                size += _METER + len(name)
+        if count and (operations > _OPERATIONS or size > _BYTES):
+            break
+        keys.add(event.total)
+        values |= new_values
+        if event.moves is not None:
+            entries.add(event.moves["id"])
+        count += 1
+    return count
+
+
+def _weight(event: AcceptedEvent) -> int:
+    """At most the bytes of its document, and hardly more."""
+    data = json.encode_verbatim(event.data)
+    # JSON in a JSON text: it has quotes and backslashes to escape once more, and nothing else.
+    escapes = data.count(b'"') + data.count(b"\\")
+    named = len(event.id) + len(event.source) + len(event.run or "")
+    return _FRAME + _ESCAPED * named + len(data) + escapes
+
+
+def _bytes_of(document: Document) -> int:
+    return _FRAME + len(json.encode(document))
 
 
 def _without_repeats(
@@ -406,5 +464,10 @@ def _without_repeats(
     return list(first.values()), others
 
 
-def _sort_known(event: MeteredEvent, recorded: Document, outcome: Recorded) -> None:
-    (outcome.duplicates if recorded["content"] == event.event.content else outcome.conflicting).append(event)
+def _sort_known(event: MeteredEvent, known: Document, outcome: Recorded) -> None:
+    if known["content"] != event.event.content:
+        outcome.conflicting.append(event)
+    elif known["kind"] == GIVEN_UP:
+        outcome.discarded.append(event)
+    else:
+        outcome.duplicates.append(event)

@@ -7,15 +7,16 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.identity.aio import DefaultAzureCredential
 from azure.keyvault.secrets import SecretProperties
 from azure.keyvault.secrets.aio import SecretClient
 
-from shared.domain.errors import NotFoundError, UnavailableError
+from shared.domain.errors import ConflictError, NotFoundError, UnavailableError
+from shared.ports.secrets import LONGEST_STALE, NotAllowedError
 
 FIRST_VALUE_TAG = "xyra-first-value"
 """Marks the versions that `set_if_absent` made. Whoever rotates a secret sets a version without it."""
@@ -54,22 +55,30 @@ class KeyVaultSecrets:
     tagged ones; of several the newest holds, which is how a secret is rotated.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the client with what belongs to it, and by name what tests change
         self,
         client: SecretClient,
         *,
         fresh_seconds: float = 600,
-        stale_seconds: float = 3600,
+        stale_seconds: float = LONGEST_STALE.total_seconds(),
         settle_seconds: float = 3,
+        credential: AsyncTokenCredential | None = None,
         present: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`credential` is closed together with the client."""
         self._client = client
+        self._credential = credential
         self._fresh_seconds = fresh_seconds
         self._stale_seconds = stale_seconds
         self._settle_seconds = settle_seconds
         self._present = present
         self._kept: dict[str, _Kept] = {}
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @classmethod
+    def under_managed_identity(cls, vault_url: str) -> Self:
+        credential = DefaultAzureCredential()
+        return cls(key_vault_client(vault_url, credential), credential=credential)
 
     async def get(self, name: str) -> str:
         async with self._one_at_a_time[name]:
@@ -89,8 +98,30 @@ class KeyVaultSecrets:
             raise UnavailableError(f"The secret {name} was deleted as soon as it was set")
         return current
 
+    async def replace(self, name: str, value: str, *, expected: str) -> None:
+        """A vault compares nothing when it stores, so this looks before and after. Of two versions of one second the
+        ids decide which is the newer: where it is the one before, this is set once more.
+        """
+        async with self._one_at_a_time[name]:
+            if await self._read(name) != expected:
+                raise ConflictError(f"The secret {name} was replaced meanwhile")
+            self._kept.pop(name, None)
+            holding: str | None = expected
+            for _ in range(_ATTEMPTS):
+                await _ask(name, lambda: self._client.set_secret(name, value))
+                await asyncio.sleep(self._settle_seconds)
+                holding = await self._read(name)
+                if holding != expected:
+                    break
+        if holding != value:
+            raise ConflictError(f"The secret {name} was replaced by another at the same time")
+
     async def close(self) -> None:
-        await self._client.close()
+        try:
+            await self._client.close()
+        finally:
+            if self._credential is not None:
+                await self._credential.close()
 
     async def _current(self, name: str) -> str | None:
         kept, now = self._kept.get(name), self._present()
@@ -101,7 +132,7 @@ class KeyVaultSecrets:
         except UnavailableError:
             if kept is None or now - kept.read_at >= self._stale_seconds:
                 raise
-            kept.next_question_at = now + _STALE_PAUSE_SECONDS
+            kept.next_question_at = min(now + _STALE_PAUSE_SECONDS, kept.read_at + self._stale_seconds)
             _log.warning("secret %s cannot be read; its value of %d s ago is used", name, now - kept.read_at)
             return kept.value
         if value is None:
@@ -132,15 +163,13 @@ class KeyVaultSecrets:
 
 def key_vault_client(
     vault_url: str,
-    credential: AsyncTokenCredential | None = None,
+    credential: AsyncTokenCredential,
     **options: Any,  # noqa: ANN401  whatever the SDK takes, for vaults that are none of Azure's
 ) -> SecretClient:
-    """Under the managed identity, where no credential is given. Bodies are never logged, and nothing is repeated by
-    the SDK, which would wait as long as it is told to.
-    """
+    """Bodies are never logged, and nothing is repeated by the SDK, which would wait as long as it is told to."""
     return SecretClient(
         vault_url,
-        credential or DefaultAzureCredential(),
+        credential,
         retry_total=0,
         logging_enable=False,
         **options,
@@ -201,4 +230,6 @@ def _unavailable(name: str, error: Exception, pause: float | None) -> Unavailabl
     status = getattr(error, "status_code", None)
     level = logging.ERROR if status in _UNAUTHORIZED or pause is None else logging.WARNING
     _log.log(level, "secret %s: the vault failed with %s %s", name, type(error).__name__, status or "")
+    if status in _UNAUTHORIZED or isinstance(error, ClientAuthenticationError):
+        return NotAllowedError(f"The vault refuses this identity the secret {name}", retry_after=30)
     return UnavailableError("The secrets cannot be read now", retry_after=30 if pause is None else max(pause, 1))

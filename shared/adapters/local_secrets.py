@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from shared.domain.errors import NotFoundError, UnavailableError
+from shared.domain.errors import ConflictError, NotFoundError, UnavailableError
 
 
 class LocalSecrets:
@@ -28,14 +28,29 @@ class LocalSecrets:
     async def set_if_absent(self, name: str, value: str) -> str:
         return await asyncio.to_thread(self._set_if_absent, name, value)
 
+    async def replace(self, name: str, value: str, *, expected: str) -> None:
+        await asyncio.to_thread(self._replace, name, value, expected)
+
     def _set_if_absent(self, name: str, value: str) -> str:
+        with self._writing() as secrets:
+            return secrets.setdefault(name, value)
+
+    def _replace(self, name: str, value: str, expected: str) -> None:
+        with self._writing() as secrets:
+            if secrets.get(name) != expected:
+                raise ConflictError(f"The secret {name} was replaced meanwhile")
+            secrets[name] = value
+
+    @contextmanager
+    def _writing(self) -> Iterator[dict[str, str]]:
+        """The secrets, of which a change is kept unless an error is raised; nobody else writes meanwhile."""
         try:
             with self._locked():
                 secrets = self._read()
-                if name not in secrets:
-                    secrets[name] = value
+                before = dict(secrets)
+                yield secrets
+                if secrets != before:
                     self._write(secrets)
-                return secrets[name]
         except OSError as error:
             raise UnavailableError(f"The secrets file {self._path} cannot be written: {error}") from error
 

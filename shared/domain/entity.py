@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 class Entity(BaseModel):
     """Immutable; a change is a new value made with `changed`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # What cannot be read is logged by its place alone: it may be a password's hash, or a customer's data.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     kind: ClassVar[str]
     id: str

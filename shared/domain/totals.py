@@ -14,9 +14,8 @@ MAXIMUM_TYPES = 200
 OTHER_TYPES = "*"
 """Stands for all event types beyond `MAXIMUM_TYPES`."""
 
-_READING_BYTES = 150
 _KEPT_BYTES = 120
-_NAME_BYTES = 50
+"""About those of an event that a reading keeps one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,9 @@ class Contribution:
     measures: tuple[tuple[str, Reading], ...]
 
     @property
-    def weight(self) -> int:
-        """About the bytes that it adds to the document of totals at most."""
-        return _weight(reading for _, reading in self.measures)
+    def kept_bytes(self) -> int:
+        """About the bytes of events that totals keep one by one; all else of them hardly grows."""
+        return sum(_KEPT_BYTES * len(reading.first) for _, reading in self.measures if type(reading) is Bands)
 
     def distinct(self) -> Iterator[tuple[str, str]]:
         """(name, value) for the values of unique meters."""
@@ -40,15 +39,6 @@ class Contribution:
             if type(reading) is Distinct:  # by far quicker than isinstance, of an abstract class's
                 for value in reading.values:
                     yield name, value
-
-
-def _weight(readings: Iterable[Reading]) -> int:
-    weight = 0
-    for reading in readings:
-        weight += _READING_BYTES
-        if type(reading) is Bands:
-            weight += _KEPT_BYTES * len(reading.first)
-    return weight
 
 
 def contribution(event: Event, charges: Iterable[Charge], currency: str) -> Contribution:
@@ -134,11 +124,6 @@ class Totals:
 
     def unmatched(self) -> dict[str, int]:
         return dict(self._unmatched)
-
-    @property
-    def weight(self) -> int:
-        """About the bytes of its document."""
-        return _weight(self._readings.values()) + _NAME_BYTES * len(self._unmatched)
 
     def document(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,16 @@
 """Secrets by name: signing keys and the like. Never logged, never in a setting outside local."""
 
+from datetime import timedelta
 from typing import Protocol
+
+from shared.domain.errors import UnavailableError
+
+LONGEST_STALE = timedelta(hours=1)
+"""For so long at most `get` gives a value that was replaced. Whoever replaces one has to allow for it."""
+
+
+class NotAllowedError(UnavailableError):
+    """The vault refuses this identity, or the network that it comes from."""
 
 
 class Secrets(Protocol):
@@ -9,5 +19,13 @@ class Secrets(Protocol):
         ...
 
     async def set_if_absent(self, name: str, value: str) -> str:
-        """Store a first value unless there is one; the value that holds afterwards, whoever was first."""
+        """Store a first value unless there is one; the value that holds afterwards, whoever was first. Raises
+        `NotAllowedError` without the right to.
+        """
+        ...
+
+    async def replace(self, name: str, value: str, *, expected: str) -> None:
+        """Store another value in place of `expected`. Raises `ConflictError` where that is not the current one, or
+        another came at the same time and holds; `NotAllowedError` without the right to.
+        """
         ...

@@ -37,7 +37,11 @@ class Recorded:
     recorded: list[MeteredEvent] = field(default_factory=list)
     duplicates: list[MeteredEvent] = field(default_factory=list)
     conflicting: list[MeteredEvent] = field(default_factory=list)
-    """The same identity as a recorded event, with other content."""
+    """The same identity as a recorded or discarded event, with other content."""
+    discarded: list[MeteredEvent] = field(default_factory=list)
+    """Were given up before; they were left alone."""
+    refused: list[tuple[MeteredEvent, str]] = field(default_factory=list)
+    """Cannot be kept, with why not; repeating does not help."""
     entries: set[tuple[str, str, str]] = field(default_factory=set)
     """Where outbox entries were committed: (container, partition, id)."""
 
@@ -76,8 +80,16 @@ class Usage(Protocol):
         """A recorded event; its `data` is JSON text."""
         ...
 
+    async def discard(self, organization_id: str, shard_counts: Sequence[int], event: AcceptedEvent) -> bool:
+        """Give up an event that is not recorded: it never will be, whatever is on its way. False where it is recorded.
+        Either uses up the event's identity, and the first of the two stands.
+
+        Raises `ShardMovedError`.
+        """
+        ...
+
     async def park(self, organization_id: str, entry_id: str, reason: str, subject: Mapping[str, Any]) -> None:
-        """Keep what could not be rated, with its reason. Parking the same again changes nothing."""
+        """Keep what could not be rated, with its reason: the newest, while it is parked."""
         ...
 
     async def parked(

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -95,26 +96,28 @@ class Accounts:
             currency=wanted.currency,
             timezone=wanted.timezone,
         )
+        document = {**account.document(), "due_at": to_text(now + _RETRY_AFTER)}
         try:
-            await self._store.create(
-                DIRECTORY.name,
-                email_partition(wanted.email),
-                {**account.document(), "due_at": to_text(now + _RETRY_AFTER)},
-            )
+            etag = await self._store.create(DIRECTORY.name, email_partition(wanted.email), document)
         except AlreadyExistsError as error:
-            begun = await self._account(wanted.email)
-            if begun is None or begun.status != "pending" or not await _matches(begun.password_hash, wanted.password):
+            item = await self._item(wanted.email)
+            if item is None:
+                raise UnavailableError("The account was made a moment ago and cannot be read yet") from error
+            account, etag = Account.read(item.document), item.etag
+            if account.status != "pending" or not await _matches(account.password_hash, wanted.password):
                 raise ConflictError(
                     "The e-mail address is taken", errors=(FieldError("/email", "is taken"),)
                 ) from error
-            account = begun
-        return await self._complete(account)
+        return await self._complete(account, etag)
 
-    async def _complete(self, account: Account) -> tuple[Account, Organization]:
-        """The membership first, so that no organization is seen, and rated, without its owner."""
+    async def _complete(self, account: Account, etag: str) -> tuple[Account, Organization]:
+        """Whatever comes later to an account that is complete must stand, so only a pending one is written over. The
+        membership first, so that no organization is seen, and rated, without its owner.
+        """
         organization_id = account.organization_ids[0]
         owner = Membership(id=account.user_id, role="owner", joined_at=account.created_at)
-        await self._store.upsert(TENANTS.name, organization_id, owner.document())
+        with suppress(AlreadyExistsError):
+            await self._store.create(TENANTS.name, organization_id, owner.document())
         organization = await self._organizations.create(
             organization_id,
             OrganizationDraft(
@@ -125,7 +128,8 @@ class Accounts:
             ),
         )
         active = account.changed(status="active")
-        await self._store.upsert(DIRECTORY.name, email_partition(account.email), active.document())
+        with suppress(StaleEtagError):  # another was faster
+            await self._store.replace(DIRECTORY.name, email_partition(account.email), active.document(), etag)
         return active, organization
 
     async def member_counts(self, organization_id: str) -> History[int]:
@@ -141,21 +145,22 @@ class Accounts:
 
     async def complete_due(self, item: Item) -> None:
         if item.document["status"] == "pending":
-            await self._complete(Account.read(item.document))
+            await self._complete(Account.read(item.document), item.etag)
 
     async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
         """Raises `LockedError` after 5 failures in an hour (unknown e-mails alike), `UnauthenticatedError`,
         `ForbiddenError` for a disabled account, `MalformedError` where the organization has to be chosen.
         """
         await self._count_try(email)
-        account = await self._account(email)
+        item = await self._item(email)
+        account = Account.read(item.document) if item else None
         if not await _matches(account.password_hash if account else _UNKNOWN, password) or account is None:
             raise UnauthenticatedError(_WRONG)
         await self._store.delete(DIRECTORY.name, email_partition(email), _FAILED)
         if account.status == "disabled":
             raise ForbiddenError("The account is disabled")
-        if account.status == "pending":
-            account, _ = await self._complete(account)
+        if item is not None and account.status == "pending":
+            account, _ = await self._complete(account, item.etag)
         chosen, roles = await self._chosen(account, organization_id)
         return await self._start_session(account, chosen, roles)
 
@@ -191,9 +196,8 @@ class Accounts:
         access_token = await self._tokens.issue(Claims(account.user_id, organization_id, roles, session.id))
         return SignedIn(access_token, refresh_token, int(self._tokens.lifetime.total_seconds()))
 
-    async def _account(self, email: str) -> Account | None:
-        item = await self._store.get(DIRECTORY.name, email_partition(email), "account")
-        return Account.read(item.document) if item else None
+    async def _item(self, email: str) -> Item | None:
+        return await self._store.get(DIRECTORY.name, email_partition(email), "account")
 
     async def _count_try(self, email: str) -> None:
         """Counted as a failure before the password is looked at, so that many at once do not pass; a success clears

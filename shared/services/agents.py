@@ -1,5 +1,6 @@
 """Agents: made, changed and ended; found by id or external id."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +19,10 @@ from shared.domain.errors import (
 from shared.domain.histories import LEAD, History, check_start
 from shared.domain.ids import is_id
 from shared.domain.periods import YEAR, around, stretch_of
-from shared.domain.times import from_text, to_text
+from shared.domain.times import BEGINNING, from_text, to_text
 from shared.ports.clock import Clock
 from shared.ports.store import (
+    MAXIMUM_BATCH_OPERATIONS,
     AlreadyExistsError,
     Create,
     Delete,
@@ -179,21 +181,21 @@ class Agents:
         )
         return {item.document["agent_id"]: from_text(item.document["last_active_at"]) for item in items.values()}
 
-    async def note_active(self, organization_id: str, agent_id: str, at: datetime) -> None:
+    async def note_active(self, organization_id: str, active_at: Mapping[str, datetime]) -> None:
         """For people, not for money: written at most once a minute per agent and process, the latest time wins."""
+        news = [agent_id for agent_id, at in active_at.items() if self._is_news(organization_id, agent_id, at)]
+        for start in range(0, len(news), MAXIMUM_BATCH_OPERATIONS):
+            some = news[start : start + MAXIMUM_BATCH_OPERATIONS]
+            known = await self.last_active(organization_id, some)
+            latest = {agent_id: max(active_at[agent_id], known.get(agent_id, BEGINNING)) for agent_id in some}
+            writes = [Upsert(_activity(agent_id, at)) for agent_id, at in latest.items()]
+            await self._store.batch(TENANTS.name, organization_id, writes)
+            for agent_id, at in latest.items():
+                self._seen.keep((organization_id, agent_id), at)
+
+    def _is_news(self, organization_id: str, agent_id: str, at: datetime) -> bool:
         seen = self._seen.peek((organization_id, agent_id))
-        if seen is not None and at - seen < _SEEN_EVERY:
-            return
-        item = await self._store.get(TENANTS.name, organization_id, activity_id(agent_id))
-        latest = max(at, from_text(item.document["last_active_at"])) if item else at
-        document = {
-            "id": activity_id(agent_id),
-            "kind": "agent_activity",
-            "agent_id": agent_id,
-            "last_active_at": to_text(latest),
-        }
-        await self._store.upsert(TENANTS.name, organization_id, document)
-        self._seen.keep((organization_id, agent_id), latest)
+        return seen is None or at - seen >= _SEEN_EVERY
 
     async def page(  # noqa: PLR0913  the filters of the list
         self,
@@ -336,6 +338,15 @@ def _claim(agent: Agent) -> Create:
         "agent_id": agent.id,
     }
     return Create(claim)
+
+
+def _activity(agent_id: str, at: datetime) -> Document:
+    return {
+        "id": activity_id(agent_id),
+        "kind": "agent_activity",
+        "agent_id": agent_id,
+        "last_active_at": to_text(at),
+    }
 
 
 def _made(agent: Agent) -> list[Operation]:

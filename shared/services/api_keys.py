@@ -4,15 +4,16 @@ from datetime import datetime
 
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.accounts import ApiKey, key_partition, new_token, shown_prefix
-from shared.domain.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
+from shared.domain.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError, ValidationError
 from shared.domain.identity import OPERATOR_ONLY, Permission, Principal
 from shared.domain.ids import fingerprint, is_id
 from shared.ports.clock import Clock
-from shared.ports.store import AlreadyExistsError, Page, Store
+from shared.ports.store import AlreadyExistsError, Page, StaleEtagError, Store
 from shared.services.owners import Owners
 from shared.services.preconditions import check_if_match
 
 OPERATOR = "operator"
+_ATTEMPTS = 5
 
 
 class ApiKeys:
@@ -55,16 +56,24 @@ class ApiKeys:
         )
         owner = organization_id or OPERATOR
         await self._owners.note(key_id, owner)
+        working = {"id": "key", "kind": "key", "key": key.document()}
         try:
-            await self._store.create(TENANTS.name, owner, key.document())
+            etag = await self._store.create(TENANTS.name, owner, key.document())
+            await self._store.create(DIRECTORY.name, key_partition(key.fingerprint), working)
         except AlreadyExistsError as error:
             raise ConflictError(
                 "This key was made before, and its token was shown then; delete it and make another"
             ) from error
-        await self._store.create(
-            DIRECTORY.name, key_partition(key.fingerprint), {"id": "key", "kind": "key", "key": key.document()}
-        )
+        await self._confirm_listed(owner, key, etag)
         return key, token
+
+    async def _confirm_listed(self, owner: str, key: ApiKey, etag: str) -> None:
+        """Who deletes the key at this moment may have looked for it in the directory before it was there."""
+        try:
+            await self._store.replace(TENANTS.name, owner, key.document(), etag)
+        except StaleEtagError as error:
+            await self._store.delete(DIRECTORY.name, key_partition(key.fingerprint), "key")
+            raise ConflictError("The key was deleted while it was being made") from error
 
     async def page(self, organization_id: str | None, limit: int, cursor: str | None) -> Page:
         return await self._store.query(
@@ -73,10 +82,16 @@ class ApiKeys:
 
     async def delete(self, owner: str, key_id: str, if_match: str | None) -> None:
         """Raises `NotFoundError`, `PreconditionFailedError`."""
-        item = await self._store.get(TENANTS.name, owner, key_id) if is_id(key_id, "key") else None
-        if item is None or item.document["kind"] != ApiKey.kind:
-            raise NotFoundError("There is no such API key")
-        check_if_match(if_match, item.etag)
-        key = ApiKey.read(item.document)
-        await self._store.delete(DIRECTORY.name, key_partition(key.fingerprint), "key")
-        await self._store.delete(TENANTS.name, owner, key_id)
+        for _ in range(_ATTEMPTS):
+            item = await self._store.get(TENANTS.name, owner, key_id) if is_id(key_id, "key") else None
+            if item is None or item.document["kind"] != ApiKey.kind:
+                raise NotFoundError("There is no such API key")
+            check_if_match(if_match, item.etag)
+            key = ApiKey.read(item.document)
+            await self._store.delete(DIRECTORY.name, key_partition(key.fingerprint), "key")
+            try:
+                await self._store.delete(TENANTS.name, owner, key_id, item.etag)
+            except StaleEtagError:  # it works only since a moment ago
+                continue
+            return
+        raise UnavailableError("The key is being changed by many at once")

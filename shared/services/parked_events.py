@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared import json
-from shared.domain.errors import ConflictError, NotFoundError
+from shared.domain.errors import ConflictError, NotFoundError, UnavailableError
 from shared.domain.events import AcceptedEvent
 from shared.domain.ids import is_id
 from shared.domain.organizations import Organization
 from shared.domain.times import from_text, to_text
 from shared.ports.clock import Clock
 from shared.ports.store import Document, Item, StaleEtagError
-from shared.ports.usage import ParkedStatus, Usage
+from shared.ports.usage import ParkedStatus, ShardMovedError, Usage
 from shared.services.events import Events
 
 MAXIMUM_REPLAYED = 200
@@ -152,7 +152,8 @@ class ParkedEvents:
         """Close an entry without rating it; it is kept with who did so, when and why. `owner` is the name of a
         partition for messages that belong to nobody. Repeating it changes nothing.
 
-        Raises `NotFoundError`, `ConflictError` where the event has been rated.
+        What decides is whether the event is recorded or given up first, so a replay that is on its way finds nothing
+        left to do. Raises `NotFoundError`, `ConflictError` where the event has been rated.
         """
         organization_id = owner if isinstance(owner, str) else owner.id
         item = (await self._entries(organization_id, [id_])).get(id_)
@@ -164,7 +165,7 @@ class ParkedEvents:
         if found.status != "parked":
             raise ConflictError(f"The parked event is {found.status} already")
         if isinstance(owner, Organization):
-            await self._refuse_rated(owner, id_, _event(item.document))
+            await self._give_up(owner, id_, _event(item.document))
         changes = {
             "kind": "discarded",
             "discarded_at": to_text(self._clock.now()),
@@ -180,9 +181,12 @@ class ParkedEvents:
     async def _entries(self, organization_id: str, ids: Sequence[str]) -> dict[str, Item]:
         return await self._usage.parked_entries(organization_id, {id_ for id_ in ids if is_id(id_, "park")})
 
-    async def _refuse_rated(self, organization: Organization, id_: str, event: AcceptedEvent) -> None:
-        recorded = await self._recorded(organization, event)
-        if recorded is not None and recorded["content"] == event.content:
+    async def _give_up(self, organization: Organization, id_: str, event: AcceptedEvent) -> None:
+        try:
+            given_up = await self._usage.discard(organization.id, organization.counts_until(self._clock.now()), event)
+        except ShardMovedError as error:
+            raise UnavailableError("The shard history of the organization is not current yet") from error
+        if not given_up:
             await self._usage.close_parked(organization.id, [id_])
             raise ConflictError("The event has been rated meanwhile")
 

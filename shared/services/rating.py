@@ -1,5 +1,6 @@
 """Rating: each accepted event is metered exactly once into the totals of its period, agent and model version."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from shared.services.periods import Periods
 MOVED = "period_moved"
 UNKNOWN_ORGANIZATION = "unknown"
 _SHARD_RELOADS = 3
+_SECOND_LOOK_SECONDS = 0.25
+"""Longer than the replicas of a store differ."""
 _BROKEN = (ArithmeticError, LookupError, TypeError, ValueError)
 """How code fails at data that it does not expect. Left to the broker, it would take its neighbours along."""
 
@@ -132,6 +135,10 @@ class Rating:
             await self._park(
                 organization_id, _Parked(metered.event, "the same identity was used for an event with other content")
             )
+        for metered in recorded.discarded:  # which is said where its entry has not been closed yet
+            await self._park(organization_id, _Parked(metered.event, "it has been given up; discard it again"))
+        for metered, reason in recorded.refused:
+            await self._park(organization_id, _Parked(metered.event, f"the store refuses it: {reason}"))
         await self._after(organization_id, recorded)
         _log.info(
             "rated",
@@ -140,6 +147,8 @@ class Rating:
                 "recorded": len(recorded.recorded),
                 "duplicates": len(recorded.duplicates),
                 "conflicting": len(recorded.conflicting),
+                "discarded": len(recorded.discarded),
+                "refused": len(recorded.refused),
             },
         )
         return recorded
@@ -163,6 +172,17 @@ class Rating:
         raise UnavailableError("The shard history of the organization is not current yet")
 
     async def _meter(
+        self, organization: Organization, events: list[AcceptedEvent]
+    ) -> tuple[list[MeteredEvent], list[_Parked]]:
+        """Looks twice at what cannot be rated: a read may miss an agent or a model that was made a moment ago."""
+        metered, doubtful = await self._look(organization, events)
+        if not doubtful:
+            return metered, []
+        await asyncio.sleep(_SECOND_LOOK_SECONDS)
+        more, parked = await self._look(organization, [each.event for each in doubtful])
+        return metered + more, parked
+
+    async def _look(
         self, organization: Organization, events: list[AcceptedEvent]
     ) -> tuple[list[MeteredEvent], list[_Parked]]:
         agents = await self._agents.resolve(organization.id, {event.agent for event in events})
@@ -217,8 +237,7 @@ class Rating:
         latest: dict[str, str] = {}
         for each in recorded.recorded:
             latest[each.event.agent] = max(each.event.time, latest.get(each.event.agent, ""))
-        for agent_id, at in latest.items():
-            await self._agents.note_active(organization_id, agent_id, from_text(at))
+        await self._agents.note_active(organization_id, {agent: from_text(at) for agent, at in latest.items()})
 
     async def _park(self, organization_id: str, parked: _Parked) -> None:
         event = parked.event

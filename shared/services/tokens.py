@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.domain.errors import UnauthenticatedError
-from shared.domain.ids import fingerprint, new_id
+from shared.domain.ids import new_id
 from shared.ports.clock import Clock
 from shared.ports.secrets import Secrets
+from shared.services.signing_keys import SigningKeys
 from shared.settings import Settings
 
 AUDIENCE = "xyra-api"
-_SIGNING_KEY = "token-signing-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +25,16 @@ class Claims:
 
 class Tokens:
     def __init__(self, secrets: Secrets, clock: Clock, settings: Settings) -> None:
-        self._secrets = secrets
         self._clock = clock
         self._settings = settings
-        self._key: Ed25519PrivateKey | None = None
+        self.keys = SigningKeys(secrets, clock, self.lifetime)
 
     @property
     def lifetime(self) -> timedelta:
         return timedelta(minutes=self._settings.access_token_minutes)
 
     async def issue(self, claims: Claims) -> str:
-        key = await self._signing_key()
+        key = (await self.keys.current()).active
         now = self._clock.now()
         payload = {
             "iss": self._settings.token_issuer,
@@ -50,15 +47,18 @@ class Tokens:
             "iat": int(now.timestamp()),
             "exp": int((now + self.lifetime).timestamp()),
         }
-        return jwt.encode(payload, key, algorithm="EdDSA", headers={"kid": _key_id(key)})
+        return jwt.encode(payload, key.private, algorithm="EdDSA", headers={"kid": key.kid})
 
     async def read(self, token: str) -> Claims:
         """Raises `UnauthenticatedError` for anything but a token of ours that is in force now."""
-        key = await self._signing_key()
+        keys = await self.keys.current()
         try:
+            key = keys.verifying(jwt.get_unverified_header(token).get("kid", ""), self._clock.now(), self.keys.grace)
+            if key is None:
+                raise UnauthenticatedError("The access token is signed with a key that is not in use")
             payload = jwt.decode(
                 token,
-                key.public_key(),
+                key,
                 algorithms=["EdDSA"],
                 audience=AUDIENCE,
                 issuer=self._settings.token_issuer,
@@ -69,20 +69,3 @@ class Tokens:
         if self._clock.now().timestamp() >= payload["exp"]:
             raise UnauthenticatedError("The access token has expired")
         return Claims(payload["sub"], payload["org"], tuple(payload["roles"]), payload["sid"])
-
-    async def _signing_key(self) -> Ed25519PrivateKey:
-        if self._key is None:
-            fresh = Ed25519PrivateKey.generate().private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            kept = await self._secrets.set_if_absent(_SIGNING_KEY, fresh.decode())
-            key = serialization.load_pem_private_key(kept.encode(), password=None)
-            if not isinstance(key, Ed25519PrivateKey):
-                raise TypeError("the token signing key is not an Ed25519 key")
-            self._key = key
-        return self._key
-
-
-def _key_id(key: Ed25519PrivateKey) -> str:
-    public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return fingerprint(public)[:16]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.cosmos import CosmosAccount, CosmosStore, Patience
+from shared.adapters.cosmos import CosmosAccount, CosmosStore, Patience, RequestCharges
 from shared.domain.errors import UnavailableError
 from shared.ports.store import (
     AlreadyExistsError,
@@ -22,6 +22,7 @@ from shared.ports.store import (
     Upsert,
 )
 from tests.doubles.cosmos_stub import CosmosStub, Fault, cosmos_stub, failed_batch
+from tests.doubles.settable_seconds import SettableSeconds
 
 CONTAINER = "ledgers"
 PK = "org_1:usage:0"
@@ -33,6 +34,8 @@ DROPPED_AFTER = Fault(takes_effect=True)
 CUT_AFTER = Fault(takes_effect=True, is_cut=True)
 THROTTLED = Fault(429, headers={"x-ms-retry-after-ms": "20"})
 RETRY_WITH = Fault(449)
+LAGGING = Fault(404, headers={"x-ms-substatus": "1002"})
+"""A replica that has not come as far as the client's own writes."""
 
 
 def event(id_: str, **fields: Any) -> dict[str, Any]:
@@ -196,8 +199,8 @@ class TestReads:
     @every_read
     @pytest.mark.parametrize(
         "fault",
-        [Fault(408), Fault(500), Fault(503), DROPPED, Fault(is_cut=True)],
-        ids=["408", "500", "503", "dropped", "cut"],
+        [Fault(408), Fault(500), Fault(503), LAGGING, DROPPED, Fault(is_cut=True)],
+        ids=["408", "500", "503", "lagging", "dropped", "cut"],
     )
     async def test_a_read_is_repeated_after_a_transient_fault(
         self, store: CosmosStore, stub: CosmosStub, total: str, read: Call, fault: Fault
@@ -214,6 +217,17 @@ class TestReads:
         with pytest.raises(UnavailableError):
             await read(store, total)
         assert 1 < len(stub.seen) < 5
+
+    @every_read
+    async def test_a_replica_that_lags_on_is_no_missing_document(
+        self, store: CosmosStore, stub: CosmosStub, total: str, read: Call
+    ) -> None:
+        stub.faults.extend([LAGGING] * 20)
+        start = time.monotonic()
+        with pytest.raises(UnavailableError):
+            await read(store, total)
+        assert 1 < len(stub.seen) < 5
+        assert time.monotonic() - start > 0.05
 
     async def test_a_container_that_is_missing_is_no_missing_document(
         self, store: CosmosStore, stub: CosmosStub
@@ -380,6 +394,79 @@ class TestAccounting:
         assert charges.of("query").requests == 2
         assert charges.total().requests == 7
         assert batch.bytes == 4 * len('{"id":"a","kind":"event"}')
+        assert charges.of("query").unstated == 1
+        assert charges.total().unstated == 1
+
+    @pytest.mark.usefixtures("total")
+    async def test_documents_are_counted_by_what_is_done_with_them(self, store: CosmosStore) -> None:
+        await store.batch(CONTAINER, PK, [Create(event("a")), Create(event("b")), Upsert(event("b")), Delete("a")])
+        await store.get(CONTAINER, PK, "a")
+        await store.get(CONTAINER, PK, "b")
+        await store.query(CONTAINER, PK, "event")
+        assert store.charges.of("batch").writes == {"create": 2, "upsert": 1, "delete": 1}
+        assert store.charges.of("get").documents == 1
+        assert store.charges.of("query").documents == 2
+
+    async def test_what_the_indexes_take_in_is_counted(self, store: CosmosStore) -> None:
+        """`pk` and `kind` always; `time` once for itself and once for its order."""
+        await store.create(CONTAINER, PK, event("a", content="not indexed"))
+        assert store.charges.of("create").indexed_terms == 2
+        await store.create(CONTAINER, PK, event("b", due_at="2026", time="2026"))
+        assert store.charges.of("create").indexed_terms == 2 + 5
+
+    @pytest.mark.parametrize("headers", [{}, {"x-ms-request-charge": "much"}, {"x-ms-request-charge": "nan"}])
+    async def test_an_answer_that_does_not_say_its_charge(
+        self, store: CosmosStore, stub: CosmosStub, caplog: pytest.LogCaptureFixture, headers: dict[str, str]
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        await store.create(CONTAINER, PK, event("a"))
+        stub.faults.append(Fault(200, headers=headers, body=[{"statusCode": 201, "eTag": '"1"'}], takes_effect=True))
+        await store.create(CONTAINER, PK, event("b"))
+        charge = store.charges.of("create")
+        assert (charge.requests, charge.unstated, charge.units) == (2, 1, 2.5)
+        lines = [record.__dict__ for record in caplog.records if record.message == "store request"]
+        assert [line["request_units"] for line in lines] == [2.5, None]
+        assert [line["writes"] for line in lines] == [{"create": 1}] * 2
+
+    async def test_once_a_minute_what_was_spent_is_logged_by_purpose(
+        self, stub: CosmosStub, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        seconds = SettableSeconds()
+        account = CosmosAccount(stub.endpoint, "xyra", key=KEY, read_timeout=0.5)
+        store = CosmosStore(account, patience=PATIENCE, charges=RequestCharges(seconds))
+
+        def reported() -> dict[str, dict[str, Any]]:
+            lines = [each.__dict__ for each in caplog.records if each.message == "store requests"]
+            caplog.clear()
+            assert {line["levelname"] for line in lines} <= {"INFO"}
+            assert len({line["purpose"] for line in lines}) == len(lines)
+            return {line["purpose"]: line for line in lines}
+
+        await store.batch(CONTAINER, PK, [Create(event("a")), Create(event("b"))])
+        stub.faults.append(Fault(429, headers={"x-ms-retry-after-ms": "1", "x-ms-request-charge": "0.5"}))
+        await store.get(CONTAINER, PK, "a")
+        stub.faults.append(DROPPED)
+        await store.query(CONTAINER, PK, "event")
+        seconds.advance(59)
+        await store.get(CONTAINER, PK, "b")
+        assert reported() == {}
+        seconds.advance(2)
+        await store.get(CONTAINER, PK, "b")
+        spent = reported()
+        assert set(spent) == {"batch", "get", "query"}
+        assert (spent["batch"]["requests"], spent["batch"]["request_units"]) == (1, 2.5)
+        assert spent["batch"]["writes"] == {"create": 2}
+        assert (spent["get"]["requests"], spent["get"]["request_units"], spent["get"]["documents"]) == (4, 8.0, 3)
+        assert (spent["get"]["throttled"], spent["get"]["seconds"]) == (1, 61.0)
+        assert (spent["query"]["requests"], spent["query"]["request_units"], spent["query"]["unstated"]) == (2, 2.5, 1)
+        await store.get(CONTAINER, PK, "a")
+        assert reported() == {}
+        seconds.advance(300)
+        await store.get(CONTAINER, PK, "a")
+        assert {purpose: line["requests"] for purpose, line in reported().items()} == {"get": 2}
+        assert store.charges.total().requests == 9
+        await store.close()
 
     async def test_a_slow_call_is_a_warning_and_nothing_secret_is_logged(
         self, stub: CosmosStub, caplog: pytest.LogCaptureFixture

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.key_vault import FIRST_VALUE_TAG, KeyVaultSecrets, key_vault_client
-from shared.domain.errors import NotFoundError, UnavailableError
+from shared.domain.errors import ConflictError, NotFoundError, UnavailableError
+from shared.ports.secrets import NotAllowedError
 from tests.contract import test_secrets
 from tests.doubles.key_vault_server import DROP, TOKEN, Failure, KeyVaultServer, TokenOfTheTest
 from tests.doubles.settable_seconds import SettableSeconds
@@ -54,6 +55,23 @@ class TestContract:
     async def test_of_many_at_once_all_learn_the_one_that_holds(self, secrets: KeyVaultSecrets) -> None:
         await test_secrets.test_of_many_at_once_all_learn_the_one_that_holds(secrets)
 
+    async def test_what_is_current_can_be_replaced(self, secrets: KeyVaultSecrets) -> None:
+        await test_secrets.test_what_is_current_can_be_replaced(secrets)
+
+    async def test_what_is_not_current_is_not_replaced(self, secrets: KeyVaultSecrets) -> None:
+        await test_secrets.test_what_is_not_current_is_not_replaced(secrets)
+
+    async def test_of_many_that_replace_the_same_value_one_holds(self, secrets: KeyVaultSecrets) -> None:
+        await test_secrets.test_of_many_that_replace_the_same_value_one_holds(secrets)
+
+
+class TestClosing:
+    async def test_the_credential_is_closed_with_the_client(self, vault: KeyVaultServer) -> None:
+        credential = TokenOfTheTest()
+        client = key_vault_client(vault.url, credential, connection_verify=str(vault.certificate))
+        await KeyVaultSecrets(client, credential=credential).close()
+        assert credential.is_closed
+
 
 class TestFirstValues:
     async def test_processes_that_start_together_agree(self, vault: KeyVaultServer) -> None:
@@ -96,7 +114,7 @@ class TestFirstValues:
 
     async def test_without_the_right_to_set(self, vault: KeyVaultServer, secrets: KeyVaultSecrets) -> None:
         vault.may_set = False
-        with pytest.raises(UnavailableError):
+        with pytest.raises(NotAllowedError):
             await secrets.set_if_absent("key", "ours")
 
     async def test_a_secret_that_is_disabled_is_not_made_anew(
@@ -134,6 +152,55 @@ class TestRotation:
         assert await secrets.get("key") == "third"
 
 
+class TestReplacing:
+    async def test_another_process_that_replaces_it_at_the_same_time_is_noticed(self, vault: KeyVaultServer) -> None:
+        """Both look before either has stored."""
+        vault.rotate("key", "first")
+        processes = [connect(vault) for _ in range(2)]
+        vault.let_meet(2)
+        outcomes = await asyncio.gather(
+            *(secrets.replace("key", f"of {number}", expected="first") for number, secrets in enumerate(processes)),
+            return_exceptions=True,
+        )
+        assert len(vault.secrets["key"]) == 3
+        (number,) = (number for number, outcome in enumerate(outcomes) if outcome is None)
+        assert isinstance(outcomes[1 - number], ConflictError)
+        assert {await connected.get("key") for connected in processes} == {f"of {number}"}
+        for connected in processes:
+            await connected.close()
+
+    async def test_of_the_same_second_the_value_before_does_not_stay(
+        self, vault: KeyVaultServer, secrets: KeyVaultSecrets
+    ) -> None:
+        """Two versions of one second are ordered by their ids, and that of the value before is the highest."""
+
+        def store_in_the_same_second() -> None:
+            first = vault.store("key", "first", {})
+            first.id = "f" * 32
+
+        vault.store("key", "first", {}, seconds_ago=60)
+        vault.before_storing = store_in_the_same_second
+        await secrets.replace("key", "second", expected="first")
+        assert await secrets.get("key") == "second"
+
+    async def test_what_is_kept_from_before_is_not_taken_for_current(
+        self, vault: KeyVaultServer, secrets: KeyVaultSecrets
+    ) -> None:
+        vault.store("key", "first", {}, seconds_ago=60)
+        assert await secrets.get("key") == "first"
+        vault.store("key", "second", {}, seconds_ago=30)
+        with pytest.raises(ConflictError):
+            await secrets.replace("key", "third", expected="first")
+        assert [version.value for version in vault.secrets["key"]] == ["first", "second"]
+
+    async def test_without_the_right_to_set(self, vault: KeyVaultServer, secrets: KeyVaultSecrets) -> None:
+        vault.rotate("key", "first")
+        vault.may_set = False
+        with pytest.raises(NotAllowedError):
+            await secrets.replace("key", "second", expected="first")
+        assert await secrets.get("key") == "first"
+
+
 class TestAVaultThatFails:
     async def test_throttling_is_waited_out_as_long_as_it_asks(
         self, vault: KeyVaultServer, secrets: KeyVaultSecrets
@@ -160,13 +227,24 @@ class TestAVaultThatFails:
         vault.failures.extend([failure, failure])
         assert await secrets.get("key") == "value"
 
+    @pytest.mark.parametrize("status", [401, 403])
+    async def test_a_refusal_of_this_identity_is_told_apart(
+        self, vault: KeyVaultServer, secrets: KeyVaultSecrets, status: int
+    ) -> None:
+        vault.rotate("key", "value")
+        vault.failures.append(Failure(status))
+        with pytest.raises(NotAllowedError):
+            await secrets.get("key")
+        assert await secrets.get("key") == "value"
+
     async def test_what_does_not_pass_is_an_outage(self, vault: KeyVaultServer, secrets: KeyVaultSecrets) -> None:
         vault.is_down = True
         with pytest.raises(UnavailableError) as raised:
             await secrets.get("key")
         assert raised.value.retry_after >= 1
-        with pytest.raises(UnavailableError):
+        with pytest.raises(UnavailableError) as raised:
             await secrets.set_if_absent("key", "value")
+        assert not isinstance(raised.value, NotAllowedError)
         vault.is_down = False
         assert await secrets.set_if_absent("key", "value") == "value"
 
@@ -189,7 +267,9 @@ class TestAVaultThatFails:
         seconds.advance(14)
         assert await secrets.get("key") == "value"
         assert len(vault.requests) == asked  # a vault in trouble is not asked at each call
-        seconds.advance(3600 - 614)
+        seconds.advance(3600 - 614 - 5)
+        assert await secrets.get("key") == "value"
+        seconds.advance(5)  # less than what a vault in trouble is usually left alone
         with pytest.raises(UnavailableError):
             await secrets.get("key")
         vault.is_down = False

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.local_secrets import LocalSecrets
-from shared.domain.errors import NotFoundError, UnavailableError
+from shared.domain.errors import ConflictError, NotFoundError, UnavailableError
 from shared.ports.secrets import Secrets
 from tests.doubles import python_process
 
@@ -44,6 +44,36 @@ async def test_of_many_at_once_all_learn_the_one_that_holds(secrets: Secrets) ->
     assert await secrets.get("key") == values[0]
 
 
+async def test_what_is_current_can_be_replaced(secrets: Secrets) -> None:
+    await secrets.set_if_absent("key", "first")
+    await secrets.replace("key", "second", expected="first")
+    assert await secrets.get("key") == "second"
+    assert await secrets.set_if_absent("key", "third") == "second"
+    await secrets.replace("key", "third", expected="second")
+    assert await secrets.get("key") == "third"
+
+
+async def test_what_is_not_current_is_not_replaced(secrets: Secrets) -> None:
+    with pytest.raises(ConflictError):
+        await secrets.replace("key", "second", expected="first")
+    with pytest.raises(NotFoundError):
+        await secrets.get("key")
+    await secrets.set_if_absent("key", "first")
+    with pytest.raises(ConflictError):
+        await secrets.replace("key", "third", expected="second")
+    assert await secrets.get("key") == "first"
+
+
+async def test_of_many_that_replace_the_same_value_one_holds(secrets: Secrets) -> None:
+    await secrets.set_if_absent("key", "first")
+    outcomes = await asyncio.gather(
+        *(secrets.replace("key", f"{number}", expected="first") for number in range(5)), return_exceptions=True
+    )
+    (number,) = (number for number, outcome in enumerate(outcomes) if outcome is None)
+    assert all(outcome is None or isinstance(outcome, ConflictError) for outcome in outcomes)
+    assert await secrets.get("key") == f"{number}"
+
+
 def test_the_file_is_its_owners_only_and_is_kept(path: Path) -> None:
     asyncio.run(LocalSecrets(path).set_if_absent("key", "value"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -65,6 +95,8 @@ def test_a_file_that_cannot_be_read_is_an_outage_and_stays_as_it_is(path: Path, 
         asyncio.run(LocalSecrets(path).get("key"))
     with pytest.raises(UnavailableError):
         asyncio.run(LocalSecrets(path).set_if_absent("key", "value"))
+    with pytest.raises(UnavailableError):
+        asyncio.run(LocalSecrets(path).replace("key", "value", expected="1"))
     assert path.read_text() == content
 
 

@@ -29,7 +29,9 @@ class Fault(Enum):
     DIES_AFTER = "the process dies after the call"
     TAKEN = "409 and 424: another did exactly this first"
     MOVED = "412: another has written the guarded items"
-    STALE = "the read serves what was overwritten a moment ago"
+    STALE = "the read serves each item as it was before its last write"
+    STALE_BY_ONE = "the read serves the partition as it was before the last write to it"
+    STALE_BY_ALL = "the read serves the partition as it was half a minute ago"
     SAME_MEANWHILE = "another host does the whole of it meanwhile"
     OTHER_MEANWHILE = "another host does something else to the same items meanwhile"
 
@@ -43,7 +45,7 @@ ANYWHERE = frozenset(
         Fault.OTHER_MEANWHILE,
     }
 )
-READ = ANYWHERE | {Fault.STALE}
+STALENESS = (Fault.STALE, Fault.STALE_BY_ONE, Fault.STALE_BY_ALL)
 WRITE = ANYWHERE | {Fault.AFTER, Fault.DIES_AFTER}
 SEND = WRITE | {Fault.PARTLY, Fault.TWICE}
 
@@ -82,19 +84,24 @@ def _after(fault: Fault | None) -> None:
         raise asyncio.CancelledError
 
 
+Partition = tuple[str, str]
+Items = dict[str, Any]
+
+
 class RememberingStore(MemoryStore):
-    """Knows what each item was before, for stale reads."""
+    """Knows how everything was before, for stale reads."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
-        self._before: dict[tuple[str, str, str], tuple[datetime, Item | None]] = {}
+        self._before: dict[Partition, list[tuple[datetime, Items]]] = {}
+        """Each partition before each write to it."""
 
     def copy(self, clock: Clock) -> "RememberingStore":
         made = RememberingStore(clock)
         made._partitions = {place: dict(items) for place, items in self._partitions.items()}
         made._writes = self._writes
-        made._before = dict(self._before)
+        made._before = {place: list(versions) for place, versions in self._before.items()}
         return made
 
     def items_of(self, container: str, pk: str) -> list[Item]:
@@ -104,17 +111,48 @@ class RememberingStore(MemoryStore):
         return [pk for name, pk in self._partitions if name == container]
 
     async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
-        ids = [each.id if isinstance(each, Delete) else each.document["id"] for each in operations]
-        before = await self.get_many(container, pk, ids)
+        before = dict(self._partition(container, pk))
         etags = await super().batch(container, pk, operations)
-        now = self._clock.now()
-        self._before |= {(container, pk, id_): (now, before.get(id_)) for id_ in ids}
+        self._before.setdefault((container, pk), []).append((self._clock.now(), before))
         return etags
 
-    def stale(self, container: str, pk: str, id_: str, item: Item | None) -> Item | None:
-        """As a replica serves it that has not seen the last write yet."""
-        at, before = self._before.get((container, pk, id_), (None, None))
-        return item if at is None or self._clock.now() - at > LAG else before
+    def staleness(self, container: str, pk: str | None) -> frozenset[Fault]:
+        """How a read of the partition, or of all, can be stale in ways that differ from each other and from now."""
+        places = [place for place in self._partitions if place[0] == container and pk in (None, place[1])]
+        seen = [[self._partitions[place] for place in places]]
+        different: set[Fault] = set()
+        for how in STALENESS:
+            served = [self._served(place, how) for place in places]
+            if served not in seen:
+                seen.append(served)
+                different.add(how)
+        return frozenset(different)
+
+    def replica(self, how: Fault) -> MemoryStore:
+        """One that lags behind."""
+        made = MemoryStore()
+        made._partitions = {place: self._served(place, how) for place in self._partitions}
+        return made
+
+    def _served(self, place: Partition, how: Fault) -> Items:
+        now = self._clock.now()
+        recent = [before for at, before in self._before.get(place, []) if now - at <= LAG]
+        if not recent:
+            return self._partitions[place]
+        if how is not Fault.STALE:
+            return recent[-1 if how is Fault.STALE_BY_ONE else 0]
+        served: Items = {}
+        versions = [*recent, self._partitions[place]]
+        for id_ in {id_ for version in versions for id_ in version}:
+            kept = _before_last_change([version.get(id_) for version in versions])
+            if kept is not None:
+                served[id_] = kept
+        return served
+
+
+def _before_last_change(versions: Sequence[Any]) -> Any:
+    """Of an item, oldest first; as it is where it did not change."""
+    return next((version for version in reversed(versions) if version != versions[-1]), versions[-1])
 
 
 class FaultInTurnStore:
@@ -123,29 +161,22 @@ class FaultInTurnStore:
         self._script = script
 
     async def get(self, container: str, pk: str, id: str) -> Item | None:  # noqa: A002  the field's name everywhere
-        fault = await self._script.turn(f"get {container}", READ)
-        item = await self._inner.get(container, pk, id)
-        return self._inner.stale(container, pk, id, item) if fault is Fault.STALE else item
+        return await (await self._source("get", container, pk)).get(container, pk, id)
 
     async def get_many(self, container: str, pk: str, ids: Collection[str]) -> dict[str, Item]:
-        fault = await self._script.turn(f"get many {container}", READ)
-        found = await self._inner.get_many(container, pk, ids)
-        if fault is not Fault.STALE:
-            return found
-        stale = {id_: self._inner.stale(container, pk, id_, found.get(id_)) for id_ in ids}
-        return {id_: item for id_, item in stale.items() if item is not None}
+        return await (await self._source("get many", container, pk)).get_many(container, pk, ids)
 
     async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
-        fault = await self._script.turn(f"query {container}", READ)
-        page = await self._inner.query(container, pk, kind, **how)
-        if fault is not Fault.STALE:
-            return page
-        stale = [self._inner.stale(container, pk, item.document["id"], item) for item in page.items]
-        return Page([item for item in stale if item is not None], page.cursor)
+        return await (await self._source("query", container, pk)).query(container, pk, kind, **how)
 
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
-        await self._script.turn(f"due {container}", ANYWHERE)
-        return await self._inner.due(container, before, limit=limit)
+        return await (await self._source("due", container, None)).due(container, before, limit=limit)
+
+    async def _source(self, name: str, container: str, pk: str | None) -> MemoryStore:
+        """What the read is answered from."""
+        possible = ANYWHERE | self._inner.staleness(container, pk)
+        fault = await self._script.turn(f"{name} {container}", possible)
+        return self._inner.replica(fault) if fault in STALENESS else self._inner
 
     async def create(self, container: str, pk: str, document: Document) -> str:
         return (await self.batch(container, pk, [Create(document)]))[0]

@@ -48,10 +48,13 @@ class Version:
 class TokenOfTheTest:
     """A credential, as the SDK takes it."""
 
+    is_closed = False
+
     async def get_token(self, *_: str, **__: object) -> AccessToken:
         return AccessToken(TOKEN, int(time.time()) + 3600)
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        self.is_closed = True
 
     async def __aenter__(self) -> Self:
         return self

@@ -15,6 +15,8 @@ from uuid import uuid4
 import aiohttp
 from jsonschema import Draft202012Validator
 
+from tests.doubles.log_scan import KNOWN, SHORTEST
+
 Json = Any
 
 PASSWORD = "correct horse battery staple"
@@ -54,6 +56,13 @@ class Answer:
         assert document["correlation_id"] == self.headers["X-Correlation-Id"]
         assert all(place["detail"] for place in document["errors"])
         return [place["pointer"] for place in document["errors"]]
+
+
+def assert_not_given_back(secrets: set[str], answer: Answer) -> None:
+    """An answer, whatever it refuses, shows nothing of what was secret in the request."""
+    shown = answer.body.decode(errors="replace") + json.dumps(dict(answer.headers))
+    back = [secret for secret in secrets if len(secret) >= SHORTEST and secret in shown]
+    assert not back, f"{answer.method} {answer.path} answered {answer.status} with a secret of the request"
 
 
 class Description:
@@ -114,6 +123,8 @@ class Client:
         full = path if path.startswith("/") else f"/api/v1/{path}"
         typed = {"Content-Type": "application/json"} if body is not None or raw is not None else {}
         sent = json.dumps(body).encode() if body is not None else raw
+        secrets = KNOWN.learn_headers({**self.headers, **(headers or {})}) | KNOWN.learn(query)
+        secrets |= KNOWN.learn(dict(form)) if form is not None else KNOWN.learn_body(sent or b"")
         async with self.session.request(
             method,
             full,
@@ -122,6 +133,9 @@ class Client:
             headers={**typed, **self.headers, **(headers or {})},
         ) as response:
             answer = Answer(method, full, response.status, response.headers, await response.read())
+        KNOWN.learn_headers(answer.headers)
+        KNOWN.learn_body(answer.body)
+        assert_not_given_back(secrets, answer)
         self.description.check(answer)
         return answer
 

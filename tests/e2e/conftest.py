@@ -5,9 +5,10 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import aiohttp
@@ -96,15 +97,14 @@ async def time_machine(travelling_host: Served) -> AsyncIterator[TimeMachine]:
 @pytest.fixture
 def new_process(tmp_path: Path) -> Iterator[Callable[..., XyraProcess]]:
     """Makes processes, not yet started, on one data directory of this test's own; without `present` from `NOW` on."""
-    made: list[XyraProcess] = []
     clock_file = _clock(tmp_path)
+    names = (f"host-{number}" for number in count())
 
     def make(*, present: bool = False, **settings: str) -> XyraProcess:
         clock = None if present else clock_file
-        process = XyraProcess(tmp_path / "data", clock_file=clock, name=f"host-{len(made)}", **settings)
-        made.append(process)
+        process = XyraProcess(tmp_path / "data", clock_file=clock, name=next(names), **settings)
+        ending.callback(process.end)
         return process
 
-    yield make
-    for process in made:
-        process.end()
+    with ExitStack() as ending:
+        yield make

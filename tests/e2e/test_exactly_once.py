@@ -4,73 +4,22 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from itertools import cycle
 from random import Random
-from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.doubles.xyra_client import Organization, Xyra
+from tests.doubles.numbered_usage import MONTH, assert_counted_once, event, organization_with_agents
+from tests.doubles.xyra_client import Xyra
 from tests.doubles.xyra_process import XyraProcess
 from tests.e2e.conftest import Served
-
-Json = dict[str, Any]
 
 EVENTS = int(os.environ.get("XYRA_KILL_EVENTS", "8000"))
 """In the tests that kill a host. `make kill` takes 50,000."""
 BATCH = 250
 SENDERS = 4
 SHORT_LOCKS = {"XYRA_QUEUE_LOCK_SECONDS": "2"}
-AGENTS = ("a0", "a1", "a2")
-MONTH = "2026-11"
-
-# What each number adds is its own, so a sum shows which were counted, not only how many.
-COUNTED = {
-    "key": "counted",
-    "type": "activity",
-    "meter": {"event_type": "step"},
-    "pricing": {"type": "per_unit", "unit_amount": "1"},
-}
-SUMMED = {
-    "key": "summed",
-    "type": "activity",
-    "meter": {"event_type": "step", "aggregation": "sum", "value": "data.square"},
-    "pricing": {"type": "per_unit", "unit_amount": "0.001"},
-}
-
-
-def event(number: int, time: str = "2026-11-10T12:00:00Z") -> Json:
-    return {
-        "id": f"step-{number}",
-        "type": "step",
-        "agent": AGENTS[number % len(AGENTS)],
-        "time": time,
-        "data": {"square": str(number * number)},
-    }
-
-
-async def organization_with_agents(xyra: Xyra, **fields: Any) -> Organization:
-    organization = await xyra.organization(**fields)
-    model = await organization.model(COUNTED, SUMMED, effective_from="2026-10-01T00:00:00Z")
-    for agent in AGENTS:
-        await organization.agent(agent, billing_model_id=model["id"], billing_model_from="2026-10-01T00:00:00Z")
-    return organization
-
-
-async def assert_counted_once(organization: Organization, numbers: Sequence[int]) -> None:
-    usage = await organization.key.get("usage", period=MONTH, limit="1000")
-    assert usage["pending"] == 0
-    names = {each["id"]: each["external_id"] for each in (await organization.key.get("agents"))["data"]}
-    found = {(names[row["agent_id"]], row["charge"]): Decimal(row["quantity"]) for row in usage["data"]}
-    expected = {}
-    for place, agent in enumerate(AGENTS):
-        own = [number for number in numbers if number % len(AGENTS) == place]
-        if own:
-            expected[agent, "counted"] = Decimal(len(own))
-            expected[agent, "summed"] = Decimal(sum(number * number for number in own))
-    assert found == expected
 
 
 async def test_a_batch_sent_three_times_counts_once(xyra: Xyra) -> None:

@@ -5,7 +5,11 @@ Each check is also shown an edited Bicep text and must refuse it.
 
 import inspect
 import json
+import os
+import re
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +41,8 @@ from tools.bicep import BicepError, Template, Unknown
 Check = Callable[[Deployment], None]
 
 SHAPES = {"as it comes": {}, "private": PRIVATE, "large": LARGE, "private and large": {**PRIVATE, **LARGE}}
+
+OPERATOR = "operator"
 
 ONLY_LOCAL = {
     "data_dir": "a deployment keeps data in Cosmos DB and secrets in Key Vault",
@@ -71,6 +77,9 @@ ROLES = {
 }
 """What the functions may do, by service. Cosmos DB has roles of its own."""
 
+OPERATOR_ROLES = {("Microsoft.KeyVault", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7")}  # Secrets Officer
+"""What the first-run step needs, and no more: to set secrets, and data of Cosmos DB."""
+
 DATA_CONTRIBUTOR = "00000000-0000-0000-0000-000000000002"
 
 
@@ -87,6 +96,14 @@ def check_containers(deployment: Deployment) -> None:
 
 def _in_order(policy: dict[str, Any]) -> dict[str, Any]:
     return {key: sorted(value, key=str) if isinstance(value, list) else value for key, value in policy.items()}
+
+
+def check_one_after_the_other(deployment: Deployment) -> None:
+    """Cosmos DB refuses a write to an account while another one has its lock."""
+    containers = deployment.of("Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers")
+    data_access = deployment.of("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments")
+    assert {each.batch_size for each in (*containers, *data_access)} == {1}
+    assert {each.depends_on for each in data_access} == {(containers[0].symbol,)}
 
 
 def check_queues(deployment: Deployment) -> None:
@@ -159,6 +176,18 @@ def check_roles(deployment: Deployment) -> None:
     assert {each.properties["roleDefinitionId"].text.rpartition("/")[2] for each in data_access} == {DATA_CONTRIBUTOR}
 
 
+def check_operator_roles(deployment: Deployment) -> None:
+    """Where there is an operator. Its id is a parameter, unlike that of the functions."""
+    granted = {
+        (str(each.scope_type).partition("/")[0], each.properties["roleDefinitionId"].rpartition("/")[2])
+        for each in deployment.of("Microsoft.Authorization/roleAssignments")
+        if each.properties["principalId"] == OPERATOR
+    }
+    assert granted == OPERATOR_ROLES
+    data_access = deployment.of("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments")
+    assert [each.properties["principalId"] for each in data_access].count(OPERATOR) == 1
+
+
 def check_runtime(deployment: Deployment) -> None:
     app = deployment.one("Microsoft.Web/sites")
     configuration = app.properties["functionAppConfig"]
@@ -172,6 +201,7 @@ def check_runtime(deployment: Deployment) -> None:
 
 CHECKS: tuple[Check, ...] = (
     check_containers,
+    check_one_after_the_other,
     check_queues,
     check_limits,
     check_settings,
@@ -180,6 +210,20 @@ CHECKS: tuple[Check, ...] = (
     check_roles,
     check_runtime,
 )
+
+
+def test_the_operator_may_do_what_the_first_run_step_needs():
+    check_operator_roles(Deployment({"operatorPrincipalId": OPERATOR}))
+
+
+def test_without_an_operator_nobody_but_the_functions_has_a_role():
+    deployment = Deployment({"operatorPrincipalId": ""})
+    assigned = [
+        *deployment.of("Microsoft.Authorization/roleAssignments"),
+        *deployment.of("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments"),
+    ]
+    assert assigned
+    assert all(isinstance(each.properties["principalId"], Unknown) for each in assigned)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -210,6 +254,9 @@ KEY_VAULT, STORAGE, MONITORING = "key-vault.bicep", "storage.bicep", "monitoring
         edit(check_containers, COSMOS_DB, "defaultTtl: -1", "defaultTtl: 3600"),
         edit(check_containers, COSMOS_DB, "  { name: 'inbox', indexed: [], ordered: [] }\n", ""),
         edit(check_containers, COSMOS_DB, "name: 'catalog'", "name: 'catalogue'"),
+        edit(check_one_after_the_other, COSMOS_DB, "@batchSize(1)\nresource tables", "resource tables"),
+        edit(check_one_after_the_other, COSMOS_DB, "@batchSize(1)\nresource access", "@batchSize(2)\nresource access"),
+        edit(check_one_after_the_other, COSMOS_DB, "  dependsOn: [tables]\n", ""),
         edit(check_queues, SERVICE_BUS, "requiresSession: true", "requiresSession: false"),
         edit(check_queues, SERVICE_BUS, "requiresDuplicateDetection: true", "requiresDuplicateDetection: false"),
         edit(check_queues, SERVICE_BUS, "'PT10M'", "'PT1M'"),
@@ -241,12 +288,15 @@ KEY_VAULT, STORAGE, MONITORING = "key-vault.bicep", "storage.bicep", "monitoring
         edit(check_roles, KEY_VAULT, "4633458b", "4633458c"),
         edit(check_roles, STORAGE, "  '974c5e8b-45b9-4653-ba55-5f855dd0fb88' // Storage Queue Data Contributor\n", ""),
         edit(check_roles, COSMOS_DB, "0000-000000000002", "0000-000000000001"),
+        edit(check_operator_roles, KEY_VAULT, "b86a8fe4", "b86a8fe5"),
+        edit(check_operator_roles, KEY_VAULT, "principalId: operatorPrincipalId", "principalId: appPrincipalId"),
+        edit(check_operator_roles, COSMOS_DB, ", operatorPrincipalId]", "]"),
         edit(check_runtime, FUNCTION_APP, "version: '3.13'", "version: '3.9'"),
         edit(check_runtime, FUNCTION_APP, "function:rate_usage", "function:rating"),
     ],
 )
 def test_what_does_not_match_is_noticed(check: Check, change: Edit):
-    changed = Deployment(LARGE, change)
+    changed = Deployment({**LARGE, "operatorPrincipalId": OPERATOR}, change)
     with pytest.raises((AssertionError, KeyError)):
         check(changed)
 
@@ -287,6 +337,7 @@ def test_the_first_run_step_is_given_the_settings_of_the_functions():
         "SERVICE_BUS_NAMESPACE",
         "SECRETS",
         "KEY_VAULT_URL",
+        "ACCESS_TOKEN_MINUTES",
     }
     assert {f"XYRA_{name}" for name in connecting} == {name for name in outputs if name.startswith("XYRA_")}
     assert {f"XYRA_{name}" for name in connecting} <= set(Deployment().app_settings)
@@ -302,6 +353,18 @@ def test_private_networking_leaves_nothing_but_the_api_open():
     assert sorted(groups) == [["Sql"], ["blob"], ["namespace"], ["queue"], ["table"], ["vault"]]
     assert deployment.one("Microsoft.ServiceBus/namespaces").body["sku"]["name"] == "Premium"
     assert deployment.one("Microsoft.Web/sites").properties["virtualNetworkSubnetId"]
+
+
+def test_private_endpoints_are_made_one_after_the_other():
+    """Storage refuses a second one while it makes the first."""
+    assert Template(MAIN).batch_size("privateEndpoints") == 1
+
+
+def test_a_deleted_vault_is_taken_back_only_where_that_is_asked_for():
+    def mode(**parameters: bool) -> str:
+        return Deployment(parameters).one("Microsoft.KeyVault/vaults").properties["createMode"]
+
+    assert (mode(), mode(recoverKeyVault=True)) == ("default", "recover")
 
 
 def test_without_private_networking_there_is_no_network():
@@ -340,6 +403,59 @@ def test_azd_finds_the_function_app_it_deploys_to():
     name, declared = service
     assert Deployment().one("Microsoft.Web/sites").body["tags"]["azd-service-name"] == name
     assert declared == {"project": ".", "language": "python", "host": "function", "remoteBuild": True}
+
+
+def test_no_output_of_the_deployment_is_secret():
+    secret = re.compile("secret|key|password|token|connection", re.IGNORECASE)
+    harmless = {"XYRA_SECRETS", "XYRA_KEY_VAULT_URL", "XYRA_ACCESS_TOKEN_MINUTES"}
+    assert {name for name in Template(MAIN).declared("output") if secret.search(name)} == harmless
+
+
+def test_azd_runs_the_first_run_step_after_a_deployment():
+    (hooks,) = yaml.safe_load((ROOT / "azure.yaml").read_text())["hooks"].items()
+    name, systems = hooks
+    assert name == "postdeploy"
+    assert {system: hook["shell"] for system, hook in systems.items()} == {"posix": "sh", "windows": "pwsh"}
+    assert all(hook["interactive"] for hook in systems.values()), "what is printed stays in sight"
+    for hook in systems.values():
+        assert "-m cli setup --patience" in (ROOT / hook["run"]).read_text()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The script, in a project whose Python writes down what it is called with."""
+    script = tmp_path / "infra" / "hooks" / "setup.sh"
+    script.parent.mkdir(parents=True)
+    script.write_text((INFRA / "hooks" / "setup.sh").read_text())
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$PWD: $*" >> calls\ntest "$2" != "$FAILS"\n')
+    python.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "calls"),
+    [
+        ({}, 0, ["-m pip install --quiet --disable-pip-version-check .[cli]", "-m cli setup --patience 600"]),
+        ({"FAILS": "pip"}, 1, ["-m pip install --quiet --disable-pip-version-check .[cli]"]),
+        (
+            {"FAILS": "cli"},
+            1,
+            ["-m pip install --quiet --disable-pip-version-check .[cli]", "-m cli setup --patience 600"],
+        ),
+        ({"PRIVATE_NETWORKING": "true"}, 0, []),
+    ],
+)
+def test_the_script_installs_and_runs_the_first_run_step(
+    project: Path, settings: dict[str, str], code: int, calls: list[str]
+):
+    ran = subprocess.run(
+        ["/bin/sh", "infra/hooks/setup.sh"], cwd=project, env={"PATH": os.environ["PATH"], **settings}, check=False
+    )
+    assert ran.returncode == code
+    made = project / "calls"
+    assert (made.read_text().splitlines() if made.exists() else []) == [f"{project}: {call}" for call in calls]
 
 
 def test_the_emulated_queues_are_those_of_azure():

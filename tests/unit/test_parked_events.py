@@ -1,7 +1,7 @@
 """Replaying parked events while things go wrong."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ import pytest
 from shared.adapters.item_usage import ItemUsage
 from shared.bootstrap import Application, Ports
 from shared.containers import LEDGERS, TENANTS
-from shared.domain.errors import UnavailableError
+from shared.domain.errors import ConflictError, UnavailableError
 from shared.domain.organizations import Organization
 from shared.ports.queue import Message
 from shared.ports.store import Item
@@ -25,9 +25,11 @@ from tests.doubles.memory_queue import MemoryQueue
 from tests.doubles.memory_store import MemoryStore
 from tests.doubles.settable_clock import SettableClock
 
+MOST_SHARDS = 16
 NOW = datetime(2026, 11, 18, 10, tzinfo=UTC)
 ORGANIZATION = "org_1"
 AGENT = "agt_1"
+CALL = ReportedEvent(0, "call", "command", AGENT, "api", None, None, {"quantity": Decimal("2.50")}, ORGANIZATION)
 
 
 class RefusingQueue(MemoryQueue):
@@ -71,15 +73,12 @@ class Scene:
         return await self.host().organizations.get(ORGANIZATION)
 
     async def set_up(self) -> None:
-        draft = OrganizationDraft(name="Acme", currency="USD", timezone="UTC")
+        draft = OrganizationDraft(name="Acme", currency="USD", timezone="UTC", shard_count=1)
         host = self.host()
         await host.organizations.create(ORGANIZATION, draft)
         await host.agents.create(AGENT, ORGANIZATION, AgentDraft(external_id="coder", name="Coder"))
         self.clock.set(NOW + timedelta(hours=1))
-        event = ReportedEvent(
-            0, "call", "command", AGENT, "api", None, None, {"quantity": Decimal("2.50")}, ORGANIZATION
-        )
-        await host.events.accept([event], partial=False)
+        await host.events.accept([CALL], partial=False)
         self._hidden = await self.store.get(TENANTS.name, ORGANIZATION, AGENT)
         await self.store.delete(TENANTS.name, ORGANIZATION, AGENT)
         await self.deliver()
@@ -104,9 +103,14 @@ class Scene:
         host = self.host()
         return (await host.parked_events.replay(await self.organization(), [entry.id], "usr_1")).sent
 
+    async def discard(self, entry: ParkedEvent) -> ParkedEvent:
+        host = self.host()
+        return await host.parked_events.discard(await self.organization(), entry.id, "Not wanted", "usr_1")
+
     async def counted(self) -> int:
-        page = await self.store.query(LEDGERS.name, f"{ORGANIZATION}:usage:0", "event")
-        return len(page.items)
+        partitions = [f"{ORGANIZATION}:usage:{shard}" for shard in range(MOST_SHARDS)]
+        pages = [await self.store.query(LEDGERS.name, partition, "event") for partition in partitions]
+        return sum(len(page.items) for page in pages)
 
 
 @pytest.fixture
@@ -165,10 +169,114 @@ async def test_an_event_older_than_raw_events_are_kept_is_not_replayed(scene: Sc
 
 async def test_what_is_parked_again_keeps_its_discard(scene: Scene) -> None:
     (entry,) = await scene.parked()
-    host = scene.host()
-    discarded = await host.parked_events.discard(await scene.organization(), entry.id, "Not wanted", "usr_1")
+    discarded = await scene.discard(entry)
     assert discarded.discard is not None
     usage = ItemUsage(scene.store, scene.clock, 1)
     await usage.park(ORGANIZATION, entry.id, "Again", {})
-    found, _ = await host.parked_events.page(ORGANIZATION, "discarded", 10, None)
+    found, _ = await scene.host().parked_events.page(ORGANIZATION, "discarded", 10, None)
     assert found == [discarded]
+
+
+async def test_what_is_parked_again_shows_the_newest_reason_in_its_old_place(scene: Scene) -> None:
+    (entry,) = await scene.parked()
+    await scene.replay()
+    scene.clock.move(timedelta(hours=1))
+    usage = ItemUsage(scene.store, scene.clock, 1)
+    await usage.park(ORGANIZATION, entry.id, "For another reason", {})
+    (again,) = await scene.parked()
+    assert again.replay is not None
+    assert again == replace(entry, reason="For another reason", replay=again.replay)
+
+
+async def test_a_discard_stops_the_replay_that_is_on_its_way(scene: Scene) -> None:
+    (entry,) = await scene.parked()
+    await scene.mend()
+    assert await scene.replay() == 1
+    discarded = await scene.discard(entry)
+    await scene.deliver()
+    assert await scene.counted() == 0
+    found, _ = await scene.host().parked_events.page(ORGANIZATION, "discarded", 10, None)
+    assert found == [discarded]
+
+
+@pytest.mark.parametrize("shard_count", [2, 16])
+async def test_a_discard_stands_though_the_shards_become_more_before_the_replay_arrives(
+    scene: Scene, shard_count: int
+) -> None:
+    (entry,) = await scene.parked()
+    await scene.mend()
+    await scene.replay()
+    await scene.discard(entry)
+    await scene.host().organizations.update(ORGANIZATION, {"shard_count": shard_count}, None)
+    scene.clock.move(timedelta(hours=1))
+    await scene.deliver()
+    assert await scene.counted() == 0
+    assert await scene.parked() == []
+
+
+async def test_a_discard_stands_against_a_rater_that_does_not_know_of_more_shards_yet(scene: Scene) -> None:
+    (entry,) = await scene.parked()
+    await scene.mend()
+    await scene.replay()
+    messages = [Delivered(each.body, each.message_id, "") for each in scene.queue.waiting[QUEUE]]
+    behind = scene.host()
+    await behind.organizations.cached(ORGANIZATION)
+    await scene.host().organizations.update(ORGANIZATION, {"shard_count": 16}, None)
+    now = scene.clock.now()
+    scene.clock.move(timedelta(hours=1))
+    await scene.discard(entry)
+    scene.clock.set(now + timedelta(seconds=30))
+    with pytest.raises(UnavailableError):
+        await behind.rating.rate(messages)
+    assert await scene.counted() == 0
+
+
+async def test_a_discarded_event_stays_discarded_when_it_is_reported_again(scene: Scene) -> None:
+    (entry,) = await scene.parked()
+    await scene.mend()
+    await scene.discard(entry)
+    await scene.host().events.accept([replace(CALL, time=NOW)], partial=False)
+    await scene.deliver()
+    assert await scene.counted() == 0
+    assert await scene.parked() == []
+
+
+async def test_a_discard_uses_up_the_identity(scene: Scene) -> None:
+    """As rating does; so other content under it is parked, and seen."""
+    (entry,) = await scene.parked()
+    await scene.mend()
+    await scene.discard(entry)
+    await scene.host().events.accept([replace(CALL, data={"quantity": Decimal(3)})], partial=False)
+    await scene.deliver()
+    assert await scene.counted() == 0
+    (other,) = await scene.parked()
+    assert "other content" in other.reason
+    await scene.discard(other)
+    assert await scene.parked() == []
+
+
+async def test_a_discard_that_was_cut_short_is_shown_and_can_be_repeated(scene: Scene) -> None:
+    (entry,) = await scene.parked()
+    await scene.mend()
+    scene.store.failures = 1
+    with pytest.raises(UnavailableError):
+        await scene.discard(entry)
+    await scene.replay()
+    await scene.deliver()
+    (still,) = await scene.parked()
+    assert "discard it again" in still.reason
+    await scene.discard(entry)
+    assert await scene.parked() == []
+    assert await scene.counted() == 0
+
+
+async def test_what_is_rated_first_cannot_be_discarded(scene: Scene) -> None:
+    (entry,) = await scene.parked()
+    await scene.mend()
+    await scene.host().events.accept([CALL], partial=False)
+    await scene.deliver()
+    with pytest.raises(ConflictError, match="rated"):
+        await scene.discard(entry)
+    assert await scene.counted() == 1
+    found, _ = await scene.host().parked_events.page(ORGANIZATION, "rated", 10, None)
+    assert [each.id for each in found] == [entry.id]

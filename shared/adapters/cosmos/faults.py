@@ -14,6 +14,8 @@ from shared.ports.store import AlreadyExistsError, StaleEtagError, StoreLimitErr
 
 _RETRY_WITH = 449
 """Cosmos DB: the operation collided with another and did not take place."""
+_SESSION_NOT_AVAILABLE = 1002
+"""Cosmos DB, with 404: the replica that was asked has not come as far as this client's own writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,15 @@ class Fault:
         return self.status == HTTPStatus.NOT_FOUND and self.sub_status == 0
 
     @property
+    def is_lagging(self) -> bool:
+        """A read of a replica that lags behind; another, or the same one a moment later, may have the answer."""
+        return self.status == HTTPStatus.NOT_FOUND and self.sub_status == _SESSION_NOT_AVAILABLE
+
+    @property
     def is_transient(self) -> bool:
-        return self.status is None or self.status in _TRANSIENT or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if self.status is None or self.is_lagging:
+            return True
+        return self.status in _TRANSIENT or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     @property
     def took_no_effect(self) -> bool:

@@ -1,10 +1,27 @@
 """What the store's requests cost, in request units (RU), by the purpose of the call."""
 
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import Literal
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 Purpose = Literal["get", "get_many", "create", "replace", "upsert", "delete", "batch", "query", "due"]
+WriteOperation = Literal["create", "replace", "upsert", "delete"]
+
+REPORT_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a write carries."""
+
+    writes: Counter[WriteOperation] = field(default_factory=Counter)
+    bytes: int = 0
+    indexed_terms: int = 0
 
 
 @dataclass(slots=True)
@@ -13,29 +30,85 @@ class Charge:
     """Over the wire, repeated ones and further pages included."""
     throttled: int = 0
     """Of these, how many were told to come later."""
+    unstated: int = 0
+    """Of these, how many have an unknown charge: the answer did not say, or none came."""
     units: float = 0.0
     """Request units, as Cosmos DB said."""
-    operations: int = 0
+    documents: int = 0
+    """Documents read."""
+    writes: Counter[WriteOperation] = field(default_factory=Counter)
     """Documents written or deleted, by attempts."""
     bytes: int = 0
     """Of the documents sent."""
+    indexed_terms: int = 0
+    """What the indexes take in of the documents sent: a term for each value of a path, and for each composite."""
+
+    @property
+    def operations(self) -> int:
+        return self.writes.total()
+
+    def add(self, other: "Charge") -> None:
+        self.requests += other.requests
+        self.throttled += other.throttled
+        self.unstated += other.unstated
+        self.units += other.units
+        self.documents += other.documents
+        self.writes.update(other.writes)
+        self.bytes += other.bytes
+        self.indexed_terms += other.indexed_terms
+
+    def summary(self) -> dict[str, Any]:
+        """For a log line. The charge is None where it is not known whole."""
+        return {
+            "requests": self.requests,
+            "request_units": None if self.unstated else round(self.units, 2),
+            "documents": self.documents,
+            "writes": dict(self.writes),
+            "bytes": self.bytes,
+            "indexed_terms": self.indexed_terms,
+        }
+
+    def report(self) -> dict[str, Any]:
+        """For a log line about many requests. The charge is of those whose charge is known."""
+        return {
+            **self.summary(),
+            "request_units": round(self.units, 2),
+            "throttled": self.throttled,
+            "unstated": self.unstated,
+        }
 
 
 class RequestCharges:
-    """Counts from its making on. One per process; it is no part of any decision."""
+    """Counts from its making on, and logs what came to it: with the first call after each minute, a line for each
+    purpose. One per process; it is no part of any decision.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._by_purpose: defaultdict[Purpose, Charge] = defaultdict(Charge)
+        self._unreported: defaultdict[Purpose, Charge] = defaultdict(Charge)
+        self._seconds = seconds
+        self._reported_at = seconds()
+
+    def add(self, purpose: Purpose, charge: Charge) -> None:
+        self._by_purpose[purpose].add(charge)
+        self._unreported[purpose].add(charge)
+        self._report_if_due()
+
+    def _report_if_due(self) -> None:
+        now = self._seconds()
+        passed = now - self._reported_at
+        if passed < REPORT_SECONDS:
+            return
+        for purpose, charge in self._unreported.items():
+            _log.info("store requests", extra={"purpose": purpose, "seconds": round(passed, 1), **charge.report()})
+        self._unreported.clear()
+        self._reported_at = now
 
     def of(self, purpose: Purpose) -> Charge:
         return self._by_purpose[purpose]
 
     def total(self) -> Charge:
-        charges = self._by_purpose.values()
-        return Charge(
-            requests=sum(charge.requests for charge in charges),
-            throttled=sum(charge.throttled for charge in charges),
-            units=sum(charge.units for charge in charges),
-            operations=sum(charge.operations for charge in charges),
-            bytes=sum(charge.bytes for charge in charges),
-        )
+        total = Charge()
+        for charge in self._by_purpose.values():
+            total.add(charge)
+        return total

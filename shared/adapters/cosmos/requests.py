@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 import logging
+import math
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,15 +16,18 @@ from azure.cosmos.aio import ContainerProxy
 
 from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.faults import Fault
-from shared.adapters.cosmos.request_charges import Charge, Purpose, RequestCharges
+from shared.adapters.cosmos.request_charges import Charge, Purpose, RequestCharges, Weight
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Sequence[object])
 Hook = Callable[[PipelineResponse[Any, Any]], None]
 Send = Callable[[ContainerProxy, Hook], Awaitable[T]]
-"""Makes one attempt; the hook goes to the SDK as `raw_response_hook` and sees every answer."""
+"""Makes one attempt, for the documents read or the etags written; the hook goes to the SDK as `raw_response_hook` and
+sees every answer.
+"""
 
 _log = logging.getLogger(__name__)
 _SLOW = 0.5
+_NOTHING = Weight()
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
 _ATTEMPTS_AT_A_READ = 3
@@ -38,14 +42,6 @@ class Patience:
     seconds: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """What a write carries."""
-
-    operations: int = 0
-    bytes: int = 0
-
-
 class Requests:
     def __init__(self, account: CosmosAccount, patience: Patience, charges: RequestCharges) -> None:
         self._account = account
@@ -54,7 +50,7 @@ class Requests:
 
     async def read(self, purpose: Purpose, container: str, send: Send[T]) -> T:
         """Raises `RequestFailedError`. Reads are repeated after every transient fault."""
-        return await self._send(purpose, container, send, Weight(), is_read=True)
+        return await self._send(purpose, container, send, _NOTHING, is_read=True)
 
     async def write(self, purpose: Purpose, container: str, weight: Weight, send: Send[T]) -> T:
         """Raises `RequestFailedError`. Writes are repeated only where the one before took no effect for certain."""
@@ -65,7 +61,7 @@ class Requests:
         deadline = time.monotonic() + self._patience.seconds
         for attempt in itertools.count(1):
             try:
-                return await self._measured(purpose, proxy, send, weight)
+                return await self._measured(purpose, proxy, send, weight, is_read=is_read)
             except RequestFailedError as failure:
                 wait = _wait(failure.fault, attempt)
                 in_time = time.monotonic() + wait < deadline
@@ -88,22 +84,24 @@ class Requests:
             _log.warning("store out of reach", extra={"container": name, "outcome": str(fault)})
             raise RequestFailedError(Fault(retry_after=fault.retry_after, was_sent=False)) from error
 
-    async def _measured(self, purpose: Purpose, container: ContainerProxy, send: Send[T], weight: Weight) -> T:
-        charge = self._charges.of(purpose)
-        charge.operations += weight.operations
-        charge.bytes += weight.bytes
-        attempt = _Attempt(charge)
+    async def _measured(
+        self, purpose: Purpose, container: ContainerProxy, send: Send[T], weight: Weight, *, is_read: bool
+    ) -> T:
+        attempt = _Attempt(weight)
         start = time.perf_counter()
         outcome = "ok"
         try:
-            return await send(container, attempt.answered)
+            answer = await send(container, attempt.answered)
+            attempt.charge.documents += len(answer) if is_read else 0
         except AzureError as error:
             fault = Fault.of(error)
             outcome = str(fault)
-            charge.throttled += fault.is_throttling
-            charge.requests += not attempt.answers
+            attempt.failed(fault)
             raise RequestFailedError(fault) from error
+        else:
+            return answer
         finally:
+            self._charges.add(purpose, attempt.charge)
             seconds = time.perf_counter() - start
             _log.log(
                 logging.WARNING if seconds > _SLOW else logging.DEBUG,
@@ -113,8 +111,7 @@ class Requests:
                     "container": container.id,
                     "outcome": outcome,
                     "milliseconds": round(seconds * 1000, 1),
-                    "request_units": round(attempt.units, 2),
-                    "operations": weight.operations,
+                    **attempt.charge.summary(),
                 },
             )
 
@@ -128,17 +125,29 @@ class RequestFailedError(Exception):
 class _Attempt:
     """Counts the answers of one attempt."""
 
-    def __init__(self, charge: Charge) -> None:
-        self._charge = charge
-        self.answers = 0
-        self.units = 0.0
+    def __init__(self, weight: Weight) -> None:
+        self.charge = Charge(writes=weight.writes, bytes=weight.bytes, indexed_terms=weight.indexed_terms)
 
     def answered(self, response: PipelineResponse[Any, Any]) -> None:
-        units = float(response.http_response.headers.get("x-ms-request-charge", 0))
-        self.answers += 1
-        self.units += units
-        self._charge.requests += 1
-        self._charge.units += units
+        units = _stated_units(response.http_response.headers)
+        self.charge.requests += 1
+        self.charge.units += units or 0
+        self.charge.unstated += units is None
+
+    def failed(self, fault: Fault) -> None:
+        self.charge.throttled += fault.is_throttling
+        if not self.charge.requests:  # no answer came
+            self.charge.requests += 1
+            self.charge.unstated += 1
+
+
+def _stated_units(headers: Mapping[str, str]) -> float | None:
+    """None where the answer does not say, as that of a gateway before Cosmos DB or of an emulator."""
+    try:
+        units = float(headers["x-ms-request-charge"])
+    except (KeyError, ValueError):
+        return None
+    return units if math.isfinite(units) else None
 
 
 def _wait(fault: Fault, attempt: int) -> float:

@@ -1,5 +1,6 @@
 """The document store in Cosmos DB."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from shared.adapters.cosmos import query as queries
 from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.etags import etag_of
 from shared.adapters.cosmos.query import Parameters, Query
-from shared.adapters.cosmos.request_charges import Purpose, RequestCharges
-from shared.adapters.cosmos.requests import Hook, Patience, RequestFailedError, Requests, Weight
+from shared.adapters.cosmos.request_charges import Purpose, RequestCharges, Weight
+from shared.adapters.cosmos.requests import Hook, Patience, RequestFailedError, Requests
 from shared.adapters.cosmos.writes import Write, checked_write, send_writes
 from shared.adapters.document_query import check_limit
 from shared.adapters.document_rules import (
@@ -56,11 +57,11 @@ class CosmosStore:
         if not is_legal_id(id):
             return None
 
-        async def send(proxy: ContainerProxy, hook: Hook) -> Item:
-            return _item(await proxy.read_item(id, pk, raw_response_hook=hook))
+        async def send(proxy: ContainerProxy, hook: Hook) -> list[Document]:
+            return [await proxy.read_item(id, pk, raw_response_hook=hook)]
 
         try:
-            return await self._requests.read("get", container, send)
+            return _item(*await self._requests.read("get", container, send))
         except RequestFailedError as failure:
             if failure.fault.is_missing:
                 return None
@@ -141,7 +142,11 @@ class CosmosStore:
         async def send(proxy: ContainerProxy, hook: Hook) -> list[str]:
             return await send_writes(proxy, writes, hook)
 
-        weight = Weight(len(writes), sum(write.size for write in writes))
+        weight = Weight(
+            Counter(write.operation for write in writes),
+            sum(write.size for write in writes),
+            sum(write.indexed_terms for write in writes),
+        )
         return await self._requests.write(purpose, container, weight, send)
 
     async def _select(

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from azure.cosmos.aio import ContainerProxy
 
 from shared import json
 from shared.adapters.cosmos.etags import etag_of, if_match
+from shared.adapters.cosmos.request_charges import WriteOperation
 from shared.adapters.cosmos.requests import Hook
 from shared.adapters.document_rules import PARTITION_KEY, check_document, check_id
-from shared.containers import Container
-from shared.ports.store import Create, Delete, Operation, Replace, StoreLimitError, Upsert
+from shared.containers import ALWAYS_INDEXED, Container
+from shared.ports.store import Create, Delete, Document, Operation, Replace, StoreLimitError, Upsert
 
 BatchOperation = tuple[str, tuple[Any, ...], dict[str, Any]]
 
@@ -20,12 +21,13 @@ BatchOperation = tuple[str, tuple[Any, ...], dict[str, Any]]
 class Write:
     """One checked operation on one document of a partition; it never changes."""
 
-    operation: Literal["create", "replace", "upsert", "delete"]
+    operation: WriteOperation
     pk: str
     id: str
     body: str = ""
     size: int = 0
     """Bytes of the document."""
+    indexed_terms: int = 0
     etag: str | None = None
 
     @property
@@ -55,13 +57,20 @@ def checked_write(container: Container, pk: str, operation: Operation, index: in
     except StoreLimitError as error:
         error.index = index
         raise
+    terms = _indexed_terms(container, operation.document)
     match operation:
         case Create():
-            return Write("create", pk, checked.id, checked.body, checked.size)
+            return Write("create", pk, checked.id, checked.body, checked.size, terms)
         case Upsert():
-            return Write("upsert", pk, checked.id, checked.body, checked.size)
+            return Write("upsert", pk, checked.id, checked.body, checked.size, terms)
         case Replace(etag=etag):
-            return Write("replace", pk, checked.id, checked.body, checked.size, etag)
+            return Write("replace", pk, checked.id, checked.body, checked.size, terms, etag)
+
+
+def _indexed_terms(container: Container, document: Document) -> int:
+    """The partition key, the indexed fields that it has, and for those that are ordered a pair with the id."""
+    paths = (*ALWAYS_INDEXED, *container.indexed, *container.ordered)
+    return 1 + sum(path in document for path in paths)
 
 
 async def send_writes(container: ContainerProxy, writes: Sequence[Write], hook: Hook) -> list[str]:

@@ -1,0 +1,31 @@
+"""All commands, each by its name."""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from cli import keys, setup
+from cli.execution import chosen_settings
+from shared.logs import log_to
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("setup")(setup.setup)
+app.add_typer(keys.app, name="keys")
+
+
+@app.callback()
+def start(
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Write log lines to stderr.")] = False,
+) -> None:
+    """Run Xyra: the settings are those of the functions, XYRA_* variables.
+
+    Exit codes: 1 refused, 2 wrong usage, 3 the settings cannot be used, 4 the store or the secrets are out of reach,
+    5 this identity may not do it.
+    """
+    if verbose:
+        log_to(sys.stderr, chosen_settings().log_level)
+    else:
+        logging.getLogger().addHandler(logging.NullHandler())

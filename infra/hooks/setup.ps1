@@ -1,0 +1,19 @@
+# The first-run step, run by azd after each deployment (azure.yaml), with the outputs of main.bicep as variables. Safe to repeat.
+$ErrorActionPreference = 'Stop'
+Set-Location (Join-Path $PSScriptRoot '../..')
+
+if ($env:PRIVATE_NETWORKING -eq 'true') {
+    Write-Output "Private networking: run 'python -m cli setup' from inside the network (docs/deployment.md)."
+    exit 0
+}
+
+$command = if ($env:PYTHON) { $env:PYTHON } else { 'python' }
+$python = '.venv/Scripts/python.exe'
+if (-not (Test-Path $python)) {
+    & $command -m venv .venv
+    if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
+}
+& $python -m pip install --quiet --disable-pip-version-check '.[cli]'
+if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
+& $python -m cli setup --patience 600
+exit $LASTEXITCODE

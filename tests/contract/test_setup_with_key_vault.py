@@ -1,0 +1,152 @@
+"""The first-run step and rotation on Key Vault: an identity sets the secrets, the functions may only read them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import jwt
+import pytest
+
+from cli.setup import Patience, set_up
+from shared.bootstrap import Application, Ports
+from shared.domain.errors import ConflictError, UnavailableError
+from shared.ports.secrets import LONGEST_STALE, NotAllowedError
+from shared.services.tokens import Claims
+from shared.settings import Settings
+from tests.contract.test_key_vault import connect
+from tests.doubles.key_vault_server import KeyVaultServer
+from tests.doubles.memory_queue import MemoryQueue
+from tests.doubles.memory_store import MemoryStore
+from tests.doubles.settable_clock import SettableClock
+from tests.doubles.settable_seconds import SettableSeconds
+
+OPERATOR = ("ada@example.com", "a password of ours")
+SETTINGS = Settings(operator_email=OPERATOR[0], operator_password=OPERATOR[1])
+CLAIMS = Claims("usr_1", None, ("system",), "ses_1")
+LIFETIME = timedelta(minutes=SETTINGS.access_token_minutes)
+FRESH = timedelta(minutes=10)
+"""For so long a value of the vault is used without asking again."""
+
+
+@dataclass
+class Deployment:
+    """A vault, a store, and processes whose time passes at once."""
+
+    vault: KeyVaultServer
+    connections: AsyncExitStack
+    store: MemoryStore = field(default_factory=MemoryStore)
+    clock: SettableClock = field(default_factory=lambda: SettableClock(datetime(2026, 11, 18, 10, tzinfo=UTC)))
+    seconds: SettableSeconds = field(default_factory=SettableSeconds)
+
+    def process(self) -> Application:
+        secrets = connect(self.vault, self.seconds)
+        self.connections.push_async_callback(secrets.close)
+        return Application(Ports(self.store, MemoryQueue(), self.clock, secrets), SETTINGS)
+
+    async def set_up_long_ago(self) -> Application:
+        """By an operator; what was set is too old to be waited for."""
+        operator = self.process()
+        await set_up(operator, Patience())
+        for versions in self.vault.secrets.values():
+            versions[0].created -= 3600
+        return operator
+
+    def pass_time(self, time: timedelta) -> None:
+        self.clock.move(time)
+        self.seconds.advance(time.total_seconds())
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[KeyVaultServer]:
+    vault = KeyVaultServer(tmp_path)
+    yield vault
+    vault.stop()
+
+
+@pytest.fixture
+async def deployment(vault: KeyVaultServer) -> AsyncIterator[Deployment]:
+    async with AsyncExitStack() as connections:
+        yield Deployment(vault, connections)
+
+
+def kid(token: str) -> str:
+    return str(jwt.get_unverified_header(token)["kid"])
+
+
+async def test_functions_that_may_only_read_work_after_setup(deployment: Deployment) -> None:
+    functions = deployment.process()
+    deployment.vault.may_set = False
+    with pytest.raises(UnavailableError, match="python -m cli setup"):
+        await functions.tokens.issue(CLAIMS)
+    with pytest.raises(UnavailableError, match="python -m cli setup"):
+        await functions.idempotency.ensure_secret()
+    deployment.vault.may_set = True
+    await set_up(deployment.process(), Patience())
+    deployment.vault.may_set = False
+    signed_in = await functions.accounts.sign_in(*OPERATOR, None)
+    assert (await deployment.process().tokens.read(signed_in.access_token)).roles == ("system",)
+    assert not await functions.idempotency.ensure_secret()
+
+
+async def test_setup_again_sets_nothing(deployment: Deployment) -> None:
+    await set_up(deployment.process(), Patience())
+    deployment.vault.may_set = False
+    await set_up(deployment.process(), Patience())
+    assert {name: len(versions) for name, versions in deployment.vault.secrets.items()} == {
+        "token-signing-keys": 1,
+        "idempotency-secret": 1,
+    }
+
+
+async def test_setup_twice_at_once_makes_one_set_of_keys_that_all_use(deployment: Deployment) -> None:
+    processes = [deployment.process() for _ in range(2)]
+    deployment.vault.let_meet(2)
+    await asyncio.gather(*(set_up(process, Patience()) for process in processes))
+    assert len(deployment.vault.secrets["token-signing-keys"]) == 2
+    issued = [await process.tokens.issue(CLAIMS) for process in processes]
+    assert len({kid(token) for token in issued}) == 1
+
+
+async def test_without_the_right_to_set_secrets_setup_says_so(deployment: Deployment) -> None:
+    deployment.vault.may_set = False
+    with pytest.raises(NotAllowedError):
+        await set_up(deployment.process(), Patience())
+    assert deployment.vault.secrets == {}
+
+
+async def test_a_rotation_is_picked_up_by_running_processes_and_refuses_no_token(deployment: Deployment) -> None:
+    operator = await deployment.set_up_long_ago()
+    slow, quick = deployment.process(), deployment.process()
+    old = await slow.tokens.issue(CLAIMS)
+    await operator.tokens.keys.rotate()
+    new, late = await quick.tokens.issue(CLAIMS), await slow.tokens.issue(CLAIMS)
+    assert kid(old) == kid(late) != kid(new)
+    for process in (slow, quick):
+        for token in (old, late, new):
+            assert await process.tokens.read(token) == CLAIMS
+    deployment.pass_time(FRESH)
+    assert kid(await slow.tokens.issue(CLAIMS)) == kid(new)
+    assert await slow.tokens.read(late) == CLAIMS
+
+
+async def test_a_process_that_the_vault_leaves_alone_is_never_two_rotations_behind(deployment: Deployment) -> None:
+    operator = await deployment.set_up_long_ago()
+    alone = deployment.process()
+    await alone.tokens.issue(CLAIMS)
+    await operator.tokens.keys.rotate()
+    deployment.vault.is_down = True
+    deployment.pass_time(LONGEST_STALE - timedelta(seconds=1))
+    last = await alone.tokens.issue(CLAIMS)
+    deployment.vault.is_down = False
+    with pytest.raises(ConflictError):
+        await deployment.process().tokens.keys.rotate()
+    deployment.pass_time(LIFETIME - timedelta(seconds=1))
+    with pytest.raises(ConflictError):
+        await deployment.process().tokens.keys.rotate()
+    assert await deployment.process().tokens.read(last) == CLAIMS
+    deployment.pass_time(timedelta(seconds=2))
+    await deployment.process().tokens.keys.rotate()
+    assert await alone.tokens.read(await deployment.process().tokens.issue(CLAIMS)) == CLAIMS
