@@ -83,7 +83,8 @@ cosmos: $(BIN)/.dev npm-tools
 	tests/e2e/test_outage.py -k "cosmos"
 
 laws: $(BIN)/.dev
-	XYRA_LAW_HISTORIES=1000 $(BIN)/python -m pytest tests/unit/test_billing_laws.py
+	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --dist worksteal \
+	tests/unit/test_billing_laws.py tests/unit/test_charge_laws.py
 
 kill: $(BIN)/.dev
 	XYRA_KILL_EVENTS=50000 $(BIN)/python -m pytest tests/e2e/test_exactly_once.py

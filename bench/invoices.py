@@ -3,9 +3,6 @@
 On the embedded store, through the services that issue real invoices. Each row is a fresh organization in one file.
 """
 
-import asyncio
-import sys
-import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from bench.clock import StandingClock
@@ -161,22 +157,23 @@ def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
         yield batch
 
 
-async def invoices(folder: Path) -> list[Cost]:
+async def costs(folder: Path) -> list[Cost]:
+    folder.mkdir()
     place = Place(folder)
-    costs = []
+    found = []
     for events in (10, 1_000, 100_000):
         organization, agents, version = await place.organization([summed()], agents=1)
         await place.record(organization, agents, version, events, distinct=1)
-        costs.append(await place.cost("events of one agent", events, organization))
+        found.append(await place.cost("events of one agent", events, organization))
     for distinct in (10, 1_000, 20_000):
         organization, agents, version = await place.organization([UNIQUE], agents=1)
         await place.record(organization, agents, version, 20_000, distinct)
-        costs.append(await place.cost("distinct values in 20,000 events", distinct, organization))
+        found.append(await place.cost("distinct values in 20,000 events", distinct, organization))
     for count in (1, 100, 1_000):
         organization, agents, version = await place.organization([summed()], agents=count)
         await place.record(organization, agents, version, 10, distinct=1)
-        costs.append(await place.cost("agents", count, organization))
-    return costs
+        found.append(await place.cost("agents", count, organization))
+    return found
 
 
 def lines_per_second(charges: int = 20, agents: int = 50) -> float:
@@ -225,15 +222,3 @@ def table_of(costs: Sequence[Cost]) -> Table:
             f"{cost.peak / 1e6:.1f}",
         )
     return table
-
-
-async def main() -> int:
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(f"lines rated/s, model of 20 metered charges, 50 agents: {lines_per_second():,.0f}")
-    with tempfile.TemporaryDirectory(prefix="xyra-bench-") as folder:
-        console.print(table_of(await invoices(Path(folder))))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))

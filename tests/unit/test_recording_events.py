@@ -15,6 +15,7 @@ from shared.adapters.sqlite import Database, SqliteStore
 from shared.bootstrap import Application, Ports
 from shared.domain.errors import UnavailableError
 from shared.domain.events import MAXIMUM_EVENT_BYTES, UNPRICED, AcceptedEvent, TotalKey, content_hash, event_key
+from shared.domain.readings import Tally
 from shared.domain.times import to_text
 from shared.domain.totals import Contribution, unpriced_contribution
 from shared.ports.store import Delete, Item, Operation, StoreLimitError
@@ -127,7 +128,7 @@ class TestLargeTotals:
     async def test_totals_that_grow_stay_in_batches_below_1_mb(self, store: MeasuringStore, name: str) -> None:
         """Of 50 agents with 200 meters each: while they come into being, and later, moved by small events."""
         agents = [f"agt_{number}" for number in range(50)]
-        measures = tuple((f"{name}{number}", Decimal(f"{number}.5")) for number in range(200))
+        measures = tuple((f"{name}{number}", Tally(1, Decimal(f"{number}.5"))) for number in range(200))
         for delivery in range(3):
             events = [metered(delivery * 1000 + place, agent=agent) for place, agent in enumerate(agents)]
             if delivery == 0:
@@ -151,7 +152,7 @@ class TestLargeTotals:
     async def test_small_events_still_share_full_batches(self) -> None:
         """99 events and the total that they move, though each moves 80 meters."""
         store = StrictStore()
-        measures = tuple((f"meter_{number}", Decimal(number)) for number in range(80))
+        measures = tuple((f"meter_{number}", Tally(1, Decimal(number))) for number in range(80))
         events = [
             replace(metered(number, {"text": "x" * 100}), contribution=Contribution("command", to_text(NOW), measures))
             for number in range(990)
