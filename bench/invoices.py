@@ -79,6 +79,7 @@ class Place:
     """An application on a file of its own."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir()
         chosen = Settings(data_dir=folder)
         database = Database(folder / "bench.db")
         self._clock = StandingClock(NOW)
@@ -158,7 +159,6 @@ def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 
 async def costs(folder: Path) -> list[Cost]:
-    folder.mkdir()
     place = Place(folder)
     found = []
     for events in (10, 1_000, 100_000):
