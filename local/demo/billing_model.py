@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from local.demo.recording import RESOLVED
+
 
 def billing_model(name: str, organization_id: str, effective_from: str) -> dict[str, Any]:
-    """A platform fee, commands in graduated tiers, a price per run, and LLM tokens per million."""
+    """A platform fee, commands in graduated tiers, a price per run, per resolved issue and per million LLM tokens."""
     return {
         "name": name,
         "organization_id": organization_id,
@@ -30,6 +32,13 @@ def billing_model(name: str, organization_id: str, effective_from: str) -> dict[
                 "type": "activity",
                 "meter": {"event_type": "run"},
                 "pricing": {"type": "per_unit", "unit_amount": "0.25"},
+            },
+            {
+                "key": "resolved",
+                "type": "outcome",
+                "meter": {"event_type": RESOLVED},
+                "pricing": {"type": "per_unit", "unit_amount": "1.50"},
+                "verification": "required",
             },
             _tokens("input", "uncached_input_tokens", "2.00"),
             _tokens("cached_input", "cached_input_tokens", "0.20"),

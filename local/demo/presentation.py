@@ -23,6 +23,19 @@ def invoice_table(invoice: dict[str, Any]) -> Table:
     return table
 
 
+def margin_table(summaries: dict[str, dict[str, Any]]) -> Table:
+    """What each project cost at providers, what it is billed, and what of that is left."""
+    currency = next(iter(summaries.values()))["currency"]
+    table = Table(title="By project", box=SIMPLE)
+    table.add_column("Project")
+    for name in (f"Provider cost {currency}", f"Billed amount {currency}", "Margin"):
+        table.add_column(name, justify="right")
+    for project, summary in summaries.items():
+        cost, billed = Decimal(summary["provider_cost"]), summary["billed_amount"]
+        table.add_row(project, f"{cost:.7f}", billed, f"{Decimal(summary['margin']):.1%}")
+    return table
+
+
 def _step(step: dict[str, Any]) -> str:
     arithmetic = ""
     if step.get("quantity") is not None and step.get("unit_amount") is not None:

@@ -11,6 +11,9 @@ from typing import Any
 
 _DATA = Path(__file__).parent / "data"
 
+RESOLVED = "outcome.issue_resolved"
+"""What every run says of itself, and somebody else finds out."""
+
 Event = dict[str, Any]
 
 
@@ -22,6 +25,8 @@ class Run:
     ended: datetime
     commands: int
     failed_commands: int
+    resolved: bool
+    """Whether the issue's tests passed afterwards."""
     shift: timedelta
     """From when it happened to its place in the month."""
 
@@ -65,12 +70,13 @@ def _run(row: dict[str, str], day: date) -> Run:
         ended=datetime.fromisoformat(row["ended"]),
         commands=int(row["commands"]),
         failed_commands=int(row["failed_commands"]),
+        resolved=row["resolved"] == "true",
         shift=day - started.date(),
     )
 
 
 def events_over(month: Month) -> dict[str, list[Event]]:
-    """The events of each project's agent: its runs, their commands, their LLM calls."""
+    """The events of each project's agent: its runs, the outcome that each reports, their commands, their LLM calls."""
     runs = {run.id: run for run in runs_over(month)}
     events: dict[str, list[Event]] = {}
     for run in runs.values():
@@ -87,6 +93,7 @@ def _events_of_run(run: Run) -> Iterator[Event]:
     for number in range(run.commands):
         time = run.started + number * length / run.commands + run.shift
         yield _event(f"{run.id}:command:{number}", "command", time, run.id, {})
+    yield _event(f"{run.id}:outcome", RESOLVED, run.ended + run.shift, run.id, {})
 
 
 def _llm_call(row: dict[str, str], run: Run) -> Event:

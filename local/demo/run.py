@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,28 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local.demo.billing_model import billing_model
-from local.demo.presentation import invoice_table, next_steps
-from local.demo.recording import Event, Month, events_over
+from local.demo.presentation import invoice_table, margin_table, next_steps
+from local.demo.recording import Event, Month, events_over, runs_over
 
 BATCH = 500
 _POLL_SECONDS = 0.2
 _OK = range(200, 300)
 
 
+SCOPES = ["events:write", "agents:read", "usage:read", "outcomes:read", "invoices:read", "billing_models:read"]
+
+
 class DemoError(Exception):
     """The API did not answer as the demo expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """One of the demo's organizations, with its agent and the key that this reports with."""
+
+    organization_id: str
+    agent_id: str
+    api_key: str
 
 
 class Demo:
@@ -58,60 +71,60 @@ class Demo:
         events = events_over(month)
         total = sum(len(of_project) for of_project in events.values())
         self._console.print(
-            f"Demo: {total:,} recorded calls, commands and runs of a coding agent on {len(events)} projects,\n"
+            f"Demo: {total:,} recorded calls, commands, runs and outcomes of a coding agent on {len(events)} projects\n"
             f"laid over {month}: each run is moved by whole days into that month, its times of day stay."
         )
-        organizations = {project: await self._organization(project, month) for project in sorted(events)}
-        await self._send(events, organizations, total)
-        await self._rated(organizations, month)
-        invoices = await self._invoice(organizations, month)
+        customers = {project: await self._customer(project, month) for project in sorted(events)}
+        await self._send(events, customers, total)
+        for customer in customers.values():
+            await self._rated(customer, month)
+            await self._decide(customer, month)
+        invoices = [await self._invoice(customer, month) for customer in customers.values()]
         self._console.print(invoice_table(invoices[0]))
         for invoice in invoices:
             self._console.print(f"{invoice['number']}  {invoice['total']:>12} {invoice['currency']}")
-        first = next(iter(organizations.values()))
-        key = await self._call(
-            "POST",
-            "api-keys",
-            key="demo-key",
-            json={
-                "name": "Demo",
-                "organization_id": first,
-                "scopes": ["events:write", "agents:read", "usage:read", "invoices:read", "billing_models:read"],
-            },
-        )
-        return {"month": str(month), "organization_id": first, "api_key": key["token"]}
+        summaries = {project: await self._summary(customer, month) for project, customer in customers.items()}
+        self._console.print(margin_table(summaries))
+        first = next(iter(customers.values()))
+        return {"month": str(month), "organization_id": first.organization_id, "api_key": first.api_key}
 
-    async def _organization(self, project: str, month: Month) -> str:
+    async def _customer(self, project: str, month: Month) -> Customer:
         organization = await self._call(
             "POST",
             "organizations",
             key=f"demo-{project}",
             json={"name": project, "slug": project, "currency": "USD", "timezone": "UTC"},
         )
-        organization_id: str = organization["id"]
+        owned = {"organization_id": organization["id"]}
         start = month.start.isoformat()
         model = await self._call(
             "POST",
             "billing-models",
             key=f"demo-model-{project}",
-            json=billing_model(f"Coding agent for {project}", organization_id, start),
+            json=billing_model(f"Coding agent for {project}", organization["id"], start),
         )
-        await self._call(
+        made = await self._call("POST", "projects", key=f"demo-project-{project}", json=owned | {"name": project})
+        agent = await self._call(
             "POST",
             "agents",
             key=f"demo-agent-{project}",
-            json={
-                "organization_id": organization_id,
+            json=owned
+            | {
                 "external_id": "coder",
                 "name": f"Coding agent on {project}",
                 "type": "coding",
+                "project_id": made["id"],
                 "billing_model_id": model["id"],
                 "billing_model_from": start,
             },
         )
-        return organization_id
+        key = await self._call(
+            "POST", "api-keys", key=f"demo-key-{project}", json=owned | {"name": "Demo", "scopes": SCOPES}
+        )
+        return Customer(organization["id"], agent["id"], key["token"])
 
-    async def _send(self, events: dict[str, list[Event]], organizations: dict[str, str], total: int) -> None:
+    async def _send(self, events: dict[str, list[Event]], customers: dict[str, Customer], total: int) -> None:
+        """With the customers' own keys: who reports an outcome may not verify it."""
         with Progress(
             TextColumn("Sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=self._console
         ) as progress:
@@ -119,31 +132,71 @@ class Demo:
             for project, of_project in events.items():
                 for start in range(0, len(of_project), BATCH):
                     batch = of_project[start : start + BATCH]
-                    await self._call("POST", "events", params={"organization_id": organizations[project]}, json=batch)
+                    await self._call("POST", "events", credential=customers[project].api_key, json=batch)
                     progress.advance(task, len(batch))
 
-    async def _rated(self, organizations: dict[str, str], month: Month) -> None:
-        for organization_id in organizations.values():
-            params = {"organization_id": organization_id, "period": str(month)}
-            while (await self._call("GET", "usage", params=params))["pending"]:  # noqa: ASYNC110  asked over HTTP
-                await asyncio.sleep(_POLL_SECONDS)
+    async def _rated(self, customer: Customer, month: Month) -> None:
+        params = {"organization_id": customer.organization_id, "period": str(month)}
+        while (await self._call("GET", "usage", params=params))["pending"]:  # noqa: ASYNC110  asked over HTTP
+            await asyncio.sleep(_POLL_SECONDS)
 
-    async def _invoice(self, organizations: dict[str, str], month: Month) -> list[dict[str, Any]]:
-        invoices = []
-        for organization_id in organizations.values():
-            job = await self._call(
-                "POST",
-                "invoices/generate/monthly",
-                json={"organization_id": organization_id, "period": str(month), "finalize": True},
-            )
-            while not job["done"]:
-                await asyncio.sleep(_POLL_SECONDS)
-                job = await self._call("GET", f"invoices/jobs/{job['id']}")
-            invoices += [await self._call("GET", f"invoices/{invoice_id}") for invoice_id in job["invoices"]]
-        return invoices
+    async def _decide(self, customer: Customer, month: Month) -> None:
+        """The operator verifies the outcomes of runs whose issue is resolved, and rejects the others."""
+        resolved = {run.id for run in runs_over(month) if run.resolved}
+        of_organization = {"organization_id": customer.organization_id}
+        pending = await self._pending(of_organization)
+        verified = [outcome["id"] for outcome in pending if outcome["run"] in resolved]
+        if verified:
+            note = "The issue's tests pass"
+            await self._call("POST", "outcomes/verify", params=of_organization, json={"ids": verified, "note": note})
+        for outcome in pending:
+            if outcome["run"] not in resolved:
+                reason = {"reason": "The issue's tests fail"}
+                await self._call("POST", f"outcomes/{outcome['id']}/reject", params=of_organization, json=reason)
 
-    async def _call(self, method: str, path: str, *, key: str | None = None, **request: Any) -> Any:  # noqa: ANN401  JSON
-        headers = {"Authorization": f"Bearer {self._token}"} if path != "auth/login/access-token" else {}
+    async def _pending(self, of_organization: dict[str, str]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        wanted = of_organization | {"status": "pending", "limit": "200"}
+        while True:
+            page = await self._call("GET", "outcomes", params=wanted)
+            found += page["data"]
+            if page["next_cursor"] is None:
+                return found
+            wanted["cursor"] = page["next_cursor"]
+
+    async def _invoice(self, customer: Customer, month: Month) -> dict[str, Any]:
+        job = await self._call(
+            "POST",
+            "invoices/generate/monthly",
+            json={"organization_id": customer.organization_id, "period": str(month), "finalize": True},
+        )
+        while not job["done"]:
+            await asyncio.sleep(_POLL_SECONDS)
+            job = await self._call("GET", f"invoices/jobs/{job['id']}")
+        (invoice_id,) = job["invoices"]
+        invoice: dict[str, Any] = await self._call("GET", f"invoices/{invoice_id}")
+        return invoice
+
+    async def _summary(self, customer: Customer, month: Month) -> dict[str, Any]:
+        summary: dict[str, Any] = await self._call(
+            "GET",
+            f"agents/{customer.agent_id}/billing-summary",
+            params={"organization_id": customer.organization_id, "period": str(month)},
+        )
+        return summary
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str | None = None,
+        credential: str | None = None,
+        **request: Any,  # noqa: ANN401  those of aiohttp
+    ) -> Any:  # noqa: ANN401  JSON
+        headers = {}
+        if path != "auth/login/access-token":
+            headers["Authorization"] = f"Bearer {credential or self._token}"
         if key is not None:
             headers["Idempotency-Key"] = key
         async with self._session.request(method, f"/api/v1/{path}", headers=headers, **request) as response:

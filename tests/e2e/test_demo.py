@@ -51,6 +51,7 @@ def expected_totals() -> dict[str, Decimal]:
                     + max(0, commands - 5000) * Decimal("0.005")
                 ),
                 cents(len(own_runs) * Decimal("0.25")),
+                sum(run["resolved"] == "true" for run in own_runs) * Decimal("1.50"),
                 cents(uncached * Decimal(2) / 10**6),
                 cents(cached * Decimal("0.20") / 10**6),
                 cents(output * Decimal(12) / 10**6),
@@ -58,6 +59,24 @@ def expected_totals() -> dict[str, Decimal]:
             Decimal(0),
         )
     return totals
+
+
+def provider_costs() -> dict[str, Decimal]:
+    """By project: the provider's prices on every call, those included of which it did not say what it charged."""
+    projects = {row["run_id"]: row["project"] for row in rows("agent_runs.csv.gz")}
+    costs: dict[str, Decimal] = {}
+    for call in rows("agent_llm_calls.csv.gz"):
+        cached, output = int(call["cached_input_tokens"]), int(call["output_tokens"])
+        cost = (int(call["input_tokens"]) - cached) * Decimal(2) + cached * Decimal("0.20") + output * Decimal(12)
+        project = projects[call["run_id"]]
+        costs[project] = costs.get(project, Decimal(0)) + cost / 10**6
+    return costs
+
+
+def shown_margins(output: str) -> dict[str, tuple[Decimal, Decimal, str]]:
+    table = output.split("By project")[1]
+    found = re.findall(r"^\s+(\S+)\s+([\d.]+)\s+([\d.]+)\s+([\d.]+%)\s*$", table, re.MULTILINE)
+    return {project: (Decimal(cost), Decimal(billed), margin) for project, cost, billed, margin in found}
 
 
 def ask(process: XyraProcess, method: str, path: str, headers: dict[str, str], body: str | None = None) -> Json:
@@ -82,6 +101,11 @@ def test_the_demo_bills_what_was_recorded_and_is_found_again(new_process: Callab
     }
     year = f"{before:%Y}"
     assert shown == {f"INV-{project.upper()}-{year}-000001": total for project, total in expected_totals().items()}
+    assert "Resolved (per issue_resolved" in first.output
+    costs, totals = provider_costs(), expected_totals()
+    assert shown_margins(first.output) == {
+        project: (costs[project], total, f"{(total - costs[project]) / total:.1%}") for project, total in totals.items()
+    }
     assert first.stop(signal.SIGINT) == 0
 
     second = new_process(present=True, XYRA_DEMO="1")
