@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs worker cosmos npm-tools infra-check laws kill kill-rounds kill-rounds-short outage bench clean help
+.PHONY: run test lint docs worker cosmos npm-tools infra-check laws outcomes kill kill-rounds kill-rounds-short outage many-events million llm-costs replay bench clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -86,6 +86,10 @@ laws: $(BIN)/.dev
 	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --dist worksteal \
 	tests/unit/test_billing_laws.py tests/unit/test_charge_laws.py
 
+# 10,000 outcomes verified in bulk while others are reported; -s shows the figures.
+outcomes: $(BIN)/.dev
+	XYRA_OUTCOMES=10000 $(BIN)/python -m pytest -s tests/e2e/test_outcomes.py
+
 kill: $(BIN)/.dev
 	XYRA_KILL_EVENTS=50000 $(BIN)/python -m pytest tests/e2e/test_exactly_once.py
 
@@ -99,6 +103,21 @@ kill-rounds-short: $(BIN)/.dev
 # The store, then the broker, out of reach under load for a minute each.
 outage: $(BIN)/.dev npm-tools
 	XYRA_OUTAGE_SECONDS=60 XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -s tests/e2e/test_outage.py
+
+# Many events, their totals, the host's memory, and repair over all of it; -s shows the figures.
+many-events: $(BIN)/.dev
+	XYRA_MANY_EVENTS=100000 $(BIN)/python -m pytest -s tests/e2e/test_many_events.py
+
+million: $(BIN)/.dev
+	XYRA_MANY_EVENTS=1000000 $(BIN)/python -m pytest -s tests/e2e/test_many_events.py
+
+# What every recorded LLM call costs by the price list, against what its provider charged; -s shows the sums.
+llm-costs: $(BIN)/.dev
+	XYRA_LLM_PROJECTS=4 $(BIN)/python -m pytest -s tests/e2e/test_llm_costs.py
+
+# A recorded hour of requests at 10 times its pace; -s shows how long an acknowledged event takes to its total.
+replay: $(BIN)/.dev
+	XYRA_REPLAY_PACE=10 $(BIN)/python -m pytest -s tests/e2e/test_replay.py
 
 bench: $(BIN)/.dev
 	$(BIN)/python -m bench

@@ -78,14 +78,14 @@ UNIQUE = {
 class Place:
     """An application on a file of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept_by: type[SqliteStore] = SqliteStore) -> None:
         folder.mkdir()
         chosen = Settings(data_dir=folder)
         database = Database(folder / "bench.db")
         self._clock = StandingClock(NOW)
-        store = SqliteStore(database, self._clock)
+        self.store = kept_by(database, self._clock)
         secrets = LocalSecrets(folder / "secrets.json")
-        self.application = Application(Ports(store, LocalQueue(database), self._clock, secrets), chosen)
+        self.application = Application(Ports(self.store, LocalQueue(database), self._clock, secrets), chosen)
         self.usage = self.application.usage
 
     async def organization(self, charges: Sequence[dict[str, Any]], agents: int) -> tuple[Organization, list[str], Any]:

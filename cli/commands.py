@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from cli import keys, setup
+from cli import keys, repair, setup
 from cli.execution import chosen_settings
 from shared.logs import log_to
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("setup")(setup.setup)
+app.command("repair")(repair.repair)
 app.add_typer(keys.app, name="keys")
 
 
@@ -23,7 +24,7 @@ def start(
     """Run Xyra: the settings are those of the functions, XYRA_* variables.
 
     Exit codes: 1 refused, 2 wrong usage, 3 the settings cannot be used, 4 the store or the secrets are out of reach,
-    5 this identity may not do it.
+    5 this identity may not do it, 6 what was looked at is not as it should be.
     """
     if verbose:
         log_to(sys.stderr, chosen_settings().log_level)

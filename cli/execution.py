@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     """2 is typer's, for wrong usage."""
     OUT_OF_REACH = 4
     NOT_ALLOWED = 5
+    DIFFERENT = 6
 
 
 def run(act: Callable[[Application], Awaitable[None]]) -> None:

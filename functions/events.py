@@ -1,4 +1,4 @@
-"""Usage events: the one way in, plain or as CloudEvents, and the convenience routes that make the same events."""
+"""Usage events: the one way in, plain or as CloudEvents, and what became of them."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,10 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, model_va
 
 from shared import json
 from shared.domain.errors import FieldError, NotFoundError, ValidationError, XyraError
-from shared.domain.events import MAXIMUM_EVENTS, event_key
+from shared.domain.events import MAXIMUM_EVENTS
 from shared.domain.identity import Permission
-from shared.domain.ids import new_id
 from shared.domain.meters import EventType
-from shared.domain.money import NonNegativeQuantity
+from shared.domain.money import plain
 from shared.domain.times import from_text
 from shared.domain.validation import refusal, validation_error
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
@@ -25,6 +24,7 @@ from shared.ports.usage import ParkedStatus
 from shared.services.events import Rejection, ReportedEvent
 from shared.services.parked_events import MAXIMUM_REPLAYED, ParkedEvent
 from shared.services.rating import UNKNOWN_ORGANIZATION
+from shared.services.recorded_events import EventQuery, RecordedEvent
 
 blueprint = func.Blueprint()
 
@@ -252,6 +252,7 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             event.run,
             event.data,
             organizations[event.organization],
+            call.principal.id,
         )
         for index, event in events
     ]
@@ -289,6 +290,10 @@ class RatedToAnswer(Schema):
 
 
 class EventAnswer(Schema):
+    """`provider_cost` is what it cost at a provider, in the organization's currency, by the price list where it is an
+    LLM call; `stated_cost` is the sender's own figure for that, and `cost_difference` what ours is above it.
+    """
+
     id: str
     event_id: str
     source: str
@@ -297,7 +302,75 @@ class EventAnswer(Schema):
     run: str | None
     time: datetime
     data: dict[str, Any]
+    provider_cost: str | None
+    cost_category: str | None
+    stated_cost: str | None
+    cost_difference: str | None
+    priced_by: str | None
     rated_to: RatedToAnswer
+
+
+class EventList(Schema):
+    data: list[EventAnswer]
+    next_cursor: str | None
+
+
+class EventListQuery(ListQuery):
+    """`source` and `id` name one event, by the identity that its sender chose."""
+
+    agent: ClientId | None = None
+    type: EventType | None = None
+    run: ClientId | None = None
+    start: ZonedTime | None = Field(default=None, alias="from")
+    end: ZonedTime | None = Field(default=None, alias="to")
+    source: ClientId | None = None
+    id: ClientId | None = None
+
+
+def _event_answer(found: RecordedEvent) -> Mapping[str, Any]:
+    event = found.document
+    return {
+        "id": event["event_id"],
+        "event_id": event["id"],
+        "time": from_text(event["time"]),
+        "data": json.verbatim(event["data"]),
+        "run": event.get("run"),
+        "provider_cost": event.get("cost"),
+        "cost_difference": None if found.cost_difference is None else plain(found.cost_difference),
+        "rated_to": asdict(found.rated_to),
+        **{name: event[name] for name in ("source", "type", "agent_id")},
+        **{name: event.get(name) for name in ("cost_category", "stated_cost", "priced_by")},
+    }
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "events",
+    summary="Events that were rated, newest first, with times from `from` on and before `to`; where a type is wanted"
+    " that is rare among them, a page may be shorter than its limit and not the last one",
+    access=Permission.EVENTS_READ,
+    query=EventListQuery,
+    answers={200: EventList},
+)
+async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
+    query = call.query
+    organization = await call.services.organizations.get(await call.organization())
+    recorded = call.services.recorded_events
+    wanted = EventQuery(query.agent, query.type, query.run, query.start, query.end)
+    if query.source is None and query.id is None:
+        events, cursor = await recorded.page(organization, wanted, query.limit, query.cursor)
+        return Reply({"data": [_event_answer(each) for each in events], "next_cursor": cursor})
+    if query.source is None or query.id is None:
+        missing = "?source" if query.source is None else "?id"
+        raise ValidationError.at(missing, "is needed: source and id name an event together")
+    if wanted != EventQuery() or query.cursor is not None:
+        raise ValidationError.at("?id", "names one event, so no filter goes with it")
+    try:
+        found = [await recorded.named(organization, query.source, query.id)]
+    except NotFoundError:
+        found = []
+    return Reply({"data": [_event_answer(each) for each in found], "next_cursor": None})
 
 
 class ReplayAnswer(Schema):
@@ -439,75 +512,4 @@ async def discard_parked_event(call: Call[DiscardRequest, Query]) -> Reply:
 )
 async def get_event(call: Call[NoBody, Query]) -> Reply:
     organization = await call.services.organizations.get(await call.organization())
-    found = await call.services.recorded_events.get(organization, call.path["event_id"])
-    event = found.document
-    return Reply(
-        {
-            "id": event["event_id"],
-            "event_id": event["id"],
-            "time": from_text(event["time"]),
-            "data": json.verbatim(event["data"]),
-            "rated_to": asdict(found.rated_to),
-            **{name: event[name] for name in ("source", "type", "agent_id", "run")},
-        }
-    )
-
-
-class ActivityRequest(Schema):
-    activity_type: EventType
-    quantity: NonNegativeQuantity | None = None
-    metadata: Annotated[dict[str, Any], Field(max_length=50)] = {}
-    time: ZonedTime | None = None
-    id: ClientId | None = None
-
-
-class OneEventAnswer(Schema):
-    id: str
-    event_id: str
-
-
-@endpoint(
-    blueprint,
-    "POST",
-    "agents/{agent_id}/activities",
-    summary="Report one activity of an agent",
-    access=Permission.EVENTS_WRITE,
-    body=ActivityRequest,
-    answers={202: OneEventAnswer},
-    example={"activity_type": "command", "quantity": "1"},
-)
-async def report_activity(call: Call[ActivityRequest, Query]) -> Reply:
-    activity = call.body
-    if "quantity" in activity.metadata:
-        raise ValidationError.at("/metadata/quantity", "belongs beside the metadata, as quantity")
-    data = dict(activity.metadata)
-    if activity.quantity is not None:
-        data["quantity"] = activity.quantity
-    return await _report_one(call, activity.id, activity.activity_type, activity.time, data)
-
-
-async def _report_one(
-    call: Call[Any, Any], event_id: str | None, event_type: str, time: datetime | None, data: dict[str, Any]
-) -> Reply:
-    """The id comes from the body, else from the Idempotency-Key, else it is made."""
-    chosen = event_id or call.idempotency_key or new_id("act")
-    agent_id = call.path["agent_id"]
-    owner = await call.owner_of(agent_id)
-    if agent_id not in await call.services.agents.resolve(owner, {agent_id}):
-        raise NotFoundError("There is no such agent")
-    event = ReportedEvent(0, chosen, event_type, agent_id, DEFAULT_SOURCE, time, None, data, owner)
-    try:
-        await call.services.events.accept([event], partial=False)
-    except ValidationError as error:
-        raise ValidationError(
-            error.detail,
-            errors=tuple(FieldError(_place_in_activity(place.pointer), place.detail) for place in error.errors),
-        ) from error
-    key = event_key(owner, DEFAULT_SOURCE, chosen)
-    return Reply({"id": chosen, "event_id": key}, status=202, headers={"Location": f"/api/v1/events/{key}"})
-
-
-def _place_in_activity(pointer: str) -> str:
-    """Where the body of an activity has what the event has there."""
-    inner = pointer.removeprefix("/0")
-    return inner.removeprefix("/data") if inner == "/data/quantity" else inner.replace("/data/", "/metadata/", 1)
+    return Reply(_event_answer(await call.services.recorded_events.get(organization, call.path["event_id"])))

@@ -7,9 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from shared.adapters.file_clock import FileClock
+from shared.adapters.item_outcomes import ItemOutcomes
 from shared.adapters.item_usage import ItemUsage
+from shared.adapters.item_usage_shards import ItemUsageShards
 from shared.adapters.local_queue import LocalQueue
 from shared.adapters.local_secrets import LocalSecrets
+from shared.adapters.price_list import PackagedPriceList
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.system_clock import SystemClock
 from shared.containers import TENANTS
@@ -20,22 +23,32 @@ from shared.ports.secrets import Secrets
 from shared.ports.store import Store
 from shared.services.access import Access
 from shared.services.accounts import Accounts
+from shared.services.agent_summaries import AgentSummaries
 from shared.services.agents import Agents
 from shared.services.api_keys import ApiKeys
 from shared.services.billing_models import BillingModels
+from shared.services.costs import Costs
+from shared.services.departments import Departments
 from shared.services.events import Events
+from shared.services.exchange_rates import ExchangeRateBook
 from shared.services.facts import FactsReader
 from shared.services.first_operator import FirstOperator
 from shared.services.idempotency import Idempotency
 from shared.services.invoice_runs import InvoiceRuns
 from shared.services.invoices import Invoices
+from shared.services.llm_prices import PriceOverrides, UnpricedModels
 from shared.services.organizations import Organizations
 from shared.services.outbox import Outbox
+from shared.services.outcomes import Outcomes
 from shared.services.owners import Owners
 from shared.services.parked_events import ParkedEvents
 from shared.services.periods import Periods
+from shared.services.projects import Projects
 from shared.services.rating import Rating
 from shared.services.recorded_events import RecordedEvents
+from shared.services.repair import Repair
+from shared.services.runs import Runs
+from shared.services.threads import Threads
 from shared.services.tokens import Tokens
 from shared.services.usage_reports import UsageReports
 from shared.services.workflows import Workflows
@@ -79,12 +92,25 @@ class Application:
         self.first_operator = FirstOperator(store, self.accounts)
         self.api_keys = ApiKeys(store, clock, self.owners)
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
+        self.projects = Projects(store, clock, self.owners)
+        self.departments = Departments(store, clock, self.owners)
         self.agents = Agents(
             store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen
         )
+        self.llm_prices = PriceOverrides(store, clock, chosen)
+        self.unpriced_models = UnpricedModels(self.usage)
+        self.exchange_rates = ExchangeRateBook(store, clock, chosen)
+        self.costs = Costs(clock, PackagedPriceList(), self.llm_prices, self.exchange_rates)
         self.events = Events(ports.queue, clock, self.organizations, self.agents)
         self.rating = Rating(
-            self.usage, clock, self.organizations, self.agents, self.billing_models, self.periods, self.outbox
+            self.usage,
+            clock,
+            self.organizations,
+            self.agents,
+            self.billing_models,
+            self.periods,
+            self.costs,
+            self.outbox,
         )
         self.recorded_events = RecordedEvents(self.usage, clock, self.agents, self.billing_models)
         retention = timedelta(days=chosen.event_retention_days)
@@ -92,7 +118,32 @@ class Application:
         self.usage_reports = UsageReports(self.usage, self.agents, self.billing_models)
         self.workflows = Workflows(clock, self.organizations, self.agents, self.billing_models)
         facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
+        self.agent_summaries = AgentSummaries(self.usage, clock, self.agents, self.billing_models, self.periods, facts)
+        self.repair = Repair(ItemUsageShards(store), clock, self.agents, self.billing_models, self.outbox, retention)
         self.invoices = Invoices(store, clock, self.owners, self.organizations, self.periods, facts)
+        outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)
+        self.outcomes = Outcomes(
+            outcome_store,
+            self.usage,
+            clock,
+            self.agents,
+            self.billing_models,
+            self.periods,
+            self.invoices,
+            self.outbox,
+        )
+        self.threads = Threads(store, clock, self.owners)
+        self.runs = Runs(
+            store,
+            self.usage,
+            outcome_store,
+            clock,
+            self.owners,
+            self.agents,
+            self.threads,
+            self.billing_models,
+            self.periods,
+        )
         self.invoice_runs = InvoiceRuns(store, ports.queue, clock, self.organizations, self.periods, self.invoices)
         self.outbox.on_due("account", self.accounts.complete_due)
         self.outbox.on_due("slug", self.organizations.complete_due)

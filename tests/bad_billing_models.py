@@ -96,6 +96,8 @@ CHARGES: dict[str, Json] = {
         "meter": {**METER, "event_type": "outcome.sale"},
         "pricing": PRICINGS["percentage"],
         "verification": "required",
+        "auto_verify": {"minimum_value": "1", "maximum_value": "100"},
+        "verified_by": "organization",
         "attribution_window_days": 30,
         "minimum_value": "10",
         "risk_premium_percent": "5",
@@ -218,6 +220,16 @@ def _usage() -> list[Mistake]:
         for kind, fields in (("activity", plain), ("outcome", {}))
         for at in ("pricing/free_amount",)
     ]
+    found += [
+        _in_charge(
+            "a free amount of a type with parts per event",
+            "workflow",
+            {"workflows": {"a/b": {"pricing": pricing}}},
+            "workflows/a~1b/pricing/free_amount",
+            calculable=True,
+        )
+        for pricing in by_order
+    ]
     for pricing in PRICINGS.keys() - set(OF_UNITS):
         priced = {**plain, "pricing": PRICINGS[pricing]}
         found += [
@@ -238,11 +250,14 @@ def _usage() -> list[Mistake]:
                 _in_charge(f"{pricing} of heads", kind, {"pricing": PRICINGS[pricing]}, "pricing/type")
                 for kind in ("seat", "agent")
             ),
-            _in_charge(
-                f"{pricing} of workflows",
-                "workflow",
-                {"workflows": {"email": {"pricing": PRICINGS[pricing]}}},
-                "workflows/email/pricing/type",
+            *(
+                _in_charge(
+                    f"{pricing} of workflows beside {field}",
+                    "workflow",
+                    {"workflows": {"email": {"pricing": PRICINGS[pricing], field: value}}},
+                    f"workflows/email/{field}",
+                )
+                for field, value in (("included_units", "1"), ("commitment", _COMMITMENT))
             ),
         ]
     rounding = {**METER, "unit": {"divide_by": "10", "rounding": "up"}}
@@ -295,6 +310,7 @@ def _charges() -> list[Mistake]:
         ),
         _in_charge("seats by agent", "seat", {"scope": "agent"}, "scope"),
         _in_charge("less than no seats", "seat", {"quantity": "-1"}, "quantity"),
+        _in_charge("half a seat", "seat", {"quantity": "2.5"}, "quantity"),
         _in_charge("seats of somebody", "seat", {"quantity": "guests"}, "quantity"),
         _in_charge("no events of outcomes", "outcome", {"meter": METER}, "meter/event_type"),
         *(

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
 
 from shared.domain.billing_models import BillingModelDraft, Version
+from shared.domain.costs import COST_TYPE
 from shared.domain.histories import Entry, History
 from shared.domain.lines import Line
 from shared.domain.periods import Period
@@ -40,6 +42,30 @@ class Reported:
     time: str
     key: str
     data: Json
+
+    @property
+    def cost_category(self) -> str | None:
+        return self.type.removeprefix(COST_TYPE) if self.type.startswith(COST_TYPE) else None
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Of events whose costs are stated, in the currency of the model."""
+        return None if self.cost_category is None else Decimal(self.data["amount"])
+
+
+@dataclass(frozen=True)
+class Stay:
+    """An agent on a model while one of its versions, by its place among them, was in force."""
+
+    agent: str
+    version: int
+    start: datetime
+    end: datetime
+
+
+def moment(part: int) -> datetime:
+    """A thousandth of the month."""
+    return OCTOBER.start + (OCTOBER.end - OCTOBER.start) * part / 1000
 
 
 def amounts(most: int = 500, places: int = 3) -> st.SearchStrategy[str]:
@@ -197,13 +223,18 @@ def _activities() -> st.SearchStrategy[Json]:
     return _merged(st.one_of(by_unit, by_value, dynamic), _modifiers())
 
 
+_WORTH = ("data.value", "data.quantity")
+
+
 def _outcomes() -> st.SearchStrategy[Json]:
     return _merged(
         st.fixed_dictionaries(
             {
                 "type": st.just("outcome"),
-                "meter": st.just({"event_type": "outcome.sale"}),
-                "pricing": value_pricings() | unit_pricings(),
+                "meter": st.sampled_from([{}, *({"aggregation": "sum", "value": path} for path in _WORTH)]).map(
+                    lambda added: {"event_type": "outcome.sale"} | added
+                ),
+                "pricing": value_pricings() | unit_pricings() | DYNAMIC,
                 "scope": SCOPES,
                 "verification": st.just("none"),
             }
@@ -220,11 +251,10 @@ def _outcomes() -> st.SearchStrategy[Json]:
 
 
 def _workflows() -> st.SearchStrategy[Json]:
-    one = _merged(
-        st.fixed_dictionaries({"pricing": unit_pricings()}),
-        st.tuples(st.none() | amounts(50), st.none() | amounts(50)).map(_ordered),
-        _optional({"included_units": st.integers(0, 10).map(str), "commitment": COMMITMENTS}),
-    )
+    bounds = st.tuples(st.none() | amounts(50), st.none() | amounts(50)).map(_ordered)
+    beside = _optional({"included_units": st.integers(0, 10).map(str), "commitment": COMMITMENTS})
+    by_unit = _merged(st.fixed_dictionaries({"pricing": unit_pricings()}), beside)
+    one = _merged(by_unit | st.fixed_dictionaries({"pricing": value_pricings() | DYNAMIC}), bounds)
     return _merged(
         st.fixed_dictionaries(
             {
@@ -255,13 +285,17 @@ def _heads() -> st.SearchStrategy[Json]:
     return _merged(agents | seats, _optional({"discount": _discounts()}))
 
 
-def _fees() -> st.SearchStrategy[Json]:
+def _fees_of(kind: str) -> st.SearchStrategy[Json]:
     timing = st.sampled_from(["arrears", "advance"])
-    flat = st.fixed_dictionaries(
-        {"type": st.just("flat_fee"), "amount": amounts(), "interval": INTERVALS, "timing": timing, "scope": SCOPES}
-    )
-    setup = st.fixed_dictionaries({"type": st.just("setup_fee"), "amount": amounts(), "scope": SCOPES})
-    return flat | setup
+    if kind == "flat_fee":
+        return st.fixed_dictionaries(
+            {"type": st.just(kind), "amount": amounts(), "interval": INTERVALS, "timing": timing, "scope": SCOPES}
+        )
+    return st.fixed_dictionaries({"type": st.just(kind), "amount": amounts(), "scope": SCOPES})
+
+
+def _fees() -> st.SearchStrategy[Json]:
+    return _fees_of("flat_fee") | _fees_of("setup_fee")
 
 
 def usage_charges() -> st.SearchStrategy[Json]:
@@ -270,6 +304,53 @@ def usage_charges() -> st.SearchStrategy[Json]:
 
 def charges() -> st.SearchStrategy[Json]:
     return st.one_of(usage_charges(), _heads(), _fees())
+
+
+_KEPT = ("type", "meter", "scope", "interval", "timing", "categories")
+"""What a key keeps over the versions of its model."""
+
+
+def _with_one_meter(found: list[Json]) -> list[Json]:
+    """Other prices for the same thing: all that differs but for what a key keeps."""
+    kept = {name: found[0][name] for name in _KEPT if name in found[0]}
+    if found[0]["type"] == "activity" and any(
+        each["pricing"]["type"] == "dynamic" or "percentage" in each["pricing"]["type"] for each in found
+    ):
+        kept["meter"] = {"event_type": "step", "aggregation": "sum", "value": "data.value"}
+    return [{name: value for name, value in each.items() if name not in _KEPT} | kept for each in found]
+
+
+def changed_charges(most: int = 3) -> st.SearchStrategy[list[Json]]:
+    """One charge under the versions of its model, which differ in whatever they may."""
+    kinds = [_activities(), _outcomes(), _workflows(), _costs(), _heads(), _fees_of("flat_fee"), _fees_of("setup_fee")]
+    weighted = st.sampled_from([0, 0, 0, 1, 1, 2, 2, 3, 4, 4, 5, 6])
+    return (
+        weighted.flatmap(lambda kind: st.lists(kinds[kind], min_size=2, max_size=most))
+        .map(lambda found: [each for each in found if each["type"] == found[0]["type"]])
+        .map(_with_one_meter)
+    )
+
+
+@st.composite
+def stays(draw: st.DrawFn, versions: int) -> list[Stay]:
+    """Agents that join, leave and return at any moment of the month, while the versions follow each other."""
+    cuts = sorted(draw(st.lists(st.integers(1, 999), min_size=versions - 1, max_size=versions - 1, unique=True)))
+    spans = list(pairwise([0, *cuts, 1000]))
+    found = []
+    for agent in AGENTS[: draw(st.integers(1, len(AGENTS)))]:
+        turns = draw(st.sampled_from([[0, 1000]]) | st.lists(st.integers(0, 1000), min_size=2, max_size=4, unique=True))
+        turns = sorted(turns)
+        for joined, left in zip(turns[::2], turns[1::2], strict=False):
+            for number, (start, end) in enumerate(spans):
+                if max(start, joined) < min(end, left):
+                    found.append(Stay(agent, number, moment(max(start, joined)), moment(min(end, left))))
+    return found
+
+
+def segments_of(found: Iterable[Stay], priced: Sequence[Json]) -> list[Segment]:
+    """With the charge under each version."""
+    versions = [version([{"key": "charge", **charge}], number) for number, charge in enumerate(priced, 1)]
+    return [Segment(stay.agent, versions[stay.version], stay.start, stay.end) for stay in found]
 
 
 def models(one: st.SearchStrategy[Json] | None = None, most: int = 4) -> st.SearchStrategy[list[Json]]:
@@ -293,11 +374,24 @@ def _data() -> st.SearchStrategy[Json]:
     )
 
 
-def events(most: int = 40) -> st.SearchStrategy[list[Reported]]:
-    length = OCTOBER.end - OCTOBER.start
-    moment = st.integers(0, 999).map(lambda part: OCTOBER.start + length * part / 1000)
-    one = st.tuples(st.sampled_from(AGENTS), st.sampled_from(EVENT_TYPES), moment, _data())
-    return st.lists(one, max_size=most).map(
+_ABOUT = {
+    "activity": ("step",),
+    "outcome": ("outcome.sale",),
+    "workflow": ("workflow.research", "workflow.email"),
+    "cost": ("cost.llm", "cost.tools"),
+}
+
+
+def events_for(charge: Json) -> st.SearchStrategy[list[Reported]]:
+    """Hardly any others than those that it prices."""
+    about = _ABOUT.get(charge["type"], ())
+    return events(30, (*about, *about, "other"), least=8 if about else 0)
+
+
+def events(most: int = 40, types: Sequence[str] = EVENT_TYPES, least: int = 0) -> st.SearchStrategy[list[Reported]]:
+    time = st.integers(0, 999).map(moment)
+    one = st.tuples(st.sampled_from(AGENTS), st.sampled_from(types), time, _data())
+    return st.lists(one, min_size=least, max_size=most).map(
         lambda found: [
             Reported(agent, kind, to_text(time), f"evt_{number}", data)
             for number, (agent, kind, time, data) in enumerate(found)

@@ -107,12 +107,16 @@ CHARGES = (
     ),
     _example(
         "Setup fee",
-        "A fee once, in the period in which the model is first used. It is never prorated.",
+        "A fee once, in the period in which the model is first used. It is never prorated. One that a later version of"
+        " the model adds is due in full where that version starts in the period of the model's first use, and never"
+        " where it starts later.",
         {"key": "setup", "type": "setup_fee", "amount": "1500.00"},
     ),
     _example(
         "Seat",
-        "A fee for each of the organization's `members` or `seats`, or for a set number, by the days that it had them.",
+        "A fee for each of the organization's `members` or `seats`, or for a set number, by the days that it had them."
+        " Heads are not events: seats and agents are priced per unit, graduated, by volume or in packages, never by"
+        " percentages or dynamic prices.",
         {
             "key": "seats",
             "type": "seat",
@@ -124,7 +128,8 @@ CHARGES = (
     ),
     _example(
         "Agent",
-        "A fee for each agent on the model, by the days that it was. A discount starts at a number of agents.",
+        "A fee for each agent on the model, by the days that it was; one that left within its first day is not counted."
+        " A discount starts at a number of agents.",
         _AGENTS | {"discount": {"from_quantity": "10", "percent": "15"}},
         {"quantity": "12"},
     ),
@@ -153,7 +158,9 @@ CHARGES = (
     _example(
         "Workflow",
         "Workflows that agents carry through, each type at its own price and with its own minimum. What an agent's"
-        " would cost, `POST /api/v1/agents/{agent_id}/workflows/validate` says before they run.",
+        " would cost, `POST /api/v1/agents/{agent_id}/workflows/validate` says before they run. A type may be priced by"
+        " percentages of `data.value` of its events, which is 0 where it is not given, or by dynamic prices; such a"
+        " type cannot be calculated from how many there are.",
         _FLOWS,
         {"workflows": {"lead_research": "12", "email": "40"}},
     ),
@@ -265,13 +272,15 @@ MODIFIERS = (
     ),
     _example(
         "Commitment",
-        "Units above the agreed quantity cost a multiple.",
+        "Units above the agreed quantity, which counts included units, cost a multiple. Units only: flat amounts of"
+        " tiers are never multiplied, nor is a package that was begun before the agreed quantity was reached.",
         _activity(_PER_UNIT, commitment={"quantity": "1000", "overage_multiplier": "1.5"}),
         {"quantity": "1200"},
     ),
     _example(
         "Commitment of all workflows",
-        "On a workflow charge it counts all types. Once it is exceeded, all usage is multiplied, but not the base fee.",
+        "On a workflow charge it counts all types. Once it is exceeded, all usage is multiplied, flat amounts and all,"
+        " but not the base fee.",
         _FLOWS | {"commitment": {"quantity": "50", "overage_multiplier": "1.5"}},
         {"workflows": {"lead_research": "30", "email": "40"}},
     ),

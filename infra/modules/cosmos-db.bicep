@@ -26,9 +26,9 @@ var principals = empty(operatorPrincipalId) ? [appPrincipalId] : [appPrincipalId
 var partitionKeyPath = '/pk'
 var alwaysIndexed = ['pk', 'kind', 'due_at']
 var containers = [
-  { name: 'tenants', indexed: ['status', 'listed', 'project_id', 'department_id'], ordered: [] }
+  { name: 'tenants', indexed: ['status', 'listed', 'project_id', 'department_id', 'thread_id', 'agent_id'], ordered: [] }
   { name: 'directory', indexed: ['status'], ordered: [] }
-  { name: 'ledgers', indexed: ['period', 'time'], ordered: ['time'] }
+  { name: 'ledgers', indexed: ['period', 'time', 'agent_id', 'run', 'status'], ordered: ['time'] }
   { name: 'invoices', indexed: ['start', 'status', 'invoice_id'], ordered: ['start'] }
   { name: 'inbox', indexed: [], ordered: [] }
   { name: 'catalog', indexed: ['created_at'], ordered: [] }

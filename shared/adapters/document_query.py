@@ -4,15 +4,12 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 from shared import json
 from shared.containers import Container
 from shared.domain.errors import MalformedError, ValidationError
 from shared.domain.ids import fingerprint
-from shared.ports.store import MAXIMUM_PAGE, Between, StoreLimitError
-
-Tie = TypeVar("Tie", int, str)
+from shared.ports.store import MAXIMUM_PAGE, Between, Place, StoreLimitError
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +44,21 @@ class DocumentQuery:
         """The comparison that holds for what comes later."""
         return "<" if self.descending else ">"
 
-    def cursor_after(self, position: str, tie: int | str) -> str:
-        """`tie` tells documents at the same position apart."""
-        return base64.urlsafe_b64encode(json.encode([self._shape(), position, tie])).decode().rstrip("=")
+    def cursor_after(self, value: str, id_: str) -> str:
+        return base64.urlsafe_b64encode(json.encode([self._shape(), value, id_])).decode().rstrip("=")
 
-    def read_cursor(self, cursor: str, tie_type: type[Tie]) -> tuple[str, Tie]:
-        """Position and tie. Raises `MalformedError` for a cursor that this query did not give."""
+    def place_of(self, cursor: str | Place) -> Place:
+        """Raises `MalformedError` for a cursor that this query did not give."""
+        if isinstance(cursor, Place):
+            return cursor
         try:
             raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-            shape, position, tie = json.decode(raw)
+            shape, value, id_ = json.decode(raw)
         except (binascii.Error, ValueError, TypeError, MalformedError, ValidationError) as error:
             raise MalformedError("The cursor cannot be read") from error
-        if shape != self._shape() or not isinstance(position, str) or type(tie) is not tie_type:
+        if shape != self._shape() or not isinstance(value, str) or not isinstance(id_, str):
             raise MalformedError("The cursor belongs to another query")
-        return position, tie
+        return Place(value, id_)
 
     def _shape(self) -> str:
         between = self.between and [self.between.path, self.between.at_least, self.between.below]

@@ -11,27 +11,33 @@ from datetime import datetime
 from typing import Any
 
 from shared import json
+from shared.adapters.merged_pages import ReadPage, merged
 from shared.containers import LEDGERS
+from shared.domain.costs import EventCost
 from shared.domain.errors import UnavailableError
 from shared.domain.events import AcceptedEvent, TotalKey, shard_of
 from shared.domain.ids import named_id
+from shared.domain.money import plain
+from shared.domain.outcomes import Outcome
 from shared.domain.times import from_text, to_text
 from shared.domain.totals import Totals
 from shared.ports.clock import Clock
 from shared.ports.store import (
     AlreadyExistsError,
+    Between,
     Create,
     Document,
     Item,
     Operation,
     Page,
+    Place,
     Replace,
     StaleEtagError,
     Store,
     StoreLimitError,
     Upsert,
 )
-from shared.ports.usage import MeteredEvent, ParkedStatus, Recorded, ShardMovedError, UsageTotal
+from shared.ports.usage import EventFilter, MeteredEvent, ParkedStatus, Recorded, ShardMovedError, UsageTotal
 
 EVENT = "event"
 TOMBSTONE = "tombstone"
@@ -42,8 +48,8 @@ UNIQUE = "unique"
 PARKED: ParkedStatus = "parked"
 RATED: ParkedStatus = "rated"
 
-_OPERATIONS = 100
-_BYTES = 900_000
+MAXIMUM_OPERATIONS = 100
+MAXIMUM_BYTES = 900_000
 """Below the 1 MB that a batch should stay under."""
 _VALUE_BYTES = 500
 """About those of a unique meter's value as an item."""
@@ -51,18 +57,21 @@ _FRAME = 1024
 """At most the bytes around what a document varies in: its other fields, its operation, and in its total the name and
 count of an event type that had none.
 """
-_METER = 256
+METER_BYTES = 256
 """At most the bytes that a meter adds to its total beside its name, or that its reading gains with all of a batch, but
 for the events that it keeps one by one.
 """
 _ESCAPED = 6
 """At most the bytes of a character in JSON: `\\u0001`."""
+_COST = 200
+"""At most the bytes of what an event cost, but for the names in it."""
 _ATTEMPTS = 40
 _PAGE = 1000
+_SLACK = 10
 
 
 @dataclass(slots=True)
-class _Total:
+class KeptTotal:
     """A total as it was last read or written."""
 
     totals: Totals
@@ -71,6 +80,19 @@ class _Total:
 
 def partition_of(organization_id: str, shard: int) -> str:
     return f"{organization_id}:usage:{shard}"
+
+
+async def read_totals(store: Store, partition: str, keys: Collection[TotalKey]) -> dict[TotalKey, KeptTotal]:
+    """All at once; those that do not exist are without an etag."""
+    by_id = {total_id(key): key for key in keys}
+    totals = {key: KeptTotal(Totals(), None) for key in keys}
+    ids = list(by_id)
+    for start in range(0, len(ids), _PAGE):
+        found = await store.get_many(LEDGERS.name, partition, ids[start : start + _PAGE])
+        totals |= {
+            by_id[id_]: KeptTotal(Totals.read(item.document["totals"]), item.etag) for id_, item in found.items()
+        }
+    return totals
 
 
 class ItemUsage:
@@ -114,8 +136,8 @@ class ItemUsage:
 
     async def _entomb_in(self, partition: str, events: list[MeteredEvent], outcome: Recorded) -> set[str]:
         gone: set[str] = set()
-        for start in range(0, len(events), _OPERATIONS):
-            chunk = events[start : start + _OPERATIONS]
+        for start in range(0, len(events), MAXIMUM_OPERATIONS):
+            chunk = events[start : start + MAXIMUM_OPERATIONS]
             attempt = 0
             while chunk:
                 try:
@@ -124,7 +146,7 @@ class ItemUsage:
                     )
                 except AlreadyExistsError:
                     attempt += 1
-                    await _before_another(attempt)
+                    await before_another(attempt)
                     there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in chunk])
                     known = [event for event in chunk if event.event.key in there]
                     for event in known:
@@ -143,7 +165,7 @@ class ItemUsage:
         """Sorted by total, so that a batch moves few of them; optimistic: what is known shows as a conflict."""
         pending = sorted(events, key=lambda event: (event.total.agent_id, event.total.version_id, event.total.period))
         totals = await self._read_totals(partition, pending)
-        attempt, most = 0, _OPERATIONS
+        attempt, most = 0, MAXIMUM_OPERATIONS
         while pending:
             size = _fitting(pending[:most], totals)
             batch = pending[:size]
@@ -152,7 +174,7 @@ class ItemUsage:
                 etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, moved))
             except (AlreadyExistsError, StaleEtagError):
                 attempt += 1
-                await _before_another(attempt)
+                await before_another(attempt)
                 # All that waits, not only this batch: repeats come in long rows, of which each batch would meet a few.
                 pending = await self._without_known(partition, pending, outcome)
                 totals = await self._read_totals(partition, pending)
@@ -161,28 +183,20 @@ class ItemUsage:
                     outcome.refused.append((pending.pop(0), error.detail))
                 most = max(1, size // 2)
             else:
-                attempt, most = 0, _OPERATIONS
+                attempt, most = 0, MAXIMUM_OPERATIONS
                 for key, etag in zip(moved, etags[len(batch) :], strict=False):
-                    totals[key] = _Total(moved[key], etag)
+                    totals[key] = KeptTotal(moved[key], etag)
                 outcome.recorded += batch
                 outcome.entries |= {
                     (LEDGERS.name, partition, event.moves["id"]) for event in batch if event.moves is not None
                 }
                 pending = pending[size:]
 
-    async def _read_totals(self, partition: str, events: list[MeteredEvent]) -> dict[TotalKey, _Total]:
+    async def _read_totals(self, partition: str, events: list[MeteredEvent]) -> dict[TotalKey, KeptTotal]:
         """Those of all batches at once: a request for each would be as many again as the batches."""
-        keys = {total_id(key): key for key in {event.total for event in events}}
-        totals = {key: _Total(Totals(), None) for key in keys.values()}
-        ids = list(keys)
-        for start in range(0, len(ids), _PAGE):
-            found = await self._store.get_many(LEDGERS.name, partition, ids[start : start + _PAGE])
-            totals |= {
-                keys[id_]: _Total(Totals.read(item.document["totals"]), item.etag) for id_, item in found.items()
-            }
-        return totals
+        return await read_totals(self._store, partition, {event.total for event in events})
 
-    def _moved(self, batch: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> dict[TotalKey, Totals]:
+    def _moved(self, batch: list[MeteredEvent], totals: dict[TotalKey, KeptTotal]) -> dict[TotalKey, Totals]:
         moved: dict[TotalKey, Totals] = {}
         for event in batch:
             if event.total not in moved:
@@ -191,19 +205,21 @@ class ItemUsage:
         return moved
 
     def _writes(
-        self, batch: list[MeteredEvent], totals: dict[TotalKey, _Total], moved: dict[TotalKey, Totals]
+        self, batch: list[MeteredEvent], totals: dict[TotalKey, KeptTotal], moved: dict[TotalKey, Totals]
     ) -> list[Operation]:
         writes: list[Operation] = [Create(self._document(event)) for event in batch]
         for key, value in moved.items():
-            document = _total_document(key, value)
+            document = total_document(key, value)
             etag = totals[key].etag
             writes.append(Create(document) if etag is None else Replace(document, etag))
         for key, value in moved.items():
             # Taken out, so that what is remembered of a total does not grow with its values.
             for meter, distinct in value.take_distinct().items():
-                writes += [Upsert(_value_document(key, meter, one)) for one in sorted(distinct)]
+                writes += [Upsert(value_document(key, meter, one)) for one in sorted(distinct)]
         entries = {event.moves["id"]: event.moves for event in batch if event.moves is not None}
-        return writes + [Upsert(entry) for entry in entries.values()]
+        # It can be there only of an event of that identity that has expired.
+        reported = [outcome_document(event.outcome, self._retention) for event in batch if event.outcome is not None]
+        return writes + [Upsert(document) for document in (*reported, *entries.values())]
 
     def _document(self, metered: MeteredEvent) -> Document:
         event = metered.event
@@ -214,11 +230,13 @@ class ItemUsage:
             "source": event.source,
             "type": event.type,
             "agent_id": event.agent,
-            "run": event.run,
+            # An index takes in what is null, too, and that costs.
+            **({} if event.run is None else {"run": event.run}),
             "time": event.time,
             # As text: numbers in documents would become doubles.
             "data": json.encode_verbatim(event.data).decode(),
             "content": event.content,
+            **_cost_fields(metered.cost),
             "rated_period": to_text(metered.total.period),
             "version_id": metered.total.version_id,
             "ttl": self._retention,
@@ -254,11 +272,12 @@ class ItemUsage:
 
     async def _totals_in(self, partition: str, period: datetime) -> list[tuple[TotalKey, Totals]]:
         found = {
-            _key_of(document): Totals.read(document["totals"]) async for document in self._all(partition, TOTAL, period)
+            total_key_of(document): Totals.read(document["totals"])
+            async for document in self._all(partition, TOTAL, period)
         }
         async for document in self._all(partition, UNIQUE, period):
             # Of a total that was made since it was read, there are values only.
-            found.setdefault(_key_of(document), Totals()).add_distinct(document["meter"], [document["value"]])
+            found.setdefault(total_key_of(document), Totals()).add_distinct(document["meter"], [document["value"]])
         return list(found.items())
 
     async def _all(self, partition: str, kind: str, period: datetime) -> AsyncIterator[Document]:
@@ -284,6 +303,35 @@ class ItemUsage:
             if item is not None and item.document["kind"] == EVENT:
                 return item.document
         return None
+
+    def events(
+        self, organization_id: str, shard_count: int, wanted: EventFilter, behind: Place | None = None, *, page: int
+    ) -> AsyncIterator[Document]:
+        names = {"agent_id": wanted.agent_id, "run": wanted.run}
+        equals = {name: value for name, value in names.items() if value is not None}
+        between = Between("time", _text(wanted.start), _text(wanted.end))
+        # Shards have about as many each; where one has more, its next page is read when it is needed.
+        limit = min(_PAGE, page // shard_count + _SLACK)
+
+        def pages_of(shard: int) -> ReadPage:
+            partition = partition_of(organization_id, shard)
+
+            async def read(cursor: str | Place | None) -> Page:
+                return await self._store.query(
+                    LEDGERS.name,
+                    partition,
+                    EVENT,
+                    equals=equals,
+                    between=between,
+                    order_by="time",
+                    descending=True,
+                    limit=limit,
+                    cursor=cursor,
+                )
+
+            return read
+
+        return merged([pages_of(shard) for shard in range(shard_count)], "time", behind)
 
     async def discard(self, organization_id: str, shard_counts: Sequence[int], event: AcceptedEvent) -> bool:
         given_up = {"id": event.key, "kind": GIVEN_UP, "content": event.content, "ttl": self._retention}
@@ -359,6 +407,10 @@ class ItemUsage:
         raise UnavailableError("The parked events are being changed by many at once")
 
 
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else to_text(instant)
+
+
 def _parked_partition(organization_id: str) -> str:
     return f"{organization_id}:parked:0"
 
@@ -367,7 +419,13 @@ def total_id(key: TotalKey) -> str:
     return named_id("tot", to_text(key.period), key.agent_id, key.version_id)
 
 
-def _total_document(key: TotalKey, totals: Totals) -> Document:
+def outcome_document(outcome: Outcome, retention: int) -> Document:
+    """It expires that long after the last decision about it."""
+    fields = {name: value for name, value in outcome.document().items() if value is not None}
+    return fields | {"period": to_text(outcome.period), "ttl": retention}
+
+
+def total_document(key: TotalKey, totals: Totals) -> Document:
     return {
         "id": total_id(key),
         "kind": TOTAL,
@@ -378,7 +436,7 @@ def _total_document(key: TotalKey, totals: Totals) -> Document:
     }
 
 
-def _value_document(key: TotalKey, meter: str, value: str) -> Document:
+def value_document(key: TotalKey, meter: str, value: str) -> Document:
     """Without an expiry, as the totals."""
     return {
         "id": named_id("val", to_text(key.period), key.agent_id, key.version_id, meter, value),
@@ -391,19 +449,19 @@ def _value_document(key: TotalKey, meter: str, value: str) -> Document:
     }
 
 
-def _key_of(document: Document) -> TotalKey:
+def total_key_of(document: Document) -> TotalKey:
     """Of a total, or of a value that belongs to it."""
     return TotalKey(from_text(document["period"]), document["agent_id"], document["version_id"])
 
 
-async def _before_another(attempt: int) -> None:
+async def before_another(attempt: int) -> None:
     """Wait after a conflict. Raises `UnavailableError` when there have been too many."""
     if attempt > _ATTEMPTS:
         raise UnavailableError("The usage is being moved by many at once")
     await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
 
 
-def _fitting(pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int:
+def _fitting(pending: list[MeteredEvent], totals: dict[TotalKey, KeptTotal]) -> int:
     """How many of the first events fit one batch with their totals, the values of their unique meters and their outbox
     entries.
     """
@@ -415,17 +473,19 @@ def _fitting(pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int
     for event in pending:
         new_values = {(event.total, *value) for value in event.contribution.distinct()} - values
         operations += 1 + (event.total not in keys) + (event.moves is not None and event.moves["id"] not in entries)
-        operations += len(new_values)
-        size += _weight(event.event) + event.contribution.kept_bytes + _VALUE_BYTES * len(new_values)
+        operations += len(new_values) + (event.outcome is not None)
+        size += _weight(event) + event.contribution.kept_bytes + _VALUE_BYTES * len(new_values)
         if event.total not in keys:
-            size += _bytes_of(_total_document(event.total, totals[event.total].totals))
+            size += bytes_of(total_document(event.total, totals[event.total].totals))
         if event.moves is not None and event.moves["id"] not in entries:
-            size += _bytes_of(event.moves)
-        for name, _ in event.contribution.measures:
+            size += bytes_of(event.moves)
+        if event.outcome is not None:
+            size += bytes_of(outcome_document(event.outcome, 0))
+        for name, _ in (*event.contribution.measures, *event.contribution.standing):
             if (event.total, name) not in meters:
                 meters.add((event.total, name))
-                size += _METER + len(name)
-        if count and (operations > _OPERATIONS or size > _BYTES):
+                size += METER_BYTES + len(name)
+        if count and (operations > MAXIMUM_OPERATIONS or size > MAXIMUM_BYTES):
             break
         keys.add(event.total)
         values |= new_values
@@ -435,16 +495,34 @@ def _fitting(pending: list[MeteredEvent], totals: dict[TotalKey, _Total]) -> int
     return count
 
 
-def _weight(event: AcceptedEvent) -> int:
+def _cost_fields(cost: EventCost) -> Document:
+    """Nothing for events that cost nothing."""
+    if cost.category is None:
+        return {}
+    return {
+        "cost": None if cost.amount is None else plain(cost.amount),
+        "cost_category": cost.category,
+        "stated_cost": None if cost.stated is None else plain(cost.stated),
+        "priced_by": cost.priced_by,
+    }
+
+
+def _weight_of_cost(cost: EventCost) -> int:
+    return _COST + len(cost.category or "") + _ESCAPED * len(cost.priced_by or "")
+
+
+def _weight(metered: MeteredEvent) -> int:
     """At most the bytes of its document, and hardly more."""
+    event = metered.event
     data = json.encode_verbatim(event.data)
     # JSON in a JSON text: it has quotes and backslashes to escape once more, and nothing else.
     escapes = data.count(b'"') + data.count(b"\\")
     named = len(event.id) + len(event.source) + len(event.run or "")
-    return _FRAME + _ESCAPED * named + len(data) + escapes
+    costs = _weight_of_cost(metered.cost) if metered.cost.category is not None else 0
+    return _FRAME + _ESCAPED * named + len(data) + escapes + costs
 
 
-def _bytes_of(document: Document) -> int:
+def bytes_of(document: Document) -> int:
     return _FRAME + len(json.encode(document))
 
 

@@ -12,7 +12,7 @@ from shared.domain.ids import fingerprint
 from shared.domain.money import EXACT
 from shared.domain.periods import Span
 from shared.domain.readings import Distinct, Highest, Latest, Reading, Tally, Weighted
-from shared.domain.times import from_text
+from shared.domain.times import from_text, to_text
 
 AggregationName = Literal["count", "sum", "max", "last", "unique", "weighted_sum"]
 
@@ -116,8 +116,8 @@ class Last(Aggregation[Latest]):
     def number(self, reading: Latest, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
         return Fraction(reading.value)
 
-    def stated(self, number: Fraction, span: Span) -> Latest:  # noqa: ARG002  the same in any period
-        return Latest(value=number)
+    def stated(self, number: Fraction, span: Span) -> Latest:
+        return Latest(to_text(span.start), value=number)
 
 
 class Unique(Aggregation[Distinct]):

@@ -33,7 +33,7 @@ MAXIMUM_LENGTH = timedelta(days=367)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 MAXIMUM_PRICED = 10_000
-"""Charges times agents: what one request may keep the process busy with."""
+"""Meters and steps times agents: what one request may keep the process busy with."""
 DRAFT = "draft"
 """Stands for the id of a model that is not saved."""
 
@@ -112,9 +112,10 @@ def calculate(
     _refuse_beyond(period)
     named = sorted({entry.agent for entry in usage if entry.agent is not None})
     wanted = [charge for charge in version.charges if only is None or charge.key in only]
-    if len(wanted) * len(named) > MAXIMUM_PRICED:
+    steps = sum(charge.most_steps for charge in wanted)
+    if steps * len(named) > MAXIMUM_PRICED:
         raise ValidationError.at(
-            "/usage", f"{len(wanted)} charges times {len(named)} agents are more than {MAXIMUM_PRICED}: name fewer"
+            "/usage", f"{steps} meters and steps times {len(named)} agents are more than {MAXIMUM_PRICED}: name fewer"
         )
     lines = [
         line

@@ -14,6 +14,7 @@ from shared.domain.errors import FieldError
 from shared.domain.ids import named_id
 from shared.domain.meters import LLM_CALL
 from shared.domain.money import read_decimal
+from shared.domain.times import read_time
 
 MAXIMUM_EVENTS = 1000
 MAXIMUM_EVENT_BYTES = 32 * 1024
@@ -39,6 +40,8 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Text of `times.to_text`."""
     run: str | None = None
     data: dict[str, Any] = {}
+    reporter: str | None = None
+    """Of an outcome, the principal that reported it, who may not verify it."""
     content: str
     """Hash of all that makes it the same event apart from its time; another content under the same identity is a
     conflict.
@@ -83,14 +86,24 @@ def wrong_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldErr
     for field in ("quantity", "amount", "cost"):
         if field in data:
             yield from _not_an_amount(field, data[field], minimum=Decimal(0))
-    if "value" in data and event_type.startswith("outcome."):
-        yield from _not_an_amount("value", data["value"], minimum=None)
+    if event_type.startswith("outcome."):
+        yield from _wrong_in_outcome(data)
     if event_type.startswith("cost.") and "amount" not in data:
         yield FieldError("/data/amount", "a cost has an amount")
     if "currency" in data and not (isinstance(data["currency"], str) and _CURRENCY.fullmatch(data["currency"])):
         yield FieldError("/data/currency", "is not an ISO 4217 code")
     if event_type == LLM_CALL:
         yield from _wrong_token_counts(data)
+
+
+def _wrong_in_outcome(data: Mapping[str, Any]) -> Iterator[FieldError]:
+    if "value" in data:
+        yield from _not_an_amount("value", data["value"], minimum=None)
+    if data.get("interaction_time") is not None:
+        try:
+            read_time(data["interaction_time"])
+        except ValueError as error:
+            yield FieldError("/data/interaction_time", str(error))
 
 
 def _not_an_amount(field: str, value: object, minimum: Decimal | None) -> Iterator[FieldError]:

@@ -16,12 +16,18 @@ class Permission(StrEnum):
     API_KEYS_WRITE = "api_keys:write"
     AGENTS_READ = "agents:read"
     AGENTS_WRITE = "agents:write"
+    PROJECTS_READ = "projects:read"
+    PROJECTS_WRITE = "projects:write"
     EVENTS_WRITE = "events:write"
     EVENTS_READ = "events:read"
     PARKED_EVENTS_WRITE = "parked_events:write"
+    OUTCOMES_READ = "outcomes:read"
+    OUTCOMES_VERIFY = "outcomes:verify"
     USAGE_READ = "usage:read"
     BILLING_MODELS_READ = "billing_models:read"
     BILLING_MODELS_WRITE = "billing_models:write"
+    PRICES_READ = "prices:read"
+    PRICES_WRITE = "prices:write"
     INVOICES_READ = "invoices:read"
     INVOICES_WRITE = "invoices:write"
 
@@ -33,14 +39,26 @@ _VIEWER = frozenset(
     {
         Permission.ORGANIZATIONS_READ,
         Permission.AGENTS_READ,
+        Permission.PROJECTS_READ,
         Permission.EVENTS_READ,
+        Permission.OUTCOMES_READ,
         Permission.USAGE_READ,
         Permission.BILLING_MODELS_READ,
+        Permission.PRICES_READ,
     }
 )
 _DEVELOPER = _VIEWER | {Permission.AGENTS_WRITE, Permission.EVENTS_WRITE, Permission.API_KEYS_READ}
 _BILLING = _VIEWER | {Permission.BILLING_MODELS_WRITE, Permission.INVOICES_READ}
-_ADMIN = _DEVELOPER | _BILLING | {Permission.ORGANIZATIONS_WRITE, Permission.API_KEYS_WRITE}
+_ADMIN = (
+    _DEVELOPER
+    | _BILLING
+    | {
+        Permission.ORGANIZATIONS_WRITE,
+        Permission.PROJECTS_WRITE,
+        Permission.API_KEYS_WRITE,
+        Permission.OUTCOMES_VERIFY,
+    }
+)
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "owner": _ADMIN,
@@ -49,16 +67,31 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "developer": _DEVELOPER,
     "viewer": _VIEWER,
 }
-"""What members may do in their organization. Writing billing models needs self-managed pricing besides (AC-20)."""
+"""What members may do in their organization. Writing billing models needs self-managed pricing besides, verifying
+outcomes a charge that names the organization (AC-20).
+"""
 
 OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
     "system": frozenset(Permission),
-    "billing": _BILLING | {Permission.INVOICES_WRITE, Permission.PARKED_EVENTS_WRITE},
+    "billing": _BILLING
+    | {
+        Permission.OUTCOMES_VERIFY,
+        Permission.PRICES_WRITE,
+        Permission.INVOICES_WRITE,
+        Permission.PARKED_EVENTS_WRITE,
+    },
     "support": _VIEWER | {Permission.INVOICES_READ, Permission.API_KEYS_READ},
 }
 """What the operator's people may do in any organization."""
 
-OPERATOR_ONLY = frozenset({Permission.ORGANIZATIONS_CREATE, Permission.INVOICES_WRITE, Permission.PARKED_EVENTS_WRITE})
+OPERATOR_ONLY = frozenset(
+    {
+        Permission.ORGANIZATIONS_CREATE,
+        Permission.PRICES_WRITE,
+        Permission.INVOICES_WRITE,
+        Permission.PARKED_EVENTS_WRITE,
+    }
+)
 """Permissions that no member's role and no organization's key can have. Who is billed must not be able to discard usage
 that was accepted.
 """

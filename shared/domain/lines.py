@@ -104,16 +104,6 @@ def sum_of(parts: Iterable[Part]) -> Fraction:
     return sum((part.amount for part in parts), Fraction(0))
 
 
-def negated(part: Part) -> Part:
-    """The same taken back."""
-    return replace(
-        part,
-        amount=-part.amount,
-        quantity=None if part.quantity is None else -part.quantity,
-        flat_amount=None if part.flat_amount is None else -part.flat_amount,
-    )
-
-
 def merged(parts: Iterable[Part]) -> list[Part]:
     """Parts of the same thing, such as a tier that several agents use, become one, where the first of them stood."""
     result: dict[tuple[object, ...], Part] = {}

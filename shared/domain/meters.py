@@ -58,6 +58,14 @@ class Event(Protocol):
         """The identity, which orders events of one time."""
         ...
 
+    @property
+    def cost(self) -> Decimal | None:
+        """What it cost at a provider, in the organization's currency; None where it cost nothing or nobody knows."""
+        ...
+
+    @property
+    def cost_category(self) -> str | None: ...
+
 
 class Gauge(Protocol):
     """Turns events into a reading: a meter, or what a pricing needs to know besides."""

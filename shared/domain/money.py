@@ -7,7 +7,7 @@ results, and everything that divides is a `Fraction` until `round_half_up` or `c
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Context, Decimal, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Overflow
+from decimal import ROUND_HALF_UP, Context, Decimal, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Overflow
 from fractions import Fraction
 from functools import cache
 from typing import Annotated, Any
@@ -31,6 +31,7 @@ Exact = Decimal | Fraction
 """What arithmetic may meet: events carry decimals, what-ifs and shares are fractions."""
 
 _SMALLEST = Decimal(1).scaleb(-PLACES)
+_HALF_UP = Context(prec=200, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow, FloatOperation])
 _BOUNDED = Context(prec=MAXIMUM_DIGITS + PLACES, traps=[Inexact, InvalidOperation, Overflow])
 _DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?")
 _MAXIMUM_TEXT = 100
@@ -100,6 +101,11 @@ def total(values: Iterable[Decimal]) -> Decimal:
 def cut(value: Fraction) -> Decimal:
     """Cut, not rounded, to `PLACES` places; exact where the value is a decimal of so many."""
     return Decimal(plain(_scaled(int(value * 10**PLACES), PLACES)))
+
+
+def to_places(value: Decimal) -> Decimal:
+    """Half away from zero to `PLACES` places; the value itself where it has no more."""
+    return value if _exponent(value) >= -PLACES else value.quantize(_SMALLEST, context=_HALF_UP)
 
 
 def round_half_up(value: Decimal | Fraction, currency: str) -> Decimal:

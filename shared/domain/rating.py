@@ -16,6 +16,7 @@ from shared.domain.lines import Line, merged, steps_of, sum_of
 from shared.domain.money import cut, round_half_up
 from shared.domain.periods import Day, Period, Span
 from shared.domain.readings import Reading
+from shared.domain.totals import STANDING
 
 POOLED = "-"
 """Stands in a line's key for the agent, where the line is the organization's."""
@@ -76,6 +77,12 @@ class Facts:
     first_starts: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     stretches: Mapping[Recurrence, Stretch] = field(default_factory=dict)
     levels: Mapping[LevelName, History[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RatedLine:
+    line: Line
+    segments: Sequence[LineSegment[Charge]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +149,19 @@ def rate(facts: Facts) -> list[Line]:
 
     Raises `InconsistentFactsError` for usage of a version, or of a gauge, that was not in force.
     """
+    return [rated.line for rated in rate_by_segment(facts)]
+
+
+def rate_by_segment(facts: Facts) -> list[RatedLine]:
+    """The same lines, each with the agents and versions that it is made of."""
     _refuse_stray_totals(facts)
     lines = [
-        line
+        _line(facts, recurrence, name, charged)
         for recurrence in RECURRENCES
         for name, charged in _charged_by_line(facts, recurrence).items()
         if _falls_here(facts, recurrence, name, charged)
-        for line in [_line(facts, recurrence, name, charged)]
     ]
-    return sorted(lines, key=lambda line: line.key)
+    return sorted(lines, key=lambda rated: rated.line.key)
 
 
 def _refuse_stray_totals(facts: Facts) -> None:
@@ -164,7 +175,7 @@ def _refuse_stray_totals(facts: Facts) -> None:
             raise InconsistentFactsError(
                 f"Agent {agent_id} has usage under {version_id}, which was not in force for it"
             )
-        stray = set(readings.meters()) - known
+        stray = {name for name in readings.meters() if not name.startswith(STANDING)} - known
         if stray:
             raise InconsistentFactsError(
                 f"Agent {agent_id} has usage of {sorted(stray)}, which {version_id} does not price"
@@ -249,13 +260,14 @@ def _stays_of_agent(own: Sequence[Segment], days: Sequence[Day]) -> list[_Stay]:
     return stays
 
 
-def _line(facts: Facts, recurrence: Recurrence, name: _LineName, charged: Sequence[_Charged]) -> Line:
+def _line(facts: Facts, recurrence: Recurrence, name: _LineName, charged: Sequence[_Charged]) -> RatedLine:
     charge = charged[0].charge
     period, _ = _window(facts, recurrence)
-    rated = type(charge).rated(_line_segments(facts, period, charged))
+    segments_of_line = _line_segments(facts, period, charged)
+    rated = type(charge).rated(segments_of_line)
     parts = merged(rated.parts)
     due = sum_of(parts)
-    return Line(
+    line = Line(
         key=name.key,
         type=charge.type,
         model_id=name.model_id,
@@ -272,6 +284,7 @@ def _line(facts: Facts, recurrence: Recurrence, name: _LineName, charged: Sequen
         covers=None if recurrence in ("period", "once") else period.span,
         timing=charge.billed,
     )
+    return RatedLine(line, segments_of_line)
 
 
 def _line_segments(facts: Facts, period: Period, charged: Sequence[_Charged]) -> list[LineSegment[Charge]]:

@@ -5,15 +5,15 @@ versions; an event's own is the reading of a meter that saw just it.
 from abc import ABC, abstractmethod
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, ClassVar, Literal, Self
 
 from shared.domain.money import ZERO, Exact, plain, plus
 
-Band = Literal["minimum", "between", "maximum"]
-"""Whether an event pays the least, the price of its own value, or the most."""
+Band = Literal["minimum", "between", "maximum", "nothing"]
+"""Whether an event pays the least, the price of its own value, the most, or nothing, because it was taken back."""
 
 
 class Reading(ABC):
@@ -22,6 +22,12 @@ class Reading(ABC):
     @abstractmethod
     def merge(self, other: Self) -> Self:
         """What the meter would have come to, had it seen both."""
+
+    def taken_back(self) -> Self:
+        """What undoes it, once merged. Raises `TypeError` for what cannot be undone: which value was the highest
+        before, say.
+        """
+        raise TypeError(f"a reading of the kind {self.kind} cannot be taken back")
 
     @abstractmethod
     def document(self) -> dict[str, Any]:
@@ -34,22 +40,29 @@ class Reading(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Tally(Reading):
-    """How many events, and the sum of their values."""
+    """How many events, and the sum of their values. `reversed` of them were taken back and are not in either; they
+    keep their place in the order.
+    """
 
     kind: ClassVar[str] = "tally"
 
     count: int | Fraction = 0
     sum: Exact = ZERO
+    reversed: int = 0
 
     def merge(self, other: Self) -> Self:
-        return type(self)(self.count + other.count, plus(self.sum, other.sum))
+        return type(self)(self.count + other.count, plus(self.sum, other.sum), self.reversed + other.reversed)
+
+    def taken_back(self) -> Self:
+        return type(self)(-self.count, -self.sum, int(self.count))
 
     def document(self) -> dict[str, Any]:
-        return {"count": int(self.count), "sum": _text(self.sum)}
+        kept = {"count": int(self.count), "sum": _text(self.sum)}
+        return kept | {"reversed": self.reversed} if self.reversed else kept
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
-        return cls(int(document["count"]), Decimal(document["sum"]))
+        return cls(int(document["count"]), Decimal(document["sum"]), int(document.get("reversed", 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,11 @@ class Latest(Reading):
     value: Exact = ZERO
 
     def merge(self, other: Self) -> Self:
-        return self if (self.time, self.key) >= (other.time, other.key) else other
+        return self if self._order() >= other._order() else other
+
+    def _order(self) -> tuple[str, str, Exact]:
+        """Events of one identity are one event; of values that are merely stated, the highest is the last."""
+        return self.time, self.key, self.value
 
     def document(self) -> dict[str, Any]:
         return {"time": self.time, "key": self.key, "value": _text(self.value)}
@@ -139,12 +156,15 @@ class Weighted(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An event's value with its place in the order of (time, identity), and the band that it is in."""
+    """An event's value with its place in the order of (time, identity), and the band that it is in. One that is
+    `taken_back` undoes the event of the same place; it is never kept.
+    """
 
     time: str
     key: str
     value: Exact
     band: Band
+    taken_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,22 +193,28 @@ class Bands(Reading):
         )
         return together.folded(placed[keeps:])
 
+    def taken_back(self) -> Self:
+        return type(self)(
+            self.keeps,
+            tuple(replace(event, taken_back=True) for event in self.first),
+            -self.minimum,
+            Tally(-self.between.count, -self.between.sum),
+            -self.maximum,
+        )
+
     def folded(self, events: Sequence[Placed]) -> Self:
         """With these events beside those that were folded before."""
         if not events:
             return self
         between = self.between
+        numbers: dict[Band, int] = {"minimum": self.minimum, "maximum": self.maximum}
         for event in events:
+            sign = -1 if event.taken_back else 1
             if event.band == "between":
-                between = between.merge(Tally(1, event.value))
-        bands = [event.band for event in events]
-        return type(self)(
-            self.keeps,
-            self.first,
-            self.minimum + bands.count("minimum"),
-            between,
-            self.maximum + bands.count("maximum"),
-        )
+                between = between.merge(Tally(sign, sign * event.value))
+            elif event.band != "nothing":
+                numbers[event.band] += sign
+        return type(self)(self.keeps, self.first, numbers["minimum"], between, numbers["maximum"])
 
     def without_first(self, free: int) -> Self:
         """All of it folded, but for the first `free` events."""
@@ -242,7 +268,21 @@ def _in_order(left: Sequence[Placed], right: Sequence[Placed]) -> tuple[Placed, 
     placed = list(longer)
     for event in shorter:
         insort(placed, event, key=_place)
+    if any(event.taken_back for event in placed):
+        return _with_nothing_to_pay(placed)
     return tuple(placed)
+
+
+def _with_nothing_to_pay(placed: Sequence[Placed]) -> tuple[Placed, ...]:
+    """An event and what undoes it become one that keeps the place and pays nothing."""
+    found: list[Placed] = []
+    for event in placed:
+        before = found[-1] if found else None
+        if before is not None and _place(before) == _place(event) and before.taken_back != event.taken_back:
+            found[-1] = replace(event, band="nothing", taken_back=False)
+        else:
+            found.append(event)
+    return tuple(found)
 
 
 def _place(event: Placed) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Instants: always with a zone, cut to microseconds, kept in UTC."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -17,6 +18,16 @@ def to_text(instant: datetime) -> str:
 
 def from_text(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def read_time(value: object) -> datetime:
+    """Of what a sender wrote into an event. Raises `ValueError`."""
+    if isinstance(value, str) and "T" in value.upper():
+        with suppress(ValueError):
+            time = datetime.fromisoformat(value)
+            if time.tzinfo is not None:
+                return in_utc(time)
+    raise ValueError("is not an ISO 8601 time with an offset, such as 2026-10-03T12:00:00Z")
 
 
 def in_utc(instant: datetime) -> datetime:

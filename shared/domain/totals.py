@@ -5,17 +5,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.charges.charge import Charge
+from shared.domain.charges.worth import OUTCOME_TYPE
+from shared.domain.costs import COST_TYPE
 from shared.domain.meters import Event, UnmeterableError, quantity_of
 from shared.domain.readings import Bands, Distinct, Reading, Tally, document_of, read_reading
 
 MAXIMUM_TYPES = 200
 """How many event types are told apart where no charge bounds them."""
 
+STANDING = "$"
+"""Begins the name of a reading that no charge asked for: provider cost, values of outcomes and the like."""
+
+MAXIMUM_STANDING = 50
+"""How many members of a family of standing readings (`$cost.llm` is one of `$cost`) are told apart; the others come
+to `$cost.*`.
+"""
+
 OTHER_TYPES = "*"
 """Stands for all event types beyond `MAXIMUM_TYPES`."""
 
+_WITH_CURRENCY = (COST_TYPE, OUTCOME_TYPE)
+"""Of other events `data.currency` may mean anything."""
+
 _KEPT_BYTES = 120
 """About those of an event that a reading keeps one by one."""
+
+
+Readings = tuple[tuple[str, Reading], ...]
+"""By name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +44,13 @@ class Contribution:
     event_type: str
     time: str
     measures: tuple[tuple[str, Reading], ...]
+    awaited: bool = False
+    """Whether a charge waits for what is decided about it."""
+    events: int = 1
+    """0 where it adds something to an event that has been counted before."""
+
+    standing: Readings = ()
+    """The same for what every event may move, whatever its agent's model; names start with `STANDING`."""
 
     @property
     def kept_bytes(self) -> int:
@@ -41,52 +65,63 @@ class Contribution:
                     yield name, value
 
 
-def contribution(event: Event, charges: Iterable[Charge], currency: str) -> Contribution:
+def contribution(event: Event, charges: Iterable[Charge], currency: str, standing: Readings = ()) -> Contribution:
     """What it adds on arrival under a model version, whose prices are in that currency. Raises `UnmeterableError`."""
-    measures = []
+    counting, awaited = [], False
     for charge in charges:
-        if not charge.measured_on_arrival:
-            continue
+        if charge.counts_on_arrival(event):
+            counting.append(charge)
+        else:
+            awaited = awaited or charge.awaits(event)
+    return Contribution(event.type, event.time, measures(event, counting, currency), awaited=awaited, standing=standing)
+
+
+def measures(event: Event, charges: Iterable[Charge], currency: str) -> Readings:
+    """The event's own reading for every gauge of these charges that it matters to. Raises `UnmeterableError`."""
+    found = []
+    stated = event.data.get("currency", currency) if event.type.startswith(_WITH_CURRENCY) else currency
+    for charge in charges:
+        seen = event if stated == currency else charge.in_other_currency(event)
+        if seen is None:
+            raise UnmeterableError(f"there is no exchange rate from {stated} to {currency}")
         for name, gauge in charge.gauges.items():
-            reading = gauge.measure(event)
+            reading = gauge.measure(seen)
             if reading is not None:
-                if charge.of_money:
-                    _refuse_other_currency(event, currency)
-                measures.append((name, reading))
-    return Contribution(event.type, event.time, tuple(measures))
+                found.append((name, reading))
+    return tuple(found)
 
 
-def _refuse_other_currency(event: Event, currency: str) -> None:
-    stated = event.data.get("currency", currency)
-    if stated != currency:
-        raise UnmeterableError(f"there is no exchange rate from {stated} to {currency}")
-
-
-def unpriced_contribution(event: Event) -> Contribution:
+def unpriced_contribution(event: Event, standing: Readings = ()) -> Contribution:
     """Metered by type: how many events, and the sum of their `data.quantity`. Raises `UnmeterableError`."""
-    return Contribution(event.type, event.time, ((event.type, Tally(1, quantity_of(event))),))
+    return Contribution(event.type, event.time, ((event.type, Tally(1, quantity_of(event))),), standing=standing)
 
 
 class Totals:
-    """Readings by the gauge's name (without a model, by the event type), the number of events by type that no charge
-    wanted, and the time of the latest event. Mutable: it collects many events, then is written once.
+    """Readings by the gauge's name (without a model, by the event type), the number of events by type, of all and of
+    those that no charge wanted, and the time of the latest event. Mutable: it collects many events, then is written
+    once.
 
     Distinct values are items of their own, so the document leaves them out.
     """
 
-    __slots__ = ("_distinct", "_readings", "_unmatched", "last_event_at")
+    __slots__ = ("_counts", "_distinct", "_readings", "_unmatched", "last_event_at")
 
     def __init__(self) -> None:
         self._readings: dict[str, Reading] = {}
         self._distinct: dict[str, set[str]] = {}
         self._unmatched: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
         self.last_event_at: str | None = None
 
     def add(self, contribution: Contribution) -> None:
         for name, reading in contribution.measures:
             self._merge(name, reading)
-        if not contribution.measures:
-            self._count_unmatched(contribution.event_type, 1)
+        for name, reading in contribution.standing:
+            self._merge(name, reading)
+        if contribution.events and not contribution.measures and not contribution.awaited:
+            _count(self._unmatched, contribution.event_type, 1)
+        if contribution.events:
+            _count(self._counts, contribution.event_type, contribution.events)
         self._saw(contribution.time)
 
     def merge(self, other: "Totals") -> None:
@@ -96,7 +131,9 @@ class Totals:
             if reading is not None:
                 self._merge(name, reading)
         for event_type, count in other.unmatched().items():
-            self._count_unmatched(event_type, count)
+            _count(self._unmatched, event_type, count)
+        for event_type, count in other.counts().items():
+            _count(self._counts, event_type, count)
         self._saw(other.last_event_at)
 
     def add_distinct(self, name: str, values: Iterable[str]) -> None:
@@ -116,6 +153,10 @@ class Totals:
     def meters(self) -> list[str]:
         return [*self._readings, *self._distinct]
 
+    def charged(self) -> list[str]:
+        """The meters without the standing readings, which nobody pays for."""
+        return [name for name in self.meters() if not name.startswith(STANDING)]
+
     def reading(self, name: str) -> Reading | None:
         """None where nothing has come to it."""
         if name in self._distinct:
@@ -125,10 +166,15 @@ class Totals:
     def unmatched(self) -> dict[str, int]:
         return dict(self._unmatched)
 
+    def counts(self) -> dict[str, int]:
+        """How many events there were, by type."""
+        return dict(self._counts)
+
     def document(self) -> dict[str, Any]:
         return {
             "meters": {name: document_of(reading) for name, reading in self._readings.items()},
             "unmatched": dict(self._unmatched),
+            "counts": dict(self._counts),
             "last_event_at": self.last_event_at,
         }
 
@@ -137,6 +183,7 @@ class Totals:
         totals = cls()
         totals._readings = {name: read_reading(kept) for name, kept in document["meters"].items()}
         totals._unmatched = {event_type: int(count) for event_type, count in document["unmatched"].items()}
+        totals._counts = {event_type: int(count) for event_type, count in document.get("counts", {}).items()}
         totals.last_event_at = document["last_event_at"]
         return totals
 
@@ -153,16 +200,29 @@ class Totals:
             self.add_distinct(name, reading.values)
             return
         kept = self._readings.get(name)
-        if kept is None and len(self._readings) >= MAXIMUM_TYPES:  # a version has fewer, so these are event types
-            name = OTHER_TYPES
+        if kept is None:
+            name = self._place(name)
             kept = self._readings.get(name)
         self._readings[name] = reading if kept is None else kept.merge(reading)
 
-    def _count_unmatched(self, event_type: str, count: int) -> None:
-        if event_type not in self._unmatched and len(self._unmatched) >= MAXIMUM_TYPES:
-            event_type = OTHER_TYPES
-        self._unmatched[event_type] = self._unmatched.get(event_type, 0) + count
+    def _place(self, name: str) -> str:
+        """Where a reading goes that has not been there: totals stay small, whatever senders make up."""
+        if len(self._readings) < MAXIMUM_STANDING:
+            return name
+        if not name.startswith(STANDING):  # a version has fewer than so many, so they are event types
+            others = sum(not kept.startswith(STANDING) for kept in self._readings)
+            return name if others < MAXIMUM_TYPES else OTHER_TYPES
+        family, member, _ = name.partition(".")
+        if member and sum(kept.startswith(family + member) for kept in self._readings) >= MAXIMUM_STANDING:
+            return f"{family}.{OTHER_TYPES}"
+        return name
 
     def _saw(self, time: str | None) -> None:
         if time is not None and (self.last_event_at is None or time > self.last_event_at):
             self.last_event_at = time
+
+
+def _count(counts: dict[str, int], event_type: str, count: int) -> None:
+    if event_type not in counts and len(counts) >= MAXIMUM_TYPES:
+        event_type = OTHER_TYPES
+    counts[event_type] = counts.get(event_type, 0) + count

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.billing_models import Version
 from shared.domain.charges.workflow import EVENT_TYPE
+from shared.domain.costs import CostedEvent
 from shared.domain.lines import Line, Step
 from shared.domain.meters import UnmeterableError
 from shared.domain.money import ZERO, ExactDecimal, RoundedAmount, plain, round_half_up, total
@@ -97,16 +98,6 @@ _NO_MODEL = "No billing model prices the agent now, so nothing is billed; its ev
 
 
 @dataclass(frozen=True, slots=True)
-class _Event:
-    """All workflows of a type as one event, as they would be reported in bulk."""
-
-    type: str
-    data: Mapping[str, Any]
-    time: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Metered:
     """A type of workflow with what the gauges of each charge made of its event."""
 
@@ -118,7 +109,8 @@ class _Metered:
 
     @classmethod
     def of(cls, workflow: str, quantity: Decimal, version: Version | None, span: Span) -> "_Metered":
-        event = _Event(f"{EVENT_TYPE}{workflow}", {"quantity": quantity}, to_text(span.start), workflow)
+        # All workflows of a type as one event, as they would be reported in bulk.
+        event = CostedEvent(f"{EVENT_TYPE}{workflow}", {"quantity": quantity}, to_text(span.start), workflow)
         measures, charges, problems = [], [], []
         for charge in version.charges if version is not None else ():
             try:

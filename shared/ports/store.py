@@ -35,6 +35,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document stands in an order: by the text that it is ordered by, and among equal ones by its id. It means
+    the same in every partition.
+    """
+
+    value: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     document: Document
 
@@ -138,12 +148,13 @@ class Store(Protocol):
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | None = None,
+        cursor: str | Place | None = None,
     ) -> Page:
         """Documents of one kind in one partition. Only paths that `containers.py` lists as indexed can be used, and for
-        the order `id` and those that it lists as ordered.
+        the order `id` and those that it lists as ordered. Equal values are in the order of the ids.
 
-        At most `MAXIMUM_PAGE`. Raises `MalformedError` for a cursor that this query did not give.
+        It goes on behind a cursor that the query gave, or behind a place, whether or not a document stands there. At
+        most `MAXIMUM_PAGE`. Raises `MalformedError` for a cursor that this query did not give.
         """
         ...
 

@@ -3,15 +3,17 @@
 The port says what must hold, not how it is laid out.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from shared.domain.costs import NO_COST, EventCost
 from shared.domain.errors import XyraError
 from shared.domain.events import AcceptedEvent, TotalKey
+from shared.domain.outcomes import Outcome
 from shared.domain.totals import Contribution, Totals
-from shared.ports.store import Document, Item, Page
+from shared.ports.store import Document, Item, Page, Place
 
 ParkedStatus = Literal["parked", "rated", "discarded"]
 """Of what could not be rated: it waits, its event was found rated after all, or it was given up with a reason. The
@@ -28,6 +30,9 @@ class MeteredEvent:
     contribution: Contribution
     moves: Document | None
     """The outbox entry to commit with it, when its period has ended already."""
+    cost: EventCost = NO_COST
+    outcome: Outcome | None = None
+    """To be made with it, where it reports one."""
 
 
 @dataclass(slots=True)
@@ -50,6 +55,16 @@ class Recorded:
 class UsageTotal:
     key: TotalKey
     totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Of an agent, by its id, of a run, by its name, from a time on and before another; None is any."""
+
+    agent_id: str | None = None
+    run: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 class ShardMovedError(XyraError):
@@ -78,6 +93,14 @@ class Usage(Protocol):
 
     async def find(self, organization_id: str, shard_counts: Sequence[int], key: str) -> Document | None:
         """A recorded event; its `data` is JSON text."""
+        ...
+
+    def events(
+        self, organization_id: str, shard_count: int, wanted: EventFilter, behind: Place | None = None, *, page: int
+    ) -> AsyncIterator[Document]:
+        """Recorded events by (time, key), newest first, from behind a place on; read as they are taken, about `page` of
+        them at a time. `shard_count` is the largest that ever was.
+        """
         ...
 
     async def discard(self, organization_id: str, shard_counts: Sequence[int], event: AcceptedEvent) -> bool:

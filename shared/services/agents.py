@@ -35,6 +35,7 @@ from shared.ports.store import (
     Store,
     Upsert,
 )
+from shared.services.allocation_targets import check_department, check_project
 from shared.services.billing_models import BillingModels
 from shared.services.caching import Cache
 from shared.services.organizations import Organizations
@@ -95,6 +96,8 @@ class Agents:
         currency. Repeating it with the same id gives the agent that was made.
         """
         _refuse_id(draft.external_id)
+        await check_project(self._store, organization_id, draft.project_id)
+        await check_department(self._store, organization_id, draft.department_id)
         now = self._clock.now()
         models = History[str | None].starting(None)
         if draft.billing_model_id is not None:
@@ -256,6 +259,7 @@ class Agents:
     async def _fields(self, agent: Agent, changes: dict[str, Any]) -> dict[str, Any]:
         """The changed fields of the agent, its billing model as the next entry of its history."""
         fields = dict(changes)
+        await self._check_allocation(agent, fields)
         start = fields.pop("billing_model_from", None)
         if "billing_model_id" not in fields:
             if start is not None:
@@ -268,6 +272,13 @@ class Agents:
             now = self._clock.now()
             fields["models"] = agent.models.appended(model_id, start or now + LEAD, now, pointer="/billing_model_from")
         return fields
+
+    async def _check_allocation(self, agent: Agent, fields: Mapping[str, Any]) -> None:
+        """Where it is already, it may stay."""
+        if fields.get("project_id") != agent.project_id:
+            await check_project(self._store, agent.organization_id, fields.get("project_id"))
+        if fields.get("department_id") != agent.department_id:
+            await check_department(self._store, agent.organization_id, fields.get("department_id"))
 
     async def delete(self, organization_id: str, agent_id: str, if_match: str | None) -> None:
         """Its usage is refused from 10 minutes ahead on; what it did before stays billed, late events still count."""

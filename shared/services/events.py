@@ -20,6 +20,7 @@ from shared.domain.events import (
 )
 from shared.domain.ids import fingerprint
 from shared.domain.organizations import Organization
+from shared.domain.outcomes import is_outcome
 from shared.domain.times import to_text
 from shared.ports.clock import Clock
 from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message, Queue
@@ -47,6 +48,8 @@ class ReportedEvent:
     run: str | None
     data: dict[str, Any]
     organization_id: str
+    reporter: str | None = None
+    """The principal that sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +210,7 @@ def _accepted(event: ReportedEvent, agent: Agent, now: datetime) -> AcceptedEven
         time=to_text(event.time or now),
         run=event.run,
         data=data,
+        reporter=event.reporter if is_outcome(event.type) else None,
         content=content_hash(event.type, agent.id, event.run, data),
     )
 

@@ -13,7 +13,7 @@ from shared.domain.organizations import Organization
 from shared.domain.periods import QUARTER, YEAR, Period, Span, around, period_of, stretch_of
 from shared.domain.rating import Facts, Segment, Stretch, first_starts, segments
 from shared.domain.times import BEGINNING
-from shared.ports.usage import Usage
+from shared.ports.usage import Usage, UsageTotal
 from shared.services.accounts import Accounts
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
@@ -48,10 +48,19 @@ class FactsReader:
 
         The totals are read before the histories, so that no usage is seen of what the histories do not know yet.
         """
-        totals = [
-            await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
-            for period in periods
-        ]
+        return await self.with_totals(
+            organization,
+            periods,
+            [
+                await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
+                for period in periods
+            ],
+        )
+
+    async def with_totals(
+        self, organization: Organization, periods: Sequence[Period], totals: Sequence[Sequence[UsageTotal]]
+    ) -> list[Facts]:
+        """The same with totals that were read before."""
         agents = await self._agents.all(organization.id)
         prices = await self._prices(organization.id, {model for agent in agents for model in _models_of(agent.models)})
         histories = [(agent.id, agent.models) for agent in agents]

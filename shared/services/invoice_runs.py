@@ -89,7 +89,10 @@ class InvoiceRuns:
         `pointer`.
         """
         instant = self._clock.now() if month is None else parse_month(month, organization.timezone, pointer)
-        return await self._periods.would_contain(organization, instant)
+        try:
+            return await self._periods.would_contain(organization, instant)
+        except ValidationError as refused:
+            raise ValidationError.at(pointer, refused.detail) from None
 
     async def request(self, job_id: str, organization_id: str | None, period: str, *, finalize: bool) -> Job:
         """Start a run. Raises `ValidationError` for a period that has not ended, where one organization was named."""

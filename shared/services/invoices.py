@@ -28,7 +28,7 @@ from shared.domain.lines import Line
 from shared.domain.organizations import Organization
 from shared.domain.periods import Period, next_period
 from shared.domain.rating import rate
-from shared.domain.times import to_text
+from shared.domain.times import from_text, to_text
 from shared.ports.clock import Clock
 from shared.ports.store import (
     AlreadyExistsError,
@@ -154,6 +154,16 @@ class Invoices:
         for document in documents:
             lines += await self.lines(organization_id, document.id, document.lines_hash, document.line_count)
         return billed_by(lines, item.start) if item is not None else {}
+
+    async def last_billed_at(self, organization_id: str, item: PeriodItem) -> datetime | None:
+        """When the usage of the period was last billed; None where it has not been. What bills only its charges in
+        advance was issued before it ended.
+        """
+        ids = [document.id for document in item.documents]
+        found = await self._store.get_many(INVOICES.name, organization_id, ids) if ids else {}
+        issued = [found[id_].document.get("issued_at") for id_ in ids if id_ in found]
+        times = [from_text(time) for time in issued if time is not None]
+        return max((time for time in times if time >= item.end), default=None)
 
     # Lines are items of their own, written before the header that names them
 

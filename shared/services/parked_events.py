@@ -199,6 +199,12 @@ def _event(entry: Document) -> AcceptedEvent:
     return msgspec.convert(json.decode(entry["subject"]), AcceptedEvent)
 
 
+def _shown(subject: str) -> str:
+    """Who reported an outcome is for nobody's eyes."""
+    fields = json.decode(subject)
+    return json.encode_verbatim({name: value for name, value in fields.items() if name != "reporter"}).decode()
+
+
 def _read(entry: Document) -> ParkedEvent:
     replay = discard = None
     if "attempt" in entry:
@@ -210,7 +216,7 @@ def _read(entry: Document) -> ParkedEvent:
         status=entry["kind"],
         reason=entry["reason"],
         parked_at=from_text(entry["time"]),
-        subject=entry["subject"],
+        subject=_shown(entry["subject"]),
         replay=replay,
         discard=discard,
     )

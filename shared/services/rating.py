@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,12 @@ import msgspec
 from shared import correlation, json
 from shared.domain.agents import Agent
 from shared.domain.billing_models import Version
+from shared.domain.costs import CostedEvent, CostRules
 from shared.domain.errors import MalformedError, UnavailableError, XyraError
 from shared.domain.events import UNPRICED, AcceptedEvent, TotalKey
 from shared.domain.ids import fingerprint, named_id
 from shared.domain.organizations import Organization
+from shared.domain.outcomes import arrived, is_outcome, standing_of
 from shared.domain.times import from_text, to_text
 from shared.domain.totals import contribution, unpriced_contribution
 from shared.ports.clock import Clock
@@ -23,6 +25,7 @@ from shared.ports.store import Document
 from shared.ports.usage import MeteredEvent, Recorded, ShardMovedError, Usage
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
+from shared.services.costs import Costs
 from shared.services.organizations import Organizations
 from shared.services.outbox import Outbox
 from shared.services.periods import Periods
@@ -79,6 +82,7 @@ class Rating:
         agents: Agents,
         billing_models: BillingModels,
         periods: Periods,
+        costs: Costs,
         outbox: Outbox,
     ) -> None:
         self._usage = usage
@@ -87,6 +91,7 @@ class Rating:
         self._agents = agents
         self._billing_models = billing_models
         self._periods = periods
+        self._costs = costs
         self._outbox = outbox
         outbox.on_effect(
             MOVED,
@@ -174,16 +179,18 @@ class Rating:
     async def _meter(
         self, organization: Organization, events: list[AcceptedEvent]
     ) -> tuple[list[MeteredEvent], list[_Parked]]:
-        """Looks twice at what cannot be rated: a read may miss an agent or a model that was made a moment ago."""
-        metered, doubtful = await self._look(organization, events)
+        """Looks twice at what cannot be rated: a read may miss an agent, a model or an exchange rate that was made a
+        moment ago.
+        """
+        metered, doubtful = await self._look(organization, events, await self._costs.cached())
         if not doubtful:
             return metered, []
         await asyncio.sleep(_SECOND_LOOK_SECONDS)
-        more, parked = await self._look(organization, [each.event for each in doubtful])
+        more, parked = await self._look(organization, [each.event for each in doubtful], await self._costs.rules())
         return metered + more, parked
 
     async def _look(
-        self, organization: Organization, events: list[AcceptedEvent]
+        self, organization: Organization, events: list[AcceptedEvent], costs: CostRules
     ) -> tuple[list[MeteredEvent], list[_Parked]]:
         agents = await self._agents.resolve(organization.id, {event.agent for event in events})
         now = self._clock.now()
@@ -191,7 +198,7 @@ class Rating:
         parked: list[_Parked] = []
         for event in events:
             try:
-                metered.append(await self._assign(organization, agents.get(event.agent), event, now))
+                metered.append(await self._assign(organization, agents.get(event.agent), event, costs, now))
             except UnavailableError:
                 raise
             except XyraError as error:
@@ -202,7 +209,12 @@ class Rating:
         return metered, parked
 
     async def _assign(
-        self, organization: Organization, agent: Agent | None, event: AcceptedEvent, now: datetime
+        self,
+        organization: Organization,
+        agent: Agent | None,
+        event: AcceptedEvent,
+        costs: CostRules,
+        now: datetime,
     ) -> MeteredEvent:
         """Where the event counts and how much: period, agent and version by its own time, always."""
         at = from_text(event.time)
@@ -210,11 +222,23 @@ class Rating:
             raise UnrateableError("the agent was deleted before the event happened")
         period = await self._periods.containing(organization, at)
         version = await self._version(organization.id, agent, at)
-        added = contribution(event, version.charges, organization.currency) if version else unpriced_contribution(event)
+        cost = costs.of(event.type, event.data, at, organization.currency)
+        costed = CostedEvent(event.type, event.data, event.time, event.key, cost.amount, cost.category)
+        if version is None:
+            added = unpriced_contribution(costed, cost.readings())
+        else:
+            added = contribution(costed, version.charges, organization.currency, cost.readings())
+        total = TotalKey(period.start, agent.id, version.id if version else UNPRICED)
+        outcome = None
+        if is_outcome(event.type):
+            outcome = arrived(event, total, version.charges if version else (), added, organization.currency, now)
+            added = replace(added, standing=(*added.standing, *standing_of(outcome, organization.currency)))
         return MeteredEvent(
             event=event,
-            total=TotalKey(period.start, agent.id, version.id if version else UNPRICED),
+            total=total,
             contribution=added,
+            cost=cost,
+            outcome=outcome,
             moves=self._moves(organization.id, period.start) if period.end <= now else None,
         )
 

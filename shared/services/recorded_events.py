@@ -1,21 +1,24 @@
 """Events that were rated, with what they were rated to."""
 
-from dataclasses import dataclass
+import base64
+import binascii
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
-
-import msgspec
+from decimal import Decimal
 
 from shared import json
 from shared.domain.billing_models import Version
-from shared.domain.errors import NotFoundError
-from shared.domain.ids import is_id
+from shared.domain.costs import CostedEvent
+from shared.domain.errors import MalformedError, NotFoundError, ValidationError
+from shared.domain.events import event_key
+from shared.domain.ids import fingerprint, is_id
+from shared.domain.money import EXACT
 from shared.domain.organizations import Organization
 from shared.domain.rating import POOLED
 from shared.domain.times import from_text
 from shared.ports.clock import Clock
-from shared.ports.store import Document
-from shared.ports.usage import Usage
+from shared.ports.store import Document, Place
+from shared.ports.usage import EventFilter, Usage
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
 
@@ -35,14 +38,39 @@ class RecordedEvent:
     document: Document
     rated_to: RatedTo
 
+    @property
+    def cost_difference(self) -> Decimal | None:
+        """What an LLM call costs by our price, less what its sender says; None where one of the two is not known."""
+        cost, stated = self.document.get("cost"), self.document.get("stated_cost")
+        return None if cost is None or stated is None else EXACT.subtract(Decimal(cost), Decimal(stated))
 
-class _Metered(msgspec.Struct):
-    """What a gauge looks at."""
 
-    type: str
-    data: dict[str, Any]
-    time: str
-    key: str
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events are wanted; None is any. `agent` is an id or an external id."""
+
+    agent: str | None = None
+    type: str | None = None
+    run: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+LOOKED_AT = 2000
+"""How many events one page looks at most: only agent, run and time have an index, as each costs with every event."""
+
+
+def metered(event: Document) -> CostedEvent:
+    """A recorded event as it was rated."""
+    cost = event.get("cost")
+    return CostedEvent(
+        event["type"],
+        json.decode(event["data"]),
+        event["time"],
+        event["id"],
+        None if cost is None else Decimal(cost),
+        event.get("cost_category"),
+    )
 
 
 class RecordedEvents:
@@ -60,17 +88,52 @@ class RecordedEvents:
             raise NotFoundError("There is no such event, or it is still on its way")
         return RecordedEvent(found, await self._rated_to(organization, found))
 
+    async def named(self, organization: Organization, source: str, event_id: str) -> RecordedEvent:
+        """By the identity that its sender chose. Raises `NotFoundError`."""
+        return await self.get(organization, event_key(organization.id, source, event_id))
+
+    async def page(
+        self, organization: Organization, query: EventQuery, limit: int, cursor: str | None
+    ) -> tuple[list[RecordedEvent], str | None]:
+        """Newest first, over all shards. No event that was there at the first page is missed or met twice, whatever
+        comes in meanwhile. A page ends early where many events are of other types than the one that is wanted.
+
+        Raises `MalformedError` for a cursor that this query did not give.
+        """
+        shape = fingerprint(repr((organization.id, query)))[:16]
+        place = None if cursor is None else _read_cursor(cursor, shape)
+        wanted = EventFilter(run=query.run, start=query.start, end=query.end)
+        if query.agent is not None:
+            agent = (await self._agents.resolve(organization.id, {query.agent})).get(query.agent)
+            if agent is None:
+                return [], None
+            wanted = replace(wanted, agent_id=agent.id)
+        found: list[Document] = []
+        looked_at = 0
+        shards = organization.largest_shard_count
+        async for event in self._usage.events(organization.id, shards, wanted, place, page=limit):
+            if len(found) == limit or looked_at == LOOKED_AT:
+                break
+            looked_at += 1
+            place = Place(event["time"], event["id"])
+            if query.type in (None, event["type"]):
+                found.append(event)
+        else:
+            place = None
+        events = [RecordedEvent(event, await self._rated_to(organization, event)) for event in found]
+        return events, None if place is None else _cursor(shape, place)
+
     async def _rated_to(self, organization: Organization, event: Document) -> RatedTo:
         start = from_text(event["rated_period"])
         version = await self._version(organization, event)
         if version is None:
             return RatedTo(start, None, None, ())
-        metered = _Metered(event["type"], json.decode(event["data"]), event["time"], event["id"])
+        counted = metered(event)
         keys = tuple(
             f"{version.model_id}/{charge.key}/{event['agent_id'] if charge.scope == 'agent' else POOLED}"
             for charge in version.charges
-            if charge.measured_on_arrival
-            and any(gauge.measure(metered) is not None for gauge in charge.gauges.values())
+            if charge.counts_on_arrival(counted)
+            and any(gauge.measure(counted) is not None for gauge in charge.gauges.values())
         )
         return RatedTo(start, version.model_id, version.id, keys)
 
@@ -79,3 +142,18 @@ class RecordedEvents:
         return await self._billing_models.version_of(
             organization.id, agents[event["agent_id"]].models, event["version_id"]
         )
+
+
+def _cursor(shape: str, place: Place) -> str:
+    return base64.urlsafe_b64encode(json.encode([shape, place.value, place.id])).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, shape: str) -> Place:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        given, *place = json.decode(raw)
+        if given == shape and all(isinstance(part, str) for part in place):
+            return Place(*place)
+    except (binascii.Error, ValueError, TypeError, MalformedError, ValidationError) as error:
+        raise MalformedError("The cursor cannot be read") from error
+    raise MalformedError("The cursor belongs to another query")

@@ -94,7 +94,7 @@ def _matches(candidate: Agent, *, agent: str | None, project: str | None, depart
 def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Name, Measure | None, Reading]]:
     agent_id = total.key.agent_id
     priced = {} if version is None else {name: charge for charge in version.charges for name in charge.gauges}
-    for name in total.totals.meters():
+    for name in total.totals.charged():
         reading = total.totals.reading(name)
         if reading is None:
             continue

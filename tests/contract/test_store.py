@@ -23,6 +23,7 @@ from shared.ports.store import (
     Delete,
     Document,
     Item,
+    Place,
     Replace,
     StaleEtagError,
     Store,
@@ -400,6 +401,38 @@ class TestQueries:
         rest = await store.query(CONTAINER, PK, "thing", order_by=order_by, cursor=page.cursor)
         assert [item.document["id"] for item in page.items] == ["10", "11", "12", "13"]
         assert [item.document["id"] for item in rest.items] == ["14", "15", "155", "16", "18", "19"]
+
+    @pytest.mark.parametrize("descending", [False, True])
+    async def test_equal_values_are_in_the_order_of_ids(self, store: Store, *, descending: bool) -> None:
+        for id_ in "dbace":
+            await store.create(CONTAINER, PK, thing(id_, start="same", **({"ttl": 60} if id_ in "be" else {})))
+        ids = await ids_of_all_pages(store, order_by="start", descending=descending, limit=2)
+        assert ids == sorted("abcde", reverse=descending)
+
+    @pytest.mark.parametrize("descending", [False, True])
+    async def test_it_goes_on_behind_any_place(self, store: Store, *, descending: bool) -> None:
+        """In any partition, whether or not a document stands there."""
+        places = [(start, id_) for start in "acd" for id_ in "135"]
+        for start, id_ in places:
+            await store.create(CONTAINER, PK, thing(f"{start}{id_}", start=start))
+        for start in "abcde":
+            for number in "02345":
+                page = await store.query(
+                    CONTAINER,
+                    PK,
+                    "thing",
+                    order_by="start",
+                    descending=descending,
+                    cursor=Place(start, f"{start}{number}"),
+                )
+                behind = [
+                    place for place in places if (place < (start, number) if descending else place > (start, number))
+                ]
+                assert [item.document["id"] for item in page.items] == [
+                    "".join(place) for place in sorted(behind, reverse=descending)
+                ]
+        page = await store.query(CONTAINER, PK, "thing", cursor=Place("c", "c3"))
+        assert [item.document["id"] for item in page.items] == ["c5", "d1", "d3", "d5"]
 
     @pytest.mark.parametrize(
         "other",

@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
+import msgspec
 import pytest
 
 from shared.adapters.item_usage import ItemUsage
@@ -14,8 +16,8 @@ from shared.domain.events import AcceptedEvent, TotalKey, event_key, shard_of
 from shared.domain.readings import Bands, Distinct, Highest, Latest, Placed, Reading, Tally, Weighted
 from shared.domain.times import to_text
 from shared.domain.totals import Contribution, Totals
-from shared.ports.store import Store
-from shared.ports.usage import MeteredEvent, ShardMovedError, Usage
+from shared.ports.store import Place, Store
+from shared.ports.usage import EventFilter, MeteredEvent, ShardMovedError, Usage
 from tests.doubles.settable_clock import SettableClock
 
 ORGANIZATION = "org_1"
@@ -233,3 +235,50 @@ async def test_values_and_totals_outlive_their_events(usage: Usage, clock: Setta
     totals = await only_total(usage)
     assert totals.reading("commands") == Tally(1)
     assert totals.reading("users") == user("ada")
+
+
+def happened(number: int, minute: int, *, agent: str = "agt_1", run: str | None = None) -> MeteredEvent:
+    bare = metered(f"listed-{number}", {"commands": Tally(1)}, agent=agent)
+    time = to_text(OCTOBER + timedelta(minutes=minute))
+    return replace(bare, event=msgspec.structs.replace(bare.event, time=time, run=run))
+
+
+async def listed(
+    usage: Usage, shards: int, wanted: EventFilter, *, page: int = 3, behind: Place | None = None
+) -> list[str]:
+    return [document["event_id"] async for document in usage.events(ORGANIZATION, shards, wanted, behind, page=page)]
+
+
+async def test_events_are_listed_newest_first_over_the_shards(usage: Usage) -> None:
+    """Also those from before the shards were more, and each of them once."""
+    events = [happened(number, minute=number // 4) for number in range(24)]
+    await usage.record(ORGANIZATION, [1], events[:10])
+    await usage.record(ORGANIZATION, [1, 4], events)
+    newest_first = sorted(events, key=lambda each: (each.event.time, each.event.key), reverse=True)
+    ids = [each.event.id for each in newest_first]
+    assert await listed(usage, 4, EventFilter()) == ids
+    for index, each in enumerate(newest_first):
+        behind = Place(each.event.time, each.event.key)
+        assert await listed(usage, 4, EventFilter(), behind=behind) == ids[index + 1 :]
+
+
+async def test_events_are_listed_by_agent_run_and_time(usage: Usage) -> None:
+    events = [
+        happened(0, 0, run="r1"),
+        happened(1, 1, run="r2"),
+        happened(2, 2, agent="agt_2", run="r1"),
+        happened(3, 3),
+        happened(4, 4, agent="agt_2"),
+    ]
+    await usage.record(ORGANIZATION, [2], events)
+
+    async def numbers(**wanted: Any) -> list[int]:
+        return [int(id_.removeprefix("listed-")) for id_ in await listed(usage, 2, EventFilter(**wanted))]
+
+    assert await numbers() == [4, 3, 2, 1, 0]
+    assert await numbers(agent_id="agt_2") == [4, 2]
+    assert await numbers(run="r1") == [2, 0]
+    assert await numbers(run="r1", agent_id="agt_1") == [0]
+    assert await numbers(start=OCTOBER + timedelta(minutes=1), end=OCTOBER + timedelta(minutes=3)) == [2, 1]
+    assert await numbers(agent_id="agt_2", start=OCTOBER + timedelta(minutes=3)) == [4]
+    assert await numbers(run="r3") == []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from shared.domain.billing_models import BillingModelDraft
 
@@ -32,11 +32,18 @@ _DATA: Mapping[str, Callable[[Random], dict[str, Any]]] = {
         "change": random.choice((-2, 1, 4)),
     },
     "outcome.won": lambda random: {"value": random.choice((0, 5, 40))},
+    "outcome.asked": lambda random: {
+        "value": random.choice((0, 5, Decimal("12.5"), 40)),
+        "interaction_time": random.choice((None, None, None, "2020-02-02T00:00:00Z")),
+    },
     "cost.llm": lambda random: {"amount": random.choice((0, Decimal("0.0375"), 3))},
     "workflow.lead": lambda random: {"quantity": random.randint(0, 4)},
     "workflow.mail": lambda _: {},
 }
 """What events carry, by their type."""
+
+
+Decision = Literal["verify", "reject", "reverse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,16 @@ class RunInvoices(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class Decide(Step):
+    """About these outcomes, each asked for `times` times at once; some decisions are refused, as they come too late."""
+
+    decision: Decision
+    outcomes: tuple[Sent, ...]
+    value: Decimal | None
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wait(Step):
     """Time passes, and the timers go off."""
 
@@ -152,6 +169,7 @@ class _Writer:
         """When the last entry of the agent's history takes effect."""
         self._deleted: dict[str, datetime] = {}
         self._sent: list[Sent] = []
+        self._verified: list[Sent] = []
         self._shards = 1
         self._seats_changed = self._now
 
@@ -195,6 +213,7 @@ class _Writer:
             self._change_timezone: 1,
             self._grow: 1,
             self._change_seats: 2,
+            self._decide: 7,
             self._wait: 1,
         }
         (chosen,) = self._random.choices(list(kinds), weights=list(kinds.values()))
@@ -236,6 +255,8 @@ class _Writer:
         random = self._random
         charges = [self._commands()]
         charges += [charge for charge in (*self._fees(), *self._usage()) if random.random() < 0.35]
+        if random.random() < 0.8:
+            charges.append(self._asked())
         if random.random() < 0.6:  # what is billed ahead is too much when an agent leaves: credit notes
             amount = random.choice(("120", "200"))
             charges.append(
@@ -320,6 +341,19 @@ class _Writer:
             {"key": "passed-on", "type": "cost", "categories": ["llm"], "markup_percent": "20"},
         ]
         return charges
+
+    def _asked(self) -> dict[str, Any]:
+        """What somebody has to verify."""
+        random = self._random
+        return {
+            "key": "asked",
+            "type": "outcome",
+            "meter": {"event_type": "outcome.asked"},
+            "pricing": random.choice((self._units(), self._values(), self._values())),
+            "auto_verify": random.choice((None, None, {"minimum_value": "40"})),
+            "minimum_value": random.choice((None, "5")),
+            "scope": self._scope("asked"),
+        }
 
     def _activity(self, key: str, meter: dict[str, Any], pricing: dict[str, Any]) -> dict[str, Any]:
         return {"key": key, "type": "activity", "meter": meter, "pricing": pricing, "scope": self._scope(key)}
@@ -444,7 +478,7 @@ class _Writer:
             )
         )
         event_id = f"{self._seed}-{len(self._sent)}-{random.randint(0, 10**6)}"
-        event_type = random.choices(tuple(_DATA), weights=(5, 3, 3, 1, 1, 1, 1))[0]
+        event_type = random.choices(tuple(_DATA), weights=(5, 3, 3, 2, 5, 1, 1, 1))[0]
         return Sent(event_id, event_type, agent, time, _DATA[event_type](random))
 
     def _again(self, event: Sent) -> Sent:
@@ -456,6 +490,22 @@ class _Writer:
         if kind < 0.85:
             return replace(event, time=event.time - timedelta(hours=random.randint(1, 200)))
         return replace(event, data={**event.data, "note": "another"})
+
+    # Outcomes
+
+    def _decide(self) -> Step | None:
+        random = self._random
+        reported = [sent for sent in self._sent if sent.type.startswith("outcome.")]
+        if not reported:
+            return None
+        decision: Decision = random.choices(("verify", "reject", "reverse"), weights=(5, 1, 3))[0]
+        if decision == "reverse" and self._verified:
+            reported = self._verified
+        chosen = tuple(random.sample(reported, min(len(reported), random.randint(1, 8))))
+        if decision == "verify":
+            self._verified += chosen
+        value = random.choice((None, None, Decimal("4.5"))) if decision == "verify" else None
+        return Decide(self._now, decision, chosen, value, times=random.choice((1, 1, 2, 3)))
 
     # Documents
 

@@ -18,10 +18,13 @@ from shared.domain.errors import (
     PreconditionFailedError,
     UnavailableError,
     ValidationError,
+    XyraError,
 )
 from shared.domain.events import content_hash, event_key, with_derived
+from shared.domain.identity import Permission, Principal
 from shared.domain.ids import named_id
 from shared.domain.organizations import Organization
+from shared.domain.outcomes import Verification, outcome_id
 from shared.domain.times import to_text
 from shared.ports.clock import Clock
 from shared.ports.queue import Message
@@ -36,6 +39,7 @@ from tests.doubles.billing_history import (
     ChangeOrganization,
     CreateAgent,
     CreateModel,
+    Decide,
     DeleteAgent,
     DeleteOrganization,
     History,
@@ -93,6 +97,8 @@ class World:
         self.store = stored(self.clock)
         self.queue = MemoryQueue()
         self.organization_id = named_id("org", history.seed)
+        self.decisions: list[tuple[Decide, str]] = []
+        """What was decided about which event's outcome, in that order."""
         self.accepted: dict[str, set[Variant]] = {}
         """By event key, all that was ever answered with 202."""
         self._storm = faults
@@ -177,10 +183,21 @@ class World:
             case ChangeOrganization():
                 with suppress(ValidationError):  # a timezone has been chosen for the next period already
                     await self._insist(lambda host: host.organizations.update(self.organization_id, step.changes, None))
+            case _:
+                await self._go_on(step, variants)
+
+    async def _go_on(self, step: Step, variants: Mapping[str, Variant] | None) -> None:
+        """What happens every day."""
+        match step:
             case Report():
                 await asyncio.gather(*(self._report(request, variants) for request in step.requests))
             case RunInvoices():
                 await asyncio.gather(*(self._run_invoices(step) for _ in range(1 if self._calm else step.times)))
+            case Decide():
+                keys = sorted({self.key(sent) for sent in step.outcomes} & self.accepted.keys())
+                times = 1 if self._calm else step.times
+                await asyncio.gather(*(self._decide(step, key) for key in keys for _ in range(times)))
+                self.decisions += [(step, key) for key in keys]
             case Wait():
                 await asyncio.gather(self.deliver(), self._tolerate(self._anyone.outbox.sweep()))
 
@@ -248,6 +265,37 @@ class World:
     def variant(self, sent: Sent) -> Variant:
         data = with_derived(sent.type, sent.data)
         return Variant(to_text(sent.time), content_hash(sent.type, self.agent_id(sent.agent), None, data))
+
+    async def _decide(self, step: Decide, key: str) -> None:
+        """Whoever is refused tries again where reads do not lag behind."""
+        for _ in range(_TRIES):
+            try:
+                await self._decide_by(self._anyone, step, key)
+            except _NOT_DONE:
+                continue
+            except NotFoundError:  # it is on its way
+                await self.deliver()
+            except (ConflictError, ValidationError):
+                with suppress(ConflictError, ValidationError):
+                    await self._decide_by(self.observer, step, key)
+                return
+            else:
+                return
+        raise AssertionError("The outcome never arrives")
+
+    async def _decide_by(self, host: Application, step: Decide, key: str) -> None:
+        by = Principal("usr_1", None, frozenset(Permission))
+        organization, id_ = await host.organizations.get(self.organization_id), outcome_id(key)
+        match step.decision:
+            case "verify":
+                verification = Verification(value=step.value)
+                result = (await host.outcomes.verify(organization, [id_], verification, by))[id_]
+            case "reject":
+                result = await host.outcomes.reject(organization, id_, "Rejected", by)
+            case "reverse":
+                result = await host.outcomes.reverse(organization, id_, "Reversed", by)
+        if isinstance(result, XyraError):
+            raise result
 
     async def _run_invoices(self, step: RunInvoices) -> None:
         if step.month is None:

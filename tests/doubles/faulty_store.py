@@ -10,7 +10,7 @@ from random import Random
 
 from shared.domain.errors import UnavailableError
 from shared.ports.clock import Clock
-from shared.ports.store import Between, Create, Delete, Document, Item, Operation, Page, Replace, Store, Upsert
+from shared.ports.store import Between, Create, Delete, Document, Item, Operation, Page, Place, Replace, Store, Upsert
 
 LAG = timedelta(seconds=30)
 """How long ago at most the version that a lagging read serves was overwritten."""
@@ -63,7 +63,7 @@ class FaultyStore:
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | None = None,
+        cursor: str | Place | None = None,
     ) -> Page:
         await self._before()
         page = await self._inner.query(

@@ -19,6 +19,7 @@ from shared.ports.store import (
     Item,
     Operation,
     Page,
+    Place,
     Replace,
     StaleEtagError,
     Upsert,
@@ -95,7 +96,7 @@ class MemoryStore:
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | None = None,
+        cursor: str | Place | None = None,
     ) -> Page:
         paths = {*(equals or {}), order_by, *([between.path] if between else [])} - {"id"}
         if not paths <= {*CONTAINERS[container].indexed, *ALWAYS_INDEXED}:
@@ -108,10 +109,7 @@ class MemoryStore:
         ]
         found.sort(key=lambda kept: _place(kept, order_by), reverse=descending)
         if cursor is not None:
-            try:
-                after = tuple(json.loads(cursor))
-            except ValueError:
-                raise MalformedError("The cursor is not one of ours") from None
+            after = _read(cursor)
             found = [
                 kept
                 for kept in found
@@ -134,6 +132,16 @@ class MemoryStore:
 
     def _partition(self, container: str, pk: str) -> dict[str, _Kept]:
         return self._partitions.setdefault((container, pk), {})
+
+
+def _read(cursor: str | Place) -> tuple[str, str]:
+    if isinstance(cursor, Place):
+        return cursor.value, cursor.id
+    try:
+        value, id_ = json.loads(cursor)
+    except ValueError:
+        raise MalformedError("The cursor is not one of ours") from None
+    return value, id_
 
 
 def _place(kept: _Kept, order_by: str) -> tuple[str, str]:

@@ -176,6 +176,12 @@ class Organization:
     async def agent(self, external_id: str = "coder", **fields: Json) -> Json:
         return await self.key.post("agents", {"external_id": external_id, "name": "Coder", **fields})
 
+    async def project(self, name: str = "Website", **fields: Json) -> Json:
+        return await self.key.post("projects", {"name": name, **fields})
+
+    async def department(self, name: str = "Support", **fields: Json) -> Json:
+        return await self.key.post("departments", {"name": name, **fields})
+
     async def usage(self, period: str, charge: str) -> Decimal:
         """What the charge's meter has come to over all agents."""
         found = await self.key.get("usage", period=period, charge=charge, limit="1000")
@@ -198,14 +204,25 @@ ORGANIZATION_SCOPES = [
     "api_keys:write",
     "agents:read",
     "agents:write",
+    "projects:read",
+    "projects:write",
     "events:write",
     "events:read",
+    "outcomes:read",
+    "outcomes:verify",
     "usage:read",
     "billing_models:read",
     "billing_models:write",
+    "prices:read",
     "invoices:read",
 ]
-OPERATOR_SCOPES = [*ORGANIZATION_SCOPES, "organizations:create", "invoices:write", "parked_events:write"]
+OPERATOR_SCOPES = [
+    *ORGANIZATION_SCOPES,
+    "organizations:create",
+    "prices:write",
+    "invoices:write",
+    "parked_events:write",
+]
 
 
 class Xyra:

@@ -129,6 +129,11 @@ class XyraProcess:
             self.kill()
         self.assert_nothing_secret_is_logged()
 
+    def memory_mb(self) -> float:
+        """What is resident now."""
+        status = Path(f"/proc/{self._running.pid}/status").read_text(encoding="utf-8")
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
     @property
     def log(self) -> Path:
         return self.data_dir / "log.jsonl"

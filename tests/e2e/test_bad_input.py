@@ -51,6 +51,9 @@ async def set_up(xyra: Xyra) -> Scene:
     agents = [await each.agent() for each in (own, other)]
     models = [await each.model(CHARGE) for each in (own, other)]
     await own.key.post("events", EVENT | {"id": "0"}, headers={"Idempotency-Key": USED_KEY}, expect=202)
+    await own.project("Taken")
+    await own.department("Taken")
+    await own.key.post("runs", {"key": "taken"})
     return Scene(own, other, *agents, *models)
 
 
@@ -328,6 +331,9 @@ async def test_a_refused_request_uses_up_no_idempotency_key(scene: Scene) -> Non
         ({"name": "x" * 201}, ["/name"]),
         ({"config": [1]}, ["/config"]),
         ({"config": {"text": "x" * 20_000}}, ["/config"]),
+        ({"project_id": "prj_00000000000000000000000000"}, ["/project_id"]),
+        ({"project_id": "the website"}, ["/project_id"]),
+        ({"department_id": "dep_00000000000000000000000000"}, ["/department_id"]),
         ({"billing_model_id": "bm_00000000000000000000000000"}, ["/billing_model_id"]),
         ({"billing_model_from": "2026-11-01T00:00:00Z"}, ["/billing_model_from"]),
         ({"is_superuser": True}, ["/is_superuser"]),
@@ -351,13 +357,21 @@ async def test_an_agent_is_priced_by_a_model_that_its_organization_may_use(scene
         ("usage?period=2026-13", "?period"),
         ("usage?period=October", "?period"),
         ("usage?period=9999-12", "?period"),
+        ("usage?period=2150-01", "?period"),
         ("usage?limit=0", "?limit"),
         ("agents?limit=201", "?limit"),
         ("agents?limit=many", "?limit"),
         ("agents?active=perhaps", "?active"),
         ("agents?surprise=1", "?surprise"),
+        ("projects?status=lost", "?status"),
+        ("departments?limit=0", "?limit"),
+        ("threads?surprise=1", "?surprise"),
+        ("runs?status=lost", "?status"),
+        ("events?from=yesterday", "?from"),
+        ("events?type=two words", "?type"),
         ("invoices?status=lost", "?status"),
         ("invoices/preview?period=2026-1", "?period"),
+        ("invoices/preview?period=2150-01", "?period"),
     ],
 )
 async def test_a_bad_query_is_refused(scene: Scene, path: str, pointer: str) -> None:
@@ -368,7 +382,21 @@ async def test_a_bad_query_is_refused(scene: Scene, path: str, pointer: str) -> 
     assert answer.problem(422, "validation") == [pointer]
 
 
-@pytest.mark.parametrize("path", ["agents", "organizations", "invoices", "api-keys", "billing-models"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "agents",
+        "organizations",
+        "invoices",
+        "api-keys",
+        "billing-models",
+        "projects",
+        "departments",
+        "threads",
+        "runs",
+        "events",
+    ],
+)
 @pytest.mark.parametrize("cursor", ["nonsense", "99.x", "own.nonsense", "operator.x", "0.x", "é", "-1"])
 async def test_a_cursor_of_somebody_else_is_malformed(scene: Scene, path: str, cursor: str) -> None:
     client = scene.operator if path == "organizations" else scene.key
@@ -380,6 +408,13 @@ async def test_a_cursor_of_somebody_else_is_malformed(scene: Scene, path: str, c
     [
         "agents/agt_nobody",
         "agents/external/nobody",
+        "projects/prj_nobody",
+        "departments/dep_nobody",
+        "threads/thr_nobody",
+        "runs/run_nobody",
+        "runs/by-key/nobody",
+        "runs/by-key/%F0%9F%92%A9",
+        "events/evt_nobody",
         "invoices/inv_nobody",
         "invoices/inv_nobody/lines",
         "billing-models/bm_nobody",
@@ -492,3 +527,32 @@ async def test_what_begins_far_ahead_is_refused(scene: Scene) -> None:
     body = MODEL | {"effective_from": "9999-12-31T23:59:59.999999Z"}
     refused = await scene.operator.send("POST", "billing-models", body)
     assert refused.problem(422, "validation") == ["/effective_from"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code", "pointers"),
+    [
+        ("projects", {"name": "TAKEN"}, 409, "conflict", ["/name"]),
+        ("projects", {"name": ""}, 422, "validation", ["/name"]),
+        ("departments", {"name": "taken"}, 409, "conflict", ["/name"]),
+        ("departments", {"name": "New", "metadata": 1}, 422, "validation", ["/metadata"]),
+        ("threads", {"project_id": "prj_0"}, 422, "validation", ["/project_id"]),
+        ("runs", {"key": "taken"}, 409, "conflict", ["/key"]),
+        ("runs", {"agent": "nobody"}, 422, "validation", ["/agent"]),
+        ("runs", {"thread_id": "thr_0"}, 422, "validation", ["/thread_id"]),
+        ("runs", {"error": "It broke"}, 422, "validation", ["/error"]),
+        ("agents/{agent}/costs", {"cost_type": "api"}, 422, "validation", ["/amount"]),
+        ("agents/{agent}/costs", {"cost_type": "api", "amount": "-1"}, 422, "validation", ["/amount"]),
+        ("agents/{agent}/llm-calls", {"model": "x", "input_tokens": "many"}, 422, "validation", ["/input_tokens"]),
+        ("agents/{agent}/workflows/bulk", {"workflows": {"a": 1, "b": -1}}, 422, "validation", ["/workflows/b"]),
+        ("agents/{other}/costs", {"cost_type": "api", "amount": "1"}, 404, "not_found", []),
+        ("agents/{other}/llm-calls", {"model": "x"}, 404, "not_found", []),
+        ("agents/{other}/workflows/bulk", {"workflows": {"a": 1}}, 404, "not_found", []),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_made_is_refused(  # noqa: PLR0913  a request and what is wrong with it
+    scene: Scene, path: str, body: Json, status: int, code: str, pointers: list[str]
+) -> None:
+    place = path.format(agent=scene.agent["id"], other=scene.other_agent["id"])
+    assert (await scene.key.send("POST", place, body)).problem(status, code) == pointers

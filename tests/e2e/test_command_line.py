@@ -178,3 +178,10 @@ def test_keys_that_were_never_made_cannot_be_rotated(data_dir: Path) -> None:
 def test_wrong_usage_ends_with_2() -> None:
     assert command_line.run("setup", "--patience", "-1").returncode == 2
     assert command_line.run("keys", "turn").returncode == 2
+
+
+def test_repair_says_what_it_cannot_look_at(data_dir: Path) -> None:
+    settings = {"XYRA_DATA_DIR": str(data_dir)}
+    end = command_line.run("repair", "--organization", "nobody", "--period", "2026-10", **settings)
+    assert (end.returncode, end.stdout, end.stderr) == (1, "", "There is no such organization\n")
+    assert command_line.run("repair", "--organization", "nobody", **settings).returncode == 2

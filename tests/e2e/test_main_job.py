@@ -114,6 +114,7 @@ async def test_an_owner_makes_and_revokes_keys_that_do_what_their_scopes_allow(x
 
 async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
     organization = await xyra.organization()
+    project = await organization.project()
     answer = await organization.key.send(
         "POST",
         "agents",
@@ -123,7 +124,7 @@ async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
             "type": "chat",
             "capabilities": ["talk"],
             "config": {"temperature": 0.7, "nested": [1, None]},
-            "project_id": "p1",
+            "project_id": project["id"],
         },
     )
     made = answer.expect(201)
@@ -133,7 +134,9 @@ async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
     assert await organization.key.get("agents/external/bots%2FÄ 1") == made
     other = await organization.agent("other")
     assert [each["id"] for each in (await organization.key.get("agents"))["data"]] == [other["id"], made["id"]]
-    assert [each["id"] for each in (await organization.key.get("agents", project_id="p1"))["data"]] == [made["id"]]
+    assert [each["id"] for each in (await organization.key.get("agents", project_id=project["id"]))["data"]] == [
+        made["id"]
+    ]
 
     etag = {"If-Match": answer.headers["ETag"]}
     changed = await organization.key.send("PATCH", f"agents/{made['id']}", {"is_active": False}, headers=etag)
@@ -200,7 +203,8 @@ async def test_with_partial_the_good_events_are_taken(xyra: Xyra) -> None:
 async def test_usage_shows_meters_and_what_no_charge_meters(xyra: Xyra) -> None:
     organization = await xyra.organization()
     agent = await billed_agent(organization)
-    free = await organization.agent("free", project_id="p1")
+    project = await organization.project()
+    free = await organization.agent("free", project_id=project["id"])
     unpriced = {"id": "x", "type": "search", "agent": "coder", "time": "2026-10-10T12:00:00Z"}
     await organization.key.report(command("1", "2.50"), command("2", "7", agent="free"), unpriced)
     await xyra.idle()
@@ -216,9 +220,8 @@ async def test_usage_shows_meters_and_what_no_charge_meters(xyra: Xyra) -> None:
     assert {row["agent_id"] for row in (await organization.key.get("usage", period=OCTOBER, agent="free"))["data"]} == {
         free["id"]
     }
-    assert {row["agent_id"] for row in (await organization.key.get("usage", period=OCTOBER, project="p1"))["data"]} == {
-        free["id"]
-    }
+    of_project = await organization.key.get("usage", period=OCTOBER, project=project["id"])
+    assert {row["agent_id"] for row in of_project["data"]} == {free["id"]}
 
 
 async def test_a_month_is_previewed_drafted_and_finalized(xyra: Xyra) -> None:

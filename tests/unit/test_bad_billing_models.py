@@ -209,5 +209,6 @@ def test_prices_and_modifiers_may_change():
         pricing = {"workflows": {"email": {"pricing": PER_UNIT}}} if kind == "workflow" else {"pricing": PER_UNIT}
         changes = pricing | {"discount": None}
         assert changed_at(CHARGES[kind], {**CHARGES[kind], **changes}) == []
-    outcome = {**CHARGES["outcome"], "verification": "none", "minimum_value": None, "success_bonus": None}
+    terms = {"verification": "none", "auto_verify": None, "minimum_value": None, "success_bonus": None}
+    outcome = {**CHARGES["outcome"], **terms}
     assert changed_at(CHARGES["outcome"], outcome) == []

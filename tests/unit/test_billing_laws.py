@@ -9,7 +9,7 @@ import traceback
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -22,12 +22,17 @@ from shared.adapters.sqlite import Database, SqliteStore
 from shared.containers import INVOICES
 from shared.domain.billing_models import BillingModelDraft
 from shared.domain.charges.charge import Charge
-from shared.domain.events import UNPRICED, AcceptedEvent, TotalKey, with_derived
+from shared.domain.charges.outcome import Outcome as OutcomeCharge
+from shared.domain.costs import CostedEvent, CostRules, LlmPrices
+from shared.domain.events import UNPRICED, TotalKey, with_derived
+from shared.domain.exchange_rates import ExchangeRates
 from shared.domain.ids import named_id
 from shared.domain.invoicing import CreditNote, Invoice
 from shared.domain.lines import Line
+from shared.domain.outcomes import STANDING_OF, Outcome, Status, decided_since_arrival
 from shared.domain.periods import Period
 from shared.domain.rating import Facts, Segment, rate
+from shared.domain.readings import Tally
 from shared.domain.times import from_text, to_text
 from shared.domain.totals import Contribution, Totals, contribution, unpriced_contribution
 from shared.ports.store import Create, Document, Operation, Replace, Upsert
@@ -79,7 +84,7 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Ending:
     """Where a history ended."""
 
     billed: Mapping[Key, Decimal]
@@ -115,7 +120,7 @@ def hold_to_the_laws(seed: int) -> None:
     assert stormy.billed == serial.billed  # law 4
 
 
-async def ended(world: World, variants: Mapping[str, Variant] | None = None) -> Outcome:
+async def ended(world: World, variants: Mapping[str, Variant] | None = None) -> Ending:
     """Play the history to its end, and hold what it left to the laws."""
     await world.play(variants)
     await world.settle_down()
@@ -140,7 +145,7 @@ async def ended(world: World, variants: Mapping[str, Variant] | None = None) -> 
     billed = documents.billed()
     await check_billed(world, closed, billed)
     starts = {period.start for period in closed}
-    return Outcome({key: amount for key, amount in billed.items() if key[0] in starts and amount}, recorded)
+    return Ending({key: amount for key, amount in billed.items() if key[0] in starts and amount}, recorded)
 
 
 # Law 1
@@ -228,6 +233,8 @@ async def check_usage(world: World, periods: list[Period]) -> dict[str, Variant]
         version_id, added = pricing.counted(event)
         key = TotalKey(period.start, event["agent_id"], version_id)
         expected.setdefault(key, Totals()).add(added)
+    for key, decided in await check_outcomes(world, recorded, pricing):
+        expected[key].add(decided)
     shards = (await world.organization()).largest_shard_count
     found = {
         total.key: total.totals
@@ -236,6 +243,29 @@ async def check_usage(world: World, periods: list[Period]) -> dict[str, Variant]
     }
     assert found == expected
     return recorded
+
+
+async def check_outcomes(
+    world: World, recorded: Mapping[str, Variant], pricing: "Pricing"
+) -> list[tuple[TotalKey, Contribution]]:
+    """Each recorded outcome is what the decisions about it, in their order, have made of it: what these added to the
+    totals.
+    """
+    outcomes = [Outcome.read(document) for document in await world.usage_documents(Outcome.kind)]
+    assert sorted(outcome.event_key for outcome in outcomes) == sorted(filter(pricing.is_outcome, recorded))
+    added: list[tuple[TotalKey, Contribution]] = []
+    for outcome in outcomes:
+        status: Status = outcome.arrived_as
+        value = outcome.value
+        for step, key in world.decisions:
+            if key == outcome.event_key:
+                if step.decision == "verify" and status == "pending" and (step.value or 0) <= (value or 0):
+                    status, value = "verified", value if step.value is None else step.value
+                elif (step.decision, status) in (("reject", "pending"), ("reverse", "verified")):
+                    status = "rejected" if step.decision == "reject" else "reversed"
+        assert (outcome.status, outcome.worth) == (status, value)
+        added += [(outcome.total, each) for each in decided_since_arrival(outcome, world.history.currency)]
+    return added
 
 
 class Pricing:
@@ -268,24 +298,40 @@ class Pricing:
     def counted(self, recorded: Document) -> tuple[str, Contribution]:
         """The version of a recorded event, and what it adds under it. Repeats may differ in what no meter sees."""
         sent = self._sent[recorded["id"]]
-        event = AcceptedEvent(
-            key=recorded["id"],
-            id=sent.id,
-            source=recorded["source"],
-            type=sent.type,
-            agent=recorded["agent_id"],
-            time=recorded["time"],
-            run=None,
-            data=with_derived(sent.type, sent.data),
-            content=recorded["content"],
-        )
+        data, currency = with_derived(sent.type, sent.data), self._world.history.currency
         time = from_text(recorded["time"])
-        model = _at(self._agents[event.agent], time)
+        cost = _COSTS.of(sent.type, data, time, currency)
+        event = CostedEvent(sent.type, data, recorded["time"], recorded["id"], cost.amount, cost.category)
+        model = _at(self._agents[recorded["agent_id"]], time)
         priced = _at(self._versions[model], time) if model else None
         if priced is None:
-            return UNPRICED, unpriced_contribution(event)
+            added = unpriced_contribution(event, cost.readings())
+            return UNPRICED, self._with_outcome(recorded, (), added)
         version_id, draft = priced
-        return version_id, contribution(event, draft.charges, self._world.history.currency)
+        added = contribution(event, draft.charges, currency, cost.readings())
+        return version_id, self._with_outcome(recorded, draft.charges, added)
+
+    def is_outcome(self, key: str) -> bool:
+        return self._sent[key].type.startswith("outcome.")
+
+    def _with_outcome(self, recorded: Document, charges: Sequence[Charge], added: Contribution) -> Contribution:
+        """As an outcome it is counted with those in the state in which it arrives."""
+        sent = self._sent[recorded["id"]]
+        if not self.is_outcome(recorded["id"]):
+            return added
+        event = CostedEvent(sent.type, sent.data, recorded["time"], recorded["id"])
+        wanting = [each for each in charges if isinstance(each, OutcomeCharge) and each.meter.matches(event)]
+        status: Status = "pending"
+        if wanting and all(not each.attributes(event) for each in wanting):
+            status = "rejected"
+        elif wanting and all(each.counts_on_arrival(event) for each in wanting):
+            status = "verified"
+        counted = (STANDING_OF[status], Tally(1, Decimal(sent.data["value"])))
+        return replace(added, standing=(*added.standing, counted))
+
+
+_COSTS = CostRules(LlmPrices(lambda _: None), ExchangeRates())
+"""Without prices of LLM models, as these histories have none."""
 
 
 def _at(timeline: list[tuple[datetime, T]], time: datetime) -> T | None:

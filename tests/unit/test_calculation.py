@@ -9,7 +9,10 @@ import pytest
 from shared.domain.calculation import Calculation, ModelSketch, UsageEntry, calculate
 from shared.domain.charges.stated import MAXIMUM_AGENTS
 from shared.domain.errors import ValidationError
-from shared.domain.periods import Span
+from shared.domain.periods import Period, Span
+from shared.domain.rating import Facts, Segment, rate
+from shared.domain.times import to_text
+from tests import generated_models as generated
 
 OCTOBER = Span(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC))
 
@@ -261,7 +264,8 @@ def test_the_stated_period_stands_for_the_whole_interval(interval):
         ("percentage", {"values": ["10", "80"]}, "11.00"),
         ("percentage", {"value": "90", "quantity": "2"}, "11.00"),
         ("percentage", {"value": "90"}, "10.00"),
-        ("percentage", {"quantity": "3"}, "3.00"),
+        ("percentage", {"value": "0", "quantity": "3"}, "3.00"),
+        ("percentage", {"quantity": "0"}, "0.00"),
         ("percentage", {"values": []}, "0.00"),
         ("bounded", {"values": ["10", "80"]}, "6.00"),
         ("bounded", {"value": "80"}, "5.00"),
@@ -294,6 +298,8 @@ def test_a_free_amount_is_used_up_in_the_order_of_the_values():
     [
         ([{"charge": "bounded", "value": "90", "quantity": "2"}], ["/usage/0/values"]),
         ([{"charge": "bounded", "quantity": "2"}], ["/usage/0/values"]),
+        ([{"charge": "bounded", "quantity": "1"}], ["/usage/0/value"]),
+        ([{"charge": "percentage", "quantity": "3"}], ["/usage/0/value"]),
         ([{"charge": "percentage", "values": ["1"], "quantity": "1"}], ["/usage/0/quantity"]),
         ([{"charge": "percentage", "values": ["1"], "value": "1"}], ["/usage/0/value"]),
         ([{"charge": "percentage", "value": "1", "quantity": "1.5"}], ["/usage/0/quantity"]),
@@ -314,6 +320,101 @@ def test_usage_that_a_charge_cannot_be_priced_by_is_refused_at_its_field(usage, 
         "workflows": {"email": {"pricing": {"type": "per_unit", "unit_amount": "1"}}},
     }
     assert refused_at([valued("bounded"), valued("percentage"), SEATS, AGENTS, flows], usage) == places
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "reported", "quantity"),
+    [
+        ("count", ["7", "8"], "2"),
+        ("sum", ["1.5", "2"], "3.5"),
+        ("max", ["3", "9", "4"], "9"),
+        ("last", ["3", "9", "4"], "4"),
+        ("unique", ["u", "v", "u"], "2"),
+        ("weighted_sum", ["3", "4"], "7"),
+    ],
+)
+def test_a_stated_quantity_costs_what_events_cost_that_come_to_it(aggregation, reported, quantity):
+    meter = {"event_type": "step", "aggregation": aggregation} | ({} if aggregation == "count" else {"value": "data.v"})
+    pricing = {"type": "graduated", "tiers": [{"up_to": "2", "unit_amount": "1"}, {"up_to": None, "unit_amount": "3"}]}
+    charge = {"key": "steps", "type": "activity", "meter": meter, "pricing": pricing}
+    (stated,) = calculated([charge], [{"charge": "steps", "agent": "a", "quantity": quantity}]).lines
+    start = datetime(2026, 10, 1, tzinfo=UTC)
+    version = generated.version([charge], start=start, model="draft")
+    found = [Segment("a", version, OCTOBER.start, OCTOBER.end)]
+    events = [
+        generated.Reported("a", "step", to_text(start), f"evt_{number}", {"v": value})
+        for number, value in enumerate(reported)
+    ]
+    period = Period(start=OCTOBER.start, end=OCTOBER.end, timezone="UTC")
+    (rated,) = rate(Facts(period, "USD", found, generated.totals_of(found, events)))
+    assert stated == rated
+    assert stated.quantity == Decimal(quantity)
+
+
+def test_of_last_values_of_several_agents_the_highest_counts_in_any_order():
+    meter = {"event_type": "step", "aggregation": "last", "value": "data.v"}
+    pricing = {"type": "per_unit", "unit_amount": "1"}
+    charge = {"key": "steps", "type": "activity", "scope": "organization", "meter": meter, "pricing": pricing}
+    usage = [{"charge": "steps", "agent": agent, "quantity": amount} for agent, amount in (("a", "4"), ("b", "3"))]
+    assert str(calculated([charge], usage).total) == "4.00"
+    assert str(calculated([charge], usage[::-1]).total) == "4.00"
+    unnamed = [{"charge": "steps", "quantity": amount} for amount in ("0", "4", "3")]
+    assert str(calculated([charge], unnamed).total) == "4.00"
+
+
+def outcome(**more: Any) -> dict[str, Any]:
+    return {
+        "key": "sales",
+        "type": "outcome",
+        "meter": {"event_type": "outcome.sale"},
+        "pricing": {"type": "per_unit", "unit_amount": "2"},
+        **more,
+    }
+
+
+ADDED_UP = {"meter": {"event_type": "outcome.sale", "aggregation": "sum", "value": "data.tickets"}}
+
+
+@pytest.mark.parametrize(
+    ("charge", "entry", "amount"),
+    [
+        (outcome(), {"quantity": "3"}, "6.00"),
+        (outcome(**ADDED_UP), {"quantity": "3.5"}, "7.00"),
+        (outcome(**ADDED_UP), {"value": "3.5", "quantity": "2"}, "7.00"),
+        (outcome(success_bonus={"percent": "10"}), {"value": "100", "quantity": "3"}, "16.00"),
+        (outcome(minimum_value="5"), {"values": ["4", "5"]}, "2.00"),
+    ],
+)
+def test_outcomes_are_stated_by_what_is_priced(charge, entry, amount):
+    assert str(calculated([charge], [{"charge": "sales", **entry}]).total) == amount
+
+
+@pytest.mark.parametrize("terms", [{"success_bonus": {"percent": "10"}}, {"minimum_value": "5"}])
+def test_outcomes_whose_value_matters_are_not_stated_by_their_number_alone(terms):
+    assert refused_at([outcome(**terms)], [{"charge": "sales", "quantity": "1"}]) == ["/usage/0/value"]
+
+
+@pytest.mark.parametrize(
+    "pricing",
+    [
+        {"type": "percentage", "rate": "5"},
+        {"type": "dynamic", "value": "data.price"},
+        {"type": "volume_percentage", "tiers": [{"up_to": None, "rate": "1"}]},
+    ],
+)
+def test_workflows_that_are_not_priced_by_their_number_cannot_be_stated_by_it(pricing):
+    charge = {"key": "flows", "type": "workflow", "workflows": {"a/b": {"pricing": pricing}}}
+    usage = [{"charge": "flows", "workflows": {"a/b": "1"}}]
+    assert refused_at([charge], usage) == ["/usage/0/workflows/a~1b"]
+    assert str(calculated([charge], [{"charge": "flows", "workflows": {"a/b": "0"}}]).total) == "0.00"
+
+
+def test_meters_of_one_charge_count_each_for_the_bound():
+    types = {f"type-{number}": {"pricing": {"type": "per_unit", "unit_amount": "1"}} for number in range(60)}
+    charge = {"key": "flows", "type": "workflow", "scope": "agent", "workflows": types}
+    usage = [{"charge": "flows", "agent": str(number), "workflows": {"type-1": "1"}} for number in range(200)]
+    assert refused_at([charge], usage) == ["/usage"]
+    assert len(calculated([charge], usage[:50]).lines) == 50
 
 
 def test_charges_times_agents_are_bounded():

@@ -20,12 +20,13 @@ from shared.domain.calculation import Calculation, ModelSketch, UsageEntry, calc
 from shared.domain.charges import AnyCharge
 from shared.domain.errors import ValidationError
 from shared.domain.lines import Line
-from shared.domain.money import round_half_up
+from shared.domain.money import cut, round_half_up
 from shared.domain.pricing import Pricing
 from shared.domain.rating import Segment
 from shared.domain.totals import Totals
 from shared.domain.validation import validation_error
 from tests import generated_models as generated
+from tests import second_computation
 
 EXAMPLES = int(os.environ.get("XYRA_LAW_EXAMPLES", "50"))
 """For each law. `make laws` takes 2,000."""
@@ -94,6 +95,17 @@ def test_cutting_a_period_into_identical_versions_changes_no_price(charges, even
     cut = generated.lines_of(pieces, generated.totals_of(pieces, events))
     assert exact(cut) == exact(uncut)
     assert [line.quantity for line in cut] == [line.quantity for line in uncut]
+
+
+@laws
+@given(st.data(), generated.changed_charges())
+def test_prices_that_change_within_the_month_come_to_what_the_events_do_one_by_one(data, charges):
+    """Agents join, leave and return meanwhile; all is computed a second time from the list of events."""
+    stays, events = data.draw(generated.stays(len(charges))), data.draw(generated.events_for(charges[0]))
+    found = generated.segments_of(stays, charges)
+    lines = generated.lines_of(found, generated.totals_of(found, events))
+    due = {line.agent_id or "-": line.exact_amount for line in lines}
+    assert due == {name: cut(amount) for name, amount in second_computation.computed(charges, stays, events).items()}
 
 
 @laws

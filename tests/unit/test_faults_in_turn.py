@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -28,10 +28,12 @@ from shared.domain.errors import (
     UnavailableError,
     ValidationError,
 )
+from shared.domain.events import event_key
 from shared.domain.identity import Permission, Principal
 from shared.domain.ids import fingerprint, named_id, new_id
 from shared.domain.invoicing import CreditNote, Invoice
 from shared.domain.lines import Line
+from shared.domain.outcomes import Verification, outcome_id
 from shared.domain.readings import Tally
 from shared.domain.times import to_text
 from shared.http import Call, NoBody, Query, Reply
@@ -509,6 +511,116 @@ class DiscardWhileReplayed(ParkedUsage):
         return Outcome(None, entries)
 
 
+RESOLVED = {
+    "key": "resolved",
+    "type": "outcome",
+    "meter": {"event_type": "outcome.resolved"},
+    "pricing": {"type": "percentage", "rate": "10", "free_events": 1, "minimum_per_event": "2"},
+}
+OUTCOMES = {"j-first": JANUARY, "j-second": JANUARY, "f-first": FEBRUARY, "m-first": MARCH, "m-second": MARCH}
+
+
+class DecideOutcomes(Path):
+    """Outcomes of three months, two of which have ended, one of these long ago; where a read lags behind so far that a
+    decision is refused, the client tries again.
+    """
+
+    by = Principal("usr_1", None, frozenset(Permission))
+    expected: ClassVar[dict[str, str]]
+    """What has become of each outcome."""
+    due: ClassVar[dict[str, Decimal]]
+    """The units, the seat, and the outcomes but for the first of each month."""
+
+    async def prepare(self) -> None:
+        host = self.scene.host()
+        model_id = named_id("bm", "outcomes")
+        await host.billing_models.create(model_id, ORGANIZATION, model(RESOLVED))
+        draft = AgentDraft(external_id="r", name="r", billing_model_id=model_id, billing_model_from=JANUARY)
+        await host.agents.create(named_id("agt", "outcomes"), ORGANIZATION, draft)
+        await self._report(host, OUTCOMES)
+
+    async def _report(self, host: Application, outcomes: Mapping[str, datetime]) -> None:
+        queue = MemoryQueue()
+        accepting = Application(Ports(self.scene.store, queue, self.scene.clock, NoSecrets()), SETTINGS)
+        events = [
+            replace(
+                reported(name, 0, month + timedelta(days=1 + number % 2)),
+                type="outcome.resolved",
+                agent="r",
+                data={"value": Decimal(50)},
+            )
+            for number, (name, month) in enumerate(outcomes.items())
+        ]
+        await accepting.events.accept(events, partial=False)
+        await host.rating.rate(delivered(queue.waiting["usage"]))
+
+    async def do_other(self, host: Application) -> None:
+        """More of the same agent is rated in these months, and one of it verified."""
+        await super().do_other(host)
+        await self._report(host, {"j-more": JANUARY, "m-more": MARCH})
+        await self.decide(host, "verify", "m-more")
+
+    async def decide(self, host: Application, decision: str, *names: str) -> None:
+        organization = await host.organizations.get(ORGANIZATION)
+        ids = [outcome_id(event_key(ORGANIZATION, "test", name)) for name in names]
+        if decision == "verify":
+            results = list((await host.outcomes.verify(organization, ids, Verification(), self.by)).values())
+        else:
+            results = [await host.outcomes.reverse(organization, id_, "Refunded", self.by) for id_ in ids]
+        for result in results:
+            if isinstance(result, ConflictError | NotFoundError) and "outcome" in result.detail:
+                raise UnavailableError("The client knows better") from result
+            assert not isinstance(result, Exception), result
+
+    async def outcome(self) -> Outcome:
+        outcome = await super().outcome()
+        shards = [
+            await self.scene.documents(LEDGERS.name, f"{ORGANIZATION}:usage:{shard}", "outcome") for shard in (0, 1)
+        ]
+        statuses = {each["event_id"]: each["status"] for kept in shards for each in kept}
+        assert statuses == self.expected | {"j-more": "pending", "m-more": "verified"}
+        _, amounts = outcome.always
+        assert amounts == self.due
+        return Outcome((outcome.always, await self._totals()), outcome.mostly)
+
+    async def _totals(self) -> dict[str, Any]:
+        """What repairing them would have to find."""
+        found: dict[str, Any] = {}
+        for month in (JANUARY, FEBRUARY, MARCH):
+            for total in await self.scene.host().usage.totals(ORGANIZATION, 2, month):
+                document = total.totals.document()
+                found[f"{month:%Y-%m} {total.key.agent_id}"] = document["meters"]
+        return found
+
+
+class VerifyOutcomes(DecideOutcomes):
+    expected = dict.fromkeys(OUTCOMES, "verified")
+    due: ClassVar = {"2026-01": Decimal("42.00"), "2026-02": Decimal("21.00"), "2026-03": Decimal("15.00")}
+
+    async def walk(self, host: Application) -> None:
+        await self.decide(host, "verify", *OUTCOMES)
+
+
+class ReverseOutcomes(DecideOutcomes):
+    """One that was billed, and one that was the free one of its month: another is not free instead."""
+
+    expected: ClassVar = {
+        "j-first": "verified",
+        "j-second": "reversed",
+        "f-first": "verified",
+        "m-first": "verified",
+        "m-second": "reversed",
+    }
+    due: ClassVar = {"2026-01": Decimal("37.00"), "2026-02": Decimal("21.00"), "2026-03": Decimal("15.00")}
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.decide(self.scene.host(), "verify", *OUTCOMES)
+
+    async def walk(self, host: Application) -> None:
+        await self.decide(host, "reverse", "j-second", "m-second")
+
+
 class SignUpPath(Path):
     """Somebody signs up; another takes the same name for an organization at the same time."""
 
@@ -713,7 +825,7 @@ async def counted(scene: Scene) -> dict[str, Any]:
     for month in (JANUARY, FEBRUARY, MARCH):
         count = total = Decimal(0)
         for each in await host.usage.totals(ORGANIZATION, 2, month):
-            reading = each.totals.reading("commands")
+            reading = each.totals.reading("commands") or Tally()
             assert isinstance(reading, Tally)
             count += reading.count
             total += reading.sum
@@ -761,6 +873,8 @@ PATHS: dict[str, type[Path]] = {
     "sweep the outbox": Sweep,
     "replay": Replay,
     "discard while it is replayed": DiscardWhileReplayed,
+    "verify outcomes": VerifyOutcomes,
+    "reverse outcomes": ReverseOutcomes,
     "sign up": SignUpPath,
     "create an API key": CreateApiKey,
     "create an agent": CreateAgent,

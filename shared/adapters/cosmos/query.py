@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.adapters.document_query import DocumentQuery
+from shared.ports.store import Place
 
 Parameters = list[dict[str, Any]]
 
@@ -12,7 +13,7 @@ Parameters = list[dict[str, Any]]
 class Query(DocumentQuery):
     __slots__ = ()
 
-    def sql(self, cursor: str | None) -> tuple[str, Parameters]:
+    def sql(self, cursor: str | Place | None) -> tuple[str, Parameters]:
         """One document more than the limit where there are more."""
         conditions, values = self._conditions(cursor)
         order = f"c.id {self.direction}"
@@ -24,7 +25,7 @@ class Query(DocumentQuery):
     def cursor_after_document(self, document: dict[str, Any]) -> str:
         return self.cursor_after(document[self.order_by], document["id"])
 
-    def _conditions(self, cursor: str | None) -> tuple[list[str], dict[str, str]]:
+    def _conditions(self, cursor: str | Place | None) -> tuple[list[str], dict[str, str]]:
         conditions = ["c.pk = @pk", "c.kind = @kind"]
         values = {"pk": self.pk, "kind": self.kind}
         for number, (path, value) in enumerate(self.equals.items()):
@@ -37,8 +38,9 @@ class Query(DocumentQuery):
             conditions.append(f"c.{self.between.path} < @below")
             values["below"] = self.between.below
         if cursor is not None:
+            place = self.place_of(cursor)
             conditions.append(self._continues())
-            values["position"], values["tie"] = self.read_cursor(cursor, str)
+            values |= {"position": place.value, "tie": place.id}
         elif self.order_by != "id":
             conditions.append(f'c.{self.order_by} >= ""')  # any text: what lacks the field is in no such order
         return conditions, values

@@ -32,6 +32,7 @@ from shared.ports.store import (
     Item,
     Operation,
     Page,
+    Place,
     Replace,
     StoreLimitError,
     Upsert,
@@ -109,7 +110,7 @@ class CosmosStore:
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | None = None,
+        cursor: str | Place | None = None,
     ) -> Page:
         query = Query(container_named(container), pk, kind, equals or {}, between, order_by, descending, limit)
         found = await self._select("query", container, pk, *query.sql(cursor))

@@ -2,6 +2,7 @@
 # ruff: noqa: S608  names come from containers.py, values are parameters
 
 from shared.adapters.document_query import DocumentQuery
+from shared.ports.store import Place
 
 Parameters = dict[str, str | int]
 
@@ -14,8 +15,8 @@ def column(field: str) -> str:
 class Query(DocumentQuery):
     __slots__ = ()
 
-    def sql(self, now: int, cursor: str | None) -> tuple[str, Parameters]:
-        """Rows of (id, etag, body, position, sequence): one more than the limit where there are more."""
+    def sql(self, now: int, cursor: str | Place | None) -> tuple[str, Parameters]:
+        """Rows of (id, etag, body, position): one more than the limit where there are more."""
         conditions, parameters = self._conditions(cursor)
         parameters |= {"pk": self.pk, "kind": self.kind, "now": now, "limit": self.limit + 1}
         return (self._by_id(conditions) if self.order_by == "id" else self._by_field(conditions)), parameters
@@ -35,15 +36,14 @@ class Query(DocumentQuery):
 
     def _by_field(self, conditions: list[str]) -> str:
         select = self._select(f'"{self.container.name}"', [*conditions, "(expires_at IS NULL OR expires_at > :now)"])
-        return f"{select} ORDER BY position {self.direction}, sequence {self.direction} LIMIT :limit"
+        return f"{select} ORDER BY position {self.direction}, id {self.direction} LIMIT :limit"
 
     def _select(self, table: str, conditions: list[str]) -> str:
         return (
-            f"SELECT id, etag, body, {column(self.order_by)} AS position, sequence FROM {table}"
-            f" WHERE {' AND '.join(conditions)}"
+            f"SELECT id, etag, body, {column(self.order_by)} AS position FROM {table} WHERE {' AND '.join(conditions)}"
         )
 
-    def _conditions(self, cursor: str | None) -> tuple[list[str], Parameters]:
+    def _conditions(self, cursor: str | Place | None) -> tuple[list[str], Parameters]:
         conditions = ["pk = :pk", "kind = :kind", f"{column(self.order_by)} IS NOT NULL"]
         parameters: Parameters = {}
         for number, (path, value) in enumerate(self.equals.items()):
@@ -56,11 +56,12 @@ class Query(DocumentQuery):
             conditions.append(f"{column(self.between.path)} < :below")
             parameters["below"] = self.between.below
         if cursor is not None:
-            parameters["position"], parameters["sequence"] = self.read_cursor(cursor, int)
+            place = self.place_of(cursor)
+            parameters |= {"position": place.value, "after": place.id}
             if self.order_by == "id":
-                conditions.append(f"id {self.beyond} :position")
+                conditions.append(f"id {self.beyond} :after")
             else:
                 key = column(self.order_by)
                 conditions.append(f"{key} {self.beyond}= :position")
-                conditions.append(f"({key} {self.beyond} :position OR sequence {self.beyond} :sequence)")
+                conditions.append(f"({key} {self.beyond} :position OR id {self.beyond} :after)")
         return conditions, parameters

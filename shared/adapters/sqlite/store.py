@@ -28,6 +28,7 @@ from shared.ports.store import (
     Item,
     Operation,
     Page,
+    Place,
     Replace,
     StaleEtagError,
     StoreError,
@@ -107,18 +108,18 @@ class SqliteStore:
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | None = None,
+        cursor: str | Place | None = None,
     ) -> Page:
         query = Query(table_of(container).container, pk, kind, equals or {}, between, order_by, descending, limit)
         sql, parameters = query.sql(self._now(), cursor)
         rows = await self._database.read(lambda connection: connection.execute(sql, parameters).fetchall())
-        found = {id_: _item(etag, body) for id_, etag, body, _, _ in rows[:limit]}
+        found = {id_: _item(etag, body) for id_, etag, body, _ in rows[:limit]}
         if self._stale_reads is not None:
             found = self._stale_reads.instead(container, pk, list(found), found)
         next_cursor = None
         if len(rows) > limit:
-            *_, position, sequence = rows[limit - 1]
-            next_cursor = query.cursor_after(position, sequence)
+            id_, *_, position = rows[limit - 1]
+            next_cursor = query.cursor_after(position, id_)
         return Page(list(found.values()), next_cursor)
 
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:

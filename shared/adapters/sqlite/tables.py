@@ -86,10 +86,15 @@ def _definitions(container: Container, name: str) -> list[str]:
         index("expires_at", "expires_at", "expires_at IS NOT NULL"),
         index("due_at", "due_at", "due_at IS NOT NULL"),
         *(
-            index(f"by_{field}", f"pk, kind, {column(field)}", f"{column(field)} IS NOT NULL")
+            index(f"by_{field}", ", ".join(_key(container, field)), f"{column(field)} IS NOT NULL")
             for field in container.indexed
         ),
     ]
+
+
+def _key(container: Container, field: str) -> list[str]:
+    """What is filtered by one field is in order by the others without sorting."""
+    return ["pk", "kind", *(column(name) for name in dict.fromkeys((field, *container.ordered)))]
 
 
 TABLES = {name: Table(container) for name, container in CONTAINERS.items()}

@@ -11,13 +11,18 @@ from shared.domain.charges.charge import LineSegment, RatedCharge, Scope, only_v
 from shared.domain.charges.commitment import Commitment
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.stated import Stated
-from shared.domain.charges.usage import Use, beside, gauges_of, priced, refusals_of_use, stated_readings, total_quantity
-from shared.domain.meters import Gauge, Measure, Meter
+from shared.domain.charges.usage import Use, gauges_of, priced, refusals_of_use, stated_readings, total_quantity
+from shared.domain.charges.worth import VALUE_PATH
+from shared.domain.costs import AMOUNT_PATH
+from shared.domain.meters import Event, Gauge, Measure, Meter
 from shared.domain.money import ZERO, NonNegativeQuantity
 from shared.domain.periods import Span
 from shared.domain.pricing import Pricing
 from shared.domain.readings import Reading
 from shared.domain.validation import Place, refusal
+
+_AMOUNTS = frozenset({AMOUNT_PATH, VALUE_PATH})
+"""Where costs and outcomes have an amount, whose currency they name."""
 
 
 class Activity(ModifiedCharge):
@@ -45,6 +50,10 @@ class Activity(ModifiedCharge):
             return f"by the value of {self.meter.event_type} events"
         return f"per {self.meter.described}"
 
+    @property
+    def most_steps(self) -> int:
+        return len(self.gauges) + self.pricing.most_steps
+
     @cached_property
     def meters(self) -> Mapping[str, Measure]:
         return {self.key: self.meter}
@@ -65,6 +74,10 @@ class Activity(ModifiedCharge):
             parts=cls.modified(segments, priced(uses, span), quantity),
         )
 
+    def in_other_currency(self, event: Event) -> Event | None:
+        priced = self.meter.value in _AMOUNTS or not self.pricing.COUNTS_UNITS
+        return None if priced and self.meter.matches(event) else event
+
     def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
         return stated_readings(self.key, self.meter, self.pricing, stated, span)
 
@@ -76,10 +89,10 @@ def _use(segment: LineSegment[Activity]) -> Use:
     charge = segment.charge
     return Use(
         version=segment.version,
+        name=charge.key,
         meter=charge.meter,
         pricing=charge.pricing,
-        reading=segment.readings[charge.key],
-        beside=beside(charge.key, segment.readings),
+        readings=segment.readings,
         included=Fraction(charge.included_units) * segment.share,
         commitment=charge.commitment,
     )

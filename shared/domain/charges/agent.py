@@ -52,9 +52,10 @@ class Agent(Charge):
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
+        there = _with_days(segments)
         places: dict[str, tuple[Fraction, Fraction]] = {}
         total = Fraction(0)
-        for segment in segments:
+        for segment in there:
             if segment.agent_id not in places:
                 places[segment.agent_id] = (total, total + segment.agents)
                 total += segment.agents
@@ -69,7 +70,7 @@ class Agent(Charge):
                 share=segment.agent_share,
                 line_share=segment.share,
             )
-            for segment in segments
+            for segment in there
         ]
         return RatedCharge(
             quantity=total,
@@ -89,3 +90,11 @@ class Agent(Charge):
         if stated.agents is not None:
             raise stated.refused("agents", "cannot stand beside quantity, which says it")
         return stated.heads("quantity", Fraction(stated.quantity))
+
+
+def _with_days(segments: Sequence[LineSegment[Agent]]) -> list[LineSegment[Agent]]:
+    """Those of agents with a day in the line: one that left within its first day is nobody's head."""
+    days: dict[str, Fraction] = {}
+    for segment in segments:
+        days[segment.agent_id] = days.get(segment.agent_id, Fraction(0)) + segment.agent_share
+    return [segment for segment in segments if days[segment.agent_id]]

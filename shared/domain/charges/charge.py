@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain.charges.stated import Stated
 from shared.domain.lines import Part, Timing
-from shared.domain.meters import Gauge, Measure
+from shared.domain.meters import Event, Gauge, Measure
 from shared.domain.periods import Span
 from shared.domain.readings import Reading
 from shared.domain.validation import Place
@@ -52,14 +52,25 @@ class Charge(BaseModel, ABC):
         return self.meters
 
     @property
-    def measured_on_arrival(self) -> bool:
-        """Whether events count as soon as they are rated, or only when something is decided about them."""
+    def most_steps(self) -> int:
+        """About the steps that usage makes in a line, for each agent: how much work it is."""
+        return max(1, len(self.gauges))
+
+    def counts_on_arrival(self, event: Event) -> bool:
+        """Whether the event counts as soon as it is rated, where it matters here."""
+        del event
         return True
 
-    @property
-    def of_money(self) -> bool:
-        """Whether what its events carry is in a currency."""
+    def awaits(self, event: Event) -> bool:
+        """Whether the event counts only once something has been decided about it."""
+        del event
         return False
+
+    def in_other_currency(self, event: Event) -> Event | None:
+        """As its gauges see an event whose amounts are in another currency than the model is; None where that needs an
+        exchange rate.
+        """
+        return event
 
     @property
     def billed(self) -> Timing:

@@ -12,6 +12,8 @@ _ONE = Decimal(1)
 
 
 class Commitment(BaseModel):
+    """Inside one type it multiplies the units above, never flat amounts; of all types, all that is due for usage."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     quantity: NonNegativeQuantity

@@ -12,16 +12,15 @@ from pydantic import StringConstraints
 from shared.domain.charges.charge import LineSegment, RatedCharge, Scope, only_version
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.stated import Stated
+from shared.domain.costs import COST_TYPE
 from shared.domain.lines import Part
-from shared.domain.meters import Event, Measure, number_at
+from shared.domain.meters import Event, Measure
 from shared.domain.money import EXACT, ZERO, NonNegativeAmount, plain
 from shared.domain.periods import Span
 from shared.domain.pricing.rule import percent_of
 from shared.domain.readings import Reading, Tally
 from shared.domain.validation import Length
 
-COST_TYPE = "cost."
-AMOUNT_PATH = "data.amount"
 MAXIMUM_CATEGORIES = 100
 _NAMED = 5
 
@@ -29,7 +28,9 @@ Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$"
 
 
 class Cost(ModifiedCharge):
-    """The costs of some categories, or of all where none is named; in the currency of the model."""
+    """The costs of some categories, LLM calls among them (`llm`), or of all where none is named; in the organization's
+    currency.
+    """
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "categories")
 
@@ -44,10 +45,6 @@ class Cost(ModifiedCharge):
         more = "" if self.categories is None or len(self.categories) <= _NAMED else " and more"
         markup = f" plus {plain(self.markup_percent)} %" if self.markup_percent else ""
         return f"{categories}{more} costs{markup}"
-
-    @property
-    def of_money(self) -> bool:
-        return True
 
     @cached_property
     def meters(self) -> Mapping[str, Measure]:
@@ -70,7 +67,7 @@ class Cost(ModifiedCharge):
         stated.only("quantity", "value", "values")
         if stated.value is None and stated.values is None:  # the quantity of a cost is its amount
             return {self.key: Tally(1, Fraction(stated.quantity or 0))}
-        events = stated.events(each_needed=False)
+        events = stated.events(each_needed=False, value_needed=False)
         return {self.key: Tally(events.count, events.sum)}
 
 
@@ -93,11 +90,9 @@ class _Amounts:
         return Tally()
 
     def measure(self, event: Event) -> Tally | None:
-        if not event.type.startswith(COST_TYPE):
+        if event.cost is None or (self.categories is not None and event.cost_category not in self.categories):
             return None
-        if self.categories is not None and event.type.removeprefix(COST_TYPE) not in self.categories:
-            return None
-        return Tally(1, number_at(event.data, AMOUNT_PATH, event.type))
+        return Tally(1, event.cost)
 
     def quantity(self, reading: Reading, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
         if not isinstance(reading, Tally):

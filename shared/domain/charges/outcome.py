@@ -1,7 +1,7 @@
 """What agents achieve, priced by what it is worth or by how often."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
@@ -12,18 +12,22 @@ from shared.domain.charges.charge import LineSegment, RatedCharge, Scope, only_v
 from shared.domain.charges.fees import Fee
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.stated import Stated
-from shared.domain.charges.usage import Use, beside, gauges_of, priced, refusals_of_use, stated_beside
+from shared.domain.charges.usage import Use, gauges_of, priced, refusals_of_use, stated_beside
+from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH, Worth, without_worth, worth_of
 from shared.domain.lines import Part, sum_of
-from shared.domain.meters import Event, Gauge, Measure, Meter, UnmeterableError, at_path, number_at
+from shared.domain.meters import Event, Gauge, Measure, Meter, UnmeterableError, at_path
 from shared.domain.money import ZERO, NonNegativeAmount
 from shared.domain.periods import Span
 from shared.domain.pricing import Pricing
 from shared.domain.pricing.rule import percent_of
 from shared.domain.readings import Reading, Tally
+from shared.domain.times import from_text, read_time
 from shared.domain.validation import Place, refusal
 
-VALUE_PATH = "data.value"
-OUTCOME_TYPE = "outcome."
+INTERACTION_PATH = "data.interaction_time"
+
+Verifier = Literal["operator", "organization"]
+"""Who may verify outcomes; the operator always may."""
 
 
 class SuccessBonus(BaseModel):
@@ -33,6 +37,28 @@ class SuccessBonus(BaseModel):
 
     from_value: NonNegativeAmount = ZERO
     percent: NonNegativeAmount
+
+
+class AutoVerify(BaseModel):
+    """Outcomes of such values need nobody to verify them. The bounds belong to it; one that is not given is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minimum_value: NonNegativeAmount | None = None
+    maximum_value: NonNegativeAmount | None = None
+
+    @model_validator(mode="after")
+    def _minimum_below_maximum(self) -> Self:
+        least, most = self.minimum_value, self.maximum_value
+        if least is None and most is None:
+            raise refusal(((), "needs minimum_value or maximum_value"))
+        if least is not None and most is not None and least > most:
+            raise refusal((("minimum_value",), "is more than maximum_value"))
+        return self
+
+    def covers(self, value: Fraction) -> bool:
+        least, most = self.minimum_value, self.maximum_value
+        return (least is None or value >= least) and (most is None or value <= most)
 
 
 class Outcome(ModifiedCharge):
@@ -47,6 +73,9 @@ class Outcome(ModifiedCharge):
     pricing: Pricing
     scope: Scope = "organization"
     verification: Literal["required", "none"] = "required"
+    auto_verify: AutoVerify | None = None
+    """Which outcomes are verified as they arrive, where verification is required."""
+    verified_by: Verifier = "operator"
     attribution_window_days: Annotated[int, Field(ge=0, le=3660, strict=True)] = 30
     minimum_value: NonNegativeAmount | None = None
     risk_premium_percent: NonNegativeAmount = ZERO
@@ -59,6 +88,8 @@ class Outcome(ModifiedCharge):
             wrong.append((("meter", "event_type"), f"has to be the type of an outcome: {OUTCOME_TYPE}<name>"))
         if self.meter.aggregation not in ("count", "sum"):
             wrong.append((("meter", "aggregation"), "has to be count or sum"))
+        if self.verification == "none" and self.auto_verify is not None:
+            wrong.append((("auto_verify",), "is for outcomes whose verification is required"))
         if wrong:
             raise refusal(*wrong)
         return self
@@ -68,13 +99,45 @@ class Outcome(ModifiedCharge):
         name = self.meter.event_type.removeprefix(OUTCOME_TYPE)
         return f"by the value of {name} outcomes" if self.pricing.BY_VALUE else f"per {name} outcome"
 
-    @property
-    def measured_on_arrival(self) -> bool:
-        return self.verification == "none"
+    def counts_on_arrival(self, event: Event) -> bool:
+        return self.meter.matches(event) and self.attributes(event) and self.verifies(event)
+
+    def awaits(self, event: Event) -> bool:
+        return self.meter.matches(event) and self.attributes(event) and not self.verifies(event)
+
+    def attributes(self, event: Event) -> bool:
+        """Whether an outcome that matches happened soon enough after the interaction that it is said to come from.
+        Raises `UnmeterableError`.
+        """
+        interaction = _interaction_of(event)
+        window = timedelta(days=self.attribution_window_days)
+        return interaction is None or from_text(event.time) - interaction <= window
+
+    def verifies(self, event: Event) -> bool:
+        """Whether an outcome that matches needs nobody to verify it. Raises `UnmeterableError`."""
+        if self.verification == "none":
+            return True
+        return self.auto_verify is not None and self.auto_verify.covers(
+            Fraction(worth_of(event, self.value_path)) * self.value_factor
+        )
 
     @property
-    def of_money(self) -> bool:
-        return True
+    def prices_values(self) -> bool:
+        """Whether it matters what the outcomes are worth, not only how many or how much they are."""
+        by_terms = bool(self.minimum_value) or self.success_bonus is not None
+        return by_terms or not self.pricing.COUNTS_UNITS or self.meter.value == VALUE_PATH
+
+    def in_other_currency(self, event: Event) -> Event | None:
+        """Where its value does not matter, it is worth nothing, also for what another version makes of it."""
+        if not self.meter.matches(event):
+            return event
+        if self.prices_values or self.auto_verify is not None:
+            return None
+        return without_worth(event)
+
+    @property
+    def most_steps(self) -> int:
+        return len(self.gauges) + self.pricing.most_steps
 
     @cached_property
     def meters(self) -> Mapping[str, Measure]:
@@ -82,7 +145,7 @@ class Outcome(ModifiedCharge):
 
     @cached_property
     def gauges(self) -> Mapping[str, Gauge]:
-        worth = _Worth(self.meter, self.value_path, self.value_factor, Fraction(self.minimum_value or 0))
+        worth = Worth(self.meter, self.value_path, self.value_factor, Fraction(self.minimum_value or 0))
         return gauges_of(self.key, worth, self.pricing, self.value_factor)
 
     @property
@@ -128,10 +191,14 @@ class Outcome(ModifiedCharge):
         return [Part("maximum", amount=room - outcomes)] if capped and outcomes > room else []
 
     def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
-        del span
+        """The quantity is what the meter counts or adds up; beside values it is how many outcomes they are of."""
         stated.only("quantity", "value", "values")
         least = Fraction(self.minimum_value or 0)
-        events = stated.events(each_needed=self.pricing.needs_values or bool(least)).of_at_least(least)
+        if self.meter.value is not None and self.pricing.COUNTS_UNITS and not least and stated.only_quantity:
+            return {self.key: self.meter.reading_of(Fraction(stated.quantity or 0), span)}
+        events = stated.events(
+            each_needed=self.pricing.needs_values or bool(least), value_needed=self.prices_values
+        ).of_at_least(least)
         own = Tally(events.count, events.sum / self.value_factor)
         return {self.key: own} | stated_beside(self.key, self.pricing, events, self.value_factor)
 
@@ -139,24 +206,15 @@ class Outcome(ModifiedCharge):
         return self.pricing.refusals_in_model()
 
 
-@dataclass(frozen=True, slots=True)
-class _Worth:
-    """How many outcomes that count, and what they are worth; one that says nothing of its value is worth nothing."""
-
-    meter: Meter
-    path: str
-    factor: Fraction
-    least: Fraction
-
-    @property
-    def nothing(self) -> Tally:
-        return Tally()
-
-    def measure(self, event: Event) -> Tally | None:
-        if not self.meter.matches(event):
-            return None
-        value = ZERO if at_path(event.data, self.path) is None else number_at(event.data, self.path, event.type)
-        return None if Fraction(value) * self.factor < self.least else Tally(1, value)
+def _interaction_of(event: Event) -> datetime | None:
+    """None where nothing is said of it; that is checked when events are accepted."""
+    stated = at_path(event.data, INTERACTION_PATH)
+    if stated is None:
+        return None
+    try:
+        return read_time(stated)
+    except ValueError as error:
+        raise UnmeterableError(f"{INTERACTION_PATH} {error}") from error
 
 
 def _use(segment: LineSegment[Outcome]) -> Use:
@@ -167,10 +225,10 @@ def _use(segment: LineSegment[Outcome]) -> Use:
         meter = meter.model_copy(update={"aggregation": "sum", "value": charge.value_path, "unit": None})
     return Use(
         version=segment.version,
+        name=charge.key,
         meter=meter,
         pricing=charge.pricing,
-        reading=segment.readings[charge.key],
-        beside=beside(charge.key, segment.readings),
+        readings=segment.readings,
     )
 
 

@@ -28,20 +28,24 @@ from shared.domain.pricing import Pricing
 from shared.domain.readings import Reading
 from shared.domain.validation import refusal
 
+_NO_SEATS = "is neither members, seats nor a whole number from 0 on"
+
 
 def _refused_as_one(value: object, validate: ValidatorFunctionWrapHandler) -> LevelName | Decimal:
     """Instead of what is wrong with it as a name, and as a number."""
     try:
         number: LevelName | Decimal = validate(value)
     except pydantic.ValidationError:
-        raise ValueError("is neither members, seats nor a number from 0 on") from None
+        raise ValueError(_NO_SEATS) from None
+    if isinstance(number, Decimal) and number != int(number):
+        raise ValueError(_NO_SEATS)
     return number
 
 
 SeatNumber = Annotated[
     LevelName | NonNegativeQuantity, Field(union_mode="left_to_right"), WrapValidator(_refused_as_one)
 ]
-"""Which of an organization's numbers, or a set one."""
+"""Which of an organization's numbers, or a set one, which is whole."""
 
 
 class Seat(Charge):

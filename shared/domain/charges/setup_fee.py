@@ -11,7 +11,8 @@ from shared.domain.money import NonNegativeAmount
 
 class SetupFee(Charge):
     """Due in the period of its model's first segment ever in the organization, or with the scope `agent`, of each
-    agent's first segment on it. Never prorated.
+    agent's first segment on it. Never prorated. One that a later version adds is due in full where that version is in
+    force in that period, and never later.
     """
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "timing")

@@ -30,9 +30,13 @@ class Stated:
             if name not in fields and getattr(self, name) is not None:
                 raise self.refused(name, f"has no meaning for the charge {self.charge}")
 
-    def events(self, *, each_needed: bool) -> StatedEvents:
+    @property
+    def only_quantity(self) -> bool:
+        return self.value is None and self.values is None
+
+    def events(self, *, each_needed: bool, value_needed: bool) -> StatedEvents:
         """The events with their values: each of them, or their sum with how many there are. Raises `ValidationError`,
-        also where the value of each is needed and not known.
+        also where the value of each is needed and not known, or what they are worth at all.
         """
         place = f"{self.index:06d}"
         if self.values is not None:
@@ -43,11 +47,11 @@ class Stated:
             return StatedEvents(Fraction(len(values)), sum(values, Fraction(0)), values, place)
         count = self._count()
         total = Fraction(self.value or 0)
-        if count == 1:
-            return StatedEvents(count, total, (total,), place)
-        if each_needed and count:
+        if each_needed and count > 1:
             raise self.refused("values", "is needed, because the price depends on the value of each event")
-        return StatedEvents(count, total, (), place)
+        if value_needed and count and self.value is None:
+            raise self.refused("value", "is needed, or values in its place, because the price depends on it")
+        return StatedEvents(count, total, (total,) if count == 1 else (), place)
 
     def _count(self) -> Fraction:
         if self.quantity is None:

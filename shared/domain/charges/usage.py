@@ -1,10 +1,11 @@
 """Usage of one metered thing, priced over the segments of a line."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate, groupby
+from operator import add
 
 from shared.domain.charges.commitment import Commitment
 from shared.domain.charges.stated import Stated
@@ -21,27 +22,35 @@ MARK = "#"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What one segment used of a metered thing, and its version's price for it. `included` are the units that its
-    share of the period includes, `beside` the readings of the pricing's own gauges.
+    """What one segment used of a metered thing, and its version's price for it. `readings` are all of the segment;
+    what is priced is that of `name`, as `meter` measures it. `included` are the units that its share of the period
+    includes.
     """
 
     version: int
+    name: str
     meter: Meter
     pricing: PricingRule
-    reading: Reading
-    beside: Mapping[str, Reading] = field(default_factory=dict)
+    readings: Mapping[str, Reading]
     included: Fraction = Fraction(0)
     commitment: Commitment | None = None
+
+    @property
+    def reading(self) -> Reading:
+        return self.readings[self.name]
+
+    @property
+    def beside(self) -> dict[str, Reading]:
+        """The readings of the pricing's own gauges."""
+        prefix = f"{self.name}{MARK}"
+        return {
+            each.removeprefix(prefix): reading for each, reading in self.readings.items() if each.startswith(prefix)
+        }
 
 
 def gauges_of(name: str, gauge: Gauge, pricing: PricingRule, factor: Fraction) -> dict[str, Gauge]:
     """A gauge and what its pricing needs besides, by the names under which totals keep their readings."""
     return {name: gauge} | {f"{name}{MARK}{suffix}": other for suffix, other in pricing.gauges(gauge, factor).items()}
-
-
-def beside(name: str, readings: Mapping[str, Reading]) -> dict[str, Reading]:
-    prefix = f"{name}{MARK}"
-    return {each.removeprefix(prefix): reading for each, reading in readings.items() if each.startswith(prefix)}
 
 
 def total_quantity(uses: Sequence[Use], span: Span) -> Fraction:
@@ -60,27 +69,56 @@ def priced(uses: Sequence[Use], span: Span) -> list[list[Part]]:
 
 def _portions(uses: Sequence[Use], span: Span, included: Fraction) -> list[Portion]:
     """The quantities that count, after the included units of the whole line. What a segment adds is what it adds to
-    the meter merged over the segments before it, so that a rounding conversion rounds the whole.
+    the meter merged over the segments before it, so that a rounding conversion rounds the whole; each is measured by
+    its own version's meter, also where others price values and it prices units.
     """
-    merged = uses[0].meter.quantities([use.reading for use in uses], span)
-    ends = [max(Fraction(0), quantity - included) for quantity in merged]
+    ends = _ends(uses, span, included)
     events = [Fraction(use.reading.count) if isinstance(use.reading, Tally) else Fraction(0) for use in uses]
-    before = accumulate(events, initial=Fraction(0))
+    places = [Fraction(use.reading.reversed) if isinstance(use.reading, Tally) else Fraction(0) for use in uses]
+    before = accumulate(map(add, events, places), initial=Fraction(0))
     return [
         Portion(
-            start=start,
-            end=end,
-            total=ends[-1],
+            start=own[index - 1] if index else Fraction(0),
+            end=own[index],
+            total=own[-1],
             first=index == 0,
             events_before=events_before,
             events=events[index],
             beside=known,
             factor=uses[index].meter.factor,
         )
-        for index, (start, end, events_before, known) in enumerate(
-            zip([Fraction(0), *ends], ends, before, _beside_by_version(uses), strict=False)
-        )
+        for index, (own, events_before, known) in enumerate(zip(ends, before, _beside_by_version(uses), strict=False))
     ]
+
+
+def _ends(uses: Sequence[Use], span: Span, included: Fraction) -> list[list[Fraction]]:
+    """For each use the quantities that the line has come to after each segment, as its own version measures them."""
+    measured: list[tuple[tuple[str, Meter, bool], list[Fraction]]] = []
+    ends = []
+    for use in uses:
+        way = (use.name, use.meter, use.pricing.COUNTS_UNITS)
+        known = next((found for one, found in measured if one == way), None)
+        if known is None:
+            known = _measured_by(use, uses, span, included)
+            measured.append((way, known))
+        ends.append(known)
+    return ends
+
+
+def _measured_by(own: Use, uses: Sequence[Use], span: Span, included: Fraction) -> list[Fraction]:
+    quantities = own.meter.quantities([use.readings.get(own.name, own.meter.nothing) for use in uses], span)
+    left_out = included if own.pricing.COUNTS_UNITS else Fraction(0)
+    return _lasting([max(Fraction(0), quantity - left_out) for quantity in quantities])
+
+
+def _lasting(levels: Sequence[Fraction]) -> list[Fraction]:
+    """What lasts of the level after each segment: no more than the lowest that is still to come.
+
+    Last values and averages may fall. What a fall takes back are the units that were added last, so that each segment
+    pays, at its own price, for those of its units that are still there at the end. No portion is then negative: nothing
+    is paid back at another price than it was sold at, and tiers, commitments and minima see what is left.
+    """
+    return list(accumulate(reversed(levels), min))[::-1]
 
 
 def _beside_by_version(uses: Sequence[Use]) -> Iterator[Mapping[str, Reading]]:
@@ -99,14 +137,18 @@ def _nothing_of(reading: Reading) -> Reading:
 
 
 def _overage(use: Use, portion: Portion, included: Fraction) -> list[Part]:
-    """Units beyond a commitment inside one type cost the multiple; a commitment counts included units, too."""
+    """Units beyond a commitment inside one type cost the multiple; flat amounts of tiers never do, nor a package that
+    was begun before. A commitment counts included units, too.
+    """
     if use.commitment is None:
         return []
     bound = max(Fraction(0), Fraction(use.commitment.quantity) - included)
     if portion.end <= bound:
         return []
     above = replace(portion, start=max(portion.start, bound), first=False)
-    return use.commitment.overage(sum_of(use.pricing.parts(above, use.version)), use.version)
+    parts = use.pricing.parts(above, use.version)
+    flat_amounts = sum((Fraction(part.flat_amount or 0) for part in parts), Fraction(0))
+    return use.commitment.overage(sum_of(parts) - flat_amounts, use.version)
 
 
 def refusals_of_use(
@@ -128,7 +170,7 @@ def stated_readings(name: str, meter: Meter, pricing: PricingRule, stated: State
         stated.only("quantity")
         return {name: meter.reading_of(Fraction(stated.quantity or 0), span)}
     stated.only("quantity", "value", "values")
-    events = stated.events(each_needed=pricing.needs_values)
+    events = stated.events(each_needed=pricing.needs_values, value_needed=True)
     own: Reading = Tally(events.count, events.sum / meter.factor)
     if not pricing.BY_VALUE:  # what is stated are prices, beside a quantity that is only shown
         own = meter.reading_of(events.count, span)

@@ -12,14 +12,15 @@ from shared.domain.charges.charge import LineSegment, RatedCharge, Scope
 from shared.domain.charges.commitment import Commitment
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.stated import Stated
-from shared.domain.charges.usage import Use, priced, refusals_of_use, total_quantity
+from shared.domain.charges.usage import MARK, Use, gauges_of, priced, refusals_of_use
+from shared.domain.charges.worth import VALUE_PATH, Worth
 from shared.domain.lines import Part, sum_of
-from shared.domain.meters import QUANTITY_PATH, Meter
+from shared.domain.meters import QUANTITY_PATH, Gauge, Meter
 from shared.domain.money import ZERO, NonNegativeAmount, NonNegativeQuantity
 from shared.domain.periods import Span
 from shared.domain.pricing import Pricing
 from shared.domain.readings import Reading
-from shared.domain.validation import refusal
+from shared.domain.validation import Place, refusal
 
 MAXIMUM_WORKFLOWS = 100
 EVENT_TYPE = "workflow."
@@ -43,8 +44,6 @@ class WorkflowType(BaseModel):
     @model_validator(mode="after")
     def _suits(self) -> Self:
         wrong = list(refusals_of_use(self.pricing, meter_of("any"), self.included_units, self.commitment))
-        if not self.pricing.COUNTS_UNITS:
-            wrong.append((("pricing", "type"), f"{self.pricing.type} needs values; workflows are counted"))
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             wrong.append((("minimum",), "is more than the maximum"))
         if wrong:
@@ -70,12 +69,31 @@ class Workflow(ModifiedCharge):
         names = list(self.workflows)
         return f"workflows {', '.join(names)}" if len(names) <= _NAMED else f"workflows of {len(names)} types"
 
+    @property
+    def most_steps(self) -> int:
+        return len(self.gauges) + sum(priced_type.pricing.most_steps for priced_type in self.workflows.values())
+
     @cached_property
     def meters(self) -> Mapping[str, Meter]:
         return {self.name_of(workflow): meter_of(workflow) for workflow in self.workflows}
 
+    @cached_property
+    def gauges(self) -> Mapping[str, Gauge]:
+        found: dict[str, Gauge] = dict(self.meters)
+        for workflow, priced_type in self.workflows.items():
+            name, gauge = self.priced_by(workflow)
+            found |= gauges_of(name, gauge, priced_type.pricing, Fraction(1))
+        return found
+
     def name_of(self, workflow: str) -> str:
         return f"{self.key}/{workflow}"
+
+    def priced_by(self, workflow: str) -> tuple[str, Gauge]:
+        """The gauge that a type is priced by, with its name: how many there were, or what they were worth."""
+        name = self.name_of(workflow)
+        if self.workflows[workflow].pricing.BY_VALUE:
+            return f"{name}{MARK}value", Worth(self.meters[name])
+        return name, self.meters[name]
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
@@ -97,22 +115,37 @@ class Workflow(ModifiedCharge):
         for workflow in counts:
             if workflow not in self.workflows:
                 raise stated.refused("workflows", f"the charge {self.key} has no price for it", workflow)
+            pricing = self.workflows[workflow].pricing
+            if counts[workflow] and not pricing.COUNTS_UNITS:
+                detail = f"is priced by {pricing.type}, for which it is not enough how many there are"
+                raise stated.refused("workflows", detail, workflow)
         return {
             self.name_of(workflow): meter_of(workflow).reading_of(Fraction(count), span)
             for workflow, count in counts.items()
         }
+
+    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
+        for workflow, priced_type in self.workflows.items():
+            for place, detail in priced_type.pricing.refusals_in_model():
+                yield ("workflows", workflow, *place), detail
 
 
 def meter_of(workflow: str) -> Meter:
     return Meter(event_type=f"{EVENT_TYPE}{workflow}", aggregation="sum", value=QUANTITY_PATH)
 
 
+_VALUES = Meter(event_type="any", aggregation="sum", value=VALUE_PATH)
+"""Of what a pricing by value adds up, whatever the type of workflow."""
+
+
 def _rated_workflow(workflow: str, segments: Sequence[LineSegment[Workflow]]) -> tuple[Fraction, list[list[Part]]]:
-    """How many there were of a type, and what they cost, by segment."""
+    """How many there were of a type, and what they cost, by segment. What they were worth is known only of segments
+    that are priced by it: it is nothing in the others.
+    """
     having = [index for index, segment in enumerate(segments) if workflow in segment.charge.workflows]
     uses = [_use(workflow, segments[index]) for index in having]
     span = segments[0].span
-    quantity = total_quantity(uses, span)
+    quantity = _number(workflow, [segments[index] for index in having])
     parts: list[list[Part]] = [[] for _ in segments]
     for index, own in zip(having, priced(uses, span), strict=True):
         parts[index] = [replace(part, workflow=workflow) for part in own]
@@ -121,14 +154,22 @@ def _rated_workflow(workflow: str, segments: Sequence[LineSegment[Workflow]]) ->
     return quantity, parts
 
 
+def _number(workflow: str, segments: Sequence[LineSegment[Workflow]]) -> Fraction:
+    charge = segments[0].charge
+    name = charge.name_of(workflow)
+    return charge.meters[name].quantities([each.readings[name] for each in segments], segments[0].span)[-1]
+
+
 def _use(workflow: str, segment: LineSegment[Workflow]) -> Use:
     charge = segment.charge
     priced_type = charge.workflows[workflow]
+    name, _ = charge.priced_by(workflow)
     return Use(
         version=segment.version,
-        meter=charge.meters[charge.name_of(workflow)],
+        name=name,
+        meter=_VALUES if priced_type.pricing.BY_VALUE else charge.meters[name],
         pricing=priced_type.pricing,
-        reading=segment.readings[charge.name_of(workflow)],
+        readings=segment.readings,
         included=Fraction(priced_type.included_units) * segment.share,
         commitment=priced_type.commitment,
     )

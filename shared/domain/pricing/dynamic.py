@@ -34,7 +34,7 @@ class Dynamic(PricingRule):
         if meter.aggregation not in ("count", "sum"):
             yield ("pricing", "type"), "dynamic adds up the prices of events, so the meter has to be a count or a sum"
 
-    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
         prices = portion.beside.get(PRICES, Tally())
         if not isinstance(prices, Tally):
             raise TypeError("prices are added up")

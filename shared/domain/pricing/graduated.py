@@ -15,7 +15,11 @@ class Graduated(PricingRule):
     type: Literal["graduated"]
     tiers: Tiers
 
-    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    @property
+    def most_steps(self) -> int:
+        return len(self.tiers)
+
+    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
         return [
             Part(
                 "tier",

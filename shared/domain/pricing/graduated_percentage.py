@@ -21,7 +21,11 @@ class GraduatedPercentage(PricingRule):
     tiers: PercentageTiers
     fixed_per_event: NonNegativeAmount = ZERO
 
-    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    @property
+    def most_steps(self) -> int:
+        return len(self.tiers)
+
+    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
         parts = [
             Part(
                 "percentage",

@@ -27,7 +27,7 @@ class Package(PricingRule):
             raise refusal((("package_size",), "has to be more than 0"))
         return self
 
-    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
         packages = self._packages(portion.end) - self._packages(portion.start)
         if not packages and not portion.first:
             return []

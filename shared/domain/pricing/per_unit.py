@@ -18,7 +18,7 @@ class PerUnit(PricingRule):
     def single_price(self) -> Decimal:
         return self.unit_amount
 
-    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
         if not portion.quantity and not portion.first:
             return []
         return [

@@ -82,7 +82,7 @@ class Percentage(PricingRule):
             return "maximum"
         return "between"
 
-    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
         if EVENTS not in portion.beside:
             return self._of_sums(portion, version)
         bands = portion.beside[EVENTS]

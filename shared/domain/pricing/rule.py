@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.domain.lines import Part, negated, sum_of
+from shared.domain.lines import Part, sum_of
 from shared.domain.meters import Gauge, Meter
 from shared.domain.readings import Reading
 from shared.domain.validation import Place
@@ -17,8 +17,8 @@ from shared.domain.validation import Place
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """The part (start, end] of a line's quantity, which in all is `total`, and the events that it comes from. The first
-    portion of a line carries what a zero quantity pays.
+    """The part (start, end] of a line's quantity, which in all is `total`, and the events that it comes from; it does
+    not end before it starts. The first portion of a line carries what a zero quantity pays.
 
     `beside` are the readings of the pricing's own gauges, `factor` the meter's unit conversion.
     """
@@ -78,6 +78,11 @@ class PricingRule(BaseModel, ABC):
         """The price of a unit, where all units have the same."""
         return None
 
+    @property
+    def most_steps(self) -> int:
+        """Of one portion."""
+        return 1
+
     def gauges(self, source: Gauge, factor: Fraction) -> Mapping[str, Gauge]:
         """What has to be known beyond the quantity, by name, of the events that `source` measures; `factor` is the unit
         conversion of their values.
@@ -108,19 +113,12 @@ class PricingRule(BaseModel, ABC):
         if meter.unit is not None and meter.unit.rounding is not None:
             yield ("meter", "unit", "rounding"), f"cannot stand beside {self.type}, which prices exact values"
 
+    @abstractmethod
     def parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        """What the portion costs. A quantity that has fallen takes back what it had cost."""
-        if portion.end < portion.start:
-            lost = Portion(portion.end, portion.start, portion.total, first=False, factor=portion.factor)
-            return [negated(part) for part in self._parts(lost, version)]
-        return self._parts(portion, version)
+        """What the portion costs."""
 
     def price(self, quantity: Fraction, events: Fraction = Fraction(1)) -> Fraction:
         return sum_of(self.parts(Portion.whole(quantity, events), version=1))
-
-    @abstractmethod
-    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        """Of a portion that has not fallen."""
 
 
 def percent_of(value: Fraction, percent: Decimal) -> Fraction:

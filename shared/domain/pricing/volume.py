@@ -16,7 +16,7 @@ class Volume(PricingRule):
     type: Literal["volume"]
     tiers: Tiers
 
-    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
         if not portion.quantity and not portion.first:
             return []
         tier, lower = reached(self.tiers, portion.total)

@@ -21,7 +21,7 @@ class VolumePercentage(PricingRule):
     tiers: PercentageTiers
     fixed_per_event: NonNegativeAmount = ZERO
 
-    def _parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
         parts = []
         if portion.quantity or portion.first:
             tier, lower = reached(self.tiers, portion.total)

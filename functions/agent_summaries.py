@@ -1,0 +1,284 @@
+"""What agents cost and earn."""
+
+from datetime import datetime
+from typing import Any, Self
+
+import azure.functions as func
+from pydantic import ConfigDict, Field
+
+from shared.domain.charges import AnyCharge
+from shared.domain.costs import STATED_COST, UNPRICED
+from shared.domain.figures import Figures
+from shared.domain.identity import Permission
+from shared.domain.money import ExactDecimal, RoundedAmount
+from shared.domain.periods import Period
+from shared.domain.times import from_text
+from shared.http import Call, NoBody, Query, Reply, Schema, endpoint
+from shared.services.agent_summaries import Pricing, Share, Summary
+
+blueprint = func.Blueprint()
+
+
+class SummaryQuery(Query):
+    period: str | None = Field(default=None, max_length=7)
+
+
+class SpanAnswer(Schema):
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, period: Period) -> Self:
+        return cls(start=period.start, end=period.end)
+
+
+class FiguresAnswer(Schema):
+    """`margin` is (billed_amount - provider_cost) / billed_amount, `return` (outcome_value - billed_amount) /
+    outcome_value; 0 where the divisor is 0.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    provider_cost: ExactDecimal
+    billed_amount: RoundedAmount
+    outcome_value: ExactDecimal
+    margin: ExactDecimal
+    return_ratio: ExactDecimal = Field(alias="return")
+
+
+class PeriodFigures(FiguresAnswer):
+    period: SpanAnswer
+
+
+class CountAnswer(Schema):
+    """A type `*` stands for all beyond those that are told apart."""
+
+    event_type: str
+    count: int
+
+
+class AgentStatsAnswer(FiguresAnswer):
+    """Of the open period, up to now; `trend` has the periods before it besides, oldest first."""
+
+    agent_id: str
+    currency: str
+    period: SpanAnswer
+    events: list[CountAnswer]
+    last_active_at: datetime | None
+    trend: list[PeriodFigures]
+
+
+class PricingAnswer(Schema):
+    """From `start` on, until the next entry; without a model what the agent does is metered and not billed."""
+
+    start: datetime
+    billing_model_id: str | None
+    name: str | None
+    version_id: str | None
+    version: int | None
+    charges: tuple[AnyCharge, ...]
+
+
+class BillingConfigAnswer(Schema):
+    """`current` is in force now, `upcoming` what has been decided for later, in order."""
+
+    agent_id: str
+    currency: str
+    current: PricingAnswer
+    upcoming: list[PricingAnswer]
+
+
+class ShareAnswer(Schema):
+    """What of a line falls to the agent: `amount` of `line_amount`. A pooled line is shared out by quantity, or by
+    days where it has none.
+    """
+
+    key: str
+    type: str
+    charge: str | None
+    description: str
+    pooled: bool
+    amount: RoundedAmount
+    line_amount: RoundedAmount
+
+    @classmethod
+    def of(cls, share: Share) -> Self:
+        line = share.line
+        return cls(
+            key=line.key,
+            type=line.type,
+            charge=line.charge,
+            description=line.description,
+            pooled=share.is_pooled,
+            amount=share.amount,
+            line_amount=line.amount,
+        )
+
+
+class CategoryCost(Schema):
+    category: str
+    amount: ExactDecimal
+
+
+class UnpricedAnswer(Schema):
+    """LLM calls of models that have no price; their cost is not in `provider_cost`."""
+
+    calls: int
+    tokens: ExactDecimal
+
+
+class BillingSummaryAnswer(FiguresAnswer):
+    """`stated_cost` is what the senders of LLM calls say that these cost; `provider_cost` does not rest on it."""
+
+    agent_id: str
+    currency: str
+    period: SpanAnswer
+    lines: list[ShareAnswer]
+    costs: list[CategoryCost]
+    stated_cost: ExactDecimal
+    unpriced: UnpricedAnswer
+    events: list[CountAnswer]
+
+
+class OrganizationStatsAnswer(FiguresAnswer):
+    """Of the open period, up to now. An agent is active with an event in it."""
+
+    organization_id: str
+    currency: str
+    period: SpanAnswer
+    agents: int
+    active_agents: int
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {
+        "provider_cost": figures.provider_cost,
+        "billed_amount": figures.billed_amount,
+        "outcome_value": figures.outcome_value,
+        "margin": figures.margin,
+        "return": figures.return_ratio,
+    }
+
+
+def _events(summary: Summary) -> list[CountAnswer]:
+    counts = summary.activity.counts
+    return [CountAnswer(event_type=event_type, count=counts[event_type]) for event_type in sorted(counts)]
+
+
+def _pricing(pricing: Pricing) -> PricingAnswer:
+    model, version = pricing.model, pricing.version
+    return PricingAnswer(
+        start=pricing.start,
+        billing_model_id=model.id if model else None,
+        name=model.name if model else None,
+        version_id=version.id if version else None,
+        version=version.number if version else None,
+        charges=version.charges if version else (),
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "agents/{agent_id}/stats",
+    summary="What an agent costs and earns in the open period, with a trend",
+    access=Permission.INVOICES_READ,
+    answers={200: AgentStatsAnswer},
+)
+async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
+    agent_id = call.path["agent_id"]
+    organization = await call.services.organizations.get(await call.owner_of(agent_id))
+    summaries = call.services.agent_summaries
+    agent = await summaries.agent(organization.id, agent_id)
+    trend = await summaries.of_agent(organization, agent, await summaries.latest_periods(organization))
+    present = trend[-1]
+    active_at = (await call.services.agents.last_active(organization.id, [agent_id])).get(agent_id)
+    seen = [from_text(each.activity.last_event_at) for each in trend if each.activity.last_event_at is not None]
+    return Reply(
+        AgentStatsAnswer(
+            agent_id=agent_id,
+            currency=organization.currency,
+            period=SpanAnswer.of(present.period),
+            events=_events(present),
+            last_active_at=max([*seen, *([active_at] if active_at is not None else [])], default=None),
+            trend=[PeriodFigures(period=SpanAnswer.of(each.period), **_figures(each.figures)) for each in trend],
+            **_figures(present.figures),
+        )
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "agents/{agent_id}/billing-config",
+    summary="What an agent is priced by, now and later",
+    access=Permission.BILLING_MODELS_READ,
+    answers={200: BillingConfigAnswer},
+)
+async def get_billing_config(call: Call[NoBody, Query]) -> Reply:
+    agent_id = call.path["agent_id"]
+    organization = await call.services.organizations.get(await call.owner_of(agent_id))
+    summaries = call.services.agent_summaries
+    pricing = await summaries.pricing(organization.id, await summaries.agent(organization.id, agent_id))
+    current, *upcoming = [_pricing(each) for each in pricing]
+    return Reply(
+        BillingConfigAnswer(agent_id=agent_id, currency=organization.currency, current=current, upcoming=upcoming)
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "agents/{agent_id}/billing-summary",
+    summary="What an agent costs and earns in a period, line by line",
+    access=Permission.INVOICES_READ,
+    query=SummaryQuery,
+    answers={200: BillingSummaryAnswer},
+)
+async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
+    agent_id = call.path["agent_id"]
+    organization = await call.services.organizations.get(await call.owner_of(agent_id))
+    period = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
+    summaries = call.services.agent_summaries
+    agent = await summaries.agent(organization.id, agent_id)
+    (summary,) = await summaries.of_agent(organization, agent, [period])
+    activity = summary.activity
+    return Reply(
+        BillingSummaryAnswer(
+            agent_id=agent_id,
+            currency=organization.currency,
+            period=SpanAnswer.of(period),
+            lines=[ShareAnswer.of(share) for share in summary.shares],
+            costs=[CategoryCost(category=name, amount=amount) for name, amount in activity.costs.items()],
+            stated_cost=activity.sum_of(STATED_COST),
+            unpriced=UnpricedAnswer(calls=activity.count_of(UNPRICED), tokens=activity.sum_of(UNPRICED)),
+            events=_events(summary),
+            **_figures(summary.figures),
+        )
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "organizations/{organization_id}/stats",
+    summary="What an organization's agents cost and earn in the open period",
+    access=Permission.INVOICES_READ,
+    answers={200: OrganizationStatsAnswer},
+)
+async def get_organization_stats(call: Call[NoBody, Query]) -> Reply:
+    organization_id = await call.organization(call.path["organization_id"])
+    organization = await call.services.organizations.get(organization_id)
+    summaries = call.services.agent_summaries
+    period = await call.services.invoice_runs.period_of(organization, None, "?period")
+    found = await summaries.of_organization(organization, period)
+    return Reply(
+        OrganizationStatsAnswer(
+            organization_id=organization.id,
+            currency=organization.currency,
+            period=SpanAnswer.of(period),
+            agents=found.agents,
+            active_agents=found.active_agents,
+            **_figures(found.figures),
+        )
+    )

@@ -1,0 +1,124 @@
+"""The operator's exchange rates: what one unit of a currency is worth in another, by the time from which it holds."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Self
+
+import azure.functions as func
+import pydantic
+from pydantic import AfterValidator, TypeAdapter
+
+from shared.domain.errors import NotFoundError
+from shared.domain.exchange_rates import ExchangeRate
+from shared.domain.histories import Interval
+from shared.domain.identity import Permission
+from shared.domain.money import Currency, NonNegativeAmount, RoundedAmount
+from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+
+blueprint = func.Blueprint()
+
+_CODE = TypeAdapter(Currency)
+
+
+def _positive(rate: Decimal) -> Decimal:
+    if not rate:
+        raise ValueError("has to be more than 0")
+    return rate
+
+
+class ExchangeRateRequest(Schema):
+    """`effective_from`, for the pair's first rate or one before it, defaults to now and may be in the past; for all
+    others it defaults to 10 minutes ahead, and cannot be earlier.
+    """
+
+    rate: Annotated[NonNegativeAmount, AfterValidator(_positive)]
+    effective_from: ZonedTime | None = None
+
+
+class RateEntry(Schema):
+    effective_from: datetime
+    effective_to: datetime | None
+    rate: RoundedAmount
+
+    @classmethod
+    def of(cls, interval: Interval[Decimal]) -> Self:
+        return cls(effective_from=interval.start, effective_to=interval.end, rate=interval.value)
+
+
+class ExchangeRateAnswer(Schema):
+    """`rate` is the one in force now, null before the first."""
+
+    from_currency: str
+    to_currency: str
+    rate: RoundedAmount | None
+    history: list[RateEntry]
+
+    @classmethod
+    def of(cls, known: ExchangeRate, now: datetime) -> Self:
+        return cls(
+            from_currency=known.from_currency,
+            to_currency=known.to_currency,
+            rate=known.rates.at(now),
+            history=[RateEntry.of(interval) for interval in known.rates.intervals()],
+        )
+
+
+class ExchangeRateList(Schema):
+    data: list[ExchangeRateAnswer]
+    next_cursor: str | None
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "exchange-rates",
+    summary="All exchange rates, with their history",
+    access=Permission.PRICES_READ,
+    query=ListQuery,
+    answers={200: ExchangeRateList},
+)
+async def list_exchange_rates(call: Call[NoBody, ListQuery]) -> Reply:
+    page = await call.services.exchange_rates.page(call.query.limit, call.query.cursor)
+    data = [ExchangeRateAnswer.of(ExchangeRate.read(item.document), call.services.clock.now()) for item in page.items]
+    return Reply(ExchangeRateList(data=data, next_cursor=page.cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "exchange-rates/{from_currency}/{to_currency}",
+    summary="The exchange rates of one pair of currencies",
+    access=Permission.PRICES_READ,
+    answers={200: ExchangeRateAnswer},
+)
+async def get_exchange_rate(call: Call[NoBody, Query]) -> Reply:
+    known, etag = await call.services.exchange_rates.get(call.path["from_currency"], call.path["to_currency"])
+    return Reply(ExchangeRateAnswer.of(known, call.services.clock.now()), etag=etag)
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "exchange-rates/{from_currency}/{to_currency}",
+    summary="Say what a currency is worth in another from some time on",
+    access=Permission.PRICES_WRITE,
+    body=ExchangeRateRequest,
+    answers={200: ExchangeRateAnswer},
+    example={"rate": "0.92"},
+)
+async def put_exchange_rate(call: Call[ExchangeRateRequest, Query]) -> Reply:
+    source, target = _currency(call, "from_currency"), _currency(call, "to_currency")
+    if source == target:
+        raise NotFoundError("A currency is worth itself")
+    known, etag = await call.services.exchange_rates.put(
+        source, target, call.body.rate, call.body.effective_from, call.if_match
+    )
+    return Reply(ExchangeRateAnswer.of(known, call.services.clock.now()), etag=etag)
+
+
+def _currency(call: Call[ExchangeRateRequest, Query], name: str) -> str:
+    """Raises `NotFoundError` for what is no currency: the path leads nowhere."""
+    try:
+        return _CODE.validate_python(call.path[name])
+    except pydantic.ValidationError as error:
+        raise NotFoundError(f"{call.path[name]} is not a currency code of ISO 4217 with a minor unit") from error

@@ -1,0 +1,63 @@
+"""One list out of several that are read in pages, each in the same order: always the next of all of them."""
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from shared.ports.store import Document, Page, Place
+
+ReadPage = Callable[[str | Place | None], Awaitable[Page]]
+"""What stands behind a cursor or place, latest first; from the beginning without one."""
+
+
+@dataclass(slots=True)
+class _List:
+    """What has been read of one list and not yet been taken, latest last."""
+
+    read: ReadPage
+    waiting: list[Document] = field(default_factory=list)
+    cursor: str | None = None
+
+    async def fill(self, behind: str | Place | None) -> None:
+        """A page that is empty is no end, as long as it has a cursor."""
+        while True:
+            page = await self.read(behind)
+            self.waiting = [item.document for item in reversed(page.items)]
+            self.cursor = behind = page.cursor
+            if self.waiting or behind is None:
+                return
+
+
+async def merged(lists: Sequence[ReadPage], order_by: str, behind: Place | None) -> AsyncIterator[Document]:
+    """The documents of all lists, latest first, from behind a place on; they are read as they are taken.
+
+    A document has the same place whichever list it is in, so that who goes on behind the last one that was taken misses
+    none that was there and meets none again, even where others have come or lists been added meanwhile.
+    """
+    sources = [_List(read) for read in lists]
+    await asyncio.gather(*(source.fill(behind) for source in sources))
+    heads = [_Head(place_of(source.waiting[-1], order_by), source) for source in sources if source.waiting]
+    heapq.heapify(heads)
+    while heads:
+        source = heads[0].source
+        yield source.waiting.pop()
+        if not source.waiting and source.cursor is not None:
+            await source.fill(source.cursor)
+        if source.waiting:
+            heapq.heapreplace(heads, _Head(place_of(source.waiting[-1], order_by), source))
+        else:
+            heapq.heappop(heads)
+
+
+def place_of(document: Document, order_by: str) -> Place:
+    return Place(document[order_by], document["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    place: Place
+    source: _List
+
+    def __lt__(self, other: "_Head") -> bool:
+        return (self.place.value, self.place.id) > (other.place.value, other.place.id)

@@ -1,0 +1,50 @@
+"""How a line of many agents is shared out to them: by their parts of what it is about, to the last minor unit."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from shared.domain.charges.charge import Charge, LineSegment
+from shared.domain.money import exponent_of, round_to
+from shared.domain.readings import Reading, together
+
+
+def shared_out(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) -> dict[str, Decimal]:
+    """The amount, which is rounded to the currency, split by the weights; the parts add up to it.
+
+    By largest remainder: each part is cut to the minor unit, and the units that are left go to those that lost most,
+    among equals to the first by name. Without any weight all are alike. Raises `ValueError` for a negative weight.
+    """
+    if any(weight < 0 for weight in weights.values()):
+        raise ValueError("a weight is negative")
+    whole = sum(weights.values(), Fraction(0))
+    places = exponent_of(currency)
+    units = int(abs(Fraction(amount)) * 10**places)
+    exact = {name: units * (weight / whole if whole else Fraction(1, len(weights))) for name, weight in weights.items()}
+    parts = {name: int(share) for name, share in exact.items()}
+    left = units - sum(parts.values())
+    for name in sorted(exact, key=lambda name: (parts[name] - exact[name], name))[:left]:
+        parts[name] += 1
+    sign = -1 if amount < 0 else 1
+    return {name: round_to(Fraction(sign * part, 10**places), places) for name, part in parts.items()}
+
+
+def weights_of(segments: Sequence[LineSegment[Charge]]) -> dict[str, Fraction]:
+    """What each agent's part of a line is measured by: its own quantity, or its days where there is no quantity."""
+    by_agent: dict[str, list[LineSegment[Charge]]] = {}
+    for segment in segments:
+        by_agent.setdefault(segment.agent_id, []).append(segment)
+    quantities = {agent_id: max(Fraction(0), _quantity(own)) for agent_id, own in by_agent.items()}
+    if any(quantities.values()):
+        return quantities
+    return {agent_id: sum((segment.agent_share for segment in own), Fraction(0)) for agent_id, own in by_agent.items()}
+
+
+def _quantity(own: Sequence[LineSegment[Charge]]) -> Fraction:
+    """What one agent's meters have come to over all versions."""
+    meters = {name: meter for segment in own for name, meter in segment.charge.meters.items()}
+    readings: dict[str, list[Reading]] = {name: [] for name in meters}
+    for segment in own:
+        for name in segment.charge.meters:
+            readings[name].append(segment.readings[name])
+    return sum((meters[name].quantity(together(each), own[0].span) for name, each in readings.items()), Fraction(0))

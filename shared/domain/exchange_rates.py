@@ -1,0 +1,54 @@
+"""Exchange rates: the operator's, by the time from which they hold. What was once used never changes."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+
+from shared.domain.entity import Entity
+from shared.domain.errors import XyraError
+from shared.domain.histories import History
+from shared.domain.ids import named_id
+from shared.domain.money import EXACT, Amount, to_places
+
+
+class NoExchangeRateError(XyraError):
+    """Nothing says what an amount is worth in the currency that it is needed in."""
+
+    code = "no_exchange_rate"
+    title = "There is no exchange rate"
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(f"there is no exchange rate from {source} to {target}")
+
+
+class ExchangeRate(Entity):
+    """What one unit of a currency is worth in another: one way only, the other way has a rate of its own."""
+
+    kind: ClassVar[str] = "exchange_rate"
+
+    from_currency: str
+    to_currency: str
+    rates: History[Amount]
+
+
+def exchange_rate_id(source: str, target: str) -> str:
+    return named_id("fx", source, target)
+
+
+class ExchangeRates:
+    """Those that are known, to convert by."""
+
+    def __init__(self, rates: tuple[ExchangeRate, ...] = ()) -> None:
+        self._histories = {(rate.from_currency, rate.to_currency): rate.rates for rate in rates}
+
+    def convert(self, amount: Decimal, source: str, target: str, at: datetime) -> Decimal:
+        """By the rate in force then, half up to 12 places whatever the currencies: only lines are rounded to minor
+        units. Raises `NoExchangeRateError`.
+        """
+        if source == target:
+            return amount
+        history = self._histories.get((source, target))
+        rate = history.at(at) if history is not None else None
+        if rate is None:
+            raise NoExchangeRateError(source, target)
+        return to_places(EXACT.multiply(amount, rate))

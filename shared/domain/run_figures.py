@@ -1,0 +1,112 @@
+"""What a run has cost and earned: its own usage, priced as if there were no other."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from shared.domain.billing_models import Version
+from shared.domain.charges import AnyCharge
+from shared.domain.charges.charge import Charge
+from shared.domain.charges.modifiers import ModifiedCharge
+from shared.domain.charges.outcome import Outcome as OutcomeCharge
+from shared.domain.charges.workflow import Workflow
+from shared.domain.figures import Figures
+from shared.domain.meters import LLM_CALL, Event
+from shared.domain.money import ZERO, add, total
+from shared.domain.outcomes import Outcome, Status
+from shared.domain.periods import Period
+from shared.domain.rating import Facts, Segment, rate
+from shared.domain.readings import read_reading
+from shared.domain.times import from_text
+from shared.domain.totals import Contribution, Totals, contribution
+
+
+@dataclass(slots=True)
+class RunFigures:
+    """Counted one event after the other. Amounts are exact, in the organization's currency."""
+
+    currency: str
+    events: Counter[str] = field(default_factory=Counter)
+    """By type."""
+    outcomes: Counter[Status] = field(default_factory=Counter)
+    provider_cost: Decimal = ZERO
+    outcome_value: Decimal = ZERO
+    """Of verified outcomes."""
+    unpriced_calls: int = 0
+    """LLM calls whose model has no price, so that their cost is not known."""
+    price: Decimal = ZERO
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
+    is_complete: bool = True
+    """Whether these are all of its events that have been rated."""
+
+    def count(self, event: Event) -> None:
+        time = from_text(event.time)
+        self.events[event.type] += 1
+        self.provider_cost = add(self.provider_cost, event.cost or ZERO)
+        self.unpriced_calls += event.type == LLM_CALL and event.cost is None
+        self.first_event_at = min(time, self.first_event_at or time)
+        self.last_event_at = max(time, self.last_event_at or time)
+
+    def count_outcome(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.status] += 1
+        if outcome.status == "verified" and outcome.currency == self.currency:
+            self.outcome_value = add(self.outcome_value, outcome.worth or ZERO)
+
+    def add_price(self, price: Decimal) -> None:
+        self.price = add(self.price, price)
+
+    @property
+    def margin(self) -> Decimal:
+        """The part of the price that is left after the costs, as a ratio; 0 where the price is 0."""
+        return Figures(self.provider_cost, self.price, self.outcome_value).margin
+
+
+def contributions(
+    event: Event, outcome: Outcome | None, charges: Iterable[Charge], currency: str
+) -> Iterator[Contribution]:
+    """What an event adds under a version as its outcome stands now: nothing to charges for outcomes once it is rejected
+    or reversed. Raises `UnmeterableError`.
+    """
+    if outcome is not None and outcome.status in ("rejected", "reversed"):
+        charges = [charge for charge in charges if not isinstance(charge, OutcomeCharge)]
+    yield contribution(event, charges, currency)
+    if outcome is not None and outcome.status == "verified":
+        counted = tuple((name, read_reading(kept)) for name, kept in outcome.on_decision.items())
+        yield Contribution(outcome.type, outcome.time, counted, events=0)
+
+
+def price_alone(version: Version, usage: Mapping[str, Totals], period: Period, currency: str) -> Decimal:
+    """What the usage of some agents comes to under a version in a period without any other: by the charges that it
+    moves, without fees, minima, maxima and discounts. Exact, cut to 12 places by charge.
+    """
+    charges = tuple(usage_alone(charge) for charge in version.charges if _is_moved(charge, usage.values()))
+    alone = version.model_copy(update={"charges": charges})
+    lines = rate(
+        Facts(
+            period=period,
+            currency=currency,
+            segments=[Segment(agent_id, alone, period.start, period.end) for agent_id in sorted(usage)],
+            totals={(agent_id, alone.id): totals for agent_id, totals in usage.items()},
+        )
+    )
+    return total(line.exact_amount for line in lines)
+
+
+def usage_alone(charge: AnyCharge) -> AnyCharge:
+    """The charge without what is put around the price of usage."""
+    if not isinstance(charge, ModifiedCharge):
+        return charge
+    around: dict[str, object] = {"base_fee": None, "discount": None, "minimum": None, "maximum": None}
+    if isinstance(charge, Workflow):
+        around["workflows"] = {
+            name: workflow.model_copy(update={"minimum": None, "maximum": None})
+            for name, workflow in charge.workflows.items()
+        }
+    return charge.model_copy(update=around)
+
+
+def _is_moved(charge: AnyCharge, usage: Iterable[Totals]) -> bool:
+    return any(totals.reading(name) is not None for totals in usage for name in charge.gauges)

@@ -1,0 +1,14 @@
+"""What providers ask for LLM calls: a maintained price list.
+
+Its calls do no input or output, so they are not `async`.
+"""
+
+from typing import Protocol
+
+from shared.domain.llm_prices import Listing, ModelName
+
+
+class PriceList(Protocol):
+    def find(self, name: ModelName) -> Listing | None:
+        """The model of that name; without a provider, of the one that is known by such names."""
+        ...

@@ -1,0 +1,173 @@
+"""What an agent, or an organization, costs and earns: from totals and what is due, never from events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from shared.domain.agents import Agent
+from shared.domain.allocation import shared_out, weights_of
+from shared.domain.billing_models import BillingModel, Version
+from shared.domain.errors import NotFoundError
+from shared.domain.figures import Activity, Figures
+from shared.domain.lines import Line
+from shared.domain.money import round_half_up, total
+from shared.domain.organizations import Organization
+from shared.domain.periods import Period, lay
+from shared.domain.rating import RatedLine, rate_by_segment
+from shared.ports.clock import Clock
+from shared.ports.usage import Usage, UsageTotal
+from shared.services.agents import Agents
+from shared.services.billing_models import BillingModels
+from shared.services.facts import FactsReader
+from shared.services.periods import Periods
+
+FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
+TREND = 6
+"""How many periods a trend shows at most, the open one last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of a line falls to an agent: all of its own lines, a part of those that it shares."""
+
+    line: Line
+    amount: Decimal
+
+    @property
+    def is_pooled(self) -> bool:
+        return self.line.agent_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of one agent in one period."""
+
+    period: Period
+    figures: Figures
+    shares: Sequence[Share]
+    activity: Activity
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationSummary:
+    period: Period
+    figures: Figures
+    agents: int
+    active_agents: int
+    """With an event in the period."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """By what an agent is priced from a time on; None is no model."""
+
+    start: datetime
+    model: BillingModel | None
+    version: Version | None
+
+
+class AgentSummaries:
+    """A summary reads the totals of its periods over all agents, because pooled lines are shared out by what each of
+    them used: as many reads as an invoice's preview, however many events there are.
+    """
+
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        usage: Usage,
+        clock: Clock,
+        agents: Agents,
+        billing_models: BillingModels,
+        periods: Periods,
+        facts: FactsReader,
+    ) -> None:
+        self._usage = usage
+        self._clock = clock
+        self._agents = agents
+        self._billing_models = billing_models
+        self._periods = periods
+        self._facts = facts
+
+    async def agent(self, organization_id: str, agent_id: str) -> Agent:
+        """Ended ones included: what they did stays billed. Raises `NotFoundError`."""
+        try:
+            return (await self._agents.get_item(organization_id, agent_id))[0]
+        except NotFoundError:
+            ended = (await self._agents.resolve(organization_id, {agent_id})).get(agent_id)
+            if ended is None:
+                raise
+            return ended
+
+    async def of_agent(self, organization: Organization, agent: Agent, periods: Sequence[Period]) -> list[Summary]:
+        """In the order of the periods."""
+        read = await self._read(organization, periods)
+        return [
+            _summary(period, organization.currency, agent.id, _activity(totals, agent.id), lines)
+            for period, totals, lines in read
+        ]
+
+    async def of_organization(self, organization: Organization, period: Period) -> OrganizationSummary:
+        """Of all its agents."""
+        ((_, totals, lines),) = await self._read(organization, [period])
+        billed = round_half_up(total(each.line.amount for each in lines), organization.currency)
+        return OrganizationSummary(
+            period=period,
+            figures=Activity.of(each.totals for each in totals).figures(billed),
+            agents=sum(agent.status != "deleted" for agent in await self._agents.all(organization.id)),
+            active_agents=len({each.key.agent_id for each in totals}),
+        )
+
+    async def latest_periods(self, organization: Organization) -> list[Period]:
+        """The open period and those before it, from the first that was laid on; as laid, else as they would be laid."""
+        now = self._clock.now()
+        laid = await self._periods.laid(organization.id)
+        every = [*laid, *lay(laid, organization.calendars, now, now)]
+        return [each for each in every if each.start <= now][-TREND:]
+
+    async def pricing(self, organization_id: str, agent: Agent) -> list[Pricing]:
+        """What the agent is priced by from now on: at present first, then what has been decided for later."""
+        found: list[Pricing] = []
+        for assigned in agent.models.within(self._clock.now(), FAR_FUTURE):
+            if assigned.value is None:
+                found.append(Pricing(assigned.start, None, None))
+                continue
+            model, _ = await self._billing_models.visible(organization_id, assigned.value)
+            for versions in model.versions.within(assigned.start, assigned.end or FAR_FUTURE):
+                version = await self._billing_models.version(model, versions.value)
+                found.append(Pricing(versions.start, model, version))
+        return found
+
+    async def _read(
+        self, organization: Organization, periods: Sequence[Period]
+    ) -> list[tuple[Period, list[UsageTotal], list[RatedLine]]]:
+        totals = [
+            await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
+            for period in periods
+        ]
+        facts = await self._facts.with_totals(organization, periods, totals)
+        return [
+            (period, found, rate_by_segment(known)) for period, found, known in zip(periods, totals, facts, strict=True)
+        ]
+
+
+def _activity(totals: Sequence[UsageTotal], agent_id: str) -> Activity:
+    """Under all versions."""
+    return Activity.of(each.totals for each in totals if each.key.agent_id == agent_id)
+
+
+def _summary(period: Period, currency: str, agent_id: str, own: Activity, lines: Sequence[RatedLine]) -> Summary:
+    shares = [share for line in lines if (share := _share(line, currency, agent_id)) is not None]
+    return Summary(
+        period=period,
+        figures=own.figures(round_half_up(total(share.amount for share in shares), currency)),
+        shares=shares,
+        activity=own,
+    )
+
+
+def _share(rated: RatedLine, currency: str, agent_id: str) -> Share | None:
+    line = rated.line
+    if line.agent_id is not None:
+        return Share(line, line.amount) if line.agent_id == agent_id else None
+    weights = weights_of(rated.segments)
+    return Share(line, shared_out(line.amount, currency, weights)[agent_id]) if agent_id in weights else None

@@ -1,0 +1,370 @@
+"""Outcomes: listed, verified, rejected, reversed, and what they come to."""
+
+import asyncio
+import base64
+import binascii
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from shared import json
+from shared.domain import outcomes
+from shared.domain.billing_models import Version
+from shared.domain.charges.charge import Charge
+from shared.domain.costs import CostedEvent
+from shared.domain.errors import (
+    ConflictError,
+    ForbiddenError,
+    MalformedError,
+    NotFoundError,
+    UnavailableError,
+    ValidationError,
+    XyraError,
+)
+from shared.domain.events import UNPRICED
+from shared.domain.identity import Principal
+from shared.domain.ids import fingerprint, is_id
+from shared.domain.money import ZERO, cut
+from shared.domain.organizations import Organization
+from shared.domain.outcomes import STANDING_OF, Decided, Decision, Outcome, Status, Verification
+from shared.domain.periods import Period
+from shared.domain.readings import Tally
+from shared.domain.times import from_text, to_text
+from shared.ports.clock import Clock
+from shared.ports.outcomes import Change, KeptOutcome, OutcomeFilter, OutcomeStore
+from shared.ports.store import Document, Place
+from shared.ports.usage import Usage
+from shared.services.agents import Agents
+from shared.services.billing_models import BillingModels
+from shared.services.invoices import Invoices
+from shared.services.outbox import Outbox
+from shared.services.periods import Periods
+from shared.services.rating import MOVED
+
+MAXIMUM_DECIDED = 1000
+LOOKED_AT = 2000
+"""How many outcomes one page looks at most, where it filters by what has no index."""
+_ATTEMPTS = 20
+_BACK_OFF_SECONDS = 0.05
+
+Decide = Callable[[KeptOutcome], Awaitable[Decided | None]]
+"""What an outcome becomes; None where it is so already. Raises what refuses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeQuery:
+    """Which outcomes are wanted; None is any. `agent` is an id or an external id."""
+
+    status: Status | None = None
+    agent: str | None = None
+    type: str | None = None
+    period: Period | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeDetails:
+    outcome: Outcome
+    event_data: str | None
+    """JSON text, as long as the event is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class InState:
+    """How many outcomes are in a state, and what those in the organization's currency are worth."""
+
+    count: int
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    states: Mapping[Status, InState]
+
+    @property
+    def count(self) -> int:
+        return sum(state.count for state in self.states.values())
+
+    @property
+    def success_rate(self) -> Decimal:
+        """Verified / all, to 12 places; 0 where there are none."""
+        return cut(Fraction(self.states["verified"].count, self.count)) if self.count else ZERO
+
+
+class Outcomes:
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        kept: OutcomeStore,
+        usage: Usage,
+        clock: Clock,
+        agents: Agents,
+        billing_models: BillingModels,
+        periods: Periods,
+        invoices: Invoices,
+        outbox: Outbox,
+    ) -> None:
+        self._kept = kept
+        self._usage = usage
+        self._clock = clock
+        self._agents = agents
+        self._billing_models = billing_models
+        self._periods = periods
+        self._invoices = invoices
+        self._outbox = outbox
+
+    async def get(self, organization: Organization, outcome_id: str) -> OutcomeDetails:
+        """Raises `NotFoundError`, also while its event is still on its way."""
+        found = (await self._find(organization, [outcome_id])).get(outcome_id)
+        if found is None:
+            raise _not_found()
+        return _details(found.outcome, found.event)
+
+    async def details(self, organization: Organization, outcome: Outcome) -> OutcomeDetails:
+        """Of an outcome as it has just been decided, which a read may not show yet."""
+        shard_counts = organization.counts_until(self._clock.now())
+        return _details(outcome, await self._usage.find(organization.id, shard_counts, outcome.event_key))
+
+    # Decisions
+
+    async def verify(
+        self, organization: Organization, outcome_ids: Iterable[str], verification: Verification, by: Principal
+    ) -> dict[str, Outcome | XyraError]:
+        """What each of them is now, or why it could not be verified; what is verified already is left as it is.
+
+        Raises `UnavailableError`; repeat it then.
+        """
+        decision = self._decision(by)
+
+        async def decide(kept: KeptOutcome) -> Decided | None:
+            _check_may_decide(kept.outcome, by)
+            if kept.outcome.reported_by == by.id:
+                raise ForbiddenError("The credential that reported an outcome cannot verify it")
+            if kept.event is None:
+                raise ConflictError("The event that reported the outcome is no longer kept")
+            event, charges = _metered(kept.event), await self._charges(organization, kept.outcome)
+            return outcomes.verified(kept.outcome, event, charges, organization.currency, verification, decision)
+
+        return await self._decide(organization, outcome_ids, decide)
+
+    async def reject(
+        self, organization: Organization, outcome_id: str, reason: str, by: Principal
+    ) -> Outcome | XyraError:
+        decision = self._decision(by)
+
+        async def decide(kept: KeptOutcome) -> Decided | None:
+            _check_may_decide(kept.outcome, by)
+            return outcomes.rejected(kept.outcome, organization.currency, reason, decision)
+
+        return (await self._decide(organization, [outcome_id], decide))[outcome_id]
+
+    async def reverse(
+        self, organization: Organization, outcome_id: str, reason: str, by: Principal
+    ) -> Outcome | XyraError:
+        decision = self._decision(by)
+
+        async def decide(kept: KeptOutcome) -> Decided | None:
+            _check_may_decide(kept.outcome, by)
+            return outcomes.taken_back(kept.outcome, organization.currency, reason, decision)
+
+        return (await self._decide(organization, [outcome_id], decide))[outcome_id]
+
+    def _decision(self, by: Principal) -> Decision:
+        return Decision(self._clock.now(), "operator" if by.is_operator else "organization", by.id)
+
+    async def _decide(
+        self, organization: Organization, outcome_ids: Iterable[str], decide: Decide
+    ) -> dict[str, Outcome | XyraError]:
+        """By guarded writes; what was outrun by another decision is read and decided again."""
+        results: dict[str, Outcome | XyraError] = {}
+        waiting = list(dict.fromkeys(outcome_ids))
+        for attempt in range(_ATTEMPTS):
+            if not waiting:
+                return results
+            await asyncio.sleep(random.uniform(0, _BACK_OFF_SECONDS) * attempt)  # noqa: S311  jitter
+            found = await self._find(organization, waiting)
+            changes: list[Change] = []
+            for outcome_id in waiting:
+                kept = found.get(outcome_id)
+                if kept is None:
+                    results[outcome_id] = _not_found()
+                    continue
+                try:
+                    decided = await decide(kept)
+                except UnavailableError:
+                    raise
+                except XyraError as error:
+                    results[outcome_id] = error
+                    continue
+                if decided is None:
+                    results[outcome_id] = kept.outcome
+                else:
+                    changes.append(Change(kept, decided, await self._moves(organization, kept.outcome)))
+            changed = await self._kept.decide(changes)
+            results |= {change.before.outcome.id: change.decided.outcome for change in changed.committed}
+            for entry in sorted(changed.entries):
+                await self._outbox.attempt(*entry)
+            waiting = [change.before.outcome.id for change in changed.outrun]
+        if waiting:
+            raise UnavailableError("The outcomes are being decided by many at once")
+        return results
+
+    async def _find(self, organization: Organization, outcome_ids: Sequence[str]) -> dict[str, KeptOutcome]:
+        wanted = [outcome_id for outcome_id in outcome_ids if is_id(outcome_id, "out")]
+        return await self._kept.find(organization.id, organization.counts_until(self._clock.now()), wanted)
+
+    async def _charges(self, organization: Organization, outcome: Outcome) -> Sequence[Charge]:
+        """Those of the version that was in force when the outcome happened, whatever is in force now."""
+        if outcome.version_id == UNPRICED:
+            return ()
+        agents = await self._agents.resolve(organization.id, {outcome.agent_id})
+        version: Version | None = None
+        try:
+            if outcome.agent_id in agents:
+                models = agents[outcome.agent_id].models
+                version = await self._billing_models.version_of(organization.id, models, outcome.version_id)
+            if version is None:  # this host has not seen it yet
+                version = await self._newest(organization, outcome)
+        except NotFoundError as error:
+            raise UnavailableError("The billing model was made a moment ago and cannot be read yet") from error
+        return version.charges
+
+    async def _newest(self, organization: Organization, outcome: Outcome) -> Version:
+        for agent in await self._agents.all(organization.id):
+            if agent.id == outcome.agent_id:
+                for model_id in dict.fromkeys(entry.value for entry in agent.models.entries if entry.value is not None):
+                    model, _ = await self._billing_models.visible(organization.id, model_id)
+                    for version in await self._billing_models.versions(model):
+                        if version.id == outcome.version_id:
+                            return version
+        raise UnavailableError("The version of the outcome's billing model cannot be read yet")
+
+    async def _moves(self, organization: Organization, outcome: Outcome) -> Document | None:
+        """As of a late event, where the period has ended."""
+        period = await self._periods.containing(organization, from_text(outcome.time))
+        if period.end > self._clock.now():
+            return None
+        start = to_text(outcome.period)
+        return self._outbox.entry(MOVED, f"{MOVED}:{start}", organization_id=organization.id, period=start)
+
+    # Lists
+
+    async def page(
+        self, organization: Organization, query: OutcomeQuery, limit: int, cursor: str | None
+    ) -> tuple[list[Outcome], str | None]:
+        """Newest first, over all shards. A page ends early where many are of other types than the one that is wanted.
+
+        Raises `MalformedError` for a cursor that this query did not give.
+        """
+        return await self._page(organization, query, limit, cursor, lambda _: True)
+
+    async def billing_ready(
+        self, organization: Organization, query: OutcomeQuery, limit: int, cursor: str | None
+    ) -> tuple[list[Outcome], str | None]:
+        """The verified ones that no finalized invoice has billed yet: in periods that go on, and in those that ended
+        and have something to bill the ones that were verified after the last invoice for them.
+        """
+        now = self._clock.now()
+        ended = {period.start for period in await self._periods.laid(organization.id) if period.end <= now}
+        unsettled = await self._periods.unsettled(organization.id, now, len(ended))
+        billed_at = {item.start: await self._invoices.last_billed_at(organization.id, item) for item, _ in unsettled}
+
+        def unbilled(outcome: Outcome) -> bool:
+            if outcome.period not in ended:
+                return True
+            last = billed_at.get(outcome.period, now)
+            return last is None or (outcome.decided_at or last) > last
+
+        return await self._page(organization, replace(query, status="verified"), limit, cursor, unbilled)
+
+    async def _page(
+        self,
+        organization: Organization,
+        query: OutcomeQuery,
+        limit: int,
+        cursor: str | None,
+        wanted: Callable[[Outcome], bool],
+    ) -> tuple[list[Outcome], str | None]:
+        shape = fingerprint(repr((organization.id, query)))[:16]
+        place = None if cursor is None else _read_cursor(cursor, shape)
+        agent_id = None
+        if query.agent is not None:
+            agent = (await self._agents.resolve(organization.id, {query.agent})).get(query.agent)
+            if agent is None:
+                return [], None
+            agent_id = agent.id
+        period = query.period.start if query.period is not None else None
+        filtered = OutcomeFilter(query.status, agent_id, period, query.start, query.end)
+        found: list[Outcome] = []
+        looked_at = 0
+        shards = organization.largest_shard_count
+        async for outcome in self._kept.listed(organization.id, shards, filtered, place, page=limit):
+            if len(found) == limit or looked_at == max(LOOKED_AT, limit):
+                break
+            looked_at += 1
+            place = Place(outcome.time, outcome.id)
+            if query.type in (None, outcome.type) and wanted(outcome):
+                found.append(outcome)
+        else:
+            place = None
+        return found, None if place is None else _cursor(shape, place)
+
+    async def statistics(self, organization: Organization, agent: str | None, period: Period | None) -> Statistics:
+        """From totals alone, so that it costs the same however many outcomes there are. `agent` is an id or an external
+        id; without a period, of all.
+        """
+        agent_id = None
+        if agent is not None:
+            found = (await self._agents.resolve(organization.id, {agent})).get(agent)
+            if found is None:
+                raise NotFoundError("There is no such agent")
+            agent_id = found.id
+        laid = [period] if period is not None else await self._periods.laid(organization.id)
+        shards = organization.largest_shard_count
+        tallies = dict.fromkeys(STANDING_OF, Tally())
+        for each in laid:
+            for total in await self._usage.totals(organization.id, shards, each.start):
+                if agent_id in (None, total.key.agent_id):
+                    for status, name in STANDING_OF.items():
+                        reading = total.totals.reading(name)
+                        if isinstance(reading, Tally):
+                            tallies[status] = tallies[status].merge(reading)
+        return Statistics(
+            {status: InState(int(tally.count), cut(Fraction(tally.sum))) for status, tally in tallies.items()}
+        )
+
+
+def _details(outcome: Outcome, event: Document | None) -> OutcomeDetails:
+    return OutcomeDetails(outcome, None if event is None else event["data"])
+
+
+def _metered(event: Document) -> CostedEvent:
+    return CostedEvent(event["type"], json.decode(event["data"]), event["time"], event["id"])
+
+
+def _check_may_decide(outcome: Outcome, by: Principal) -> None:
+    """Raises `ForbiddenError`."""
+    if not by.is_operator and outcome.verifier != "organization":
+        raise ForbiddenError("Only the operator decides about this outcome: its charge does not name the organization")
+
+
+def _not_found() -> NotFoundError:
+    return NotFoundError("There is no such outcome, or its event is still on its way")
+
+
+def _cursor(shape: str, place: Place) -> str:
+    return base64.urlsafe_b64encode(json.encode([shape, place.value, place.id])).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, shape: str) -> Place:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        given, *place = json.decode(raw)
+        if given == shape and len(place) == 2 and all(isinstance(part, str) for part in place):  # noqa: PLR2004  value, id
+            return Place(*place)
+    except (binascii.Error, ValueError, TypeError, MalformedError, ValidationError) as error:
+        raise MalformedError("The cursor cannot be read") from error
+    raise MalformedError("The cursor belongs to another query")

@@ -1,0 +1,389 @@
+"""The life of outcomes, from the report to the invoice and what comes after it."""
+
+import asyncio
+import os
+import time
+from decimal import Decimal
+from typing import Any
+
+from tests.doubles.xyra_client import Client, Organization, Xyra
+from tests.e2e.conftest import TimeMachine
+
+Json = dict[str, Any]
+
+MANY = int(os.environ.get("XYRA_OUTCOMES", "1000"))
+AT_ONCE = 1000
+RESOLVED = {
+    "key": "resolved",
+    "type": "outcome",
+    "meter": {"event_type": "outcome.resolved"},
+    "pricing": {"type": "per_unit", "unit_amount": "2.00"},
+}
+START = "2026-10-01T00:00:00Z"
+OCTOBER_20 = "2026-10-20T12:00:00Z"
+
+
+async def priced(xyra: Xyra, charge: Json, **fields: Json) -> Organization:
+    organization = await xyra.organization(**fields)
+    model = await organization.model(charge, effective_from=START)
+    await organization.agent(billing_model_id=model["id"], billing_model_from=START)
+    return organization
+
+
+def resolved(name: str, time: str = OCTOBER_20, **data: Json) -> Json:
+    return {"id": name, "type": "outcome.resolved", "agent": "coder", "time": time, "data": data}
+
+
+async def outcomes(organization: Organization, **query: str) -> dict[str, Json]:
+    """All of them, by the ids of their events."""
+    found: dict[str, Json] = {}
+    cursor: dict[str, str] = {}
+    while True:
+        page = await organization.key.get("outcomes", limit="200", **query, **cursor)
+        found |= {each["event_id"]: each for each in page["data"]}
+        if page["next_cursor"] is None:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
+
+
+async def statuses(organization: Organization) -> dict[str, str]:
+    return {name: each["status"] for name, each in (await outcomes(organization)).items()}
+
+
+async def decide(
+    organization: Organization, name: str, decision: str, by: Client | None = None, expect: int = 200, **body: Json
+) -> Json:
+    id_ = (await outcomes(organization))[name]["id"]
+    if decision != "verify":
+        body.setdefault("reason", "Because")
+    named = {} if by is not None else {"organization_id": organization.id}
+    return await (by or organization.operator).post(f"outcomes/{id_}/{decision}", body, expect=expect, **named)
+
+
+def amounts(document: Json) -> list[tuple[str, str]]:
+    return [(line["charge"], line["amount"]) for line in document["lines"]]
+
+
+async def test_only_verified_outcomes_are_billed_and_once(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-10-21T00:00:00Z")
+    organization = await priced(time_machine.xyra, RESOLVED, grace_hours=0)
+    names = ("pending", "verified", "rejected", "reversed", "reversed later")
+    await organization.key.report(*(resolved(name, value="10") for name in names))
+    await time_machine.xyra.idle()
+    assert await organization.usage("2026-10", "resolved") == 0
+    for name in ("verified", "reversed", "reversed later"):
+        assert (await decide(organization, name, "verify"))["status"] == "verified"
+    again = await decide(organization, "verified", "verify")
+    assert again["status"] == "verified"
+    assert (await decide(organization, "rejected", "reject", reason="No"))["reason"] == "No"
+    assert (await decide(organization, "rejected", "reject"))["reason"] == "No"
+    assert (await decide(organization, "reversed", "reverse"))["status"] == "reversed"
+    assert (await decide(organization, "reversed", "reverse"))["status"] == "reversed"
+    for name, decision in (
+        ("rejected", "verify"),
+        ("reversed", "verify"),
+        ("verified", "reject"),
+        ("pending", "reverse"),
+    ):
+        await decide(organization, name, decision, expect=409)
+    assert await organization.usage("2026-10", "resolved") == 2
+
+    await time_machine.at("2026-11-02T12:00:00Z")
+    (invoice,) = await organization.invoices()
+    assert amounts(invoice) == [("resolved", "4.00")]
+    assert (await organization.key.get("outcomes/billing-ready"))["data"] == []
+
+    await decide(organization, "reversed later", "reverse")
+    await decide(organization, "pending", "verify", note="Late")
+    ready = (await organization.key.get("outcomes/billing-ready", period="2026-10"))["data"]
+    assert [each["event_id"] for each in ready] == ["pending"]
+    await decide(organization, "verified", "reverse")
+    await time_machine.at("2026-12-02T12:00:00Z")
+    (note,) = (await organization.key.get(f"invoices/{invoice['id']}"))["credit_notes"]
+    assert [(line["period"]["start"], line["amount"]) for line in note["lines"]] == [(START, "-2.00")]
+    assert await organization.invoices() == [(await organization.key.get(f"invoices/{invoice['id']}"))]
+
+
+async def test_a_reversal_is_set_off_on_the_next_invoice(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-10-21T00:00:00Z")
+    organization = await priced(time_machine.xyra, RESOLVED, grace_hours=0)
+    await organization.key.report(resolved("a"), resolved("b"))
+    await time_machine.xyra.idle()
+    await decide(organization, "a", "verify")
+    await decide(organization, "b", "verify")
+    await time_machine.at("2026-11-10T00:00:00Z")
+    await decide(organization, "a", "reverse")
+    await organization.key.report(*(resolved(f"n{number}", "2026-11-09T00:00:00Z") for number in range(3)))
+    await time_machine.xyra.idle()
+    for number in range(3):
+        await decide(organization, f"n{number}", "verify")
+    await time_machine.at("2026-12-02T12:00:00Z")
+    october, november = await organization.invoices()
+    assert october["total"] == "4.00"
+    assert [(line["type"], line["amount"]) for line in november["lines"]] == [
+        ("adjustment", "-2.00"),
+        ("outcome", "6.00"),
+    ]
+    assert november["total"] == "4.00"
+
+
+async def test_nobody_verifies_what_the_same_credential_reported(xyra: Xyra) -> None:
+    organization = await priced(xyra, {**RESOLVED, "verified_by": "organization"})
+    own, other = await xyra.key_of(organization.id), await xyra.key_of(organization.id)
+    await own.report(resolved("by key"))
+    event = resolved("by operator") | {"organization": organization.id}
+    await organization.operator.post("events", event, expect=202)
+    await xyra.idle()
+    refused = await decide(organization, "by key", "verify", by=own, expect=403)
+    assert refused["detail"] == "The credential that reported an outcome cannot verify it"
+    await decide(organization, "by operator", "verify", expect=403)
+    bulk = await own.post("outcomes/verify", {"filter": {}}, expect=200)
+    assert (bulk["verified"], bulk["refused"]) == (1, 1)
+    assert [each["problem"]["code"] for each in bulk["data"] if each["status"] is None] == ["forbidden"]
+    assert await statuses(organization) == {"by key": "pending", "by operator": "verified"}
+    shown = await decide(organization, "by key", "verify", by=other)
+    assert (shown["status"], shown["decided_by"]) == ("verified", "organization")
+    await decide(organization, "by key", "verify", by=own, expect=403)
+    assert (await statuses(organization)) == {"by key": "verified", "by operator": "verified"}
+
+
+async def test_the_organization_decides_only_where_the_charge_says_so(xyra: Xyra) -> None:
+    organization = await priced(xyra, RESOLVED)
+    await organization.key.report(resolved("a"))
+    await xyra.idle()
+    other = await xyra.key_of(organization.id)
+    for decision in ("verify", "reject"):
+        await decide(organization, "a", decision, by=other, expect=403)
+    reader = await xyra.key_of(organization.id, ["outcomes:read"])
+    await decide(organization, "a", "verify", by=reader, expect=403)
+    assert (await decide(organization, "a", "verify"))["decided_by"] == "operator"
+    await decide(organization, "a", "reverse", by=other, expect=403)
+
+
+async def test_what_comes_of_an_outcome_as_it_arrives(xyra: Xyra) -> None:
+    charge = RESOLVED | {
+        "attribution_window_days": 7,
+        "auto_verify": {"minimum_value": "10", "maximum_value": "500"},
+        "pricing": {"type": "percentage", "rate": "5"},
+    }
+    organization = await priced(xyra, charge)
+    values = {"9.99": "pending", "10": "verified", "500": "verified", "500.01": "pending"}
+    await organization.key.report(
+        *(resolved(value, value=value) for value in values),
+        resolved("in time", value="100", interaction_time="2026-10-13T14:00:00+02:00"),
+        resolved("too late", value="100", interaction_time="2026-10-13T11:59:59.999999Z"),
+    )
+    await xyra.idle()
+    assert await statuses(organization) == values | {"in time": "verified", "too late": "rejected"}
+    late = (await outcomes(organization, status="rejected"))["too late"]
+    assert (late["reason"], late["decided_by"]) == ("outside_attribution_window", "rule")
+    (line,) = (await organization.preview("2026-10"))["lines"]
+    assert line["amount"] == "30.50"  # 5 % of 10 + 500 + 100
+    wrong = resolved("wrong", interaction_time="yesterday")
+    answer = await organization.key.post("events", wrong, expect=422)
+    assert [error["pointer"] for error in answer["errors"]] == ["/data/interaction_time"]
+
+
+async def test_what_cannot_count_is_parked_and_does_not_say_who_reported_it(xyra: Xyra) -> None:
+    organization = await priced(xyra, RESOLVED | {"pricing": {"type": "percentage", "rate": "5"}})
+    event = resolved("foreign", value="10", currency="EUR") | {"organization": organization.id}
+    await organization.operator.post("events", event, expect=202)
+    await xyra.idle()
+    (parked,) = (await organization.key.get("events/parked"))["data"]
+    assert parked["reason"] == "there is no exchange rate from EUR to USD"
+    assert (parked["subject"]["id"], parked["subject"]["data"]["value"]) == ("foreign", "10")
+    assert "reporter" not in parked["subject"]
+    assert await outcomes(organization) == {}
+
+
+async def test_a_verifier_may_find_less_than_was_reported(xyra: Xyra) -> None:
+    organization = await priced(xyra, RESOLVED | {"pricing": {"type": "percentage", "rate": "10"}})
+    await organization.key.report(resolved("a", value="80", evidence={"ticket": 7}), resolved("b"))
+    await xyra.idle()
+    answer = await decide(organization, "a", "verify", value="80.01", expect=422)
+    assert answer["errors"][0]["pointer"] == "/value"
+    await decide(organization, "b", "verify", value="1", expect=422)
+    shown = await decide(organization, "a", "verify", value="75.5", evidence={"seen": True}, note="Checked")
+    assert (shown["value"], shown["verified_value"], shown["note"]) == ("80", "75.5", "Checked")
+    assert (shown["evidence"], shown["verification_evidence"]) == ({"ticket": 7}, {"seen": True})
+    assert await decide(organization, "a", "verify", value="75.5") == shown
+    await decide(organization, "a", "verify", value="75", expect=409)
+    assert amounts(await organization.preview("2026-10")) == [("resolved", "7.55")]
+    assert (await organization.key.get(f"outcomes/{shown['id']}")) == shown
+
+
+async def test_a_reversed_outcome_keeps_its_place_before_the_free_ones(xyra: Xyra) -> None:
+    """The first two are free; that one of them is taken back makes no other one free."""
+    pricing = {"type": "percentage", "rate": "10", "free_events": 2, "minimum_per_event": "1"}
+    organization = await priced(xyra, RESOLVED | {"pricing": pricing}, shard_count=4)
+    names = [f"{number}" for number in range(6)]
+    await organization.key.report(
+        *(resolved(name, f"2026-10-1{name}T00:00:00Z", value=str(10 * (int(name) + 1))) for name in names)
+    )
+    await xyra.idle()
+    for name in reversed(names):
+        await decide(organization, name, "verify")
+    assert (await organization.preview("2026-10"))["total"] == "18.00"  # 30 + 40 + 50 + 60
+    await decide(organization, "0", "reverse")
+    assert (await organization.preview("2026-10"))["total"] == "18.00"
+    await decide(organization, "4", "reverse")
+    assert (await organization.preview("2026-10"))["total"] == "13.00"
+    await organization.key.report(resolved("late", "2026-10-05T00:00:00Z", value="5"))
+    await xyra.idle()
+    await decide(organization, "late", "verify")  # the first of all, so that the second is not free any more: 20
+    assert (await organization.preview("2026-10"))["total"] == "15.00"
+
+
+async def test_versions_and_ends_of_agents_change_nothing_of_what_happened_before(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-10-10T00:00:00Z")
+    organization = await time_machine.xyra.organization(grace_hours=0, shard_count=1)
+    model = await organization.model(RESOLVED, effective_from=START)
+    agent = await organization.agent(billing_model_id=model["id"], billing_model_from=START)
+    await organization.key.report(*(resolved(name, "2026-10-09T00:00:00Z") for name in ("before", "moved", "reversed")))
+    await time_machine.xyra.idle()
+    await decide(organization, "reversed", "verify")
+    etag = (await organization.operator.send("GET", f"billing-models/{model['id']}")).headers["ETag"]
+    dearer = RESOLVED | {"pricing": {"type": "per_unit", "unit_amount": "7.00"}}
+    body = {"name": "Model", "currency": "USD", "effective_from": "2026-10-12T00:00:00Z", "charges": [dearer]}
+    published = await organization.operator.send(
+        "PUT", f"billing-models/{model['id']}", body, headers={"If-Match": etag}
+    )
+    published.expect(200)
+    change = {"shard_count": 4}
+    (await organization.operator.send("PATCH", f"organizations/{organization.id}", change)).expect(200)
+    await time_machine.at("2026-10-13T00:00:00Z")
+    await organization.key.report(resolved("after", "2026-10-12T12:00:00Z"))
+    await time_machine.xyra.idle()
+    await decide(organization, "before", "verify")
+    await decide(organization, "reversed", "reverse")
+    await decide(organization, "after", "verify")
+    (await organization.key.send("DELETE", f"agents/{agent['id']}")).expect(204)
+    await time_machine.at("2026-10-20T00:00:00Z")
+    await decide(organization, "moved", "verify")
+    await time_machine.at("2026-11-02T12:00:00Z")
+    (invoice,) = await organization.invoices()
+    assert invoice["total"] == "11.00"  # two at 2.00, one at 7.00
+    assert await statuses(organization) == {
+        "before": "verified",
+        "moved": "verified",
+        "reversed": "reversed",
+        "after": "verified",
+    }
+
+
+async def test_lists_and_statistics(xyra: Xyra) -> None:
+    organization = await priced(xyra, RESOLVED, shard_count=4)
+    await organization.agent("other")
+    await organization.key.report(
+        *(resolved(f"{number}", f"2026-10-{10 + number}T00:00:00Z", value="1.5") for number in range(10)),
+        resolved("unpriced", value="100") | {"agent": "other"},
+        resolved("november", "2026-11-10T00:00:00Z", value="8") | {"type": "outcome.sold"},
+    )
+    await xyra.idle()
+    for name in ("0", "1", "2", "unpriced"):
+        await decide(organization, name, "verify")
+    await decide(organization, "2", "reverse")
+    await decide(organization, "3", "reject")
+    page = await organization.key.get("outcomes", limit="3")
+    assert [each["event_id"] for each in page["data"]] == ["november", "unpriced", "9"]
+    rest = await organization.key.get("outcomes", limit="200", cursor=page["next_cursor"])
+    assert [each["event_id"] for each in rest["data"]] == [str(number) for number in range(8, -1, -1)]
+    assert list(await outcomes(organization, status="verified")) == ["unpriced", "1", "0"]
+    assert list(await outcomes(organization, agent="other")) == ["unpriced"]
+    assert list(await outcomes(organization, type="outcome.sold")) == ["november"]
+    assert list(await outcomes(organization, period="2026-11")) == ["november"]
+    window = {"from": "2026-10-11T00:00:00Z", "to": "2026-10-13T00:00:00Z"}
+    assert list(await outcomes(organization, **window)) == ["2", "1"]
+    found = await organization.key.get("outcomes/statistics")
+    assert (found["count"], found["success_rate"]) == (12, "0.25")
+    assert {status: (found[status]["count"], found[status]["value"]) for status in ("verified", "pending")} == {
+        "verified": (3, "103"),
+        "pending": (7, "17"),
+    }
+    assert (found["rejected"], found["reversed"]) == ({"count": 1, "value": "1.5"}, {"count": 1, "value": "1.5"})
+    november = await organization.key.get("outcomes/statistics", period="2026-11")
+    assert (november["count"], november["success_rate"]) == (1, "0")
+    assert (await organization.key.get("outcomes/statistics", agent="other"))["success_rate"] == "1"
+
+
+async def test_the_convenience_route_makes_the_same_event(xyra: Xyra) -> None:
+    organization = await priced(xyra, RESOLVED)
+    (agent,) = (await organization.key.get("agents"))["data"]
+    body = {
+        "outcome_type": "resolved",
+        "value": "20",
+        "details": {"issue": 3},
+        "interaction_time": OCTOBER_20,
+        "time": "2026-10-21T00:00:00Z",
+    }
+    made = await organization.key.post(
+        f"agents/{agent['id']}/outcomes", body, expect=202, headers={"Idempotency-Key": "one"}
+    )
+    await xyra.idle()
+    shown = await organization.key.get(f"outcomes/{made['outcome_id']}")
+    assert (shown["event_id"], shown["value"], shown["status"]) == ("one", "20", "pending")
+    event = await organization.key.get(f"events/{made['event_id']}")
+    assert event["type"] == "outcome.resolved"
+    assert event["data"] == {"issue": 3, "value": 20, "interaction_time": "2026-10-20T12:00:00+00:00"}
+    refused = body | {"details": {"value": 3}}
+    answer = await organization.key.post(f"agents/{agent['id']}/outcomes", refused, expect=422)
+    assert answer["errors"][0]["pointer"] == "/details/value"
+
+
+async def test_many_are_verified_while_events_flow(xyra: Xyra) -> None:
+    """Bulks of different verifiers that overlap, beside reports that move the same totals: exact in the end."""
+    organization = await priced(xyra, RESOLVED | {"pricing": {"type": "percentage", "rate": "10"}}, shard_count=4)
+    names = [f"{number}" for number in range(MANY)]
+    await organization.key.report(*(resolved(name, value=str(int(name) % 7)) for name in names))
+    await xyra.idle()
+    ids = {name: each["id"] for name, each in (await outcomes(organization)).items()}
+    assert len(ids) == MANY
+    flowing = asyncio.Event()
+    reported = 0
+
+    async def flow() -> None:
+        nonlocal reported
+        while not flowing.is_set():
+            more = [resolved(f"more {reported + number}", value="3") for number in range(20)]
+            await organization.key.report(*more)
+            reported += len(more)
+
+    async def verify(chosen: list[str]) -> None:
+        for start in range(0, len(chosen), AT_ONCE):
+            body = {"ids": [ids[name] for name in chosen[start : start + AT_ONCE]]}
+            while True:
+                answer = await organization.operator.send(
+                    "POST", "outcomes/verify", body, organization_id=organization.id
+                )
+                if answer.status != 503:
+                    break
+            found = answer.expect(200)
+            assert found["refused"] == 0
+
+    sender, started = asyncio.create_task(flow()), time.monotonic()
+    await asyncio.gather(verify(names), verify(names[::-1][: MANY // 2]))
+    seconds = time.monotonic() - started
+    flowing.set()
+    await sender
+    await xyra.idle()
+    worth = sum(number % 7 for number in range(MANY))
+    found = await organization.key.get("outcomes/statistics")
+    assert (found["verified"]["count"], found["pending"]["count"]) == (MANY, reported)
+    assert (Decimal(found["verified"]["value"]), Decimal(found["pending"]["value"])) == (worth, 3 * reported)
+    assert Decimal((await organization.preview("2026-10"))["total"]) == Decimal(worth) / 10
+    assert await organization.usage("2026-10", "resolved") == MANY
+    print(f"{MANY} outcomes verified in {seconds:.1f} s while {reported} more were reported")  # noqa: T201  figures
+
+
+async def test_a_bulk_by_filter_goes_on_where_it_ended(xyra: Xyra) -> None:
+    organization = await priced(xyra, RESOLVED)
+    await organization.key.report(*(resolved(f"{number}") for number in range(5)))
+    await organization.key.report(resolved("sold") | {"type": "outcome.sold"})
+    await xyra.idle()
+    body = {"filter": {"type": "outcome.resolved", "to": "2026-10-21T00:00:00Z"}}
+    answer = await organization.operator.post("outcomes/verify", body, expect=200, organization_id=organization.id)
+    assert (answer["verified"], answer["refused"], answer["next_cursor"]) == (5, 0, None)
+    assert (await statuses(organization))["sold"] == "pending"
+    unknown = {"ids": ["out_0000000000000000000000000", "nonsense"]}
+    answer = await organization.operator.post("outcomes/verify", unknown, expect=200, organization_id=organization.id)
+    assert [each["problem"]["code"] for each in answer["data"]] == ["not_found", "not_found"]

@@ -1,0 +1,65 @@
+"""Threads: conversations that group runs."""
+
+from typing import Any
+
+import pytest
+
+from tests.doubles.xyra_client import Xyra
+
+
+async def test_threads_are_made_listed_and_changed(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    project = await organization.project()
+    body = {"title": "Where is my parcel?", "project_id": project["id"], "metadata": {"channel": "chat"}}
+    answer = await organization.key.send("POST", "threads", body)
+    made = answer.expect(201)
+    assert {name: made[name] for name in body} == body
+    bare = await organization.key.post("threads", {})
+    assert (bare["title"], bare["project_id"], bare["metadata"]) == (None, None, {})
+    assert (await organization.key.get("threads"))["data"] == [bare, made]
+    assert (await organization.key.get("threads", project_id=project["id"]))["data"] == [made]
+    path = f"threads/{made['id']}"
+    changes = {"title": None, "metadata": {"channel": "mail"}}
+    etag = {"If-Match": answer.headers["ETag"]}
+    changed = (await organization.key.send("PATCH", path, changes, headers=etag)).expect(200)
+    assert changed == made | changes
+    assert await organization.key.get(path) == changed
+    (await organization.key.send("PATCH", path, changes, headers=etag)).problem(412, "precondition_failed")
+
+
+async def test_a_thread_of_an_archived_project_stays_in_it(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    project = await organization.project()
+    thread = await organization.key.post("threads", {"project_id": project["id"]})
+    await organization.key.post(f"projects/{project['id']}/archive", expect=200)
+    for changes in ({"title": "Other"}, {"title": "Same", "project_id": project["id"]}):
+        changed = (await organization.key.send("PATCH", f"threads/{thread['id']}", changes)).expect(200)
+        assert changed["project_id"] == project["id"]
+
+
+async def test_making_one_again_gives_the_same(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    key = {"Idempotency-Key": "one"}
+    first = await organization.key.post("threads", {"title": "T"}, headers=key)
+    assert await organization.key.post("threads", {"title": "T"}, headers=key) == first
+    other = await organization.key.send("POST", "threads", {"title": "U"}, headers=key)
+    other.problem(409, "idempotency_conflict")
+    assert (await organization.key.get("threads"))["data"] == [first]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"title": "x" * 201}, ["/title"]),
+        ({"title": 7}, ["/title"]),
+        ({"project_id": "prj_0"}, ["/project_id"]),
+        ({"project_id": ""}, ["/project_id"]),
+        ({"metadata": None}, ["/metadata"]),
+        ({"surprise": 1}, ["/surprise"]),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_a_bad_thread_is_refused(xyra: Xyra, body: dict[str, Any], pointers: list[str]) -> None:
+    organization = await xyra.organization()
+    assert (await organization.key.send("POST", "threads", body)).problem(422, "validation") == pointers
+    assert (await organization.key.get("threads"))["data"] == []

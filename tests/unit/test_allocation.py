@@ -1,0 +1,127 @@
+"""Sharing a line out to its agents."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.allocation import shared_out, weights_of
+from shared.domain.billing_models import BillingModelDraft, Version
+from shared.domain.money import exponent_of, total
+from shared.domain.periods import Period
+from shared.domain.rating import Facts, RatedLine, Segment, rate_by_segment
+from shared.domain.readings import Reading, Tally
+
+OCTOBER = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC), timezone="UTC")
+MIDDLE = datetime(2026, 10, 11, tzinfo=UTC)
+"""After 10 of 31 days."""
+PER_UNIT = {"type": "per_unit", "unit_amount": "0.01"}
+COMMANDS = {
+    "key": "commands",
+    "type": "activity",
+    "scope": "organization",
+    "meter": {"event_type": "command"},
+    "base_fee": {"amount": "10", "per": "charge"},
+    "pricing": PER_UNIT,
+}
+FLAT = {"key": "platform", "type": "flat_fee", "amount": "100"}
+
+currencies = st.sampled_from(["USD", "JPY", "KWD"])
+weights = st.dictionaries(st.text("abc", min_size=1, max_size=4), st.fractions(0, 1000), min_size=1, max_size=8)
+
+
+@given(st.integers(-(10**9), 10**9), currencies, weights)
+def test_parts_add_up_and_are_off_by_less_than_a_minor_unit(
+    units: int, currency: str, weighed: Mapping[str, Fraction]
+) -> None:
+    minor = Fraction(1, 10 ** exponent_of(currency))
+    amount = Decimal(units).scaleb(-exponent_of(currency))
+    parts = shared_out(amount, currency, weighed)
+    assert parts.keys() == weighed.keys()
+    assert total(parts.values()) == amount
+    whole = sum(weighed.values())
+    for name, part in parts.items():
+        exact = Fraction(amount) * (weighed[name] / whole if whole else Fraction(1, len(weighed)))
+        assert abs(Fraction(part) - exact) < minor
+        assert (Fraction(part) / minor).denominator == 1
+    if whole:
+        assert all(not part for name, part in parts.items() if not weighed[name])
+
+
+@given(st.integers(0, 10**9), currencies, weights)
+def test_who_weighs_more_gets_no_less(units: int, currency: str, weighed: Mapping[str, Fraction]) -> None:
+    amount = Decimal(units).scaleb(-exponent_of(currency))
+    parts = shared_out(amount, currency, weighed)
+    ordered = sorted(weighed, key=lambda name: weighed[name])
+    for lighter, heavier in pairwise(ordered):
+        if weighed[lighter] < weighed[heavier]:
+            assert parts[lighter] <= parts[heavier]
+
+
+def test_the_last_units_go_to_those_that_lost_most() -> None:
+    parts = shared_out(Decimal("10.00"), "USD", {"a": Fraction(1), "b": Fraction(1), "c": Fraction(1)})
+    assert parts == {"a": Decimal("3.34"), "b": Decimal("3.33"), "c": Decimal("3.33")}
+    parts = shared_out(Decimal(-1), "JPY", {"a": Fraction(1), "b": Fraction(2)})
+    assert parts == {"a": Decimal(0), "b": Decimal(-1)}
+
+
+def test_a_negative_weight_is_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        shared_out(Decimal(1), "USD", {"a": Fraction(-1), "b": Fraction(2)})
+
+
+def version_of(*charges: dict[str, Any], number: int = 1) -> Version:
+    draft = BillingModelDraft.model_validate({"name": "M", "currency": "USD", "charges": charges})
+    return Version(
+        id=f"bmv_{number}", model_id="bm_1", number=number, effective_from=OCTOBER.start, charges=draft.charges
+    )
+
+
+class Counted:
+    """As `Totals`, with what is given."""
+
+    def __init__(self, **readings: Reading) -> None:
+        self._readings = readings
+
+    def meters(self) -> list[str]:
+        return list(self._readings)
+
+    def reading(self, name: str) -> Reading | None:
+        return self._readings.get(name)
+
+
+def lines(segments: list[Segment], totals: Mapping[tuple[str, str], Counted]) -> list[RatedLine]:
+    return rate_by_segment(Facts(OCTOBER, "USD", segments, totals))
+
+
+def test_quantities_weigh_over_all_versions() -> None:
+    first, second = version_of(COMMANDS), version_of(COMMANDS, number=2)
+    segments = [
+        Segment("a", first, OCTOBER.start, MIDDLE),
+        Segment("a", second, MIDDLE, OCTOBER.end),
+        Segment("b", first, OCTOBER.start, MIDDLE),
+    ]
+    counted = {("a", first.id): 1, ("a", second.id): 2, ("b", first.id): 1}
+    totals = {key: Counted(commands=Tally(count, Decimal(count))) for key, count in counted.items()}
+    (line,) = lines(segments, totals)
+    assert weights_of(line.segments) == {"a": Fraction(3), "b": Fraction(1)}
+    assert shared_out(line.line.amount, "USD", weights_of(line.segments)) == {
+        "a": Decimal("7.53"),
+        "b": Decimal("2.51"),
+    }
+
+
+def test_without_a_quantity_days_weigh_each_agents_own() -> None:
+    version = version_of(FLAT, COMMANDS)
+    segments = [Segment("a", version, OCTOBER.start, OCTOBER.end), Segment("b", version, MIDDLE, OCTOBER.end)]
+    unused, flat = lines(segments, {})
+    assert (unused.line.charge, flat.line.charge) == ("commands", "platform")
+    days = {"a": Fraction(1), "b": Fraction(21, 31)}
+    assert weights_of(unused.segments) == days
+    assert weights_of(flat.segments) == days

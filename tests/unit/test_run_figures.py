@@ -1,0 +1,164 @@
+"""What a run comes to: its own usage and nothing around it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.domain.billing_models import Version
+from shared.domain.calculation import ModelSketch
+from shared.domain.costs import CostedEvent
+from shared.domain.outcomes import Outcome, Status
+from shared.domain.periods import Period
+from shared.domain.readings import Tally, document_of
+from shared.domain.run_figures import RunFigures, contributions, price_alone
+from shared.domain.totals import Totals
+
+OCTOBER = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC), timezone="UTC")
+TIME = "2026-10-10T12:00:00.000000Z"
+TIERS = {
+    "type": "graduated",
+    "tiers": [{"up_to": "10", "unit_amount": "1", "flat_amount": "5"}, {"up_to": None, "unit_amount": "0.5"}],
+}
+METER = {"event_type": "command", "aggregation": "sum", "value": "data.quantity"}
+AROUND = {
+    "base_fee": {"amount": "15", "per": "agent"},
+    "minimum": "1000",
+    "maximum": "2000",
+    "discount": {"from_quantity": "1", "percent": "50"},
+}
+
+
+def version(*charges: dict[str, Any]) -> Version:
+    return ModelSketch.model_validate({"currency": "USD", "charges": charges}).version()
+
+
+def event(event_type: str = "command", quantity: str = "1", key: str = "evt_1", **data: Any) -> CostedEvent:
+    return CostedEvent(event_type, {"quantity": Decimal(quantity), **data}, TIME, key)
+
+
+def outcome(status: Status) -> Outcome:
+    return Outcome(
+        id="out_1",
+        event_id="1",
+        source="api",
+        type="outcome.done",
+        agent_id="a",
+        time=TIME,
+        period=OCTOBER.start,
+        version_id="v",
+        status=status,
+        arrived_as="pending",
+        value=Decimal(7),
+        currency="USD",
+        verifier="operator",
+    )
+
+
+def used(priced_by: Version, events: Sequence[CostedEvent], became: Outcome | None = None) -> Totals:
+    totals = Totals()
+    for each in events:
+        for added in contributions(each, became, priced_by.charges, "USD"):
+            totals.add(added)
+    return totals
+
+
+def price(priced_by: Version, **usage: Totals) -> Decimal:
+    return price_alone(priced_by, usage, OCTOBER, "USD")
+
+
+def test_what_is_put_around_usage_is_left_out() -> None:
+    charge = {"key": "commands", "type": "activity", "meter": METER, "pricing": TIERS}
+    plain, around = version(charge), version(charge | AROUND)
+    for quantity in ("3", "12.5"):
+        expected = 5 + min(Decimal(quantity), 10) + max(Decimal(0), Decimal(quantity) - 10) / 2
+        assert price(plain, a=used(plain, [event(quantity=quantity)])) == expected
+        assert price(around, a=used(around, [event(quantity=quantity)])) == expected
+
+
+def test_charges_that_the_run_does_not_move_come_to_nothing() -> None:
+    priced_by = version(
+        {"key": "fee", "type": "flat_fee", "amount": "499"},
+        {"key": "agents", "type": "agent", "pricing": {"type": "per_unit", "unit_amount": "30"}},
+        {"key": "setup", "type": "setup_fee", "amount": "1500"},
+        {"key": "other", "type": "activity", "meter": {"event_type": "search"}, "pricing": TIERS} | AROUND,
+    )
+    assert price(priced_by, a=used(priced_by, [event(), event("llm_call", key="evt_2")])) == 0
+
+
+def test_minima_and_maxima_of_workflow_types_are_left_out() -> None:
+    flow = {"pricing": {"type": "per_unit", "unit_amount": "2"}}
+    priced_by = version(
+        {
+            "key": "flows",
+            "type": "workflow",
+            "workflows": {"a": flow | {"minimum": "20"}, "b": flow | {"maximum": "3"}},
+            **AROUND,
+        }
+    )
+    events = [event("workflow.a", "1"), event("workflow.b", "5", key="evt_2")]
+    assert price(priced_by, x=used(priced_by, events)) == 12
+
+
+def test_agents_of_one_run_share_what_is_pooled() -> None:
+    charge = {"key": "commands", "type": "activity", "meter": METER, "pricing": TIERS, "included_units": "4"}
+    pooled, apart = version(charge | {"scope": "organization"}), version(charge)
+    for priced_by, expected in ((pooled, 5 + 10 + Decimal(2) / 2), (apart, 2 * (5 + Decimal(4)))):
+        usage = {agent: used(priced_by, [event(quantity="8")]) for agent in ("a", "b")}
+        assert price(priced_by, **usage) == expected
+
+
+RESOLVED = {
+    "key": "done",
+    "type": "outcome",
+    "meter": {"event_type": "outcome.done"},
+    "pricing": {"type": "per_unit", "unit_amount": "3"},
+}
+REPORTS = {
+    "key": "reports",
+    "type": "activity",
+    "meter": {"event_type": "outcome.done"},
+    "pricing": {"type": "per_unit", "unit_amount": "0.25"},
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "verification", "expected"),
+    [
+        ("pending", "required", "0.25"),
+        ("pending", "none", "3.25"),
+        ("rejected", "none", "0.25"),
+        ("reversed", "none", "0.25"),
+        ("reversed", "required", "0.25"),
+    ],
+)
+def test_outcomes_count_as_they_stand(status: Status, verification: str, expected: str) -> None:
+    """What meters that they were reported counts whatever becomes of them."""
+    priced_by = version(RESOLVED | {"verification": verification}, REPORTS)
+    totals = used(priced_by, [event("outcome.done", value=Decimal(7))], outcome(status))
+    assert price(priced_by, a=totals) == Decimal(expected)
+
+
+def test_a_verified_outcome_counts_as_it_was_verified() -> None:
+    priced_by = version(RESOLVED)
+    became = outcome("verified").changed(on_decision={"done": document_of(Tally(1, Decimal(7)))})
+    assert price(priced_by, a=used(priced_by, [event("outcome.done", value=Decimal(7))], became)) == 3
+
+
+def test_figures_are_counted_one_event_after_the_other() -> None:
+    figures = RunFigures("USD")
+    for number, (event_type, cost) in enumerate(
+        [("llm_call", Decimal("0.1")), ("llm_call", None), ("command", None), ("cost.api", Decimal("0.2"))]
+    ):
+        figures.count(CostedEvent(event_type, {}, f"2026-10-10T12:00:0{3 - number}.000000Z", f"{number}", cost))
+    figures.add_price(Decimal("0.4"))
+    for status in ("pending", "verified", "verified", "rejected"):
+        figures.count_outcome(outcome(status))
+    figures.count_outcome(outcome("verified").changed(currency="EUR"))
+    assert figures.events == {"llm_call": 2, "command": 1, "cost.api": 1}
+    assert (figures.provider_cost, figures.unpriced_calls, figures.margin) == (Decimal("0.3"), 1, Decimal("0.25"))
+    assert (figures.outcomes, figures.outcome_value) == ({"verified": 3, "pending": 1, "rejected": 1}, 14)
+    assert figures.first_event_at == datetime(2026, 10, 10, 12, tzinfo=UTC)
+    assert figures.last_event_at == datetime(2026, 10, 10, 12, 0, 3, tzinfo=UTC)
