@@ -17,7 +17,8 @@ import pytest
 from tests.doubles.xyra_client import OPERATOR_SCOPES, Description, Xyra
 from tests.doubles.xyra_process import OPERATOR, XyraProcess
 
-NOW = datetime(2026, 11, 18, 10, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 18, 10, 5, 30, tzinfo=UTC)
+"""Just after the hourly timer, so that it does not fire while the tests of a long run look at the store."""
 
 
 @dataclass(frozen=True)
