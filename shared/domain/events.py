@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -85,7 +84,7 @@ def wrong_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldErr
     """What breaks the fixed meanings of fields in an event's data; pointers are relative to the event."""
     for field in ("quantity", "amount", "cost"):
         if field in data:
-            yield from _not_an_amount(field, data[field], minimum=Decimal(0))
+            yield from _not_an_amount(field, data[field])
     if event_type.startswith("outcome."):
         yield from _wrong_in_outcome(data)
     if event_type.startswith("cost.") and "amount" not in data:
@@ -98,7 +97,7 @@ def wrong_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldErr
 
 def _wrong_in_outcome(data: Mapping[str, Any]) -> Iterator[FieldError]:
     if "value" in data:
-        yield from _not_an_amount("value", data["value"], minimum=None)
+        yield from _not_an_amount("value", data["value"])
     if data.get("interaction_time") is not None:
         try:
             read_time(data["interaction_time"])
@@ -106,14 +105,14 @@ def _wrong_in_outcome(data: Mapping[str, Any]) -> Iterator[FieldError]:
             yield FieldError("/data/interaction_time", str(error))
 
 
-def _not_an_amount(field: str, value: object, minimum: Decimal | None) -> Iterator[FieldError]:
+def _not_an_amount(field: str, value: object) -> Iterator[FieldError]:
     try:
         amount = read_decimal(value)
     except ValueError as error:
         yield FieldError(f"/data/{field}", str(error))
     else:
-        if minimum is not None and amount < minimum:
-            yield FieldError(f"/data/{field}", f"is less than {minimum}")
+        if amount < 0:
+            yield FieldError(f"/data/{field}", "is less than 0")
 
 
 def _wrong_token_counts(data: Mapping[str, Any]) -> Iterator[FieldError]:

@@ -43,9 +43,9 @@ class ExchangeRates:
 
     def convert(self, amount: Decimal, source: str, target: str, at: datetime) -> Decimal:
         """By the rate in force then, half up to 12 places whatever the currencies: only lines are rounded to minor
-        units. Raises `NoExchangeRateError`.
+        units. Nothing is nothing in every currency. Raises `NoExchangeRateError`.
         """
-        if source == target:
+        if source == target or not amount:
             return amount
         history = self._histories.get((source, target))
         rate = history.at(at) if history is not None else None

@@ -168,9 +168,23 @@ class Outcomes:
 
         async def decide(kept: KeptOutcome) -> Decided | None:
             _check_may_decide(kept.outcome, by)
+            if not by.is_operator:
+                await self._check_own_to_reverse(organization, kept.outcome, by)
             return outcomes.taken_back(kept.outcome, organization.currency, reason, decision)
 
         return (await self._decide(organization, [outcome_id], decide))[outcome_id]
+
+    async def _check_own_to_reverse(self, organization: Organization, outcome: Outcome, by: Principal) -> None:
+        """What the organization has verified itself it may take back as long as that credits nothing: crediting is the
+        operator's (AC-20). Raises `ForbiddenError`.
+        """
+        if outcome.reported_by == by.id:
+            raise ForbiddenError("The credential that reported an outcome cannot reverse it")
+        if outcome.status == "verified" and outcome.decided_by != "organization":
+            raise ForbiddenError("Only the operator reverses what the organization has not verified itself")
+        period = await self._periods.containing(organization, from_text(outcome.time))
+        if period.end <= self._clock.now():
+            raise ForbiddenError("Only the operator reverses an outcome of a period that has ended")
 
     def _decision(self, by: Principal) -> Decision:
         return Decision(self._clock.now(), "operator" if by.is_operator else "organization", by.id)

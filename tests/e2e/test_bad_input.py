@@ -117,6 +117,7 @@ def events(*changes: Json) -> list[Json]:
         ({"data": {"text": "x" * 33_000}}, ["/1"]),
         ({"type": "cost.llm"}, ["/1/data/amount"]),
         ({"type": "cost.llm", "data": {"amount": "1", "currency": "dollars"}}, ["/1/data/currency"]),
+        ({"type": "outcome.sale", "data": {"value": "-1"}}, ["/1/data/value"]),
         ({"type": "llm_call", "data": {"input_tokens": -1}}, ["/1/data/input_tokens"]),
         (
             {"type": "llm_call", "data": {"input_tokens": 1, "cached_input_tokens": 2}},

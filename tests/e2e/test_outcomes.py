@@ -160,6 +160,22 @@ async def test_the_organization_decides_only_where_the_charge_says_so(xyra: Xyra
     await decide(organization, "a", "reverse", by=other, expect=403)
 
 
+async def test_the_organization_takes_back_what_it_verified_itself_while_that_credits_nothing(xyra: Xyra) -> None:
+    organization = await priced(xyra, {**RESOLVED, "verified_by": "organization"})
+    reporter, other = await xyra.key_of(organization.id), await xyra.key_of(organization.id)
+    now = "2026-11-10T12:00:00Z"
+    await reporter.report(resolved("own", now), resolved("operator's", now), resolved("of an ended period"))
+    await xyra.idle()
+    for name in ("own", "of an ended period"):
+        await decide(organization, name, "verify", by=other)
+    await decide(organization, "operator's", "verify")
+    for name in ("operator's", "of an ended period"):
+        await decide(organization, name, "reverse", by=other, expect=403)
+    await decide(organization, "own", "reverse", by=reporter, expect=403)
+    assert (await decide(organization, "own", "reverse", by=other))["decided_by"] == "organization"
+    assert (await decide(organization, "of an ended period", "reverse"))["decided_by"] == "operator"
+
+
 async def test_what_comes_of_an_outcome_as_it_arrives(xyra: Xyra) -> None:
     charge = RESOLVED | {
         "attribution_window_days": 7,
