@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs worker cosmos npm-tools infra-check laws outcomes kill kill-rounds kill-rounds-short outage many-events million llm-costs replay bench clean help
+.PHONY: run test lint docs worker cosmos npm-tools infra-check laws outcomes kill kill-rounds kill-rounds-short outage many-events million llm-costs replay replay-short bench clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -118,6 +118,9 @@ llm-costs: $(BIN)/.dev
 # A recorded hour of requests at 10 times its pace; -s shows how long an acknowledged event takes to its total.
 replay: $(BIN)/.dev
 	XYRA_REPLAY_PACE=10 $(BIN)/python -m pytest -s tests/e2e/test_replay.py
+
+replay-short: $(BIN)/.dev
+	XYRA_REPLAY_PACE=100 $(BIN)/python -m pytest -s tests/e2e/test_replay.py
 
 bench: $(BIN)/.dev
 	$(BIN)/python -m bench

@@ -31,7 +31,7 @@ from tests.e2e.conftest import NOW, Served
 
 MakeProcess = Callable[..., XyraProcess]
 
-EVENTS = int(os.environ.get("XYRA_MANY_EVENTS", "10000"))
+EVENTS = int(os.environ.get("XYRA_MANY_EVENTS", "4000"))
 """`make many-events` takes 100,000 and `make million` so many."""
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 ORGANIZATIONS = 100

@@ -55,7 +55,7 @@ from tests.doubles.billing_history import (
 from tests.doubles.billing_world import STORM, Variant, World
 from tests.doubles.faulty_store import QUIET, FaultyStore
 
-HISTORIES = int(os.environ.get("XYRA_LAW_HISTORIES", "100"))
+HISTORIES = int(os.environ.get("XYRA_LAW_HISTORIES", "40"))
 SEEDS = [int(os.environ["XYRA_LAW_SEED"])] if "XYRA_LAW_SEED" in os.environ else range(HISTORIES)
 BLOCK = 10
 CLOSINGS = (timedelta(days=45), timedelta(days=85))
