@@ -1,7 +1,7 @@
 """The laws of billing over random histories: whatever fails, repeats, crashes or runs at the same time, the documents
 end where the usage says.
 
-`XYRA_LAW_HISTORIES` is how many histories are tried (100), `XYRA_LAW_SEED` plays one of them alone.
+`XYRA_LAW_HISTORIES` is how many histories are tried (40), `XYRA_LAW_SEED` plays one of them alone.
 """
 
 import os
