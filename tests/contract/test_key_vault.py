@@ -162,7 +162,8 @@ class TestReplacing:
             *(secrets.replace("key", f"of {number}", expected="first") for number, secrets in enumerate(processes)),
             return_exceptions=True,
         )
-        assert len(vault.secrets["key"]) == 3
+        # Of one second, a value is stored again until it stands, so there may be more versions than values.
+        assert {version.value for version in vault.secrets["key"]} == {"first", "of 0", "of 1"}
         (number,) = (number for number, outcome in enumerate(outcomes) if outcome is None)
         assert isinstance(outcomes[1 - number], ConflictError)
         assert {await connected.get("key") for connected in processes} == {f"of {number}"}
