@@ -2,53 +2,18 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
-
-from shared.domain.charges.charge import Charge, LineSegment, RatedCharge, Recurrence, Scope, only_version
-from shared.domain.charges.discount import Discount
-from shared.domain.charges.fees import Interval, recurrence_of
-from shared.domain.charges.heads import Heads, head_parts, heads_purpose, refusals_of_heads
+from shared.domain.charges.charge import LineSegment, RatedCharge, Scope, only_version
+from shared.domain.charges.heads import HeadCharge, Heads, head_parts
 from shared.domain.charges.stated import Stated
-from shared.domain.lines import Timing
-from shared.domain.periods import Span
-from shared.domain.pricing import Pricing
-from shared.domain.readings import Reading
-from shared.domain.validation import refusal
 
 
-class Agent(Charge):
-    """Priced by the number of agents, each for the days that it was on the model; `tier` is a label for people."""
-
-    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing")
+class Agent(HeadCharge):
+    """Priced by the number of agents, each for the days that it was on the model."""
 
     type: Literal["agent"]
-    pricing: Pricing
-    interval: Interval = "month"
-    timing: Timing = "arrears"
-    discount: Discount | None = None
-    tier: Annotated[str, Field(max_length=200)] | None = None
     scope: Scope = "organization"
-
-    @model_validator(mode="after")
-    def _counts_agents(self) -> Self:
-        wrong = list(refusals_of_heads(self.pricing))
-        if wrong:
-            raise refusal(*wrong)
-        return self
-
-    @property
-    def billed(self) -> Timing:
-        return self.timing
-
-    @property
-    def recurs(self) -> Recurrence:
-        return recurrence_of(self.interval)
-
-    @property
-    def purpose(self) -> str:
-        return heads_purpose("agent", self.tier, self.interval)
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
@@ -78,11 +43,6 @@ class Agent(Charge):
             unit_amount=segments[0].charge.pricing.single_price if only_version(segments) else None,
             parts=head_parts(groups),
         )
-
-    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
-        del span
-        stated.only("quantity")
-        return {}
 
     def agents_of(self, stated: Stated) -> Fraction | None:
         if stated.quantity is None:

@@ -4,20 +4,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.domain.charges.charge import Recurrence
-from shared.domain.lines import Part
+from shared.domain.charges.charge import Charge, Recurrence
+from shared.domain.lines import Part, Timing
 from shared.domain.money import NonNegativeAmount
 
 Interval = Literal["month", "quarter", "year"]
 """How long a fee is for: a billing period, or as many of them as there are months in a quarter or a year."""
 
 
-def recurrence_of(interval: Interval) -> Recurrence:
-    return "period" if interval == "month" else interval
+class RecurringCharge(Charge):
+    """A charge for each interval, whatever happens in it."""
+
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing")
+
+    interval: Interval = "month"
+    timing: Timing = "arrears"
+
+    @property
+    def billed(self) -> Timing:
+        return self.timing
+
+    @property
+    def recurs(self) -> Recurrence:
+        return "period" if self.interval == "month" else self.interval
 
 
 class BaseFee(BaseModel):

@@ -1,30 +1,17 @@
 """A fee per period, quarter or year, whatever happens in it."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
-from shared.domain.charges.charge import Charge, LineSegment, RatedCharge, Recurrence, Scope, only_version
-from shared.domain.charges.fees import Fee, Interval, fee_parts, recurrence_of
-from shared.domain.lines import Timing
+from shared.domain.charges.charge import LineSegment, RatedCharge, Scope, only_version
+from shared.domain.charges.fees import Fee, RecurringCharge, fee_parts
 from shared.domain.money import NonNegativeAmount
 
 
-class FlatFee(Charge):
-    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing")
-
+class FlatFee(RecurringCharge):
     type: Literal["flat_fee"]
     amount: NonNegativeAmount
-    interval: Interval = "month"
-    timing: Timing = "arrears"
     scope: Scope = "organization"
-
-    @property
-    def billed(self) -> Timing:
-        return self.timing
-
-    @property
-    def recurs(self) -> Recurrence:
-        return recurrence_of(self.interval)
 
     @property
     def purpose(self) -> str:

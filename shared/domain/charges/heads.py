@@ -1,14 +1,47 @@
 """Prices for a number of heads, agents or seats, by the days that they were there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
 
 from shared.domain.charges.discount import Discount, Discounted, discount_parts
-from shared.domain.charges.fees import proration
+from shared.domain.charges.fees import RecurringCharge, proration
+from shared.domain.charges.stated import Stated
 from shared.domain.lines import Part, sum_of
+from shared.domain.periods import Span
+from shared.domain.pricing import Pricing
 from shared.domain.pricing.rule import Portion, PricingRule
-from shared.domain.validation import Place
+from shared.domain.readings import Reading
+from shared.domain.validation import refusal
+
+
+class HeadCharge(RecurringCharge):
+    """Priced by a number of heads; `tier` is a label for people."""
+
+    pricing: Pricing
+    discount: Discount | None = None
+    tier: Annotated[str, Field(max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _counts_heads(self) -> Self:
+        """Heads are counted, they are worth nothing and carry no prices."""
+        if not self.pricing.COUNTS_UNITS:
+            detail = f"{self.pricing.type} needs events; for heads use per_unit, graduated, volume or package"
+            raise refusal((("pricing", "type"), detail))
+        return self
+
+    @property
+    def purpose(self) -> str:
+        purpose = f"per {self.type} and {self.interval}"
+        return purpose if self.tier is None else f"{purpose}, {self.tier}"
+
+    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+        del span
+        stated.only("quantity")
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +75,3 @@ def head_parts(groups: Sequence[Heads]) -> list[Part]:
         for group, own in zip(groups, due, strict=True)
     ]
     return result + [part for off in discount_parts(discounted) for part in off]
-
-
-def heads_purpose(head: str, tier: str | None, interval: str) -> str:
-    return f"per {head} and {interval}" if tier is None else f"per {head} and {interval}, {tier}"
-
-
-def refusals_of_heads(pricing: PricingRule) -> Iterator[tuple[Place, str]]:
-    """Heads are counted, they are worth nothing and carry no prices."""
-    if not pricing.COUNTS_UNITS:
-        yield ("pricing", "type"), f"{pricing.type} needs events; for heads use per_unit, graduated, volume or package"

@@ -3,30 +3,15 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 import pydantic
-from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from shared.domain.charges.charge import (
-    Charge,
-    Level,
-    LevelName,
-    LineSegment,
-    RatedCharge,
-    Recurrence,
-    only_version,
-)
-from shared.domain.charges.discount import Discount
-from shared.domain.charges.fees import Interval, recurrence_of
-from shared.domain.charges.heads import Heads, head_parts, heads_purpose, refusals_of_heads
+from shared.domain.charges.charge import Level, LevelName, LineSegment, RatedCharge, only_version
+from shared.domain.charges.heads import HeadCharge, Heads, head_parts
 from shared.domain.charges.stated import Stated
-from shared.domain.lines import Timing
 from shared.domain.money import NonNegativeQuantity
-from shared.domain.periods import Span
-from shared.domain.pricing import Pricing
-from shared.domain.readings import Reading
-from shared.domain.validation import refusal
 
 _NO_SEATS = "is neither members, seats nor a whole number from 0 on"
 
@@ -48,38 +33,12 @@ SeatNumber = Annotated[
 """Which of an organization's numbers, or a set one, which is whole."""
 
 
-class Seat(Charge):
+class Seat(HeadCharge):
     """Priced by the organization's members, its seats, or a set number of them, each for the days that it had them."""
-
-    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing")
 
     type: Literal["seat"]
     quantity: SeatNumber = "members"
-    pricing: Pricing
-    interval: Interval = "month"
-    timing: Timing = "arrears"
-    discount: Discount | None = None
-    tier: Annotated[str, Field(max_length=200)] | None = None
     scope: Literal["organization"] = "organization"
-
-    @model_validator(mode="after")
-    def _counts_seats(self) -> Self:
-        wrong = list(refusals_of_heads(self.pricing))
-        if wrong:
-            raise refusal(*wrong)
-        return self
-
-    @property
-    def billed(self) -> Timing:
-        return self.timing
-
-    @property
-    def recurs(self) -> Recurrence:
-        return recurrence_of(self.interval)
-
-    @property
-    def purpose(self) -> str:
-        return heads_purpose("seat", self.tier, self.interval)
 
     @property
     def level(self) -> LevelName | None:
@@ -94,11 +53,6 @@ class Seat(Charge):
             unit_amount=segments[0].charge.pricing.single_price if only_version(segments) else None,
             parts=head_parts(groups),
         )
-
-    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
-        del span
-        stated.only("quantity")
-        return {}
 
     def calculated_with(self, stated: Sequence[Stated], agents: Fraction) -> Self:
         """With the number that is stated, else its own set number, else as many as there are agents."""
