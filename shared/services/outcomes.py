@@ -1,8 +1,6 @@
 """Outcomes: listed, verified, rejected, reversed, and what they come to."""
 
 import asyncio
-import base64
-import binascii
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,15 +16,13 @@ from shared.domain.costs import CostedEvent
 from shared.domain.errors import (
     ConflictError,
     ForbiddenError,
-    MalformedError,
     NotFoundError,
     UnavailableError,
-    ValidationError,
     XyraError,
 )
 from shared.domain.events import UNPRICED
 from shared.domain.identity import Principal
-from shared.domain.ids import fingerprint, is_id
+from shared.domain.ids import is_id
 from shared.domain.money import ZERO, cut
 from shared.domain.organizations import Organization
 from shared.domain.outcomes import STANDING_OF, Decided, Decision, Outcome, Status, Verification
@@ -39,6 +35,7 @@ from shared.ports.store import Document, Place
 from shared.ports.usage import Usage
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
+from shared.services.cursors import cursor_to, place_behind, shape_of
 from shared.services.invoices import Invoices
 from shared.services.outbox import Outbox
 from shared.services.periods import Periods
@@ -302,8 +299,8 @@ class Outcomes:
         cursor: str | None,
         wanted: Callable[[Outcome], bool],
     ) -> tuple[list[Outcome], str | None]:
-        shape = fingerprint(repr((organization.id, query)))[:16]
-        place = None if cursor is None else _read_cursor(cursor, shape)
+        shape = shape_of(organization.id, query)
+        place = None if cursor is None else place_behind(cursor, shape)
         agent_id = None
         if query.agent is not None:
             agent = (await self._agents.resolve(organization.id, {query.agent})).get(query.agent)
@@ -324,7 +321,7 @@ class Outcomes:
                 found.append(outcome)
         else:
             place = None
-        return found, None if place is None else _cursor(shape, place)
+        return found, None if place is None else cursor_to(place, shape)
 
     async def statistics(self, organization: Organization, agent: str | None, period: Period | None) -> Statistics:
         """From totals alone, so that it costs the same however many outcomes there are. `agent` is an id or an external
@@ -367,18 +364,3 @@ def _check_may_decide(outcome: Outcome, by: Principal) -> None:
 
 def _not_found() -> NotFoundError:
     return NotFoundError("There is no such outcome, or its event is still on its way")
-
-
-def _cursor(shape: str, place: Place) -> str:
-    return base64.urlsafe_b64encode(json.encode([shape, place.value, place.id])).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str, shape: str) -> Place:
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        given, *place = json.decode(raw)
-        if given == shape and len(place) == 2 and all(isinstance(part, str) for part in place):  # noqa: PLR2004  value, id
-            return Place(*place)
-    except (binascii.Error, ValueError, TypeError, MalformedError, ValidationError) as error:
-        raise MalformedError("The cursor cannot be read") from error
-    raise MalformedError("The cursor belongs to another query")

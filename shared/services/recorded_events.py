@@ -1,7 +1,5 @@
 """Events that were rated, with what they were rated to."""
 
-import base64
-import binascii
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,9 +7,9 @@ from decimal import Decimal
 from shared import json
 from shared.domain.billing_models import Version
 from shared.domain.costs import CostedEvent
-from shared.domain.errors import MalformedError, NotFoundError, ValidationError
+from shared.domain.errors import NotFoundError
 from shared.domain.events import event_key
-from shared.domain.ids import fingerprint, is_id
+from shared.domain.ids import is_id
 from shared.domain.money import EXACT
 from shared.domain.organizations import Organization
 from shared.domain.rating import POOLED
@@ -21,6 +19,7 @@ from shared.ports.store import Document, Place
 from shared.ports.usage import EventFilter, Usage
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
+from shared.services.cursors import cursor_to, place_behind, shape_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +99,8 @@ class RecordedEvents:
 
         Raises `MalformedError` for a cursor that this query did not give.
         """
-        shape = fingerprint(repr((organization.id, query)))[:16]
-        place = None if cursor is None else _read_cursor(cursor, shape)
+        shape = shape_of(organization.id, query)
+        place = None if cursor is None else place_behind(cursor, shape)
         wanted = EventFilter(run=query.run, start=query.start, end=query.end)
         if query.agent is not None:
             agent = (await self._agents.resolve(organization.id, {query.agent})).get(query.agent)
@@ -121,7 +120,7 @@ class RecordedEvents:
         else:
             place = None
         events = [RecordedEvent(event, await self._rated_to(organization, event)) for event in found]
-        return events, None if place is None else _cursor(shape, place)
+        return events, None if place is None else cursor_to(place, shape)
 
     async def _rated_to(self, organization: Organization, event: Document) -> RatedTo:
         start = from_text(event["rated_period"])
@@ -142,18 +141,3 @@ class RecordedEvents:
         return await self._billing_models.version_of(
             organization.id, agents[event["agent_id"]].models, event["version_id"]
         )
-
-
-def _cursor(shape: str, place: Place) -> str:
-    return base64.urlsafe_b64encode(json.encode([shape, place.value, place.id])).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str, shape: str) -> Place:
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        given, *place = json.decode(raw)
-        if given == shape and all(isinstance(part, str) for part in place):
-            return Place(*place)
-    except (binascii.Error, ValueError, TypeError, MalformedError, ValidationError) as error:
-        raise MalformedError("The cursor cannot be read") from error
-    raise MalformedError("The cursor belongs to another query")
