@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import astuple
 from datetime import datetime
 
-from shared.adapters.item_usage import (
+from shared.adapters.usage_items import (
     EVENT,
     MAXIMUM_BYTES,
     MAXIMUM_OPERATIONS,
@@ -14,12 +14,14 @@ from shared.adapters.item_usage import (
     KeptTotal,
     before_another,
     bytes_of,
+    latest_of_shards,
+    moved_totals,
     outcome_document,
     partition_of,
     read_totals,
     total_document,
+    total_write,
 )
-from shared.adapters.merged_pages import ReadPage, merged
 from shared.containers import LEDGERS
 from shared.domain.events import TotalKey, shard_of
 from shared.domain.outcomes import Outcome, event_key_of
@@ -27,12 +29,11 @@ from shared.domain.times import to_text
 from shared.domain.totals import Totals
 from shared.ports.outcomes import Change, Changed, KeptOutcome, OutcomeFilter
 from shared.ports.store import (
+    MAXIMUM_PAGE,
     AlreadyExistsError,
     Between,
-    Create,
     Document,
     Operation,
-    Page,
     Place,
     Replace,
     StaleEtagError,
@@ -42,8 +43,6 @@ from shared.ports.store import (
 
 _FOUND_AT_ONCE = 500
 """Each with its event."""
-_PAGE = 1000
-_SLACK = 10
 
 
 class ItemOutcomes:
@@ -92,27 +91,17 @@ class ItemOutcomes:
         }
         equals = {name: value for name, value in texts.items() if value is not None}
         between = Between("time", _text(wanted.start), _text(wanted.end))
-        limit = min(_PAGE, page // shard_count + _SLACK)
-
-        def pages_of(shard: int) -> ReadPage:
-            partition = partition_of(organization_id, shard)
-
-            async def read(cursor: str | Place | None) -> Page:
-                return await self._store.query(
-                    LEDGERS.name,
-                    partition,
-                    Outcome.kind,
-                    equals=equals,
-                    between=between,
-                    order_by="time",
-                    descending=True,
-                    limit=limit,
-                    cursor=cursor,
-                )
-
-            return read
-
-        async for document in merged([pages_of(shard) for shard in range(shard_count)], "time", behind):
+        documents = latest_of_shards(
+            self._store,
+            organization_id,
+            shard_count,
+            Outcome.kind,
+            equals=equals,
+            between=between,
+            behind=behind,
+            page=page,
+        )
+        async for document in documents:
             yield Outcome.read(document)
 
     async def decide(self, changes: Sequence[Change]) -> Changed:
@@ -131,7 +120,7 @@ class ItemOutcomes:
         attempt = 0
         while pending:
             batch = pending[: _fitting(pending, totals)]
-            moved = _moved(batch, totals)
+            moved = moved_totals([(_total_of(change), change.decided.contribution) for change in batch], totals)
             try:
                 etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, moved))
             except (AlreadyExistsError, StaleEtagError):
@@ -155,8 +144,8 @@ class ItemOutcomes:
     async def _as_they_were(self, partition: str, pending: Sequence[Change], result: Changed) -> list[Change]:
         """Those that nobody has changed since they were read; the others have been outrun."""
         unchanged: list[Change] = []
-        for start in range(0, len(pending), _PAGE):
-            some = pending[start : start + _PAGE]
+        for start in range(0, len(pending), MAXIMUM_PAGE):
+            some = pending[start : start + MAXIMUM_PAGE]
             there = await self._store.get_many(LEDGERS.name, partition, [change.before.outcome.id for change in some])
             for change in some:
                 item = there.get(change.before.outcome.id)
@@ -170,9 +159,7 @@ class ItemOutcomes:
         writes: list[Operation] = [
             Replace(outcome_document(change.decided.outcome, self._retention), change.before.etag) for change in batch
         ]
-        for key, value in moved.items():
-            document, etag = total_document(key, value), totals[key].etag
-            writes.append(Create(document) if etag is None else Replace(document, etag))
+        writes += [total_write(key, value, totals[key].etag) for key, value in moved.items()]
         entries = {change.moves["id"]: change.moves for change in batch if change.moves is not None}
         return writes + [Upsert(entry) for entry in entries.values()]
 
@@ -183,16 +170,6 @@ def _text(instant: datetime | None) -> str | None:
 
 def _total_of(change: Change) -> TotalKey:
     return change.before.outcome.total
-
-
-def _moved(batch: Sequence[Change], totals: dict[TotalKey, KeptTotal]) -> dict[TotalKey, Totals]:
-    moved: dict[TotalKey, Totals] = {}
-    for change in batch:
-        key = _total_of(change)
-        if key not in moved:
-            moved[key] = totals[key].totals.copy()
-        moved[key].add(change.decided.contribution)
-    return moved
 
 
 def _fitting(pending: Sequence[Change], totals: dict[TotalKey, KeptTotal]) -> int:

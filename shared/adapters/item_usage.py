@@ -3,26 +3,46 @@ transaction.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from shared import json
-from shared.adapters.merged_pages import ReadPage, merged
+from shared.adapters.usage_items import (
+    EVENT,
+    FRAME_BYTES,
+    GIVEN_UP,
+    MAXIMUM_ATTEMPTS,
+    MAXIMUM_BYTES,
+    MAXIMUM_OPERATIONS,
+    METER_BYTES,
+    TOMBSTONE,
+    TOTAL,
+    UNIQUE,
+    KeptTotal,
+    before_another,
+    bytes_of,
+    latest_of_shards,
+    moved_totals,
+    outcome_document,
+    partition_of,
+    read_totals,
+    total_document,
+    total_key_of,
+    total_write,
+    value_document,
+)
 from shared.containers import LEDGERS
 from shared.domain.costs import EventCost
 from shared.domain.errors import UnavailableError
 from shared.domain.events import AcceptedEvent, TotalKey, shard_of
-from shared.domain.ids import named_id
 from shared.domain.money import plain
-from shared.domain.outcomes import Outcome
-from shared.domain.times import from_text, to_text
+from shared.domain.times import to_text
 from shared.domain.totals import Totals
 from shared.ports.clock import Clock
 from shared.ports.store import (
+    MAXIMUM_PAGE,
     AlreadyExistsError,
     Between,
     Create,
@@ -31,68 +51,23 @@ from shared.ports.store import (
     Operation,
     Page,
     Place,
-    Replace,
     StaleEtagError,
     Store,
     StoreLimitError,
     Upsert,
+    every_item,
 )
 from shared.ports.usage import EventFilter, MeteredEvent, ParkedStatus, Recorded, ShardMovedError, UsageTotal
 
-EVENT = "event"
-TOMBSTONE = "tombstone"
-GIVEN_UP = "given_up"
-"""Stands where an event would, so that the store lets only one of the two be."""
-TOTAL = "total"
-UNIQUE = "unique"
 PARKED: ParkedStatus = "parked"
 RATED: ParkedStatus = "rated"
 
-MAXIMUM_OPERATIONS = 100
-MAXIMUM_BYTES = 900_000
-"""Below the 1 MB that a batch should stay under."""
 _VALUE_BYTES = 500
 """About those of a unique meter's value as an item."""
-_FRAME = 1024
-"""At most the bytes around what a document varies in: its other fields, its operation, and in its total the name and
-count of an event type that had none.
-"""
-METER_BYTES = 256
-"""At most the bytes that a meter adds to its total beside its name, or that its reading gains with all of a batch, but
-for the events that it keeps one by one.
-"""
 _ESCAPED = 6
 """At most the bytes of a character in JSON: `\\u0001`."""
 _COST = 200
 """At most the bytes of what an event cost, but for the names in it."""
-_ATTEMPTS = 40
-_PAGE = 1000
-_SLACK = 10
-
-
-@dataclass(slots=True)
-class KeptTotal:
-    """A total as it was last read or written."""
-
-    totals: Totals
-    etag: str | None
-
-
-def partition_of(organization_id: str, shard: int) -> str:
-    return f"{organization_id}:usage:{shard}"
-
-
-async def read_totals(store: Store, partition: str, keys: Collection[TotalKey]) -> dict[TotalKey, KeptTotal]:
-    """All at once; those that do not exist are without an etag."""
-    by_id = {total_id(key): key for key in keys}
-    totals = {key: KeptTotal(Totals(), None) for key in keys}
-    ids = list(by_id)
-    for start in range(0, len(ids), _PAGE):
-        found = await store.get_many(LEDGERS.name, partition, ids[start : start + _PAGE])
-        totals |= {
-            by_id[id_]: KeptTotal(Totals.read(item.document["totals"]), item.etag) for id_, item in found.items()
-        }
-    return totals
 
 
 class ItemUsage:
@@ -169,7 +144,7 @@ class ItemUsage:
         while pending:
             size = _fitting(pending[:most], totals)
             batch = pending[:size]
-            moved = self._moved(batch, totals)
+            moved = moved_totals([(event.total, event.contribution) for event in batch], totals)
             try:
                 etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, moved))
             except (AlreadyExistsError, StaleEtagError):
@@ -196,22 +171,11 @@ class ItemUsage:
         """Those of all batches at once: a request for each would be as many again as the batches."""
         return await read_totals(self._store, partition, {event.total for event in events})
 
-    def _moved(self, batch: list[MeteredEvent], totals: dict[TotalKey, KeptTotal]) -> dict[TotalKey, Totals]:
-        moved: dict[TotalKey, Totals] = {}
-        for event in batch:
-            if event.total not in moved:
-                moved[event.total] = totals[event.total].totals.copy()
-            moved[event.total].add(event.contribution)
-        return moved
-
     def _writes(
         self, batch: list[MeteredEvent], totals: dict[TotalKey, KeptTotal], moved: dict[TotalKey, Totals]
     ) -> list[Operation]:
         writes: list[Operation] = [Create(self._document(event)) for event in batch]
-        for key, value in moved.items():
-            document = total_document(key, value)
-            etag = totals[key].etag
-            writes.append(Create(document) if etag is None else Replace(document, etag))
+        writes += [total_write(key, value, totals[key].etag) for key, value in moved.items()]
         for key, value in moved.items():
             # Taken out, so that what is remembered of a total does not grow with its values.
             for meter, distinct in value.take_distinct().items():
@@ -246,8 +210,8 @@ class ItemUsage:
         self, partition: str, pending: list[MeteredEvent], outcome: Recorded
     ) -> list[MeteredEvent]:
         new: list[MeteredEvent] = []
-        for start in range(0, len(pending), _PAGE):
-            some = pending[start : start + _PAGE]
+        for start in range(0, len(pending), MAXIMUM_PAGE):
+            some = pending[start : start + MAXIMUM_PAGE]
             there = await self._store.get_many(LEDGERS.name, partition, [event.event.key for event in some])
             for event in some:
                 item = there.get(event.event.key)
@@ -281,21 +245,9 @@ class ItemUsage:
         return list(found.items())
 
     async def _all(self, partition: str, kind: str, period: datetime) -> AsyncIterator[Document]:
-        cursor: str | None = None
-        while True:
-            page = await self._store.query(
-                LEDGERS.name,
-                partition,
-                kind,
-                equals={"period": to_text(period)},
-                limit=_PAGE,
-                cursor=cursor,
-            )
-            for item in page.items:
-                yield item.document
-            cursor = page.cursor
-            if cursor is None:
-                return
+        items = every_item(self._store, LEDGERS.name, partition, kind, equals={"period": to_text(period)})
+        async for item in items:
+            yield item.document
 
     async def find(self, organization_id: str, shard_counts: Sequence[int], key: str) -> Document | None:
         for count in reversed(shard_counts):
@@ -310,28 +262,9 @@ class ItemUsage:
         names = {"agent_id": wanted.agent_id, "run": wanted.run}
         equals = {name: value for name, value in names.items() if value is not None}
         between = Between("time", _text(wanted.start), _text(wanted.end))
-        # Shards have about as many each; where one has more, its next page is read when it is needed.
-        limit = min(_PAGE, page // shard_count + _SLACK)
-
-        def pages_of(shard: int) -> ReadPage:
-            partition = partition_of(organization_id, shard)
-
-            async def read(cursor: str | Place | None) -> Page:
-                return await self._store.query(
-                    LEDGERS.name,
-                    partition,
-                    EVENT,
-                    equals=equals,
-                    between=between,
-                    order_by="time",
-                    descending=True,
-                    limit=limit,
-                    cursor=cursor,
-                )
-
-            return read
-
-        return merged([pages_of(shard) for shard in range(shard_count)], "time", behind)
+        return latest_of_shards(
+            self._store, organization_id, shard_count, EVENT, equals=equals, between=between, behind=behind, page=page
+        )
 
     async def discard(self, organization_id: str, shard_counts: Sequence[int], event: AcceptedEvent) -> bool:
         given_up = {"id": event.key, "kind": GIVEN_UP, "content": event.content, "ttl": self._retention}
@@ -386,9 +319,9 @@ class ItemUsage:
 
     async def parked_entries(self, organization_id: str, entry_ids: Collection[str]) -> dict[str, Item]:
         ids, found = list(entry_ids), dict[str, Item]()
-        for start in range(0, len(ids), _PAGE):
+        for start in range(0, len(ids), MAXIMUM_PAGE):
             found |= await self._store.get_many(
-                LEDGERS.name, _parked_partition(organization_id), ids[start : start + _PAGE]
+                LEDGERS.name, _parked_partition(organization_id), ids[start : start + MAXIMUM_PAGE]
             )
         return found
 
@@ -396,7 +329,7 @@ class ItemUsage:
         await self._store.replace(LEDGERS.name, _parked_partition(organization_id), entry, etag)
 
     async def close_parked(self, organization_id: str, entry_ids: Collection[str]) -> None:
-        for _ in range(_ATTEMPTS):
+        for _ in range(MAXIMUM_ATTEMPTS):
             found = await self.parked_entries(organization_id, entry_ids)
             waiting = [item for item in found.values() if item.document["kind"] != RATED]
             if not waiting:
@@ -413,52 +346,6 @@ def _text(instant: datetime | None) -> str | None:
 
 def _parked_partition(organization_id: str) -> str:
     return f"{organization_id}:parked:0"
-
-
-def total_id(key: TotalKey) -> str:
-    return named_id("tot", to_text(key.period), key.agent_id, key.version_id)
-
-
-def outcome_document(outcome: Outcome, retention: int) -> Document:
-    """It expires that long after the last decision about it."""
-    fields = {name: value for name, value in outcome.document().items() if value is not None}
-    return fields | {"period": to_text(outcome.period), "ttl": retention}
-
-
-def total_document(key: TotalKey, totals: Totals) -> Document:
-    return {
-        "id": total_id(key),
-        "kind": TOTAL,
-        "period": to_text(key.period),
-        "agent_id": key.agent_id,
-        "version_id": key.version_id,
-        "totals": totals.document(),
-    }
-
-
-def value_document(key: TotalKey, meter: str, value: str) -> Document:
-    """Without an expiry, as the totals."""
-    return {
-        "id": named_id("val", to_text(key.period), key.agent_id, key.version_id, meter, value),
-        "kind": UNIQUE,
-        "period": to_text(key.period),
-        "agent_id": key.agent_id,
-        "version_id": key.version_id,
-        "meter": meter,
-        "value": value,
-    }
-
-
-def total_key_of(document: Document) -> TotalKey:
-    """Of a total, or of a value that belongs to it."""
-    return TotalKey(from_text(document["period"]), document["agent_id"], document["version_id"])
-
-
-async def before_another(attempt: int) -> None:
-    """Wait after a conflict. Raises `UnavailableError` when there have been too many."""
-    if attempt > _ATTEMPTS:
-        raise UnavailableError("The usage is being moved by many at once")
-    await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
 
 
 def _fitting(pending: list[MeteredEvent], totals: dict[TotalKey, KeptTotal]) -> int:
@@ -519,11 +406,7 @@ def _weight(metered: MeteredEvent) -> int:
     escapes = data.count(b'"') + data.count(b"\\")
     named = len(event.id) + len(event.source) + len(event.run or "")
     costs = _weight_of_cost(metered.cost) if metered.cost.category is not None else 0
-    return _FRAME + _ESCAPED * named + len(data) + escapes + costs
-
-
-def bytes_of(document: Document) -> int:
-    return _FRAME + len(json.encode(document))
+    return FRAME_BYTES + _ESCAPED * named + len(data) + escapes + costs
 
 
 def _without_repeats(

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 
-from shared.adapters.item_usage import (
+from shared.adapters.usage_items import (
     EVENT,
     TOTAL,
     UNIQUE,
     partition_of,
-    total_document,
     total_id,
     total_key_of,
+    total_write,
     value_document,
 )
 from shared.containers import LEDGERS
@@ -20,10 +20,9 @@ from shared.domain.periods import Span
 from shared.domain.recomputation import values_of
 from shared.domain.times import to_text
 from shared.domain.totals import Totals
-from shared.ports.store import Between, Create, Delete, Document, Item, Operation, Replace, Store, Upsert
+from shared.ports.store import Between, Delete, Document, Item, Operation, Store, Upsert, every_item
 from shared.ports.usage_shards import KeptTotal
 
-_PAGE = 1000
 _VALUES_PER_BATCH = 90
 
 
@@ -69,15 +68,17 @@ class ItemUsageShards:
         etag = kept.etag
         while len(values) > _VALUES_PER_BATCH:
             some, values = values[:_VALUES_PER_BATCH], values[_VALUES_PER_BATCH:]
-            etag = (await self._store.batch(LEDGERS.name, partition, [_written(kept.key, kept.totals, etag), *some]))[0]
-        total = _written(kept.key, right, etag)
+            etag = (
+                await self._store.batch(LEDGERS.name, partition, [total_write(kept.key, kept.totals, etag), *some])
+            )[0]
+        total = total_write(kept.key, right, etag)
         if right.last_event_at is None and etag is not None:
             total = Delete(total_id(kept.key), etag)
         entry = [] if moves is None else [Upsert(moves)]
         await self._store.batch(LEDGERS.name, partition, [total, *values, *entry])
         return None if moves is None else (LEDGERS.name, partition, moves["id"])
 
-    async def _items(
+    def _items(
         self,
         partition: str,
         kind: str,
@@ -85,31 +86,7 @@ class ItemUsageShards:
         between: Between | None = None,
         order_by: str = "id",
     ) -> AsyncIterator[Item]:
-        """What comes in masses is read by time: no store has it in the order of its ids, which would be sorted for
-        each page.
-        """
-        cursor: str | None = None
-        while True:
-            page = await self._store.query(
-                LEDGERS.name,
-                partition,
-                kind,
-                equals=equals,
-                between=between,
-                order_by=order_by,
-                limit=_PAGE,
-                cursor=cursor,
-            )
-            for item in page.items:
-                yield item
-            cursor = page.cursor
-            if cursor is None:
-                return
-
-
-def _written(key: TotalKey, totals: Totals, etag: str | None) -> Operation:
-    document = total_document(key, totals)
-    return Create(document) if etag is None else Replace(document, etag)
+        return every_item(self._store, LEDGERS.name, partition, kind, equals=equals, between=between, order_by=order_by)
 
 
 def _value_writes(kept: KeptTotal, right: Totals) -> list[Operation]:

@@ -4,7 +4,7 @@ A document is a JSON object with `id` and `kind`. Amounts and quantities in it a
 `times.to_text`. `ttl` (seconds, counted from the last write) lets it expire, `due_at` (time text) makes `due` find it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -163,3 +163,36 @@ class Store(Protocol):
         partitions.
         """
         ...
+
+
+async def every_item(  # noqa: PLR0913  the parts of a query
+    store: Store,
+    container: str,
+    pk: str,
+    kind: str,
+    *,
+    equals: Mapping[str, str] | None = None,
+    between: Between | None = None,
+    order_by: str = "id",
+) -> AsyncIterator[Item]:
+    """All that a query finds, read page by page as it is taken.
+
+    What comes in masses is read by time: no store has it in the order of its ids, which would be sorted for each page.
+    """
+    cursor: str | None = None
+    while True:
+        page = await store.query(
+            container,
+            pk,
+            kind,
+            equals=equals,
+            between=between,
+            order_by=order_by,
+            limit=MAXIMUM_PAGE,
+            cursor=cursor,
+        )
+        for item in page.items:
+            yield item
+        cursor = page.cursor
+        if cursor is None:
+            return

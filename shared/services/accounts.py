@@ -35,7 +35,7 @@ from shared.domain.ids import fingerprint, new_id
 from shared.domain.organizations import Organization
 from shared.domain.times import to_text
 from shared.ports.clock import Clock
-from shared.ports.store import AlreadyExistsError, Item, StaleEtagError, Store
+from shared.ports.store import AlreadyExistsError, Item, StaleEtagError, Store, every_item
 from shared.services.organizations import OrganizationDraft, Organizations
 from shared.services.tokens import Claims, Tokens
 from shared.settings import Settings
@@ -43,7 +43,6 @@ from shared.settings import Settings
 _RETRY_AFTER = timedelta(seconds=30)
 _FAILED = "failed_sign_ins"
 _TRIES_AT_ONCE = 20
-_PAGE = 1000
 _WRONG = "The e-mail address or the password is wrong"
 _hasher = PasswordHasher()
 _UNKNOWN = _hasher.hash(secrets.token_urlsafe())
@@ -134,14 +133,8 @@ class Accounts:
 
     async def member_counts(self, organization_id: str) -> History[int]:
         """How many members the organization had from when on."""
-        members: list[Membership] = []
-        cursor: str | None = None
-        while True:
-            page = await self._store.query(TENANTS.name, organization_id, Membership.kind, limit=_PAGE, cursor=cursor)
-            members += [Membership.read(item.document) for item in page.items]
-            cursor = page.cursor
-            if cursor is None:
-                return member_counts(members)
+        members = every_item(self._store, TENANTS.name, organization_id, Membership.kind)
+        return member_counts([Membership.read(item.document) async for item in members])
 
     async def complete_due(self, item: Item) -> None:
         if item.document["status"] == "pending":

@@ -34,6 +34,7 @@ from shared.ports.store import (
     StaleEtagError,
     Store,
     Upsert,
+    every_item,
 )
 from shared.services.allocation_targets import check_department, check_project
 from shared.services.billing_models import BillingModels
@@ -48,7 +49,6 @@ from shared.settings import Settings
 CACHED = timedelta(seconds=60)
 STARTED = "agent_started"
 _SEEN_EVERY = timedelta(minutes=1)
-_PAGE = 1000
 
 
 class AgentDraft(BaseModel):
@@ -220,14 +220,8 @@ class Agents:
 
     async def all(self, organization_id: str) -> list[Agent]:
         """Every agent that ever was, for rating."""
-        agents: list[Agent] = []
-        cursor: str | None = None
-        while True:
-            page = await self._store.query(TENANTS.name, organization_id, Agent.kind, limit=_PAGE, cursor=cursor)
-            agents += [Agent.read(item.document) for item in page.items]
-            cursor = page.cursor
-            if cursor is None:
-                return agents
+        agents = every_item(self._store, TENANTS.name, organization_id, Agent.kind)
+        return [Agent.read(item.document) async for item in agents]
 
     async def update(
         self, organization_id: str, agent_id: str, changes: dict[str, Any], if_match: str | None

@@ -9,7 +9,7 @@ from shared.domain.exchange_rates import ExchangeRate, ExchangeRates, exchange_r
 from shared.domain.histories import LEAD, Entry, History, check_start
 from shared.domain.money import Amount
 from shared.ports.clock import Clock
-from shared.ports.store import AlreadyExistsError, Page, StaleEtagError, Store
+from shared.ports.store import AlreadyExistsError, Page, StaleEtagError, Store, every_item
 from shared.services.preconditions import check_if_match
 from shared.settings import Settings
 
@@ -17,7 +17,6 @@ MAXIMUM_RATES = 4000
 """In the history of one pair: ten years of daily rates."""
 
 _PLACE = (CATALOG.name, "exchange_rates")
-_PAGE = 1000
 
 
 class ExchangeRateBook:
@@ -83,11 +82,5 @@ class ExchangeRateBook:
 
     async def rates(self) -> ExchangeRates:
         """All of them."""
-        known: list[ExchangeRate] = []
-        cursor: str | None = None
-        while True:
-            page = await self.page(_PAGE, cursor)
-            known += [ExchangeRate.read(item.document) for item in page.items]
-            cursor = page.cursor
-            if cursor is None:
-                return ExchangeRates(tuple(known))
+        known = every_item(self._store, *_PLACE, ExchangeRate.kind)
+        return ExchangeRates(tuple([ExchangeRate.read(item.document) async for item in known]))

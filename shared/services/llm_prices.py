@@ -15,7 +15,7 @@ from shared.domain.organizations import Organization
 from shared.domain.periods import Period
 from shared.domain.readings import Tally
 from shared.ports.clock import Clock
-from shared.ports.store import AlreadyExistsError, Item, Page, StaleEtagError, Store
+from shared.ports.store import AlreadyExistsError, Page, StaleEtagError, Store, every_item
 from shared.ports.usage import Usage
 from shared.services.preconditions import check_if_match
 from shared.settings import Settings
@@ -26,7 +26,6 @@ MAXIMUM_ENTRIES = 500
 """In the history of one."""
 
 _PLACE = (CATALOG.name, "llm_prices")
-_PAGE = 1000
 _EACH_UNPRICED = f"{UNPRICED}."
 
 
@@ -102,14 +101,8 @@ class PriceOverrides:
         return await self._store.query(*_PLACE, PriceOverride.kind, limit=limit, cursor=cursor)
 
     async def all(self) -> list[PriceOverride]:
-        items: list[Item] = []
-        cursor: str | None = None
-        while True:
-            page = await self.page(_PAGE, cursor)
-            items += page.items
-            cursor = page.cursor
-            if cursor is None:
-                return [PriceOverride.read(item.document) for item in items]
+        overrides = every_item(self._store, *_PLACE, PriceOverride.kind)
+        return [PriceOverride.read(item.document) async for item in overrides]
 
 
 @dataclass(frozen=True, slots=True)
