@@ -182,7 +182,10 @@ def _warnings_of_costs(named: Sequence[WorkflowCost], found: Sequence[_Metered])
     priced = {each.workflow for each in found if each.charges and each.quantity}
     for each in named:
         if each.workflow in priced and not each.exact_amount:
-            detail = f"{plain(each.quantity)} of them cost nothing: they are included, free, or capped"
+            detail = (
+                f"{plain(each.quantity)} of them cost nothing: they are included, free, capped, or priced by a value"
+                " that only their events will tell"
+            )
             yield Warned(code="nothing_billed", workflow=each.workflow, detail=detail)
 
 

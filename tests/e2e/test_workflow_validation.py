@@ -88,6 +88,14 @@ async def test_it_says_what_is_worth_knowing_of_the_price(xyra: Xyra) -> None:
     assert answer["total"] == "30.00"
 
 
+async def test_it_says_that_a_price_depends_on_values_yet_to_be_told(xyra: Xyra) -> None:
+    by_value = {"pricing": {"type": "percentage", "rate": "5"}}
+    charge = {"key": "flows", "type": "workflow", "workflows": {"deal": by_value}}
+    answer = await validated(await priced_by(xyra, charge), deal="3")
+    assert warned(answer) == [("nothing_billed", "deal")]
+    assert "a value that only their events will tell" in answer["warnings"][0]["detail"]
+
+
 async def test_any_charge_that_meters_a_workflow_prices_it(xyra: Xyra) -> None:
     meter = {"event_type": "workflow.email", "aggregation": "sum", "value": "data.quantity"}
     mails = {"key": "mails", "type": "activity", "meter": meter, "pricing": PER_UNIT, "base_fee": {"amount": "7"}}
