@@ -4,7 +4,6 @@ import azure.functions as func
 
 from functions import (
     accounts,
-    agent_summaries,
     agents,
     api_keys,
     billing_models,
@@ -24,6 +23,7 @@ from functions import (
     recorded_events,
     reported_events,
     runs,
+    summaries,
     threads,
     usage,
     workflows,
@@ -33,7 +33,6 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 for area in (
     accounts,
-    agent_summaries,
     agents,
     api_keys,
     billing_models,
@@ -53,6 +52,7 @@ for area in (
     recorded_events,
     reported_events,
     runs,
+    summaries,
     threads,
     usage,
     workflows,

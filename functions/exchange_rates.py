@@ -2,11 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import azure.functions as func
 import pydantic
-from pydantic import AfterValidator, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from shared.domain.errors import NotFoundError
 from shared.domain.exchange_rates import ExchangeRate
@@ -16,6 +16,9 @@ from shared.domain.money import Currency, NonNegativeAmount, RoundedAmount
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 
 blueprint = func.Blueprint()
+
+MAXIMUM_UPCOMING = 5
+MAXIMUM_HISTORY = 500
 
 _CODE = TypeAdapter(Currency)
 
@@ -45,26 +48,47 @@ class RateEntry(Schema):
         return cls(effective_from=interval.start, effective_to=interval.end, rate=interval.value)
 
 
-class ExchangeRateAnswer(Schema):
-    """`rate` is the one in force now, null before the first."""
+class ExchangeRateListed(Schema):
+    """`rate` is the one in force now, null before the first. `upcoming` are the next ones, at most 5."""
 
     from_currency: str
     to_currency: str
     rate: RoundedAmount | None
-    history: list[RateEntry]
+    upcoming: list[RateEntry]
 
     @classmethod
     def of(cls, known: ExchangeRate, now: datetime) -> Self:
-        return cls(
-            from_currency=known.from_currency,
-            to_currency=known.to_currency,
-            rate=known.rates.at(now),
-            history=[RateEntry.of(interval) for interval in known.rates.intervals()],
-        )
+        return cls(**cls._fields(known, now))
+
+    @classmethod
+    def _fields(cls, known: ExchangeRate, now: datetime) -> dict[str, Any]:
+        return {
+            "from_currency": known.from_currency,
+            "to_currency": known.to_currency,
+            "rate": known.rates.at(now),
+            "upcoming": [RateEntry.of(interval) for interval in known.rates.next_after(now, MAXIMUM_UPCOMING)],
+        }
+
+
+class ExchangeRateAnswer(ExchangeRateListed):
+    """`history` are the last 500 rates, what is upcoming included, in the order of their times."""
+
+    history: list[RateEntry]
+
+    @classmethod
+    def of(cls, known: ExchangeRate, now: datetime, before: datetime | None = None) -> Self:
+        history = [RateEntry.of(interval) for interval in known.rates.last_before(before, MAXIMUM_HISTORY)]
+        return cls(**cls._fields(known, now), history=history)
+
+
+class HistoryQuery(Query):
+    before: ZonedTime | None = Field(
+        default=None, description="The history is that of the last 500 rates that took effect earlier"
+    )
 
 
 class ExchangeRateList(Schema):
-    data: list[ExchangeRateAnswer]
+    data: list[ExchangeRateListed]
     next_cursor: str | None
 
 
@@ -72,14 +96,14 @@ class ExchangeRateList(Schema):
     blueprint,
     "GET",
     "exchange-rates",
-    summary="All exchange rates, with their history",
+    summary="All exchange rates: those in force and the next ones",
     access=Permission.PRICES_READ,
     query=ListQuery,
     answers={200: ExchangeRateList},
 )
 async def list_exchange_rates(call: Call[NoBody, ListQuery]) -> Reply:
     page = await call.services.exchange_rates.page(call.query.limit, call.query.cursor)
-    data = [ExchangeRateAnswer.of(ExchangeRate.read(item.document), call.services.clock.now()) for item in page.items]
+    data = [ExchangeRateListed.of(ExchangeRate.read(item.document), call.services.clock.now()) for item in page.items]
     return Reply(ExchangeRateList(data=data, next_cursor=page.cursor))
 
 
@@ -89,11 +113,12 @@ async def list_exchange_rates(call: Call[NoBody, ListQuery]) -> Reply:
     "exchange-rates/{from_currency}/{to_currency}",
     summary="The exchange rates of one pair of currencies",
     access=Permission.PRICES_READ,
+    query=HistoryQuery,
     answers={200: ExchangeRateAnswer},
 )
-async def get_exchange_rate(call: Call[NoBody, Query]) -> Reply:
+async def get_exchange_rate(call: Call[NoBody, HistoryQuery]) -> Reply:
     known, etag = await call.services.exchange_rates.get(call.path["from_currency"], call.path["to_currency"])
-    return Reply(ExchangeRateAnswer.of(known, call.services.clock.now()), etag=etag)
+    return Reply(ExchangeRateAnswer.of(known, call.services.clock.now(), call.query.before), etag=etag)
 
 
 @endpoint(

@@ -1,7 +1,7 @@
 """What LLM calls cost at their providers: the operator's own prices beside the price list, and what has no price."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import azure.functions as func
 from pydantic import Field, model_validator
@@ -19,6 +19,8 @@ blueprint = func.Blueprint()
 
 _PRICES = {"input": "2.00", "cached_input": "0.20", "output": "12.00"}
 _EXAMPLE = {"provider": "google", "model": "gemini-3-pro-preview", "prices": _PRICES}
+
+MAXIMUM_UPCOMING = 5
 
 TokenCount = Annotated[int, Field(strict=True, ge=0, lt=10**15)]
 
@@ -59,28 +61,43 @@ class PriceEntry(Schema):
         return cls(effective_from=interval.start, effective_to=interval.end, prices=interval.value)
 
 
-class LlmPriceAnswer(Schema):
-    """`prices` are those in force now, null where there are none."""
+class LlmPriceListed(Schema):
+    """`prices` are those in force now, null where there are none. `upcoming` are the next ones, at most 5."""
 
     id: str
     provider: str | None
     model: str
     prices: ModelPrices | None
+    upcoming: list[PriceEntry]
+
+    @classmethod
+    def of(cls, override: PriceOverride, now: datetime) -> Self:
+        return cls(**cls._fields(override, now))
+
+    @classmethod
+    def _fields(cls, override: PriceOverride, now: datetime) -> dict[str, Any]:
+        return {
+            "id": override.id,
+            "provider": override.provider,
+            "model": override.model,
+            "prices": override.prices.at(now),
+            "upcoming": [PriceEntry.of(interval) for interval in override.prices.next_after(now, MAXIMUM_UPCOMING)],
+        }
+
+
+class LlmPriceAnswer(LlmPriceListed):
+    """`history` is all of it, what is upcoming included: at most 500 entries."""
+
     history: list[PriceEntry]
 
     @classmethod
     def of(cls, override: PriceOverride, now: datetime) -> Self:
-        return cls(
-            id=override.id,
-            provider=override.provider,
-            model=override.model,
-            prices=override.prices.at(now),
-            history=[PriceEntry.of(interval) for interval in override.prices.intervals()],
-        )
+        history = [PriceEntry.of(interval) for interval in override.prices.intervals()]
+        return cls(**cls._fields(override, now), history=history)
 
 
 class LlmPriceList(Schema):
-    data: list[LlmPriceAnswer]
+    data: list[LlmPriceListed]
     next_cursor: str | None
 
 
@@ -178,7 +195,7 @@ async def create_llm_price(call: Call[LlmPriceRequest, Query]) -> Reply:
     blueprint,
     "GET",
     "llm-prices",
-    summary="The operator's prices of LLM models, with their history",
+    summary="The operator's prices of LLM models: those in force and the next ones",
     access=Permission.PRICES_READ,
     query=ListQuery,
     answers={200: LlmPriceList},
@@ -186,7 +203,7 @@ async def create_llm_price(call: Call[LlmPriceRequest, Query]) -> Reply:
 async def list_llm_prices(call: Call[NoBody, ListQuery]) -> Reply:
     page = await call.services.llm_prices.page(call.query.limit, call.query.cursor)
     found = [PriceOverride.read(item.document) for item in page.items]
-    data = [LlmPriceAnswer.of(override, call.services.clock.now()) for override in found]
+    data = [LlmPriceListed.of(override, call.services.clock.now()) for override in found]
     return Reply(LlmPriceList(data=data, next_cursor=page.cursor))
 
 
@@ -222,7 +239,7 @@ async def list_unpriced_models(call: Call[NoBody, UnpricedQuery]) -> Reply:
 async def calculate_llm_call(call: Call[CalculateLlmCallRequest, Query]) -> Reply:
     asked, tokens = call.body, call.body.tokens
     at = asked.time or call.now
-    rules = await call.services.costs.rules()
+    rules = await call.services.costs.recent()
     price = rules.prices.of(asked.provider, asked.model).at(at)
     cost = price.prices.cost(tokens) if price is not None else None
     if price is None or cost is None:

@@ -34,7 +34,8 @@ OutcomeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,192
 
 
 class OutcomeRequest(Report):
-    """`outcome_type` is the name after `outcome.`. Without a currency the value is in the organization's.
+    """`outcome_type` is the name after `outcome.`. Without a currency the value is in the organization's; in another it
+    is converted by the operator's exchange rate for the time of the outcome.
     `interaction_time` is when the agent did what led to it.
     """
 
@@ -73,14 +74,17 @@ async def report_outcome(call: Call[OutcomeRequest, Query]) -> Reply:
 
 
 class OutcomeAnswer(Schema):
-    """`value` was reported, `verified_value` is what counts. `verified_by` says who may verify it beside the operator;
-    `decided_by` who did decide: a rule of its charge, the operator or the organization.
+    """`event_id` names the event that reported it, `external_event_id` is how its sender named that. `value` was
+    reported, `verified_value` is what counts, both in `currency`. `converted_value` is what it is worth in the
+    organization's currency, by the `exchange_rate` that was in force when it happened; null in another currency
+    without one. `verified_by` says who may verify it beside the operator; `decided_by` who did decide: a rule of its
+    charge, the operator or the organization.
     """
 
     id: str
     event_id: str
+    external_event_id: str
     source: str
-    event: str
     type: str
     agent_id: str
     run: str | None
@@ -91,6 +95,8 @@ class OutcomeAnswer(Schema):
     value: ExactDecimal | None
     verified_value: ExactDecimal | None
     currency: str
+    exchange_rate: ExactDecimal | None
+    converted_value: ExactDecimal | None
     verified_by: Literal["operator", "organization"]
     decided_at: datetime | None
     decided_by: DecidedBy | None
@@ -121,22 +127,20 @@ class OutcomeListQuery(FilterQuery):
     status: Status | None = None
 
 
-def _answer(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "event": outcome.event_key,
+def _answer(outcome: Outcome, organization: Organization) -> dict[str, Any]:
+    derived = {
+        "event_id": outcome.event_key,
+        "external_event_id": outcome.event_id,
         "time": from_text(outcome.time),
         "period_start": outcome.period,
+        "converted_value": outcome.worth_in(organization.currency),
         "verified_by": outcome.verifier,
-        **{
-            name: getattr(outcome, name)
-            for name in OutcomeAnswer.model_fields
-            if name not in ("event", "time", "period_start", "verified_by")
-        },
     }
+    return derived | {name: getattr(outcome, name) for name in OutcomeAnswer.model_fields if name not in derived}
 
 
-def _listed(outcomes: list[Outcome], cursor: str | None) -> Reply:
-    answers = [OutcomeAnswer.model_validate(_answer(outcome)) for outcome in outcomes]
+def _listed(organization: Organization, outcomes: list[Outcome], cursor: str | None) -> Reply:
+    answers = [OutcomeAnswer.model_validate(_answer(outcome, organization)) for outcome in outcomes]
     return Reply(OutcomeList(data=answers, next_cursor=cursor))
 
 
@@ -167,7 +171,8 @@ async def list_outcomes(call: Call[NoBody, OutcomeListQuery]) -> Reply:
     query = call.query
     organization = await _organization(call)
     wanted = await _wanted(call, organization, query, query.status)
-    return _listed(*await call.services.outcomes.page(organization, wanted, query.limit, query.cursor))
+    page = await call.services.outcomes.page(organization, wanted, query.limit, query.cursor)
+    return _listed(organization, *page)
 
 
 @endpoint(
@@ -183,7 +188,8 @@ async def list_billing_ready_outcomes(call: Call[NoBody, FilterQuery]) -> Reply:
     query = call.query
     organization = await _organization(call)
     wanted = await _wanted(call, organization, query, "verified")
-    return _listed(*await call.services.outcomes.billing_ready(organization, wanted, query.limit, query.cursor))
+    page = await call.services.outcomes.billing_ready(organization, wanted, query.limit, query.cursor)
+    return _listed(organization, *page)
 
 
 class StatisticsQuery(Query):
@@ -197,7 +203,9 @@ class InStateAnswer(Schema):
 
 
 class StatisticsAnswer(Schema):
-    """`success_rate` is verified / all, 0 where there are none. Values in another currency are in no sum."""
+    """`success_rate` is verified / all, 0 where there are none. Values are in the organization's currency; one that was
+    reported in another, for whose time there was no exchange rate, is in no sum.
+    """
 
     currency: str
     count: int
@@ -315,7 +323,7 @@ def _bulk_result(id_: str, result: Outcome | XyraError) -> BulkResult:
 
 
 class VerifyRequest(Schema):
-    """`value` is what it is worth, where that is less than was reported."""
+    """`value` is what it is worth, where that is less than was reported; in the currency in which it was reported."""
 
     value: NonNegativeAmount | None = None
     evidence: Evidence | None = None
@@ -341,16 +349,17 @@ def _verification(told: VerifyRequest | BulkRequest) -> Verification:
     answers={200: OutcomeDetailsAnswer},
 )
 async def get_outcome(call: Call[NoBody, Query]) -> Reply:
-    return _shown(await call.services.outcomes.get(await _organization(call), call.path["outcome_id"]))
+    organization = await _organization(call)
+    return _shown(organization, await call.services.outcomes.get(organization, call.path["outcome_id"]))
 
 
-def _shown(details: OutcomeDetails) -> Reply:
+def _shown(organization: Organization, details: OutcomeDetails) -> Reply:
     outcome = details.outcome
     data = {} if details.event_data is None else json.decode(details.event_data)
     verification = outcome.verification_evidence
     return Reply(
         {
-            **_answer(outcome),
+            **_answer(outcome, organization),
             "evidence": data.get("evidence"),
             "verification_evidence": None if verification is None else json.verbatim(verification),
         }
@@ -360,7 +369,7 @@ def _shown(details: OutcomeDetails) -> Reply:
 async def _decided(call: Call[Any, Any], organization: Organization, result: Outcome | XyraError) -> Reply:
     if isinstance(result, XyraError):
         raise result
-    return _shown(await call.services.outcomes.details(organization, result))
+    return _shown(organization, await call.services.outcomes.details(organization, result))
 
 
 @endpoint(

@@ -22,7 +22,9 @@ blueprint = func.Blueprint()
 
 
 class RatedToAnswer(Schema):
-    """Null and empty where no model version was in force."""
+    """Null and empty where no model version was in force. `line_keys` are the lines that it moves; of an outcome those
+    of the charges that it counts for as it stands.
+    """
 
     period_start: datetime
     model_id: str | None
@@ -33,6 +35,7 @@ class RatedToAnswer(Schema):
 class EventAnswer(Schema):
     """`provider_cost` is what it cost at a provider, in the organization's currency, by the price list where it is an
     LLM call; `stated_cost` is the sender's own figure for that, and `cost_difference` what ours is above it.
+    `exchange_rate` is what converted the amount of a cost or an outcome that is in another currency.
     """
 
     id: str
@@ -48,6 +51,7 @@ class EventAnswer(Schema):
     stated_cost: str | None
     cost_difference: str | None
     priced_by: str | None
+    exchange_rate: str | None
     rated_to: RatedToAnswer
 
 
@@ -80,7 +84,7 @@ def _event_answer(found: RecordedEvent) -> Mapping[str, Any]:
         "cost_difference": None if found.cost_difference is None else plain(found.cost_difference),
         "rated_to": asdict(found.rated_to),
         **{name: event[name] for name in ("source", "type", "agent_id")},
-        **{name: event.get(name) for name in ("cost_category", "stated_cost", "priced_by")},
+        **{name: event.get(name) for name in ("cost_category", "stated_cost", "priced_by", "exchange_rate")},
     }
 
 

@@ -23,7 +23,6 @@ from shared.ports.secrets import Secrets
 from shared.ports.store import Store
 from shared.services.access import Access
 from shared.services.accounts import Accounts
-from shared.services.agent_summaries import AgentSummaries
 from shared.services.agents import Agents
 from shared.services.api_keys import ApiKeys
 from shared.services.billing_models import BillingModels
@@ -44,10 +43,12 @@ from shared.services.owners import Owners
 from shared.services.parked_events import ParkedEvents
 from shared.services.periods import Periods
 from shared.services.projects import Projects
+from shared.services.rated_versions import RatedVersions
 from shared.services.rating import Rating
 from shared.services.recorded_events import RecordedEvents
 from shared.services.repair import Repair
 from shared.services.runs import Runs
+from shared.services.summaries import Summaries
 from shared.services.threads import Threads
 from shared.services.tokens import Tokens
 from shared.services.usage_reports import UsageReports
@@ -112,22 +113,32 @@ class Application:
             self.costs,
             self.outbox,
         )
-        self.recorded_events = RecordedEvents(self.usage, clock, self.agents, self.billing_models)
+        outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)
+        rated_versions = RatedVersions(self.agents, self.billing_models)
+        self.recorded_events = RecordedEvents(self.usage, outcome_store, clock, self.agents, rated_versions)
         retention = timedelta(days=chosen.event_retention_days)
         self.parked_events = ParkedEvents(self.usage, clock, self.events, retention)
-        self.usage_reports = UsageReports(self.usage, self.agents, self.billing_models)
+        self.usage_reports = UsageReports(self.usage, self.agents, rated_versions)
         self.workflows = Workflows(clock, self.organizations, self.agents, self.billing_models)
         facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
-        self.agent_summaries = AgentSummaries(self.usage, clock, self.agents, self.billing_models, self.periods, facts)
-        self.repair = Repair(ItemUsageShards(store), clock, self.agents, self.billing_models, self.outbox, retention)
+        self.summaries = Summaries(
+            self.usage,
+            clock,
+            self.agents,
+            self.projects,
+            self.departments,
+            self.billing_models,
+            self.periods,
+            facts,
+        )
+        self.repair = Repair(ItemUsageShards(store), clock, rated_versions, self.outbox, retention)
         self.invoices = Invoices(store, clock, self.owners, self.organizations, self.periods, facts)
-        outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)
         self.outcomes = Outcomes(
             outcome_store,
             self.usage,
             clock,
             self.agents,
-            self.billing_models,
+            rated_versions,
             self.periods,
             self.invoices,
             self.outbox,
@@ -141,7 +152,7 @@ class Application:
             self.owners,
             self.agents,
             self.threads,
-            self.billing_models,
+            rated_versions,
             self.periods,
         )
         self.invoice_runs = InvoiceRuns(store, ports.queue, clock, self.organizations, self.periods, self.invoices)

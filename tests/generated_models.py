@@ -42,6 +42,7 @@ class Reported:
     time: str
     key: str
     data: Json
+    exchange_rate: Decimal | None = None
 
     @property
     def cost_category(self) -> str | None:

@@ -30,10 +30,10 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """One of the demo's organizations, with its agent and the key that this reports with."""
+    """One of the demo's organizations, with its project and the key that its agent reports with."""
 
     organization_id: str
-    agent_id: str
+    project_id: str
     api_key: str
 
 
@@ -104,7 +104,7 @@ class Demo:
             json=billing_model(f"Coding agent for {project}", organization["id"], start),
         )
         made = await self._call("POST", "projects", key=f"demo-project-{project}", json=owned | {"name": project})
-        agent = await self._call(
+        await self._call(
             "POST",
             "agents",
             key=f"demo-agent-{project}",
@@ -121,7 +121,7 @@ class Demo:
         key = await self._call(
             "POST", "api-keys", key=f"demo-key-{project}", json=owned | {"name": "Demo", "scopes": SCOPES}
         )
-        return Customer(organization["id"], agent["id"], key["token"])
+        return Customer(organization["id"], made["id"], key["token"])
 
     async def _send(self, events: dict[str, list[Event]], customers: dict[str, Customer], total: int) -> None:
         """With the customers' own keys: who reports an outcome may not verify it."""
@@ -180,7 +180,7 @@ class Demo:
     async def _summary(self, customer: Customer, month: Month) -> dict[str, Any]:
         summary: dict[str, Any] = await self._call(
             "GET",
-            f"agents/{customer.agent_id}/billing-summary",
+            f"projects/{customer.project_id}/summary",
             params={"organization_id": customer.organization_id, "period": str(month)},
         )
         return summary

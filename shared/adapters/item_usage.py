@@ -68,6 +68,8 @@ _ESCAPED = 6
 """At most the bytes of a character in JSON: `\\u0001`."""
 _COST = 200
 """At most the bytes of what an event cost, but for the names in it."""
+_RATE = 50
+"""At most the bytes of the exchange rate that an event was rated with."""
 
 
 class ItemUsage:
@@ -201,6 +203,7 @@ class ItemUsage:
             "data": json.encode_verbatim(event.data).decode(),
             "content": event.content,
             **_cost_fields(metered.cost),
+            **({} if metered.exchange_rate is None else {"exchange_rate": plain(metered.exchange_rate)}),
             "rated_period": to_text(metered.total.period),
             "version_id": metered.total.version_id,
             "ttl": self._retention,
@@ -223,10 +226,13 @@ class ItemUsage:
                     _sort_known(event, item.document, outcome)
         return new
 
-    async def totals(self, organization_id: str, shard_count: int, period: datetime) -> list[UsageTotal]:
+    async def totals(
+        self, organization_id: str, shard_count: int, period: datetime, *, distinct: bool = True
+    ) -> list[UsageTotal]:
         merged: dict[TotalKey, Totals] = {}
         partitions = [partition_of(organization_id, shard) for shard in range(shard_count)]
-        for found in await asyncio.gather(*(self._totals_in(partition, period) for partition in partitions)):
+        reads = (self._totals_in(partition, period, distinct=distinct) for partition in partitions)
+        for found in await asyncio.gather(*reads):
             for key, totals in found:
                 if key in merged:
                     merged[key].merge(totals)
@@ -234,11 +240,13 @@ class ItemUsage:
                     merged[key] = totals
         return [UsageTotal(key, totals) for key, totals in merged.items()]
 
-    async def _totals_in(self, partition: str, period: datetime) -> list[tuple[TotalKey, Totals]]:
+    async def _totals_in(self, partition: str, period: datetime, *, distinct: bool) -> list[tuple[TotalKey, Totals]]:
         found = {
             total_key_of(document): Totals.read(document["totals"])
             async for document in self._all(partition, TOTAL, period)
         }
+        if not distinct:
+            return list(found.items())
         async for document in self._all(partition, UNIQUE, period):
             # Of a total that was made since it was read, there are values only.
             found.setdefault(total_key_of(document), Totals()).add_distinct(document["meter"], [document["value"]])
@@ -406,6 +414,7 @@ def _weight(metered: MeteredEvent) -> int:
     escapes = data.count(b'"') + data.count(b"\\")
     named = len(event.id) + len(event.source) + len(event.run or "")
     costs = _weight_of_cost(metered.cost) if metered.cost.category is not None else 0
+    costs += _RATE if metered.exchange_rate is not None else 0
     return FRAME_BYTES + _ESCAPED * named + len(data) + escapes + costs
 
 

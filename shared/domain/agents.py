@@ -44,6 +44,10 @@ class Agent(Entity):
     def billing_model_from(self) -> datetime | None:
         return self.models.entries[-1].effective_from if self.billing_model_id is not None else None
 
+    def is_in(self, *, project_id: str | None = None, department_id: str | None = None) -> bool:
+        """Whether it is there now: what an agent ever did goes with it where it is moved. None is any."""
+        return project_id in (None, self.project_id) and department_id in (None, self.department_id)
+
     def ended_by(self, instant: datetime) -> bool:
         return self.ended_at is not None and instant >= self.ended_at
 

@@ -1,12 +1,53 @@
-"""How a line of many agents is shared out to them: by their parts of what it is about, to the last minor unit."""
+"""How lines are shared out to agents: those of many by their parts of what they are about, to the last minor unit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from shared.domain.charges.charge import Charge, LineSegment
-from shared.domain.money import exponent_of, round_to
+from shared.domain.lines import Line
+from shared.domain.money import exponent_of, round_to, total
+from shared.domain.rating import RatedLine
 from shared.domain.readings import Reading, together
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeShare:
+    """What of a charge falls to some agents: a part of `whole`, which all lines of the charge come to. `line` is one
+    of these.
+    """
+
+    line: Line
+    amount: Decimal
+    whole: Decimal
+
+
+def shares_of_charges(lines: Iterable[RatedLine], currency: str, agent_ids: AbstractSet[str]) -> list[ChargeShare]:
+    """Of the charges that these agents have a part in. As each line is shared out by agent (`parts_of`), whatever the
+    groups that agents are put into, their shares add up to the lines.
+    """
+    by_charge: dict[tuple[str | None, str | None], list[RatedLine]] = {}
+    for rated in lines:
+        by_charge.setdefault((rated.line.model_id, rated.line.charge), []).append(rated)
+    shares = []
+    for own in by_charge.values():
+        parts = [part for rated in own for agent_id, part in parts_of(rated, currency).items() if agent_id in agent_ids]
+        if parts:
+            whole = total(rated.line.amount for rated in own)
+            shares.append(ChargeShare(own[0].line, total(parts), whole))
+    return shares
+
+
+def parts_of(rated: RatedLine, currency: str) -> dict[str, Decimal]:
+    """What of a line's amount falls to which agent: all of its own line, a part of one that it shares. The parts add up
+    to the amount.
+    """
+    line = rated.line
+    if line.agent_id is not None:
+        return {line.agent_id: line.amount}
+    return shared_out(line.amount, currency, weights_of(rated.segments))
 
 
 def shared_out(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) -> dict[str, Decimal]:

@@ -76,6 +76,8 @@ class CostedEvent(msgspec.Struct, frozen=True):
     cost: Decimal | None = None
     """In the organization's currency."""
     cost_category: str | None = None
+    exchange_rate: Decimal | None = None
+    """What one unit of another currency that it names was worth in the organization's when it was rated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from shared.domain.histories import History
 from shared.domain.ids import named_id
 from shared.domain.money import EXACT, Amount, to_places
 
+CurrencyPair = tuple[str, str]
+"""From the first to the second."""
+
 
 class NoExchangeRateError(XyraError):
     """Nothing says what an amount is worth in the currency that it is needed in."""
@@ -19,6 +22,7 @@ class NoExchangeRateError(XyraError):
 
     def __init__(self, source: str, target: str) -> None:
         super().__init__(f"there is no exchange rate from {source} to {target}")
+        self.pair: CurrencyPair = (source, target)
 
 
 class ExchangeRate(Entity):
@@ -41,14 +45,21 @@ class ExchangeRates:
     def __init__(self, rates: tuple[ExchangeRate, ...] = ()) -> None:
         self._histories = {(rate.from_currency, rate.to_currency): rate.rates for rate in rates}
 
+    def rate(self, source: str, target: str, at: datetime) -> Decimal | None:
+        """The one in force then."""
+        history = self._histories.get((source, target))
+        return None if history is None else history.at(at)
+
     def convert(self, amount: Decimal, source: str, target: str, at: datetime) -> Decimal:
-        """By the rate in force then, half up to 12 places whatever the currencies: only lines are rounded to minor
-        units. Nothing is nothing in every currency. Raises `NoExchangeRateError`.
-        """
+        """By the rate in force then. Nothing is nothing in every currency. Raises `NoExchangeRateError`."""
         if source == target or not amount:
             return amount
-        history = self._histories.get((source, target))
-        rate = history.at(at) if history is not None else None
+        rate = self.rate(source, target, at)
         if rate is None:
             raise NoExchangeRateError(source, target)
-        return to_places(EXACT.multiply(amount, rate))
+        return exchanged(amount, rate)
+
+
+def exchanged(amount: Decimal, rate: Decimal) -> Decimal:
+    """Half up to 12 places whatever the currencies: only lines are rounded to minor units."""
+    return to_places(EXACT.multiply(amount, rate))

@@ -1,9 +1,10 @@
 """Histories: what holds from when. They grow only at their end, and only ahead of time (billing rules, "Histories")."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -77,8 +78,12 @@ class History(BaseModel, Generic[T]):
 
     def at(self, instant: datetime) -> T | None:
         """What holds then; None before the first entry."""
-        index = bisect_right(self.entries, instant, key=lambda entry: entry.effective_from)
+        index = self._after(instant)
         return self.entries[index - 1].value if index else None
+
+    def _after(self, instant: datetime) -> int:
+        """How many entries have taken effect by then, so the index of the next one."""
+        return bisect_right(self.entries, instant, key=lambda entry: entry.effective_from)
 
     def appended(self, value: T, effective_from: datetime, now: datetime, pointer: str = "/effective_from") -> Self:
         """With one entry more. Raises `ValidationError` at `pointer` for a time less than `LEAD` ahead, or not after
@@ -97,7 +102,23 @@ class History(BaseModel, Generic[T]):
 
     def intervals(self) -> Iterator[Interval[T]]:
         """All of it, as contiguous intervals; the last has no end."""
-        for entry, following in zip(self.entries, (*self.entries[1:], None), strict=True):
+        return self._intervals(0, len(self.entries))
+
+    def next_after(self, instant: datetime, limit: int) -> Iterator[Interval[T]]:
+        """The first intervals that begin later."""
+        index = self._after(instant)
+        return self._intervals(index, index + limit)
+
+    def last_before(self, instant: datetime | None, limit: int) -> Iterator[Interval[T]]:
+        """The last intervals that begin earlier; without an instant, of all. In the order of their times."""
+        index = len(self.entries)
+        if instant is not None:
+            index = bisect_left(self.entries, instant, key=lambda entry: entry.effective_from)
+        return self._intervals(max(0, index - limit), index)
+
+    def _intervals(self, start: int, stop: int) -> Iterator[Interval[T]]:
+        followed = self.entries[start : stop + 1]
+        for entry, following in zip_longest(followed[: stop - start], followed[1:]):
             yield Interval(entry.effective_from, following.effective_from if following else None, entry.value)
 
     def within(self, start: datetime, end: datetime) -> Iterator[Interval[T]]:

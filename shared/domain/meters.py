@@ -66,6 +66,11 @@ class Event(Protocol):
     @property
     def cost_category(self) -> str | None: ...
 
+    @property
+    def exchange_rate(self) -> Decimal | None:
+        """What one unit of another currency that it names is worth in the organization's; None where nobody knows."""
+        ...
+
 
 class Gauge(Protocol):
     """Turns events into a reading: a meter, or what a pricing needs to know besides."""

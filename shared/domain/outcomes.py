@@ -3,7 +3,7 @@ pending until it is verified or rejected, and what was verified can be reversed.
 the charge asks for verification.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,11 +12,13 @@ from typing import Any, ClassVar, Literal
 from shared.domain.charges.charge import Charge
 from shared.domain.charges.outcome import Outcome as OutcomeCharge
 from shared.domain.charges.outcome import Verifier
-from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH
+from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH, with_worth
+from shared.domain.conversion import converted, stated_currency
 from shared.domain.costs import CostedEvent
 from shared.domain.entity import Entity
 from shared.domain.errors import ConflictError, ValidationError
 from shared.domain.events import AcceptedEvent, TotalKey
+from shared.domain.exchange_rates import exchanged
 from shared.domain.meters import Event
 from shared.domain.money import ZERO, ExactDecimal, plain, read_decimal
 from shared.domain.readings import Reading, Tally, document_of, read_reading
@@ -66,6 +68,10 @@ class Outcome(Entity):
     verified_value: ExactDecimal | None = None
     currency: str
     """Of the values."""
+    exchange_rate: ExactDecimal | None = None
+    """What one unit of it was worth in the organization's when it was rated; None where it is the organization's, or
+    nobody knew.
+    """
     verifier: Verifier
     """Who may verify it: the organization where all charges that wait for it say so, and always the operator."""
     reported_by: str | None = None
@@ -96,6 +102,14 @@ class Outcome(Entity):
         """What it was verified as, else what was reported."""
         return self.value if self.verified_value is None else self.verified_value
 
+    def worth_in(self, currency: str) -> Decimal | None:
+        """The same in the organization's currency, by the rate that it was rated with; None without one. Nothing is
+        nothing in every currency.
+        """
+        if not self.worth or self.currency == currency:
+            return self.worth
+        return None if self.exchange_rate is None else exchanged(self.worth, self.exchange_rate)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -108,7 +122,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What the verifier says beside it. `value` is what the outcome is worth, where that is less than was reported."""
+    """What the verifier says beside it. `value` is what the outcome is worth, where that is less than was reported, in
+    the same currency.
+    """
 
     value: Decimal | None = None
     evidence: str | None = None
@@ -139,17 +155,19 @@ def event_key_of(id_: str) -> str:
 def arrived(  # noqa: PLR0913  what an event is rated by
     event: AcceptedEvent,
     total: TotalKey,
-    charges: Iterable[Charge],
+    charges: Sequence[Charge],
     counted: Contribution,
     currency: str,
     now: datetime,
+    exchange_rate: Decimal | None = None,
 ) -> Outcome:
     """What becomes of an outcome when it is rated, and `counted` is what it adds to its total on arrival. Rejected
     where every charge for it is closed by its attribution window; verified where no charge waits for anything.
 
-    Raises `UnmeterableError` where it could not count once it is verified.
+    Raises `UnmeterableError` where it could not count once it is verified, `NoExchangeRateError`.
     """
-    seen = CostedEvent(event.type, event.data, event.time, event.key)
+    reported = CostedEvent(event.type, event.data, event.time, event.key, exchange_rate=exchange_rate)
+    seen = converted(reported, charges, currency)
     wanting = [charge for charge in charges if isinstance(charge, OutcomeCharge) and charge.meter.matches(seen)]
     open_ = [charge for charge in wanting if charge.attributes(seen)]
     waiting = [charge for charge in open_ if not charge.verifies(seen)]
@@ -173,7 +191,8 @@ def arrived(  # noqa: PLR0913  what an event is rated by
         arrived_as=status,
         reason=OUTSIDE_ATTRIBUTION_WINDOW if status == "rejected" else None,
         value=None if value is None else read_decimal(value),
-        currency=event.data.get("currency", currency),
+        currency=stated_currency(event.type, event.data, currency),
+        exchange_rate=exchange_rate,
         verifier="organization" if waiting and all(c.verified_by == "organization" for c in waiting) else "operator",
         reported_by=event.reporter,
         decided_at=None if status == "pending" else now,
@@ -183,23 +202,26 @@ def arrived(  # noqa: PLR0913  what an event is rated by
 
 
 def standing_of(outcome: Outcome, currency: str, *, sign: int = 1) -> Readings:
-    """What it adds as one of those in its state. A value in another currency is left out of the sum."""
-    value = ZERO if outcome.worth is None or outcome.currency != currency else outcome.worth
+    """What it adds as one of those in its state. A value in another currency without an exchange rate is left out of
+    the sum.
+    """
+    value = outcome.worth_in(currency) or ZERO
     return ((STANDING_OF[outcome.status], Tally(sign, sign * value)),)
 
 
 def verified(  # noqa: PLR0913  what a verification is made of
     outcome: Outcome,
     event: Event,
-    charges: Iterable[Charge],
+    charges: Sequence[Charge],
     currency: str,
     verification: Verification,
     decision: Decision,
 ) -> Decided | None:
-    """None where it is verified already, and just so. `charges` are those of its version.
+    """None where it is verified already, and just so. `event` is as it was recorded, with the exchange rate that it was
+    rated with; `charges` are those of its version.
 
     Raises `ConflictError` where it is not pending, `ValidationError` for a value that is more than was reported,
-    `UnmeterableError`.
+    `UnmeterableError`, `NoExchangeRateError`.
     """
     if outcome.status == "verified" and verification.value in (None, outcome.worth):
         return None
@@ -207,9 +229,10 @@ def verified(  # noqa: PLR0913  what a verification is made of
     if verification.value is not None and (outcome.value is None or verification.value > outcome.value):
         reported = "nothing" if outcome.value is None else plain(outcome.value)
         raise ValidationError.at("/value", f"is more than what was reported, which is {reported}")
-    waiting = [charge for charge in charges if charge.awaits(event)]
-    seen = event if verification.value is None else _worth(event, verification.value)
-    counted = measures(seen, waiting, currency)
+    rated = converted(event, charges, currency)
+    waiting = [charge for charge in charges if charge.awaits(rated)]
+    found = event if verification.value is None else with_worth(event, verification.value)
+    counted = measures(converted(found, charges, currency), waiting, currency)
     after = outcome.changed(
         status="verified",
         verified_value=outcome.value if verification.value is None else verification.value,
@@ -261,11 +284,6 @@ def _require(outcome: Outcome, status: Status, wanted: Status) -> None:
 
 def _by(decision: Decision) -> dict[str, Any]:
     return {"decided_at": decision.at, "decided_by": decision.by, "decided_by_id": decision.by_id}
-
-
-def _worth(event: Event, value: Decimal) -> CostedEvent:
-    data = {**event.data, _VALUE: value}
-    return CostedEvent(event.type, data, event.time, event.key, event.cost, event.cost_category)
 
 
 def _counted_back(outcome: Outcome) -> Readings:

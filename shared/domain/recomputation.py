@@ -1,6 +1,6 @@
 """Totals made once more from the events and outcomes that they came from, and what is different in those kept."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -25,13 +25,22 @@ class Difference:
 
 
 def added_by(
-    event: Mapping[str, Any], data: Mapping[str, Any], charges: Iterable[Charge] | None, currency: str
+    event: Mapping[str, Any], data: Mapping[str, Any], charges: Sequence[Charge] | None, currency: str
 ) -> Contribution:
-    """What a recorded event, with this data, added when it was rated, at the cost that it was rated with. `charges` are
-    those of its version; None is none. What it adds as an outcome is left to `added_by_outcome`.
+    """What a recorded event, with this data, added when it was rated, at the cost and the exchange rate that it was
+    rated with. `charges` are those of its version; None is none. What it adds as an outcome is left to
+    `added_by_outcome`.
     """
-    cost = _cost(event, data)
-    seen = CostedEvent(event["type"], data, event["time"], event["id"], cost.amount, cost.category)
+    cost, rate = _cost(event, data), event.get("exchange_rate")
+    seen = CostedEvent(
+        event["type"],
+        data,
+        event["time"],
+        event["id"],
+        cost.amount,
+        cost.category,
+        None if rate is None else Decimal(rate),
+    )
     if charges is None:
         return unpriced_contribution(seen, cost.readings())
     return contribution(seen, charges, currency, cost.readings())

@@ -1,7 +1,7 @@
 """What a run has cost and earned: its own usage, priced as if there were no other."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from shared.domain.charges.charge import Charge
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.outcome import Outcome as OutcomeCharge
 from shared.domain.charges.workflow import Workflow
+from shared.domain.conversion import converted
 from shared.domain.figures import Figures
 from shared.domain.meters import LLM_CALL, Event
 from shared.domain.money import ZERO, add, total
@@ -33,7 +34,7 @@ class RunFigures:
     outcomes: Counter[Status] = field(default_factory=Counter)
     provider_cost: Decimal = ZERO
     outcome_value: Decimal = ZERO
-    """Of verified outcomes."""
+    """Of verified outcomes, but for those in another currency without an exchange rate."""
     unpriced_calls: int = 0
     """LLM calls whose model has no price, so that their cost is not known."""
     price: Decimal = ZERO
@@ -52,8 +53,8 @@ class RunFigures:
 
     def count_outcome(self, outcome: Outcome) -> None:
         self.outcomes[outcome.status] += 1
-        if outcome.status == "verified" and outcome.currency == self.currency:
-            self.outcome_value = add(self.outcome_value, outcome.worth or ZERO)
+        if outcome.status == "verified":
+            self.outcome_value = add(self.outcome_value, outcome.worth_in(self.currency) or ZERO)
 
     def add_price(self, price: Decimal) -> None:
         self.price = add(self.price, price)
@@ -65,14 +66,15 @@ class RunFigures:
 
 
 def contributions(
-    event: Event, outcome: Outcome | None, charges: Iterable[Charge], currency: str
+    event: Event, outcome: Outcome | None, charges: Sequence[Charge], currency: str
 ) -> Iterator[Contribution]:
     """What an event adds under a version as its outcome stands now: nothing to charges for outcomes once it is rejected
-    or reversed. Raises `UnmeterableError`.
+    or reversed. Raises `UnmeterableError`, `NoExchangeRateError`.
     """
+    seen = converted(event, charges, currency)
     if outcome is not None and outcome.status in ("rejected", "reversed"):
         charges = [charge for charge in charges if not isinstance(charge, OutcomeCharge)]
-    yield contribution(event, charges, currency)
+    yield contribution(seen, charges, currency)
     if outcome is not None and outcome.status == "verified":
         counted = tuple((name, read_reading(kept)) for name, kept in outcome.on_decision.items())
         yield Contribution(outcome.type, outcome.time, counted, events=0)

@@ -1,13 +1,13 @@
 """Usage totals: the running state of the meters of one agent under one model version in one period."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.charges.charge import Charge
-from shared.domain.charges.worth import OUTCOME_TYPE
-from shared.domain.costs import COST_TYPE
-from shared.domain.meters import Event, UnmeterableError, quantity_of
+from shared.domain.conversion import converted, stated_currency
+from shared.domain.exchange_rates import NoExchangeRateError
+from shared.domain.meters import Event, quantity_of
 from shared.domain.readings import Bands, Distinct, Reading, Tally, document_of, read_reading
 
 MAXIMUM_TYPES = 200
@@ -23,9 +23,6 @@ to `$cost.*`.
 
 OTHER_TYPES = "*"
 """Stands for all event types beyond `MAXIMUM_TYPES`."""
-
-_WITH_CURRENCY = (COST_TYPE, OUTCOME_TYPE)
-"""Of other events `data.currency` may mean anything."""
 
 _KEPT_BYTES = 120
 """About those of an event that a reading keeps one by one."""
@@ -65,25 +62,30 @@ class Contribution:
                     yield name, value
 
 
-def contribution(event: Event, charges: Iterable[Charge], currency: str, standing: Readings = ()) -> Contribution:
-    """What it adds on arrival under a model version, whose prices are in that currency. Raises `UnmeterableError`."""
+def contribution(event: Event, charges: Sequence[Charge], currency: str, standing: Readings = ()) -> Contribution:
+    """What it adds on arrival under a model version, whose prices are in that currency. Raises `UnmeterableError`,
+    `NoExchangeRateError`.
+    """
+    seen = converted(event, charges, currency)
     counting, awaited = [], False
     for charge in charges:
-        if charge.counts_on_arrival(event):
+        if charge.counts_on_arrival(seen):
             counting.append(charge)
         else:
-            awaited = awaited or charge.awaits(event)
-    return Contribution(event.type, event.time, measures(event, counting, currency), awaited=awaited, standing=standing)
+            awaited = awaited or charge.awaits(seen)
+    return Contribution(event.type, event.time, measures(seen, counting, currency), awaited=awaited, standing=standing)
 
 
 def measures(event: Event, charges: Iterable[Charge], currency: str) -> Readings:
-    """The event's own reading for every gauge of these charges that it matters to. Raises `UnmeterableError`."""
+    """The own reading of an event as charges see it, for every gauge of these charges that it matters to. Raises
+    `UnmeterableError`, `NoExchangeRateError`.
+    """
     found = []
-    stated = event.data.get("currency", currency) if event.type.startswith(_WITH_CURRENCY) else currency
+    stated = stated_currency(event.type, event.data, currency)
     for charge in charges:
-        seen = event if stated == currency else charge.in_other_currency(event)
+        seen = event if stated == currency else charge.without_rate(event)
         if seen is None:
-            raise UnmeterableError(f"there is no exchange rate from {stated} to {currency}")
+            raise NoExchangeRateError(stated, currency)
         for name, gauge in charge.gauges.items():
             reading = gauge.measure(seen)
             if reading is not None:

@@ -6,6 +6,7 @@ The port says what must hold, not how it is laid out.
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from shared.domain.costs import NO_COST, EventCost
@@ -33,6 +34,8 @@ class MeteredEvent:
     cost: EventCost = NO_COST
     outcome: Outcome | None = None
     """To be made with it, where it reports one."""
+    exchange_rate: Decimal | None = None
+    """By which its amounts were converted, where they are in another currency."""
 
 
 @dataclass(slots=True)
@@ -87,8 +90,12 @@ class Usage(Protocol):
         """
         ...
 
-    async def totals(self, organization_id: str, shard_count: int, period: datetime) -> list[UsageTotal]:
-        """All totals of a period, merged over the shards; `shard_count` is the largest that ever was."""
+    async def totals(
+        self, organization_id: str, shard_count: int, period: datetime, *, distinct: bool = True
+    ) -> list[UsageTotal]:
+        """All totals of a period, merged over the shards; `shard_count` is the largest that ever was. Without
+        `distinct`, unique meters are left out, whose values are read one by one.
+        """
         ...
 
     async def find(self, organization_id: str, shard_counts: Sequence[int], key: str) -> Document | None:

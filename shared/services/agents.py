@@ -305,6 +305,10 @@ class Agents:
             found |= await self._read(organization_id, unknown)
         return found
 
+    async def newest(self, organization_id: str, agent_id: str) -> Agent | None:
+        """As it is now, also where it has ended."""
+        return (await self._read(organization_id, {agent_id})).get(agent_id)
+
     async def _read(self, organization_id: str, references: set[str]) -> dict[str, Agent]:
         claims = await self._store.get_many(
             TENANTS.name, organization_id, [claim_id(reference) for reference in references]

@@ -12,6 +12,7 @@ from shared.domain.errors import (
     UnavailableError,
     ValidationError,
 )
+from shared.domain.events import UNPRICED
 from shared.domain.histories import LEAD, History, check_start
 from shared.domain.ids import is_id, named_id
 from shared.ports.clock import Clock
@@ -160,11 +161,12 @@ class BillingModels:
 
     async def cached(self, organization_id: str, model_id: str) -> BillingModel:
         """At most 60 s old, for raters."""
-        key = (organization_id, model_id)
-        model = self._models.peek(key)
-        if model is None:
-            model, _ = await self.visible(organization_id, model_id)
-            self._models.keep(key, model)
+        model = self._models.peek((organization_id, model_id))
+        return model if model is not None else await self._read_again(organization_id, model_id)
+
+    async def _read_again(self, organization_id: str, model_id: str) -> BillingModel:
+        model, _ = await self.visible(organization_id, model_id)
+        self._models.keep((organization_id, model_id), model)
         return model
 
     async def version(self, model: BillingModel, reference: VersionReference) -> Version:
@@ -176,11 +178,15 @@ class BillingModels:
         return await self._read_versions(model, [entry.value.id for entry in model.versions.entries])
 
     async def version_of(self, organization_id: str, models: History[str | None], version_id: str) -> Version | None:
-        """The version with this id among those of the models in an agent's history; None for usage without one."""
-        for entry in models.entries:
-            if entry.value is not None:
-                model = await self.cached(organization_id, entry.value)
-                for version in await self.versions(model):
+        """The version with this id among those of the models in an agent's history; None where there is none, and for
+        usage without one. Models are read anew where they have no such version yet as they are known here.
+        """
+        if version_id == UNPRICED:
+            return None
+        used = dict.fromkeys(entry.value for entry in models.entries if entry.value is not None)
+        for read in (self.cached, self._read_again):
+            for model_id in used:
+                for version in await self.versions(await read(organization_id, model_id)):
                     if version.id == version_id:
                         return version
         return None

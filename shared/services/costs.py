@@ -1,8 +1,9 @@
 """What events cost at providers: by the price list, the operator's prices and the exchange rates."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.domain.costs import CostRules, LlmPrices
+from shared.domain.exchange_rates import CurrencyPair
 from shared.ports.clock import Clock
 from shared.ports.prices import PriceList
 from shared.services.caching import Cache
@@ -10,25 +11,56 @@ from shared.services.exchange_rates import ExchangeRateBook
 from shared.services.llm_prices import PriceOverrides
 
 CACHED = timedelta(seconds=60)
-_RULES = "rules"
+RECENT = timedelta(seconds=5)
+
+_NOW = timedelta(0)
 
 
 class Costs:
+    """The rules are read as a whole and kept. A change by this process is known to it at once."""
+
     def __init__(
         self, clock: Clock, price_list: PriceList, overrides: PriceOverrides, exchange_rates: ExchangeRateBook
     ) -> None:
+        self._clock = clock
         self._price_list = price_list
         self._overrides = overrides
         self._exchange_rates = exchange_rates
-        self._cache: Cache[str, CostRules] = Cache(clock, CACHED)
+        self._kept: tuple[datetime, CostRules] | None = None
+        self._missed: Cache[CurrencyPair, bool] = Cache(clock, RECENT)
+        overrides.changes.listen(self._forget)
+        exchange_rates.changes.listen(self._forget)
 
     async def cached(self) -> CostRules:
         """At most 60 s old, for raters."""
-        return self._cache.peek(_RULES) or await self.rules()
+        return await self._younger_than(CACHED)
+
+    async def recent(self) -> CostRules:
+        """At most 5 s old, for who asks about them."""
+        return await self._younger_than(RECENT)
 
     async def rules(self) -> CostRules:
         """As they are now."""
+        read_at = self._clock.now()
         prices = LlmPrices(self._price_list.find, await self._overrides.all())
         rules = CostRules(prices, await self._exchange_rates.rates())
-        self._cache.keep(_RULES, rules)
+        self._kept = read_at, rules
         return rules
+
+    def miss(self, pair: CurrencyPair) -> None:
+        """The rules of now have no rate for it."""
+        self._missed.keep(pair, value=True)
+
+    def is_missed(self, pair: CurrencyPair) -> bool:
+        """Whether it was in the last 5 s, so that looking again so soon would cost every batch that needs it."""
+        return self._missed.peek(pair) is not None
+
+    async def _younger_than(self, age: timedelta) -> CostRules:
+        if self._kept is not None:
+            read_at, rules = self._kept
+            if _NOW <= self._clock.now() - read_at < age:
+                return rules
+        return await self.rules()
+
+    def _forget(self) -> None:
+        self._kept = None

@@ -10,6 +10,7 @@ from shared.domain.histories import LEAD, Entry, History, check_start
 from shared.domain.money import Amount
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Page, StaleEtagError, Store, every_item
+from shared.services.changes import Changes
 from shared.services.preconditions import check_if_match
 from shared.settings import Settings
 
@@ -24,6 +25,7 @@ class ExchangeRateBook:
         self._store = store
         self._clock = clock
         self._settings = settings
+        self.changes = Changes()
 
     async def put(
         self, source: str, target: str, rate: Decimal, effective_from: datetime | None, if_match: str | None
@@ -50,9 +52,11 @@ class ExchangeRateBook:
             rates = known.rates.appended(rate, start, now)
         changed = known.changed(rates=rates)
         try:
-            return changed, await self._store.replace(*_PLACE, changed.document(), etag)
+            new_etag = await self._store.replace(*_PLACE, changed.document(), etag)
         except StaleEtagError as error:
             raise PreconditionFailedError("The rates are being changed by someone else; read them again") from error
+        self.changes.announce()
+        return changed, new_etag
 
     async def _first(self, source: str, target: str, rate: Decimal, start: datetime) -> tuple[ExchangeRate, str]:
         self._check_start(start)
@@ -63,9 +67,11 @@ class ExchangeRateBook:
             rates=History[Amount].starting(rate, at=start),
         )
         try:
-            return made, await self._store.create(*_PLACE, made.document())
+            etag = await self._store.create(*_PLACE, made.document())
         except AlreadyExistsError as error:
             raise PreconditionFailedError("The rates are being changed by someone else; read them again") from error
+        self.changes.announce()
+        return made, etag
 
     def _check_start(self, start: datetime) -> None:
         check_start(start, self._clock.now(), timedelta(days=self._settings.backdating_days), "/effective_from")

@@ -17,6 +17,7 @@ from shared.domain.readings import Tally
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Page, StaleEtagError, Store, every_item
 from shared.ports.usage import Usage
+from shared.services.changes import Changes
 from shared.services.preconditions import check_if_match
 from shared.settings import Settings
 
@@ -34,6 +35,7 @@ class PriceOverrides:
         self._store = store
         self._clock = clock
         self._settings = settings
+        self.changes = Changes()
 
     async def create(
         self, name: ModelName, prices: ModelPrices, effective_from: datetime | None
@@ -58,6 +60,7 @@ class PriceOverrides:
             etag = await self._store.create(*_PLACE, override.document())
         except AlreadyExistsError as error:
             raise ConflictError(f"{name.readable} has prices of the operator's; change those, {override.id}") from error
+        self.changes.announce()
         return override, etag
 
     async def change(
@@ -76,9 +79,11 @@ class PriceOverrides:
         start = effective_from or max(now + LEAD, last + timedelta(microseconds=1))
         changed = override.changed(prices=override.prices.appended(prices, start, now))
         try:
-            return changed, await self._store.replace(*_PLACE, changed.document(), etag)
+            new_etag = await self._store.replace(*_PLACE, changed.document(), etag)
         except StaleEtagError as error:
             raise PreconditionFailedError("The prices are being changed by someone else; read them again") from error
+        self.changes.announce()
+        return changed, new_etag
 
     async def end(
         self, price_id: str, effective_from: datetime | None, if_match: str | None
@@ -121,7 +126,8 @@ class UnpricedModels:
     async def of(self, organization: Organization, period: Period) -> list[UnpricedModel]:
         """From the period's totals, so without reading an event; most calls first."""
         found: dict[str, Tally] = {}
-        for each in await self._usage.totals(organization.id, organization.largest_shard_count, period.start):
+        shards = organization.largest_shard_count
+        for each in await self._usage.totals(organization.id, shards, period.start, distinct=False):
             for name in each.totals.meters():
                 reading = each.totals.reading(name)
                 if name.startswith(_EACH_UNPRICED) and isinstance(reading, Tally):

@@ -8,11 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from shared import json
 from shared.domain import outcomes
-from shared.domain.billing_models import Version
-from shared.domain.charges.charge import Charge
-from shared.domain.costs import CostedEvent
 from shared.domain.errors import (
     ConflictError,
     ForbiddenError,
@@ -20,7 +16,6 @@ from shared.domain.errors import (
     UnavailableError,
     XyraError,
 )
-from shared.domain.events import UNPRICED
 from shared.domain.identity import Principal
 from shared.domain.ids import is_id
 from shared.domain.money import ZERO, cut
@@ -34,12 +29,13 @@ from shared.ports.outcomes import Change, KeptOutcome, OutcomeFilter, OutcomeSto
 from shared.ports.store import Document, Place
 from shared.ports.usage import Usage
 from shared.services.agents import Agents
-from shared.services.billing_models import BillingModels
 from shared.services.cursors import cursor_to, place_behind, shape_of
 from shared.services.invoices import Invoices
 from shared.services.outbox import Outbox
 from shared.services.periods import Periods
+from shared.services.rated_versions import RatedVersions
 from shared.services.rating import MOVED
+from shared.services.recorded_events import metered
 
 MAXIMUM_DECIDED = 1000
 LOOKED_AT = 2000
@@ -72,7 +68,9 @@ class OutcomeDetails:
 
 @dataclass(frozen=True, slots=True)
 class InState:
-    """How many outcomes are in a state, and what those in the organization's currency are worth."""
+    """How many outcomes are in a state, and what they are worth in the organization's currency, but for those that had
+    no exchange rate.
+    """
 
     count: int
     value: Decimal
@@ -99,7 +97,7 @@ class Outcomes:
         usage: Usage,
         clock: Clock,
         agents: Agents,
-        billing_models: BillingModels,
+        rated_versions: RatedVersions,
         periods: Periods,
         invoices: Invoices,
         outbox: Outbox,
@@ -108,7 +106,7 @@ class Outcomes:
         self._usage = usage
         self._clock = clock
         self._agents = agents
-        self._billing_models = billing_models
+        self._rated_versions = rated_versions
         self._periods = periods
         self._invoices = invoices
         self._outbox = outbox
@@ -142,8 +140,10 @@ class Outcomes:
                 raise ForbiddenError("The credential that reported an outcome cannot verify it")
             if kept.event is None:
                 raise ConflictError("The event that reported the outcome is no longer kept")
-            event, charges = _metered(kept.event), await self._charges(organization, kept.outcome)
-            return outcomes.verified(kept.outcome, event, charges, organization.currency, verification, decision)
+            outcome, event = kept.outcome, metered(kept.event)
+            version = await self._rated_versions.of(organization.id, outcome.agent_id, outcome.version_id)
+            charges = () if version is None else version.charges
+            return outcomes.verified(outcome, event, charges, organization.currency, verification, decision)
 
         return await self._decide(organization, outcome_ids, decide)
 
@@ -226,32 +226,6 @@ class Outcomes:
     async def _find(self, organization: Organization, outcome_ids: Sequence[str]) -> dict[str, KeptOutcome]:
         wanted = [outcome_id for outcome_id in outcome_ids if is_id(outcome_id, "out")]
         return await self._kept.find(organization.id, organization.counts_until(self._clock.now()), wanted)
-
-    async def _charges(self, organization: Organization, outcome: Outcome) -> Sequence[Charge]:
-        """Those of the version that was in force when the outcome happened, whatever is in force now."""
-        if outcome.version_id == UNPRICED:
-            return ()
-        agents = await self._agents.resolve(organization.id, {outcome.agent_id})
-        version: Version | None = None
-        try:
-            if outcome.agent_id in agents:
-                models = agents[outcome.agent_id].models
-                version = await self._billing_models.version_of(organization.id, models, outcome.version_id)
-            if version is None:  # this host has not seen it yet
-                version = await self._newest(organization, outcome)
-        except NotFoundError as error:
-            raise UnavailableError("The billing model was made a moment ago and cannot be read yet") from error
-        return version.charges
-
-    async def _newest(self, organization: Organization, outcome: Outcome) -> Version:
-        for agent in await self._agents.all(organization.id):
-            if agent.id == outcome.agent_id:
-                for model_id in dict.fromkeys(entry.value for entry in agent.models.entries if entry.value is not None):
-                    model, _ = await self._billing_models.visible(organization.id, model_id)
-                    for version in await self._billing_models.versions(model):
-                        if version.id == outcome.version_id:
-                            return version
-        raise UnavailableError("The version of the outcome's billing model cannot be read yet")
 
     async def _moves(self, organization: Organization, outcome: Outcome) -> Document | None:
         """As of a late event, where the period has ended."""
@@ -337,7 +311,7 @@ class Outcomes:
         shards = organization.largest_shard_count
         tallies = dict.fromkeys(STANDING_OF, Tally())
         for each in laid:
-            for total in await self._usage.totals(organization.id, shards, each.start):
+            for total in await self._usage.totals(organization.id, shards, each.start, distinct=False):
                 if agent_id in (None, total.key.agent_id):
                     for status, name in STANDING_OF.items():
                         reading = total.totals.reading(name)
@@ -350,10 +324,6 @@ class Outcomes:
 
 def _details(outcome: Outcome, event: Document | None) -> OutcomeDetails:
     return OutcomeDetails(outcome, None if event is None else event["data"])
-
-
-def _metered(event: Document) -> CostedEvent:
-    return CostedEvent(event["type"], json.decode(event["data"]), event["time"], event["id"])
 
 
 def _check_may_decide(outcome: Outcome, by: Principal) -> None:

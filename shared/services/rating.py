@@ -12,9 +12,11 @@ import msgspec
 from shared import correlation, json
 from shared.domain.agents import Agent
 from shared.domain.billing_models import Version
+from shared.domain.conversion import stated_currency
 from shared.domain.costs import CostedEvent, CostRules
 from shared.domain.errors import MalformedError, UnavailableError, XyraError
 from shared.domain.events import UNPRICED, AcceptedEvent, TotalKey
+from shared.domain.exchange_rates import CurrencyPair, NoExchangeRateError
 from shared.domain.ids import fingerprint, named_id
 from shared.domain.organizations import Organization
 from shared.domain.outcomes import arrived, is_outcome, standing_of
@@ -54,6 +56,8 @@ class Delivered:
 class _Parked:
     event: AcceptedEvent
     reason: str
+    lacks: CurrencyPair | None = None
+    """What it needs an exchange rate for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Rating:
                     replayed |= {event.key for event in sent.events}
         with correlation.correlated(_together(messages)):
             for organization_id, members in events.items():
-                recorded = await self._rate_organization(organization_id, members)
+                recorded = await self._rate_organization(organization_id, members, replayed)
                 await self._close(organization_id, recorded, replayed)
 
     async def park_dead(self, message: Delivered) -> None:
@@ -134,8 +138,10 @@ class Rating:
                     sent.organization_id, _Parked(event, "the message could not be handled in all its deliveries")
                 )
 
-    async def _rate_organization(self, organization_id: str, events: list[AcceptedEvent]) -> Recorded:
-        recorded = await self._record(organization_id, events)
+    async def _rate_organization(
+        self, organization_id: str, events: list[AcceptedEvent], replayed: set[str]
+    ) -> Recorded:
+        recorded = await self._record(organization_id, events, replayed)
         for metered in recorded.conflicting:
             await self._park(
                 organization_id, _Parked(metered.event, "the same identity was used for an event with other content")
@@ -164,10 +170,10 @@ class Rating:
         if rated:
             await self._usage.close_parked(organization_id, {_parked_id(event) for event in rated})
 
-    async def _record(self, organization_id: str, events: list[AcceptedEvent]) -> Recorded:
+    async def _record(self, organization_id: str, events: list[AcceptedEvent], replayed: set[str]) -> Recorded:
         for attempt in range(_SHARD_RELOADS):
             organization = await self._organizations.cached(organization_id, reload=attempt > 0)
-            metered, parked = await self._meter(organization, events)
+            metered, parked = await self._meter(organization, events, replayed)
             for each in parked:
                 await self._park(organization_id, each)
             try:
@@ -177,17 +183,27 @@ class Rating:
         raise UnavailableError("The shard history of the organization is not current yet")
 
     async def _meter(
-        self, organization: Organization, events: list[AcceptedEvent]
+        self, organization: Organization, events: list[AcceptedEvent], replayed: set[str]
     ) -> tuple[list[MeteredEvent], list[_Parked]]:
         """Looks twice at what cannot be rated: a read may miss an agent, a model or an exchange rate that was made a
-        moment ago.
+        moment ago. Not so where the same rate was missed just before, save for what is sent again because of it.
         """
-        metered, doubtful = await self._look(organization, events, await self._costs.cached())
+        metered, refused = await self._look(organization, events, await self._costs.cached())
+        parked: list[_Parked] = []
+        doubtful: list[_Parked] = []
+        for each in refused:
+            missed = each.lacks is not None and self._costs.is_missed(each.lacks)
+            (parked if missed and each.event.key not in replayed else doubtful).append(each)
         if not doubtful:
-            return metered, []
+            return metered, parked
         await asyncio.sleep(_SECOND_LOOK_SECONDS)
-        more, parked = await self._look(organization, [each.event for each in doubtful], await self._costs.rules())
-        return metered + more, parked
+        lack_rates = any(each.lacks is not None for each in doubtful)
+        costs = await (self._costs.rules() if lack_rates else self._costs.cached())
+        more, refused = await self._look(organization, [each.event for each in doubtful], costs)
+        for each in refused:
+            if each.lacks is not None:
+                self._costs.miss(each.lacks)
+        return metered + more, parked + refused
 
     async def _look(
         self, organization: Organization, events: list[AcceptedEvent], costs: CostRules
@@ -201,6 +217,8 @@ class Rating:
                 metered.append(await self._assign(organization, agents.get(event.agent), event, costs, now))
             except UnavailableError:
                 raise
+            except NoExchangeRateError as error:
+                parked.append(_Parked(event, error.detail, error.pair))
             except XyraError as error:
                 parked.append(_Parked(event, error.detail))
             except _BROKEN as error:
@@ -223,7 +241,10 @@ class Rating:
         period = await self._periods.containing(organization, at)
         version = await self._version(organization.id, agent, at)
         cost = costs.of(event.type, event.data, at, organization.currency)
-        costed = CostedEvent(event.type, event.data, event.time, event.key, cost.amount, cost.category)
+        rate = costs.rates.rate(
+            stated_currency(event.type, event.data, organization.currency), organization.currency, at
+        )
+        costed = CostedEvent(event.type, event.data, event.time, event.key, cost.amount, cost.category, rate)
         if version is None:
             added = unpriced_contribution(costed, cost.readings())
         else:
@@ -231,7 +252,8 @@ class Rating:
         total = TotalKey(period.start, agent.id, version.id if version else UNPRICED)
         outcome = None
         if is_outcome(event.type):
-            outcome = arrived(event, total, version.charges if version else (), added, organization.currency, now)
+            charges = version.charges if version else ()
+            outcome = arrived(event, total, charges, added, organization.currency, now, rate)
             added = replace(added, standing=(*added.standing, *standing_of(outcome, organization.currency)))
         return MeteredEvent(
             event=event,
@@ -239,6 +261,7 @@ class Rating:
             contribution=added,
             cost=cost,
             outcome=outcome,
+            exchange_rate=rate,
             moves=self._moves(organization.id, period.start) if period.end <= now else None,
         )
 

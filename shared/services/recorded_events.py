@@ -1,30 +1,36 @@
 """Events that were rated, with what they were rated to."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from shared import json
-from shared.domain.billing_models import Version
 from shared.domain.costs import CostedEvent
 from shared.domain.errors import NotFoundError
 from shared.domain.events import event_key
 from shared.domain.ids import is_id
 from shared.domain.money import EXACT
 from shared.domain.organizations import Organization
+from shared.domain.outcomes import Outcome, is_outcome, outcome_id
 from shared.domain.rating import POOLED
+from shared.domain.run_figures import contributions
 from shared.domain.times import from_text
 from shared.ports.clock import Clock
+from shared.ports.outcomes import OutcomeStore
 from shared.ports.store import Document, Place
 from shared.ports.usage import EventFilter, Usage
 from shared.services.agents import Agents
-from shared.services.billing_models import BillingModels
 from shared.services.cursors import cursor_to, place_behind, shape_of
+from shared.services.rated_versions import RatedVersions
 
 
 @dataclass(frozen=True, slots=True)
 class RatedTo:
-    """Where an event counts: the period by its start, the model version, the keys of the lines that it moves."""
+    """Where an event counts: the period by its start, the model version, the keys of the lines that it moves. An
+    outcome moves those of charges for outcomes as it stands: what waits for its verification not before, and none once
+    it is rejected or reversed.
+    """
 
     period_start: datetime
     model_id: str | None
@@ -60,8 +66,8 @@ LOOKED_AT = 2000
 
 
 def metered(event: Document) -> CostedEvent:
-    """A recorded event as it was rated."""
-    cost = event.get("cost")
+    """A recorded event, with the cost and the exchange rate that it was rated with."""
+    cost, rate = event.get("cost"), event.get("exchange_rate")
     return CostedEvent(
         event["type"],
         json.decode(event["data"]),
@@ -69,23 +75,36 @@ def metered(event: Document) -> CostedEvent:
         event["id"],
         None if cost is None else Decimal(cost),
         event.get("cost_category"),
+        None if rate is None else Decimal(rate),
     )
 
 
+async def outcomes_of(
+    kept: OutcomeStore, organization: Organization, events: Iterable[Document], now: datetime
+) -> dict[str, Outcome]:
+    """What became of those that report outcomes, by the key of the event."""
+    ids = [outcome_id(event["id"]) for event in events if is_outcome(event["type"])]
+    found = await kept.find(organization.id, organization.counts_until(now), ids) if ids else {}
+    return {each.outcome.event_key: each.outcome for each in found.values()}
+
+
 class RecordedEvents:
-    def __init__(self, usage: Usage, clock: Clock, agents: Agents, billing_models: BillingModels) -> None:
+    def __init__(
+        self, usage: Usage, outcomes: OutcomeStore, clock: Clock, agents: Agents, rated_versions: RatedVersions
+    ) -> None:
         self._usage = usage
+        self._outcomes = outcomes
         self._clock = clock
         self._agents = agents
-        self._billing_models = billing_models
+        self._rated_versions = rated_versions
 
     async def get(self, organization: Organization, key: str) -> RecordedEvent:
-        """Raises `NotFoundError`, also while the event is still on its way."""
+        """Raises `NotFoundError`, also while the event is still on its way; `UnavailableError`."""
         shard_counts = organization.counts_until(self._clock.now())
         found = await self._usage.find(organization.id, shard_counts, key) if is_id(key, "evt") else None
         if found is None:
             raise NotFoundError("There is no such event, or it is still on its way")
-        return RecordedEvent(found, await self._rated_to(organization, found))
+        return (await self._with_what_they_move(organization, [found]))[0]
 
     async def named(self, organization: Organization, source: str, event_id: str) -> RecordedEvent:
         """By the identity that its sender chose. Raises `NotFoundError`."""
@@ -119,25 +138,25 @@ class RecordedEvents:
                 found.append(event)
         else:
             place = None
-        events = [RecordedEvent(event, await self._rated_to(organization, event)) for event in found]
-        return events, None if place is None else cursor_to(place, shape)
+        return await self._with_what_they_move(organization, found), None if place is None else cursor_to(place, shape)
 
-    async def _rated_to(self, organization: Organization, event: Document) -> RatedTo:
+    async def _with_what_they_move(self, organization: Organization, events: Sequence[Document]) -> list[RecordedEvent]:
+        outcomes = await outcomes_of(self._outcomes, organization, events, self._clock.now())
+        return [
+            RecordedEvent(event, await self._rated_to(organization, event, outcomes.get(event["id"])))
+            for event in events
+        ]
+
+    async def _rated_to(self, organization: Organization, event: Document, outcome: Outcome | None) -> RatedTo:
         start = from_text(event["rated_period"])
-        version = await self._version(organization, event)
+        version = await self._rated_versions.of(organization.id, event["agent_id"], event["version_id"])
         if version is None:
             return RatedTo(start, None, None, ())
-        counted = metered(event)
+        added = contributions(metered(event), outcome, version.charges, organization.currency)
+        moved = {name for each in added for name, _ in each.measures}
         keys = tuple(
             f"{version.model_id}/{charge.key}/{event['agent_id'] if charge.scope == 'agent' else POOLED}"
             for charge in version.charges
-            if charge.counts_on_arrival(counted)
-            and any(gauge.measure(counted) is not None for gauge in charge.gauges.values())
+            if not moved.isdisjoint(charge.gauges)
         )
         return RatedTo(start, version.model_id, version.id, keys)
-
-    async def _version(self, organization: Organization, event: Document) -> Version | None:
-        agents = await self._agents.resolve(organization.id, {event["agent_id"]})
-        return await self._billing_models.version_of(
-            organization.id, agents[event["agent_id"]].models, event["version_id"]
-        )

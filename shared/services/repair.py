@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from shared import json
 from shared.domain.charges import AnyCharge
-from shared.domain.errors import UnavailableError, ValidationError
-from shared.domain.events import UNPRICED, TotalKey
+from shared.domain.errors import ValidationError
+from shared.domain.events import TotalKey
 from shared.domain.organizations import Organization
 from shared.domain.periods import Period
 from shared.domain.recomputation import Difference, added_by, added_by_outcome, differences, emptied, pruned
@@ -19,9 +19,8 @@ from shared.domain.totals import Totals
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Document, StaleEtagError
 from shared.ports.usage_shards import KeptTotal, UsageShards
-from shared.services.agents import Agents
-from shared.services.billing_models import BillingModels
 from shared.services.outbox import Outbox
+from shared.services.rated_versions import RatedVersions
 from shared.services.rating import MOVED
 
 LOOKS = 12
@@ -77,19 +76,17 @@ class Repair:
     for one shard's totals with their distinct values, and none for events.
     """
 
-    def __init__(  # noqa: PLR0913  its ports and neighbours
+    def __init__(
         self,
         shards: UsageShards,
         clock: Clock,
-        agents: Agents,
-        billing_models: BillingModels,
+        rated_versions: RatedVersions,
         outbox: Outbox,
         retention: timedelta,
     ) -> None:
         self._shards = shards
         self._clock = clock
-        self._agents = agents
-        self._billing_models = billing_models
+        self._rated_versions = rated_versions
         self._outbox = outbox
         self._retention = retention
 
@@ -169,15 +166,8 @@ class Repair:
                 yield event
 
     async def _charges(self, organization: Organization, key: TotalKey) -> Sequence[AnyCharge] | None:
-        if key.version_id == UNPRICED:
-            return None
-        agent = (await self._agents.resolve(organization.id, {key.agent_id})).get(key.agent_id)
-        version = None
-        if agent is not None:
-            version = await self._billing_models.version_of(organization.id, agent.models, key.version_id)
-        if version is None:
-            raise UnavailableError(f"The version {key.version_id} that agent {key.agent_id} was rated by is not found")
-        return version.charges
+        version = await self._rated_versions.of(organization.id, key.agent_id, key.version_id)
+        return None if version is None else version.charges
 
     async def _put_right(self, place: _Place, look: _Look) -> bool:
         """False where the total has moved since."""

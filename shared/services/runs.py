@@ -1,6 +1,5 @@
 """Runs: made and moved on; their figures are worked out from their events when they are read."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +18,6 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import is_id
 from shared.domain.organizations import Organization
-from shared.domain.outcomes import Outcome, is_outcome, outcome_id
 from shared.domain.run_figures import RunFigures, contributions, price_alone
 from shared.domain.runs import Run, RunStatus, key_claim_id
 from shared.domain.totals import Totals
@@ -28,11 +26,11 @@ from shared.ports.outcomes import OutcomeStore
 from shared.ports.store import AlreadyExistsError, Create, Document, Item, Page, StaleEtagError, Store
 from shared.ports.usage import EventFilter, Usage
 from shared.services.agents import Agents
-from shared.services.billing_models import BillingModels
 from shared.services.owners import Owners
 from shared.services.periods import Periods
 from shared.services.preconditions import check_if_match
-from shared.services.recorded_events import metered
+from shared.services.rated_versions import RatedVersions
+from shared.services.recorded_events import metered, outcomes_of
 from shared.services.threads import Threads
 
 MAXIMUM_EVENTS = 10_000
@@ -64,7 +62,7 @@ class Runs:
         owners: Owners,
         agents: Agents,
         threads: Threads,
-        billing_models: BillingModels,
+        rated_versions: RatedVersions,
         periods: Periods,
     ) -> None:
         self._store = store
@@ -74,7 +72,7 @@ class Runs:
         self._owners = owners
         self._agents = agents
         self._threads = threads
-        self._billing_models = billing_models
+        self._rated_versions = rated_versions
         self._periods = periods
 
     async def create(self, run_id: str, organization_id: str, draft: RunDraft) -> tuple[Run, str]:
@@ -178,19 +176,21 @@ class Runs:
             raise PreconditionFailedError("The run is being changed by someone else; read it again") from error
 
     async def figures(self, organization: Organization, key: str) -> RunFigures:
-        """Of the events that name this key and have been rated."""
+        """Of the events that name this key and have been rated. Raises `UnavailableError`."""
         events, is_complete = await self._events(organization, key)
-        outcomes = await self._outcomes_of(organization, events)
+        outcomes = await outcomes_of(self._outcomes, organization, events, self._clock.now())
         figures = RunFigures(organization.currency, is_complete=is_complete)
         usage: dict[str, dict[str, Totals]] = {}
-        versions: dict[str, Version] = {}
+        versions = dict[str, Version]()
         for event in events:
             counted = metered(event)
             figures.count(counted)
             outcome = outcomes.get(counted.key)
             if outcome is not None:
                 figures.count_outcome(outcome)
-            version = versions.get(event["version_id"]) or await self._version(organization, event)
+            version = versions.get(event["version_id"]) or await self._rated_versions.of(
+                organization.id, event["agent_id"], event["version_id"]
+            )
             if version is None:
                 continue
             versions[version.id] = version
@@ -212,21 +212,6 @@ class Runs:
                 return found, False
             found.append(event)
         return found, True
-
-    async def _outcomes_of(self, organization: Organization, events: Sequence[Document]) -> dict[str, Outcome]:
-        """By the key of the event that reported it."""
-        ids = [outcome_id(event["id"]) for event in events if is_outcome(event["type"])]
-        if not ids:
-            return {}
-        shard_counts = organization.counts_until(self._clock.now())
-        found = await self._outcomes.find(organization.id, shard_counts, ids)
-        return {each.outcome.event_key: each.outcome for each in found.values()}
-
-    async def _version(self, organization: Organization, event: Document) -> Version | None:
-        """By which the event was rated."""
-        agent_id = event["agent_id"]
-        agents = await self._agents.resolve(organization.id, {agent_id})
-        return await self._billing_models.version_of(organization.id, agents[agent_id].models, event["version_id"])
 
 
 def _taken() -> ConflictError:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.agents import Agent
 from shared.domain.billing_models import Version
 from shared.domain.meters import Measure
 from shared.domain.money import cut, plain
@@ -14,7 +13,7 @@ from shared.domain.periods import Period, Span
 from shared.domain.readings import Reading, Tally
 from shared.ports.usage import Usage, UsageTotal
 from shared.services.agents import Agents
-from shared.services.billing_models import BillingModels
+from shared.services.rated_versions import RatedVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,10 @@ class _Name:
 
 
 class UsageReports:
-    def __init__(self, usage: Usage, agents: Agents, billing_models: BillingModels) -> None:
+    def __init__(self, usage: Usage, agents: Agents, rated_versions: RatedVersions) -> None:
         self._usage = usage
         self._agents = agents
-        self._billing_models = billing_models
+        self._rated_versions = rated_versions
 
     async def rows(  # noqa: PLR0913  the filters of the report
         self,
@@ -54,19 +53,20 @@ class UsageReports:
         project: str | None,
         department: str | None,
     ) -> list[UsageRow]:
-        """Ordered by agent and charge. `agent` is an id or an external id."""
+        """Ordered by agent and charge. `agent` is an id or an external id. Of a project or a department are the agents
+        that are in it now, with all that they ever did (`Agent.is_in`). Raises `UnavailableError`.
+        """
         wanted = {
             each.id: each
             for each in await self._agents.all(organization.id)
-            if _matches(each, agent=agent, project=project, department=department)
+            if agent in (None, each.id, each.external_id) and each.is_in(project_id=project, department_id=department)
         }
         totals = await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
         readings: dict[_Name, tuple[Measure | None, Reading]] = {}
         for total in totals:
             if total.key.agent_id not in wanted:
                 continue
-            models = wanted[total.key.agent_id].models
-            version = await self._billing_models.version_of(organization.id, models, total.key.version_id)
+            version = await self._rated_versions.of(organization.id, total.key.agent_id, total.key.version_id)
             for name, measure, reading in _readings(total, version):
                 before = readings.get(name)
                 readings[name] = (measure, reading if before is None else before[1].merge(reading))
@@ -81,14 +81,6 @@ class UsageReports:
             for name, (measure, reading) in sorted(readings.items(), key=lambda row: row[0])
             if charge is None or name.charge == charge
         ]
-
-
-def _matches(candidate: Agent, *, agent: str | None, project: str | None, department: str | None) -> bool:
-    return (
-        (agent is None or agent in (candidate.id, candidate.external_id))
-        and (project is None or project == candidate.project_id)
-        and (department is None or department == candidate.department_id)
-    )
 
 
 def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Name, Measure | None, Reading]]:

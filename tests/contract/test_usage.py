@@ -183,6 +183,25 @@ async def test_values_are_read_beyond_one_page(usage: Usage) -> None:
     assert sum(len(reading.values) for reading in found if isinstance(reading, Distinct)) == len(names)
 
 
+async def test_without_distinct_values_only_unique_meters_are_missing(usage: Usage) -> None:
+    measures: dict[str, Reading] = {"commands": Tally(1, Decimal("0.1")), "peak": Highest(Decimal(7))}
+    events = [
+        metered(f"{number}", measures | {"users": user(f"{number}"), "guests": user("ada")}, agent=f"agt_{number % 2}")
+        for number in range(20)
+    ]
+    await usage.record(ORGANIZATION, [2], events)
+    whole = await totals_of(usage, 2)
+    found = {
+        (total.key.agent_id, total.key.version_id): total.totals
+        for total in await usage.totals(ORGANIZATION, 2, OCTOBER, distinct=False)
+    }
+    assert found.keys() == whole.keys()
+    for key, totals in found.items():
+        assert set(whole[key].meters()) - set(totals.meters()) == {"users", "guests"}
+        assert totals.document() == whole[key].document()
+        assert (totals.reading("commands"), totals.reading("users")) == (Tally(10, Decimal(1)), None)
+
+
 async def test_totals_that_keep_many_events_fit_their_transactions(usage: Usage) -> None:
     """The stores refuse more than 2 MB in one."""
     kept = tuple(Placed(TIME, f"evt_{number:026}", Decimal("123456789.123456"), "between") for number in range(500))

@@ -58,6 +58,11 @@ async def set_up(xyra: Xyra) -> Scene:
 
 
 @pytest.fixture(scope="session")
+def shared_host(small_host: Served) -> Served:
+    return small_host
+
+
+@pytest.fixture(scope="session")
 def scenes() -> list[Scene]:
     """One at most: as no test may change anything, all can have the same."""
     return []

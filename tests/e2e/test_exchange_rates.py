@@ -1,9 +1,17 @@
 """Exchange rates over HTTP: dated, the operator's, and used by the time of each event."""
 
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from shared.adapters.sqlite import Database, SqliteStore
+from shared.containers import CATALOG
+from shared.domain.exchange_rates import ExchangeRate, exchange_rate_id
+from shared.domain.histories import Entry, History
+from shared.domain.money import Amount
+from tests.doubles.settable_clock import SettableClock
 from tests.doubles.xyra_client import Organization, Xyra
-from tests.e2e.conftest import TimeMachine
+from tests.e2e.conftest import NOW, Served, TimeMachine
 
 Json = dict[str, Any]
 
@@ -74,6 +82,21 @@ async def test_a_cost_without_a_rate_is_parked_until_there_is_one(time_machine: 
     assert (await organization.key.get("events/parked"))["data"] == []
 
 
+async def test_what_a_charge_adds_up_of_costs_is_converted_as_they_are(xyra: Xyra):
+    organization = await xyra.organization()
+    meter = {"event_type": "cost.api", "aggregation": "sum", "value": "data.amount"}
+    charge = {"key": "api", "type": "activity", "meter": meter, "pricing": {"type": "percentage", "rate": "10"}}
+    model = await organization.model(charge, effective_from="2026-11-01T00:00:00Z")
+    await organization.agent(billing_model_id=model["id"], billing_model_from="2026-11-01T00:00:00Z")
+    await put(xyra, "AUD/USD", "0.65", "2026-11-01T00:00:00Z")
+    await organization.key.report(cost("a", "2026-11-10T00:00:00Z", currency="AUD"))
+    await xyra.idle()
+    assert await costs_of(organization, "a") == ["6.5"]
+    assert await organization.usage("2026-11", "api") == Decimal("6.5")
+    (event,) = (await organization.key.get("events"))["data"]
+    assert (event["exchange_rate"], event["data"]["amount"]) == ("0.65", "10")
+
+
 async def replay(xyra: Xyra, organization: Organization) -> None:
     await xyra.operator.post("events/parked/replay", {"all": True}, expect=202, organization_id=organization.id)
     await xyra.idle()
@@ -98,9 +121,45 @@ async def test_members_read_rates_and_cannot_write_them(xyra: Xyra):
     organization = await xyra.organization()
     known = await put(xyra, "SEK/NOK", "1.0312")
     assert (known["rate"], known["from_currency"], known["to_currency"]) == ("1.0312", "SEK", "NOK")
-    assert known in (await organization.key.get("exchange-rates", limit="200"))["data"]
+    listed = {name: value for name, value in known.items() if name != "history"}
+    assert listed in (await organization.key.get("exchange-rates", limit="200"))["data"]
     assert await organization.key.get("exchange-rates/SEK/NOK") == known
     (await organization.key.send("PUT", "exchange-rates/SEK/NOK", {"rate": "1"})).problem(403, "forbidden")
+
+
+async def keep(host: Served, source: str, target: str, rates: History[Amount]) -> None:
+    """What it takes years to put there."""
+    pair = ExchangeRate(id=exchange_rate_id(source, target), from_currency=source, to_currency=target, rates=rates)
+    database = Database(host.process.data_dir / "xyra.db")
+    await SqliteStore(database, SettableClock(NOW)).create(CATALOG.name, "exchange_rates", pair.document())
+    database.close()
+
+
+async def test_a_list_shows_what_holds_and_comes_next_and_a_pair_its_last_rates(xyra: Xyra, shared_host: Served):
+    days = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(1200)]
+    rates = [Entry(effective_from=day, value=Decimal(number)) for number, day in enumerate(days, start=1)]
+    await keep(shared_host, "PLN", "CZK", History[Amount](entries=tuple(rates)))
+    times = [f"{day:%Y-%m-%dT%H:%M:%SZ}" for day in days]
+    now = times.index("2026-11-18T00:00:00Z")
+
+    (listed,) = [
+        each
+        for each in (await xyra.operator.get("exchange-rates", limit="200"))["data"]
+        if each["from_currency"] == "PLN"
+    ]
+    assert set(listed) == {"from_currency", "to_currency", "rate", "upcoming"}
+    assert listed["rate"] == str(now + 1)
+    assert [each["effective_from"] for each in listed["upcoming"]] == times[now + 1 : now + 6]
+
+    shown = await xyra.operator.get("exchange-rates/PLN/CZK")
+    assert {name: shown[name] for name in listed} == listed
+    assert [each["effective_from"] for each in shown["history"]] == times[-500:]
+    earlier = await xyra.operator.get("exchange-rates/PLN/CZK", before=times[-500])
+    assert [each["effective_from"] for each in earlier["history"]] == times[-1000:-500]
+    assert earlier["history"][-1]["effective_to"] == times[-500]
+    first = await xyra.operator.get("exchange-rates/PLN/CZK", before=times[200])
+    assert [each["effective_from"] for each in first["history"]] == times[:200]
+    assert first["rate"] == listed["rate"]
 
 
 async def test_what_is_no_rate_or_no_currency_is_refused(xyra: Xyra):

@@ -222,6 +222,11 @@ class People:
 
 
 @pytest.fixture(scope="session")
+def shared_host(small_host: Served) -> Served:
+    return small_host
+
+
+@pytest.fixture(scope="session")
 def victims() -> list[Victim]:
     """One at most: as no test may change anything of it, all can have the same."""
     return []

@@ -97,6 +97,7 @@ async def test_the_operators_prices_hold_from_their_time_on_until_they_end(time_
     ]
     assert [entry["prices"] and entry["prices"]["input"] for entry in ended["history"]] == ["10", "20", None]
     assert await organization.key.get(route) == ended
+    assert ended["upcoming"] == ended["history"][1:]
     assert (await organization.operator.post(f"{route}/end", {}, expect=200)) == ended
 
     await time_machine.at("2026-12-01T00:30:00Z")
@@ -129,15 +130,16 @@ async def test_members_read_prices_and_cannot_write_them(xyra: Xyra):
     made = await organization.operator.post("llm-prices", {"model": new_model(), "prices": TEN_EACH})
     route = f"llm-prices/{made['id']}"
     assert await organization.key.get(route) == made
-    ids: list[str] = []
+    listed: list[Json] = []
     cursor: Json = {}
     while True:
         page = await organization.key.get("llm-prices", limit="3", **cursor)
-        ids += [each["id"] for each in page["data"]]
+        listed += page["data"]
         if page["next_cursor"] is None:
             break
         cursor = {"cursor": page["next_cursor"]}
-    assert ids.count(made["id"]) == 1
+    assert listed.count({name: value for name, value in made.items() if name != "history"}) == 1
+    ids = [each["id"] for each in listed]
     assert len(ids) == len(set(ids))
     for method, path, body in (
         ("POST", "llm-prices", {"model": new_model(), "prices": TEN_EACH}),

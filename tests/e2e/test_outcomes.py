@@ -6,8 +6,9 @@ import time
 from decimal import Decimal
 from typing import Any
 
+from tests.doubles import command_line
 from tests.doubles.xyra_client import Client, Organization, Xyra
-from tests.e2e.conftest import TimeMachine
+from tests.e2e.conftest import Served, TimeMachine
 
 Json = dict[str, Any]
 
@@ -40,7 +41,7 @@ async def outcomes(organization: Organization, **query: str) -> dict[str, Json]:
     cursor: dict[str, str] = {}
     while True:
         page = await organization.key.get("outcomes", limit="200", **query, **cursor)
-        found |= {each["event_id"]: each for each in page["data"]}
+        found |= {each["external_event_id"]: each for each in page["data"]}
         if page["next_cursor"] is None:
             return found
         cursor = {"cursor": page["next_cursor"]}
@@ -96,7 +97,7 @@ async def test_only_verified_outcomes_are_billed_and_once(time_machine: TimeMach
     await decide(organization, "reversed later", "reverse")
     await decide(organization, "pending", "verify", note="Late")
     ready = (await organization.key.get("outcomes/billing-ready", period="2026-10"))["data"]
-    assert [each["event_id"] for each in ready] == ["pending"]
+    assert [each["external_event_id"] for each in ready] == ["pending"]
     await decide(organization, "verified", "reverse")
     await time_machine.at("2026-12-02T12:00:00Z")
     (note,) = (await organization.key.get(f"invoices/{invoice['id']}"))["credit_notes"]
@@ -212,6 +213,102 @@ async def test_what_cannot_count_is_parked_and_does_not_say_who_reported_it(xyra
     assert await outcomes(organization) == {}
 
 
+async def put_rate(xyra: Xyra, pair: str, rate: str, **fields: str) -> None:
+    (await xyra.operator.send("PUT", f"exchange-rates/{pair}", {"rate": rate, **fields})).expect(200)
+
+
+async def assert_nothing_to_repair(host: Served, organization: Organization) -> None:
+    settings = {"XYRA_DATA_DIR": str(host.process.data_dir), "XYRA_CLOCK_FILE": str(host.process.clock_file)}
+    named = ("--organization", organization.slug, "--period", "2026-10")
+    end = await asyncio.to_thread(command_line.run, "repair", *named, **settings)
+    assert (end.returncode, end.stdout.splitlines()[-1].split(", ")[-1]) == (0, "0 wrong"), end
+
+
+async def test_a_value_in_another_currency_is_converted_once(
+    time_machine: TimeMachine, travelling_host: Served
+) -> None:
+    """By 0.598765: reported 333.33, which is 199.58633745, and verified as 250.01, which is 149.69723765."""
+    xyra = time_machine.xyra
+    await time_machine.at("2026-10-21T00:00:00Z")
+    charge = RESOLVED | {"pricing": {"type": "percentage", "rate": "10"}, "auto_verify": {"maximum_value": "50"}}
+    organization = await priced(xyra, charge, grace_hours=0)
+    run = await organization.key.post("runs", {"key": "run-1", "agent": "coder"})
+    await organization.key.report(
+        resolved("large", value="333.33", currency="NZD") | {"run": "run-1"},
+        resolved("small", value="80", currency="NZD") | {"run": "run-1"},
+        resolved("nothing", value="0", currency="NZD"),
+        resolved("own", value="3"),
+    )
+    await xyra.idle()
+    assert await statuses(organization) == {"nothing": "verified", "own": "verified"}
+    parked = (await organization.key.get("events/parked"))["data"]
+    assert {each["reason"] for each in parked} == {"there is no exchange rate from NZD to USD"}
+
+    await put_rate(xyra, "NZD/USD", "0.598765", effective_from=START)
+    await xyra.operator.post("events/parked/replay", {"all": True}, expect=202, organization_id=organization.id)
+    await xyra.idle()
+    assert (await organization.key.get("events/parked"))["data"] == []
+    found = await outcomes(organization)
+    assert {name: each["status"] for name, each in found.items()} == {
+        "large": "pending",
+        "small": "verified",  # 47.9012 is within the bound, which is in the organization's currency
+        "nothing": "verified",
+        "own": "verified",
+    }
+    worth = ("value", "currency", "exchange_rate", "converted_value")
+    assert {name: tuple(each[field] for field in worth) for name, each in found.items()} == {
+        "large": ("333.33", "NZD", "0.598765", "199.58633745"),
+        "small": ("80", "NZD", "0.598765", "47.9012"),
+        "nothing": ("0", "NZD", None, "0"),
+        "own": ("3", "USD", None, "3"),
+    }
+    event = await organization.key.get(f"events/{found['large']['event_id']}")
+    assert event["exchange_rate"] == "0.598765"
+    assert event["data"] == {"value": "333.33", "currency": "NZD"}
+    assert await pending_and_verified(organization) == [(1, "199.58633745"), (3, "50.9012")]
+    await assert_nothing_to_repair(travelling_host, organization)
+
+    await put_rate(xyra, "NZD/USD", "0.7")
+    await time_machine.at("2026-10-22T00:00:00Z")
+    await decide(organization, "large", "verify", value="333.34", expect=422)
+    shown = await decide(organization, "large", "verify", value="250.01")
+    assert (shown["value"], shown["verified_value"], shown["currency"]) == ("333.33", "250.01", "NZD")
+    assert (shown["exchange_rate"], shown["converted_value"]) == ("0.598765", "149.69723765")
+    assert await decide(organization, "large", "verify", value="250.01") == shown
+    assert await pending_and_verified(organization) == [(0, "0"), (4, "200.59843765")]
+    figures = await organization.key.get(f"runs/{run['id']}")
+    assert (figures["price"], figures["outcome_value"]) == ("19.759843765", "197.59843765")
+    await assert_nothing_to_repair(travelling_host, organization)
+
+    await time_machine.at("2026-11-02T12:00:00Z")
+    (invoice,) = await organization.invoices()
+    assert amounts(invoice) == [("resolved", "20.06")]  # 10 % of 200.59843765
+    reversed_ = await decide(organization, "large", "reverse")
+    assert (reversed_["status"], reversed_["converted_value"]) == ("reversed", "149.69723765")
+    await time_machine.at("2026-12-02T12:00:00Z")
+    (note,) = (await organization.key.get(f"invoices/{invoice['id']}"))["credit_notes"]
+    assert [line["amount"] for line in note["lines"]] == ["-14.97"]  # 10 % of 50.9012 is 5.09
+    assert await pending_and_verified(organization) == [(0, "0"), (3, "50.9012")]
+    assert (await organization.key.get(f"runs/{run['id']}"))["outcome_value"] == "47.9012"
+    await assert_nothing_to_repair(travelling_host, organization)
+
+
+async def pending_and_verified(organization: Organization) -> list[tuple[int, str]]:
+    found = await organization.key.get("outcomes/statistics")
+    return [(found[status]["count"], found[status]["value"]) for status in ("pending", "verified")]
+
+
+async def test_where_no_charge_needs_a_value_it_needs_no_rate_and_is_in_no_sum(xyra: Xyra) -> None:
+    organization = await priced(xyra, RESOLVED)
+    await organization.key.report(resolved("foreign", value="10", currency="ZAR"), resolved("own", value="3"))
+    await xyra.idle()
+    await put_rate(xyra, "ZAR/USD", "0.05", effective_from=START)
+    shown = await decide(organization, "foreign", "verify")
+    assert (shown["value"], shown["exchange_rate"], shown["converted_value"]) == ("10", None, None)
+    assert await pending_and_verified(organization) == [(1, "3"), (1, "0")]
+    assert amounts(await organization.preview("2026-10")) == [("resolved", "2.00")]
+
+
 async def test_a_verifier_may_find_less_than_was_reported(xyra: Xyra) -> None:
     organization = await priced(xyra, RESOLVED | {"pricing": {"type": "percentage", "rate": "10"}})
     await organization.key.report(resolved("a", value="80", evidence={"ticket": 7}), resolved("b"))
@@ -287,6 +384,36 @@ async def test_versions_and_ends_of_agents_change_nothing_of_what_happened_befor
     }
 
 
+async def test_an_event_names_the_lines_that_its_outcome_moves_as_it_stands(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    reports = RESOLVED | {"key": "reports", "type": "activity"}
+    at_once = RESOLVED | {"key": "at_once", "verification": "none"}
+    model = await organization.model(RESOLVED, at_once, reports, effective_from=START)
+    agent = await organization.agent(billing_model_id=model["id"], billing_model_from=START)
+    names = ("pending", "verified", "rejected", "reversed")
+    await organization.key.report(*(resolved(name) for name in names))
+    await xyra.idle()
+    await decide(organization, "rejected", "reject")
+    for name in ("verified", "reversed"):
+        await decide(organization, name, "verify")
+    await decide(organization, "reversed", "reverse")
+    lines = {
+        "resolved": f"{model['id']}/resolved/-",
+        "at_once": f"{model['id']}/at_once/-",
+        "reports": f"{model['id']}/reports/{agent['id']}",
+    }
+    expected = {
+        "pending": {lines["at_once"], lines["reports"]},
+        "verified": set(lines.values()),
+        "rejected": {lines["reports"]},
+        "reversed": {lines["reports"]},
+    }
+    page = {each["id"]: each for each in (await organization.key.get("events"))["data"]}
+    assert {name: set(each["rated_to"]["line_keys"]) for name, each in page.items()} == expected
+    for each in page.values():
+        assert await organization.key.get(f"events/{each['event_id']}") == each
+
+
 async def test_lists_and_statistics(xyra: Xyra) -> None:
     organization = await priced(xyra, RESOLVED, shard_count=4)
     await organization.agent("other")
@@ -301,9 +428,9 @@ async def test_lists_and_statistics(xyra: Xyra) -> None:
     await decide(organization, "2", "reverse")
     await decide(organization, "3", "reject")
     page = await organization.key.get("outcomes", limit="3")
-    assert [each["event_id"] for each in page["data"]] == ["november", "unpriced", "9"]
+    assert [each["external_event_id"] for each in page["data"]] == ["november", "unpriced", "9"]
     rest = await organization.key.get("outcomes", limit="200", cursor=page["next_cursor"])
-    assert [each["event_id"] for each in rest["data"]] == [str(number) for number in range(8, -1, -1)]
+    assert [each["external_event_id"] for each in rest["data"]] == [str(number) for number in range(8, -1, -1)]
     assert list(await outcomes(organization, status="verified")) == ["unpriced", "1", "0"]
     assert list(await outcomes(organization, agent="other")) == ["unpriced"]
     assert list(await outcomes(organization, type="outcome.sold")) == ["november"]
@@ -337,7 +464,8 @@ async def test_the_convenience_route_makes_the_same_event(xyra: Xyra) -> None:
     )
     await xyra.idle()
     shown = await organization.key.get(f"outcomes/{made['outcome_id']}")
-    assert (shown["event_id"], shown["value"], shown["status"]) == ("one", "20", "pending")
+    assert (shown["external_event_id"], shown["value"], shown["status"]) == ("one", "20", "pending")
+    assert shown["event_id"] == made["event_id"]
     event = await organization.key.get(f"events/{made['event_id']}")
     assert event["type"] == "outcome.resolved"
     assert event["data"] == {"issue": 3, "value": 20, "interaction_time": "2026-10-20T12:00:00+00:00"}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.allocation import shared_out, weights_of
+from shared.domain.allocation import parts_of, shared_out, shares_of_charges, weights_of
 from shared.domain.billing_models import BillingModelDraft, Version
 from shared.domain.money import exponent_of, total
 from shared.domain.periods import Period
@@ -96,8 +96,8 @@ class Counted:
         return self._readings.get(name)
 
 
-def lines(segments: list[Segment], totals: Mapping[tuple[str, str], Counted]) -> list[RatedLine]:
-    return rate_by_segment(Facts(OCTOBER, "USD", segments, totals))
+def lines(segments: list[Segment], totals: Mapping[tuple[str, str], Counted], currency: str = "USD") -> list[RatedLine]:
+    return rate_by_segment(Facts(OCTOBER, currency, segments, totals))
 
 
 def test_quantities_weigh_over_all_versions() -> None:
@@ -125,3 +125,64 @@ def test_without_a_quantity_days_weigh_each_agents_own() -> None:
     days = {"a": Fraction(1), "b": Fraction(21, 31)}
     assert weights_of(unused.segments) == days
     assert weights_of(flat.segments) == days
+
+
+SEARCHES = {"key": "searches", "type": "activity", "meter": {"event_type": "search"}, "pricing": PER_UNIT}
+"""Each agent's own."""
+AGENTS = "abcdefg"
+
+
+def in_month(counts: Mapping[str, tuple[int, int]], currency: str) -> list[RatedLine]:
+    """Of agents that are priced alike, with so many commands and searches."""
+    version = version_of(FLAT, COMMANDS, SEARCHES)
+    totals = {
+        (agent, version.id): Counted(commands=Tally(pooled, Decimal(pooled)), searches=Tally(own, Decimal(own)))
+        for agent, (pooled, own) in counts.items()
+    }
+    return lines([Segment(agent, version, OCTOBER.start, OCTOBER.end) for agent in counts], totals, currency)
+
+
+def billed(rated: list[RatedLine], currency: str, agents: set[str]) -> Decimal:
+    return total(share.amount for share in shares_of_charges(rated, currency, agents))
+
+
+counts = st.dictionaries(
+    st.sampled_from(AGENTS), st.tuples(st.integers(0, 10**7), st.integers(0, 10**7)), min_size=1, max_size=len(AGENTS)
+)
+places = st.lists(st.sampled_from(["website", "app", None]), min_size=len(AGENTS), max_size=len(AGENTS))
+
+
+@given(counts, places, currencies)
+def test_groups_of_agents_add_up_to_the_lines(
+    counted: Mapping[str, tuple[int, int]], placed: list[str | None], currency: str
+) -> None:
+    rated = in_month(counted, currency)
+    groups: dict[str | None, set[str]] = {}
+    for agent, place in zip(AGENTS, placed, strict=True):
+        groups.setdefault(place, set()).add(agent)
+    assert total(billed(rated, currency, group) for group in groups.values()) == total(
+        each.line.amount for each in rated
+    )
+    for group in groups.values():
+        of_agents = (parts_of(each, currency).get(agent, Decimal(0)) for each in rated for agent in group)
+        assert billed(rated, currency, group) == total(of_agents)
+
+
+@pytest.mark.parametrize(
+    ("currency", "amounts"),
+    [("USD", ["66.67", "33.33"]), ("JPY", ["67", "33"]), ("KWD", ["66.667", "33.333"])],
+)
+def test_thirds_of_a_fee_by_group(currency: str, amounts: list[str]) -> None:
+    """The first of three alike has the unit that is left."""
+    version = version_of(FLAT)
+    rated = lines([Segment(agent, version, OCTOBER.start, OCTOBER.end) for agent in "abc"], {}, currency)
+    shares = [share for group in ({"a", "b"}, {"c"}) for share in shares_of_charges(rated, currency, group)]
+    assert [str(share.amount) for share in shares] == amounts
+    assert {share.whole for share in shares} == {Decimal(100)}
+
+
+def test_a_charge_has_one_share_over_all_of_its_lines() -> None:
+    rated = in_month({"a": (0, 100), "b": (0, 250), "c": (0, 1)}, "USD")
+    shares = {share.line.charge: (share.amount, share.whole) for share in shares_of_charges(rated, "USD", {"a", "b"})}
+    assert shares["searches"] == (Decimal("3.50"), Decimal("3.51"))
+    assert shares_of_charges(rated, "USD", {"another"}) == []

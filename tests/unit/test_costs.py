@@ -8,10 +8,11 @@ from shared.adapters.item_usage import ItemUsage, _weight
 from shared.adapters.price_list import PackagedPriceList
 from shared.domain.costs import CostRules, EventCost
 from shared.domain.events import AcceptedEvent, TotalKey
+from shared.domain.histories import LEAD
 from shared.domain.llm_prices import MAXIMUM_NAME, ModelName, ModelPrices
 from shared.domain.totals import Contribution
 from shared.ports.usage import MeteredEvent
-from shared.services.costs import CACHED, Costs
+from shared.services.costs import CACHED, RECENT, Costs
 from shared.services.exchange_rates import ExchangeRateBook
 from shared.services.llm_prices import PriceOverrides
 from shared.settings import Settings
@@ -24,30 +25,67 @@ CALL = {"model": "of-our-own", "input_tokens": 1_000_000}
 COST = {"amount": "10", "currency": "EUR"}
 
 
-async def test_raters_know_new_prices_and_rates_after_a_minute():
-    clock, store = SettableClock(NOW), MemoryStore()
-    overrides, rates = PriceOverrides(store, clock, Settings()), ExchangeRateBook(store, clock, Settings())
-    costs = Costs(clock, PackagedPriceList(), overrides, rates)
-    assert priced(await costs.cached()) is None
-    prices = ModelPrices(input=Decimal(3), output=Decimal(9))
-    await overrides.create(ModelName(None, "of-our-own"), prices, BEFORE)
-    await rates.put("EUR", "USD", Decimal("1.5"), BEFORE, None)
-    clock.move(CACHED - timedelta(seconds=1))
-    assert priced(await costs.cached()) is None
-    clock.move(timedelta(seconds=1))
-    known = await costs.cached()
+class Hosts:
+    """`here` is what is asked; the operator may work at another host."""
+
+    def __init__(self) -> None:
+        self.clock, self._store = SettableClock(NOW), MemoryStore()
+        self.prices, self.rates = self._books()
+        self.other_prices, self.other_rates = self._books()
+        self.here = Costs(self.clock, PackagedPriceList(), self.prices, self.rates)
+
+    def _books(self) -> tuple[PriceOverrides, ExchangeRateBook]:
+        return (
+            PriceOverrides(self._store, self.clock, Settings()),
+            ExchangeRateBook(self._store, self.clock, Settings()),
+        )
+
+
+OURS = ModelName(None, "of-our-own"), ModelPrices(input=Decimal(3), output=Decimal(9)), BEFORE
+
+
+async def test_raters_know_the_prices_and_rates_of_another_host_after_a_minute():
+    hosts = Hosts()
+    assert priced(await hosts.here.cached()) is None
+    await hosts.other_prices.create(*OURS)
+    await hosts.other_rates.put("EUR", "USD", Decimal("1.5"), BEFORE, None)
+    hosts.clock.move(CACHED - timedelta(seconds=1))
+    assert priced(await hosts.here.cached()) is None
+    hosts.clock.move(timedelta(seconds=1))
+    known = await hosts.here.cached()
     assert priced(known) == 3
     assert known.of("cost.api", COST, NOW, "USD").amount == 15
 
 
+async def test_who_asks_about_prices_knows_those_of_another_host_after_some_seconds():
+    hosts = Hosts()
+    await hosts.here.recent()
+    await hosts.other_prices.create(*OURS)
+    hosts.clock.move(RECENT - timedelta(seconds=1))
+    assert priced(await hosts.here.recent()) is None
+    hosts.clock.move(timedelta(seconds=1))
+    assert priced(await hosts.here.recent()) == 3
+
+
 async def test_who_asks_for_the_rules_of_now_is_heard_by_all():
-    clock, store = SettableClock(NOW), MemoryStore()
-    overrides, rates = PriceOverrides(store, clock, Settings()), ExchangeRateBook(store, clock, Settings())
-    costs = Costs(clock, PackagedPriceList(), overrides, rates)
-    await costs.cached()
-    await overrides.create(ModelName(None, "of-our-own"), ModelPrices(input=Decimal(3), output=Decimal(9)), BEFORE)
-    assert priced(await costs.rules()) == 3
-    assert priced(await costs.cached()) == 3
+    hosts = Hosts()
+    await hosts.here.cached()
+    await hosts.other_prices.create(*OURS)
+    assert priced(await hosts.here.rules()) == 3
+    assert priced(await hosts.here.cached()) == 3
+
+
+async def test_a_host_knows_its_own_changes_at_once():
+    hosts = Hosts()
+    await hosts.here.cached()
+    override, _ = await hosts.prices.create(*OURS)
+    assert priced(await hosts.here.cached()) == 3
+    await hosts.prices.end(override.id, None, None)
+    assert (await hosts.here.cached()).of("llm_call", CALL, NOW + LEAD, "USD").amount is None
+    await hosts.rates.put("EUR", "USD", Decimal("1.5"), BEFORE, None)
+    assert (await hosts.here.cached()).of("cost.api", COST, NOW, "USD").amount == 15
+    await hosts.rates.put("EUR", "USD", Decimal(2), NOW + LEAD, None)
+    assert (await hosts.here.cached()).of("cost.api", COST, NOW + LEAD, "USD").amount == 20
 
 
 def priced(rules: CostRules) -> Decimal | None:

@@ -94,3 +94,37 @@ def test_intervals_are_contiguous_and_agree_with_what_holds_at_each_time(gaps, p
     instant = NOW + timedelta(hours=probe)
     holding = [one.value for one in intervals if one.start <= instant and (one.end is None or instant < one.end)]
     assert holding == ([history.at(instant)] if probe >= 0 else [])
+
+
+STEPS = tuple(NOW + timedelta(days=day) for day in range(4))
+STEPWISE = History[int](entries=tuple(Entry(effective_from=step, value=day) for day, step in enumerate(STEPS)))
+
+
+@pytest.mark.parametrize(
+    ("instant", "expected"),
+    [
+        (NOW - timedelta(days=1), [0, 1]),
+        (NOW, [1, 2]),
+        (STEPS[2], [3]),
+        (STEPS[3], []),
+    ],
+)
+def test_what_comes_next_begins_after_the_instant(instant, expected):
+    found = list(STEPWISE.next_after(instant, 2))
+    assert [each.value for each in found] == expected
+    assert found == [each for each in STEPWISE.intervals() if each.value in expected]
+
+
+@pytest.mark.parametrize(
+    ("instant", "expected"),
+    [
+        (None, [2, 3]),
+        (STEPS[3], [1, 2]),
+        (STEPS[1], [0]),
+        (STEPS[0], []),
+    ],
+)
+def test_the_last_intervals_before_an_instant_are_in_the_order_of_their_times(instant, expected):
+    found = list(STEPWISE.last_before(instant, 2))
+    assert [each.value for each in found] == expected
+    assert found == [each for each in STEPWISE.intervals() if each.value in expected]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.exchange_rates import NoExchangeRateError
 from shared.domain.lines import Line
 from shared.domain.meters import UnmeterableError
 from shared.domain.rating import Segment
@@ -341,7 +342,7 @@ def test_a_value_in_another_currency_does_not_matter_where_outcomes_are_counted(
 def test_amounts_in_another_currency_are_never_added_to_those_of_the_model(charge, kind, data):
     version = generated.version([{"key": "charge", **charge}])
     contribution(event(kind, EARLY, **data, currency="USD"), version.charges, "USD")
-    with pytest.raises(UnmeterableError, match="from EUR to USD"):
+    with pytest.raises(NoExchangeRateError, match="from EUR to USD"):
         contribution(event(kind, EARLY, **data, currency="EUR"), version.charges, "USD")
 
 

@@ -17,10 +17,13 @@ from shared.domain.charges.outcome import Outcome as OutcomeCharge
 from shared.domain.charges.usage import Use, priced
 from shared.domain.costs import CostedEvent
 from shared.domain.errors import ConflictError
+from shared.domain.errors import ValidationError as RefusedError
 from shared.domain.events import AcceptedEvent, TotalKey, event_key
+from shared.domain.exchange_rates import NoExchangeRateError
 from shared.domain.lines import sum_of
 from shared.domain.meters import Meter, UnmeterableError
 from shared.domain.outcomes import (
+    STANDING_OF,
     Decided,
     Decision,
     Outcome,
@@ -69,13 +72,13 @@ def accepted(value: str | None = "100", name: str = "a", time: datetime = NOW, *
     )
 
 
-def costed(event: AcceptedEvent) -> CostedEvent:
-    return CostedEvent(event.type, event.data, event.time, event.key)
+def costed(event: AcceptedEvent, rate: Decimal | None = None) -> CostedEvent:
+    return CostedEvent(event.type, event.data, event.time, event.key, exchange_rate=rate)
 
 
-def rated(event: AcceptedEvent, *charges: OutcomeCharge) -> tuple[Outcome, Contribution]:
-    added = contribution(costed(event), charges, "USD")
-    outcome = arrived(event, TOTAL, charges, added, "USD", NOW)
+def rated(event: AcceptedEvent, *charges: OutcomeCharge, rate: Decimal | None = None) -> tuple[Outcome, Contribution]:
+    added = contribution(costed(event, rate), charges, "USD")
+    outcome = arrived(event, TOTAL, charges, added, "USD", NOW, rate)
     return outcome, replace(added, standing=standing_of(outcome, "USD"))
 
 
@@ -88,7 +91,7 @@ def totals_of(*contributions: Contribution) -> Totals:
 
 def verify(outcome: Outcome, event: AcceptedEvent, *charges: OutcomeCharge, value: str | None = None) -> Decided | None:
     verification = Verification(None if value is None else Decimal(value))
-    return verified(outcome, costed(event), charges, "USD", verification, DECISION)
+    return verified(outcome, costed(event, outcome.exchange_rate), charges, "USD", verification, DECISION)
 
 
 def test_an_outcome_and_its_event_have_the_same_place() -> None:
@@ -131,9 +134,11 @@ def test_what_a_charge_waits_for_is_not_among_what_no_charge_wants() -> None:
 
 
 def test_what_could_not_count_is_refused_before_anybody_verifies_it() -> None:
-    for data in ({"currency": "EUR"}, {"value": "-1"}, {"interaction_time": "yesterday"}):
+    for data in ({"value": "-1"}, {"interaction_time": "yesterday"}):
         with pytest.raises(UnmeterableError):
             rated(accepted(**data), charge())
+    with pytest.raises(NoExchangeRateError, match="from EUR to USD"):
+        rated(accepted(currency="EUR"), charge())
 
 
 def test_rules_belong_to_outcomes_that_need_verification() -> None:
@@ -181,12 +186,15 @@ WAYS = ("pending", "verified", "less", "rejected", "reversed", "less and reverse
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("mixed", [False, True])
-def test_what_decisions_added_can_be_told_from_the_outcome_alone(way: str, *, mixed: bool) -> None:
+@pytest.mark.parametrize("rate", [None, Decimal("0.5")])
+def test_what_decisions_added_can_be_told_from_the_outcome_alone(
+    way: str, rate: Decimal | None, *, mixed: bool
+) -> None:
     """Which is what repairing a total needs."""
     free = {"type": "percentage", "rate": "10", "free_events": 1, "minimum_per_event": "2"}
     charges = [charge(pricing=free), *([charge(key="other", verification="none")] if mixed else [])]
-    event = accepted()
-    outcome, arrival = rated(event, *charges)
+    event = accepted() if rate is None else accepted(currency="EUR")
+    outcome, arrival = rated(event, *charges, rate=rate)
     steps = [arrival]
 
     def follow(decided: Decided | None) -> Outcome:
@@ -205,16 +213,53 @@ def test_what_decisions_added_can_be_told_from_the_outcome_alone(way: str, *, mi
     totals = totals_of(*steps)
     tally = totals.reading("won") or Tally()
     assert isinstance(tally, Tally)
-    assert tally.sum == {"verified": 100, "less": 40}.get(way, 0)
+    unit = rate or 1
+    assert tally.sum == unit * {"verified": 100, "less": 40}.get(way, 0)
     if mixed:
         assert totals.reading("other") == (
-            Tally(0, Decimal(0), 1) if way == "rejected" or "reversed" in way else Tally(1, Decimal(100))
+            Tally(0, Decimal(0), 1) if way == "rejected" or "reversed" in way else Tally(1, 100 * Decimal(unit))
         )
+    standing = {
+        status: reading
+        for status, name in STANDING_OF.items()
+        if (reading := totals.reading(name)) not in (None, Tally(0, Decimal(0)))
+    }
+    assert standing == {kept.status: Tally(1, unit * Decimal(40 if "less" in way else 100))}
 
 
-def test_values_in_another_currency_are_in_no_sum() -> None:
+def test_values_in_another_currency_without_a_rate_are_in_no_sum() -> None:
     outcome, _ = rated(accepted(currency="EUR"))
     assert standing_of(outcome, "USD") == (("$outcome_pending", Tally(1, Decimal(0))),)
+    assert (outcome.worth_in("EUR"), outcome.worth_in("USD")) == (100, None)
+
+
+def test_bounds_and_least_values_are_in_the_organizations_currency() -> None:
+    """40 by 1.25 are 50."""
+    event, rate = accepted("40", currency="EUR"), Decimal("1.25")
+    for bounds, status in (({"minimum_value": "50"}, "verified"), ({"maximum_value": "49.99"}, "pending")):
+        assert rated(event, charge(auto_verify=bounds), rate=rate)[0].status == status
+    for least, counts in (("50", True), ("50.01", False)):
+        added = rated(event, charge(verification="none", minimum_value=least), rate=rate)[1]
+        assert bool(added.measures) == counts
+
+
+def test_what_waits_by_its_converted_value_counts_once_it_is_verified() -> None:
+    event, bounded = accepted("40", currency="EUR"), charge(auto_verify={"maximum_value": "49.99"})
+    pending, _ = rated(event, bounded, rate=Decimal("1.25"))
+    done = verify(pending, event, bounded)
+    assert done is not None
+    assert done.contribution.measures == (("won", Tally(1, Decimal(50))),)
+
+
+def test_a_verification_is_in_the_currency_of_the_report() -> None:
+    event, rate = accepted("40", currency="EUR"), Decimal("1.25")
+    pending, _ = rated(event, charge(), rate=rate)
+    with pytest.raises(RefusedError):
+        verify(pending, event, charge(), value="40.01")
+    done = verify(pending, event, charge(), value="39")
+    assert done is not None
+    assert (done.outcome.verified_value, done.outcome.worth_in("USD")) == (39, Decimal("48.75"))
+    assert dict(done.contribution.measures)["won"] == Tally(1, Decimal("48.75"))
 
 
 # Places in the order

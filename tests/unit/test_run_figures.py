@@ -141,6 +141,18 @@ def test_outcomes_count_as_they_stand(status: Status, verification: str, expecte
     assert price(priced_by, a=totals) == Decimal(expected)
 
 
+@pytest.mark.parametrize(("status", "of_outcomes"), [("verified", 10), ("rejected", 0)])
+def test_what_is_in_another_currency_is_converted_whatever_becomes_of_it(status: Status, of_outcomes: int) -> None:
+    """8 by 1.25, for the charge for outcomes and for the one that counts what was reported."""
+    summed = {"meter": METER | {"event_type": "outcome.done", "value": "data.saved"}}
+    by_value = RESOLVED | {"verification": "none", "pricing": {"type": "percentage", "rate": "100"}}
+    priced_by = version(by_value | summed, REPORTS | {"pricing": {"type": "per_unit", "unit_amount": "1"}} | summed)
+    data = {"saved": Decimal(8), "currency": "EUR"}
+    reported = CostedEvent("outcome.done", data, TIME, "evt_1", exchange_rate=Decimal("1.25"))
+    became = outcome(status).changed(arrived_as="verified")
+    assert price(priced_by, a=used(priced_by, [reported], became)) == of_outcomes + 10
+
+
 def test_a_verified_outcome_counts_as_it_was_verified() -> None:
     priced_by = version(RESOLVED)
     became = outcome("verified").changed(on_decision={"done": document_of(Tally(1, Decimal(7)))})
@@ -157,8 +169,9 @@ def test_figures_are_counted_one_event_after_the_other() -> None:
     for status in ("pending", "verified", "verified", "rejected"):
         figures.count_outcome(outcome(status))
     figures.count_outcome(outcome("verified").changed(currency="EUR"))
+    figures.count_outcome(outcome("verified").changed(currency="EUR", exchange_rate=Decimal("0.5")))
     assert figures.events == {"llm_call": 2, "command": 1, "cost.api": 1}
     assert (figures.provider_cost, figures.unpriced_calls, figures.margin) == (Decimal("0.3"), 1, Decimal("0.25"))
-    assert (figures.outcomes, figures.outcome_value) == ({"verified": 3, "pending": 1, "rejected": 1}, 14)
+    assert (figures.outcomes, figures.outcome_value) == ({"verified": 4, "pending": 1, "rejected": 1}, Decimal("17.5"))
     assert figures.first_event_at == datetime(2026, 10, 10, 12, tzinfo=UTC)
     assert figures.last_event_at == datetime(2026, 10, 10, 12, 0, 3, tzinfo=UTC)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from shared.domain.charges import AnyCharge
+from shared.domain.exchange_rates import NoExchangeRateError
 from shared.domain.meters import UnmeterableError
 from shared.domain.readings import Bands, Distinct, Highest, Latest, Placed, Tally, Weighted
 from shared.domain.totals import MAXIMUM_TYPES, OTHER_TYPES, Contribution, Totals, contribution, unpriced_contribution
@@ -61,6 +62,7 @@ class Event:
     key: str = "evt_1"
     cost: Decimal | None = None
     cost_category: str | None = None
+    exchange_rate: Decimal | None = None
 
 
 def tally(count: int, value: str) -> Tally:
@@ -151,7 +153,7 @@ def test_what_an_outcome_that_waits_for_its_verification_is_worth_counts_for_not
 
 def test_what_is_in_another_currency_cannot_be_added_up():
     added(Event("outcome.sale", data={"value": "1", "currency": "USD"}))
-    with pytest.raises(UnmeterableError, match="no exchange rate from EUR to USD"):
+    with pytest.raises(NoExchangeRateError, match="from EUR to USD"):
         added(Event("outcome.sale", data={"value": "1", "currency": "EUR"}))
     assert added(Event(data={"minutes": 1, "currency": "EUR"})).measures != ()
 

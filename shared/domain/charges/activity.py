@@ -1,6 +1,6 @@
 """What agents do, metered and priced."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import ClassVar, Literal, Self
@@ -74,9 +74,13 @@ class Activity(ModifiedCharge):
             parts=cls.modified(segments, priced(uses, span), quantity),
         )
 
-    def in_other_currency(self, event: Event) -> Event | None:
-        priced = self.meter.value in _AMOUNTS or not self.pricing.COUNTS_UNITS
-        return None if priced and self.meter.matches(event) else event
+    def amounts(self, event: Event) -> Collection[str]:
+        if not self.meter.matches(event):
+            return ()
+        value = self.meter.value
+        if value is None or not (value in _AMOUNTS or self.pricing.BY_VALUE):
+            return self.pricing.amounts
+        return (value, *self.pricing.amounts)
 
     def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
         return stated_readings(self.key, self.meter, self.pricing, stated, span)

@@ -1,7 +1,7 @@
 """What all charges have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain.charges.stated import Stated
+from shared.domain.charges.worth import amount_at
 from shared.domain.lines import Part, Timing
 from shared.domain.meters import Event, Gauge, Measure
 from shared.domain.periods import Span
@@ -66,11 +67,16 @@ class Charge(BaseModel, ABC):
         del event
         return False
 
-    def in_other_currency(self, event: Event) -> Event | None:
-        """As its gauges see an event whose amounts are in another currency than the model is; None where that needs an
-        exchange rate.
+    def amounts(self, event: Event) -> Collection[str]:
+        """The paths of what it reads as amounts of money, where the event matters here."""
+        del event
+        return ()
+
+    def without_rate(self, event: Event) -> Event | None:
+        """As its gauges see an event whose amounts are in another currency than the model is, with no exchange rate
+        known; None where it needs one. Nothing is nothing in every currency.
         """
-        return event
+        return None if any(amount_at(event, path) for path in self.amounts(event)) else event
 
     @property
     def billed(self) -> Timing:

@@ -1,6 +1,6 @@
 """What agents achieve, priced by what it is worth or by how often."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
@@ -13,7 +13,7 @@ from shared.domain.charges.fees import Fee
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.stated import Stated
 from shared.domain.charges.usage import Use, gauges_of, priced, refusals_of_use, stated_beside
-from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH, Worth, without_worth, worth_of
+from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH, Worth, amount_at, without_worth, worth_of
 from shared.domain.lines import Part, sum_of
 from shared.domain.meters import Event, Gauge, Measure, Meter, UnmeterableError, at_path
 from shared.domain.money import ZERO, NonNegativeAmount
@@ -124,16 +124,26 @@ class Outcome(ModifiedCharge):
     @property
     def prices_values(self) -> bool:
         """Whether it matters what the outcomes are worth, not only how many or how much they are."""
-        by_terms = bool(self.minimum_value) or self.success_bonus is not None
-        return by_terms or not self.pricing.COUNTS_UNITS or self.meter.value == VALUE_PATH
+        return self._has_terms or not self.pricing.COUNTS_UNITS or self.meter.value == VALUE_PATH
 
-    def in_other_currency(self, event: Event) -> Event | None:
-        """Where its value does not matter, it is worth nothing, also for what another version makes of it."""
+    @property
+    def _has_terms(self) -> bool:
+        return bool(self.minimum_value) or self.success_bonus is not None
+
+    def amounts(self, event: Event) -> Collection[str]:
         if not self.meter.matches(event):
-            return event
-        if self.prices_values or self.auto_verify is not None:
-            return None
-        return without_worth(event)
+            return ()
+        reads_value = self._has_terms or self.auto_verify is not None or self.meter.value == VALUE_PATH
+        if not reads_value and not self.pricing.BY_VALUE:
+            return self.pricing.amounts
+        return (self.value_path, *self.pricing.amounts)
+
+    def without_rate(self, event: Event) -> Event | None:
+        """Where its value does not matter, it is worth nothing, also for what another version makes of it."""
+        seen = super().without_rate(event)
+        if seen is not None and self.meter.matches(event) and amount_at(event, VALUE_PATH):
+            return without_worth(event)
+        return seen
 
     @property
     def most_steps(self) -> int:

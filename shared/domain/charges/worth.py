@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from shared.domain.costs import CostedEvent
 from shared.domain.meters import Event, Meter, at_path, number_at
-from shared.domain.money import ZERO
+from shared.domain.money import ZERO, read_decimal
 from shared.domain.readings import Tally
 
 OUTCOME_TYPE = "outcome."
@@ -45,7 +45,21 @@ def worth_of(event: Event, path: str) -> Decimal:
     return number_at(event.data, path, event.type)
 
 
-def without_worth(event: Event) -> Event:
+def amount_at(event: Event, path: str) -> Decimal | None:
+    """None where no number stands there; who needs one says so."""
+    try:
+        return read_decimal(at_path(event.data, path))
+    except ValueError:
+        return None
+
+
+def without_worth(event: Event) -> CostedEvent:
     """The same that says nothing of its value."""
     data = {name: value for name, value in event.data.items() if name != _VALUE}
-    return CostedEvent(event.type, data, event.time, event.key, event.cost, event.cost_category)
+    return CostedEvent(event.type, data, event.time, event.key, event.cost, event.cost_category, event.exchange_rate)
+
+
+def with_worth(event: Event, value: Decimal) -> CostedEvent:
+    """The same that is worth this, in the currency that it names."""
+    data = {**event.data, _VALUE: value}
+    return CostedEvent(event.type, data, event.time, event.key, event.cost, event.cost_category, event.exchange_rate)

@@ -1,6 +1,6 @@
 """Prices that come with the events."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, Literal
@@ -21,6 +21,10 @@ class Dynamic(PricingRule):
 
     type: Literal["dynamic"]
     value: Path
+
+    @property
+    def amounts(self) -> Collection[str]:
+        return (self.value,)
 
     def gauges(self, source: Gauge, factor: Fraction) -> Mapping[str, Gauge]:
         del factor

@@ -1,7 +1,7 @@
 """What all pricings have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -72,6 +72,11 @@ class PricingRule(BaseModel, ABC):
 
     COUNTS_UNITS: ClassVar[bool] = True
     """Whether units can be left out of what it prices, at the front or at the back."""
+
+    @property
+    def amounts(self) -> Collection[str]:
+        """The paths of what it reads in events as amounts of money, beside what the meter reads."""
+        return ()
 
     @property
     def single_price(self) -> Decimal | None:

@@ -6,15 +6,16 @@ from typing import Any, Self
 import azure.functions as func
 from pydantic import ConfigDict, Field
 
+from shared.domain.allocation import ChargeShare
 from shared.domain.charges import AnyCharge
 from shared.domain.costs import STATED_COST, UNPRICED
-from shared.domain.figures import Figures
+from shared.domain.figures import Activity, Figures
 from shared.domain.identity import Permission
 from shared.domain.money import ExactDecimal, RoundedAmount
 from shared.domain.periods import Period
 from shared.domain.times import from_text
 from shared.http import Call, NoBody, Query, Reply, Schema, endpoint
-from shared.services.agent_summaries import Pricing, Share, Summary
+from shared.services.summaries import GroupSummary, Pricing, Share
 
 blueprint = func.Blueprint()
 
@@ -127,17 +128,65 @@ class UnpricedAnswer(Schema):
     tokens: ExactDecimal
 
 
-class BillingSummaryAnswer(FiguresAnswer):
+class ActivityAnswer(FiguresAnswer):
     """`stated_cost` is what the senders of LLM calls say that these cost; `provider_cost` does not rest on it."""
 
-    agent_id: str
     currency: str
     period: SpanAnswer
-    lines: list[ShareAnswer]
     costs: list[CategoryCost]
     stated_cost: ExactDecimal
     unpriced: UnpricedAnswer
     events: list[CountAnswer]
+
+
+class BillingSummaryAnswer(ActivityAnswer):
+    agent_id: str
+    lines: list[ShareAnswer]
+
+
+class ChargeShareAnswer(Schema):
+    """What of a charge falls to the agents together: `amount` of `organization_amount`, to which all lines of the
+    charge come.
+    """
+
+    billing_model_id: str | None
+    charge: str | None
+    type: str
+    description: str
+    pooled: bool
+    amount: RoundedAmount
+    organization_amount: RoundedAmount
+
+    @classmethod
+    def of(cls, share: ChargeShare) -> Self:
+        line = share.line
+        return cls(
+            billing_model_id=line.model_id,
+            charge=line.charge,
+            type=line.type,
+            description=line.description,
+            pooled=line.agent_id is None,
+            amount=share.amount,
+            organization_amount=share.whole,
+        )
+
+
+class GroupSummaryAnswer(ActivityAnswer):
+    """Of the agents that are there now, with all that they ever did; deleted ones are not in their number. An agent is
+    active with an event in the period.
+    """
+
+    agents: int
+    active_agents: int
+    charges: list[ChargeShareAnswer]
+
+
+class ProjectSummaryAnswer(GroupSummaryAnswer):
+    project_id: str
+
+
+class DepartmentSummaryAnswer(GroupSummaryAnswer):
+    department_id: str
 
 
 class OrganizationStatsAnswer(FiguresAnswer):
@@ -160,9 +209,29 @@ def _figures(figures: Figures) -> dict[str, Any]:
     }
 
 
-def _events(summary: Summary) -> list[CountAnswer]:
-    counts = summary.activity.counts
-    return [CountAnswer(event_type=event_type, count=counts[event_type]) for event_type in sorted(counts)]
+def _events(activity: Activity) -> list[CountAnswer]:
+    return [CountAnswer(event_type=event_type, count=count) for event_type, count in sorted(activity.counts.items())]
+
+
+def _activity(activity: Activity) -> dict[str, Any]:
+    return {
+        "costs": [CategoryCost(category=name, amount=amount) for name, amount in activity.costs.items()],
+        "stated_cost": activity.sum_of(STATED_COST),
+        "unpriced": UnpricedAnswer(calls=activity.count_of(UNPRICED), tokens=activity.sum_of(UNPRICED)),
+        "events": _events(activity),
+    }
+
+
+def _group(summary: GroupSummary, currency: str) -> dict[str, Any]:
+    return {
+        "currency": currency,
+        "period": SpanAnswer.of(summary.period),
+        "agents": summary.agents,
+        "active_agents": summary.active_agents,
+        "charges": [ChargeShareAnswer.of(share) for share in summary.shares],
+        **_activity(summary.activity),
+        **_figures(summary.figures),
+    }
 
 
 def _pricing(pricing: Pricing) -> PricingAnswer:
@@ -188,7 +257,7 @@ def _pricing(pricing: Pricing) -> PricingAnswer:
 async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
     organization = await call.services.organizations.get(await call.owner_of(agent_id))
-    summaries = call.services.agent_summaries
+    summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
     trend = await summaries.of_agent(organization, agent, await summaries.latest_periods(organization))
     present = trend[-1]
@@ -199,7 +268,7 @@ async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
             agent_id=agent_id,
             currency=organization.currency,
             period=SpanAnswer.of(present.period),
-            events=_events(present),
+            events=_events(present.activity),
             last_active_at=max([*seen, *([active_at] if active_at is not None else [])], default=None),
             trend=[PeriodFigures(period=SpanAnswer.of(each.period), **_figures(each.figures)) for each in trend],
             **_figures(present.figures),
@@ -218,7 +287,7 @@ async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
 async def get_billing_config(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
     organization = await call.services.organizations.get(await call.owner_of(agent_id))
-    summaries = call.services.agent_summaries
+    summaries = call.services.summaries
     pricing = await summaries.pricing(organization.id, await summaries.agent(organization.id, agent_id))
     current, *upcoming = [_pricing(each) for each in pricing]
     return Reply(
@@ -239,23 +308,53 @@ async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     agent_id = call.path["agent_id"]
     organization = await call.services.organizations.get(await call.owner_of(agent_id))
     period = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
-    summaries = call.services.agent_summaries
+    summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
     (summary,) = await summaries.of_agent(organization, agent, [period])
-    activity = summary.activity
     return Reply(
         BillingSummaryAnswer(
             agent_id=agent_id,
             currency=organization.currency,
             period=SpanAnswer.of(period),
             lines=[ShareAnswer.of(share) for share in summary.shares],
-            costs=[CategoryCost(category=name, amount=amount) for name, amount in activity.costs.items()],
-            stated_cost=activity.sum_of(STATED_COST),
-            unpriced=UnpricedAnswer(calls=activity.count_of(UNPRICED), tokens=activity.sum_of(UNPRICED)),
-            events=_events(summary),
+            **_activity(summary.activity),
             **_figures(summary.figures),
         )
     )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "projects/{project_id}/summary",
+    summary="What a project's agents cost and earn in a period, charge by charge",
+    access=Permission.INVOICES_READ,
+    query=SummaryQuery,
+    answers={200: ProjectSummaryAnswer},
+)
+async def get_project_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
+    project_id = call.path["project_id"]
+    organization = await call.services.organizations.get(await call.owner_of(project_id))
+    period = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
+    found = await call.services.summaries.of_project(organization, project_id, period)
+    return Reply(ProjectSummaryAnswer(project_id=project_id, **_group(found, organization.currency)))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "departments/{department_id}/summary",
+    summary="What a department's agents cost and earn in a period, charge by charge",
+    access=Permission.INVOICES_READ,
+    query=SummaryQuery,
+    answers={200: DepartmentSummaryAnswer},
+)
+async def get_department_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
+    department_id = call.path["department_id"]
+    organization = await call.services.organizations.get(await call.owner_of(department_id))
+    period = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
+    found = await call.services.summaries.of_department(organization, department_id, period)
+    return Reply(DepartmentSummaryAnswer(department_id=department_id, **_group(found, organization.currency)))
 
 
 @endpoint(
@@ -269,7 +368,7 @@ async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
 async def get_organization_stats(call: Call[NoBody, Query]) -> Reply:
     organization_id = await call.organization(call.path["organization_id"])
     organization = await call.services.organizations.get(organization_id)
-    summaries = call.services.agent_summaries
+    summaries = call.services.summaries
     period = await call.services.invoice_runs.period_of(organization, None, "?period")
     found = await summaries.of_organization(organization, period)
     return Reply(

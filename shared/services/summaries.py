@@ -1,12 +1,14 @@
-"""What an agent, or an organization, costs and earns: from totals and what is due, never from events."""
+"""What agents cost and earn, each, by project, by department and all of an organization: from totals and what is due,
+never from events.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from shared.domain.agents import Agent
-from shared.domain.allocation import shared_out, weights_of
+from shared.domain.allocation import ChargeShare, parts_of, shares_of_charges
 from shared.domain.billing_models import BillingModel, Version
 from shared.domain.errors import NotFoundError
 from shared.domain.figures import Activity, Figures
@@ -19,8 +21,10 @@ from shared.ports.clock import Clock
 from shared.ports.usage import Usage, UsageTotal
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
+from shared.services.departments import Departments
 from shared.services.facts import FactsReader
 from shared.services.periods import Periods
+from shared.services.projects import Projects
 
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 TREND = 6
@@ -50,6 +54,19 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupSummary:
+    """Of the agents of a project or a department in one period."""
+
+    period: Period
+    figures: Figures
+    shares: Sequence[ChargeShare]
+    activity: Activity
+    agents: int
+    active_agents: int
+    """With an event in the period."""
+
+
+@dataclass(frozen=True, slots=True)
 class OrganizationSummary:
     period: Period
     figures: Figures
@@ -67,9 +84,15 @@ class Pricing:
     version: Version | None
 
 
-class AgentSummaries:
+class Summaries:
     """A summary reads the totals of its periods over all agents, because pooled lines are shared out by what each of
-    them used: as many reads as an invoice's preview, however many events there are.
+    them used: as many reads as an invoice's preview, however many events there are. What is billed takes the distinct
+    values of unique meters, too, which are read one by one: where a model has such a meter, the cost of a summary grows
+    with their number.
+
+    What belongs to a project or a department are the agents that are in it now, with all that they ever did, as in
+    usage reports (`Agent.is_in`). It has the parts of lines that its agents have, so the billed amounts of all
+    projects, and of the agents without one, come to the organization's, to the minor unit.
     """
 
     def __init__(  # noqa: PLR0913  its ports and neighbours
@@ -77,6 +100,8 @@ class AgentSummaries:
         usage: Usage,
         clock: Clock,
         agents: Agents,
+        projects: Projects,
+        departments: Departments,
         billing_models: BillingModels,
         periods: Periods,
         facts: FactsReader,
@@ -84,6 +109,8 @@ class AgentSummaries:
         self._usage = usage
         self._clock = clock
         self._agents = agents
+        self._projects = projects
+        self._departments = departments
         self._billing_models = billing_models
         self._periods = periods
         self._facts = facts
@@ -106,6 +133,20 @@ class AgentSummaries:
             for period, totals, lines in read
         ]
 
+    async def of_project(self, organization: Organization, project_id: str, period: Period) -> GroupSummary:
+        """Also when it is deleted, as long as an agent names it. Raises `NotFoundError`."""
+        agents = [each for each in await self._agents.all(organization.id) if each.is_in(project_id=project_id)]
+        if not agents:
+            await self._projects.get_item(organization.id, project_id)
+        return await self._of_group(organization, agents, period)
+
+    async def of_department(self, organization: Organization, department_id: str, period: Period) -> GroupSummary:
+        """Also when it is deleted, as long as an agent names it. Raises `NotFoundError`."""
+        agents = [each for each in await self._agents.all(organization.id) if each.is_in(department_id=department_id)]
+        if not agents:
+            await self._departments.get_item(organization.id, department_id)
+        return await self._of_group(organization, agents, period)
+
     async def of_organization(self, organization: Organization, period: Period) -> OrganizationSummary:
         """Of all its agents."""
         ((_, totals, lines),) = await self._read(organization, [period])
@@ -113,8 +154,8 @@ class AgentSummaries:
         return OrganizationSummary(
             period=period,
             figures=Activity.of(each.totals for each in totals).figures(billed),
-            agents=sum(agent.status != "deleted" for agent in await self._agents.all(organization.id)),
-            active_agents=len({each.key.agent_id for each in totals}),
+            agents=_present(await self._agents.all(organization.id)),
+            active_agents=_active(totals),
         )
 
     async def latest_periods(self, organization: Organization) -> list[Period]:
@@ -137,6 +178,22 @@ class AgentSummaries:
                 found.append(Pricing(versions.start, model, version))
         return found
 
+    async def _of_group(self, organization: Organization, agents: Collection[Agent], period: Period) -> GroupSummary:
+        ((_, totals, lines),) = await self._read(organization, [period])
+        agent_ids = {agent.id for agent in agents}
+        own = [each for each in totals if each.key.agent_id in agent_ids]
+        shares = shares_of_charges(lines, organization.currency, agent_ids)
+        activity = Activity.of(each.totals for each in own)
+        billed = round_half_up(total(share.amount for share in shares), organization.currency)
+        return GroupSummary(
+            period=period,
+            figures=activity.figures(billed),
+            shares=shares,
+            activity=activity,
+            agents=_present(agents),
+            active_agents=_active(own),
+        )
+
     async def _read(
         self, organization: Organization, periods: Sequence[Period]
     ) -> list[tuple[Period, list[UsageTotal], list[RatedLine]]]:
@@ -148,6 +205,14 @@ class AgentSummaries:
         return [
             (period, found, rate_by_segment(known)) for period, found, known in zip(periods, totals, facts, strict=True)
         ]
+
+
+def _present(agents: Collection[Agent]) -> int:
+    return sum(agent.status != "deleted" for agent in agents)
+
+
+def _active(totals: Sequence[UsageTotal]) -> int:
+    return len({each.key.agent_id for each in totals})
 
 
 def _activity(totals: Sequence[UsageTotal], agent_id: str) -> Activity:
@@ -166,8 +231,5 @@ def _summary(period: Period, currency: str, agent_id: str, own: Activity, lines:
 
 
 def _share(rated: RatedLine, currency: str, agent_id: str) -> Share | None:
-    line = rated.line
-    if line.agent_id is not None:
-        return Share(line, line.amount) if line.agent_id == agent_id else None
-    weights = weights_of(rated.segments)
-    return Share(line, shared_out(line.amount, currency, weights)[agent_id]) if agent_id in weights else None
+    part = parts_of(rated, currency).get(agent_id)
+    return None if part is None else Share(rated.line, part)

@@ -88,6 +88,124 @@ async def test_lines_of_agents_add_up_to_the_invoice(xyra: Xyra) -> None:
     assert (third["events"], third["provider_cost"]) == ([], "0")
 
 
+async def test_projects_and_departments_add_up_to_the_organization(xyra: Xyra) -> None:
+    """Seven agents share the fee of 100.00: a to d have 14.29 each, e to g 14.28."""
+    organization = await xyra.organization(shard_count=4)
+    model = await organization.model(*CHARGES, effective_from=START)
+    pricing = {"billing_model_id": model["id"], "billing_model_from": START}
+    website, app = [await organization.project(name) for name in ("Website", "App")]
+    support = await organization.department()
+    allocated = {name: {"project_id": website["id"]} for name in "abe"}
+    allocated |= {name: {"project_id": app["id"]} for name in "cf"}
+    allocated["a"] |= {"department_id": support["id"]}
+    allocated["g"] = {"department_id": support["id"]}
+    agents = {name: await organization.agent(name, **pricing, **allocated.get(name, {})) for name in "abcdefg"}
+    await organization.key.report(
+        *(reported(number, "command", "a", quantity=1) for number in range(2)),
+        reported(1, "command", "b", quantity=1),
+        *(reported(number, "search", "a") for number in range(3, 8)),
+        reported(1, "search", "c"),
+        reported(8, "cost.compute", "a", amount="1.50"),
+        reported(9, "cost.api", "a", amount="0.25"),
+        reported(2, "cost.api", "c", amount="1000"),
+        reported(1, "cost.api", "g", amount="0.10"),
+        reported(2, "llm_call", "b", model="no such model", input_tokens=90, output_tokens=10, cost="0.5"),
+    )
+    await xyra.idle()
+
+    first = await organization.key.get(f"projects/{website['id']}/summary", period=OCTOBER)
+    assert (first["project_id"], first["currency"]) == (website["id"], "USD")
+    assert first["period"] == {"start": START, "end": THIS_MONTH}
+    assert (first["agents"], first["active_agents"]) == (3, 2)
+    assert {
+        each["charge"]: (each["amount"], each["organization_amount"], each["pooled"]) for each in first["charges"]
+    } == {
+        "platform": ("42.86", "100.00", True),
+        "pool": ("3.03", "3.03", True),
+        "searches": ("10.00", "12.00", False),
+        "costs": ("2.10", "1202.22", False),
+    }
+    assert {each["billing_model_id"] for each in first["charges"]} == {model["id"]}
+    assert (first["provider_cost"], first["billed_amount"], first["margin"]) == ("1.75", "57.99", "0.969822")
+    assert {each["category"]: each["amount"] for each in first["costs"]} == {"api": "0.25", "compute": "1.5"}
+    assert (first["stated_cost"], first["unpriced"]) == ("0.5", {"calls": 1, "tokens": "100"})
+    assert {each["event_type"]: each["count"] for each in first["events"]} == {
+        "command": 3,
+        "cost.api": 1,
+        "cost.compute": 1,
+        "llm_call": 1,
+        "search": 5,
+    }
+
+    second = await organization.key.get(f"projects/{app['id']}/summary", period=OCTOBER)
+    assert (second["agents"], second["active_agents"]) == (2, 1)
+    assert (second["provider_cost"], second["billed_amount"]) == ("1000", "1230.57")
+    elsewhere = [(await summary(organization, agents[name]))["billed_amount"] for name in "dg"]
+    assert elsewhere == ["14.29", "14.40"]
+    whole = (await organization.preview(OCTOBER))["total"]
+    assert whole == "1317.25"
+    assert sum(map(Decimal, (first["billed_amount"], second["billed_amount"], *elsewhere))) == Decimal(whole)
+
+    of_support = await organization.key.get(f"departments/{support['id']}/summary", period=OCTOBER)
+    assert (of_support["department_id"], of_support["agents"]) == (support["id"], 2)
+    assert (of_support["provider_cost"], of_support["billed_amount"]) == ("1.85", "42.81")
+    others = [(await summary(organization, agents[name]))["billed_amount"] for name in "bcdef"]
+    assert sum(map(Decimal, (of_support["billed_amount"], *others))) == Decimal(whole)
+
+
+async def test_what_an_agent_did_goes_with_it_where_it_is_moved(xyra: Xyra) -> None:
+    """As in the reports of usage."""
+    organization, agents = await organization_with(xyra, "a", "b")
+    website, app = [await organization.project(name) for name in ("Website", "App")]
+    path = f"agents/{agents['a']['id']}"
+    (await organization.key.send("PATCH", path, {"project_id": website["id"]})).expect(200)
+    await organization.key.report(reported(1, "search", "a"))
+    await xyra.idle()
+
+    async def billed(project: Json) -> tuple[str, int, int]:
+        shown = await organization.key.get(f"projects/{project['id']}/summary", period=OCTOBER)
+        usage = await organization.key.get("usage", project=project["id"], period=OCTOBER)
+        assert {row["agent_id"] for row in usage["data"]} <= {agents["a"]["id"]}
+        assert bool(usage["data"]) == bool(shown["active_agents"])
+        return shown["billed_amount"], shown["agents"], shown["active_agents"]
+
+    assert (await billed(website), await billed(app)) == (("52.00", 1, 1), ("0.00", 0, 0))
+    (await organization.key.send("PATCH", path, {"project_id": app["id"]})).expect(200)
+    assert (await billed(website), await billed(app)) == (("0.00", 0, 0), ("52.00", 1, 1))
+    (await organization.key.send("DELETE", path)).expect(204)
+    assert await billed(app) == ("52.00", 0, 1)
+
+
+async def test_what_is_deleted_is_shown_as_long_as_agents_name_it(xyra: Xyra) -> None:
+    organization, _ = await organization_with(xyra)
+    used, unused = [await organization.department(name) for name in ("Used", "Unused")]
+    await organization.agent("a", department_id=used["id"])
+    await organization.key.report(reported(1, "cost.api", "a", amount="3"))
+    await xyra.idle()
+    assert (await organization.key.get(f"departments/{unused['id']}/summary"))["charges"] == []
+    for each in (used, unused):
+        (await organization.key.send("DELETE", f"departments/{each['id']}")).expect(204)
+    for client in (organization.key, xyra.operator):
+        shown = await client.get(f"departments/{used['id']}/summary", period=OCTOBER)
+        assert (shown["provider_cost"], shown["billed_amount"], shown["margin"]) == ("3", "0.00", "0")
+        for path in (f"departments/{unused['id']}", f"projects/{used['id']}", "projects/prj_0"):
+            (await client.send("GET", f"{path}/summary")).problem(404, "not_found")
+
+
+async def test_a_project_that_is_gone_is_shown_as_long_as_agents_name_it(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-11-18T10:00:00Z")
+    organization, _ = await organization_with(time_machine.xyra)
+    used, unused = [await organization.project(name) for name in ("Used", "Unused")]
+    await organization.agent("a", project_id=used["id"])
+    await organization.key.report(reported(1, "cost.api", "a", amount="3"))
+    for each in (used, unused):
+        (await organization.key.send("DELETE", f"projects/{each['id']}")).expect(204)
+    await time_machine.at("2026-12-20T10:00:00Z")
+    shown = await organization.key.get(f"projects/{used['id']}/summary", period=OCTOBER)
+    assert (shown["provider_cost"], shown["agents"], shown["charges"]) == ("3", 1, [])
+    (await organization.key.send("GET", f"projects/{unused['id']}/summary")).problem(404, "not_found")
+
+
 async def test_without_a_divisor_a_ratio_is_zero(xyra: Xyra) -> None:
     organization = await xyra.organization()
     agent = await organization.agent("free")
