@@ -115,8 +115,9 @@ CHARGES = (
     _example(
         "Seat",
         "A fee for each of the organization's `members` or `seats`, or for a set number, by the days that it had them."
-        " Heads are not events: seats and agents are priced per unit, graduated, by volume or in packages, never by"
-        " percentages or dynamic prices.",
+        " `PATCH /organizations/{id}` sets `seats`, from `seats_from` on: 10 minutes ahead, or later. Heads are not"
+        " events: seats and agents are priced per unit, graduated, by volume or in packages, never by percentages or"
+        " dynamic prices.",
         {
             "key": "seats",
             "type": "seat",
