@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import agent_summaries, azure, embedded, invoices, tables
+from bench import agent_summaries, azure, embedded, invoices, kinds, tables
 from bench.doubles import azure_doubles, is_installed
 
 
@@ -24,6 +24,8 @@ async def main() -> int:
         console.print(tables.of_accepting(accepted))
         rated = await embedded.rating(data_dir)
         console.print(tables.of_rating(rated, accepted))
+        by_kind, by_route = await kinds.by_kind(data_dir / "kinds"), await kinds.by_route(data_dir / "routes")
+        console.print(*kinds.tables_of(by_kind, by_route))
         console.print(f"Lines rated/s, model of 20 metered charges, 50 agents: {invoices.lines_per_second():,.0f}")
         console.print(invoices.table_of(await invoices.costs(data_dir / "invoices")))
         console.print(agent_summaries.table_of(await agent_summaries.costs(data_dir / "summaries")))

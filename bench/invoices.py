@@ -19,6 +19,7 @@ from shared.adapters.local_secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.bootstrap import Application, Ports
 from shared.domain.billing_models import BillingModelDraft, Version
+from shared.domain.costs import CostedEvent
 from shared.domain.events import AcceptedEvent, TotalKey, event_key
 from shared.domain.ids import new_id
 from shared.domain.organizations import Organization
@@ -131,7 +132,7 @@ class Place:
                     content="-",
                 )
                 total = TotalKey(MONTH.start, agent, version.id)
-                metered.append(MeteredEvent(event, total, contribution(event, version.charges, "USD"), None))
+                metered.append(MeteredEvent(event, total, contribution(_seen(event), version.charges, "USD"), None))
             await self.usage.record(organization.id, [1], metered)
 
     async def cost(self, what: str, size: int, organization: Organization) -> Cost:
@@ -196,9 +197,14 @@ def lines_per_second(charges: int = 20, agents: int = 50) -> float:
             content="-",
         )
         totals[name, version.id] = Totals()
-        totals[name, version.id].add(contribution(event, version.charges, "USD"))
+        totals[name, version.id].add(contribution(_seen(event), version.charges, "USD"))
     facts = Facts(MONTH, "USD", [Segment(name, version, MONTH.start, MONTH.end) for name in names], totals)
     return _rate_of(lambda: len(rate(facts)))
+
+
+def _seen(event: AcceptedEvent) -> CostedEvent:
+    """As gauges do; it costs nothing at providers."""
+    return CostedEvent(event.type, event.data, event.time, event.key)
 
 
 def _rate_of(act: Callable[[], int]) -> float:

@@ -13,6 +13,8 @@ from typing import Self
 import aiohttp
 
 OPERATOR = ("bench@xyra.localhost", "only for measuring on this machine")
+_USER_TIME, _SYSTEM_TIME = 11, 12
+"""Among the fields of /proc/{pid}/stat that follow the name."""
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
@@ -60,6 +62,11 @@ class Server:
     ) -> None:
         self._process.send_signal(signal.SIGTERM)
         await self._process.wait()
+
+    def processor_seconds(self) -> float:
+        """That the host has used so far, on all processors."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[_USER_TIME]) + int(fields[_SYSTEM_TIME])) / os.sysconf("SC_CLK_TCK")
 
     def peak_memory_mb(self) -> float:
         status = Path(f"/proc/{self._process.pid}/status").read_text()

@@ -21,6 +21,6 @@ class Visibility:
     @classmethod
     async def at_half_of_maximum(cls, load: Load, *, seconds: float, probes: int) -> "Visibility":
         """The maximum is taken from what was sent in so many seconds."""
-        maximum = await load.sustained(EVENTS_PER_REQUEST, CONNECTIONS, seconds)
+        maximum = (await load.sustained(EVENTS_PER_REQUEST, CONNECTIONS, seconds)).per_second
         p50, p99 = await load.latencies(probes, size=EVENTS_PER_REQUEST, per_second=maximum / 2)
         return cls(maximum, maximum / 2, p50, p99)
