@@ -27,6 +27,7 @@ class Costs:
         self._overrides = overrides
         self._exchange_rates = exchange_rates
         self._kept: tuple[datetime, CostRules] | None = None
+        self._changes = 0
         self._missed: Cache[CurrencyPair, bool] = Cache(clock, RECENT)
         overrides.changes.listen(self._forget)
         exchange_rates.changes.listen(self._forget)
@@ -41,10 +42,11 @@ class Costs:
 
     async def rules(self) -> CostRules:
         """As they are now."""
-        read_at = self._clock.now()
+        read_at, changes = self._clock.now(), self._changes
         prices = LlmPrices(self._price_list.find, await self._overrides.all())
         rules = CostRules(prices, await self._exchange_rates.rates())
-        self._kept = read_at, rules
+        if changes == self._changes:
+            self._kept = read_at, rules
         return rules
 
     def miss(self, pair: CurrencyPair) -> None:
@@ -63,4 +65,6 @@ class Costs:
         return await self.rules()
 
     def _forget(self) -> None:
+        """Also what is being read at this moment, which may lack the change."""
         self._kept = None
+        self._changes += 1

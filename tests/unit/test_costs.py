@@ -1,16 +1,20 @@
 """Costs as raters know them, and as events keep them."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from shared import json
 from shared.adapters.item_usage import ItemUsage, _weight
 from shared.adapters.price_list import PackagedPriceList
 from shared.domain.costs import CostRules, EventCost
 from shared.domain.events import AcceptedEvent, TotalKey
+from shared.domain.exchange_rates import ExchangeRate
 from shared.domain.histories import LEAD
 from shared.domain.llm_prices import MAXIMUM_NAME, ModelName, ModelPrices
 from shared.domain.totals import Contribution
+from shared.ports.store import Page
 from shared.ports.usage import MeteredEvent
 from shared.services.costs import CACHED, RECENT, Costs
 from shared.services.exchange_rates import ExchangeRateBook
@@ -25,11 +29,26 @@ CALL = {"model": "of-our-own", "input_tokens": 1_000_000}
 COST = {"amount": "10", "currency": "EUR"}
 
 
+class SlowStore(MemoryStore):
+    """What was found of exchange rates, which are read last, is held back until it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
+        page = await super().query(container, pk, kind, **how)
+        if kind == ExchangeRate.kind:
+            await self.open.wait()
+        return page
+
+
 class Hosts:
     """`here` is what is asked; the operator may work at another host."""
 
-    def __init__(self) -> None:
-        self.clock, self._store = SettableClock(NOW), MemoryStore()
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self.clock, self._store = SettableClock(NOW), store or MemoryStore()
         self.prices, self.rates = self._books()
         self.other_prices, self.other_rates = self._books()
         self.here = Costs(self.clock, PackagedPriceList(), self.prices, self.rates)
@@ -86,6 +105,18 @@ async def test_a_host_knows_its_own_changes_at_once():
     assert (await hosts.here.cached()).of("cost.api", COST, NOW, "USD").amount == 15
     await hosts.rates.put("EUR", "USD", Decimal(2), NOW + LEAD, None)
     assert (await hosts.here.cached()).of("cost.api", COST, NOW + LEAD, "USD").amount == 20
+
+
+async def test_a_change_while_the_rules_are_read_is_known_after_it():
+    store = SlowStore()
+    hosts = Hosts(store)
+    store.open.clear()
+    reading = asyncio.ensure_future(hosts.here.cached())
+    await asyncio.sleep(0)
+    await hosts.prices.create(*OURS)
+    store.open.set()
+    await reading
+    assert priced(await hosts.here.cached()) == 3
 
 
 def priced(rules: CostRules) -> Decimal | None:
