@@ -428,7 +428,7 @@ class TestAccounting:
         assert [line["request_units"] for line in lines] == [2.5, None]
         assert [line["writes"] for line in lines] == [{"create": 1}] * 2
 
-    async def test_once_a_minute_what_was_spent_is_logged_by_purpose(
+    async def test_once_a_minute_and_at_the_end_what_was_spent_is_logged_by_purpose(
         self, stub: CosmosStub, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.INFO)
@@ -466,7 +466,10 @@ class TestAccounting:
         await store.get(CONTAINER, PK, "a")
         assert {purpose: line["requests"] for purpose, line in reported().items()} == {"get": 2}
         assert store.charges.total().requests == 9
+        seconds.advance(3)
+        await store.delete(CONTAINER, PK, "a")
         await store.close()
+        assert {purpose: line["seconds"] for purpose, line in reported().items()} == {"delete": 3.0}
 
     async def test_a_slow_call_is_a_warning_and_nothing_secret_is_logged(
         self, stub: CosmosStub, caplog: pytest.LogCaptureFixture

@@ -79,8 +79,8 @@ class Charge:
 
 
 class RequestCharges:
-    """Counts from its making on, and logs what came to it: with the first call after each minute, a line for each
-    purpose. One per process; it is no part of any decision.
+    """Counts from its making on, and logs what came to it: with the first call after each minute and at the end, a line
+    for each purpose. One per process; it is no part of any decision.
     """
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
@@ -92,13 +92,13 @@ class RequestCharges:
     def add(self, purpose: Purpose, charge: Charge) -> None:
         self._by_purpose[purpose].add(charge)
         self._unreported[purpose].add(charge)
-        self._report_if_due()
+        if self._seconds() - self._reported_at >= REPORT_SECONDS:
+            self.report()
 
-    def _report_if_due(self) -> None:
+    def report(self) -> None:
+        """What has come since the last report."""
         now = self._seconds()
         passed = now - self._reported_at
-        if passed < REPORT_SECONDS:
-            return
         for purpose, charge in self._unreported.items():
             _log.info("store requests", extra={"purpose": purpose, "seconds": round(passed, 1), **charge.report()})
         self._unreported.clear()

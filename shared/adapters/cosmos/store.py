@@ -51,6 +51,7 @@ class CosmosStore:
         self._requests = Requests(account, patience, self.charges)
 
     async def close(self) -> None:
+        self.charges.report()
         await self._account.close()
 
     async def get(self, container: str, pk: str, id: str) -> Item | None:  # noqa: A002  the port's name
