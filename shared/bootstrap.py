@@ -119,7 +119,7 @@ class Application:
         retention = timedelta(days=chosen.event_retention_days)
         self.parked_events = ParkedEvents(self.usage, clock, self.events, retention)
         self.usage_reports = UsageReports(self.usage, self.agents, rated_versions)
-        self.workflows = Workflows(clock, self.organizations, self.agents, self.billing_models)
+        self.workflows = Workflows(clock, self.organizations, self.agents, self.billing_models, self.periods)
         facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
         self.summaries = Summaries(
             self.usage,

@@ -67,13 +67,13 @@ class WorkflowValidation(BaseModel):
 
 
 def validated_workflows(
-    version: Version | None, currency: str, agent_id: str, workflows: Mapping[str, Decimal], span: Span
+    version: Version | None, currency: str, agent_id: str, workflows: Mapping[str, Decimal], period: Period
 ) -> WorkflowValidation:
     """What a whole period would cost in which the agent ran these workflows, how many of each type, and nothing else
     happened. Charges that none of them touches are left out.
     """
-    found = [_Metered.of(name, quantity, version, span) for name, quantity in workflows.items()]
-    lines = _lines(version, currency, agent_id, found, span)
+    found = [_Metered.of(name, quantity, version, period.span) for name, quantity in workflows.items()]
+    lines = _lines(version, currency, agent_id, found, period)
     amounts = _amounts(found, lines)
     named = [
         WorkflowCost(workflow=name, quantity=workflows.get(name, ZERO), charges=charges, exact_amount=amount)
@@ -134,7 +134,9 @@ class _Metered:
             yield Warned(code="no_price", workflow=self.workflow, detail=detail)
 
 
-def _lines(version: Version | None, currency: str, agent_id: str, found: Sequence[_Metered], span: Span) -> list[Line]:
+def _lines(
+    version: Version | None, currency: str, agent_id: str, found: Sequence[_Metered], period: Period
+) -> list[Line]:
     keys = {key for each in found for key in each.charges}
     if version is None or not keys:
         return []
@@ -143,9 +145,8 @@ def _lines(version: Version | None, currency: str, agent_id: str, found: Sequenc
     totals = Totals()
     for each in found:
         totals.add(each.contribution)
-    period = Period(start=span.start, end=span.end, timezone="UTC")
-    segments = [Segment(agent_id, alone, span.start, span.end)]
-    stretch = Stretch(period, segments, closes=span.end)
+    segments = [Segment(agent_id, alone, period.start, period.end)]
+    stretch = Stretch(period, segments, closes=period.end)
     return rate(
         Facts(
             period=period,

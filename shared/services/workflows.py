@@ -5,35 +5,40 @@ from decimal import Decimal
 
 from shared.domain.agents import Agent
 from shared.domain.billing_models import Version
-from shared.domain.histories import History
-from shared.domain.periods import Calendar, first_period
 from shared.domain.workflow_validation import WorkflowValidation, validated_workflows
 from shared.ports.clock import Clock
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
 from shared.services.organizations import Organizations
-
-_UTC = History[Calendar].starting(Calendar(timezone="UTC"))
+from shared.services.periods import Periods
 
 
 class Workflows:
     def __init__(
-        self, clock: Clock, organizations: Organizations, agents: Agents, billing_models: BillingModels
+        self,
+        clock: Clock,
+        organizations: Organizations,
+        agents: Agents,
+        billing_models: BillingModels,
+        periods: Periods,
     ) -> None:
         self._clock = clock
         self._organizations = organizations
         self._agents = agents
         self._billing_models = billing_models
+        self._periods = periods
 
     async def validate(
         self, organization_id: str, agent_id: str, workflows: Mapping[str, Decimal]
     ) -> tuple[Version | None, WorkflowValidation]:
-        """By the version that prices the agent now, if one does. Nothing is recorded. Raises `NotFoundError`."""
+        """By the version that prices the agent now, if one does, over its present billing period. Nothing is recorded.
+        Raises `NotFoundError`.
+        """
         agent, _ = await self._agents.get_item(organization_id, agent_id)
         organization = await self._organizations.get(organization_id)
         version = await self._version_now(agent)
-        span = first_period(self._clock.now(), _UTC).span
-        return version, validated_workflows(version, organization.currency, agent.id, workflows, span)
+        period = await self._periods.would_contain(organization, self._clock.now())
+        return version, validated_workflows(version, organization.currency, agent.id, workflows, period)
 
     async def _version_now(self, agent: Agent) -> Version | None:
         now = self._clock.now()

@@ -29,9 +29,9 @@ FLOWS: Json = {
 }
 
 
-async def priced_by(xyra: Xyra, *charges: Json, start: str = START) -> Organization:
+async def priced_by(xyra: Xyra, *charges: Json, start: str = START, **fields: Json) -> Organization:
     """An organization whose coder is priced by these charges."""
-    organization = await xyra.organization()
+    organization = await xyra.organization(**fields)
     model = await organization.model(*charges, effective_from=start)
     await organization.agent(billing_model_id=model["id"], billing_model_from=start)
     return organization
@@ -94,6 +94,12 @@ async def test_it_says_that_a_price_depends_on_values_yet_to_be_told(xyra: Xyra)
     answer = await validated(await priced_by(xyra, charge), deal="3")
     assert warned(answer) == [("nothing_billed", "deal")]
     assert "a value that only their events will tell" in answer["warnings"][0]["detail"]
+
+
+async def test_it_is_about_the_present_billing_period_of_the_organization(xyra: Xyra) -> None:
+    answer = await validated(await priced_by(xyra, FLOWS, timezone="America/New_York"), email="3")
+    (line,) = answer["lines"]
+    assert line["period"] == {"start": "2026-11-01T04:00:00Z", "end": "2026-12-01T05:00:00Z"}
 
 
 async def test_any_charge_that_meters_a_workflow_prices_it(xyra: Xyra) -> None:
