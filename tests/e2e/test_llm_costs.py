@@ -52,11 +52,13 @@ def by_run(costs: Costs, calls: list[Json]) -> Costs:
     return sums
 
 
-async def project(xyra: Xyra) -> Organization:
+async def project(xyra: Xyra, name: str) -> tuple[Organization, str]:
+    """An organization of its own, as its agents and runs have the same names, and the project's id."""
     organization = await xyra.organization()
     model = await organization.model(PASSED_ON, effective_from=START)
-    await organization.agent(billing_model_id=model["id"], billing_model_from=START)
-    return organization
+    project_id = (await organization.key.post("projects", {"name": name}))["id"]
+    await organization.agent(billing_model_id=model["id"], billing_model_from=START, project_id=project_id)
+    return organization, project_id
 
 
 async def recorded(organization: Organization) -> AsyncIterator[Json]:
@@ -75,7 +77,7 @@ async def recorded(organization: Organization) -> AsyncIterator[Json]:
 async def test_our_price_of_every_call_is_what_the_provider_charged(xyra: Xyra, *, stated: bool):
     calls_seen, sum_seen = 0, Decimal(0)
     for name, calls in recorded_calls().items():
-        organization = await project(xyra)
+        organization, project_id = await project(xyra, name)
         expected = charged(calls)
         await organization.key.report(*(calls if stated else map(silent, calls)))
         await xyra.idle()
@@ -94,6 +96,8 @@ async def test_our_price_of_every_call_is_what_the_provider_charged(xyra: Xyra, 
         assert by_run(ours, calls) == by_run(expected, calls)
         total = sum(expected.values(), Decimal(0))
         assert await organization.usage(str(LAST_MONTH), "llm") == total + sum(uncharged.values())
+        summary = await organization.key.get(f"projects/{project_id}/summary", period=str(LAST_MONTH))
+        assert Decimal(summary["provider_cost"]) == total + sum(uncharged.values())
         for run, cost in by_run(expected | uncharged, calls).items():
             found = await organization.key.get(f"runs/by-key/{run}")
             assert Decimal(found["provider_cost"]) == cost, run
