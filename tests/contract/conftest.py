@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from shared.adapters import key_vault
 from shared.adapters.cosmos import CosmosStore
 from shared.adapters.local_queue import LocalQueue
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.ports.store import Store
 from tests.contract import cosmos
+from tests.doubles import prompt_service_bus
+from tests.doubles.key_vault_server import SECOND, KeyVaultServer
 from tests.doubles.settable_clock import SettableClock
 from tests.doubles.settable_seconds import SettableSeconds
 
@@ -25,6 +28,19 @@ def clock() -> SettableClock:
 @pytest.fixture
 def seconds() -> SettableSeconds:
     return SettableSeconds()
+
+
+@pytest.fixture
+def prompt_service_bus_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt_service_bus.make_prompt(monkeypatch.setattr)
+
+
+@pytest.fixture
+def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyVaultServer]:
+    monkeypatch.setattr(key_vault, "_FIRST_PAUSE_SECONDS", 0.2 * SECOND)  # before what fails is repeated
+    vault = KeyVaultServer(tmp_path)
+    yield vault
+    vault.stop()
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ async def stub() -> AsyncIterator[CosmosStub]:
 
 
 @pytest.fixture
-def amqp_broker() -> Iterator[AmqpBroker]:
+def amqp_broker(prompt_service_bus_sdk: None) -> Iterator[AmqpBroker]:  # noqa: ARG001  used by being there
     broker = AmqpBroker(("usage", "invoices"))
     yield broker
     broker.stop()

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,18 +11,11 @@ from shared.adapters.key_vault import FIRST_VALUE_TAG, KeyVaultSecrets, key_vaul
 from shared.domain.errors import ConflictError, NotFoundError, UnavailableError
 from shared.ports.secrets import NotAllowedError
 from tests.contract import test_secrets
-from tests.doubles.key_vault_server import DROP, TOKEN, Failure, KeyVaultServer, TokenOfTheTest
+from tests.doubles.key_vault_server import DROP, SECOND, TOKEN, Failure, KeyVaultServer, TokenOfTheTest
 from tests.doubles.settable_seconds import SettableSeconds
 
-SETTLE_SECONDS = 1.1
+SETTLE_SECONDS = 1.1 * SECOND
 """More than the second in which a version is dated."""
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[KeyVaultServer]:
-    vault = KeyVaultServer(tmp_path)
-    yield vault
-    vault.stop()
 
 
 def connect(vault: KeyVaultServer, seconds: SettableSeconds | None = None) -> KeyVaultSecrets:

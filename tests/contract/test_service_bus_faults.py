@@ -18,13 +18,21 @@ SEND_SECONDS = 4.0
 
 # When its connection is lost, the SDK leaves the socket to the garbage collector.
 pytestmark = [
-    pytest.mark.usefixtures("collected"),
+    pytest.mark.usefixtures("collected", "prompt_service_bus_sdk"),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore:loop is closed:ResourceWarning"),
 ]
 
 
+@pytest.fixture(scope="module")
+def _known_to_stay() -> Iterator[None]:
+    """What was there before the tests, so that collecting need not look at it each time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
-def collected() -> Iterator[None]:
+def collected(_known_to_stay: None) -> Iterator[None]:
     """Here, and not in the midst of another test."""
     yield
     gc.collect()

@@ -13,6 +13,8 @@ from shared.ports.queue import Message
 from tests.doubles.amqp_broker.broker import AmqpBroker
 from tests.doubles.running_host import hosted
 
+pytestmark = pytest.mark.usefixtures("prompt_service_bus_sdk")
+
 
 @pytest.fixture
 def broker() -> Iterator[AmqpBroker]:

@@ -12,6 +12,8 @@ from tests.contract import test_queue
 from tests.doubles.amqp_broker.broker import AmqpBroker
 from tests.doubles.settable_seconds import SettableSeconds
 
+pytestmark = pytest.mark.usefixtures("prompt_service_bus_sdk")
+
 
 @pytest.fixture
 def seconds() -> SettableSeconds:

@@ -1,11 +1,10 @@
 """The first-run step and rotation on Key Vault: an identity sets the secrets, the functions may only read them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import jwt
 import pytest
@@ -20,6 +19,7 @@ from tests.contract.test_key_vault import connect
 from tests.doubles.key_vault_server import KeyVaultServer
 from tests.doubles.memory_queue import MemoryQueue
 from tests.doubles.memory_store import MemoryStore
+from tests.doubles.quick_passwords import hash_quickly
 from tests.doubles.settable_clock import SettableClock
 from tests.doubles.settable_seconds import SettableSeconds
 
@@ -59,11 +59,9 @@ class Deployment:
         self.seconds.advance(time.total_seconds())
 
 
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[KeyVaultServer]:
-    vault = KeyVaultServer(tmp_path)
-    yield vault
-    vault.stop()
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    hash_quickly(monkeypatch)
 
 
 @pytest.fixture

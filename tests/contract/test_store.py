@@ -580,7 +580,8 @@ class TestOneFileForSeveral:
         while len(acknowledged) < 300:
             acknowledged.add((await asyncio.to_thread(process.stdout.readline)).strip())
         process.kill()
-        rest, _ = await asyncio.to_thread(process.communicate, timeout=60)
+        rest = await asyncio.to_thread(process.stdout.read)  # `communicate` misses what `readline` has in its buffer
+        await asyncio.to_thread(process.communicate, timeout=60)
         acknowledged.update(rest[: rest.rfind("\n") + 1].split())
         found = await ids_of_all_pages(SqliteStore(databases[0], clock), limit=MAXIMUM_PAGE)
         assert acknowledged <= set(found)

@@ -12,7 +12,8 @@ from typing import Any
 from shared.domain.errors import UnavailableError
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
-from shared.ports.store import Create, Delete, Document, Item, Operation, Page, Replace, Upsert
+from shared.ports.store import Create, Delete, Item, Operation, Page, Replace
+from tests.doubles.batched_writes import BatchedWrites
 from tests.doubles.memory_store import MemoryStore
 
 LAG = timedelta(seconds=30)
@@ -58,7 +59,12 @@ class Script:
     fault: Fault | None = None
     meanwhile: Callable[[Fault], Awaitable[None]] | None = None
     calls: list[tuple[str, frozenset[Fault]]] = field(default_factory=list)
-    """What was called, and how it could have failed."""
+    """What was called, and how it could have failed, as far as anybody minds."""
+
+    @property
+    def minds_next_call(self) -> bool:
+        """Whether anybody wants to know how it could fail."""
+        return self.fault is None or len(self.calls) + 1 == self.at
 
     async def turn(self, name: str, possible: frozenset[Fault]) -> Fault | None:
         """Count a call; the fault that the rest of it has to show, those before it have been shown."""
@@ -103,6 +109,12 @@ class RememberingStore(MemoryStore):
         made._writes = self._writes
         made._before = {place: list(versions) for place, versions in self._before.items()}
         return made
+
+    def contents(self) -> frozenset[tuple[Partition, str, str]]:
+        """Every item as text, by its place and id."""
+        return frozenset(
+            (place, id_, kept.text) for place, items in self._partitions.items() for id_, kept in items.items()
+        )
 
     def items_of(self, container: str, pk: str) -> list[Item]:
         return [kept.item() for kept in self._partition(container, pk).values()]
@@ -155,7 +167,7 @@ def _before_last_change(versions: Sequence[Any]) -> Any:
     return next((version for version in reversed(versions) if version != versions[-1]), versions[-1])
 
 
-class FaultInTurnStore:
+class FaultInTurnStore(BatchedWrites):
     def __init__(self, inner: RememberingStore, script: Script) -> None:
         self._inner = inner
         self._script = script
@@ -174,21 +186,9 @@ class FaultInTurnStore:
 
     async def _source(self, name: str, container: str, pk: str | None) -> MemoryStore:
         """What the read is answered from."""
-        possible = ANYWHERE | self._inner.staleness(container, pk)
-        fault = await self._script.turn(f"{name} {container}", possible)
+        stale = self._inner.staleness(container, pk) if self._script.minds_next_call else frozenset()
+        fault = await self._script.turn(f"{name} {container}", ANYWHERE | stale)
         return self._inner.replica(fault) if fault in STALENESS else self._inner
-
-    async def create(self, container: str, pk: str, document: Document) -> str:
-        return (await self.batch(container, pk, [Create(document)]))[0]
-
-    async def replace(self, container: str, pk: str, document: Document, etag: str) -> str:
-        return (await self.batch(container, pk, [Replace(document, etag)]))[0]
-
-    async def upsert(self, container: str, pk: str, document: Document) -> str:
-        return (await self.batch(container, pk, [Upsert(document)]))[0]
-
-    async def delete(self, container: str, pk: str, id: str, etag: str | None = None) -> None:  # noqa: A002
-        await self.batch(container, pk, [Delete(id, etag)])
 
     async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
         guarded = [_id(each) for each in operations if isinstance(each, Replace | Delete) and each.etag is not None]

@@ -10,7 +10,8 @@ from random import Random
 
 from shared.domain.errors import UnavailableError
 from shared.ports.clock import Clock
-from shared.ports.store import Between, Create, Delete, Document, Item, Operation, Page, Place, Replace, Store, Upsert
+from shared.ports.store import Between, Delete, Item, Operation, Page, Place, Store
+from tests.doubles.batched_writes import BatchedWrites
 
 LAG = timedelta(seconds=30)
 """How long ago at most the version that a lagging read serves was overwritten."""
@@ -34,7 +35,7 @@ class Faults:
 QUIET = Faults()
 
 
-class FaultyStore:
+class FaultyStore(BatchedWrites):
     def __init__(self, inner: Store, clock: Clock, chance: Random, faults: Faults = QUIET) -> None:
         self._inner = inner
         self._clock = clock
@@ -85,18 +86,6 @@ class FaultyStore:
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
         await self._before()
         return await self._inner.due(container, before, limit=limit)
-
-    async def create(self, container: str, pk: str, document: Document) -> str:
-        return (await self.batch(container, pk, [Create(document)]))[0]
-
-    async def replace(self, container: str, pk: str, document: Document, etag: str) -> str:
-        return (await self.batch(container, pk, [Replace(document, etag)]))[0]
-
-    async def upsert(self, container: str, pk: str, document: Document) -> str:
-        return (await self.batch(container, pk, [Upsert(document)]))[0]
-
-    async def delete(self, container: str, pk: str, id: str, etag: str | None = None) -> None:  # noqa: A002
-        await self.batch(container, pk, [Delete(id, etag)])
 
     async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
         await self._before()

@@ -1,4 +1,6 @@
-"""A Key Vault over HTTPS on loopback: versions, tags, rotation, throttling, failures."""
+"""A Key Vault over HTTPS on loopback: versions, tags, rotation, throttling, failures. Its clock is a quick one, as
+versions are dated in whole seconds, and who reads them waits for a second to be over.
+"""
 
 import ipaddress
 import json
@@ -22,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 TOKEN = "access-token-of-the-test"
+SECOND = 0.2
+"""How long a second of the vault takes."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class KeyVaultServer:
         self.answered_a_listing = threading.Event()
         """Of the versions of a secret."""
         self._guard = threading.RLock()
+        self._began_at = time.time()
         self._server = _Server(self)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(_write_certificate(directory, self.certificate))
@@ -95,7 +100,8 @@ class KeyVaultServer:
         self.store(name, value, {})
 
     def store(self, name: str, value: str, tags: dict[str, str], *, seconds_ago: int = 0) -> Version:
-        version = Version(value, tags, int(time.time()) - seconds_ago)
+        now = self._began_at + (time.time() - self._began_at) / SECOND
+        version = Version(value, tags, int(now) - seconds_ago)
         with self._guard:
             self.secrets.setdefault(name, []).append(version)
         return version
@@ -130,6 +136,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body would wait 40 ms for the headers to be acknowledged
 
     @property
     def _vault(self) -> KeyVaultServer:

@@ -15,7 +15,6 @@ from shared.ports.store import (
     Between,
     Create,
     Delete,
-    Document,
     Item,
     Operation,
     Page,
@@ -24,6 +23,7 @@ from shared.ports.store import (
     StaleEtagError,
     Upsert,
 )
+from tests.doubles.batched_writes import BatchedWrites
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class _Kept:
         return Item(json.loads(self.text), self.etag)
 
 
-class MemoryStore:
+class MemoryStore(BatchedWrites):
     def __init__(self) -> None:
         self._partitions: dict[tuple[str, str], dict[str, _Kept]] = {}
         self._writes = 0
@@ -48,18 +48,6 @@ class MemoryStore:
     async def get_many(self, container: str, pk: str, ids: Collection[str]) -> dict[str, Item]:
         partition = self._partition(container, pk)
         return {id_: partition[id_].item() for id_ in ids if id_ in partition}
-
-    async def create(self, container: str, pk: str, document: Document) -> str:
-        return (await self.batch(container, pk, [Create(document)]))[0]
-
-    async def replace(self, container: str, pk: str, document: Document, etag: str) -> str:
-        return (await self.batch(container, pk, [Replace(document, etag)]))[0]
-
-    async def upsert(self, container: str, pk: str, document: Document) -> str:
-        return (await self.batch(container, pk, [Upsert(document)]))[0]
-
-    async def delete(self, container: str, pk: str, id: str, etag: str | None = None) -> None:  # noqa: A002
-        await self.batch(container, pk, [Delete(id, etag)])
 
     async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
         partition = self._partition(container, pk)

@@ -1,4 +1,6 @@
-"""`python -m local`, with what its adapters keep quiet in the logs of Azure's SDKs."""
+"""`python -m local`, with what its adapters keep quiet in the logs of Azure's SDKs, and without idle time in the one of
+Service Bus.
+"""
 
 import importlib
 import logging
@@ -6,6 +8,7 @@ import os
 import sys
 
 from local.__main__ import main
+from tests.doubles import prompt_service_bus
 
 _QUIETED = {
     "XYRA_STORE": ("shared.adapters.cosmos.account", "shared.adapters.cosmos.account.sdk"),
@@ -19,4 +22,5 @@ for setting, (module, log) in _QUIETED.items():
         logging.getLogger(log).setLevel(logging.DEBUG)
 
 if __name__ == "__main__":
+    prompt_service_bus.make_prompt()
     sys.exit(main())

@@ -1,5 +1,6 @@
 """`xyra`: the project in a process of its own, shared by the tests of one test worker, each with new organizations.
-`time_machine`: another one, whose clock a test may set.
+`time_machine`: another one, whose clock a test may set. A module whose tests compare all that is stored, before and
+after, has `small_host` for its `shared_host`.
 """
 
 import asyncio
@@ -63,6 +64,12 @@ def _served(directory: Path) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def shared_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     yield from _served(tmp_path_factory.mktemp("xyra"))
+
+
+@pytest.fixture(scope="session")
+def small_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """What the tests of other modules have stored would be compared each time."""
+    yield from _served(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

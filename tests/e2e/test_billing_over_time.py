@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from tests.doubles.charges import commands
 from tests.doubles.xyra_client import Organization
 from tests.e2e.conftest import TimeMachine
 
@@ -14,18 +15,6 @@ NOVEMBER = {"start": "2026-11-01T00:00:00Z", "end": "2026-12-01T00:00:00Z"}
 
 def fee(amount: str, timing: str = "arrears") -> Json:
     return {"key": "platform", "type": "flat_fee", "amount": amount, "timing": timing}
-
-
-def commands(first: str, further: str) -> Json:
-    return {
-        "key": "commands",
-        "type": "activity",
-        "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
-        "pricing": {
-            "type": "graduated",
-            "tiers": [{"up_to": "10", "unit_amount": first}, {"up_to": None, "unit_amount": further}],
-        },
-    }
 
 
 def command(event_id: str, quantity: str, time: str) -> Json:

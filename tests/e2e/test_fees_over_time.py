@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.doubles.charges import commands
 from tests.doubles.xyra_client import Organization
 from tests.e2e.conftest import TimeMachine
 
@@ -21,18 +22,6 @@ def per_head(key: str, kind: str, price: str, interval: str = "month", timing: s
     """For each agent, or each seat."""
     priced = {"key": key, "type": kind, "pricing": {"type": "per_unit", "unit_amount": price}}
     return priced | {"interval": interval, "timing": timing, **more}
-
-
-def commands(first: str, further: str) -> Json:
-    return {
-        "key": "commands",
-        "type": "activity",
-        "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
-        "pricing": {
-            "type": "graduated",
-            "tiers": [{"up_to": "10", "unit_amount": first}, {"up_to": None, "unit_amount": further}],
-        },
-    }
 
 
 def command(quantity: str, time: str) -> Json:

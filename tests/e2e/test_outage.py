@@ -9,11 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import count
 from random import Random
 from time import monotonic
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -24,20 +22,20 @@ from shared.adapters.cosmos import CosmosAccount
 from shared.adapters.cosmos.provisioning import create_containers
 from tests.contract import cosmos
 from tests.doubles.amqp_broker.broker import DEAD_LETTER_SUFFIX, AmqpBroker
+from tests.doubles.numbered_usage import assert_counted_once, event, organization_with_agents
 from tests.doubles.tcp_proxy import Fault, TcpProxy
 from tests.doubles.xyra_client import Organization, Xyra
 from tests.doubles.xyra_process import XyraProcess
 from tests.e2e.conftest import Served
 
-Json = dict[str, Any]
 MakeProcess = Callable[..., XyraProcess]
 
 OUTAGE_SECONDS = float(os.environ.get("XYRA_OUTAGE_SECONDS", "5"))
 """`make outage` takes 60."""
 STAGES: list[tuple[Fault, ...]] = [(Fault.REFUSES,), (Fault.HANGS,), (Fault.LOSES_ANSWERS,), tuple(Fault)]
 """Each takes as long as the others; in the last one each connection meets another."""
-WARM_UP_SECONDS = 3.0
-TAIL_SECONDS = 3.0
+WARM_UP_SECONDS = 1.0
+TAIL_SECONDS = 1.0
 SENDERS = 4
 BATCH = 10
 PAUSE_SECONDS = 0.2
@@ -45,21 +43,6 @@ PAUSE_SECONDS = 0.2
 ANSWER_SECONDS = 30.0
 PATIENCE_SECONDS = 180.0
 QUEUES = ("usage", "invoices")
-AGENTS = ("a0", "a1", "a2")
-
-# What each number adds is its own, so a sum shows which were counted, not only how many.
-COUNTED = {
-    "key": "counted",
-    "type": "activity",
-    "meter": {"event_type": "step"},
-    "pricing": {"type": "per_unit", "unit_amount": "1"},
-}
-SUMMED = {
-    "key": "summed",
-    "type": "activity",
-    "meter": {"event_type": "step", "aggregation": "sum", "value": "data.square"},
-    "pricing": {"type": "per_unit", "unit_amount": "0.001"},
-}
 
 
 @pytest.fixture
@@ -127,7 +110,7 @@ class Load:
 
     async def _send(self, session: aiohttp.ClientSession, numbers: list[int]) -> int | None:
         """After how many seconds to send again; None when it was acknowledged."""
-        async with session.post(self.url, json=[self._event(number) for number in numbers]) as response:
+        async with session.post(self.url, json=[event(number, self.time) for number in numbers]) as response:
             text = await response.text()
         assert response.status in (202, 503), text
         self.answers[str(response.status)] += 1
@@ -136,16 +119,6 @@ class Load:
         retry_after = int(response.headers["Retry-After"])
         assert retry_after >= 1
         return retry_after
-
-    def _event(self, number: int) -> Json:
-        data = {"square": str(number * number)}
-        return {
-            "id": f"step-{number}",
-            "type": "step",
-            "agent": AGENTS[number % len(AGENTS)],
-            "time": self.time,
-            "data": data,
-        }
 
     def acknowledged_between(self, start: float, end: float) -> int:
         return sum(start <= at < end for at, _ in self.acknowledged)
@@ -174,7 +147,8 @@ class Outage:
 async def live_through_an_outage(proxy: TcpProxy, broker: AmqpBroker, xyra: Xyra, process: XyraProcess) -> Outage:
     """The load goes on from before it until after it, and what came of it is exact."""
     at = datetime.now(UTC) - timedelta(minutes=1)
-    organization = await organization_with_agents(xyra, at)
+    start_of_prices = (at - timedelta(days=1)).isoformat()
+    organization = await organization_with_agents(xyra, start=start_of_prices, shard_count=4)
     load = Load(f"{process.base}/api/v1/events", dict(organization.key.headers), at.isoformat())
     sending = asyncio.create_task(load.run())
     await asyncio.wait([sending], timeout=WARM_UP_SECONDS)
@@ -192,18 +166,9 @@ async def live_through_an_outage(proxy: TcpProxy, broker: AmqpBroker, xyra: Xyra
     reads = await asyncio.wait_for(reading, PATIENCE_SECONDS)
     outage = Outage(start, end, load, reads, await asyncio.wait_for(caught_up, PATIENCE_SECONDS))
     await until_rated(organization)
-    await assert_each_counted_once(organization, f"{at:%Y-%m}", [number for _, number in load.acknowledged])
+    await assert_counted_once(organization, [number for _, number in load.acknowledged], f"{at:%Y-%m}")
     await assert_nothing_given_up(organization, xyra, broker)
     return outage
-
-
-async def organization_with_agents(xyra: Xyra, at: datetime) -> Organization:
-    organization = await xyra.organization(shard_count=4)
-    start = (at - timedelta(days=1)).isoformat()
-    model = await organization.model(COUNTED, SUMMED, effective_from=start)
-    for agent in AGENTS:
-        await organization.agent(agent, billing_model_id=model["id"], billing_model_from=start)
-    return organization
 
 
 async def read_again_and_again(organization: Organization) -> Counter[str]:
@@ -233,19 +198,6 @@ async def until_rated(organization: Organization) -> None:
         assert answer.status in (200, 503), answer
         assert monotonic() < deadline, answer
         await asyncio.sleep(0.1)
-
-
-async def assert_each_counted_once(organization: Organization, month: str, numbers: list[int]) -> None:
-    assert len(numbers) == len(set(numbers))
-    usage = await organization.key.get("usage", period=month, limit="1000")
-    names = {each["id"]: each["external_id"] for each in (await organization.key.get("agents"))["data"]}
-    found = {(names[row["agent_id"]], row["charge"]): Decimal(row["quantity"]) for row in usage["data"]}
-    expected = {}
-    for place, agent in enumerate(AGENTS):
-        own = [number for number in numbers if number % len(AGENTS) == place]
-        expected[agent, "counted"] = Decimal(len(own))
-        expected[agent, "summed"] = Decimal(sum(number * number for number in own))
-    assert found == expected
 
 
 async def assert_nothing_given_up(organization: Organization, xyra: Xyra, broker: AmqpBroker) -> None:

@@ -1,7 +1,7 @@
 """An hour of real traffic, at many times its pace: nothing is lost, and how long it takes until it is seen.
 
 `make replay` takes 10 times the recorded pace (six minutes), `make replay-short` 100 times; `make test` takes only the
-first ten minutes of that.
+first four minutes of that.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from tests.e2e.conftest import Served
 Json = dict[str, Any]
 
 PACE = float(os.environ.get("XYRA_REPLAY_PACE", "100"))
-MINUTES = 60 if "XYRA_REPLAY_PACE" in os.environ else 10
+MINUTES = 60 if "XYRA_REPLAY_PACE" in os.environ else 4
 TRACE = Path(__file__).parents[1] / "data" / "azure_llm_trace_conv.csv.gz"
 MODEL = "openai/gpt-4o"
 INPUT_PRICE, OUTPUT_PRICE = Decimal("0.0000025"), Decimal("0.00001")

@@ -22,6 +22,7 @@ from tests.doubles import virtual_time
 from tests.doubles.fault_in_turn import Fault, FaultInTurnStore, RememberingStore, Script
 from tests.doubles.fault_in_turn_secrets import FaultInTurnSecrets
 from tests.doubles.memory_queue import MemoryQueue
+from tests.doubles.quick_passwords import hash_quickly
 from tests.doubles.settable_clock import SettableClock
 
 CHOSEN = Settings(operator_email="ada@example.com", operator_password="a password of ours")
@@ -73,6 +74,11 @@ class Deployment:
             assert (await self.application().tokens.read(signed_in.access_token)).roles == ("system",)
             return True
         return False
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    hash_quickly(monkeypatch)
 
 
 @pytest.fixture
