@@ -5,6 +5,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -45,8 +46,6 @@ _FAILED = "failed_sign_ins"
 _TRIES_AT_ONCE = 20
 _WRONG = "The e-mail address or the password is wrong"
 _hasher = PasswordHasher()
-_UNKNOWN = _hasher.hash(secrets.token_urlsafe())
-"""Checked against for unknown e-mails, so that these take as long as known ones."""
 
 
 class SignUp(BaseModel):
@@ -147,7 +146,8 @@ class Accounts:
         await self._count_try(email)
         item = await self._item(email)
         account = Account.read(item.document) if item else None
-        if not await _matches(account.password_hash if account else _UNKNOWN, password) or account is None:
+        nobodys = await asyncio.to_thread(_nobodys_hash)  # also where it is not needed: it takes long the first time
+        if not await _matches(account.password_hash if account else nobodys, password) or account is None:
             raise UnauthenticatedError(_WRONG)
         await self._store.delete(DIRECTORY.name, email_partition(email), _FAILED)
         if account.status == "disabled":
@@ -237,6 +237,12 @@ class Accounts:
 
 async def _hashed(password: str) -> str:
     return await asyncio.to_thread(_hasher.hash, password)
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Checked against for unknown e-mails, so that these take as long as known ones."""
+    return _hasher.hash(secrets.token_urlsafe())
 
 
 async def _matches(password_hash: str, password: str) -> bool:
