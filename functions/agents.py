@@ -6,15 +6,15 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from functions.metadata import ObjectPatch
 from shared import json
 from shared.domain.agents import Agent
 from shared.domain.identity import Permission
 from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.agents import AgentDraft
+from shared.services.kept_json import text_of_object
 
 blueprint = func.Blueprint()
-
-MAXIMUM_CONFIG_BYTES = 16 * 1024
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=2000)]
@@ -23,18 +23,9 @@ Reference = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Labels = Annotated[tuple[Label, ...], Field(max_length=50)]
 
 
-def _small_text(config: object) -> str:
-    if not isinstance(config, dict):
-        raise ValueError("is not an object")  # noqa: TRY004  pydantic takes ValueError
-    text = json.encode_verbatim(config)
-    if len(text) > MAXIMUM_CONFIG_BYTES:
-        raise ValueError(f"has more than {MAXIMUM_CONFIG_BYTES} bytes as JSON")
-    return text.decode()
-
-
 Config = Annotated[
     str,
-    BeforeValidator(_small_text, json_schema_input_type=dict[str, Any]),
+    BeforeValidator(text_of_object, json_schema_input_type=dict[str, Any]),
     Field(json_schema_extra={"default": {}}),
 ]
 """An object of any shape, carried as its text."""
@@ -62,7 +53,7 @@ class AgentPatch(MergePatch):
     description: Text | None = None
     type: Label | None = None
     capabilities: Labels = ()
-    config: Config = "{}"
+    config: ObjectPatch = None
     project_id: Reference | None = None
     department_id: Reference | None = None
     billing_model_id: Reference | None = None

@@ -105,8 +105,11 @@ class SentEvents:
     adapter: TypeAdapter[Any]
     list_adapter: TypeAdapter[Any]
 
-    def pointer(self, index: int, inner: str) -> str:
-        return self.named(inner) if self.single else f"{self.prefix}/{index}{self.named(inner)}"
+    def placed(self, pointer: str) -> str:
+        """`/{index}/...` as it is in this body."""
+        _, index, *steps = pointer.split("/")
+        inner = self.named("".join(f"/{step}" for step in steps))
+        return inner if self.single else f"{self.prefix}/{index}{inner}"
 
     def named(self, inner: str) -> str:
         """A place of an event as this form names it: the agent of a CloudEvent is its subject."""
@@ -194,7 +197,7 @@ def _read(sent: SentEvents, *, partial: bool) -> tuple[list[tuple[int, Incoming]
         return list(enumerate(sent.list_adapter.validate_python(sent.values))), []
     except pydantic.ValidationError as error:
         if not partial:
-            raise _placed(sent, validation_error(error)) from error
+            raise validation_error(error, placed=sent.placed) from error
     good: list[tuple[int, Incoming]] = []
     bad: list[Rejection] = []
     for index, value in enumerate(sent.values):
@@ -207,11 +210,8 @@ def _read(sent: SentEvents, *, partial: bool) -> tuple[list[tuple[int, Incoming]
 
 def _placed(sent: SentEvents, error: ValidationError) -> ValidationError:
     """The same error, its `/{index}/...` pointers as they are in this body."""
-    places = []
-    for place in error.errors:
-        _, index, *inner = place.pointer.split("/")
-        places.append(FieldError(sent.pointer(int(index), "".join(f"/{part}" for part in inner)), place.detail))
-    return ValidationError(error.detail, errors=tuple(places))
+    places = tuple(FieldError(sent.placed(place.pointer), place.detail) for place in error.errors)
+    return ValidationError(error.detail, errors=places)
 
 
 async def _organizations(call: Call[Any, Any], events: Sequence[Incoming]) -> dict[str | None, str]:

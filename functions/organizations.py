@@ -50,6 +50,12 @@ class OrganizationRequest(Schema):
         return mode
 
 
+class SettingsPatch(MergePatch):
+    """What is null takes its default again."""
+
+    self_managed_pricing: bool | None = None
+
+
 class OrganizationPatch(MergePatch):
     """JSON Merge Patch. The currency cannot be changed; a new timezone holds from the end of the last period laid, new
     seats from `seats_from` on, 10 minutes ahead or later.
@@ -68,7 +74,7 @@ class OrganizationPatch(MergePatch):
     shard_count: ShardCount = 1
     seats: Seats = 0
     seats_from: ZonedTime | None = None
-    settings: OrganizationSettings = OrganizationSettings()
+    settings: SettingsPatch | None = None
 
 
 OPERATORS_FIELDS = frozenset({"settings", "shard_count", "late_window_days", "grace_hours", "due_days"})

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import azure.functions as func
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from functions.events import ClientId
 from functions.invoices import Month
@@ -17,19 +17,40 @@ from shared.domain.identity import Permission
 from shared.domain.meters import EventType
 from shared.domain.money import Currency, ExactDecimal, NonNegativeAmount
 from shared.domain.organizations import Organization
-from shared.domain.outcomes import DecidedBy, Outcome, Status, Verification, outcome_id
-from shared.domain.times import from_text
+from shared.domain.outcomes import DecidedBy, Outcome, Status, Verification, is_outcome, outcome_id
+from shared.domain.times import from_text, read_time
 from shared.domain.validation import refusal
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.services.kept_json import small_text
 from shared.services.outcomes import MAXIMUM_DECIDED, InState, OutcomeDetails, OutcomeQuery
 
 blueprint = func.Blueprint()
 
 MAXIMUM_EVIDENCE = 50
 
+
+def _small(evidence: dict[str, Any]) -> dict[str, Any]:
+    small_text(evidence)
+    return evidence
+
+
+def _checked_time(text: str) -> str:
+    read_time(text)
+    return text
+
+
+def _outcome_type(event_type: str) -> str:
+    if not is_outcome(event_type):
+        raise ValueError(f"is not the type of an outcome, which begins with {OUTCOME_TYPE}")
+    return event_type
+
+
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Note = Annotated[str, StringConstraints(max_length=1000)]
-Evidence = Annotated[dict[str, Any], Field(max_length=MAXIMUM_EVIDENCE)]
+Evidence = Annotated[dict[str, Any], Field(max_length=MAXIMUM_EVIDENCE), AfterValidator(_small)]
+StatedTime = Annotated[str, AfterValidator(_checked_time), Field(json_schema_extra={"format": "date-time"})]
+"""A time that stays as it was written."""
+OutcomeType = Annotated[EventType, AfterValidator(_outcome_type)]
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,192}$")]
 
 
@@ -43,7 +64,7 @@ class OutcomeRequest(Report):
     value: NonNegativeAmount | None = None
     currency: Currency | None = None
     evidence: Evidence | None = None
-    interaction_time: ZonedTime | None = None
+    interaction_time: StatedTime | None = None
     details: Metadata = {}
 
 
@@ -64,8 +85,6 @@ class OneOutcomeAnswer(OneEventAnswer):
 async def report_outcome(call: Call[OutcomeRequest, Query]) -> Reply:
     told = call.body
     fixed = {name: getattr(told, name) for name in ("value", "currency", "evidence", "interaction_time")}
-    if told.interaction_time is not None:
-        fixed["interaction_time"] = told.interaction_time.isoformat()
     reply = await report_one(
         call, OUTCOME_TYPE + told.outcome_type, fixed=fixed, free=("details", told.details), named="outcome_type"
     )
@@ -76,9 +95,9 @@ async def report_outcome(call: Call[OutcomeRequest, Query]) -> Reply:
 class OutcomeAnswer(Schema):
     """`event_id` names the event that reported it, `external_event_id` is how its sender named that. `value` was
     reported, `verified_value` is what counts, both in `currency`. `converted_value` is what it is worth in the
-    organization's currency, by the `exchange_rate` that was in force when it happened; null in another currency
-    without one. `verified_by` says who may verify it beside the operator; `decided_by` who did decide: a rule of its
-    charge, the operator or the organization.
+    organization's currency, the `converted_currency`, by the `exchange_rate` that was in force when it happened; null
+    in another currency without one. `verified_by` says who may verify it beside the operator; `decided_by` who did
+    decide: a rule of its charge, the operator or the organization.
     """
 
     id: str
@@ -97,6 +116,7 @@ class OutcomeAnswer(Schema):
     currency: str
     exchange_rate: ExactDecimal | None
     converted_value: ExactDecimal | None
+    converted_currency: str
     verified_by: Literal["operator", "organization"]
     decided_at: datetime | None
     decided_by: DecidedBy | None
@@ -117,7 +137,7 @@ class OutcomeList(Schema):
 
 class FilterQuery(ListQuery):
     agent: ClientId | None = None
-    type: EventType | None = None
+    type: OutcomeType | None = None
     period: Month | None = None
     start: ZonedTime | None = Field(default=None, alias="from")
     end: ZonedTime | None = Field(default=None, alias="to")
@@ -134,6 +154,7 @@ def _answer(outcome: Outcome, organization: Organization) -> dict[str, Any]:
         "time": from_text(outcome.time),
         "period_start": outcome.period,
         "converted_value": outcome.worth_in(organization.currency),
+        "converted_currency": organization.currency,
         "verified_by": outcome.verifier,
     }
     return derived | {name: getattr(outcome, name) for name in OutcomeAnswer.model_fields if name not in derived}
@@ -246,7 +267,7 @@ def _in_state(state: InState) -> InStateAnswer:
 
 class BulkFilter(Schema):
     agent: ClientId | None = None
-    type: EventType | None = None
+    type: OutcomeType | None = None
     start: ZonedTime | None = Field(default=None, alias="from")
     end: ZonedTime | None = Field(default=None, alias="to")
 
@@ -311,7 +332,7 @@ async def verify_outcomes(call: Call[BulkRequest, Query]) -> Reply:
         pending, cursor = await outcomes.page(organization, query, MAXIMUM_DECIDED, told.cursor)
         ids = [outcome.id for outcome in pending]
     results = await outcomes.verify(organization, ids, _verification(told), call.principal)
-    data = [_bulk_result(id_, result) for id_, result in results.items()]
+    data = [_bulk_result(id_, results[id_]) for id_ in dict.fromkeys(ids)]
     verified = sum(each.problem is None for each in data)
     return Reply(BulkAnswer(verified=verified, refused=len(data) - verified, data=data, next_cursor=cursor))
 
@@ -344,7 +365,7 @@ def _verification(told: VerifyRequest | BulkRequest) -> Verification:
     blueprint,
     "GET",
     "outcomes/{outcome_id}",
-    summary="One outcome, with the evidence for it; not found while its event is on its way",
+    summary="One outcome, with the evidence for it; not found while its event is on its way or parked",
     access=Permission.OUTCOMES_READ,
     answers={200: OutcomeDetailsAnswer},
 )
@@ -360,7 +381,7 @@ def _shown(organization: Organization, details: OutcomeDetails) -> Reply:
     return Reply(
         {
             **_answer(outcome, organization),
-            "evidence": data.get("evidence"),
+            "evidence": json.verbatim(json.encode_verbatim(data.get("evidence")).decode()),
             "verification_evidence": None if verification is None else json.verbatim(verification),
         }
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import azure.functions as func
 
-from functions.metadata import Metadata, Name, Reference, Text
+from functions.metadata import Metadata, Name, ObjectPatch, Reference, Text
 from shared import json
 from shared.domain.identity import Permission
 from shared.domain.projects import Project, ProjectStatus
@@ -23,11 +23,11 @@ class ProjectRequest(Schema):
 
 
 class ProjectPatch(MergePatch):
-    """JSON Merge Patch; the metadata are replaced as a whole."""
+    """JSON Merge Patch."""
 
     name: Name = "-"
     description: Text | None = None
-    metadata: Metadata = "{}"
+    metadata: ObjectPatch = None
 
 
 class ProjectListQuery(ListQuery):

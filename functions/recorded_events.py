@@ -33,9 +33,9 @@ class RatedToAnswer(Schema):
 
 
 class EventAnswer(Schema):
-    """`provider_cost` is what it cost at a provider, in the organization's currency, by the price list where it is an
-    LLM call; `stated_cost` is the sender's own figure for that, and `cost_difference` what ours is above it.
-    `exchange_rate` is what converted the amount of a cost or an outcome that is in another currency.
+    """`provider_cost` is what it cost at a provider, by the price list where it is an LLM call; `stated_cost` is the
+    sender's own figure for that, and `cost_difference` what ours is above it; all in `currency`, the organization's.
+    `exchange_rate` is that of its amounts, where they are in another currency.
     """
 
     id: str
@@ -46,6 +46,7 @@ class EventAnswer(Schema):
     run: str | None
     time: datetime
     data: dict[str, Any]
+    currency: str
     provider_cost: str | None
     cost_category: str | None
     stated_cost: str | None
@@ -72,7 +73,7 @@ class EventListQuery(ListQuery):
     id: ClientId | None = None
 
 
-def _event_answer(found: RecordedEvent) -> Mapping[str, Any]:
+def _event_answer(found: RecordedEvent, currency: str) -> Mapping[str, Any]:
     event = found.document
     return {
         "id": event["event_id"],
@@ -80,6 +81,7 @@ def _event_answer(found: RecordedEvent) -> Mapping[str, Any]:
         "time": from_text(event["time"]),
         "data": json.verbatim(event["data"]),
         "run": event.get("run"),
+        "currency": currency,
         "provider_cost": event.get("cost"),
         "cost_difference": None if found.cost_difference is None else plain(found.cost_difference),
         "rated_to": asdict(found.rated_to),
@@ -105,7 +107,7 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     wanted = EventQuery(query.agent, query.type, query.run, query.start, query.end)
     if query.source is None and query.id is None:
         events, cursor = await recorded.page(organization, wanted, query.limit, query.cursor)
-        return Reply({"data": [_event_answer(each) for each in events], "next_cursor": cursor})
+        return Reply({"data": [_event_answer(each, organization.currency) for each in events], "next_cursor": cursor})
     if query.source is None or query.id is None:
         missing = "?source" if query.source is None else "?id"
         raise ValidationError.at(missing, "is needed: source and id name an event together")
@@ -115,17 +117,18 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
         found = [await recorded.named(organization, query.source, query.id)]
     except NotFoundError:
         found = []
-    return Reply({"data": [_event_answer(each) for each in found], "next_cursor": None})
+    return Reply({"data": [_event_answer(each, organization.currency) for each in found], "next_cursor": None})
 
 
 @endpoint(
     blueprint,
     "GET",
     "events/{event_id}",
-    summary="One event, with what it was rated to; not found while it is on its way",
+    summary="One event, with what it was rated to; not found while it is on its way or parked",
     access=Permission.EVENTS_READ,
     answers={200: EventAnswer},
 )
 async def get_event(call: Call[NoBody, Query]) -> Reply:
     organization = await call.services.organizations.get(await call.organization())
-    return Reply(_event_answer(await call.services.recorded_events.get(organization, call.path["event_id"])))
+    found = await call.services.recorded_events.get(organization, call.path["event_id"])
+    return Reply(_event_answer(found, organization.currency))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
 import azure.functions as func
@@ -16,7 +17,7 @@ from shared.domain.events import event_key
 from shared.domain.identity import Permission
 from shared.domain.ids import new_id
 from shared.domain.meters import LLM_CALL, EventType
-from shared.domain.money import Currency, NonNegativeAmount, NonNegativeQuantity
+from shared.domain.money import Currency, NonNegativeAmount, NonNegativeQuantity, as_written
 from shared.domain.validation import pointer
 from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.events import ReportedEvent
@@ -186,7 +187,7 @@ async def report_workflows(call: Call[WorkflowsRequest, Query]) -> Reply:
         id_, place = f"{whole}:{workflow}", pointer(("workflows", workflow))
         if len(id_) > MAXIMUM_ID:
             raise ValidationError.at(place, f"makes the id of its event longer than {MAXIMUM_ID} characters")
-        data = {**call.body.metadata, "quantity": quantity}
+        data = {**call.body.metadata, "quantity": as_written(quantity)}
         places = {"/data/quantity": place, "/data": "/metadata", "/type": place}
         parts.append(_Part(id_, EVENT_TYPE + workflow, data, places))
     keys = await _accept(call, parts)
@@ -205,11 +206,17 @@ async def report_one(
     free: tuple[str, Mapping[str, Any]],
     named: str,
 ) -> Reply:
-    """`fixed` are the fields of the body that have a meaning in the event's data, those that were given; `free` is the
-    field whose content is the rest of it, with the content; `named` is the field that says the type.
+    """`fixed` are the fields of the body that have a meaning in the event's data, those that were given, amounts as
+    texts; `free` is the field whose content is the rest of it, with the content; `named` is the field that says the
+    type.
     """
     _refuse_in(free, set(fixed))
-    data = {**free[1], **{name: value for name, value in fixed.items() if value is not None}}
+    told = {
+        name: as_written(value) if isinstance(value, Decimal) else value
+        for name, value in fixed.items()
+        if value is not None
+    }
+    data = {**free[1], **told}
     places = {f"/data/{name}": f"/{name}" for name in fixed} | {"/data": f"/{free[0]}", "/type": f"/{named}"}
     part = _Part(_chosen_id(call), event_type, data, places)
     (key,) = await _accept(call, [part])

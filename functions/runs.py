@@ -8,7 +8,7 @@ import azure.functions as func
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from functions.events import ClientId
-from functions.metadata import Metadata, Reference
+from functions.metadata import Metadata, ObjectPatch, Reference
 from shared import json
 from shared.domain.errors import NotFoundError
 from shared.domain.identity import Permission
@@ -17,23 +17,16 @@ from shared.domain.organizations import Organization
 from shared.domain.run_figures import RunFigures
 from shared.domain.runs import Run, RunStatus
 from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.services.kept_json import small_text
 from shared.services.runs import RunDraft
 
 blueprint = func.Blueprint()
 
-MAXIMUM_RESULT_BYTES = 16 * 1024
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def _small_text(result: object) -> str:
-    text = json.encode_verbatim(result)
-    if len(text) > MAXIMUM_RESULT_BYTES:
-        raise ValueError(f"has more than {MAXIMUM_RESULT_BYTES} bytes as JSON")
-    return text.decode()
-
-
 Result = Annotated[
-    str, BeforeValidator(_small_text, json_schema_input_type=Any), Field(json_schema_extra={"default": None})
+    str, BeforeValidator(small_text, json_schema_input_type=Any), Field(json_schema_extra={"default": None})
 ]
 """Any JSON, carried as its text."""
 ErrorText = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
@@ -55,16 +48,16 @@ class RunRequest(Schema):
 
 
 class RunPatch(MergePatch):
-    """JSON Merge Patch; the metadata and the result are replaced as a whole. From pending to running or failed, from
-    running to completed or failed; it starts and ends now, where no other time is given.
+    """JSON Merge Patch. From pending to running or failed, from running to completed or failed; it starts and ends now,
+    where no other time is given.
     """
 
     status: RunStatus = "pending"
     started_at: ZonedTime | None = None
     completed_at: ZonedTime | None = None
     error: ErrorText | None = None
-    result: Result = "null"
-    metadata: Metadata = "{}"
+    result: Any = None
+    metadata: ObjectPatch = None
 
 
 class RunListQuery(ListQuery):
@@ -249,7 +242,7 @@ async def get_run_by_key(call: Call[NoBody, Query]) -> Reply:
     run = await call.services.runs.by_key(organization.id, key)
     figures = await call.services.runs.figures(organization, key)
     if run is None and not figures.events:
-        raise NotFoundError("There is no such run, or its events are still on their way")
+        raise NotFoundError("There is no such run, or its events are still on their way or parked: see /events/parked")
     return Reply(_reported(organization, key, run, figures))
 
 

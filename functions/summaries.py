@@ -81,7 +81,9 @@ class PricingAnswer(Schema):
 
 
 class BillingConfigAnswer(Schema):
-    """`current` is in force now, `upcoming` what has been decided for later, in order."""
+    """`current` is in force now, without a model where nothing is; `upcoming` is what has been decided for later, in
+    order.
+    """
 
     agent_id: str
     currency: str
@@ -261,11 +263,11 @@ async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
     agent = await summaries.agent(organization.id, agent_id)
     trend = await summaries.of_agent(organization, agent, await summaries.latest_periods(organization))
     present = trend[-1]
-    active_at = (await call.services.agents.last_active(organization.id, [agent_id])).get(agent_id)
+    active_at = (await call.services.agents.last_active(organization.id, [agent.id])).get(agent.id)
     seen = [from_text(each.activity.last_event_at) for each in trend if each.activity.last_event_at is not None]
     return Reply(
         AgentStatsAnswer(
-            agent_id=agent_id,
+            agent_id=agent.id,
             currency=organization.currency,
             period=SpanAnswer.of(present.period),
             events=_events(present.activity),
@@ -288,10 +290,11 @@ async def get_billing_config(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
     organization = await call.services.organizations.get(await call.owner_of(agent_id))
     summaries = call.services.summaries
-    pricing = await summaries.pricing(organization.id, await summaries.agent(organization.id, agent_id))
+    agent = await summaries.agent(organization.id, agent_id)
+    pricing = await summaries.pricing(organization.id, agent)
     current, *upcoming = [_pricing(each) for each in pricing]
     return Reply(
-        BillingConfigAnswer(agent_id=agent_id, currency=organization.currency, current=current, upcoming=upcoming)
+        BillingConfigAnswer(agent_id=agent.id, currency=organization.currency, current=current, upcoming=upcoming)
     )
 
 
@@ -313,7 +316,7 @@ async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     (summary,) = await summaries.of_agent(organization, agent, [period])
     return Reply(
         BillingSummaryAnswer(
-            agent_id=agent_id,
+            agent_id=agent.id,
             currency=organization.currency,
             period=SpanAnswer.of(period),
             lines=[ShareAnswer.of(share) for share in summary.shares],

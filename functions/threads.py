@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import StringConstraints
 
-from functions.metadata import Metadata, Reference
+from functions.metadata import Metadata, ObjectPatch, Reference
 from shared import json
 from shared.domain.identity import Permission
 from shared.domain.threads import Thread
@@ -26,11 +26,11 @@ class ThreadRequest(Schema):
 
 
 class ThreadPatch(MergePatch):
-    """JSON Merge Patch; the metadata are replaced as a whole."""
+    """JSON Merge Patch."""
 
     project_id: Reference | None = None
     title: Title | None = None
-    metadata: Metadata = "{}"
+    metadata: ObjectPatch = None
 
 
 class ThreadListQuery(ListQuery):

@@ -91,7 +91,9 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 
 
 class MergePatch(Schema):
-    """Base of JSON Merge Patches (RFC 7396): what is not sent stays as it is, so defaults mean nothing."""
+    """Base of JSON Merge Patches (RFC 7396): what is not sent stays as it is, so defaults mean nothing; objects are
+    merged, and what is null in them is removed.
+    """
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
@@ -160,6 +162,8 @@ class BodyFormat(Protocol[Body_co]):
 
 @dataclass(frozen=True, slots=True)
 class JsonBody(Generic[Model]):
+    """An empty one is an empty object."""
+
     model: type[Model]
 
     @property
@@ -167,7 +171,7 @@ class JsonBody(Generic[Model]):
         return {"application/json": self.model}
 
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Model:  # noqa: ARG002  the format's face
-        return validated(self.model, json.decode_request(raw))
+        return validated(self.model, json.decode_request(raw or b"{}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,10 +488,10 @@ def _idempotency_key(headers: Mapping[str, str]) -> str | None:
     key = headers.get("idempotency-key")
     if key is None:
         return None
-    if not 1 <= len(key) <= MAXIMUM_IDEMPOTENCY_KEY or not key.isascii():
+    if not 1 <= len(key) <= MAXIMUM_IDEMPOTENCY_KEY or not (key.isascii() and key.isprintable()):
         raise ValidationError(
             "The Idempotency-Key is not usable",
-            errors=(FieldError("Idempotency-Key", f"has 1 to {MAXIMUM_IDEMPOTENCY_KEY} ASCII characters"),),
+            errors=(FieldError("Idempotency-Key", f"has 1 to {MAXIMUM_IDEMPOTENCY_KEY} printable ASCII characters"),),
         )
     return key
 

@@ -1,31 +1,51 @@
 """JSON in and out without floats: numbers with a point or an exponent become `Decimal` exactly as written."""
 
 import json
-from decimal import Decimal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from shared.domain.errors import FieldError, MalformedError, ValidationError, XyraError
+from shared.domain.validation import Place, pointer
 
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+MAXIMUM_DEPTH = 64
+"""Of requests."""
+MAXIMUM_EXPONENT = 400
+"""Of the first digit of a number, either way: more than doubles have, and so few that nothing done with it explodes."""
+_PLACES_SHOWN = 100
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(_TOO_FAR) from None
+    if abs(number.adjusted()) > MAXIMUM_EXPONENT:
+        raise ValueError(_TOO_FAR)
+    return number
+
+
+_TOO_FAR = f"is beyond 1e{MAXIMUM_EXPONENT} or 1e-{MAXIMUM_EXPONENT}"
+_decoder = msgspec.json.Decoder(float_hook=_decimal)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _verbatim = msgspec.json.Encoder(decimal_format="number")
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
-MAXIMUM_DEPTH = 64
-"""Of requests."""
-_PLACES_SHOWN = 100
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Marks where a number stood that is not taken."""
 
-
-class _NotANumber:
-    """Marks where a literal NaN or Infinity stood."""
+    detail: str
 
 
 def decode(raw: bytes | str) -> Any:  # noqa: ANN401  JSON is any of its types
-    """Raises `ValidationError` naming the place of a NaN or Infinity, `MalformedError` naming the byte of anything
-    else.
+    """Raises `ValidationError` naming the place of a NaN, an Infinity or a number beyond `MAXIMUM_EXPONENT`,
+    `MalformedError` naming the byte of anything else.
     """
     try:
         return _decoder.decode(raw)
@@ -75,28 +95,32 @@ def encode_canonical(value: Any) -> bytes:  # noqa: ANN401
 def _refusal(raw: bytes | str, detail: str) -> XyraError:
     """Reads the text again, tolerantly, to name the place."""
     try:
-        value = json.loads(raw, parse_constant=lambda _: _NotANumber())
+        value = json.loads(raw, parse_float=_number, parse_constant=lambda _: _Refused("is not a number"))
     except json.JSONDecodeError as error:
         place = FieldError("", f"line {error.lineno}, column {error.colno}: {error.msg}")
         return MalformedError(f"The body is not JSON: {detail}", errors=(place,))
     except (ValueError, RecursionError):
         return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
-    places = _places_of_not_a_number(value, "")
-    if not places:  # what the tolerant reader takes and ours does not, such as half a surrogate pair
+    _refuse_deep(value)
+    errors = tuple(islice(_errors_in(value, ()), _PLACES_SHOWN))
+    if not errors:  # what the tolerant reader takes and ours does not, such as half a surrogate pair
         return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
-    return ValidationError(
-        "NaN and Infinity are not numbers",
-        errors=tuple(FieldError(place, "is not a number") for place in places[:_PLACES_SHOWN]),
-    )
+    return ValidationError("There are numbers that cannot be read", errors=errors)
 
 
-def _places_of_not_a_number(value: object, pointer: str) -> list[str]:
-    if isinstance(value, _NotANumber):
-        return [pointer]
-    if isinstance(value, dict):
-        parts = [(str(key).replace("~", "~0").replace("/", "~1"), part) for key, part in value.items()]
+def _number(text: str) -> Decimal | _Refused:
+    try:
+        return _decimal(text)
+    except ValueError as error:
+        return _Refused(str(error))
+
+
+def _errors_in(value: object, place: Place) -> Iterator[FieldError]:
+    if isinstance(value, _Refused):
+        yield FieldError(pointer(place), value.detail)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _errors_in(part, (*place, key))
     elif isinstance(value, list):
-        parts = [(str(index), part) for index, part in enumerate(value)]
-    else:
-        return []
-    return [place for key, part in parts for place in _places_of_not_a_number(part, f"{pointer}/{key}")]
+        for index, part in enumerate(value):
+            yield from _errors_in(part, (*place, index))

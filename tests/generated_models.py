@@ -1,7 +1,7 @@
 """Random charges, events and histories for laws: anything a model may say, and anything agents may report."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -43,6 +43,7 @@ class Reported:
     key: str
     data: Json
     exchange_rate: Decimal | None = None
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def cost_category(self) -> str | None:

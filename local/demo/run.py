@@ -21,7 +21,16 @@ _POLL_SECONDS = 0.2
 _OK = range(200, 300)
 
 
-SCOPES = ["events:write", "agents:read", "usage:read", "outcomes:read", "invoices:read", "billing_models:read"]
+SCOPES = [
+    "events:write",
+    "events:read",
+    "agents:read",
+    "projects:read",
+    "usage:read",
+    "outcomes:read",
+    "invoices:read",
+    "billing_models:read",
+]
 
 
 class DemoError(Exception):

@@ -38,6 +38,7 @@ from shared.ports.store import (
     Replace,
     StaleEtagError,
     Store,
+    StoreLimitError,
     Upsert,
 )
 
@@ -51,7 +52,12 @@ class ItemOutcomes:
         self._retention = retention_seconds
 
     async def find(
-        self, organization_id: str, shard_counts: Sequence[int], outcome_ids: Collection[str]
+        self,
+        organization_id: str,
+        shard_counts: Sequence[int],
+        outcome_ids: Collection[str],
+        *,
+        with_events: bool = True,
     ) -> dict[str, KeptOutcome]:
         found: dict[str, KeptOutcome] = {}
         for count in reversed(shard_counts):
@@ -61,14 +67,15 @@ class ItemOutcomes:
                     partition = partition_of(organization_id, shard_of(event_key_of(id_), count))
                     places.setdefault(partition, []).append(id_)
             for partition, ids in places.items():
-                found |= await self._find_in(partition, ids)
+                found |= await self._find_in(partition, ids, with_events=with_events)
         return found
 
-    async def _find_in(self, partition: str, ids: list[str]) -> dict[str, KeptOutcome]:
+    async def _find_in(self, partition: str, ids: list[str], *, with_events: bool) -> dict[str, KeptOutcome]:
         found: dict[str, KeptOutcome] = {}
         for start in range(0, len(ids), _FOUND_AT_ONCE):
             some = ids[start : start + _FOUND_AT_ONCE]
-            items = await self._store.get_many(LEDGERS.name, partition, [*some, *map(event_key_of, some)])
+            wanted = [*some, *map(event_key_of, some)] if with_events else some
+            items = await self._store.get_many(LEDGERS.name, partition, wanted)
             for id_ in some:
                 if id_ in items:
                     event = items.get(event_key_of(id_))
@@ -117,9 +124,10 @@ class ItemOutcomes:
         """Sorted by total, so that a batch moves few of them."""
         pending = sorted(changes, key=lambda change: astuple(change.before.outcome.total))
         totals = await self._totals(partition, pending)
-        attempt = 0
+        attempt, most = 0, MAXIMUM_OPERATIONS
         while pending:
-            batch = pending[: _fitting(pending, totals)]
+            size = _fitting(pending[:most], totals)
+            batch = pending[:size]
             moved = moved_totals([(_total_of(change), change.decided.contribution) for change in batch], totals)
             try:
                 etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, moved))
@@ -128,15 +136,19 @@ class ItemOutcomes:
                 await before_another(attempt)
                 pending = await self._as_they_were(partition, pending, result)
                 totals = await self._totals(partition, pending)
+            except StoreLimitError as error:  # whose cause is known when one change stands alone
+                if size == 1:
+                    result.refused.append((pending.pop(0), error.detail))
+                most = max(1, size // 2)
             else:
-                attempt = 0
+                attempt, most = 0, MAXIMUM_OPERATIONS
                 for key, etag in zip(moved, etags[len(batch) :], strict=False):
                     totals[key] = KeptTotal(moved[key], etag)
                 result.committed += batch
                 result.entries |= {
                     (LEDGERS.name, partition, change.moves["id"]) for change in batch if change.moves is not None
                 }
-                pending = pending[len(batch) :]
+                pending = pending[size:]
 
     async def _totals(self, partition: str, changes: Sequence[Change]) -> dict[TotalKey, KeptTotal]:
         return await read_totals(self._store, partition, {change.before.outcome.total for change in changes})

@@ -114,8 +114,9 @@ def version_history(versions: Iterable[Version]) -> History[Version]:
 
 
 def check_succession(previous: Iterable[Charge], new: Sequence[Charge]) -> None:
-    """A key keeps its type, meter, unit and scope over the versions of a model; `previous` are the charges of any of
-    the versions before. Raises `ValidationError` naming the fields that differ.
+    """A key keeps its type, meter, unit and scope over the versions of a model, and whether the numbers that its meter
+    reads are money or units, because its line adds up those of all versions; `previous` are the charges of any of the
+    versions before. Raises `ValidationError` naming the fields that differ.
     """
     places = {charge.key: (index, charge) for index, charge in enumerate(new)}
     errors: dict[FieldError, None] = {}
@@ -139,6 +140,12 @@ def _differences(before: Charge, charge: Charge, index: int) -> Iterator[FieldEr
                     yield FieldError(pointer(("charges", index, name, field)), _kept(charge.key, f"{name}'s {field}"))
         elif old != new:
             yield FieldError(pointer(("charges", index, name)), _kept(charge.key, name))
+    was_money, is_money = (next(each.money_terms(), None) for each in (before, charge))
+    if (was_money is None) != (is_money is None):
+        detail = (
+            f"the key {charge.key} keeps whether its meter's value is units or money; to change that use another key"
+        )
+        yield FieldError(pointer(("charges", index, *(is_money or was_money or ()))), detail)
 
 
 def _kept(key: str, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.exchange_rates import ExchangeRates, NoExchangeRateError
+from shared.domain.exchange_rates import ExchangeRates, NoExchangeRateError, stated_currency
 from shared.domain.llm_prices import (
     Listing,
     ModelName,
@@ -25,6 +25,7 @@ from shared.domain.readings import Reading, Tally
 
 COST_TYPE = "cost."
 AMOUNT_PATH = "data.amount"
+STATED_COST_PATH = "data.cost"
 LLM = "llm"
 """The category of what LLM calls cost."""
 
@@ -78,6 +79,8 @@ class CostedEvent(msgspec.Struct, frozen=True):
     cost_category: str | None = None
     exchange_rate: Decimal | None = None
     """What one unit of another currency that it names was worth in the organization's when it was rated."""
+    amounts: Mapping[str, Decimal] = {}
+    """By path, what is read instead of what was reported: in the organization's currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,9 @@ class Priced:
         if self.listing is None:
             return None
         return PriceAt(self.listed_as, self.listing.at(time), overridden=False)
+
+
+_UNKNOWN = Priced((), None, "")
 
 
 class PriceAt(msgspec.Struct, frozen=True):
@@ -123,13 +129,15 @@ class LlmPrices:
     def of(self, provider: str | None, model: str) -> Priced:
         priced = self._found.get((provider, model))
         if priced is None:
+            names = candidates(provider, model)
+            if not names:  # nor remembered: such a name can be of any length
+                return _UNKNOWN
             if len(self._found) >= self.REMEMBERED:
                 self._found.clear()
-            priced = self._found[provider, model] = self._find(provider, model)
+            priced = self._found[provider, model] = self._find(names)
         return priced
 
-    def _find(self, provider: str | None, model: str) -> Priced:
-        names = candidates(provider, model)
+    def _find(self, names: tuple[ModelName, ...]) -> Priced:
         listing = next((found for found in map(self._find_listed, names) if found is not None), None)
         if listing is not None:
             names = (*names, ModelName.normalized(listing.provider, listing.model))
@@ -153,8 +161,8 @@ class CostRules:
             return self._of_llm_call(data, at, currency)
         if event_type.startswith(COST_TYPE):
             amount = number_at(data, AMOUNT_PATH, event_type)
-            stated_in = data.get("currency") or currency
-            return EventCost(self.rates.convert(amount, stated_in, currency, at), event_type.removeprefix(COST_TYPE))
+            cost = self.rates.convert(amount, stated_currency(data, currency), currency, at)
+            return EventCost(cost, event_type.removeprefix(COST_TYPE))
         return NO_COST
 
     def _of_llm_call(self, data: Mapping[str, Any], at: datetime, currency: str) -> EventCost:
@@ -171,6 +179,6 @@ class CostRules:
         if data.get("cost") is None:
             return None
         try:
-            return self.rates.convert(read_decimal(data["cost"]), data.get("currency") or currency, currency, at)
+            return self.rates.convert(read_decimal(data["cost"]), stated_currency(data, currency), currency, at)
         except NoExchangeRateError:
             return None

@@ -1,10 +1,10 @@
 """Usage events: immutable facts with an identity chosen by the sender."""
 
 import hashlib
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from typing import Any
 
 import msgspec
@@ -12,8 +12,8 @@ import msgspec
 from shared.domain.errors import FieldError
 from shared.domain.ids import named_id
 from shared.domain.meters import LLM_CALL
-from shared.domain.money import read_decimal
-from shared.domain.times import read_time
+from shared.domain.money import MAXIMUM_DIGITS, exponent_of, read_decimal
+from shared.domain.times import read_time, to_text
 
 MAXIMUM_EVENTS = 1000
 MAXIMUM_EVENT_BYTES = 32 * 1024
@@ -21,7 +21,9 @@ AHEAD = timedelta(minutes=5)
 """How far in the future an event's time may be."""
 
 TOKEN_COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
-_CURRENCY = re.compile(r"[A-Z]{3}")
+
+_LARGE_NUMBER = 10**18
+_ALL_DIGITS = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
@@ -69,8 +71,63 @@ def shard_of(key: str, count: int) -> int:
     return hashlib.sha256(key.encode()).digest()[0] % count
 
 
-def content_hash(event_type: str, agent_id: str, run: str | None, data: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_canonical.encode((event_type, agent_id, run, data))).hexdigest()[:32]
+def content_hash(event_type: str, agent_id: str, run: str | None, data: Mapping[str, Any], currency: str) -> str:
+    """Equal for what means the same, however it is written. `currency` is the organization's: amounts without one are
+    in it.
+    """
+    meant = {name: _MEANINGS.get(name, _meant)(value) for name, value in data.items()}
+    if meant.get("currency") == currency:
+        del meant["currency"]
+    return hashlib.sha256(_canonical.encode((event_type, agent_id, run, meant))).hexdigest()[:32]
+
+
+def _meant(value: Any) -> Any:  # noqa: ANN401  JSON is any of its types
+    """3.10 is 3.1, 1e2 is 100, and a text is itself."""
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is int:
+        return value if -_LARGE_NUMBER < value < _LARGE_NUMBER else _without_trailing_zeros(Decimal(value))
+    if kind is Decimal:
+        return _without_trailing_zeros(value)
+    if kind is dict:
+        return {name: _meant(part) for name, part in value.items()}
+    if kind is list:
+        return [_meant(part) for part in value]
+    return value
+
+
+def _without_trailing_zeros(number: Decimal) -> Decimal | int:
+    """As an integer where it is one of those that `_meant` leaves as they are."""
+    shortest = _ALL_DIGITS.normalize(number)
+    is_small = abs(shortest) < _LARGE_NUMBER
+    return int(shortest) if is_small and shortest == shortest.to_integral_value() else shortest
+
+
+def _number_meant(value: Any) -> Any:  # noqa: ANN401
+    """As `_meant`, where "3.10" is 3.1, too."""
+    if type(value) is not str:
+        return _meant(value)
+    if value.isdecimal() and value.isascii() and len(value) <= MAXIMUM_DIGITS:  # most of them: spare the checks below
+        return int(value)
+    try:
+        return _without_trailing_zeros(read_decimal(value))
+    except ValueError:
+        return value
+
+
+def _time_meant(value: Any) -> Any:  # noqa: ANN401
+    try:
+        return to_text(read_time(value))
+    except ValueError:
+        return _meant(value)
+
+
+_MEANINGS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("quantity", "amount", "value", "cost", *TOKEN_COUNTS), _number_meant),
+    "interaction_time": _time_meant,
+}
+"""Of the fields of data with fixed meanings."""
 
 
 def with_derived(event_type: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -89,10 +146,20 @@ def wrong_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldErr
         yield from _wrong_in_outcome(data)
     if event_type.startswith("cost.") and "amount" not in data:
         yield FieldError("/data/amount", "a cost has an amount")
-    if "currency" in data and not (isinstance(data["currency"], str) and _CURRENCY.fullmatch(data["currency"])):
-        yield FieldError("/data/currency", "is not an ISO 4217 code")
+    if "currency" in data:
+        yield from _wrong_currency(data["currency"])
     if event_type == LLM_CALL:
         yield from _wrong_token_counts(data)
+
+
+def _wrong_currency(code: object) -> Iterator[FieldError]:
+    if not isinstance(code, str):
+        yield FieldError("/data/currency", "is not a text")
+        return
+    try:
+        exponent_of(code)
+    except ValueError as error:
+        yield FieldError("/data/currency", str(error))
 
 
 def _wrong_in_outcome(data: Mapping[str, Any]) -> Iterator[FieldError]:

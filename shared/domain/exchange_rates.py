@@ -1,8 +1,9 @@
 """Exchange rates: the operator's, by the time from which they hold. What was once used never changes."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from shared.domain.entity import Entity
 from shared.domain.errors import XyraError
@@ -58,6 +59,11 @@ class ExchangeRates:
         if rate is None:
             raise NoExchangeRateError(source, target)
         return exchanged(amount, rate)
+
+
+def stated_currency(data: Mapping[str, Any], currency: str) -> str:
+    """That of the amounts in an event's data; the organization's, where it names none."""
+    return str(data.get("currency") or currency)
 
 
 def exchanged(amount: Decimal, rate: Decimal) -> Decimal:

@@ -25,12 +25,12 @@ class Figures:
     @property
     def margin(self) -> Decimal:
         """The part of what is billed that is left after the costs, as a ratio; 0 where nothing is billed."""
-        return _ratio(Fraction(self.billed_amount) - Fraction(self.provider_cost), self.billed_amount)
+        return ratio(Fraction(self.billed_amount) - Fraction(self.provider_cost), self.billed_amount)
 
     @property
     def return_ratio(self) -> Decimal:
         """The part of what outcomes are worth that is left after the bill; 0 where they are worth nothing."""
-        return _ratio(Fraction(self.outcome_value) - Fraction(self.billed_amount), self.outcome_value)
+        return ratio(Fraction(self.outcome_value) - Fraction(self.billed_amount), self.outcome_value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,6 @@ class Activity:
         return Figures(total(self.costs.values()), billed_amount, self.sum_of(OUTCOME_VALUE))
 
 
-def _ratio(part: Fraction, whole: Decimal) -> Decimal:
-    """Half up to `RATIO_PLACES` places."""
-    return round_to(part / Fraction(whole), RATIO_PLACES) if whole else ZERO
+def ratio(part: Fraction | int, whole: Decimal | int) -> Decimal:
+    """Half up to `RATIO_PLACES` places; 0 of nothing."""
+    return round_to(Fraction(part) / Fraction(whole), RATIO_PLACES) if whole else ZERO

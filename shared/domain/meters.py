@@ -24,6 +24,8 @@ TOKEN_COUNTS = frozenset(
     for name in ("input_tokens", "cached_input_tokens", "uncached_input_tokens", "output_tokens", "reasoning_tokens")
 )
 LLM_CALL = "llm_call"
+_KINDS = ("cost.", "outcome.", "workflow.")
+"""Of events whose type has their own name after this."""
 
 _PATH = re.compile(r"data(\.[A-Za-z0-9_:/-]{1,64}){1,8}")
 _SMALL_INTEGER = 10**15
@@ -71,6 +73,11 @@ class Event(Protocol):
         """What one unit of another currency that it names is worth in the organization's; None where nobody knows."""
         ...
 
+    @property
+    def amounts(self) -> Mapping[str, Decimal]:
+        """What is read at paths of its data instead of what stands there: amounts in the organization's currency."""
+        ...
+
 
 class Gauge(Protocol):
     """Turns events into a reading: a meter, or what a pricing needs to know besides."""
@@ -99,6 +106,12 @@ class Measure(Gauge, Protocol):
         ...
 
 
+def _named(event_type: str) -> str:
+    if event_type in _KINDS:
+        raise ValueError(f"needs a name after {event_type}")
+    return event_type
+
+
 def _known_path(path: str) -> str:
     if not _PATH.fullmatch(path):
         raise ValueError("is not a path such as data.quantity")
@@ -119,7 +132,7 @@ def _scalar(value: object) -> str | bool | None:
 Path = Annotated[str, AfterValidator(_known_path)]
 """Where a value stands in an event: `data` and the names below it, joined by points."""
 
-EventType = Annotated[str, Field(pattern=EVENT_TYPE_PATTERN)]
+EventType = Annotated[str, Field(pattern=EVENT_TYPE_PATTERN), AfterValidator(_named)]
 
 Scalar = Annotated[str | bool | None, PlainValidator(_scalar, json_schema_input_type=str | bool | float | None)]
 """A value that a filter accepts; a number is kept as its plain text, which is what it is compared by."""
@@ -187,6 +200,11 @@ class Meter(BaseModel):
         return self
 
     @property
+    def reads_numbers(self) -> bool:
+        """Whether what stands at the path of its value is a number to it."""
+        return self._aggregation.values in ("numbers", "changes")
+
+    @property
     def unit_name(self) -> str:
         """What one of the quantity is, for people."""
         name = self.event_type
@@ -248,8 +266,7 @@ class Meter(BaseModel):
             case "scalars":
                 return _scalar_at(event.data, self.value or "")
             case kind:
-                path = self.value or QUANTITY_PATH
-                return _number(at_path(event.data, path), path, event.type, signed=kind == "changes")
+                return number_of(event, self.value or QUANTITY_PATH, signed=kind == "changes")
 
     @property
     def _aggregation(self) -> Aggregation[Reading]:
@@ -264,12 +281,22 @@ def quantity_of(event: Event) -> Decimal:
     """`data.quantity`, 1 where it is not given: what an event without a price adds to its type. Raises
     `UnmeterableError`.
     """
-    return _number(event.data.get("quantity"), QUANTITY_PATH, event.type, signed=False)
+    return number_at(event.data, QUANTITY_PATH, event.type)
 
 
 def number_at(data: Mapping[str, Any], path: str, event_type: str) -> Decimal:
     """The number from 0 on that stands there. Raises `UnmeterableError`."""
     return _number(at_path(data, path), path, event_type, signed=False)
+
+
+def number_of(event: Event, path: str, *, signed: bool = False) -> Decimal:
+    """The same of an event as gauges see it. Raises `UnmeterableError`."""
+    value: object = event.amounts.get(path)
+    if value is None:
+        value = at_path(event.data, path)
+    if type(value) is int and 0 <= value < _SMALL_INTEGER:  # nearly all of them: spare the checks below
+        return Decimal(value)
+    return _number(value, path, event.type, signed=signed)
 
 
 def at_path(data: Mapping[str, Any], path: str) -> object:
@@ -312,8 +339,6 @@ def _comparable(value: object) -> object:
 
 
 def _number(value: object, path: str, event_type: str, *, signed: bool) -> Decimal:
-    if type(value) is int and 0 <= value < _SMALL_INTEGER:  # nearly all of them: spare the checks below
-        return Decimal(value)
     if value is None:
         if path == QUANTITY_PATH:
             return _ONE

@@ -173,7 +173,8 @@ class _ComputedSchema:
         return {"type": "string", "format": "decimal"}
 
 
-def _as_written(value: Decimal) -> str:
+def as_written(value: Decimal) -> str:
+    """As plain text, with all the places that it was written with."""
     return f"{value:f}"
 
 
@@ -189,7 +190,7 @@ Currency = Annotated[str, AfterValidator(_currency)]
 """A currency code of ISO 4217 that has a minor unit."""
 
 Amount = Annotated[
-    Decimal, PlainValidator(read_decimal), PlainSerializer(_as_written, when_used="json"), _DecimalSchema(negative=True)
+    Decimal, PlainValidator(read_decimal), PlainSerializer(as_written, when_used="json"), _DecimalSchema(negative=True)
 ]
 """An amount of money as it is entered, in the currency of the object around it; it keeps the places it was written
 with.
@@ -198,7 +199,7 @@ with.
 NonNegativeAmount = Annotated[
     Decimal,
     PlainValidator(_read_not_negative),
-    PlainSerializer(_as_written, when_used="json"),
+    PlainSerializer(as_written, when_used="json"),
     _DecimalSchema(negative=False),
 ]
 
@@ -213,6 +214,6 @@ ExactDecimal = Annotated[
 """What was computed, not entered: of any size, written without trailing zeros."""
 
 RoundedAmount = Annotated[
-    Decimal, PlainValidator(_read_computed), PlainSerializer(_as_written, when_used="json"), _ComputedSchema()
+    Decimal, PlainValidator(_read_computed), PlainSerializer(as_written, when_used="json"), _ComputedSchema()
 ]
 """What was rounded to its currency: written with all places of the currency."""

@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Literal
 from shared.domain.charges.charge import Charge
 from shared.domain.charges.outcome import Outcome as OutcomeCharge
 from shared.domain.charges.outcome import Verifier
-from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH, with_worth
-from shared.domain.conversion import converted, stated_currency
+from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH, with_amounts
+from shared.domain.conversion import seen_by
 from shared.domain.costs import CostedEvent
 from shared.domain.entity import Entity
 from shared.domain.errors import ConflictError, ValidationError
 from shared.domain.events import AcceptedEvent, TotalKey
-from shared.domain.exchange_rates import exchanged
+from shared.domain.exchange_rates import exchanged, stated_currency
 from shared.domain.meters import Event
 from shared.domain.money import ZERO, ExactDecimal, plain, read_decimal
 from shared.domain.readings import Reading, Tally, document_of, read_reading
@@ -167,15 +167,15 @@ def arrived(  # noqa: PLR0913  what an event is rated by
     Raises `UnmeterableError` where it could not count once it is verified, `NoExchangeRateError`.
     """
     reported = CostedEvent(event.type, event.data, event.time, event.key, exchange_rate=exchange_rate)
-    seen = converted(reported, charges, currency)
-    wanting = [charge for charge in charges if isinstance(charge, OutcomeCharge) and charge.meter.matches(seen)]
-    open_ = [charge for charge in wanting if charge.attributes(seen)]
-    waiting = [charge for charge in open_ if not charge.verifies(seen)]
-    measures(seen, waiting, currency)
+    wanting = [charge for charge in charges if isinstance(charge, OutcomeCharge) and charge.meter.matches(reported)]
+    open_ = [charge for charge in wanting if charge.attributes(reported)]
+    waiting = [(charge, seen) for charge, seen in seen_by(open_, reported, currency) if not charge.verifies(seen)]
+    measures(waiting)
     status: Status = "pending"
     if wanting and not waiting:
         status = "verified" if open_ else "rejected"
     value = event.data.get(_VALUE)
+    worth = None if value is None else read_decimal(value)
     gauges = {name for charge in open_ for name in charge.gauges}
     return Outcome(
         id=outcome_id(event.key),
@@ -190,10 +190,11 @@ def arrived(  # noqa: PLR0913  what an event is rated by
         status=status,
         arrived_as=status,
         reason=OUTSIDE_ATTRIBUTION_WINDOW if status == "rejected" else None,
-        value=None if value is None else read_decimal(value),
-        currency=stated_currency(event.type, event.data, currency),
+        value=worth,
+        verified_value=worth if status == "verified" else None,
+        currency=stated_currency(event.data, currency),
         exchange_rate=exchange_rate,
-        verifier="organization" if waiting and all(c.verified_by == "organization" for c in waiting) else "operator",
+        verifier="organization" if waiting and all(c.verified_by == "organization" for c, _ in waiting) else "operator",
         reported_by=event.reporter,
         decided_at=None if status == "pending" else now,
         decided_by=None if status == "pending" else "rule",
@@ -229,18 +230,19 @@ def verified(  # noqa: PLR0913  what a verification is made of
     if verification.value is not None and (outcome.value is None or verification.value > outcome.value):
         reported = "nothing" if outcome.value is None else plain(outcome.value)
         raise ValidationError.at("/value", f"is more than what was reported, which is {reported}")
-    rated = converted(event, charges, currency)
-    waiting = [charge for charge in charges if charge.awaits(rated)]
-    found = event if verification.value is None else with_worth(event, verification.value)
-    counted = measures(converted(found, charges, currency), waiting, currency)
     after = outcome.changed(
         status="verified",
         verified_value=outcome.value if verification.value is None else verification.value,
         note=verification.note,
         verification_evidence=verification.evidence,
-        on_decision={name: document_of(reading) for name, reading in counted},
         **_by(decision),
     )
+    waiting = [charge for charge, seen in seen_by(charges, event, currency) if charge.awaits(seen)]
+    found = event
+    if verification.value is not None:
+        found = with_amounts(event, {VALUE_PATH: after.worth_in(currency) or ZERO})
+    counted = measures(seen_by(waiting, found, currency))
+    after = after.changed(on_decision={name: document_of(reading) for name, reading in counted})
     return Decided(after, _moved(outcome, after, counted, currency))
 
 

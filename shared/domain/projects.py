@@ -14,7 +14,7 @@ ProjectStatus = Literal["active", "archived", "deleted"]
 
 class Project(Entity):
     """Archived, it can only be read; deleted, it can be taken back until `gone_at`. Either way, what its agents do is
-    still metered, and counts as its own.
+    still metered, and counts as its own; their runs can be made, those of its threads cannot.
     """
 
     kind: ClassVar[str] = "project"

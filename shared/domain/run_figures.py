@@ -12,7 +12,6 @@ from shared.domain.charges.charge import Charge
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.outcome import Outcome as OutcomeCharge
 from shared.domain.charges.workflow import Workflow
-from shared.domain.conversion import converted
 from shared.domain.figures import Figures
 from shared.domain.meters import LLM_CALL, Event
 from shared.domain.money import ZERO, add, total
@@ -71,29 +70,48 @@ def contributions(
     """What an event adds under a version as its outcome stands now: nothing to charges for outcomes once it is rejected
     or reversed. Raises `UnmeterableError`, `NoExchangeRateError`.
     """
-    seen = converted(event, charges, currency)
     if outcome is not None and outcome.status in ("rejected", "reversed"):
         charges = [charge for charge in charges if not isinstance(charge, OutcomeCharge)]
-    yield contribution(seen, charges, currency)
+    yield contribution(event, charges, currency)
     if outcome is not None and outcome.status == "verified":
         counted = tuple((name, read_reading(kept)) for name, kept in outcome.on_decision.items())
         yield Contribution(outcome.type, outcome.time, counted, events=0)
 
 
-def price_alone(version: Version, usage: Mapping[str, Totals], period: Period, currency: str) -> Decimal:
-    """What the usage of some agents comes to under a version in a period without any other: by the charges that it
-    moves, without fees, minima, maxima and discounts. Exact, cut to 12 places by charge.
+def price_alone(
+    versions: Iterable[Version], usage: Mapping[tuple[str, str], Totals], period: Period, currency: str
+) -> Decimal:
+    """What usage, by agent and version, comes to in a period without any other: by the charges that it moves, without
+    fees, minima, maxima and discounts. The versions of a model that were used go on in one line where the one before
+    left off, and share the period as they follow each other in it. Exact, cut to 12 places by line.
     """
-    charges = tuple(usage_alone(charge) for charge in version.charges if _is_moved(charge, usage.values()))
-    alone = version.model_copy(update={"charges": charges})
-    lines = rate(
-        Facts(
-            period=period,
-            currency=currency,
-            segments=[Segment(agent_id, alone, period.start, period.end) for agent_id in sorted(usage)],
-            totals={(agent_id, alone.id): totals for agent_id, totals in usage.items()},
+    by_model: dict[str, list[Version]] = {}
+    for version in sorted(versions, key=lambda version: version.number):
+        by_model.setdefault(version.model_id, []).append(version)
+    return total(_price_under(of_model, usage, period, currency) for of_model in by_model.values())
+
+
+def _price_under(
+    versions: Sequence[Version], usage: Mapping[tuple[str, str], Totals], period: Period, currency: str
+) -> Decimal:
+    ids = {version.id for version in versions}
+    totals = {place: own for place, own in usage.items() if place[1] in ids}
+    gauges = {name for own in totals.values() for name in own.charged()}
+    moved = {charge.key for version in versions for charge in version.charges if not gauges.isdisjoint(charge.gauges)}
+    alone = [
+        version.model_copy(
+            update={"charges": tuple(usage_alone(charge) for charge in version.charges if charge.key in moved)}
         )
-    )
+        for version in versions
+    ]
+    starts = [period.start, *(version.effective_from for version in alone[1:])]
+    ends = [*starts[1:], period.end]
+    segments = [
+        Segment(agent_id, version, start, end)
+        for agent_id in sorted({agent_id for agent_id, _ in totals})
+        for version, start, end in zip(alone, starts, ends, strict=True)
+    ]
+    lines = rate(Facts(period=period, currency=currency, segments=segments, totals=totals))
     return total(line.exact_amount for line in lines)
 
 
@@ -108,7 +126,3 @@ def usage_alone(charge: AnyCharge) -> AnyCharge:
             for name, workflow in charge.workflows.items()
         }
     return charge.model_copy(update=around)
-
-
-def _is_moved(charge: AnyCharge, usage: Iterable[Totals]) -> bool:
-    return any(totals.reading(name) is not None for totals in usage for name in charge.gauges)

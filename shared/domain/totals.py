@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.charges.charge import Charge
-from shared.domain.conversion import converted, stated_currency
-from shared.domain.exchange_rates import NoExchangeRateError
+from shared.domain.conversion import seen_by
 from shared.domain.meters import Event, quantity_of
 from shared.domain.readings import Bands, Distinct, Reading, Tally, document_of, read_reading
 
@@ -66,26 +65,19 @@ def contribution(event: Event, charges: Sequence[Charge], currency: str, standin
     """What it adds on arrival under a model version, whose prices are in that currency. Raises `UnmeterableError`,
     `NoExchangeRateError`.
     """
-    seen = converted(event, charges, currency)
     counting, awaited = [], False
-    for charge in charges:
+    for charge, seen in seen_by(charges, event, currency):
         if charge.counts_on_arrival(seen):
-            counting.append(charge)
+            counting.append((charge, seen))
         else:
             awaited = awaited or charge.awaits(seen)
-    return Contribution(event.type, event.time, measures(seen, counting, currency), awaited=awaited, standing=standing)
+    return Contribution(event.type, event.time, measures(counting), awaited=awaited, standing=standing)
 
 
-def measures(event: Event, charges: Iterable[Charge], currency: str) -> Readings:
-    """The own reading of an event as charges see it, for every gauge of these charges that it matters to. Raises
-    `UnmeterableError`, `NoExchangeRateError`.
-    """
+def measures(seen_by_charges: Iterable[tuple[Charge, Event]]) -> Readings:
+    """The own reading of an event for every gauge of these charges that it matters to. Raises `UnmeterableError`."""
     found = []
-    stated = stated_currency(event.type, event.data, currency)
-    for charge in charges:
-        seen = event if stated == currency else charge.without_rate(event)
-        if seen is None:
-            raise NoExchangeRateError(stated, currency)
+    for charge, seen in seen_by_charges:
         for name, gauge in charge.gauges.items():
             reading = gauge.measure(seen)
             if reading is not None:

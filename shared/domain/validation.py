@@ -1,6 +1,6 @@
 """Refusals of pydantic models as JSON pointers into the input that was refused."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from shared.domain.errors import FieldError, ValidationError
 Place = tuple[str | int, ...]
 
 MAXIMUM_ERRORS = 100
+MAXIMUM_STEP = 300
+"""Characters of a name in a pointer. A longer one is cut: each of many errors would repeat it."""
 _KEY_MARK = "[key]"
 _TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
 
@@ -58,17 +60,21 @@ def named_by_type(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
 
 def pointer(place: Iterable[str | int], prefix: str = "") -> str:
     """RFC 6901; below the prefix `?` the name of a query parameter."""
-    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in place]
+    parts = [str(part)[:MAXIMUM_STEP].replace("~", "~0").replace("/", "~1") for part in place]
     if prefix == "?":
         return prefix + "/".join(parts)
     return prefix + "".join(f"/{part}" for part in parts)
 
 
-def validation_error(error: pydantic.ValidationError, prefix: str = "") -> ValidationError:
-    """The same refusal for a caller; `prefix` is the pointer of what was validated, or `?` for query parameters."""
+def validation_error(
+    error: pydantic.ValidationError, prefix: str = "", placed: Callable[[str], str] = str
+) -> ValidationError:
+    """The same refusal for a caller; `prefix` is the pointer of what was validated, or `?` for query parameters, and
+    `placed` says where that is in what was sent.
+    """
     found = error.errors(include_url=False, include_input=False)
     errors = tuple(
-        FieldError(pointer((part for part in detail["loc"] if part != _KEY_MARK), prefix), _readable(detail["msg"]))
+        FieldError(placed(pointer(_without_mark(detail["loc"]), prefix)), _readable(detail["msg"]))
         for detail in found[:MAXIMUM_ERRORS]
     )
     if len(found) == 1:
@@ -94,6 +100,10 @@ def _place_in_input(kind: str, place: Place) -> Place:
     if not place:
         return ("type",) if kind in _TAG_ERRORS else ()
     return place[1:]
+
+
+def _without_mark(place: Place) -> Place:
+    return tuple(step for step in place if step != _KEY_MARK)
 
 
 def _readable(message: str) -> str:

@@ -26,7 +26,7 @@ class KeptOutcome:
 
     outcome: Outcome
     event: Document | None
-    """Its recorded event, as long as that is kept."""
+    """Its recorded event, where it was asked for and as long as it is kept."""
     place: str
     etag: str
 
@@ -49,6 +49,8 @@ class Changed:
     committed: list[Change] = field(default_factory=list)
     outrun: list[Change] = field(default_factory=list)
     """Something else was decided meanwhile: read them again."""
+    refused: list[tuple[Change, str]] = field(default_factory=list)
+    """The store does not take them, and why."""
     entries: set[tuple[str, str, str]] = field(default_factory=set)
     """Where outbox entries were committed: (container, partition, id)."""
 
@@ -57,7 +59,12 @@ class OutcomeStore(Protocol):
     """All methods raise `UnavailableError` for faults that repeating may cure; repeating is always safe."""
 
     async def find(
-        self, organization_id: str, shard_counts: Sequence[int], outcome_ids: Collection[str]
+        self,
+        organization_id: str,
+        shard_counts: Sequence[int],
+        outcome_ids: Collection[str],
+        *,
+        with_events: bool = True,
     ) -> dict[str, KeptOutcome]:
         """Those that exist, by id."""
         ...

@@ -39,6 +39,7 @@ from shared.ports.store import (
 from shared.services.allocation_targets import check_department, check_project
 from shared.services.billing_models import BillingModels
 from shared.services.caching import Cache
+from shared.services.kept_json import merged
 from shared.services.organizations import Organizations
 from shared.services.outbox import Outbox
 from shared.services.owners import Owners
@@ -231,7 +232,7 @@ class Agents:
         """
         agent, etag = await self.get_item(organization_id, agent_id)
         check_if_match(if_match, etag)
-        fields = await self._fields(agent, changes)
+        fields = await self._fields(agent, merged(agent, changes))
         changed = agent.changed(**fields)
         if changed.external_id != agent.external_id:
             _refuse_id(changed.external_id)

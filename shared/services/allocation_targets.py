@@ -7,15 +7,17 @@ from shared.domain.projects import Project
 from shared.ports.store import Document, Store
 
 
-async def check_project(store: Store, organization_id: str, project_id: str | None) -> None:
+async def check_project(
+    store: Store, organization_id: str, project_id: str | None, pointer: str = "/project_id"
+) -> None:
     """Raises `ValidationError` unless it is one of the organization's, neither archived nor deleted."""
     if project_id is None:
         return
     project = await _found(store, organization_id, project_id, Project.kind)
     if project is None:
-        raise ValidationError.at("/project_id", "there is no such project")
+        raise ValidationError.at(pointer, "there is no such project")
     if project["status"] != "active":
-        raise ValidationError.at("/project_id", f"the project is {project['status']}")
+        raise ValidationError.at(pointer, f"the project is {project['status']}")
 
 
 async def check_department(store: Store, organization_id: str, department_id: str | None) -> None:

@@ -8,6 +8,7 @@ from shared.containers import TENANTS
 from shared.domain.departments import Department
 from shared.ports.clock import Clock
 from shared.ports.store import Page, Store
+from shared.services.kept_json import merged
 from shared.services.owners import Owners
 from shared.services.unique_names import UniqueNames
 
@@ -46,7 +47,7 @@ class Departments:
     ) -> tuple[Department, str]:
         """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a taken name."""
         department, etag = await self._named.get(organization_id, department_id, if_match)
-        changed = department.changed(**changes)
+        changed = department.changed(**merged(department, changes))
         return changed, await self._named.replace(department, changed, etag)
 
     async def delete(self, organization_id: str, department_id: str, if_match: str | None) -> None:

@@ -135,7 +135,7 @@ class Events:
                 if wrong or agent is None:
                     acceptance.rejected.append(Rejection(event.index, wrong))
                     continue
-                accepted = _accepted(event, agent, now)
+                accepted = _accepted(event, agent, organization, now)
                 encoded = json.encode_verbatim(accepted)
                 if len(encoded) > MAXIMUM_EVENT_BYTES:
                     size = FieldError("", f"has {len(encoded)} bytes, at most {MAXIMUM_EVENT_BYTES} are allowed")
@@ -199,7 +199,7 @@ def _wrong(
     yield from wrong_in_data(event.type, event.data)
 
 
-def _accepted(event: ReportedEvent, agent: Agent, now: datetime) -> AcceptedEvent:
+def _accepted(event: ReportedEvent, agent: Agent, organization: Organization, now: datetime) -> AcceptedEvent:
     data = with_derived(event.type, event.data)
     return AcceptedEvent(
         key=event_key(event.organization_id, event.source, event.id),
@@ -211,7 +211,7 @@ def _accepted(event: ReportedEvent, agent: Agent, now: datetime) -> AcceptedEven
         run=event.run,
         data=data,
         reporter=event.reporter if is_outcome(event.type) else None,
-        content=content_hash(event.type, agent.id, event.run, data),
+        content=content_hash(event.type, agent.id, event.run, data, organization.currency),
     )
 
 

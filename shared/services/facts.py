@@ -1,5 +1,6 @@
 """Everything that a period's rating needs, read once."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.billing_models import Version, version_history
 from shared.domain.charges.charge import LevelName, Recurrence
+from shared.domain.errors import NotFoundError, UnavailableError
 from shared.domain.events import UNPRICED
 from shared.domain.histories import History
 from shared.domain.organizations import Organization
@@ -17,10 +19,15 @@ from shared.ports.usage import Usage, UsageTotal
 from shared.services.accounts import Accounts
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
+from shared.services.patience import SECOND_LOOK_SECONDS
 from shared.services.periods import Periods
 
 _STRETCHES: Mapping[Recurrence, int] = {"quarter": QUARTER, "year": YEAR}
 _INSTANT = timedelta(microseconds=1)
+
+
+class _BehindError(UnavailableError):
+    """Something is known of an agent, a model or a version that this read did not show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ class FactsReader:
         """Of periods in their order: segments under the present histories, whether or not there was usage, with the
         totals of all shards.
 
-        The totals are read before the histories, so that no usage is seen of what the histories do not know yet.
+        The totals are read before the histories, so that no usage is seen of what the histories do not know yet. Reads
+        that lag behind may show it all the same: `with_totals`. Raises `UnavailableError`.
         """
         return await self.with_totals(
             organization,
@@ -60,7 +68,19 @@ class FactsReader:
     async def with_totals(
         self, organization: Organization, periods: Sequence[Period], totals: Sequence[Sequence[UsageTotal]]
     ) -> list[Facts]:
-        """The same with totals that were read before."""
+        """The same with totals that were read before. Looks twice at agents and models where something that was made a
+        moment ago is missing among them. Raises `UnavailableError` where it still is.
+        """
+        try:
+            return await self._look(organization, periods, totals)
+        except _BehindError:
+            await asyncio.sleep(SECOND_LOOK_SECONDS)
+            return await self._look(organization, periods, totals)
+
+    async def _look(
+        self, organization: Organization, periods: Sequence[Period], totals: Sequence[Sequence[UsageTotal]]
+    ) -> list[Facts]:
+        """Raises `_BehindError`."""
         agents = await self._agents.all(organization.id)
         prices = await self._prices(organization.id, {model for agent in agents for model in _models_of(agent.models)})
         histories = [(agent.id, agent.models) for agent in agents]
@@ -72,27 +92,33 @@ class FactsReader:
         stretches = await self._stretches(organization, periods, prices.recurrences, segments_in)
         starts = _first_starts(segments_in, periods) if "once" in prices.recurrences else {}
         levels = await self._levels(organization, prices.levels)
-        return [
+        found = [
             Facts(
                 period=period,
                 currency=organization.currency,
                 segments=segments_in(period),
                 totals={
                     (total.key.agent_id, total.key.version_id): total.totals
-                    for total in found
+                    for total in read
                     if total.key.version_id != UNPRICED
                 },
                 first_starts=starts,
                 stretches=own,
                 levels=levels,
             )
-            for period, found, own in zip(periods, totals, stretches, strict=True)
+            for period, read, own in zip(periods, totals, stretches, strict=True)
         ]
+        for facts in found:
+            _check_known(facts)
+        return found
 
     async def _prices(self, organization_id: str, model_ids: set[str]) -> _Prices:
         models: dict[str, History[Version]] = {}
         for model_id in sorted(model_ids):
-            model, _ = await self._billing_models.visible(organization_id, model_id)
+            try:
+                model, _ = await self._billing_models.visible(organization_id, model_id)
+            except NotFoundError as error:
+                raise _BehindError("A billing model was made a moment ago and cannot be read yet") from error
             models[model_id] = version_history(await self._billing_models.versions(model))
         charges = [charge for model in models.values() for entry in model.entries for charge in entry.value.charges]
         return _Prices(
@@ -135,6 +161,15 @@ class FactsReader:
         if "members" in wanted:
             levels["members"] = await self._accounts.member_counts(organization.id)
         return levels
+
+
+def _check_known(facts: Facts) -> None:
+    """Raises `_BehindError` for usage of an agent under a version that it has not had, as far as was read."""
+    known = {(segment.agent_id, segment.version.id) for segment in facts.segments}
+    missing = min(facts.totals.keys() - known, default=None)
+    if missing is not None:
+        agent_id, version_id = missing
+        raise _BehindError(f"The version {version_id} that agent {agent_id} was rated by cannot be read yet")
 
 
 def _models_of(history: History[str | None]) -> set[str]:

@@ -145,7 +145,7 @@ class InvoiceRuns:
         if task.organization_id is None:
             await self._start_job(task)
         elif task.job_id is None:
-            await self._catch_up(await self._organizations.get(task.organization_id))
+            await self._catch_up(await self._organizations.made(task.organization_id))
         else:
             await self._run_part(task, task.job_id, task.organization_id)
 
@@ -202,7 +202,7 @@ class InvoiceRuns:
     async def _run_part(self, task: Task, job_id: str, organization_id: str) -> None:
         part = JobPart(id=organization_id, organization_id=organization_id, status="done")
         try:
-            organization = await self._organizations.get(organization_id)
+            organization = await self._organizations.made(organization_id)
             own = await self.period_of(organization, task.period, "/period")
             if own.end > self._clock.now():
                 part = part.changed(detail="the period has not ended")

@@ -114,7 +114,8 @@ class Invoices:
 
     async def bill(self, organization: Organization, own: Period, *, lay: bool) -> Bill:
         """The guards first, then the facts, then the lines: every ended period that is not settled, up to its own, and
-        what is charged in advance for the one that starts.
+        what is charged in advance for the one that starts. Raises `UnavailableError`, also where the facts cannot all
+        be read yet: it is never made of a part of them.
         """
         guards = await self._guards(organization, own, lay=lay)
         facts = await self._facts.of(organization, [guard.period for guard in guards])
@@ -199,7 +200,8 @@ class Invoices:
     async def draft(self, organization: Organization, own: Period) -> Invoice | None:
         """The invoice of this period: the one there is, else a new draft; None where there is nothing to bill.
 
-        Repeating it never makes a second one: the id is made from the period and the revision.
+        Repeating it never makes a second one: the id is made from the period and the revision. Raises
+        `UnavailableError`.
         """
         revision = 1
         while True:
@@ -234,8 +236,11 @@ class Invoices:
         )
         try:
             await self._store.create(INVOICES.name, organization.id, draft.document())
-        except AlreadyExistsError:
-            return await self.draft(organization, own)
+        except AlreadyExistsError as error:
+            made = await self._store.get(INVOICES.name, organization.id, invoice_id)
+            if made is None:
+                raise UnavailableError("The draft was made a moment ago and cannot be read yet") from error
+            return Invoice.read(made.document)
         return draft
 
     async def _settle(self, organization_id: str, bill: Bill) -> None:
@@ -253,7 +258,8 @@ class Invoices:
     async def finalize(self, organization_id: str, invoice_id: str, if_match: str | None = None) -> Issued:
         """Number the invoice, once, with its lines computed again under the guards of all periods that it touches.
 
-        What is finalized already stays as it is. Raises `NotFoundError`, `PreconditionFailedError`.
+        What is finalized already stays as it is. Raises `NotFoundError`, `PreconditionFailedError`,
+        `UnavailableError`.
         """
         for attempt in range(_ATTEMPTS):
             draft, etag = await self.get_item(organization_id, invoice_id)
@@ -403,7 +409,9 @@ class Invoices:
         return [CreditNote.read(item.document) for item in page.items]
 
     async def preview(self, organization: Organization, own: Period) -> Bill:
-        """What the close of the period would issue if nothing more were reported. Changes nothing."""
+        """What the close of the period would issue if nothing more were reported. Changes nothing. Raises
+        `UnavailableError`.
+        """
         return await self.bill(organization, own, lay=False)
 
 

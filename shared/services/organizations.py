@@ -9,6 +9,7 @@ from shared.containers import DIRECTORY, TENANTS
 from shared.domain.errors import ConflictError, MalformedError, NotFoundError, UnavailableError, ValidationError
 from shared.domain.histories import LEAD, History
 from shared.domain.ids import fingerprint, is_id
+from shared.domain.merge_patch import merge_patch
 from shared.domain.organizations import SLICES, Organization, OrganizationSettings, is_slug, slice_of, slices, slug_from
 from shared.domain.periods import Calendar
 from shared.domain.times import to_text
@@ -136,12 +137,12 @@ class Organizations:
     async def complete(self, claim: Document) -> Organization:
         """Make what a slug's claim promises; safe to repeat at any time."""
         if "organization" not in claim:
-            return await self._made(claim["organization_id"])
+            return await self.made(claim["organization_id"])
         organization = Organization.read(claim["organization"])
         try:
             await self._store.create(TENANTS.name, organization.id, organization.document())
         except AlreadyExistsError:
-            organization = await self._made(organization.id)
+            organization = await self.made(organization.id)
         listed = {"id": organization.id, "kind": "organization"}
         await self._store.upsert(DIRECTORY.name, slice_of(organization.id), listed)
         if organization.external_id is not None:
@@ -151,8 +152,8 @@ class Organizations:
         await self._store.upsert(DIRECTORY.name, f"slug:{organization.slug}", done)
         return organization
 
-    async def _made(self, organization_id: str) -> Organization:
-        """One that is known to be there, though a read may not show it yet."""
+    async def made(self, organization_id: str) -> Organization:
+        """One that is known to be there, though a read may not show it yet. Raises `UnavailableError` then."""
         try:
             return await self.get(organization_id)
         except NotFoundError as error:
@@ -208,7 +209,7 @@ class Organizations:
         organizations: list[Organization] = []
         while number < SLICES and len(organizations) < limit:
             page = await self.page(number, limit - len(organizations), inner)
-            organizations += [await self.get(item.document["id"]) for item in page.items]
+            organizations += [await self.made(item.document["id"]) for item in page.items]
             inner = page.cursor
             if inner is None:
                 number += 1
@@ -240,6 +241,8 @@ class Organizations:
             raise ValidationError.at("/seats_from", "goes with seats")
         if seats is not None and seats != organization.seats.last:
             fields["seats"] = organization.seats.appended(seats, seats_from or now + LEAD, now, pointer="/seats_from")
+        if "settings" in fields:
+            fields["settings"] = merge_patch(organization.settings.model_dump(), fields["settings"]) or {}
         return await self._replace(organization.changed(**fields), etag)
 
     async def delete(self, organization_id: str, if_match: str | None) -> None:

@@ -16,9 +16,11 @@ from shared.domain.errors import (
     UnavailableError,
     XyraError,
 )
+from shared.domain.events import UNPRICED
+from shared.domain.figures import ratio
 from shared.domain.identity import Principal
 from shared.domain.ids import is_id
-from shared.domain.money import ZERO, cut
+from shared.domain.money import cut
 from shared.domain.organizations import Organization
 from shared.domain.outcomes import STANDING_OF, Decided, Decision, Outcome, Status, Verification
 from shared.domain.periods import Period
@@ -30,8 +32,9 @@ from shared.ports.store import Document, Place
 from shared.ports.usage import Usage
 from shared.services.agents import Agents
 from shared.services.cursors import cursor_to, place_behind, shape_of
-from shared.services.invoices import Invoices
+from shared.services.invoices import READS_LAG, Invoices
 from shared.services.outbox import Outbox
+from shared.services.patience import SECOND_LOOK_SECONDS
 from shared.services.periods import Periods
 from shared.services.rated_versions import RatedVersions
 from shared.services.rating import MOVED
@@ -42,8 +45,10 @@ LOOKED_AT = 2000
 """How many outcomes one page looks at most, where it filters by what has no index."""
 _ATTEMPTS = 20
 _BACK_OFF_SECONDS = 0.05
+_DOUBTFUL = (Outcome, ConflictError, NotFoundError)
+"""Answers that a late read may be the reason of."""
 
-Decide = Callable[[KeptOutcome], Awaitable[Decided | None]]
+Decide = Callable[[KeptOutcome, Decision], Awaitable[Decided | None]]
 """What an outcome becomes; None where it is so already. Raises what refuses it."""
 
 
@@ -86,8 +91,8 @@ class Statistics:
 
     @property
     def success_rate(self) -> Decimal:
-        """Verified / all, to 12 places; 0 where there are none."""
-        return cut(Fraction(self.states["verified"].count, self.count)) if self.count else ZERO
+        """Verified / all, as all ratios are rounded; 0 where there are none."""
+        return ratio(self.states["verified"].count, self.count)
 
 
 class Outcomes:
@@ -113,10 +118,13 @@ class Outcomes:
 
     async def get(self, organization: Organization, outcome_id: str) -> OutcomeDetails:
         """Raises `NotFoundError`, also while its event is still on its way."""
-        found = (await self._find(organization, [outcome_id])).get(outcome_id)
-        if found is None:
+        found = await self._find(organization, [outcome_id])
+        if outcome_id not in found:
+            await asyncio.sleep(SECOND_LOOK_SECONDS)
+            found = await self._find(organization, [outcome_id])
+        if outcome_id not in found:
             raise _not_found()
-        return _details(found.outcome, found.event)
+        return _details(found[outcome_id].outcome, found[outcome_id].event)
 
     async def details(self, organization: Organization, outcome: Outcome) -> OutcomeDetails:
         """Of an outcome as it has just been decided, which a read may not show yet."""
@@ -132,9 +140,8 @@ class Outcomes:
 
         Raises `UnavailableError`; repeat it then.
         """
-        decision = self._decision(by)
 
-        async def decide(kept: KeptOutcome) -> Decided | None:
+        async def decide(kept: KeptOutcome, decision: Decision) -> Decided | None:
             _check_may_decide(kept.outcome, by)
             if kept.outcome.reported_by == by.id:
                 raise ForbiddenError("The credential that reported an outcome cannot verify it")
@@ -145,31 +152,27 @@ class Outcomes:
             charges = () if version is None else version.charges
             return outcomes.verified(outcome, event, charges, organization.currency, verification, decision)
 
-        return await self._decide(organization, outcome_ids, decide)
+        return await self._decide(organization, outcome_ids, decide, by)
 
     async def reject(
         self, organization: Organization, outcome_id: str, reason: str, by: Principal
     ) -> Outcome | XyraError:
-        decision = self._decision(by)
-
-        async def decide(kept: KeptOutcome) -> Decided | None:
+        async def decide(kept: KeptOutcome, decision: Decision) -> Decided | None:
             _check_may_decide(kept.outcome, by)
             return outcomes.rejected(kept.outcome, organization.currency, reason, decision)
 
-        return (await self._decide(organization, [outcome_id], decide))[outcome_id]
+        return (await self._decide(organization, [outcome_id], decide, by))[outcome_id]
 
     async def reverse(
         self, organization: Organization, outcome_id: str, reason: str, by: Principal
     ) -> Outcome | XyraError:
-        decision = self._decision(by)
-
-        async def decide(kept: KeptOutcome) -> Decided | None:
+        async def decide(kept: KeptOutcome, decision: Decision) -> Decided | None:
             _check_may_decide(kept.outcome, by)
             if not by.is_operator:
                 await self._check_own_to_reverse(organization, kept.outcome, by)
             return outcomes.taken_back(kept.outcome, organization.currency, reason, decision)
 
-        return (await self._decide(organization, [outcome_id], decide))[outcome_id]
+        return (await self._decide(organization, [outcome_id], decide, by))[outcome_id]
 
     async def _check_own_to_reverse(self, organization: Organization, outcome: Outcome, by: Principal) -> None:
         """What the organization has verified itself it may take back as long as that credits nothing: crediting is the
@@ -187,41 +190,60 @@ class Outcomes:
         return Decision(self._clock.now(), "operator" if by.is_operator else "organization", by.id)
 
     async def _decide(
-        self, organization: Organization, outcome_ids: Iterable[str], decide: Decide
+        self, organization: Organization, outcome_ids: Iterable[str], decide: Decide, by: Principal
     ) -> dict[str, Outcome | XyraError]:
-        """By guarded writes; what was outrun by another decision is read and decided again."""
+        """By guarded writes; what was outrun by another decision is read and decided again. So is, once, what would be
+        answered without a write, as no guard shows that it was read late.
+        """
         results: dict[str, Outcome | XyraError] = {}
         waiting = list(dict.fromkeys(outcome_ids))
+        looked_twice = False
         for attempt in range(_ATTEMPTS):
             if not waiting:
                 return results
             await asyncio.sleep(random.uniform(0, _BACK_OFF_SECONDS) * attempt)  # noqa: S311  jitter
-            found = await self._find(organization, waiting)
-            changes: list[Change] = []
-            for outcome_id in waiting:
-                kept = found.get(outcome_id)
-                if kept is None:
-                    results[outcome_id] = _not_found()
-                    continue
-                try:
-                    decided = await decide(kept)
-                except UnavailableError:
-                    raise
-                except XyraError as error:
-                    results[outcome_id] = error
-                    continue
-                if decided is None:
-                    results[outcome_id] = kept.outcome
-                else:
-                    changes.append(Change(kept, decided, await self._moves(organization, kept.outcome)))
+            changes, answers = await self._look(organization, waiting, decide, self._decision(by))
             changed = await self._kept.decide(changes)
+            results |= answers
             results |= {change.before.outcome.id: change.decided.outcome for change in changed.committed}
+            for change, detail in changed.refused:
+                results[change.before.outcome.id] = ConflictError(f"The decision cannot be kept: {detail}")
             for entry in sorted(changed.entries):
                 await self._outbox.attempt(*entry)
             waiting = [change.before.outcome.id for change in changed.outrun]
+            doubtful = [id_ for id_, answer in answers.items() if isinstance(answer, _DOUBTFUL)]
+            if doubtful and not looked_twice:
+                looked_twice = True
+                waiting += doubtful
+                await asyncio.sleep(SECOND_LOOK_SECONDS)
         if waiting:
             raise UnavailableError("The outcomes are being decided by many at once")
         return results
+
+    async def _look(
+        self, organization: Organization, outcome_ids: Sequence[str], decide: Decide, decision: Decision
+    ) -> tuple[list[Change], dict[str, Outcome | XyraError]]:
+        """What becomes of them as they are read now, and what is answered for those that stay as they are."""
+        found = await self._find(organization, outcome_ids)
+        changes: list[Change] = []
+        answers: dict[str, Outcome | XyraError] = {}
+        for outcome_id in outcome_ids:
+            kept = found.get(outcome_id)
+            if kept is None:
+                answers[outcome_id] = _not_found()
+                continue
+            try:
+                decided = await decide(kept, decision)
+            except UnavailableError:
+                raise
+            except XyraError as error:
+                answers[outcome_id] = error
+                continue
+            if decided is None:
+                answers[outcome_id] = kept.outcome
+            else:
+                changes.append(Change(kept, decided, await self._moves(organization, kept.outcome)))
+        return changes, answers
 
     async def _find(self, organization: Organization, outcome_ids: Sequence[str]) -> dict[str, KeptOutcome]:
         wanted = [outcome_id for outcome_id in outcome_ids if is_id(outcome_id, "out")]
@@ -250,7 +272,8 @@ class Outcomes:
         self, organization: Organization, query: OutcomeQuery, limit: int, cursor: str | None
     ) -> tuple[list[Outcome], str | None]:
         """The verified ones that no finalized invoice has billed yet: in periods that go on, and in those that ended
-        and have something to bill the ones that were verified after the last invoice for them.
+        and may have something to bill the ones that were verified after the last invoice for them, or so shortly before
+        it that it may have missed them. What no model prices is never billed.
         """
         now = self._clock.now()
         ended = {period.start for period in await self._periods.laid(organization.id) if period.end <= now}
@@ -258,10 +281,12 @@ class Outcomes:
         billed_at = {item.start: await self._invoices.last_billed_at(organization.id, item) for item, _ in unsettled}
 
         def unbilled(outcome: Outcome) -> bool:
+            if outcome.version_id == UNPRICED:
+                return False
             if outcome.period not in ended:
                 return True
             last = billed_at.get(outcome.period, now)
-            return last is None or (outcome.decided_at or last) > last
+            return last is None or (outcome.decided_at or last) > last - READS_LAG
 
         return await self._page(organization, replace(query, status="verified"), limit, cursor, unbilled)
 
@@ -333,4 +358,4 @@ def _check_may_decide(outcome: Outcome, by: Principal) -> None:
 
 
 def _not_found() -> NotFoundError:
-    return NotFoundError("There is no such outcome, or its event is still on its way")
+    return NotFoundError("There is no such outcome, its event is still on its way, or it is parked: see /events/parked")

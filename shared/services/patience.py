@@ -1,4 +1,6 @@
-"""Waiting out transient faults inside the lock of a message, so that an outage does not use up its delivery count."""
+"""Waiting for what passes by itself: reads that lag behind; transient faults, inside the lock of a message, so that an
+outage does not use up its delivery count.
+"""
 
 import asyncio
 import logging
@@ -10,6 +12,8 @@ from shared.domain.errors import UnavailableError
 
 PATIENCE = timedelta(seconds=45)
 """Well below a message's lock."""
+SECOND_LOOK_SECONDS = 0.25
+"""After it, what a read may have missed is read once more: longer than the replicas of a store differ."""
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 

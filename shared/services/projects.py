@@ -9,6 +9,7 @@ from shared.domain.errors import ConflictError
 from shared.domain.projects import GRACE, Project, ProjectStatus
 from shared.ports.clock import Clock
 from shared.ports.store import Page, Store
+from shared.services.kept_json import merged
 from shared.services.owners import Owners
 from shared.services.unique_names import UniqueNames
 
@@ -51,7 +52,7 @@ class Projects:
         project, etag = await self._named.get(organization_id, project_id, if_match)
         if project.status != "active":
             raise ConflictError(f"The project is {project.status} and can only be read; restore it first")
-        changed = project.changed(**changes)
+        changed = project.changed(**merged(project, changes))
         return changed, await self._named.replace(project, changed, etag)
 
     async def archive(self, organization_id: str, project_id: str) -> tuple[Project, str]:

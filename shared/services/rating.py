@@ -12,11 +12,10 @@ import msgspec
 from shared import correlation, json
 from shared.domain.agents import Agent
 from shared.domain.billing_models import Version
-from shared.domain.conversion import stated_currency
 from shared.domain.costs import CostedEvent, CostRules
 from shared.domain.errors import MalformedError, UnavailableError, XyraError
 from shared.domain.events import UNPRICED, AcceptedEvent, TotalKey
-from shared.domain.exchange_rates import CurrencyPair, NoExchangeRateError
+from shared.domain.exchange_rates import CurrencyPair, NoExchangeRateError, stated_currency
 from shared.domain.ids import fingerprint, named_id
 from shared.domain.organizations import Organization
 from shared.domain.outcomes import arrived, is_outcome, standing_of
@@ -30,13 +29,12 @@ from shared.services.billing_models import BillingModels
 from shared.services.costs import Costs
 from shared.services.organizations import Organizations
 from shared.services.outbox import Outbox
+from shared.services.patience import SECOND_LOOK_SECONDS
 from shared.services.periods import Periods
 
 MOVED = "period_moved"
 UNKNOWN_ORGANIZATION = "unknown"
 _SHARD_RELOADS = 3
-_SECOND_LOOK_SECONDS = 0.25
-"""Longer than the replicas of a store differ."""
 _BROKEN = (ArithmeticError, LookupError, TypeError, ValueError)
 """How code fails at data that it does not expect. Left to the broker, it would take its neighbours along."""
 
@@ -196,7 +194,7 @@ class Rating:
             (parked if missed and each.event.key not in replayed else doubtful).append(each)
         if not doubtful:
             return metered, parked
-        await asyncio.sleep(_SECOND_LOOK_SECONDS)
+        await asyncio.sleep(SECOND_LOOK_SECONDS)
         lack_rates = any(each.lacks is not None for each in doubtful)
         costs = await (self._costs.rules() if lack_rates else self._costs.cached())
         more, refused = await self._look(organization, [each.event for each in doubtful], costs)
@@ -241,9 +239,7 @@ class Rating:
         period = await self._periods.containing(organization, at)
         version = await self._version(organization.id, agent, at)
         cost = costs.of(event.type, event.data, at, organization.currency)
-        rate = costs.rates.rate(
-            stated_currency(event.type, event.data, organization.currency), organization.currency, at
-        )
+        rate = costs.rates.rate(stated_currency(event.data, organization.currency), organization.currency, at)
         costed = CostedEvent(event.type, event.data, event.time, event.key, cost.amount, cost.category, rate)
         if version is None:
             added = unpriced_contribution(costed, cost.readings())

@@ -84,7 +84,9 @@ async def outcomes_of(
 ) -> dict[str, Outcome]:
     """What became of those that report outcomes, by the key of the event."""
     ids = [outcome_id(event["id"]) for event in events if is_outcome(event["type"])]
-    found = await kept.find(organization.id, organization.counts_until(now), ids) if ids else {}
+    if not ids:
+        return {}
+    found = await kept.find(organization.id, organization.counts_until(now), ids, with_events=False)
     return {each.outcome.event_key: each.outcome for each in found.values()}
 
 
@@ -99,11 +101,11 @@ class RecordedEvents:
         self._rated_versions = rated_versions
 
     async def get(self, organization: Organization, key: str) -> RecordedEvent:
-        """Raises `NotFoundError`, also while the event is still on its way; `UnavailableError`."""
+        """Raises `NotFoundError`, also while the event is still on its way or parked; `UnavailableError`."""
         shard_counts = organization.counts_until(self._clock.now())
         found = await self._usage.find(organization.id, shard_counts, key) if is_id(key, "evt") else None
         if found is None:
-            raise NotFoundError("There is no such event, or it is still on its way")
+            raise NotFoundError("There is no such event, it is still on its way, or it is parked: see /events/parked")
         return (await self._with_what_they_move(organization, [found]))[0]
 
     async def named(self, organization: Organization, source: str, event_id: str) -> RecordedEvent:

@@ -1,5 +1,6 @@
 """Runs: made and moved on; their figures are worked out from their events when they are read."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,8 @@ from shared.ports.outcomes import OutcomeStore
 from shared.ports.store import AlreadyExistsError, Create, Document, Item, Page, StaleEtagError, Store
 from shared.ports.usage import EventFilter, Usage
 from shared.services.agents import Agents
+from shared.services.allocation_targets import check_project
+from shared.services.kept_json import merged
 from shared.services.owners import Owners
 from shared.services.periods import Periods
 from shared.services.preconditions import check_if_match
@@ -35,7 +38,8 @@ from shared.services.threads import Threads
 
 MAXIMUM_EVENTS = 10_000
 """How many events of a run its figures are worked out from, the newest."""
-_PAGE = 500
+_PAGE = 200
+"""How many of them are held at a time: each may have 32 KiB."""
 
 
 class RunDraft(BaseModel):
@@ -77,7 +81,7 @@ class Runs:
 
     async def create(self, run_id: str, organization_id: str, draft: RunDraft) -> tuple[Run, str]:
         """Raises `ConflictError` for a taken key, `ValidationError`. Repeating it with the same id gives the run that
-        was made.
+        was made. An agent's run is made whatever its project has become, as its usage is still metered.
         """
         agent = await self._agent(organization_id, draft.agent)
         project_id = await self._project_of_thread(organization_id, draft.thread_id)
@@ -86,7 +90,8 @@ class Runs:
             id=run_id,
             organization_id=organization_id,
             agent_id=agent and agent.id,
-            project_id=project_id or (agent and agent.project_id),
+            # As usage rolls up by agents, a run has to belong where its usage does.
+            project_id=(agent and agent.project_id) or project_id,
             **draft.model_dump(exclude={"agent", "key"}),
             key=draft.key or run_id,
         )
@@ -119,12 +124,14 @@ class Runs:
         return agent
 
     async def _project_of_thread(self, organization_id: str, thread_id: str | None) -> str | None:
+        """Raises `ValidationError` for one that nothing can be put into."""
         if thread_id is None:
             return None
         try:
             thread, _ = await self._threads.get_item(organization_id, thread_id)
         except NotFoundError:
             raise ValidationError.at("/thread_id", "there is no such thread") from None
+        await check_project(self._store, organization_id, thread.project_id, "/thread_id")
         return thread.project_id
 
     async def get_item(self, organization_id: str, run_id: str) -> tuple[Run, str]:
@@ -169,7 +176,7 @@ class Runs:
         """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError`, `ValidationError`."""
         run, etag = await self.get_item(organization_id, run_id)
         check_if_match(if_match, etag)
-        changed = run.moved(changes, self._clock.now())
+        changed = run.moved(merged(run, changes), self._clock.now())
         try:
             return changed, await self._store.replace(TENANTS.name, organization_id, changed.document(), etag)
         except StaleEtagError as error:
@@ -177,41 +184,45 @@ class Runs:
 
     async def figures(self, organization: Organization, key: str) -> RunFigures:
         """Of the events that name this key and have been rated. Raises `UnavailableError`."""
-        events, is_complete = await self._events(organization, key)
-        outcomes = await outcomes_of(self._outcomes, organization, events, self._clock.now())
-        figures = RunFigures(organization.currency, is_complete=is_complete)
-        usage: dict[str, dict[str, Totals]] = {}
+        figures = RunFigures(organization.currency)
+        usage: dict[tuple[str, str], Totals] = {}
         versions = dict[str, Version]()
-        for event in events:
-            counted = metered(event)
-            figures.count(counted)
-            outcome = outcomes.get(counted.key)
-            if outcome is not None:
-                figures.count_outcome(outcome)
-            version = versions.get(event["version_id"]) or await self._rated_versions.of(
-                organization.id, event["agent_id"], event["version_id"]
-            )
-            if version is None:
-                continue
-            versions[version.id] = version
-            totals = usage.setdefault(version.id, {}).setdefault(event["agent_id"], Totals())
-            for added in contributions(counted, outcome, version.charges, organization.currency):
-                totals.add(added)
+        async for events in self._pages(organization, key):
+            if figures.events.total() >= MAXIMUM_EVENTS:
+                figures.is_complete = False
+                break
+            outcomes = await outcomes_of(self._outcomes, organization, events, self._clock.now())
+            for event in events:
+                counted = metered(event)
+                figures.count(counted)
+                outcome = outcomes.get(counted.key)
+                if outcome is not None:
+                    figures.count_outcome(outcome)
+                version = versions.get(event["version_id"]) or await self._rated_versions.of(
+                    organization.id, event["agent_id"], event["version_id"]
+                )
+                if version is None:
+                    continue
+                versions[version.id] = version
+                totals = usage.setdefault((event["agent_id"], version.id), Totals())
+                for added in contributions(counted, outcome, version.charges, organization.currency):
+                    totals.add(added)
         if figures.first_event_at is not None:
             period = await self._periods.would_contain(organization, figures.first_event_at)
-            for version_id, of_agents in usage.items():
-                figures.add_price(price_alone(versions[version_id], of_agents, period, organization.currency))
+            figures.add_price(price_alone(versions.values(), usage, period, organization.currency))
         return figures
 
-    async def _events(self, organization: Organization, key: str) -> tuple[list[Document], bool]:
-        """The newest, and whether these are all."""
+    async def _pages(self, organization: Organization, key: str) -> AsyncIterator[list[Document]]:
+        """The newest first."""
         shards = organization.largest_shard_count
-        found: list[Document] = []
+        page: list[Document] = []
         async for event in self._usage.events(organization.id, shards, EventFilter(run=key), page=_PAGE):
-            if len(found) == MAXIMUM_EVENTS:
-                return found, False
-            found.append(event)
-        return found, True
+            page.append(event)
+            if len(page) == _PAGE:
+                yield page
+                page = []
+        if page:
+            yield page
 
 
 def _taken() -> ConflictError:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from shared.domain.agents import Agent
 from shared.domain.allocation import ChargeShare, parts_of, shares_of_charges
 from shared.domain.billing_models import BillingModel, Version
-from shared.domain.errors import NotFoundError
+from shared.domain.errors import NotFoundError, UnavailableError
 from shared.domain.figures import Activity, Figures
 from shared.domain.lines import Line
 from shared.domain.money import round_half_up, total
@@ -77,7 +77,7 @@ class OrganizationSummary:
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """By what an agent is priced from a time on; None is no model."""
+    """By what an agent is priced from a time on; None is no model, or one of which no version is in force."""
 
     start: datetime
     model: BillingModel | None
@@ -93,6 +93,8 @@ class Summaries:
     What belongs to a project or a department are the agents that are in it now, with all that they ever did, as in
     usage reports (`Agent.is_in`). It has the parts of lines that its agents have, so the billed amounts of all
     projects, and of the agents without one, come to the organization's, to the minor unit.
+
+    All raise `UnavailableError` where what the usage was rated by cannot be read yet.
     """
 
     def __init__(  # noqa: PLR0913  its ports and neighbours
@@ -166,17 +168,31 @@ class Summaries:
         return [each for each in every if each.start <= now][-TREND:]
 
     async def pricing(self, organization_id: str, agent: Agent) -> list[Pricing]:
-        """What the agent is priced by from now on: at present first, then what has been decided for later."""
+        """What the agent is priced by from now on, without a gap: at present first, then what has been decided for
+        later. Raises `UnavailableError`.
+        """
         found: list[Pricing] = []
-        for assigned in agent.models.within(self._clock.now(), FAR_FUTURE):
+        until = self._clock.now()
+        for assigned in agent.models.within(until, agent.ended_at or FAR_FUTURE):
             if assigned.value is None:
-                found.append(Pricing(assigned.start, None, None))
                 continue
-            model, _ = await self._billing_models.visible(organization_id, assigned.value)
+            model = await self._model(organization_id, assigned.value)
             for versions in model.versions.within(assigned.start, assigned.end or FAR_FUTURE):
+                if until < versions.start:
+                    found.append(Pricing(until, None, None))
                 version = await self._billing_models.version(model, versions.value)
                 found.append(Pricing(versions.start, model, version))
+                until = versions.end or FAR_FUTURE
+        if until < FAR_FUTURE:
+            found.append(Pricing(until, None, None))
         return found
+
+    async def _model(self, organization_id: str, model_id: str) -> BillingModel:
+        """One that an agent has."""
+        try:
+            return (await self._billing_models.visible(organization_id, model_id))[0]
+        except NotFoundError as error:
+            raise UnavailableError("The billing model was made a moment ago and cannot be read yet") from error
 
     async def _of_group(self, organization: Organization, agents: Collection[Agent], period: Period) -> GroupSummary:
         ((_, totals, lines),) = await self._read(organization, [period])

@@ -11,6 +11,7 @@ from shared.domain.threads import Thread
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Page, StaleEtagError, Store
 from shared.services.allocation_targets import check_project
+from shared.services.kept_json import merged
 from shared.services.owners import Owners
 from shared.services.preconditions import check_if_match
 
@@ -61,12 +62,15 @@ class Threads:
     async def update(
         self, organization_id: str, thread_id: str, changes: dict[str, Any], if_match: str | None
     ) -> tuple[Thread, str]:
-        """Raises `NotFoundError`, `PreconditionFailedError`, `ValidationError` as `create`."""
+        """Raises `NotFoundError`, `PreconditionFailedError`; `ValidationError` as `create`, for the project that it is
+        in, too.
+        """
         thread, etag = await self.get_item(organization_id, thread_id)
         check_if_match(if_match, etag)
+        await check_project(self._store, organization_id, thread.project_id)
         if changes.get("project_id") != thread.project_id:
             await check_project(self._store, organization_id, changes.get("project_id"))
-        changed = thread.changed(**changes)
+        changed = thread.changed(**merged(thread, changes))
         try:
             return changed, await self._store.replace(TENANTS.name, organization_id, changed.document(), etag)
         except StaleEtagError as error:

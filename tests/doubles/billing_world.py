@@ -264,7 +264,9 @@ class World:
 
     def variant(self, sent: Sent) -> Variant:
         data = with_derived(sent.type, sent.data)
-        return Variant(to_text(sent.time), content_hash(sent.type, self.agent_id(sent.agent), None, data))
+        return Variant(
+            to_text(sent.time), content_hash(sent.type, self.agent_id(sent.agent), None, data, self.history.currency)
+        )
 
     async def _decide(self, step: Decide, key: str) -> None:
         """Whoever is refused tries again where reads do not lag behind."""

@@ -39,13 +39,13 @@ async def test_every_field_is_kept_changed_and_cleared(xyra: Xyra) -> None:
         "description": None,
         "type": None,
         "capabilities": [],
-        "config": {},
+        "config": None,
         "project_id": None,
         "department_id": None,
         "is_active": False,
     }
     changed = (await organization.key.send("PATCH", path, changes)).expect(200)
-    assert changed == made | changes | {"status": "inactive"}
+    assert changed == made | changes | {"config": {}, "status": "inactive"}
     assert await organization.key.get(path) == changed
     assert await organization.key.get("agents/external/writer") == changed
     (await organization.key.send("GET", "agents/external/coder")).problem(404, "not_found")

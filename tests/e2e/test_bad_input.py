@@ -1,5 +1,6 @@
 """What is wrong is refused with a problem document that names the place, and leaves nothing behind."""
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -102,6 +103,9 @@ def events(*changes: Json) -> list[Json]:
         ({"source": "x" * 257}, ["/1/source"]),
         ({"type": "two words"}, ["/1/type"]),
         ({"type": "x" * 201}, ["/1/type"]),
+        ({"type": "outcome."}, ["/1/type"]),
+        ({"type": "cost.", "data": {"amount": "1"}}, ["/1/type"]),
+        ({"type": "workflow."}, ["/1/type"]),
         ({"time": "2026-11-10T12:00:00"}, ["/1/time"]),
         ({"time": "2126-11-10T12:00:00Z"}, ["/1/time"]),
         ({"time": "1926-11-10T12:00:00Z"}, ["/1/time"]),
@@ -120,8 +124,14 @@ def events(*changes: Json) -> list[Json]:
         ({"data": {"quantity": "0.0000000000001"}}, ["/1/data/quantity"]),
         ({"data": []}, ["/1/data"]),
         ({"data": {"text": "x" * 33_000}}, ["/1"]),
+        ({"type": "outcome.sale", "data": {"evidence": {"text": "x" * 33_000}}}, ["/1"]),
         ({"type": "cost.llm"}, ["/1/data/amount"]),
         ({"type": "cost.llm", "data": {"amount": "1", "currency": "dollars"}}, ["/1/data/currency"]),
+        ({"type": "cost.llm", "data": {"amount": "1", "currency": "XXQ"}}, ["/1/data/currency"]),
+        ({"type": "outcome.sale", "data": {"value": "1", "currency": "XXQ"}}, ["/1/data/currency"]),
+        ({"type": "outcome.sale", "data": {"value": "1", "currency": {"code": "USD"}}}, ["/1/data/currency"]),
+        ({"type": "llm_call", "data": {"cost": "1", "currency": "XAU"}}, ["/1/data/currency"]),
+        ({"data": {"currency": "usd"}}, ["/1/data/currency"]),
         ({"type": "outcome.sale", "data": {"value": "-1"}}, ["/1/data/value"]),
         ({"type": "llm_call", "data": {"input_tokens": -1}}, ["/1/data/input_tokens"]),
         (
@@ -167,7 +177,17 @@ async def test_at_most_1_mib(scene: Scene, size: int) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"{", b"[1,]", b"{'id': 1}", b"\xff\xfe", b'"\\ud800"', b"[" * 100_000, b'{"id": "1"} x', b"nul"],
+    [
+        b"{",
+        b"[1,]",
+        b"{'id': 1}",
+        b"\xff\xfe",
+        b'"\\ud800"',
+        b"[" * 100_000,
+        b"[" * 900 + b"NaN" + b"]" * 900,
+        b'{"id": "1"} x',
+        b"nul",
+    ],
     ids=repr,
 )
 async def test_what_is_no_json_is_malformed(scene: Scene, raw: bytes) -> None:
@@ -176,10 +196,72 @@ async def test_what_is_no_json_is_malformed(scene: Scene, raw: bytes) -> None:
         answer.problem(400, "malformed")
 
 
+async def test_an_empty_body_is_an_empty_object(scene: Scene) -> None:
+    agent = f"agents/{scene.agent['id']}"
+    for path, pointers in (
+        ("agents", ["/external_id", "/name"]),
+        (f"{agent}/activities", ["/activity_type"]),
+        (f"{agent}/costs", ["/cost_type", "/amount"]),
+        (f"{agent}/outcomes", ["/outcome_type"]),
+        (f"{agent}/llm-calls", ["/model"]),
+        (f"{agent}/workflows/bulk", ["/workflows"]),
+    ):
+        for headers in ({}, {"Content-Type": "application/json"}):
+            answer = await scene.key.send("POST", path, raw=b"", headers=headers)
+            assert answer.problem(422, "validation") == pointers
+    for path in ("outcomes/out_1/verify", "runs/run_1", "agents/agt_1"):
+        method = "POST" if path.endswith("verify") else "PATCH"
+        (await scene.operator.send(method, path, raw=b"", organization_id=scene.own.id)).problem(404, "not_found")
+    (await scene.key.send("POST", "events", raw=b"")).problem(400, "malformed")
+
+
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity"])
 async def test_a_literal_that_is_no_number_is_named(scene: Scene, literal: str) -> None:
     raw = json.dumps(events({"data": {"quantity": "?"}})).replace('"?"', literal).encode()
     assert (await scene.key.send("POST", "events", raw=raw)).problem(422, "validation") == ["/1/data/quantity"]
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "-1E-999999999", "1e401", "1" * 402 + ".0"])
+async def test_a_number_beyond_all_bounds_is_named(scene: Scene, xyra: Xyra, number: str) -> None:
+    def sent(body: Json | list[Json]) -> bytes:
+        return json.dumps(body).replace('"?"', number).encode()
+
+    agent, free = f"agents/{scene.agent['id']}", {"data": {"inner": ["?"]}}
+    for client, path, body, pointer in (
+        (scene.key, "events", events(free), "/1/data/inner/0"),
+        (scene.key, "events", {"events": events(free)}, "/events/1/data/inner/0"),
+        (scene.key, f"{agent}/costs", {"cost_type": "api", "amount": "?"}, "/amount"),
+        (scene.key, f"{agent}/activities", {"activity_type": "a", "metadata": {"x": "?"}}, "/metadata/x"),
+        (scene.key, "outcomes/verify", {"ids": ["out_1"], "evidence": {"x": "?"}}, "/evidence/x"),
+        (scene.key, "billing-models/calculate", {"model": MODEL, "usage": [{"quantity": "?"}]}, "/usage/0/quantity"),
+        (scene.operator, "billing-models", MODEL | {"charges": [CHARGE | {"minimum": "?"}]}, "/charges/0/minimum"),
+        (xyra.anonymous, "auth/signup", {"email": "?"}, "/email"),
+    ):
+        answer = await client.send("POST", path, raw=sent(body))
+        assert (path, answer.problem(422, "validation")) == (path, [pointer])
+    partial = await scene.key.send("POST", "events", raw=sent(events(free)), partial="true")
+    assert partial.problem(422, "validation") == ["/1/data/inner/0"]
+    rate = await scene.operator.send("PUT", "exchange-rates/EUR/USD", raw=sent({"rate": "?"}))
+    assert rate.problem(422, "validation") == ["/rate"]
+    binary = {"specversion": "1.0", "id": "1", "source": "tests", "type": "command", "subject": "coder"}
+    encoded = base64.b64encode(sent(free)).decode()
+    headers = {"Content-Type": "application/cloudevents+json"}
+    answer = await scene.key.send("POST", "events", binary | {"data_base64": encoded}, headers=headers)
+    assert answer.problem(422, "validation") == ["/data_base64"]
+    cursor = base64.urlsafe_b64encode(sent(["?", "a", "b"])).decode()
+    for path in ("events", "runs", "outcomes"):
+        (await scene.key.send("GET", path, cursor=cursor)).problem(400, "malformed")
+
+
+async def test_many_mistakes_below_a_long_name_are_told_briefly(scene: Scene) -> None:
+    raw = b'{"%b":[%b1]}' % (b"k" * 400_000, b"NaN," * 100_000)
+    answer = await scene.key.send("POST", "events", raw=raw)
+    assert len(answer.problem(422, "validation")) == 100
+    filtered = CHARGE | {"meter": {"event_type": "command", "filter": {"data." + "k" * 400_000: [{}] * 100}}}
+    sketch = {"model": MODEL | {"charges": [filtered]}, "usage": []}
+    refused = await scene.key.send("POST", "billing-models/calculate", sketch)
+    refused.problem(422, "validation")
+    assert max(len(answer.body), len(refused.body)) < 100_000
 
 
 @pytest.mark.parametrize("value", [None, 1, "text", True, [], [1], [[]]])
@@ -211,6 +293,48 @@ async def test_a_bad_cloud_event_is_refused(scene: Scene, event: Json, content_t
     expected = [pointer.replace("/agent", "/subject") for pointer in pointers]
     answer = await scene.key.send("POST", "events", body, headers={"Content-Type": content_type})
     assert answer.problem(422, "validation") == expected
+
+
+async def test_the_detail_of_a_single_mistake_names_the_same_place(scene: Scene) -> None:
+    cloud = {"specversion": "1.0", "id": "1", "source": "tests", "type": "two words", "subject": "coder"}
+    plain = EVENT | {"type": "two words"}
+    for body, content_type, place in (
+        (cloud, "application/cloudevents+json", "/type"),
+        ([cloud], "application/cloudevents-batch+json", "/0/type"),
+        (plain, "application/json", "/type"),
+        ([plain], "application/json", "/0/type"),
+        ({"events": [plain]}, "application/json", "/events/0/type"),
+    ):
+        answer = await scene.key.send("POST", "events", body, headers={"Content-Type": content_type})
+        assert answer.problem(422, "validation") == [place]
+        assert answer.json()["detail"].startswith(f"{place}: ")
+
+
+async def test_reports_by_name_are_bounded_as_events_are(scene: Scene) -> None:
+    agent = f"agents/{scene.agent['id']}"
+    for route, body, place in (
+        ("activities", {"activity_type": "workflow."}, "/activity_type"),
+        ("costs", {"cost_type": "", "amount": "1"}, "/cost_type"),
+        ("costs", {"cost_type": "api", "amount": "1", "currency": "XXQ"}, "/currency"),
+        ("outcomes", {"outcome_type": ""}, "/outcome_type"),
+        ("outcomes", {"outcome_type": "sale", "currency": "XXQ"}, "/currency"),
+        ("llm-calls", {"model": "x", "currency": "XXQ"}, "/currency"),
+        ("workflows/bulk", {"workflows": {"": "1"}}, "/workflows/"),
+        ("activities", {"activity_type": "a", "metadata": {"currency": "XXQ"}}, "/metadata/currency"),
+    ):
+        answer = await scene.key.send("POST", f"{agent}/{route}", body)
+        assert (route, answer.problem(422, "validation")) == (route, [place])
+
+
+@pytest.mark.parametrize("wanted", ["deal", "outcome.", "cost.llm", "outcomes.deal"])
+async def test_outcomes_are_listed_by_types_of_outcomes(scene: Scene, wanted: str) -> None:
+    for path in ("outcomes", "outcomes/billing-ready"):
+        (await scene.key.send("GET", path, type="outcome.deal")).expect(200)
+        assert (await scene.key.send("GET", path, type=wanted)).problem(422, "validation") == ["?type"]
+    bulk = await scene.operator.send(
+        "POST", "outcomes/verify", {"filter": {"type": wanted}}, organization_id=scene.own.id
+    )
+    assert bulk.problem(422, "validation") == ["/filter/type"]
 
 
 def charge(**changes: Any) -> Json:
@@ -245,6 +369,7 @@ PRICING = "/charges/1/pricing"
         (charge(key="Not a key"), ["/charges/1/key"]),
         (charge(surprise=1), ["/charges/1/surprise"]),
         (charge(meter={"event_type": "command", "aggregation": "guess"}), ["/charges/1/meter/aggregation"]),
+        (charge(meter={"event_type": "outcome."}), ["/charges/1/meter/event_type"]),
         (MODEL | {"charges": []}, ["/charges"]),
         (MODEL | {"currency": "XAU"}, ["/currency"]),
         (MODEL | {"currency": "dollars"}, ["/currency"]),
@@ -317,9 +442,11 @@ async def test_an_idempotency_key_goes_with_one_request(scene: Scene) -> None:
         (await scene.key.send("POST", path, body, headers=used)).problem(409, "idempotency_conflict")
     other_body = EVENT | {"id": "0", "data": {"quantity": 2}}
     (await scene.key.send("POST", "events", other_body, headers=used)).problem(409, "idempotency_conflict")
-    for wrong in ("", "x" * 256):
-        answer = await scene.key.send("POST", "agents", AGENT, headers={"Idempotency-Key": wrong})
-        assert answer.problem(422, "validation") == ["Idempotency-Key"]
+    activity = f"agents/{scene.agent['id']}/activities"
+    for wrong in ("", "x" * 256, "a\tb"):
+        for path, body in (("agents", AGENT), (activity, {"activity_type": "command"})):
+            answer = await scene.key.send("POST", path, body, headers={"Idempotency-Key": wrong})
+            assert answer.problem(422, "validation") == ["Idempotency-Key"]
 
 
 async def test_a_refused_request_uses_up_no_idempotency_key(scene: Scene) -> None:
@@ -337,6 +464,7 @@ async def test_a_refused_request_uses_up_no_idempotency_key(scene: Scene) -> Non
         ({"name": "x" * 201}, ["/name"]),
         ({"config": [1]}, ["/config"]),
         ({"config": {"text": "x" * 20_000}}, ["/config"]),
+        ({"capabilities": ["x" * 201]}, ["/capabilities/0"]),
         ({"project_id": "prj_00000000000000000000000000"}, ["/project_id"]),
         ({"project_id": "the website"}, ["/project_id"]),
         ({"department_id": "dep_00000000000000000000000000"}, ["/department_id"]),
@@ -522,6 +650,17 @@ async def test_what_is_nested_deeply_is_refused(scene: Scene) -> None:
         deep = {"deeper": deep}
     refused = await scene.key.send("POST", "agents", AGENT | {"config": deep})
     refused.problem(400, "malformed")
+
+
+@pytest.mark.parametrize("evidence", [{"text": "x" * 17_000}, {"text": '"' * 400_000}, {"1": [1.5] * 10_000}], ids=len)
+async def test_evidence_is_small(scene: Scene, evidence: Json) -> None:
+    for path, body in (
+        ("outcomes/verify", {"filter": {}}),
+        ("outcomes/out_1/verify", {}),
+        (f"agents/{scene.agent['id']}/outcomes", {"outcome_type": "sale"}),
+    ):
+        answer = await scene.key.send("POST", path, body | {"evidence": evidence})
+        assert answer.problem(422, "validation") == ["/evidence"]
 
 
 async def test_an_external_id_does_not_look_like_an_id(scene: Scene) -> None:

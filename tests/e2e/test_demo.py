@@ -122,4 +122,7 @@ def test_the_demo_bills_what_was_recorded_and_is_found_again(new_process: Callab
         headers = key | ({"Content-Type": "application/json"} if sent else {})
         ask(second, "POST" if sent else "GET", path, headers, sent[0] if sent else None)
     assert len(commands) == 4
+    for kind in ("events", "projects", "outcomes"):
+        (newest,) = ask(second, "GET", f"/api/v1/{kind}?limit=1", key)["data"]
+        assert ask(second, "GET", f"/api/v1/{kind}/{newest['event_id' if kind == 'events' else 'id']}", key)
     assert second.stop(signal.SIGTERM) == 0

@@ -130,13 +130,13 @@ async def test_an_event_shows_what_it_cost(xyra: Xyra) -> None:
         event(3),
     )
     await xyra.idle()
-    fields = ("provider_cost", "cost_category", "stated_cost", "priced_by")
+    fields = ("currency", "provider_cost", "cost_category", "stated_cost", "priced_by")
     shown = [tuple(each[name] for name in fields) for each in (await organization.key.get("events"))["data"]]
     assert shown == [
-        (None, None, None, None),
-        ("1.5", "compute", None, None),
-        (None, "llm", "0.004", None),
-        ("0.0035", "llm", "0.004", "openai/gpt-4o"),
+        ("USD", None, None, None, None),
+        ("USD", "1.5", "compute", None, None),
+        ("USD", None, "llm", "0.004", None),
+        ("USD", "0.0035", "llm", "0.004", "openai/gpt-4o"),
     ]
 
 

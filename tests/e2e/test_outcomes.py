@@ -192,6 +192,13 @@ async def test_what_comes_of_an_outcome_as_it_arrives(xyra: Xyra) -> None:
     )
     await xyra.idle()
     assert await statuses(organization) == values | {"in time": "verified", "too late": "rejected"}
+    found = await outcomes(organization)
+    assert {name: each["verified_value"] for name, each in found.items() if each["status"] == "verified"} == {
+        "10": "10",
+        "500": "500",
+        "in time": "100",
+    }
+    assert {each["verified_value"] for each in found.values() if each["status"] != "verified"} == {None}
     late = (await outcomes(organization, status="rejected"))["too late"]
     assert (late["reason"], late["decided_by"]) == ("outside_attribution_window", "rule")
     (line,) = (await organization.preview("2026-10"))["lines"]
@@ -211,6 +218,11 @@ async def test_what_cannot_count_is_parked_and_does_not_say_who_reported_it(xyra
     assert (parked["subject"]["id"], parked["subject"]["data"]["value"]) == ("foreign", "10")
     assert "reporter" not in parked["subject"]
     assert await outcomes(organization) == {}
+    key = parked["subject"]["key"]
+    for path in (f"events/{key}", f"outcomes/{key.replace('evt_', 'out_')}"):
+        missing = await organization.key.send("GET", path)
+        missing.problem(404, "not_found")
+        assert "it is parked: see /events/parked" in missing.json()["detail"]
 
 
 async def put_rate(xyra: Xyra, pair: str, rate: str, **fields: str) -> None:
@@ -274,6 +286,7 @@ async def test_a_value_in_another_currency_is_converted_once(
     shown = await decide(organization, "large", "verify", value="250.01")
     assert (shown["value"], shown["verified_value"], shown["currency"]) == ("333.33", "250.01", "NZD")
     assert (shown["exchange_rate"], shown["converted_value"]) == ("0.598765", "149.69723765")
+    assert (shown["currency"], shown["converted_currency"]) == ("NZD", "USD")
     assert await decide(organization, "large", "verify", value="250.01") == shown
     assert await pending_and_verified(organization) == [(0, "0"), (4, "200.59843765")]
     figures = await organization.key.get(f"runs/{run['id']}")
@@ -311,14 +324,14 @@ async def test_where_no_charge_needs_a_value_it_needs_no_rate_and_is_in_no_sum(x
 
 async def test_a_verifier_may_find_less_than_was_reported(xyra: Xyra) -> None:
     organization = await priced(xyra, RESOLVED | {"pricing": {"type": "percentage", "rate": "10"}})
-    await organization.key.report(resolved("a", value="80", evidence={"ticket": 7}), resolved("b"))
+    await organization.key.report(resolved("a", value="80", evidence={"ticket": 7.25}), resolved("b"))
     await xyra.idle()
     answer = await decide(organization, "a", "verify", value="80.01", expect=422)
     assert answer["errors"][0]["pointer"] == "/value"
     await decide(organization, "b", "verify", value="1", expect=422)
     shown = await decide(organization, "a", "verify", value="75.5", evidence={"seen": True}, note="Checked")
     assert (shown["value"], shown["verified_value"], shown["note"]) == ("80", "75.5", "Checked")
-    assert (shown["evidence"], shown["verification_evidence"]) == ({"ticket": 7}, {"seen": True})
+    assert (shown["evidence"], shown["verification_evidence"]) == ({"ticket": 7.25}, {"seen": True})
     assert await decide(organization, "a", "verify", value="75.5") == shown
     await decide(organization, "a", "verify", value="75", expect=409)
     assert amounts(await organization.preview("2026-10")) == [("resolved", "7.55")]
@@ -447,6 +460,10 @@ async def test_lists_and_statistics(xyra: Xyra) -> None:
     november = await organization.key.get("outcomes/statistics", period="2026-11")
     assert (november["count"], november["success_rate"]) == (1, "0")
     assert (await organization.key.get("outcomes/statistics", agent="other"))["success_rate"] == "1"
+    coder = await organization.key.get("outcomes/statistics", agent="coder")
+    assert (coder["count"], coder["success_rate"]) == (11, "0.181818")
+    ready = (await organization.key.get("outcomes/billing-ready"))["data"]
+    assert [each["external_event_id"] for each in ready] == ["1", "0"]
 
 
 async def test_the_convenience_route_makes_the_same_event(xyra: Xyra) -> None:
@@ -468,7 +485,7 @@ async def test_the_convenience_route_makes_the_same_event(xyra: Xyra) -> None:
     assert shown["event_id"] == made["event_id"]
     event = await organization.key.get(f"events/{made['event_id']}")
     assert event["type"] == "outcome.resolved"
-    assert event["data"] == {"issue": 3, "value": 20, "interaction_time": "2026-10-20T12:00:00+00:00"}
+    assert event["data"] == {"issue": 3, "value": "20", "interaction_time": OCTOBER_20}
     refused = body | {"details": {"value": 3}}
     answer = await organization.key.post(f"agents/{agent['id']}/outcomes", refused, expect=422)
     assert answer["errors"][0]["pointer"] == "/details/value"
@@ -507,6 +524,7 @@ async def test_many_are_verified_while_events_flow(xyra: Xyra) -> None:
     sender, started = asyncio.create_task(flow()), time.monotonic()
     await asyncio.gather(verify(names), verify(names[::-1][: MANY // 2]))
     seconds = time.monotonic() - started
+    assert reported > 0
     flowing.set()
     await sender
     await xyra.idle()
@@ -531,3 +549,8 @@ async def test_a_bulk_by_filter_goes_on_where_it_ended(xyra: Xyra) -> None:
     unknown = {"ids": ["out_0000000000000000000000000", "nonsense"]}
     answer = await organization.operator.post("outcomes/verify", unknown, expect=200, organization_id=organization.id)
     assert [each["problem"]["code"] for each in answer["data"]] == ["not_found", "not_found"]
+    mixed = ["nonsense", *[each["id"] for each in (await outcomes(organization)).values()], "nonsense"]
+    answer = await organization.operator.post(
+        "outcomes/verify", {"ids": mixed}, expect=200, organization_id=organization.id
+    )
+    assert [each["id"] for each in answer["data"]] == mixed[:-1]

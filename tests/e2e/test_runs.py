@@ -184,27 +184,35 @@ async def test_runs_are_listed_by_what_they_belong_to(xyra: Xyra) -> None:
     organization = await xyra.organization()
     project = await organization.project()
     agent = await organization.agent(project_id=project["id"])
+    other = await organization.project("Elsewhere")
     thread = await organization.key.post("threads", {})
+    elsewhere = await organization.key.post("threads", {"project_id": other["id"]})
     runs = [
         await organization.key.post("runs", body)
         for body in (
             {"agent": "coder"},
             {"thread_id": thread["id"], "status": "running"},
             {"agent": agent["id"], "thread_id": thread["id"]},
+            {"agent": agent["id"], "thread_id": elsewhere["id"]},
+            {"thread_id": elsewhere["id"]},
         )
     ]
-    assert [run["project_id"] for run in runs] == [project["id"], None, project["id"]]
+    assert [run["project_id"] for run in runs] == [
+        *(project["id"], None, project["id"]),
+        *(project["id"], other["id"]),
+    ]
 
     async def listed(**query: str) -> list[int]:
         found = (await organization.key.get("runs", **query))["data"]
         return [[run["id"] for run in runs].index(each["id"]) for each in found]
 
-    assert await listed() == [2, 1, 0]
-    assert await listed(agent="coder") == await listed(agent=agent["id"]) == [2, 0]
+    assert await listed() == [4, 3, 2, 1, 0]
+    assert await listed(agent="coder") == await listed(agent=agent["id"]) == [3, 2, 0]
     assert await listed(thread_id=thread["id"]) == [2, 1]
-    assert await listed(project_id=project["id"]) == [2, 0]
+    assert await listed(project_id=project["id"]) == [3, 2, 0]
+    assert await listed(project_id=other["id"]) == [4]
     assert await listed(status="running") == [1]
-    assert await listed(status="pending", agent="coder", limit="1") == [2]
+    assert await listed(status="pending", agent="coder", limit="1") == [3]
     assert await listed(agent="nobody") == []
 
 

@@ -2,15 +2,18 @@
 sent first, it counts once.
 """
 
+import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import pytest
 
-from tests.doubles.xyra_client import Client, Organization
+from tests.doubles.xyra_client import Client, Organization, Xyra
 from tests.e2e.conftest import TimeMachine
 
 Json = dict[str, Any]
@@ -32,6 +35,54 @@ CHARGES = [
         "pricing": PRICE,
     },
 ]
+
+
+SPOKEN = "2026-11-10T10:00:00Z"
+USES = {"quantity": "2.50"}
+CALL = {"model": "gpt-4o", "input_tokens": 1200, "output_tokens": 90, "cost": "0.50"}
+DEAL = {"value": "20", "evidence": {"score": "1.50"}, "interaction_time": SPOKEN}
+REPORTS = {
+    "an activity": (
+        "activities",
+        {"activity_type": "lookup", **USES, "metadata": {"note": "2.50 each"}},
+        {"type": "lookup", "data": {**USES, "note": "2.50 each"}},
+    ),
+    "a cost": ("costs", {"cost_type": "api", "amount": "3.10"}, {"type": "cost.api", "data": {"amount": "3.10"}}),
+    "a cost in the organization's currency": (
+        "costs",
+        {"cost_type": "compute", "amount": "100", "currency": "USD"},
+        {"type": "cost.compute", "data": {"amount": "100"}},
+    ),
+    "an outcome": ("outcomes", {"outcome_type": "deal", **DEAL}, {"type": "outcome.deal", "data": DEAL}),
+    "an outcome in the organization's currency": (
+        "outcomes",
+        {"outcome_type": "lead", "value": "7.0"},
+        {"type": "outcome.lead", "data": {"value": "7.0", "currency": "USD"}},
+    ),
+    "a call": ("llm-calls", CALL, {"type": "llm_call", "data": CALL}),
+    "a workflow": (
+        "workflows/bulk",
+        {"workflows": {"email": "3"}, "metadata": {"list": [1, "2"]}},
+        {"type": "workflow.email", "data": {"quantity": "3", "list": [1, "2"]}},
+    ),
+}
+"""By what they are: a convenience route, a body for it, and the same event."""
+_FIXED = re.compile(r'("(?:quantity|amount|value|cost|email)": )"([0-9.]+)"')
+
+
+def as_numbers(body: Json) -> bytes:
+    """The amounts as JSON numbers, to the digit."""
+    return _FIXED.sub(r"\1\2", json.dumps(body)).encode()
+
+
+def as_texts(body: Json) -> bytes:
+    return json.dumps(body).encode()
+
+
+def id_of(event_: Json, id_: str) -> str:
+    """A report of workflows has an event each."""
+    _, is_workflow, name = event_["type"].partition("workflow.")
+    return f"{id_}:{name}" if is_workflow else id_
 
 
 def event(number: int, time: str = FIRST_TIME, **other: Json) -> Json:
@@ -57,9 +108,11 @@ class Scene:
     async def repeat(self, time: str | None = None, by: Client | None = None, **query: str) -> None:
         """All of them, by default as of a moment ago."""
         moment = time or (self.now - timedelta(minutes=1)).isoformat()
-        await (by or self.organization.key).post(
-            "events", [event(n, moment) for n in range(EVENTS)], expect=202, **query
-        )
+        others = [
+            {"id": id_of(each, name), "agent": "coder", "time": moment} | each for name, (_, _, each) in REPORTS.items()
+        ]
+        steps = [event(number, moment) for number in range(EVENTS)]
+        await (by or self.organization.key).post("events", [*steps, *others], expect=202, **query)
 
     async def counted(self, charge: str = "counted") -> Decimal:
         """Over all months, and nothing is on its way."""
@@ -90,6 +143,10 @@ async def another_route(scene: Scene) -> None:
     for number in range(0, EVENTS, 3):
         body = {"activity_type": "step", "quantity": number * number, "time": FIRST_TIME, "id": f"step-{number}"}
         await key.post(f"agents/{scene.agent['id']}/activities", body, expect=202)
+    for name, (route, body, _) in REPORTS.items():
+        for written in (as_texts, as_numbers):
+            told = written({**body, "id": name, "time": FIRST_TIME})
+            (await key.send("POST", f"agents/{scene.agent['id']}/{route}", raw=told)).expect(202)
     cloud = [
         {"specversion": "1.0", "source": "api", "subject": "coder"}
         | {n: v for n, v in event(each).items() if n != "agent"}
@@ -192,6 +249,8 @@ CHANGES: Sequence[Callable[[Scene], Awaitable[None]]] = (
 async def assert_counted_once(scene: Scene) -> None:
     assert await scene.counted("counted") == EVENTS
     assert await scene.counted("summed") == sum(number * number for number in range(EVENTS))
+    for _, _, each in REPORTS.values():
+        assert len((await scene.organization.key.get("events", type=each["type"]))["data"]) == 1
     assert await scene.parked() == []
 
 
@@ -240,3 +299,89 @@ async def test_the_same_id_of_another_source_is_another_event(
     assert await scene.counted("counted") == 2 * EVENTS
     assert await scene.counted("summed") == 2 * sum(number * number for number in range(EVENTS))
     assert await scene.parked() == []
+
+
+@pytest.mark.parametrize("name", REPORTS)
+async def test_by_whichever_route_and_however_its_amounts_are_written_it_is_one_event(xyra: Xyra, name: str) -> None:
+    organization = await xyra.organization()
+    agent = await organization.agent()
+    route, body, by_hand = REPORTS[name]
+    own = {"agent": "coder", "time": FIRST_TIME}
+    forms = [
+        (path, written) for path in (f"agents/{agent['id']}/{route}", "events") for written in (as_texts, as_numbers)
+    ]
+    pairs = list(permutations(forms, 2))
+    for number, pair in enumerate(pairs):
+        for path, written in pair:
+            told = by_hand | own | {"id": id_of(by_hand, f"{number}")} if path == "events" else body
+            told = {"id": f"{number}", "time": FIRST_TIME} | told
+            (await organization.key.send("POST", path, raw=written(told))).expect(202)
+            await xyra.idle()
+    assert (await organization.key.get("events/parked"))["data"] == []
+    recorded = {each["id"]: each["data"] for each in (await organization.key.get("events"))["data"]}
+    assert len(recorded) == len(pairs)
+    # A route writes what the same texts would have been by hand, but for a currency that one of them says.
+    data = {name_: value for name_, value in by_hand["data"].items() if name_ != "currency"}
+    for number, ((path, written), _) in enumerate(pairs):
+        found = recorded[id_of(by_hand, f"{number}")]
+        if (path, written) != ("events", as_numbers):
+            assert {n: v for n, v in found.items() if n not in ("currency", "uncached_input_tokens")} == data
+
+
+@pytest.mark.parametrize(
+    ("data", "again"),
+    [
+        ('{"quantity": 3.10}', '{"quantity": 3.1}'),
+        ('{"quantity": "3"}', '{"quantity": 3}'),
+        ('{"quantity": 1e2}', '{"quantity": 100}'),
+        ('{"quantity": "0.50"}', '{"quantity": 5E-1}'),
+        ('{"quantity": "00"}', '{"quantity": -0.0}'),
+        ('{"score": 123456789012345678901234567890.0}', '{"score": 123456789012345678901234567890}'),
+        ('{"a": {"b": [1.0, 2.50, {"c": 1e20}]}}', '{"a": {"b": [1, 2.5, {"c": 100000000000000000000}]}}'),
+        ('{"a": 1, "b": 2}', '{"b": 2, "a": 1}'),
+        ('{"amount": 1}', '{"amount": 1.00, "currency": "USD"}'),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+async def test_an_event_that_was_serialized_again_is_the_same(xyra: Xyra, data: str, again: str, turned: bool) -> None:
+    assert await sent_after_each_other(xyra, *((again, data) if turned else (data, again))) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "other"),
+    [
+        ('{"quantity": 3.1}', '{"quantity": 3.11}'),
+        ('{"label": "3"}', '{"label": 3}'),
+        ('{"label": "3.10"}', '{"label": "3.1"}'),
+        ('{"a": {"quantity": "3"}}', '{"a": {"quantity": 3}}'),
+        ('{"a": 1}', '{"a": true}'),
+        ('{"a": 0}', '{"a": false}'),
+        ('{"a": 0.00000000000000000000000000000000000001}', '{"a": 0.00000000000000000000000000000000000002}'),
+        (f'{{"a": 1{"0" * 60}}}', f'{{"a": 1{"0" * 59}1}}'),
+        ('{"amount": 1, "currency": "EUR"}', '{"amount": 1}'),
+        ('{"interaction_time": "2026-11-10T10:00:00Z"}', '{"interaction_time": "2026-11-10T10:00:01Z"}'),
+        ('{"run_time": "2026-11-10T10:00:00Z"}', '{"run_time": "2026-11-10T10:00:00+00:00"}'),
+    ],
+)
+async def test_what_is_written_otherwise_and_means_something_else_is_another_content(
+    xyra: Xyra, data: str, other: str
+) -> None:
+    assert len(await sent_after_each_other(xyra, data, other)) == 1
+
+
+async def test_an_interaction_is_at_the_same_time_in_every_zone(xyra: Xyra) -> None:
+    times = ("2026-11-10T10:00:00Z", "2026-11-10T10:00:00+00:00", "2026-11-10T15:30:00.000+05:30")
+    assert await sent_after_each_other(xyra, *(f'{{"interaction_time": "{time}"}}' for time in times)) == []
+
+
+async def sent_after_each_other(xyra: Xyra, *data: str) -> list[Json]:
+    """What is parked then."""
+    organization = await xyra.organization(currency="USD")
+    await organization.agent()
+    for each in data:
+        raw = f'{{"id": "one", "type": "outcome.deal", "agent": "coder", "time": "{FIRST_TIME}", "data": {each}}}'
+        (await organization.key.send("POST", "events", raw=raw.encode())).expect(202)
+        await xyra.idle()
+    found: list[Json] = (await organization.key.get("events/parked"))["data"]
+    assert {each["reason"] for each in found} <= {"the same identity was used for an event with other content"}
+    return found

@@ -309,8 +309,49 @@ async def test_what_an_agent_is_priced_by_now_and_later(xyra: Xyra) -> None:
     ]
 
 
+async def test_an_agent_is_found_by_its_external_id_and_shown_by_its_own(xyra: Xyra) -> None:
+    organization, agents = await organization_with(xyra, "a")
+    for page in ("stats", "billing-config", "billing-summary"):
+        assert (await organization.key.get(f"agents/a/{page}"))["agent_id"] == agents["a"]["id"]
+
+
 async def test_an_agent_without_a_model_is_priced_by_nothing(xyra: Xyra) -> None:
     organization = await xyra.organization()
     agent = await organization.agent("free")
     current = (await organization.key.get(f"agents/{agent['id']}/billing-config"))["current"]
     assert (current["billing_model_id"], current["version"], current["charges"]) == (None, None, [])
+
+
+async def test_what_is_decided_for_later_is_not_in_force_now(xyra: Xyra) -> None:
+    """From March on; an agent whose model starts later than it is on it; and one that goes on to such a model."""
+    organization = await xyra.organization()
+    march, april = "2027-03-01T00:00:00Z", "2027-04-01T00:00:00Z"
+    present = await organization.model(*CHARGES, effective_from=START)
+    future = await organization.model(*CHARGES[:1], effective_from=april)
+    from_march = await organization.agent("a", billing_model_id=present["id"], billing_model_from=march)
+    too_early = await organization.agent("b", billing_model_id=future["id"], billing_model_from=START)
+    later = await organization.agent("c", billing_model_id=present["id"], billing_model_from=START)
+    goes_on = {"billing_model_id": future["id"], "billing_model_from": march}
+    (await organization.key.send("PATCH", f"agents/{later['id']}", goes_on)).expect(200)
+
+    async def shown(agent: Json) -> tuple[str | None, list[tuple[str, str | None]]]:
+        config = await organization.key.get(f"agents/{agent['id']}/billing-config")
+        upcoming = [(each["start"], each["billing_model_id"]) for each in config["upcoming"]]
+        return config["current"]["billing_model_id"], upcoming
+
+    assert await shown(from_march) == (None, [(march, present["id"])])
+    assert await shown(too_early) == (None, [(april, future["id"])])
+    assert await shown(later) == (present["id"], [(march, None), (april, future["id"])])
+
+
+async def test_an_agent_that_has_been_deleted_is_priced_by_nothing(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-11-18T10:00:00Z")
+    organization, agents = await organization_with(time_machine.xyra, "a")
+    path = f"agents/{agents['a']['id']}"
+    (await organization.key.send("DELETE", path)).expect(204)
+    shown = await organization.key.get(f"{path}/billing-config")
+    assert shown["current"]["version"] == 1
+    assert [(each["start"][:16], each["version"]) for each in shown["upcoming"]] == [("2026-11-18T10:10", None)]
+    await time_machine.at("2026-11-18T11:00:00Z")
+    shown = await organization.key.get(f"{path}/billing-config")
+    assert (shown["current"]["version"], shown["upcoming"]) == (None, [])

@@ -27,14 +27,28 @@ async def test_threads_are_made_listed_and_changed(xyra: Xyra) -> None:
     (await organization.key.send("PATCH", path, changes, headers=etag)).problem(412, "precondition_failed")
 
 
-async def test_a_thread_of_an_archived_project_stays_in_it(xyra: Xyra) -> None:
+async def test_a_thread_of_an_archived_or_deleted_project_can_only_be_read(xyra: Xyra) -> None:
     organization = await xyra.organization()
     project = await organization.project()
-    thread = await organization.key.post("threads", {"project_id": project["id"]})
-    await organization.key.post(f"projects/{project['id']}/archive", expect=200)
-    for changes in ({"title": "Other"}, {"title": "Same", "project_id": project["id"]}):
-        changed = (await organization.key.send("PATCH", f"threads/{thread['id']}", changes)).expect(200)
-        assert changed["project_id"] == project["id"]
+    path = f"projects/{project['id']}"
+    thread = await organization.key.post("threads", {"project_id": project["id"], "title": "Before"})
+    run = await organization.key.post("runs", {"thread_id": thread["id"]})
+    agents_run = {"agent": (await organization.agent(project_id=project["id"]))["id"]}
+    for method, route in (("POST", f"{path}/archive"), ("DELETE", path)):
+        (await organization.key.send(method, route)).expect(200 if method == "POST" else 204)
+        for changes in ({"title": "Other"}, {"project_id": project["id"]}, {"project_id": None}):
+            refused = await organization.key.send("PATCH", f"threads/{thread['id']}", changes)
+            assert refused.problem(422, "validation") == ["/project_id"]
+        refused = await organization.key.send("POST", "runs", {"thread_id": thread["id"]})
+        assert refused.problem(422, "validation") == ["/thread_id"]
+        assert await organization.key.get(f"threads/{thread['id']}") == thread
+        assert (await organization.key.get("runs", thread_id=thread["id"]))["data"] == [run]
+        assert (await organization.key.post("runs", agents_run))["project_id"] == project["id"]
+    moved = await organization.key.send("PATCH", f"runs/{run['id']}", {"status": "running"})
+    assert moved.expect(200)["status"] == "running"
+    await organization.key.post(f"{path}/restore", expect=200)
+    await organization.key.post("runs", {"thread_id": thread["id"]})
+    (await organization.key.send("PATCH", f"threads/{thread['id']}", {"title": "Other"})).expect(200)
 
 
 async def test_making_one_again_gives_the_same(xyra: Xyra) -> None:

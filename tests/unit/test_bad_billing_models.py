@@ -17,7 +17,7 @@ from shared.domain.charges import AnyCharge
 from shared.domain.errors import ValidationError
 from shared.domain.pricing import Pricing
 from shared.domain.validation import Place, pointer, validation_error
-from tests.bad_billing_models import CHARGES, METER, MISTAKES, PER_UNIT, SAMPLES, Json, Mistake, activity, model
+from tests.bad_billing_models import CHARGES, METER, MISTAKES, PER_UNIT, SAMPLES, TIERS, Json, Mistake, activity, model
 
 NO_DECIMALS = ["-1", "NaN", "Infinity", "-Infinity", "1000000000000000", "0.0000000000001", "", "1,5", "0x1", 1.5]
 NO_DECIMALS += [Decimal("NaN"), Decimal("Infinity"), True, [], {}]
@@ -202,6 +202,39 @@ def test_a_key_keeps_its_aggregation():
 def test_a_cost_keeps_its_categories():
     for other in (["llm"], None):
         assert changed_at(CHARGES["cost"], {**CHARGES["cost"], "categories": other}) == ["/charges/1/categories"]
+
+
+SAVED: Json = {"event_type": "outcome.sale", "aggregation": "sum", "value": "data.saved"}
+COST: Json = {"event_type": "llm_call", "aggregation": "sum", "value": "data.cost"}
+RATE: Json = {"type": "percentage", "rate": "5"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "meter", "changes", "place"),
+    [
+        ("activity", METER, {"pricing": RATE}, "pricing/type"),
+        ("activity", METER, {"pricing": {"type": "dynamic", "value": "data.level"}}, "pricing/value"),
+        ("activity", METER, {"pricing": {"type": "dynamic", "value": "data.price"}}, None),
+        ("activity", METER, {"pricing": {"type": "volume", "tiers": TIERS}}, None),
+        ("activity", COST, {"pricing": RATE}, None),
+        ("outcome", SAVED, {"pricing": RATE}, "pricing/type"),
+        ("outcome", SAVED, {"pricing": {"type": "dynamic", "value": "data.saved"}}, "pricing/value"),
+        ("outcome", SAVED, {"minimum_value": "5"}, "minimum_value"),
+        ("outcome", SAVED, {"minimum_value": "0"}, None),
+        ("outcome", SAVED, {"success_bonus": {"percent": "1"}}, "success_bonus"),
+        ("outcome", SAVED, {"auto_verify": {"minimum_value": "5"}}, "auto_verify"),
+        ("outcome", SAVED, {"minimum_value": "5", "pricing": RATE}, "pricing/type"),
+        ("outcome", {**SAVED, "value": "data.value"}, {"minimum_value": "5", "pricing": RATE}, None),
+        ("outcome", {"event_type": "outcome.sale"}, {"minimum_value": "5", "pricing": RATE}, None),
+    ],
+)
+def test_a_key_keeps_whether_its_meter_reads_money(kind, meter, changes, place):
+    """In another currency money is converted and units are not, and a line adds up what all its versions read."""
+    units = {"key": "saved", "type": kind, "meter": meter, "pricing": PER_UNIT}
+    places = [] if place is None else [f"/charges/1/{place}"]
+    assert changed_at(units, {**units, **changes}) == places
+    assert changed_at({**units, **changes}, units) == places
+    assert changed_at({**units, **changes}, {**units, **changes, "minimum": "1"}) == []
 
 
 def test_prices_and_modifiers_may_change():

@@ -327,6 +327,8 @@ def test_a_value_in_another_currency_does_not_matter_where_outcomes_are_counted(
             "cost.llm",
             {"amount": "1"},
         ),
+        (added(FIVE_PERCENT), "step", {"value": "1"}),
+        (workflow(FIVE_PERCENT), "workflow.email", {"value": "1"}),
         (
             added(FIVE_PERCENT) | {"meter": {"event_type": "outcome.x", "aggregation": "sum", "value": "data.value"}},
             "outcome.x",
@@ -351,7 +353,7 @@ def test_amounts_in_another_currency_are_never_added_to_those_of_the_model(charg
     [
         (outcome(PER_UNIT), "outcome.sale"),
         (added(PER_UNIT) | {"meter": {"event_type": "cost.llm"}}, "cost.llm"),
-        (added(FIVE_PERCENT), "step"),
+        (added(PER_UNIT), "step"),
     ],
 )
 def test_a_currency_does_not_matter_where_no_amount_is_read(charge, kind):

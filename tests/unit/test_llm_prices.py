@@ -3,6 +3,7 @@
 import csv
 import gzip
 import socket
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -39,6 +40,20 @@ TEN_EACH = ModelPrices(input=Decimal(10), output=Decimal(10))
 
 def rules(overrides: Sequence[PriceOverride] = (), rates: Sequence[ExchangeRate] = ()) -> CostRules:
     return CostRules(LlmPrices(LISTED.find, overrides), ExchangeRates(tuple(rates)))
+
+
+def test_only_names_that_can_be_listed_are_remembered() -> None:
+    asked: list[ModelName] = []
+    prices = LlmPrices(asked.append)
+    tracemalloc.start()
+    for number in range(1000):
+        for provider, model in ((None, f"{number}" + "x" * 30_000), ("x" * 30_000, f"{number}"), (None, "")):
+            assert prices.of(provider, model).at(LATER) is None
+    assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    tracemalloc.stop()
+    assert asked == []
+    assert prices.of("acme", "m") is prices.of("acme", "m")
+    assert asked == [ModelName("acme", "m")]
 
 
 def call(model: str = "google/gemini-3-pro-preview", **data: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
     time: str = TIME
     key: str = "evt_1"
+    amounts: dict[str, Decimal] = field(default_factory=dict)
 
 
 def meter_of(aggregation: str, path: str = "data.quantity", event_type: str = "command", **more: Any) -> Meter:

@@ -21,6 +21,7 @@ from shared.adapters.item_usage import ItemUsage
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.containers import LEDGERS
 from shared.domain.billing_models import Version
+from shared.domain.costs import CostedEvent
 from shared.domain.events import AcceptedEvent, TotalKey
 from shared.domain.lines import Line
 from shared.domain.money import cut
@@ -284,7 +285,8 @@ def metered(event: Happened, priced: Sequence[Version]) -> MeteredEvent:
         content="same",
     )
     total = TotalKey(OCTOBER.start, event.agent, version.id)
-    return MeteredEvent(accepted, total, contribution(accepted, version.charges, "USD"), None)
+    seen = CostedEvent(accepted.type, accepted.data, accepted.time, accepted.key)
+    return MeteredEvent(accepted, total, contribution(seen, version.charges, "USD"), None)
 
 
 class Shards:

@@ -1,8 +1,9 @@
 """The worked examples with known answers, as stated usage and as events that come to it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ class Event:
     data: dict[str, Any]
     time: str
     key: str
+    amounts: dict[str, Decimal] = field(default_factory=dict)
 
 
 def events(case: Case) -> Iterator[Event]:

@@ -123,6 +123,7 @@ def test_the_charges_say_what_it_is_when_it_arrives(
 ) -> None:
     outcome, added = rated(accepted(**data), *(charge(**fields) for fields in charges))
     assert outcome.status == status
+    assert outcome.verified_value == (outcome.value if status == "verified" else None)
     counts = status == "verified" or (len(charges) > 1 and charges[0].get("verification") == "none")
     assert bool(added.measures) == counts
 
@@ -260,6 +261,26 @@ def test_a_verification_is_in_the_currency_of_the_report() -> None:
     assert done is not None
     assert (done.outcome.verified_value, done.outcome.worth_in("USD")) == (39, Decimal("48.75"))
     assert dict(done.contribution.measures)["won"] == Tally(1, Decimal("48.75"))
+
+
+def test_filters_match_what_was_reported_whatever_it_is_verified_as() -> None:
+    event, filtered = accepted(), charge(meter=METER | {"filter": {"data.value": ["100"]}})
+    pending, _ = rated(event, filtered)
+    done = verify(pending, event, filtered, value="40")
+    assert done is not None
+    assert done.contribution.measures == (("won", Tally(1, Decimal(40))),)
+
+
+def test_what_else_is_money_is_converted_beside_what_it_is_verified_as() -> None:
+    """30 by 1.25 are less than 39; 40 would not be."""
+    event, rate = accepted("40", currency="EUR", price="8"), Decimal("1.25")
+    for least, counts in (("39", False), ("37.5", True)):
+        agreed = charge(pricing={"type": "dynamic", "value": "data.price"}, minimum_value=least)
+        pending, _ = rated(event, agreed, rate=rate)
+        done = verify(pending, event, agreed, value="30")
+        assert done is not None
+        expected = {"won": Tally(1, Decimal("37.5")), "won#prices": Tally(1, Decimal(10))}
+        assert dict(done.contribution.measures) == (expected if counts else {})
 
 
 # Places in the order

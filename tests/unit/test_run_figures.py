@@ -66,7 +66,8 @@ def used(priced_by: Version, events: Sequence[CostedEvent], became: Outcome | No
 
 
 def price(priced_by: Version, **usage: Totals) -> Decimal:
-    return price_alone(priced_by, usage, OCTOBER, "USD")
+    by_version = {(agent, priced_by.id): totals for agent, totals in usage.items()}
+    return price_alone([priced_by], by_version, OCTOBER, "USD")
 
 
 def test_what_is_put_around_usage_is_left_out() -> None:
@@ -110,6 +111,61 @@ def test_agents_of_one_run_share_what_is_pooled() -> None:
         assert price(priced_by, **usage) == expected
 
 
+def next_version(before: Version, *charges: dict[str, Any]) -> Version:
+    """From a local midnight in the month on."""
+    start = datetime(2026, 10, 16, tzinfo=UTC)
+    return version(*charges).model_copy(update={"id": "next", "number": before.number + 1, "effective_from": start})
+
+
+def price_over(first: Version, second: Version, before: Sequence[CostedEvent], after: Sequence[CostedEvent]) -> Decimal:
+    usage = {("a", first.id): used(first, before), ("a", second.id): used(second, after)}
+    return price_alone([second, first], usage, OCTOBER, "USD")
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"pricing": TIERS},
+        {"pricing": TIERS | {"type": "volume"}},
+        {"pricing": {"type": "package", "package_size": "5", "package_amount": "7", "free_units": "2"}},
+        {"pricing": {"type": "percentage", "rate": "10", "free_events": 2, "minimum_per_event": "0.4"}},
+        {"pricing": {"type": "percentage", "rate": "10", "free_amount": "7"}},
+        {"pricing": {"type": "per_unit", "unit_amount": "2"}, "included_units": "6"},
+        {"pricing": TIERS, "included_units": "3", "commitment": {"quantity": "9", "overage_multiplier": "2"}},
+    ],
+)
+def test_a_new_version_that_changes_nothing_does_not_price_anything_again(terms: dict[str, Any]) -> None:
+    charge = {"key": "commands", "type": "activity", "meter": METER} | terms
+    first, second = version(charge), next_version(version(charge), charge)
+    events = [event(quantity=f"{number}.5", key=f"evt_{number}") for number in range(6)]
+    whole = price(first, a=used(first, events))
+    assert whole > 0
+    for cut in range(len(events) + 1):
+        assert price_over(first, second, events[:cut], events[cut:]) == whole
+
+
+def test_each_version_prices_what_its_own_events_add() -> None:
+    tiers = [{"up_to": "10", "unit_amount": "3", "flat_amount": "20"}, {"up_to": None, "unit_amount": "4"}]
+    charge = {"key": "commands", "type": "activity", "meter": METER, "pricing": TIERS}
+    first = version(charge)
+    second = next_version(first, charge | {"pricing": TIERS | {"tiers": tiers}})
+    assert price_over(first, second, [event(quantity="8")], [event(quantity="5")]) == (5 + 8) + (2 * 3 + 3 * 4)
+
+
+def test_other_models_begin_anew() -> None:
+    charge = {"key": "commands", "type": "activity", "meter": METER, "pricing": TIERS}
+    first = version(charge)
+    other = next_version(first, charge).model_copy(update={"model_id": "other"})
+    assert price_over(first, other, [event(quantity="8")], [event(quantity="8")]) == 2 * (5 + 8)
+
+
+def test_a_version_may_start_after_the_period_in_which_the_run_began() -> None:
+    charge = {"key": "commands", "type": "activity", "meter": METER, "pricing": TIERS, "included_units": "6"}
+    first = version(charge)
+    later = next_version(first, charge).model_copy(update={"effective_from": datetime(2026, 11, 2, tzinfo=UTC)})
+    assert price_over(first, later, [event(quantity="8")], [event(quantity="8")]) == 5 + 10
+
+
 RESOLVED = {
     "key": "done",
     "type": "outcome",
@@ -144,10 +200,10 @@ def test_outcomes_count_as_they_stand(status: Status, verification: str, expecte
 @pytest.mark.parametrize(("status", "of_outcomes"), [("verified", 10), ("rejected", 0)])
 def test_what_is_in_another_currency_is_converted_whatever_becomes_of_it(status: Status, of_outcomes: int) -> None:
     """8 by 1.25, for the charge for outcomes and for the one that counts what was reported."""
-    summed = {"meter": METER | {"event_type": "outcome.done", "value": "data.saved"}}
+    summed = {"meter": METER | {"event_type": "outcome.done", "value": "data.value"}}
     by_value = RESOLVED | {"verification": "none", "pricing": {"type": "percentage", "rate": "100"}}
     priced_by = version(by_value | summed, REPORTS | {"pricing": {"type": "per_unit", "unit_amount": "1"}} | summed)
-    data = {"saved": Decimal(8), "currency": "EUR"}
+    data = {"value": Decimal(8), "currency": "EUR"}
     reported = CostedEvent("outcome.done", data, TIME, "evt_1", exchange_rate=Decimal("1.25"))
     became = outcome(status).changed(arrived_as="verified")
     assert price(priced_by, a=used(priced_by, [reported], became)) == of_outcomes + 10

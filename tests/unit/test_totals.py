@@ -63,6 +63,7 @@ class Event:
     cost: Decimal | None = None
     cost_category: str | None = None
     exchange_rate: Decimal | None = None
+    amounts: dict[str, Decimal] = field(default_factory=dict)
 
 
 def tally(count: int, value: str) -> Tally:

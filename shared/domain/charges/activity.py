@@ -1,6 +1,6 @@
 """What agents do, metered and priced."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import ClassVar, Literal, Self
@@ -11,18 +11,22 @@ from shared.domain.charges.charge import LineSegment, RatedCharge, Scope, only_v
 from shared.domain.charges.commitment import Commitment
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.stated import Stated
-from shared.domain.charges.usage import Use, gauges_of, priced, refusals_of_use, stated_readings, total_quantity
-from shared.domain.charges.worth import VALUE_PATH
-from shared.domain.costs import AMOUNT_PATH
+from shared.domain.charges.usage import (
+    Use,
+    amounts_of,
+    gauges_of,
+    money_terms,
+    priced,
+    refusals_of_use,
+    stated_readings,
+    total_quantity,
+)
 from shared.domain.meters import Event, Gauge, Measure, Meter
 from shared.domain.money import ZERO, NonNegativeQuantity
 from shared.domain.periods import Span
 from shared.domain.pricing import Pricing
 from shared.domain.readings import Reading
 from shared.domain.validation import Place, refusal
-
-_AMOUNTS = frozenset({AMOUNT_PATH, VALUE_PATH})
-"""Where costs and outcomes have an amount, whose currency they name."""
 
 
 class Activity(ModifiedCharge):
@@ -74,13 +78,15 @@ class Activity(ModifiedCharge):
             parts=cls.modified(segments, priced(uses, span), quantity),
         )
 
-    def amounts(self, event: Event) -> Collection[str]:
-        if not self.meter.matches(event):
-            return ()
-        value = self.meter.value
-        if value is None or not (value in _AMOUNTS or self.pricing.BY_VALUE):
-            return self.pricing.amounts
-        return (value, *self.pricing.amounts)
+    def amounts(self, event: Event) -> frozenset[str]:
+        return self._amounts if self.meter.matches(event) else frozenset()
+
+    @cached_property
+    def _amounts(self) -> frozenset[str]:
+        return amounts_of(self.meter, self.pricing)
+
+    def money_terms(self) -> Iterator[Place]:
+        return money_terms(self.meter, self.pricing)
 
     def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
         return stated_readings(self.key, self.meter, self.pricing, stated, span)

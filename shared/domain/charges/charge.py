@@ -1,7 +1,7 @@
 """What all charges have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -10,7 +10,6 @@ from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain.charges.stated import Stated
-from shared.domain.charges.worth import amount_at
 from shared.domain.lines import Part, Timing
 from shared.domain.meters import Event, Gauge, Measure
 from shared.domain.periods import Span
@@ -67,16 +66,14 @@ class Charge(BaseModel, ABC):
         del event
         return False
 
-    def amounts(self, event: Event) -> Collection[str]:
-        """The paths of what it reads as amounts of money, where the event matters here."""
+    def amounts(self, event: Event) -> frozenset[str]:
+        """The paths of what it reads as amounts of money, where the event matters here. Raises `UnmeterableError`."""
         del event
-        return ()
+        return frozenset()
 
-    def without_rate(self, event: Event) -> Event | None:
-        """As its gauges see an event whose amounts are in another currency than the model is, with no exchange rate
-        known; None where it needs one. Nothing is nothing in every currency.
-        """
-        return None if any(amount_at(event, path) for path in self.amounts(event)) else event
+    def money_terms(self) -> Iterator[Place]:
+        """What makes amounts of money of the numbers that its meter reads, which would be units without it."""
+        return iter(())
 
     @property
     def billed(self) -> Timing:

@@ -1,6 +1,6 @@
 """What agents achieve, priced by what it is worth or by how often."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
@@ -12,8 +12,16 @@ from shared.domain.charges.charge import LineSegment, RatedCharge, Scope, only_v
 from shared.domain.charges.fees import Fee
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.stated import Stated
-from shared.domain.charges.usage import Use, gauges_of, priced, refusals_of_use, stated_beside
-from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH, Worth, amount_at, without_worth, worth_of
+from shared.domain.charges.usage import (
+    Use,
+    amounts_of,
+    gauges_of,
+    money_terms,
+    priced,
+    refusals_of_use,
+    stated_beside,
+)
+from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH, Worth, worth_of
 from shared.domain.lines import Part, sum_of
 from shared.domain.meters import Event, Gauge, Measure, Meter, UnmeterableError, at_path
 from shared.domain.money import ZERO, NonNegativeAmount
@@ -130,20 +138,20 @@ class Outcome(ModifiedCharge):
     def _has_terms(self) -> bool:
         return bool(self.minimum_value) or self.success_bonus is not None
 
-    def amounts(self, event: Event) -> Collection[str]:
-        if not self.meter.matches(event):
-            return ()
-        reads_value = self._has_terms or self.auto_verify is not None or self.meter.value == VALUE_PATH
-        if not reads_value and not self.pricing.BY_VALUE:
-            return self.pricing.amounts
-        return (self.value_path, *self.pricing.amounts)
+    def amounts(self, event: Event) -> frozenset[str]:
+        return self._amounts if self.meter.matches(event) and self.attributes(event) else frozenset()
 
-    def without_rate(self, event: Event) -> Event | None:
-        """Where its value does not matter, it is worth nothing, also for what another version makes of it."""
-        seen = super().without_rate(event)
-        if seen is not None and self.meter.matches(event) and amount_at(event, VALUE_PATH):
-            return without_worth(event)
-        return seen
+    @cached_property
+    def _amounts(self) -> frozenset[str]:
+        of_use = amounts_of(self.meter, self.pricing)
+        reads_value = self.pricing.BY_VALUE or self._has_terms or self.auto_verify is not None
+        return of_use | {self.value_path} if reads_value else of_use
+
+    def money_terms(self) -> Iterator[Place]:
+        yield from money_terms(self.meter, self.pricing)
+        if self.meter.value not in (None, VALUE_PATH):
+            terms = ("minimum_value", "success_bonus", "auto_verify")
+            yield from ((name,) for name in terms if getattr(self, name))
 
     @property
     def most_steps(self) -> int:

@@ -9,6 +9,7 @@ from operator import add
 
 from shared.domain.charges.commitment import Commitment
 from shared.domain.charges.stated import Stated
+from shared.domain.charges.worth import own_amounts
 from shared.domain.lines import Part, sum_of
 from shared.domain.meters import Gauge, Meter
 from shared.domain.periods import Span
@@ -51,6 +52,23 @@ class Use:
 def gauges_of(name: str, gauge: Gauge, pricing: PricingRule, factor: Fraction) -> dict[str, Gauge]:
     """A gauge and what its pricing needs besides, by the names under which totals keep their readings."""
     return {name: gauge} | {f"{name}{MARK}{suffix}": other for suffix, other in pricing.gauges(gauge, factor).items()}
+
+
+def amounts_of(meter: Meter, pricing: PricingRule) -> frozenset[str]:
+    """The paths of what is read as money of the events that the meter matches."""
+    reads_money = pricing.BY_VALUE or (meter.reads_numbers and meter.value in own_amounts(meter.event_type))
+    value = () if meter.value is None or not reads_money else (meter.value,)
+    return frozenset((*value, *pricing.amounts))
+
+
+def money_terms(meter: Meter, pricing: PricingRule) -> Iterator[Place]:
+    """What of a pricing makes money of the numbers that the meter reads, unless they are that anyway."""
+    if meter.value is None or meter.value in own_amounts(meter.event_type):
+        return
+    if pricing.BY_VALUE:
+        yield ("pricing", "type")
+    elif meter.value in pricing.amounts:
+        yield ("pricing", "value")
 
 
 def total_quantity(uses: Sequence[Use], span: Span) -> Fraction:

@@ -15,7 +15,7 @@ from shared.domain.charges.stated import Stated
 from shared.domain.charges.usage import MARK, Use, gauges_of, priced, refusals_of_use
 from shared.domain.charges.worth import VALUE_PATH, Worth
 from shared.domain.lines import Part, sum_of
-from shared.domain.meters import QUANTITY_PATH, Gauge, Meter
+from shared.domain.meters import QUANTITY_PATH, Event, Gauge, Meter
 from shared.domain.money import ZERO, NonNegativeAmount, NonNegativeQuantity
 from shared.domain.periods import Span
 from shared.domain.pricing import Pricing
@@ -94,6 +94,15 @@ class Workflow(ModifiedCharge):
         if self.workflows[workflow].pricing.BY_VALUE:
             return f"{name}{MARK}value", Worth(self.meters[name])
         return name, self.meters[name]
+
+    def amounts(self, event: Event) -> frozenset[str]:
+        if not event.type.startswith(EVENT_TYPE):
+            return frozenset()
+        priced_type = self.workflows.get(event.type.removeprefix(EVENT_TYPE))
+        if priced_type is None:
+            return frozenset()
+        amounts = frozenset(priced_type.pricing.amounts)
+        return amounts | {VALUE_PATH} if priced_type.pricing.BY_VALUE else amounts
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:

@@ -1,17 +1,22 @@
 """What events say that they are worth."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.costs import CostedEvent
-from shared.domain.meters import Event, Meter, at_path, number_at
-from shared.domain.money import ZERO, read_decimal
+from shared.domain.costs import AMOUNT_PATH, COST_TYPE, STATED_COST_PATH, CostedEvent
+from shared.domain.meters import LLM_CALL, Event, Meter, UnmeterableError, at_path, number_of
+from shared.domain.money import ZERO
 from shared.domain.readings import Tally
 
 OUTCOME_TYPE = "outcome."
 VALUE_PATH = "data.value"
-_VALUE = VALUE_PATH.removeprefix("data.")
+
+_VALUE = frozenset({VALUE_PATH})
+_AMOUNT = frozenset({AMOUNT_PATH})
+_STATED_COST = frozenset({STATED_COST_PATH})
+_NONE = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +47,35 @@ def worth_of(event: Event, path: str) -> Decimal:
     """
     if path == VALUE_PATH and at_path(event.data, path) is None:
         return ZERO
-    return number_at(event.data, path, event.type)
+    return number_of(event, path)
+
+
+def own_amounts(event_type: str) -> frozenset[str]:
+    """The path of the amount that events of a type are about, which is money whoever reads it."""
+    if event_type.startswith(OUTCOME_TYPE):
+        return _VALUE
+    if event_type.startswith(COST_TYPE):
+        return _AMOUNT
+    return _STATED_COST if event_type == LLM_CALL else _NONE
 
 
 def amount_at(event: Event, path: str) -> Decimal | None:
     """None where no number stands there; who needs one says so."""
     try:
-        return read_decimal(at_path(event.data, path))
-    except ValueError:
+        return number_of(event, path, signed=True)
+    except UnmeterableError:
         return None
 
 
-def without_worth(event: Event) -> CostedEvent:
-    """The same that says nothing of its value."""
-    data = {name: value for name, value in event.data.items() if name != _VALUE}
-    return CostedEvent(event.type, data, event.time, event.key, event.cost, event.cost_category, event.exchange_rate)
-
-
-def with_worth(event: Event, value: Decimal) -> CostedEvent:
-    """The same that is worth this, in the currency that it names."""
-    data = {**event.data, _VALUE: value}
-    return CostedEvent(event.type, data, event.time, event.key, event.cost, event.cost_category, event.exchange_rate)
+def with_amounts(event: Event, amounts: Mapping[str, Decimal]) -> CostedEvent:
+    """The same, of which this is read instead of what was reported."""
+    return CostedEvent(
+        event.type,
+        event.data,
+        event.time,
+        event.key,
+        event.cost,
+        event.cost_category,
+        event.exchange_rate,
+        {**event.amounts, **amounts},
+    )

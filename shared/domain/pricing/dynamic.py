@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import ClassVar, Literal
 
 from shared.domain.lines import Part
-from shared.domain.meters import Event, Gauge, Meter, Path, number_at
+from shared.domain.meters import Event, Gauge, Meter, Path, number_of
 from shared.domain.pricing.rule import Portion, PricingRule, StatedEvents
 from shared.domain.readings import Reading, Tally
 from shared.domain.validation import Place
@@ -61,4 +61,4 @@ class _Prices:
     def measure(self, event: Event) -> Tally | None:
         if self.source.measure(event) is None:
             return None
-        return Tally(1, number_at(event.data, self.path, event.type))
+        return Tally(1, number_of(event, self.path))
