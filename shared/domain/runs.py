@@ -31,7 +31,7 @@ class Run(Entity):
     thread_id: str | None = None
     agent_id: str | None = None
     project_id: str | None = None
-    """The thread's, else the agent's, when the run was made."""
+    """The agent's, else the thread's, when the run was made."""
     status: RunStatus = "pending"
     started_at: Instant | None = None
     completed_at: Instant | None = None

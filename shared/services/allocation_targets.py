@@ -3,7 +3,7 @@
 from shared.containers import TENANTS
 from shared.domain.departments import Department
 from shared.domain.errors import ValidationError
-from shared.domain.projects import Project
+from shared.domain.projects import Project, ProjectStatus
 from shared.ports.store import Document, Store
 
 
@@ -13,11 +13,17 @@ async def check_project(
     """Raises `ValidationError` unless it is one of the organization's, neither archived nor deleted."""
     if project_id is None:
         return
-    project = await _found(store, organization_id, project_id, Project.kind)
-    if project is None:
+    status = await status_of_project(store, organization_id, project_id)
+    if status is None:
         raise ValidationError.at(pointer, "there is no such project")
-    if project["status"] != "active":
-        raise ValidationError.at(pointer, f"the project is {project['status']}")
+    if status != "active":
+        raise ValidationError.at(pointer, f"the project is {status}")
+
+
+async def status_of_project(store: Store, organization_id: str, project_id: str) -> ProjectStatus | None:
+    """None where there is none, or none any more."""
+    project = await _found(store, organization_id, project_id, Project.kind)
+    return None if project is None else Project.read(project).status
 
 
 async def check_department(store: Store, organization_id: str, department_id: str | None) -> None:

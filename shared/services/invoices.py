@@ -114,8 +114,8 @@ class Invoices:
 
     async def bill(self, organization: Organization, own: Period, *, lay: bool) -> Bill:
         """The guards first, then the facts, then the lines: every ended period that is not settled, up to its own, and
-        what is charged in advance for the one that starts. Raises `UnavailableError`, also where the facts cannot all
-        be read yet: it is never made of a part of them.
+        what is charged in advance for the one that starts. Raises `UnavailableError`, also where there is usage
+        of which the agent or the version cannot be read yet.
         """
         guards = await self._guards(organization, own, lay=lay)
         facts = await self._facts.of(organization, [guard.period for guard in guards])

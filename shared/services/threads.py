@@ -5,12 +5,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.containers import TENANTS
-from shared.domain.errors import NotFoundError, PreconditionFailedError, UnavailableError
+from shared.domain.errors import ConflictError, NotFoundError, PreconditionFailedError, UnavailableError
 from shared.domain.ids import is_id
 from shared.domain.threads import Thread
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Page, StaleEtagError, Store
-from shared.services.allocation_targets import check_project
+from shared.services.allocation_targets import check_project, status_of_project
 from shared.services.kept_json import merged
 from shared.services.owners import Owners
 from shared.services.preconditions import check_if_match
@@ -62,12 +62,12 @@ class Threads:
     async def update(
         self, organization_id: str, thread_id: str, changes: dict[str, Any], if_match: str | None
     ) -> tuple[Thread, str]:
-        """Raises `NotFoundError`, `PreconditionFailedError`; `ValidationError` as `create`, for the project that it is
-        in, too.
+        """Raises `NotFoundError`, `PreconditionFailedError`; `ConflictError` where its project can only be read,
+        `ValidationError` as `create`.
         """
         thread, etag = await self.get_item(organization_id, thread_id)
         check_if_match(if_match, etag)
-        await check_project(self._store, organization_id, thread.project_id)
+        await self._check_writable(thread)
         if changes.get("project_id") != thread.project_id:
             await check_project(self._store, organization_id, changes.get("project_id"))
         changed = thread.changed(**merged(thread, changes))
@@ -75,3 +75,11 @@ class Threads:
             return changed, await self._store.replace(TENANTS.name, organization_id, changed.document(), etag)
         except StaleEtagError as error:
             raise PreconditionFailedError("The thread is being changed by someone else; read it again") from error
+
+    async def _check_writable(self, thread: Thread) -> None:
+        """Raises `ConflictError`. What is left of a project that is gone can be put elsewhere."""
+        if thread.project_id is None:
+            return
+        status = await status_of_project(self._store, thread.organization_id, thread.project_id)
+        if status not in (None, "active"):
+            raise ConflictError(f"The project of the thread is {status}, so the thread can only be read")

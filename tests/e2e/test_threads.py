@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.doubles.xyra_client import Xyra
+from tests.e2e.conftest import TimeMachine
 
 
 async def test_threads_are_made_listed_and_changed(xyra: Xyra) -> None:
@@ -38,7 +39,7 @@ async def test_a_thread_of_an_archived_or_deleted_project_can_only_be_read(xyra:
         (await organization.key.send(method, route)).expect(200 if method == "POST" else 204)
         for changes in ({"title": "Other"}, {"project_id": project["id"]}, {"project_id": None}):
             refused = await organization.key.send("PATCH", f"threads/{thread['id']}", changes)
-            assert refused.problem(422, "validation") == ["/project_id"]
+            refused.problem(409, "conflict")
         refused = await organization.key.send("POST", "runs", {"thread_id": thread["id"]})
         assert refused.problem(422, "validation") == ["/thread_id"]
         assert await organization.key.get(f"threads/{thread['id']}") == thread
@@ -49,6 +50,19 @@ async def test_a_thread_of_an_archived_or_deleted_project_can_only_be_read(xyra:
     await organization.key.post(f"{path}/restore", expect=200)
     await organization.key.post("runs", {"thread_id": thread["id"]})
     (await organization.key.send("PATCH", f"threads/{thread['id']}", {"title": "Other"})).expect(200)
+
+
+async def test_a_thread_whose_project_is_gone_can_be_put_elsewhere(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-11-18T10:00:00Z")
+    organization = await time_machine.xyra.organization()
+    project, other = await organization.project(), await organization.project("Other")
+    thread = await organization.key.post("threads", {"project_id": project["id"]})
+    (await organization.key.send("DELETE", f"projects/{project['id']}")).expect(204)
+    await time_machine.at("2026-12-20T00:00:00Z")
+    path = f"threads/{thread['id']}"
+    (await organization.key.send("PATCH", path, {"title": "Left over"})).expect(200)
+    moved = (await organization.key.send("PATCH", path, {"project_id": other["id"]})).expect(200)
+    assert (moved["title"], moved["project_id"]) == ("Left over", other["id"])
 
 
 async def test_making_one_again_gives_the_same(xyra: Xyra) -> None:
