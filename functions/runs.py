@@ -94,7 +94,8 @@ class RunList(Schema):
 class RunReportAnswer(Schema):
     """A run with its figures, from its events that have been rated: how many of each type, what they cost at providers,
     and what they come to under the billing models of their agents as if there was no other usage, without fees, minima,
-    maxima and discounts. `margin` is the part of the price that is left after the costs, `outcomes` counts by state,
+    maxima and discounts; a run that goes on over the end of a billing period is priced in each of its periods, as bills
+    are. `margin` is the part of the price that is left after the costs, `outcomes` counts by state,
     `unpriced_calls` those LLM calls whose cost is not known. `duration` is in seconds; while a start or end is not
     known, the first or last event stands for it. `is_complete` is false beyond 10,000 events: then the newest were
     counted. What is only known from events has no `id`, `status`, `metadata` and `created_at`.

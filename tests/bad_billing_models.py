@@ -260,6 +260,20 @@ def _usage() -> list[Mistake]:
                 for field, value in (("included_units", "1"), ("commitment", _COMMITMENT))
             ),
         ]
+    found += [
+        _in_charge("a price that is the units, too", kind, {**fields, "pricing": price}, "pricing/value")
+        for price in ({"type": "dynamic", "value": METER["value"]},)
+        for kind, fields in (("activity", plain), ("outcome", {}))
+    ]
+    counted: Json = {"pricing": {"type": "dynamic", "value": "data.quantity"}}
+    found.append(
+        _in_charge(
+            "a price that is the number of workflows, too",
+            "workflow",
+            {"workflows": {"email": {"pricing": PER_UNIT}, "a/b": counted}},
+            "workflows/a~1b/pricing/value",
+        )
+    )
     rounding = {**METER, "unit": {"divide_by": "10", "rounding": "up"}}
     for pricing in PRICINGS.keys() - {*OF_UNITS, "dynamic"}:
         priced = {**plain, "pricing": PRICINGS[pricing]}

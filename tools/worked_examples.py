@@ -228,7 +228,8 @@ PRICINGS = (
     ),
     _example(
         "Dynamic",
-        "Each event brings its own price, found at `value`.",
+        "Each event brings its own price, found at `value`. What the meter adds up as units (`data.quantity` of "
+        "workflows) cannot be the price, too.",
         _activity({"type": "dynamic", "value": "data.price"}),
         {"values": ["0.10", "0.25", "0.052"]},
     ),

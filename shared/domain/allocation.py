@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.charges.charge import Charge, LineSegment
+from shared.domain.charges.charge import Charge, LineSegment, quantities
 from shared.domain.lines import Line
 from shared.domain.money import exponent_of, round_to, total
 from shared.domain.rating import RatedLine
-from shared.domain.readings import Reading, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +69,14 @@ def shared_out(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) 
     return {name: round_to(Fraction(sign * part, 10**places), places) for name, part in parts.items()}
 
 
-def weights_of(segments: Sequence[LineSegment[Charge]]) -> dict[str, Fraction]:
-    """What each agent's part of a line is measured by: its own quantity, or its days where there is no quantity."""
-    by_agent: dict[str, list[LineSegment[Charge]]] = {}
+def weights_of(segments: Sequence[LineSegment[Charge]]) -> Mapping[str, Fraction]:
+    """What each agent's part of a line is measured by: what the charge prices of it (`Charge.weights`), its quantity
+    where none of that is priced, or its days where there is no quantity.
+    """
+    for weights in (type(segments[0].charge).weights(segments), quantities(segments)):
+        if any(weights.values()):
+            return weights
+    days = dict.fromkeys((segment.agent_id for segment in segments), Fraction(0))
     for segment in segments:
-        by_agent.setdefault(segment.agent_id, []).append(segment)
-    quantities = {agent_id: max(Fraction(0), _quantity(own)) for agent_id, own in by_agent.items()}
-    if any(quantities.values()):
-        return quantities
-    return {agent_id: sum((segment.agent_share for segment in own), Fraction(0)) for agent_id, own in by_agent.items()}
-
-
-def _quantity(own: Sequence[LineSegment[Charge]]) -> Fraction:
-    """What one agent's meters have come to over all versions."""
-    meters = {name: meter for segment in own for name, meter in segment.charge.meters.items()}
-    readings: dict[str, list[Reading]] = {name: [] for name in meters}
-    for segment in own:
-        for name in segment.charge.meters:
-            readings[name].append(segment.readings[name])
-    return sum((meters[name].quantity(together(each), own[0].span) for name, each in readings.items()), Fraction(0))
+        days[segment.agent_id] += segment.agent_share
+    return days

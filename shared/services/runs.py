@@ -21,6 +21,7 @@ from shared.domain.ids import is_id
 from shared.domain.organizations import Organization
 from shared.domain.run_figures import RunFigures, contributions, price_alone
 from shared.domain.runs import Run, RunStatus, key_claim_id
+from shared.domain.times import from_text
 from shared.domain.totals import Totals
 from shared.ports.clock import Clock
 from shared.ports.outcomes import OutcomeStore
@@ -183,9 +184,11 @@ class Runs:
             raise PreconditionFailedError("The run is being changed by someone else; read it again") from error
 
     async def figures(self, organization: Organization, key: str) -> RunFigures:
-        """Of the events that name this key and have been rated. Raises `UnavailableError`."""
+        """Of the events that name this key and have been rated. As bills do, each period has its own price: quantities
+        begin anew in it, and averages are over it. Raises `UnavailableError`.
+        """
         figures = RunFigures(organization.currency)
-        usage: dict[tuple[str, str], Totals] = {}
+        usage: dict[str, dict[tuple[str, str], Totals]] = {}
         versions = dict[str, Version]()
         async for events in self._pages(organization, key):
             if figures.events.total() >= MAXIMUM_EVENTS:
@@ -204,12 +207,14 @@ class Runs:
                 if version is None:
                     continue
                 versions[version.id] = version
-                totals = usage.setdefault((event["agent_id"], version.id), Totals())
+                in_period = usage.setdefault(event["rated_period"], {})
+                totals = in_period.setdefault((event["agent_id"], version.id), Totals())
                 for added in contributions(counted, outcome, version.charges, organization.currency):
                     totals.add(added)
-        if figures.first_event_at is not None:
-            period = await self._periods.would_contain(organization, figures.first_event_at)
-            figures.add_price(price_alone(versions.values(), usage, period, organization.currency))
+        for start, in_period in usage.items():
+            period = await self._periods.would_contain(organization, from_text(start))
+            used = [versions[version_id] for version_id in {version_id for _, version_id in in_period}]
+            figures.add_price(price_alone(used, in_period, period, organization.currency))
         return figures
 
     async def _pages(self, organization: Organization, key: str) -> AsyncIterator[list[Document]]:

@@ -1,6 +1,6 @@
 """Sharing a line out to its agents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from shared.domain.allocation import parts_of, shared_out, shares_of_charges, weights_of
 from shared.domain.billing_models import BillingModelDraft, Version
+from shared.domain.costs import CostedEvent
 from shared.domain.money import exponent_of, total
 from shared.domain.periods import Period
-from shared.domain.rating import Facts, RatedLine, Segment, rate_by_segment
+from shared.domain.rating import Facts, RatedLine, Readings, Segment, rate_by_segment
 from shared.domain.readings import Reading, Tally
+from shared.domain.totals import Totals, contribution
 
 OCTOBER = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC), timezone="UTC")
 MIDDLE = datetime(2026, 10, 11, tzinfo=UTC)
@@ -96,7 +98,9 @@ class Counted:
         return self._readings.get(name)
 
 
-def lines(segments: list[Segment], totals: Mapping[tuple[str, str], Counted], currency: str = "USD") -> list[RatedLine]:
+def lines(
+    segments: list[Segment], totals: Mapping[tuple[str, str], Readings], currency: str = "USD"
+) -> list[RatedLine]:
     return rate_by_segment(Facts(OCTOBER, currency, segments, totals))
 
 
@@ -186,3 +190,179 @@ def test_a_charge_has_one_share_over_all_of_its_lines() -> None:
     shares = {share.line.charge: (share.amount, share.whole) for share in shares_of_charges(rated, "USD", {"a", "b"})}
     assert shares["searches"] == (Decimal("3.50"), Decimal("3.51"))
     assert shares_of_charges(rated, "USD", {"another"}) == []
+
+
+Usage = Sequence[tuple[str, str, Mapping[str, Any]]]
+"""The agent, the type of event and its data."""
+SALES = {
+    "key": "sales",
+    "type": "outcome",
+    "meter": {"event_type": "outcome.sale"},
+    "pricing": {"type": "percentage", "rate": "5"},
+    "verification": "none",
+}
+PRICED = {**COMMANDS, "base_fee": None, "pricing": {"type": "dynamic", "value": "data.price"}}
+FLOWS = {
+    "key": "flows",
+    "type": "workflow",
+    "workflows": {
+        "lead": {"pricing": {"type": "per_unit", "unit_amount": "100"}},
+        "mail": {"pricing": {"type": "per_unit", "unit_amount": "1"}},
+    },
+}
+
+
+def one_line(usage: Usage, *versions: Version, currency: str = "USD") -> RatedLine:
+    """What each agent did under each of the versions; the second is in force after the first."""
+    starts = [OCTOBER.start, MIDDLE][: len(versions)]
+    segments = [
+        Segment(agent, version, start, end)
+        for agent in sorted({agent for agent, _, _ in usage})
+        for version, start, end in zip(versions, starts, [*starts[1:], OCTOBER.end], strict=True)
+    ]
+    totals: dict[tuple[str, str], Totals] = {}
+    for number, (agent, event_type, data) in enumerate(usage):
+        version = versions[data.get("version", 1) - 1]
+        event = CostedEvent(event_type, data, "2026-10-11T12:00:00.000000Z", f"evt_{number}")
+        totals.setdefault((agent, version.id), Totals()).add(contribution(event, version.charges, currency))
+    (line,) = lines(segments, totals, currency)
+    return line
+
+
+SOLD: Usage = [("a", "outcome.sale", {"value": 1000}), ("b", "outcome.sale", {"value": 10})]
+BOUGHT: Usage = [("a", "command", {"price": 1000}), ("b", "command", {"price": 10})]
+CARRIED: Usage = [("a", "workflow.lead", {}), *[("b", "workflow.mail", {})] * 9]
+
+
+@pytest.mark.parametrize(
+    ("charge", "usage", "currency", "expected"),
+    [
+        (SALES, SOLD, "USD", {"a": "50.00", "b": "0.50"}),
+        (SALES, SOLD, "JPY", {"a": "50", "b": "1"}),  # 51 by 100 to 1: 50.495 and 0.505
+        (SALES, SOLD, "KWD", {"a": "50.000", "b": "0.500"}),
+        (SALES | {"base_fee": {"amount": "50.50"}}, SOLD, "USD", {"a": "100.00", "b": "1.00"}),
+        (PRICED, BOUGHT, "USD", {"a": "1000.00", "b": "10.00"}),
+        (PRICED, BOUGHT, "JPY", {"a": "1000", "b": "10"}),
+        (PRICED, BOUGHT, "KWD", {"a": "1000.000", "b": "10.000"}),
+        (FLOWS, CARRIED, "USD", {"a": "100.00", "b": "9.00"}),
+        (FLOWS, CARRIED, "JPY", {"a": "100", "b": "9"}),
+        (FLOWS, CARRIED, "KWD", {"a": "100.000", "b": "9.000"}),
+    ],
+)
+def test_agents_have_their_parts_of_what_is_priced(
+    charge: dict[str, Any], usage: Usage, currency: str, expected: Mapping[str, str]
+) -> None:
+    line = one_line(usage, version_of(charge), currency=currency)
+    assert parts_of(line, currency) == {agent: Decimal(amount) for agent, amount in expected.items()}
+
+
+def test_only_values_that_count_weigh_after_the_unit_conversion() -> None:
+    meter = {
+        "event_type": "outcome.sale", "aggregation": "sum", "value": "data.hours", "unit": {"multiply_by": "60"},
+    }  # fmt: skip
+    priced = version_of(SALES | {"meter": meter, "minimum_value": "60"})
+    hours: Usage = [("a", "outcome.sale", {"hours": 2}), ("a", "outcome.sale", {"hours": "0.9"})]
+    assert weights_of(one_line([*hours, ("b", "outcome.sale", {"hours": 1})], priced).segments) == {"a": 120, "b": 60}
+
+
+def test_a_type_of_workflow_is_shared_out_by_what_it_is_priced_by() -> None:
+    """Leads by value come to 101, mails by dynamic prices to 30, calls at no price of their own to their minimum."""
+    types = {
+        "lead": {"pricing": {"type": "percentage", "rate": "10"}},
+        "mail": {"pricing": {"type": "dynamic", "value": "data.price"}, "maximum": "15"},
+        "call": {"pricing": {"type": "per_unit", "unit_amount": "0"}, "minimum": "8"},
+    }
+    usage: Usage = [
+        ("a", "workflow.lead", {"value": 1000}),
+        ("b", "workflow.lead", {"value": 10}),
+        ("a", "workflow.mail", {"price": 10}),
+        ("b", "workflow.mail", {"price": 20}),
+        ("b", "workflow.call", {"quantity": 3}),
+        ("c", "workflow.call", {}),
+    ]
+    line = one_line(usage, version_of(FLOWS | {"workflows": types}))
+    assert {agent: str(part) for agent, part in parts_of(line, "USD").items()} == {
+        "a": "105.00",
+        "b": "17.00",
+        "c": "2.00",
+    }
+
+
+def test_versions_that_price_different_things_each_go_by_their_own() -> None:
+    """Ten outcomes of little worth at 2 each, then one of 1000 and one of 200 at 5 %."""
+    by_count = version_of(SALES | {"pricing": {"type": "per_unit", "unit_amount": "2"}})
+    by_value = version_of(SALES, number=2)
+    usage: Usage = [
+        *[("a", "outcome.sale", {"value": 1})] * 4,
+        *[("b", "outcome.sale", {"value": 1})] * 6,
+        ("a", "outcome.sale", {"value": 1000, "version": 2}),
+        ("b", "outcome.sale", {"value": 200, "version": 2}),
+    ]
+    line = one_line(usage, by_count, by_value)
+    assert parts_of(line, "USD") == {"a": Decimal("58.00"), "b": Decimal("22.00")}
+
+
+def test_what_is_worth_nothing_is_shared_out_by_number_and_what_is_free_by_quantity() -> None:
+    fixed = version_of(SALES | {"pricing": {"type": "percentage", "rate": "5", "fixed_per_event": "1"}})
+    assert parts_of(one_line([*[("a", "outcome.sale", {})] * 3, ("b", "outcome.sale", {})], fixed), "USD") == {
+        "a": Decimal("3.00"),
+        "b": Decimal("1.00"),
+    }
+    calls = version_of(FLOWS | {"workflows": {"call": {"pricing": {"type": "percentage", "fixed_per_event": "1"}}}})
+    assert parts_of(
+        one_line([*[("a", "workflow.call", {})] * 3, ("b", "workflow.call", {"quantity": 5})], calls), "USD"
+    ) == {
+        "a": Decimal("3.00"),
+        "b": Decimal("1.00"),
+    }
+    included = {"mail": {"pricing": PER_UNIT, "included_units": "100"}}
+    free = version_of(FLOWS | {"workflows": included, "base_fee": {"amount": "10"}})
+    assert parts_of(one_line([*[("a", "workflow.mail", {})] * 4, ("b", "workflow.mail", {})], free), "USD") == {
+        "a": Decimal("8.00"),
+        "b": Decimal("2.00"),
+    }
+
+
+POOLED = [
+    SALES,
+    PRICED,
+    FLOWS,
+    SALES | {"pricing": {"type": "graduated_percentage", "tiers": [{"up_to": None, "rate": "3"}]}},
+    COMMANDS,
+]
+happened = st.lists(
+    st.tuples(
+        st.sampled_from("abc"),
+        st.sampled_from(["outcome.sale", "command", "workflow.lead", "workflow.mail"]),
+        st.fixed_dictionaries(
+            {"value": st.integers(0, 10**6), "price": st.integers(0, 10**6), "version": st.sampled_from([1, 2])}
+        ),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(st.sampled_from(POOLED), happened, currencies)
+def test_parts_of_what_is_priced_add_up(charge: dict[str, Any], usage: Usage, currency: str) -> None:
+    """Whatever the versions, and an agent alone has all."""
+    per_unit = charge | ({} if charge is FLOWS else {"pricing": PER_UNIT})
+    versions = version_of(per_unit), version_of(charge, number=2)
+    line = one_line(usage, *versions, currency=currency)
+    parts = parts_of(line, currency)
+    assert parts.keys() == {agent for agent, _, _ in usage}
+    assert total(parts.values()) == line.line.amount
+    assert all(part >= 0 for part in parts.values())
+    alone = one_line([("a", *rest) for _, *rest in usage], *versions, currency=currency)
+    assert parts_of(alone, currency) == {"a": alone.line.amount}
+
+
+@given(happened, currencies)
+def test_units_weigh_as_they_are_counted(usage: Usage, currency: str) -> None:
+    versions = (
+        version_of(COMMANDS),
+        version_of(COMMANDS | {"pricing": {"type": "per_unit", "unit_amount": "7"}}, number=2),
+    )
+    counted = {agent: sum(kind == "command" for who, kind, _ in usage if who == agent) for agent, _, _ in usage}
+    if any(counted.values()):
+        assert weights_of(one_line(usage, *versions, currency=currency).segments) == counted

@@ -20,6 +20,7 @@ from shared.domain.charges.usage import (
     refusals_of_use,
     stated_readings,
     total_quantity,
+    weights_of_uses,
 )
 from shared.domain.meters import Event, Gauge, Measure, Meter
 from shared.domain.money import ZERO, NonNegativeQuantity
@@ -77,6 +78,11 @@ class Activity(ModifiedCharge):
             unit_amount=charge.pricing.single_price if only_version(segments) else None,
             parts=cls.modified(segments, priced(uses, span), quantity),
         )
+
+    @classmethod
+    def weights(cls, segments: Sequence[LineSegment[Self]]) -> Mapping[str, Fraction]:
+        agent_ids = [segment.agent_id for segment in segments]
+        return weights_of_uses(agent_ids, [_use(segment) for segment in segments], segments[0].span)
 
     def amounts(self, event: Event) -> frozenset[str]:
         return self._amounts if self.meter.matches(event) else frozenset()

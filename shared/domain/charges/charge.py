@@ -13,7 +13,7 @@ from shared.domain.charges.stated import Stated
 from shared.domain.lines import Part, Timing
 from shared.domain.meters import Event, Gauge, Measure
 from shared.domain.periods import Span
-from shared.domain.readings import Reading
+from shared.domain.readings import Reading, together
 from shared.domain.validation import Place
 
 ChargeKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
@@ -99,6 +99,13 @@ class Charge(BaseModel, ABC):
     def rated(cls, segments: "Sequence[LineSegment[Self]]") -> "RatedCharge":
         """What a line costs whose segments these are, in their order; there is at least one."""
 
+    @classmethod
+    def weights(cls, segments: "Sequence[LineSegment[Self]]") -> Mapping[str, Fraction]:
+        """What each agent's part of a line of many is measured by, from 0 on: its own quantity, unless it is priced by
+        something else.
+        """
+        return quantities(segments)
+
     def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
         """What its gauges would have come to for usage that is merely stated. Raises `ValidationError`."""
         del span
@@ -164,6 +171,23 @@ class RatedCharge:
     unit: str
     unit_amount: Decimal | None
     parts: Sequence[Part]
+
+
+def quantities(segments: "Sequence[LineSegment[Charge]]") -> dict[str, Fraction]:
+    """What each agent's meters have come to over all versions."""
+    by_agent: dict[str, list[LineSegment[Charge]]] = {}
+    for segment in segments:
+        by_agent.setdefault(segment.agent_id, []).append(segment)
+    return {agent_id: max(Fraction(0), _quantity(own)) for agent_id, own in by_agent.items()}
+
+
+def _quantity(own: "Sequence[LineSegment[Charge]]") -> Fraction:
+    meters = {name: meter for segment in own for name, meter in segment.charge.meters.items()}
+    readings: dict[str, list[Reading]] = {name: [] for name in meters}
+    for segment in own:
+        for name in segment.charge.meters:
+            readings[name].append(segment.readings[name])
+    return sum((meters[name].quantity(together(each), own[0].span) for name, each in readings.items()), Fraction(0))
 
 
 def only_version(segments: "Sequence[LineSegment[Charge]]") -> bool:

@@ -20,6 +20,7 @@ from shared.domain.charges.usage import (
     priced,
     refusals_of_use,
     stated_beside,
+    weights_of_uses,
 )
 from shared.domain.charges.worth import OUTCOME_TYPE, VALUE_PATH, Worth, worth_of
 from shared.domain.lines import Part, sum_of
@@ -192,6 +193,11 @@ class Outcome(ModifiedCharge):
             unit_amount=charge.pricing.single_price if only_version(segments) else None,
             parts=cls.modified(segments, parts, quantity),
         )
+
+    @classmethod
+    def weights(cls, segments: Sequence[LineSegment[Self]]) -> Mapping[str, Fraction]:
+        agent_ids = [segment.agent_id for segment in segments]
+        return weights_of_uses(agent_ids, [_use(segment) for segment in segments], segments[0].span)
 
     @classmethod
     def maximum_parts(

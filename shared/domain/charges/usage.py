@@ -13,7 +13,7 @@ from shared.domain.charges.worth import own_amounts
 from shared.domain.lines import Part, sum_of
 from shared.domain.meters import Gauge, Meter
 from shared.domain.periods import Span
-from shared.domain.pricing.rule import Portion, PricingRule, StatedEvents
+from shared.domain.pricing.rule import PRICES, Portion, PricingRule, StatedEvents
 from shared.domain.readings import Reading, Tally, together
 from shared.domain.validation import Place
 
@@ -48,6 +48,11 @@ class Use:
             each.removeprefix(prefix): reading for each, reading in self.readings.items() if each.startswith(prefix)
         }
 
+    @property
+    def measured(self) -> Reading:
+        """What an agent's part of it is measured by."""
+        return self.beside[PRICES] if self.pricing.SUMS_PRICES else self.reading
+
 
 def gauges_of(name: str, gauge: Gauge, pricing: PricingRule, factor: Fraction) -> dict[str, Gauge]:
     """A gauge and what its pricing needs besides, by the names under which totals keep their readings."""
@@ -63,12 +68,12 @@ def amounts_of(meter: Meter, pricing: PricingRule) -> frozenset[str]:
 
 def money_terms(meter: Meter, pricing: PricingRule) -> Iterator[Place]:
     """What of a pricing makes money of the numbers that the meter reads, unless they are that anyway."""
-    if meter.value is None or meter.value in own_amounts(meter.event_type):
-        return
-    if pricing.BY_VALUE:
+    if pricing.BY_VALUE and _adds_up_units(meter):
         yield ("pricing", "type")
-    elif meter.value in pricing.amounts:
-        yield ("pricing", "value")
+
+
+def _adds_up_units(meter: Meter) -> bool:
+    return meter.value is not None and meter.value not in own_amounts(meter.event_type)
 
 
 def total_quantity(uses: Sequence[Use], span: Span) -> Fraction:
@@ -83,6 +88,51 @@ def priced(uses: Sequence[Use], span: Span) -> list[list[Part]]:
         [*use.pricing.parts(portion, use.version), *_overage(use, portion, included)]
         for use, portion in zip(uses, _portions(uses, span, included), strict=True)
     ]
+
+
+def weights_of_uses(agent_ids: Sequence[str], uses: Sequence[Use], span: Span) -> dict[str, Fraction]:
+    """What each agent's part is measured by: its quantity, what its events are worth where that is priced, or their
+    prices where they bring them. Where versions go by different ones of these, what comes to each version is parted by
+    its own, so that all of it is money.
+    """
+    if all(_is_measured_as(uses[0], use) for use in uses):
+        return _measured(agent_ids, uses, span)
+    weights = dict.fromkeys(agent_ids, Fraction(0))
+    costs = priced(uses, span)
+    for version in dict.fromkeys(use.version for use in uses):
+        of_version = [index for index, use in enumerate(uses) if use.version == version]
+        amount = sum((sum_of(costs[index]) for index in of_version), Fraction(0))
+        measured = _measured([agent_ids[index] for index in of_version], [uses[index] for index in of_version], span)
+        for agent_id, part in parted(amount, measured).items():
+            weights[agent_id] += part
+    return weights
+
+
+def parted(amount: Fraction, weights: Mapping[str, Fraction]) -> dict[str, Fraction]:
+    """The amount, exactly, by the weights; without any, nothing of it."""
+    whole = sum(weights.values(), Fraction(0))
+    return {name: amount * weight / whole for name, weight in weights.items()} if whole else {}
+
+
+def _is_measured_as(one: Use, other: Use) -> bool:
+    return one.pricing.SUMS_PRICES == other.pricing.SUMS_PRICES and one.meter == other.meter
+
+
+def _measured(agent_ids: Sequence[str], uses: Sequence[Use], span: Span) -> dict[str, Fraction]:
+    """All measured the same way. Events that are all worth nothing are counted."""
+    found: dict[str, list[Reading]] = {}
+    for agent_id, use in zip(agent_ids, uses, strict=True):
+        found.setdefault(agent_id, []).append(use.measured)
+    readings = {agent_id: together(own) for agent_id, own in found.items()}
+    pricing, meter = uses[0].pricing, uses[0].meter
+    if pricing.COUNTS_UNITS:
+        return {agent_id: max(Fraction(0), meter.quantity(own, span)) for agent_id, own in readings.items()}
+    tallies = {agent_id: own for agent_id, own in readings.items() if isinstance(own, Tally)}
+    factor = Fraction(1) if pricing.SUMS_PRICES else meter.factor
+    values = {agent_id: max(Fraction(0), Fraction(own.sum) * factor) for agent_id, own in tallies.items()}
+    if any(values.values()):
+        return values
+    return {agent_id: max(Fraction(0), Fraction(own.count)) for agent_id, own in tallies.items()}
 
 
 def _portions(uses: Sequence[Use], span: Span, included: Fraction) -> list[Portion]:
@@ -174,6 +224,9 @@ def refusals_of_use(
 ) -> Iterator[tuple[Place, str]]:
     """Why a pricing does not go with what stands beside it: places in the charge, with what is wrong."""
     yield from pricing.refusals(meter)
+    if meter.value in pricing.amounts and _adds_up_units(meter):
+        detail = f"is the path of what the meter adds up: {meter.value} cannot be both a price and a number of units"
+        yield ("pricing", "value"), detail
     if pricing.COUNTS_UNITS:
         return
     if included_units:

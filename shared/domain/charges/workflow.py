@@ -12,7 +12,7 @@ from shared.domain.charges.charge import LineSegment, RatedCharge, Scope
 from shared.domain.charges.commitment import Commitment
 from shared.domain.charges.modifiers import ModifiedCharge
 from shared.domain.charges.stated import Stated
-from shared.domain.charges.usage import MARK, Use, gauges_of, priced, refusals_of_use
+from shared.domain.charges.usage import MARK, Use, gauges_of, parted, priced, refusals_of_use, weights_of_uses
 from shared.domain.charges.worth import VALUE_PATH, Worth
 from shared.domain.lines import Part, sum_of
 from shared.domain.meters import QUANTITY_PATH, Event, Gauge, Meter
@@ -106,7 +106,7 @@ class Workflow(ModifiedCharge):
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
-        workflows = dict.fromkeys(workflow for segment in segments for workflow in segment.charge.workflows)
+        workflows = _types_of(segments)
         used: list[list[Part]] = [[] for _ in segments]
         quantity = Fraction(0)
         for workflow in workflows:
@@ -117,6 +117,20 @@ class Workflow(ModifiedCharge):
         return RatedCharge(
             quantity=quantity, unit="workflow", unit_amount=None, parts=cls.modified(segments, used, quantity)
         )
+
+    @classmethod
+    def weights(cls, segments: Sequence[LineSegment[Self]]) -> Mapping[str, Fraction]:
+        """What each type comes to, parted by what it is priced by."""
+        weights = dict.fromkeys((segment.agent_id for segment in segments), Fraction(0))
+        for workflow in _types_of(segments):
+            having = [segment for segment in segments if workflow in segment.charge.workflows]
+            _, parts = _rated_workflow(workflow, having)
+            amount = sum((sum_of(own) for own in parts), Fraction(0))
+            uses = [_use(workflow, segment) for segment in having]
+            measured = weights_of_uses([segment.agent_id for segment in having], uses, having[0].span)
+            for agent_id, part in parted(amount, measured).items():
+                weights[agent_id] += part
+        return weights
 
     def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
         stated.only("workflows")
@@ -145,6 +159,10 @@ def meter_of(workflow: str) -> Meter:
 
 _VALUES = Meter(event_type="any", aggregation="sum", value=VALUE_PATH)
 """Of what a pricing by value adds up, whatever the type of workflow."""
+
+
+def _types_of(segments: Sequence[LineSegment[Workflow]]) -> list[str]:
+    return list(dict.fromkeys(workflow for segment in segments for workflow in segment.charge.workflows))
 
 
 def _rated_workflow(workflow: str, segments: Sequence[LineSegment[Workflow]]) -> tuple[Fraction, list[list[Part]]]:

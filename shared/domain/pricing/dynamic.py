@@ -7,16 +7,15 @@ from typing import ClassVar, Literal
 
 from shared.domain.lines import Part
 from shared.domain.meters import Event, Gauge, Meter, Path, number_of
-from shared.domain.pricing.rule import Portion, PricingRule, StatedEvents
+from shared.domain.pricing.rule import PRICES, Portion, PricingRule, StatedEvents
 from shared.domain.readings import Reading, Tally
 from shared.domain.validation import Place
-
-PRICES = "prices"
 
 
 class Dynamic(PricingRule):
     """`value` is the path of the price in the event: the amount that the event costs, whatever its quantity."""
 
+    SUMS_PRICES: ClassVar[bool] = True
     COUNTS_UNITS: ClassVar[bool] = False
 
     type: Literal["dynamic"]

@@ -14,6 +14,9 @@ from shared.domain.meters import Gauge, Meter
 from shared.domain.readings import Reading
 from shared.domain.validation import Place
 
+PRICES = "prices"
+"""Names the reading of prices that come with events."""
+
 
 @dataclass(frozen=True, slots=True)
 class Portion:
@@ -69,6 +72,9 @@ class PricingRule(BaseModel, ABC):
 
     BY_VALUE: ClassVar[bool] = False
     """Whether it prices what events are worth, rather than how many units they come to."""
+
+    SUMS_PRICES: ClassVar[bool] = False
+    """Whether it adds up prices that come with the events, in a gauge of its own, `PRICES`."""
 
     COUNTS_UNITS: ClassVar[bool] = True
     """Whether units can be left out of what it prices, at the front or at the back."""
