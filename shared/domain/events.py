@@ -1,7 +1,7 @@
 """Usage events: immutable facts with an identity chosen by the sender."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
@@ -11,9 +11,10 @@ import msgspec
 
 from shared.domain.errors import FieldError
 from shared.domain.ids import named_id
+from shared.domain.meanings import meanings_of
 from shared.domain.meters import LLM_CALL
-from shared.domain.money import MAXIMUM_DIGITS, exponent_of, read_decimal
-from shared.domain.times import read_time, to_text
+from shared.domain.money import exponent_of, read_decimal
+from shared.domain.times import read_time
 
 MAXIMUM_EVENTS = 1000
 MAXIMUM_EVENT_BYTES = 32 * 1024
@@ -22,7 +23,9 @@ AHEAD = timedelta(minutes=5)
 
 TOKEN_COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
 
-_LARGE_NUMBER = 10**18
+_IN_MONEY = ("cost.", "outcome.")
+_SMALL = 10**15
+"""Integers below it are hashed as such, which is quick; all else as decimals: 1e400 is not written out."""
 _ALL_DIGITS = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -71,70 +74,47 @@ def shard_of(key: str, count: int) -> int:
     return hashlib.sha256(key.encode()).digest()[0] % count
 
 
-def content_hash(event_type: str, agent_id: str, run: str | None, data: Mapping[str, Any], currency: str) -> str:
-    """Equal for what means the same, however it is written. `currency` is the organization's: amounts without one are
-    in it.
+def content_hash(event_type: str, agent_id: str, run: str | None, data: Mapping[str, Any]) -> str:
+    """Of the data `with_derived`: equal for what means the same, however it is written, and so only for what every
+    meter reads alike.
     """
-    meant = {name: _MEANINGS.get(name, _meant)(value) for name, value in data.items()}
-    if meant.get("currency") == currency:
-        del meant["currency"]
+    meant = {name: _shortest(value) for name, value in data.items()}
+    for name, meaning in meanings_of(event_type).items():
+        if name in data:
+            meant[name] = _shortest(meaning(data[name]))
+            if meant[name] is None:  # says no more than if it were not there
+                del meant[name]
     return hashlib.sha256(_canonical.encode((event_type, agent_id, run, meant))).hexdigest()[:32]
 
 
-def _meant(value: Any) -> Any:  # noqa: ANN401  JSON is any of its types
+def _shortest(value: Any) -> Any:  # noqa: ANN401  JSON is any of its types
     """3.10 is 3.1, 1e2 is 100, and a text is itself."""
     kind = type(value)
     if kind is str:
         return value
-    if kind is int:
-        return value if -_LARGE_NUMBER < value < _LARGE_NUMBER else _without_trailing_zeros(Decimal(value))
-    if kind is Decimal:
-        return _without_trailing_zeros(value)
+    if kind is int and -_SMALL < value < _SMALL:
+        return value
+    if kind is int or kind is Decimal:
+        shortest = _ALL_DIGITS.normalize(Decimal(value))
+        is_small = -_SMALL < shortest < _SMALL and shortest == shortest.to_integral_value()
+        return int(shortest) if is_small else shortest
     if kind is dict:
-        return {name: _meant(part) for name, part in value.items()}
+        return {name: _shortest(part) for name, part in value.items()}
     if kind is list:
-        return [_meant(part) for part in value]
+        return [_shortest(part) for part in value]
     return value
 
 
-def _without_trailing_zeros(number: Decimal) -> Decimal | int:
-    """As an integer where it is one of those that `_meant` leaves as they are."""
-    shortest = _ALL_DIGITS.normalize(number)
-    is_small = abs(shortest) < _LARGE_NUMBER
-    return int(shortest) if is_small and shortest == shortest.to_integral_value() else shortest
-
-
-def _number_meant(value: Any) -> Any:  # noqa: ANN401
-    """As `_meant`, where "3.10" is 3.1, too."""
-    if type(value) is not str:
-        return _meant(value)
-    if value.isdecimal() and value.isascii() and len(value) <= MAXIMUM_DIGITS:  # most of them: spare the checks below
-        return int(value)
-    try:
-        return _without_trailing_zeros(read_decimal(value))
-    except ValueError:
-        return value
-
-
-def _time_meant(value: Any) -> Any:  # noqa: ANN401
-    try:
-        return to_text(read_time(value))
-    except ValueError:
-        return _meant(value)
-
-
-_MEANINGS: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("quantity", "amount", "value", "cost", *TOKEN_COUNTS), _number_meant),
-    "interaction_time": _time_meant,
-}
-"""Of the fields of data with fixed meanings."""
-
-
-def with_derived(event_type: str, data: dict[str, Any]) -> dict[str, Any]:
-    """The data with what is derived at acceptance: `uncached_input_tokens` of an LLM call."""
-    if event_type != LLM_CALL or "input_tokens" not in data:
-        return data
-    return {**data, "uncached_input_tokens": int(data["input_tokens"]) - int(data.get("cached_input_tokens", 0))}
+def with_derived(event_type: str, data: dict[str, Any], currency: str) -> dict[str, Any]:
+    """The data with what is derived at acceptance: `uncached_input_tokens` of an LLM call, and the currency of the
+    amount that the event is about, which is the organization's where it names none.
+    """
+    derived: dict[str, Any] = {}
+    if event_type == LLM_CALL and "input_tokens" in data:
+        derived["uncached_input_tokens"] = int(data["input_tokens"]) - int(data.get("cached_input_tokens", 0))
+    if "currency" not in data and (event_type.startswith(_IN_MONEY) or (event_type == LLM_CALL and "cost" in data)):
+        derived["currency"] = currency
+    return {**data, **derived} if derived else data
 
 
 def wrong_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldError]:

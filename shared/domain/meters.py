@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from shared.domain.aggregations import AGGREGATIONS, Aggregation, AggregationName, Sample
 from shared.domain.errors import XyraError
+from shared.domain.meanings import Meaning, meaning_at
 from shared.domain.money import NonNegativeQuantity, plain, read_decimal
 from shared.domain.periods import Span
 from shared.domain.readings import Reading
@@ -228,7 +229,7 @@ class Meter(BaseModel):
 
     def matches(self, event: Event) -> bool:
         return event.type == self.event_type and all(
-            _comparable(at_path(event.data, path)) in accepted for path, accepted in self._conditions
+            _comparable(meaning(at_path(event.data, path))) in accepted for path, meaning, accepted in self._conditions
         )
 
     def measure(self, event: Event) -> Reading | None:
@@ -264,7 +265,7 @@ class Meter(BaseModel):
             case "none":
                 return _ONE
             case "scalars":
-                return _scalar_at(event.data, self.value or "")
+                return _scalar_at(event, self.value or "")
             case kind:
                 return number_of(event, self.value or QUANTITY_PATH, signed=kind == "changes")
 
@@ -273,8 +274,12 @@ class Meter(BaseModel):
         return AGGREGATIONS[self.aggregation]
 
     @cached_property
-    def _conditions(self) -> tuple[tuple[str, frozenset[object]], ...]:
-        return tuple((path, frozenset(map(_comparable, values))) for path, values in self.filter.items())
+    def _conditions(self) -> tuple[tuple[str, Meaning, frozenset[object]], ...]:
+        return tuple(
+            (path, meaning, frozenset(_comparable(meaning(value)) for value in values))
+            for path, values in self.filter.items()
+            for meaning in [meaning_at(self.event_type, path)]
+        )
 
 
 def quantity_of(event: Event) -> Decimal:
@@ -291,9 +296,10 @@ def number_at(data: Mapping[str, Any], path: str, event_type: str) -> Decimal:
 
 def number_of(event: Event, path: str, *, signed: bool = False) -> Decimal:
     """The same of an event as gauges see it. Raises `UnmeterableError`."""
-    value: object = event.amounts.get(path)
-    if value is None:
-        value = at_path(event.data, path)
+    computed = event.amounts.get(path)
+    if computed is not None:  # of any size: bounds are for what is entered
+        return _of_sign(computed, path, signed=signed)
+    value = at_path(event.data, path)
     if type(value) is int and 0 <= value < _SMALL_INTEGER:  # nearly all of them: spare the checks below
         return Decimal(value)
     return _number(value, path, event.type, signed=signed)
@@ -309,9 +315,9 @@ def at_path(data: Mapping[str, Any], path: str) -> object:
     return value
 
 
-def _scalar_at(data: Mapping[str, Any], path: str) -> str:
+def _scalar_at(event: Event, path: str) -> str:
     """What tells values apart: the text of a scalar."""
-    value = _comparable(at_path(data, path))
+    value = _comparable(meaning_at(event.type, path)(at_path(event.data, path)))
     if value is None:
         raise UnmeterableError(f"{path} is missing")
     if not isinstance(value, str):
@@ -349,6 +355,10 @@ def _number(value: object, path: str, event_type: str, *, signed: bool) -> Decim
         number = read_decimal(value)
     except ValueError as error:
         raise UnmeterableError(f"{path} {error}") from error
+    return _of_sign(number, path, signed=signed)
+
+
+def _of_sign(number: Decimal, path: str, *, signed: bool) -> Decimal:
     if number < 0 and not signed:
         raise UnmeterableError(f"{path} is negative")
     return number

@@ -200,7 +200,7 @@ def _wrong(
 
 
 def _accepted(event: ReportedEvent, agent: Agent, organization: Organization, now: datetime) -> AcceptedEvent:
-    data = with_derived(event.type, event.data)
+    data = with_derived(event.type, event.data, organization.currency)
     return AcceptedEvent(
         key=event_key(event.organization_id, event.source, event.id),
         id=event.id,
@@ -211,7 +211,7 @@ def _accepted(event: ReportedEvent, agent: Agent, organization: Organization, no
         run=event.run,
         data=data,
         reporter=event.reporter if is_outcome(event.type) else None,
-        content=content_hash(event.type, agent.id, event.run, data, organization.currency),
+        content=content_hash(event.type, agent.id, event.run, data),
     )
 
 

@@ -13,7 +13,7 @@ from shared import correlation, json
 from shared.domain.agents import Agent
 from shared.domain.billing_models import Version
 from shared.domain.costs import CostedEvent, CostRules
-from shared.domain.errors import MalformedError, UnavailableError, XyraError
+from shared.domain.errors import MalformedError, UnavailableError, ValidationError, XyraError
 from shared.domain.events import UNPRICED, AcceptedEvent, TotalKey
 from shared.domain.exchange_rates import CurrencyPair, NoExchangeRateError, stated_currency
 from shared.domain.ids import fingerprint, named_id
@@ -308,9 +308,9 @@ def _parked_id(event: AcceptedEvent) -> str:
 
 def _read(body: bytes) -> _Sent:
     """Raises `MalformedError` for what the accepting side cannot have written."""
-    value = json.decode(body)
     try:
+        value = json.decode(body)
         events = msgspec.convert(value["events"], list[AcceptedEvent])
         return _Sent(str(value["organization"]), events, is_replay="replay" in value)
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
+    except (KeyError, TypeError, ValidationError, msgspec.ValidationError) as error:
         raise MalformedError(f"The message is not one of ours: {error}") from error

@@ -263,10 +263,8 @@ class World:
         return event_key(self.organization_id, SOURCE, sent.id)
 
     def variant(self, sent: Sent) -> Variant:
-        data = with_derived(sent.type, sent.data)
-        return Variant(
-            to_text(sent.time), content_hash(sent.type, self.agent_id(sent.agent), None, data, self.history.currency)
-        )
+        data = with_derived(sent.type, sent.data, self.history.currency)
+        return Variant(to_text(sent.time), content_hash(sent.type, self.agent_id(sent.agent), None, data))
 
     async def _decide(self, step: Decide, key: str) -> None:
         """Whoever is refused tries again where reads do not lag behind."""

@@ -485,7 +485,7 @@ async def test_the_convenience_route_makes_the_same_event(xyra: Xyra) -> None:
     assert shown["event_id"] == made["event_id"]
     event = await organization.key.get(f"events/{made['event_id']}")
     assert event["type"] == "outcome.resolved"
-    assert event["data"] == {"issue": 3, "value": "20", "interaction_time": OCTOBER_20}
+    assert event["data"] == {"issue": 3, "value": "20", "currency": "USD", "interaction_time": OCTOBER_20}
     refused = body | {"details": {"value": 3}}
     answer = await organization.key.post(f"agents/{agent['id']}/outcomes", refused, expect=422)
     assert answer["errors"][0]["pointer"] == "/details/value"

@@ -90,7 +90,7 @@ def sent(organization: Organization, event_id: str, agent_id: str, quantity: int
         "agent": agent_id,
         "time": "2026-11-10T12:00:00.000000Z",
         "data": data,
-        "content": content_hash("command", agent_id, None, data, "USD"),
+        "content": content_hash("command", agent_id, None, data),
     }
 
 

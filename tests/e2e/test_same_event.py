@@ -320,37 +320,44 @@ async def test_by_whichever_route_and_however_its_amounts_are_written_it_is_one_
     assert (await organization.key.get("events/parked"))["data"] == []
     recorded = {each["id"]: each["data"] for each in (await organization.key.get("events"))["data"]}
     assert len(recorded) == len(pairs)
-    # A route writes what the same texts would have been by hand, but for a currency that one of them says.
-    data = {name_: value for name_, value in by_hand["data"].items() if name_ != "currency"}
+    # A route writes what the same texts would have been by hand; what is in money says in which.
+    in_money = by_hand["type"].startswith(("cost.", "outcome.", "llm_call"))
+    data = by_hand["data"] | ({"currency": "USD"} if in_money else {})
     for number, ((path, written), _) in enumerate(pairs):
         found = recorded[id_of(by_hand, f"{number}")]
         if (path, written) != ("events", as_numbers):
-            assert {n: v for n, v in found.items() if n not in ("currency", "uncached_input_tokens")} == data
+            assert {n: v for n, v in found.items() if n != "uncached_input_tokens"} == data
 
 
 @pytest.mark.parametrize(
-    ("data", "again"),
+    ("event_type", "data", "again"),
     [
-        ('{"quantity": 3.10}', '{"quantity": 3.1}'),
-        ('{"quantity": "3"}', '{"quantity": 3}'),
-        ('{"quantity": 1e2}', '{"quantity": 100}'),
-        ('{"quantity": "0.50"}', '{"quantity": 5E-1}'),
-        ('{"quantity": "00"}', '{"quantity": -0.0}'),
-        ('{"score": 123456789012345678901234567890.0}', '{"score": 123456789012345678901234567890}'),
-        ('{"a": {"b": [1.0, 2.50, {"c": 1e20}]}}', '{"a": {"b": [1, 2.5, {"c": 100000000000000000000}]}}'),
-        ('{"a": 1, "b": 2}', '{"b": 2, "a": 1}'),
-        ('{"amount": 1}', '{"amount": 1.00, "currency": "USD"}'),
+        ("step", '{"quantity": 3.10}', '{"quantity": 3.1}'),
+        ("step", '{"quantity": "3"}', '{"quantity": 3}'),
+        ("step", '{"quantity": 1e2}', '{"quantity": 100}'),
+        ("workflow.email", '{"quantity": "0.50"}', '{"quantity": 5E-1}'),
+        ("step", '{"quantity": "00"}', '{"quantity": -0.0}'),
+        ("step", '{"score": 123456789012345678901234567890.0}', '{"score": 123456789012345678901234567890}'),
+        ("step", '{"a": {"b": [1.0, 2.50, {"c": 1e20}]}}', '{"a": {"b": [1, 2.5, {"c": 100000000000000000000}]}}'),
+        ("step", '{"a": 1, "b": 2}', '{"b": 2, "a": 1}'),
+        ("cost.api", '{"amount": 1}', '{"amount": "1.00", "currency": "USD"}'),
+        ("outcome.deal", '{"value": "5.0"}', '{"value": 5, "currency": "USD", "interaction_time": null}'),
+        ("llm_call", '{"cost": "0.50"}', '{"cost": 0.5, "currency": "USD"}'),
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
-async def test_an_event_that_was_serialized_again_is_the_same(xyra: Xyra, data: str, again: str, turned: bool) -> None:
-    assert await sent_after_each_other(xyra, *((again, data) if turned else (data, again))) == []
+async def test_an_event_that_was_serialized_again_is_the_same(
+    xyra: Xyra, event_type: str, data: str, again: str, turned: bool
+) -> None:
+    pair = (again, data) if turned else (data, again)
+    assert await sent_after_each_other(xyra, *pair, event_type=event_type) == []
 
 
 @pytest.mark.parametrize(
     ("data", "other"),
     [
-        ('{"quantity": 3.1}', '{"quantity": 3.11}'),
+        ('{"value": 3.1}', '{"value": 3.11}'),
+        ('{"quantity": "3.10"}', '{"quantity": "3.1"}'),  # it is an outcome: only activities and workflows have one
         ('{"label": "3"}', '{"label": 3}'),
         ('{"label": "3.10"}', '{"label": "3.1"}'),
         ('{"a": {"quantity": "3"}}', '{"a": {"quantity": 3}}'),
@@ -374,12 +381,61 @@ async def test_an_interaction_is_at_the_same_time_in_every_zone(xyra: Xyra) -> N
     assert await sent_after_each_other(xyra, *(f'{{"interaction_time": "{time}"}}' for time in times)) == []
 
 
-async def sent_after_each_other(xyra: Xyra, *data: str) -> list[Json]:
+@pytest.mark.parametrize(
+    ("data", "other"),
+    [
+        ('{"value": "007"}', '{"value": "7"}'),
+        ('{"cost": "1e3"}', '{"cost": 1000}'),
+        ('{"input_tokens": "01"}', '{"input_tokens": 1}'),
+        ('{"interaction_time": "2026-11-10T10:00:00Z"}', '{"interaction_time": "2026-11-10T10:00:00+00:00"}'),
+        ('{"amount": 1, "currency": "USD"}', '{"amount": 1}'),
+        ('{"quantity": 1}', "{}"),
+    ],
+)
+async def test_a_field_means_something_only_in_the_types_that_have_it(xyra: Xyra, data: str, other: str) -> None:
+    assert len(await sent_after_each_other(xyra, data, other, event_type="step")) == 1
+
+
+async def test_a_filter_sees_one_quantity_by_whichever_route_it_came_first(xyra: Xyra) -> None:
+    charge = {
+        "key": "halves",
+        "type": "activity",
+        "meter": METER | {"filter": {"data.quantity": ["2.5"]}, "aggregation": "sum", "value": "data.quantity"},
+        "pricing": PRICE,
+    }
+    seen = []
+    for turned in (False, True):
+        organization = await xyra.organization()
+        model = await organization.model(charge, effective_from=START)
+        agent = await organization.agent(billing_model_id=model["id"], billing_model_from=START)
+        route = f"agents/{agent['id']}/activities"
+        told = {"id": "one", "time": FIRST_TIME, "activity_type": "step"}
+        sent = {"id": "one", "time": FIRST_TIME, "type": "step", "agent": "coder"}
+        reports = [
+            (route, json.dumps(told | {"quantity": "2.50"})),
+            ("events", json.dumps(sent | {"data": {"quantity": 2.5}})),
+        ]
+        for path, body in reversed(reports) if turned else reports:
+            (await organization.key.send("POST", path, raw=body.encode())).expect(202)
+            await xyra.idle()
+        assert (await organization.key.get("events/parked"))["data"] == []
+        usage = await organization.key.get("usage", period="2026-11")
+        preview = await organization.preview("2026-11")
+        seen.append(
+            [
+                [(row["charge"], row["quantity"]) for row in usage["data"]],
+                [(line["charge"], line["amount"]) for line in preview["lines"]],
+            ]
+        )
+    assert seen == [[[("halves", "2.5")], [("halves", "2.50")]]] * 2
+
+
+async def sent_after_each_other(xyra: Xyra, *data: str, event_type: str = "outcome.deal") -> list[Json]:
     """What is parked then."""
     organization = await xyra.organization(currency="USD")
     await organization.agent()
     for each in data:
-        raw = f'{{"id": "one", "type": "outcome.deal", "agent": "coder", "time": "{FIRST_TIME}", "data": {each}}}'
+        raw = f'{{"id": "one", "type": "{event_type}", "agent": "coder", "time": "{FIRST_TIME}", "data": {each}}}'
         (await organization.key.send("POST", "events", raw=raw.encode())).expect(202)
         await xyra.idle()
     found: list[Json] = (await organization.key.get("events/parked"))["data"]

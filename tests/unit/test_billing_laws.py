@@ -298,7 +298,8 @@ class Pricing:
     def counted(self, recorded: Document) -> tuple[str, Contribution]:
         """The version of a recorded event, and what it adds under it. Repeats may differ in what no meter sees."""
         sent = self._sent[recorded["id"]]
-        data, currency = with_derived(sent.type, sent.data), self._world.history.currency
+        currency = self._world.history.currency
+        data = with_derived(sent.type, sent.data, currency)
         time = from_text(recorded["time"])
         cost = _COSTS.of(sent.type, data, time, currency)
         event = CostedEvent(sent.type, data, recorded["time"], recorded["id"], cost.amount, cost.category)

@@ -165,6 +165,22 @@ def test_a_quantity_that_is_not_given_is_one_of_the_currency_that_is_named() -> 
     assert contribution(event(), [by], "USD").measures == (("won", Tally(1, RATE)),)
 
 
+def test_what_an_amount_is_converted_to_may_be_of_any_size() -> None:
+    """Bounds are for what is entered."""
+    won = event(rate=Decimal(150), value=99999999999999)
+    added = contribution(won, [charge("activity", PER_UNIT), charge(key="b", verification="none")], "JPY")
+    assert added.measures == (
+        ("won", Tally(1, Decimal(1))),
+        ("b", Tally(1, Decimal(14999999999999850))),
+    )
+
+
+def test_an_amount_below_0_is_so_in_every_currency() -> None:
+    by = charge("activity", **summing("data.saved"))
+    with pytest.raises(UnmeterableError, match=r"data.saved is negative"):
+        contribution(event(saved=-8), [by], "USD")
+
+
 def test_to_convert_again_changes_nothing() -> None:
     by = charge(**summing("data.saved"))
     ((_, once),) = seen_by([by], event(value=4, saved=8), "USD")

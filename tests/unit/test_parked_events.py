@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from shared import json
 from shared.adapters.item_usage import ItemUsage
 from shared.bootstrap import Application, Ports
 from shared.containers import LEDGERS, TENANTS
@@ -18,7 +19,7 @@ from shared.services.agents import AgentDraft
 from shared.services.events import QUEUE, ReportedEvent
 from shared.services.organizations import OrganizationDraft
 from shared.services.parked_events import ParkedEvent
-from shared.services.rating import Delivered
+from shared.services.rating import UNKNOWN_ORGANIZATION, Delivered
 from shared.settings import Settings
 from tests.doubles.billing_world import NoSecrets
 from tests.doubles.memory_queue import MemoryQueue
@@ -118,6 +119,25 @@ async def scene() -> Scene:
     made = Scene()
     await made.set_up()
     return made
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e401", "1" * 5000])
+@pytest.mark.parametrize("is_dead", [False, True])
+async def test_a_message_with_a_number_that_cannot_be_read_is_parked_without_its_neighbours(
+    scene: Scene, number: str, is_dead: bool
+) -> None:
+    await scene.mend()
+    await scene.replay()
+    unreadable = Delivered(f'{{"organization": "{ORGANIZATION}", "events": [{number}]}}'.encode(), "message-1", "")
+    rating = scene.host().rating
+    if is_dead:
+        await rating.park_dead(unreadable)
+    else:
+        (sent,) = scene.queue.waiting[QUEUE]
+        await rating.rate([unreadable, Delivered(sent.body, sent.message_id, "")])
+    (parked,), _ = await scene.host().parked_events.page(UNKNOWN_ORGANIZATION, "parked", 10, None)
+    assert json.decode(parked.subject) == {"message": unreadable.body.decode(), "message_id": "message-1"}
+    assert await scene.counted() == (0 if is_dead else 1)
 
 
 async def test_each_replay_is_another_message_with_the_event_as_it_was_accepted(scene: Scene) -> None:

@@ -81,7 +81,7 @@ def metered(number: int, data: dict[str, Any] | None = None, agent: str = AGENT,
         agent=agent,
         time=to_text(NOW),
         data=data or {},
-        content=content_hash(fields["type"], agent, fields.get("run"), data or {}, "USD"),
+        content=content_hash(fields["type"], agent, fields.get("run"), data or {}),
         **fields,
     )
     return MeteredEvent(event, TotalKey(OCTOBER, agent, UNPRICED), unpriced_contribution(event), moves=None)

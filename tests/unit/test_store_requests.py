@@ -57,7 +57,7 @@ def metered(number: int) -> MeteredEvent:
         time=to_text(NOW + timedelta(seconds=number)),
         run=None,
         data=data,
-        content=content_hash("command", agent, None, data, "USD"),
+        content=content_hash("command", agent, None, data),
     )
     return MeteredEvent(event, TotalKey(NOW, agent, "version"), unpriced_contribution(event), moves=None)
 
