@@ -26,7 +26,7 @@ def repair(
         if organization_id is None:
             raise NotFoundError("There is no such organization")
         found = await application.organizations.get(organization_id)
-        of_month = await application.invoice_runs.period_of(found, period, "/period")
+        of_month = await application.periods.of_month(found, period, application.clock.now(), "/period")
         reports = []
         async for report in application.repair.run(found, of_month, mend=mend):
             _show(report)

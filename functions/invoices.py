@@ -231,7 +231,7 @@ async def get_invoice_job(call: Call[NoBody, Query]) -> Reply:
 )
 async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
     organization = await call.services.organizations.get(await call.organization())
-    own = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
+    own = await call.services.periods.of_month(organization, call.query.period, call.now)
     composed = (await call.services.invoices.preview(organization, own)).composed()
     previewed = Invoice(
         id="preview",

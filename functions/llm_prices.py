@@ -218,7 +218,7 @@ async def list_llm_prices(call: Call[NoBody, ListQuery]) -> Reply:
 )
 async def list_unpriced_models(call: Call[NoBody, UnpricedQuery]) -> Reply:
     organization = await call.services.organizations.get(await call.organization())
-    period = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
+    period = await call.services.periods.of_month(organization, call.query.period, call.now)
     models = await call.services.unpriced_models.of(organization, period)
     shown, next_cursor = window(len(models), call.query.limit, call.query.cursor)
     data = [UnpricedModelAnswer.model_validate(each) for each in models[shown]]

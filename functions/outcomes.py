@@ -18,6 +18,7 @@ from shared.domain.meters import EventType
 from shared.domain.money import Currency, ExactDecimal, NonNegativeAmount
 from shared.domain.organizations import Organization
 from shared.domain.outcomes import DecidedBy, Outcome, Status, Verification, is_outcome, outcome_id
+from shared.domain.periods import Period
 from shared.domain.times import from_text, read_time
 from shared.domain.validation import refusal
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
@@ -168,10 +169,13 @@ def _listed(organization: Organization, outcomes: list[Outcome], cursor: str | N
 async def _wanted(
     call: Call[Any, Any], organization: Organization, named: FilterQuery, status: Status | None
 ) -> OutcomeQuery:
-    period = None
-    if named.period is not None:
-        period = await call.services.invoice_runs.period_of(organization, named.period, "?period")
+    period = await _period(call, organization, named.period)
     return OutcomeQuery(status, named.agent, named.type, period, named.start, named.end)
+
+
+async def _period(call: Call[Any, Any], organization: Organization, month: str | None) -> Period | None:
+    """None is any."""
+    return None if month is None else await call.services.periods.of_month(organization, month, call.now)
 
 
 async def _organization(call: Call[Any, Any]) -> Organization:
@@ -249,9 +253,7 @@ class StatisticsAnswer(Schema):
 async def get_outcome_statistics(call: Call[NoBody, StatisticsQuery]) -> Reply:
     query = call.query
     organization = await _organization(call)
-    period = None
-    if query.period is not None:
-        period = await call.services.invoice_runs.period_of(organization, query.period, "?period")
+    period = await _period(call, organization, query.period)
     found = await call.services.outcomes.statistics(organization, query.agent, period)
     states = {status: _in_state(state) for status, state in found.states.items()}
     return Reply(

@@ -310,7 +310,7 @@ async def get_billing_config(call: Call[NoBody, Query]) -> Reply:
 async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     agent_id = call.path["agent_id"]
     organization = await call.services.organizations.get(await call.owner_of(agent_id))
-    period = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
+    period = await call.services.periods.of_month(organization, call.query.period, call.now)
     summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
     (summary,) = await summaries.of_agent(organization, agent, [period])
@@ -338,7 +338,7 @@ async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
 async def get_project_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     project_id = call.path["project_id"]
     organization = await call.services.organizations.get(await call.owner_of(project_id))
-    period = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
+    period = await call.services.periods.of_month(organization, call.query.period, call.now)
     found = await call.services.summaries.of_project(organization, project_id, period)
     return Reply(ProjectSummaryAnswer(project_id=project_id, **_group(found, organization.currency)))
 
@@ -355,7 +355,7 @@ async def get_project_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
 async def get_department_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     department_id = call.path["department_id"]
     organization = await call.services.organizations.get(await call.owner_of(department_id))
-    period = await call.services.invoice_runs.period_of(organization, call.query.period, "?period")
+    period = await call.services.periods.of_month(organization, call.query.period, call.now)
     found = await call.services.summaries.of_department(organization, department_id, period)
     return Reply(DepartmentSummaryAnswer(department_id=department_id, **_group(found, organization.currency)))
 
@@ -372,7 +372,7 @@ async def get_organization_stats(call: Call[NoBody, Query]) -> Reply:
     organization_id = await call.organization(call.path["organization_id"])
     organization = await call.services.organizations.get(organization_id)
     summaries = call.services.summaries
-    period = await call.services.invoice_runs.period_of(organization, None, "?period")
+    period = await call.services.periods.of_month(organization, None, call.now)
     found = await summaries.of_organization(organization, period)
     return Reply(
         OrganizationStatsAnswer(

@@ -56,7 +56,7 @@ class UsageAnswer(Schema):
 async def get_usage(call: Call[NoBody, UsageQuery]) -> Reply:
     query = call.query
     organization = await call.services.organizations.get(await call.organization())
-    period = await call.services.invoice_runs.period_of(organization, query.period, "?period")
+    period = await call.services.periods.of_month(organization, query.period, call.now)
     pending = await call.services.events.pending(organization)
     rows = await call.services.usage_reports.rows(
         organization, period, agent=query.agent, charge=query.charge, project=query.project, department=query.department

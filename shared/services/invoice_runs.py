@@ -84,26 +84,15 @@ class InvoiceRuns:
         self._periods = periods
         self._invoices = invoices
 
-    async def period_of(self, organization: Organization, month: str | None, pointer: str) -> Period:
-        """The period that contains the month's 15th, or now; as laid, or as it would be. Raises `ValidationError` at
-        `pointer`.
-        """
-        instant = self._clock.now() if month is None else parse_month(month, organization.timezone, pointer)
-        try:
-            return await self._periods.would_contain(organization, instant)
-        except ValidationError as refused:
-            raise ValidationError.at(pointer, refused.detail) from None
-
     async def request(self, job_id: str, organization_id: str | None, period: str, *, finalize: bool) -> Job:
         """Start a run. Raises `ValidationError` for a period that has not ended, where one organization was named."""
         parse_month(period, "UTC", "/period")
+        now = self._clock.now()
         if organization_id is not None:
             organization = await self._organizations.get(organization_id)
-            if (await self.period_of(organization, period, "/period")).end > self._clock.now():
+            if (await self._periods.of_month(organization, period, now, "/period")).end > now:
                 raise ValidationError.at("/period", "has not ended yet; see the preview")
-        job = Job(
-            id=job_id, organization_id=organization_id, period=period, finalize=finalize, created_at=self._clock.now()
-        )
+        job = Job(id=job_id, organization_id=organization_id, period=period, finalize=finalize, created_at=now)
         due_at = to_text(job.created_at + _RETRY_AFTER)
         try:
             await self._store.create(DIRECTORY.name, _partition(job_id), {**job.document(), "due_at": due_at})
@@ -203,8 +192,9 @@ class InvoiceRuns:
         part = JobPart(id=organization_id, organization_id=organization_id, status="done")
         try:
             organization = await self._organizations.made(organization_id)
-            own = await self.period_of(organization, task.period, "/period")
-            if own.end > self._clock.now():
+            now = self._clock.now()
+            own = await self._periods.of_month(organization, task.period, now, "/period")
+            if own.end > now:
                 part = part.changed(detail="the period has not ended")
             else:
                 invoice_id = await self._invoice(organization, own, finalize=task.finalize)

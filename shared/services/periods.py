@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.containers import INVOICES
 from shared.domain.entity import Entity
-from shared.domain.errors import UnavailableError
+from shared.domain.errors import UnavailableError, ValidationError
 from shared.domain.organizations import Organization
-from shared.domain.periods import Period, lay, period_of
+from shared.domain.periods import Period, lay, parse_month, period_of
 from shared.domain.times import Instant, to_text
 from shared.ports.store import AlreadyExistsError, Create, Document, Operation, Replace, StaleEtagError, Store
 
@@ -92,6 +92,18 @@ class Periods:
         if found is None:
             raise UnavailableError("The periods are being laid")
         return found
+
+    async def of_month(
+        self, organization: Organization, month: str | None, now: datetime, pointer: str = "?period"
+    ) -> Period:
+        """The period that contains the month's 15th, or without one the present; as laid, or as it would be. Raises
+        `ValidationError` at `pointer`.
+        """
+        instant = now if month is None else parse_month(month, organization.timezone, pointer)
+        try:
+            return await self.would_contain(organization, instant)
+        except ValidationError as refused:
+            raise ValidationError.at(pointer, refused.detail) from None
 
     async def laid(self, organization_id: str) -> list[Period]:
         return (await self._read(organization_id))[0]

@@ -45,7 +45,7 @@ class Data:
 
     async def usage(self) -> list[tuple[str | None, str]]:
         organization = await self.application.organizations.get(self.organization_id)
-        period = await self.application.invoice_runs.period_of(organization, None, "?period")
+        period = await self.application.periods.of_month(organization, None, self.application.clock.now())
         everything = {"agent": None, "charge": None, "project": None, "department": None}
         rows = await self.application.usage_reports.rows(organization, period, **everything)
         return [(row.charge, row.quantity) for row in rows]
