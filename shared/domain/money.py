@@ -203,10 +203,8 @@ NonNegativeAmount = Annotated[
     _DecimalSchema(negative=False),
 ]
 
-Quantity = Amount
-"""A quantity as it is entered: bounded and written as an amount."""
-
 NonNegativeQuantity = NonNegativeAmount
+"""A quantity as it is entered: bounded and written as an amount."""
 
 ExactDecimal = Annotated[
     Decimal, PlainValidator(_read_computed), PlainSerializer(plain, when_used="json"), _ComputedSchema()
