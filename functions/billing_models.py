@@ -126,7 +126,7 @@ class TemplateList(Schema):
 async def _writable(call: Call[Any, Any], organization_id: str | None) -> str | None:
     """Only the operator writes billing models, or an organization with self-managed pricing (AC-20)."""
     if not call.principal.is_operator:
-        organization = await call.services.organizations.get(await call.organization())
+        organization = await call.tenant()
         if not organization.settings.self_managed_pricing:
             raise ForbiddenError(
                 "Billing models are written by the operator; self-managed pricing is off for this organization"

@@ -230,7 +230,7 @@ async def get_invoice_job(call: Call[NoBody, Query]) -> Reply:
     answers={200: InvoiceAnswer},
 )
 async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
-    organization = await call.services.organizations.get(await call.organization())
+    organization = await call.tenant()
     own = await call.services.periods.of_month(organization, call.query.period, call.now)
     composed = (await call.services.invoices.preview(organization, own)).composed()
     previewed = Invoice(

@@ -156,10 +156,8 @@ class CalculatedLlmCall(Schema):
     prices: CalculatedPrices | None
 
 
-class UnpricedQuery(Query):
+class UnpricedQuery(ListQuery):
     period: str | None = Field(default=None, max_length=7)
-    limit: int = Field(default=50, ge=1, le=200)
-    cursor: str | None = Field(default=None, max_length=2048)
 
 
 class UnpricedModelAnswer(Schema):
@@ -217,7 +215,7 @@ async def list_llm_prices(call: Call[NoBody, ListQuery]) -> Reply:
     answers={200: UnpricedList},
 )
 async def list_unpriced_models(call: Call[NoBody, UnpricedQuery]) -> Reply:
-    organization = await call.services.organizations.get(await call.organization())
+    organization = await call.tenant()
     period = await call.services.periods.of_month(organization, call.query.period, call.now)
     models = await call.services.unpriced_models.of(organization, period)
     shown, next_cursor = window(len(models), call.query.limit, call.query.cursor)

@@ -145,7 +145,7 @@ async def create_organization(call: Call[OrganizationRequest, Query]) -> Reply:
 async def list_organizations(call: Call[NoBody, ListQuery]) -> Reply:
     own = call.principal.organization_id
     if own is not None:
-        organization = await call.services.organizations.get(await call.organization())
+        organization = await call.tenant()
         return Reply(OrganizationList(data=[OrganizationAnswer.of(organization)], next_cursor=None))
     organizations, cursor = await call.services.organizations.list(call.query.limit, call.query.cursor)
     return Reply(OrganizationList(data=[OrganizationAnswer.of(each) for each in organizations], next_cursor=cursor))

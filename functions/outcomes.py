@@ -178,10 +178,6 @@ async def _period(call: Call[Any, Any], organization: Organization, month: str |
     return None if month is None else await call.services.periods.of_month(organization, month, call.now)
 
 
-async def _organization(call: Call[Any, Any]) -> Organization:
-    return await call.services.organizations.get(await call.organization())
-
-
 @endpoint(
     blueprint,
     "GET",
@@ -194,7 +190,7 @@ async def _organization(call: Call[Any, Any]) -> Organization:
 )
 async def list_outcomes(call: Call[NoBody, OutcomeListQuery]) -> Reply:
     query = call.query
-    organization = await _organization(call)
+    organization = await call.tenant()
     wanted = await _wanted(call, organization, query, query.status)
     page = await call.services.outcomes.page(organization, wanted, query.limit, query.cursor)
     return _listed(organization, *page)
@@ -211,7 +207,7 @@ async def list_outcomes(call: Call[NoBody, OutcomeListQuery]) -> Reply:
 )
 async def list_billing_ready_outcomes(call: Call[NoBody, FilterQuery]) -> Reply:
     query = call.query
-    organization = await _organization(call)
+    organization = await call.tenant()
     wanted = await _wanted(call, organization, query, "verified")
     page = await call.services.outcomes.billing_ready(organization, wanted, query.limit, query.cursor)
     return _listed(organization, *page)
@@ -252,7 +248,7 @@ class StatisticsAnswer(Schema):
 )
 async def get_outcome_statistics(call: Call[NoBody, StatisticsQuery]) -> Reply:
     query = call.query
-    organization = await _organization(call)
+    organization = await call.tenant()
     period = await _period(call, organization, query.period)
     found = await call.services.outcomes.statistics(organization, query.agent, period)
     states = {status: _in_state(state) for status, state in found.states.items()}
@@ -325,7 +321,7 @@ class BulkAnswer(Schema):
     example={"filter": {"type": "outcome.issue_resolved"}, "note": "Checked in the tracker"},
 )
 async def verify_outcomes(call: Call[BulkRequest, Query]) -> Reply:
-    organization = await _organization(call)
+    organization = await call.tenant()
     outcomes, told, cursor = call.services.outcomes, call.body, None
     ids = told.ids
     if ids is None:
@@ -372,7 +368,7 @@ def _verification(told: VerifyRequest | BulkRequest) -> Verification:
     answers={200: OutcomeDetailsAnswer},
 )
 async def get_outcome(call: Call[NoBody, Query]) -> Reply:
-    organization = await _organization(call)
+    organization = await call.tenant()
     return _shown(organization, await call.services.outcomes.get(organization, call.path["outcome_id"]))
 
 
@@ -407,7 +403,7 @@ async def _decided(call: Call[Any, Any], organization: Organization, result: Out
     example={"value": "75", "evidence": {"ticket": "closed"}, "note": "Checked with the customer"},
 )
 async def verify_outcome(call: Call[VerifyRequest, Query]) -> Reply:
-    organization, id_ = await _organization(call), call.path["outcome_id"]
+    organization, id_ = await call.tenant(), call.path["outcome_id"]
     results = await call.services.outcomes.verify(organization, [id_], _verification(call.body), call.principal)
     return await _decided(call, organization, results[id_])
 
@@ -423,7 +419,7 @@ async def verify_outcome(call: Call[VerifyRequest, Query]) -> Reply:
     example={"reason": "The issue was opened again"},
 )
 async def reject_outcome(call: Call[DecisionRequest, Query]) -> Reply:
-    organization = await _organization(call)
+    organization = await call.tenant()
     result = await call.services.outcomes.reject(
         organization, call.path["outcome_id"], call.body.reason, call.principal
     )
@@ -441,7 +437,7 @@ async def reject_outcome(call: Call[DecisionRequest, Query]) -> Reply:
     example={"reason": "The customer was refunded"},
 )
 async def reverse_outcome(call: Call[DecisionRequest, Query]) -> Reply:
-    organization = await _organization(call)
+    organization = await call.tenant()
     result = await call.services.outcomes.reverse(
         organization, call.path["outcome_id"], call.body.reason, call.principal
     )

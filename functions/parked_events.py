@@ -117,7 +117,7 @@ class ReplayedAnswer(Schema):
     example={"all": True},
 )
 async def replay_parked_events(call: Call[ReplayRequest, Query]) -> Reply:
-    organization = await call.services.organizations.get(await call.organization())
+    organization = await call.tenant()
     parked_events, ids, cursor = call.services.parked_events, call.body.ids, None
     if ids is None:
         page, cursor = await parked_events.page(organization.id, "parked", MAXIMUM_REPLAYED, call.body.cursor)

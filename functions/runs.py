@@ -239,7 +239,7 @@ async def get_run(call: Call[NoBody, Query]) -> Reply:
 )
 async def get_run_by_key(call: Call[NoBody, Query]) -> Reply:
     key = call.path["run_key"]
-    organization = await call.services.organizations.get(await call.organization())
+    organization = await call.tenant()
     run = await call.services.runs.by_key(organization.id, key)
     figures = await call.services.runs.figures(organization, key)
     if run is None and not figures.events:

@@ -92,8 +92,8 @@ class BillingConfigAnswer(Schema):
 
 
 class ShareAnswer(Schema):
-    """What of a line falls to the agent: `amount` of `line_amount`. A pooled line is shared out by quantity, or by
-    days where it has none.
+    """What of a line falls to the agent: `amount` of `line_amount`. A pooled line is shared out by what its charge
+    prices, by quantity where all of it is free, or by days where there is none.
     """
 
     key: str
@@ -258,7 +258,7 @@ def _pricing(pricing: Pricing) -> PricingAnswer:
 )
 async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
-    organization = await call.services.organizations.get(await call.owner_of(agent_id))
+    organization = await call.tenant_of(agent_id)
     summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
     trend = await summaries.of_agent(organization, agent, await summaries.latest_periods(organization))
@@ -288,7 +288,7 @@ async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
 )
 async def get_billing_config(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
-    organization = await call.services.organizations.get(await call.owner_of(agent_id))
+    organization = await call.tenant_of(agent_id)
     summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
     pricing = await summaries.pricing(organization.id, agent)
@@ -309,7 +309,7 @@ async def get_billing_config(call: Call[NoBody, Query]) -> Reply:
 )
 async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     agent_id = call.path["agent_id"]
-    organization = await call.services.organizations.get(await call.owner_of(agent_id))
+    organization = await call.tenant_of(agent_id)
     period = await call.services.periods.of_month(organization, call.query.period, call.now)
     summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
@@ -337,7 +337,7 @@ async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
 )
 async def get_project_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     project_id = call.path["project_id"]
-    organization = await call.services.organizations.get(await call.owner_of(project_id))
+    organization = await call.tenant_of(project_id)
     period = await call.services.periods.of_month(organization, call.query.period, call.now)
     found = await call.services.summaries.of_project(organization, project_id, period)
     return Reply(ProjectSummaryAnswer(project_id=project_id, **_group(found, organization.currency)))
@@ -354,7 +354,7 @@ async def get_project_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
 )
 async def get_department_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     department_id = call.path["department_id"]
-    organization = await call.services.organizations.get(await call.owner_of(department_id))
+    organization = await call.tenant_of(department_id)
     period = await call.services.periods.of_month(organization, call.query.period, call.now)
     found = await call.services.summaries.of_department(organization, department_id, period)
     return Reply(DepartmentSummaryAnswer(department_id=department_id, **_group(found, organization.currency)))

@@ -55,7 +55,7 @@ class UsageAnswer(Schema):
 )
 async def get_usage(call: Call[NoBody, UsageQuery]) -> Reply:
     query = call.query
-    organization = await call.services.organizations.get(await call.organization())
+    organization = await call.tenant()
     period = await call.services.periods.of_month(organization, query.period, call.now)
     pending = await call.services.events.pending(organization)
     rows = await call.services.usage_reports.rows(

@@ -32,6 +32,7 @@ from shared.domain.errors import (
 )
 from shared.domain.identity import Permission, Principal
 from shared.domain.ids import fingerprint, named_id, new_id
+from shared.domain.organizations import Organization
 from shared.domain.times import Time
 from shared.domain.validation import validation_error
 from shared.services.idempotency import Answer
@@ -270,6 +271,10 @@ class Call(Generic[Body, Parameters]):
             raise NotFoundError("There is no such organization")
         return found
 
+    async def tenant(self) -> Organization:
+        """The same organization, whole."""
+        return await self.services.organizations.get(await self.organization())
+
     async def organization_or_operator(self, named: str | None = None) -> str | None:
         """As `organization`; None where an operator names none and means the operator's own."""
         if self.principal.is_operator and named is None and self.query.organization_id is None:
@@ -281,6 +286,10 @@ class Call(Generic[Body, Parameters]):
         if self.principal.is_operator and self.query.organization_id is None:
             return await self.services.owners.of(thing_id)
         return await self.organization()
+
+    async def tenant_of(self, thing_id: str) -> Organization:
+        """The same organization, whole."""
+        return await self.services.organizations.get(await self.owner_of(thing_id))
 
     def new_id(self, prefix: str) -> str:
         """A fresh id; the same again when the call is repeated under its idempotency key."""
