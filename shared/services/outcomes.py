@@ -25,11 +25,12 @@ from shared.domain.organizations import Organization
 from shared.domain.outcomes import STANDING_OF, Decided, Decision, Outcome, Status, Verification
 from shared.domain.periods import Period
 from shared.domain.readings import Tally
-from shared.domain.times import from_text, to_text
+from shared.domain.times import from_text
 from shared.ports.clock import Clock
 from shared.ports.outcomes import Change, KeptOutcome, OutcomeFilter, OutcomeStore
 from shared.ports.store import Document, Place
 from shared.ports.usage import Usage
+from shared.services import moved_periods
 from shared.services.agents import Agents
 from shared.services.cursors import cursor_to, place_behind, shape_of
 from shared.services.invoices import READS_LAG, Invoices
@@ -37,7 +38,6 @@ from shared.services.outbox import Outbox
 from shared.services.patience import SECOND_LOOK_SECONDS
 from shared.services.periods import Periods
 from shared.services.rated_versions import RatedVersions
-from shared.services.rating import MOVED
 from shared.services.recorded_events import metered
 
 MAXIMUM_DECIDED = 1000
@@ -252,10 +252,7 @@ class Outcomes:
     async def _moves(self, organization: Organization, outcome: Outcome) -> Document | None:
         """As of a late event, where the period has ended."""
         period = await self._periods.containing(organization, from_text(outcome.time))
-        if period.end > self._clock.now():
-            return None
-        start = to_text(outcome.period)
-        return self._outbox.entry(MOVED, f"{MOVED}:{start}", organization_id=organization.id, period=start)
+        return moved_periods.entry_of(self._outbox, organization.id, period, self._clock.now())
 
     # Lists
 

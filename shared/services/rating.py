@@ -19,11 +19,11 @@ from shared.domain.exchange_rates import CurrencyPair, NoExchangeRateError, stat
 from shared.domain.ids import fingerprint, named_id
 from shared.domain.organizations import Organization
 from shared.domain.outcomes import arrived, is_outcome, standing_of
-from shared.domain.times import from_text, to_text
+from shared.domain.times import from_text
 from shared.domain.totals import contribution, unpriced_contribution
 from shared.ports.clock import Clock
-from shared.ports.store import Document
 from shared.ports.usage import MeteredEvent, Recorded, ShardMovedError, Usage
+from shared.services import moved_periods
 from shared.services.agents import Agents
 from shared.services.billing_models import BillingModels
 from shared.services.costs import Costs
@@ -32,7 +32,6 @@ from shared.services.outbox import Outbox
 from shared.services.patience import SECOND_LOOK_SECONDS
 from shared.services.periods import Periods
 
-MOVED = "period_moved"
 UNKNOWN_ORGANIZATION = "unknown"
 _SHARD_RELOADS = 3
 _BROKEN = (ArithmeticError, LookupError, TypeError, ValueError)
@@ -96,7 +95,7 @@ class Rating:
         self._costs = costs
         self._outbox = outbox
         outbox.on_effect(
-            MOVED,
+            moved_periods.MOVED,
             lambda payload: periods.moved(payload["organization_id"], from_text(payload["period"]), clock.now()),
         )
 
@@ -258,7 +257,7 @@ class Rating:
             cost=cost,
             outcome=outcome,
             exchange_rate=rate,
-            moves=self._moves(organization.id, period.start) if period.end <= now else None,
+            moves=moved_periods.entry_of(self._outbox, organization.id, period, now),
         )
 
     async def _version(self, organization_id: str, agent: Agent, at: datetime) -> Version | None:
@@ -268,10 +267,6 @@ class Rating:
         model = await self._billing_models.cached(organization_id, model_id)
         reference = model.versions.at(at)
         return await self._billing_models.version(model, reference) if reference else None
-
-    def _moves(self, organization_id: str, period: datetime) -> Document:
-        start = to_text(period)
-        return self._outbox.entry(MOVED, f"{MOVED}:{start}", organization_id=organization_id, period=start)
 
     async def _after(self, organization_id: str, recorded: Recorded) -> None:
         """What follows from what was recorded; whatever is cut short here is swept later."""

@@ -14,14 +14,13 @@ from shared.domain.events import TotalKey
 from shared.domain.organizations import Organization
 from shared.domain.periods import Period
 from shared.domain.recomputation import Difference, added_by, added_by_outcome, differences, emptied, pruned
-from shared.domain.times import to_text
 from shared.domain.totals import Totals
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Document, StaleEtagError
 from shared.ports.usage_shards import KeptTotal, UsageShards
+from shared.services import moved_periods
 from shared.services.outbox import Outbox
 from shared.services.rated_versions import RatedVersions
-from shared.services.rating import MOVED
 
 LOOKS = 12
 """How often a total is looked at that moves meanwhile, or seems wrong."""
@@ -171,11 +170,8 @@ class Repair:
 
     async def _put_right(self, place: _Place, look: _Look) -> bool:
         """False where the total has moved since."""
-        organization_id, start = place.organization.id, place.period.start
-        moves = None
-        if place.period.end <= self._clock.now():
-            text = to_text(start)
-            moves = self._outbox.entry(MOVED, f"{MOVED}:{text}", organization_id=organization_id, period=text)
+        organization_id = place.organization.id
+        moves = moved_periods.entry_of(self._outbox, organization_id, place.period, self._clock.now())
         try:
             entry = await self._shards.put_right(
                 organization_id, place.shard, look.kept, pruned(look.recomputed), moves

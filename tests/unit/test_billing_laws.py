@@ -38,8 +38,8 @@ from shared.domain.totals import Contribution, Totals, contribution, unpriced_co
 from shared.ports.store import Create, Document, Operation, Replace, Upsert
 from shared.services.facts import FactsReader
 from shared.services.invoices import MAXIMUM_PERIODS, SETTLES_AFTER
+from shared.services.moved_periods import MOVED
 from shared.services.periods import PeriodItem
-from shared.services.rating import MOVED
 from tests.doubles import virtual_time
 from tests.doubles.billing_history import (
     CreateAgent,
