@@ -79,48 +79,48 @@ tests/doubles/node_modules/.installed: tests/doubles/package-lock.json
 # The store's contract over HTTPS, and the demo, whole, on Cosmos DB and Service Bus; `make test` skips both where npm has
 # not been asked for the double.
 cosmos: $(BIN)/.dev npm-tools
-	XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -n 2 tests/contract tests/e2e/test_demo_on_azure_services.py \
-	tests/e2e/test_outage.py -k "cosmos"
+	XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -n 2 tests/contract tests/e2e/operations/test_demo_on_azure_services.py \
+	tests/faults/test_outage.py -k "cosmos"
 
 laws: $(BIN)/.dev
 	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --dist worksteal \
-	tests/unit/test_billing_laws.py tests/unit/test_charge_laws.py
+	tests/unit/billing/test_billing_laws.py tests/unit/pricing/test_charge_laws.py
 
 # 10,000 outcomes verified in bulk while others are reported; -s shows the figures.
 outcomes: $(BIN)/.dev
-	XYRA_OUTCOMES=10000 $(BIN)/python -m pytest -s tests/e2e/test_outcomes.py
+	XYRA_OUTCOMES=10000 $(BIN)/python -m pytest -s tests/e2e/usage/test_outcomes.py
 
 kill: $(BIN)/.dev
-	XYRA_KILL_EVENTS=50000 $(BIN)/python -m pytest tests/e2e/test_exactly_once.py
+	XYRA_KILL_EVENTS=50000 $(BIN)/python -m pytest tests/faults/test_exactly_once.py
 
 # `kill -9` at random moments under load; -s shows the counts and the seed, with which XYRA_KILL_SEED plays it again.
 kill-rounds: $(BIN)/.dev
-	XYRA_KILL_ROUNDS=200 $(BIN)/python -m pytest -s tests/e2e/test_kill_rounds.py
+	XYRA_KILL_ROUNDS=200 $(BIN)/python -m pytest -s tests/faults/test_kill_rounds.py
 
 kill-rounds-short: $(BIN)/.dev
-	XYRA_KILL_ROUNDS=20 $(BIN)/python -m pytest -s tests/e2e/test_kill_rounds.py
+	XYRA_KILL_ROUNDS=20 $(BIN)/python -m pytest -s tests/faults/test_kill_rounds.py
 
 # The store, then the broker, out of reach under load for a minute each.
 outage: $(BIN)/.dev npm-tools
-	XYRA_OUTAGE_SECONDS=60 XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -s tests/e2e/test_outage.py
+	XYRA_OUTAGE_SECONDS=60 XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -s tests/faults/test_outage.py
 
 # Many events, their totals, the host's memory, and repair over all of it; -s shows the figures.
 many-events: $(BIN)/.dev
-	XYRA_MANY_EVENTS=100000 $(BIN)/python -m pytest -s tests/e2e/test_many_events.py
+	XYRA_MANY_EVENTS=100000 $(BIN)/python -m pytest -s tests/e2e/usage/test_many_events.py
 
 million: $(BIN)/.dev
-	XYRA_MANY_EVENTS=1000000 $(BIN)/python -m pytest -s tests/e2e/test_many_events.py
+	XYRA_MANY_EVENTS=1000000 $(BIN)/python -m pytest -s tests/e2e/usage/test_many_events.py
 
 # What every recorded LLM call costs by the price list, against what its provider charged; -s shows the sums.
 llm-costs: $(BIN)/.dev
-	XYRA_LLM_PROJECTS=4 $(BIN)/python -m pytest -s tests/e2e/test_llm_costs.py
+	XYRA_LLM_PROJECTS=4 $(BIN)/python -m pytest -s tests/e2e/provider_costs/test_llm_costs.py
 
 # A recorded hour of requests at 10 times its pace; -s shows how long an acknowledged event takes to its total.
 replay: $(BIN)/.dev
-	XYRA_REPLAY_PACE=10 $(BIN)/python -m pytest -s tests/e2e/test_replay.py
+	XYRA_REPLAY_PACE=10 $(BIN)/python -m pytest -s tests/e2e/usage/test_replay.py
 
 replay-short: $(BIN)/.dev
-	XYRA_REPLAY_PACE=100 $(BIN)/python -m pytest -s tests/e2e/test_replay.py
+	XYRA_REPLAY_PACE=100 $(BIN)/python -m pytest -s tests/e2e/usage/test_replay.py
 
 bench: $(BIN)/.dev
 	$(BIN)/python -m bench

@@ -1,60 +1,13 @@
-"""The platform's entry: one app with every blueprint of `functions/`."""
+"""The platform's entry: one app with the blueprints of every area of `functions/`."""
 
 import azure.functions as func
 
-from functions import (
-    accounts,
-    agents,
-    api_keys,
-    billing_models,
-    departments,
-    events,
-    exchange_rates,
-    invoice_runs,
-    invoices,
-    llm_prices,
-    operations,
-    organizations,
-    outbox,
-    outcomes,
-    parked_events,
-    projects,
-    rating,
-    recorded_events,
-    reported_events,
-    runs,
-    summaries,
-    threads,
-    usage,
-    workflows,
-)
+from functions import access, agents, billing, operations, pricing, provider_costs, runs, storage, tenancy, usage
+
+AREAS = (access, agents, billing, operations, pricing, provider_costs, runs, storage, tenancy, usage)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
-for area in (
-    accounts,
-    agents,
-    api_keys,
-    billing_models,
-    departments,
-    events,
-    exchange_rates,
-    invoice_runs,
-    invoices,
-    llm_prices,
-    operations,
-    organizations,
-    outbox,
-    outcomes,
-    parked_events,
-    projects,
-    rating,
-    recorded_events,
-    reported_events,
-    runs,
-    summaries,
-    threads,
-    usage,
-    workflows,
-):
-    app.register_functions(area.blueprint)
+for area in AREAS:
+    for blueprint in area.blueprints:
+        app.register_functions(blueprint)

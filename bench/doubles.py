@@ -9,9 +9,9 @@ from uuid import uuid4
 
 from shared.adapters.cosmos import CosmosAccount
 from shared.adapters.cosmos.provisioning import create_containers
-from tests.doubles.amqp_broker.broker import AmqpBroker
-from tests.doubles.cosmos_server import KEY, cosmos_server, is_installed
-from tests.doubles.tcp_proxy import Fault, TcpProxy
+from tests.doubles.servers.amqp_broker.broker import AmqpBroker
+from tests.doubles.servers.cosmos_server import KEY, cosmos_server, is_installed
+from tests.doubles.servers.tcp_proxy import Fault, TcpProxy
 
 __all__ = ["AzureDoubles", "azure_doubles", "is_installed"]
 

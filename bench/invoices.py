@@ -14,22 +14,22 @@ from typing import Any
 from rich.table import Table
 
 from bench.clock import StandingClock
-from shared.adapters.local_queue import LocalQueue
-from shared.adapters.local_secrets import LocalSecrets
+from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
+from shared.adapters.sqlite.queue import LocalQueue
 from shared.bootstrap import Application, Ports
-from shared.domain.billing_models import BillingModelDraft, Version
-from shared.domain.costs import CostedEvent
-from shared.domain.events import AcceptedEvent, TotalKey, event_key
-from shared.domain.ids import new_id
-from shared.domain.organizations import Organization
-from shared.domain.periods import Period
-from shared.domain.rating import Facts, Segment, rate
-from shared.domain.times import to_text
-from shared.domain.totals import Totals, contribution
+from shared.domain.kernel.ids import new_id
+from shared.domain.kernel.times import to_text
+from shared.domain.periods.periods import Period
+from shared.domain.pricing.billing_models import BillingModelDraft, Version
+from shared.domain.provider_costs.costs import CostedEvent
+from shared.domain.rating.rating import Facts, Segment, rate
+from shared.domain.tenancy.organizations import Organization
+from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key
+from shared.domain.usage.totals import Totals, contribution
 from shared.ports.usage import MeteredEvent
-from shared.services.agents import AgentDraft
-from shared.services.organizations import OrganizationDraft
+from shared.services.agents.agents import AgentDraft
+from shared.services.tenancy.organizations import OrganizationDraft
 from shared.settings import Settings
 
 NOW = datetime(2026, 11, 3, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pydantic
 import typer
 
 from shared.bootstrap import Application, application
-from shared.domain.errors import UnavailableError, XyraError
+from shared.domain.kernel.errors import UnavailableError, XyraError
 from shared.ports.secrets import NotAllowedError
 from shared.settings import Settings, settings
 

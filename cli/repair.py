@@ -6,8 +6,8 @@ import typer
 
 from cli.execution import ExitCode, end, run
 from shared.bootstrap import Application
-from shared.domain.errors import NotFoundError
-from shared.services.repair import ShardReport
+from shared.domain.kernel.errors import NotFoundError
+from shared.services.usage.repair import ShardReport
 
 
 def repair(

@@ -11,7 +11,7 @@ import typer
 
 from cli.execution import run
 from shared.bootstrap import Application
-from shared.domain.errors import UnavailableError
+from shared.domain.kernel.errors import UnavailableError
 
 Answer = TypeVar("Answer")
 

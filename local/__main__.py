@@ -17,7 +17,7 @@ from function_app import app
 from local.demo.run import Demo
 from local.host import Host, StartupError, serve
 from shared.bootstrap import application, broker, clock
-from shared.domain.errors import UnavailableError
+from shared.domain.kernel.errors import UnavailableError
 from shared.logs import log_to
 from shared.settings import Settings, settings
 

@@ -6,53 +6,53 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from shared.adapters.file_clock import FileClock
-from shared.adapters.item_outcomes import ItemOutcomes
-from shared.adapters.item_usage import ItemUsage
-from shared.adapters.item_usage_shards import ItemUsageShards
-from shared.adapters.local_queue import LocalQueue
-from shared.adapters.local_secrets import LocalSecrets
-from shared.adapters.price_list import PackagedPriceList
+from shared.adapters.clock.file_clock import FileClock
+from shared.adapters.clock.system_clock import SystemClock
+from shared.adapters.price_list.genai_prices import PackagedPriceList
+from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
-from shared.adapters.system_clock import SystemClock
+from shared.adapters.sqlite.queue import LocalQueue
+from shared.adapters.usage.item_outcomes import ItemOutcomes
+from shared.adapters.usage.item_usage import ItemUsage
+from shared.adapters.usage.item_usage_shards import ItemUsageShards
 from shared.containers import TENANTS
 from shared.logs import structure_handlers
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.ports.secrets import Secrets
 from shared.ports.store import Store
-from shared.services.access import Access
-from shared.services.accounts import Accounts
-from shared.services.agents import Agents
-from shared.services.api_keys import ApiKeys
-from shared.services.billing_models import BillingModels
-from shared.services.costs import Costs
-from shared.services.departments import Departments
-from shared.services.events import Events
-from shared.services.exchange_rates import ExchangeRateBook
-from shared.services.facts import FactsReader
-from shared.services.first_operator import FirstOperator
-from shared.services.idempotency import Idempotency
-from shared.services.invoice_runs import InvoiceRuns
-from shared.services.invoices import Invoices
-from shared.services.llm_prices import PriceOverrides, UnpricedModels
-from shared.services.organizations import Organizations
-from shared.services.outbox import Outbox
-from shared.services.outcomes import Outcomes
-from shared.services.owners import Owners
-from shared.services.parked_events import ParkedEvents
-from shared.services.periods import Periods
-from shared.services.projects import Projects
-from shared.services.rated_versions import RatedVersions
-from shared.services.rating import Rating
-from shared.services.recorded_events import RecordedEvents
-from shared.services.repair import Repair
-from shared.services.runs import Runs
-from shared.services.summaries import Summaries
-from shared.services.threads import Threads
-from shared.services.tokens import Tokens
-from shared.services.usage_reports import UsageReports
-from shared.services.workflows import Workflows
+from shared.services.access.accounts import Accounts
+from shared.services.access.api_keys import ApiKeys
+from shared.services.access.authentication import Access
+from shared.services.access.first_operator import FirstOperator
+from shared.services.access.tokens import Tokens
+from shared.services.agents.agents import Agents
+from shared.services.billing.facts import FactsReader
+from shared.services.billing.invoice_runs import InvoiceRuns
+from shared.services.billing.invoices import Invoices
+from shared.services.billing.summaries import Summaries
+from shared.services.billing.workflow_estimates import Workflows
+from shared.services.periods.periods import Periods
+from shared.services.pricing.billing_models import BillingModels
+from shared.services.provider_costs.costs import Costs
+from shared.services.provider_costs.exchange_rates import ExchangeRateBook
+from shared.services.provider_costs.llm_prices import PriceOverrides, UnpricedModels
+from shared.services.runs.runs import Runs
+from shared.services.runs.threads import Threads
+from shared.services.storage.idempotency import Idempotency
+from shared.services.storage.outbox import Outbox
+from shared.services.storage.owners import Owners
+from shared.services.tenancy.departments import Departments
+from shared.services.tenancy.organizations import Organizations
+from shared.services.tenancy.projects import Projects
+from shared.services.usage.events import Events
+from shared.services.usage.metering import Rating
+from shared.services.usage.outcomes import Outcomes
+from shared.services.usage.parked_events import ParkedEvents
+from shared.services.usage.rated_versions import RatedVersions
+from shared.services.usage.recorded_events import RecordedEvents
+from shared.services.usage.repair import Repair
+from shared.services.usage.reports import UsageReports
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def broker() -> "LocalQueue | ServiceBusBroker":
 def _secrets(chosen: Settings) -> Secrets:
     if chosen.secrets == "file":
         return LocalSecrets(chosen.data_dir / "secrets.json")
-    from shared.adapters.key_vault import KeyVaultSecrets  # noqa: PLC0415  see _store
+    from shared.adapters.key_vault.secrets import KeyVaultSecrets  # noqa: PLC0415  see _store
 
     secrets = KeyVaultSecrets.under_managed_identity(chosen.key_vault_url or "")
     _opened().push_async_callback(secrets.close)

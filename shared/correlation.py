@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from shared.domain.ids import new_id
+from shared.domain.kernel.ids import new_id
 
 HEADER = "X-Correlation-Id"
 _ACCEPTABLE = re.compile(r"[\x21-\x7e]{1,128}")

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.errors import FieldError, MalformedError, ValidationError, XyraError
-from shared.domain.validation import Place, pointer
+from shared.domain.kernel.errors import FieldError, MalformedError, ValidationError, XyraError
+from shared.domain.kernel.validation import Place, pointer
 
 MAXIMUM_DEPTH = 64
 """Of requests."""

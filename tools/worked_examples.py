@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shared.domain.calculation import Calculation, ModelSketch, UsageEntry, calculate
-from shared.domain.lines import Line, Step
-from shared.domain.money import plain
-from shared.domain.periods import Span
+from shared.domain.kernel.money import plain
+from shared.domain.periods.periods import Span
+from shared.domain.pricing.lines import Line, Step
+from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
 
 PAGE = Path(__file__).parents[1] / "docs" / "charges.md"
 

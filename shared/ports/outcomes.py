@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from shared.domain.outcomes import Decided, Outcome, Status
+from shared.domain.usage.outcomes import Decided, Outcome, Status
 from shared.ports.store import Document, Place
 
 

@@ -5,7 +5,7 @@ Its calls do no input or output, so they are not `async`.
 
 from typing import Protocol
 
-from shared.domain.llm_prices import Listing, ModelName
+from shared.domain.provider_costs.llm_prices import Listing, ModelName
 
 
 class PriceList(Protocol):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Protocol
 
-from shared.domain.errors import UnavailableError
+from shared.domain.kernel.errors import UnavailableError
 
 LONGEST_STALE = timedelta(hours=1)
 """For so long at most `get` gives a value that was replaced. Whoever replaces one has to allow for it."""

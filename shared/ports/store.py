@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.domain.errors import XyraError
+from shared.domain.kernel.errors import XyraError
 
 Document = dict[str, Any]
 

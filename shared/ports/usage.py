@@ -9,11 +9,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
-from shared.domain.costs import NO_COST, EventCost
-from shared.domain.errors import XyraError
-from shared.domain.events import AcceptedEvent, TotalKey
-from shared.domain.outcomes import Outcome
-from shared.domain.totals import Contribution, Totals
+from shared.domain.kernel.errors import XyraError
+from shared.domain.provider_costs.costs import NO_COST, EventCost
+from shared.domain.usage.events import AcceptedEvent, TotalKey
+from shared.domain.usage.outcomes import Outcome
+from shared.domain.usage.totals import Contribution, Totals
 from shared.ports.store import Document, Item, Page, Place
 
 ParkedStatus = Literal["parked", "rated", "discarded"]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.domain.events import TotalKey
-from shared.domain.outcomes import Outcome
-from shared.domain.periods import Span
-from shared.domain.totals import Totals
+from shared.domain.periods.periods import Span
+from shared.domain.usage.events import TotalKey
+from shared.domain.usage.outcomes import Outcome
+from shared.domain.usage.totals import Totals
 from shared.ports.store import Document
 
 

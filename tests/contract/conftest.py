@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters import key_vault
 from shared.adapters.cosmos import CosmosStore
-from shared.adapters.local_queue import LocalQueue
+from shared.adapters.key_vault import secrets as key_vault
 from shared.adapters.sqlite import Database, SqliteStore
+from shared.adapters.sqlite.queue import LocalQueue
 from shared.ports.store import Store
 from tests.contract import cosmos
-from tests.doubles import prompt_service_bus
-from tests.doubles.key_vault_server import SECOND, KeyVaultServer
-from tests.doubles.settable_clock import SettableClock
-from tests.doubles.settable_seconds import SettableSeconds
+from tests.doubles.fakes import prompt_service_bus
+from tests.doubles.fakes.settable_clock import SettableClock
+from tests.doubles.fakes.settable_seconds import SettableSeconds
+from tests.doubles.servers.key_vault_server import SECOND, KeyVaultServer
 
 SQLITE = ["sqlite-file", "sqlite-memory"]
 

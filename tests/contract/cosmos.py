@@ -14,7 +14,7 @@ import pytest
 
 from shared.adapters.cosmos import CosmosAccount, CosmosStore
 from shared.adapters.cosmos.provisioning import create_containers
-from tests.doubles.cosmos_server import KEY, cosmos_server, is_installed
+from tests.doubles.servers.cosmos_server import KEY, cosmos_server, is_installed
 
 OWN_CLOCK = "Cosmos DB counts a time to live by its own clock: see test_cosmos.py"
 NOT_FOR_COSMOS_DB = {

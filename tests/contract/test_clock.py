@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.file_clock import FileClock
-from shared.adapters.system_clock import SystemClock
+from shared.adapters.clock.file_clock import FileClock
+from shared.adapters.clock.system_clock import SystemClock
 from shared.ports.clock import Clock
 
 A_MOMENT = timedelta(seconds=20)

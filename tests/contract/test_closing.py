@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from shared import bootstrap
-from shared.domain.errors import UnavailableError
+from shared.domain.kernel.errors import UnavailableError
 from shared.settings import settings
-from tests.doubles.amqp_broker.broker import AmqpBroker
-from tests.doubles.cosmos_stub import CosmosStub, cosmos_stub
+from tests.doubles.servers.amqp_broker.broker import AmqpBroker
+from tests.doubles.servers.cosmos_stub import CosmosStub, cosmos_stub
 
 KEPT = (settings, bootstrap.application, bootstrap.broker, bootstrap.clock, bootstrap.database, bootstrap.local_queue)
 

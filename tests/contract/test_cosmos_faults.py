@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.cosmos import CosmosAccount, CosmosStore, Patience, RequestCharges
-from shared.domain.errors import UnavailableError
+from shared.domain.kernel.errors import UnavailableError
 from shared.ports.store import (
     AlreadyExistsError,
     Create,
@@ -21,8 +21,8 @@ from shared.ports.store import (
     StoreLimitError,
     Upsert,
 )
-from tests.doubles.cosmos_stub import CosmosStub, Fault, cosmos_stub, failed_batch
-from tests.doubles.settable_seconds import SettableSeconds
+from tests.doubles.fakes.settable_seconds import SettableSeconds
+from tests.doubles.servers.cosmos_stub import CosmosStub, Fault, cosmos_stub, failed_batch
 
 CONTAINER = "ledgers"
 PK = "org_1:usage:0"

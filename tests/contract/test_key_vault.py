@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.adapters.key_vault import FIRST_VALUE_TAG, KeyVaultSecrets, key_vault_client
-from shared.domain.errors import ConflictError, NotFoundError, UnavailableError
+from shared.adapters.key_vault.secrets import FIRST_VALUE_TAG, KeyVaultSecrets, key_vault_client
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.ports.secrets import NotAllowedError
 from tests.contract import test_secrets
-from tests.doubles.key_vault_server import DROP, SECOND, TOKEN, Failure, KeyVaultServer, TokenOfTheTest
-from tests.doubles.settable_seconds import SettableSeconds
+from tests.doubles.fakes.settable_seconds import SettableSeconds
+from tests.doubles.servers.key_vault_server import DROP, SECOND, TOKEN, Failure, KeyVaultServer, TokenOfTheTest
 
 SETTLE_SECONDS = 1.1 * SECOND
 """More than the second in which a version is dated."""

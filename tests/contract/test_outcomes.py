@@ -6,17 +6,17 @@ from decimal import Decimal
 
 import pytest
 
-from shared.adapters.item_outcomes import ItemOutcomes
-from shared.adapters.item_usage import ItemUsage
-from shared.domain.events import AcceptedEvent, TotalKey, event_key, shard_of
-from shared.domain.outcomes import Decision, Outcome, Verification, arrived, rejected, standing_of, verified
-from shared.domain.readings import Tally
-from shared.domain.times import to_text
-from shared.domain.totals import unpriced_contribution
+from shared.adapters.usage.item_outcomes import ItemOutcomes
+from shared.adapters.usage.item_usage import ItemUsage
+from shared.domain.kernel.times import to_text
+from shared.domain.metering.readings import Tally
+from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard_of
+from shared.domain.usage.outcomes import Decision, Outcome, Verification, arrived, rejected, standing_of, verified
+from shared.domain.usage.totals import unpriced_contribution
 from shared.ports.outcomes import Change, Changed, KeptOutcome, OutcomeFilter
 from shared.ports.store import Document, Place, Store
 from shared.ports.usage import MeteredEvent
-from tests.doubles.settable_clock import SettableClock
+from tests.doubles.fakes.settable_clock import SettableClock
 
 ORGANIZATION = "org_1"
 OCTOBER, NOVEMBER = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.local_queue import DEAD_LETTER_SUFFIX, Delivery, LocalQueue, QueueCounts
 from shared.adapters.sqlite import Database
-from shared.domain.errors import TooLargeError
+from shared.adapters.sqlite.queue import DEAD_LETTER_SUFFIX, Delivery, LocalQueue, QueueCounts
+from shared.domain.kernel.errors import TooLargeError
 from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
-from tests.doubles import python_process
-from tests.doubles.settable_seconds import SettableSeconds
+from tests.doubles.clients import python_process
+from tests.doubles.fakes.settable_seconds import SettableSeconds
 
 QUEUE = "usage"
 DEAD = QUEUE + DEAD_LETTER_SUFFIX

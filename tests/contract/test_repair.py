@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.identity import Permission, Principal
-from shared.domain.outcomes import Verification, outcome_id
+from shared.domain.access.identity import Permission, Principal
+from shared.domain.usage.outcomes import Verification, outcome_id
 from shared.ports.store import Store
-from shared.services import repair
-from tests.doubles.rated_organization import AGENTS, FREE, SHARDS, Scene, gauges
+from shared.services.usage import repair
+from tests.doubles.worlds.rated_organization import AGENTS, FREE, SHARDS, Scene, gauges
 
 
 @pytest.fixture

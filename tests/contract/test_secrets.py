@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.local_secrets import LocalSecrets
-from shared.domain.errors import ConflictError, NotFoundError, UnavailableError
+from shared.adapters.secret_file.secrets import LocalSecrets
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.ports.secrets import Secrets
-from tests.doubles import python_process
+from tests.doubles.clients import python_process
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from shared.adapters.service_bus import ServiceBusBroker, ServiceBusNamespace, ServiceBusQueue
-from shared.domain.errors import UnavailableError
+from shared.domain.kernel.errors import UnavailableError
 from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
-from tests.doubles.amqp_broker.broker import AmqpBroker, Fault
+from tests.doubles.servers.amqp_broker.broker import AmqpBroker, Fault
 
 SEND_SECONDS = 4.0
 

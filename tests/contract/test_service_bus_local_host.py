@@ -10,8 +10,8 @@ import pytest
 
 from shared.adapters.service_bus import ServiceBusBroker, ServiceBusNamespace, ServiceBusQueue
 from shared.ports.queue import Message
-from tests.doubles.amqp_broker.broker import AmqpBroker
-from tests.doubles.running_host import hosted
+from tests.doubles.clients.running_host import hosted
+from tests.doubles.servers.amqp_broker.broker import AmqpBroker
 
 pytestmark = pytest.mark.usefixtures("prompt_service_bus_sdk")
 

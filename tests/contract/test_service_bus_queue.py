@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 
 import pytest
 
-from shared.adapters.local_queue import Delivery, QueueCounts
 from shared.adapters.service_bus import ServiceBusBroker, ServiceBusNamespace, ServiceBusQueue
+from shared.adapters.sqlite.queue import Delivery, QueueCounts
 from shared.ports.queue import Message
 from tests.contract import test_queue
-from tests.doubles.amqp_broker.broker import AmqpBroker
-from tests.doubles.settable_seconds import SettableSeconds
+from tests.doubles.fakes.settable_seconds import SettableSeconds
+from tests.doubles.servers.amqp_broker.broker import AmqpBroker
 
 pytestmark = pytest.mark.usefixtures("prompt_service_bus_sdk")
 

@@ -11,17 +11,17 @@ import pytest
 
 from cli.setup import Patience, set_up
 from shared.bootstrap import Application, Ports
-from shared.domain.errors import ConflictError, UnavailableError
+from shared.domain.kernel.errors import ConflictError, UnavailableError
 from shared.ports.secrets import LONGEST_STALE, NotAllowedError
-from shared.services.tokens import Claims
+from shared.services.access.tokens import Claims
 from shared.settings import Settings
 from tests.contract.test_key_vault import connect
-from tests.doubles.key_vault_server import KeyVaultServer
-from tests.doubles.memory_queue import MemoryQueue
-from tests.doubles.memory_store import MemoryStore
-from tests.doubles.quick_passwords import hash_quickly
-from tests.doubles.settable_clock import SettableClock
-from tests.doubles.settable_seconds import SettableSeconds
+from tests.doubles.fakes.memory_queue import MemoryQueue
+from tests.doubles.fakes.memory_store import MemoryStore
+from tests.doubles.fakes.quick_passwords import hash_quickly
+from tests.doubles.fakes.settable_clock import SettableClock
+from tests.doubles.fakes.settable_seconds import SettableSeconds
+from tests.doubles.servers.key_vault_server import KeyVaultServer
 
 OPERATOR = ("ada@example.com", "a password of ours")
 SETTINGS = Settings(operator_email=OPERATOR[0], operator_password=OPERATOR[1])
@@ -84,7 +84,7 @@ async def test_functions_that_may_only_read_work_after_setup(deployment: Deploym
     deployment.vault.may_set = True
     await set_up(deployment.process(), Patience())
     deployment.vault.may_set = False
-    signed_in = await functions.accounts.sign_in(*OPERATOR, None)
+    signed_in = await functions.access.accounts.sign_in(*OPERATOR, None)
     assert (await deployment.process().tokens.read(signed_in.access_token)).roles == ("system",)
     assert not await functions.idempotency.ensure_secret()
 

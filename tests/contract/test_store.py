@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from shared.adapters.sqlite import Database, SqliteStore
-from shared.domain.errors import MalformedError, UnavailableError
-from shared.domain.times import to_text
+from shared.domain.kernel.errors import MalformedError, UnavailableError
+from shared.domain.kernel.times import to_text
 from shared.ports.store import (
     MAXIMUM_BATCH_BYTES,
     MAXIMUM_PAGE,
@@ -30,8 +30,8 @@ from shared.ports.store import (
     StoreLimitError,
     Upsert,
 )
-from tests.doubles import python_process
-from tests.doubles.settable_clock import SettableClock
+from tests.doubles.clients import python_process
+from tests.doubles.fakes.settable_clock import SettableClock
 
 CONTAINER = "invoices"
 PK = "org_1"

@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.adapters.item_usage import ItemUsage
-from shared.domain.events import AcceptedEvent, TotalKey, event_key, shard_of
-from shared.domain.readings import Bands, Distinct, Highest, Latest, Placed, Reading, Tally, Weighted
-from shared.domain.times import to_text
-from shared.domain.totals import Contribution, Totals
+from shared.adapters.usage.item_usage import ItemUsage
+from shared.domain.kernel.times import to_text
+from shared.domain.metering.readings import Bands, Distinct, Highest, Latest, Placed, Reading, Tally, Weighted
+from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard_of
+from shared.domain.usage.totals import Contribution, Totals
 from shared.ports.store import Place, Store
 from shared.ports.usage import EventFilter, MeteredEvent, ShardMovedError, Usage
-from tests.doubles.settable_clock import SettableClock
+from tests.doubles.fakes.settable_clock import SettableClock
 
 ORGANIZATION = "org_1"
 OCTOBER, NOVEMBER = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)

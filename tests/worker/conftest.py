@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+
 DRIVER = Path(__file__).with_name("driver.py")
 
 Worker = Callable[..., dict[str, Any]]

@@ -14,12 +14,13 @@ import azure.functions as func
 import pytest
 
 from local.host import Host
-from tests.doubles.memory_broker import MemoryBroker, Message
-from tests.doubles.running_host import MovableClock, RunningHost
+from tests.doubles.clients.running_host import MovableClock, RunningHost
+from tests.doubles.fakes.memory_broker import MemoryBroker, Message
+from tests.places import ROOT
 
 Worker = Callable[..., dict[str, Any]]
 
-SAMPLE_APP = Path(__file__).parents[1] / "doubles" / "sample_app"
+SAMPLE_APP = ROOT / "tests" / "doubles" / "worlds" / "sample_app"
 SETTINGS = {"SAMPLE_SCHEDULE": "0 0 9 * * *"}
 
 REQUESTS: list[dict[str, Any]] = [

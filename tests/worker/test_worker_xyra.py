@@ -8,27 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import function_app
-from shared.adapters.local_queue import LocalQueue
-from shared.adapters.local_secrets import LocalSecrets
+from shared.adapters.clock.system_clock import SystemClock
+from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
-from shared.adapters.system_clock import SystemClock
+from shared.adapters.sqlite.queue import LocalQueue
 from shared.bootstrap import Application, Ports
-from shared.domain.billing_models import BillingModelDraft
-from shared.domain.identity import OPERATOR_ONLY, Permission, Principal
-from shared.domain.ids import new_id
+from shared.domain.access.identity import OPERATOR_ONLY, Permission, Principal
+from shared.domain.kernel.ids import new_id
+from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.http import ENDPOINTS
 from shared.ports.queue import Message
-from shared.services.agents import AgentDraft
-from shared.services.events import ReportedEvent
-from shared.services.organizations import OrganizationDraft
+from shared.services.agents.agents import AgentDraft
+from shared.services.tenancy.organizations import OrganizationDraft
+from shared.services.usage.events import ReportedEvent
 from shared.settings import Settings
-from tests.doubles.memory_queue import MemoryQueue
+from tests.doubles.fakes.memory_queue import MemoryQueue
+from tests.places import ROOT
 
 assert function_app.app, "importing it declares the endpoints"
 
 Worker = Callable[..., dict[str, Any]]
 
-ROOT = Path(__file__).parents[2]
 EVENT = {"id": "1", "type": "command", "agent": "coder", "data": {"quantity": "2.5"}}
 
 

@@ -9,7 +9,7 @@ from aiohttp import ClientConnectorError
 from azure.core.exceptions import AzureError
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
-from shared.domain.errors import UnavailableError, XyraError
+from shared.domain.kernel.errors import UnavailableError, XyraError
 from shared.ports.store import AlreadyExistsError, StaleEtagError, StoreLimitError
 
 _RETRY_WITH = 449

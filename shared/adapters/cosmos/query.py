@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from shared.adapters.document_query import DocumentQuery
+from shared.adapters.documents.query import DocumentQuery
 from shared.ports.store import Place
 
 Parameters = list[dict[str, Any]]

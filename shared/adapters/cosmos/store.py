@@ -13,8 +13,8 @@ from shared.adapters.cosmos.query import Parameters, Query
 from shared.adapters.cosmos.request_charges import Purpose, RequestCharges, Weight
 from shared.adapters.cosmos.requests import Hook, Patience, RequestFailedError, Requests
 from shared.adapters.cosmos.writes import Write, checked_write, send_writes
-from shared.adapters.document_query import check_limit
-from shared.adapters.document_rules import (
+from shared.adapters.documents.query import check_limit
+from shared.adapters.documents.rules import (
     PARTITION_KEY,
     RESERVED_FIELDS,
     check_partition_key,

@@ -10,7 +10,7 @@ from shared import json
 from shared.adapters.cosmos.etags import etag_of, if_match
 from shared.adapters.cosmos.request_charges import WriteOperation
 from shared.adapters.cosmos.requests import Hook
-from shared.adapters.document_rules import PARTITION_KEY, check_document, check_id
+from shared.adapters.documents.rules import PARTITION_KEY, check_document, check_id
 from shared.containers import ALWAYS_INDEXED, Container
 from shared.ports.store import Create, Delete, Document, Operation, Replace, StoreLimitError, Upsert
 

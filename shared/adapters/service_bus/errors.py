@@ -14,7 +14,7 @@ from azure.servicebus.exceptions import (
     ServiceBusServerBusyError,
 )
 
-from shared.domain.errors import UnavailableError
+from shared.domain.kernel.errors import UnavailableError
 
 _log = logging.getLogger("xyra.service_bus")
 

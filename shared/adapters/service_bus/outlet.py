@@ -13,7 +13,7 @@ from azure.servicebus.exceptions import MessageSizeExceededError
 
 from shared.adapters.service_bus.errors import discard, is_worth_repeating, unavailable
 from shared.adapters.service_bus.namespace import ServiceBusNamespace
-from shared.domain.errors import TooLargeError, UnavailableError
+from shared.domain.kernel.errors import TooLargeError, UnavailableError
 from shared.ports.queue import Message
 
 COUNT_PROPERTY = "count"

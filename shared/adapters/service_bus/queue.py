@@ -9,7 +9,7 @@ from azure.servicebus import ServiceBusReceivedMessage
 from shared.adapters.service_bus.browsing import QueueBrowser
 from shared.adapters.service_bus.namespace import ServiceBusNamespace
 from shared.adapters.service_bus.outlet import COUNT_PROPERTY, Outlet
-from shared.domain.errors import TooLargeError
+from shared.domain.kernel.errors import TooLargeError
 from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
 
 LONGEST_ID = 128

@@ -23,11 +23,11 @@ from azure.servicebus.exceptions import (
     SessionLockLostError,
 )
 
-from shared.adapters.local_queue import Delivery, QueueCounts, Received
 from shared.adapters.service_bus.browsing import QueueBrowser
 from shared.adapters.service_bus.errors import discard, unavailable
 from shared.adapters.service_bus.namespace import DEAD_LETTER_SUFFIX, ServiceBusNamespace
 from shared.adapters.service_bus.outlet import COUNT_PROPERTY
+from shared.adapters.sqlite.queue import Delivery, QueueCounts, Received
 from shared.ports.queue import Message
 
 _ANSWER_SECONDS = 10.0

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shared.domain.errors import UnavailableError
+from shared.domain.kernel.errors import UnavailableError
 
 T = TypeVar("T")
 

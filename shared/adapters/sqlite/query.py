@@ -1,7 +1,7 @@
 """Queries as SQL."""
 # ruff: noqa: S608  names come from containers.py, values are parameters
 
-from shared.adapters.document_query import DocumentQuery
+from shared.adapters.documents.query import DocumentQuery
 from shared.ports.store import Place
 
 Parameters = dict[str, str | int]

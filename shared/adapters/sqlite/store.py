@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from shared import json
-from shared.adapters.document_query import check_limit
-from shared.adapters.document_rules import check_document, check_id, check_partition_key, is_legal_id
+from shared.adapters.documents.query import check_limit
+from shared.adapters.documents.rules import check_document, check_id, check_partition_key, is_legal_id
 from shared.adapters.sqlite.database import Database
 from shared.adapters.sqlite.query import Query
 from shared.adapters.sqlite.stale_reads import StaleReads

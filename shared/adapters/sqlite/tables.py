@@ -3,7 +3,7 @@
 
 from functools import cache
 
-from shared.adapters.document_rules import container_named
+from shared.adapters.documents.rules import container_named
 from shared.adapters.sqlite.query import column
 from shared.containers import CONTAINERS, Container
 

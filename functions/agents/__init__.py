@@ -1,0 +1,5 @@
+"""Agents."""
+
+from functions.agents import agents
+
+blueprints = (agents.blueprint,)

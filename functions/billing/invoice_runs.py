@@ -1,0 +1,38 @@
+"""The timer and the queue that make invoices."""
+
+import azure.functions as func
+
+from shared import correlation
+from shared.bootstrap import application
+from shared.services.billing.invoice_runs import read_task
+from shared.services.storage.retrying import patiently
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("start_invoice_runs")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 5 * * * *")
+async def start_invoice_runs(timer: func.TimerRequest) -> None:  # noqa: ARG001  the platform's signature
+    """Every hour: somewhere a month has just ended, or a draft's grace time is over."""
+    with correlation.correlated(correlation.accept(None)):
+        await application().invoice_runs.start_all()
+
+
+@blueprint.function_name("run_invoices")
+@blueprint.service_bus_queue_trigger(
+    arg_name="message", queue_name="invoices", connection="ServiceBus", is_sessions_enabled=True
+)
+async def run_invoices(message: func.ServiceBusMessage) -> None:
+    with correlation.correlated(correlation.accept(message.correlation_id)):
+        task = read_task(message.get_body())
+        await patiently(lambda: application().invoice_runs.run(task))
+
+
+@blueprint.function_name("fail_dead_invoice_runs")
+@blueprint.service_bus_queue_trigger(
+    arg_name="message", queue_name="invoices/$deadletterqueue", connection="ServiceBus"
+)
+async def fail_dead_invoice_runs(message: func.ServiceBusMessage) -> None:
+    """What could not be done a hundred times ends its job's part; the timer's own runs come again by themselves."""
+    with correlation.correlated(correlation.accept(message.correlation_id)):
+        await patiently(lambda: application().invoice_runs.give_up(message.get_body()))

@@ -1,0 +1,57 @@
+"""Workflows: what they would cost, before they run."""
+
+from typing import Annotated, Self
+
+import azure.functions as func
+from pydantic import Field
+
+from shared.domain.access.identity import Permission
+from shared.domain.kernel.money import NonNegativeQuantity
+from shared.domain.pricing.billing_models import Version
+from shared.domain.pricing.charges.workflow import MAXIMUM_WORKFLOWS, WorkflowName
+from shared.domain.rating.workflow_validation import WorkflowValidation
+from shared.http import Call, Query, Reply, Schema, endpoint
+
+blueprint = func.Blueprint()
+
+
+class WorkflowsRequest(Schema):
+    """How many of each type."""
+
+    workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
+
+
+class WorkflowValidationAnswer(WorkflowValidation):
+    """Of the model version that prices the agent now; without one there is nothing to bill."""
+
+    agent_id: str
+    billing_model_id: str | None
+    version: int | None
+
+    @classmethod
+    def of(cls, agent_id: str, version: Version | None, validation: WorkflowValidation) -> Self:
+        return cls(
+            agent_id=agent_id,
+            billing_model_id=None if version is None else version.model_id,
+            version=None if version is None else version.number,
+            **dict(validation),
+        )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "agents/{agent_id}/workflows/validate",
+    summary="What workflows of an agent would be billed in a period without other usage, with warnings; nothing is"
+    " recorded",
+    access=Permission.BILLING_MODELS_READ,
+    body=WorkflowsRequest,
+    answers={200: WorkflowValidationAnswer},
+    idempotent=False,
+    example={"workflows": {"lead_research": "12", "email": "3"}},
+)
+async def validate_workflows(call: Call[WorkflowsRequest, Query]) -> Reply:
+    agent_id = call.path["agent_id"]
+    owner = await call.owner_of(agent_id)
+    version, validation = await call.services.workflows.validate(owner, agent_id, call.body.workflows)
+    return Reply(WorkflowValidationAnswer.of(agent_id, version, validation))

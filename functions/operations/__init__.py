@@ -1,0 +1,5 @@
+"""Health and the description of the API."""
+
+from functions.operations import operations
+
+blueprints = (operations.blueprint,)

@@ -1,0 +1,73 @@
+"""Health, and the description of the API."""
+
+from typing import Literal
+
+import azure.functions as func
+
+from shared.domain.kernel.errors import UnavailableError
+from shared.http import Access, Call, NoBody, Query, Reply, Schema, endpoint, openapi
+
+blueprint = func.Blueprint()
+
+
+class HealthAnswer(Schema):
+    status: Literal["ok"] = "ok"
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/health",
+    summary="Whether the process answers",
+    access=Access.PUBLIC,
+    answers={200: HealthAnswer},
+)
+async def health(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  it only has to answer
+    return Reply(HealthAnswer())
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/health/ready",
+    summary="Whether the store and the queue answer",
+    access=Access.PUBLIC,
+    answers={200: HealthAnswer},
+)
+async def health_ready(call: Call[NoBody, Query]) -> Reply:
+    try:
+        await call.services.check_ready()
+    except UnavailableError:
+        raise
+    except Exception as error:
+        raise UnavailableError("The store or the queue does not answer") from error
+    return Reply(HealthAnswer())
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "openapi.json",
+    summary="This API as an OpenAPI 3.1 document",
+    access=Access.PUBLIC,
+    answers={200: dict[str, object]},
+)
+async def openapi_document(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
+    return Reply(openapi.document())
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "docs",
+    summary="This API as a page",
+    access=Access.PUBLIC,
+    answers={200: str},
+    media_type="text/html",
+)
+async def docs(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
+    return Reply(
+        openapi.page(),
+        media_type="text/html",
+        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+    )

@@ -1,0 +1,5 @@
+"""Billing models."""
+
+from functions.pricing import billing_models
+
+blueprints = (billing_models.blueprint,)

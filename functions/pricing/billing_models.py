@@ -1,0 +1,306 @@
+"""Billing models: price books in versions, and what usage would cost under them."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+import azure.functions as func
+from pydantic import Field, model_validator
+
+from shared.domain.access.identity import Permission
+from shared.domain.kernel.errors import ForbiddenError, NotFoundError
+from shared.domain.kernel.histories import History
+from shared.domain.kernel.validation import refusal
+from shared.domain.periods.periods import Calendar, Span, first_period
+from shared.domain.pricing.billing_models import BillingModel, BillingModelDraft, Version
+from shared.domain.pricing.charges import AnyCharge
+from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
+from shared.http import Call, IfMatch, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.services.pricing.billing_models import OPERATOR
+from shared.templates import billing_model_templates
+
+blueprint = func.Blueprint()
+
+_EXAMPLE = {
+    "name": "Coding agent",
+    "currency": "USD",
+    "charges": [
+        {"key": "platform", "type": "flat_fee", "amount": "499.00"},
+        {
+            "key": "commands",
+            "type": "activity",
+            "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
+            "pricing": {
+                "type": "graduated",
+                "tiers": [{"up_to": "1000", "unit_amount": "0.01"}, {"up_to": None, "unit_amount": "0.005"}],
+            },
+        },
+    ],
+}
+
+
+class BillingModelRequest(BillingModelDraft):
+    """`organization_id`: whose model it is; an operator who names none makes one for every organization."""
+
+    organization_id: str | None = Field(default=None, max_length=256)
+
+    def draft(self) -> BillingModelDraft:
+        return BillingModelDraft.model_construct(
+            **{name: getattr(self, name) for name in BillingModelDraft.model_fields}
+        )
+
+
+class VersionAnswer(Schema):
+    id: str
+    number: int
+    effective_from: datetime
+    charges: tuple[AnyCharge, ...]
+
+
+class VersionList(Schema):
+    data: list[VersionAnswer]
+    next_cursor: None = None
+
+
+class BillingModelAnswer(Schema):
+    """`version` and `charges` are those of the newest version, which may take effect only later."""
+
+    id: str
+    organization_id: str | None
+    name: str
+    description: str
+    currency: str
+    archived_at: datetime | None
+    version: int
+    version_id: str
+    effective_from: datetime
+    charges: tuple[AnyCharge, ...]
+
+    @classmethod
+    def of(cls, model: BillingModel, version: Version) -> Self:
+        return cls(
+            **{
+                name: getattr(model, name)
+                for name in ("id", "organization_id", "name", "description", "currency", "archived_at")
+            },
+            version=version.number,
+            version_id=version.id,
+            effective_from=version.effective_from,
+            charges=version.charges,
+        )
+
+
+class BillingModelList(Schema):
+    data: list[BillingModelAnswer]
+    next_cursor: str | None
+
+
+class CalculatedPeriod(Schema):
+    start: ZonedTime
+    end: ZonedTime
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.end <= self.start:
+            raise refusal((("end",), "is not after start"))
+        return self
+
+
+class CalculateRequest(Schema):
+    """Without a period, the calendar month of now in UTC."""
+
+    usage: Annotated[list[UsageEntry], Field(max_length=1000)] = []
+    period: CalculatedPeriod | None = None
+    only: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)] | None = None
+
+
+class SketchCalculateRequest(CalculateRequest):
+    model: ModelSketch
+
+
+class TemplateList(Schema):
+    data: list[dict[str, Any]]
+    next_cursor: None = None
+
+
+async def _writable(call: Call[Any, Any], organization_id: str | None) -> str | None:
+    """Only the operator writes billing models, or an organization with self-managed pricing (AC-20)."""
+    if not call.principal.is_operator:
+        organization = await call.tenant()
+        if not organization.settings.self_managed_pricing:
+            raise ForbiddenError(
+                "Billing models are written by the operator; self-managed pricing is off for this organization"
+            )
+    return organization_id
+
+
+async def _owner_of_model(call: Call[Any, Any], model_id: str) -> str | None:
+    """Whose model this is; None is the operator's. Another organization's is not found."""
+    owner = await call.services.owners.of(model_id)
+    if owner == OPERATOR:
+        return None
+    if not call.principal.is_operator and owner != call.principal.organization_id:
+        raise NotFoundError("There is no such billing model")
+    return owner
+
+
+async def _own_model(call: Call[Any, Any]) -> tuple[str | None, str]:
+    """A model that the caller may write, with its owner."""
+    model_id = call.path["model_id"]
+    owner = await _owner_of_model(call, model_id)
+    if owner is None and not call.principal.is_operator:
+        raise ForbiddenError("This is a billing model of the operator's")
+    return await _writable(call, owner), model_id
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "billing-models",
+    summary="Publish a billing model's first version",
+    access=Permission.BILLING_MODELS_WRITE,
+    body=BillingModelRequest,
+    answers={201: BillingModelAnswer},
+    example=_EXAMPLE,
+)
+async def create_billing_model(call: Call[BillingModelRequest, Query]) -> Reply:
+    owner = await _writable(call, await call.organization_or_operator(call.body.organization_id))
+    model, version, etag = await call.services.billing_models.create(call.new_id("bm"), owner, call.body.draft())
+    return Reply(BillingModelAnswer.of(model, version), status=201, etag=etag)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "billing-models",
+    summary="The organization's own billing models, then the operator's; an operator who names none sees theirs",
+    access=Permission.BILLING_MODELS_READ,
+    query=ListQuery,
+    answers={200: BillingModelList},
+)
+async def list_billing_models(call: Call[NoBody, ListQuery]) -> Reply:
+    models = call.services.billing_models
+    owner = await call.organization_or_operator()
+    limit, cursor = call.query.limit, call.query.cursor
+    page = await (models.page(None, limit, cursor) if owner is None else models.page_visible(owner, limit, cursor))
+    found = [BillingModel.read(item.document) for item in page.items]
+    data = [BillingModelAnswer.of(model, await models.version(model, model.versions.last)) for model in found]
+    return Reply(BillingModelList(data=data, next_cursor=page.cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "billing-models/templates",
+    summary="Billing models to start from",
+    access=Permission.BILLING_MODELS_READ,
+    answers={200: TemplateList},
+)
+async def list_billing_model_templates(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
+    return Reply(TemplateList(data=billing_model_templates()))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "billing-models/{model_id}",
+    summary="One billing model",
+    access=Permission.BILLING_MODELS_READ,
+    answers={200: BillingModelAnswer},
+)
+async def get_billing_model(call: Call[NoBody, Query]) -> Reply:
+    model_id = call.path["model_id"]
+    model, etag = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
+    version = await call.services.billing_models.version(model, model.versions.last)
+    return Reply(BillingModelAnswer.of(model, version), etag=etag)
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "billing-models/{model_id}",
+    summary="Publish a new version, 10 minutes ahead or later",
+    access=Permission.BILLING_MODELS_WRITE,
+    body=BillingModelDraft,
+    answers={200: BillingModelAnswer},
+    if_match=IfMatch.REQUIRED,
+    example=_EXAMPLE,
+)
+async def publish_billing_model(call: Call[BillingModelDraft, Query]) -> Reply:
+    owner, model_id = await _own_model(call)
+    model, version, etag = await call.services.billing_models.publish(owner, model_id, call.body, call.if_match)
+    return Reply(BillingModelAnswer.of(model, version), etag=etag)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "billing-models/{model_id}/archive",
+    summary="Take a billing model out of use for new agents",
+    access=Permission.BILLING_MODELS_WRITE,
+    answers={200: BillingModelAnswer},
+)
+async def archive_billing_model(call: Call[NoBody, Query]) -> Reply:
+    owner, model_id = await _own_model(call)
+    model, etag = await call.services.billing_models.archive(owner, model_id)
+    version = await call.services.billing_models.version(model, model.versions.last)
+    return Reply(BillingModelAnswer.of(model, version), etag=etag)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "billing-models/{model_id}/versions",
+    summary="All versions of a billing model, oldest first",
+    access=Permission.BILLING_MODELS_READ,
+    answers={200: VersionList},
+)
+async def list_billing_model_versions(call: Call[NoBody, Query]) -> Reply:
+    model_id = call.path["model_id"]
+    model, _ = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
+    versions = await call.services.billing_models.versions(model)
+    return Reply(VersionList(data=[VersionAnswer.model_validate(version) for version in versions]))
+
+
+async def _calculated(call: Call[Any, Any], version: Version, currency: str) -> Calculation:
+    asked = call.body.period
+    span = Span(start=asked.start, end=asked.end) if asked else first_period(call.now, _UTC).span
+    # Many agents take a while, and nobody else should wait for that.
+    return await asyncio.to_thread(calculate, version, currency, call.body.usage, span, call.body.only)
+
+
+_UTC = History[Calendar].starting(Calendar(timezone="UTC"))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "billing-models/calculate",
+    summary="What usage would cost under a model that is not saved",
+    access=Permission.BILLING_MODELS_READ,
+    body=SketchCalculateRequest,
+    answers={200: Calculation},
+    idempotent=False,
+    example={"model": _EXAMPLE, "usage": [{"charge": "commands", "agent": "coder", "quantity": "1200"}]},
+)
+async def calculate_sketch(call: Call[SketchCalculateRequest, Query]) -> Reply:
+    sketch = call.body.model
+    return Reply(await _calculated(call, sketch.version(), sketch.currency))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "billing-models/{model_id}/calculate",
+    summary="What usage would cost under the newest version of a model",
+    access=Permission.BILLING_MODELS_READ,
+    body=CalculateRequest,
+    answers={200: Calculation},
+    idempotent=False,
+    example={"usage": []},
+)
+async def calculate_billing_model(call: Call[CalculateRequest, Query]) -> Reply:
+    model_id = call.path["model_id"]
+    model, _ = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
+    version = await call.services.billing_models.version(model, model.versions.last)
+    return Reply(await _calculated(call, version, model.currency))

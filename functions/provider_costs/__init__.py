@@ -1,0 +1,5 @@
+"""LLM prices and exchange rates."""
+
+from functions.provider_costs import exchange_rates, llm_prices
+
+blueprints = (exchange_rates.blueprint, llm_prices.blueprint)

@@ -1,0 +1,5 @@
+"""The outbox's sweep."""
+
+from functions.storage import outbox
+
+blueprints = (outbox.blueprint,)

@@ -1,0 +1,13 @@
+"""Usage events, outcomes and what meters have come to."""
+
+from functions.usage import events, metering, outcomes, parked_events, recorded_events, reported_events, reports
+
+blueprints = (
+    events.blueprint,
+    metering.blueprint,
+    outcomes.blueprint,
+    parked_events.blueprint,
+    recorded_events.blueprint,
+    reported_events.blueprint,
+    reports.blueprint,
+)

@@ -1,0 +1,36 @@
+"""The queue of accepted usage."""
+
+from typing import List
+
+import azure.functions as func
+
+from shared.bootstrap import application
+from shared.services.storage.retrying import patiently
+from shared.services.usage.metering import Delivered
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("rate_usage")
+@blueprint.service_bus_queue_trigger(
+    arg_name="messages",
+    queue_name="usage",
+    connection="ServiceBus",
+    is_sessions_enabled=True,
+    cardinality=func.Cardinality.MANY,
+    data_type=func.DataType.BINARY,
+)
+async def rate_usage(messages: List[func.ServiceBusMessage]) -> None:
+    delivered = [_delivered(message) for message in messages]
+    await patiently(lambda: application().rating.rate(delivered))
+
+
+@blueprint.function_name("park_dead_usage")
+@blueprint.service_bus_queue_trigger(arg_name="message", queue_name="usage/$deadletterqueue", connection="ServiceBus")
+async def park_dead_usage(message: func.ServiceBusMessage) -> None:
+    """What could not be handled a hundred times is kept as parked events; nothing accepted is ever lost."""
+    await patiently(lambda: application().rating.park_dead(_delivered(message)))
+
+
+def _delivered(message: func.ServiceBusMessage) -> Delivered:
+    return Delivered(message.get_body(), message.message_id or "", message.correlation_id or "")

@@ -1,0 +1,191 @@
+"""Aggregations: how the values of events become one reading, and a reading one number."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import ClassVar, Generic, Literal, TypeVar, cast
+
+from shared.domain.kernel.ids import fingerprint
+from shared.domain.kernel.money import EXACT
+from shared.domain.kernel.times import from_text, to_text
+from shared.domain.metering.readings import Distinct, Highest, Latest, Reading, Tally, Weighted
+from shared.domain.periods.periods import Span
+
+AggregationName = Literal["count", "sum", "max", "last", "unique", "weighted_sum"]
+
+R = TypeVar("R", bound=Reading)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_ONE = Decimal(1)
+_FINGERPRINT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One event's value, where and when it was found. `value` is a number, or for unique meters a text."""
+
+    value: Decimal | str
+    time: str
+    key: str
+
+
+class Aggregation(ABC, Generic[R]):
+    """Of numbers, unless it says otherwise."""
+
+    values: ClassVar[Literal["none", "numbers", "changes", "scalars"]] = "numbers"
+    """What stands at the meter's path: nothing is read, numbers from 0 on, numbers of either sign, or any scalar."""
+
+    adjective: ClassVar[str] = ""
+    """What tells its numbers from those of a sum, for people."""
+
+    nothing: R
+    """The reading without events."""
+
+    @abstractmethod
+    def sampled(self, sample: Sample) -> R:
+        """The reading of one event."""
+
+    @abstractmethod
+    def number(self, reading: R, span: Span) -> Fraction:
+        """What the reading comes to in that period."""
+
+    @abstractmethod
+    def stated(self, number: Fraction, span: Span) -> R:
+        """A reading that comes to that number."""
+
+    def numbers(self, readings: Iterable[R], span: Span) -> Iterator[Fraction]:
+        """What the readings come to, merged one after the other."""
+        merged = self.nothing
+        for reading in readings:
+            merged = merged.merge(reading)
+            yield self.number(merged, span)
+
+
+class Count(Aggregation[Tally]):
+    values = "none"
+    nothing = Tally()
+
+    def sampled(self, sample: Sample) -> Tally:  # noqa: ARG002  whatever it is
+        return _COUNTED
+
+    def number(self, reading: Tally, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
+        return Fraction(reading.count)
+
+    def stated(self, number: Fraction, span: Span) -> Tally:  # noqa: ARG002  the same in any period
+        return Tally(count=number)
+
+
+class Sum(Aggregation[Tally]):
+    nothing = Tally()
+
+    def sampled(self, sample: Sample) -> Tally:
+        return Tally(1, _number(sample))
+
+    def number(self, reading: Tally, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
+        return Fraction(reading.sum)
+
+    def stated(self, number: Fraction, span: Span) -> Tally:  # noqa: ARG002  the same in any period
+        return Tally(count=1, sum=number)
+
+
+class Maximum(Aggregation[Highest]):
+    adjective = "highest"
+    nothing = Highest()
+
+    def sampled(self, sample: Sample) -> Highest:
+        return Highest(_number(sample))
+
+    def number(self, reading: Highest, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
+        return Fraction(reading.value or 0)
+
+    def stated(self, number: Fraction, span: Span) -> Highest:  # noqa: ARG002  the same in any period
+        return Highest(number)
+
+
+class Last(Aggregation[Latest]):
+    adjective = "last"
+    nothing = Latest()
+
+    def sampled(self, sample: Sample) -> Latest:
+        return Latest(sample.time, sample.key, _number(sample))
+
+    def number(self, reading: Latest, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
+        return Fraction(reading.value)
+
+    def stated(self, number: Fraction, span: Span) -> Latest:
+        return Latest(to_text(span.start), value=number)
+
+
+class Unique(Aggregation[Distinct]):
+    values = "scalars"
+    adjective = "distinct"
+    nothing = Distinct()
+
+    def sampled(self, sample: Sample) -> Distinct:
+        return Distinct(frozenset({fingerprint(str(sample.value))[:_FINGERPRINT]}))
+
+    def number(self, reading: Distinct, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
+        return len(reading.values) + Fraction(reading.stated)
+
+    def stated(self, number: Fraction, span: Span) -> Distinct:  # noqa: ARG002  the same in any period
+        return Distinct(stated=number)
+
+    def numbers(self, readings: Iterable[Distinct], span: Span) -> Iterator[Fraction]:  # noqa: ARG002  as above
+        """In one pass, so that it takes as long as there are values."""
+        seen: set[str] = set()
+        stated = Fraction(0)
+        for reading in readings:
+            seen |= reading.values
+            stated += Fraction(reading.stated)
+            yield len(seen) + stated
+
+
+class WeightedSum(Aggregation[Weighted]):
+    """The average over the period of a level that starts at 0 and that each event's value changes: a value counts by
+    the share of the period that was left when it happened. Never below 0.
+    """
+
+    values = "changes"
+    adjective = "average"
+    nothing = Weighted()
+
+    def sampled(self, sample: Sample) -> Weighted:
+        value = _number(sample)
+        return Weighted(value, EXACT.multiply(value, Decimal(_microseconds(from_text(sample.time)))))
+
+    def number(self, reading: Weighted, span: Span) -> Fraction:
+        start, end = _microseconds(span.start), _microseconds(span.end)
+        weighted = end * Fraction(reading.sum) - Fraction(reading.moments)
+        return max(Fraction(0), weighted / (end - start))
+
+    def stated(self, number: Fraction, span: Span) -> Weighted:
+        return Weighted(number, number * _microseconds(span.start))
+
+
+def _number(sample: Sample) -> Decimal:
+    if isinstance(sample.value, str):
+        raise TypeError("the aggregation is of numbers")
+    return sample.value
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+_COUNTED = Tally(1, _ONE)
+
+AGGREGATIONS = cast(
+    "Mapping[AggregationName, Aggregation[Reading]]",  # each is asked only about readings of its own
+    {
+        "count": Count(),
+        "sum": Sum(),
+        "max": Maximum(),
+        "last": Last(),
+        "unique": Unique(),
+        "weighted_sum": WeightedSum(),
+    },
+)

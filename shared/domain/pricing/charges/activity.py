@@ -1,0 +1,114 @@
+"""What agents do, metered and priced."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from shared.domain.kernel.money import ZERO, NonNegativeQuantity
+from shared.domain.kernel.validation import Place, refusal
+from shared.domain.metering.meters import Event, Gauge, Measure, Meter
+from shared.domain.metering.readings import Reading
+from shared.domain.periods.periods import Span
+from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
+from shared.domain.pricing.charges.commitment import Commitment
+from shared.domain.pricing.charges.modifiers import ModifiedCharge
+from shared.domain.pricing.charges.stated import Stated
+from shared.domain.pricing.charges.usage import (
+    Use,
+    amounts_of,
+    gauges_of,
+    money_terms,
+    priced,
+    refusals_of_use,
+    stated_readings,
+    total_quantity,
+    weights_of_uses,
+)
+from shared.domain.pricing.rules import Pricing
+
+
+class Activity(ModifiedCharge):
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "meter", "scope")
+
+    type: Literal["activity"]
+    meter: Meter
+    pricing: Pricing
+    scope: Scope = "agent"
+    included_units: NonNegativeQuantity = ZERO
+    commitment: Commitment | None = None
+
+    @model_validator(mode="after")
+    def _pricing_suits(self) -> Self:
+        wrong = list(refusals_of_use(self.pricing, self.meter, self.included_units, self.commitment))
+        if self.pricing.BY_VALUE and self.meter.aggregation == "count":
+            wrong.append((("meter", "aggregation"), f"has to be sum: {self.pricing.type} prices the values of events"))
+        if wrong:
+            raise refusal(*wrong)
+        return self
+
+    @property
+    def purpose(self) -> str:
+        if self.pricing.BY_VALUE:
+            return f"by the value of {self.meter.event_type} events"
+        return f"per {self.meter.described}"
+
+    @property
+    def most_steps(self) -> int:
+        return len(self.gauges) + self.pricing.most_steps
+
+    @cached_property
+    def meters(self) -> Mapping[str, Measure]:
+        return {self.key: self.meter}
+
+    @cached_property
+    def gauges(self) -> Mapping[str, Gauge]:
+        return gauges_of(self.key, self.meter, self.pricing, self.meter.factor)
+
+    @classmethod
+    def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
+        charge, span = segments[0].charge, segments[0].span
+        uses = [_use(segment) for segment in segments]
+        quantity = total_quantity(uses, span)
+        return RatedCharge(
+            quantity=quantity,
+            unit=charge.meter.unit_name,
+            unit_amount=charge.pricing.single_price if only_version(segments) else None,
+            parts=cls.modified(segments, priced(uses, span), quantity),
+        )
+
+    @classmethod
+    def weights(cls, segments: Sequence[LineSegment[Self]]) -> Mapping[str, Fraction]:
+        agent_ids = [segment.agent_id for segment in segments]
+        return weights_of_uses(agent_ids, [_use(segment) for segment in segments], segments[0].span)
+
+    def amounts(self, event: Event) -> frozenset[str]:
+        return self._amounts if self.meter.matches(event) else frozenset()
+
+    @cached_property
+    def _amounts(self) -> frozenset[str]:
+        return amounts_of(self.meter, self.pricing)
+
+    def money_terms(self) -> Iterator[Place]:
+        return money_terms(self.meter, self.pricing)
+
+    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+        return stated_readings(self.key, self.meter, self.pricing, stated, span)
+
+    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
+        return self.pricing.refusals_in_model()
+
+
+def _use(segment: LineSegment[Activity]) -> Use:
+    charge = segment.charge
+    return Use(
+        version=segment.version,
+        name=charge.key,
+        meter=charge.meter,
+        pricing=charge.pricing,
+        readings=segment.readings,
+        included=Fraction(charge.included_units) * segment.share,
+        commitment=charge.commitment,
+    )

@@ -1,0 +1,77 @@
+"""Prices for a number of heads, agents or seats, by the days that they were there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from shared.domain.kernel.validation import refusal
+from shared.domain.metering.readings import Reading
+from shared.domain.periods.periods import Span
+from shared.domain.pricing.charges.discount import Discount, Discounted, discount_parts
+from shared.domain.pricing.charges.fees import RecurringCharge, proration
+from shared.domain.pricing.charges.stated import Stated
+from shared.domain.pricing.lines import Part, sum_of
+from shared.domain.pricing.rules import Pricing
+from shared.domain.pricing.rules.rule import Portion, PricingRule
+
+
+class HeadCharge(RecurringCharge):
+    """Priced by a number of heads; `tier` is a label for people."""
+
+    pricing: Pricing
+    discount: Discount | None = None
+    tier: Annotated[str, Field(max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _counts_heads(self) -> Self:
+        """Heads are counted, they are worth nothing and carry no prices."""
+        if not self.pricing.COUNTS_UNITS:
+            detail = f"{self.pricing.type} needs events; for heads use per_unit, graduated, volume or package"
+            raise refusal((("pricing", "type"), detail))
+        return self
+
+    @property
+    def purpose(self) -> str:
+        purpose = f"per {self.type} and {self.interval}"
+        return purpose if self.tier is None else f"{purpose}, {self.tier}"
+
+    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+        del span
+        stated.only("quantity")
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The heads (start, end] of a line, of `total` at the same time, which were there for a share of its days under one
+    version's price. Of those days `line_share` count for the line, so that each day counts once.
+    """
+
+    version: int
+    pricing: PricingRule
+    discount: Discount | None
+    start: Fraction
+    end: Fraction
+    total: Fraction
+    share: Fraction
+    line_share: Fraction
+
+
+def head_parts(groups: Sequence[Heads]) -> list[Part]:
+    """What they cost for the whole time, then what proration and discounts take off."""
+    whole = [
+        group.pricing.parts(Portion(group.start, group.end, group.total, first=group.start == 0), group.version)
+        for group in groups
+    ]
+    due = [sum_of(parts) * group.share for parts, group in zip(whole, groups, strict=True)]
+    result = [part for parts, group in zip(whole, groups, strict=True) if group.share for part in parts]
+    for group, parts, own in zip(groups, whole, due, strict=True):
+        result += proration(own - sum_of(parts), group.version) if group.share else []
+    discounted = [
+        Discounted(group.discount, group.version, own, group.line_share, group.total)
+        for group, own in zip(groups, due, strict=True)
+    ]
+    return result + [part for off in discount_parts(discounted) for part in off]

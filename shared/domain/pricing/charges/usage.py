@@ -1,0 +1,252 @@
+"""Usage of one metered thing, priced over the segments of a line."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from itertools import accumulate, groupby
+from operator import add
+
+from shared.domain.kernel.validation import Place
+from shared.domain.metering.meters import Gauge, Meter
+from shared.domain.metering.readings import Reading, Tally, together
+from shared.domain.periods.periods import Span
+from shared.domain.pricing.charges.commitment import Commitment
+from shared.domain.pricing.charges.stated import Stated
+from shared.domain.pricing.charges.worth import own_amounts
+from shared.domain.pricing.lines import Part, sum_of
+from shared.domain.pricing.rules.rule import PRICES, Portion, PricingRule, StatedEvents
+
+MARK = "#"
+"""Between the name of a meter and that of what its pricing needs besides; in no charge key or event type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one segment used of a metered thing, and its version's price for it. `readings` are all of the segment;
+    what is priced is that of `name`, as `meter` measures it. `included` are the units that its share of the period
+    includes.
+    """
+
+    version: int
+    name: str
+    meter: Meter
+    pricing: PricingRule
+    readings: Mapping[str, Reading]
+    included: Fraction = Fraction(0)
+    commitment: Commitment | None = None
+
+    @property
+    def reading(self) -> Reading:
+        return self.readings[self.name]
+
+    @property
+    def beside(self) -> dict[str, Reading]:
+        """The readings of the pricing's own gauges."""
+        prefix = f"{self.name}{MARK}"
+        return {
+            each.removeprefix(prefix): reading for each, reading in self.readings.items() if each.startswith(prefix)
+        }
+
+    @property
+    def measured(self) -> Reading:
+        """What an agent's part of it is measured by."""
+        return self.beside[PRICES] if self.pricing.SUMS_PRICES else self.reading
+
+
+def gauges_of(name: str, gauge: Gauge, pricing: PricingRule, factor: Fraction) -> dict[str, Gauge]:
+    """A gauge and what its pricing needs besides, by the names under which totals keep their readings."""
+    return {name: gauge} | {f"{name}{MARK}{suffix}": other for suffix, other in pricing.gauges(gauge, factor).items()}
+
+
+def amounts_of(meter: Meter, pricing: PricingRule) -> frozenset[str]:
+    """The paths of what is read as money of the events that the meter matches."""
+    reads_money = pricing.BY_VALUE or (meter.reads_numbers and meter.value in own_amounts(meter.event_type))
+    value = () if meter.value is None or not reads_money else (meter.value,)
+    return frozenset((*value, *pricing.amounts))
+
+
+def money_terms(meter: Meter, pricing: PricingRule) -> Iterator[Place]:
+    """What of a pricing makes money of the numbers that the meter reads, unless they are that anyway."""
+    if pricing.BY_VALUE and _adds_up_units(meter):
+        yield ("pricing", "type")
+
+
+def _adds_up_units(meter: Meter) -> bool:
+    return meter.value is not None and meter.value not in own_amounts(meter.event_type)
+
+
+def total_quantity(uses: Sequence[Use], span: Span) -> Fraction:
+    """Before anything is included."""
+    return uses[0].meter.quantities([use.reading for use in uses], span)[-1]
+
+
+def priced(uses: Sequence[Use], span: Span) -> list[list[Part]]:
+    """What each segment's part of the quantity costs under its own version, in the order of the segments."""
+    included = sum((use.included for use in uses), Fraction(0))
+    return [
+        [*use.pricing.parts(portion, use.version), *_overage(use, portion, included)]
+        for use, portion in zip(uses, _portions(uses, span, included), strict=True)
+    ]
+
+
+def weights_of_uses(agent_ids: Sequence[str], uses: Sequence[Use], span: Span) -> dict[str, Fraction]:
+    """What each agent's part is measured by: its quantity, what its events are worth where that is priced, or their
+    prices where they bring them. Where versions go by different ones of these, what comes to each version is parted by
+    its own, so that all of it is money.
+    """
+    if all(_is_measured_as(uses[0], use) for use in uses):
+        return _measured(agent_ids, uses, span)
+    weights = dict.fromkeys(agent_ids, Fraction(0))
+    costs = priced(uses, span)
+    for version in dict.fromkeys(use.version for use in uses):
+        of_version = [index for index, use in enumerate(uses) if use.version == version]
+        amount = sum((sum_of(costs[index]) for index in of_version), Fraction(0))
+        measured = _measured([agent_ids[index] for index in of_version], [uses[index] for index in of_version], span)
+        for agent_id, part in parted(amount, measured).items():
+            weights[agent_id] += part
+    return weights
+
+
+def parted(amount: Fraction, weights: Mapping[str, Fraction]) -> dict[str, Fraction]:
+    """The amount, exactly, by the weights; without any, nothing of it."""
+    whole = sum(weights.values(), Fraction(0))
+    return {name: amount * weight / whole for name, weight in weights.items()} if whole else {}
+
+
+def _is_measured_as(one: Use, other: Use) -> bool:
+    return one.pricing.SUMS_PRICES == other.pricing.SUMS_PRICES and one.meter == other.meter
+
+
+def _measured(agent_ids: Sequence[str], uses: Sequence[Use], span: Span) -> dict[str, Fraction]:
+    """All measured the same way. Events that are all worth nothing are counted."""
+    found: dict[str, list[Reading]] = {}
+    for agent_id, use in zip(agent_ids, uses, strict=True):
+        found.setdefault(agent_id, []).append(use.measured)
+    readings = {agent_id: together(own) for agent_id, own in found.items()}
+    pricing, meter = uses[0].pricing, uses[0].meter
+    if pricing.COUNTS_UNITS:
+        return {agent_id: max(Fraction(0), meter.quantity(own, span)) for agent_id, own in readings.items()}
+    tallies = {agent_id: own for agent_id, own in readings.items() if isinstance(own, Tally)}
+    factor = Fraction(1) if pricing.SUMS_PRICES else meter.factor
+    values = {agent_id: max(Fraction(0), Fraction(own.sum) * factor) for agent_id, own in tallies.items()}
+    if any(values.values()):
+        return values
+    return {agent_id: max(Fraction(0), Fraction(own.count)) for agent_id, own in tallies.items()}
+
+
+def _portions(uses: Sequence[Use], span: Span, included: Fraction) -> list[Portion]:
+    """The quantities that count, after the included units of the whole line. What a segment adds is what it adds to
+    the meter merged over the segments before it, so that a rounding conversion rounds the whole; each is measured by
+    its own version's meter, also where others price values and it prices units.
+    """
+    ends = _ends(uses, span, included)
+    events = [Fraction(use.reading.count) if isinstance(use.reading, Tally) else Fraction(0) for use in uses]
+    places = [Fraction(use.reading.reversed) if isinstance(use.reading, Tally) else Fraction(0) for use in uses]
+    before = accumulate(map(add, events, places), initial=Fraction(0))
+    return [
+        Portion(
+            start=own[index - 1] if index else Fraction(0),
+            end=own[index],
+            total=own[-1],
+            first=index == 0,
+            events_before=events_before,
+            events=events[index],
+            beside=known,
+            factor=uses[index].meter.factor,
+        )
+        for index, (own, events_before, known) in enumerate(zip(ends, before, _beside_by_version(uses), strict=False))
+    ]
+
+
+def _ends(uses: Sequence[Use], span: Span, included: Fraction) -> list[list[Fraction]]:
+    """For each use the quantities that the line has come to after each segment, as its own version measures them."""
+    measured: list[tuple[tuple[str, Meter, bool], list[Fraction]]] = []
+    ends = []
+    for use in uses:
+        way = (use.name, use.meter, use.pricing.COUNTS_UNITS)
+        known = next((found for one, found in measured if one == way), None)
+        if known is None:
+            known = _measured_by(use, uses, span, included)
+            measured.append((way, known))
+        ends.append(known)
+    return ends
+
+
+def _measured_by(own: Use, uses: Sequence[Use], span: Span, included: Fraction) -> list[Fraction]:
+    quantities = own.meter.quantities([use.readings.get(own.name, own.meter.nothing) for use in uses], span)
+    left_out = included if own.pricing.COUNTS_UNITS else Fraction(0)
+    return _lasting([max(Fraction(0), quantity - left_out) for quantity in quantities])
+
+
+def _lasting(levels: Sequence[Fraction]) -> list[Fraction]:
+    """What lasts of the level after each segment: no more than the lowest that is still to come.
+
+    Last values and averages may fall. What a fall takes back are the units that were added last, so that each segment
+    pays, at its own price, for those of its units that are still there at the end. No portion is then negative: nothing
+    is paid back at another price than it was sold at, and tiers, commitments and minima see what is left.
+    """
+    return list(accumulate(reversed(levels), min))[::-1]
+
+
+def _beside_by_version(uses: Sequence[Use]) -> Iterator[Mapping[str, Reading]]:
+    """What pricings need besides is known of a version's segments together: all of it goes to the first of them. The
+    segments of one version follow each other, because no model has two versions at a time.
+    """
+    for _, of_version in groupby(uses, key=lambda use: use.version):
+        first, *others = (use.beside for use in of_version)
+        yield {name: together([reading, *(other[name] for other in others)]) for name, reading in first.items()}
+        for _ in others:
+            yield {name: _nothing_of(reading) for name, reading in first.items()}
+
+
+def _nothing_of(reading: Reading) -> Reading:
+    return type(reading)()
+
+
+def _overage(use: Use, portion: Portion, included: Fraction) -> list[Part]:
+    """Units beyond a commitment inside one type cost the multiple; flat amounts of tiers never do, nor a package that
+    was begun before. A commitment counts included units, too.
+    """
+    if use.commitment is None:
+        return []
+    bound = max(Fraction(0), Fraction(use.commitment.quantity) - included)
+    if portion.end <= bound:
+        return []
+    above = replace(portion, start=max(portion.start, bound), first=False)
+    parts = use.pricing.parts(above, use.version)
+    flat_amounts = sum((Fraction(part.flat_amount or 0) for part in parts), Fraction(0))
+    return use.commitment.overage(sum_of(parts) - flat_amounts, use.version)
+
+
+def refusals_of_use(
+    pricing: PricingRule, meter: Meter, included_units: Decimal, commitment: Commitment | None
+) -> Iterator[tuple[Place, str]]:
+    """Why a pricing does not go with what stands beside it: places in the charge, with what is wrong."""
+    yield from pricing.refusals(meter)
+    if meter.value in pricing.amounts and _adds_up_units(meter):
+        detail = f"is the path of what the meter adds up: {meter.value} cannot be both a price and a number of units"
+        yield ("pricing", "value"), detail
+    if pricing.COUNTS_UNITS:
+        return
+    if included_units:
+        yield ("included_units",), f"cannot stand beside {pricing.type}, which does not price units"
+    if commitment is not None:
+        yield ("commitment",), f"cannot stand beside {pricing.type}, which does not price units"
+
+
+def stated_readings(name: str, meter: Meter, pricing: PricingRule, stated: Stated, span: Span) -> dict[str, Reading]:
+    """What the gauges of a metered thing would have come to. Raises `ValidationError`."""
+    if pricing.COUNTS_UNITS:
+        stated.only("quantity")
+        return {name: meter.reading_of(Fraction(stated.quantity or 0), span)}
+    stated.only("quantity", "value", "values")
+    events = stated.events(each_needed=pricing.needs_values, value_needed=True)
+    own: Reading = Tally(events.count, events.sum / meter.factor)
+    if not pricing.BY_VALUE:  # what is stated are prices, beside a quantity that is only shown
+        own = meter.reading_of(events.count, span)
+    return {name: own} | stated_beside(name, pricing, events, meter.factor)
+
+
+def stated_beside(name: str, pricing: PricingRule, events: StatedEvents, factor: Fraction) -> dict[str, Reading]:
+    return {f"{name}{MARK}{suffix}": reading for suffix, reading in pricing.stated(events, factor).items()}

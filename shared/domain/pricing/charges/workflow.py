@@ -1,0 +1,232 @@
+"""What agents carry through, each type of workflow at its own price."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from shared.domain.kernel.money import ZERO, NonNegativeAmount, NonNegativeQuantity
+from shared.domain.kernel.validation import Place, refusal
+from shared.domain.metering.meters import QUANTITY_PATH, Event, Gauge, Meter
+from shared.domain.metering.readings import Reading
+from shared.domain.periods.periods import Span
+from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope
+from shared.domain.pricing.charges.commitment import Commitment
+from shared.domain.pricing.charges.modifiers import ModifiedCharge
+from shared.domain.pricing.charges.stated import Stated
+from shared.domain.pricing.charges.usage import MARK, Use, gauges_of, parted, priced, refusals_of_use, weights_of_uses
+from shared.domain.pricing.charges.worth import VALUE_PATH, Worth
+from shared.domain.pricing.lines import Part, sum_of
+from shared.domain.pricing.rules import Pricing
+
+MAXIMUM_WORKFLOWS = 100
+EVENT_TYPE = "workflow."
+_NAMED = 5
+
+WorkflowName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$")]
+
+
+class WorkflowType(BaseModel):
+    """The price of one type. Its minimum and maximum are of the type's own sum."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pricing: Pricing
+    included_units: NonNegativeQuantity = ZERO
+    minimum: NonNegativeAmount | None = None
+    minimum_when_unused: bool = False
+    maximum: NonNegativeAmount | None = None
+    commitment: Commitment | None = None
+
+    @model_validator(mode="after")
+    def _suits(self) -> Self:
+        wrong = list(refusals_of_use(self.pricing, meter_of("any"), self.included_units, self.commitment))
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            wrong.append((("minimum",), "is more than the maximum"))
+        if wrong:
+            raise refusal(*wrong)
+        return self
+
+
+class Workflow(ModifiedCharge):
+    """A commitment of the charge is of the number of workflows of all types: once it is exceeded, the price of all of
+    them is multiplied, but not the base fee.
+    """
+
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope")
+
+    type: Literal["workflow"]
+    workflows: Annotated[dict[WorkflowName, WorkflowType], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
+    commitment: Commitment | None = None
+    scope: Scope = "organization"
+    minimum_when_unused: bool = False
+
+    @property
+    def purpose(self) -> str:
+        names = list(self.workflows)
+        return f"workflows {', '.join(names)}" if len(names) <= _NAMED else f"workflows of {len(names)} types"
+
+    @property
+    def most_steps(self) -> int:
+        return len(self.gauges) + sum(priced_type.pricing.most_steps for priced_type in self.workflows.values())
+
+    @cached_property
+    def meters(self) -> Mapping[str, Meter]:
+        return {self.name_of(workflow): meter_of(workflow) for workflow in self.workflows}
+
+    @cached_property
+    def gauges(self) -> Mapping[str, Gauge]:
+        found: dict[str, Gauge] = dict(self.meters)
+        for workflow, priced_type in self.workflows.items():
+            name, gauge = self.priced_by(workflow)
+            found |= gauges_of(name, gauge, priced_type.pricing, Fraction(1))
+        return found
+
+    def name_of(self, workflow: str) -> str:
+        return f"{self.key}/{workflow}"
+
+    def priced_by(self, workflow: str) -> tuple[str, Gauge]:
+        """The gauge that a type is priced by, with its name: how many there were, or what they were worth."""
+        name = self.name_of(workflow)
+        if self.workflows[workflow].pricing.BY_VALUE:
+            return f"{name}{MARK}value", Worth(self.meters[name])
+        return name, self.meters[name]
+
+    def amounts(self, event: Event) -> frozenset[str]:
+        if not event.type.startswith(EVENT_TYPE):
+            return frozenset()
+        priced_type = self.workflows.get(event.type.removeprefix(EVENT_TYPE))
+        if priced_type is None:
+            return frozenset()
+        amounts = frozenset(priced_type.pricing.amounts)
+        return amounts | {VALUE_PATH} if priced_type.pricing.BY_VALUE else amounts
+
+    @classmethod
+    def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
+        workflows = _types_of(segments)
+        used: list[list[Part]] = [[] for _ in segments]
+        quantity = Fraction(0)
+        for workflow in workflows:
+            count, parts = _rated_workflow(workflow, segments)
+            quantity += count
+            used = [[*before, *own] for before, own in zip(used, parts, strict=True)]
+        used = [[*own, *_overage(segment, own, quantity)] for segment, own in zip(segments, used, strict=True)]
+        return RatedCharge(
+            quantity=quantity, unit="workflow", unit_amount=None, parts=cls.modified(segments, used, quantity)
+        )
+
+    @classmethod
+    def weights(cls, segments: Sequence[LineSegment[Self]]) -> Mapping[str, Fraction]:
+        """What each type comes to, parted by what it is priced by."""
+        weights = dict.fromkeys((segment.agent_id for segment in segments), Fraction(0))
+        for workflow in _types_of(segments):
+            having = [segment for segment in segments if workflow in segment.charge.workflows]
+            _, parts = _rated_workflow(workflow, having)
+            amount = sum((sum_of(own) for own in parts), Fraction(0))
+            uses = [_use(workflow, segment) for segment in having]
+            measured = weights_of_uses([segment.agent_id for segment in having], uses, having[0].span)
+            for agent_id, part in parted(amount, measured).items():
+                weights[agent_id] += part
+        return weights
+
+    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+        stated.only("workflows")
+        counts = stated.workflows or {}
+        for workflow in counts:
+            if workflow not in self.workflows:
+                raise stated.refused("workflows", f"the charge {self.key} has no price for it", workflow)
+            pricing = self.workflows[workflow].pricing
+            if counts[workflow] and not pricing.COUNTS_UNITS:
+                detail = f"is priced by {pricing.type}, for which it is not enough how many there are"
+                raise stated.refused("workflows", detail, workflow)
+        return {
+            self.name_of(workflow): meter_of(workflow).reading_of(Fraction(count), span)
+            for workflow, count in counts.items()
+        }
+
+    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
+        for workflow, priced_type in self.workflows.items():
+            for place, detail in priced_type.pricing.refusals_in_model():
+                yield ("workflows", workflow, *place), detail
+
+
+def meter_of(workflow: str) -> Meter:
+    return Meter(event_type=f"{EVENT_TYPE}{workflow}", aggregation="sum", value=QUANTITY_PATH)
+
+
+_VALUES = Meter(event_type="any", aggregation="sum", value=VALUE_PATH)
+"""Of what a pricing by value adds up, whatever the type of workflow."""
+
+
+def _types_of(segments: Sequence[LineSegment[Workflow]]) -> list[str]:
+    return list(dict.fromkeys(workflow for segment in segments for workflow in segment.charge.workflows))
+
+
+def _rated_workflow(workflow: str, segments: Sequence[LineSegment[Workflow]]) -> tuple[Fraction, list[list[Part]]]:
+    """How many there were of a type, and what they cost, by segment. What they were worth is known only of segments
+    that are priced by it: it is nothing in the others.
+    """
+    having = [index for index, segment in enumerate(segments) if workflow in segment.charge.workflows]
+    uses = [_use(workflow, segments[index]) for index in having]
+    span = segments[0].span
+    quantity = _number(workflow, [segments[index] for index in having])
+    parts: list[list[Part]] = [[] for _ in segments]
+    for index, own in zip(having, priced(uses, span), strict=True):
+        parts[index] = [replace(part, workflow=workflow) for part in own]
+    bounds = _bounds(workflow, [segments[index] for index in having], [parts[index] for index in having], quantity)
+    parts[having[0]] += bounds
+    return quantity, parts
+
+
+def _number(workflow: str, segments: Sequence[LineSegment[Workflow]]) -> Fraction:
+    charge = segments[0].charge
+    name = charge.name_of(workflow)
+    return charge.meters[name].quantities([each.readings[name] for each in segments], segments[0].span)[-1]
+
+
+def _use(workflow: str, segment: LineSegment[Workflow]) -> Use:
+    charge = segment.charge
+    priced_type = charge.workflows[workflow]
+    name, _ = charge.priced_by(workflow)
+    return Use(
+        version=segment.version,
+        name=name,
+        meter=_VALUES if priced_type.pricing.BY_VALUE else charge.meters[name],
+        pricing=priced_type.pricing,
+        readings=segment.readings,
+        included=Fraction(priced_type.included_units) * segment.share,
+        commitment=priced_type.commitment,
+    )
+
+
+def _bounds(
+    workflow: str,
+    segments: Sequence[LineSegment[Workflow]],
+    used: Sequence[Sequence[Part]],
+    quantity: Fraction,
+) -> Iterator[Part]:
+    """A type's sum, cut to its maximum and lifted to its minimum."""
+    capped = maximum = minimum = Fraction(0)
+    due = sum((sum_of(own) for own in used), Fraction(0))
+    for segment, own in zip(segments, used, strict=True):
+        priced_type = segment.charge.workflows[workflow]
+        if priced_type.maximum is not None:
+            capped += sum_of(own)
+            maximum += Fraction(priced_type.maximum) * segment.share
+        if priced_type.minimum is not None and (quantity or priced_type.minimum_when_unused):
+            minimum += Fraction(priced_type.minimum) * segment.share
+    if capped > maximum:
+        yield Part("maximum", amount=maximum - capped, workflow=workflow)
+        due -= capped - maximum
+    if due < minimum:
+        yield Part("minimum", amount=minimum - due, workflow=workflow)
+
+
+def _overage(segment: LineSegment[Workflow], used: Sequence[Part], quantity: Fraction) -> list[Part]:
+    commitment = segment.charge.commitment
+    if commitment is None or quantity <= commitment.quantity:
+        return []
+    return commitment.overage(sum_of(used), segment.version)

@@ -1,0 +1,63 @@
+"""Prices that come with the events."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar, Literal
+
+from shared.domain.kernel.validation import Place
+from shared.domain.metering.meters import Event, Gauge, Meter, Path, number_of
+from shared.domain.metering.readings import Reading, Tally
+from shared.domain.pricing.lines import Part
+from shared.domain.pricing.rules.rule import PRICES, Portion, PricingRule, StatedEvents
+
+
+class Dynamic(PricingRule):
+    """`value` is the path of the price in the event: the amount that the event costs, whatever its quantity."""
+
+    SUMS_PRICES: ClassVar[bool] = True
+    COUNTS_UNITS: ClassVar[bool] = False
+
+    type: Literal["dynamic"]
+    value: Path
+
+    @property
+    def amounts(self) -> Collection[str]:
+        return (self.value,)
+
+    def gauges(self, source: Gauge, factor: Fraction) -> Mapping[str, Gauge]:
+        del factor
+        return {PRICES: _Prices(source, self.value)}
+
+    def stated(self, events: StatedEvents, factor: Fraction) -> Mapping[str, Reading]:
+        del factor
+        return {PRICES: Tally(events.count, events.sum)}
+
+    def refusals(self, meter: Meter) -> Iterator[tuple[Place, str]]:
+        if meter.aggregation not in ("count", "sum"):
+            yield ("pricing", "type"), "dynamic adds up the prices of events, so the meter has to be a count or a sum"
+
+    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
+        prices = portion.beside.get(PRICES, Tally())
+        if not isinstance(prices, Tally):
+            raise TypeError("prices are added up")
+        if not prices.count and not portion.first:
+            return []
+        return [Part("unit", amount=Fraction(prices.sum), version=version, quantity=portion.quantity)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """The prices in those events that another gauge measures."""
+
+    source: Gauge
+    path: str
+
+    @property
+    def nothing(self) -> Tally:
+        return Tally()
+
+    def measure(self, event: Event) -> Tally | None:
+        if self.source.measure(event) is None:
+            return None
+        return Tally(1, number_of(event, self.path))

@@ -1,0 +1,82 @@
+"""How lines are shared out to agents: those of many by their parts of what they are about, to the last minor unit."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from shared.domain.kernel.money import exponent_of, round_to, total
+from shared.domain.pricing.charges.charge import Charge, LineSegment, quantities
+from shared.domain.pricing.lines import Line
+from shared.domain.rating.rating import RatedLine
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeShare:
+    """What of a charge falls to some agents: a part of `whole`, which all lines of the charge come to. `line` is one
+    of these.
+    """
+
+    line: Line
+    amount: Decimal
+    whole: Decimal
+
+
+def shares_of_charges(lines: Iterable[RatedLine], currency: str, agent_ids: AbstractSet[str]) -> list[ChargeShare]:
+    """Of the charges that these agents have a part in. As each line is shared out by agent (`parts_of`), whatever the
+    groups that agents are put into, their shares add up to the lines.
+    """
+    by_charge: dict[tuple[str | None, str | None], list[RatedLine]] = {}
+    for rated in lines:
+        by_charge.setdefault((rated.line.model_id, rated.line.charge), []).append(rated)
+    shares = []
+    for own in by_charge.values():
+        parts = [part for rated in own for agent_id, part in parts_of(rated, currency).items() if agent_id in agent_ids]
+        if parts:
+            whole = total(rated.line.amount for rated in own)
+            shares.append(ChargeShare(own[0].line, total(parts), whole))
+    return shares
+
+
+def parts_of(rated: RatedLine, currency: str) -> dict[str, Decimal]:
+    """What of a line's amount falls to which agent: all of its own line, a part of one that it shares. The parts add up
+    to the amount.
+    """
+    line = rated.line
+    if line.agent_id is not None:
+        return {line.agent_id: line.amount}
+    return shared_out(line.amount, currency, weights_of(rated.segments))
+
+
+def shared_out(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) -> dict[str, Decimal]:
+    """The amount, which is rounded to the currency, split by the weights; the parts add up to it.
+
+    By largest remainder: each part is cut to the minor unit, and the units that are left go to those that lost most,
+    among equals to the first by name. Without any weight all are alike. Raises `ValueError` for a negative weight.
+    """
+    if any(weight < 0 for weight in weights.values()):
+        raise ValueError("a weight is negative")
+    whole = sum(weights.values(), Fraction(0))
+    places = exponent_of(currency)
+    units = int(abs(Fraction(amount)) * 10**places)
+    exact = {name: units * (weight / whole if whole else Fraction(1, len(weights))) for name, weight in weights.items()}
+    parts = {name: int(share) for name, share in exact.items()}
+    left = units - sum(parts.values())
+    for name in sorted(exact, key=lambda name: (parts[name] - exact[name], name))[:left]:
+        parts[name] += 1
+    sign = -1 if amount < 0 else 1
+    return {name: round_to(Fraction(sign * part, 10**places), places) for name, part in parts.items()}
+
+
+def weights_of(segments: Sequence[LineSegment[Charge]]) -> Mapping[str, Fraction]:
+    """What each agent's part of a line is measured by: what the charge prices of it (`Charge.weights`), its quantity
+    where none of that is priced, or its days where there is no quantity.
+    """
+    for weights in (type(segments[0].charge).weights(segments), quantities(segments)):
+        if any(weights.values()):
+            return weights
+    days = dict.fromkeys((segment.agent_id for segment in segments), Fraction(0))
+    for segment in segments:
+        days[segment.agent_id] += segment.agent_share
+    return days

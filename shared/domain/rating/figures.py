@@ -1,0 +1,84 @@
+"""What agents cost and earn, in the same three words everywhere."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from shared.domain.kernel.money import ZERO, round_to, total
+from shared.domain.metering.readings import Tally
+from shared.domain.provider_costs.costs import PROVIDER_COST
+from shared.domain.usage.outcomes import OUTCOME_VALUE
+from shared.domain.usage.totals import STANDING, Totals
+
+RATIO_PLACES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """In one currency: what providers charge for it, what the customer is billed, and what outcomes are worth."""
+
+    provider_cost: Decimal = ZERO
+    billed_amount: Decimal = ZERO
+    outcome_value: Decimal = ZERO
+
+    @property
+    def margin(self) -> Decimal:
+        """The part of what is billed that is left after the costs, as a ratio; 0 where nothing is billed."""
+        return ratio(Fraction(self.billed_amount) - Fraction(self.provider_cost), self.billed_amount)
+
+    @property
+    def return_ratio(self) -> Decimal:
+        """The part of what outcomes are worth that is left after the bill; 0 where they are worth nothing."""
+        return ratio(Fraction(self.outcome_value) - Fraction(self.billed_amount), self.outcome_value)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What totals say whatever the model: standing readings by name, events by type, the time of the latest event."""
+
+    standing: Mapping[str, Tally]
+    counts: Mapping[str, int]
+    last_event_at: str | None
+
+    @classmethod
+    def of(cls, totals: Iterable[Totals]) -> "Activity":
+        """Over agents, versions and periods."""
+        standing: dict[str, Tally] = {}
+        counts: dict[str, int] = {}
+        latest = ""
+        for each in totals:
+            for name in each.meters():
+                reading = each.reading(name)
+                if name.startswith(STANDING) and isinstance(reading, Tally):
+                    standing[name] = reading.merge(standing.get(name, Tally()))
+            for event_type, count in each.counts().items():
+                counts[event_type] = counts.get(event_type, 0) + count
+            latest = max(latest, each.last_event_at or "")
+        return cls(standing, counts, latest or None)
+
+    @property
+    def costs(self) -> dict[str, Decimal]:
+        """What providers charge, by category."""
+        return {
+            name.removeprefix(PROVIDER_COST): self.sum_of(name)
+            for name in sorted(self.standing)
+            if name.startswith(PROVIDER_COST)
+        }
+
+    def sum_of(self, name: str) -> Decimal:
+        found = self.standing.get(name, Tally()).sum
+        if not isinstance(found, Decimal):
+            raise TypeError("totals keep no fractions")
+        return found
+
+    def count_of(self, name: str) -> int:
+        return int(self.standing.get(name, Tally()).count)
+
+    def figures(self, billed_amount: Decimal) -> Figures:
+        return Figures(total(self.costs.values()), billed_amount, self.sum_of(OUTCOME_VALUE))
+
+
+def ratio(part: Fraction | int, whole: Decimal | int) -> Decimal:
+    """Half up to `RATIO_PLACES` places; 0 of nothing."""
+    return round_to(Fraction(part) / Fraction(whole), RATIO_PLACES) if whole else ZERO

@@ -1,0 +1,64 @@
+"""Agents: what acts and is billed."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from shared.domain.kernel.entity import Entity
+from shared.domain.kernel.histories import History
+from shared.domain.kernel.ids import named_id
+from shared.domain.kernel.times import Instant
+
+AgentStatus = Literal["active", "inactive", "deleted"]
+
+
+class Agent(Entity):
+    """`models` says which billing model prices the agent from when; None is no model."""
+
+    kind: ClassVar[str] = "agent"
+
+    organization_id: str
+    external_id: str
+    name: str
+    description: str | None = None
+    type: str | None = None
+    capabilities: tuple[str, ...] = ()
+    config: str = "{}"
+    """JSON as text: numbers in documents would become doubles."""
+    project_id: str | None = None
+    department_id: str | None = None
+    status: AgentStatus = "active"
+    models: History[str | None]
+    created_at: Instant
+    ended_at: Instant | None = None
+    """From then on its usage is refused. Set ahead, as every end is an entry of a history."""
+
+    def document(self) -> dict[str, Any]:
+        return {**super().document(), "listed": "no" if self.status == "deleted" else "yes"}
+
+    @property
+    def billing_model_id(self) -> str | None:
+        """As last chosen; it may be in force only later (`billing_model_from`)."""
+        return self.models.last
+
+    @property
+    def billing_model_from(self) -> datetime | None:
+        return self.models.entries[-1].effective_from if self.billing_model_id is not None else None
+
+    def is_in(self, *, project_id: str | None = None, department_id: str | None = None) -> bool:
+        """Whether it is there now: what an agent ever did goes with it where it is moved. None is any."""
+        return project_id in (None, self.project_id) and department_id in (None, self.department_id)
+
+    def ended_by(self, instant: datetime) -> bool:
+        return self.ended_at is not None and instant >= self.ended_at
+
+
+def claim_id(external_id: str) -> str:
+    """The item that makes an external id unique in its organization."""
+    return named_id("ext", "agent", external_id)
+
+
+def activity_id(agent_id: str) -> str:
+    """The item that remembers when an agent was last active, apart from the agent, whose ETag must not move with
+    usage.
+    """
+    return f"activity:{agent_id}"

@@ -1,0 +1,116 @@
+"""Organizations: tenants and billed customers."""
+
+import re
+import unicodedata
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.kernel.entity import Entity
+from shared.domain.kernel.errors import ValidationError
+from shared.domain.kernel.histories import History
+from shared.domain.kernel.ids import fingerprint
+from shared.domain.kernel.times import BEGINNING, Instant
+from shared.domain.periods.periods import Calendar
+
+SLICES = 16
+"""In how many partitions of the directory the organizations are enumerated."""
+
+SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
+_SLUG_LENGTH = 40
+
+MAXIMUM_SEATS = 1_000_000
+
+
+class OrganizationSettings(BaseModel):
+    """`self_managed_pricing`: whether the organization writes billing models of its own. Only the operator switches
+    it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    self_managed_pricing: bool = False
+
+
+class Organization(Entity):
+    kind: ClassVar[str] = "organization"
+
+    name: str
+    slug: str
+    external_id: str | None = None
+    description: str | None = None
+    billing_email: str | None = None
+    contact: str | None = None
+    address: str | None = None
+    tax_id: str | None = None
+    currency: str
+    billing_mode: Literal["postpaid"] = "postpaid"
+    status: Literal["active", "deleted"] = "active"
+    settings: OrganizationSettings = OrganizationSettings()
+    due_days: int
+    grace_hours: int
+    late_window_days: int
+    calendars: History[Calendar]
+    shard_counts: History[int]
+    seats: History[int] = History[int].starting(0)
+    """How many seats are paid where a charge prices seats; without any, none is."""
+    created_at: Instant
+    ended_at: Instant | None = None
+    """From then on nothing more becomes due."""
+
+    @property
+    def timezone(self) -> str:
+        """As last chosen; a period keeps the timezone that it was laid in."""
+        return self.calendars.last.timezone
+
+    @property
+    def seats_from(self) -> datetime | None:
+        """When the seats as last chosen take effect; None for those from the beginning."""
+        since = self.seats.entries[-1].effective_from
+        return None if since == BEGINNING else since
+
+    @property
+    def largest_shard_count(self) -> int:
+        return max(entry.value for entry in self.shard_counts.entries)
+
+    def counts_until(self, now: datetime) -> tuple[int, ...]:
+        """The shard counts up to now, the one in force last."""
+        return tuple(entry.value for entry in self.shard_counts.entries if entry.effective_from <= now)
+
+    def grown_to(self, shard_count: int, now: datetime, effective_from: datetime) -> History[int]:
+        """Raises `ValidationError` unless it is a larger power of two: shards only ever grow."""
+        if shard_count not in (2, 4, 8, 16, 32, 64) or shard_count <= self.largest_shard_count:
+            raise ValidationError.at(
+                "/shard_count", f"must be a power of two over {self.largest_shard_count}, at most 64"
+            )
+        return self.shard_counts.appended(shard_count, effective_from, now, pointer="/shard_count")
+
+    def reads(self) -> dict[str, Any]:
+        """The fields as the API shows them."""
+        return {
+            **dict(self),
+            "timezone": self.timezone,
+            "shard_count": self.shard_counts.last,
+            "seats": self.seats.last,
+            "seats_from": self.seats_from,
+        }
+
+
+def slice_of(organization_id: str) -> str:
+    """The directory partition in which this organization is enumerated."""
+    return f"organizations:{int(fingerprint(organization_id)[:8], 16) % SLICES}"
+
+
+def slices() -> list[str]:
+    return [f"organizations:{number}" for number in range(SLICES)]
+
+
+def is_slug(text: str) -> bool:
+    return re.fullmatch(SLUG_PATTERN, text) is not None
+
+
+def slug_from(name: str) -> str:
+    """A legal slug that resembles the name."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-") or "organization"

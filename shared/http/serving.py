@@ -1,0 +1,172 @@
+"""One request, answered by its declaration: authenticate, authorize, validate, call, serialise."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pydantic
+
+from shared import correlation, json
+from shared.bootstrap import application
+from shared.domain.access.identity import Permission, Principal
+from shared.domain.kernel.errors import (
+    FieldError,
+    ForbiddenError,
+    PreconditionRequiredError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnsupportedMediaTypeError,
+    ValidationError,
+    XyraError,
+)
+from shared.domain.kernel.ids import fingerprint
+from shared.domain.kernel.validation import validation_error
+from shared.http.bodies import BodyFormat, NoBody, Query
+from shared.http.declaration import Endpoint, IfMatch
+from shared.http.problems import problem_answer
+from shared.http.replies import Handler
+from shared.http.tenancy import Call
+from shared.services.storage.idempotency import Answer
+
+MAXIMUM_BODY_BYTES = 1024 * 1024
+MAXIMUM_PATH_VALUE = 256
+MAXIMUM_IDEMPOTENCY_KEY = 255
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as the platform hands it over. Names of headers are in lower case."""
+
+    headers: Mapping[str, str]
+    params: Mapping[str, str]
+    route_params: Mapping[str, str]
+    body: bytes
+
+
+async def serve(declared: Endpoint, handler: Handler, request: Request) -> Answer:
+    """Answer one request by its declaration; every refusal is a problem document, every fault of ours a logged 500."""
+    with correlation.correlated(correlation.accept(request.headers.get(correlation.HEADER.lower()))) as correlation_id:
+        try:
+            answer = await _answer(declared, handler, request)
+        except XyraError as error:
+            answer = problem_answer(error, correlation_id)
+        except Exception:  # noqa: BLE001  the last resort: whatever it is, the caller gets a problem document
+            _log.exception("unexpected failure", extra={"endpoint": declared.name})
+            answer = problem_answer(
+                XyraError("An unexpected failure; it has been logged under this correlation id"), correlation_id
+            )
+    return replace(answer, headers={**answer.headers, correlation.HEADER: correlation_id})
+
+
+async def _answer(declared: Endpoint, handler: Handler, request: Request) -> Answer:
+    headers = request.headers
+    services = application()
+    principal = ANONYMOUS
+    if not declared.public:
+        principal = await services.access.authenticate(
+            _credential(headers), for_events=declared.access is Permission.EVENTS_WRITE
+        )
+        if isinstance(declared.access, Permission) and not principal.may(declared.access):
+            raise ForbiddenError(f"This needs the permission {declared.access.value}")
+    raw = request.body if declared.body is not None else b""
+    call = Call(
+        services=services,
+        principal=principal,
+        query=_query(declared.query, request.params),
+        body=_body(declared.body, headers, raw),
+        path=_path(request.route_params),
+        headers=headers,
+        now=services.clock.now(),
+        if_match=_if_match(declared.if_match, headers),
+        idempotency_key=_idempotency_key(headers) if declared.idempotent else None,
+        request_hash=_request_hash(declared, request, raw),
+    )
+    if not declared.public and call.query.organization_id is not None:
+        await call.organization()  # a credential that names another tenant is refused on every route
+    if call.idempotency_key is None:
+        return (await handler(call)).answer()
+
+    async def act() -> Answer:
+        return (await handler(call)).answer()
+
+    return await services.idempotency.once(
+        owner=principal.organization_id,
+        key=call.idempotency_key,
+        request_hash=call.request_hash,
+        act=act,
+        secret=declared.secret_answer,
+    )
+
+
+ANONYMOUS = Principal(id="anonymous", organization_id="", permissions=frozenset())
+
+
+def _credential(headers: Mapping[str, str]) -> str:
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    offered = value.strip() if scheme.lower() == "bearer" else ""
+    credential = offered or headers.get("x-api-key", "").strip()
+    if credential and credential.isascii():
+        return credential
+    raise UnauthenticatedError("Send an access token or API key as Authorization: Bearer, or an API key as X-API-Key")
+
+
+def _query(model: type[Query], params: Mapping[str, str]) -> Query:
+    try:
+        return model.model_validate(dict(params))
+    except pydantic.ValidationError as error:
+        raise validation_error(error, "?") from error
+
+
+def _body(body: BodyFormat[Any] | None, headers: Mapping[str, str], raw: bytes) -> Any:  # noqa: ANN401
+    if body is None:
+        return NoBody()
+    if len(raw) > MAXIMUM_BODY_BYTES:
+        raise TooLargeError(
+            f"A body has at most {MAXIMUM_BODY_BYTES} bytes, this one has {len(raw)}",
+            errors=(FieldError("", f"has {len(raw)} bytes, at most {MAXIMUM_BODY_BYTES} are allowed"),),
+        )
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower() or next(iter(body.content))
+    if media_type not in body.content:
+        raise UnsupportedMediaTypeError(f"Content-Type is {media_type}; accepted here: {', '.join(body.content)}")
+    return body.read(media_type, headers, raw)
+
+
+def _path(route_params: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in route_params.items():
+        if len(value) > MAXIMUM_PATH_VALUE:
+            raise ValidationError.at(f"{{{name}}}", f"has at most {MAXIMUM_PATH_VALUE} characters")
+    # The platform decodes path values, but for slashes in them.
+    return {name: value.replace("%2F", "/").replace("%2f", "/") for name, value in route_params.items()}
+
+
+def _if_match(wanted: IfMatch, headers: Mapping[str, str]) -> str | None:
+    value = headers.get("if-match", "").strip()
+    if wanted is IfMatch.REQUIRED and not value:
+        raise PreconditionRequiredError("Send If-Match with the ETag of the version that you read")
+    if wanted is IfMatch.NONE or not value or value == "*":
+        return None
+    return value.removeprefix("W/").strip('"')
+
+
+def _idempotency_key(headers: Mapping[str, str]) -> str | None:
+    key = headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= MAXIMUM_IDEMPOTENCY_KEY or not (key.isascii() and key.isprintable()):
+        raise ValidationError(
+            "The Idempotency-Key is not usable",
+            errors=(FieldError("Idempotency-Key", f"has 1 to {MAXIMUM_IDEMPOTENCY_KEY} printable ASCII characters"),),
+        )
+    return key
+
+
+def _request_hash(declared: Endpoint, request: Request, raw: bytes) -> str:
+    """Of all that says what is asked for: route, parameters, query, headers that carry content, body."""
+    carried = {
+        name: value for name, value in request.headers.items() if name.startswith("ce-") or name == "content-type"
+    }
+    parts = [dict(request.route_params), dict(request.params), carried]
+    return fingerprint(json.encode_canonical([declared.name, *parts]) + raw)

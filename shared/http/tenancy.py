@@ -1,0 +1,77 @@
+"""A request that passed, and the organization that it is about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from shared.bootstrap import Application
+from shared.domain.access.identity import Principal
+from shared.domain.kernel.errors import NotFoundError, ValidationError
+from shared.domain.kernel.ids import named_id, new_id
+from shared.domain.tenancy.organizations import Organization
+from shared.http.bodies import Query
+
+Body = TypeVar("Body")
+Parameters = TypeVar("Parameters", bound=Query)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body, Parameters]):
+    """A request that passed: known caller, allowed, valid."""
+
+    services: Application
+    principal: Principal
+    body: Body
+    query: Parameters
+    path: Mapping[str, str]
+    headers: Mapping[str, str]
+    now: datetime
+    if_match: str | None
+    idempotency_key: str | None
+    request_hash: str
+
+    async def organization(self, named: str | None = None) -> str:
+        """The organization that this call is about: the credential's, or the one that an operator names.
+
+        Raises `NotFoundError` where a credential names another tenant, `ValidationError` where an operator names none.
+        """
+        reference = named or self.query.organization_id
+        own = self.principal.organization_id
+        if own is not None:
+            if reference is None or reference == own or await self.services.organizations.find(reference) == own:
+                return own
+            raise NotFoundError("There is no such organization")
+        if reference is None:
+            raise ValidationError.at("?organization_id", "an operator's credential has to name the organization")
+        found = await self.services.organizations.find(reference)
+        if found is None:
+            raise NotFoundError("There is no such organization")
+        return found
+
+    async def tenant(self) -> Organization:
+        """The same organization, whole."""
+        return await self.services.organizations.get(await self.organization())
+
+    async def organization_or_operator(self, named: str | None = None) -> str | None:
+        """As `organization`; None where an operator names none and means the operator's own."""
+        if self.principal.is_operator and named is None and self.query.organization_id is None:
+            return None
+        return await self.organization(named)
+
+    async def owner_of(self, thing_id: str) -> str:
+        """The organization whose thing this is, for paths that name only the thing."""
+        if self.principal.is_operator and self.query.organization_id is None:
+            return await self.services.owners.of(thing_id)
+        return await self.organization()
+
+    async def tenant_of(self, thing_id: str) -> Organization:
+        """The same organization, whole."""
+        return await self.services.organizations.get(await self.owner_of(thing_id))
+
+    def new_id(self, prefix: str) -> str:
+        """A fresh id; the same again when the call is repeated under its idempotency key."""
+        if self.idempotency_key is None:
+            return new_id(prefix)
+        owner = self.principal.organization_id or "operator"
+        return named_id(prefix, "idempotency", owner, self.idempotency_key, self.request_hash)

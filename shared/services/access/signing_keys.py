@@ -1,0 +1,77 @@
+"""The keys of access tokens, as the vault has them: one secret with the whole set."""
+
+from datetime import datetime, timedelta
+
+import pydantic
+
+from shared.domain.access.signing_keys import KeySet
+from shared.domain.kernel.errors import ConflictError, UnavailableError
+from shared.domain.kernel.times import to_text
+from shared.ports.clock import Clock
+from shared.ports.secrets import LONGEST_STALE, Secrets
+from shared.services.storage.initial_secrets import value_or_first
+
+_NAME = "token-signing-keys"
+
+
+class SigningKeys:
+    """Read from the vault at every use, so that a rotation needs no restart; the vault's adapter spares the requests.
+
+    A process that has not seen a rotation yet signs with the retired key for up to `LONGEST_STALE`, and those tokens
+    live for `lifetime`: so long a retired key is accepted. Before that time is over there is no other rotation, since
+    such a process would not know the key that it makes active.
+    """
+
+    def __init__(self, secrets: Secrets, clock: Clock, lifetime: timedelta) -> None:
+        self._secrets = secrets
+        self._clock = clock
+        self.grace = lifetime + LONGEST_STALE
+        self._parsed: tuple[str, KeySet] | None = None
+
+    async def current(self) -> KeySet:
+        """Made at the first use where that is allowed. Raises `UnavailableError`."""
+        text, _ = await value_or_first(self._secrets, _NAME, _first)
+        return self._read(text)
+
+    async def ensure(self) -> bool:
+        """Whether they were made now. Raises `UnavailableError`."""
+        text, made = await value_or_first(self._secrets, _NAME, _first)
+        self._read(text)
+        return made
+
+    async def rotate(self, *, force: bool = False) -> KeySet:
+        """The next key becomes active, and the active one retired.
+
+        Raises `NotFoundError` where there are none yet, `ConflictError` where another rotation is too recent (unless
+        forced) or takes place at the same time, `UnavailableError`.
+        """
+        text = await self._secrets.get(_NAME)
+        keys, now = self._read(text), self._clock.now()
+        if not force:
+            self._refuse_early(keys, now)
+        rotated = keys.rotated(now, self.grace)
+        await self._secrets.replace(_NAME, _written(rotated), expected=text)
+        return rotated
+
+    def _refuse_early(self, keys: KeySet, now: datetime) -> None:
+        if keys.rotated_at is not None and now < keys.rotated_at + self.grace:
+            raise ConflictError(
+                f"The keys were rotated at {to_text(keys.rotated_at)}; before {to_text(keys.rotated_at + self.grace)} "
+                "some processes might not know the key that would become active"
+            )
+
+    def _read(self, text: str) -> KeySet:
+        if self._parsed is None or self._parsed[0] != text:
+            try:
+                self._parsed = text, KeySet.model_validate_json(text)
+            except pydantic.ValidationError as error:
+                raise UnavailableError(f"The secret {_NAME} is not a set of signing keys") from error
+        return self._parsed[1]
+
+
+def _first() -> str:
+    return _written(KeySet.first())
+
+
+def _written(keys: KeySet) -> str:
+    return keys.model_dump_json(exclude_none=True)

@@ -1,0 +1,70 @@
+"""What events cost at providers: by the price list, the operator's prices and the exchange rates."""
+
+from datetime import datetime, timedelta
+
+from shared.domain.provider_costs.costs import CostRules, LlmPrices
+from shared.domain.provider_costs.exchange_rates import CurrencyPair
+from shared.ports.clock import Clock
+from shared.ports.prices import PriceList
+from shared.services.provider_costs.exchange_rates import ExchangeRateBook
+from shared.services.provider_costs.llm_prices import PriceOverrides
+from shared.services.storage.caching import Cache
+
+CACHED = timedelta(seconds=60)
+RECENT = timedelta(seconds=5)
+
+_NOW = timedelta(0)
+
+
+class Costs:
+    """The rules are read as a whole and kept. A change by this process is known to it at once."""
+
+    def __init__(
+        self, clock: Clock, price_list: PriceList, overrides: PriceOverrides, exchange_rates: ExchangeRateBook
+    ) -> None:
+        self._clock = clock
+        self._price_list = price_list
+        self._overrides = overrides
+        self._exchange_rates = exchange_rates
+        self._kept: tuple[datetime, CostRules] | None = None
+        self._changes = 0
+        self._missed: Cache[CurrencyPair, bool] = Cache(clock, RECENT)
+        overrides.changes.listen(self._forget)
+        exchange_rates.changes.listen(self._forget)
+
+    async def cached(self) -> CostRules:
+        """At most 60 s old, for raters."""
+        return await self._younger_than(CACHED)
+
+    async def recent(self) -> CostRules:
+        """At most 5 s old, for who asks about them."""
+        return await self._younger_than(RECENT)
+
+    async def rules(self) -> CostRules:
+        """As they are now."""
+        read_at, changes = self._clock.now(), self._changes
+        prices = LlmPrices(self._price_list.find, await self._overrides.all())
+        rules = CostRules(prices, await self._exchange_rates.rates())
+        if changes == self._changes:
+            self._kept = read_at, rules
+        return rules
+
+    def miss(self, pair: CurrencyPair) -> None:
+        """The rules of now have no rate for it."""
+        self._missed.keep(pair, value=True)
+
+    def is_missed(self, pair: CurrencyPair) -> bool:
+        """Whether it was in the last 5 s, so that looking again so soon would cost every batch that needs it."""
+        return self._missed.peek(pair) is not None
+
+    async def _younger_than(self, age: timedelta) -> CostRules:
+        if self._kept is not None:
+            read_at, rules = self._kept
+            if _NOW <= self._clock.now() - read_at < age:
+                return rules
+        return await self.rules()
+
+    def _forget(self) -> None:
+        """Also what is being read at this moment, which may lack the change."""
+        self._kept = None
+        self._changes += 1

@@ -1,0 +1,238 @@
+"""Runs: made and moved on; their figures are worked out from their events when they are read."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from shared.containers import TENANTS
+from shared.domain.kernel.errors import (
+    ConflictError,
+    FieldError,
+    NotFoundError,
+    PreconditionFailedError,
+    UnavailableError,
+    ValidationError,
+)
+from shared.domain.kernel.ids import is_id
+from shared.domain.kernel.times import from_text
+from shared.domain.pricing.billing_models import Version
+from shared.domain.runs.run_figures import RunFigures, contributions, price_alone
+from shared.domain.runs.runs import Run, RunStatus, key_claim_id
+from shared.domain.tenancy.agents import Agent
+from shared.domain.tenancy.organizations import Organization
+from shared.domain.usage.totals import Totals
+from shared.ports.clock import Clock
+from shared.ports.outcomes import OutcomeStore
+from shared.ports.store import AlreadyExistsError, Create, Document, Item, Page, StaleEtagError, Store
+from shared.ports.usage import EventFilter, Usage
+from shared.services.agents.agents import Agents
+from shared.services.periods.periods import Periods
+from shared.services.runs.threads import Threads
+from shared.services.storage.caller_json import merged
+from shared.services.storage.owners import Owners
+from shared.services.storage.preconditions import check_if_match
+from shared.services.tenancy.allocation_targets import check_project
+from shared.services.usage.rated_versions import RatedVersions
+from shared.services.usage.recorded_events import metered, outcomes_of
+
+MAXIMUM_EVENTS = 10_000
+"""How many events of a run its figures are worked out from, the newest."""
+_PAGE = 200
+"""How many of them are held at a time: each may have 32 KiB."""
+
+
+class RunDraft(BaseModel):
+    """`agent` is an id or an external id; without a key the run's own id is its key."""
+
+    key: str | None = None
+    thread_id: str | None = None
+    agent: str | None = None
+    status: RunStatus = "pending"
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error: str | None = None
+    result: str = "null"
+    metadata: str = "{}"
+
+
+class Runs:
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        store: Store,
+        usage: Usage,
+        outcomes: OutcomeStore,
+        clock: Clock,
+        owners: Owners,
+        agents: Agents,
+        threads: Threads,
+        rated_versions: RatedVersions,
+        periods: Periods,
+    ) -> None:
+        self._store = store
+        self._usage = usage
+        self._outcomes = outcomes
+        self._clock = clock
+        self._owners = owners
+        self._agents = agents
+        self._threads = threads
+        self._rated_versions = rated_versions
+        self._periods = periods
+
+    async def create(self, run_id: str, organization_id: str, draft: RunDraft) -> tuple[Run, str]:
+        """Raises `ConflictError` for a taken key, `ValidationError`. Repeating it with the same id gives the run that
+        was made. An agent's run is made whatever its project has become, as its usage is still metered.
+        """
+        agent = await self._agent(organization_id, draft.agent)
+        project_id = await self._project_of_thread(organization_id, draft.thread_id)
+        run = Run.beginning(
+            self._clock.now(),
+            id=run_id,
+            organization_id=organization_id,
+            agent_id=agent and agent.id,
+            # As usage rolls up by agents, a run has to belong where its usage does.
+            project_id=(agent and agent.project_id) or project_id,
+            **draft.model_dump(exclude={"agent", "key"}),
+            key=draft.key or run_id,
+        )
+        await self._refuse_taken(run)
+        await self._owners.note(run_id, organization_id)
+        claim = {"id": key_claim_id(run.key), "kind": "run_key", "run_id": run_id}
+        try:
+            etags = await self._store.batch(TENANTS.name, organization_id, [Create(run.document()), Create(claim)])
+        except AlreadyExistsError as error:
+            existing = await self._store.get(TENANTS.name, organization_id, run_id)
+            if existing is not None:
+                return Run.read(existing.document), existing.etag
+            if error.index == 0:
+                raise UnavailableError("The run was made a moment ago and cannot be read yet") from error
+            raise _taken() from error
+        return run, etags[0]
+
+    async def _refuse_taken(self, run: Run) -> None:
+        """Before anything is written. What is taken at this very moment, the batch finds."""
+        claim = await self._store.get(TENANTS.name, run.organization_id, key_claim_id(run.key))
+        if claim is not None and claim.document["run_id"] != run.id:
+            raise _taken()
+
+    async def _agent(self, organization_id: str, reference: str | None) -> Agent | None:
+        if reference is None:
+            return None
+        agent = (await self._agents.resolve(organization_id, {reference})).get(reference)
+        if agent is None or agent.status == "deleted":
+            raise ValidationError.at("/agent", "there is no such agent")
+        return agent
+
+    async def _project_of_thread(self, organization_id: str, thread_id: str | None) -> str | None:
+        """Raises `ValidationError` for one that nothing can be put into."""
+        if thread_id is None:
+            return None
+        try:
+            thread, _ = await self._threads.get_item(organization_id, thread_id)
+        except NotFoundError:
+            raise ValidationError.at("/thread_id", "there is no such thread") from None
+        await check_project(self._store, organization_id, thread.project_id, "/thread_id")
+        return thread.project_id
+
+    async def get_item(self, organization_id: str, run_id: str) -> tuple[Run, str]:
+        """Raises `NotFoundError`."""
+        item = await self._store.get(TENANTS.name, organization_id, run_id) if is_id(run_id, "run") else None
+        if item is None:
+            raise NotFoundError("There is no such run")
+        return _read(item)
+
+    async def by_key(self, organization_id: str, key: str) -> Run | None:
+        """None where events may name it, but nobody has made it."""
+        claim = await self._store.get(TENANTS.name, organization_id, key_claim_id(key))
+        return None if claim is None else (await self.get_item(organization_id, claim.document["run_id"]))[0]
+
+    async def page(  # noqa: PLR0913  the filters of the list
+        self,
+        organization_id: str,
+        *,
+        thread_id: str | None,
+        agent: str | None,
+        project_id: str | None,
+        status: RunStatus | None,
+        limit: int,
+        cursor: str | None,
+    ) -> Page:
+        """Newest first. `agent` is an id or an external id."""
+        agent_id = agent
+        if agent is not None:
+            found = (await self._agents.resolve(organization_id, {agent})).get(agent)
+            if found is None:
+                return Page([], None)
+            agent_id = found.id
+        wanted = {"thread_id": thread_id, "agent_id": agent_id, "project_id": project_id, "status": status}
+        equals = {field: value for field, value in wanted.items() if value is not None}
+        return await self._store.query(
+            TENANTS.name, organization_id, Run.kind, equals=equals, descending=True, limit=limit, cursor=cursor
+        )
+
+    async def update(
+        self, organization_id: str, run_id: str, changes: dict[str, Any], if_match: str | None
+    ) -> tuple[Run, str]:
+        """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError`, `ValidationError`."""
+        run, etag = await self.get_item(organization_id, run_id)
+        check_if_match(if_match, etag)
+        changed = run.moved(merged(run, changes), self._clock.now())
+        try:
+            return changed, await self._store.replace(TENANTS.name, organization_id, changed.document(), etag)
+        except StaleEtagError as error:
+            raise PreconditionFailedError("The run is being changed by someone else; read it again") from error
+
+    async def figures(self, organization: Organization, key: str) -> RunFigures:
+        """Of the events that name this key and have been rated. As bills do, each period has its own price: quantities
+        begin anew in it, and averages are over it. Raises `UnavailableError`.
+        """
+        figures = RunFigures(organization.currency)
+        usage: dict[str, dict[tuple[str, str], Totals]] = {}
+        versions = dict[str, Version]()
+        async for events in self._pages(organization, key):
+            if figures.events.total() >= MAXIMUM_EVENTS:
+                figures.is_complete = False
+                break
+            outcomes = await outcomes_of(self._outcomes, organization, events, self._clock.now())
+            for event in events:
+                counted = metered(event)
+                figures.count(counted)
+                outcome = outcomes.get(counted.key)
+                if outcome is not None:
+                    figures.count_outcome(outcome)
+                version = versions.get(event["version_id"]) or await self._rated_versions.of(
+                    organization.id, event["agent_id"], event["version_id"]
+                )
+                if version is None:
+                    continue
+                versions[version.id] = version
+                in_period = usage.setdefault(event["rated_period"], {})
+                totals = in_period.setdefault((event["agent_id"], version.id), Totals())
+                for added in contributions(counted, outcome, version.charges, organization.currency):
+                    totals.add(added)
+        for start, in_period in usage.items():
+            period = await self._periods.would_contain(organization, from_text(start))
+            used = [versions[version_id] for version_id in {version_id for _, version_id in in_period}]
+            figures.add_price(price_alone(used, in_period, period, organization.currency))
+        return figures
+
+    async def _pages(self, organization: Organization, key: str) -> AsyncIterator[list[Document]]:
+        """The newest first."""
+        shards = organization.largest_shard_count
+        page: list[Document] = []
+        async for event in self._usage.events(organization.id, shards, EventFilter(run=key), page=_PAGE):
+            page.append(event)
+            if len(page) == _PAGE:
+                yield page
+                page = []
+        if page:
+            yield page
+
+
+def _taken() -> ConflictError:
+    return ConflictError("The key is taken", errors=(FieldError("/key", "is taken"),))
+
+
+def _read(item: Item) -> tuple[Run, str]:
+    return Run.read(item.document), item.etag

@@ -1,0 +1,30 @@
+"""Cursors of lists that are read from several places at once: where a page ended, and of which query."""
+
+import base64
+import binascii
+
+from shared import json
+from shared.domain.kernel.errors import MalformedError, ValidationError
+from shared.domain.kernel.ids import fingerprint
+from shared.ports.store import Place
+
+
+def shape_of(*query: object) -> str:
+    """Tells queries apart, by what they look like as text."""
+    return fingerprint(repr(query))[:16]
+
+
+def cursor_to(place: Place, shape: str) -> str:
+    return base64.urlsafe_b64encode(json.encode([shape, place.value, place.id])).decode().rstrip("=")
+
+
+def place_behind(cursor: str, shape: str) -> Place:
+    """Raises `MalformedError` for a cursor that a query of this shape did not give."""
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        given, value, id_ = json.decode(raw)
+    except (binascii.Error, ValueError, TypeError, MalformedError, ValidationError) as error:
+        raise MalformedError("The cursor cannot be read") from error
+    if given != shape or not isinstance(value, str) or not isinstance(id_, str):
+        raise MalformedError("The cursor belongs to another query")
+    return Place(value, id_)

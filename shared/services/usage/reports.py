@@ -1,0 +1,106 @@
+"""Usage of a period as people read it: by agent and charge, merged over shards and model versions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from shared.domain.kernel.money import cut, plain
+from shared.domain.metering.meters import Measure
+from shared.domain.metering.readings import Reading, Tally
+from shared.domain.periods.periods import Period, Span
+from shared.domain.pricing.billing_models import Version
+from shared.domain.tenancy.organizations import Organization
+from shared.ports.usage import Usage, UsageTotal
+from shared.services.agents.agents import Agents
+from shared.services.usage.rated_versions import RatedVersions
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """`charge` is None for what no charge meters: events of an agent without a model, or of a type that its model has
+    no price for.
+    """
+
+    agent_id: str
+    charge: str | None
+    event_type: str
+    aggregation: str
+    quantity: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Name:
+    agent_id: str
+    charge: str
+    event_type: str
+    aggregation: str
+
+
+class UsageReports:
+    def __init__(self, usage: Usage, agents: Agents, rated_versions: RatedVersions) -> None:
+        self._usage = usage
+        self._agents = agents
+        self._rated_versions = rated_versions
+
+    async def rows(  # noqa: PLR0913  the filters of the report
+        self,
+        organization: Organization,
+        period: Period,
+        *,
+        agent: str | None,
+        charge: str | None,
+        project: str | None,
+        department: str | None,
+    ) -> list[UsageRow]:
+        """Ordered by agent and charge. `agent` is an id or an external id. Of a project or a department are the agents
+        that are in it now, with all that they ever did (`Agent.is_in`). Raises `UnavailableError`.
+        """
+        wanted = {
+            each.id: each
+            for each in await self._agents.all(organization.id)
+            if agent in (None, each.id, each.external_id) and each.is_in(project_id=project, department_id=department)
+        }
+        totals = await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
+        readings: dict[_Name, tuple[Measure | None, Reading]] = {}
+        for total in totals:
+            if total.key.agent_id not in wanted:
+                continue
+            version = await self._rated_versions.of(organization.id, total.key.agent_id, total.key.version_id)
+            for name, measure, reading in _readings(total, version):
+                before = readings.get(name)
+                readings[name] = (measure, reading if before is None else before[1].merge(reading))
+        return [
+            UsageRow(
+                name.agent_id,
+                name.charge or None,
+                name.event_type,
+                name.aggregation,
+                _quantity(measure, reading, period.span),
+            )
+            for name, (measure, reading) in sorted(readings.items(), key=lambda row: row[0])
+            if charge is None or name.charge == charge
+        ]
+
+
+def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Name, Measure | None, Reading]]:
+    agent_id = total.key.agent_id
+    priced = {} if version is None else {name: charge for charge in version.charges for name in charge.gauges}
+    for name in total.totals.charged():
+        reading = total.totals.reading(name)
+        if reading is None:
+            continue
+        if name not in priced:
+            yield _Name(agent_id, "", name, "sum"), None, reading
+        elif name in priced[name].meters:
+            measure = priced[name].meters[name]
+            yield _Name(agent_id, priced[name].key, measure.event_type, measure.aggregation), measure, reading
+    for event_type, count in total.totals.unmatched().items():
+        yield _Name(agent_id, "", event_type, "count"), None, Tally(count, Decimal(count))
+
+
+def _quantity(measure: Measure | None, reading: Reading, span: Span) -> str:
+    """After the unit conversion, cut to 12 places."""
+    if measure is not None:
+        return plain(cut(measure.quantity(reading, span)))
+    return plain(cut(Fraction(reading.sum))) if isinstance(reading, Tally) else "0"

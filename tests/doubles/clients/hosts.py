@@ -1,0 +1,120 @@
+"""Fixtures for tests over HTTP.
+
+`xyra`: the project in a process of its own, shared by the tests of one test worker, each with new organizations.
+`time_machine`: another one, whose clock a test may set. A module whose tests compare all that is stored, before and
+after, has `small_host` for its `shared_host`.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.doubles.clients.xyra_client import OPERATOR_SCOPES, Description, Xyra
+from tests.doubles.clients.xyra_process import OPERATOR, XyraProcess
+
+NOW = datetime(2026, 11, 18, 10, 5, 30, tzinfo=UTC)
+"""Just after the hourly timer, so that it does not fire while the tests of a long run look at the store."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A process with what its clients need to know."""
+
+    process: XyraProcess
+    description: Description
+    operator_key: str
+
+    @classmethod
+    async def by(cls, process: XyraProcess) -> "Served":
+        """Start it and sign in, once: with the API key that comes of it a test may also move the clock."""
+        await asyncio.to_thread(process.start)
+        async with aiohttp.ClientSession(process.base) as session:
+            async with session.get("/api/v1/openapi.json") as response:
+                description = Description(json.loads(await response.read()))
+            operator = await Xyra(session, description, "").sign_in(*OPERATOR)
+            made = await operator.post("api-keys", {"name": "Tests", "scopes": OPERATOR_SCOPES})
+        return cls(process, description, made["token"])
+
+    @asynccontextmanager
+    async def clients(self) -> AsyncIterator[Xyra]:
+        async with aiohttp.ClientSession(self.process.base, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            yield Xyra(session, self.description, self.operator_key)
+
+
+def _clock(directory: Path) -> Path:
+    clock_file = directory / "clock"
+    clock_file.write_text(NOW.isoformat(), encoding="utf-8")
+    return clock_file
+
+
+def _served(directory: Path) -> Iterator[Served]:
+    process = XyraProcess(directory / "data", clock_file=_clock(directory))
+    try:
+        yield asyncio.run(Served.by(process))
+    finally:
+        process.end()
+
+
+@pytest.fixture(scope="session")
+def shared_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    yield from _served(tmp_path_factory.mktemp("xyra"))
+
+
+@pytest.fixture(scope="session")
+def small_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """What the tests of other modules have stored would be compared each time."""
+    yield from _served(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+async def xyra(shared_host: Served) -> AsyncIterator[Xyra]:
+    async with shared_host.clients() as clients:
+        yield clients
+
+
+class TimeMachine:
+    """Clients of a host whose clock a test sets, to any time, as often as it likes."""
+
+    def __init__(self, xyra: Xyra, process: XyraProcess) -> None:
+        self.xyra = xyra
+        self._process = process
+
+    async def at(self, moment: str) -> None:
+        """Go there, and wait until what is due by then is done."""
+        self._process.set_clock(datetime.fromisoformat(moment))
+        await self.xyra.idle()
+
+
+@pytest.fixture(scope="session")
+def travelling_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    yield from _served(tmp_path_factory.mktemp("travelling"))
+
+
+@pytest.fixture
+async def time_machine(travelling_host: Served) -> AsyncIterator[TimeMachine]:
+    async with travelling_host.clients() as clients:
+        yield TimeMachine(clients, travelling_host.process)
+
+
+@pytest.fixture
+def new_process(tmp_path: Path) -> Iterator[Callable[..., XyraProcess]]:
+    """Makes processes, not yet started, on one data directory of this test's own; without `present` from `NOW` on."""
+    clock_file = _clock(tmp_path)
+    names = (f"host-{number}" for number in count())
+
+    def make(*, present: bool = False, **settings: str) -> XyraProcess:
+        clock = None if present else clock_file
+        process = XyraProcess(tmp_path / "data", clock_file=clock, name=next(names), **settings)
+        ending.callback(process.end)
+        return process
+
+    with ExitStack() as ending:
+        yield make

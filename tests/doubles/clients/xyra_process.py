@@ -1,0 +1,172 @@
+"""The project as it is run: `python -m local`, a process with a data directory."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.doubles.clients.log_scan import KNOWN, scan
+from tests.places import ROOT
+
+OPERATOR = ("operator@example.com", "a password of the operator's")
+
+_SERVES = re.compile(r"Xyra serves on (http://127\.0\.0\.1:[0-9]+)")
+_PATIENCE = 60
+_OK = 200
+_AZURE = {"XYRA_STORE", "XYRA_QUEUE"}
+_OUTSPOKEN = "tests.doubles.clients.outspoken_xyra"
+_SECRET_SETTINGS = ("_PASSWORD", "_KEY")
+_KEPT_SECRETS = ("operator.json", "demo.json")
+_DEMO_KEY = r"^  curl -H \"X-API-Key: .*"
+_MADE_UP_PASSWORD = r"^The operator: .*"
+
+Tables = dict[str, Counter[tuple[object, ...]]]
+
+
+class XyraProcess:
+    """Several may be started on one data directory. What it prints goes to a file, so that nothing ever blocks it.
+
+    It logs all that it can, and none of it may be secret.
+    """
+
+    def __init__(self, data_dir: Path, *, clock_file: Path | None = None, name: str = "host", **settings: str) -> None:
+        """`settings` are environment variables; without `XYRA_DEMO` it starts empty."""
+        self.data_dir = data_dir
+        self.clock_file = clock_file
+        self._name = name
+        self._outputs: list[Path] = []
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("XYRA_")}
+        own = {
+            "XYRA_PORT": "0",
+            "XYRA_DATA_DIR": str(data_dir),
+            "XYRA_DEMO": "0",
+            "XYRA_LOG_LEVEL": "DEBUG",
+            "XYRA_OPERATOR_EMAIL": OPERATOR[0],
+            "XYRA_OPERATOR_PASSWORD": OPERATOR[1],
+        }
+        clock = {"XYRA_CLOCK_FILE": str(clock_file)} if clock_file is not None else {}
+        self._environment = inherited | own | clock | settings
+        self._module = _OUTSPOKEN if _AZURE & settings.keys() else "local"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.base = ""
+
+    def start(self) -> None:
+        """Return when it has printed its address and is ready."""
+        self.spawn()
+        self.until(lambda: _SERVES.search(self.output))
+        self.base = _SERVES.findall(self.output)[0]
+        self.until(self._ready)
+
+    def start_at(self, base: str) -> None:
+        """As `start`, with a port that was chosen before; return as soon as it is ready."""
+        self.spawn()
+        self.base = base
+        self.until(self._ready)
+
+    def spawn(self) -> None:
+        """Return at once, long before it is ready."""
+        self._outputs.append(self.data_dir.parent / f"{self.data_dir.name}.{self._name}.{len(self._outputs)}.out")
+        with self._outputs[-1].open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603  a module of ours
+                [sys.executable, "-m", self._module], cwd=ROOT, env=self._environment, stdout=output, stderr=output
+            )
+
+    @property
+    def output(self) -> str:
+        """Since the last start."""
+        return self._outputs[-1].read_text(encoding="utf-8")
+
+    def until(self, condition: Callable[[], object], *, seconds: float = _PATIENCE) -> None:
+        """Wait for it, as long as the process lives."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self._running.poll() is None, f"the process has ended:\n{self.output}"
+            assert time.monotonic() < deadline, f"it did not happen within {seconds} s:\n{self.output}"
+            time.sleep(0.01)
+
+    def _ready(self) -> bool:
+        with closing(http.client.HTTPConnection(urlsplit(self.base).netloc, timeout=_PATIENCE)) as connection:
+            try:
+                connection.request("GET", "/health/ready")
+            except ConnectionRefusedError:
+                return False
+            return connection.getresponse().status == _OK
+
+    def wait(self) -> int:
+        """The exit code, once it has ended by itself."""
+        return self._running.wait(_PATIENCE)
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "it was not started"
+        return self._process
+
+    def kill(self) -> None:
+        """As `kill -9`: nothing is finished. Its port may soon be another's, so nobody finds it there any more."""
+        self._running.kill()
+        self._running.wait()
+        self.base = ""
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """The exit code after a signal."""
+        self._running.send_signal(number)
+        return self._running.wait(_PATIENCE)
+
+    def end(self) -> None:
+        """However it stands: leave nothing behind, least of all a secret in a log."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+        self.assert_nothing_secret_is_logged()
+
+    def memory_mb(self) -> float:
+        """What is resident now."""
+        status = Path(f"/proc/{self._running.pid}/status").read_text(encoding="utf-8")
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+    @property
+    def log(self) -> Path:
+        return self.data_dir / "log.jsonl"
+
+    def assert_nothing_secret_is_logged(self) -> None:
+        """Of all that the tests know by now, whichever host it is of."""
+        self._learn_secrets()
+        shown = [_DEMO_KEY] if self._environment["XYRA_OPERATOR_PASSWORD"] else [_DEMO_KEY, _MADE_UP_PASSWORD]
+        on_purpose = re.compile("|".join(shown), re.MULTILINE)  # to a person who has no other way to learn it
+        found = [finding for output in self._outputs for finding in scan(output, but=on_purpose)]
+        found += scan(self.log) if self.log.exists() else []
+        assert not found, "secrets are logged:\n" + "\n".join(map(str, found))
+
+    def _learn_secrets(self) -> None:
+        for name, value in self._environment.items():
+            if name.startswith("XYRA_") and name.endswith(_SECRET_SETTINGS):
+                KNOWN.add(name, value)
+            elif name.endswith("_CONNECTION_STRING"):
+                KNOWN.add_connection_string(name, value)
+        for path in filter(Path.exists, (self.data_dir / name for name in _KEPT_SECRETS)):
+            KNOWN.learn(json.loads(path.read_bytes()))
+        secrets = self.data_dir / "secrets.json"
+        for name, value in json.loads(secrets.read_bytes()).items() if secrets.exists() else ():
+            KNOWN.add_key(name, value)
+
+    def set_clock(self, now: datetime) -> None:
+        assert self.clock_file is not None, "it runs by the machine's clock"
+        draft = self.clock_file.with_suffix(".tmp")
+        draft.write_text(now.isoformat(), encoding="utf-8")
+        draft.replace(self.clock_file)
+
+    def tables(self) -> Tables:
+        """All rows of all tables, to compare."""
+        with closing(sqlite3.connect(f"file:{self.data_dir / 'xyra.db'}?mode=ro", uri=True)) as database:
+            names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {name: Counter(database.execute(f'SELECT * FROM "{name}"')) for name in names}  # noqa: S608  names of tables

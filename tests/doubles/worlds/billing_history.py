@@ -1,0 +1,518 @@
+"""Random histories of one organization: what its people and systems did, when, as plain data.
+
+What goes wrong underneath (faults, crashes, repeats, what runs at the same time) is no part of a history.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any, Literal
+
+from shared.domain.pricing.billing_models import BillingModelDraft
+
+TIMEZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo", "UTC")
+LATE = timedelta(days=60)
+_LEAD = timedelta(minutes=10)
+_AGENTS = ("a", "b", "c")
+_MODELS = ("m", "n")
+_CURRENCIES = ("USD", "JPY", "KWD")
+
+
+_DATA: Mapping[str, Callable[[Random], dict[str, Any]]] = {
+    "command": lambda random: {
+        "quantity": random.choice((0, 1, 3, Decimal("7.25"), 12)),
+        "user": random.choice("uvwxyz"),
+    },
+    "llm_call": lambda random: {"output_tokens": random.randint(0, 9000)},
+    "sale": lambda random: {
+        "amount": random.choice((0, 5, Decimal("19.99"), 80, 300)),
+        "price": random.choice((0, 1, Decimal("2.5"))),
+        "change": random.choice((-2, 1, 4)),
+    },
+    "outcome.won": lambda random: {"value": random.choice((0, 5, 40))},
+    "outcome.asked": lambda random: {
+        "value": random.choice((0, 5, Decimal("12.5"), 40)),
+        "interaction_time": random.choice((None, None, None, "2020-02-02T00:00:00Z")),
+    },
+    "cost.llm": lambda random: {"amount": random.choice((0, Decimal("0.0375"), 3))},
+    "workflow.lead": lambda random: {"quantity": random.randint(0, 4)},
+    "workflow.mail": lambda _: {},
+}
+"""What events carry, by their type."""
+
+
+Decision = Literal["verify", "reject", "reverse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CreateModel(Step):
+    model: str
+    draft: BillingModelDraft
+
+
+@dataclass(frozen=True, slots=True)
+class PublishVersion(Step):
+    model: str
+    draft: BillingModelDraft
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAgent(Step):
+    agent: str
+    model: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveAgent(Step):
+    agent: str
+    model: str | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAgent(Step):
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOrganization(Step):
+    """Of its timezone, its shard count or its seats."""
+
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOrganization(Step):
+    """The end of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event as its sender puts it; `id` is its identity."""
+
+    id: str
+    type: str
+    agent: str
+    time: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Step):
+    """Requests that are made at the same time."""
+
+    requests: tuple[tuple[Sent, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInvoices(Step):
+    """What is due by now, or the period of a month on request; asked for `times` times at once."""
+
+    month: str | None
+    finalize: bool
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decide(Step):
+    """About these outcomes, each asked for `times` times at once; some decisions are refused, as they come too late."""
+
+    decision: Decision
+    outcomes: tuple[Sent, ...]
+    value: Decimal | None
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Step):
+    """Time passes, and the timers go off."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    seed: int
+    currency: str
+    timezone: str
+    grace_hours: int
+    seats: int
+    steps: tuple[Step, ...]
+
+
+def random_history(seed: int) -> History:
+    return _Writer(seed).history()
+
+
+def _meter(event_type: str, aggregation: str, value: str) -> dict[str, Any]:
+    return {"event_type": event_type, "aggregation": aggregation, "value": value}
+
+
+class _Writer:
+    """Keeps what it has to know so that every step is one that the API would take."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._random = Random(seed)
+        # Somewhere around the changes of the clocks in spring and autumn.
+        self._now = datetime(2026, self._random.choice((1, 2, 3, 8, 9)), self._random.randint(1, 28), 9, 30, tzinfo=UTC)
+        self._currency = self._random.choice(_CURRENCIES)
+        self._models: dict[str, BillingModelDraft] = {}
+        self._last_version: dict[str, datetime] = {}
+        self._agents: dict[str, datetime] = {}
+        """When the last entry of the agent's history takes effect."""
+        self._deleted: dict[str, datetime] = {}
+        self._sent: list[Sent] = []
+        self._verified: list[Sent] = []
+        self._shards = 1
+        self._seats_changed = self._now
+
+    def history(self) -> History:
+        random = self._random
+        timezone = random.choice(TIMEZONES)
+        steps: list[Step] = [self._create_model(), self._create_agent()]
+        for _ in range(random.randint(12, 24)):
+            self._pass_time()
+            step = self._step()
+            if step is not None:
+                steps.append(step)
+        if random.random() < 0.15:
+            self._pass_time()
+            steps.append(DeleteOrganization(self._now))
+        grace = random.choice((0, 0, 6, 24, 72))
+        return History(self._seed, self._currency, timezone, grace, random.choice((0, 3)), tuple(steps))
+
+    def _pass_time(self) -> None:
+        random = self._random
+        self._now += random.choice(
+            (
+                timedelta(seconds=random.randint(1, 90)),
+                timedelta(seconds=random.randint(1, 90)),
+                timedelta(minutes=random.randint(2, 30)),
+                timedelta(hours=random.randint(1, 30)),
+                timedelta(days=random.randint(1, 9)),
+                timedelta(days=random.randint(4, 33)),
+            )
+        )
+
+    def _step(self) -> Step | None:
+        kinds = {
+            self._report: 9,
+            self._run_invoices: 6,
+            self._publish: 2,
+            self._move_agent: 3,
+            self._create_agent_if_room: 2,
+            self._create_model_if_room: 1,
+            self._delete_agent: 1,
+            self._change_timezone: 1,
+            self._grow: 1,
+            self._change_seats: 2,
+            self._decide: 7,
+            self._wait: 1,
+        }
+        (chosen,) = self._random.choices(list(kinds), weights=list(kinds.values()))
+        step: Step | None = chosen()
+        return step
+
+    def _wait(self) -> Step:
+        return Wait(self._now)
+
+    # Prices
+
+    def _create_model_if_room(self) -> Step | None:
+        return self._create_model() if len(self._models) < len(_MODELS) else None
+
+    def _create_model(self) -> Step:
+        name = _MODELS[len(self._models)]
+        start = self._now - timedelta(days=self._random.randint(0, 150))
+        draft = self._draft(start)
+        self._models[name] = draft
+        self._last_version[name] = start
+        return CreateModel(self._now, name, draft)
+
+    def _publish(self) -> Step:
+        name = self._random.choice(list(self._models))
+        start = self._ahead(self._last_version[name])
+        self._last_version[name] = start
+        self._models[name] = self._draft(start)
+        return PublishVersion(self._now, name, self._models[name])
+
+    def _ahead(self, last: datetime) -> datetime:
+        """Takes effect as soon as it may, or later, or at the very microsecond after the entry before."""
+        earliest = max(self._now + _LEAD, last + timedelta(microseconds=1))
+        return earliest + self._random.choice(
+            (timedelta(0), timedelta(minutes=self._random.randint(1, 90)), timedelta(days=self._random.randint(1, 20)))
+        )
+
+    def _draft(self, start: datetime) -> BillingModelDraft:
+        """A key keeps its meaning over the versions; its prices and whether it is there change."""
+        random = self._random
+        charges = [self._commands()]
+        charges += [charge for charge in (*self._fees(), *self._usage()) if random.random() < 0.35]
+        if random.random() < 0.8:
+            charges.append(self._asked())
+        if random.random() < 0.6:  # what is billed ahead is too much when an agent leaves: credit notes
+            amount = random.choice(("120", "200"))
+            charges.append(
+                {"key": "ahead", "type": "flat_fee", "amount": amount, "timing": "advance", "scope": "agent"}
+            )
+        random.shuffle(charges)
+        return BillingModelDraft.model_validate(
+            {"name": "Model", "currency": self._currency, "effective_from": start, "charges": charges}
+        )
+
+    def _scope(self, key: str) -> str:
+        """The same for a key in all the models of a history."""
+        return Random(f"{self._seed} {key}").choice(("agent", "organization"))
+
+    def _fees(self) -> list[dict[str, Any]]:
+        """By any interval, before it or after it. A key keeps its interval and timing, so it names them."""
+        random = self._random
+        fees: list[dict[str, Any]] = [
+            {"key": "setup", "type": "setup_fee", "amount": self._price(), "scope": self._scope("setup")}
+        ]
+        for kind in ("fee", "agents", "seats"):
+            interval = random.choice(("month", "quarter", "year"))
+            timing = random.choice(("arrears", "advance"))
+            key = f"{kind}-{interval}-{timing}"
+            fee: dict[str, Any] = {"key": key, "interval": interval, "timing": timing}
+            if kind == "fee":
+                fee |= {"type": "flat_fee", "amount": random.choice(("365", "99.99")), "scope": self._scope(key)}
+            elif kind == "agents":
+                fee |= {"type": "agent", "pricing": self._units(), "scope": self._scope(key)}
+                fee["discount"] = random.choice((None, {"from_quantity": "2", "percent": "15"}))
+            else:
+                fee |= {"type": "seat", "pricing": self._units(), "quantity": random.choice(("seats", "members", "3"))}
+                fee["discount"] = random.choice((None, {"from_quantity": "5", "amount": "11"}))
+            fees.append(fee)
+        return fees
+
+    def _commands(self) -> dict[str, Any]:
+        random = self._random
+        return {
+            "key": "commands",
+            "type": "activity",
+            "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
+            "pricing": self._units(),
+            "scope": self._scope("commands"),
+            "included_units": str(random.choice((0, 0, 2.5, 10))),
+            "base_fee": random.choice((None, {"amount": "15.01", "per": "agent"}, {"amount": "7.77"})),
+            "minimum": random.choice((None, "5.00", "41.13")),
+            "maximum": random.choice((None, None, "55.55")),
+        }
+
+    def _usage(self) -> list[dict[str, Any]]:
+        """Of every kind of meter and pricing."""
+        random = self._random
+        tokens = {"event_type": "llm_call", "aggregation": "sum", "value": "data.output_tokens"}
+        sales = {"event_type": "sale", "aggregation": "sum", "value": "data.amount"}
+        lead = {"pricing": self._units(), "minimum": "4.00", "included_units": "1"}
+        charges: list[dict[str, Any]] = [
+            self._activity("tokens", tokens | {"unit": {"divide_by": "1000"}}, self._units()),
+            self._activity("peak", _meter("command", "max", "data.quantity"), self._units()),
+            self._activity("level", _meter("llm_call", "last", "data.output_tokens"), self._units()),
+            self._activity("users", _meter("command", "unique", "data.user"), self._units()),
+            self._activity("stored", _meter("sale", "weighted_sum", "data.change"), self._units()),
+            self._activity("sales", sales, self._values()),
+            self._activity("resold", {"event_type": "sale"}, {"type": "dynamic", "value": "data.price"}),
+            {
+                "key": "won",
+                "type": "outcome",
+                "meter": {"event_type": "outcome.won"},
+                "pricing": random.choice((self._units(), self._values())),
+                "verification": "none",
+                "minimum_value": random.choice((None, "5")),
+                "risk_premium_percent": "7",
+                "success_bonus": {"from_value": "60", "percent": "1"},
+                "maximum": random.choice((None, "77.77")),
+            },
+            {
+                "key": "flows",
+                "type": "workflow",
+                "workflows": {"lead": lead, "mail": {"pricing": self._units()}},
+                "commitment": {"quantity": "9", "overage_multiplier": "1.5"},
+            },
+            {"key": "passed-on", "type": "cost", "categories": ["llm"], "markup_percent": "20"},
+        ]
+        return charges
+
+    def _asked(self) -> dict[str, Any]:
+        """What somebody has to verify."""
+        random = self._random
+        return {
+            "key": "asked",
+            "type": "outcome",
+            "meter": {"event_type": "outcome.asked"},
+            "pricing": random.choice((self._units(), self._values(), self._values())),
+            "auto_verify": random.choice((None, None, {"minimum_value": "40"})),
+            "minimum_value": random.choice((None, "5")),
+            "scope": self._scope("asked"),
+        }
+
+    def _activity(self, key: str, meter: dict[str, Any], pricing: dict[str, Any]) -> dict[str, Any]:
+        return {"key": key, "type": "activity", "meter": meter, "pricing": pricing, "scope": self._scope(key)}
+
+    def _units(self) -> dict[str, Any]:
+        """A price of units."""
+        tiers = [
+            {"up_to": str(self._random.randint(3, 30)), "unit_amount": self._price(), "flat_amount": "0.3"},
+            {"up_to": None, "unit_amount": self._price()},
+        ]
+        return self._random.choice(
+            (
+                {"type": "per_unit", "unit_amount": self._price()},
+                {"type": "graduated", "tiers": tiers},
+                {"type": "volume", "tiers": tiers},
+                {"type": "package", "package_size": "4", "package_amount": self._price(), "free_units": "1"},
+            )
+        )
+
+    def _values(self) -> dict[str, Any]:
+        """A share of values."""
+        random = self._random
+        tiers = [{"up_to": "40", "rate": "5", "flat_amount": "0.3"}, {"up_to": None, "rate": "2.5"}]
+        return random.choice(
+            (
+                {
+                    "type": "percentage",
+                    "rate": "5",
+                    "fixed_per_event": self._price(),
+                    "free_events": random.choice((0, 2, 5)),
+                }
+                | {"minimum_per_event": random.choice((None, "1")), "maximum_per_event": random.choice((None, "4"))},
+                {"type": "percentage", "rate": "3", "free_amount": "25"},
+                {"type": "graduated_percentage", "tiers": tiers, "fixed_per_event": "0.1"},
+                {"type": "volume_percentage", "tiers": tiers},
+            )
+        )
+
+    def _price(self) -> str:
+        return str(self._random.choice(("0", "0.0375", "1.5", "2.333", "9.99", "30")))
+
+    # Agents
+
+    def _create_agent_if_room(self) -> Step | None:
+        return self._create_agent() if len(self._agents) < len(_AGENTS) else None
+
+    def _create_agent(self) -> Step:
+        name = _AGENTS[len(self._agents)]
+        model = self._random.choice((*self._models, None)) if self._agents else "m"
+        since = None
+        if model is not None and self._random.random() < 0.5:
+            since = self._now - timedelta(minutes=self._random.randint(0, 120 * 24 * 60))
+        self._agents[name] = (since or self._now) if model is not None else datetime(1, 1, 1, tzinfo=UTC)
+        return CreateAgent(self._now, name, model, since)
+
+    def _living(self) -> list[str]:
+        return [name for name in self._agents if name not in self._deleted]
+
+    def _move_agent(self) -> Step | None:
+        living = self._living()
+        if not living:
+            return None
+        name = self._random.choice(living)
+        since = self._ahead(self._agents[name])
+        self._agents[name] = since
+        return MoveAgent(self._now, name, self._random.choice((*self._models, None, None)), since)
+
+    def _delete_agent(self) -> Step | None:
+        living = self._living()
+        if not living:
+            return None
+        name = self._random.choice(living)
+        self._deleted[name] = max(self._now + _LEAD, self._agents[name])
+        return DeleteAgent(self._now, name)
+
+    # The organization
+
+    def _change_timezone(self) -> Step:
+        return ChangeOrganization(self._now, {"timezone": self._random.choice(TIMEZONES)})
+
+    def _grow(self) -> Step | None:
+        if self._shards == 16:
+            return None
+        self._shards *= 4
+        return ChangeOrganization(self._now, {"shard_count": self._shards})
+
+    def _change_seats(self) -> Step:
+        since = self._ahead(self._seats_changed)
+        self._seats_changed = since
+        return ChangeOrganization(self._now, {"seats": self._random.randint(0, 12), "seats_from": since})
+
+    # Usage
+
+    def _report(self) -> Step | None:
+        random = self._random
+        if all(self._deleted.get(name, self._now) < self._now for name in self._agents):
+            return None
+        events = [self._event() for _ in range(random.randint(1, 9))]
+        repeated = random.sample(self._sent, min(len(self._sent), random.choice((0, 0, 3, 8))))
+        events += [self._again(event) for event in repeated]
+        self._sent += events
+        requests = [tuple(events)]
+        if random.random() < 0.4:  # the same again, in another order, cut differently
+            shuffled = random.sample(events, len(events))
+            cut = random.randint(0, len(events))
+            requests += [tuple(part) for part in (shuffled[:cut], shuffled[cut:]) if part]
+        return Report(self._now, tuple(requests))
+
+    def _event(self) -> Sent:
+        random = self._random
+        agent = random.choice([name for name in self._agents if self._deleted.get(name, self._now) >= self._now])
+        ended = self._deleted.get(agent)
+        latest = self._now + timedelta(minutes=5)
+        if ended is not None:
+            latest = min(latest, ended - timedelta(microseconds=1))
+        time = latest - random.choice(
+            (
+                timedelta(0),
+                timedelta(minutes=random.randint(0, 20)),
+                timedelta(hours=random.randint(0, 40)),
+                timedelta(minutes=random.randint(0, (LATE - timedelta(days=1)) // timedelta(minutes=1))),
+            )
+        )
+        event_id = f"{self._seed}-{len(self._sent)}-{random.randint(0, 10**6)}"
+        event_type = random.choices(tuple(_DATA), weights=(5, 3, 3, 2, 5, 1, 1, 1))[0]
+        return Sent(event_id, event_type, agent, time, _DATA[event_type](random))
+
+    def _again(self, event: Sent) -> Sent:
+        """Mostly as it was, sometimes with another time or, by mistake, other content."""
+        random = self._random
+        kind = random.random()
+        if kind < 0.6 or event.agent in self._deleted:
+            return event
+        if kind < 0.85:
+            return replace(event, time=event.time - timedelta(hours=random.randint(1, 200)))
+        return replace(event, data={**event.data, "note": "another"})
+
+    # Outcomes
+
+    def _decide(self) -> Step | None:
+        random = self._random
+        reported = [sent for sent in self._sent if sent.type.startswith("outcome.")]
+        if not reported:
+            return None
+        decision: Decision = random.choices(("verify", "reject", "reverse"), weights=(5, 1, 3))[0]
+        if decision == "reverse" and self._verified:
+            reported = self._verified
+        chosen = tuple(random.sample(reported, min(len(reported), random.randint(1, 8))))
+        if decision == "verify":
+            self._verified += chosen
+        value = random.choice((None, None, Decimal("4.5"))) if decision == "verify" else None
+        return Decide(self._now, decision, chosen, value, times=random.choice((1, 1, 2, 3)))
+
+    # Documents
+
+    def _run_invoices(self) -> Step:
+        random = self._random
+        month = None
+        if random.random() < 0.4:
+            ended = self._now - timedelta(days=random.choice((31, 31, 62)))
+            month = f"{ended:%Y-%m}"
+        return RunInvoices(self._now, month, finalize=random.random() < 0.7, times=random.choice((1, 1, 2, 3)))

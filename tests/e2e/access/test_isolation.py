@@ -1,0 +1,352 @@
+"""Made from the declarations of the endpoints: no route shows or changes a thing for a credential that must not.
+
+A new route is covered as it is declared. It fails here until `Victim.path_values` knows its path parameters and, where
+it takes a body, until it has an `example`.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import BaseModel
+
+import function_app
+from shared.adapters.secret_file.secrets import LocalSecrets
+from shared.adapters.sqlite import Database, SqliteStore
+from shared.containers import DIRECTORY, TENANTS
+from shared.domain.access.accounts import Account, Membership, email_partition
+from shared.domain.access.identity import OPERATOR_PERMISSIONS, ROLE_PERMISSIONS, OperatorRole, Permission, Role
+from shared.domain.usage.events import event_key
+from shared.http import ENDPOINTS, Access, Endpoint, FormBody
+from shared.services.access.tokens import Tokens
+from shared.settings import Settings
+from tests.doubles.clients.hosts import NOW, Served
+from tests.doubles.clients.xyra_client import ORGANIZATION_SCOPES, Answer, Client, Organization, Xyra
+from tests.doubles.fakes.settable_clock import SettableClock
+
+Json = dict[str, Any]
+
+PUBLIC = {
+    "GET /health",
+    "GET /health/ready",
+    "GET /api/v1/openapi.json",
+    "GET /api/v1/docs",
+    "POST /api/v1/auth/signup",
+    "POST /api/v1/auth/login",
+    "POST /api/v1/auth/login/access-token",
+}
+"""Literally, so that nothing becomes public by accident."""
+
+OPERATORS = {
+    "GET /api/v1/llm-prices/{price_id}",
+    "GET /api/v1/exchange-rates/{from_currency}/{to_currency}",
+}
+"""Literally, too: what is the operator's, and everybody's to read, unless another organization is named besides."""
+
+HTTP_TRIGGER = "httpTrigger"
+REFUSED = (401, 403, 404)
+MONTH = "2026-10"
+START = "2026-10-01T00:00:00Z"
+SECRET = "victim's own"
+EXTERNAL_ID = "victims-coder"
+"""Names that nobody else may see."""
+
+assert function_app.app, "importing it declares the endpoints"
+
+
+def route_of(endpoint: Endpoint) -> str:
+    return f"{endpoint.method} /{endpoint.route}"
+
+
+PRIVATE = [endpoint for endpoint in ENDPOINTS if not endpoint.public]
+private = pytest.mark.parametrize("endpoint", PRIVATE, ids=route_of)
+
+
+@dataclass(frozen=True)
+class Victim:
+    """An organization with one of each thing, and credentials of every kind for it and beside it."""
+
+    organization: Organization
+    path_values: Mapping[str, str]
+    """A thing of the victim's for every path parameter of the API, by the parameter's name."""
+    names: tuple[str, ...]
+    """What of it must not be in an answer."""
+    strangers: Mapping[str, str]
+    """Credentials of another organization."""
+    expired: Sequence[str]
+    """Tokens of an owner of the victim's and of an operator that are no longer in force."""
+    members: Mapping[Role, str]
+    """Tokens of the victim's own people."""
+    operators: Mapping[OperatorRole, str]
+    keys: Mapping[Permission, str]
+    """Keys of the victim's own, with this scope alone."""
+
+
+async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
+    organization = await xyra.organization(
+        name=SECRET, external_id=f"external-{uuid4().hex}", settings={"self_managed_pricing": True}
+    )
+    flat = {"key": "platform", "type": "flat_fee", "amount": "4321.99"}
+    model = await organization.model(flat, effective_from=START, name=SECRET)
+    pricing = {"billing_model_id": model["id"], "billing_model_from": START}
+    project, department = await organization.project(SECRET), await organization.department(SECRET)
+    belongs = {"project_id": project["id"], "department_id": department["id"]}
+    agent = await organization.agent(EXTERNAL_ID, **(pricing | belongs | {"name": SECRET}))
+    thread = await organization.key.post("threads", {"title": SECRET, "project_id": project["id"]})
+    run = await organization.key.post("runs", {"key": SECRET, "thread_id": thread["id"], "agent": EXTERNAL_ID})
+    await organization.key.report({"id": SECRET, "type": "command", "agent": EXTERNAL_ID})
+    await xyra.idle()
+    await organization.key.report({"id": SECRET, "type": "conflicting", "agent": EXTERNAL_ID})
+    await xyra.idle()
+    (parked,) = (await organization.key.get("events/parked"))["data"]
+    outcome = await organization.key.post(
+        f"agents/{agent['id']}/outcomes", {"outcome_type": "won", "id": "outcome"}, expect=202
+    )
+    await xyra.idle()
+    (invoice,) = await xyra.generate(organization, MONTH, finalize=False)
+    job = await xyra.operator.post(
+        "invoices/generate/monthly", {"organization_id": organization.id, "period": MONTH}, expect=202
+    )
+    await xyra.idle()
+    prices = {"input": "1", "output": "1"}
+    price = await xyra.operator.post("llm-prices", {"model": f"model-{uuid4().hex}", "prices": prices})
+    pair = {"from_currency": "HUF", "to_currency": "ISK"}
+    (await xyra.operator.send("PUT", "exchange-rates/HUF/ISK", {"rate": "0.4"})).expect(200)
+    key = (await organization.key.get("api-keys"))["data"][0]
+    other = await xyra.sign_up()
+    stranger = await xyra.sign_in(other["user"]["email"])
+    people = People(xyra, data_dir)
+    try:
+        members = {role: await people.member(organization.id, role) for role in ROLE_PERMISSIONS}
+        operators = {role: await people.operator(role) for role in OPERATOR_PERMISSIONS}
+        expired = [await people.expired(token) for token in (members["owner"], operators["system"])]
+    finally:
+        people.close()
+    return Victim(
+        organization,
+        path_values={
+            "organization_id": organization.id,
+            "agent_id": agent["id"],
+            "external_id": EXTERNAL_ID,
+            "project_id": project["id"],
+            "department_id": department["id"],
+            "thread_id": thread["id"],
+            "run_id": run["id"],
+            "run_key": SECRET,
+            "model_id": model["id"],
+            "invoice_id": invoice["id"],
+            "job_id": job["id"],
+            "key_id": key["id"],
+            "outcome_id": outcome["outcome_id"],
+            "event_id": event_key(organization.id, "api", SECRET),
+            "parked_id": parked["id"],
+            "price_id": price["id"],
+            **pair,
+        },
+        names=(
+            SECRET,
+            EXTERNAL_ID,
+            "4321.99",
+            organization.slug,
+            outcome["outcome_id"],
+            *(thing["id"] for thing in (model, agent, project, department, thread, run, key, invoice, job, parked)),
+        ),
+        strangers={
+            "owner": credential(stranger),
+            "key": credential(await xyra.key_of(other["organization"]["id"])),
+        },
+        expired=expired,
+        members=members,
+        operators=operators,
+        keys={
+            Permission(scope): credential(await xyra.key_of(organization.id, [scope])) for scope in ORGANIZATION_SCOPES
+        },
+    )
+
+
+def credential(client: Client) -> str:
+    return client.headers["Authorization"].removeprefix("Bearer ")
+
+
+class People:
+    """Makes people that the API cannot make yet, by writing into the data directory of the running host."""
+
+    def __init__(self, xyra: Xyra, data_dir: Path) -> None:
+        self._xyra = xyra
+        self._clock = SettableClock(NOW)
+        self._database = Database(data_dir / "xyra.db")
+        self._store = SqliteStore(self._database, self._clock)
+        self._tokens = Tokens(LocalSecrets(data_dir / "secrets.json"), self._clock, Settings())
+
+    def close(self) -> None:
+        self._database.close()
+
+    async def member(self, organization_id: str, role: Role) -> str:
+        """An access token of a new member."""
+        made = await self._xyra.sign_up()
+        user_id, email = made["user"]["id"], made["user"]["email"]
+        account = await self._account(email)
+        await self._keep(account.changed(organization_ids=(organization_id,)))
+        membership = Membership(id=user_id, role=role, joined_at=NOW)
+        await self._store.upsert(TENANTS.name, organization_id, membership.document())
+        return credential(await self._xyra.sign_in(email))
+
+    async def operator(self, role: OperatorRole) -> str:
+        made = await self._xyra.sign_up()
+        account = await self._account(made["user"]["email"])
+        await self._keep(account.changed(organization_ids=(), operator_role=role))
+        return credential(await self._xyra.sign_in(account.email))
+
+    async def expired(self, token: str) -> str:
+        """The same claims of the same living session, in a token whose half hour is over."""
+        claims = await self._tokens.read(token)
+        self._clock.set(NOW - timedelta(minutes=31))
+        try:
+            return await self._tokens.issue(claims)
+        finally:
+            self._clock.set(NOW)
+
+    async def _account(self, email: str) -> Account:
+        item = await self._store.get(DIRECTORY.name, email_partition(email), "account")
+        assert item is not None
+        return Account.read(item.document)
+
+    async def _keep(self, account: Account) -> None:
+        await self._store.upsert(DIRECTORY.name, email_partition(account.email), account.document())
+
+
+@pytest.fixture(scope="session")
+def shared_host(small_host: Served) -> Served:
+    return small_host
+
+
+@pytest.fixture(scope="session")
+def victims() -> list[Victim]:
+    """One at most: as no test may change anything of it, all can have the same."""
+    return []
+
+
+@pytest.fixture
+async def victim(xyra: Xyra, shared_host: Served, victims: list[Victim]) -> AsyncIterator[Victim]:
+    """What a test does must change nothing in the store."""
+    if not victims:
+        victims.append(await set_up(xyra, shared_host.process.data_dir))
+    await xyra.idle()
+    before = shared_host.process.tables()
+    yield victims[0]
+    await xyra.idle()
+    assert shared_host.process.tables() == before
+
+
+@dataclass(frozen=True)
+class Request:
+    path: str
+    body: Json | None
+    query: Mapping[str, Any]
+
+
+def requests(endpoint: Endpoint, victim: Victim) -> Iterator[Request]:
+    """Valid ones for things of the victim: by path, by query and by body, as the route allows."""
+    names = re.findall(r"{(\w+)}", endpoint.path)
+    unknown = set(names) - set(victim.path_values)
+    assert not unknown, f"{route_of(endpoint)}: give `path_values` a thing of the victim's for {unknown}"
+    assert endpoint.body is None or endpoint.example is not None, f"{route_of(endpoint)} needs an example"
+    by_path = Request("/" + endpoint.route.format(**victim.path_values), endpoint.example, {})
+    if names and route_of(endpoint) not in OPERATORS:
+        yield by_path
+    yield replace(by_path, query={"organization_id": victim.organization.id})
+    yield replace(by_path, query={"organization_id": victim.organization.slug})
+    for field in ("organization_id", "organization"):
+        if takes(endpoint, field):
+            yield replace(by_path, body=endpoint.example | {field: victim.organization.id})
+
+
+def takes(endpoint: Endpoint, field: str) -> bool:
+    models = endpoint.body.content.values() if endpoint.body is not None else ()
+    return any(field in fields_of(model) for model in models)
+
+
+def fields_of(model: Any) -> set[str]:
+    members = getattr(model, "__args__", (model,))
+    return {
+        name for each in members if isinstance(each, type) and issubclass(each, BaseModel) for name in each.model_fields
+    }
+
+
+async def send(client: Client, endpoint: Endpoint, request: Request) -> Answer:
+    form = isinstance(endpoint.body, FormBody)
+    return await client.send(
+        endpoint.method,
+        request.path,
+        None if form else request.body,
+        form=request.body if form else None,
+        headers={"If-Match": "*"},
+        **request.query,
+    )
+
+
+def assert_refused(answer: Answer, victim: Victim, *statuses: int) -> None:
+    assert answer.status in statuses, f"{answer.method} {answer.path}: {answer.status} {answer.body.decode()[:500]}"
+    shown = answer.body.decode() + json.dumps(dict(answer.headers))
+    assert [name for name in victim.names if name in shown] == []
+
+
+def test_these_routes_and_no_others_are_public() -> None:
+    assert {route_of(endpoint) for endpoint in ENDPOINTS if endpoint.public} == PUBLIC
+
+
+def test_every_route_of_the_app_is_declared() -> None:
+    """What is not declared would be missed here."""
+    # Not by `get_functions`, which an app allows once.
+    triggers = [builder._function.get_trigger() for builder in function_app.app._function_builders]
+    routes = [each.get_dict_repr() for each in triggers if each is not None and each.get_binding_name() == HTTP_TRIGGER]
+    assert sorted((each["route"], *(str(method) for method in each["methods"])) for each in routes) == sorted(
+        (endpoint.route, endpoint.method) for endpoint in ENDPOINTS
+    )
+
+
+@private
+async def test_without_a_credential_nothing_is_shown(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
+    for request in requests(endpoint, victim):
+        assert_refused(await send(xyra.anonymous, endpoint, request), victim, 401)
+
+
+@private
+async def test_an_expired_token_shows_nothing(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
+    for token in victim.expired:
+        for request in requests(endpoint, victim):
+            assert_refused(await send(xyra.bearing(token), endpoint, request), victim, 401)
+
+
+@private
+async def test_another_organizations_credential_shows_nothing(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
+    for token in victim.strangers.values():
+        for request in requests(endpoint, victim):
+            assert_refused(await send(xyra.bearing(token), endpoint, request), victim, *REFUSED)
+
+
+@private
+async def test_a_role_without_the_permission_is_refused(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
+    if not isinstance(endpoint.access, Permission):
+        assert endpoint.access is Access.SIGNED_IN
+        return
+    lower = [token for role, token in victim.members.items() if endpoint.access not in ROLE_PERMISSIONS[role]]
+    lower += [token for role, token in victim.operators.items() if endpoint.access not in OPERATOR_PERMISSIONS[role]]
+    lower += [key for scope, key in victim.keys.items() if scope is not endpoint.access]
+    for token in lower:
+        for request in requests(endpoint, victim):
+            assert_refused(await send(xyra.bearing(token), endpoint, request), victim, 403)
+
+
+async def test_the_same_requests_of_the_operator_reach_the_things(xyra: Xyra, victim: Victim) -> None:
+    """The other tests would show nothing with requests that nobody can make."""
+    for endpoint in PRIVATE:
+        if endpoint.method == "GET":
+            *_, request = requests(endpoint, victim)  # it names the organization besides
+            assert (await send(xyra.operator, endpoint, request)).status == 200, request

@@ -1,0 +1,76 @@
+"""The description of the API is valid and complete. That answers match it, every test shows that uses `Client`."""
+
+import json
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+import function_app
+from shared.http import ENDPOINTS
+from tests.doubles.clients.xyra_client import Answer, Xyra
+
+Json = dict[str, Any]
+
+assert function_app.app, "importing it declares the endpoints"
+
+
+async def test_it_is_valid_openapi_3_1(xyra: Xyra) -> None:
+    document = await xyra.anonymous.get("openapi.json")
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(json.loads(json.dumps(document, default=float))).validate()
+
+
+async def test_it_covers_all_routes(xyra: Xyra) -> None:
+    document = await xyra.anonymous.get("openapi.json")
+    described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    assert described == {(endpoint.method, f"/{endpoint.route}") for endpoint in ENDPOINTS}
+
+
+def operations(document: Json) -> list[Json]:
+    return [operation for item in document["paths"].values() for operation in item.values()]
+
+
+async def test_each_example_is_a_body_that_is_taken(xyra: Xyra) -> None:
+    document = json.loads((await xyra.anonymous.send("GET", "openapi.json")).body)
+    checked = 0
+    for operation in operations(document):
+        for content in operation.get("requestBody", {"content": {}})["content"].values():
+            if "example" in content:
+                schema = content["schema"] | {"components": document["components"]}
+                Draft202012Validator(schema).validate(content["example"])
+                checked += 1
+    assert checked == sum(endpoint.example is not None for endpoint in ENDPOINTS)
+
+
+async def test_what_needs_a_credential_says_so(xyra: Xyra) -> None:
+    document = await xyra.anonymous.get("openapi.json")
+    open_to_all = {each["operationId"] for each in operations(document) if each["security"] == []}
+    assert open_to_all == {endpoint.name for endpoint in ENDPOINTS if endpoint.public}
+
+
+async def test_an_answer_that_is_not_as_described_is_noticed(xyra: Xyra) -> None:
+    good = await xyra.anonymous.send("GET", "/health")
+    xyra.description.check(good)
+    for body in (b"{}", b'{"status": "well"}', b'{"status": "ok", "more": 1}', b"[]"):
+        with pytest.raises(ValidationError):
+            xyra.description.check(replace(good, body=body))
+    with pytest.raises(KeyError):
+        xyra.description.check(replace(good, status=201))
+    with pytest.raises(AssertionError):
+        xyra.description.check(Answer("GET", "/health", 200, {"Content-Type": "text/plain"}, good.body))
+
+
+async def test_the_docs_are_a_page_of_all_routes_with_nothing_from_elsewhere(xyra: Xyra) -> None:
+    answer = await xyra.anonymous.send("GET", "docs")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    page = unescape(answer.body.decode())
+    assert page.startswith("<!doctype html>")
+    assert [endpoint.route for endpoint in ENDPOINTS if f"/{endpoint.route}<" not in page] == []
+    assert "src=" not in page
+    assert "http" not in page.replace("http://127.0.0.1", "").split("<body>")[0]
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

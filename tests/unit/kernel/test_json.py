@@ -1,0 +1,36 @@
+"""JSON as it is taken in and given out again."""
+
+from decimal import Decimal
+
+import pytest
+
+from shared import json
+from shared.domain.kernel.errors import MalformedError, ValidationError
+from shared.domain.kernel.money import plain
+
+
+@pytest.mark.parametrize(
+    "text", ["0.1", "-0.10", "1.7976931348623157E+308", "5E-324", "1E-400", "9.99E+400", "12345678901234567890123"]
+)
+def test_a_number_comes_out_as_it_came_in(text: str) -> None:
+    assert json.encode_verbatim(json.decode(text)) == text.encode()
+    assert len(plain(Decimal(json.decode(text)))) < 500
+
+
+@pytest.mark.parametrize(
+    "text", ["1e401", "-1E+401", "1e-401", "0e500", "1e99999999999999999999", "0." + "0" * 401 + "1"]
+)
+def test_a_number_beyond_all_bounds_is_refused(text: str) -> None:
+    for decode in (json.decode, json.decode_request):
+        with pytest.raises(ValidationError) as refusal:
+            decode(f'{{"a": [0.5, {{"b/c": {text}}}], "d": NaN}}')
+        assert [(place.pointer, place.detail) for place in refusal.value.errors] == [
+            ("/a/1/b~1c", "is beyond 1e400 or 1e-400"),
+            ("/d", "is not a number"),
+        ]
+
+
+@pytest.mark.parametrize("text", ["1" * 5000, "[" * 900 + "1e401" + "]" * 900, "[1e401", '[1e401, "\\ud800'])
+def test_what_cannot_be_read_to_its_end_is_malformed(text: str) -> None:
+    with pytest.raises(MalformedError):
+        json.decode(text)

@@ -1,0 +1,137 @@
+"""Costs as raters know them, and as events keep them."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from shared import json
+from shared.adapters.price_list.genai_prices import PackagedPriceList
+from shared.adapters.usage.item_usage import ItemUsage, _weight
+from shared.domain.kernel.histories import LEAD
+from shared.domain.provider_costs.costs import CostRules, EventCost
+from shared.domain.provider_costs.exchange_rates import ExchangeRate
+from shared.domain.provider_costs.llm_prices import MAXIMUM_NAME, ModelName, ModelPrices
+from shared.domain.usage.events import AcceptedEvent, TotalKey
+from shared.domain.usage.totals import Contribution
+from shared.ports.store import Page
+from shared.ports.usage import MeteredEvent
+from shared.services.provider_costs.costs import CACHED, RECENT, Costs
+from shared.services.provider_costs.exchange_rates import ExchangeRateBook
+from shared.services.provider_costs.llm_prices import PriceOverrides
+from shared.settings import Settings
+from tests.doubles.fakes.memory_store import MemoryStore
+from tests.doubles.fakes.settable_clock import SettableClock
+
+NOW = datetime(2026, 11, 18, 10, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=1)
+CALL = {"model": "of-our-own", "input_tokens": 1_000_000}
+COST = {"amount": "10", "currency": "EUR"}
+
+
+class SlowStore(MemoryStore):
+    """What was found of exchange rates, which are read last, is held back until it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
+        page = await super().query(container, pk, kind, **how)
+        if kind == ExchangeRate.kind:
+            await self.open.wait()
+        return page
+
+
+class Hosts:
+    """`here` is what is asked; the operator may work at another host."""
+
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self.clock, self._store = SettableClock(NOW), store or MemoryStore()
+        self.prices, self.rates = self._books()
+        self.other_prices, self.other_rates = self._books()
+        self.here = Costs(self.clock, PackagedPriceList(), self.prices, self.rates)
+
+    def _books(self) -> tuple[PriceOverrides, ExchangeRateBook]:
+        return (
+            PriceOverrides(self._store, self.clock, Settings()),
+            ExchangeRateBook(self._store, self.clock, Settings()),
+        )
+
+
+OURS = ModelName(None, "of-our-own"), ModelPrices(input=Decimal(3), output=Decimal(9)), BEFORE
+
+
+async def test_raters_know_the_prices_and_rates_of_another_host_after_a_minute():
+    hosts = Hosts()
+    assert priced(await hosts.here.cached()) is None
+    await hosts.other_prices.create(*OURS)
+    await hosts.other_rates.put("EUR", "USD", Decimal("1.5"), BEFORE, None)
+    hosts.clock.move(CACHED - timedelta(seconds=1))
+    assert priced(await hosts.here.cached()) is None
+    hosts.clock.move(timedelta(seconds=1))
+    known = await hosts.here.cached()
+    assert priced(known) == 3
+    assert known.of("cost.api", COST, NOW, "USD").amount == 15
+
+
+async def test_who_asks_about_prices_knows_those_of_another_host_after_some_seconds():
+    hosts = Hosts()
+    await hosts.here.recent()
+    await hosts.other_prices.create(*OURS)
+    hosts.clock.move(RECENT - timedelta(seconds=1))
+    assert priced(await hosts.here.recent()) is None
+    hosts.clock.move(timedelta(seconds=1))
+    assert priced(await hosts.here.recent()) == 3
+
+
+async def test_who_asks_for_the_rules_of_now_is_heard_by_all():
+    hosts = Hosts()
+    await hosts.here.cached()
+    await hosts.other_prices.create(*OURS)
+    assert priced(await hosts.here.rules()) == 3
+    assert priced(await hosts.here.cached()) == 3
+
+
+async def test_a_host_knows_its_own_changes_at_once():
+    hosts = Hosts()
+    await hosts.here.cached()
+    override, _ = await hosts.prices.create(*OURS)
+    assert priced(await hosts.here.cached()) == 3
+    await hosts.prices.end(override.id, None, None)
+    assert (await hosts.here.cached()).of("llm_call", CALL, NOW + LEAD, "USD").amount is None
+    await hosts.rates.put("EUR", "USD", Decimal("1.5"), BEFORE, None)
+    assert (await hosts.here.cached()).of("cost.api", COST, NOW, "USD").amount == 15
+    await hosts.rates.put("EUR", "USD", Decimal(2), NOW + LEAD, None)
+    assert (await hosts.here.cached()).of("cost.api", COST, NOW + LEAD, "USD").amount == 20
+
+
+async def test_a_change_while_the_rules_are_read_is_known_after_it():
+    store = SlowStore()
+    hosts = Hosts(store)
+    store.open.clear()
+    reading = asyncio.ensure_future(hosts.here.cached())
+    await asyncio.sleep(0)
+    await hosts.prices.create(*OURS)
+    store.open.set()
+    await reading
+    assert priced(await hosts.here.cached()) == 3
+
+
+def priced(rules: CostRules) -> Decimal | None:
+    return rules.of("llm_call", CALL, NOW, "USD").amount
+
+
+def metered(cost: EventCost) -> MeteredEvent:
+    event_type = f"cost.{cost.category}"
+    event = AcceptedEvent(key="evt_1", id="1", source="api", type=event_type, agent="agt_1", time="", content="c" * 32)
+    key = TotalKey(NOW, "agt_1", "-")
+    return MeteredEvent(event, key, Contribution(event_type, "", ()), None, cost=cost)
+
+
+def test_a_batch_has_room_for_the_longest_cost_of_an_event():
+    longest = Decimal("1" * 40 + "." + "1" * 12)
+    event = metered(EventCost(longest, "c" * 190, longest, "\x01" * (2 * MAXIMUM_NAME + 1)))
+    usage = ItemUsage(MemoryStore(), SettableClock(NOW), 0)
+    assert len(json.encode(usage._document(event))) <= _weight(event)
