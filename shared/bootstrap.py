@@ -23,7 +23,7 @@ from shared.ports.secrets import Secrets
 from shared.ports.store import Store
 from shared.services.access.accounts import Accounts
 from shared.services.access.api_keys import ApiKeys
-from shared.services.access.authentication import Access
+from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.tokens import Tokens
 from shared.services.agents.agents import Agents
@@ -31,7 +31,8 @@ from shared.services.billing.facts import FactsReader
 from shared.services.billing.invoice_runs import InvoiceRuns
 from shared.services.billing.invoices import Invoices
 from shared.services.billing.summaries import Summaries
-from shared.services.billing.workflow_estimates import Workflows
+from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
+from shared.services.billing.workflow_estimates import WorkflowEstimates
 from shared.services.periods.periods import Periods
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.provider_costs.costs import Costs
@@ -46,7 +47,7 @@ from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.projects import Projects
 from shared.services.usage.events import Events
-from shared.services.usage.metering import Rating
+from shared.services.usage.metering import Metering
 from shared.services.usage.outcomes import Outcomes
 from shared.services.usage.parked_events import ParkedEvents
 from shared.services.usage.rated_versions import RatedVersions
@@ -88,7 +89,7 @@ class Application:
         self.periods = Periods(store)
         self.organizations = Organizations(store, clock, self.periods, chosen)
         self.tokens = Tokens(ports.secrets, clock, chosen)
-        self.access = Access(store, clock, self.tokens)
+        self.authentication = Authentication(store, clock, self.tokens)
         self.accounts = Accounts(store, clock, self.organizations, self.tokens, chosen)
         self.first_operator = FirstOperator(store, self.accounts)
         self.api_keys = ApiKeys(store, clock, self.owners)
@@ -103,7 +104,7 @@ class Application:
         self.exchange_rates = ExchangeRateBook(store, clock, chosen)
         self.costs = Costs(clock, PackagedPriceList(), self.llm_prices, self.exchange_rates)
         self.events = Events(ports.queue, clock, self.organizations, self.agents)
-        self.rating = Rating(
+        self.metering = Metering(
             self.usage,
             clock,
             self.organizations,
@@ -119,7 +120,9 @@ class Application:
         retention = timedelta(days=chosen.event_retention_days)
         self.parked_events = ParkedEvents(self.usage, clock, self.events, retention)
         self.usage_reports = UsageReports(self.usage, self.agents, rated_versions)
-        self.workflows = Workflows(clock, self.organizations, self.agents, self.billing_models, self.periods)
+        self.workflow_estimates = WorkflowEstimates(
+            clock, self.organizations, self.agents, self.billing_models, self.periods
+        )
         facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
         self.summaries = Summaries(
             self.usage,
@@ -140,9 +143,9 @@ class Application:
             self.agents,
             rated_versions,
             self.periods,
-            self.invoices,
             self.outbox,
         )
+        self.unbilled_outcomes = UnbilledOutcomes(clock, self.periods, self.invoices, self.outcomes)
         self.threads = Threads(store, clock, self.owners)
         self.runs = Runs(
             store,

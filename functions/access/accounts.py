@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import azure.functions as func
 from pydantic import EmailStr, Field, StringConstraints
 
-from functions.tenancy.organizations import OrganizationAnswer
+from functions.fields import OrganizationAnswer
 from shared.domain.kernel.money import Currency
 from shared.domain.periods.periods import Timezone
 from shared.http import Access, Call, FormBody, Query, Reply, Schema, endpoint

@@ -57,7 +57,7 @@ def _answer(key: ApiKey) -> ApiKeyAnswer:
 async def create_api_key(call: Call[ApiKeyRequest, Query]) -> Reply:
     key, token = await call.services.api_keys.create(
         call.new_id("key"),
-        organization_id=await call.organization_or_operator(call.body.organization_id),
+        organization_id=await call.organization_id_or_operator(call.body.organization_id),
         name=call.body.name,
         scopes=call.body.scopes,
         expires_at=call.body.expires_at,
@@ -77,7 +77,7 @@ async def create_api_key(call: Call[ApiKeyRequest, Query]) -> Reply:
     answers={200: ApiKeyList},
 )
 async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
-    organization_id = await call.organization_or_operator()
+    organization_id = await call.organization_id_or_operator()
     page = await call.services.api_keys.page(organization_id, call.query.limit, call.query.cursor)
     keys = [_answer(ApiKey.read(item.document)) for item in page.items]
     return Reply(ApiKeyList(data=keys, next_cursor=page.cursor))
@@ -93,5 +93,5 @@ async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
 )
 async def delete_api_key(call: Call[NoBody, Query]) -> Reply:
     key_id = call.path["key_id"]
-    await call.services.api_keys.delete(await call.owner_of(key_id), key_id, call.if_match)
+    await call.services.api_keys.delete(await call.organization_id_of(key_id), key_id, call.if_match)
     return Reply(status=204)

@@ -120,7 +120,7 @@ async def _answer(call: Call[Any, Any], agent: Agent, etag: str, status: int = 2
     example={"external_id": "coder", "name": "Coding agent", "type": "coding"},
 )
 async def create_agent(call: Call[AgentRequest, Query]) -> Reply:
-    organization_id = await call.organization(call.body.organization_id)
+    organization_id = await call.organization_id(call.body.organization_id)
     draft = AgentDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
     agent, etag = await call.services.agents.create(call.new_id("agt"), organization_id, draft)
     return await _answer(call, agent, etag, status=201)
@@ -136,7 +136,7 @@ async def create_agent(call: Call[AgentRequest, Query]) -> Reply:
     answers={200: AgentList},
 )
 async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
-    organization_id = await call.organization()
+    organization_id = await call.organization_id()
     page = await call.services.agents.page(
         organization_id,
         project_id=call.query.project_id,
@@ -161,7 +161,7 @@ async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
 )
 async def get_agent(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
-    return await _answer(call, *await call.services.agents.get_item(await call.owner_of(agent_id), agent_id))
+    return await _answer(call, *await call.services.agents.get_item(await call.organization_id_of(agent_id), agent_id))
 
 
 @endpoint(
@@ -173,7 +173,7 @@ async def get_agent(call: Call[NoBody, Query]) -> Reply:
     answers={200: AgentAnswer},
 )
 async def get_agent_by_external_id(call: Call[NoBody, Query]) -> Reply:
-    found = await call.services.agents.by_external_id(await call.organization(), call.path["external_id"])
+    found = await call.services.agents.by_external_id(await call.organization_id(), call.path["external_id"])
     return await _answer(call, *found)
 
 
@@ -192,7 +192,7 @@ async def update_agent(call: Call[AgentPatch, Query]) -> Reply:
     changes = call.body.model_dump(exclude_unset=True)
     if "is_active" in changes:
         changes["status"] = "active" if changes.pop("is_active") else "inactive"
-    owner = await call.owner_of(agent_id)
+    owner = await call.organization_id_of(agent_id)
     return await _answer(call, *await call.services.agents.update(owner, agent_id, changes, call.if_match))
 
 
@@ -206,5 +206,5 @@ async def update_agent(call: Call[AgentPatch, Query]) -> Reply:
 )
 async def delete_agent(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
-    await call.services.agents.delete(await call.owner_of(agent_id), agent_id, call.if_match)
+    await call.services.agents.delete(await call.organization_id_of(agent_id), agent_id, call.if_match)
     return Reply(status=204)

@@ -5,7 +5,7 @@ import azure.functions as func
 from shared import correlation
 from shared.bootstrap import application
 from shared.services.billing.invoice_runs import read_task
-from shared.services.storage.retrying import patiently
+from shared.services.storage.retrying import retry_while_unavailable
 
 blueprint = func.Blueprint()
 
@@ -25,7 +25,7 @@ async def start_invoice_runs(timer: func.TimerRequest) -> None:  # noqa: ARG001 
 async def run_invoices(message: func.ServiceBusMessage) -> None:
     with correlation.correlated(correlation.accept(message.correlation_id)):
         task = read_task(message.get_body())
-        await patiently(lambda: application().invoice_runs.run(task))
+        await retry_while_unavailable(lambda: application().invoice_runs.run(task))
 
 
 @blueprint.function_name("fail_dead_invoice_runs")
@@ -35,4 +35,4 @@ async def run_invoices(message: func.ServiceBusMessage) -> None:
 async def fail_dead_invoice_runs(message: func.ServiceBusMessage) -> None:
     """What could not be done a hundred times ends its job's part; the timer's own runs come again by themselves."""
     with correlation.correlated(correlation.accept(message.correlation_id)):
-        await patiently(lambda: application().invoice_runs.give_up(message.get_body()))
+        await retry_while_unavailable(lambda: application().invoice_runs.give_up(message.get_body()))

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import azure.functions as func
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
+from functions.fields import Month, SpanAnswer
 from shared.domain.access.identity import Permission
 from shared.domain.billing.invoicing import LINES_SHOWN, Composed, CreditNote, Invoice, compose, total_of
 from shared.domain.kernel.money import RoundedAmount, round_half_up
@@ -16,13 +17,7 @@ from shared.services.billing.invoice_runs import JobPart
 
 blueprint = func.Blueprint()
 
-Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 ZERO = Decimal(0)
-
-
-class SpanAnswer(Schema):
-    start: datetime
-    end: datetime
 
 
 class CreditNoteAnswer(Schema):
@@ -201,7 +196,7 @@ async def _job(call: Call[Any, Any], job_id: str) -> JobAnswer:
 )
 async def generate_invoices(call: Call[GenerateRequest, Query]) -> Reply:
     named = call.body.organization_id or call.query.organization_id
-    organization_id = await call.organization(named) if named is not None else None
+    organization_id = await call.organization_id(named) if named is not None else None
     job = await call.services.invoice_runs.request(
         call.new_id("job"), organization_id, call.body.period, finalize=call.body.finalize
     )
@@ -230,7 +225,7 @@ async def get_invoice_job(call: Call[NoBody, Query]) -> Reply:
     answers={200: InvoiceAnswer},
 )
 async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
-    organization = await call.tenant()
+    organization = await call.organization()
     own = await call.services.periods.of_month(organization, call.query.period, call.now)
     composed = (await call.services.invoices.preview(organization, own)).composed()
     previewed = Invoice(
@@ -266,7 +261,7 @@ async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
 )
 async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
     page = await call.services.invoices.page(
-        await call.organization(), call.query.status, call.query.limit, call.query.cursor
+        await call.organization_id(), call.query.status, call.query.limit, call.query.cursor
     )
     data = [await _shown(call, Invoice.read(item.document)) for item in page.items]
     return Reply(InvoiceList(data=data, next_cursor=page.cursor))
@@ -282,7 +277,7 @@ async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
 )
 async def get_invoice(call: Call[NoBody, Query]) -> Reply:
     invoice_id = call.path["invoice_id"]
-    invoice, etag = await call.services.invoices.get_item(await call.owner_of(invoice_id), invoice_id)
+    invoice, etag = await call.services.invoices.get_item(await call.organization_id_of(invoice_id), invoice_id)
     return Reply(await _shown(call, invoice), etag=etag)
 
 
@@ -297,7 +292,7 @@ async def get_invoice(call: Call[NoBody, Query]) -> Reply:
 )
 async def list_invoice_lines(call: Call[NoBody, ListQuery]) -> Reply:
     invoice_id = call.path["invoice_id"]
-    invoice, _ = await call.services.invoices.get_item(await call.owner_of(invoice_id), invoice_id)
+    invoice, _ = await call.services.invoices.get_item(await call.organization_id_of(invoice_id), invoice_id)
     lines = await call.services.invoices.lines(
         invoice.organization_id, invoice.id, invoice.lines_hash, invoice.line_count
     )
@@ -317,7 +312,7 @@ async def list_invoice_lines(call: Call[NoBody, ListQuery]) -> Reply:
 async def finalize_invoice(call: Call[NoBody, Query]) -> Reply:
     """The draft is gone where there was nothing left to bill, 204, or only a credit note, which is shown alone."""
     invoice_id = call.path["invoice_id"]
-    organization_id = await call.owner_of(invoice_id)
+    organization_id = await call.organization_id_of(invoice_id)
     draft, _ = await call.services.invoices.get_item(organization_id, invoice_id)
     issued = await call.services.invoices.finalize(organization_id, invoice_id, call.if_match)
     if issued.invoice is None and issued.credit_note is None:

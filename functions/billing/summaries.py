@@ -6,31 +6,22 @@ from typing import Any, Self
 import azure.functions as func
 from pydantic import ConfigDict, Field
 
+from functions.fields import SpanAnswer
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.money import ExactDecimal, RoundedAmount
 from shared.domain.kernel.times import from_text
-from shared.domain.periods.periods import Period
 from shared.domain.pricing.charges import AnyCharge
-from shared.domain.provider_costs.costs import STATED_COST, UNPRICED
+from shared.domain.provider_costs.costs import REPORTED_COST, UNPRICED
 from shared.domain.rating.allocation import ChargeShare
-from shared.domain.rating.figures import Activity, Figures
+from shared.domain.rating.figures import AgentActivity, Figures
 from shared.http import Call, NoBody, Query, Reply, Schema, endpoint
-from shared.services.billing.summaries import GroupSummary, Pricing, Share
+from shared.services.billing.summaries import AgentShare, GroupSummary, ModelPricing
 
 blueprint = func.Blueprint()
 
 
 class SummaryQuery(Query):
     period: str | None = Field(default=None, max_length=7)
-
-
-class SpanAnswer(Schema):
-    start: datetime
-    end: datetime
-
-    @classmethod
-    def of(cls, period: Period) -> Self:
-        return cls(start=period.start, end=period.end)
 
 
 class FiguresAnswer(Schema):
@@ -105,7 +96,7 @@ class ShareAnswer(Schema):
     line_amount: RoundedAmount
 
     @classmethod
-    def of(cls, share: Share) -> Self:
+    def of(cls, share: AgentShare) -> Self:
         line = share.line
         return cls(
             key=line.key,
@@ -211,14 +202,14 @@ def _figures(figures: Figures) -> dict[str, Any]:
     }
 
 
-def _events(activity: Activity) -> list[CountAnswer]:
+def _events(activity: AgentActivity) -> list[CountAnswer]:
     return [CountAnswer(event_type=event_type, count=count) for event_type, count in sorted(activity.counts.items())]
 
 
-def _activity(activity: Activity) -> dict[str, Any]:
+def _activity(activity: AgentActivity) -> dict[str, Any]:
     return {
         "costs": [CategoryCost(category=name, amount=amount) for name, amount in activity.costs.items()],
-        "stated_cost": activity.sum_of(STATED_COST),
+        "stated_cost": activity.sum_of(REPORTED_COST),
         "unpriced": UnpricedAnswer(calls=activity.count_of(UNPRICED), tokens=activity.sum_of(UNPRICED)),
         "events": _events(activity),
     }
@@ -236,7 +227,7 @@ def _group(summary: GroupSummary, currency: str) -> dict[str, Any]:
     }
 
 
-def _pricing(pricing: Pricing) -> PricingAnswer:
+def _pricing(pricing: ModelPricing) -> PricingAnswer:
     model, version = pricing.model, pricing.version
     return PricingAnswer(
         start=pricing.start,
@@ -258,7 +249,7 @@ def _pricing(pricing: Pricing) -> PricingAnswer:
 )
 async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
-    organization = await call.tenant_of(agent_id)
+    organization = await call.organization_of(agent_id)
     summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
     trend = await summaries.of_agent(organization, agent, await summaries.latest_periods(organization))
@@ -288,7 +279,7 @@ async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
 )
 async def get_billing_config(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
-    organization = await call.tenant_of(agent_id)
+    organization = await call.organization_of(agent_id)
     summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
     pricing = await summaries.pricing(organization.id, agent)
@@ -309,7 +300,7 @@ async def get_billing_config(call: Call[NoBody, Query]) -> Reply:
 )
 async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     agent_id = call.path["agent_id"]
-    organization = await call.tenant_of(agent_id)
+    organization = await call.organization_of(agent_id)
     period = await call.services.periods.of_month(organization, call.query.period, call.now)
     summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
@@ -337,7 +328,7 @@ async def get_billing_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
 )
 async def get_project_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     project_id = call.path["project_id"]
-    organization = await call.tenant_of(project_id)
+    organization = await call.organization_of(project_id)
     period = await call.services.periods.of_month(organization, call.query.period, call.now)
     found = await call.services.summaries.of_project(organization, project_id, period)
     return Reply(ProjectSummaryAnswer(project_id=project_id, **_group(found, organization.currency)))
@@ -354,7 +345,7 @@ async def get_project_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
 )
 async def get_department_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     department_id = call.path["department_id"]
-    organization = await call.tenant_of(department_id)
+    organization = await call.organization_of(department_id)
     period = await call.services.periods.of_month(organization, call.query.period, call.now)
     found = await call.services.summaries.of_department(organization, department_id, period)
     return Reply(DepartmentSummaryAnswer(department_id=department_id, **_group(found, organization.currency)))
@@ -369,7 +360,7 @@ async def get_department_summary(call: Call[NoBody, SummaryQuery]) -> Reply:
     answers={200: OrganizationStatsAnswer},
 )
 async def get_organization_stats(call: Call[NoBody, Query]) -> Reply:
-    organization_id = await call.organization(call.path["organization_id"])
+    organization_id = await call.organization_id(call.path["organization_id"])
     organization = await call.services.organizations.get(organization_id)
     summaries = call.services.summaries
     period = await call.services.periods.of_month(organization, None, call.now)

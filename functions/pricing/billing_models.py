@@ -126,7 +126,7 @@ class TemplateList(Schema):
 async def _writable(call: Call[Any, Any], organization_id: str | None) -> str | None:
     """Only the operator writes billing models, or an organization with self-managed pricing (AC-20)."""
     if not call.principal.is_operator:
-        organization = await call.tenant()
+        organization = await call.organization()
         if not organization.settings.self_managed_pricing:
             raise ForbiddenError(
                 "Billing models are written by the operator; self-managed pricing is off for this organization"
@@ -164,7 +164,7 @@ async def _own_model(call: Call[Any, Any]) -> tuple[str | None, str]:
     example=_EXAMPLE,
 )
 async def create_billing_model(call: Call[BillingModelRequest, Query]) -> Reply:
-    owner = await _writable(call, await call.organization_or_operator(call.body.organization_id))
+    owner = await _writable(call, await call.organization_id_or_operator(call.body.organization_id))
     model, version, etag = await call.services.billing_models.create(call.new_id("bm"), owner, call.body.draft())
     return Reply(BillingModelAnswer.of(model, version), status=201, etag=etag)
 
@@ -180,7 +180,7 @@ async def create_billing_model(call: Call[BillingModelRequest, Query]) -> Reply:
 )
 async def list_billing_models(call: Call[NoBody, ListQuery]) -> Reply:
     models = call.services.billing_models
-    owner = await call.organization_or_operator()
+    owner = await call.organization_id_or_operator()
     limit, cursor = call.query.limit, call.query.cursor
     page = await (models.page(None, limit, cursor) if owner is None else models.page_visible(owner, limit, cursor))
     found = [BillingModel.read(item.document) for item in page.items]

@@ -223,7 +223,7 @@ async def list_llm_prices(call: Call[NoBody, ListQuery]) -> Reply:
     answers={200: UnpricedList},
 )
 async def list_unpriced_models(call: Call[NoBody, UnpricedQuery]) -> Reply:
-    organization = await call.tenant()
+    organization = await call.organization()
     period = await call.services.periods.of_month(organization, call.query.period, call.now)
     models = await call.services.unpriced_models.of(organization, period)
     shown, next_cursor = window(len(models), call.query.limit, call.query.cursor)

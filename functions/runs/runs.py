@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from functions.fields import Metadata, ObjectPatch, Reference
-from functions.usage.events import ClientId
+from functions.fields import ClientId, Metadata, ObjectPatch, Reference
 from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import NotFoundError
@@ -183,7 +182,7 @@ def _reported(organization: Organization, key: str, run: Run | None, figures: Ru
     example={"key": "run-7", "status": "running", "metadata": {"issue": "XY-12"}},
 )
 async def create_run(call: Call[RunRequest, Query]) -> Reply:
-    organization_id = await call.organization(call.body.organization_id)
+    organization_id = await call.organization_id(call.body.organization_id)
     draft = RunDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
     return _answer(*await call.services.runs.create(call.new_id("run"), organization_id, draft), status=201)
 
@@ -200,7 +199,7 @@ async def create_run(call: Call[RunRequest, Query]) -> Reply:
 async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
     query = call.query
     page = await call.services.runs.page(
-        await call.organization(),
+        await call.organization_id(),
         thread_id=query.thread_id,
         agent=query.agent,
         project_id=query.project_id,
@@ -222,7 +221,7 @@ async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
 )
 async def get_run(call: Call[NoBody, Query]) -> Reply:
     run_id = call.path["run_id"]
-    owner = await call.owner_of(run_id)
+    owner = await call.organization_id_of(run_id)
     run, etag = await call.services.runs.get_item(owner, run_id)
     organization = await call.services.organizations.get(owner)
     figures = await call.services.runs.figures(organization, run.key)
@@ -239,7 +238,7 @@ async def get_run(call: Call[NoBody, Query]) -> Reply:
 )
 async def get_run_by_key(call: Call[NoBody, Query]) -> Reply:
     key = call.path["run_key"]
-    organization = await call.tenant()
+    organization = await call.organization()
     run = await call.services.runs.by_key(organization.id, key)
     figures = await call.services.runs.figures(organization, key)
     if run is None and not figures.events:
@@ -260,5 +259,5 @@ async def get_run_by_key(call: Call[NoBody, Query]) -> Reply:
 async def update_run(call: Call[RunPatch, Query]) -> Reply:
     run_id = call.path["run_id"]
     changes = call.body.model_dump(exclude_unset=True)
-    owner = await call.owner_of(run_id)
+    owner = await call.organization_id_of(run_id)
     return _answer(*await call.services.runs.update(owner, run_id, changes, call.if_match))

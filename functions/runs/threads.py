@@ -70,7 +70,7 @@ def _answer(thread: Thread, etag: str, status: int = 200) -> Reply:
     example={"title": "Where is my parcel?", "metadata": {"channel": "chat"}},
 )
 async def create_thread(call: Call[ThreadRequest, Query]) -> Reply:
-    organization_id = await call.organization(call.body.organization_id)
+    organization_id = await call.organization_id(call.body.organization_id)
     draft = ThreadDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
     return _answer(*await call.services.threads.create(call.new_id("thr"), organization_id, draft), status=201)
 
@@ -86,7 +86,7 @@ async def create_thread(call: Call[ThreadRequest, Query]) -> Reply:
 )
 async def list_threads(call: Call[NoBody, ThreadListQuery]) -> Reply:
     query = call.query
-    page = await call.services.threads.page(await call.organization(), query.project_id, query.limit, query.cursor)
+    page = await call.services.threads.page(await call.organization_id(), query.project_id, query.limit, query.cursor)
     data = [_shown(Thread.read(item.document)) for item in page.items]
     return Reply({"data": data, "next_cursor": page.cursor})
 
@@ -101,7 +101,7 @@ async def list_threads(call: Call[NoBody, ThreadListQuery]) -> Reply:
 )
 async def get_thread(call: Call[NoBody, Query]) -> Reply:
     thread_id = call.path["thread_id"]
-    return _answer(*await call.services.threads.get_item(await call.owner_of(thread_id), thread_id))
+    return _answer(*await call.services.threads.get_item(await call.organization_id_of(thread_id), thread_id))
 
 
 @endpoint(
@@ -117,5 +117,5 @@ async def get_thread(call: Call[NoBody, Query]) -> Reply:
 async def update_thread(call: Call[ThreadPatch, Query]) -> Reply:
     thread_id = call.path["thread_id"]
     changes = call.body.model_dump(exclude_unset=True)
-    owner = await call.owner_of(thread_id)
+    owner = await call.organization_id_of(thread_id)
     return _answer(*await call.services.threads.update(owner, thread_id, changes, call.if_match))

@@ -63,7 +63,7 @@ def _answer(department: Department, etag: str, status: int = 200) -> Reply:
     example={"name": "Support", "metadata": {"cost_center": "4711"}},
 )
 async def create_department(call: Call[DepartmentRequest, Query]) -> Reply:
-    organization_id = await call.organization(call.body.organization_id)
+    organization_id = await call.organization_id(call.body.organization_id)
     draft = DepartmentDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
     return _answer(*await call.services.departments.create(call.new_id("dep"), organization_id, draft), status=201)
 
@@ -78,7 +78,7 @@ async def create_department(call: Call[DepartmentRequest, Query]) -> Reply:
     answers={200: DepartmentList},
 )
 async def list_departments(call: Call[NoBody, ListQuery]) -> Reply:
-    page = await call.services.departments.page(await call.organization(), call.query.limit, call.query.cursor)
+    page = await call.services.departments.page(await call.organization_id(), call.query.limit, call.query.cursor)
     data = [_shown(Department.read(item.document)) for item in page.items]
     return Reply({"data": data, "next_cursor": page.cursor})
 
@@ -93,7 +93,9 @@ async def list_departments(call: Call[NoBody, ListQuery]) -> Reply:
 )
 async def get_department(call: Call[NoBody, Query]) -> Reply:
     department_id = call.path["department_id"]
-    return _answer(*await call.services.departments.get_item(await call.owner_of(department_id), department_id))
+    return _answer(
+        *await call.services.departments.get_item(await call.organization_id_of(department_id), department_id)
+    )
 
 
 @endpoint(
@@ -109,7 +111,7 @@ async def get_department(call: Call[NoBody, Query]) -> Reply:
 async def update_department(call: Call[DepartmentPatch, Query]) -> Reply:
     department_id = call.path["department_id"]
     changes = call.body.model_dump(exclude_unset=True)
-    owner = await call.owner_of(department_id)
+    owner = await call.organization_id_of(department_id)
     return _answer(*await call.services.departments.update(owner, department_id, changes, call.if_match))
 
 
@@ -123,5 +125,5 @@ async def update_department(call: Call[DepartmentPatch, Query]) -> Reply:
 )
 async def delete_department(call: Call[NoBody, Query]) -> Reply:
     department_id = call.path["department_id"]
-    await call.services.departments.delete(await call.owner_of(department_id), department_id, call.if_match)
+    await call.services.departments.delete(await call.organization_id_of(department_id), department_id, call.if_match)
     return Reply(status=204)

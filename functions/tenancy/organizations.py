@@ -1,16 +1,16 @@
 """Organizations: tenants and billed customers."""
 
-from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import azure.functions as func
 from pydantic import EmailStr, Field, StringConstraints, field_validator
 
+from functions.fields import OrganizationAnswer
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError, PreconditionRequiredError
 from shared.domain.kernel.money import Currency
 from shared.domain.periods.periods import Timezone
-from shared.domain.tenancy.organizations import MAXIMUM_SEATS, SLUG_PATTERN, Organization, OrganizationSettings
+from shared.domain.tenancy.organizations import MAXIMUM_SEATS, SLUG_PATTERN, OrganizationSettings
 from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.tenancy.organizations import OrganizationDraft
 
@@ -81,36 +81,6 @@ OPERATORS_FIELDS = frozenset({"settings", "shard_count", "late_window_days", "gr
 """What an organization cannot change about itself."""
 
 
-class OrganizationAnswer(Schema):
-    id: str
-    name: str
-    slug: str
-    external_id: str | None
-    description: str | None
-    billing_email: str | None
-    contact: str | None
-    address: str | None
-    tax_id: str | None
-    currency: str
-    timezone: str
-    billing_mode: str
-    status: str
-    settings: OrganizationSettings
-    due_days: int
-    grace_hours: int
-    late_window_days: int
-    shard_count: int
-    seats: int
-    seats_from: datetime | None
-    created_at: datetime
-    ended_at: datetime | None
-
-    @classmethod
-    def of(cls, organization: Organization) -> Self:
-        shown = organization.reads()
-        return cls.model_validate({name: shown[name] for name in cls.model_fields})
-
-
 class OrganizationList(Schema):
     data: list[OrganizationAnswer]
     next_cursor: str | None
@@ -145,7 +115,7 @@ async def create_organization(call: Call[OrganizationRequest, Query]) -> Reply:
 async def list_organizations(call: Call[NoBody, ListQuery]) -> Reply:
     own = call.principal.organization_id
     if own is not None:
-        organization = await call.tenant()
+        organization = await call.organization()
         return Reply(OrganizationList(data=[OrganizationAnswer.of(organization)], next_cursor=None))
     organizations, cursor = await call.services.organizations.list(call.query.limit, call.query.cursor)
     return Reply(OrganizationList(data=[OrganizationAnswer.of(each) for each in organizations], next_cursor=cursor))
@@ -160,7 +130,7 @@ async def list_organizations(call: Call[NoBody, ListQuery]) -> Reply:
     answers={200: OrganizationAnswer},
 )
 async def get_organization(call: Call[NoBody, Query]) -> Reply:
-    organization_id = await call.organization(call.path["organization_id"])
+    organization_id = await call.organization_id(call.path["organization_id"])
     organization, etag = await call.services.organizations.get_item(organization_id)
     return Reply(OrganizationAnswer.of(organization), etag=etag)
 
@@ -176,7 +146,7 @@ async def get_organization(call: Call[NoBody, Query]) -> Reply:
     example={"description": "Makes everything"},
 )
 async def update_organization(call: Call[OrganizationPatch, Query]) -> Reply:
-    organization_id = await call.organization(call.path["organization_id"])
+    organization_id = await call.organization_id(call.path["organization_id"])
     changes = call.body.model_dump(exclude_unset=True)
     if not call.principal.is_operator and (beyond := sorted(OPERATORS_FIELDS & set(changes))):
         raise ForbiddenError(f"Only the operator changes {', '.join(beyond)}")
@@ -195,6 +165,6 @@ async def update_organization(call: Call[OrganizationPatch, Query]) -> Reply:
     answers={204: None},
 )
 async def delete_organization(call: Call[NoBody, Query]) -> Reply:
-    organization_id = await call.organization(call.path["organization_id"])
+    organization_id = await call.organization_id(call.path["organization_id"])
     await call.services.organizations.delete(organization_id, call.if_match)
     return Reply(status=204)

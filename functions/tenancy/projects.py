@@ -72,7 +72,7 @@ def _answer(project: Project, etag: str, status: int = 200) -> Reply:
     example={"name": "Website", "metadata": {"cost_center": "4711"}},
 )
 async def create_project(call: Call[ProjectRequest, Query]) -> Reply:
-    organization_id = await call.organization(call.body.organization_id)
+    organization_id = await call.organization_id(call.body.organization_id)
     draft = ProjectDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
     return _answer(*await call.services.projects.create(call.new_id("prj"), organization_id, draft), status=201)
 
@@ -88,7 +88,7 @@ async def create_project(call: Call[ProjectRequest, Query]) -> Reply:
 )
 async def list_projects(call: Call[NoBody, ProjectListQuery]) -> Reply:
     query = call.query
-    page = await call.services.projects.page(await call.organization(), query.status, query.limit, query.cursor)
+    page = await call.services.projects.page(await call.organization_id(), query.status, query.limit, query.cursor)
     data = [_shown(Project.read(item.document)) for item in page.items]
     return Reply({"data": data, "next_cursor": page.cursor})
 
@@ -103,7 +103,7 @@ async def list_projects(call: Call[NoBody, ProjectListQuery]) -> Reply:
 )
 async def get_project(call: Call[NoBody, Query]) -> Reply:
     project_id = call.path["project_id"]
-    return _answer(*await call.services.projects.get_item(await call.owner_of(project_id), project_id))
+    return _answer(*await call.services.projects.get_item(await call.organization_id_of(project_id), project_id))
 
 
 @endpoint(
@@ -119,7 +119,7 @@ async def get_project(call: Call[NoBody, Query]) -> Reply:
 async def update_project(call: Call[ProjectPatch, Query]) -> Reply:
     project_id = call.path["project_id"]
     changes = call.body.model_dump(exclude_unset=True)
-    owner = await call.owner_of(project_id)
+    owner = await call.organization_id_of(project_id)
     return _answer(*await call.services.projects.update(owner, project_id, changes, call.if_match))
 
 
@@ -133,7 +133,7 @@ async def update_project(call: Call[ProjectPatch, Query]) -> Reply:
 )
 async def archive_project(call: Call[NoBody, Query]) -> Reply:
     project_id = call.path["project_id"]
-    return _answer(*await call.services.projects.archive(await call.owner_of(project_id), project_id))
+    return _answer(*await call.services.projects.archive(await call.organization_id_of(project_id), project_id))
 
 
 @endpoint(
@@ -146,7 +146,7 @@ async def archive_project(call: Call[NoBody, Query]) -> Reply:
 )
 async def restore_project(call: Call[NoBody, Query]) -> Reply:
     project_id = call.path["project_id"]
-    return _answer(*await call.services.projects.restore(await call.owner_of(project_id), project_id))
+    return _answer(*await call.services.projects.restore(await call.organization_id_of(project_id), project_id))
 
 
 @endpoint(
@@ -159,5 +159,5 @@ async def restore_project(call: Call[NoBody, Query]) -> Reply:
 )
 async def delete_project(call: Call[NoBody, Query]) -> Reply:
     project_id = call.path["project_id"]
-    await call.services.projects.delete(await call.owner_of(project_id), project_id, call.if_match)
+    await call.services.projects.delete(await call.organization_id_of(project_id), project_id, call.if_match)
     return Reply(status=204)

@@ -3,13 +3,14 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import azure.functions as func
 import pydantic
-from pydantic import ConfigDict, StringConstraints, TypeAdapter, model_validator
+from pydantic import ConfigDict, TypeAdapter, model_validator
 
+from functions.fields import ClientId
 from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, ValidationError, XyraError
@@ -27,9 +28,6 @@ CLOUD_EVENT_BATCH = "application/cloudevents-batch+json"
 DEFAULT_SOURCE = "api"
 ERRORS_PER_EVENT = 5
 """Shown for each rejected event."""
-
-# No control characters: an identity must be readable and unambiguous wherever it is shown.
-ClientId = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class EventRequest(Schema):
@@ -216,7 +214,7 @@ def _placed(sent: SentEvents, error: ValidationError) -> ValidationError:
 
 async def _organizations(call: Call[Any, Any], events: Sequence[Incoming]) -> dict[str | None, str]:
     """The organization behind each name that the events use; None stands for no name."""
-    return {name: await call.organization(name) for name in {event.organization for event in events}}
+    return {name: await call.organization_id(name) for name in {event.organization for event in events}}
 
 
 @endpoint(

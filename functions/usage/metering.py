@@ -5,7 +5,7 @@ from typing import List
 import azure.functions as func
 
 from shared.bootstrap import application
-from shared.services.storage.retrying import patiently
+from shared.services.storage.retrying import retry_while_unavailable
 from shared.services.usage.metering import Delivered
 
 blueprint = func.Blueprint()
@@ -22,14 +22,14 @@ blueprint = func.Blueprint()
 )
 async def rate_usage(messages: List[func.ServiceBusMessage]) -> None:
     delivered = [_delivered(message) for message in messages]
-    await patiently(lambda: application().rating.rate(delivered))
+    await retry_while_unavailable(lambda: application().metering.meter(delivered))
 
 
 @blueprint.function_name("park_dead_usage")
 @blueprint.service_bus_queue_trigger(arg_name="message", queue_name="usage/$deadletterqueue", connection="ServiceBus")
 async def park_dead_usage(message: func.ServiceBusMessage) -> None:
     """What could not be handled a hundred times is kept as parked events; nothing accepted is ever lost."""
-    await patiently(lambda: application().rating.park_dead(_delivered(message)))
+    await retry_while_unavailable(lambda: application().metering.park_dead(_delivered(message)))
 
 
 def _delivered(message: func.ServiceBusMessage) -> Delivered:

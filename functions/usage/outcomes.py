@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 import azure.functions as func
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from functions.billing.invoices import Month
-from functions.usage.events import ClientId
+from functions.fields import ClientId, Month
 from functions.usage.reported_events import Metadata, OneEventAnswer, Report, report_one
 from shared import json
 from shared.domain.access.identity import Permission
@@ -18,7 +17,7 @@ from shared.domain.kernel.times import from_text, read_time
 from shared.domain.kernel.validation import refusal
 from shared.domain.metering.meters import EventType
 from shared.domain.periods.periods import Period
-from shared.domain.pricing.charges.worth import OUTCOME_TYPE
+from shared.domain.pricing.charges.event_values import OUTCOME_TYPE
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.outcomes import DecidedBy, Outcome, Status, Verification, is_outcome, outcome_id
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
@@ -154,7 +153,7 @@ def _answer(outcome: Outcome, organization: Organization) -> dict[str, Any]:
         "external_event_id": outcome.event_id,
         "time": from_text(outcome.time),
         "period_start": outcome.period,
-        "converted_value": outcome.worth_in(organization.currency),
+        "converted_value": outcome.value_in(organization.currency),
         "converted_currency": organization.currency,
         "verified_by": outcome.verifier,
     }
@@ -190,7 +189,7 @@ async def _period(call: Call[Any, Any], organization: Organization, month: str |
 )
 async def list_outcomes(call: Call[NoBody, OutcomeListQuery]) -> Reply:
     query = call.query
-    organization = await call.tenant()
+    organization = await call.organization()
     wanted = await _wanted(call, organization, query, query.status)
     page = await call.services.outcomes.page(organization, wanted, query.limit, query.cursor)
     return _listed(organization, *page)
@@ -207,9 +206,9 @@ async def list_outcomes(call: Call[NoBody, OutcomeListQuery]) -> Reply:
 )
 async def list_billing_ready_outcomes(call: Call[NoBody, FilterQuery]) -> Reply:
     query = call.query
-    organization = await call.tenant()
+    organization = await call.organization()
     wanted = await _wanted(call, organization, query, "verified")
-    page = await call.services.outcomes.billing_ready(organization, wanted, query.limit, query.cursor)
+    page = await call.services.unbilled_outcomes.page(organization, wanted, query.limit, query.cursor)
     return _listed(organization, *page)
 
 
@@ -248,7 +247,7 @@ class StatisticsAnswer(Schema):
 )
 async def get_outcome_statistics(call: Call[NoBody, StatisticsQuery]) -> Reply:
     query = call.query
-    organization = await call.tenant()
+    organization = await call.organization()
     period = await _period(call, organization, query.period)
     found = await call.services.outcomes.statistics(organization, query.agent, period)
     states = {status: _in_state(state) for status, state in found.states.items()}
@@ -321,7 +320,7 @@ class BulkAnswer(Schema):
     example={"filter": {"type": "outcome.issue_resolved"}, "note": "Checked in the tracker"},
 )
 async def verify_outcomes(call: Call[BulkRequest, Query]) -> Reply:
-    organization = await call.tenant()
+    organization = await call.organization()
     outcomes, told, cursor = call.services.outcomes, call.body, None
     ids = told.ids
     if ids is None:
@@ -368,7 +367,7 @@ def _verification(told: VerifyRequest | BulkRequest) -> Verification:
     answers={200: OutcomeDetailsAnswer},
 )
 async def get_outcome(call: Call[NoBody, Query]) -> Reply:
-    organization = await call.tenant()
+    organization = await call.organization()
     return _shown(organization, await call.services.outcomes.get(organization, call.path["outcome_id"]))
 
 
@@ -403,7 +402,7 @@ async def _decided(call: Call[Any, Any], organization: Organization, result: Out
     example={"value": "75", "evidence": {"ticket": "closed"}, "note": "Checked with the customer"},
 )
 async def verify_outcome(call: Call[VerifyRequest, Query]) -> Reply:
-    organization, id_ = await call.tenant(), call.path["outcome_id"]
+    organization, id_ = await call.organization(), call.path["outcome_id"]
     results = await call.services.outcomes.verify(organization, [id_], _verification(call.body), call.principal)
     return await _decided(call, organization, results[id_])
 
@@ -419,7 +418,7 @@ async def verify_outcome(call: Call[VerifyRequest, Query]) -> Reply:
     example={"reason": "The issue was opened again"},
 )
 async def reject_outcome(call: Call[DecisionRequest, Query]) -> Reply:
-    organization = await call.tenant()
+    organization = await call.organization()
     result = await call.services.outcomes.reject(
         organization, call.path["outcome_id"], call.body.reason, call.principal
     )
@@ -437,7 +436,7 @@ async def reject_outcome(call: Call[DecisionRequest, Query]) -> Reply:
     example={"reason": "The customer was refunded"},
 )
 async def reverse_outcome(call: Call[DecisionRequest, Query]) -> Reply:
-    organization = await call.tenant()
+    organization = await call.organization()
     result = await call.services.outcomes.reverse(
         organization, call.path["outcome_id"], call.body.reason, call.principal
     )

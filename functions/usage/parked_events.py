@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import azure.functions as func
 from pydantic import Field, StringConstraints, model_validator
 
-from functions.usage.events import ClientId
+from functions.fields import ClientId
 from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.validation import refusal
@@ -70,7 +70,7 @@ def _parked_answer(parked: ParkedEvent) -> Mapping[str, Any]:
     answers={200: ParkedEventList},
 )
 async def list_parked_events(call: Call[NoBody, ParkedEventsQuery]) -> Reply:
-    organization_id = await call.organization_or_operator() or UNKNOWN_ORGANIZATION
+    organization_id = await call.organization_id_or_operator() or UNKNOWN_ORGANIZATION
     query = call.query
     parked, cursor = await call.services.parked_events.page(organization_id, query.status, query.limit, query.cursor)
     return Reply({"data": [_parked_answer(each) for each in parked], "next_cursor": cursor})
@@ -117,7 +117,7 @@ class ReplayedAnswer(Schema):
     example={"all": True},
 )
 async def replay_parked_events(call: Call[ReplayRequest, Query]) -> Reply:
-    organization = await call.tenant()
+    organization = await call.organization()
     parked_events, ids, cursor = call.services.parked_events, call.body.ids, None
     if ids is None:
         page, cursor = await parked_events.page(organization.id, "parked", MAXIMUM_REPLAYED, call.body.cursor)
@@ -141,7 +141,7 @@ class DiscardRequest(Schema):
     example={"reason": "The sender has corrected it and sent it under another id"},
 )
 async def discard_parked_event(call: Call[DiscardRequest, Query]) -> Reply:
-    organization_id = await call.organization_or_operator()
+    organization_id = await call.organization_id_or_operator()
     owner = await call.services.organizations.get(organization_id) if organization_id else UNKNOWN_ORGANIZATION
     discarded = await call.services.parked_events.discard(
         owner, call.path["parked_id"], call.body.reason, call.principal.id

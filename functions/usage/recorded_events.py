@@ -8,7 +8,7 @@ from typing import Any
 import azure.functions as func
 from pydantic import Field
 
-from functions.usage.events import ClientId
+from functions.fields import ClientId
 from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import NotFoundError, ValidationError
@@ -102,7 +102,7 @@ def _event_answer(found: RecordedEvent, currency: str) -> Mapping[str, Any]:
 )
 async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     query = call.query
-    organization = await call.tenant()
+    organization = await call.organization()
     recorded = call.services.recorded_events
     wanted = EventQuery(query.agent, query.type, query.run, query.start, query.end)
     if query.source is None and query.id is None:
@@ -129,6 +129,6 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     answers={200: EventAnswer},
 )
 async def get_event(call: Call[NoBody, Query]) -> Reply:
-    organization = await call.tenant()
+    organization = await call.organization()
     found = await call.services.recorded_events.get(organization, call.path["event_id"])
     return Reply(_event_answer(found, organization.currency))

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import Field, StringConstraints
 
-from functions.usage.events import DEFAULT_SOURCE, ClientId
+from functions.fields import ClientId
+from functions.usage.events import DEFAULT_SOURCE
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationError
 from shared.domain.kernel.ids import new_id
@@ -241,7 +242,7 @@ def _refuse_in(free: tuple[str, Mapping[str, Any]], names: set[str]) -> None:
 async def _accept(call: Call[Any, Query], parts: Sequence[_Part]) -> list[str]:
     """The keys of the events. Raises `NotFoundError`, `ValidationError` with pointers into the body."""
     agent_id = call.path["agent_id"]
-    owner = await call.owner_of(agent_id)
+    owner = await call.organization_id_of(agent_id)
     if agent_id not in await call.services.agents.resolve(owner, {agent_id}):
         raise NotFoundError("There is no such agent")
     time, run = call.body.time, call.body.run

@@ -5,6 +5,7 @@ from datetime import datetime
 import azure.functions as func
 from pydantic import Field
 
+from functions.fields import SpanAnswer
 from shared.domain.access.identity import Permission
 from shared.http import Call, NoBody, Query, Reply, Schema, endpoint, window
 
@@ -19,11 +20,6 @@ class UsageQuery(Query):
     department: str | None = Field(default=None, max_length=256)
     limit: int = Field(default=200, ge=1, le=1000)
     cursor: str | None = Field(default=None, max_length=2048)
-
-
-class SpanAnswer(Schema):
-    start: datetime
-    end: datetime
 
 
 class UsageRow(Schema):
@@ -55,7 +51,7 @@ class UsageAnswer(Schema):
 )
 async def get_usage(call: Call[NoBody, UsageQuery]) -> Reply:
     query = call.query
-    organization = await call.tenant()
+    organization = await call.organization()
     period = await call.services.periods.of_month(organization, query.period, call.now)
     pending = await call.services.events.pending(organization)
     rows = await call.services.usage_reports.rows(
@@ -64,7 +60,7 @@ async def get_usage(call: Call[NoBody, UsageQuery]) -> Reply:
     shown, next_cursor = window(len(rows), query.limit, query.cursor)
     return Reply(
         UsageAnswer(
-            period=SpanAnswer(start=period.start, end=period.end),
+            period=SpanAnswer.of(period),
             data=[UsageRow.model_validate(row) for row in rows[shown]],
             next_cursor=next_cursor,
             as_of=call.now,

@@ -66,7 +66,7 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request) -> Ans
     services = application()
     principal = ANONYMOUS
     if not declared.public:
-        principal = await services.access.authenticate(
+        principal = await services.authentication.authenticate(
             _credential(headers), for_events=declared.access is Permission.EVENTS_WRITE
         )
         if isinstance(declared.access, Permission) and not principal.may(declared.access):
@@ -85,7 +85,7 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request) -> Ans
         request_hash=_request_hash(declared, request, raw),
     )
     if not declared.public and call.query.organization_id is not None:
-        await call.organization()  # a credential that names another tenant is refused on every route
+        await call.organization_id()  # a credential that names another tenant is refused on every route
     if call.idempotency_key is None:
         return (await handler(call)).answer()
 

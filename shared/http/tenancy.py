@@ -31,7 +31,7 @@ class Call(Generic[Body, Parameters]):
     idempotency_key: str | None
     request_hash: str
 
-    async def organization(self, named: str | None = None) -> str:
+    async def organization_id(self, named: str | None = None) -> str:
         """The organization that this call is about: the credential's, or the one that an operator names.
 
         Raises `NotFoundError` where a credential names another tenant, `ValidationError` where an operator names none.
@@ -49,25 +49,25 @@ class Call(Generic[Body, Parameters]):
             raise NotFoundError("There is no such organization")
         return found
 
-    async def tenant(self) -> Organization:
+    async def organization(self) -> Organization:
         """The same organization, whole."""
-        return await self.services.organizations.get(await self.organization())
+        return await self.services.organizations.get(await self.organization_id())
 
-    async def organization_or_operator(self, named: str | None = None) -> str | None:
+    async def organization_id_or_operator(self, named: str | None = None) -> str | None:
         """As `organization`; None where an operator names none and means the operator's own."""
         if self.principal.is_operator and named is None and self.query.organization_id is None:
             return None
-        return await self.organization(named)
+        return await self.organization_id(named)
 
-    async def owner_of(self, thing_id: str) -> str:
+    async def organization_id_of(self, thing_id: str) -> str:
         """The organization whose thing this is, for paths that name only the thing."""
         if self.principal.is_operator and self.query.organization_id is None:
             return await self.services.owners.of(thing_id)
-        return await self.organization()
+        return await self.organization_id()
 
-    async def tenant_of(self, thing_id: str) -> Organization:
+    async def organization_of(self, thing_id: str) -> Organization:
         """The same organization, whole."""
-        return await self.services.organizations.get(await self.owner_of(thing_id))
+        return await self.services.organizations.get(await self.organization_id_of(thing_id))
 
     def new_id(self, prefix: str) -> str:
         """A fresh id; the same again when the call is repeated under its idempotency key."""

@@ -39,7 +39,7 @@ class Change:
 
     before: KeptOutcome
     decided: Decided
-    moves: Document | None
+    rebilling: Document | None
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ class MeteredEvent:
     event: AcceptedEvent
     total: TotalKey
     contribution: Contribution
-    moves: Document | None
+    rebilling: Document | None
     """The outbox entry to commit with it, when its period has ended already."""
     cost: EventCost = NO_COST
     outcome: Outcome | None = None
@@ -70,7 +70,7 @@ class EventFilter:
     end: datetime | None = None
 
 
-class ShardMovedError(XyraError):
+class ShardCountChangedError(XyraError):
     """The shard count known to the caller is not the newest: read its history again, then repeat."""
 
     code = "unavailable"
@@ -86,7 +86,7 @@ class Usage(Protocol):
         whatever was sent before, by whom, and into which shard. `shard_counts` is the history, the count in force
         last.
 
-        Raises `ShardMovedError`.
+        Raises `ShardCountChangedError`.
         """
         ...
 
@@ -114,7 +114,7 @@ class Usage(Protocol):
         """Give up an event that is not recorded: it never will be, whatever is on its way. False where it is recorded.
         Either uses up the event's identity, and the first of the two stands.
 
-        Raises `ShardMovedError`.
+        Raises `ShardCountChangedError`.
         """
         ...
 

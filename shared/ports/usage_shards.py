@@ -43,7 +43,7 @@ class UsageShards(Protocol):
         ...
 
     async def put_right(
-        self, organization_id: str, shard: int, kept: KeptTotal, right: Totals, moves: Document | None
+        self, organization_id: str, shard: int, kept: KeptTotal, right: Totals, rebilling: Document | None
     ) -> tuple[str, str, str] | None:
         """Put other totals in the place of these, with the outbox entry `moves`, whose (container, partition, id) is
         returned.

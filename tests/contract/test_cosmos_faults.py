@@ -27,7 +27,7 @@ from tests.doubles.servers.cosmos_stub import CosmosStub, Fault, cosmos_stub, fa
 CONTAINER = "ledgers"
 PK = "org_1:usage:0"
 KEY = "a2V5IHRoYXQgbXVzdCBub3QgYmUgbG9nZ2Vk"
-PATIENCE = Patience(attempts=4, seconds=2)
+RETRIED_FOR = Patience(attempts=4, seconds=2)
 
 DROPPED = Fault()
 DROPPED_AFTER = Fault(takes_effect=True)
@@ -50,7 +50,7 @@ async def stub() -> AsyncIterator[CosmosStub]:
 
 @pytest.fixture
 async def store(stub: CosmosStub) -> AsyncIterator[CosmosStore]:
-    store = CosmosStore(CosmosAccount(stub.endpoint, "xyra", key=KEY, read_timeout=0.5), patience=PATIENCE)
+    store = CosmosStore(CosmosAccount(stub.endpoint, "xyra", key=KEY, read_timeout=0.5), patience=RETRIED_FOR)
     yield store
     await store.close()
 
@@ -101,8 +101,8 @@ class TestThrottling:
         with pytest.raises(UnavailableError) as outage:
             await store.upsert(CONTAINER, PK, event("total", n=1))
         assert outage.value.retry_after == 0.02
-        assert len(stub.seen) == PATIENCE.attempts
-        assert store.charges.of("upsert").throttled == PATIENCE.attempts
+        assert len(stub.seen) == RETRIED_FOR.attempts
+        assert store.charges.of("upsert").throttled == RETRIED_FOR.attempts
 
     async def test_a_wait_beyond_its_patience_is_the_callers(self, store: CosmosStore, stub: CosmosStub) -> None:
         stub.faults.append(Fault(429, headers={"Retry-After": "30"}))
@@ -434,7 +434,7 @@ class TestAccounting:
         caplog.set_level(logging.INFO)
         seconds = SettableSeconds()
         account = CosmosAccount(stub.endpoint, "xyra", key=KEY, read_timeout=0.5)
-        store = CosmosStore(account, patience=PATIENCE, charges=RequestCharges(seconds))
+        store = CosmosStore(account, patience=RETRIED_FOR, charges=RequestCharges(seconds))
 
         def reported() -> dict[str, dict[str, Any]]:
             lines = [each.__dict__ for each in caplog.records if each.message == "store requests"]

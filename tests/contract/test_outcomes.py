@@ -9,9 +9,9 @@ import pytest
 from shared.adapters.usage.item_outcomes import ItemOutcomes
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.readings import Tally
+from shared.domain.metering.readings import CountAndSum
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard_of
-from shared.domain.usage.outcomes import Decision, Outcome, Verification, arrived, rejected, standing_of, verified
+from shared.domain.usage.outcomes import Decision, Outcome, Verification, arrived, rejected, system_totals_of, verified
 from shared.domain.usage.totals import unpriced_contribution
 from shared.ports.outcomes import Change, Changed, KeptOutcome, OutcomeFilter
 from shared.ports.store import Document, Place, Store
@@ -48,7 +48,7 @@ def reported(number: int, period: datetime = OCTOBER, agent: str = "agt_1") -> M
     )
     total = TotalKey(period, agent, "-")
     outcome = arrived(event, total, (), unpriced_contribution(event), "USD", period)
-    added = unpriced_contribution(event, standing_of(outcome, "USD"))
+    added = unpriced_contribution(event, system_totals_of(outcome, "USD"))
     return MeteredEvent(event, total, added, None, outcome=outcome)
 
 
@@ -56,11 +56,11 @@ def ids_of(events: list[MeteredEvent]) -> list[str]:
     return [event.outcome.id for event in events if event.outcome is not None]
 
 
-def accepting(kept: KeptOutcome, moves: Document | None = None) -> Change:
+def accepting(kept: KeptOutcome, rebilling: Document | None = None) -> Change:
     event = unpriced_event(kept)
     decided = verified(kept.outcome, event, (), "USD", Verification(), DECISION)
     assert decided is not None
-    return Change(kept, decided, moves)
+    return Change(kept, decided, rebilling)
 
 
 def unpriced_event(kept: KeptOutcome) -> AcceptedEvent:
@@ -69,12 +69,12 @@ def unpriced_event(kept: KeptOutcome) -> AcceptedEvent:
     return AcceptedEvent(key=kept.event["id"], id=kept.event["event_id"], agent=kept.event["agent_id"], **fields)
 
 
-async def standing(usage: ItemUsage, shards: int, period: datetime = OCTOBER) -> dict[str, tuple[int, Decimal]]:
+async def system_totals(usage: ItemUsage, shards: int, period: datetime = OCTOBER) -> dict[str, tuple[int, Decimal]]:
     found: dict[str, tuple[int, Decimal]] = {}
     for total in await usage.totals(ORGANIZATION, shards, period):
         for name in total.totals.meters():
             reading = total.totals.reading(name)
-            if name.startswith("$") and isinstance(reading, Tally):
+            if name.startswith("$") and isinstance(reading, CountAndSum):
                 count, value = found.get(name, (0, Decimal(0)))
                 found[name] = (count + int(reading.count), value + Decimal(reading.sum))
     return found
@@ -95,7 +95,7 @@ async def test_decisions_move_their_totals_whatever_the_shard_count_has_become(
     assert {kept.outcome.status for kept in found.values()} == {"pending"}
     changed = await outcomes.decide([accepting(kept) for kept in found.values()])
     assert (len(changed.committed), changed.outrun) == (MANY + 20, [])
-    assert await standing(usage, 4) == {
+    assert await system_totals(usage, 4) == {
         "$outcome_pending": (0, Decimal(0)),
         "$outcome_value": (MANY + 20, Decimal(2 * (MANY + 20))),
     }
@@ -103,7 +103,7 @@ async def test_decisions_move_their_totals_whatever_the_shard_count_has_become(
     assert {kept.outcome.status for kept in again.values()} == {"verified"}
     late = await outcomes.decide([accepting(kept) for kept in list(found.values())[:3]])
     assert (late.committed, len(late.outrun)) == ([], 3)
-    assert (await standing(usage, 4))["$outcome_value"][0] == MANY + 20
+    assert (await system_totals(usage, 4))["$outcome_value"][0] == MANY + 20
 
 
 async def test_deciders_and_raters_at_the_same_time_lose_nothing(outcomes: ItemOutcomes, usage: ItemUsage) -> None:
@@ -122,7 +122,7 @@ async def test_deciders_and_raters_at_the_same_time_lose_nothing(outcomes: ItemO
     assert isinstance(accepted_, Changed)
     assert len(accepted_.committed) + len(refused.committed) == 60
     assert len(accepted_.outrun) + len(refused.outrun) == 20
-    found_now = await standing(usage, 1)
+    found_now = await system_totals(usage, 1)
     assert found_now["$outcome_pending"] == (40, Decimal(80))
     assert found_now["$outcome_value"][0] == len(accepted_.committed)
     assert found_now["$outcome_rejected"][0] == len(refused.committed)

@@ -84,7 +84,7 @@ async def test_functions_that_may_only_read_work_after_setup(deployment: Deploym
     deployment.vault.may_set = True
     await set_up(deployment.process(), Patience())
     deployment.vault.may_set = False
-    signed_in = await functions.access.accounts.sign_in(*OPERATOR, None)
+    signed_in = await functions.accounts.sign_in(*OPERATOR, None)
     assert (await deployment.process().tokens.read(signed_in.access_token)).roles == ("system",)
     assert not await functions.idempotency.ensure_secret()
 

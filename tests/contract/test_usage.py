@@ -13,11 +13,11 @@ import pytest
 
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.readings import Bands, Distinct, Highest, Latest, Placed, Reading, Tally, Weighted
+from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Highest, Latest, Placed, Reading, Weighted
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard_of
 from shared.domain.usage.totals import Contribution, Totals
 from shared.ports.store import Place, Store
-from shared.ports.usage import EventFilter, MeteredEvent, ShardMovedError, Usage
+from shared.ports.usage import EventFilter, MeteredEvent, ShardCountChangedError, Usage
 from tests.doubles.fakes.settable_clock import SettableClock
 
 ORGANIZATION = "org_1"
@@ -81,7 +81,7 @@ async def test_readings_of_every_kind_are_kept_and_merged_over_shards(usage: Usa
     for shard in range(shards):
         later = f"2026-10-0{shard + 1}T00:00:00.000000Z"
         measures: dict[str, Reading] = {
-            "commands": Tally(1, Decimal("0.1")),
+            "commands": CountAndSum(1, Decimal("0.1")),
             "peak": Highest(Decimal(shard)),
             "level": Latest(later, "evt", Decimal(shard)),
             "disk": Weighted(Decimal(-1), Decimal(10**18)),
@@ -92,7 +92,7 @@ async def test_readings_of_every_kind_are_kept_and_merged_over_shards(usage: Usa
         await usage.record(ORGANIZATION, [shards], [metered(next(ids), measures)])
     totals = await only_total(usage, shards)
     assert {name: totals.reading(name) for name in totals.meters()} == {
-        "commands": Tally(4, Decimal("0.4")),
+        "commands": CountAndSum(4, Decimal("0.4")),
         "peak": Highest(Decimal(3)),
         "level": Latest("2026-10-04T00:00:00.000000Z", "evt", Decimal(3)),
         "disk": Weighted(Decimal(-4), Decimal(4 * 10**18)),
@@ -103,19 +103,21 @@ async def test_readings_of_every_kind_are_kept_and_merged_over_shards(usage: Usa
                 Placed("2026-10-01T00:00:00.000000Z", "evt", Decimal(0), "between"),
                 Placed("2026-10-02T00:00:00.000000Z", "evt", Decimal(1), "between"),
             ),
-            between=Tally(2, Decimal(5)),
+            between=CountAndSum(2, Decimal(5)),
         ),
     }
 
 
 async def test_an_event_counts_once_whatever_is_repeated(usage: Usage) -> None:
-    events = [metered(f"{number}", {"commands": Tally(1), "users": user(f"{number % 7}")}) for number in range(30)]
+    events = [
+        metered(f"{number}", {"commands": CountAndSum(1), "users": user(f"{number % 7}")}) for number in range(30)
+    ]
     first = await usage.record(ORGANIZATION, [2], [*events[:20], *map(replace, events[:5])])
     again = await usage.record(ORGANIZATION, [2], events[::-1])
     assert (len(first.recorded), len(first.duplicates)) == (20, 5)
     assert (len(again.recorded), len(again.duplicates)) == (10, 20)
     totals = await only_total(usage, 2)
-    assert totals.reading("commands") == Tally(30)
+    assert totals.reading("commands") == CountAndSum(30)
     assert totals.reading("users") == Distinct(frozenset(map(str, range(7))))
 
 
@@ -153,14 +155,15 @@ async def test_many_unique_meters_and_many_values_fit_their_transactions(usage: 
     events = [
         metered(
             f"{number}",
-            {"commands": Tally(1)} | {f"u{meter}": user(f"{number}-{meter}") for meter in range(MOST_UNIQUE_METERS)},
+            {"commands": CountAndSum(1)}
+            | {f"u{meter}": user(f"{number}-{meter}") for meter in range(MOST_UNIQUE_METERS)},
         )
         for number in range(60)
     ]
     outcome = await usage.record(ORGANIZATION, [2], events)
     assert len(outcome.recorded) == len(events)
     totals = await only_total(usage, 2)
-    assert totals.reading("commands") == Tally(60)
+    assert totals.reading("commands") == CountAndSum(60)
     for meter in range(MOST_UNIQUE_METERS):
         assert totals.reading(f"u{meter}") == Distinct(frozenset(f"{number}-{meter}" for number in range(60)))
 
@@ -184,7 +187,7 @@ async def test_values_are_read_beyond_one_page(usage: Usage) -> None:
 
 
 async def test_without_distinct_values_only_unique_meters_are_missing(usage: Usage) -> None:
-    measures: dict[str, Reading] = {"commands": Tally(1, Decimal("0.1")), "peak": Highest(Decimal(7))}
+    measures: dict[str, Reading] = {"commands": CountAndSum(1, Decimal("0.1")), "peak": Highest(Decimal(7))}
     events = [
         metered(f"{number}", measures | {"users": user(f"{number}"), "guests": user("ada")}, agent=f"agt_{number % 2}")
         for number in range(20)
@@ -199,14 +202,14 @@ async def test_without_distinct_values_only_unique_meters_are_missing(usage: Usa
     for key, totals in found.items():
         assert set(whole[key].meters()) - set(totals.meters()) == {"users", "guests"}
         assert totals.document() == whole[key].document()
-        assert (totals.reading("commands"), totals.reading("users")) == (Tally(10, Decimal(1)), None)
+        assert (totals.reading("commands"), totals.reading("users")) == (CountAndSum(10, Decimal(1)), None)
 
 
 async def test_totals_that_keep_many_events_fit_their_transactions(usage: Usage) -> None:
     """The stores refuse more than 2 MB in one."""
     kept = tuple(Placed(TIME, f"evt_{number:026}", Decimal("123456789.123456"), "between") for number in range(500))
     measures: dict[str, Reading] = {f"share-{number}#events": Bands(500, kept) for number in range(5)}
-    for more in (measures, {"commands": Tally(1)}):
+    for more in (measures, {"commands": CountAndSum(1)}):
         name = next(iter(more))
         events = [metered(f"{name}-{number}", more, agent=f"agt_{number}") for number in range(10)]
         assert len((await usage.record(ORGANIZATION, [1], events)).recorded) == 10
@@ -214,12 +217,12 @@ async def test_totals_that_keep_many_events_fit_their_transactions(usage: Usage)
     assert len(found) == 10
     for totals in found.values():
         assert totals.reading("share-4#events") == Bands(500, kept)
-        assert totals.reading("commands") == Tally(1)
+        assert totals.reading("commands") == CountAndSum(1)
 
 
 async def test_raters_at_the_same_time_lose_nothing(usage: Usage) -> None:
     events = [
-        metered(f"{number}", {"commands": Tally(1, Decimal("0.5")), "users": user(f"{number % 11}")})
+        metered(f"{number}", {"commands": CountAndSum(1, Decimal("0.5")), "users": user(f"{number % 11}")})
         for number in range(40)
     ]
     await asyncio.gather(
@@ -228,7 +231,7 @@ async def test_raters_at_the_same_time_lose_nothing(usage: Usage) -> None:
         usage.record(ORGANIZATION, [1], events[::-1]),
     )
     totals = await only_total(usage)
-    assert totals.reading("commands") == Tally(40, Decimal(20))
+    assert totals.reading("commands") == CountAndSum(40, Decimal(20))
     assert totals.reading("users") == Distinct(frozenset(map(str, range(11))))
 
 
@@ -239,25 +242,25 @@ async def test_a_value_counts_once_after_its_shard_has_moved(usage: Usage) -> No
     new = metered(next(moving), {"users": user("ada")})
     outcome = await usage.record(ORGANIZATION, [1, 2], [event, new])
     assert (outcome.duplicates, outcome.recorded) == ([event], [new])
-    with pytest.raises(ShardMovedError):
+    with pytest.raises(ShardCountChangedError):
         await usage.record(ORGANIZATION, [1], [new])
     assert (await only_total(usage, 2)).reading("users") == user("ada")
 
 
 @pytest.mark.usefixtures("database")  # of the stores that count time by the clock they are given
 async def test_values_and_totals_outlive_their_events(usage: Usage, clock: SettableClock) -> None:
-    event = metered("a", {"commands": Tally(1), "users": user("ada")})
+    event = metered("a", {"commands": CountAndSum(1), "users": user("ada")})
     await usage.record(ORGANIZATION, [1], [event])
     assert await usage.find(ORGANIZATION, [1], event.event.key) is not None
     clock.move(2 * RETENTION)
     assert await usage.find(ORGANIZATION, [1], event.event.key) is None
     totals = await only_total(usage)
-    assert totals.reading("commands") == Tally(1)
+    assert totals.reading("commands") == CountAndSum(1)
     assert totals.reading("users") == user("ada")
 
 
 def happened(number: int, minute: int, *, agent: str = "agt_1", run: str | None = None) -> MeteredEvent:
-    bare = metered(f"listed-{number}", {"commands": Tally(1)}, agent=agent)
+    bare = metered(f"listed-{number}", {"commands": CountAndSum(1)}, agent=agent)
     time = to_text(OCTOBER + timedelta(minutes=minute))
     return replace(bare, event=msgspec.structs.replace(bare.event, time=time, run=run))
 

@@ -30,7 +30,7 @@ from shared.domain.kernel.errors import (
 )
 from shared.domain.kernel.ids import fingerprint, named_id, new_id
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.readings import Tally
+from shared.domain.metering.readings import CountAndSum
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.lines import Line
 from shared.domain.usage.events import event_key
@@ -43,7 +43,7 @@ from shared.services.agents.agents import AgentDraft
 from shared.services.billing.invoice_runs import Task, read_task
 from shared.services.storage.idempotency import Answer
 from shared.services.storage.outbox import KIND
-from shared.services.storage.retrying import patiently
+from shared.services.storage.retrying import retry_while_unavailable
 from shared.services.tenancy.organizations import OrganizationDraft
 from shared.services.usage.events import ReportedEvent
 from shared.services.usage.metering import Delivered
@@ -180,7 +180,7 @@ class Scene:
     async def _deliver_all(self, host: Application) -> None:
         while any(self.queue.waiting.values()):
             usage, tasks = self.queue.waiting.pop("usage", []), self.queue.waiting.pop("invoices", [])
-            await host.rating.rate(delivered(usage))
+            await host.metering.meter(delivered(usage))
             for message in tasks:
                 await host.invoice_runs.run(read_task(message.body))
 
@@ -256,7 +256,7 @@ class Path(ABC):
         accepting = Application(Ports(self.scene.store, queue, self.scene.clock, NoSecrets()), SETTINGS)
         events = [january("j-other", 1), february("f-other", 1), march("m-other", 5)]
         await accepting.events.accept(events, partial=False)
-        await host.rating.rate(delivered(queue.waiting["usage"]))
+        await host.metering.meter(delivered(queue.waiting["usage"]))
 
     async def outcome(self) -> Outcome:
         """All months are closed."""
@@ -286,7 +286,7 @@ class Usage(Path):
         await host.events.accept([march(f"m-early{number}", 1) for number in range(4)], partial=False)
         messages = self.scene.queue.waiting.pop("usage")
         assert len(messages) == 2
-        await host.rating.rate(delivered(messages))
+        await host.metering.meter(delivered(messages))
 
     async def outcome(self) -> Outcome:
         outcome = await super().outcome()
@@ -315,7 +315,7 @@ class Rate(Usage):
         self.scene.redelivered += self.scene.queue.waiting.pop("usage")
 
     async def walk(self, host: Application) -> None:
-        await host.rating.rate(delivered(self.scene.redelivered))
+        await host.metering.meter(delivered(self.scene.redelivered))
 
 
 class AcceptForNewAgent(Path):
@@ -347,7 +347,7 @@ class RateForNewAgent(AcceptForNewAgent):
         self.scene.redelivered += self.scene.queue.waiting.pop("usage")
 
     async def walk(self, host: Application) -> None:
-        await host.rating.rate(delivered(self.scene.redelivered))
+        await host.metering.meter(delivered(self.scene.redelivered))
 
 
 class CatchUp(Usage):
@@ -358,7 +358,7 @@ class CatchUp(Usage):
         await self.scene.host().events.accept(
             [january("j3", 4), march("m1", 1), march("m2", 2), march("m3", 3)], partial=False
         )
-        await self.scene.host().rating.rate(delivered(self.scene.queue.waiting.pop("usage")))
+        await self.scene.host().metering.meter(delivered(self.scene.queue.waiting.pop("usage")))
 
     async def walk(self, host: Application) -> None:
         await host.invoice_runs.run(Task(organization_id=ORGANIZATION))
@@ -394,7 +394,7 @@ class Sweep(Usage):
         blind = BlindToOutbox(self.scene.store, self.scene.clock, random.Random(1))
         host = Application(Ports(blind, self.scene.queue, self.scene.clock, NoSecrets()), SETTINGS)
         await host.events.accept([january("j3", 4), march("m1", 1), march("m2", 2), march("m3", 3)], partial=False)
-        await host.rating.rate(delivered(self.scene.queue.waiting.pop("usage")))
+        await host.metering.meter(delivered(self.scene.queue.waiting.pop("usage")))
         draft = AgentDraft(external_id="c", name="c", billing_model_id=MODEL, billing_model_from=JANUARY)
         await host.agents.create(named_id("agt", "late"), ORGANIZATION, draft)
         with suppress(asyncio.CancelledError):
@@ -428,7 +428,7 @@ class ParkedUsage(Usage):
         hidden = await self.scene.store.get(TENANTS.name, ORGANIZATION, AGENT)
         assert hidden is not None
         await self.scene.store.delete(TENANTS.name, ORGANIZATION, AGENT)
-        await self.scene.host().rating.rate(delivered(self.scene.queue.waiting.pop("usage")))
+        await self.scene.host().metering.meter(delivered(self.scene.queue.waiting.pop("usage")))
         await self.scene.store.create(TENANTS.name, ORGANIZATION, hidden.document)
         assert len(await self.parked(host)) == 4
         self.scene.clock.move(timedelta(minutes=1))
@@ -450,7 +450,7 @@ class ParkedUsage(Usage):
     async def deliver(self, host: Application) -> None:
         while waiting := self.scene.queue.waiting.get("usage"):
             message = waiting[0]
-            await host.rating.rate(delivered([message]))
+            await host.metering.meter(delivered([message]))
             self.scene.queue.waiting["usage"] = [
                 each for each in self.scene.queue.waiting["usage"] if each is not message
             ]
@@ -556,7 +556,7 @@ class DecideOutcomes(Path):
             for number, (name, month) in enumerate(outcomes.items())
         ]
         await accepting.events.accept(events, partial=False)
-        await host.rating.rate(delivered(queue.waiting["usage"]))
+        await host.metering.meter(delivered(queue.waiting["usage"]))
 
     async def do_other(self, host: Application) -> None:
         """More of the same agent is rated in these months, and one of it verified."""
@@ -679,7 +679,7 @@ class CreateApiKey(Path):
         """The token works, and each key that works is listed."""
         await self.scene.come_to_rest()
         host = self.scene.host()
-        principal = await host.access.authenticate(self.token, for_events=False)
+        principal = await host.authentication.authenticate(self.token, for_events=False)
         documents = [item.document for item in (await host.api_keys.page(ORGANIZATION, 100, None)).items]
         listed = {document["fingerprint"] for document in documents}
         working = {
@@ -829,8 +829,8 @@ async def counted(scene: Scene) -> dict[str, Any]:
     for month in (JANUARY, FEBRUARY, MARCH):
         count = total = Decimal(0)
         for each in await host.usage.totals(ORGANIZATION, 2, month):
-            reading = each.totals.reading("commands") or Tally()
-            assert isinstance(reading, Tally)
+            reading = each.totals.reading("commands") or CountAndSum()
+            assert isinstance(reading, CountAndSum)
             count += reading.count
             total += reading.sum
         months[f"{month:%Y-%m}"] = (count, total)
@@ -1021,7 +1021,7 @@ async def rated_by_two(seed: int) -> int:
 
     async def rate(store: Store) -> None:
         rater = Application(Ports(store, scene.queue, scene.clock, NoSecrets()), SETTINGS)
-        await patiently(lambda: rater.rating.rate(messages))
+        await retry_while_unavailable(lambda: rater.metering.meter(messages))
 
     await asyncio.gather(*(rate(store) for store in stores))
     found = await counted(scene)
@@ -1119,7 +1119,7 @@ async def through_an_outage() -> None:
     clock = LoopClock()
     store = StoreWithOutage(scene.store, clock, random.Random(1))
     rater = Application(Ports(store, scene.queue, clock, NoSecrets()), SETTINGS)
-    broker = SessionBroker(lambda messages: patiently(lambda: rater.rating.rate(delivered(messages))))
+    broker = SessionBroker(lambda messages: retry_while_unavailable(lambda: rater.metering.meter(delivered(messages))))
     accepting = Application(Ports(store, broker, clock, NoSecrets()), SETTINGS)
     refused = 0
 

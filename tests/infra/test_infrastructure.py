@@ -18,7 +18,7 @@ import yaml
 from shared.adapters.cosmos.provisioning import indexing_policy
 from shared.adapters.sqlite.queue import LocalQueue
 from shared.containers import CONTAINERS, PARTITION_KEY_PATH
-from shared.services.storage.retrying import PATIENCE
+from shared.services.storage.retrying import RETRIED_FOR
 from shared.settings import Settings
 from tests.infra.parsing import (
     DEAD_LETTERS,
@@ -129,7 +129,7 @@ def check_limits(deployment: Deployment) -> None:
     for queue in deployment.of("Microsoft.ServiceBus/namespaces/queues"):
         assert function_timeout() < duration(queue.properties["lockDuration"])
         assert duration(queue.properties["defaultMessageTimeToLive"]).days >= 14
-    assert function_timeout() > 2 * PATIENCE
+    assert function_timeout() > 2 * RETRIED_FOR
 
 
 def check_settings(deployment: Deployment) -> None:

@@ -10,7 +10,7 @@ from shared.ports.store import Place
 Parameters = list[dict[str, Any]]
 
 
-class Query(DocumentQuery):
+class SqlQuery(DocumentQuery):
     __slots__ = ()
 
     def sql(self, cursor: str | Place | None) -> tuple[str, Parameters]:

@@ -25,7 +25,7 @@ class Weight:
 
 
 @dataclass(slots=True)
-class Charge:
+class RequestCharge:
     requests: int = 0
     """Over the wire, repeated ones and further pages included."""
     throttled: int = 0
@@ -47,7 +47,7 @@ class Charge:
     def operations(self) -> int:
         return self.writes.total()
 
-    def add(self, other: "Charge") -> None:
+    def add(self, other: "RequestCharge") -> None:
         self.requests += other.requests
         self.throttled += other.throttled
         self.unstated += other.unstated
@@ -84,12 +84,12 @@ class RequestCharges:
     """
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
-        self._by_purpose: defaultdict[Purpose, Charge] = defaultdict(Charge)
-        self._unreported: defaultdict[Purpose, Charge] = defaultdict(Charge)
+        self._by_purpose: defaultdict[Purpose, RequestCharge] = defaultdict(RequestCharge)
+        self._unreported: defaultdict[Purpose, RequestCharge] = defaultdict(RequestCharge)
         self._seconds = seconds
         self._reported_at = seconds()
 
-    def add(self, purpose: Purpose, charge: Charge) -> None:
+    def add(self, purpose: Purpose, charge: RequestCharge) -> None:
         self._by_purpose[purpose].add(charge)
         self._unreported[purpose].add(charge)
         if self._seconds() - self._reported_at >= REPORT_SECONDS:
@@ -104,11 +104,11 @@ class RequestCharges:
         self._unreported.clear()
         self._reported_at = now
 
-    def of(self, purpose: Purpose) -> Charge:
+    def of(self, purpose: Purpose) -> RequestCharge:
         return self._by_purpose[purpose]
 
-    def total(self) -> Charge:
-        total = Charge()
+    def total(self) -> RequestCharge:
+        total = RequestCharge()
         for charge in self._by_purpose.values():
             total.add(charge)
         return total

@@ -16,7 +16,7 @@ from azure.cosmos.aio import ContainerProxy
 
 from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.faults import Fault
-from shared.adapters.cosmos.request_charges import Charge, Purpose, RequestCharges, Weight
+from shared.adapters.cosmos.request_charges import Purpose, RequestCharge, RequestCharges, Weight
 
 T = TypeVar("T", bound=Sequence[object])
 Hook = Callable[[PipelineResponse[Any, Any]], None]
@@ -126,10 +126,10 @@ class _Attempt:
     """Counts the answers of one attempt."""
 
     def __init__(self, weight: Weight) -> None:
-        self.charge = Charge(writes=weight.writes, bytes=weight.bytes, indexed_terms=weight.indexed_terms)
+        self.charge = RequestCharge(writes=weight.writes, bytes=weight.bytes, indexed_terms=weight.indexed_terms)
 
     def answered(self, response: PipelineResponse[Any, Any]) -> None:
-        units = _stated_units(response.http_response.headers)
+        units = _estimated_units(response.http_response.headers)
         self.charge.requests += 1
         self.charge.units += units or 0
         self.charge.unstated += units is None
@@ -141,7 +141,7 @@ class _Attempt:
             self.charge.unstated += 1
 
 
-def _stated_units(headers: Mapping[str, str]) -> float | None:
+def _estimated_units(headers: Mapping[str, str]) -> float | None:
     """None where the answer does not say, as that of a gateway before Cosmos DB or of an emulator."""
     try:
         units = float(headers["x-ms-request-charge"])

@@ -9,7 +9,7 @@ from azure.cosmos.aio import ContainerProxy
 from shared.adapters.cosmos import query as queries
 from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.etags import etag_of
-from shared.adapters.cosmos.query import Parameters, Query
+from shared.adapters.cosmos.query import Parameters, SqlQuery
 from shared.adapters.cosmos.request_charges import Purpose, RequestCharges, Weight
 from shared.adapters.cosmos.requests import Hook, Patience, RequestFailedError, Requests
 from shared.adapters.cosmos.writes import Write, checked_write, send_writes
@@ -113,7 +113,7 @@ class CosmosStore:
         limit: int = 100,
         cursor: str | Place | None = None,
     ) -> Page:
-        query = Query(container_named(container), pk, kind, equals or {}, between, order_by, descending, limit)
+        query = SqlQuery(container_named(container), pk, kind, equals or {}, between, order_by, descending, limit)
         found = await self._select("query", container, pk, *query.sql(cursor))
         items = [_item(raw) for raw in found[:limit]]
         return Page(items, query.cursor_after_document(items[-1].document) if len(found) > limit else None)

@@ -12,7 +12,7 @@ def column(field: str) -> str:
     return field if field in {"id", "kind", "due_at"} else f"json_extract(body, '$.{field}')"
 
 
-class Query(DocumentQuery):
+class SqlQuery(DocumentQuery):
     __slots__ = ()
 
     def sql(self, now: int, cursor: str | Place | None) -> tuple[str, Parameters]:

@@ -12,7 +12,7 @@ from shared import json
 from shared.adapters.documents.query import check_limit
 from shared.adapters.documents.rules import check_document, check_id, check_partition_key, is_legal_id
 from shared.adapters.sqlite.database import Database
-from shared.adapters.sqlite.query import Query
+from shared.adapters.sqlite.query import SqlQuery
 from shared.adapters.sqlite.stale_reads import StaleReads
 from shared.adapters.sqlite.tables import TABLES, Parameters, Table, table_of
 from shared.ports.clock import Clock
@@ -110,7 +110,7 @@ class SqliteStore:
         limit: int = 100,
         cursor: str | Place | None = None,
     ) -> Page:
-        query = Query(table_of(container).container, pk, kind, equals or {}, between, order_by, descending, limit)
+        query = SqlQuery(table_of(container).container, pk, kind, equals or {}, between, order_by, descending, limit)
         sql, parameters = query.sql(self._now(), cursor)
         rows = await self._database.read(lambda connection: connection.execute(sql, parameters).fetchall())
         found = {id_: _item(etag, body) for id_, etag, body, _ in rows[:limit]}

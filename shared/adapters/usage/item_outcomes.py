@@ -14,8 +14,8 @@ from shared.adapters.usage.usage_items import (
     KeptTotal,
     before_another,
     bytes_of,
+    changed_totals,
     latest_of_shards,
-    moved_totals,
     outcome_document,
     partition_of,
     read_totals,
@@ -128,9 +128,9 @@ class ItemOutcomes:
         while pending:
             size = _fitting(pending[:most], totals)
             batch = pending[:size]
-            moved = moved_totals([(_total_of(change), change.decided.contribution) for change in batch], totals)
+            changed = changed_totals([(_total_of(change), change.decided.contribution) for change in batch], totals)
             try:
-                etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, moved))
+                etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, changed))
             except (AlreadyExistsError, StaleEtagError):
                 attempt += 1
                 await before_another(attempt)
@@ -142,11 +142,13 @@ class ItemOutcomes:
                 most = max(1, size // 2)
             else:
                 attempt, most = 0, MAXIMUM_OPERATIONS
-                for key, etag in zip(moved, etags[len(batch) :], strict=False):
-                    totals[key] = KeptTotal(moved[key], etag)
+                for key, etag in zip(changed, etags[len(batch) :], strict=False):
+                    totals[key] = KeptTotal(changed[key], etag)
                 result.committed += batch
                 result.entries |= {
-                    (LEDGERS.name, partition, change.moves["id"]) for change in batch if change.moves is not None
+                    (LEDGERS.name, partition, change.rebilling["id"])
+                    for change in batch
+                    if change.rebilling is not None
                 }
                 pending = pending[size:]
 
@@ -166,13 +168,13 @@ class ItemOutcomes:
         return unchanged
 
     def _writes(
-        self, batch: Sequence[Change], totals: dict[TotalKey, KeptTotal], moved: dict[TotalKey, Totals]
+        self, batch: Sequence[Change], totals: dict[TotalKey, KeptTotal], changed: dict[TotalKey, Totals]
     ) -> list[Operation]:
         writes: list[Operation] = [
             Replace(outcome_document(change.decided.outcome, self._retention), change.before.etag) for change in batch
         ]
-        writes += [total_write(key, value, totals[key].etag) for key, value in moved.items()]
-        entries = {change.moves["id"]: change.moves for change in batch if change.moves is not None}
+        writes += [total_write(key, value, totals[key].etag) for key, value in changed.items()]
+        entries = {change.rebilling["id"]: change.rebilling for change in batch if change.rebilling is not None}
         return writes + [Upsert(entry) for entry in entries.values()]
 
 
@@ -190,20 +192,20 @@ def _fitting(pending: Sequence[Change], totals: dict[TotalKey, KeptTotal]) -> in
     keys: set[TotalKey] = set()
     entries: dict[str, Document] = {}
     for change in pending:
-        key, contribution, moves = _total_of(change), change.decided.contribution, change.moves
+        key, contribution, rebilling = _total_of(change), change.decided.contribution, change.rebilling
         operations += 1
         size += bytes_of(outcome_document(change.decided.outcome, 0)) + contribution.kept_bytes
-        size += sum(METER_BYTES + len(name) for name, _ in (*contribution.measures, *contribution.standing))
+        size += sum(METER_BYTES + len(name) for name, _ in (*contribution.measures, *contribution.system_totals))
         if key not in keys:
             operations += 1
             size += bytes_of(total_document(key, totals[key].totals))
-        if moves is not None and moves["id"] not in entries:
+        if rebilling is not None and rebilling["id"] not in entries:
             operations += 1
-            size += bytes_of(moves)
+            size += bytes_of(rebilling)
         if count and (operations > MAXIMUM_OPERATIONS or size > MAXIMUM_BYTES):
             break
         keys.add(key)
-        if moves is not None:
-            entries[moves["id"]] = moves
+        if rebilling is not None:
+            entries[rebilling["id"]] = rebilling
         count += 1
     return count

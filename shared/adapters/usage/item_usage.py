@@ -23,8 +23,8 @@ from shared.adapters.usage.usage_items import (
     KeptTotal,
     before_another,
     bytes_of,
+    changed_totals,
     latest_of_shards,
-    moved_totals,
     outcome_document,
     partition_of,
     read_totals,
@@ -57,7 +57,7 @@ from shared.ports.store import (
     Upsert,
     every_item,
 )
-from shared.ports.usage import EventFilter, MeteredEvent, ParkedStatus, Recorded, ShardMovedError, UsageTotal
+from shared.ports.usage import EventFilter, MeteredEvent, ParkedStatus, Recorded, ShardCountChangedError, UsageTotal
 
 PARKED: ParkedStatus = "parked"
 RATED: ParkedStatus = "rated"
@@ -146,9 +146,9 @@ class ItemUsage:
         while pending:
             size = _fitting(pending[:most], totals)
             batch = pending[:size]
-            moved = moved_totals([(event.total, event.contribution) for event in batch], totals)
+            changed = changed_totals([(event.total, event.contribution) for event in batch], totals)
             try:
-                etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, moved))
+                etags = await self._store.batch(LEDGERS.name, partition, self._writes(batch, totals, changed))
             except (AlreadyExistsError, StaleEtagError):
                 attempt += 1
                 await before_another(attempt)
@@ -161,11 +161,11 @@ class ItemUsage:
                 most = max(1, size // 2)
             else:
                 attempt, most = 0, MAXIMUM_OPERATIONS
-                for key, etag in zip(moved, etags[len(batch) :], strict=False):
-                    totals[key] = KeptTotal(moved[key], etag)
+                for key, etag in zip(changed, etags[len(batch) :], strict=False):
+                    totals[key] = KeptTotal(changed[key], etag)
                 outcome.recorded += batch
                 outcome.entries |= {
-                    (LEDGERS.name, partition, event.moves["id"]) for event in batch if event.moves is not None
+                    (LEDGERS.name, partition, event.rebilling["id"]) for event in batch if event.rebilling is not None
                 }
                 pending = pending[size:]
 
@@ -174,15 +174,15 @@ class ItemUsage:
         return await read_totals(self._store, partition, {event.total for event in events})
 
     def _writes(
-        self, batch: list[MeteredEvent], totals: dict[TotalKey, KeptTotal], moved: dict[TotalKey, Totals]
+        self, batch: list[MeteredEvent], totals: dict[TotalKey, KeptTotal], changed: dict[TotalKey, Totals]
     ) -> list[Operation]:
         writes: list[Operation] = [Create(self._document(event)) for event in batch]
-        writes += [total_write(key, value, totals[key].etag) for key, value in moved.items()]
-        for key, value in moved.items():
+        writes += [total_write(key, value, totals[key].etag) for key, value in changed.items()]
+        for key, value in changed.items():
             # Taken out, so that what is remembered of a total does not grow with its values.
             for meter, distinct in value.take_distinct().items():
                 writes += [Upsert(value_document(key, meter, one)) for one in sorted(distinct)]
-        entries = {event.moves["id"]: event.moves for event in batch if event.moves is not None}
+        entries = {event.rebilling["id"]: event.rebilling for event in batch if event.rebilling is not None}
         # It can be there only of an event of that identity that has expired.
         reported = [outcome_document(event.outcome, self._retention) for event in batch if event.outcome is not None]
         return writes + [Upsert(document) for document in (*reported, *entries.values())]
@@ -221,7 +221,7 @@ class ItemUsage:
                 if item is None:
                     new.append(event)
                 elif item.document["kind"] == TOMBSTONE:
-                    raise ShardMovedError("The organization's usage has been moved to more shards")
+                    raise ShardCountChangedError("The organization's usage has been moved to more shards")
                 else:
                     _sort_known(event, item.document, outcome)
         return new
@@ -291,7 +291,7 @@ class ItemUsage:
                 if kind != TOMBSTONE:
                     return bool(kind == GIVEN_UP or there.document["content"] != event.content)
                 if document is given_up:
-                    raise ShardMovedError("The organization's usage has been moved to more shards") from None
+                    raise ShardCountChangedError("The organization's usage has been moved to more shards") from None
         return True
 
     async def park(self, organization_id: str, entry_id: str, reason: str, subject: Mapping[str, Any]) -> None:
@@ -367,16 +367,18 @@ def _fitting(pending: list[MeteredEvent], totals: dict[TotalKey, KeptTotal]) -> 
     values: set[tuple[TotalKey, str, str]] = set()
     for event in pending:
         new_values = {(event.total, *value) for value in event.contribution.distinct()} - values
-        operations += 1 + (event.total not in keys) + (event.moves is not None and event.moves["id"] not in entries)
+        operations += (
+            1 + (event.total not in keys) + (event.rebilling is not None and event.rebilling["id"] not in entries)
+        )
         operations += len(new_values) + (event.outcome is not None)
         size += _weight(event) + event.contribution.kept_bytes + _VALUE_BYTES * len(new_values)
         if event.total not in keys:
             size += bytes_of(total_document(event.total, totals[event.total].totals))
-        if event.moves is not None and event.moves["id"] not in entries:
-            size += bytes_of(event.moves)
+        if event.rebilling is not None and event.rebilling["id"] not in entries:
+            size += bytes_of(event.rebilling)
         if event.outcome is not None:
             size += bytes_of(outcome_document(event.outcome, 0))
-        for name, _ in (*event.contribution.measures, *event.contribution.standing):
+        for name, _ in (*event.contribution.measures, *event.contribution.system_totals):
             if (event.total, name) not in meters:
                 meters.add((event.total, name))
                 size += METER_BYTES + len(name)
@@ -384,8 +386,8 @@ def _fitting(pending: list[MeteredEvent], totals: dict[TotalKey, KeptTotal]) -> 
             break
         keys.add(event.total)
         values |= new_values
-        if event.moves is not None:
-            entries.add(event.moves["id"])
+        if event.rebilling is not None:
+            entries.add(event.rebilling["id"])
         count += 1
     return count
 
@@ -397,7 +399,7 @@ def _cost_fields(cost: EventCost) -> Document:
     return {
         "cost": None if cost.amount is None else plain(cost.amount),
         "cost_category": cost.category,
-        "stated_cost": None if cost.stated is None else plain(cost.stated),
+        "stated_cost": None if cost.reported is None else plain(cost.reported),
         "priced_by": cost.priced_by,
     }
 

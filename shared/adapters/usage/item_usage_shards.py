@@ -60,7 +60,7 @@ class ItemUsageShards:
             yield Outcome.read(item.document)
 
     async def put_right(
-        self, organization_id: str, shard: int, kept: KeptTotal, right: Totals, moves: Document | None
+        self, organization_id: str, shard: int, kept: KeptTotal, right: Totals, rebilling: Document | None
     ) -> tuple[str, str, str] | None:
         """The values of unique meters first, in as many batches as they need, each under the total's etag."""
         partition = partition_of(organization_id, shard)
@@ -74,9 +74,9 @@ class ItemUsageShards:
         total = total_write(kept.key, right, etag)
         if right.last_event_at is None and etag is not None:
             total = Delete(total_id(kept.key), etag)
-        entry = [] if moves is None else [Upsert(moves)]
+        entry = [] if rebilling is None else [Upsert(rebilling)]
         await self._store.batch(LEDGERS.name, partition, [total, *values, *entry])
-        return None if moves is None else (LEDGERS.name, partition, moves["id"])
+        return None if rebilling is None else (LEDGERS.name, partition, rebilling["id"])
 
     def _items(
         self,

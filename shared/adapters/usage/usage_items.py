@@ -63,16 +63,16 @@ async def read_totals(store: Store, partition: str, keys: Collection[TotalKey]) 
     return totals
 
 
-def moved_totals(
+def changed_totals(
     contributions: Iterable[tuple[TotalKey, Contribution]], totals: Mapping[TotalKey, KeptTotal]
 ) -> dict[TotalKey, Totals]:
     """What these totals come to with the contributions; those that are known are left as they are."""
-    moved: dict[TotalKey, Totals] = {}
+    changed: dict[TotalKey, Totals] = {}
     for key, contribution in contributions:
-        if key not in moved:
-            moved[key] = totals[key].totals.copy()
-        moved[key].add(contribution)
-    return moved
+        if key not in changed:
+            changed[key] = totals[key].totals.copy()
+        changed[key].add(contribution)
+    return changed
 
 
 def total_write(key: TotalKey, totals: Totals, etag: str | None) -> Operation:

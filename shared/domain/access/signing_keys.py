@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.domain.kernel.times import Instant
 
 
-class _Part(BaseModel):
+class _PublicKeyPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class SigningKey(_Part):
+class SigningKey(_PublicKeyPart):
     """An Ed25519 key as a JSON Web Key (RFC 8037)."""
 
     kid: str
@@ -52,12 +52,12 @@ class SigningKey(_Part):
         return type(self)(kid=self.kid, x=self.x)
 
 
-class RetiredKey(_Part):
+class RetiredKey(_PublicKeyPart):
     key: SigningKey
     retired_at: Instant
 
 
-class KeySet(_Part):
+class KeySet(_PublicKeyPart):
     next: SigningKey
     active: SigningKey
     retired: tuple[RetiredKey, ...] = ()

@@ -9,13 +9,15 @@ class Entity(BaseModel):
     """Immutable; a change is a new value made with `changed`."""
 
     # What cannot be read is logged by its place alone: it may be a password's hash, or a customer's data.
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, validate_by_name=True, validate_by_alias=True
+    )
 
     kind: ClassVar[str]
     id: str
 
     def document(self) -> dict[str, Any]:
-        return {**self.model_dump(mode="json"), "kind": self.kind}
+        return {**self.model_dump(mode="json", by_alias=True), "kind": self.kind}
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> Self:

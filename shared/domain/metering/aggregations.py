@@ -11,7 +11,7 @@ from typing import ClassVar, Generic, Literal, TypeVar, cast
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.money import EXACT
 from shared.domain.kernel.times import from_text, to_text
-from shared.domain.metering.readings import Distinct, Highest, Latest, Reading, Tally, Weighted
+from shared.domain.metering.readings import CountAndSum, Distinct, Highest, Latest, Reading, Weighted
 from shared.domain.periods.periods import Span
 
 AggregationName = Literal["count", "sum", "max", "last", "unique", "weighted_sum"]
@@ -54,7 +54,7 @@ class Aggregation(ABC, Generic[R]):
         """What the reading comes to in that period."""
 
     @abstractmethod
-    def stated(self, number: Fraction, span: Span) -> R:
+    def estimated(self, number: Fraction, span: Span) -> R:
         """A reading that comes to that number."""
 
     def numbers(self, readings: Iterable[R], span: Span) -> Iterator[Fraction]:
@@ -65,31 +65,31 @@ class Aggregation(ABC, Generic[R]):
             yield self.number(merged, span)
 
 
-class Count(Aggregation[Tally]):
+class Count(Aggregation[CountAndSum]):
     values = "none"
-    nothing = Tally()
+    nothing = CountAndSum()
 
-    def sampled(self, sample: Sample) -> Tally:  # noqa: ARG002  whatever it is
+    def sampled(self, sample: Sample) -> CountAndSum:  # noqa: ARG002  whatever it is
         return _COUNTED
 
-    def number(self, reading: Tally, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
+    def number(self, reading: CountAndSum, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
         return Fraction(reading.count)
 
-    def stated(self, number: Fraction, span: Span) -> Tally:  # noqa: ARG002  the same in any period
-        return Tally(count=number)
+    def estimated(self, number: Fraction, span: Span) -> CountAndSum:  # noqa: ARG002  the same in any period
+        return CountAndSum(count=number)
 
 
-class Sum(Aggregation[Tally]):
-    nothing = Tally()
+class Sum(Aggregation[CountAndSum]):
+    nothing = CountAndSum()
 
-    def sampled(self, sample: Sample) -> Tally:
-        return Tally(1, _number(sample))
+    def sampled(self, sample: Sample) -> CountAndSum:
+        return CountAndSum(1, _number(sample))
 
-    def number(self, reading: Tally, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
+    def number(self, reading: CountAndSum, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
         return Fraction(reading.sum)
 
-    def stated(self, number: Fraction, span: Span) -> Tally:  # noqa: ARG002  the same in any period
-        return Tally(count=1, sum=number)
+    def estimated(self, number: Fraction, span: Span) -> CountAndSum:  # noqa: ARG002  the same in any period
+        return CountAndSum(count=1, sum=number)
 
 
 class Maximum(Aggregation[Highest]):
@@ -102,7 +102,7 @@ class Maximum(Aggregation[Highest]):
     def number(self, reading: Highest, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
         return Fraction(reading.value or 0)
 
-    def stated(self, number: Fraction, span: Span) -> Highest:  # noqa: ARG002  the same in any period
+    def estimated(self, number: Fraction, span: Span) -> Highest:  # noqa: ARG002  the same in any period
         return Highest(number)
 
 
@@ -116,7 +116,7 @@ class Last(Aggregation[Latest]):
     def number(self, reading: Latest, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
         return Fraction(reading.value)
 
-    def stated(self, number: Fraction, span: Span) -> Latest:
+    def estimated(self, number: Fraction, span: Span) -> Latest:
         return Latest(to_text(span.start), value=number)
 
 
@@ -129,19 +129,19 @@ class Unique(Aggregation[Distinct]):
         return Distinct(frozenset({fingerprint(str(sample.value))[:_FINGERPRINT]}))
 
     def number(self, reading: Distinct, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
-        return len(reading.values) + Fraction(reading.stated)
+        return len(reading.values) + Fraction(reading.estimate)
 
-    def stated(self, number: Fraction, span: Span) -> Distinct:  # noqa: ARG002  the same in any period
-        return Distinct(stated=number)
+    def estimated(self, number: Fraction, span: Span) -> Distinct:  # noqa: ARG002  the same in any period
+        return Distinct(estimate=number)
 
     def numbers(self, readings: Iterable[Distinct], span: Span) -> Iterator[Fraction]:  # noqa: ARG002  as above
         """In one pass, so that it takes as long as there are values."""
         seen: set[str] = set()
-        stated = Fraction(0)
+        estimate = Fraction(0)
         for reading in readings:
             seen |= reading.values
-            stated += Fraction(reading.stated)
-            yield len(seen) + stated
+            estimate += Fraction(reading.estimate)
+            yield len(seen) + estimate
 
 
 class WeightedSum(Aggregation[Weighted]):
@@ -162,7 +162,7 @@ class WeightedSum(Aggregation[Weighted]):
         weighted = end * Fraction(reading.sum) - Fraction(reading.moments)
         return max(Fraction(0), weighted / (end - start))
 
-    def stated(self, number: Fraction, span: Span) -> Weighted:
+    def estimated(self, number: Fraction, span: Span) -> Weighted:
         return Weighted(number, number * _microseconds(span.start))
 
 
@@ -176,7 +176,7 @@ def _microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
-_COUNTED = Tally(1, _ONE)
+_COUNTED = CountAndSum(1, _ONE)
 
 AGGREGATIONS = cast(
     "Mapping[AggregationName, Aggregation[Reading]]",  # each is asked only about readings of its own

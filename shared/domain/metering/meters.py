@@ -251,7 +251,7 @@ class Meter(BaseModel):
 
     def reading_of(self, quantity: Fraction, span: Span) -> Reading:
         """A reading that comes to this quantity."""
-        return self._aggregation.stated(quantity / self.factor, span)
+        return self._aggregation.estimated(quantity / self.factor, span)
 
     @property
     def factor(self) -> Fraction:

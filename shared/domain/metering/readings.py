@@ -39,7 +39,7 @@ class Reading(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Tally(Reading):
+class CountAndSum(Reading):
     """How many events, and the sum of their values. `reversed` of them were taken back and are not in either; they
     keep their place in the order.
     """
@@ -121,10 +121,10 @@ class Distinct(Reading):
     kind: ClassVar[str] = "distinct"
 
     values: frozenset[str] = frozenset()
-    stated: Exact = ZERO
+    estimate: Exact = ZERO
 
     def merge(self, other: Self) -> Self:
-        return type(self)(self.values | other.values, plus(self.stated, other.stated))
+        return type(self)(self.values | other.values, plus(self.estimate, other.estimate))
 
     def document(self) -> dict[str, Any]:
         return {}
@@ -178,7 +178,7 @@ class Bands(Reading):
     keeps: int = 0
     first: tuple[Placed, ...] = ()
     minimum: int = 0
-    between: Tally = Tally()
+    between: CountAndSum = CountAndSum()
     maximum: int = 0
 
     def merge(self, other: Self) -> Self:
@@ -198,7 +198,7 @@ class Bands(Reading):
             self.keeps,
             tuple(replace(event, taken_back=True) for event in self.first),
             -self.minimum,
-            Tally(-self.between.count, -self.between.sum),
+            CountAndSum(-self.between.count, -self.between.sum),
             -self.maximum,
         )
 
@@ -211,7 +211,7 @@ class Bands(Reading):
         for event in events:
             sign = -1 if event.taken_back else 1
             if event.band == "between":
-                between = between.merge(Tally(sign, sign * event.value))
+                between = between.merge(CountAndSum(sign, sign * event.value))
             elif event.band != "nothing":
                 numbers[event.band] += sign
         return type(self)(self.keeps, self.first, numbers["minimum"], between, numbers["maximum"])
@@ -235,12 +235,14 @@ class Bands(Reading):
             int(document["keeps"]),
             tuple(Placed(time, key, Decimal(value), band) for time, key, value, band in document["first"]),
             int(document["minimum"]),
-            Tally.read(document["between"]),
+            CountAndSum.read(document["between"]),
             int(document["maximum"]),
         )
 
 
-_KINDS: Mapping[str, type[Reading]] = {kind.kind: kind for kind in (Tally, Highest, Latest, Distinct, Weighted, Bands)}
+_KINDS: Mapping[str, type[Reading]] = {
+    kind.kind: kind for kind in (CountAndSum, Highest, Latest, Distinct, Weighted, Bands)
+}
 
 
 def together(readings: Sequence[Reading]) -> Reading:

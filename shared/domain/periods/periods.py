@@ -171,15 +171,17 @@ def previous_period(first: Period, calendars: History[Calendar]) -> Period:
     return Period(start=start, end=first.start, timezone=calendar.timezone)
 
 
-def lay(laid: Sequence[Period], calendars: History[Calendar], start: datetime, end: datetime) -> list[Period]:
+def periods_to_create(
+    created: Sequence[Period], calendars: History[Calendar], start: datetime, end: datetime
+) -> list[Period]:
     """The new periods, in order, that it takes so that `laid` (contiguous, in order) and they cover `start` to `end`.
 
     Raises `ValidationError` for more than `MAXIMUM_PERIODS`.
     """
-    first = laid[0] if laid else first_period(start, calendars)
-    last = laid[-1] if laid else first
+    first = created[0] if created else first_period(start, calendars)
+    last = created[-1] if created else first
     before: list[Period] = []
-    after: list[Period] = [] if laid else [first]
+    after: list[Period] = [] if created else [first]
     while start < first.start:
         first = previous_period(first, calendars)
         before.append(first)
@@ -191,21 +193,21 @@ def lay(laid: Sequence[Period], calendars: History[Calendar], start: datetime, e
     return before[::-1] + after
 
 
-def period_of(instant: datetime, laid: Sequence[Period]) -> Period | None:
+def period_of(instant: datetime, created: Sequence[Period]) -> Period | None:
     """The laid period that contains the instant."""
-    return next((period for period in laid if period.contains(instant)), None)
+    return next((period for period in created if period.contains(instant)), None)
 
 
-def around(periods: Sequence[Period], laid: Sequence[Period], calendars: History[Calendar]) -> list[Period]:
+def around(periods: Sequence[Period], created: Sequence[Period], calendars: History[Calendar]) -> list[Period]:
     """Periods that are in order, with those for more than a year before and after them: as laid, else as they would
     be laid.
     """
-    known = list(laid) or [periods[0]]
-    new = lay(known, calendars, periods[0].start - _AROUND, periods[-1].end + _AROUND)
+    known = list(created) or [periods[0]]
+    new = periods_to_create(known, calendars, periods[0].start - _AROUND, periods[-1].end + _AROUND)
     return sorted([*known, *new], key=lambda each: each.start)
 
 
-def stretch_of(period: Period, others: Sequence[Period], months: int) -> Period:
+def cycle_of(period: Period, others: Sequence[Period], months: int) -> Period:
     """The quarter or year, of so many months from January on, that a period belongs to: the contiguous periods whose
     months lie in it, with the timezone of the first of them. `others` are those around it.
     """

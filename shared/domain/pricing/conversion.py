@@ -7,8 +7,8 @@ from typing import TypeVar
 from shared.domain.kernel.money import ZERO
 from shared.domain.metering.meters import Event
 from shared.domain.pricing.charges.charge import Charge
-from shared.domain.pricing.charges.worth import amount_at, own_amounts, with_amounts
-from shared.domain.provider_costs.exchange_rates import NoExchangeRateError, exchanged, stated_currency
+from shared.domain.pricing.charges.event_values import amount_at, own_amounts, with_amounts
+from shared.domain.provider_costs.exchange_rates import NoExchangeRateError, exchanged, reported_currency
 
 C = TypeVar("C", bound=Charge)
 
@@ -20,20 +20,20 @@ def seen_by(charges: Iterable[C], event: Event, currency: str) -> Iterator[tuple
 
     Raises `NoExchangeRateError` where an amount matters, `UnmeterableError`.
     """
-    stated = stated_currency(event.data, currency)
-    return zip(charges, repeat(event)) if stated == currency else _in_currency(charges, event, stated, currency)
+    estimate = reported_currency(event.data, currency)
+    return zip(charges, repeat(event)) if estimate == currency else _in_currency(charges, event, estimate, currency)
 
 
-def _in_currency(charges: Iterable[C], event: Event, stated: str, currency: str) -> Iterator[tuple[C, Event]]:
+def _in_currency(charges: Iterable[C], event: Event, estimate: str, currency: str) -> Iterator[tuple[C, Event]]:
     alike: dict[frozenset[str], Event] = {}
     for charge in charges:
         matters = charge.amounts(event)
         if matters not in alike:
-            alike[matters] = _converted(event, matters, stated, currency)
+            alike[matters] = _converted(event, matters, estimate, currency)
         yield charge, alike[matters]
 
 
-def _converted(event: Event, matters: frozenset[str], stated: str, currency: str) -> Event:
+def _converted(event: Event, matters: frozenset[str], estimate: str, currency: str) -> Event:
     amounts = {}
     for path in (matters | own_amounts(event.type)) - event.amounts.keys():
         amount = amount_at(event, path)
@@ -42,7 +42,7 @@ def _converted(event: Event, matters: frozenset[str], stated: str, currency: str
         if event.exchange_rate is not None:
             amounts[path] = exchanged(amount, event.exchange_rate)
         elif path in matters:
-            raise NoExchangeRateError(stated, currency)
+            raise NoExchangeRateError(estimate, currency)
         else:
             amounts[path] = ZERO
     return with_amounts(event, amounts) if amounts else event

@@ -10,8 +10,8 @@ import msgspec
 
 from shared.domain.kernel.money import read_decimal
 from shared.domain.metering.meters import LLM_CALL, number_at
-from shared.domain.metering.readings import Reading, Tally
-from shared.domain.provider_costs.exchange_rates import ExchangeRates, NoExchangeRateError, stated_currency
+from shared.domain.metering.readings import CountAndSum, Reading
+from shared.domain.provider_costs.exchange_rates import ExchangeRates, NoExchangeRateError, reported_currency
 from shared.domain.provider_costs.llm_prices import (
     Listing,
     ModelName,
@@ -19,19 +19,19 @@ from shared.domain.provider_costs.llm_prices import (
     TokenCounts,
     TokenPrices,
     candidates,
-    stated_model,
+    reported_model,
     unpriced_name,
 )
 
 COST_TYPE = "cost."
 AMOUNT_PATH = "data.amount"
-STATED_COST_PATH = "data.cost"
+REPORTED_COST_PATH = "data.cost"
 LLM = "llm"
 """The category of what LLM calls cost."""
 
 PROVIDER_COST = "$cost."
 """The standing reading of each category of costs is this and the category."""
-STATED_COST = "$stated_cost"
+REPORTED_COST = "$stated_cost"
 UNPRICED = "$unpriced"
 """The standing reading of LLM calls without a price: how many, and their tokens; `$unpriced.{model}` of each model."""
 
@@ -41,7 +41,7 @@ class EventCost(msgspec.Struct, frozen=True):
 
     amount: Decimal | None = None
     category: str | None = None
-    stated: Decimal | None = None
+    reported: Decimal | None = None
     """What the sender of an LLM call says that it cost."""
     priced_by: str | None = None
     """The `provider/model` whose price it is."""
@@ -53,15 +53,15 @@ class EventCost(msgspec.Struct, frozen=True):
         """The standing readings that it moves, whatever the agent's model."""
         if self.category is None:
             return ()
-        moved: list[tuple[str, Reading]] = []
+        readings: list[tuple[str, Reading]] = []
         if self.amount is not None:
-            moved.append((PROVIDER_COST + self.category, Tally(1, self.amount)))
-        if self.stated is not None:
-            moved.append((STATED_COST, Tally(1, self.stated)))
+            readings.append((PROVIDER_COST + self.category, CountAndSum(1, self.amount)))
+        if self.reported is not None:
+            readings.append((REPORTED_COST, CountAndSum(1, self.reported)))
         if self.unpriced is not None:
-            tokens = Tally(1, Decimal(self.tokens))
-            moved += [(UNPRICED, tokens), (f"{UNPRICED}.{self.unpriced}", tokens)]
-        return tuple(moved)
+            tokens = CountAndSum(1, Decimal(self.tokens))
+            readings += [(UNPRICED, tokens), (f"{UNPRICED}.{self.unpriced}", tokens)]
+        return tuple(readings)
 
 
 NO_COST = EventCost()
@@ -161,24 +161,24 @@ class CostRules:
             return self._of_llm_call(data, at, currency)
         if event_type.startswith(COST_TYPE):
             amount = number_at(data, AMOUNT_PATH, event_type)
-            cost = self.rates.convert(amount, stated_currency(data, currency), currency, at)
+            cost = self.rates.convert(amount, reported_currency(data, currency), currency, at)
             return EventCost(cost, event_type.removeprefix(COST_TYPE))
         return NO_COST
 
     def _of_llm_call(self, data: Mapping[str, Any], at: datetime, currency: str) -> EventCost:
-        named, tokens = stated_model(data), TokenCounts.of(data)
-        stated = self._stated(data, at, currency)
+        named, tokens = reported_model(data), TokenCounts.of(data)
+        reported = self._reported(data, at, currency)
         price = self.prices.of(*named).at(at)
         cost = price.prices.cost(tokens) if price is not None else None
         if price is None or cost is None:
-            return EventCost(None, LLM, stated, unpriced=unpriced_name(*named), tokens=tokens.total)
-        return EventCost(self.rates.convert(cost, price.prices.currency, currency, at), LLM, stated, price.name)
+            return EventCost(None, LLM, reported, unpriced=unpriced_name(*named), tokens=tokens.total)
+        return EventCost(self.rates.convert(cost, price.prices.currency, currency, at), LLM, reported, price.name)
 
-    def _stated(self, data: Mapping[str, Any], at: datetime, currency: str) -> Decimal | None:
+    def _reported(self, data: Mapping[str, Any], at: datetime, currency: str) -> Decimal | None:
         """None where it cannot be compared: nothing depends on it."""
         if data.get("cost") is None:
             return None
         try:
-            return self.rates.convert(read_decimal(data["cost"]), stated_currency(data, currency), currency, at)
+            return self.rates.convert(read_decimal(data["cost"]), reported_currency(data, currency), currency, at)
         except NoExchangeRateError:
             return None

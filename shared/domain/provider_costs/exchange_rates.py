@@ -61,7 +61,7 @@ class ExchangeRates:
         return exchanged(amount, rate)
 
 
-def stated_currency(data: Mapping[str, Any], currency: str) -> str:
+def reported_currency(data: Mapping[str, Any], currency: str) -> str:
     """That of the amounts in an event's data; the organization's, where it names none."""
     return str(data.get("currency") or currency)
 

@@ -222,7 +222,7 @@ def override_id(name: ModelName) -> str:
     return named_id("llp", name.provider or "", name.model)
 
 
-def stated_model(data: Mapping[str, Any]) -> tuple[str | None, str]:
+def reported_model(data: Mapping[str, Any]) -> tuple[str | None, str]:
     """The provider and the model that an LLM call names."""
     provider, model = data.get("provider"), data.get("model")
     return provider if isinstance(provider, str) and provider else None, model if isinstance(model, str) else ""

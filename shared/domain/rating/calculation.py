@@ -23,9 +23,9 @@ from shared.domain.metering.readings import Reading, together
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.pricing.charges.charge import Charge
-from shared.domain.pricing.charges.stated import Stated
+from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.rating import POOLED, Facts, Segment, Stretch, first_starts, rate
+from shared.domain.rating.rating import POOLED, Cycle, Facts, Segment, first_starts, rate
 
 MAXIMUM_VALUES = 10_000
 MAXIMUM_WORKFLOWS = 100
@@ -62,8 +62,8 @@ class UsageEntry(BaseModel):
     workflows: Annotated[dict[str, NonNegativeQuantity], Field(max_length=MAXIMUM_WORKFLOWS)] | None = None
     agents: NonNegativeQuantity | None = None
 
-    def stated(self, index: int) -> Stated:
-        return Stated(
+    def estimated(self, index: int) -> Estimate:
+        return Estimate(
             index=index,
             charge=self.charge,
             quantity=self.quantity,
@@ -134,16 +134,16 @@ def calculate(
 class _Usage:
     """The usage of one charge by agent, and how many agents each of them stands for."""
 
-    by_agent: Mapping[str, Sequence[Stated]]
+    by_agent: Mapping[str, Sequence[Estimate]]
     agents: Mapping[str, Fraction]
 
 
-class _StatedReadings:
+class _EstimatedReadings:
     """Readings that come to what is stated."""
 
-    def __init__(self, charge: Charge, stated: Iterable[Stated], span: Span) -> None:
+    def __init__(self, charge: Charge, estimate: Iterable[Estimate], span: Span) -> None:
         found: dict[str, list[Reading]] = {}
-        for each in stated:
+        for each in estimate:
             for name, reading in charge.readings_of(each, span).items():
                 found.setdefault(name, []).append(reading)
         self._readings = {name: together(readings) for name, readings in found.items()}
@@ -156,33 +156,33 @@ class _StatedReadings:
 
 
 def _lines_of(charge: Charge, version: Version, currency: str, usage: _Usage, span: Span) -> list[Line]:
-    stated = [each for own in usage.by_agent.values() for each in own]
-    charge = charge.calculated_with(stated, sum(usage.agents.values(), Fraction(0)))
+    estimate = [each for own in usage.by_agent.values() for each in own]
+    charge = charge.calculated_with(estimate, sum(usage.agents.values(), Fraction(0)))
     alone = version.model_copy(update={"charges": (charge,)})
     period = Period(start=span.start, end=span.end, timezone="UTC")
     found = [Segment(agent, alone, span.start, span.end, number) for agent, number in usage.agents.items()]
-    stretch = Stretch(period, found, closes=span.end)
+    cycle = Cycle(period, found, closes=span.end)
     return rate(
         Facts(
             period=period,
             currency=currency,
             segments=found,
-            totals={(agent, alone.id): _StatedReadings(charge, own, span) for agent, own in usage.by_agent.items()},
+            totals={(agent, alone.id): _EstimatedReadings(charge, own, span) for agent, own in usage.by_agent.items()},
             first_starts=first_starts(found),
-            stretches={"quarter": stretch, "year": stretch},
+            cycles={"quarter": cycle, "year": cycle},
         )
     )
 
 
 def _usage_of(charge: Charge, usage: Sequence[UsageEntry], named: Sequence[str]) -> _Usage:
-    entries = [(entry.agent, entry.stated(index)) for index, entry in enumerate(usage) if entry.charge == charge.key]
+    entries = [(entry.agent, entry.estimated(index)) for index, entry in enumerate(usage) if entry.charge == charge.key]
     number = _number_of_agents(charge, entries)
     own = list(dict.fromkeys(agent for agent, _ in entries if agent is not None))
     if charge.scope == "agent" and own:
         _refuse_unattributed(entries)
     elif charge.scope == "agent" and (not named or (entries and (len(named) > 1 or number is not None))):
         agents = {POOLED: Fraction(max(1, len(named))) if number is None else number}
-        return _Usage({POOLED: [stated for _, stated in entries]}, agents)
+        return _Usage({POOLED: [estimate for _, estimate in entries]}, agents)
     if number is None:
         agents = dict.fromkeys(named or [POOLED], Fraction(1))
     else:
@@ -190,31 +190,31 @@ def _usage_of(charge: Charge, usage: Sequence[UsageEntry], named: Sequence[str])
         if number > len(own) or not own:
             agents[POOLED] = number - len(own)
     nameless = next(iter(agents))
-    by_agent: dict[str, list[Stated]] = {}
-    for agent, stated in entries:
-        by_agent.setdefault(nameless if agent is None else agent, []).append(stated)
+    by_agent: dict[str, list[Estimate]] = {}
+    for agent, estimate in entries:
+        by_agent.setdefault(nameless if agent is None else agent, []).append(estimate)
     return _Usage(by_agent, agents)
 
 
-def _number_of_agents(charge: Charge, entries: Sequence[tuple[str | None, Stated]]) -> Fraction | None:
+def _number_of_agents(charge: Charge, entries: Sequence[tuple[str | None, Estimate]]) -> Fraction | None:
     """How many agents the entries of a charge say there are. Raises `ValidationError` where it is not a number of
     agents.
     """
-    numbers = [(stated, number) for _, stated in entries if (number := charge.agents_of(stated)) is not None]
+    numbers = [(estimate, number) for _, estimate in entries if (number := charge.agents_of(estimate)) is not None]
     if not numbers:
         return None
-    for stated, number in numbers:
+    for estimate, number in numbers:
         if number != numbers[0][1]:
-            raise stated.refused(_number_field(stated), "is not what another entry of this charge says")
-    stated, number = numbers[0]
+            raise estimate.refused(_number_field(estimate), "is not what another entry of this charge says")
+    estimate, number = numbers[0]
     own = {agent for agent, _ in entries if agent is not None}
     if number < len(own):
-        raise stated.refused(_number_field(stated), f"is less than the {len(own)} agents that the usage names")
+        raise estimate.refused(_number_field(estimate), f"is less than the {len(own)} agents that the usage names")
     return number
 
 
-def _number_field(stated: Stated) -> str:
-    return "quantity" if stated.agents is None else "agents"
+def _number_field(estimate: Estimate) -> str:
+    return "quantity" if estimate.agents is None else "agents"
 
 
 def _refuse_unknown(version: Version, usage: Sequence[UsageEntry], only: Sequence[str] | None) -> None:
@@ -235,9 +235,9 @@ def _refuse_beyond(period: Span) -> None:
         raise ValidationError.at("/period/end", f"is more than {MAXIMUM_LENGTH.days} days after the start")
 
 
-def _refuse_unattributed(entries: Iterable[tuple[str | None, Stated]]) -> None:
-    for agent, stated in entries:
-        if stated.agents is not None:
-            raise stated.refused("agents", "is for usage that names no agent: this charge is priced by agent")
+def _refuse_unattributed(entries: Iterable[tuple[str | None, Estimate]]) -> None:
+    for agent, estimate in entries:
+        if estimate.agents is not None:
+            raise estimate.refused("agents", "is for usage that names no agent: this charge is priced by agent")
         if agent is None:
-            raise stated.refused("agent", "is needed, because other usage of this charge names its agent")
+            raise estimate.refused("agent", "is needed, because other usage of this charge names its agent")

@@ -6,10 +6,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from shared.domain.kernel.money import ZERO, round_to, total
-from shared.domain.metering.readings import Tally
+from shared.domain.metering.readings import CountAndSum
 from shared.domain.provider_costs.costs import PROVIDER_COST
 from shared.domain.usage.outcomes import OUTCOME_VALUE
-from shared.domain.usage.totals import STANDING, Totals
+from shared.domain.usage.totals import SYSTEM, Totals
 
 RATIO_PLACES = 6
 
@@ -34,46 +34,46 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class AgentActivity:
     """What totals say whatever the model: standing readings by name, events by type, the time of the latest event."""
 
-    standing: Mapping[str, Tally]
+    system_totals: Mapping[str, CountAndSum]
     counts: Mapping[str, int]
     last_event_at: str | None
 
     @classmethod
-    def of(cls, totals: Iterable[Totals]) -> "Activity":
+    def of(cls, totals: Iterable[Totals]) -> "AgentActivity":
         """Over agents, versions and periods."""
-        standing: dict[str, Tally] = {}
+        system_totals: dict[str, CountAndSum] = {}
         counts: dict[str, int] = {}
         latest = ""
         for each in totals:
             for name in each.meters():
                 reading = each.reading(name)
-                if name.startswith(STANDING) and isinstance(reading, Tally):
-                    standing[name] = reading.merge(standing.get(name, Tally()))
+                if name.startswith(SYSTEM) and isinstance(reading, CountAndSum):
+                    system_totals[name] = reading.merge(system_totals.get(name, CountAndSum()))
             for event_type, count in each.counts().items():
                 counts[event_type] = counts.get(event_type, 0) + count
             latest = max(latest, each.last_event_at or "")
-        return cls(standing, counts, latest or None)
+        return cls(system_totals, counts, latest or None)
 
     @property
     def costs(self) -> dict[str, Decimal]:
         """What providers charge, by category."""
         return {
             name.removeprefix(PROVIDER_COST): self.sum_of(name)
-            for name in sorted(self.standing)
+            for name in sorted(self.system_totals)
             if name.startswith(PROVIDER_COST)
         }
 
     def sum_of(self, name: str) -> Decimal:
-        found = self.standing.get(name, Tally()).sum
+        found = self.system_totals.get(name, CountAndSum()).sum
         if not isinstance(found, Decimal):
             raise TypeError("totals keep no fractions")
         return found
 
     def count_of(self, name: str) -> int:
-        return int(self.standing.get(name, Tally()).count)
+        return int(self.system_totals.get(name, CountAndSum()).count)
 
     def figures(self, billed_amount: Decimal) -> Figures:
         return Figures(total(self.costs.values()), billed_amount, self.sum_of(OUTCOME_VALUE))

@@ -16,7 +16,7 @@ from shared.domain.periods.periods import Day, Period, Span
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.charges.charge import Charge, Level, LevelName, LineSegment, Recurrence
 from shared.domain.pricing.lines import Line, merged, steps_of, sum_of
-from shared.domain.usage.totals import STANDING
+from shared.domain.usage.totals import SYSTEM
 
 POOLED = "-"
 """Stands in a line's key for the agent, where the line is the organization's."""
@@ -30,7 +30,7 @@ class InconsistentFactsError(XyraError):
     """The facts contradict each other: usage of what was not in force. A bug, never the caller's fault."""
 
 
-class Readings(Protocol):
+class MeterReadings(Protocol):
     """What the gauges of one agent under one version have come to (`Totals`)."""
 
     def meters(self) -> Collection[str]:
@@ -52,7 +52,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Cycle:
     """A quarter or year, as the whole billing periods that it consists of: its segments, and when the last period ends
     that is billed in it.
     """
@@ -73,9 +73,9 @@ class Facts:
     period: Period
     currency: str
     segments: Sequence[Segment]
-    totals: Mapping[tuple[str, str], Readings]
+    totals: Mapping[tuple[str, str], MeterReadings]
     first_starts: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
-    stretches: Mapping[Recurrence, Stretch] = field(default_factory=dict)
+    cycles: Mapping[Recurrence, Cycle] = field(default_factory=dict)
     levels: Mapping[LevelName, History[int]] = field(default_factory=dict)
 
 
@@ -175,7 +175,7 @@ def _refuse_stray_totals(facts: Facts) -> None:
             raise InconsistentFactsError(
                 f"Agent {agent_id} has usage under {version_id}, which was not in force for it"
             )
-        stray = {name for name in readings.meters() if not name.startswith(STANDING)} - known
+        stray = {name for name in readings.meters() if not name.startswith(SYSTEM)} - known
         if stray:
             raise InconsistentFactsError(
                 f"Agent {agent_id} has usage of {sorted(stray)}, which {version_id} does not price"
@@ -186,8 +186,8 @@ def _window(facts: Facts, recurrence: Recurrence) -> tuple[Period, Sequence[Segm
     """The days and segments over which such charges are rated."""
     if recurrence in ("period", "once"):
         return facts.period, facts.segments
-    stretch = facts.stretches.get(recurrence)
-    return (facts.period, ()) if stretch is None else (stretch.period, stretch.segments)
+    cycle = facts.cycles.get(recurrence)
+    return (facts.period, ()) if cycle is None else (cycle.period, cycle.segments)
 
 
 def _charged_by_line(facts: Facts, recurrence: Recurrence) -> dict[_LineName, list[_Charged]]:
@@ -222,11 +222,11 @@ def _falls_here(facts: Facts, recurrence: Recurrence, name: _LineName, charged: 
         case "once":
             return facts.period.contains(_first_start(facts, name))
         case _:
-            stretch = facts.stretches[recurrence]
+            cycle = facts.cycles[recurrence]
             if charged[0].charge.billed == "arrears":
-                return facts.period.start < stretch.closes <= facts.period.end
+                return facts.period.start < cycle.closes <= facts.period.end
             first = min(one.stay.segment.start for one in charged)
-            return facts.period.contains(max(first, stretch.period.start))
+            return facts.period.contains(max(first, cycle.period.start))
 
 
 def _first_start(facts: Facts, name: _LineName) -> datetime:
@@ -309,7 +309,7 @@ def _line_segments(facts: Facts, period: Period, charged: Sequence[_Charged]) ->
     ]
 
 
-def _readings(totals: Readings | None, charge: Charge) -> dict[str, Reading]:
+def _readings(totals: MeterReadings | None, charge: Charge) -> dict[str, Reading]:
     return {
         name: (None if totals is None else totals.reading(name)) or gauge.nothing
         for name, gauge in charge.gauges.items()

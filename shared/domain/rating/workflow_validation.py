@@ -15,7 +15,7 @@ from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.charges.workflow import EVENT_TYPE
 from shared.domain.pricing.lines import Line, Step
 from shared.domain.provider_costs.costs import CostedEvent
-from shared.domain.rating.rating import Facts, Segment, Stretch, first_starts, rate
+from shared.domain.rating.rating import Cycle, Facts, Segment, first_starts, rate
 from shared.domain.usage.totals import Contribution, Totals
 
 Code = Literal[
@@ -146,7 +146,7 @@ def _lines(
     for each in found:
         totals.add(each.contribution)
     segments = [Segment(agent_id, alone, period.start, period.end)]
-    stretch = Stretch(period, segments, closes=period.end)
+    cycle = Cycle(period, segments, closes=period.end)
     return rate(
         Facts(
             period=period,
@@ -154,7 +154,7 @@ def _lines(
             segments=segments,
             totals={(agent_id, alone.id): totals},
             first_starts=first_starts(segments),
-            stretches={"quarter": stretch, "year": stretch},
+            cycles={"quarter": cycle, "year": cycle},
         )
     )
 

@@ -15,8 +15,8 @@ from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
-from shared.domain.pricing.charges.outcome import Outcome as OutcomeCharge
-from shared.domain.pricing.charges.workflow import Workflow
+from shared.domain.pricing.charges.outcome import OutcomeCharge
+from shared.domain.pricing.charges.workflow import WorkflowCharge
 from shared.domain.rating.figures import Figures
 from shared.domain.rating.rating import Facts, Segment, rate
 from shared.domain.usage.outcomes import Outcome, Status
@@ -53,7 +53,7 @@ class RunFigures:
     def count_outcome(self, outcome: Outcome) -> None:
         self.outcomes[outcome.status] += 1
         if outcome.status == "verified":
-            self.outcome_value = add(self.outcome_value, outcome.worth_in(self.currency) or ZERO)
+            self.outcome_value = add(self.outcome_value, outcome.value_in(self.currency) or ZERO)
 
     def add_price(self, price: Decimal) -> None:
         self.price = add(self.price, price)
@@ -97,10 +97,10 @@ def _price_under(
     ids = {version.id for version in versions}
     totals = {place: own for place, own in usage.items() if place[1] in ids}
     gauges = {name for own in totals.values() for name in own.charged()}
-    moved = {charge.key for version in versions for charge in version.charges if not gauges.isdisjoint(charge.gauges)}
+    used = {charge.key for version in versions for charge in version.charges if not gauges.isdisjoint(charge.gauges)}
     alone = [
         version.model_copy(
-            update={"charges": tuple(usage_alone(charge) for charge in version.charges if charge.key in moved)}
+            update={"charges": tuple(usage_alone(charge) for charge in version.charges if charge.key in used)}
         )
         for version in versions
     ]
@@ -120,7 +120,7 @@ def usage_alone(charge: AnyCharge) -> AnyCharge:
     if not isinstance(charge, ModifiedCharge):
         return charge
     around: dict[str, object] = {"base_fee": None, "discount": None, "minimum": None, "maximum": None}
-    if isinstance(charge, Workflow):
+    if isinstance(charge, WorkflowCharge):
         around["workflows"] = {
             name: workflow.model_copy(update={"minimum": None, "maximum": None})
             for name, workflow in charge.workflows.items()

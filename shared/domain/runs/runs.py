@@ -42,7 +42,7 @@ class Run(Entity):
     """Both JSON as text: numbers in documents would become doubles."""
     created_at: Instant
 
-    def moved(self, changes: Mapping[str, Any], now: datetime) -> Self:
+    def with_changes(self, changes: Mapping[str, Any], now: datetime) -> Self:
         """With these fields changed. It starts and ends now, where no other time is given.
 
         Raises `ConflictError` for a state that does not follow, `ValidationError` for times and errors that do not go

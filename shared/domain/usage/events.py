@@ -61,7 +61,7 @@ class TotalKey:
     version_id: str
 
 
-UNPRICED = "-"
+NO_VERSION = "-"
 """The version of usage without a billing model: metered by type, due nothing."""
 
 

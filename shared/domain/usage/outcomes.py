@@ -14,16 +14,15 @@ from shared.domain.kernel.errors import ConflictError, ValidationError
 from shared.domain.kernel.money import ZERO, ExactDecimal, plain, read_decimal
 from shared.domain.kernel.times import Instant
 from shared.domain.metering.meters import Event
-from shared.domain.metering.readings import Reading, Tally, document_of, read_reading
+from shared.domain.metering.readings import CountAndSum, Reading, document_of, read_reading
 from shared.domain.pricing.charges.charge import Charge
-from shared.domain.pricing.charges.outcome import Outcome as OutcomeCharge
-from shared.domain.pricing.charges.outcome import Verifier
-from shared.domain.pricing.charges.worth import OUTCOME_TYPE, VALUE_PATH, with_amounts
+from shared.domain.pricing.charges.event_values import OUTCOME_TYPE, VALUE_PATH, with_amounts
+from shared.domain.pricing.charges.outcome import OutcomeCharge, Verifier
 from shared.domain.pricing.conversion import seen_by
 from shared.domain.provider_costs.costs import CostedEvent
-from shared.domain.provider_costs.exchange_rates import exchanged, stated_currency
+from shared.domain.provider_costs.exchange_rates import exchanged, reported_currency
 from shared.domain.usage.events import AcceptedEvent, TotalKey
-from shared.domain.usage.totals import Contribution, Readings, measures
+from shared.domain.usage.totals import Contribution, NamedReadings, measures
 
 Status = Literal["pending", "verified", "rejected", "reversed"]
 DecidedBy = Literal["rule", "operator", "organization"]
@@ -31,7 +30,7 @@ DecidedBy = Literal["rule", "operator", "organization"]
 OUTSIDE_ATTRIBUTION_WINDOW = "outside_attribution_window"
 OUTCOME_VALUE = "$outcome_value"
 """The standing reading of verified outcomes: how many, and what they are worth together."""
-STANDING_OF: Mapping[Status, str] = {
+SYSTEM_TOTAL_OF: Mapping[Status, str] = {
     "pending": "$outcome_pending",
     "verified": OUTCOME_VALUE,
     "rejected": "$outcome_rejected",
@@ -102,7 +101,7 @@ class Outcome(Entity):
         """What it was verified as, else what was reported."""
         return self.value if self.verified_value is None else self.verified_value
 
-    def worth_in(self, currency: str) -> Decimal | None:
+    def value_in(self, currency: str) -> Decimal | None:
         """The same in the organization's currency, by the rate that it was rated with; None without one. Nothing is
         nothing in every currency.
         """
@@ -192,7 +191,7 @@ def arrived(  # noqa: PLR0913  what an event is rated by
         reason=OUTSIDE_ATTRIBUTION_WINDOW if status == "rejected" else None,
         value=worth,
         verified_value=worth if status == "verified" else None,
-        currency=stated_currency(event.data, currency),
+        currency=reported_currency(event.data, currency),
         exchange_rate=exchange_rate,
         verifier="organization" if waiting and all(c.verified_by == "organization" for c, _ in waiting) else "operator",
         reported_by=event.reporter,
@@ -202,12 +201,12 @@ def arrived(  # noqa: PLR0913  what an event is rated by
     )
 
 
-def standing_of(outcome: Outcome, currency: str, *, sign: int = 1) -> Readings:
+def system_totals_of(outcome: Outcome, currency: str, *, sign: int = 1) -> NamedReadings:
     """What it adds as one of those in its state. A value in another currency without an exchange rate is left out of
     the sum.
     """
-    value = outcome.worth_in(currency) or ZERO
-    return ((STANDING_OF[outcome.status], Tally(sign, sign * value)),)
+    value = outcome.value_in(currency) or ZERO
+    return ((SYSTEM_TOTAL_OF[outcome.status], CountAndSum(sign, sign * value)),)
 
 
 def verified(  # noqa: PLR0913  what a verification is made of
@@ -240,7 +239,7 @@ def verified(  # noqa: PLR0913  what a verification is made of
     waiting = [charge for charge, seen in seen_by(charges, event, currency) if charge.awaits(seen)]
     found = event
     if verification.value is not None:
-        found = with_amounts(event, {VALUE_PATH: after.worth_in(currency) or ZERO})
+        found = with_amounts(event, {VALUE_PATH: after.value_in(currency) or ZERO})
     counted = measures(seen_by(waiting, found, currency))
     after = after.changed(on_decision={name: document_of(reading) for name, reading in counted})
     return Decided(after, _moved(outcome, after, counted, currency))
@@ -288,20 +287,20 @@ def _by(decision: Decision) -> dict[str, Any]:
     return {"decided_at": decision.at, "decided_by": decision.by, "decided_by_id": decision.by_id}
 
 
-def _counted_back(outcome: Outcome) -> Readings:
+def _counted_back(outcome: Outcome) -> NamedReadings:
     counted = [*_readings(outcome.on_arrival), *_readings(outcome.on_decision)]
     return tuple((name, reading.taken_back()) for name, reading in counted)
 
 
-def _readings(documents: Mapping[str, Any]) -> Readings:
+def _readings(documents: Mapping[str, Any]) -> NamedReadings:
     return tuple((name, read_reading(document)) for name, document in documents.items())
 
 
 def _moved(before: Outcome, after: Outcome, counted: Sequence[tuple[str, Reading]], currency: str) -> Contribution:
-    states = (*standing_of(before, currency, sign=-1), *standing_of(after, currency))
+    states = (*system_totals_of(before, currency, sign=-1), *system_totals_of(after, currency))
     return _contribution(after, tuple(counted), states)
 
 
-def _contribution(outcome: Outcome, counted: Readings, states: Readings) -> Contribution:
+def _contribution(outcome: Outcome, counted: NamedReadings, states: NamedReadings) -> Contribution:
     """Of an event that has been counted before."""
-    return Contribution(outcome.type, outcome.time, counted, events=0, standing=states)
+    return Contribution(outcome.type, outcome.time, counted, events=0, system_totals=states)

@@ -8,8 +8,8 @@ from typing import Any
 from shared.domain.metering.readings import Distinct, Reading, document_of
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.provider_costs.costs import NO_COST, CostedEvent, EventCost
-from shared.domain.provider_costs.llm_prices import TokenCounts, stated_model, unpriced_name
-from shared.domain.usage.outcomes import Outcome, decided_since_arrival, standing_of
+from shared.domain.provider_costs.llm_prices import TokenCounts, reported_model, unpriced_name
+from shared.domain.usage.outcomes import Outcome, decided_since_arrival, system_totals_of
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
 
 LAST_EVENT = "last_event_at"
@@ -49,18 +49,20 @@ def added_by(
 def added_by_outcome(outcome: Outcome, currency: str) -> Contribution:
     """What is known of it beside its event: the state that it is in, and what decisions added."""
     measures = [each for decision in decided_since_arrival(outcome, currency) for each in decision.measures]
-    return Contribution(outcome.type, outcome.time, tuple(measures), events=0, standing=standing_of(outcome, currency))
+    return Contribution(
+        outcome.type, outcome.time, tuple(measures), events=0, system_totals=system_totals_of(outcome, currency)
+    )
 
 
 def _cost(event: Mapping[str, Any], data: Mapping[str, Any]) -> EventCost:
     if "cost_category" not in event:
         return NO_COST
-    amount, stated = (None if text is None else Decimal(text) for text in (event["cost"], event["stated_cost"]))
-    known = EventCost(amount, event["cost_category"], stated, event["priced_by"])
+    amount, reported = (None if text is None else Decimal(text) for text in (event["cost"], event["stated_cost"]))
+    known = EventCost(amount, event["cost_category"], reported, event["priced_by"])
     if amount is not None:
         return known
     return EventCost(
-        None, known.category, stated, unpriced=unpriced_name(*stated_model(data)), tokens=TokenCounts.of(data).total
+        None, known.category, reported, unpriced=unpriced_name(*reported_model(data)), tokens=TokenCounts.of(data).total
     )
 
 

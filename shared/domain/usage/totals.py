@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.metering.meters import Event, quantity_of
-from shared.domain.metering.readings import Bands, Distinct, Reading, Tally, document_of, read_reading
+from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Reading, document_of, read_reading
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.conversion import seen_by
 
 MAXIMUM_TYPES = 200
 """How many event types are told apart where no charge bounds them."""
 
-STANDING = "$"
+SYSTEM = "$"
 """Begins the name of a reading that no charge asked for: provider cost, values of outcomes and the like."""
 
-MAXIMUM_STANDING = 50
+MAXIMUM_SYSTEM_TOTALS = 50
 """How many members of a family of standing readings (`$cost.llm` is one of `$cost`) are told apart; the others come
 to `$cost.*`.
 """
@@ -27,7 +27,7 @@ _KEPT_BYTES = 120
 """About those of an event that a reading keeps one by one."""
 
 
-Readings = tuple[tuple[str, Reading], ...]
+NamedReadings = tuple[tuple[str, Reading], ...]
 """By name."""
 
 
@@ -45,8 +45,8 @@ class Contribution:
     events: int = 1
     """0 where it adds something to an event that has been counted before."""
 
-    standing: Readings = ()
-    """The same for what every event may move, whatever its agent's model; names start with `STANDING`."""
+    system_totals: NamedReadings = ()
+    """The same for what every event may move, whatever its agent's model; names start with `SYSTEM`."""
 
     @property
     def kept_bytes(self) -> int:
@@ -61,7 +61,9 @@ class Contribution:
                     yield name, value
 
 
-def contribution(event: Event, charges: Sequence[Charge], currency: str, standing: Readings = ()) -> Contribution:
+def contribution(
+    event: Event, charges: Sequence[Charge], currency: str, system_totals: NamedReadings = ()
+) -> Contribution:
     """What it adds on arrival under a model version, whose prices are in that currency. Raises `UnmeterableError`,
     `NoExchangeRateError`.
     """
@@ -71,10 +73,10 @@ def contribution(event: Event, charges: Sequence[Charge], currency: str, standin
             counting.append((charge, seen))
         else:
             awaited = awaited or charge.awaits(seen)
-    return Contribution(event.type, event.time, measures(counting), awaited=awaited, standing=standing)
+    return Contribution(event.type, event.time, measures(counting), awaited=awaited, system_totals=system_totals)
 
 
-def measures(seen_by_charges: Iterable[tuple[Charge, Event]]) -> Readings:
+def measures(seen_by_charges: Iterable[tuple[Charge, Event]]) -> NamedReadings:
     """The own reading of an event for every gauge of these charges that it matters to. Raises `UnmeterableError`."""
     found = []
     for charge, seen in seen_by_charges:
@@ -85,9 +87,11 @@ def measures(seen_by_charges: Iterable[tuple[Charge, Event]]) -> Readings:
     return tuple(found)
 
 
-def unpriced_contribution(event: Event, standing: Readings = ()) -> Contribution:
+def unpriced_contribution(event: Event, system_totals: NamedReadings = ()) -> Contribution:
     """Metered by type: how many events, and the sum of their `data.quantity`. Raises `UnmeterableError`."""
-    return Contribution(event.type, event.time, ((event.type, Tally(1, quantity_of(event))),), standing=standing)
+    return Contribution(
+        event.type, event.time, ((event.type, CountAndSum(1, quantity_of(event))),), system_totals=system_totals
+    )
 
 
 class Totals:
@@ -110,7 +114,7 @@ class Totals:
     def add(self, contribution: Contribution) -> None:
         for name, reading in contribution.measures:
             self._merge(name, reading)
-        for name, reading in contribution.standing:
+        for name, reading in contribution.system_totals:
             self._merge(name, reading)
         if contribution.events and not contribution.measures and not contribution.awaited:
             _count(self._unmatched, contribution.event_type, 1)
@@ -149,7 +153,7 @@ class Totals:
 
     def charged(self) -> list[str]:
         """The meters without the standing readings, which nobody pays for."""
-        return [name for name in self.meters() if not name.startswith(STANDING)]
+        return [name for name in self.meters() if not name.startswith(SYSTEM)]
 
     def reading(self, name: str) -> Reading | None:
         """None where nothing has come to it."""
@@ -201,13 +205,13 @@ class Totals:
 
     def _place(self, name: str) -> str:
         """Where a reading goes that has not been there: totals stay small, whatever senders make up."""
-        if len(self._readings) < MAXIMUM_STANDING:
+        if len(self._readings) < MAXIMUM_SYSTEM_TOTALS:
             return name
-        if not name.startswith(STANDING):  # a version has fewer than so many, so they are event types
-            others = sum(not kept.startswith(STANDING) for kept in self._readings)
+        if not name.startswith(SYSTEM):  # a version has fewer than so many, so they are event types
+            others = sum(not kept.startswith(SYSTEM) for kept in self._readings)
             return name if others < MAXIMUM_TYPES else OTHER_TYPES
         family, member, _ = name.partition(".")
-        if member and sum(kept.startswith(family + member) for kept in self._readings) >= MAXIMUM_STANDING:
+        if member and sum(kept.startswith(family + member) for kept in self._readings) >= MAXIMUM_SYSTEM_TOTALS:
             return f"{family}.{OTHER_TYPES}"
         return name
 

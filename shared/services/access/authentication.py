@@ -15,7 +15,7 @@ from shared.services.storage.caching import Cache
 CACHED_FOR_EVENTS = timedelta(seconds=10)
 
 
-class Access:
+class Authentication:
     """API keys are read at every call, but for events, where they are cached for at most 10 s."""
 
     def __init__(self, store: Store, clock: Clock, tokens: Tokens) -> None:

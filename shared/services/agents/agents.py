@@ -18,7 +18,7 @@ from shared.domain.kernel.errors import (
 from shared.domain.kernel.histories import LEAD, History, check_start
 from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.times import BEGINNING, from_text, to_text
-from shared.domain.periods.periods import YEAR, around, stretch_of
+from shared.domain.periods.periods import YEAR, around, cycle_of
 from shared.domain.tenancy.agents import Agent, activity_id, claim_id
 from shared.ports.clock import Clock
 from shared.ports.store import (
@@ -157,12 +157,12 @@ class Agents:
     async def _started(self, organization_id: str, start: datetime) -> None:
         now = self._clock.now()
         organization = await self._organizations.get(organization_id)
-        laid = await self._periods.cover(organization, start, max(start, now))
+        created = await self._periods.cover(organization, start, max(start, now))
         own = await self._periods.containing(organization, start)
-        year = stretch_of(own, around([own], laid, organization.calendars), YEAR)
-        for period in laid:
+        year = cycle_of(own, around([own], created, organization.calendars), YEAR)
+        for period in created:
             if period.start >= year.start and period.end <= now:
-                await self._periods.moved(organization_id, period.start, now)
+                await self._periods.changed_after_end(organization_id, period.start, now)
 
     async def get_item(self, organization_id: str, agent_id: str) -> tuple[Agent, str]:
         """Raises `NotFoundError`, for deleted ones as well."""

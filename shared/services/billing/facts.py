@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.times import BEGINNING
-from shared.domain.periods.periods import QUARTER, YEAR, Period, Span, around, period_of, stretch_of
+from shared.domain.periods.periods import QUARTER, YEAR, Period, Span, around, cycle_of, period_of
 from shared.domain.pricing.billing_models import Version, version_history
 from shared.domain.pricing.charges.charge import LevelName, Recurrence
-from shared.domain.rating.rating import Facts, Segment, Stretch, first_starts, segments
+from shared.domain.rating.rating import Cycle, Facts, Segment, first_starts, segments
 from shared.domain.tenancy.organizations import Organization
-from shared.domain.usage.events import UNPRICED
+from shared.domain.usage.events import NO_VERSION
 from shared.ports.usage import Usage, UsageTotal
 from shared.services.access.accounts import Accounts
 from shared.services.agents.agents import Agents
@@ -89,7 +89,7 @@ class FactsReader:
         def segments_in(span: Span) -> list[Segment]:
             return _until(segments(span, histories, prices.models), ends, organization.ended_at)
 
-        stretches = await self._stretches(organization, periods, prices.recurrences, segments_in)
+        cycles = await self._cycles(organization, periods, prices.recurrences, segments_in)
         starts = _first_starts(segments_in, periods) if "once" in prices.recurrences else {}
         levels = await self._levels(organization, prices.levels)
         found = [
@@ -100,13 +100,13 @@ class FactsReader:
                 totals={
                     (total.key.agent_id, total.key.version_id): total.totals
                     for total in read
-                    if total.key.version_id != UNPRICED
+                    if total.key.version_id != NO_VERSION
                 },
                 first_starts=starts,
-                stretches=own,
+                cycles=own,
                 levels=levels,
             )
-            for period, read, own in zip(periods, totals, stretches, strict=True)
+            for period, read, own in zip(periods, totals, cycles, strict=True)
         ]
         for facts in found:
             _check_known(facts)
@@ -127,28 +127,28 @@ class FactsReader:
             {charge.level for charge in charges if charge.level is not None},
         )
 
-    async def _stretches(
+    async def _cycles(
         self,
         organization: Organization,
         periods: Sequence[Period],
         recurrences: AbstractSet[Recurrence],
         segments_in: Callable[[Span], list[Segment]],
-    ) -> list[dict[Recurrence, Stretch]]:
+    ) -> list[dict[Recurrence, Cycle]]:
         """For each period its quarter and year, where a charge recurs by them."""
         wanted = {recurrence: months for recurrence, months in _STRETCHES.items() if recurrence in recurrences}
         if not wanted or not periods:
             return [{} for _ in periods]
-        others = around(periods, await self._periods.laid(organization.id), organization.calendars)
-        made: dict[Period, Stretch] = {}
-        found: list[dict[Recurrence, Stretch]] = []
+        others = around(periods, await self._periods.created(organization.id), organization.calendars)
+        made: dict[Period, Cycle] = {}
+        found: list[dict[Recurrence, Cycle]] = []
         for period in periods:
-            own: dict[Recurrence, Stretch] = {}
+            own: dict[Recurrence, Cycle] = {}
             for recurrence, months in wanted.items():
-                stretch = stretch_of(period, others, months)
-                if stretch not in made:
-                    closes = _closes(stretch, others, organization.ended_at)
-                    made[stretch] = Stretch(stretch, segments_in(stretch), closes)
-                own[recurrence] = made[stretch]
+                cycle = cycle_of(period, others, months)
+                if cycle not in made:
+                    closes = _closes(cycle, others, organization.ended_at)
+                    made[cycle] = Cycle(cycle, segments_in(cycle), closes)
+                own[recurrence] = made[cycle]
             found.append(own)
         return found
 
@@ -185,10 +185,10 @@ def _first_starts(
     return first_starts(segments_in(Span(start=BEGINNING, end=periods[-1].end)))
 
 
-def _closes(stretch: Period, others: Sequence[Period], organization_ends: datetime | None) -> datetime:
+def _closes(cycle: Period, others: Sequence[Period], organization_ends: datetime | None) -> datetime:
     """When the last period ends that is billed: the stretch's last, or the last one that the organization saw."""
     last = None if organization_ends is None else period_of(organization_ends - _INSTANT, others)
-    return stretch.end if last is None else min(stretch.end, last.end)
+    return cycle.end if last is None else min(cycle.end, last.end)
 
 
 def _until(

@@ -245,10 +245,10 @@ class InvoiceRuns:
         holds back the later ones, which would show its lines as well.
         """
         now = self._clock.now()
-        laid = await self._periods.laid(organization.id)
-        if not laid:
+        created = await self._periods.created(organization.id)
+        if not created:
             return
-        await self._periods.cover(organization, laid[-1].start, now)
+        await self._periods.cover(organization, created[-1].start, now)
         for item, _ in await self._periods.unsettled(organization.id, now, MAXIMUM_PERIODS):
             if item.open_until is not None:
                 continue

@@ -112,12 +112,12 @@ class Invoices:
 
     # What an invoice would say
 
-    async def bill(self, organization: Organization, own: Period, *, lay: bool) -> Bill:
+    async def bill(self, organization: Organization, own: Period, *, create: bool) -> Bill:
         """The guards first, then the facts, then the lines: every ended period that is not settled, up to its own, and
         what is charged in advance for the one that starts. Raises `UnavailableError`, also where there is usage
         of which the agent or the version cannot be read yet.
         """
-        guards = await self._guards(organization, own, lay=lay)
+        guards = await self._guards(organization, own, create=create)
         facts = await self._facts.of(organization, [guard.period for guard in guards])
         lines: list[Line] = []
         open_until: list[datetime] = []
@@ -132,15 +132,15 @@ class Invoices:
             lines += differences(PeriodBill(guard.period, due, billed), own, organization.currency)
         return Bill(own, tuple(lines), tuple(guards), tuple(open_until))
 
-    async def _guards(self, organization: Organization, own: Period, *, lay: bool) -> list[_Guarded]:
+    async def _guards(self, organization: Organization, own: Period, *, create: bool) -> list[_Guarded]:
         older = await self._periods.unsettled(organization.id, own.start, MAXIMUM_PERIODS)
         guards = [_Guarded(item.period, item, etag) for item, etag in older]
         following = next_period(own, organization.calendars)
-        if lay:
-            laid = await self._periods.cover(organization, own.start, own.end + timedelta(microseconds=1))
+        if create:
+            created = await self._periods.cover(organization, own.start, own.end + timedelta(microseconds=1))
         else:
-            laid = await self._periods.laid(organization.id)
-        by_start = {period.start: period for period in laid}
+            created = await self._periods.created(organization.id)
+        by_start = {period.start: period for period in created}
         for wanted in (own, by_start.get(own.end, following)):
             if wanted.start in by_start:
                 item, etag = await self._periods.item(organization.id, wanted.start)
@@ -213,7 +213,7 @@ class Invoices:
             if invoice.status != "cancelled":
                 return invoice
             revision += 1
-        bill = await self.bill(organization, own, lay=True)
+        bill = await self.bill(organization, own, create=True)
         if not bill.lines:
             await self._settle(organization.id, bill)
             return None
@@ -267,7 +267,7 @@ class Invoices:
             if draft.status != "draft":
                 return Issued(draft)
             organization = await self._organizations.get(organization_id)
-            bill = await self.bill(organization, draft.period, lay=True)
+            bill = await self.bill(organization, draft.period, create=True)
             issued, writes = await self._issue(organization, draft, etag, bill)
             try:
                 await self._store.batch(INVOICES.name, organization_id, writes)
@@ -412,7 +412,7 @@ class Invoices:
         """What the close of the period would issue if nothing more were reported. Changes nothing. Raises
         `UnavailableError`.
         """
-        return await self.bill(organization, own, lay=False)
+        return await self.bill(organization, own, create=False)
 
 
 def _open_until(period: Period, due: Iterable[Line]) -> datetime:
@@ -423,7 +423,7 @@ def _open_until(period: Period, due: Iterable[Line]) -> datetime:
 
 def _found_right(item: PeriodItem, now: datetime) -> bool:
     """Whether a finalization now would have seen all that moved the period so far."""
-    still = item.moved_at is None or item.moved_at <= now - READS_LAG
+    still = item.changed_after_end_at is None or item.changed_after_end_at <= now - READS_LAG
     return still and item.end <= now - SETTLES_AFTER
 
 

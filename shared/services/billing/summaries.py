@@ -9,11 +9,11 @@ from decimal import Decimal
 
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.money import round_half_up, total
-from shared.domain.periods.periods import Period, lay
+from shared.domain.periods.periods import Period, periods_to_create
 from shared.domain.pricing.billing_models import BillingModel, Version
 from shared.domain.pricing.lines import Line
 from shared.domain.rating.allocation import ChargeShare, parts_of, shares_of_charges
-from shared.domain.rating.figures import Activity, Figures
+from shared.domain.rating.figures import AgentActivity, Figures
 from shared.domain.rating.rating import RatedLine, rate_by_segment
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
@@ -32,7 +32,7 @@ TREND = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class AgentShare:
     """What of a line falls to an agent: all of its own lines, a part of those that it shares."""
 
     line: Line
@@ -49,8 +49,8 @@ class Summary:
 
     period: Period
     figures: Figures
-    shares: Sequence[Share]
-    activity: Activity
+    shares: Sequence[AgentShare]
+    activity: AgentActivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class GroupSummary:
     period: Period
     figures: Figures
     shares: Sequence[ChargeShare]
-    activity: Activity
+    activity: AgentActivity
     agents: int
     active_agents: int
     """With an event in the period."""
@@ -76,7 +76,7 @@ class OrganizationSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Pricing:
+class ModelPricing:
     """By what an agent is priced from a time on; None is no model, or one of which no version is in force."""
 
     start: datetime
@@ -155,7 +155,7 @@ class Summaries:
         billed = round_half_up(total(each.line.amount for each in lines), organization.currency)
         return OrganizationSummary(
             period=period,
-            figures=Activity.of(each.totals for each in totals).figures(billed),
+            figures=AgentActivity.of(each.totals for each in totals).figures(billed),
             agents=_present(await self._agents.all(organization.id)),
             active_agents=_active(totals),
         )
@@ -163,15 +163,15 @@ class Summaries:
     async def latest_periods(self, organization: Organization) -> list[Period]:
         """The open period and those before it, from the first that was laid on; as laid, else as they would be laid."""
         now = self._clock.now()
-        laid = await self._periods.laid(organization.id)
-        every = [*laid, *lay(laid, organization.calendars, now, now)]
+        created = await self._periods.created(organization.id)
+        every = [*created, *periods_to_create(created, organization.calendars, now, now)]
         return [each for each in every if each.start <= now][-TREND:]
 
-    async def pricing(self, organization_id: str, agent: Agent) -> list[Pricing]:
+    async def pricing(self, organization_id: str, agent: Agent) -> list[ModelPricing]:
         """What the agent is priced by from now on, without a gap: at present first, then what has been decided for
         later. Raises `UnavailableError`.
         """
-        found: list[Pricing] = []
+        found: list[ModelPricing] = []
         until = self._clock.now()
         for assigned in agent.models.within(until, agent.ended_at or FAR_FUTURE):
             if assigned.value is None:
@@ -179,12 +179,12 @@ class Summaries:
             model = await self._model(organization_id, assigned.value)
             for versions in model.versions.within(assigned.start, assigned.end or FAR_FUTURE):
                 if until < versions.start:
-                    found.append(Pricing(until, None, None))
+                    found.append(ModelPricing(until, None, None))
                 version = await self._billing_models.version(model, versions.value)
-                found.append(Pricing(versions.start, model, version))
+                found.append(ModelPricing(versions.start, model, version))
                 until = versions.end or FAR_FUTURE
         if until < FAR_FUTURE:
-            found.append(Pricing(until, None, None))
+            found.append(ModelPricing(until, None, None))
         return found
 
     async def _model(self, organization_id: str, model_id: str) -> BillingModel:
@@ -199,7 +199,7 @@ class Summaries:
         agent_ids = {agent.id for agent in agents}
         own = [each for each in totals if each.key.agent_id in agent_ids]
         shares = shares_of_charges(lines, organization.currency, agent_ids)
-        activity = Activity.of(each.totals for each in own)
+        activity = AgentActivity.of(each.totals for each in own)
         billed = round_half_up(total(share.amount for share in shares), organization.currency)
         return GroupSummary(
             period=period,
@@ -231,12 +231,12 @@ def _active(totals: Sequence[UsageTotal]) -> int:
     return len({each.key.agent_id for each in totals})
 
 
-def _activity(totals: Sequence[UsageTotal], agent_id: str) -> Activity:
+def _activity(totals: Sequence[UsageTotal], agent_id: str) -> AgentActivity:
     """Under all versions."""
-    return Activity.of(each.totals for each in totals if each.key.agent_id == agent_id)
+    return AgentActivity.of(each.totals for each in totals if each.key.agent_id == agent_id)
 
 
-def _summary(period: Period, currency: str, agent_id: str, own: Activity, lines: Sequence[RatedLine]) -> Summary:
+def _summary(period: Period, currency: str, agent_id: str, own: AgentActivity, lines: Sequence[RatedLine]) -> Summary:
     shares = [share for line in lines if (share := _share(line, currency, agent_id)) is not None]
     return Summary(
         period=period,
@@ -246,6 +246,6 @@ def _summary(period: Period, currency: str, agent_id: str, own: Activity, lines:
     )
 
 
-def _share(rated: RatedLine, currency: str, agent_id: str) -> Share | None:
+def _share(rated: RatedLine, currency: str, agent_id: str) -> AgentShare | None:
     part = parts_of(rated, currency).get(agent_id)
-    return None if part is None else Share(rated.line, part)
+    return None if part is None else AgentShare(rated.line, part)

@@ -13,7 +13,7 @@ from shared.services.pricing.billing_models import BillingModels
 from shared.services.tenancy.organizations import Organizations
 
 
-class Workflows:
+class WorkflowEstimates:
     def __init__(
         self,
         clock: Clock,

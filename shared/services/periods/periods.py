@@ -5,13 +5,13 @@ from bisect import bisect_right
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.containers import INVOICES
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.times import Instant, to_text
-from shared.domain.periods.periods import Period, lay, parse_month, period_of
+from shared.domain.periods.periods import Period, parse_month, period_of, periods_to_create
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.store import AlreadyExistsError, Create, Document, Operation, Replace, StaleEtagError, Store
 
@@ -48,9 +48,9 @@ class PeriodItem(Entity):
     """Where its bill was found right, too, but a fee in it that is billed in advance can still change by plan: until
     then. Later invoices look at it again, and it is no reason for one of its own.
     """
-    movements: int = 0
+    changes_after_end: int = Field(default=0, alias="movements")
     """How often something moved it after its end."""
-    moved_at: Instant | None = None
+    changed_after_end_at: Instant | None = Field(default=None, alias="moved_at")
     """When something last did."""
     documents: tuple[BillingDocument, ...] = ()
 
@@ -68,27 +68,27 @@ class Periods:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._laid: dict[str, list[Period]] = {}
+        self._created: dict[str, list[Period]] = {}
 
     async def cover(self, organization: Organization, start: datetime, end: datetime) -> list[Period]:
         """All laid periods in order, after laying those that [start, end) still needs.
 
         What was laid never changes, so a remembered index is only ever too short.
         """
-        laid = self._laid.get(organization.id, [])
-        if not _covers(laid, start, end):
-            laid = await self._lay(organization, start, end)
-            self._laid[organization.id] = laid
-        return laid
+        created = self._created.get(organization.id, [])
+        if not _covers(created, start, end):
+            created = await self._create(organization, start, end)
+            self._created[organization.id] = created
+        return created
 
     async def containing(self, organization: Organization, instant: datetime) -> Period:
-        laid = await self.cover(organization, instant, instant)
-        return laid[bisect_right(laid, instant, key=lambda period: period.start) - 1]
+        created = await self.cover(organization, instant, instant)
+        return created[bisect_right(created, instant, key=lambda period: period.start) - 1]
 
     async def would_contain(self, organization: Organization, instant: datetime) -> Period:
         """The period of that instant: as laid, else as it would be laid. Changes nothing."""
-        laid = await self.laid(organization.id)
-        found = period_of(instant, [*laid, *lay(laid, organization.calendars, instant, instant)])
+        created = await self.created(organization.id)
+        found = period_of(instant, [*created, *periods_to_create(created, organization.calendars, instant, instant)])
         if found is None:
             raise UnavailableError("The periods are being laid")
         return found
@@ -105,20 +105,20 @@ class Periods:
         except ValidationError as refused:
             raise ValidationError.at(pointer, refused.detail) from None
 
-    async def laid(self, organization_id: str) -> list[Period]:
+    async def created(self, organization_id: str) -> list[Period]:
         return (await self._read(organization_id))[0]
 
-    async def _lay(self, organization: Organization, start: datetime, end: datetime) -> list[Period]:
+    async def _create(self, organization: Organization, start: datetime, end: datetime) -> list[Period]:
         for attempt in range(_ATTEMPTS):
-            laid, etag = await self._read(organization.id)
-            if _covers(laid, start, end):
-                return laid
-            new = lay(laid, organization.calendars, start, end)
+            created, etag = await self._read(organization.id)
+            if _covers(created, start, end):
+                return created
+            new = periods_to_create(created, organization.calendars, start, end)
             # Those next to what is laid come first, so that the index is contiguous after every batch.
-            backwards = [period for period in reversed(new) if laid and period.end <= laid[0].start]
-            forwards = [period for period in new if not laid or period.start >= laid[-1].end]
+            backwards = [period for period in reversed(new) if created and period.end <= created[0].start]
+            forwards = [period for period in new if not created or period.start >= created[-1].end]
             chosen = [*backwards, *forwards][:_PERIODS_PER_BATCH]
-            together = sorted([*laid, *chosen], key=lambda period: period.start)
+            together = sorted([*created, *chosen], key=lambda period: period.start)
             try:
                 await self._store.batch(INVOICES.name, organization.id, _writes(together, chosen, etag))
             except (AlreadyExistsError, StaleEtagError):
@@ -140,7 +140,7 @@ class Periods:
 
     async def unsettled(self, organization_id: str, until: datetime, limit: int) -> list[tuple[PeriodItem, str]]:
         """Periods that ended by then and still may have something to bill, oldest first."""
-        starts = [period.start for period in await self.laid(organization_id) if period.end <= until]
+        starts = [period.start for period in await self.created(organization_id) if period.end <= until]
         found: list[tuple[PeriodItem, str]] = []
         for chunk in range(0, len(starts), 1000):
             ids = [period_id(start) for start in starts[chunk : chunk + 1000]]
@@ -149,24 +149,30 @@ class Periods:
             found += [(item, etag) for item, etag in read if not item.settled]
         return found[:limit]
 
-    async def moved(self, organization_id: str, start: datetime, now: datetime) -> None:
+    async def changed_after_end(self, organization_id: str, start: datetime, now: datetime) -> None:
         """Something of this ended period changed: its bill must be looked at again.
 
         The item is always written: a finalization that has read its facts already must lose its guard.
         """
         for _ in range(_ATTEMPTS):
             item, etag = await self.item(organization_id, start)
-            moved = item.changed(settled=False, open_until=None, movements=item.movements + 1, moved_at=now)
+            changed = item.changed(
+                settled=False, open_until=None, changes_after_end=item.changes_after_end + 1, changed_after_end_at=now
+            )
             try:
-                await self._store.replace(INVOICES.name, organization_id, moved.document(), etag)
+                await self._store.replace(INVOICES.name, organization_id, changed.document(), etag)
             except StaleEtagError:
                 continue
             return
         raise UnavailableError("The period is being changed by many at once")
 
 
-def _covers(laid: list[Period], start: datetime, end: datetime) -> bool:
-    return bool(laid) and laid[0].start <= start and (end < laid[-1].end or (end == laid[-1].end and start < end))
+def _covers(created: list[Period], start: datetime, end: datetime) -> bool:
+    return (
+        bool(created)
+        and created[0].start <= start
+        and (end < created[-1].end or (end == created[-1].end and start < end))
+    )
 
 
 def _writes(together: list[Period], chosen: list[Period], etag: str | None) -> list[Operation]:

@@ -20,7 +20,7 @@ from shared.domain.pricing.billing_models import (
     VersionReference,
     check_succession,
 )
-from shared.domain.usage.events import UNPRICED
+from shared.domain.usage.events import NO_VERSION
 from shared.ports.clock import Clock
 from shared.ports.store import AlreadyExistsError, Create, Page, Replace, StaleEtagError, Store
 from shared.services.storage.caching import Cache
@@ -187,7 +187,7 @@ class BillingModels:
         """The version with this id among those of the models in an agent's history; None where there is none, and for
         usage without one. Models are read anew where they have no such version yet as they are known here.
         """
-        if version_id == UNPRICED:
+        if version_id == NO_VERSION:
             return None
         used = dict.fromkeys(entry.value for entry in models.entries if entry.value is not None)
         for read in (self.cached, self._read_again):

@@ -9,7 +9,7 @@ from shared.domain.kernel.errors import ConflictError, NotFoundError, Preconditi
 from shared.domain.kernel.histories import LEAD, History, check_start
 from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.money import cut, plain
-from shared.domain.metering.readings import Tally
+from shared.domain.metering.readings import CountAndSum
 from shared.domain.periods.periods import Period
 from shared.domain.provider_costs.costs import UNPRICED
 from shared.domain.provider_costs.llm_prices import ModelName, ModelPrices, PriceOverride, override_id
@@ -125,14 +125,14 @@ class UnpricedModels:
 
     async def of(self, organization: Organization, period: Period) -> list[UnpricedModel]:
         """From the period's totals, so without reading an event; most calls first."""
-        found: dict[str, Tally] = {}
+        found: dict[str, CountAndSum] = {}
         shards = organization.largest_shard_count
         for each in await self._usage.totals(organization.id, shards, period.start, distinct=False):
             for name in each.totals.meters():
                 reading = each.totals.reading(name)
-                if name.startswith(_EACH_UNPRICED) and isinstance(reading, Tally):
+                if name.startswith(_EACH_UNPRICED) and isinstance(reading, CountAndSum):
                     model = name.removeprefix(_EACH_UNPRICED)
-                    found[model] = found.get(model, Tally()).merge(reading)
+                    found[model] = found.get(model, CountAndSum()).merge(reading)
         models = [
             UnpricedModel(model, int(calls.count), plain(cut(Fraction(calls.sum)))) for model, calls in found.items()
         ]

@@ -177,7 +177,7 @@ class Runs:
         """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError`, `ValidationError`."""
         run, etag = await self.get_item(organization_id, run_id)
         check_if_match(if_match, etag)
-        changed = run.moved(merged(run, changes), self._clock.now())
+        changed = run.with_changes(merged(run, changes), self._clock.now())
         try:
             return changed, await self._store.replace(TENANTS.name, organization_id, changed.document(), etag)
         except StaleEtagError as error:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from shared.domain.kernel.errors import UnavailableError
 
-PATIENCE = timedelta(seconds=45)
+RETRIED_FOR = timedelta(seconds=45)
 """Well below a message's lock."""
 SECOND_LOOK_SECONDS = 0.25
 """After it, what a read may have missed is read once more: longer than the replicas of a store differ."""
@@ -20,10 +20,10 @@ _LONGEST_PAUSE = 5.0
 _log = logging.getLogger(__name__)
 
 
-async def patiently(act: Callable[[], Awaitable[None]]) -> None:
+async def retry_while_unavailable(act: Callable[[], Awaitable[None]]) -> None:
     """Repeat `act`, which must be safe to repeat, while it raises `UnavailableError`; after 45 s raise that."""
     loop = asyncio.get_running_loop()
-    give_up = loop.time() + PATIENCE.total_seconds()
+    give_up = loop.time() + RETRIED_FOR.total_seconds()
     pause = _FIRST_PAUSE
     while True:
         try:

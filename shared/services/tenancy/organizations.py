@@ -238,9 +238,9 @@ class Organizations:
         self._check_late_window(fields.get("late_window_days"))
         timezone = fields.pop("timezone", None)
         if timezone is not None and timezone != organization.timezone:
-            laid = await self._periods.cover(organization, now, now + LEAD)
+            created = await self._periods.cover(organization, now, now + LEAD)
             calendar = Calendar(timezone=timezone)
-            fields["calendars"] = organization.calendars.appended(calendar, laid[-1].end, now, pointer="/timezone")
+            fields["calendars"] = organization.calendars.appended(calendar, created[-1].end, now, pointer="/timezone")
         shard_count = fields.pop("shard_count", None)
         if shard_count is not None and shard_count != organization.shard_counts.last:
             fields["shard_counts"] = organization.grown_to(shard_count, now, now + LEAD)

@@ -15,14 +15,14 @@ from shared.domain.kernel.ids import fingerprint, named_id
 from shared.domain.kernel.times import from_text
 from shared.domain.pricing.billing_models import Version
 from shared.domain.provider_costs.costs import CostedEvent, CostRules
-from shared.domain.provider_costs.exchange_rates import CurrencyPair, NoExchangeRateError, stated_currency
+from shared.domain.provider_costs.exchange_rates import CurrencyPair, NoExchangeRateError, reported_currency
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
-from shared.domain.usage.events import UNPRICED, AcceptedEvent, TotalKey
-from shared.domain.usage.outcomes import arrived, is_outcome, standing_of
+from shared.domain.usage.events import NO_VERSION, AcceptedEvent, TotalKey
+from shared.domain.usage.outcomes import arrived, is_outcome, system_totals_of
 from shared.domain.usage.totals import contribution, unpriced_contribution
 from shared.ports.clock import Clock
-from shared.ports.usage import MeteredEvent, Recorded, ShardMovedError, Usage
+from shared.ports.usage import MeteredEvent, Recorded, ShardCountChangedError, Usage
 from shared.services.agents.agents import Agents
 from shared.services.periods import rebilling
 from shared.services.periods.periods import Periods
@@ -67,14 +67,14 @@ class _Sent:
     """They were parked and are sent again."""
 
 
-class UnrateableError(XyraError):
+class CannotBeMeteredError(XyraError):
     """Why an accepted event is parked instead of rated."""
 
     code = "unrateable"
     title = "The event cannot be rated"
 
 
-class Rating:
+class Metering:
     def __init__(  # noqa: PLR0913  its ports and neighbours
         self,
         usage: Usage,
@@ -96,10 +96,12 @@ class Rating:
         self._outbox = outbox
         outbox.on_effect(
             rebilling.MOVED,
-            lambda payload: periods.moved(payload["organization_id"], from_text(payload["period"]), clock.now()),
+            lambda payload: periods.changed_after_end(
+                payload["organization_id"], from_text(payload["period"]), clock.now()
+            ),
         )
 
-    async def rate(self, messages: Sequence[Delivered]) -> None:
+    async def meter(self, messages: Sequence[Delivered]) -> None:
         """Count every event of these messages exactly once, or park it with its reason; nothing blocks its neighbours.
 
         Raises `UnavailableError`; repeating is safe.
@@ -117,7 +119,7 @@ class Rating:
                     replayed |= {event.key for event in sent.events}
         with correlation.correlated(_together(messages)):
             for organization_id, members in events.items():
-                recorded = await self._rate_organization(organization_id, members, replayed)
+                recorded = await self._meter_organization(organization_id, members, replayed)
                 await self._close(organization_id, recorded, replayed)
 
     async def park_dead(self, message: Delivered) -> None:
@@ -135,7 +137,7 @@ class Rating:
                     sent.organization_id, _Parked(event, "the message could not be handled in all its deliveries")
                 )
 
-    async def _rate_organization(
+    async def _meter_organization(
         self, organization_id: str, events: list[AcceptedEvent], replayed: set[str]
     ) -> Recorded:
         recorded = await self._record(organization_id, events, replayed)
@@ -175,7 +177,7 @@ class Rating:
                 await self._park(organization_id, each)
             try:
                 return await self._usage.record(organization_id, organization.counts_until(self._clock.now()), metered)
-            except ShardMovedError:
+            except ShardCountChangedError:
                 _log.info("the shard history is read again", extra={"organization_id": organization_id})
         raise UnavailableError("The shard history of the organization is not current yet")
 
@@ -234,22 +236,24 @@ class Rating:
         """Where the event counts and how much: period, agent and version by its own time, always."""
         at = from_text(event.time)
         if agent is None or agent.ended_by(at):
-            raise UnrateableError("the agent was deleted before the event happened")
+            raise CannotBeMeteredError("the agent was deleted before the event happened")
         period = await self._periods.containing(organization, at)
         version = await self._version(organization.id, agent, at)
         cost = costs.of(event.type, event.data, at, organization.currency)
-        rate = costs.rates.rate(stated_currency(event.data, organization.currency), organization.currency, at)
+        rate = costs.rates.rate(reported_currency(event.data, organization.currency), organization.currency, at)
         costed = CostedEvent(event.type, event.data, event.time, event.key, cost.amount, cost.category, rate)
         if version is None:
             added = unpriced_contribution(costed, cost.readings())
         else:
             added = contribution(costed, version.charges, organization.currency, cost.readings())
-        total = TotalKey(period.start, agent.id, version.id if version else UNPRICED)
+        total = TotalKey(period.start, agent.id, version.id if version else NO_VERSION)
         outcome = None
         if is_outcome(event.type):
             charges = version.charges if version else ()
             outcome = arrived(event, total, charges, added, organization.currency, now, rate)
-            added = replace(added, standing=(*added.standing, *standing_of(outcome, organization.currency)))
+            added = replace(
+                added, system_totals=(*added.system_totals, *system_totals_of(outcome, organization.currency))
+            )
         return MeteredEvent(
             event=event,
             total=total,
@@ -257,7 +261,7 @@ class Rating:
             cost=cost,
             outcome=outcome,
             exchange_rate=rate,
-            moves=rebilling.entry_of(self._outbox, organization.id, period, now),
+            rebilling=rebilling.entry_of(self._outbox, organization.id, period, now),
         )
 
     async def _version(self, organization_id: str, agent: Agent, at: datetime) -> Version | None:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -19,19 +19,17 @@ from shared.domain.kernel.errors import (
 from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.money import cut
 from shared.domain.kernel.times import from_text
-from shared.domain.metering.readings import Tally
+from shared.domain.metering.readings import CountAndSum
 from shared.domain.periods.periods import Period
 from shared.domain.rating.figures import ratio
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage import outcomes
-from shared.domain.usage.events import UNPRICED
-from shared.domain.usage.outcomes import STANDING_OF, Decided, Decision, Outcome, Status, Verification
+from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF, Decided, Decision, Outcome, Status, Verification
 from shared.ports.clock import Clock
 from shared.ports.outcomes import Change, KeptOutcome, OutcomeFilter, OutcomeStore
 from shared.ports.store import Document, Place
 from shared.ports.usage import Usage
 from shared.services.agents.agents import Agents
-from shared.services.billing.invoices import READS_LAG, Invoices
 from shared.services.periods import rebilling
 from shared.services.periods.periods import Periods
 from shared.services.storage.cursors import cursor_to, place_behind, shape_of
@@ -104,7 +102,6 @@ class Outcomes:
         agents: Agents,
         rated_versions: RatedVersions,
         periods: Periods,
-        invoices: Invoices,
         outbox: Outbox,
     ) -> None:
         self._kept = kept
@@ -113,7 +110,6 @@ class Outcomes:
         self._agents = agents
         self._rated_versions = rated_versions
         self._periods = periods
-        self._invoices = invoices
         self._outbox = outbox
 
     async def get(self, organization: Organization, outcome_id: str) -> OutcomeDetails:
@@ -257,44 +253,17 @@ class Outcomes:
     # Lists
 
     async def page(
-        self, organization: Organization, query: OutcomeQuery, limit: int, cursor: str | None
-    ) -> tuple[list[Outcome], str | None]:
-        """Newest first, over all shards. A page ends early where many are of other types than the one that is wanted.
-
-        Raises `MalformedError` for a cursor that this query did not give.
-        """
-        return await self._page(organization, query, limit, cursor, lambda _: True)
-
-    async def billing_ready(
-        self, organization: Organization, query: OutcomeQuery, limit: int, cursor: str | None
-    ) -> tuple[list[Outcome], str | None]:
-        """The verified ones that no finalized invoice has billed yet: in periods that go on, and in those that ended
-        and may have something to bill the ones that were verified after the last invoice for them, or so shortly before
-        it that it may have missed them. What no model prices is never billed.
-        """
-        now = self._clock.now()
-        ended = {period.start for period in await self._periods.laid(organization.id) if period.end <= now}
-        unsettled = await self._periods.unsettled(organization.id, now, len(ended))
-        billed_at = {item.start: await self._invoices.last_billed_at(organization.id, item) for item, _ in unsettled}
-
-        def unbilled(outcome: Outcome) -> bool:
-            if outcome.version_id == UNPRICED:
-                return False
-            if outcome.period not in ended:
-                return True
-            last = billed_at.get(outcome.period, now)
-            return last is None or (outcome.decided_at or last) > last - READS_LAG
-
-        return await self._page(organization, replace(query, status="verified"), limit, cursor, unbilled)
-
-    async def _page(
         self,
         organization: Organization,
         query: OutcomeQuery,
         limit: int,
         cursor: str | None,
-        wanted: Callable[[Outcome], bool],
+        wanted: Callable[[Outcome], bool] = lambda _: True,
     ) -> tuple[list[Outcome], str | None]:
+        """The wanted ones, newest first, over all shards. A page ends early where few of those looked at are wanted.
+
+        Raises `MalformedError` for a cursor that this query did not give.
+        """
         shape = shape_of(organization.id, query)
         place = None if cursor is None else place_behind(cursor, shape)
         agent_id = None
@@ -329,18 +298,18 @@ class Outcomes:
             if found is None:
                 raise NotFoundError("There is no such agent")
             agent_id = found.id
-        laid = [period] if period is not None else await self._periods.laid(organization.id)
+        created = [period] if period is not None else await self._periods.created(organization.id)
         shards = organization.largest_shard_count
-        tallies = dict.fromkeys(STANDING_OF, Tally())
-        for each in laid:
+        sums = dict.fromkeys(SYSTEM_TOTAL_OF, CountAndSum())
+        for each in created:
             for total in await self._usage.totals(organization.id, shards, each.start, distinct=False):
                 if agent_id in (None, total.key.agent_id):
-                    for status, name in STANDING_OF.items():
+                    for status, name in SYSTEM_TOTAL_OF.items():
                         reading = total.totals.reading(name)
-                        if isinstance(reading, Tally):
-                            tallies[status] = tallies[status].merge(reading)
+                        if isinstance(reading, CountAndSum):
+                            sums[status] = sums[status].merge(reading)
         return Statistics(
-            {status: InState(int(tally.count), cut(Fraction(tally.sum))) for status, tally in tallies.items()}
+            {status: InState(int(tally.count), cut(Fraction(tally.sum))) for status, tally in sums.items()}
         )
 
 

@@ -15,7 +15,7 @@ from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import AcceptedEvent
 from shared.ports.clock import Clock
 from shared.ports.store import Document, Item, StaleEtagError
-from shared.ports.usage import ParkedStatus, ShardMovedError, Usage
+from shared.ports.usage import ParkedStatus, ShardCountChangedError, Usage
 from shared.services.usage.events import Events
 
 MAXIMUM_REPLAYED = 200
@@ -184,7 +184,7 @@ class ParkedEvents:
     async def _give_up(self, organization: Organization, id_: str, event: AcceptedEvent) -> None:
         try:
             given_up = await self._usage.discard(organization.id, organization.counts_until(self._clock.now()), event)
-        except ShardMovedError as error:
+        except ShardCountChangedError as error:
             raise UnavailableError("The shard history of the organization is not current yet") from error
         if not given_up:
             await self._usage.close_parked(organization.id, [id_])

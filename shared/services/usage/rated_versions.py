@@ -3,7 +3,7 @@
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.pricing.billing_models import Version
 from shared.domain.tenancy.agents import Agent
-from shared.domain.usage.events import UNPRICED
+from shared.domain.usage.events import NO_VERSION
 from shared.services.agents.agents import Agents
 from shared.services.pricing.billing_models import BillingModels
 
@@ -19,7 +19,7 @@ class RatedVersions:
 
         Raises `UnavailableError` where it cannot be read yet.
         """
-        if version_id == UNPRICED:
+        if version_id == NO_VERSION:
             return None
         known = (await self._agents.resolve(organization_id, {agent_id})).get(agent_id)
         version = await self._among(known, version_id)

@@ -46,8 +46,8 @@ class RecordedEvent:
     @property
     def cost_difference(self) -> Decimal | None:
         """What an LLM call costs by our price, less what its sender says; None where one of the two is not known."""
-        cost, stated = self.document.get("cost"), self.document.get("stated_cost")
-        return None if cost is None or stated is None else EXACT.subtract(Decimal(cost), Decimal(stated))
+        cost, reported = self.document.get("cost"), self.document.get("stated_cost")
+        return None if cost is None or reported is None else EXACT.subtract(Decimal(cost), Decimal(reported))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +155,10 @@ class RecordedEvents:
         if version is None:
             return RatedTo(start, None, None, ())
         added = contributions(metered(event), outcome, version.charges, organization.currency)
-        moved = {name for each in added for name, _ in each.measures}
+        contributed = {name for each in added for name, _ in each.measures}
         keys = tuple(
             f"{version.model_id}/{charge.key}/{event['agent_id'] if charge.scope == 'agent' else POOLED}"
             for charge in version.charges
-            if not moved.isdisjoint(charge.gauges)
+            if not contributed.isdisjoint(charge.gauges)
         )
         return RatedTo(start, version.model_id, version.id, keys)

@@ -66,7 +66,7 @@ class _Look:
 
     kept: KeptTotal
     recomputed: Totals
-    moved: bool
+    changed: bool
 
 
 class Repair:
@@ -113,8 +113,8 @@ class Repair:
             looks = await self._look(place, wanted, report)
             wanted = set()
             for key, look in looks.items():
-                different = [] if look.moved else differences(look.kept.totals, look.recomputed)
-                if look.moved or (different and look != seen.get(key)):
+                different = [] if look.changed else differences(look.kept.totals, look.recomputed)
+                if look.changed or (different and look != seen.get(key)):
                     wanted.add(key)
                 elif different:
                     if mend and not await self._put_right(place, look):
@@ -150,7 +150,7 @@ class Repair:
         if wanted is None:
             report.events, report.totals = events, len(kept)
         return {
-            key: _Look(before, totals, moved=before.etag != etags.get(key))
+            key: _Look(before, totals, changed=before.etag != etags.get(key))
             for key, totals in recomputed.items()
             if wanted is None or key in wanted
             for before in [kept.get(key) or KeptTotal(key, Totals(), None)]
@@ -171,10 +171,10 @@ class Repair:
     async def _put_right(self, place: _Place, look: _Look) -> bool:
         """False where the total has moved since."""
         organization_id = place.organization.id
-        moves = rebilling.entry_of(self._outbox, organization_id, place.period, self._clock.now())
+        rebilling_entry = rebilling.entry_of(self._outbox, organization_id, place.period, self._clock.now())
         try:
             entry = await self._shards.put_right(
-                organization_id, place.shard, look.kept, pruned(look.recomputed), moves
+                organization_id, place.shard, look.kept, pruned(look.recomputed), rebilling_entry
             )
         except (AlreadyExistsError, StaleEtagError):
             return False

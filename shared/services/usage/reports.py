@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from shared.domain.kernel.money import cut, plain
 from shared.domain.metering.meters import Measure
-from shared.domain.metering.readings import Reading, Tally
+from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
 from shared.domain.tenancy.organizations import Organization
@@ -96,11 +96,11 @@ def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Nam
             measure = priced[name].meters[name]
             yield _Name(agent_id, priced[name].key, measure.event_type, measure.aggregation), measure, reading
     for event_type, count in total.totals.unmatched().items():
-        yield _Name(agent_id, "", event_type, "count"), None, Tally(count, Decimal(count))
+        yield _Name(agent_id, "", event_type, "count"), None, CountAndSum(count, Decimal(count))
 
 
 def _quantity(measure: Measure | None, reading: Reading, span: Span) -> str:
     """After the unit conversion, cut to 12 places."""
     if measure is not None:
         return plain(cut(measure.quantity(reading, span)))
-    return plain(cut(Fraction(reading.sum))) if isinstance(reading, Tally) else "0"
+    return plain(cut(Fraction(reading.sum))) if isinstance(reading, CountAndSum) else "0"

@@ -356,7 +356,7 @@ class World:
         host = self._anyone
         if queue == "usage":
             return await self._tolerate(
-                host.rating.rate([Delivered(each.body, each.message_id, each.correlation_id) for each in batch])
+                host.metering.meter([Delivered(each.body, each.message_id, each.correlation_id) for each in batch])
             )
         return all([await self._tolerate(host.invoice_runs.run(read_task(each.body))) for each in batch])
 

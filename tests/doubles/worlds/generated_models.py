@@ -16,7 +16,7 @@ from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.pricing.lines import Line
 from shared.domain.provider_costs.costs import COST_TYPE
-from shared.domain.rating.rating import Facts, Segment, Stretch, first_starts, rate
+from shared.domain.rating.rating import Cycle, Facts, Segment, first_starts, rate
 from shared.domain.usage.totals import Totals, contribution
 
 Json = dict[str, Any]
@@ -434,7 +434,7 @@ def lines_of(
     currency: str = "USD",
 ) -> list[Line]:
     """What is due for October; quarter and year are the same stretch, which closes with it."""
-    stretch = Stretch(OCTOBER, found, closes=OCTOBER.end)
+    cycle = Cycle(OCTOBER, found, closes=OCTOBER.end)
     return rate(
         Facts(
             period=OCTOBER,
@@ -442,7 +442,7 @@ def lines_of(
             segments=found,
             totals=totals,
             first_starts=first_starts(found),
-            stretches={"quarter": stretch, "year": stretch},
+            cycles={"quarter": cycle, "year": cycle},
             levels=LEVELS,
         )
     )

@@ -107,7 +107,9 @@ class Scene:
 
     async def rated(self) -> None:
         messages = self.queue.waiting.pop(QUEUE, [])
-        await self.host.rating.rate([Delivered(each.body, each.message_id, each.correlation_id) for each in messages])
+        await self.host.metering.meter(
+            [Delivered(each.body, each.message_id, each.correlation_id) for each in messages]
+        )
 
     async def repaired(self, *, mend: bool = False) -> list[ShardReport]:
         organization, period = await self.organization(), await self.period()

@@ -35,7 +35,7 @@ TICK_SECONDS = 0.02
 """What is due within a tick goes in one request."""
 MOST_IN_FLIGHT = 8
 LOOK_SECONDS = 0.02
-PATIENCE = 120
+RETRIED_FOR = 120
 LONGEST = timedelta(minutes=15)
 """More than it takes, so these are the months that its events may be of."""
 
@@ -137,7 +137,7 @@ async def watch(organization: Organization, months: Sequence[str], wanted: int, 
         if found != so_many:
             quiet_since, so_many = now, int(found)
             seen.shown.append((now, so_many))
-        assert now - quiet_since < PATIENCE, f"{so_many} of {wanted}"
+        assert now - quiet_since < RETRIED_FOR, f"{so_many} of {wanted}"
         await asyncio.sleep(LOOK_SECONDS)
 
 

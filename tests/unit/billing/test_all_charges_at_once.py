@@ -16,7 +16,7 @@ from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.pricing.charges import AnyCharge
-from shared.domain.rating.rating import Facts, Segment, Stretch, first_starts, rate
+from shared.domain.rating.rating import Cycle, Facts, Segment, first_starts, rate
 from shared.domain.usage.totals import Totals, contribution
 from tests.doubles.worlds.generated_models import Reported
 
@@ -284,9 +284,9 @@ def facts(currency: str, events: Sequence[Reported]) -> Facts:
         segments=found,
         totals=totals,
         first_starts=first_starts(found),
-        stretches={
-            "quarter": Stretch(QUARTER, through, closes=QUARTER.end),
-            "year": Stretch(YEAR, through, closes=YEAR.end),
+        cycles={
+            "quarter": Cycle(QUARTER, through, closes=QUARTER.end),
+            "year": Cycle(YEAR, through, closes=YEAR.end),
         },
         levels={"seats": SEATS},
     )

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.kernel.money import exponent_of, total
-from shared.domain.metering.readings import Reading, Tally
+from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.provider_costs.costs import CostedEvent
 from shared.domain.rating.allocation import parts_of, shared_out, shares_of_charges, weights_of
-from shared.domain.rating.rating import Facts, RatedLine, Readings, Segment, rate_by_segment
+from shared.domain.rating.rating import Facts, MeterReadings, RatedLine, Segment, rate_by_segment
 from shared.domain.usage.totals import Totals, contribution
 
 OCTOBER = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC), timezone="UTC")
@@ -99,7 +99,7 @@ class Counted:
 
 
 def lines(
-    segments: list[Segment], totals: Mapping[tuple[str, str], Readings], currency: str = "USD"
+    segments: list[Segment], totals: Mapping[tuple[str, str], MeterReadings], currency: str = "USD"
 ) -> list[RatedLine]:
     return rate_by_segment(Facts(OCTOBER, currency, segments, totals))
 
@@ -112,7 +112,7 @@ def test_quantities_weigh_over_all_versions() -> None:
         Segment("b", first, OCTOBER.start, MIDDLE),
     ]
     counted = {("a", first.id): 1, ("a", second.id): 2, ("b", first.id): 1}
-    totals = {key: Counted(commands=Tally(count, Decimal(count))) for key, count in counted.items()}
+    totals = {key: Counted(commands=CountAndSum(count, Decimal(count))) for key, count in counted.items()}
     (line,) = lines(segments, totals)
     assert weights_of(line.segments) == {"a": Fraction(3), "b": Fraction(1)}
     assert shared_out(line.line.amount, "USD", weights_of(line.segments)) == {
@@ -140,7 +140,9 @@ def in_month(counts: Mapping[str, tuple[int, int]], currency: str) -> list[Rated
     """Of agents that are priced alike, with so many commands and searches."""
     version = version_of(FLAT, COMMANDS, SEARCHES)
     totals = {
-        (agent, version.id): Counted(commands=Tally(pooled, Decimal(pooled)), searches=Tally(own, Decimal(own)))
+        (agent, version.id): Counted(
+            commands=CountAndSum(pooled, Decimal(pooled)), searches=CountAndSum(own, Decimal(own))
+        )
         for agent, (pooled, own) in counts.items()
     }
     return lines([Segment(agent, version, OCTOBER.start, OCTOBER.end) for agent in counts], totals, currency)

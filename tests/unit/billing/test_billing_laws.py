@@ -23,17 +23,17 @@ from shared.containers import INVOICES
 from shared.domain.billing.invoicing import CreditNote, Invoice
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import from_text, to_text
-from shared.domain.metering.readings import Tally
+from shared.domain.metering.readings import CountAndSum
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.charges.charge import Charge
-from shared.domain.pricing.charges.outcome import Outcome as OutcomeCharge
+from shared.domain.pricing.charges.outcome import OutcomeCharge
 from shared.domain.pricing.lines import Line
 from shared.domain.provider_costs.costs import CostedEvent, CostRules, LlmPrices
 from shared.domain.provider_costs.exchange_rates import ExchangeRates
 from shared.domain.rating.rating import Facts, Segment, rate
-from shared.domain.usage.events import UNPRICED, TotalKey, with_derived
-from shared.domain.usage.outcomes import STANDING_OF, Outcome, Status, decided_since_arrival
+from shared.domain.usage.events import NO_VERSION, TotalKey, with_derived
+from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF, Outcome, Status, decided_since_arrival
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
 from shared.ports.store import Create, Document, Operation, Replace, Upsert
 from shared.services.billing.facts import FactsReader
@@ -180,11 +180,11 @@ def check_fees_are_due_once(known: Sequence[Facts], lines: Sequence[Line]) -> No
     due = Counter((line.key, line.covers) for line in lines if line.covers is not None or line.type == "setup_fee")
     assert set(due.values()) <= {1}
     in_force = {
-        (_key(segment, charge), stretch.period.span)
+        (_key(segment, charge), cycle.period.span)
         for facts in known
-        for recurrence, stretch in facts.stretches.items()
-        if stretch.period.end <= known[-1].period.end
-        for segment in stretch.segments
+        for recurrence, cycle in facts.cycles.items()
+        if cycle.period.end <= known[-1].period.end
+        for segment in cycle.segments
         for charge in segment.version.charges
         if charge.recurs == recurrence
     }
@@ -202,11 +202,11 @@ def _key(segment: Segment, charge: Charge) -> str:
 
 async def check_periods(world: World) -> list[Period]:
     """Contiguous, and the index says what the items say."""
-    laid = await world.observer.periods.laid(world.organization_id)
-    assert all(one.end == following.start for one, following in pairwise(laid))
+    created = await world.observer.periods.created(world.organization_id)
+    assert all(one.end == following.start for one, following in pairwise(created))
     items = await world.documents(INVOICES.name, [world.organization_id], PeriodItem.kind)
-    assert sorted((item.period for item in map(PeriodItem.read, items)), key=lambda period: period.start) == laid
-    return laid
+    assert sorted((item.period for item in map(PeriodItem.read, items)), key=lambda period: period.start) == created
+    return created
 
 
 async def check_usage(world: World, periods: list[Period]) -> dict[str, Variant]:
@@ -307,7 +307,7 @@ class Pricing:
         priced = _at(self._versions[model], time) if model else None
         if priced is None:
             added = unpriced_contribution(event, cost.readings())
-            return UNPRICED, self._with_outcome(recorded, (), added)
+            return NO_VERSION, self._with_outcome(recorded, (), added)
         version_id, draft = priced
         added = contribution(event, draft.charges, currency, cost.readings())
         return version_id, self._with_outcome(recorded, draft.charges, added)
@@ -327,8 +327,8 @@ class Pricing:
             status = "rejected"
         elif wanting and all(each.counts_on_arrival(event) for each in wanting):
             status = "verified"
-        counted = (STANDING_OF[status], Tally(1, Decimal(sent.data["value"])))
-        return replace(added, standing=(*added.standing, counted))
+        counted = (SYSTEM_TOTAL_OF[status], CountAndSum(1, Decimal(sent.data["value"])))
+        return replace(added, system_totals=(*added.system_totals, counted))
 
 
 _COSTS = CostRules(LlmPrices(lambda _: None), ExchangeRates())

@@ -9,7 +9,7 @@ import pytest
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period, Span
-from shared.domain.pricing.charges.stated import MAXIMUM_AGENTS
+from shared.domain.pricing.charges.estimate import MAXIMUM_AGENTS
 from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
 from shared.domain.rating.rating import Facts, Segment, rate
 from tests.doubles.worlds import generated_models as generated

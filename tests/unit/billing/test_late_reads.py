@@ -331,7 +331,7 @@ async def test_what_is_verified_while_its_period_is_billed_is_ready_for_the_next
     store.meanwhile = billed
     assert statuses(await verify(scene.host, organization, meanwhile)) == ["verified"]
     assert len(await invoices(scene)) == 1
-    ready, _ = await scene.host.outcomes.billing_ready(organization, OutcomeQuery(), 10, None)
+    ready, _ = await scene.host.unbilled_outcomes.page(organization, OutcomeQuery(), 10, None)
     assert [outcome.id for outcome in ready] == [meanwhile]
 
 

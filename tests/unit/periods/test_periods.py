@@ -16,14 +16,14 @@ from shared.domain.periods.periods import (
     Calendar,
     Period,
     around,
+    cycle_of,
     first_instant,
     first_period,
-    lay,
     next_period,
     parse_month,
     period_of,
+    periods_to_create,
     previous_period,
-    stretch_of,
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -152,25 +152,25 @@ def test_periods_before_the_first_follow_the_first_calendar():
 
 
 def test_laying_covers_both_ends_without_gaps():
-    laid = lay([], calendars(), utc(2026, 10, 15), utc(2026, 12, 1))
-    assert [period.start.month for period in laid] == [10, 11, 12]
-    more = lay(laid, calendars(), utc(2026, 8, 31), utc(2027, 1, 1))
+    created = periods_to_create([], calendars(), utc(2026, 10, 15), utc(2026, 12, 1))
+    assert [period.start.month for period in created] == [10, 11, 12]
+    more = periods_to_create(created, calendars(), utc(2026, 8, 31), utc(2027, 1, 1))
     assert [period.start.month for period in more] == [8, 9, 1]
-    assert lay(laid, calendars(), utc(2026, 10, 1), utc(2026, 12, 31, 23)) == []
+    assert periods_to_create(created, calendars(), utc(2026, 10, 1), utc(2026, 12, 31, 23)) == []
 
 
 def test_laying_too_many_periods_is_refused():
-    laid = lay([], calendars(), NOW, NOW)
+    created = periods_to_create([], calendars(), NOW, NOW)
     with pytest.raises(ValidationError):
-        lay(laid, calendars(), NOW, NOW + timedelta(days=31 * MAXIMUM_PERIODS))
+        periods_to_create(created, calendars(), NOW, NOW + timedelta(days=31 * MAXIMUM_PERIODS))
     with pytest.raises(ValidationError):
-        lay(laid, calendars(), NOW - timedelta(days=31 * MAXIMUM_PERIODS), NOW)
+        periods_to_create(created, calendars(), NOW - timedelta(days=31 * MAXIMUM_PERIODS), NOW)
 
 
 def test_the_period_of_an_instant_is_the_laid_one_that_contains_it():
-    laid = lay([], calendars(), utc(2026, 10, 15), utc(2026, 12, 1))
-    assert period_of(utc(2026, 11, 1), laid) == laid[1]
-    assert period_of(utc(2027, 1, 1), laid) is None
+    created = periods_to_create([], calendars(), utc(2026, 10, 15), utc(2026, 12, 1))
+    assert period_of(utc(2026, 11, 1), created) == created[1]
+    assert period_of(utc(2027, 1, 1), created) is None
 
 
 def test_a_month_as_a_parameter_means_its_15th():
@@ -213,10 +213,10 @@ def test_laid_periods_are_contiguous_and_begin_at_the_first_instant_of_a_local_d
     history = calendars(timezone, anchor).appended(
         Calendar(timezone=other[0], anchor=other[1]), instant + timedelta(days=change, minutes=10), instant
     )
-    laid = lay([], history, instant, instant + timedelta(days=500))
-    laid = lay(laid, history, instant - timedelta(days=100), instant)[:4] + laid
-    assert all(left.end == right.start for left, right in pairwise(laid))
-    for period in laid:
+    created = periods_to_create([], history, instant, instant + timedelta(days=500))
+    created = periods_to_create(created, history, instant - timedelta(days=100), instant)[:4] + created
+    assert all(left.end == right.start for left, right in pairwise(created))
+    for period in created:
         assert timedelta(days=3) <= period.end - period.start < timedelta(days=62)
         zone = ZoneInfo(period.timezone)
         just_before = (period.end - timedelta(microseconds=1)).astimezone(zone).date()
@@ -227,23 +227,23 @@ def test_laid_periods_are_contiguous_and_begin_at_the_first_instant_of_a_local_d
         assert all(left.end == right.start and left.date < right.date for left, right in pairwise(days))
 
 
-def stretches(months: int, history: History[Calendar], start: datetime, end: datetime) -> list[tuple[Period, int]]:
+def cycles(months: int, history: History[Calendar], start: datetime, end: datetime) -> list[tuple[Period, int]]:
     """The quarters or years of all periods between, with how many periods each has."""
-    laid = lay([], history, start, end)
-    others = around(laid, laid, history)
-    found = dict.fromkeys(stretch_of(period, others, months) for period in laid)
-    return [(stretch, sum(stretch.contains(period.start) for period in others)) for stretch in found]
+    created = periods_to_create([], history, start, end)
+    others = around(created, created, history)
+    found = dict.fromkeys(cycle_of(period, others, months) for period in created)
+    return [(cycle, sum(cycle.contains(period.start) for period in others)) for cycle in found]
 
 
 def test_quarters_and_years_begin_in_january_with_the_local_year():
-    found = stretches(QUARTER, calendars("Europe/Berlin"), utc(2026, 1, 5), utc(2026, 12, 5))
+    found = cycles(QUARTER, calendars("Europe/Berlin"), utc(2026, 1, 5), utc(2026, 12, 5))
     assert [(each.start, periods) for each, periods in found] == [
         (utc(2025, 12, 31, 23), 3),
         (utc(2026, 3, 31, 22), 3),  # in summer time
         (utc(2026, 6, 30, 22), 3),
         (utc(2026, 9, 30, 22), 3),
     ]
-    ((year, periods),) = stretches(YEAR, calendars("Europe/Berlin"), utc(2026, 1, 5), utc(2026, 12, 5))
+    ((year, periods),) = cycles(YEAR, calendars("Europe/Berlin"), utc(2026, 1, 5), utc(2026, 12, 5))
     assert (year.start, year.end, periods) == (utc(2025, 12, 31, 23), utc(2026, 12, 31, 23), 12)
     assert year.timezone == "Europe/Berlin"
     assert len(year.local_days()) == 365
@@ -252,8 +252,8 @@ def test_quarters_and_years_begin_in_january_with_the_local_year():
 @pytest.mark.parametrize("anchor", range(1, 32))
 def test_whatever_the_anchor_quarters_have_three_periods_and_years_twelve(anchor):
     start, end = utc(2027, 6, 1), utc(2029, 6, 1)  # with a leap year
-    assert {periods for _, periods in stretches(QUARTER, calendars(anchor=anchor), start, end)} == {3}
-    years = stretches(YEAR, calendars(anchor=anchor), start, end)
+    assert {periods for _, periods in cycles(QUARTER, calendars(anchor=anchor), start, end)} == {3}
+    years = cycles(YEAR, calendars(anchor=anchor), start, end)
     assert {periods for _, periods in years} == {12}
     first = years[1][0].start
     assert abs(first - utc(2028, 1, 1)) < timedelta(days=22)
@@ -273,7 +273,7 @@ def test_a_year_turns_once_when_the_timezone_changes_with_it(before, after, turn
     history = calendars(before)
     december = first_period(changes, history)
     history = history.appended(Calendar(timezone=after), december.end, NOW)
-    years = stretches(YEAR, history, utc(2026, 2, 1), utc(2027, 11, 1))
+    years = cycles(YEAR, history, utc(2026, 2, 1), utc(2027, 11, 1))
     assert [periods for _, periods in years] == [12, 12]
     assert [each.timezone for each, _ in years] == [before, after]
     assert years[0][0].end == years[1][0].start == turn
@@ -281,9 +281,9 @@ def test_a_year_turns_once_when_the_timezone_changes_with_it(before, after, turn
 
 def test_a_quarter_keeps_whole_periods_when_the_calendar_changes_in_it():
     history = calendars().appended(Calendar(timezone="Europe/Berlin", anchor=15), utc(2026, 5, 10), NOW)
-    laid = lay([], calendars(), utc(2026, 1, 5), utc(2026, 5, 10))  # up to the end of May
-    others = around(laid, laid, history)
-    quarter = stretch_of(laid[-1], others, QUARTER)
+    created = periods_to_create([], calendars(), utc(2026, 1, 5), utc(2026, 5, 10))  # up to the end of May
+    others = around(created, created, history)
+    quarter = cycle_of(created[-1], others, QUARTER)
     assert (quarter.start, quarter.end) == (utc(2026, 4, 1), utc(2026, 7, 14, 22))  # June's first half is a period, too
     assert quarter.timezone == "UTC"
 
@@ -291,10 +291,10 @@ def test_a_quarter_keeps_whole_periods_when_the_calendar_changes_in_it():
 def test_a_quarter_of_which_nothing_else_is_laid_is_as_it_would_be_laid():
     july = first_period(utc(2026, 7, 20), calendars(anchor=15))
     assert july.start == utc(2026, 7, 15)
-    quarter = stretch_of(july, around([july], [], calendars(anchor=15)), QUARTER)
+    quarter = cycle_of(july, around([july], [], calendars(anchor=15)), QUARTER)
     assert (quarter.start, quarter.end) == (utc(2026, 7, 15), utc(2026, 10, 15))
-    laid = lay([july], calendars(anchor=15), utc(2025, 7, 20), utc(2027, 7, 20))
-    assert stretch_of(july, around([july], [*laid, july], calendars(anchor=15)), QUARTER) == quarter
+    created = periods_to_create([july], calendars(anchor=15), utc(2025, 7, 20), utc(2027, 7, 20))
+    assert cycle_of(july, around([july], [*created, july], calendars(anchor=15)), QUARTER) == quarter
 
 
 @settings(deadline=None, max_examples=60)
@@ -309,16 +309,16 @@ def test_every_instant_is_in_exactly_one_quarter_and_one_year(calendar, other, s
     """Whatever of it is laid already."""
     instant = start.replace(tzinfo=UTC)
     history = calendars(*calendar)
-    laid = lay([], history, instant, instant + timedelta(days=change))
+    created = periods_to_create([], history, instant, instant + timedelta(days=change))
     history = history.appended(
-        Calendar(timezone=other[0], anchor=other[1]), max(laid[-1].end, instant + timedelta(minutes=10)), instant
+        Calendar(timezone=other[0], anchor=other[1]), max(created[-1].end, instant + timedelta(minutes=10)), instant
     )
-    whole = laid + lay(laid, history, instant, instant + timedelta(days=900))
-    found = list(dict.fromkeys(stretch_of(period, around([period], laid, history), months) for period in whole))
+    whole = created + periods_to_create(created, history, instant, instant + timedelta(days=900))
+    found = list(dict.fromkeys(cycle_of(period, around([period], created, history), months) for period in whole))
     assert all(left.end == right.start for left, right in pairwise(found))
     assert found[0].start <= whole[0].start
     assert found[-1].end >= whole[-1].end
-    edges = {period.start for period in around(whole, laid, history)}
-    assert all(stretch.start in edges for stretch in found)
+    edges = {period.start for period in around(whole, created, history)}
+    assert all(cycle.start in edges for cycle in found)
     # A change of the calendar may leave a piece of a month, or make one period of two.
-    assert all(months * 28 - 35 < (stretch.end - stretch.start).days < months * 31 + 35 for stretch in found)
+    assert all(months * 28 - 35 < (cycle.end - cycle.start).days < months * 31 + 35 for cycle in found)

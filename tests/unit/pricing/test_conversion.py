@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from shared import json
 from shared.adapters.usage.item_usage import ItemUsage, _weight
 from shared.domain.metering.meters import UnmeterableError
-from shared.domain.metering.readings import Tally
+from shared.domain.metering.readings import CountAndSum
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.conversion import seen_by
 from shared.domain.provider_costs.costs import CostedEvent
@@ -127,7 +127,7 @@ def test_each_charge_sees_its_own_money() -> None:
         charge("activity", PER_UNIT, key="b", **summing("data.saved")),
     ]
     added = contribution(event(saved=8), charges, "USD")
-    assert added.measures == (("won", Tally(1, Decimal(10))), ("b", Tally(1, Decimal(8))))
+    assert added.measures == (("won", CountAndSum(1, Decimal(10))), ("b", CountAndSum(1, Decimal(8))))
 
 
 @pytest.mark.parametrize("rate", [RATE, None])
@@ -162,7 +162,7 @@ def test_distinct_values_are_those_that_were_reported() -> None:
 
 def test_a_quantity_that_is_not_given_is_one_of_the_currency_that_is_named() -> None:
     by = charge("activity", **summing("data.quantity"))
-    assert contribution(event(), [by], "USD").measures == (("won", Tally(1, RATE)),)
+    assert contribution(event(), [by], "USD").measures == (("won", CountAndSum(1, RATE)),)
 
 
 def test_what_an_amount_is_converted_to_may_be_of_any_size() -> None:
@@ -170,8 +170,8 @@ def test_what_an_amount_is_converted_to_may_be_of_any_size() -> None:
     won = event(rate=Decimal(150), value=99999999999999)
     added = contribution(won, [charge("activity", PER_UNIT), charge(key="b", verification="none")], "JPY")
     assert added.measures == (
-        ("won", Tally(1, Decimal(1))),
-        ("b", Tally(1, Decimal(14999999999999850))),
+        ("won", CountAndSum(1, Decimal(1))),
+        ("b", CountAndSum(1, Decimal(14999999999999850))),
     )
 
 
@@ -210,10 +210,12 @@ def test_charges_add_up_what_was_converted() -> None:
         charge("activity", PER_UNIT, key="costs", **summing("data.amount", "cost.api")),
     ]
     assert contribution(event(value=4), charges, "USD").measures == (
-        ("won", Tally(1, Decimal(5))),
-        ("amounts", Tally(1, Decimal(5))),
+        ("won", CountAndSum(1, Decimal(5))),
+        ("amounts", CountAndSum(1, Decimal(5))),
     )
-    assert contribution(event("cost.api", amount=4), charges, "USD").measures == (("costs", Tally(1, Decimal(5))),)
+    assert contribution(event("cost.api", amount=4), charges, "USD").measures == (
+        ("costs", CountAndSum(1, Decimal(5))),
+    )
 
 
 @given(generated.models(generated.usage_charges()), generated.events(10, least=1))
@@ -231,7 +233,7 @@ def test_at_a_rate_of_1_it_counts_as_if_it_were_in_the_organizations_currency(
 def test_nothing_needs_no_rate(data: Json, pricing: Json) -> None:
     reported = event(rate=None, price=0, **data)
     counted = contribution(reported, [charge(pricing=pricing, verification="none")], "USD")
-    assert dict(counted.measures)["won"] == Tally(1, Decimal(0))
+    assert dict(counted.measures)["won"] == CountAndSum(1, Decimal(0))
     with pytest.raises(NoExchangeRateError):
         contribution(event(rate=None, value=1, price=1), [charge(pricing=pricing, verification="none")], "USD")
 

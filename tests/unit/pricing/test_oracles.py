@@ -13,7 +13,7 @@ from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
 from shared.domain.rating.calculation import ModelSketch, UsageEntry, calculate
-from shared.domain.rating.rating import Facts, Segment, Stretch, first_starts, rate
+from shared.domain.rating.rating import Cycle, Facts, Segment, first_starts, rate
 from shared.domain.usage.totals import Contribution, Totals
 from tests.doubles.worlds.oracles import NOT_REPRODUCED, Case, cases, parameters
 
@@ -89,7 +89,7 @@ def test_events_that_come_to_it_give_the_known_answers(case: Case) -> None:
         charges=tuple(charge for charge in version.charges if case.only is None or charge.key in case.only)
     )
     found = [Segment(f"agent-{number}", version, OCTOBER.start, OCTOBER.end) for number in range(agents_of(case))]
-    stretch = Stretch(OCTOBER, found, closes=OCTOBER.end)
+    cycle = Cycle(OCTOBER, found, closes=OCTOBER.end)
     lines = rate(
         Facts(
             period=OCTOBER,
@@ -97,7 +97,7 @@ def test_events_that_come_to_it_give_the_known_answers(case: Case) -> None:
             segments=found,
             totals={(segment.agent_id, version.id): metered(version, events(case)) for segment in found[:1]},
             first_starts=first_starts(found),
-            stretches={"quarter": stretch, "year": stretch},
+            cycles={"quarter": cycle, "year": cycle},
         )
     )
     assert case.exact in (None, total(line.exact_amount for line in lines))

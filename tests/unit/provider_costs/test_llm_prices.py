@@ -14,7 +14,7 @@ import pytest
 from shared.adapters.price_list.genai_prices import PackagedPriceList
 from shared.domain.kernel.histories import Entry, History
 from shared.domain.metering.meters import UnmeterableError
-from shared.domain.metering.readings import Tally
+from shared.domain.metering.readings import CountAndSum
 from shared.domain.provider_costs.costs import NO_COST, CostRules, EventCost, LlmPrices
 from shared.domain.provider_costs.exchange_rates import (
     ExchangeRate,
@@ -31,7 +31,7 @@ from shared.domain.provider_costs.llm_prices import (
     TokenPrices,
     override_id,
 )
-from shared.domain.usage.totals import MAXIMUM_STANDING, Contribution, Totals
+from shared.domain.usage.totals import MAXIMUM_SYSTEM_TOTALS, Contribution, Totals
 from tests.places import DEMO_DATA
 
 CALLS = DEMO_DATA / "agent_llm_calls.csv.gz"
@@ -246,23 +246,23 @@ def test_the_way_back_has_a_rate_of_its_own():
 
 def test_a_stated_cost_is_kept_and_never_trusted():
     cost = cost_of(call(input_tokens=100_000, cost="99.5"))
-    assert (cost.amount, cost.stated) == (Decimal("0.2"), Decimal("99.5"))
+    assert (cost.amount, cost.reported) == (Decimal("0.2"), Decimal("99.5"))
     unknown = cost_of(call("of-our-own", cost="99.5"))
-    assert (unknown.amount, unknown.stated) == (None, Decimal("99.5"))
+    assert (unknown.amount, unknown.reported) == (None, Decimal("99.5"))
     elsewhere = cost_of(call(cost="99.5", currency="EUR"))
-    assert (elsewhere.amount, elsewhere.stated) == (Decimal(4), None)
+    assert (elsewhere.amount, elsewhere.reported) == (Decimal(4), None)
 
 
 def test_costs_move_the_standing_reading_of_their_category():
     known = rules()
     assert known.of("cost.tools", {"amount": "1.50"}, LATER, "USD").readings() == (
-        ("$cost.tools", Tally(1, Decimal("1.50"))),
+        ("$cost.tools", CountAndSum(1, Decimal("1.50"))),
     )
     assert dict(known.of("llm_call", call(input_tokens=1, cost="2"), LATER, "USD").readings()) == {
-        "$cost.llm": Tally(1, Decimal("0.000002")),
-        "$stated_cost": Tally(1, Decimal(2)),
+        "$cost.llm": CountAndSum(1, Decimal("0.000002")),
+        "$stated_cost": CountAndSum(1, Decimal(2)),
     }
-    tokens = Tally(1, Decimal(10))
+    tokens = CountAndSum(1, Decimal(10))
     assert dict(
         known.of("llm_call", {"model": "of-our-own", "input_tokens": 7, "output_tokens": 3}, LATER, "USD").readings()
     ) == {
@@ -279,12 +279,14 @@ def test_models_that_senders_make_up_do_not_let_totals_grow():
     totals, known = Totals(), rules()
     for number in range(300):
         cost = known.of("llm_call", {"model": f"made-up-{number}" + "é\n" * 200, "input_tokens": 2}, LATER, "USD")
-        totals.add(Contribution("llm_call", "2026-10-05T00:00:00.000000Z", (), standing=cost.readings()))
+        totals.add(Contribution("llm_call", "2026-10-05T00:00:00.000000Z", (), system_totals=cost.readings()))
     names = [name for name in totals.meters() if name.startswith("$unpriced.")]
-    assert len(names) == MAXIMUM_STANDING + 1
+    assert len(names) == MAXIMUM_SYSTEM_TOTALS + 1
     assert all(name.isascii() and name.isprintable() and len(name) < 120 for name in names)
-    assert totals.reading("$unpriced") == Tally(300, Decimal(600))
-    assert totals.reading("$unpriced.*") == Tally(300 - MAXIMUM_STANDING, Decimal(600 - 2 * MAXIMUM_STANDING))
+    assert totals.reading("$unpriced") == CountAndSum(300, Decimal(600))
+    assert totals.reading("$unpriced.*") == CountAndSum(
+        300 - MAXIMUM_SYSTEM_TOTALS, Decimal(600 - 2 * MAXIMUM_SYSTEM_TOTALS)
+    )
     assert Totals.read(totals.document()) == totals.copy() == totals
 
 
@@ -292,10 +294,12 @@ def test_many_event_types_and_many_unpriced_models_do_not_crowd_each_other_out()
     totals = Totals()
     for number in range(150):
         totals.add(
-            Contribution("x", "", ((f"type-{number}", Tally(1)),), standing=((f"$unpriced.{number}", Tally(1)),))
+            Contribution(
+                "x", "", ((f"type-{number}", CountAndSum(1)),), system_totals=((f"$unpriced.{number}", CountAndSum(1)),)
+            )
         )
     assert [name for name in totals.meters() if name == "*"] == []
-    assert totals.reading("$unpriced.*") == Tally(100)
+    assert totals.reading("$unpriced.*") == CountAndSum(100)
 
 
 def test_the_price_list_is_the_installed_one_and_asks_nobody(monkeypatch: pytest.MonkeyPatch):

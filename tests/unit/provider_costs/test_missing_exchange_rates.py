@@ -73,7 +73,9 @@ class Scene:
 
     async def deliver(self) -> None:
         messages = self.queue.waiting.pop(QUEUE)
-        await self.rater.rating.rate([Delivered(each.body, each.message_id, each.correlation_id) for each in messages])
+        await self.rater.metering.meter(
+            [Delivered(each.body, each.message_id, each.correlation_id) for each in messages]
+        )
 
     async def replay(self) -> None:
         organization = await self.office.organizations.get(ORGANIZATION)

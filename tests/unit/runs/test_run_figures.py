@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.metering.readings import Tally, document_of
+from shared.domain.metering.readings import CountAndSum, document_of
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
 from shared.domain.provider_costs.costs import CostedEvent
@@ -211,7 +211,7 @@ def test_what_is_in_another_currency_is_converted_whatever_becomes_of_it(status:
 
 def test_a_verified_outcome_counts_as_it_was_verified() -> None:
     priced_by = version(RESOLVED)
-    became = outcome("verified").changed(on_decision={"done": document_of(Tally(1, Decimal(7)))})
+    became = outcome("verified").changed(on_decision={"done": document_of(CountAndSum(1, Decimal(7)))})
     assert price(priced_by, a=used(priced_by, [event("outcome.done", value=Decimal(7))], became)) == 3
 
 

@@ -59,7 +59,7 @@ def metered(number: int) -> MeteredEvent:
         data=data,
         content=content_hash("command", agent, None, data),
     )
-    return MeteredEvent(event, TotalKey(NOW, agent, "version"), unpriced_contribution(event), moves=None)
+    return MeteredEvent(event, TotalKey(NOW, agent, "version"), unpriced_contribution(event), rebilling=None)
 
 
 async def test_at_most_12_requests_record_1000_events() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.domain.kernel.histories import Entry, History
 from shared.domain.kernel.times import BEGINNING
-from shared.domain.metering.readings import Reading, Tally
+from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version, version_history
 from shared.domain.pricing.lines import Line
@@ -58,7 +58,7 @@ class Used:
 
     def reading(self, meter: str) -> Reading | None:
         value = self.sums.get(meter)
-        return None if value is None else Tally(count=value, sum=value)
+        return None if value is None else CountAndSum(count=value, sum=value)
 
 
 def used(count: int | str | Fraction, meter: str = "commands") -> Used:
@@ -242,7 +242,7 @@ def test_a_base_fee_and_tiers_as_in_the_api():
     )
     totals = Totals()
     for _ in range(1200):
-        totals.add(Contribution("command", "2026-10-03T12:00:00.000000Z", (("commands", Tally(1)),)))
+        totals.add(Contribution("command", "2026-10-03T12:00:00.000000Z", (("commands", CountAndSum(1)),)))
     line = rated(whole("a", version(1, charge)), totals={("a", "bm_1_v1"): totals})["bm_1/commands/a"]
     assert (str(line.exact_amount), str(line.amount), str(line.quantity), line.unit) == (
         "26",

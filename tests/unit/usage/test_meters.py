@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.meters import Meter, UnmeterableError, quantity_of
-from shared.domain.metering.readings import Reading, Tally, document_of, read_reading
+from shared.domain.metering.readings import CountAndSum, Reading, document_of, read_reading
 from shared.domain.periods.periods import Span
 
 TIME = "2026-10-03T12:00:00.000000Z"
@@ -259,7 +259,7 @@ def test_a_reading_is_read_back_as_it_was_kept(aggregation):
 
 def test_a_fraction_is_never_kept():
     with pytest.raises(TypeError):
-        document_of(Tally(sum=Fraction(1, 3)))
+        document_of(CountAndSum(sum=Fraction(1, 3)))
 
 
 @settings(deadline=None)

@@ -17,9 +17,9 @@ from shared.domain.kernel.errors import ConflictError
 from shared.domain.kernel.errors import ValidationError as RefusedError
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.meters import Meter, UnmeterableError
-from shared.domain.metering.readings import Bands, Tally, document_of, read_reading
+from shared.domain.metering.readings import Bands, CountAndSum, document_of, read_reading
 from shared.domain.periods.periods import Span
-from shared.domain.pricing.charges.outcome import Outcome as OutcomeCharge
+from shared.domain.pricing.charges.outcome import OutcomeCharge
 from shared.domain.pricing.charges.usage import Use, priced
 from shared.domain.pricing.lines import sum_of
 from shared.domain.pricing.rules import Pricing
@@ -28,7 +28,7 @@ from shared.domain.provider_costs.costs import CostedEvent
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key
 from shared.domain.usage.outcomes import (
-    STANDING_OF,
+    SYSTEM_TOTAL_OF,
     Decided,
     Decision,
     Outcome,
@@ -38,7 +38,7 @@ from shared.domain.usage.outcomes import (
     event_key_of,
     outcome_id,
     rejected,
-    standing_of,
+    system_totals_of,
     taken_back,
     verified,
 )
@@ -79,7 +79,7 @@ def costed(event: AcceptedEvent, rate: Decimal | None = None) -> CostedEvent:
 def rated(event: AcceptedEvent, *charges: OutcomeCharge, rate: Decimal | None = None) -> tuple[Outcome, Contribution]:
     added = contribution(costed(event, rate), charges, "USD")
     outcome = arrived(event, TOTAL, charges, added, "USD", NOW, rate)
-    return outcome, replace(added, standing=standing_of(outcome, "USD"))
+    return outcome, replace(added, system_totals=system_totals_of(outcome, "USD"))
 
 
 def totals_of(*contributions: Contribution) -> Totals:
@@ -212,26 +212,28 @@ def test_what_decisions_added_can_be_told_from_the_outcome_alone(
     kept = Outcome.read(outcome.document())
     assert totals_of(arrival, *decided_since_arrival(kept, "USD")) == totals_of(*steps)
     totals = totals_of(*steps)
-    tally = totals.reading("won") or Tally()
-    assert isinstance(tally, Tally)
+    tally = totals.reading("won") or CountAndSum()
+    assert isinstance(tally, CountAndSum)
     unit = rate or 1
     assert tally.sum == unit * {"verified": 100, "less": 40}.get(way, 0)
     if mixed:
         assert totals.reading("other") == (
-            Tally(0, Decimal(0), 1) if way == "rejected" or "reversed" in way else Tally(1, 100 * Decimal(unit))
+            CountAndSum(0, Decimal(0), 1)
+            if way == "rejected" or "reversed" in way
+            else CountAndSum(1, 100 * Decimal(unit))
         )
-    standing = {
+    system_totals = {
         status: reading
-        for status, name in STANDING_OF.items()
-        if (reading := totals.reading(name)) not in (None, Tally(0, Decimal(0)))
+        for status, name in SYSTEM_TOTAL_OF.items()
+        if (reading := totals.reading(name)) not in (None, CountAndSum(0, Decimal(0)))
     }
-    assert standing == {kept.status: Tally(1, unit * Decimal(40 if "less" in way else 100))}
+    assert system_totals == {kept.status: CountAndSum(1, unit * Decimal(40 if "less" in way else 100))}
 
 
 def test_values_in_another_currency_without_a_rate_are_in_no_sum() -> None:
     outcome, _ = rated(accepted(currency="EUR"))
-    assert standing_of(outcome, "USD") == (("$outcome_pending", Tally(1, Decimal(0))),)
-    assert (outcome.worth_in("EUR"), outcome.worth_in("USD")) == (100, None)
+    assert system_totals_of(outcome, "USD") == (("$outcome_pending", CountAndSum(1, Decimal(0))),)
+    assert (outcome.value_in("EUR"), outcome.value_in("USD")) == (100, None)
 
 
 def test_bounds_and_least_values_are_in_the_organizations_currency() -> None:
@@ -249,7 +251,7 @@ def test_what_waits_by_its_converted_value_counts_once_it_is_verified() -> None:
     pending, _ = rated(event, bounded, rate=Decimal("1.25"))
     done = verify(pending, event, bounded)
     assert done is not None
-    assert done.contribution.measures == (("won", Tally(1, Decimal(50))),)
+    assert done.contribution.measures == (("won", CountAndSum(1, Decimal(50))),)
 
 
 def test_a_verification_is_in_the_currency_of_the_report() -> None:
@@ -259,8 +261,8 @@ def test_a_verification_is_in_the_currency_of_the_report() -> None:
         verify(pending, event, charge(), value="40.01")
     done = verify(pending, event, charge(), value="39")
     assert done is not None
-    assert (done.outcome.verified_value, done.outcome.worth_in("USD")) == (39, Decimal("48.75"))
-    assert dict(done.contribution.measures)["won"] == Tally(1, Decimal("48.75"))
+    assert (done.outcome.verified_value, done.outcome.value_in("USD")) == (39, Decimal("48.75"))
+    assert dict(done.contribution.measures)["won"] == CountAndSum(1, Decimal("48.75"))
 
 
 def test_filters_match_what_was_reported_whatever_it_is_verified_as() -> None:
@@ -268,7 +270,7 @@ def test_filters_match_what_was_reported_whatever_it_is_verified_as() -> None:
     pending, _ = rated(event, filtered)
     done = verify(pending, event, filtered, value="40")
     assert done is not None
-    assert done.contribution.measures == (("won", Tally(1, Decimal(40))),)
+    assert done.contribution.measures == (("won", CountAndSum(1, Decimal(40))),)
 
 
 def test_what_else_is_money_is_converted_beside_what_it_is_verified_as() -> None:
@@ -279,7 +281,7 @@ def test_what_else_is_money_is_converted_beside_what_it_is_verified_as() -> None
         pending, _ = rated(event, agreed, rate=rate)
         done = verify(pending, event, agreed, value="30")
         assert done is not None
-        expected = {"won": Tally(1, Decimal("37.5")), "won#prices": Tally(1, Decimal(10))}
+        expected = {"won": CountAndSum(1, Decimal("37.5")), "won#prices": CountAndSum(1, Decimal(10))}
         assert dict(done.contribution.measures) == (expected if counts else {})
 
 
@@ -332,7 +334,7 @@ def test_prices_that_depend_on_order_are_those_of_the_list(
     in_order = sorted(range(len(events)), key=lambda number: (events[number].time, events[number].key))
     paid = [number for number in in_order[free:] if not values[number][1]]
     due = sum(min(Fraction(7), max(Fraction(2), Fraction(values[number][0], 10))) for number in paid)
-    nothing = {"won": Tally(), "won#events": Bands(keeps=free)}
+    nothing = {"won": CountAndSum(), "won#events": Bands(keeps=free)}
     readings = {name: merged.reading(name) or none for name, none in nothing.items()}
     use = Use(1, "won", Meter.model_validate(METER), pricing, readings)
     (parts,) = priced([use], SPAN)
@@ -352,7 +354,7 @@ def test_a_reversed_one_takes_its_place_among_the_free_ones_of_the_next_version(
         for name, gauge in price.gauges.items():
             reading = gauge.measure(costed(event))
             readings[name] = readings[name].merge(reading) if name in readings else reading
-    before = Tally(1, Decimal(1)).merge(Tally(1, Decimal(1)).taken_back())
+    before = CountAndSum(1, Decimal(1)).merge(CountAndSum(1, Decimal(1)).taken_back())
     assert read_reading(document_of(before)) == before
     uses = [Use(1, "won", meter, plain, {"won": before}), Use(2, "won", meter, free, readings)]
     first, second = priced(uses, SPAN)

@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import ConflictError
-from shared.domain.usage.outcomes import STANDING_OF, Outcome, Verification, outcome_id
+from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF, Outcome, Verification, outcome_id
 from shared.ports.store import Delete, Operation, StoreLimitError
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.worlds.rated_organization import Scene
@@ -53,7 +53,7 @@ async def test_what_is_refused_alone_leaves_its_neighbours_alone(refused: set[in
             assert isinstance(result, Outcome)
             assert result.status == "verified"
     states = (await scene.host.outcomes.statistics(organization, None, None)).states
-    assert {status: states[status].count for status in STANDING_OF} == {
+    assert {status: states[status].count for status in SYSTEM_TOTAL_OF} == {
         "pending": len(refused),
         "verified": OUTCOMES - len(refused),
         "rejected": 0,

@@ -91,7 +91,9 @@ class Scene:
     async def deliver(self) -> list[Message]:
         """To a host of its own; what fails stays on the queue."""
         messages = list(self.queue.waiting.get(QUEUE, []))
-        await self.host().rating.rate([Delivered(each.body, each.message_id, each.correlation_id) for each in messages])
+        await self.host().metering.meter(
+            [Delivered(each.body, each.message_id, each.correlation_id) for each in messages]
+        )
         self.queue.waiting[QUEUE] = []
         return messages
 
@@ -129,12 +131,12 @@ async def test_a_message_with_a_number_that_cannot_be_read_is_parked_without_its
     await scene.mend()
     await scene.replay()
     unreadable = Delivered(f'{{"organization": "{ORGANIZATION}", "events": [{number}]}}'.encode(), "message-1", "")
-    rating = scene.host().rating
+    metering = scene.host().metering
     if is_dead:
-        await rating.park_dead(unreadable)
+        await metering.park_dead(unreadable)
     else:
         (sent,) = scene.queue.waiting[QUEUE]
-        await rating.rate([unreadable, Delivered(sent.body, sent.message_id, "")])
+        await metering.meter([unreadable, Delivered(sent.body, sent.message_id, "")])
     (parked,), _ = await scene.host().parked_events.page(UNKNOWN_ORGANIZATION, "parked", 10, None)
     assert json.decode(parked.subject) == {"message": unreadable.body.decode(), "message_id": "message-1"}
     assert await scene.counted() == (0 if is_dead else 1)
@@ -247,7 +249,7 @@ async def test_a_discard_stands_against_a_rater_that_does_not_know_of_more_shard
     await scene.discard(entry)
     scene.clock.set(now + timedelta(seconds=30))
     with pytest.raises(UnavailableError):
-        await behind.rating.rate(messages)
+        await behind.metering.meter(messages)
     assert await scene.counted() == 0
 
 

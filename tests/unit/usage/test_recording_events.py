@@ -15,8 +15,8 @@ from shared.adapters.usage.item_usage import ItemUsage
 from shared.bootstrap import Application, Ports
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.readings import Tally
-from shared.domain.usage.events import MAXIMUM_EVENT_BYTES, UNPRICED, AcceptedEvent, TotalKey, content_hash, event_key
+from shared.domain.metering.readings import CountAndSum
+from shared.domain.usage.events import MAXIMUM_EVENT_BYTES, NO_VERSION, AcceptedEvent, TotalKey, content_hash, event_key
 from shared.domain.usage.totals import Contribution, unpriced_contribution
 from shared.ports.store import Delete, Item, Operation, StoreLimitError
 from shared.ports.usage import MeteredEvent
@@ -84,7 +84,7 @@ def metered(number: int, data: dict[str, Any] | None = None, agent: str = AGENT,
         content=content_hash(fields["type"], agent, fields.get("run"), data or {}),
         **fields,
     )
-    return MeteredEvent(event, TotalKey(OCTOBER, agent, UNPRICED), unpriced_contribution(event), moves=None)
+    return MeteredEvent(event, TotalKey(OCTOBER, agent, NO_VERSION), unpriced_contribution(event), rebilling=None)
 
 
 async def counted(store: MemoryStore | SqliteStore) -> Decimal:
@@ -128,7 +128,7 @@ class TestLargeTotals:
     async def test_totals_that_grow_stay_in_batches_below_1_mb(self, store: MeasuringStore, name: str) -> None:
         """Of 50 agents with 200 meters each: while they come into being, and later, moved by small events."""
         agents = [f"agt_{number}" for number in range(50)]
-        measures = tuple((f"{name}{number}", Tally(1, Decimal(f"{number}.5"))) for number in range(200))
+        measures = tuple((f"{name}{number}", CountAndSum(1, Decimal(f"{number}.5"))) for number in range(200))
         for delivery in range(3):
             events = [metered(delivery * 1000 + place, agent=agent) for place, agent in enumerate(agents)]
             if delivery == 0:
@@ -142,7 +142,7 @@ class TestLargeTotals:
 
     async def test_so_do_outbox_entries(self, store: MeasuringStore) -> None:
         events = [
-            replace(metered(number), moves={"id": f"outbox:{number}", "kind": "outbox", "text": "ü" * 15_000})
+            replace(metered(number), rebilling={"id": f"outbox:{number}", "kind": "outbox", "text": "ü" * 15_000})
             for number in range(EVENTS)
         ]
         outcome = await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)
@@ -152,7 +152,7 @@ class TestLargeTotals:
     async def test_small_events_still_share_full_batches(self) -> None:
         """99 events and the total that they move, though each moves 80 meters."""
         store = StrictStore()
-        measures = tuple((f"meter_{number}", Tally(1, Decimal(number))) for number in range(80))
+        measures = tuple((f"meter_{number}", CountAndSum(1, Decimal(number))) for number in range(80))
         events = [
             replace(metered(number, {"text": "x" * 100}), contribution=Contribution("command", to_text(NOW), measures))
             for number in range(990)
@@ -237,7 +237,9 @@ class Scene:
 
     async def deliver(self) -> None:
         messages = self.queue.waiting.pop(QUEUE)
-        await self.host().rating.rate([Delivered(each.body, each.message_id, each.correlation_id) for each in messages])
+        await self.host().metering.meter(
+            [Delivered(each.body, each.message_id, each.correlation_id) for each in messages]
+        )
 
     async def parked(self) -> dict[str, str]:
         """Reasons by event id."""

@@ -16,7 +16,7 @@ from shared.adapters.usage.usage_items import total_id, value_document
 from shared.containers import LEDGERS
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import ValidationError
-from shared.domain.metering.readings import Tally
+from shared.domain.metering.readings import CountAndSum
 from shared.domain.usage.events import TotalKey, shard_of
 from shared.domain.usage.outcomes import Verification, outcome_id
 from shared.domain.usage.totals import MAXIMUM_TYPES
@@ -110,7 +110,7 @@ async def sums(scene: Scene) -> dict[str, Decimal]:
     totals = await scene.host.usage.totals(ORGANIZATION, SHARDS, START)
     (own,) = [each.totals for each in totals if each.key.agent_id == AGENTS[0]]
     readings = {name: own.reading(name) for name in own.meters()}
-    return {name: Decimal(reading.sum) for name, reading in readings.items() if isinstance(reading, Tally)}
+    return {name: Decimal(reading.sum) for name, reading in readings.items() if isinstance(reading, CountAndSum)}
 
 
 DAMAGES: dict[str, tuple[Callable[[Json], object], list[str]]] = {
@@ -227,9 +227,11 @@ async def test_a_mended_period_that_has_ended_is_unsettled(scene: Scene) -> None
     item, _ = await scene.host.periods.item(ORGANIZATION, period.start)
     await scene.damage(lambda totals: totals["meters"]["counted"].update(count=1))
     await scene.repaired()
-    assert (await scene.host.periods.item(ORGANIZATION, period.start))[0].movements == item.movements
+    assert (await scene.host.periods.item(ORGANIZATION, period.start))[0].changes_after_end == item.changes_after_end
     await scene.repaired(mend=True)
-    assert (await scene.host.periods.item(ORGANIZATION, period.start))[0].movements == item.movements + 1
+    assert (await scene.host.periods.item(ORGANIZATION, period.start))[
+        0
+    ].changes_after_end == item.changes_after_end + 1
 
 
 async def test_a_period_whose_events_may_be_gone_is_refused(scene: Scene) -> None:
@@ -333,7 +335,7 @@ class TestWhileEventsFlow:
         assert gauges(await scene.repaired()) == []
         totals = await scene.host.usage.totals(ORGANIZATION, SHARDS, START)
         counts = [each.totals.reading("counted") for each in totals if each.key.agent_id == AGENTS[0]]
-        assert [each.count for each in counts if isinstance(each, Tally)] == [24]  # 20 of the steps, and 4
+        assert [each.count for each in counts if isinstance(each, CountAndSum)] == [24]  # 20 of the steps, and 4
 
 
 class ForgetfulStore(MemoryStore):

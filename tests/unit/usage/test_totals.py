@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from shared.domain.metering.meters import UnmeterableError
-from shared.domain.metering.readings import Bands, Distinct, Highest, Latest, Placed, Tally, Weighted
+from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Highest, Latest, Placed, Weighted
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.usage.totals import (
@@ -73,8 +73,8 @@ class Event:
     amounts: dict[str, Decimal] = field(default_factory=dict)
 
 
-def tally(count: int, value: str) -> Tally:
-    return Tally(count, Decimal(value))
+def tally(count: int, value: str) -> CountAndSum:
+    return CountAndSum(count, Decimal(value))
 
 
 def added(event: Event) -> Contribution:
@@ -207,7 +207,7 @@ def same_place_same_value(events: list[Contribution]) -> bool:
 
 
 readings = {
-    "tally": st.builds(Tally, st.just(1), numbers),
+    "tally": st.builds(CountAndSum, st.just(1), numbers),
     "highest": st.builds(Highest, numbers),
     "latest": st.builds(Latest, times, keys, numbers),
     "distinct": st.builds(Distinct, st.frozensets(keys, min_size=1, max_size=1)),

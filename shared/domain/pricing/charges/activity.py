@@ -14,23 +14,23 @@ from shared.domain.metering.readings import Reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
 from shared.domain.pricing.charges.commitment import Commitment
+from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
-from shared.domain.pricing.charges.stated import Stated
 from shared.domain.pricing.charges.usage import (
     Use,
     amounts_of,
+    estimated_readings,
     gauges_of,
     money_terms,
     priced,
     refusals_of_use,
-    stated_readings,
     total_quantity,
     weights_of_uses,
 )
 from shared.domain.pricing.rules import Pricing
 
 
-class Activity(ModifiedCharge):
+class ActivityCharge(ModifiedCharge):
     FIXED: ClassVar[tuple[str, ...]] = ("type", "meter", "scope")
 
     type: Literal["activity"]
@@ -94,14 +94,14 @@ class Activity(ModifiedCharge):
     def money_terms(self) -> Iterator[Place]:
         return money_terms(self.meter, self.pricing)
 
-    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
-        return stated_readings(self.key, self.meter, self.pricing, stated, span)
+    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
+        return estimated_readings(self.key, self.meter, self.pricing, estimate, span)
 
     def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
         return self.pricing.refusals_in_model()
 
 
-def _use(segment: LineSegment[Activity]) -> Use:
+def _use(segment: LineSegment[ActivityCharge]) -> Use:
     charge = segment.charge
     return Use(
         version=segment.version,

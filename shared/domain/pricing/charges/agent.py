@@ -5,11 +5,11 @@ from fractions import Fraction
 from typing import Literal, Self
 
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
-from shared.domain.pricing.charges.heads import HeadCharge, Heads, head_parts
-from shared.domain.pricing.charges.stated import Stated
+from shared.domain.pricing.charges.estimate import Estimate
+from shared.domain.pricing.charges.headcount import Headcount, HeadcountCharge, headcount_parts
 
 
-class Agent(HeadCharge):
+class AgentCharge(HeadcountCharge):
     """Priced by the number of agents, each for the days that it was on the model."""
 
     type: Literal["agent"]
@@ -25,7 +25,7 @@ class Agent(HeadCharge):
                 places[segment.agent_id] = (total, total + segment.agents)
                 total += segment.agents
         groups = [
-            Heads(
+            Headcount(
                 version=segment.version,
                 pricing=segment.charge.pricing,
                 discount=segment.charge.discount,
@@ -41,18 +41,18 @@ class Agent(HeadCharge):
             quantity=total,
             unit="agent",
             unit_amount=segments[0].charge.pricing.single_price if only_version(segments) else None,
-            parts=head_parts(groups),
+            parts=headcount_parts(groups),
         )
 
-    def agents_of(self, stated: Stated) -> Fraction | None:
-        if stated.quantity is None:
-            return super().agents_of(stated)
-        if stated.agents is not None:
-            raise stated.refused("agents", "cannot stand beside quantity, which says it")
-        return stated.heads("quantity", Fraction(stated.quantity))
+    def agents_of(self, estimate: Estimate) -> Fraction | None:
+        if estimate.quantity is None:
+            return super().agents_of(estimate)
+        if estimate.agents is not None:
+            raise estimate.refused("agents", "cannot stand beside quantity, which says it")
+        return estimate.headcount("quantity", Fraction(estimate.quantity))
 
 
-def _with_days(segments: Sequence[LineSegment[Agent]]) -> list[LineSegment[Agent]]:
+def _with_days(segments: Sequence[LineSegment[AgentCharge]]) -> list[LineSegment[AgentCharge]]:
     """Those of agents with a day in the line: one that left within its first day is nobody's head."""
     days: dict[str, Fraction] = {}
     for segment in segments:

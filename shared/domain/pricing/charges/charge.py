@@ -13,7 +13,7 @@ from shared.domain.kernel.validation import Place
 from shared.domain.metering.meters import Event, Gauge, Measure
 from shared.domain.metering.readings import Reading, together
 from shared.domain.periods.periods import Span
-from shared.domain.pricing.charges.stated import Stated
+from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.lines import Part, Timing
 
 ChargeKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
@@ -106,19 +106,19 @@ class Charge(BaseModel, ABC):
         """
         return quantities(segments)
 
-    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         """What its gauges would have come to for usage that is merely stated. Raises `ValidationError`."""
         del span
-        stated.only()
+        estimate.only()
         return {}
 
-    def agents_of(self, stated: Stated) -> Fraction | None:
+    def agents_of(self, estimate: Estimate) -> Fraction | None:
         """How many agents usage that is merely stated says there are. Raises `ValidationError`."""
-        return None if stated.agents is None else stated.heads("agents", stated.agents, least=1)
+        return None if estimate.agents is None else estimate.headcount("agents", estimate.agents, least=1)
 
-    def calculated_with(self, stated: Sequence[Stated], agents: Fraction) -> Self:
+    def calculated_with(self, estimate: Sequence[Estimate], agents: Fraction) -> Self:
         """The charge as it is in force where usage is merely stated, with so many agents. Raises `ValidationError`."""
-        del stated, agents
+        del estimate, agents
         return self
 
     def refusals_in_model(self) -> Iterator[tuple[Place, str]]:

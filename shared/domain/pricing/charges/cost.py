@@ -12,11 +12,11 @@ from pydantic import StringConstraints
 from shared.domain.kernel.money import EXACT, ZERO, NonNegativeAmount, plain
 from shared.domain.kernel.validation import Length
 from shared.domain.metering.meters import Event, Measure
-from shared.domain.metering.readings import Reading, Tally
+from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
+from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
-from shared.domain.pricing.charges.stated import Stated
 from shared.domain.pricing.lines import Part
 from shared.domain.pricing.rules.rule import percent_of
 from shared.domain.provider_costs.costs import COST_TYPE
@@ -27,7 +27,7 @@ _NAMED = 5
 Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$")]
 
 
-class Cost(ModifiedCharge):
+class CostCharge(ModifiedCharge):
     """The costs of some categories, LLM calls among them (`llm`), or of all where none is named; in the organization's
     currency.
     """
@@ -62,13 +62,13 @@ class Cost(ModifiedCharge):
             parts=cls.modified(segments, used, quantity),
         )
 
-    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         del span
-        stated.only("quantity", "value", "values")
-        if stated.value is None and stated.values is None:  # the quantity of a cost is its amount
-            return {self.key: Tally(1, Fraction(stated.quantity or 0))}
-        events = stated.events(each_needed=False, value_needed=False)
-        return {self.key: Tally(events.count, events.sum)}
+        estimate.only("quantity", "value", "values")
+        if estimate.value is None and estimate.values is None:  # the quantity of a cost is its amount
+            return {self.key: CountAndSum(1, Fraction(estimate.quantity or 0))}
+        events = estimate.events(each_needed=False, value_needed=False)
+        return {self.key: CountAndSum(events.count, events.sum)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +86,25 @@ class _Amounts:
         return COST_TYPE + next(iter(self.categories))
 
     @property
-    def nothing(self) -> Tally:
-        return Tally()
+    def nothing(self) -> CountAndSum:
+        return CountAndSum()
 
-    def measure(self, event: Event) -> Tally | None:
+    def measure(self, event: Event) -> CountAndSum | None:
         if event.cost is None or (self.categories is not None and event.cost_category not in self.categories):
             return None
-        return Tally(1, event.cost)
+        return CountAndSum(1, event.cost)
 
     def quantity(self, reading: Reading, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
-        if not isinstance(reading, Tally):
+        if not isinstance(reading, CountAndSum):
             raise TypeError("costs are added up")
         return Fraction(reading.sum)
 
 
-def _amount(segment: LineSegment[Cost]) -> Fraction:
+def _amount(segment: LineSegment[CostCharge]) -> Fraction:
     return segment.charge.meters[segment.charge.key].quantity(segment.readings[segment.charge.key], segment.span)
 
 
-def _passed_on(segment: LineSegment[Cost], amount: Fraction) -> list[Part]:
+def _passed_on(segment: LineSegment[CostCharge], amount: Fraction) -> list[Part]:
     if not amount:
         return []
     charge, version = segment.charge, segment.version
@@ -117,6 +117,6 @@ def _passed_on(segment: LineSegment[Cost], amount: Fraction) -> list[Part]:
     )
 
 
-def _with_markup(charge: Cost) -> Decimal:
+def _with_markup(charge: CostCharge) -> Decimal:
     """What one unit of cost comes to."""
     return EXACT.divide(EXACT.add(Decimal(100), charge.markup_percent), Decimal(100))

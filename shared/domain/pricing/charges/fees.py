@@ -12,7 +12,7 @@ from shared.domain.kernel.money import NonNegativeAmount
 from shared.domain.pricing.charges.charge import Charge, Recurrence
 from shared.domain.pricing.lines import Part, Timing
 
-Interval = Literal["month", "quarter", "year"]
+FeeInterval = Literal["month", "quarter", "year"]
 """How long a fee is for: a billing period, or as many of them as there are months in a quarter or a year."""
 
 
@@ -21,7 +21,7 @@ class RecurringCharge(Charge):
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing")
 
-    interval: Interval = "month"
+    interval: FeeInterval = "month"
     timing: Timing = "arrears"
 
     @property

@@ -12,23 +12,23 @@ from shared.domain.kernel.money import ZERO, NonNegativeAmount
 from shared.domain.kernel.times import from_text, read_time
 from shared.domain.kernel.validation import Place, refusal
 from shared.domain.metering.meters import Event, Gauge, Measure, Meter, UnmeterableError, at_path
-from shared.domain.metering.readings import Reading, Tally
+from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
+from shared.domain.pricing.charges.estimate import Estimate
+from shared.domain.pricing.charges.event_values import OUTCOME_TYPE, VALUE_PATH, ValueGauge, value_of
 from shared.domain.pricing.charges.fees import Fee
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
-from shared.domain.pricing.charges.stated import Stated
 from shared.domain.pricing.charges.usage import (
     Use,
     amounts_of,
+    estimated_beside,
     gauges_of,
     money_terms,
     priced,
     refusals_of_use,
-    stated_beside,
     weights_of_uses,
 )
-from shared.domain.pricing.charges.worth import OUTCOME_TYPE, VALUE_PATH, Worth, worth_of
 from shared.domain.pricing.lines import Part, sum_of
 from shared.domain.pricing.rules import Pricing
 from shared.domain.pricing.rules.rule import percent_of
@@ -70,7 +70,7 @@ class AutoVerify(BaseModel):
         return (least is None or value >= least) and (most is None or value <= most)
 
 
-class Outcome(ModifiedCharge):
+class OutcomeCharge(ModifiedCharge):
     """The part for outcomes is their price and the risk premium on it, plus the bonus; the maximum leaves the base fee
     whole. Values below `minimum_value` do not count.
     """
@@ -127,7 +127,7 @@ class Outcome(ModifiedCharge):
         if self.verification == "none":
             return True
         return self.auto_verify is not None and self.auto_verify.covers(
-            Fraction(worth_of(event, self.value_path)) * self.value_factor
+            Fraction(value_of(event, self.value_path)) * self.value_factor
         )
 
     @property
@@ -164,7 +164,7 @@ class Outcome(ModifiedCharge):
 
     @cached_property
     def gauges(self) -> Mapping[str, Gauge]:
-        worth = Worth(self.meter, self.value_path, self.value_factor, Fraction(self.minimum_value or 0))
+        worth = ValueGauge(self.meter, self.value_path, self.value_factor, Fraction(self.minimum_value or 0))
         return gauges_of(self.key, worth, self.pricing, self.value_factor)
 
     @property
@@ -214,17 +214,17 @@ class Outcome(ModifiedCharge):
         room = max(Fraction(0), sum((maximum for _, _, maximum in capped), Fraction(0)) - fee)
         return [Part("maximum", amount=room - outcomes)] if capped and outcomes > room else []
 
-    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         """The quantity is what the meter counts or adds up; beside values it is how many outcomes they are of."""
-        stated.only("quantity", "value", "values")
+        estimate.only("quantity", "value", "values")
         least = Fraction(self.minimum_value or 0)
-        if self.meter.value is not None and self.pricing.COUNTS_UNITS and not least and stated.only_quantity:
-            return {self.key: self.meter.reading_of(Fraction(stated.quantity or 0), span)}
-        events = stated.events(
+        if self.meter.value is not None and self.pricing.COUNTS_UNITS and not least and estimate.only_quantity:
+            return {self.key: self.meter.reading_of(Fraction(estimate.quantity or 0), span)}
+        events = estimate.events(
             each_needed=self.pricing.needs_values or bool(least), value_needed=self.prices_values
         ).of_at_least(least)
-        own = Tally(events.count, events.sum / self.value_factor)
-        return {self.key: own} | stated_beside(self.key, self.pricing, events, self.value_factor)
+        own = CountAndSum(events.count, events.sum / self.value_factor)
+        return {self.key: own} | estimated_beside(self.key, self.pricing, events, self.value_factor)
 
     def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
         return self.pricing.refusals_in_model()
@@ -232,16 +232,16 @@ class Outcome(ModifiedCharge):
 
 def _interaction_of(event: Event) -> datetime | None:
     """None where nothing is said of it; that is checked when events are accepted."""
-    stated = at_path(event.data, INTERACTION_PATH)
-    if stated is None:
+    estimate = at_path(event.data, INTERACTION_PATH)
+    if estimate is None:
         return None
     try:
-        return read_time(stated)
+        return read_time(estimate)
     except ValueError as error:
         raise UnmeterableError(f"{INTERACTION_PATH} {error}") from error
 
 
-def _use(segment: LineSegment[Outcome]) -> Use:
+def _use(segment: LineSegment[OutcomeCharge]) -> Use:
     """Percentages are of the values, other prices of the meter's quantity."""
     charge = segment.charge
     meter = charge.meter
@@ -256,20 +256,20 @@ def _use(segment: LineSegment[Outcome]) -> Use:
     )
 
 
-def _worth(segment: LineSegment[Outcome]) -> Fraction:
+def _worth(segment: LineSegment[OutcomeCharge]) -> Fraction:
     reading = segment.readings[segment.charge.key]
-    if not isinstance(reading, Tally):
+    if not isinstance(reading, CountAndSum):
         raise UnmeterableError("outcomes are counted and added up")
     return Fraction(reading.sum) * segment.charge.value_factor
 
 
-def _premium(segment: LineSegment[Outcome], used: Sequence[Part]) -> list[Part]:
+def _premium(segment: LineSegment[OutcomeCharge], used: Sequence[Part]) -> list[Part]:
     percent = segment.charge.risk_premium_percent
     premium = percent_of(sum_of(used), percent)
     return [Part("premium", amount=premium, version=segment.version, rate=percent)] if premium else []
 
 
-def _bonus(segment: LineSegment[Outcome], value: Fraction, total: Fraction) -> list[Part]:
+def _bonus(segment: LineSegment[OutcomeCharge], value: Fraction, total: Fraction) -> list[Part]:
     bonus = segment.charge.success_bonus
     if bonus is None or total < bonus.from_value or not value:
         return []

@@ -10,8 +10,8 @@ from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from shared.domain.kernel.money import NonNegativeQuantity
 from shared.domain.pricing.charges.charge import Level, LevelName, LineSegment, RatedCharge, only_version
-from shared.domain.pricing.charges.heads import HeadCharge, Heads, head_parts
-from shared.domain.pricing.charges.stated import Stated
+from shared.domain.pricing.charges.estimate import Estimate
+from shared.domain.pricing.charges.headcount import Headcount, HeadcountCharge, headcount_parts
 
 _NO_SEATS = "is neither members, seats nor a whole number from 0 on"
 
@@ -33,7 +33,7 @@ SeatNumber = Annotated[
 """Which of an organization's numbers, or a set one, which is whole."""
 
 
-class Seat(HeadCharge):
+class SeatCharge(HeadcountCharge):
     """Priced by the organization's members, its seats, or a set number of them, each for the days that it had them."""
 
     type: Literal["seat"]
@@ -51,14 +51,16 @@ class Seat(HeadCharge):
             quantity=sum((group.end * group.share for group in groups), Fraction(0)),
             unit="seat",
             unit_amount=segments[0].charge.pricing.single_price if only_version(segments) else None,
-            parts=head_parts(groups),
+            parts=headcount_parts(groups),
         )
 
-    def calculated_with(self, stated: Sequence[Stated], agents: Fraction) -> Self:
+    def calculated_with(self, estimate: Sequence[Estimate], agents: Fraction) -> Self:
         """With the number that is stated, else its own set number, else as many as there are agents."""
         seats = agents if self.level is not None else None
         numbers = [
-            (each, each.heads("quantity", Fraction(each.quantity))) for each in stated if each.quantity is not None
+            (each, each.headcount("quantity", Fraction(each.quantity)))
+            for each in estimate
+            if each.quantity is not None
         ]
         for each, number in numbers:
             if number != numbers[0][1]:
@@ -67,12 +69,12 @@ class Seat(HeadCharge):
         return self if seats is None else self.model_copy(update={"quantity": Decimal(int(seats))})
 
 
-def _groups(segment: LineSegment[Seat]) -> Sequence[Heads]:
+def _groups(segment: LineSegment[SeatCharge]) -> Sequence[Headcount]:
     """One for each number of seats that there was; a set number holds all the time."""
     charge = segment.charge
     fixed = None if isinstance(charge.quantity, str) else Level(Fraction(charge.quantity), segment.share)
     return [
-        Heads(
+        Headcount(
             version=segment.version,
             pricing=charge.pricing,
             discount=charge.discount,

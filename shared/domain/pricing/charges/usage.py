@@ -9,13 +9,13 @@ from operator import add
 
 from shared.domain.kernel.validation import Place
 from shared.domain.metering.meters import Gauge, Meter
-from shared.domain.metering.readings import Reading, Tally, together
+from shared.domain.metering.readings import CountAndSum, Reading, together
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.commitment import Commitment
-from shared.domain.pricing.charges.stated import Stated
-from shared.domain.pricing.charges.worth import own_amounts
+from shared.domain.pricing.charges.estimate import Estimate
+from shared.domain.pricing.charges.event_values import own_amounts
 from shared.domain.pricing.lines import Part, sum_of
-from shared.domain.pricing.rules.rule import PRICES, Portion, PricingRule, StatedEvents
+from shared.domain.pricing.rules.rule import PRICES, EstimatedEvents, Portion, PricingRule
 
 MARK = "#"
 """Between the name of a meter and that of what its pricing needs besides; in no charge key or event type."""
@@ -127,12 +127,12 @@ def _measured(agent_ids: Sequence[str], uses: Sequence[Use], span: Span) -> dict
     pricing, meter = uses[0].pricing, uses[0].meter
     if pricing.COUNTS_UNITS:
         return {agent_id: max(Fraction(0), meter.quantity(own, span)) for agent_id, own in readings.items()}
-    tallies = {agent_id: own for agent_id, own in readings.items() if isinstance(own, Tally)}
+    sums = {agent_id: own for agent_id, own in readings.items() if isinstance(own, CountAndSum)}
     factor = Fraction(1) if pricing.SUMS_PRICES else meter.factor
-    values = {agent_id: max(Fraction(0), Fraction(own.sum) * factor) for agent_id, own in tallies.items()}
+    values = {agent_id: max(Fraction(0), Fraction(own.sum) * factor) for agent_id, own in sums.items()}
     if any(values.values()):
         return values
-    return {agent_id: max(Fraction(0), Fraction(own.count)) for agent_id, own in tallies.items()}
+    return {agent_id: max(Fraction(0), Fraction(own.count)) for agent_id, own in sums.items()}
 
 
 def _portions(uses: Sequence[Use], span: Span, included: Fraction) -> list[Portion]:
@@ -141,8 +141,8 @@ def _portions(uses: Sequence[Use], span: Span, included: Fraction) -> list[Porti
     its own version's meter, also where others price values and it prices units.
     """
     ends = _ends(uses, span, included)
-    events = [Fraction(use.reading.count) if isinstance(use.reading, Tally) else Fraction(0) for use in uses]
-    places = [Fraction(use.reading.reversed) if isinstance(use.reading, Tally) else Fraction(0) for use in uses]
+    events = [Fraction(use.reading.count) if isinstance(use.reading, CountAndSum) else Fraction(0) for use in uses]
+    places = [Fraction(use.reading.reversed) if isinstance(use.reading, CountAndSum) else Fraction(0) for use in uses]
     before = accumulate(map(add, events, places), initial=Fraction(0))
     return [
         Portion(
@@ -235,18 +235,20 @@ def refusals_of_use(
         yield ("commitment",), f"cannot stand beside {pricing.type}, which does not price units"
 
 
-def stated_readings(name: str, meter: Meter, pricing: PricingRule, stated: Stated, span: Span) -> dict[str, Reading]:
+def estimated_readings(
+    name: str, meter: Meter, pricing: PricingRule, estimate: Estimate, span: Span
+) -> dict[str, Reading]:
     """What the gauges of a metered thing would have come to. Raises `ValidationError`."""
     if pricing.COUNTS_UNITS:
-        stated.only("quantity")
-        return {name: meter.reading_of(Fraction(stated.quantity or 0), span)}
-    stated.only("quantity", "value", "values")
-    events = stated.events(each_needed=pricing.needs_values, value_needed=True)
-    own: Reading = Tally(events.count, events.sum / meter.factor)
+        estimate.only("quantity")
+        return {name: meter.reading_of(Fraction(estimate.quantity or 0), span)}
+    estimate.only("quantity", "value", "values")
+    events = estimate.events(each_needed=pricing.needs_values, value_needed=True)
+    own: Reading = CountAndSum(events.count, events.sum / meter.factor)
     if not pricing.BY_VALUE:  # what is stated are prices, beside a quantity that is only shown
         own = meter.reading_of(events.count, span)
-    return {name: own} | stated_beside(name, pricing, events, meter.factor)
+    return {name: own} | estimated_beside(name, pricing, events, meter.factor)
 
 
-def stated_beside(name: str, pricing: PricingRule, events: StatedEvents, factor: Fraction) -> dict[str, Reading]:
-    return {f"{name}{MARK}{suffix}": reading for suffix, reading in pricing.stated(events, factor).items()}
+def estimated_beside(name: str, pricing: PricingRule, events: EstimatedEvents, factor: Fraction) -> dict[str, Reading]:
+    return {f"{name}{MARK}{suffix}": reading for suffix, reading in pricing.estimated(events, factor).items()}

@@ -15,10 +15,10 @@ from shared.domain.metering.readings import Reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope
 from shared.domain.pricing.charges.commitment import Commitment
+from shared.domain.pricing.charges.estimate import Estimate
+from shared.domain.pricing.charges.event_values import VALUE_PATH, ValueGauge
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
-from shared.domain.pricing.charges.stated import Stated
 from shared.domain.pricing.charges.usage import MARK, Use, gauges_of, parted, priced, refusals_of_use, weights_of_uses
-from shared.domain.pricing.charges.worth import VALUE_PATH, Worth
 from shared.domain.pricing.lines import Part, sum_of
 from shared.domain.pricing.rules import Pricing
 
@@ -51,7 +51,7 @@ class WorkflowType(BaseModel):
         return self
 
 
-class Workflow(ModifiedCharge):
+class WorkflowCharge(ModifiedCharge):
     """A commitment of the charge is of the number of workflows of all types: once it is exceeded, the price of all of
     them is multiplied, but not the base fee.
     """
@@ -92,7 +92,7 @@ class Workflow(ModifiedCharge):
         """The gauge that a type is priced by, with its name: how many there were, or what they were worth."""
         name = self.name_of(workflow)
         if self.workflows[workflow].pricing.BY_VALUE:
-            return f"{name}{MARK}value", Worth(self.meters[name])
+            return f"{name}{MARK}value", ValueGauge(self.meters[name])
         return name, self.meters[name]
 
     def amounts(self, event: Event) -> frozenset[str]:
@@ -132,16 +132,16 @@ class Workflow(ModifiedCharge):
                 weights[agent_id] += part
         return weights
 
-    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
-        stated.only("workflows")
-        counts = stated.workflows or {}
+    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
+        estimate.only("workflows")
+        counts = estimate.workflows or {}
         for workflow in counts:
             if workflow not in self.workflows:
-                raise stated.refused("workflows", f"the charge {self.key} has no price for it", workflow)
+                raise estimate.refused("workflows", f"the charge {self.key} has no price for it", workflow)
             pricing = self.workflows[workflow].pricing
             if counts[workflow] and not pricing.COUNTS_UNITS:
                 detail = f"is priced by {pricing.type}, for which it is not enough how many there are"
-                raise stated.refused("workflows", detail, workflow)
+                raise estimate.refused("workflows", detail, workflow)
         return {
             self.name_of(workflow): meter_of(workflow).reading_of(Fraction(count), span)
             for workflow, count in counts.items()
@@ -161,11 +161,13 @@ _VALUES = Meter(event_type="any", aggregation="sum", value=VALUE_PATH)
 """Of what a pricing by value adds up, whatever the type of workflow."""
 
 
-def _types_of(segments: Sequence[LineSegment[Workflow]]) -> list[str]:
+def _types_of(segments: Sequence[LineSegment[WorkflowCharge]]) -> list[str]:
     return list(dict.fromkeys(workflow for segment in segments for workflow in segment.charge.workflows))
 
 
-def _rated_workflow(workflow: str, segments: Sequence[LineSegment[Workflow]]) -> tuple[Fraction, list[list[Part]]]:
+def _rated_workflow(
+    workflow: str, segments: Sequence[LineSegment[WorkflowCharge]]
+) -> tuple[Fraction, list[list[Part]]]:
     """How many there were of a type, and what they cost, by segment. What they were worth is known only of segments
     that are priced by it: it is nothing in the others.
     """
@@ -181,13 +183,13 @@ def _rated_workflow(workflow: str, segments: Sequence[LineSegment[Workflow]]) ->
     return quantity, parts
 
 
-def _number(workflow: str, segments: Sequence[LineSegment[Workflow]]) -> Fraction:
+def _number(workflow: str, segments: Sequence[LineSegment[WorkflowCharge]]) -> Fraction:
     charge = segments[0].charge
     name = charge.name_of(workflow)
     return charge.meters[name].quantities([each.readings[name] for each in segments], segments[0].span)[-1]
 
 
-def _use(workflow: str, segment: LineSegment[Workflow]) -> Use:
+def _use(workflow: str, segment: LineSegment[WorkflowCharge]) -> Use:
     charge = segment.charge
     priced_type = charge.workflows[workflow]
     name, _ = charge.priced_by(workflow)
@@ -204,7 +206,7 @@ def _use(workflow: str, segment: LineSegment[Workflow]) -> Use:
 
 def _bounds(
     workflow: str,
-    segments: Sequence[LineSegment[Workflow]],
+    segments: Sequence[LineSegment[WorkflowCharge]],
     used: Sequence[Sequence[Part]],
     quantity: Fraction,
 ) -> Iterator[Part]:
@@ -225,7 +227,7 @@ def _bounds(
         yield Part("minimum", amount=minimum - due, workflow=workflow)
 
 
-def _overage(segment: LineSegment[Workflow], used: Sequence[Part], quantity: Fraction) -> list[Part]:
+def _overage(segment: LineSegment[WorkflowCharge], used: Sequence[Part], quantity: Fraction) -> list[Part]:
     commitment = segment.charge.commitment
     if commitment is None or quantity <= commitment.quantity:
         return []

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from shared.domain.kernel.validation import Place
 from shared.domain.metering.meters import Event, Gauge, Meter, Path, number_of
-from shared.domain.metering.readings import Reading, Tally
+from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.pricing.lines import Part
-from shared.domain.pricing.rules.rule import PRICES, Portion, PricingRule, StatedEvents
+from shared.domain.pricing.rules.rule import PRICES, EstimatedEvents, Portion, PricingRule
 
 
 class Dynamic(PricingRule):
@@ -29,17 +29,17 @@ class Dynamic(PricingRule):
         del factor
         return {PRICES: _Prices(source, self.value)}
 
-    def stated(self, events: StatedEvents, factor: Fraction) -> Mapping[str, Reading]:
+    def estimated(self, events: EstimatedEvents, factor: Fraction) -> Mapping[str, Reading]:
         del factor
-        return {PRICES: Tally(events.count, events.sum)}
+        return {PRICES: CountAndSum(events.count, events.sum)}
 
     def refusals(self, meter: Meter) -> Iterator[tuple[Place, str]]:
         if meter.aggregation not in ("count", "sum"):
             yield ("pricing", "type"), "dynamic adds up the prices of events, so the meter has to be a count or a sum"
 
     def parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        prices = portion.beside.get(PRICES, Tally())
-        if not isinstance(prices, Tally):
+        prices = portion.beside.get(PRICES, CountAndSum())
+        if not isinstance(prices, CountAndSum):
             raise TypeError("prices are added up")
         if not prices.count and not portion.first:
             return []
@@ -54,10 +54,10 @@ class _Prices:
     path: str
 
     @property
-    def nothing(self) -> Tally:
-        return Tally()
+    def nothing(self) -> CountAndSum:
+        return CountAndSum()
 
-    def measure(self, event: Event) -> Tally | None:
+    def measure(self, event: Event) -> CountAndSum | None:
         if self.source.measure(event) is None:
             return None
-        return Tally(1, number_of(event, self.path))
+        return CountAndSum(1, number_of(event, self.path))

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 from shared.domain.kernel.money import ZERO, NonNegativeAmount
 from shared.domain.kernel.validation import Place, refusal
 from shared.domain.metering.meters import Event, Gauge
-from shared.domain.metering.readings import Band, Bands, Placed, Reading, Tally
+from shared.domain.metering.readings import Band, Bands, CountAndSum, Placed, Reading
 from shared.domain.pricing.lines import Part
 from shared.domain.pricing.rules.per_event import fixed_part
-from shared.domain.pricing.rules.rule import Portion, PricingRule, StatedEvents, percent_of
+from shared.domain.pricing.rules.rule import EstimatedEvents, Portion, PricingRule, percent_of
 
 MAXIMUM_FREE_EVENTS = 500
 EVENTS = "events"
@@ -56,7 +56,7 @@ class Percentage(PricingRule):
     def gauges(self, source: Gauge, factor: Fraction) -> Mapping[str, Gauge]:
         return {EVENTS: _Events(self, source, factor)} if self.needs_values else {}
 
-    def stated(self, events: StatedEvents, factor: Fraction) -> Mapping[str, Reading]:
+    def estimated(self, events: EstimatedEvents, factor: Fraction) -> Mapping[str, Reading]:
         if not self.needs_values:
             return {}
         placed = tuple(
@@ -139,7 +139,7 @@ class _Events:
 
     def measure(self, event: Event) -> Bands | None:
         reading = self.source.measure(event)
-        if not isinstance(reading, Tally):
+        if not isinstance(reading, CountAndSum):
             return None
         band = self.pricing.band(Fraction(reading.sum) * self.factor)
         placed = Placed(event.time, event.key, reading.sum, band)

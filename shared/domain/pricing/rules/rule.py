@@ -45,7 +45,7 @@ class Portion:
 
 
 @dataclass(frozen=True, slots=True)
-class StatedEvents:
+class EstimatedEvents:
     """Events that are merely stated: how many, the sum of their values after the unit conversion, and where they are
     known the values themselves, in their order. `place` is before those that are stated later.
     """
@@ -55,12 +55,12 @@ class StatedEvents:
     values: tuple[Fraction, ...]
     place: str
 
-    def of_at_least(self, least: Fraction) -> "StatedEvents":
+    def of_at_least(self, least: Fraction) -> "EstimatedEvents":
         """Those whose value is not less. Without a least value, all of them."""
         if not least:
             return self
         values = tuple(value for value in self.values if value >= least)
-        return StatedEvents(Fraction(len(values)), sum(values, Fraction(0)), values, self.place)
+        return EstimatedEvents(Fraction(len(values)), sum(values, Fraction(0)), values, self.place)
 
 
 class PricingRule(BaseModel, ABC):
@@ -101,7 +101,7 @@ class PricingRule(BaseModel, ABC):
         del source, factor
         return {}
 
-    def stated(self, events: StatedEvents, factor: Fraction) -> Mapping[str, Reading]:
+    def estimated(self, events: EstimatedEvents, factor: Fraction) -> Mapping[str, Reading]:
         """What these gauges would have come to."""
         del events, factor
         return {}

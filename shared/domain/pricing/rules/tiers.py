@@ -38,7 +38,7 @@ T = TypeVar("T", bound=Bounded)
 
 
 @dataclass(frozen=True, slots=True)
-class Share(Generic[T]):
+class TierShare(Generic[T]):
     """What of a portion lies in a tier, and the tier's flat amount where the portion is the first to reach it."""
 
     tier: T
@@ -47,7 +47,7 @@ class Share(Generic[T]):
     flat_amount: Decimal
 
 
-def shares(tiers: Sequence[T], portion: Portion) -> Iterator[Share[T]]:
+def shares(tiers: Sequence[T], portion: Portion) -> Iterator[TierShare[T]]:
     """A portion spread over its tiers. A quantity at a bound is in the lower tier, between two tiers in the upper one;
     no quantity at all is in the first tier.
     """
@@ -59,7 +59,7 @@ def shares(tiers: Sequence[T], portion: Portion) -> Iterator[Share[T]]:
         upper = portion.end if tier.up_to is None else min(portion.end, Fraction(tier.up_to))
         quantity = max(Fraction(0), upper - max(portion.start, Fraction(lower)))
         if quantity or not reached_before:
-            yield Share(tier, lower, quantity, ZERO if reached_before else tier.flat_amount)
+            yield TierShare(tier, lower, quantity, ZERO if reached_before else tier.flat_amount)
         if tier.up_to is not None:
             lower = tier.up_to
 

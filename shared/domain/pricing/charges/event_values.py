@@ -7,20 +7,20 @@ from fractions import Fraction
 
 from shared.domain.kernel.money import ZERO
 from shared.domain.metering.meters import LLM_CALL, Event, Meter, UnmeterableError, at_path, number_of
-from shared.domain.metering.readings import Tally
-from shared.domain.provider_costs.costs import AMOUNT_PATH, COST_TYPE, STATED_COST_PATH, CostedEvent
+from shared.domain.metering.readings import CountAndSum
+from shared.domain.provider_costs.costs import AMOUNT_PATH, COST_TYPE, REPORTED_COST_PATH, CostedEvent
 
 OUTCOME_TYPE = "outcome."
 VALUE_PATH = "data.value"
 
 _VALUE = frozenset({VALUE_PATH})
 _AMOUNT = frozenset({AMOUNT_PATH})
-_STATED_COST = frozenset({STATED_COST_PATH})
+_REPORTED_COST = frozenset({REPORTED_COST_PATH})
 _NONE = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class ValueGauge:
     """How many events that a meter matches, and what they are worth by the number at `path`: those that are worth, with
     the unit conversion `factor`, no less than `least`.
     """
@@ -31,17 +31,17 @@ class Worth:
     least: Fraction = Fraction(0)
 
     @property
-    def nothing(self) -> Tally:
-        return Tally()
+    def nothing(self) -> CountAndSum:
+        return CountAndSum()
 
-    def measure(self, event: Event) -> Tally | None:
+    def measure(self, event: Event) -> CountAndSum | None:
         if not self.meter.matches(event):
             return None
-        value = worth_of(event, self.path)
-        return None if Fraction(value) * self.factor < self.least else Tally(1, value)
+        value = value_of(event, self.path)
+        return None if Fraction(value) * self.factor < self.least else CountAndSum(1, value)
 
 
-def worth_of(event: Event, path: str) -> Decimal:
+def value_of(event: Event, path: str) -> Decimal:
     """An event that says nothing of its value is worth nothing; any other path is read as a meter reads it. Raises
     `UnmeterableError`.
     """
@@ -56,7 +56,7 @@ def own_amounts(event_type: str) -> frozenset[str]:
         return _VALUE
     if event_type.startswith(COST_TYPE):
         return _AMOUNT
-    return _STATED_COST if event_type == LLM_CALL else _NONE
+    return _REPORTED_COST if event_type == LLM_CALL else _NONE
 
 
 def amount_at(event: Event, path: str) -> Decimal | None:

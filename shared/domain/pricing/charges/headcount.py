@@ -11,14 +11,14 @@ from shared.domain.kernel.validation import refusal
 from shared.domain.metering.readings import Reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.discount import Discount, Discounted, discount_parts
+from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.fees import RecurringCharge, proration
-from shared.domain.pricing.charges.stated import Stated
 from shared.domain.pricing.lines import Part, sum_of
 from shared.domain.pricing.rules import Pricing
 from shared.domain.pricing.rules.rule import Portion, PricingRule
 
 
-class HeadCharge(RecurringCharge):
+class HeadcountCharge(RecurringCharge):
     """Priced by a number of heads; `tier` is a label for people."""
 
     pricing: Pricing
@@ -38,14 +38,14 @@ class HeadCharge(RecurringCharge):
         purpose = f"per {self.type} and {self.interval}"
         return purpose if self.tier is None else f"{purpose}, {self.tier}"
 
-    def readings_of(self, stated: Stated, span: Span) -> dict[str, Reading]:
+    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         del span
-        stated.only("quantity")
+        estimate.only("quantity")
         return {}
 
 
 @dataclass(frozen=True, slots=True)
-class Heads:
+class Headcount:
     """The heads (start, end] of a line, of `total` at the same time, which were there for a share of its days under one
     version's price. Of those days `line_share` count for the line, so that each day counts once.
     """
@@ -60,7 +60,7 @@ class Heads:
     line_share: Fraction
 
 
-def head_parts(groups: Sequence[Heads]) -> list[Part]:
+def headcount_parts(groups: Sequence[Headcount]) -> list[Part]:
     """What they cost for the whole time, then what proration and discounts take off."""
     whole = [
         group.pricing.parts(Portion(group.start, group.end, group.total, first=group.start == 0), group.version)

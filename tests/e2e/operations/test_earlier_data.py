@@ -1,0 +1,61 @@
+"""A data directory that an earlier version left is served as it is: same answers, and repair finds nothing."""
+
+import asyncio
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.doubles.clients.command_line import run
+from tests.doubles.clients.xyra_client import Description, Xyra
+from tests.doubles.clients.xyra_process import XyraProcess
+from tests.places import DATA
+
+EARLIER = DATA / "before_areas"
+
+
+def unpack(data_dir: Path) -> None:
+    data_dir.mkdir()
+    with tarfile.open(EARLIER / "data_directory.tar.gz") as archive:
+        archive.extractall(data_dir, filter="data")
+
+
+async def test_a_data_directory_of_before_is_served_with_the_same_answers(
+    tmp_path: Path, new_process: Callable[..., XyraProcess]
+) -> None:
+    unpack(tmp_path / "data")
+    process = new_process()
+    await asyncio.to_thread(process.start)
+    expected = json.loads((EARLIER / "answers.json").read_bytes())
+    async with aiohttp.ClientSession(process.base) as session:
+        async with session.get("/api/v1/openapi.json") as response:
+            description = Description(json.loads(await response.read()))
+        xyra = Xyra(session, description, expected["operator_key"])
+        for organization in expected["organizations"].values():
+            key = xyra.bearing(organization["key"])
+            for path, before in organization["answers"].items():
+                name, _, query = path.partition("?")
+                answer = await key.send("GET", name, **dict(part.split("=") for part in query.split("&") if part))
+                assert without_time(json.loads(answer.body)) == without_time(before), path
+        await xyra.sign_in(expected["signed_up"])
+    assert process.stop() == 0
+    for organization in expected["organizations"].values():
+        for period in ("2026-10", "2026-11"):
+            repaired = await asyncio.to_thread(
+                run,
+                "repair",
+                "--organization",
+                organization["slug"],
+                "--period",
+                period,
+                XYRA_DATA_DIR=str(tmp_path / "data"),
+            )
+            assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+
+
+def without_time(answer: dict[str, Any]) -> dict[str, Any]:
+    """Without the time of asking."""
+    return {name: value for name, value in answer.items() if name != "as_of"}
