@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs worker cosmos npm-tools infra-check laws outcomes kill kill-rounds kill-rounds-short outage many-events million llm-costs replay replay-short bench clean help
+.PHONY: run test lint docs docs-script worker cosmos npm-tools infra-check laws outcomes kill kill-rounds kill-rounds-short outage many-events million llm-costs replay replay-short bench clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -36,6 +36,14 @@ lint: $(BIN)/.dev
 # The worked examples, with figures made by the code.
 docs: $(BIN)/.dev
 	$(BIN)/python -m tools.worked_examples
+
+# The script of the API's page, of the version that shared/http/docs_page.py names.
+docs-script: $(BIN)/.local
+	@version=$$($(BIN)/python -c "from shared.http.docs_page import SCRIPT_VERSION; print(SCRIPT_VERSION)"); \
+	folder=$$(mktemp -d) && npm install --silent --no-save --no-audit --no-fund --prefix $$folder @scalar/api-reference@$$version && \
+	rm -f shared/http/assets/scalar-*.js.gz && \
+	gzip -9nc $$folder/node_modules/@scalar/api-reference/dist/browser/standalone.js > shared/http/assets/scalar-$$version.js.gz; \
+	rm -rf $$folder
 
 # The platform's own worker needs Python 3.13; where none works, `make worker` says so and tests nothing.
 worker: $(BIN)/.dev

@@ -5,7 +5,7 @@ from typing import Literal
 import azure.functions as func
 
 from shared.domain.kernel.errors import UnavailableError
-from shared.http import Access, Call, NoBody, Query, Reply, Schema, endpoint, openapi
+from shared.http import Access, Call, NoBody, Query, Reply, Schema, docs_page, endpoint, openapi
 
 blueprint = func.Blueprint()
 
@@ -67,7 +67,24 @@ async def openapi_document(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001 
 )
 async def docs(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
     return Reply(
-        openapi.page(),
+        docs_page.page(),
         media_type="text/html",
-        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+        headers={"Content-Security-Policy": docs_page.SECURITY_POLICY},
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "docs/scalar.js",
+    summary="The script of the page on this API",
+    access=Access.PUBLIC,
+    answers={200: str},
+    media_type="text/javascript",
+)
+async def docs_script(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
+    return Reply(
+        docs_page.script(),
+        media_type="text/javascript",
+        headers={"Content-Encoding": "gzip", "Cache-Control": docs_page.CACHED_FOR_A_YEAR},
     )

@@ -1,6 +1,5 @@
-"""The OpenAPI 3.1 document and the page made from it; the endpoint declarations are their only source."""
+"""The OpenAPI 3.1 document. The endpoint declarations are its only source."""
 
-import html
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -127,37 +126,3 @@ def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     if endpoint.if_match is not IfMatch.NONE:
         required = endpoint.if_match is IfMatch.REQUIRED
         yield {"name": "If-Match", "in": "header", "required": required, "schema": {"type": "string"}}
-
-
-def page() -> bytes:
-    """The same, to read: one entry per route, without anything from elsewhere."""
-    rows = "".join(
-        _entry(endpoint) for endpoint in sorted(ENDPOINTS, key=lambda endpoint: (endpoint.tag, endpoint.path))
-    )
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Xyra API</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1d2433; }}
-section {{ border-top: 1px solid #d8dde6; padding: 1rem 0; }}
-code, pre {{ font: 14px/1.4 ui-monospace, monospace; background: #f3f5f8; border-radius: 4px; padding: .1rem .3rem; }}
-pre {{ padding: .8rem; overflow-x: auto; }}
-h2 {{ font-size: 1rem; margin: 0; }}
-p {{ margin: .3rem 0; }}
-</style></head><body>
-<h1>Xyra API</h1>
-<p>Usage billing for AI agents. The same as an OpenAPI 3.1 document: <a href="openapi.json">openapi.json</a>.</p>
-{rows}
-</body></html>
-""".encode()
-
-
-def _entry(endpoint: Endpoint) -> str:
-    example = ""
-    if endpoint.example is not None:
-        example = f"<pre>{html.escape(json.dumps(endpoint.example, indent=2))}</pre>"
-    title = f"<code>{endpoint.method}</code> <code>/{html.escape(endpoint.route)}</code>"
-    return (
-        f'<section id="{html.escape(endpoint.name)}"><h2>{title}</h2><p>{html.escape(endpoint.summary)}</p>'
-        f"<p>{html.escape(_permission(endpoint))}</p>{example}</section>\n"
-    )

@@ -50,7 +50,8 @@ def test_the_package_is_the_app():
     files = list(packed(ROOT))
     assert {file.parts[0] for file in files} == APP | {LICENSE}
     code = {file for file in files if file.parts[0] in {"functions", "shared"}}
-    assert {file.suffix for file in code} == {".py", ".json"}
+    assert {file.suffix for file in code} == {".py", ".json", ".gz"}
+    assert {file.parts[:3] for file in code if file.suffix == ".gz"} == {("shared", "http", "assets")}
     assert {file.parts[:2] for file in code if file.suffix == ".json"} == {("shared", "templates")}
 
 

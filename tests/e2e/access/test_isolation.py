@@ -37,6 +37,7 @@ PUBLIC = {
     "GET /health/ready",
     "GET /api/v1/openapi.json",
     "GET /api/v1/docs",
+    "GET /api/v1/docs/scalar.js",
     "POST /api/v1/auth/signup",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/login/access-token",
