@@ -1,7 +1,7 @@
 """Exact decimals: amounts, quantities, currencies and the one rounding.
 
 Nothing here, or built on it, rounds by accident: what is entered is read exactly or refused, sums trap inexact
-results, and everything that divides is a `Fraction` until `round_half_up` or `cut`.
+results, and everything that divides is a `Fraction` until `round_half_up` or `truncate`.
 """
 
 import re
@@ -98,7 +98,7 @@ def total(values: Iterable[Decimal]) -> Decimal:
     return result
 
 
-def cut(value: Fraction) -> Decimal:
+def truncate(value: Fraction) -> Decimal:
     """Cut, not rounded, to `PLACES` places; exact where the value is a decimal of so many."""
     return Decimal(plain(_scaled(int(value * 10**PLACES), PLACES)))
 

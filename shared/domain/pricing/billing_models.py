@@ -69,7 +69,7 @@ class BillingModelDraft(BaseModel):
             wrong += [
                 (("charges", index, *place), detail)
                 for index, charge in enumerate(self.charges)
-                for place, detail in charge.refusals_in_model()
+                for place, detail in charge.refusals_when_saved()
             ]
         if wrong:
             raise refusal(*wrong)
@@ -140,7 +140,7 @@ def _differences(before: Charge, charge: Charge, index: int) -> Iterator[FieldEr
                     yield FieldError(pointer(("charges", index, name, field)), _kept(charge.key, f"{name}'s {field}"))
         elif old != new:
             yield FieldError(pointer(("charges", index, name)), _kept(charge.key, name))
-    was_money, is_money = (next(each.money_terms(), None) for each in (before, charge))
+    was_money, is_money = (next(each.money_fields(), None) for each in (before, charge))
     if (was_money is None) != (is_money is None):
         detail = (
             f"the key {charge.key} keeps whether its meter's value is units or money; to change that use another key"

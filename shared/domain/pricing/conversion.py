@@ -7,13 +7,13 @@ from typing import TypeVar
 from shared.domain.kernel.money import ZERO
 from shared.domain.metering.meters import Event
 from shared.domain.pricing.charges.charge import Charge
-from shared.domain.pricing.charges.event_values import amount_at, own_amounts, with_amounts
+from shared.domain.pricing.charges.event_values import amount_at, reported_amount_paths, with_amounts
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError, exchanged, reported_currency
 
 C = TypeVar("C", bound=Charge)
 
 
-def seen_by(charges: Iterable[C], event: Event, currency: str) -> Iterator[tuple[C, Event]]:
+def events_by_charge(charges: Iterable[C], event: Event, currency: str) -> Iterator[tuple[C, Event]]:
     """Each charge with the event as it sees it: the event's own amount and whatever this charge reads as money are in
     the organization's currency, by the rate that the event was rated with; all else is as it was reported. Where there
     was no rate, an amount that does not matter to the charge is worth nothing. Nothing is nothing in every currency.
@@ -27,7 +27,7 @@ def seen_by(charges: Iterable[C], event: Event, currency: str) -> Iterator[tuple
 def _in_currency(charges: Iterable[C], event: Event, estimate: str, currency: str) -> Iterator[tuple[C, Event]]:
     alike: dict[frozenset[str], Event] = {}
     for charge in charges:
-        matters = charge.amounts(event)
+        matters = charge.amount_paths(event)
         if matters not in alike:
             alike[matters] = _converted(event, matters, estimate, currency)
         yield charge, alike[matters]
@@ -35,7 +35,7 @@ def _in_currency(charges: Iterable[C], event: Event, estimate: str, currency: st
 
 def _converted(event: Event, matters: frozenset[str], estimate: str, currency: str) -> Event:
     amounts = {}
-    for path in (matters | own_amounts(event.type)) - event.amounts.keys():
+    for path in (matters | reported_amount_paths(event.type)) - event.amounts.keys():
         amount = amount_at(event, path)
         if not amount:
             continue

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.domain.kernel.money import EXACT, ExactDecimal, RoundedAmount, cut, total
+from shared.domain.kernel.money import EXACT, ExactDecimal, RoundedAmount, total, truncate
 from shared.domain.periods.periods import Span
 
 StepKind = Literal[
@@ -33,7 +33,7 @@ LinePeriod = Span
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ExactStep:
     """A step before it is cut to a decimal: the exact amount of one thing that a line consists of.
 
     `lower` and `upper` are the bounds of the tier; an open tier has no upper one. `rate` is in percent, of `quantity`
@@ -100,29 +100,29 @@ class Line(BaseModel):
     timing: Timing = "arrears"
 
 
-def sum_of(parts: Iterable[Part]) -> Fraction:
-    return sum((part.amount for part in parts), Fraction(0))
+def exact_sum(steps: Iterable[ExactStep]) -> Fraction:
+    return sum((step.amount for step in steps), Fraction(0))
 
 
-def merged(parts: Iterable[Part]) -> list[Part]:
+def merged_steps(steps: Iterable[ExactStep]) -> list[ExactStep]:
     """Parts of the same thing, such as a tier that several agents use, become one, where the first of them stood."""
-    result: dict[tuple[object, ...], Part] = {}
-    for part in parts:
-        same = (part.kind, part.version, part.lower, part.upper, part.unit_amount, part.rate, part.workflow)
+    result: dict[tuple[object, ...], ExactStep] = {}
+    for step in steps:
+        same = (step.kind, step.version, step.lower, step.upper, step.unit_amount, step.rate, step.workflow)
         before = result.get(same)
-        result[same] = part if before is None else _together(before, part)
+        result[same] = step if before is None else _together(before, step)
     return list(result.values())
 
 
-def steps_of(parts: Sequence[Part]) -> tuple[Step, ...]:
+def truncated_steps(steps: Sequence[ExactStep]) -> tuple[Step, ...]:
     """The parts cut to decimals; they add up to the cut sum, because the last one takes the remainder."""
-    amounts = [cut(part.amount) for part in parts]
+    amounts = [truncate(step.amount) for step in steps]
     if amounts:
-        amounts[-1] = EXACT.subtract(cut(sum_of(parts)), total(amounts[:-1]))
-    return tuple(_step(part, amount) for part, amount in zip(parts, amounts, strict=True))
+        amounts[-1] = EXACT.subtract(truncate(exact_sum(steps)), total(amounts[:-1]))
+    return tuple(_step(step, amount) for step, amount in zip(steps, amounts, strict=True))
 
 
-def _together(left: Part, right: Part) -> Part:
+def _together(left: ExactStep, right: ExactStep) -> ExactStep:
     return replace(
         left,
         amount=left.amount + right.amount,
@@ -131,16 +131,16 @@ def _together(left: Part, right: Part) -> Part:
     )
 
 
-def _step(part: Part, amount: Decimal) -> Step:
+def _step(step: ExactStep, amount: Decimal) -> Step:
     return Step(
-        kind=part.kind,
-        version=part.version,
-        lower=part.lower,
-        upper=part.upper,
-        quantity=None if part.quantity is None else cut(part.quantity),
-        unit_amount=part.unit_amount,
-        flat_amount=part.flat_amount,
-        rate=part.rate,
-        workflow=part.workflow,
+        kind=step.kind,
+        version=step.version,
+        lower=step.lower,
+        upper=step.upper,
+        quantity=None if step.quantity is None else truncate(step.quantity),
+        unit_amount=step.unit_amount,
+        flat_amount=step.flat_amount,
+        rate=step.rate,
+        workflow=step.workflow,
         amount=amount,
     )

@@ -23,33 +23,39 @@ class ChargeShare:
     whole: Decimal
 
 
-def shares_of_charges(lines: Iterable[RatedLine], currency: str, agent_ids: AbstractSet[str]) -> list[ChargeShare]:
-    """Of the charges that these agents have a part in. As each line is shared out by agent (`parts_of`), whatever the
-    groups that agents are put into, their shares add up to the lines.
+def charge_shares(lines: Iterable[RatedLine], currency: str, agent_ids: AbstractSet[str]) -> list[ChargeShare]:
+    """What these agents carry of each charge that concerns them.
+
+    Every line is allocated agent by agent, so the shares of any disjoint groups of agents add up to the lines.
     """
     by_charge: dict[tuple[str | None, str | None], list[RatedLine]] = {}
     for rated in lines:
         by_charge.setdefault((rated.line.model_id, rated.line.charge), []).append(rated)
     shares = []
     for own in by_charge.values():
-        parts = [part for rated in own for agent_id, part in parts_of(rated, currency).items() if agent_id in agent_ids]
+        parts = [
+            part
+            for rated in own
+            for agent_id, part in amounts_by_agent(rated, currency).items()
+            if agent_id in agent_ids
+        ]
         if parts:
             whole = total(rated.line.amount for rated in own)
             shares.append(ChargeShare(own[0].line, total(parts), whole))
     return shares
 
 
-def parts_of(rated: RatedLine, currency: str) -> dict[str, Decimal]:
+def amounts_by_agent(rated: RatedLine, currency: str) -> dict[str, Decimal]:
     """What of a line's amount falls to which agent: all of its own line, a part of one that it shares. The parts add up
     to the amount.
     """
     line = rated.line
     if line.agent_id is not None:
         return {line.agent_id: line.amount}
-    return shared_out(line.amount, currency, weights_of(rated.segments))
+    return allocate(line.amount, currency, allocation_weights(rated.segments))
 
 
-def shared_out(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) -> dict[str, Decimal]:
+def allocate(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) -> dict[str, Decimal]:
     """The amount, which is rounded to the currency, split by the weights; the parts add up to it.
 
     By largest remainder: each part is cut to the minor unit, and the units that are left go to those that lost most,
@@ -69,7 +75,7 @@ def shared_out(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) 
     return {name: round_to(Fraction(sign * part, 10**places), places) for name, part in parts.items()}
 
 
-def weights_of(segments: Sequence[LineSegment[Charge]]) -> Mapping[str, Fraction]:
+def allocation_weights(segments: Sequence[LineSegment[Charge]]) -> Mapping[str, Fraction]:
     """What each agent's part of a line is measured by: what the charge prices of it (`Charge.weights`), its quantity
     where none of that is priced, or its days where there is no quantity.
     """

@@ -112,7 +112,7 @@ def calculate(
     _refuse_beyond(period)
     named = sorted({entry.agent for entry in usage if entry.agent is not None})
     wanted = [charge for charge in version.charges if only is None or charge.key in only]
-    steps = sum(charge.most_steps for charge in wanted)
+    steps = sum(charge.expected_steps for charge in wanted)
     if steps * len(named) > MAXIMUM_PRICED:
         raise ValidationError.at(
             "/usage", f"{steps} meters and steps times {len(named)} agents are more than {MAXIMUM_PRICED}: name fewer"
@@ -144,7 +144,7 @@ class _EstimatedReadings:
     def __init__(self, charge: Charge, estimate: Iterable[Estimate], span: Span) -> None:
         found: dict[str, list[Reading]] = {}
         for each in estimate:
-            for name, reading in charge.readings_of(each, span).items():
+            for name, reading in charge.estimated_readings(each, span).items():
                 found.setdefault(name, []).append(reading)
         self._readings = {name: together(readings) for name, readings in found.items()}
 
@@ -157,7 +157,7 @@ class _EstimatedReadings:
 
 def _lines_of(charge: Charge, version: Version, currency: str, usage: _Usage, span: Span) -> list[Line]:
     estimate = [each for own in usage.by_agent.values() for each in own]
-    charge = charge.calculated_with(estimate, sum(usage.agents.values(), Fraction(0)))
+    charge = charge.with_estimate(estimate, sum(usage.agents.values(), Fraction(0)))
     alone = version.model_copy(update={"charges": (charge,)})
     period = Period(start=span.start, end=span.end, timezone="UTC")
     found = [Segment(agent, alone, span.start, span.end, number) for agent, number in usage.agents.items()]
@@ -200,7 +200,9 @@ def _number_of_agents(charge: Charge, entries: Sequence[tuple[str | None, Estima
     """How many agents the entries of a charge say there are. Raises `ValidationError` where it is not a number of
     agents.
     """
-    numbers = [(estimate, number) for _, estimate in entries if (number := charge.agents_of(estimate)) is not None]
+    numbers = [
+        (estimate, number) for _, estimate in entries if (number := charge.estimated_agents(estimate)) is not None
+    ]
     if not numbers:
         return None
     for estimate, number in numbers:

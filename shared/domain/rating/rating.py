@@ -10,12 +10,12 @@ from typing import Protocol
 
 from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.histories import History
-from shared.domain.kernel.money import cut, round_half_up
+from shared.domain.kernel.money import round_half_up, truncate
 from shared.domain.metering.readings import Reading
 from shared.domain.periods.periods import Day, Period, Span
 from shared.domain.pricing.billing_models import Version
-from shared.domain.pricing.charges.charge import Charge, Level, LevelName, LineSegment, Recurrence
-from shared.domain.pricing.lines import Line, merged, steps_of, sum_of
+from shared.domain.pricing.charges.charge import Charge, Headcount, HeadcountName, LineSegment, Recurrence
+from shared.domain.pricing.lines import Line, exact_sum, merged_steps, truncated_steps
 from shared.domain.usage.totals import SYSTEM
 
 POOLED = "-"
@@ -66,7 +66,7 @@ class Cycle:
 class Facts:
     """All that decides what is due for a period. `totals` are by agent id and version id. `first_starts` says when a
     model was first used, by model id and agent id, and by `POOLED` for any agent; `stretches` are the quarter and the
-    year that the period belongs to; `levels` are the organization's numbers. They are needed only where a charge is
+    year that the period belongs to; `headcounts` are the organization's numbers. They are needed only where a charge is
     about them.
     """
 
@@ -76,7 +76,7 @@ class Facts:
     totals: Mapping[tuple[str, str], MeterReadings]
     first_starts: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     cycles: Mapping[Recurrence, Cycle] = field(default_factory=dict)
-    levels: Mapping[LevelName, History[int]] = field(default_factory=dict)
+    headcounts: Mapping[HeadcountName, History[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def _charged_by_line(facts: Facts, recurrence: Recurrence) -> dict[_LineName, li
     for stay in _stays(period, found):
         segment = stay.segment
         for charge in segment.version.charges:
-            if charge.recurs != recurrence:
+            if charge.recurrence != recurrence:
                 continue
             pooled = charge.scope == "organization"
             name = _LineName(segment.version.model_id, charge.key, POOLED if pooled else segment.agent_id)
@@ -223,7 +223,7 @@ def _falls_here(facts: Facts, recurrence: Recurrence, name: _LineName, charged: 
             return facts.period.contains(_first_start(facts, name))
         case _:
             cycle = facts.cycles[recurrence]
-            if charged[0].charge.billed == "arrears":
+            if charged[0].charge.billing_timing == "arrears":
                 return facts.period.start < cycle.closes <= facts.period.end
             first = min(one.stay.segment.start for one in charged)
             return facts.period.contains(max(first, cycle.period.start))
@@ -265,8 +265,8 @@ def _line(facts: Facts, recurrence: Recurrence, name: _LineName, charged: Sequen
     period, _ = _window(facts, recurrence)
     segments_of_line = _line_segments(facts, period, charged)
     rated = type(charge).rated(segments_of_line)
-    parts = merged(rated.parts)
-    due = sum_of(parts)
+    steps = merged_steps(rated.steps)
+    due = exact_sum(steps)
     line = Line(
         key=name.key,
         type=charge.type,
@@ -274,15 +274,15 @@ def _line(facts: Facts, recurrence: Recurrence, name: _LineName, charged: Sequen
         charge=charge.key,
         agent_id=None if name.agent_id == POOLED else name.agent_id,
         description=_description(charge),
-        quantity=cut(rated.quantity),
+        quantity=truncate(rated.quantity),
         unit=rated.unit,
         unit_amount=rated.unit_amount,
-        steps=steps_of(parts),
-        exact_amount=cut(due),
+        steps=truncated_steps(steps),
+        exact_amount=truncate(due),
         amount=round_half_up(due, facts.currency),
         period=facts.period.span,
         covers=None if recurrence in ("period", "once") else period.span,
-        timing=charge.billed,
+        timing=charge.billing_timing,
     )
     return RatedLine(line, segments_of_line)
 
@@ -303,7 +303,7 @@ def _line_segments(facts: Facts, period: Period, charged: Sequence[_Charged]) ->
             readings=_readings(facts.totals.get((agent_id, version_id)), stays[0].charge),
             span=period.span,
             agents=stays[0].stay.segment.agents,
-            levels=_levels(facts, stays, days),
+            headcounts=_headcounts(facts, stays, days),
         )
         for (agent_id, version_id), stays in together.items()
     ]
@@ -316,19 +316,19 @@ def _readings(totals: MeterReadings | None, charge: Charge) -> dict[str, Reading
     }
 
 
-def _levels(facts: Facts, stays: Sequence[_Charged], days: Sequence[Day]) -> list[Level]:
+def _headcounts(facts: Facts, stays: Sequence[_Charged], days: Sequence[Day]) -> list[Headcount]:
     """The charge's number over the days that count; a day has the last one in force in it."""
-    level = stays[0].charge.level
-    if level is None:
+    headcount = stays[0].charge.headcount
+    if headcount is None:
         return []
-    if level not in facts.levels:
-        raise InconsistentFactsError(f"The organization's {level} are missing")
-    history = facts.levels[level]
+    if headcount not in facts.headcounts:
+        raise InconsistentFactsError(f"The organization's {headcount} are missing")
+    history = facts.headcounts[headcount]
     numbers: dict[int, int] = {}
     for day in sorted({day for one in stays for day in one.days}):
         number = history.at(days[day].end - _INSTANT) or 0
         numbers[number] = numbers.get(number, 0) + 1
-    return [Level(Fraction(number), Fraction(count, len(days))) for number, count in numbers.items()]
+    return [Headcount(Fraction(number), Fraction(count, len(days))) for number, count in numbers.items()]
 
 
 def _description(charge: Charge) -> str:

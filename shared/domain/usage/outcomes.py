@@ -18,7 +18,7 @@ from shared.domain.metering.readings import CountAndSum, Reading, document_of, r
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE, VALUE_PATH, with_amounts
 from shared.domain.pricing.charges.outcome import OutcomeCharge, Verifier
-from shared.domain.pricing.conversion import seen_by
+from shared.domain.pricing.conversion import events_by_charge
 from shared.domain.provider_costs.costs import CostedEvent
 from shared.domain.provider_costs.exchange_rates import exchanged, reported_currency
 from shared.domain.usage.events import AcceptedEvent, TotalKey
@@ -97,7 +97,7 @@ class Outcome(Entity):
         return TotalKey(self.period, self.agent_id, self.version_id)
 
     @property
-    def worth(self) -> Decimal | None:
+    def counted_value(self) -> Decimal | None:
         """What it was verified as, else what was reported."""
         return self.value if self.verified_value is None else self.verified_value
 
@@ -105,9 +105,9 @@ class Outcome(Entity):
         """The same in the organization's currency, by the rate that it was rated with; None without one. Nothing is
         nothing in every currency.
         """
-        if not self.worth or self.currency == currency:
-            return self.worth
-        return None if self.exchange_rate is None else exchanged(self.worth, self.exchange_rate)
+        if not self.counted_value or self.currency == currency:
+            return self.counted_value
+        return None if self.exchange_rate is None else exchanged(self.counted_value, self.exchange_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +168,15 @@ def arrived(  # noqa: PLR0913  what an event is rated by
     reported = CostedEvent(event.type, event.data, event.time, event.key, exchange_rate=exchange_rate)
     wanting = [charge for charge in charges if isinstance(charge, OutcomeCharge) and charge.meter.matches(reported)]
     open_ = [charge for charge in wanting if charge.attributes(reported)]
-    waiting = [(charge, seen) for charge, seen in seen_by(open_, reported, currency) if not charge.verifies(seen)]
+    waiting = [
+        (charge, seen) for charge, seen in events_by_charge(open_, reported, currency) if not charge.verifies(seen)
+    ]
     measures(waiting)
     status: Status = "pending"
     if wanting and not waiting:
         status = "verified" if open_ else "rejected"
-    value = event.data.get(_VALUE)
-    worth = None if value is None else read_decimal(value)
+    in_data = event.data.get(_VALUE)
+    value = None if in_data is None else read_decimal(in_data)
     gauges = {name for charge in open_ for name in charge.gauges}
     return Outcome(
         id=outcome_id(event.key),
@@ -189,8 +191,8 @@ def arrived(  # noqa: PLR0913  what an event is rated by
         status=status,
         arrived_as=status,
         reason=OUTSIDE_ATTRIBUTION_WINDOW if status == "rejected" else None,
-        value=worth,
-        verified_value=worth if status == "verified" else None,
+        value=value,
+        verified_value=value if status == "verified" else None,
         currency=reported_currency(event.data, currency),
         exchange_rate=exchange_rate,
         verifier="organization" if waiting and all(c.verified_by == "organization" for c, _ in waiting) else "operator",
@@ -223,7 +225,7 @@ def verified(  # noqa: PLR0913  what a verification is made of
     Raises `ConflictError` where it is not pending, `ValidationError` for a value that is more than was reported,
     `UnmeterableError`, `NoExchangeRateError`.
     """
-    if outcome.status == "verified" and verification.value in (None, outcome.worth):
+    if outcome.status == "verified" and verification.value in (None, outcome.counted_value):
         return None
     _require(outcome, "pending", "verified")
     if verification.value is not None and (outcome.value is None or verification.value > outcome.value):
@@ -236,11 +238,11 @@ def verified(  # noqa: PLR0913  what a verification is made of
         verification_evidence=verification.evidence,
         **_by(decision),
     )
-    waiting = [charge for charge, seen in seen_by(charges, event, currency) if charge.awaits(seen)]
+    waiting = [charge for charge, seen in events_by_charge(charges, event, currency) if charge.awaits(seen)]
     found = event
     if verification.value is not None:
         found = with_amounts(event, {VALUE_PATH: after.value_in(currency) or ZERO})
-    counted = measures(seen_by(waiting, found, currency))
+    counted = measures(events_by_charge(waiting, found, currency))
     after = after.changed(on_decision={name: document_of(reading) for name, reading in counted})
     return Decided(after, _moved(outcome, after, counted, currency))
 

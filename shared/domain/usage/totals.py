@@ -7,7 +7,7 @@ from typing import Any
 from shared.domain.metering.meters import Event, quantity_of
 from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Reading, document_of, read_reading
 from shared.domain.pricing.charges.charge import Charge
-from shared.domain.pricing.conversion import seen_by
+from shared.domain.pricing.conversion import events_by_charge
 
 MAXIMUM_TYPES = 200
 """How many event types are told apart where no charge bounds them."""
@@ -68,7 +68,7 @@ def contribution(
     `NoExchangeRateError`.
     """
     counting, awaited = [], False
-    for charge, seen in seen_by(charges, event, currency):
+    for charge, seen in events_by_charge(charges, event, currency):
         if charge.counts_on_arrival(seen):
             counting.append((charge, seen))
         else:

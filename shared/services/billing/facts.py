@@ -11,7 +11,7 @@ from shared.domain.kernel.histories import History
 from shared.domain.kernel.times import BEGINNING
 from shared.domain.periods.periods import QUARTER, YEAR, Period, Span, around, cycle_of, period_of
 from shared.domain.pricing.billing_models import Version, version_history
-from shared.domain.pricing.charges.charge import LevelName, Recurrence
+from shared.domain.pricing.charges.charge import HeadcountName, Recurrence
 from shared.domain.rating.rating import Cycle, Facts, Segment, first_starts, segments
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import NO_VERSION
@@ -36,7 +36,7 @@ class _Prices:
 
     models: Mapping[str, History[Version]]
     recurrences: AbstractSet[Recurrence]
-    levels: AbstractSet[LevelName]
+    headcounts: AbstractSet[HeadcountName]
 
 
 class FactsReader:
@@ -91,7 +91,7 @@ class FactsReader:
 
         cycles = await self._cycles(organization, periods, prices.recurrences, segments_in)
         starts = _first_starts(segments_in, periods) if "once" in prices.recurrences else {}
-        levels = await self._levels(organization, prices.levels)
+        headcounts = await self._headcounts(organization, prices.headcounts)
         found = [
             Facts(
                 period=period,
@@ -104,7 +104,7 @@ class FactsReader:
                 },
                 first_starts=starts,
                 cycles=own,
-                levels=levels,
+                headcounts=headcounts,
             )
             for period, read, own in zip(periods, totals, cycles, strict=True)
         ]
@@ -123,8 +123,8 @@ class FactsReader:
         charges = [charge for model in models.values() for entry in model.entries for charge in entry.value.charges]
         return _Prices(
             models,
-            {charge.recurs for charge in charges},
-            {charge.level for charge in charges if charge.level is not None},
+            {charge.recurrence for charge in charges},
+            {charge.headcount for charge in charges if charge.headcount is not None},
         )
 
     async def _cycles(
@@ -152,15 +152,15 @@ class FactsReader:
             found.append(own)
         return found
 
-    async def _levels(
-        self, organization: Organization, wanted: AbstractSet[LevelName]
-    ) -> dict[LevelName, History[int]]:
-        levels: dict[LevelName, History[int]] = {}
+    async def _headcounts(
+        self, organization: Organization, wanted: AbstractSet[HeadcountName]
+    ) -> dict[HeadcountName, History[int]]:
+        headcounts: dict[HeadcountName, History[int]] = {}
         if "seats" in wanted:
-            levels["seats"] = organization.seats
+            headcounts["seats"] = organization.seats
         if "members" in wanted:
-            levels["members"] = await self._accounts.member_counts(organization.id)
-        return levels
+            headcounts["members"] = await self._accounts.member_counts(organization.id)
+        return headcounts
 
 
 def _check_known(facts: Facts) -> None:

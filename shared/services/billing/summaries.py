@@ -12,7 +12,7 @@ from shared.domain.kernel.money import round_half_up, total
 from shared.domain.periods.periods import Period, periods_to_create
 from shared.domain.pricing.billing_models import BillingModel, Version
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.allocation import ChargeShare, parts_of, shares_of_charges
+from shared.domain.rating.allocation import ChargeShare, amounts_by_agent, charge_shares
 from shared.domain.rating.figures import AgentActivity, Figures
 from shared.domain.rating.rating import RatedLine, rate_by_segment
 from shared.domain.tenancy.agents import Agent
@@ -198,7 +198,7 @@ class Summaries:
         ((_, totals, lines),) = await self._read(organization, [period])
         agent_ids = {agent.id for agent in agents}
         own = [each for each in totals if each.key.agent_id in agent_ids]
-        shares = shares_of_charges(lines, organization.currency, agent_ids)
+        shares = charge_shares(lines, organization.currency, agent_ids)
         activity = AgentActivity.of(each.totals for each in own)
         billed = round_half_up(total(share.amount for share in shares), organization.currency)
         return GroupSummary(
@@ -247,5 +247,5 @@ def _summary(period: Period, currency: str, agent_id: str, own: AgentActivity, l
 
 
 def _share(rated: RatedLine, currency: str, agent_id: str) -> AgentShare | None:
-    part = parts_of(rated, currency).get(agent_id)
+    part = amounts_by_agent(rated, currency).get(agent_id)
     return None if part is None else AgentShare(rated.line, part)

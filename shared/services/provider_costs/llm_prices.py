@@ -8,7 +8,7 @@ from shared.containers import CATALOG
 from shared.domain.kernel.errors import ConflictError, NotFoundError, PreconditionFailedError
 from shared.domain.kernel.histories import LEAD, History, check_start
 from shared.domain.kernel.ids import is_id
-from shared.domain.kernel.money import cut, plain
+from shared.domain.kernel.money import plain, truncate
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.periods.periods import Period
 from shared.domain.provider_costs.costs import UNPRICED
@@ -134,6 +134,7 @@ class UnpricedModels:
                     model = name.removeprefix(_EACH_UNPRICED)
                     found[model] = found.get(model, CountAndSum()).merge(reading)
         models = [
-            UnpricedModel(model, int(calls.count), plain(cut(Fraction(calls.sum)))) for model, calls in found.items()
+            UnpricedModel(model, int(calls.count), plain(truncate(Fraction(calls.sum))))
+            for model, calls in found.items()
         ]
         return sorted(models, key=lambda each: (-each.calls, each.model))

@@ -17,7 +17,7 @@ from shared.domain.kernel.errors import (
     XyraError,
 )
 from shared.domain.kernel.ids import is_id
-from shared.domain.kernel.money import cut
+from shared.domain.kernel.money import truncate
 from shared.domain.kernel.times import from_text
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.periods.periods import Period
@@ -309,7 +309,7 @@ class Outcomes:
                         if isinstance(reading, CountAndSum):
                             sums[status] = sums[status].merge(reading)
         return Statistics(
-            {status: InState(int(tally.count), cut(Fraction(tally.sum))) for status, tally in sums.items()}
+            {status: InState(int(tally.count), truncate(Fraction(tally.sum))) for status, tally in sums.items()}
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.kernel.money import cut, plain
+from shared.domain.kernel.money import plain, truncate
 from shared.domain.metering.meters import Measure
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Period, Span
@@ -102,5 +102,5 @@ def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Nam
 def _quantity(measure: Measure | None, reading: Reading, span: Span) -> str:
     """After the unit conversion, cut to 12 places."""
     if measure is not None:
-        return plain(cut(measure.quantity(reading, span)))
-    return plain(cut(Fraction(reading.sum))) if isinstance(reading, CountAndSum) else "0"
+        return plain(truncate(measure.quantity(reading, span)))
+    return plain(truncate(Fraction(reading.sum))) if isinstance(reading, CountAndSum) else "0"

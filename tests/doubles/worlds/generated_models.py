@@ -443,7 +443,7 @@ def lines_of(
             totals=totals,
             first_starts=first_starts(found),
             cycles={"quarter": cycle, "year": cycle},
-            levels=LEVELS,
+            headcounts=LEVELS,
         )
     )
 

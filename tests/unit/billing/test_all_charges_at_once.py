@@ -288,7 +288,7 @@ def facts(currency: str, events: Sequence[Reported]) -> Facts:
             "quarter": Cycle(QUARTER, through, closes=QUARTER.end),
             "year": Cycle(YEAR, through, closes=YEAR.end),
         },
-        levels={"seats": SEATS},
+        headcounts={"seats": SEATS},
     )
 
 

@@ -16,7 +16,7 @@ from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.provider_costs.costs import CostedEvent
-from shared.domain.rating.allocation import parts_of, shared_out, shares_of_charges, weights_of
+from shared.domain.rating.allocation import allocate, allocation_weights, amounts_by_agent, charge_shares
 from shared.domain.rating.rating import Facts, MeterReadings, RatedLine, Segment, rate_by_segment
 from shared.domain.usage.totals import Totals, contribution
 
@@ -44,7 +44,7 @@ def test_parts_add_up_and_are_off_by_less_than_a_minor_unit(
 ) -> None:
     minor = Fraction(1, 10 ** exponent_of(currency))
     amount = Decimal(units).scaleb(-exponent_of(currency))
-    parts = shared_out(amount, currency, weighed)
+    parts = allocate(amount, currency, weighed)
     assert parts.keys() == weighed.keys()
     assert total(parts.values()) == amount
     whole = sum(weighed.values())
@@ -59,7 +59,7 @@ def test_parts_add_up_and_are_off_by_less_than_a_minor_unit(
 @given(st.integers(0, 10**9), currencies, weights)
 def test_who_weighs_more_gets_no_less(units: int, currency: str, weighed: Mapping[str, Fraction]) -> None:
     amount = Decimal(units).scaleb(-exponent_of(currency))
-    parts = shared_out(amount, currency, weighed)
+    parts = allocate(amount, currency, weighed)
     ordered = sorted(weighed, key=lambda name: weighed[name])
     for lighter, heavier in pairwise(ordered):
         if weighed[lighter] < weighed[heavier]:
@@ -67,15 +67,15 @@ def test_who_weighs_more_gets_no_less(units: int, currency: str, weighed: Mappin
 
 
 def test_the_last_units_go_to_those_that_lost_most() -> None:
-    parts = shared_out(Decimal("10.00"), "USD", {"a": Fraction(1), "b": Fraction(1), "c": Fraction(1)})
+    parts = allocate(Decimal("10.00"), "USD", {"a": Fraction(1), "b": Fraction(1), "c": Fraction(1)})
     assert parts == {"a": Decimal("3.34"), "b": Decimal("3.33"), "c": Decimal("3.33")}
-    parts = shared_out(Decimal(-1), "JPY", {"a": Fraction(1), "b": Fraction(2)})
+    parts = allocate(Decimal(-1), "JPY", {"a": Fraction(1), "b": Fraction(2)})
     assert parts == {"a": Decimal(0), "b": Decimal(-1)}
 
 
 def test_a_negative_weight_is_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
-        shared_out(Decimal(1), "USD", {"a": Fraction(-1), "b": Fraction(2)})
+        allocate(Decimal(1), "USD", {"a": Fraction(-1), "b": Fraction(2)})
 
 
 def version_of(*charges: dict[str, Any], number: int = 1) -> Version:
@@ -114,8 +114,8 @@ def test_quantities_weigh_over_all_versions() -> None:
     counted = {("a", first.id): 1, ("a", second.id): 2, ("b", first.id): 1}
     totals = {key: Counted(commands=CountAndSum(count, Decimal(count))) for key, count in counted.items()}
     (line,) = lines(segments, totals)
-    assert weights_of(line.segments) == {"a": Fraction(3), "b": Fraction(1)}
-    assert shared_out(line.line.amount, "USD", weights_of(line.segments)) == {
+    assert allocation_weights(line.segments) == {"a": Fraction(3), "b": Fraction(1)}
+    assert allocate(line.line.amount, "USD", allocation_weights(line.segments)) == {
         "a": Decimal("7.53"),
         "b": Decimal("2.51"),
     }
@@ -127,8 +127,8 @@ def test_without_a_quantity_days_weigh_each_agents_own() -> None:
     unused, flat = lines(segments, {})
     assert (unused.line.charge, flat.line.charge) == ("commands", "platform")
     days = {"a": Fraction(1), "b": Fraction(21, 31)}
-    assert weights_of(unused.segments) == days
-    assert weights_of(flat.segments) == days
+    assert allocation_weights(unused.segments) == days
+    assert allocation_weights(flat.segments) == days
 
 
 SEARCHES = {"key": "searches", "type": "activity", "meter": {"event_type": "search"}, "pricing": PER_UNIT}
@@ -149,7 +149,7 @@ def in_month(counts: Mapping[str, tuple[int, int]], currency: str) -> list[Rated
 
 
 def billed(rated: list[RatedLine], currency: str, agents: set[str]) -> Decimal:
-    return total(share.amount for share in shares_of_charges(rated, currency, agents))
+    return total(share.amount for share in charge_shares(rated, currency, agents))
 
 
 counts = st.dictionaries(
@@ -170,7 +170,7 @@ def test_groups_of_agents_add_up_to_the_lines(
         each.line.amount for each in rated
     )
     for group in groups.values():
-        of_agents = (parts_of(each, currency).get(agent, Decimal(0)) for each in rated for agent in group)
+        of_agents = (amounts_by_agent(each, currency).get(agent, Decimal(0)) for each in rated for agent in group)
         assert billed(rated, currency, group) == total(of_agents)
 
 
@@ -182,16 +182,16 @@ def test_thirds_of_a_fee_by_group(currency: str, amounts: list[str]) -> None:
     """The first of three alike has the unit that is left."""
     version = version_of(FLAT)
     rated = lines([Segment(agent, version, OCTOBER.start, OCTOBER.end) for agent in "abc"], {}, currency)
-    shares = [share for group in ({"a", "b"}, {"c"}) for share in shares_of_charges(rated, currency, group)]
+    shares = [share for group in ({"a", "b"}, {"c"}) for share in charge_shares(rated, currency, group)]
     assert [str(share.amount) for share in shares] == amounts
     assert {share.whole for share in shares} == {Decimal(100)}
 
 
 def test_a_charge_has_one_share_over_all_of_its_lines() -> None:
     rated = in_month({"a": (0, 100), "b": (0, 250), "c": (0, 1)}, "USD")
-    shares = {share.line.charge: (share.amount, share.whole) for share in shares_of_charges(rated, "USD", {"a", "b"})}
+    shares = {share.line.charge: (share.amount, share.whole) for share in charge_shares(rated, "USD", {"a", "b"})}
     assert shares["searches"] == (Decimal("3.50"), Decimal("3.51"))
-    assert shares_of_charges(rated, "USD", {"another"}) == []
+    assert charge_shares(rated, "USD", {"another"}) == []
 
 
 Usage = Sequence[tuple[str, str, Mapping[str, Any]]]
@@ -255,7 +255,7 @@ def test_agents_have_their_parts_of_what_is_priced(
     charge: dict[str, Any], usage: Usage, currency: str, expected: Mapping[str, str]
 ) -> None:
     line = one_line(usage, version_of(charge), currency=currency)
-    assert parts_of(line, currency) == {agent: Decimal(amount) for agent, amount in expected.items()}
+    assert amounts_by_agent(line, currency) == {agent: Decimal(amount) for agent, amount in expected.items()}
 
 
 def test_only_values_that_count_weigh_after_the_unit_conversion() -> None:
@@ -264,7 +264,10 @@ def test_only_values_that_count_weigh_after_the_unit_conversion() -> None:
     }  # fmt: skip
     priced = version_of(SALES | {"meter": meter, "minimum_value": "60"})
     hours: Usage = [("a", "outcome.sale", {"hours": 2}), ("a", "outcome.sale", {"hours": "0.9"})]
-    assert weights_of(one_line([*hours, ("b", "outcome.sale", {"hours": 1})], priced).segments) == {"a": 120, "b": 60}
+    assert allocation_weights(one_line([*hours, ("b", "outcome.sale", {"hours": 1})], priced).segments) == {
+        "a": 120,
+        "b": 60,
+    }
 
 
 def test_a_type_of_workflow_is_shared_out_by_what_it_is_priced_by() -> None:
@@ -283,7 +286,7 @@ def test_a_type_of_workflow_is_shared_out_by_what_it_is_priced_by() -> None:
         ("c", "workflow.call", {}),
     ]
     line = one_line(usage, version_of(FLOWS | {"workflows": types}))
-    assert {agent: str(part) for agent, part in parts_of(line, "USD").items()} == {
+    assert {agent: str(part) for agent, part in amounts_by_agent(line, "USD").items()} == {
         "a": "105.00",
         "b": "17.00",
         "c": "2.00",
@@ -301,17 +304,17 @@ def test_versions_that_price_different_things_each_go_by_their_own() -> None:
         ("b", "outcome.sale", {"value": 200, "version": 2}),
     ]
     line = one_line(usage, by_count, by_value)
-    assert parts_of(line, "USD") == {"a": Decimal("58.00"), "b": Decimal("22.00")}
+    assert amounts_by_agent(line, "USD") == {"a": Decimal("58.00"), "b": Decimal("22.00")}
 
 
 def test_what_is_worth_nothing_is_shared_out_by_number_and_what_is_free_by_quantity() -> None:
     fixed = version_of(SALES | {"pricing": {"type": "percentage", "rate": "5", "fixed_per_event": "1"}})
-    assert parts_of(one_line([*[("a", "outcome.sale", {})] * 3, ("b", "outcome.sale", {})], fixed), "USD") == {
+    assert amounts_by_agent(one_line([*[("a", "outcome.sale", {})] * 3, ("b", "outcome.sale", {})], fixed), "USD") == {
         "a": Decimal("3.00"),
         "b": Decimal("1.00"),
     }
     calls = version_of(FLOWS | {"workflows": {"call": {"pricing": {"type": "percentage", "fixed_per_event": "1"}}}})
-    assert parts_of(
+    assert amounts_by_agent(
         one_line([*[("a", "workflow.call", {})] * 3, ("b", "workflow.call", {"quantity": 5})], calls), "USD"
     ) == {
         "a": Decimal("3.00"),
@@ -319,7 +322,7 @@ def test_what_is_worth_nothing_is_shared_out_by_number_and_what_is_free_by_quant
     }
     included = {"mail": {"pricing": PER_UNIT, "included_units": "100"}}
     free = version_of(FLOWS | {"workflows": included, "base_fee": {"amount": "10"}})
-    assert parts_of(one_line([*[("a", "workflow.mail", {})] * 4, ("b", "workflow.mail", {})], free), "USD") == {
+    assert amounts_by_agent(one_line([*[("a", "workflow.mail", {})] * 4, ("b", "workflow.mail", {})], free), "USD") == {
         "a": Decimal("8.00"),
         "b": Decimal("2.00"),
     }
@@ -351,12 +354,12 @@ def test_parts_of_what_is_priced_add_up(charge: dict[str, Any], usage: Usage, cu
     per_unit = charge | ({} if charge is FLOWS else {"pricing": PER_UNIT})
     versions = version_of(per_unit), version_of(charge, number=2)
     line = one_line(usage, *versions, currency=currency)
-    parts = parts_of(line, currency)
+    parts = amounts_by_agent(line, currency)
     assert parts.keys() == {agent for agent, _, _ in usage}
     assert total(parts.values()) == line.line.amount
     assert all(part >= 0 for part in parts.values())
     alone = one_line([("a", *rest) for _, *rest in usage], *versions, currency=currency)
-    assert parts_of(alone, currency) == {"a": alone.line.amount}
+    assert amounts_by_agent(alone, currency) == {"a": alone.line.amount}
 
 
 @given(happened, currencies)
@@ -367,4 +370,4 @@ def test_units_weigh_as_they_are_counted(usage: Usage, currency: str) -> None:
     )
     counted = {agent: sum(kind == "command" for who, kind, _ in usage if who == agent) for agent, _, _ in usage}
     if any(counted.values()):
-        assert weights_of(one_line(usage, *versions, currency=currency).segments) == counted
+        assert allocation_weights(one_line(usage, *versions, currency=currency).segments) == counted

@@ -186,7 +186,7 @@ def check_fees_are_due_once(known: Sequence[Facts], lines: Sequence[Line]) -> No
         if cycle.period.end <= known[-1].period.end
         for segment in cycle.segments
         for charge in segment.version.charges
-        if charge.recurs == recurrence
+        if charge.recurrence == recurrence
     }
     assert in_force == {
         (key, covers) for key, covers in due if covers is not None and covers.end <= known[-1].period.end
@@ -263,7 +263,7 @@ async def check_outcomes(
                     status, value = "verified", value if step.value is None else step.value
                 elif (step.decision, status) in (("reject", "pending"), ("reverse", "verified")):
                     status = "rejected" if step.decision == "reject" else "reversed"
-        assert (outcome.status, outcome.worth) == (status, value)
+        assert (outcome.status, outcome.counted_value) == (status, value)
         added += [(outcome.total, each) for each in decided_since_arrival(outcome, world.history.currency)]
     return added
 

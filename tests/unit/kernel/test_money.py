@@ -14,11 +14,11 @@ from shared.domain.kernel.money import (
     NonNegativeAmount,
     RoundedAmount,
     add,
-    cut,
     exponent_of,
     plain,
     round_half_up,
     total,
+    truncate,
 )
 from tests.places import DATA
 
@@ -191,9 +191,9 @@ def test_rounding_is_never_off_by_more_than_half_a_minor_unit(value):
 
 
 def test_a_fraction_is_cut_to_twelve_places():
-    assert cut(Fraction(2, 3)) == Decimal("0.666666666666")
-    assert cut(Fraction(-2, 3)) == Decimal("-0.666666666666")
-    assert str(cut(Fraction(26))) == "26"
+    assert truncate(Fraction(2, 3)) == Decimal("0.666666666666")
+    assert truncate(Fraction(-2, 3)) == Decimal("-0.666666666666")
+    assert str(truncate(Fraction(26))) == "26"
 
 
 @laws

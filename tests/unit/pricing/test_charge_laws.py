@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from shared.domain.kernel.errors import ValidationError
-from shared.domain.kernel.money import cut, round_half_up
+from shared.domain.kernel.money import round_half_up, truncate
 from shared.domain.kernel.validation import validation_error
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.pricing.charges import AnyCharge
@@ -105,7 +105,9 @@ def test_prices_that_change_within_the_month_come_to_what_the_events_do_one_by_o
     found = generated.segments_of(stays, charges)
     lines = generated.lines_of(found, generated.totals_of(found, events))
     due = {line.agent_id or "-": line.exact_amount for line in lines}
-    assert due == {name: cut(amount) for name, amount in second_computation.computed(charges, stays, events).items()}
+    assert due == {
+        name: truncate(amount) for name, amount in second_computation.computed(charges, stays, events).items()
+    }
 
 
 @laws

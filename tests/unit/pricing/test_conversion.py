@@ -14,7 +14,7 @@ from shared.adapters.usage.item_usage import ItemUsage, _weight
 from shared.domain.metering.meters import UnmeterableError
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.pricing.charges import AnyCharge
-from shared.domain.pricing.conversion import seen_by
+from shared.domain.pricing.conversion import events_by_charge
 from shared.domain.provider_costs.costs import CostedEvent
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.usage.events import AcceptedEvent, TotalKey
@@ -53,7 +53,7 @@ def summing(path: str, event_type: str = "outcome.won", **fields: Any) -> Json:
 
 def seen(of: CostedEvent, by: AnyCharge) -> dict[str, Decimal]:
     """What the charge reads instead of what was reported."""
-    ((_, event),) = seen_by([by], of, "USD")
+    ((_, event),) = events_by_charge([by], of, "USD")
     assert event.data is of.data
     return dict(event.amounts)
 
@@ -183,15 +183,15 @@ def test_an_amount_below_0_is_so_in_every_currency() -> None:
 
 def test_to_convert_again_changes_nothing() -> None:
     by = charge(**summing("data.saved"))
-    ((_, once),) = seen_by([by], event(value=4, saved=8), "USD")
-    assert list(seen_by([by], once, "USD")) == [(by, once)]
+    ((_, once),) = events_by_charge([by], event(value=4, saved=8), "USD")
+    assert list(events_by_charge([by], once, "USD")) == [(by, once)]
 
 
 @pytest.mark.parametrize(
     "of", [event("step", value=4), event(value=4, currency="USD"), event("step", rate=None, value=4)]
 )
 def test_what_has_no_amount_in_another_currency_is_left_as_it_is(of: CostedEvent) -> None:
-    ((_, same),) = seen_by([charge()], of, "USD")
+    ((_, same),) = events_by_charge([charge()], of, "USD")
     assert same is of
 
 

@@ -6,27 +6,31 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.kernel.money import cut
-from shared.domain.pricing.lines import Line, LinePeriod, Part, Step, merged, steps_of, sum_of
+from shared.domain.kernel.money import truncate
+from shared.domain.pricing.lines import ExactStep, Line, LinePeriod, Step, exact_sum, merged_steps, truncated_steps
 
 PERIOD = LinePeriod(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC))
 
 
 def test_steps_are_cut_to_twelve_places_and_the_last_takes_the_remainder():
-    steps = steps_of([Part("base_fee", Fraction(1, 3)), Part("unit", Fraction(1, 3)), Part("minimum", Fraction(1, 3))])
+    steps = truncated_steps(
+        [ExactStep("base_fee", Fraction(1, 3)), ExactStep("unit", Fraction(1, 3)), ExactStep("minimum", Fraction(1, 3))]
+    )
     assert [str(step.amount) for step in steps] == ["0.333333333333", "0.333333333333", "0.333333333334"]
 
 
 @settings(deadline=None)
 @given(st.lists(st.fractions(max_denominator=10**5), max_size=10))
 def test_steps_add_up_to_the_exact_amount(amounts):
-    parts = [Part("unit", amount) for amount in amounts]
-    assert sum((Fraction(step.amount) for step in steps_of(parts)), Fraction(0)) == Fraction(cut(sum_of(parts)))
+    steps = [ExactStep("unit", amount) for amount in amounts]
+    assert sum((Fraction(step.amount) for step in truncated_steps(steps)), Fraction(0)) == Fraction(
+        truncate(exact_sum(steps))
+    )
 
 
 def test_parts_of_the_same_tier_become_one_where_the_first_stood():
-    def tier(lower: int, quantity: int, flat_amount: int = 0, version: int = 1) -> Part:
-        return Part(
+    def tier(lower: int, quantity: int, flat_amount: int = 0, version: int = 1) -> ExactStep:
+        return ExactStep(
             "tier",
             Fraction(quantity + flat_amount),
             version=version,
@@ -36,8 +40,8 @@ def test_parts_of_the_same_tier_become_one_where_the_first_stood():
             flat_amount=Decimal(flat_amount),
         )
 
-    parts = [tier(0, 3, 2), tier(10, 4), tier(0, 5), tier(0, 1, version=2)]
-    assert merged(parts) == [tier(0, 8, 2), tier(10, 4), tier(0, 1, version=2)]
+    steps = [tier(0, 3, 2), tier(10, 4), tier(0, 5), tier(0, 1, version=2)]
+    assert merged_steps(steps) == [tier(0, 8, 2), tier(10, 4), tier(0, 1, version=2)]
 
 
 def test_a_line_is_written_as_the_api_says_and_read_back_the_same():

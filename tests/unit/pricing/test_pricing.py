@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from shared.domain.pricing.lines import sum_of
+from shared.domain.pricing.lines import exact_sum
 from shared.domain.pricing.rules import Pricing
-from shared.domain.pricing.rules.rule import Portion
+from shared.domain.pricing.rules.rule import UnitRange
 
 PRICING = TypeAdapter(Pricing)
 laws = settings(deadline=None)
@@ -49,9 +49,9 @@ def test_a_quantity_between_two_tiers_belongs_to_the_upper_one():
 
 
 def test_each_tier_shows_the_part_in_it():
-    parts = graduated((1000, "0.01", 0), (None, "0.005", 3)).parts(Portion.whole(Fraction(1200)), version=2)
+    steps = graduated((1000, "0.01", 0), (None, "0.005", 3)).steps(UnitRange.whole(Fraction(1200)), version=2)
     shown = [
-        (one.version, one.lower, one.upper, one.quantity, one.unit_amount, one.flat_amount, one.amount) for one in parts
+        (one.version, one.lower, one.upper, one.quantity, one.unit_amount, one.flat_amount, one.amount) for one in steps
     ]
     assert shown == [
         (2, 0, 1000, 1000, Decimal("0.01"), 0, 10),
@@ -63,7 +63,7 @@ def test_a_portion_pays_a_flat_amount_only_for_tiers_that_it_reaches_first():
     pricing = graduated((10, 1, 2), (20, 1, 3), (None, 1, 4))
 
     def cost(start: int, end: int, *, first: bool) -> Fraction:
-        return sum_of(pricing.parts(Portion(Fraction(start), Fraction(end), Fraction(30), first=first), version=1))
+        return exact_sum(pricing.steps(UnitRange(Fraction(start), Fraction(end), Fraction(30), first=first), version=1))
 
     assert cost(0, 0, first=True) == 2
     assert cost(0, 0, first=False) == 0
@@ -166,9 +166,9 @@ def test_portions_that_follow_each_other_cost_what_the_whole_costs(pricing, quan
     total = sum(quantities, Fraction(0))
     start, cost, priced = Fraction(0), Fraction(0), Fraction(0)
     for index, quantity in enumerate(quantities):
-        parts = pricing.parts(Portion(start, start + quantity, total, first=index == 0), version=1)
-        cost += sum_of(parts)
-        priced += sum((part.quantity for part in parts), Fraction(0))
+        steps = pricing.steps(UnitRange(start, start + quantity, total, first=index == 0), version=1)
+        cost += exact_sum(steps)
+        priced += sum((step.quantity for step in steps), Fraction(0))
         start += quantity
     assert cost == pricing.price(total)
     assert priced == total

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.containers import LEDGERS
-from shared.domain.kernel.money import cut
+from shared.domain.kernel.money import truncate
 from shared.domain.kernel.times import BEGINNING, to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
@@ -391,7 +391,7 @@ stored = settings(deadline=None, max_examples=40)
 def test_a_meter_comes_to_the_same_in_any_shards_and_order(meter, events, data):
     priced = of_a_meter(meter)
     line = only_line(priced, dealt([metered(event, priced) for event in events], data.draw))
-    assert line.quantity == line.exact_amount == cut(meter.expected(events))
+    assert line.quantity == line.exact_amount == truncate(meter.expected(events))
 
 
 @pure
@@ -399,7 +399,7 @@ def test_a_meter_comes_to_the_same_in_any_shards_and_order(meter, events, data):
 def test_a_percentage_costs_the_same_in_any_shards_and_order(share, events, data):
     priced = versions(share.charge(1), share.charge(2))
     reported = [metered(event, priced) for event in as_outcomes(share, events)]
-    assert only_line(priced, dealt(reported, data.draw)).exact_amount == cut(share.expected(events))
+    assert only_line(priced, dealt(reported, data.draw)).exact_amount == truncate(share.expected(events))
 
 
 @contextmanager
@@ -424,7 +424,7 @@ def test_a_meter_comes_to_the_same_through_a_store(opened, meter, events, data):
     with opened() as store:
         collected = asyncio.run(recorded(store, [metered(event, priced) for event in events], data.draw))
     line = only_line(priced, collected)
-    assert line.quantity == line.exact_amount == cut(meter.expected(events))
+    assert line.quantity == line.exact_amount == truncate(meter.expected(events))
 
 
 @pytest.mark.parametrize("opened", [memory_store, sqlite_store])
@@ -435,7 +435,7 @@ def test_a_percentage_costs_the_same_through_a_store(opened, share, events, data
     reported = [metered(event, priced) for event in as_outcomes(share, events)]
     with opened() as store:
         collected = asyncio.run(recorded(store, reported, data.draw))
-    assert only_line(priced, collected).exact_amount == cut(share.expected(events))
+    assert only_line(priced, collected).exact_amount == truncate(share.expected(events))
 
 
 # What does not grow

@@ -19,9 +19,9 @@ from shared.domain.kernel.times import to_text
 from shared.domain.metering.meters import Meter, UnmeterableError
 from shared.domain.metering.readings import Bands, CountAndSum, document_of, read_reading
 from shared.domain.periods.periods import Span
+from shared.domain.pricing.charges.metered_usage import MeteredSegment, usage_steps
 from shared.domain.pricing.charges.outcome import OutcomeCharge
-from shared.domain.pricing.charges.usage import Use, priced
-from shared.domain.pricing.lines import sum_of
+from shared.domain.pricing.lines import exact_sum
 from shared.domain.pricing.rules import Pricing
 from shared.domain.pricing.rules.percentage import Percentage
 from shared.domain.provider_costs.costs import CostedEvent
@@ -336,9 +336,9 @@ def test_prices_that_depend_on_order_are_those_of_the_list(
     due = sum(min(Fraction(7), max(Fraction(2), Fraction(values[number][0], 10))) for number in paid)
     nothing = {"won": CountAndSum(), "won#events": Bands(keeps=free)}
     readings = {name: merged.reading(name) or none for name, none in nothing.items()}
-    use = Use(1, "won", Meter.model_validate(METER), pricing, readings)
-    (parts,) = priced([use], SPAN)
-    assert sum_of(parts) == due
+    segment = MeteredSegment(1, "won", Meter.model_validate(METER), pricing, readings)
+    (parts,) = usage_steps([segment], SPAN)
+    assert exact_sum(parts) == due
 
 
 def test_a_reversed_one_takes_its_place_among_the_free_ones_of_the_next_version() -> None:
@@ -356,6 +356,9 @@ def test_a_reversed_one_takes_its_place_among_the_free_ones_of_the_next_version(
             readings[name] = readings[name].merge(reading) if name in readings else reading
     before = CountAndSum(1, Decimal(1)).merge(CountAndSum(1, Decimal(1)).taken_back())
     assert read_reading(document_of(before)) == before
-    uses = [Use(1, "won", meter, plain, {"won": before}), Use(2, "won", meter, free, readings)]
-    first, second = priced(uses, SPAN)
-    assert (sum_of(first), sum_of(second)) == (0, 2)
+    segments = [
+        MeteredSegment(1, "won", meter, plain, {"won": before}),
+        MeteredSegment(2, "won", meter, free, readings),
+    ]
+    first, second = usage_steps(segments, SPAN)
+    assert (exact_sum(first), exact_sum(second)) == (0, 2)

@@ -15,18 +15,18 @@ from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
 from shared.domain.pricing.charges.commitment import Commitment
 from shared.domain.pricing.charges.estimate import Estimate
-from shared.domain.pricing.charges.modifiers import ModifiedCharge
-from shared.domain.pricing.charges.usage import (
-    Use,
-    amounts_of,
+from shared.domain.pricing.charges.metered_usage import (
+    MeteredSegment,
     estimated_readings,
-    gauges_of,
-    money_terms,
-    priced,
-    refusals_of_use,
-    total_quantity,
-    weights_of_uses,
+    gauges_with_pricing,
+    metered_amount_paths,
+    metered_quantity,
+    money_fields,
+    pricing_refusals,
+    usage_steps,
+    weights_of_metered,
 )
+from shared.domain.pricing.charges.modifiers import ModifiedCharge
 from shared.domain.pricing.rules import Pricing
 
 
@@ -42,7 +42,7 @@ class ActivityCharge(ModifiedCharge):
 
     @model_validator(mode="after")
     def _pricing_suits(self) -> Self:
-        wrong = list(refusals_of_use(self.pricing, self.meter, self.included_units, self.commitment))
+        wrong = list(pricing_refusals(self.pricing, self.meter, self.included_units, self.commitment))
         if self.pricing.BY_VALUE and self.meter.aggregation == "count":
             wrong.append((("meter", "aggregation"), f"has to be sum: {self.pricing.type} prices the values of events"))
         if wrong:
@@ -56,8 +56,8 @@ class ActivityCharge(ModifiedCharge):
         return f"per {self.meter.described}"
 
     @property
-    def most_steps(self) -> int:
-        return len(self.gauges) + self.pricing.most_steps
+    def expected_steps(self) -> int:
+        return len(self.gauges) + self.pricing.expected_steps
 
     @cached_property
     def meters(self) -> Mapping[str, Measure]:
@@ -65,45 +65,45 @@ class ActivityCharge(ModifiedCharge):
 
     @cached_property
     def gauges(self) -> Mapping[str, Gauge]:
-        return gauges_of(self.key, self.meter, self.pricing, self.meter.factor)
+        return gauges_with_pricing(self.key, self.meter, self.pricing, self.meter.factor)
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
         charge, span = segments[0].charge, segments[0].span
-        uses = [_use(segment) for segment in segments]
-        quantity = total_quantity(uses, span)
+        metered = [_metered(segment) for segment in segments]
+        quantity = metered_quantity(metered, span)
         return RatedCharge(
             quantity=quantity,
             unit=charge.meter.unit_name,
             unit_amount=charge.pricing.single_price if only_version(segments) else None,
-            parts=cls.modified(segments, priced(uses, span), quantity),
+            steps=cls.modified(segments, usage_steps(metered, span), quantity),
         )
 
     @classmethod
     def weights(cls, segments: Sequence[LineSegment[Self]]) -> Mapping[str, Fraction]:
         agent_ids = [segment.agent_id for segment in segments]
-        return weights_of_uses(agent_ids, [_use(segment) for segment in segments], segments[0].span)
+        return weights_of_metered(agent_ids, [_metered(segment) for segment in segments], segments[0].span)
 
-    def amounts(self, event: Event) -> frozenset[str]:
-        return self._amounts if self.meter.matches(event) else frozenset()
+    def amount_paths(self, event: Event) -> frozenset[str]:
+        return self._amount_paths if self.meter.matches(event) else frozenset()
 
     @cached_property
-    def _amounts(self) -> frozenset[str]:
-        return amounts_of(self.meter, self.pricing)
+    def _amount_paths(self) -> frozenset[str]:
+        return metered_amount_paths(self.meter, self.pricing)
 
-    def money_terms(self) -> Iterator[Place]:
-        return money_terms(self.meter, self.pricing)
+    def money_fields(self) -> Iterator[Place]:
+        return money_fields(self.meter, self.pricing)
 
-    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
+    def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         return estimated_readings(self.key, self.meter, self.pricing, estimate, span)
 
-    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
-        return self.pricing.refusals_in_model()
+    def refusals_when_saved(self) -> Iterator[tuple[Place, str]]:
+        return self.pricing.refusals_when_saved()
 
 
-def _use(segment: LineSegment[ActivityCharge]) -> Use:
+def _metered(segment: LineSegment[ActivityCharge]) -> MeteredSegment:
     charge = segment.charge
-    return Use(
+    return MeteredSegment(
         version=segment.version,
         name=charge.key,
         meter=charge.meter,

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
 from shared.domain.pricing.charges.estimate import Estimate
-from shared.domain.pricing.charges.headcount import Headcount, HeadcountCharge, headcount_parts
+from shared.domain.pricing.charges.headcount import HeadcountCharge, HeadcountSegment, headcount_steps
 
 
 class AgentCharge(HeadcountCharge):
@@ -25,7 +25,7 @@ class AgentCharge(HeadcountCharge):
                 places[segment.agent_id] = (total, total + segment.agents)
                 total += segment.agents
         groups = [
-            Headcount(
+            HeadcountSegment(
                 version=segment.version,
                 pricing=segment.charge.pricing,
                 discount=segment.charge.discount,
@@ -41,12 +41,12 @@ class AgentCharge(HeadcountCharge):
             quantity=total,
             unit="agent",
             unit_amount=segments[0].charge.pricing.single_price if only_version(segments) else None,
-            parts=headcount_parts(groups),
+            steps=headcount_steps(groups),
         )
 
-    def agents_of(self, estimate: Estimate) -> Fraction | None:
+    def estimated_agents(self, estimate: Estimate) -> Fraction | None:
         if estimate.quantity is None:
-            return super().agents_of(estimate)
+            return super().estimated_agents(estimate)
         if estimate.agents is not None:
             raise estimate.refused("agents", "cannot stand beside quantity, which says it")
         return estimate.headcount("quantity", Fraction(estimate.quantity))

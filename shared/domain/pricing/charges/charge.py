@@ -14,7 +14,7 @@ from shared.domain.metering.meters import Event, Gauge, Measure
 from shared.domain.metering.readings import Reading, together
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.estimate import Estimate
-from shared.domain.pricing.lines import Part, Timing
+from shared.domain.pricing.lines import ExactStep, Timing
 
 ChargeKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 Scope = Literal["agent", "organization"]
@@ -23,7 +23,7 @@ Scope = Literal["agent", "organization"]
 Recurrence = Literal["period", "quarter", "year", "once"]
 """What a charge is due for: each billing period, each quarter or year of them, or once in the life of its model."""
 
-LevelName = Literal["members", "seats"]
+HeadcountName = Literal["members", "seats"]
 """Numbers of an organization that change over time and are priced by the day."""
 
 
@@ -52,7 +52,7 @@ class Charge(BaseModel, ABC):
         return self.meters
 
     @property
-    def most_steps(self) -> int:
+    def expected_steps(self) -> int:
         """About the steps that usage makes in a line, for each agent: how much work it is."""
         return max(1, len(self.gauges))
 
@@ -66,22 +66,22 @@ class Charge(BaseModel, ABC):
         del event
         return False
 
-    def amounts(self, event: Event) -> frozenset[str]:
+    def amount_paths(self, event: Event) -> frozenset[str]:
         """The paths of what it reads as amounts of money, where the event matters here. Raises `UnmeterableError`."""
         del event
         return frozenset()
 
-    def money_terms(self) -> Iterator[Place]:
+    def money_fields(self) -> Iterator[Place]:
         """What makes amounts of money of the numbers that its meter reads, which would be units without it."""
         return iter(())
 
     @property
-    def billed(self) -> Timing:
+    def billing_timing(self) -> Timing:
         """Whether for the period that ended, or in advance for the one that starts."""
         return "arrears"
 
     @property
-    def recurs(self) -> Recurrence:
+    def recurrence(self) -> Recurrence:
         return "period"
 
     @property
@@ -90,7 +90,7 @@ class Charge(BaseModel, ABC):
         """What it is for, in a few words for people, to stand beside its name."""
 
     @property
-    def level(self) -> LevelName | None:
+    def headcount(self) -> HeadcountName | None:
         """The organization's number that it prices."""
         return None
 
@@ -106,22 +106,22 @@ class Charge(BaseModel, ABC):
         """
         return quantities(segments)
 
-    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
+    def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         """What its gauges would have come to for usage that is merely stated. Raises `ValidationError`."""
         del span
         estimate.only()
         return {}
 
-    def agents_of(self, estimate: Estimate) -> Fraction | None:
+    def estimated_agents(self, estimate: Estimate) -> Fraction | None:
         """How many agents usage that is merely stated says there are. Raises `ValidationError`."""
         return None if estimate.agents is None else estimate.headcount("agents", estimate.agents, least=1)
 
-    def calculated_with(self, estimate: Sequence[Estimate], agents: Fraction) -> Self:
+    def with_estimate(self, estimate: Sequence[Estimate], agents: Fraction) -> Self:
         """The charge as it is in force where usage is merely stated, with so many agents. Raises `ValidationError`."""
         del estimate, agents
         return self
 
-    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
+    def refusals_when_saved(self) -> Iterator[tuple[Place, str]]:
         """Why it can be calculated with, but not be in a model that is saved: places in the charge, with what is
         wrong.
         """
@@ -132,7 +132,7 @@ C_co = TypeVar("C_co", bound=Charge, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class Headcount:
     """A number that an organization had for a share of the line's days."""
 
     number: Fraction
@@ -144,7 +144,7 @@ class LineSegment(Generic[C_co]):
     """What of a line falls to one agent, or to `agents` alike, under one version of the charge.
 
     Shares are days over the days of the period: `share` of the days that count for the line, so in pooled lines each
-    day once; `agent_share` of the agent's own. `levels` are the charge's number over those of `share`.
+    day once; `agent_share` of the agent's own. `headcounts` are the charge's number over those of `share`.
     """
 
     charge: C_co
@@ -155,7 +155,7 @@ class LineSegment(Generic[C_co]):
     readings: Mapping[str, Reading]
     span: Span
     agents: Fraction = Fraction(1)
-    levels: Sequence[Level] = field(default=())
+    headcounts: Sequence[Headcount] = field(default=())
 
     @property
     def times(self) -> Fraction:
@@ -170,7 +170,7 @@ class RatedCharge:
     quantity: Fraction
     unit: str
     unit_amount: Decimal | None
-    parts: Sequence[Part]
+    steps: Sequence[ExactStep]
 
 
 def quantities(segments: "Sequence[LineSegment[Charge]]") -> dict[str, Fraction]:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from shared.domain.kernel.money import NonNegativeAmount, NonNegativeQuantity
-from shared.domain.pricing.lines import Part
+from shared.domain.pricing.lines import ExactStep
 
 _ONE = Decimal(1)
 
@@ -26,9 +26,9 @@ class Commitment(BaseModel):
             raise ValueError("is less than 1, which would be a discount")
         return multiplier
 
-    def overage(self, amount: Fraction, version: int, workflow: str | None = None) -> list[Part]:
+    def overage(self, amount: Fraction, version: int, workflow: str | None = None) -> list[ExactStep]:
         """What comes on top of an amount that is multiplied."""
         on_top = amount * (Fraction(self.overage_multiplier) - 1)
         if not on_top:
             return []
-        return [Part("overage", amount=on_top, version=version, workflow=workflow)]
+        return [ExactStep("overage", amount=on_top, version=version, workflow=workflow)]

@@ -17,7 +17,7 @@ from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
-from shared.domain.pricing.lines import Part
+from shared.domain.pricing.lines import ExactStep
 from shared.domain.pricing.rules.rule import percent_of
 from shared.domain.provider_costs.costs import COST_TYPE
 
@@ -59,10 +59,10 @@ class CostCharge(ModifiedCharge):
             quantity=quantity,
             unit="cost",
             unit_amount=_with_markup(segments[0].charge) if only_version(segments) else None,
-            parts=cls.modified(segments, used, quantity),
+            steps=cls.modified(segments, used, quantity),
         )
 
-    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
+    def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         del span
         estimate.only("quantity", "value", "values")
         if estimate.value is None and estimate.values is None:  # the quantity of a cost is its amount
@@ -104,14 +104,14 @@ def _amount(segment: LineSegment[CostCharge]) -> Fraction:
     return segment.charge.meters[segment.charge.key].quantity(segment.readings[segment.charge.key], segment.span)
 
 
-def _passed_on(segment: LineSegment[CostCharge], amount: Fraction) -> list[Part]:
+def _passed_on(segment: LineSegment[CostCharge], amount: Fraction) -> list[ExactStep]:
     if not amount:
         return []
     charge, version = segment.charge, segment.version
     markup = percent_of(amount, charge.markup_percent)
-    passed_on = Part("unit", amount=amount, version=version, quantity=amount, unit_amount=Decimal(1))
+    passed_on = ExactStep("unit", amount=amount, version=version, quantity=amount, unit_amount=Decimal(1))
     return (
-        [passed_on, Part("premium", amount=markup, version=version, rate=charge.markup_percent)]
+        [passed_on, ExactStep("premium", amount=markup, version=version, rate=charge.markup_percent)]
         if markup
         else [passed_on]
     )

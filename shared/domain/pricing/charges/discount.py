@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount, NonNegativeQuantity
 from shared.domain.kernel.validation import refusal
-from shared.domain.pricing.lines import Part
+from shared.domain.pricing.lines import ExactStep
 from shared.domain.pricing.rules.rule import percent_of
 
 _HUNDRED = Decimal(100)
@@ -40,7 +40,7 @@ class Discount(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Discounted:
+class DiscountedSegment:
     """What a segment is due before its version's discount, its share of the period, and the quantity that decides
     whether it has the discount.
     """
@@ -52,30 +52,30 @@ class Discounted:
     quantity: Fraction
 
 
-def discount_parts(segments: Sequence[Discounted]) -> list[list[Part]]:
+def discount_steps(segments: Sequence[DiscountedSegment]) -> list[list[ExactStep]]:
     """What is taken off each segment. Amounts are taken off all that
     is due under them together, never more than that.
     """
-    reached = [
+    discounts = [
         each.discount if each.discount is not None and each.quantity >= each.discount.from_quantity else None
         for each in segments
     ]
     by_amount = [
         (each, Fraction(discount.amount))
-        for each, discount in zip(segments, reached, strict=True)
+        for each, discount in zip(segments, discounts, strict=True)
         if discount is not None and discount.amount is not None
     ]
     room = max(Fraction(0), sum((each.due for each, _ in by_amount), Fraction(0)))
     wanted = sum((amount * each.share for each, amount in by_amount), Fraction(0))
     granted = min(room, wanted) / wanted if wanted else Fraction(0)
-    return [_off(each, discount, granted) for each, discount in zip(segments, reached, strict=True)]
+    return [_off(each, discount, granted) for each, discount in zip(segments, discounts, strict=True)]
 
 
-def _off(segment: Discounted, discount: Discount | None, granted: Fraction) -> list[Part]:
+def _off(segment: DiscountedSegment, discount: Discount | None, granted: Fraction) -> list[ExactStep]:
     if discount is None:
         return []
     if discount.percent is not None:
         off = percent_of(segment.due, discount.percent)
     else:
         off = Fraction(discount.amount or 0) * segment.share * granted
-    return [Part("discount", amount=-off, version=segment.version, rate=discount.percent)] if off else []
+    return [ExactStep("discount", amount=-off, version=segment.version, rate=discount.percent)] if off else []

@@ -50,7 +50,7 @@ def value_of(event: Event, path: str) -> Decimal:
     return number_of(event, path)
 
 
-def own_amounts(event_type: str) -> frozenset[str]:
+def reported_amount_paths(event_type: str) -> frozenset[str]:
     """The path of the amount that events of a type are about, which is money whoever reads it."""
     if event_type.startswith(OUTCOME_TYPE):
         return _VALUE

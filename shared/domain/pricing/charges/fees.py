@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.domain.kernel.money import NonNegativeAmount
 from shared.domain.pricing.charges.charge import Charge, Recurrence
-from shared.domain.pricing.lines import Part, Timing
+from shared.domain.pricing.lines import ExactStep, Timing
 
 FeeInterval = Literal["month", "quarter", "year"]
 """How long a fee is for: a billing period, or as many of them as there are months in a quarter or a year."""
@@ -25,11 +25,11 @@ class RecurringCharge(Charge):
     timing: Timing = "arrears"
 
     @property
-    def billed(self) -> Timing:
+    def billing_timing(self) -> Timing:
         return self.timing
 
     @property
-    def recurs(self) -> Recurrence:
+    def recurrence(self) -> Recurrence:
         return "period" if self.interval == "month" else self.interval
 
 
@@ -59,22 +59,22 @@ class Fee:
         return Fraction(self.amount) * self.share * self.times
 
 
-def fee_parts(fees: Iterable[Fee]) -> list[Part]:
+def fee_steps(fees: Iterable[Fee]) -> list[ExactStep]:
     """For each version its fee, then what proration takes off."""
     by_version: dict[int, list[Fee]] = {}
     for fee in fees:
         if fee.share and fee.amount and fee.times:
             by_version.setdefault(fee.version, []).append(fee)
-    return [part for together in by_version.values() for part in _version_parts(together)]
+    return [step for together in by_version.values() for step in _version_steps(together)]
 
 
-def _version_parts(fees: list[Fee]) -> list[Part]:
+def _version_steps(fees: list[Fee]) -> list[ExactStep]:
     version, amount = fees[0].version, fees[0].amount
     times = Fraction(1) if fees[0].shared else sum((fee.times for fee in fees), Fraction(0))
     whole = Fraction(amount) * times
-    part = Part("base_fee", amount=whole, version=version, quantity=times, unit_amount=amount)
-    return [part, *proration(sum((fee.due for fee in fees), Fraction(0)) - whole, version)]
+    step = ExactStep("base_fee", amount=whole, version=version, quantity=times, unit_amount=amount)
+    return [step, *proration_steps(sum((fee.due for fee in fees), Fraction(0)) - whole, version)]
 
 
-def proration(amount: Fraction, version: int) -> list[Part]:
-    return [Part("proration", amount=amount, version=version)] if amount else []
+def proration_steps(amount: Fraction, version: int) -> list[ExactStep]:
+    return [ExactStep("proration", amount=amount, version=version)] if amount else []

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from shared.domain.kernel.money import NonNegativeAmount
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
-from shared.domain.pricing.charges.fees import Fee, RecurringCharge, fee_parts
+from shared.domain.pricing.charges.fees import Fee, RecurringCharge, fee_steps
 
 
 class FlatFee(RecurringCharge):
@@ -24,7 +24,7 @@ class FlatFee(RecurringCharge):
             quantity=segments[0].times,
             unit=charge.interval,
             unit_amount=charge.amount if only_version(segments) else None,
-            parts=fee_parts(
+            steps=fee_steps(
                 Fee(segment.version, segment.charge.amount, segment.share, segment.times, shared=segment.times == 1)
                 for segment in segments
             ),

@@ -10,12 +10,12 @@ from pydantic import Field, model_validator
 from shared.domain.kernel.validation import refusal
 from shared.domain.metering.readings import Reading
 from shared.domain.periods.periods import Span
-from shared.domain.pricing.charges.discount import Discount, Discounted, discount_parts
+from shared.domain.pricing.charges.discount import Discount, DiscountedSegment, discount_steps
 from shared.domain.pricing.charges.estimate import Estimate
-from shared.domain.pricing.charges.fees import RecurringCharge, proration
-from shared.domain.pricing.lines import Part, sum_of
+from shared.domain.pricing.charges.fees import RecurringCharge, proration_steps
+from shared.domain.pricing.lines import ExactStep, exact_sum
 from shared.domain.pricing.rules import Pricing
-from shared.domain.pricing.rules.rule import Portion, PricingRule
+from shared.domain.pricing.rules.rule import PricingRule, UnitRange
 
 
 class HeadcountCharge(RecurringCharge):
@@ -38,14 +38,14 @@ class HeadcountCharge(RecurringCharge):
         purpose = f"per {self.type} and {self.interval}"
         return purpose if self.tier is None else f"{purpose}, {self.tier}"
 
-    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
+    def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         del span
         estimate.only("quantity")
         return {}
 
 
 @dataclass(frozen=True, slots=True)
-class Headcount:
+class HeadcountSegment:
     """The heads (start, end] of a line, of `total` at the same time, which were there for a share of its days under one
     version's price. Of those days `line_share` count for the line, so that each day counts once.
     """
@@ -60,18 +60,18 @@ class Headcount:
     line_share: Fraction
 
 
-def headcount_parts(groups: Sequence[Headcount]) -> list[Part]:
+def headcount_steps(groups: Sequence[HeadcountSegment]) -> list[ExactStep]:
     """What they cost for the whole time, then what proration and discounts take off."""
     whole = [
-        group.pricing.parts(Portion(group.start, group.end, group.total, first=group.start == 0), group.version)
+        group.pricing.steps(UnitRange(group.start, group.end, group.total, first=group.start == 0), group.version)
         for group in groups
     ]
-    due = [sum_of(parts) * group.share for parts, group in zip(whole, groups, strict=True)]
-    result = [part for parts, group in zip(whole, groups, strict=True) if group.share for part in parts]
-    for group, parts, own in zip(groups, whole, due, strict=True):
-        result += proration(own - sum_of(parts), group.version) if group.share else []
+    due = [exact_sum(steps) * group.share for steps, group in zip(whole, groups, strict=True)]
+    result = [step for steps, group in zip(whole, groups, strict=True) if group.share for step in steps]
+    for group, steps, own in zip(groups, whole, due, strict=True):
+        result += proration_steps(own - exact_sum(steps), group.version) if group.share else []
     discounted = [
-        Discounted(group.discount, group.version, own, group.line_share, group.total)
+        DiscountedSegment(group.discount, group.version, own, group.line_share, group.total)
         for group, own in zip(groups, due, strict=True)
     ]
-    return result + [part for off in discount_parts(discounted) for part in off]
+    return result + [step for off in discount_steps(discounted) for step in off]

@@ -9,9 +9,9 @@ from pydantic import model_validator
 from shared.domain.kernel.money import ZERO, NonNegativeAmount
 from shared.domain.kernel.validation import refusal
 from shared.domain.pricing.charges.charge import Charge, LineSegment
-from shared.domain.pricing.charges.discount import Discount, Discounted, discount_parts
-from shared.domain.pricing.charges.fees import BaseFee, Fee, fee_parts
-from shared.domain.pricing.lines import Part, sum_of
+from shared.domain.pricing.charges.discount import Discount, DiscountedSegment, discount_steps
+from shared.domain.pricing.charges.fees import BaseFee, Fee, fee_steps
+from shared.domain.pricing.lines import ExactStep, exact_sum
 
 
 class ModifiedCharge(Charge):
@@ -33,27 +33,27 @@ class ModifiedCharge(Charge):
 
     @classmethod
     def modified(
-        cls, segments: Sequence[LineSegment[Self]], used: Sequence[Sequence[Part]], quantity: Fraction
-    ) -> list[Part]:
+        cls, segments: Sequence[LineSegment[Self]], used: Sequence[Sequence[ExactStep]], quantity: Fraction
+    ) -> list[ExactStep]:
         """The parts of a line, from what each segment's usage costs and the quantity of the whole line."""
         fees = [_fee(segment) for segment in segments]
-        parts = fee_parts(fees) + [part for own in used for part in own]
-        due = [sum_of(own) + fee.due for own, fee in zip(used, fees, strict=True)]
-        discounts = discount_parts(
+        steps = fee_steps(fees) + [step for own in used for step in own]
+        due = [exact_sum(own) + fee.due for own, fee in zip(used, fees, strict=True)]
+        discounts = discount_steps(
             [
-                Discounted(segment.charge.discount, segment.version, own, segment.share, quantity)
+                DiscountedSegment(segment.charge.discount, segment.version, own, segment.share, quantity)
                 for segment, own in zip(segments, due, strict=True)
             ]
         )
-        parts += [part for own in discounts for part in own]
-        due = [own + sum_of(off) for own, off in zip(due, discounts, strict=True)]
-        parts += cls.maximum_parts(segments, fees, due)
-        return parts + _minimum_parts(segments, sum_of(parts), unused=quantity == 0)
+        steps += [step for own in discounts for step in own]
+        due = [own + exact_sum(off) for own, off in zip(due, discounts, strict=True)]
+        steps += cls.maximum_steps(segments, fees, due)
+        return steps + _minimum_steps(segments, exact_sum(steps), unused=quantity == 0)
 
     @classmethod
-    def maximum_parts(
+    def maximum_steps(
         cls, segments: Sequence[LineSegment[Self]], fees: Sequence[Fee], due: Sequence[Fraction]
-    ) -> list[Part]:
+    ) -> list[ExactStep]:
         """Segments with a maximum are capped together; the others add their own part."""
         del fees
         capped = Fraction(0)
@@ -62,7 +62,7 @@ class ModifiedCharge(Charge):
             if segment.charge.maximum is not None:
                 capped += own
                 maximum += Fraction(segment.charge.maximum) * segment.share
-        return [Part("maximum", amount=maximum - capped)] if capped > maximum else []
+        return [ExactStep("maximum", amount=maximum - capped)] if capped > maximum else []
 
 
 def _fee(segment: LineSegment[ModifiedCharge]) -> Fee:
@@ -74,7 +74,7 @@ def _fee(segment: LineSegment[ModifiedCharge]) -> Fee:
     return Fee(segment.version, base_fee.amount, segment.share)
 
 
-def _minimum_parts(segments: Sequence[LineSegment[ModifiedCharge]], due: Fraction, *, unused: bool) -> list[Part]:
+def _minimum_steps(segments: Sequence[LineSegment[ModifiedCharge]], due: Fraction, *, unused: bool) -> list[ExactStep]:
     """The line is lifted to the sum of its minima; an unused line only by those that hold when unused."""
     minimum = sum(
         (
@@ -84,4 +84,4 @@ def _minimum_parts(segments: Sequence[LineSegment[ModifiedCharge]], due: Fractio
         ),
         Fraction(0),
     )
-    return [Part("minimum", amount=minimum - due)] if due < minimum else []
+    return [ExactStep("minimum", amount=minimum - due)] if due < minimum else []

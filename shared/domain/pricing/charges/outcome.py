@@ -18,18 +18,18 @@ from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE, VALUE_PATH, ValueGauge, value_of
 from shared.domain.pricing.charges.fees import Fee
-from shared.domain.pricing.charges.modifiers import ModifiedCharge
-from shared.domain.pricing.charges.usage import (
-    Use,
-    amounts_of,
-    estimated_beside,
-    gauges_of,
-    money_terms,
-    priced,
-    refusals_of_use,
-    weights_of_uses,
+from shared.domain.pricing.charges.metered_usage import (
+    MeteredSegment,
+    estimated_pricing_readings,
+    gauges_with_pricing,
+    metered_amount_paths,
+    money_fields,
+    pricing_refusals,
+    usage_steps,
+    weights_of_metered,
 )
-from shared.domain.pricing.lines import Part, sum_of
+from shared.domain.pricing.charges.modifiers import ModifiedCharge
+from shared.domain.pricing.lines import ExactStep, exact_sum
 from shared.domain.pricing.rules import Pricing
 from shared.domain.pricing.rules.rule import percent_of
 
@@ -92,7 +92,7 @@ class OutcomeCharge(ModifiedCharge):
 
     @model_validator(mode="after")
     def _suits(self) -> Self:
-        wrong = list(refusals_of_use(self.pricing, self.meter, ZERO, None))
+        wrong = list(pricing_refusals(self.pricing, self.meter, ZERO, None))
         if not self.meter.event_type.startswith(OUTCOME_TYPE):
             wrong.append((("meter", "event_type"), f"has to be the type of an outcome: {OUTCOME_TYPE}<name>"))
         if self.meter.aggregation not in ("count", "sum"):
@@ -139,24 +139,24 @@ class OutcomeCharge(ModifiedCharge):
     def _has_terms(self) -> bool:
         return bool(self.minimum_value) or self.success_bonus is not None
 
-    def amounts(self, event: Event) -> frozenset[str]:
-        return self._amounts if self.meter.matches(event) and self.attributes(event) else frozenset()
+    def amount_paths(self, event: Event) -> frozenset[str]:
+        return self._amount_paths if self.meter.matches(event) and self.attributes(event) else frozenset()
 
     @cached_property
-    def _amounts(self) -> frozenset[str]:
-        of_use = amounts_of(self.meter, self.pricing)
+    def _amount_paths(self) -> frozenset[str]:
+        of_use = metered_amount_paths(self.meter, self.pricing)
         reads_value = self.pricing.BY_VALUE or self._has_terms or self.auto_verify is not None
         return of_use | {self.value_path} if reads_value else of_use
 
-    def money_terms(self) -> Iterator[Place]:
-        yield from money_terms(self.meter, self.pricing)
+    def money_fields(self) -> Iterator[Place]:
+        yield from money_fields(self.meter, self.pricing)
         if self.meter.value not in (None, VALUE_PATH):
             terms = ("minimum_value", "success_bonus", "auto_verify")
             yield from ((name,) for name in terms if getattr(self, name))
 
     @property
-    def most_steps(self) -> int:
-        return len(self.gauges) + self.pricing.most_steps
+    def expected_steps(self) -> int:
+        return len(self.gauges) + self.pricing.expected_steps
 
     @cached_property
     def meters(self) -> Mapping[str, Measure]:
@@ -165,7 +165,7 @@ class OutcomeCharge(ModifiedCharge):
     @cached_property
     def gauges(self) -> Mapping[str, Gauge]:
         worth = ValueGauge(self.meter, self.value_path, self.value_factor, Fraction(self.minimum_value or 0))
-        return gauges_of(self.key, worth, self.pricing, self.value_factor)
+        return gauges_with_pricing(self.key, worth, self.pricing, self.value_factor)
 
     @property
     def value_path(self) -> str:
@@ -179,10 +179,10 @@ class OutcomeCharge(ModifiedCharge):
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
         charge, span = segments[0].charge, segments[0].span
-        used = priced([_use(segment) for segment in segments], span)
+        used = usage_steps([_metered(segment) for segment in segments], span)
         worth = [_worth(segment) for segment in segments]
         total = sum(worth, Fraction(0))
-        parts = [
+        steps = [
             [*own, *_premium(segment, own), *_bonus(segment, value, total)]
             for segment, own, value in zip(segments, used, worth, strict=True)
         ]
@@ -191,18 +191,18 @@ class OutcomeCharge(ModifiedCharge):
             quantity=quantity,
             unit=charge.meter.unit_name,
             unit_amount=charge.pricing.single_price if only_version(segments) else None,
-            parts=cls.modified(segments, parts, quantity),
+            steps=cls.modified(segments, steps, quantity),
         )
 
     @classmethod
     def weights(cls, segments: Sequence[LineSegment[Self]]) -> Mapping[str, Fraction]:
         agent_ids = [segment.agent_id for segment in segments]
-        return weights_of_uses(agent_ids, [_use(segment) for segment in segments], segments[0].span)
+        return weights_of_metered(agent_ids, [_metered(segment) for segment in segments], segments[0].span)
 
     @classmethod
-    def maximum_parts(
+    def maximum_steps(
         cls, segments: Sequence[LineSegment[Self]], fees: Sequence[Fee], due: Sequence[Fraction]
-    ) -> list[Part]:
+    ) -> list[ExactStep]:
         """Fee + min(part for outcomes, max(0, maximum - fee)), over the segments with a maximum."""
         capped = [
             (fee.due, own, Fraction(segment.charge.maximum) * segment.share)
@@ -212,9 +212,9 @@ class OutcomeCharge(ModifiedCharge):
         fee = sum((each for each, _, _ in capped), Fraction(0))
         outcomes = sum((own for _, own, _ in capped), Fraction(0)) - fee
         room = max(Fraction(0), sum((maximum for _, _, maximum in capped), Fraction(0)) - fee)
-        return [Part("maximum", amount=room - outcomes)] if capped and outcomes > room else []
+        return [ExactStep("maximum", amount=room - outcomes)] if capped and outcomes > room else []
 
-    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
+    def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         """The quantity is what the meter counts or adds up; beside values it is how many outcomes they are of."""
         estimate.only("quantity", "value", "values")
         least = Fraction(self.minimum_value or 0)
@@ -224,10 +224,10 @@ class OutcomeCharge(ModifiedCharge):
             each_needed=self.pricing.needs_values or bool(least), value_needed=self.prices_values
         ).of_at_least(least)
         own = CountAndSum(events.count, events.sum / self.value_factor)
-        return {self.key: own} | estimated_beside(self.key, self.pricing, events, self.value_factor)
+        return {self.key: own} | estimated_pricing_readings(self.key, self.pricing, events, self.value_factor)
 
-    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
-        return self.pricing.refusals_in_model()
+    def refusals_when_saved(self) -> Iterator[tuple[Place, str]]:
+        return self.pricing.refusals_when_saved()
 
 
 def _interaction_of(event: Event) -> datetime | None:
@@ -241,13 +241,13 @@ def _interaction_of(event: Event) -> datetime | None:
         raise UnmeterableError(f"{INTERACTION_PATH} {error}") from error
 
 
-def _use(segment: LineSegment[OutcomeCharge]) -> Use:
+def _metered(segment: LineSegment[OutcomeCharge]) -> MeteredSegment:
     """Percentages are of the values, other prices of the meter's quantity."""
     charge = segment.charge
     meter = charge.meter
     if charge.pricing.BY_VALUE and meter.aggregation == "count":
         meter = meter.model_copy(update={"aggregation": "sum", "value": charge.value_path, "unit": None})
-    return Use(
+    return MeteredSegment(
         version=segment.version,
         name=charge.key,
         meter=meter,
@@ -263,15 +263,15 @@ def _worth(segment: LineSegment[OutcomeCharge]) -> Fraction:
     return Fraction(reading.sum) * segment.charge.value_factor
 
 
-def _premium(segment: LineSegment[OutcomeCharge], used: Sequence[Part]) -> list[Part]:
+def _premium(segment: LineSegment[OutcomeCharge], used: Sequence[ExactStep]) -> list[ExactStep]:
     percent = segment.charge.risk_premium_percent
-    premium = percent_of(sum_of(used), percent)
-    return [Part("premium", amount=premium, version=segment.version, rate=percent)] if premium else []
+    premium = percent_of(exact_sum(used), percent)
+    return [ExactStep("premium", amount=premium, version=segment.version, rate=percent)] if premium else []
 
 
-def _bonus(segment: LineSegment[OutcomeCharge], value: Fraction, total: Fraction) -> list[Part]:
+def _bonus(segment: LineSegment[OutcomeCharge], value: Fraction, total: Fraction) -> list[ExactStep]:
     bonus = segment.charge.success_bonus
     if bonus is None or total < bonus.from_value or not value:
         return []
     amount = percent_of(value, bonus.percent)
-    return [Part("bonus", amount=amount, version=segment.version, quantity=value, rate=bonus.percent)]
+    return [ExactStep("bonus", amount=amount, version=segment.version, quantity=value, rate=bonus.percent)]

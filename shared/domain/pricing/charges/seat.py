@@ -9,17 +9,17 @@ import pydantic
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from shared.domain.kernel.money import NonNegativeQuantity
-from shared.domain.pricing.charges.charge import Level, LevelName, LineSegment, RatedCharge, only_version
+from shared.domain.pricing.charges.charge import Headcount, HeadcountName, LineSegment, RatedCharge, only_version
 from shared.domain.pricing.charges.estimate import Estimate
-from shared.domain.pricing.charges.headcount import Headcount, HeadcountCharge, headcount_parts
+from shared.domain.pricing.charges.headcount import HeadcountCharge, HeadcountSegment, headcount_steps
 
 _NO_SEATS = "is neither members, seats nor a whole number from 0 on"
 
 
-def _refused_as_one(value: object, validate: ValidatorFunctionWrapHandler) -> LevelName | Decimal:
+def _refused_as_one(value: object, validate: ValidatorFunctionWrapHandler) -> HeadcountName | Decimal:
     """Instead of what is wrong with it as a name, and as a number."""
     try:
-        number: LevelName | Decimal = validate(value)
+        number: HeadcountName | Decimal = validate(value)
     except pydantic.ValidationError:
         raise ValueError(_NO_SEATS) from None
     if isinstance(number, Decimal) and number != int(number):
@@ -28,7 +28,7 @@ def _refused_as_one(value: object, validate: ValidatorFunctionWrapHandler) -> Le
 
 
 SeatNumber = Annotated[
-    LevelName | NonNegativeQuantity, Field(union_mode="left_to_right"), WrapValidator(_refused_as_one)
+    HeadcountName | NonNegativeQuantity, Field(union_mode="left_to_right"), WrapValidator(_refused_as_one)
 ]
 """Which of an organization's numbers, or a set one, which is whole."""
 
@@ -41,7 +41,7 @@ class SeatCharge(HeadcountCharge):
     scope: Literal["organization"] = "organization"
 
     @property
-    def level(self) -> LevelName | None:
+    def headcount(self) -> HeadcountName | None:
         return self.quantity if isinstance(self.quantity, str) else None
 
     @classmethod
@@ -51,12 +51,12 @@ class SeatCharge(HeadcountCharge):
             quantity=sum((group.end * group.share for group in groups), Fraction(0)),
             unit="seat",
             unit_amount=segments[0].charge.pricing.single_price if only_version(segments) else None,
-            parts=headcount_parts(groups),
+            steps=headcount_steps(groups),
         )
 
-    def calculated_with(self, estimate: Sequence[Estimate], agents: Fraction) -> Self:
+    def with_estimate(self, estimate: Sequence[Estimate], agents: Fraction) -> Self:
         """With the number that is stated, else its own set number, else as many as there are agents."""
-        seats = agents if self.level is not None else None
+        seats = agents if self.headcount is not None else None
         numbers = [
             (each, each.headcount("quantity", Fraction(each.quantity)))
             for each in estimate
@@ -69,20 +69,20 @@ class SeatCharge(HeadcountCharge):
         return self if seats is None else self.model_copy(update={"quantity": Decimal(int(seats))})
 
 
-def _groups(segment: LineSegment[SeatCharge]) -> Sequence[Headcount]:
+def _groups(segment: LineSegment[SeatCharge]) -> Sequence[HeadcountSegment]:
     """One for each number of seats that there was; a set number holds all the time."""
     charge = segment.charge
-    fixed = None if isinstance(charge.quantity, str) else Level(Fraction(charge.quantity), segment.share)
+    fixed = None if isinstance(charge.quantity, str) else Headcount(Fraction(charge.quantity), segment.share)
     return [
-        Headcount(
+        HeadcountSegment(
             version=segment.version,
             pricing=charge.pricing,
             discount=charge.discount,
             start=Fraction(0),
-            end=level.number,
-            total=level.number,
-            share=level.share,
-            line_share=level.share,
+            end=headcount.number,
+            total=headcount.number,
+            share=headcount.share,
+            line_share=headcount.share,
         )
-        for level in (segment.levels if fixed is None else [fixed])
+        for headcount in (segment.headcounts if fixed is None else [fixed])
     ]

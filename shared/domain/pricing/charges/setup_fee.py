@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from shared.domain.kernel.money import NonNegativeAmount
 from shared.domain.pricing.charges.charge import Charge, LineSegment, RatedCharge, Recurrence, Scope
-from shared.domain.pricing.lines import Part, Timing
+from shared.domain.pricing.lines import ExactStep, Timing
 
 
 class SetupFee(Charge):
@@ -23,11 +23,11 @@ class SetupFee(Charge):
     scope: Scope = "organization"
 
     @property
-    def billed(self) -> Timing:
+    def billing_timing(self) -> Timing:
         return self.timing
 
     @property
-    def recurs(self) -> Recurrence:
+    def recurrence(self) -> Recurrence:
         return "once"
 
     @property
@@ -38,7 +38,7 @@ class SetupFee(Charge):
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
         first = segments[0]
         amount, times = first.charge.amount, first.times
-        fee = Part(
+        fee = ExactStep(
             "base_fee", amount=Fraction(amount) * times, version=first.version, quantity=times, unit_amount=amount
         )
-        return RatedCharge(quantity=times, unit="setup", unit_amount=amount, parts=[fee])
+        return RatedCharge(quantity=times, unit="setup", unit_amount=amount, steps=[fee])

@@ -17,9 +17,17 @@ from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope
 from shared.domain.pricing.charges.commitment import Commitment
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.event_values import VALUE_PATH, ValueGauge
+from shared.domain.pricing.charges.metered_usage import (
+    PRICING_MARK,
+    MeteredSegment,
+    gauges_with_pricing,
+    pricing_refusals,
+    split_by_weight,
+    usage_steps,
+    weights_of_metered,
+)
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
-from shared.domain.pricing.charges.usage import MARK, Use, gauges_of, parted, priced, refusals_of_use, weights_of_uses
-from shared.domain.pricing.lines import Part, sum_of
+from shared.domain.pricing.lines import ExactStep, exact_sum
 from shared.domain.pricing.rules import Pricing
 
 MAXIMUM_WORKFLOWS = 100
@@ -43,7 +51,7 @@ class WorkflowType(BaseModel):
 
     @model_validator(mode="after")
     def _suits(self) -> Self:
-        wrong = list(refusals_of_use(self.pricing, meter_of("any"), self.included_units, self.commitment))
+        wrong = list(pricing_refusals(self.pricing, meter_of("any"), self.included_units, self.commitment))
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             wrong.append((("minimum",), "is more than the maximum"))
         if wrong:
@@ -70,8 +78,8 @@ class WorkflowCharge(ModifiedCharge):
         return f"workflows {', '.join(names)}" if len(names) <= _NAMED else f"workflows of {len(names)} types"
 
     @property
-    def most_steps(self) -> int:
-        return len(self.gauges) + sum(priced_type.pricing.most_steps for priced_type in self.workflows.values())
+    def expected_steps(self) -> int:
+        return len(self.gauges) + sum(priced_type.pricing.expected_steps for priced_type in self.workflows.values())
 
     @cached_property
     def meters(self) -> Mapping[str, Meter]:
@@ -82,7 +90,7 @@ class WorkflowCharge(ModifiedCharge):
         found: dict[str, Gauge] = dict(self.meters)
         for workflow, priced_type in self.workflows.items():
             name, gauge = self.priced_by(workflow)
-            found |= gauges_of(name, gauge, priced_type.pricing, Fraction(1))
+            found |= gauges_with_pricing(name, gauge, priced_type.pricing, Fraction(1))
         return found
 
     def name_of(self, workflow: str) -> str:
@@ -92,30 +100,30 @@ class WorkflowCharge(ModifiedCharge):
         """The gauge that a type is priced by, with its name: how many there were, or what they were worth."""
         name = self.name_of(workflow)
         if self.workflows[workflow].pricing.BY_VALUE:
-            return f"{name}{MARK}value", ValueGauge(self.meters[name])
+            return f"{name}{PRICING_MARK}value", ValueGauge(self.meters[name])
         return name, self.meters[name]
 
-    def amounts(self, event: Event) -> frozenset[str]:
+    def amount_paths(self, event: Event) -> frozenset[str]:
         if not event.type.startswith(EVENT_TYPE):
             return frozenset()
         priced_type = self.workflows.get(event.type.removeprefix(EVENT_TYPE))
         if priced_type is None:
             return frozenset()
-        amounts = frozenset(priced_type.pricing.amounts)
-        return amounts | {VALUE_PATH} if priced_type.pricing.BY_VALUE else amounts
+        amount_paths = frozenset(priced_type.pricing.amount_paths)
+        return amount_paths | {VALUE_PATH} if priced_type.pricing.BY_VALUE else amount_paths
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
         workflows = _types_of(segments)
-        used: list[list[Part]] = [[] for _ in segments]
+        used: list[list[ExactStep]] = [[] for _ in segments]
         quantity = Fraction(0)
         for workflow in workflows:
-            count, parts = _rated_workflow(workflow, segments)
+            count, steps = _rated_workflow(workflow, segments)
             quantity += count
-            used = [[*before, *own] for before, own in zip(used, parts, strict=True)]
+            used = [[*before, *own] for before, own in zip(used, steps, strict=True)]
         used = [[*own, *_overage(segment, own, quantity)] for segment, own in zip(segments, used, strict=True)]
         return RatedCharge(
-            quantity=quantity, unit="workflow", unit_amount=None, parts=cls.modified(segments, used, quantity)
+            quantity=quantity, unit="workflow", unit_amount=None, steps=cls.modified(segments, used, quantity)
         )
 
     @classmethod
@@ -124,15 +132,15 @@ class WorkflowCharge(ModifiedCharge):
         weights = dict.fromkeys((segment.agent_id for segment in segments), Fraction(0))
         for workflow in _types_of(segments):
             having = [segment for segment in segments if workflow in segment.charge.workflows]
-            _, parts = _rated_workflow(workflow, having)
-            amount = sum((sum_of(own) for own in parts), Fraction(0))
-            uses = [_use(workflow, segment) for segment in having]
-            measured = weights_of_uses([segment.agent_id for segment in having], uses, having[0].span)
-            for agent_id, part in parted(amount, measured).items():
+            _, steps = _rated_workflow(workflow, having)
+            amount = sum((exact_sum(own) for own in steps), Fraction(0))
+            metered = [_metered(workflow, segment) for segment in having]
+            measured = weights_of_metered([segment.agent_id for segment in having], metered, having[0].span)
+            for agent_id, part in split_by_weight(amount, measured).items():
                 weights[agent_id] += part
         return weights
 
-    def readings_of(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
+    def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         estimate.only("workflows")
         counts = estimate.workflows or {}
         for workflow in counts:
@@ -147,9 +155,9 @@ class WorkflowCharge(ModifiedCharge):
             for workflow, count in counts.items()
         }
 
-    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
+    def refusals_when_saved(self) -> Iterator[tuple[Place, str]]:
         for workflow, priced_type in self.workflows.items():
-            for place, detail in priced_type.pricing.refusals_in_model():
+            for place, detail in priced_type.pricing.refusals_when_saved():
                 yield ("workflows", workflow, *place), detail
 
 
@@ -167,20 +175,20 @@ def _types_of(segments: Sequence[LineSegment[WorkflowCharge]]) -> list[str]:
 
 def _rated_workflow(
     workflow: str, segments: Sequence[LineSegment[WorkflowCharge]]
-) -> tuple[Fraction, list[list[Part]]]:
+) -> tuple[Fraction, list[list[ExactStep]]]:
     """How many there were of a type, and what they cost, by segment. What they were worth is known only of segments
     that are priced by it: it is nothing in the others.
     """
     having = [index for index, segment in enumerate(segments) if workflow in segment.charge.workflows]
-    uses = [_use(workflow, segments[index]) for index in having]
+    metered = [_metered(workflow, segments[index]) for index in having]
     span = segments[0].span
     quantity = _number(workflow, [segments[index] for index in having])
-    parts: list[list[Part]] = [[] for _ in segments]
-    for index, own in zip(having, priced(uses, span), strict=True):
-        parts[index] = [replace(part, workflow=workflow) for part in own]
-    bounds = _bounds(workflow, [segments[index] for index in having], [parts[index] for index in having], quantity)
-    parts[having[0]] += bounds
-    return quantity, parts
+    steps: list[list[ExactStep]] = [[] for _ in segments]
+    for index, own in zip(having, usage_steps(metered, span), strict=True):
+        steps[index] = [replace(step, workflow=workflow) for step in own]
+    bounds = _bounds(workflow, [segments[index] for index in having], [steps[index] for index in having], quantity)
+    steps[having[0]] += bounds
+    return quantity, steps
 
 
 def _number(workflow: str, segments: Sequence[LineSegment[WorkflowCharge]]) -> Fraction:
@@ -189,11 +197,11 @@ def _number(workflow: str, segments: Sequence[LineSegment[WorkflowCharge]]) -> F
     return charge.meters[name].quantities([each.readings[name] for each in segments], segments[0].span)[-1]
 
 
-def _use(workflow: str, segment: LineSegment[WorkflowCharge]) -> Use:
+def _metered(workflow: str, segment: LineSegment[WorkflowCharge]) -> MeteredSegment:
     charge = segment.charge
     priced_type = charge.workflows[workflow]
     name, _ = charge.priced_by(workflow)
-    return Use(
+    return MeteredSegment(
         version=segment.version,
         name=name,
         meter=_VALUES if priced_type.pricing.BY_VALUE else charge.meters[name],
@@ -207,28 +215,28 @@ def _use(workflow: str, segment: LineSegment[WorkflowCharge]) -> Use:
 def _bounds(
     workflow: str,
     segments: Sequence[LineSegment[WorkflowCharge]],
-    used: Sequence[Sequence[Part]],
+    used: Sequence[Sequence[ExactStep]],
     quantity: Fraction,
-) -> Iterator[Part]:
+) -> Iterator[ExactStep]:
     """A type's sum, cut to its maximum and lifted to its minimum."""
     capped = maximum = minimum = Fraction(0)
-    due = sum((sum_of(own) for own in used), Fraction(0))
+    due = sum((exact_sum(own) for own in used), Fraction(0))
     for segment, own in zip(segments, used, strict=True):
         priced_type = segment.charge.workflows[workflow]
         if priced_type.maximum is not None:
-            capped += sum_of(own)
+            capped += exact_sum(own)
             maximum += Fraction(priced_type.maximum) * segment.share
         if priced_type.minimum is not None and (quantity or priced_type.minimum_when_unused):
             minimum += Fraction(priced_type.minimum) * segment.share
     if capped > maximum:
-        yield Part("maximum", amount=maximum - capped, workflow=workflow)
+        yield ExactStep("maximum", amount=maximum - capped, workflow=workflow)
         due -= capped - maximum
     if due < minimum:
-        yield Part("minimum", amount=minimum - due, workflow=workflow)
+        yield ExactStep("minimum", amount=minimum - due, workflow=workflow)
 
 
-def _overage(segment: LineSegment[WorkflowCharge], used: Sequence[Part], quantity: Fraction) -> list[Part]:
+def _overage(segment: LineSegment[WorkflowCharge], used: Sequence[ExactStep], quantity: Fraction) -> list[ExactStep]:
     commitment = segment.charge.commitment
     if commitment is None or quantity <= commitment.quantity:
         return []
-    return commitment.overage(sum_of(used), segment.version)
+    return commitment.overage(exact_sum(used), segment.version)

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from shared.domain.kernel.validation import Place
 from shared.domain.metering.meters import Event, Gauge, Meter, Path, number_of
 from shared.domain.metering.readings import CountAndSum, Reading
-from shared.domain.pricing.lines import Part
-from shared.domain.pricing.rules.rule import PRICES, EstimatedEvents, Portion, PricingRule
+from shared.domain.pricing.lines import ExactStep
+from shared.domain.pricing.rules.rule import PRICES, EstimatedEvents, PricingRule, UnitRange
 
 
 class Dynamic(PricingRule):
@@ -22,7 +22,7 @@ class Dynamic(PricingRule):
     value: Path
 
     @property
-    def amounts(self) -> Collection[str]:
+    def amount_paths(self) -> Collection[str]:
         return (self.value,)
 
     def gauges(self, source: Gauge, factor: Fraction) -> Mapping[str, Gauge]:
@@ -37,13 +37,13 @@ class Dynamic(PricingRule):
         if meter.aggregation not in ("count", "sum"):
             yield ("pricing", "type"), "dynamic adds up the prices of events, so the meter has to be a count or a sum"
 
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        prices = portion.beside.get(PRICES, CountAndSum())
+    def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
+        prices = units.pricing_readings.get(PRICES, CountAndSum())
         if not isinstance(prices, CountAndSum):
             raise TypeError("prices are added up")
-        if not prices.count and not portion.first:
+        if not prices.count and not units.first:
             return []
-        return [Part("unit", amount=Fraction(prices.sum), version=version, quantity=portion.quantity)]
+        return [ExactStep("unit", amount=Fraction(prices.sum), version=version, quantity=units.quantity)]
 
 
 @dataclass(frozen=True, slots=True)

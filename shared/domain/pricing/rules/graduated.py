@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
-from shared.domain.pricing.lines import Part
-from shared.domain.pricing.rules.rule import Portion, PricingRule
-from shared.domain.pricing.rules.tiers import Tiers, shares
+from shared.domain.pricing.lines import ExactStep
+from shared.domain.pricing.rules.rule import PricingRule, UnitRange
+from shared.domain.pricing.rules.tiers import Tiers, split_by_tier
 
 
 class Graduated(PricingRule):
@@ -16,12 +16,12 @@ class Graduated(PricingRule):
     tiers: Tiers
 
     @property
-    def most_steps(self) -> int:
+    def expected_steps(self) -> int:
         return len(self.tiers)
 
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
         return [
-            Part(
+            ExactStep(
                 "tier",
                 amount=share.quantity * Fraction(share.tier.unit_amount) + Fraction(share.flat_amount),
                 version=version,
@@ -31,5 +31,5 @@ class Graduated(PricingRule):
                 unit_amount=share.tier.unit_amount,
                 flat_amount=share.flat_amount,
             )
-            for share in shares(self.tiers, portion)
+            for share in split_by_tier(self.tiers, units)
         ]

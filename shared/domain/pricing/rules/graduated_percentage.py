@@ -5,10 +5,10 @@ from fractions import Fraction
 from typing import ClassVar, Literal
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount
-from shared.domain.pricing.lines import Part
-from shared.domain.pricing.rules.per_event import fixed_part
-from shared.domain.pricing.rules.rule import Portion, PricingRule, percent_of
-from shared.domain.pricing.rules.tiers import PercentageTiers, shares
+from shared.domain.pricing.lines import ExactStep
+from shared.domain.pricing.rules.per_event import fixed_steps
+from shared.domain.pricing.rules.rule import PricingRule, UnitRange, percent_of
+from shared.domain.pricing.rules.tiers import PercentageTiers, split_by_tier
 
 
 class GraduatedPercentage(PricingRule):
@@ -22,12 +22,12 @@ class GraduatedPercentage(PricingRule):
     fixed_per_event: NonNegativeAmount = ZERO
 
     @property
-    def most_steps(self) -> int:
+    def expected_steps(self) -> int:
         return len(self.tiers)
 
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        parts = [
-            Part(
+    def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
+        steps = [
+            ExactStep(
                 "percentage",
                 amount=percent_of(share.quantity, share.tier.rate) + Fraction(share.flat_amount),
                 version=version,
@@ -37,6 +37,6 @@ class GraduatedPercentage(PricingRule):
                 rate=share.tier.rate,
                 flat_amount=share.flat_amount,
             )
-            for share in shares(self.tiers, portion)
+            for share in split_by_tier(self.tiers, units)
         ]
-        return parts + fixed_part(self.fixed_per_event, portion.events, version)
+        return steps + fixed_steps(self.fixed_per_event, units.events, version)

@@ -8,8 +8,8 @@ from pydantic import model_validator
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount, NonNegativeQuantity
 from shared.domain.kernel.validation import refusal
-from shared.domain.pricing.lines import Part
-from shared.domain.pricing.rules.rule import Portion, PricingRule
+from shared.domain.pricing.lines import ExactStep
+from shared.domain.pricing.rules.rule import PricingRule, UnitRange
 
 
 class Package(PricingRule):
@@ -27,12 +27,12 @@ class Package(PricingRule):
             raise refusal((("package_size",), "has to be more than 0"))
         return self
 
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        packages = self._packages(portion.end) - self._packages(portion.start)
-        if not packages and not portion.first:
+    def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
+        packages = self._packages(units.end) - self._packages(units.start)
+        if not packages and not units.first:
             return []
         return [
-            Part(
+            ExactStep(
                 "package",
                 amount=packages * Fraction(self.package_amount),
                 version=version,

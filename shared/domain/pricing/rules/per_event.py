@@ -3,11 +3,11 @@
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.pricing.lines import Part, StepKind
+from shared.domain.pricing.lines import ExactStep, StepKind
 
 
-def fixed_part(amount: Decimal, events: Fraction, version: int, kind: StepKind = "unit") -> list[Part]:
+def fixed_steps(amount: Decimal, events: Fraction, version: int, kind: StepKind = "unit") -> list[ExactStep]:
     """So many events at that amount each; none where that is nothing."""
     if not amount or not events:
         return []
-    return [Part(kind, amount=events * Fraction(amount), version=version, quantity=events, unit_amount=amount)]
+    return [ExactStep(kind, amount=events * Fraction(amount), version=version, quantity=events, unit_amount=amount)]

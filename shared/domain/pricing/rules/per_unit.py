@@ -6,8 +6,8 @@ from fractions import Fraction
 from typing import Literal
 
 from shared.domain.kernel.money import NonNegativeAmount
-from shared.domain.pricing.lines import Part
-from shared.domain.pricing.rules.rule import Portion, PricingRule
+from shared.domain.pricing.lines import ExactStep
+from shared.domain.pricing.rules.rule import PricingRule, UnitRange
 
 
 class PerUnit(PricingRule):
@@ -18,15 +18,15 @@ class PerUnit(PricingRule):
     def single_price(self) -> Decimal:
         return self.unit_amount
 
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        if not portion.quantity and not portion.first:
+    def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
+        if not units.quantity and not units.first:
             return []
         return [
-            Part(
+            ExactStep(
                 "unit",
-                amount=portion.quantity * Fraction(self.unit_amount),
+                amount=units.quantity * Fraction(self.unit_amount),
                 version=version,
-                quantity=portion.quantity,
+                quantity=units.quantity,
                 unit_amount=self.unit_amount,
             )
         ]

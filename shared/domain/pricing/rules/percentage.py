@@ -11,9 +11,9 @@ from shared.domain.kernel.money import ZERO, NonNegativeAmount
 from shared.domain.kernel.validation import Place, refusal
 from shared.domain.metering.meters import Event, Gauge
 from shared.domain.metering.readings import Band, Bands, CountAndSum, Placed, Reading
-from shared.domain.pricing.lines import Part
-from shared.domain.pricing.rules.per_event import fixed_part
-from shared.domain.pricing.rules.rule import EstimatedEvents, Portion, PricingRule, percent_of
+from shared.domain.pricing.lines import ExactStep
+from shared.domain.pricing.rules.per_event import fixed_steps
+from shared.domain.pricing.rules.rule import EstimatedEvents, PricingRule, UnitRange, percent_of
 
 MAXIMUM_FREE_EVENTS = 500
 EVENTS = "events"
@@ -69,7 +69,7 @@ class Percentage(PricingRule):
     def needs_values(self) -> bool:
         return self.by_event or self.by_order
 
-    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
+    def refusals_when_saved(self) -> Iterator[tuple[Place, str]]:
         if self.by_order:
             detail = "cannot stand beside parts per event, because it would depend on the order of all events"
             yield ("pricing", "free_amount"), detail
@@ -82,33 +82,35 @@ class Percentage(PricingRule):
             return "maximum"
         return "between"
 
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        if EVENTS not in portion.beside:
-            return self._of_sums(portion, version)
-        bands = portion.beside[EVENTS]
+    def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
+        if EVENTS not in units.pricing_readings:
+            return self._of_sums(units, version)
+        bands = units.pricing_readings[EVENTS]
         if not isinstance(bands, Bands):
             raise TypeError("the events of a percentage are read in bands")
         if self.by_order:
-            bands = self._beyond_free_amount(bands, portion.factor)
-        free = max(0, self.free_events - int(portion.events_before))
-        return self._of_bands(bands.without_first(free), portion.factor, version)
+            bands = self._beyond_free_amount(bands, units.factor)
+        free = max(0, self.free_events - int(units.events_before))
+        return self._of_bands(bands.without_first(free), units.factor, version)
 
-    def _of_sums(self, portion: Portion, version: int) -> list[Part]:
+    def _of_sums(self, units: UnitRange, version: int) -> list[ExactStep]:
         free = Fraction(self.free_amount)
-        value = max(Fraction(0), portion.end - free) - max(Fraction(0), portion.start - free)
-        return self._rated(value, portion.events, version, shown=bool(value) or portion.first)
+        value = max(Fraction(0), units.end - free) - max(Fraction(0), units.start - free)
+        return self._rated(value, units.events, version, shown=bool(value) or units.first)
 
-    def _of_bands(self, bands: Bands, factor: Fraction, version: int) -> list[Part]:
+    def _of_bands(self, bands: Bands, factor: Fraction, version: int) -> list[ExactStep]:
         between = Fraction(bands.between.sum) * factor
-        parts = self._rated(between, Fraction(bands.between.count), version, shown=bool(bands.between.count))
-        parts += fixed_part(self.minimum_per_event or ZERO, Fraction(bands.minimum), version, "minimum")
-        return parts + fixed_part(self.maximum_per_event or ZERO, Fraction(bands.maximum), version, "maximum")
+        steps = self._rated(between, Fraction(bands.between.count), version, shown=bool(bands.between.count))
+        steps += fixed_steps(self.minimum_per_event or ZERO, Fraction(bands.minimum), version, "minimum")
+        return steps + fixed_steps(self.maximum_per_event or ZERO, Fraction(bands.maximum), version, "maximum")
 
-    def _rated(self, value: Fraction, events: Fraction, version: int, *, shown: bool) -> list[Part]:
-        fixed = fixed_part(self.fixed_per_event, events, version)
+    def _rated(self, value: Fraction, events: Fraction, version: int, *, shown: bool) -> list[ExactStep]:
+        fixed = fixed_steps(self.fixed_per_event, events, version)
         if not shown:
             return fixed
-        rated = Part("percentage", amount=percent_of(value, self.rate), version=version, quantity=value, rate=self.rate)
+        rated = ExactStep(
+            "percentage", amount=percent_of(value, self.rate), version=version, quantity=value, rate=self.rate
+        )
         return [rated, *fixed]
 
     def _beyond_free_amount(self, bands: Bands, factor: Fraction) -> Bands:

@@ -12,18 +12,18 @@ from pydantic import BaseModel, ConfigDict
 from shared.domain.kernel.validation import Place
 from shared.domain.metering.meters import Gauge, Meter
 from shared.domain.metering.readings import Reading
-from shared.domain.pricing.lines import Part, sum_of
+from shared.domain.pricing.lines import ExactStep, exact_sum
 
 PRICES = "prices"
 """Names the reading of prices that come with events."""
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class UnitRange:
     """The part (start, end] of a line's quantity, which in all is `total`, and the events that it comes from; it does
     not end before it starts. The first portion of a line carries what a zero quantity pays.
 
-    `beside` are the readings of the pricing's own gauges, `factor` the meter's unit conversion.
+    `pricing_readings` are the readings of the pricing's own gauges, `factor` the meter's unit conversion.
     """
 
     start: Fraction
@@ -32,11 +32,11 @@ class Portion:
     first: bool
     events_before: Fraction = Fraction(0)
     events: Fraction = Fraction(0)
-    beside: Mapping[str, Reading] = field(default_factory=dict)
+    pricing_readings: Mapping[str, Reading] = field(default_factory=dict)
     factor: Fraction = Fraction(1)
 
     @classmethod
-    def whole(cls, quantity: Fraction, events: Fraction = Fraction(1)) -> "Portion":
+    def whole(cls, quantity: Fraction, events: Fraction = Fraction(1)) -> "UnitRange":
         return cls(Fraction(0), quantity, quantity, first=True, events=events)
 
     @property
@@ -80,7 +80,7 @@ class PricingRule(BaseModel, ABC):
     """Whether units can be left out of what it prices, at the front or at the back."""
 
     @property
-    def amounts(self) -> Collection[str]:
+    def amount_paths(self) -> Collection[str]:
         """The paths of what it reads in events as amounts of money, beside what the meter reads."""
         return ()
 
@@ -90,7 +90,7 @@ class PricingRule(BaseModel, ABC):
         return None
 
     @property
-    def most_steps(self) -> int:
+    def expected_steps(self) -> int:
         """Of one portion."""
         return 1
 
@@ -111,7 +111,7 @@ class PricingRule(BaseModel, ABC):
         """Whether the number and the sum of the values are not enough to know the price."""
         return False
 
-    def refusals_in_model(self) -> Iterator[tuple[Place, str]]:
+    def refusals_when_saved(self) -> Iterator[tuple[Place, str]]:
         """Why it can be calculated with, but not be saved: places in the charge, with what is wrong."""
         return iter(())
 
@@ -125,11 +125,11 @@ class PricingRule(BaseModel, ABC):
             yield ("meter", "unit", "rounding"), f"cannot stand beside {self.type}, which prices exact values"
 
     @abstractmethod
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
+    def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
         """What the portion costs."""
 
     def price(self, quantity: Fraction, events: Fraction = Fraction(1)) -> Fraction:
-        return sum_of(self.parts(Portion.whole(quantity, events), version=1))
+        return exact_sum(self.steps(UnitRange.whole(quantity, events), version=1))
 
 
 def percent_of(value: Fraction, percent: Decimal) -> Fraction:

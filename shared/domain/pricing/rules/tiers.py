@@ -10,12 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount, NonNegativeQuantity
 from shared.domain.kernel.validation import Length, Place, refusal
-from shared.domain.pricing.rules.rule import Portion
+from shared.domain.pricing.rules.rule import UnitRange
 
 MAXIMUM_TIERS = 100
 
 
-class Bounded(BaseModel):
+class BaseTier(BaseModel):
     """`up_to` is inclusive; the last tier is open."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,21 +24,21 @@ class Bounded(BaseModel):
     flat_amount: NonNegativeAmount = ZERO
 
 
-class Tier(Bounded):
+class Tier(BaseTier):
     unit_amount: NonNegativeAmount
 
 
-class PercentageTier(Bounded):
+class PercentageTier(BaseTier):
     """`rate` is in percent of the value that lies in the tier."""
 
     rate: NonNegativeAmount
 
 
-T = TypeVar("T", bound=Bounded)
+T = TypeVar("T", bound=BaseTier)
 
 
 @dataclass(frozen=True, slots=True)
-class TierShare(Generic[T]):
+class TierRange(Generic[T]):
     """What of a portion lies in a tier, and the tier's flat amount where the portion is the first to reach it."""
 
     tier: T
@@ -47,24 +47,24 @@ class TierShare(Generic[T]):
     flat_amount: Decimal
 
 
-def shares(tiers: Sequence[T], portion: Portion) -> Iterator[TierShare[T]]:
+def split_by_tier(tiers: Sequence[T], units: UnitRange) -> Iterator[TierRange[T]]:
     """A portion spread over its tiers. A quantity at a bound is in the lower tier, between two tiers in the upper one;
     no quantity at all is in the first tier.
     """
     lower = ZERO
     for tier in tiers:
-        reached_before = portion.start > lower or (lower == 0 and not portion.first)
-        if portion.end <= lower and not (lower == 0 and portion.first):
+        reached_before = units.start > lower or (lower == 0 and not units.first)
+        if units.end <= lower and not (lower == 0 and units.first):
             return
-        upper = portion.end if tier.up_to is None else min(portion.end, Fraction(tier.up_to))
-        quantity = max(Fraction(0), upper - max(portion.start, Fraction(lower)))
+        upper = units.end if tier.up_to is None else min(units.end, Fraction(tier.up_to))
+        quantity = max(Fraction(0), upper - max(units.start, Fraction(lower)))
         if quantity or not reached_before:
-            yield TierShare(tier, lower, quantity, ZERO if reached_before else tier.flat_amount)
+            yield TierRange(tier, lower, quantity, ZERO if reached_before else tier.flat_amount)
         if tier.up_to is not None:
             lower = tier.up_to
 
 
-def reached(tiers: Sequence[T], quantity: Fraction) -> tuple[T, Decimal]:
+def tier_at(tiers: Sequence[T], quantity: Fraction) -> tuple[T, Decimal]:
     """The tier that the quantity lies in, with its lower bound."""
     lower = ZERO
     for tier in tiers[:-1]:
@@ -82,7 +82,7 @@ def _rising_and_open(tiers: tuple[T, ...]) -> tuple[T, ...]:
     return tiers
 
 
-def _wrong_bounds(tiers: Sequence[Bounded]) -> Iterator[tuple[Place, str]]:
+def _wrong_bounds(tiers: Sequence[BaseTier]) -> Iterator[tuple[Place, str]]:
     below = ZERO
     for index, tier in enumerate(tiers[:-1]):
         if tier.up_to is None:

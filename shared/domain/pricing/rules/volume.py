@@ -5,9 +5,9 @@ from fractions import Fraction
 from typing import Literal
 
 from shared.domain.kernel.money import ZERO
-from shared.domain.pricing.lines import Part
-from shared.domain.pricing.rules.rule import Portion, PricingRule
-from shared.domain.pricing.rules.tiers import Tiers, reached
+from shared.domain.pricing.lines import ExactStep
+from shared.domain.pricing.rules.rule import PricingRule, UnitRange
+from shared.domain.pricing.rules.tiers import Tiers, tier_at
 
 
 class Volume(PricingRule):
@@ -16,19 +16,19 @@ class Volume(PricingRule):
     type: Literal["volume"]
     tiers: Tiers
 
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        if not portion.quantity and not portion.first:
+    def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
+        if not units.quantity and not units.first:
             return []
-        tier, lower = reached(self.tiers, portion.total)
-        flat_amount = tier.flat_amount if portion.first else ZERO
+        tier, lower = tier_at(self.tiers, units.total)
+        flat_amount = tier.flat_amount if units.first else ZERO
         return [
-            Part(
+            ExactStep(
                 "tier",
-                amount=portion.quantity * Fraction(tier.unit_amount) + Fraction(flat_amount),
+                amount=units.quantity * Fraction(tier.unit_amount) + Fraction(flat_amount),
                 version=version,
                 lower=lower,
                 upper=tier.up_to,
-                quantity=portion.quantity,
+                quantity=units.quantity,
                 unit_amount=tier.unit_amount,
                 flat_amount=flat_amount,
             )

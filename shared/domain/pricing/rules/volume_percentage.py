@@ -5,10 +5,10 @@ from fractions import Fraction
 from typing import ClassVar, Literal
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount
-from shared.domain.pricing.lines import Part
-from shared.domain.pricing.rules.per_event import fixed_part
-from shared.domain.pricing.rules.rule import Portion, PricingRule, percent_of
-from shared.domain.pricing.rules.tiers import PercentageTiers, reached
+from shared.domain.pricing.lines import ExactStep
+from shared.domain.pricing.rules.per_event import fixed_steps
+from shared.domain.pricing.rules.rule import PricingRule, UnitRange, percent_of
+from shared.domain.pricing.rules.tiers import PercentageTiers, tier_at
 
 
 class VolumePercentage(PricingRule):
@@ -21,21 +21,21 @@ class VolumePercentage(PricingRule):
     tiers: PercentageTiers
     fixed_per_event: NonNegativeAmount = ZERO
 
-    def parts(self, portion: Portion, version: int) -> Sequence[Part]:
-        parts = []
-        if portion.quantity or portion.first:
-            tier, lower = reached(self.tiers, portion.total)
-            flat_amount = tier.flat_amount if portion.first else ZERO
-            parts = [
-                Part(
+    def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
+        steps = []
+        if units.quantity or units.first:
+            tier, lower = tier_at(self.tiers, units.total)
+            flat_amount = tier.flat_amount if units.first else ZERO
+            steps = [
+                ExactStep(
                     "percentage",
-                    amount=percent_of(portion.quantity, tier.rate) + Fraction(flat_amount),
+                    amount=percent_of(units.quantity, tier.rate) + Fraction(flat_amount),
                     version=version,
                     lower=lower,
                     upper=tier.up_to,
-                    quantity=portion.quantity,
+                    quantity=units.quantity,
                     rate=tier.rate,
                     flat_amount=flat_amount,
                 )
             ]
-        return parts + fixed_part(self.fixed_per_event, portion.events, version)
+        return steps + fixed_steps(self.fixed_per_event, units.events, version)
