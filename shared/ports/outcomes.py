@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from shared.domain.usage.events import TotalKey
 from shared.domain.usage.outcomes import Decided, Outcome, Status
+from shared.domain.usage.totals import Contribution
 from shared.ports.store import Document, Place
 
 
@@ -40,6 +42,18 @@ class Change:
     before: KeptOutcome
     decided: Decided
     rebilling: Document | None
+
+    @property
+    def id(self) -> str:
+        return self.before.outcome.id
+
+    @property
+    def total(self) -> TotalKey:
+        return self.before.outcome.total
+
+    @property
+    def contribution(self) -> Contribution:
+        return self.decided.contribution
 
 
 @dataclass(slots=True)

@@ -37,6 +37,10 @@ class MeteredEvent:
     exchange_rate: Decimal | None = None
     """By which its amounts were converted, where they are in another currency."""
 
+    @property
+    def id(self) -> str:
+        return self.event.key
+
 
 @dataclass(slots=True)
 class Recorded:

@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 
-from shared.adapters.usage.usage_items import (
+from shared.adapters.usage.committing import total_write
+from shared.adapters.usage.documents import (
     EVENT,
     TOTAL,
-    UNIQUE,
+    UNIQUE_VALUE,
     partition_of,
     total_id,
     total_key_of,
-    total_write,
-    value_document,
+    unique_value_document,
 )
 from shared.containers import LEDGERS
 from shared.domain.kernel.times import to_text
@@ -36,7 +36,7 @@ class ItemUsageShards:
         async for item in self._items(partition, TOTAL, {"period": to_text(period)}):
             key = total_key_of(item.document)
             found[key] = KeptTotal(key, Totals.read(item.document["totals"]), item.etag)
-        async for item in self._items(partition, UNIQUE, {"period": to_text(period)}):
+        async for item in self._items(partition, UNIQUE_VALUE, {"period": to_text(period)}):
             key = total_key_of(item.document)
             of_key = found.setdefault(key, KeptTotal(key, Totals(), None))
             of_key.totals.add_distinct(item.document["meter"], [item.document["value"]])
@@ -71,7 +71,7 @@ class ItemUsageShards:
             etag = (
                 await self._store.batch(LEDGERS.name, partition, [total_write(kept.key, kept.totals, etag), *some])
             )[0]
-        total = total_write(kept.key, right, etag)
+        total: Operation = total_write(kept.key, right, etag)
         if right.last_event_at is None and etag is not None:
             total = Delete(total_id(kept.key), etag)
         entry = [] if rebilling is None else [Upsert(rebilling)]
@@ -94,6 +94,6 @@ def _value_writes(kept: KeptTotal, right: Totals) -> list[Operation]:
     writes: list[Operation] = []
     for meter in sorted({*kept.totals.meters(), *right.meters()}):
         there, wanted = values_of(kept.totals, meter), values_of(right, meter)
-        writes += [Upsert(value_document(kept.key, meter, value)) for value in sorted(wanted - there)]
-        writes += [Delete(value_document(kept.key, meter, value)["id"]) for value in sorted(there - wanted)]
+        writes += [Upsert(unique_value_document(kept.key, meter, value)) for value in sorted(wanted - there)]
+        writes += [Delete(unique_value_document(kept.key, meter, value)["id"]) for value in sorted(there - wanted)]
     return writes

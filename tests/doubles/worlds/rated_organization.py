@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from shared.adapters.usage.usage_items import total_id
+from shared.adapters.usage.documents import total_id
 from shared.bootstrap import Application, Ports
 from shared.containers import LEDGERS
 from shared.domain.periods.periods import Period

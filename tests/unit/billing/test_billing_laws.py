@@ -18,7 +18,7 @@ from typing import TypeVar
 import pytest
 
 from shared.adapters.sqlite import Database, SqliteStore
-from shared.adapters.usage.item_usage import TOMBSTONE
+from shared.adapters.usage.documents import TOMBSTONE
 from shared.containers import INVOICES
 from shared.domain.billing.invoicing import CreditNote, Invoice
 from shared.domain.kernel.ids import named_id

@@ -9,19 +9,13 @@ import pytest
 from hypothesis import given
 from pydantic import TypeAdapter
 
-from shared import json
-from shared.adapters.usage.item_usage import ItemUsage, _weight
 from shared.domain.metering.meters import UnmeterableError
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.conversion import events_by_charge
 from shared.domain.provider_costs.costs import CostedEvent
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
-from shared.domain.usage.events import AcceptedEvent, TotalKey
 from shared.domain.usage.totals import Contribution, contribution
-from shared.ports.usage import MeteredEvent
-from tests.doubles.fakes.memory_store import MemoryStore
-from tests.doubles.fakes.settable_clock import SettableClock
 from tests.doubles.worlds import generated_models as generated
 
 Json = dict[str, Any]
@@ -266,15 +260,3 @@ def test_money_of_any_event_needs_a_rate_unless_it_is_nothing(event_type: str, b
 def test_a_price_of_nothing_needs_no_rate() -> None:
     by_value = charge(pricing={"type": "dynamic", "value": "data.value"}, verification="none")
     assert contribution(event(rate=None, value=0), [by_value], "USD").measures
-
-
-def test_a_batch_has_room_for_the_longest_exchange_rate() -> None:
-    reported = AcceptedEvent(
-        key="evt_1", id="1" * 300, source="api", type="outcome.won", agent="agt_1", time="", content="c" * 32
-    )
-    made = MeteredEvent(reported, TotalKey(NOW, "agt_1", "-"), Contribution("outcome.won", "", ()), None)
-    usage = ItemUsage(MemoryStore(), SettableClock(NOW), 0)
-    longest = Decimal("9" * 15 + "." + "9" * 12)
-    rated = replace(made, exchange_rate=longest)
-    more = len(json.encode(usage._document(rated))) - len(json.encode(usage._document(made)))
-    assert 0 < more <= _weight(rated) - _weight(made)

@@ -5,17 +5,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from shared import json
 from shared.adapters.price_list.genai_prices import PackagedPriceList
-from shared.adapters.usage.item_usage import ItemUsage, _weight
 from shared.domain.kernel.histories import LEAD
-from shared.domain.provider_costs.costs import CostRules, EventCost
+from shared.domain.provider_costs.costs import CostRules
 from shared.domain.provider_costs.exchange_rates import ExchangeRate
-from shared.domain.provider_costs.llm_prices import MAXIMUM_NAME, ModelName, ModelPrices
-from shared.domain.usage.events import AcceptedEvent, TotalKey
-from shared.domain.usage.totals import Contribution
+from shared.domain.provider_costs.llm_prices import ModelName, ModelPrices
 from shared.ports.store import Page
-from shared.ports.usage import MeteredEvent
 from shared.services.provider_costs.costs import CACHED, RECENT, Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_prices import PriceOverrides
@@ -121,17 +116,3 @@ async def test_a_change_while_the_rules_are_read_is_known_after_it():
 
 def priced(rules: CostRules) -> Decimal | None:
     return rules.of("llm_call", CALL, NOW, "USD").amount
-
-
-def metered(cost: EventCost) -> MeteredEvent:
-    event_type = f"cost.{cost.category}"
-    event = AcceptedEvent(key="evt_1", id="1", source="api", type=event_type, agent="agt_1", time="", content="c" * 32)
-    key = TotalKey(NOW, "agt_1", "-")
-    return MeteredEvent(event, key, Contribution(event_type, "", ()), None, cost=cost)
-
-
-def test_a_batch_has_room_for_the_longest_cost_of_an_event():
-    longest = Decimal("1" * 40 + "." + "1" * 12)
-    event = metered(EventCost(longest, "c" * 190, longest, "\x01" * (2 * MAXIMUM_NAME + 1)))
-    usage = ItemUsage(MemoryStore(), SettableClock(NOW), 0)
-    assert len(json.encode(usage._document(event))) <= _weight(event)

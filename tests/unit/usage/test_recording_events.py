@@ -16,6 +16,8 @@ from shared.bootstrap import Application, Ports
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.readings import CountAndSum
+from shared.domain.provider_costs.costs import EventCost
+from shared.domain.provider_costs.llm_prices import MAXIMUM_NAME
 from shared.domain.usage.events import MAXIMUM_EVENT_BYTES, NO_VERSION, AcceptedEvent, TotalKey, content_hash, event_key
 from shared.domain.usage.totals import Contribution, unpriced_contribution
 from shared.ports.store import Delete, Item, Operation, StoreLimitError
@@ -109,6 +111,15 @@ class TestLargeEvents:
         events = [
             metered(number, {"text": "x" * 7000}, id=f"{number:04}" + character * 252, **names)
             for number in range(EVENTS)
+        ]
+        assert (await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)).recorded == events
+        assert MEGABYTE / 2 < store.largest < MEGABYTE
+
+    async def test_so_are_those_with_long_costs_and_exchange_rates(self, store: MeasuringStore) -> None:
+        longest = Decimal("1" * 40 + "." + "1" * 12)
+        cost = EventCost(longest, "c" * 190, longest, priced_by="\x01" * (2 * MAXIMUM_NAME + 1))
+        events = [
+            replace(metered(number, {"text": "x" * 7000}), cost=cost, exchange_rate=longest) for number in range(EVENTS)
         ]
         assert (await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)).recorded == events
         assert MEGABYTE / 2 < store.largest < MEGABYTE

@@ -1,0 +1,104 @@
+"""The documents that usage is stored as, and the partitions that they lie in."""
+
+from typing import Any
+
+from shared import json
+from shared.domain.kernel.ids import named_id
+from shared.domain.kernel.money import plain
+from shared.domain.kernel.times import from_text, to_text
+from shared.domain.provider_costs.costs import EventCost
+from shared.domain.usage.events import TotalKey
+from shared.domain.usage.outcomes import Outcome
+from shared.domain.usage.totals import Totals
+from shared.ports.store import Document
+from shared.ports.usage import MeteredEvent
+
+EVENT = "event"
+TOMBSTONE = "tombstone"
+"""Takes an event's id in a partition of an older shard count, so that the event cannot be recorded there any more."""
+DISCARDED = "given_up"
+"""Takes the id of a discarded event, so that the store accepts only one of the two."""
+TOTAL = "total"
+UNIQUE_VALUE = "unique"
+
+
+def partition_of(organization_id: str, shard: int) -> str:
+    return f"{organization_id}:usage:{shard}"
+
+
+def event_document(metered: MeteredEvent, retention_seconds: int) -> Document:
+    event = metered.event
+    return {
+        "id": event.key,
+        "kind": EVENT,
+        "event_id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "agent_id": event.agent,
+        # Left out rather than null, as an index entry for null costs as much as any other.
+        **({} if event.run is None else {"run": event.run}),
+        "time": event.time,
+        # As text, because numbers in a stored document would become doubles.
+        "data": json.encode_verbatim(event.data).decode(),
+        "content": event.content,
+        **_cost_fields(metered.cost),
+        **({} if metered.exchange_rate is None else {"exchange_rate": plain(metered.exchange_rate)}),
+        "rated_period": to_text(metered.total.period),
+        "version_id": metered.total.version_id,
+        "ttl": retention_seconds,
+    }
+
+
+def _cost_fields(cost: EventCost) -> Document:
+    """Empty for an event without a provider cost."""
+    if cost.category is None:
+        return {}
+    return {
+        "cost": None if cost.amount is None else plain(cost.amount),
+        "cost_category": cost.category,
+        "stated_cost": None if cost.reported is None else plain(cost.reported),
+        "priced_by": cost.priced_by,
+    }
+
+
+def tombstone_document(key: str, retention_seconds: int) -> Document:
+    return {"id": key, "kind": TOMBSTONE, "ttl": retention_seconds}
+
+
+def discarded_document(key: str, content: str, retention_seconds: int) -> Document:
+    return {"id": key, "kind": DISCARDED, "content": content, "ttl": retention_seconds}
+
+
+def outcome_document(outcome: Outcome, retention_seconds: int) -> Document:
+    """It expires that long after the last decision about the outcome."""
+    fields = {name: value for name, value in outcome.document().items() if value is not None}
+    return fields | {"period": to_text(outcome.period), "ttl": retention_seconds}
+
+
+def total_document(key: TotalKey, totals: Totals) -> Document:
+    """Totals never expire."""
+    return {"id": total_id(key), "kind": TOTAL, **_key_fields(key), "totals": totals.document()}
+
+
+def unique_value_document(key: TotalKey, meter: str, value: str) -> Document:
+    """One distinct value of a unique meter. Like the total it belongs to, it never expires."""
+    return {
+        "id": named_id("val", to_text(key.period), key.agent_id, key.version_id, meter, value),
+        "kind": UNIQUE_VALUE,
+        **_key_fields(key),
+        "meter": meter,
+        "value": value,
+    }
+
+
+def total_id(key: TotalKey) -> str:
+    return named_id("tot", to_text(key.period), key.agent_id, key.version_id)
+
+
+def total_key_of(document: Document) -> TotalKey:
+    """The total that a stored total is, or that a unique value belongs to."""
+    return TotalKey(from_text(document["period"]), document["agent_id"], document["version_id"])
+
+
+def _key_fields(key: TotalKey) -> dict[str, Any]:
+    return {"period": to_text(key.period), "agent_id": key.agent_id, "version_id": key.version_id}
