@@ -79,7 +79,7 @@ async def create_department(call: Call[DepartmentRequest, Query]) -> Reply:
 )
 async def list_departments(call: Call[NoBody, ListQuery]) -> Reply:
     page = await call.services.departments.page(await call.organization_id(), call.query.limit, call.query.cursor)
-    data = [_shown(Department.read(item.document)) for item in page.items]
+    data = [_shown(department) for department in page.entities]
     return Reply({"data": data, "next_cursor": page.cursor})
 
 

@@ -89,7 +89,7 @@ async def create_project(call: Call[ProjectRequest, Query]) -> Reply:
 async def list_projects(call: Call[NoBody, ProjectListQuery]) -> Reply:
     query = call.query
     page = await call.services.projects.page(await call.organization_id(), query.status, query.limit, query.cursor)
-    data = [_shown(Project.read(item.document)) for item in page.items]
+    data = [_shown(project) for project in page.entities]
     return Reply({"data": data, "next_cursor": page.cursor})
 
 

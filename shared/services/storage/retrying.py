@@ -1,36 +1,102 @@
-"""Waiting for what passes by itself: reads that lag behind; transient faults, inside the lock of a message, so that an
-outage does not use up its delivery count.
-"""
+"""Trying again: after a lost race, after a read that may be stale, and while a service is unavailable."""
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
+from typing import TypeVar
 
-from shared.domain.kernel.errors import UnavailableError
+from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
 
+from shared.domain.kernel.errors import UnavailableError, XyraError
+from shared.ports.store import AlreadyExistsError, StaleEtagError
+
+MAXIMUM_ATTEMPTS = 20
+"""Of a write that loses races."""
 RETRIED_FOR = timedelta(seconds=45)
-"""Well below a message's lock."""
+"""Well below the time for which a message is locked."""
 SECOND_LOOK_SECONDS = 0.25
-"""After it, what a read may have missed is read once more: longer than the replicas of a store differ."""
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 5.0
+"""Longer than the replicas of a store usually differ."""
+
+_LOST_RACES = (AlreadyExistsError, StaleEtagError)
+_BETWEEN_RACES = wait_random_exponential(multiplier=0.02, max=0.5)
+_BETWEEN_FAULTS = wait_random_exponential(multiplier=0.2, max=5)
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 
+async def retry_lost_races(attempt: Callable[[], Awaitable[T]], otherwise: XyraError) -> T:
+    """Optimistic concurrency: repeat `attempt`, which reads, decides and writes, while its write loses a race.
+
+    After `MAXIMUM_ATTEMPTS` it raises `otherwise`.
+    """
+
+    async def run() -> T:
+        return await attempt()
+
+    retrying = AsyncRetrying(
+        sleep=asyncio.sleep,
+        retry=retry_if_exception_type(_LOST_RACES),
+        wait=_BETWEEN_RACES,
+        stop=stop_after_attempt(MAXIMUM_ATTEMPTS),
+    )
+    try:
+        return await retrying(run)
+    except RetryError as error:
+        raise otherwise from error.last_attempt.exception()
+
+
+def _never(_: object) -> bool:
+    return False
+
+
+async def look_twice(
+    look: Callable[[], Awaitable[T]],
+    *,
+    is_doubtful: Callable[[T], bool] = _never,
+    errors: tuple[type[Exception], ...] = (),
+) -> T:
+    """Repeat a read once, a moment later, where its result is doubtful or it raises one of `errors`.
+
+    For decisions without a write, such as "not found" or "already so": no guard shows that they rest on a stale read.
+    """
+    with suppress(*errors):
+        seen = await look()
+        if not is_doubtful(seen):
+            return seen
+    await asyncio.sleep(SECOND_LOOK_SECONDS)
+    return await look()
+
+
 async def retry_while_unavailable(act: Callable[[], Awaitable[None]]) -> None:
-    """Repeat `act`, which must be safe to repeat, while it raises `UnavailableError`; after 45 s raise that."""
+    """Repeat `act`, which must be safe to repeat, while it raises `UnavailableError`; after 45 s raise that.
+
+    Done while a message is locked, so that an outage does not use up the number of its deliveries.
+    """
     loop = asyncio.get_running_loop()
-    give_up = loop.time() + RETRIED_FOR.total_seconds()
-    pause = _FIRST_PAUSE
-    while True:
-        try:
-            return await act()
-        except UnavailableError:
-            if loop.time() + pause > give_up:
-                raise
-            _log.warning("waiting for a fault to pass", exc_info=True)
-        await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  jitter
-        pause = min(2 * pause, _LONGEST_PAUSE)
+    give_up_at = loop.time() + RETRIED_FOR.total_seconds()
+
+    def is_too_late(state: RetryCallState) -> bool:
+        return loop.time() + state.upcoming_sleep > give_up_at
+
+    async def run() -> None:
+        await act()
+
+    retrying = AsyncRetrying(
+        sleep=asyncio.sleep,
+        retry=retry_if_exception_type(UnavailableError),
+        wait=_BETWEEN_FAULTS,
+        stop=is_too_late,
+        before_sleep=_log_fault,
+        reraise=True,
+    )
+    await retrying(run)
+
+
+def _log_fault(state: RetryCallState) -> None:
+    fault = state.outcome.exception() if state.outcome is not None else None
+    _log.warning("waiting for a fault to pass", exc_info=fault)

@@ -1,4 +1,4 @@
-"""Projects: made, changed, archived, deleted and taken back."""
+"""Projects: created, changed, archived, deleted and restored."""
 
 from typing import Any
 
@@ -8,10 +8,9 @@ from shared.containers import TENANTS
 from shared.domain.kernel.errors import ConflictError
 from shared.domain.tenancy.projects import GRACE, Project, ProjectStatus
 from shared.ports.clock import Clock
-from shared.ports.store import Page, Store
+from shared.services.storage import Page, Records, Store, Stored, Unique, name_claim
 from shared.services.storage.caller_json import merged
 from shared.services.storage.owners import Owners
-from shared.services.storage.unique_names import UniqueNames
 
 
 class ProjectDraft(BaseModel):
@@ -22,60 +21,69 @@ class ProjectDraft(BaseModel):
 
 class Projects:
     def __init__(self, store: Store, clock: Clock, owners: Owners) -> None:
-        self._store = store
         self._clock = clock
-        self._named = UniqueNames(store, owners, Project, kind=Project.kind, prefix="prj")
-
-    async def create(self, project_id: str, organization_id: str, draft: ProjectDraft) -> tuple[Project, str]:
-        """Raises `ConflictError` for a taken name. Repeating it with the same id gives the project that was made."""
-        return await self._named.create(
-            Project(id=project_id, organization_id=organization_id, created_at=self._clock.now(), **draft.model_dump())
+        self._projects = Records(
+            store, TENANTS, Project, prefix="prj", owners=owners, unique=Unique("name", name_claim)
         )
 
-    async def get_item(self, organization_id: str, project_id: str) -> tuple[Project, str]:
-        """Deleted ones as well, until they are gone. Raises `NotFoundError`."""
-        return await self._named.get(organization_id, project_id)
+    async def create(self, project_id: str, organization_id: str, draft: ProjectDraft) -> Stored[Project]:
+        """Raises `ConflictError` for a taken name. Repeating it with the same id gives the project that was made."""
+        project = Project(
+            id=project_id, organization_id=organization_id, created_at=self._clock.now(), **draft.model_dump()
+        )
+        return await self._projects.create(organization_id, project)
 
-    async def page(self, organization_id: str, status: ProjectStatus | None, limit: int, cursor: str | None) -> Page:
+    async def get_item(self, organization_id: str, project_id: str) -> Stored[Project]:
+        """Deleted ones as well, until they are gone. Raises `NotFoundError`."""
+        return await self._projects.get(organization_id, project_id)
+
+    async def page(
+        self, organization_id: str, status: ProjectStatus | None, limit: int, cursor: str | None
+    ) -> Page[Project]:
         """Newest first; without a status all but the deleted ones."""
         equals: dict[str, str] = {"listed": "yes"} if status is None else {"status": status}
-        return await self._store.query(
-            TENANTS.name, organization_id, Project.kind, equals=equals, descending=True, limit=limit, cursor=cursor
-        )
+        return await self._projects.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
 
     async def update(
         self, organization_id: str, project_id: str, changes: dict[str, Any], if_match: str | None
-    ) -> tuple[Project, str]:
+    ) -> Stored[Project]:
         """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a taken name, or where it can only be
         read.
         """
-        project, etag = await self._named.get(organization_id, project_id, if_match)
-        if project.status != "active":
-            raise ConflictError(f"The project is {project.status} and can only be read; restore it first")
-        changed = project.changed(**merged(project, changes))
-        return changed, await self._named.replace(project, changed, etag)
 
-    async def archive(self, organization_id: str, project_id: str) -> tuple[Project, str]:
+        def decide(project: Project) -> Project:
+            if project.status != "active":
+                raise ConflictError(f"The project is {project.status} and can only be read; restore it first")
+            return project.changed(**merged(project, changes))
+
+        return await self._projects.change(organization_id, project_id, decide, if_match)
+
+    async def archive(self, organization_id: str, project_id: str) -> Stored[Project]:
         """From now on it can only be read. Raises `NotFoundError`, `ConflictError` for a deleted one."""
-        project, etag = await self._named.get(organization_id, project_id)
-        if project.status == "archived":
-            return project, etag
-        if project.status == "deleted":
-            raise ConflictError("The project is deleted; restore it first")
-        archived = project.changed(status="archived", archived_at=self._clock.now())
-        return archived, await self._named.replace(project, archived, etag)
 
-    async def restore(self, organization_id: str, project_id: str) -> tuple[Project, str]:
+        def decide(project: Project) -> Project:
+            if project.status == "archived":
+                return project
+            if project.status == "deleted":
+                raise ConflictError("The project is deleted; restore it first")
+            return project.changed(status="archived", archived_at=self._clock.now())
+
+        return await self._projects.change(organization_id, project_id, decide)
+
+    async def restore(self, organization_id: str, project_id: str) -> Stored[Project]:
         """As it was before it was archived, or deleted less than `GRACE` ago. Raises `NotFoundError`."""
-        project, etag = await self._named.get(organization_id, project_id)
-        if project.status == "active":
-            return project, etag
-        restored = project.changed(status="active", archived_at=None, gone_at=None)
-        return restored, await self._named.replace(project, restored, etag)
+
+        def decide(project: Project) -> Project:
+            return project.changed(status="active", archived_at=None, gone_at=None)
+
+        return await self._projects.change(organization_id, project_id, decide)
 
     async def delete(self, organization_id: str, project_id: str, if_match: str | None) -> None:
         """It is gone after `GRACE`, and its name free. Deleting it again puts nothing off. Raises `NotFoundError`."""
-        project, etag = await self._named.get(organization_id, project_id, if_match)
-        if project.status != "deleted":
-            deleted = project.changed(status="deleted", gone_at=self._clock.now() + GRACE)
-            await self._named.replace(project, deleted, etag)
+
+        def decide(project: Project) -> Project:
+            if project.status == "deleted":
+                return project
+            return project.changed(status="deleted", gone_at=self._clock.now() + GRACE)
+
+        await self._projects.change(organization_id, project_id, decide, if_match)
