@@ -10,7 +10,7 @@ from azure.functions.http import HttpRequest
 
 from local.host.indexing import Function
 from local.host.invocation import Invoker, TraceContext
-from local.host.routes import Match, Router
+from local.host.routes import Router
 
 MAXIMUM_BODY_BYTES = 16 * 1024 * 1024
 
@@ -30,12 +30,9 @@ class HttpEndpoint:
         self._invoker = invoker
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
-        path = request.raw_path.partition("?")[0]
-        found = self._router.match(path, request.method)
-        if not isinstance(found, Match) and request.method == "HEAD":
-            found = self._router.match(path, "GET")  # the server sends the headers of a GET and drops the body
-        if not isinstance(found, Match):
-            return _refuse(request.method, found)
+        found = self._router.match(request.raw_path.partition("?")[0], request.method)
+        if found is None:
+            return web.Response(status=404)
         try:
             body = await read_body(request)
         except BodyTooLargeError:
@@ -72,7 +69,7 @@ async def read_body(request: web.BaseRequest, limit: int = MAXIMUM_BODY_BYTES) -
 def _http_request(request: web.BaseRequest, route_params: Mapping[str, str], body: bytes) -> HttpRequest:
     host = request.headers.get("Host", "localhost")
     return HttpRequest(
-        method="GET" if request.method == "HEAD" else request.method,
+        method=request.method,
         url=f"{request.scheme}://{host}{request.raw_path}",
         headers=_headers(request),
         params=_query(request.raw_path.partition("?")[2]),
@@ -126,10 +123,3 @@ def _response(result: object) -> web.Response:
     for cookie in result.headers.get_all("Set-Cookie"):
         response.headers.add("Set-Cookie", cookie)
     return response
-
-
-def _refuse(method: str, allowed: frozenset[str]) -> web.Response:
-    if not allowed:
-        return web.Response(status=404)
-    methods = allowed | {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else frozenset())
-    return web.Response(status=204 if method == "OPTIONS" else 405, headers={"Allow": ", ".join(sorted(methods))})

@@ -1,27 +1,29 @@
-"""Route templates as ASP.NET Core reads them: `agents/{id}`, `{id:int}`, `{page?}`, `{kind=all}`, `files/{*path}`.
+"""Routes as the platform matches them: in the order of function names, and the first match wins.
 
-Literals are matched without regard to case and win over parameters, constrained parameters over free ones, and both
-over a catch-all.
+Templates are those of ASP.NET Core: `agents/{id}`, `{id:int}`, `{page?}`, `{kind=all}`, `files/{*path}`. Literals match
+without regard to case. A literal segment does not win over a parameter: where both match, the names decide.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from local.host.errors import StartupError
 from local.host.indexing import Function, HttpTrigger
 
-ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+RESERVED = ("admin", "runtime")
+"""What no route may begin with: the platform compares letters, not segments, so `administrators` is refused too."""
 
 _PARAMETER = re.compile(
     r"""\{
-    (?P<stars> \*{0,2}) (?P<name> \w+)
-    (?P<constraints> (?: :[^{}=?]+ )?) (?: =(?P<default> [^{}]* ) )? (?P<optional> \??)
+    (?P<catch_all> \*{0,2}) (?P<name> \w+)
+    (?P<constraints> (?: : \w+ (?: \( [^(){}]* \) )? )*)
+    (?: = (?P<default> [^{}]* ) )? (?P<optional> \??)
     \}""",
     re.VERBOSE,
 )
-_SLASH = re.compile("(%2[Ff])")
+_CONSTRAINT = re.compile(r":(?P<kind>\w+)(?:\((?P<bounds>[^(){}]*)\))?")
 
 
 def _has_length(text: str, bounds: str) -> bool:
@@ -66,18 +68,16 @@ class _Parameter:
 
     @classmethod
     def parse(cls, found: re.Match[str]) -> "_Parameter":
-        constraints = []
-        for each in found["constraints"].split(":")[1:]:
-            kind, _, bounds = each.removesuffix(")").partition("(")
+        constraints = [(each["kind"], each["bounds"] or "") for each in _CONSTRAINT.finditer(found["constraints"])]
+        for kind, _ in constraints:
             if kind not in _CONSTRAINTS:
                 raise StartupError(f"unknown route constraint {kind}")
-            constraints.append((kind, bounds))
         return cls(
             name=found["name"],
             constraints=tuple(constraints),
             default=found["default"],
             optional=bool(found["optional"]),
-            catch_all=bool(found["stars"]),
+            catch_all=bool(found["catch_all"]),
         )
 
     @property
@@ -88,36 +88,61 @@ class _Parameter:
         return all(_CONSTRAINTS[kind](text, bounds) for kind, bounds in self.constraints)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A segment with parameters: one alone, or several with literal text around them (`{name}.{extension}`)."""
+class _Template:
+    """A route template, compiled to one regular expression over whole paths."""
 
-    expression: re.Pattern[str]
-    parameters: tuple[_Parameter, ...]
+    def __init__(self, text: str) -> None:
+        """Raises `StartupError` for a template that cannot be read."""
+        self.parameters: list[_Parameter] = []
+        segments = [self._segment(segment) for segment in text.split("/")] if text else []
+        self._expression = re.compile("".join(segments) + "/?", re.IGNORECASE | re.DOTALL)
 
-    @property
-    def rank(self) -> int:
-        """The order in which patterns of one place are tried."""
-        if self.parameters[0].catch_all:
-            return 3
-        alone = self.expression.pattern == f"(?P<{self.parameters[0].name}>.+)"
-        return 2 if alone and not self.parameters[0].constraints else 1
-
-    def match(self, text: str) -> dict[str, str] | None:
-        found = self.expression.fullmatch(text)
-        if found is None or not all(each.accepts(found[each.name]) for each in self.parameters):
+    def match(self, path: str) -> dict[str, str] | None:
+        """The route values of a decoded path, which begins with a slash; None where it does not match."""
+        found = self._expression.fullmatch(path)
+        if found is None:
             return None
-        return found.groupdict()
+        values: dict[str, str] = {}
+        for parameter in self.parameters:
+            value = found[parameter.name] or parameter.default
+            if value and not parameter.accepts(value):
+                return None
+            if value:
+                values[parameter.name] = value
+        return values
+
+    def _segment(self, text: str) -> str:
+        """Its expression: literal text, one parameter, or both mixed (`{name}.{extension}`)."""
+        expression, end = "", 0
+        for found in _PARAMETER.finditer(text):
+            parameter = _Parameter.parse(found)
+            self.parameters.append(parameter)
+            values = ".*" if parameter.catch_all else "[^/]+"
+            expression += re.escape(text[end : found.start()]) + f"(?P<{parameter.name}>{values})"
+            end = found.end()
+        rest = re.escape(text[end:])
+        if "{" in rest or "}" in rest:
+            raise StartupError(f"the route segment {text} cannot be read")
+        is_one_parameter = end == len(text) and _PARAMETER.fullmatch(text) is not None
+        if is_one_parameter and self.parameters[-1].can_be_absent:
+            return f"(?:/{expression})?"
+        return f"/{expression}{rest}"
 
 
-@dataclass(slots=True)
-class _Node:
-    """What can follow a beginning of a path."""
+@dataclass(frozen=True, slots=True)
+class _Route:
+    function: Function
+    text: str
+    template: _Template
+    methods: frozenset[str]
+    """Empty: every method."""
 
-    literals: dict[str, "_Node"] = field(default_factory=dict)
-    patterns: list[tuple[_Pattern, "_Node"]] = field(default_factory=list)
-    functions: dict[str, Function] = field(default_factory=dict)
-    defaults: dict[str, str] = field(default_factory=dict)
+    def takes(self, method: str) -> bool:
+        return not self.methods or method in self.methods
+
+    def conflicts_with(self, other: "_Route") -> bool:
+        overlap = not self.methods or not other.methods or bool(self.methods & other.methods)
+        return overlap and self.text.lower() == other.text.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,116 +152,35 @@ class Match:
 
 
 class Router:
-    """Raises `StartupError` for templates that cannot be read and for two functions on one route and method."""
+    """Finds the function for a request."""
 
     def __init__(self, functions: Sequence[Function], prefix: str) -> None:
-        self._root = _Node()
-        for function in functions:
+        """Raises `StartupError` for a template that the platform refuses, or two functions on one route and method."""
+        self._routes: list[_Route] = []
+        for function in sorted(functions, key=lambda function: function.name.upper()):
             if isinstance(function.trigger, HttpTrigger) and function.enabled:
                 try:
-                    self._add(function, f"{prefix}/{function.trigger.route}".strip("/"))
+                    self._add(function, function.trigger, prefix)
                 except StartupError as error:
                     raise StartupError(f"function {function.name}: {error}") from error
 
-    def match(self, path: str, method: str) -> Match | frozenset[str]:
-        """The function for a raw (percent-encoded) path, or the methods it has instead: none for an unknown path."""
-        segments = [_decode(segment) for segment in path.strip("/").split("/")] if path.strip("/") else []
-        allowed: set[str] = set()
-        for node, route_params in _walk(self._root, segments, 0):
-            function = node.functions.get(method)
-            if function is not None:
-                return Match(function, node.defaults | route_params)
-            allowed.update(node.functions)
-        return frozenset(allowed)
+    def match(self, path: str, method: str) -> Match | None:
+        """The function for a raw (percent-encoded) path.
 
-    def _add(self, function: Function, template: str) -> None:
-        if template.partition("/")[0].lower() in {"admin", "runtime"}:
-            raise StartupError(f"the route {template} begins with what belongs to the platform")
-        trigger = function.trigger
-        methods = (trigger.methods if isinstance(trigger, HttpTrigger) else ()) or ALL_METHODS
-        node = self._root
-        segments = [_segment(text) for text in template.split("/")] if template else []
-        for position, segment in enumerate(segments):
-            if isinstance(segment, _Pattern) and _can_be_absent(segments[position:]):
-                self._register(node, function, methods, template, defaults=_defaults(segments[position:]))
-            node = _child(node, segment)
-        self._register(node, function, methods, template, defaults={})
+        The path is decoded first and then split, so an encoded slash is a slash.
+        """
+        decoded = unquote(path)
+        for route in self._routes:
+            if route.takes(method) and (values := route.template.match(decoded)) is not None:
+                return Match(route.function, values)
+        return None
 
-    @staticmethod
-    def _register(
-        node: _Node, function: Function, methods: Sequence[str], template: str, *, defaults: dict[str, str]
-    ) -> None:
-        node.defaults |= defaults
-        for method in methods:
-            other = node.functions.setdefault(method, function)
-            if other is not function:
-                raise StartupError(f"{method} {template} is taken by {other.name}")
-
-
-def _decode(segment: str) -> str:
-    """Percent-decoding as the platform does it: an encoded slash stays encoded."""
-    if "%" not in segment:
-        return segment
-    return "".join(part if _SLASH.fullmatch(part) else unquote(part) for part in _SLASH.split(segment))
-
-
-def _segment(text: str) -> str | _Pattern:
-    parameters: list[_Parameter] = []
-    expression = ""
-    end = 0
-    for found in _PARAMETER.finditer(text):
-        parameters.append(_Parameter.parse(found))
-        expression += re.escape(text[end : found.start()]) + f"(?P<{found['name']}>.+)"
-        end = found.end()
-    rest = re.escape(text[end:])
-    if "{" in rest or "}" in rest:
-        raise StartupError(f"the route segment {text} cannot be read")
-    if not parameters:
-        return text.lower()
-    return _Pattern(re.compile(expression + rest, re.IGNORECASE | re.DOTALL), tuple(parameters))
-
-
-def _child(node: _Node, segment: str | _Pattern) -> _Node:
-    if isinstance(segment, str):
-        return node.literals.setdefault(segment, _Node())
-    for pattern, child in node.patterns:
-        if pattern == segment:
-            return child
-    child = _Node()
-    node.patterns.append((segment, child))
-    node.patterns.sort(key=lambda entry: entry[0].rank)
-    return child
-
-
-def _can_be_absent(segments: Sequence[str | _Pattern]) -> bool:
-    return all(
-        isinstance(segment, _Pattern) and len(segment.parameters) == 1 and segment.parameters[0].can_be_absent
-        for segment in segments
-    )
-
-
-def _defaults(segments: Sequence[str | _Pattern]) -> dict[str, str]:
-    return {
-        parameter.name: parameter.default
-        for segment in segments
-        if isinstance(segment, _Pattern)
-        for parameter in segment.parameters
-        if parameter.default is not None
-    }
-
-
-def _walk(node: _Node, segments: Sequence[str], position: int) -> Iterator[tuple[_Node, dict[str, str]]]:
-    """The places that a path can lead to, the best first."""
-    if position == len(segments):
-        if node.functions:
-            yield node, {}
-        return
-    literal = node.literals.get(segments[position].lower())
-    if literal is not None:
-        yield from _walk(literal, segments, position + 1)
-    for pattern, child in node.patterns:
-        catch_all = pattern.parameters[0].catch_all
-        route_params = pattern.match("/".join(segments[position:]) if catch_all else segments[position])
-        if route_params is not None:
-            for found, further in _walk(child, segments, len(segments) if catch_all else position + 1):
-                yield found, route_params | further
+    def _add(self, function: Function, trigger: HttpTrigger, prefix: str) -> None:
+        if trigger.route.lower().startswith(RESERVED):
+            raise StartupError(f"the route {trigger.route} begins with what belongs to the platform")
+        text = f"{prefix}/{trigger.route}".strip("/")
+        route = _Route(function, text, _Template(text), frozenset(trigger.methods))
+        for other in self._routes:
+            if route.conflicts_with(other):
+                raise StartupError(f"the route {text} is taken by {other.function.name}")
+        self._routes.append(route)

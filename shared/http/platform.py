@@ -61,7 +61,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
 
         invoke.__name__ = declared.name
         blueprint.function_name(declared.name)(
-            blueprint.route(route=declared.route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(invoke)
+            blueprint.route(route=declared.template, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(invoke)
         )
         return handler
 

@@ -138,7 +138,7 @@ def _path(route_params: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in route_params.items():
         if len(value) > MAXIMUM_PATH_VALUE:
             raise ValidationError.at(f"{{{name}}}", f"has at most {MAXIMUM_PATH_VALUE} characters")
-    # The platform decodes path values, but for slashes in them.
+    # On Azure an encoded slash is one before routes are matched; Core Tools leave it encoded.
     return {name: value.replace("%2F", "/").replace("%2f", "/") for name, value in route_params.items()}
 
 

@@ -29,7 +29,7 @@ REQUESTS: list[dict[str, Any]] = [
     {
         "function": "echo",
         "path": "/api/echo/x%2Fy",
-        "route_params": {"first": "x%2Fy"},
+        "route_params": {"first": "x", "second": "y"},
         "method": "POST",
         "headers": [
             ["Content-Type", "application/x-www-form-urlencoded"],

@@ -118,7 +118,7 @@ def test_the_worker_indexes_every_function(worker: Worker) -> None:
     assert answer["failure"] is None
     triggers = {each["name"]: each["bindings"][0] for each in answer["functions"]}
     routes = [(each["route"], *each["methods"]) for each in triggers.values() if each["type"] == "httpTrigger"]
-    assert sorted(routes) == sorted((endpoint.route, endpoint.method) for endpoint in ENDPOINTS)
+    assert sorted(routes) == sorted((endpoint.template, endpoint.method) for endpoint in ENDPOINTS)
     assert {each["authLevel"] for each in triggers.values() if each["type"] == "httpTrigger"} == {"ANONYMOUS"}
     others = {name: each["type"] for name, each in triggers.items() if each["type"] != "httpTrigger"}
     assert others == {

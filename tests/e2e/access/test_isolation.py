@@ -308,7 +308,7 @@ def test_every_route_of_the_app_is_declared() -> None:
     triggers = [builder._function.get_trigger() for builder in function_app.app._function_builders]
     routes = [each.get_dict_repr() for each in triggers if each is not None and each.get_binding_name() == HTTP_TRIGGER]
     assert sorted((each["route"], *(str(method) for method in each["methods"])) for each in routes) == sorted(
-        (endpoint.route, endpoint.method) for endpoint in ENDPOINTS
+        (endpoint.template, endpoint.method) for endpoint in ENDPOINTS
     )
 
 

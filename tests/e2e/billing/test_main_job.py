@@ -119,7 +119,7 @@ async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
         "POST",
         "agents",
         {
-            "external_id": "bots/Ä 1",
+            "external_id": "bots Ä 1",
             "name": "Bot",
             "type": "chat",
             "capabilities": ["talk"],
@@ -131,7 +131,7 @@ async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
     assert made["status"] == "active"
     assert made["config"] == {"temperature": Decimal("0.7"), "nested": [1, None]}
     assert await organization.key.get(f"agents/{made['id']}") == made
-    assert await organization.key.get("agents/external/bots%2FÄ 1") == made
+    assert await organization.key.get("agents/external/bots Ä 1") == made
     other = await organization.agent("other")
     assert [each["id"] for each in (await organization.key.get("agents"))["data"]] == [other["id"], made["id"]]
     assert [each["id"] for each in (await organization.key.get("agents", project_id=project["id"]))["data"]] == [

@@ -10,7 +10,6 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from local.host import StartupError
 from local.host.http_trigger import MAXIMUM_BODY_BYTES
 from tests.doubles.clients.running_host import Options, hosted
 
@@ -36,22 +35,6 @@ def echo_app(route: str = "echo", methods: list[str] | None = None) -> func.Func
         return func.HttpResponse(json.dumps(seen), mimetype="application/json")
 
     return app
-
-
-def routed_app(*routes: str) -> func.FunctionApp:
-    """A function per `METHOD template`; each answers with its template and its route parameters."""
-    app = an_app()
-    for number, each in enumerate(routes):
-        method, _, template = each.partition(" ")
-        app.function_name(f"function{number}")(app.route(route=template, methods=[method])(_answers_with(template)))
-    return app
-
-
-def _answers_with(template: str) -> Any:
-    async def answer(req: func.HttpRequest) -> func.HttpResponse:
-        return func.HttpResponse(json.dumps([template, dict(req.route_params)]), mimetype="application/json")
-
-    return answer
 
 
 async def test_a_request_reaches_the_function_as_it_was_sent(tmp_path: Path) -> None:
@@ -117,103 +100,10 @@ async def test_a_body_is_bounded(tmp_path: Path) -> None:
             assert response.status == 413
 
 
-@pytest.mark.parametrize(
-    ("path", "template", "route_params"),
-    [
-        ("/agents", "agents", {}),
-        ("/agents/", "agents", {}),
-        ("/AGENTS/Coder", "agents/{id}", {"id": "Coder"}),
-        ("/agents/stats", "agents/stats", {}),
-        ("/agents/a%20b", "agents/{id}", {"id": "a b"}),
-        ("/agents/a%2Fb", "agents/{id}", {"id": "a%2Fb"}),
-        ("/agents/7/runs", "agents/{id}/runs/{run?}", {"id": "7"}),
-        ("/agents/7/runs/8", "agents/{id}/runs/{run?}", {"id": "7", "run": "8"}),
-        ("/agents/stats/runs", "agents/{id}/runs/{run?}", {"id": "stats"}),
-        ("/numbers/12", "numbers/{n:int}", {"n": "12"}),
-        ("/numbers/twelve", "numbers/{word}", {"word": "twelve"}),
-        ("/pages", "pages/{page=1}", {"page": "1"}),
-        ("/pages/9", "pages/{page=1}", {"page": "9"}),
-        ("/reports/may.pdf", "reports/{name}.{extension}", {"name": "may", "extension": "pdf"}),
-        ("/files", "files/{*path}", {}),
-        ("/files/a/b/c.txt", "files/{*path}", {"path": "a/b/c.txt"}),
-        ("/codes/ABC", "codes/{code:alpha:length(3)}", {"code": "ABC"}),
-    ],
-)
-async def test_the_most_specific_route_wins(
-    path: str, template: str, route_params: dict[str, str], tmp_path: Path
-) -> None:
-    app = routed_app(
-        "GET files/{*path}",
-        "GET agents/{id}",
-        "GET agents",
-        "GET agents/stats",
-        "GET agents/{id}/runs/{run?}",
-        "GET numbers/{word}",
-        "GET numbers/{n:int}",
-        "GET pages/{page=1}",
-        "GET reports/{name}.{extension}",
-        "GET codes/{code:alpha:length(3)}",
-    )
-    async with hosted(app, tmp_path) as running:
-        url = running.client._build_url(path).with_path(path, encoded=True)
-        async with running.client.get(url) as response:
-            assert await response.json() == [template, route_params]
-
-
-@pytest.mark.parametrize("path", ["/", "/agent", "/agents/1/2", "/codes/ABCD", "/codes/AB1", "/numbers//", "//agents"])
-async def test_an_unknown_path_is_not_found(path: str, tmp_path: Path) -> None:
-    app = routed_app("GET agents/{id}", "GET codes/{code:alpha:length(3)}", "GET numbers/{n:int}")
-    async with hosted(app, tmp_path) as running:
-        response = await running.client.get(f"http://127.0.0.1:{running.host.port}{path}")
-        assert (response.status, await response.read()) == (404, b"")
-
-
-async def test_the_method_chooses_among_routes_and_an_absent_one_is_refused(tmp_path: Path) -> None:
-    app = routed_app("GET agents/stats", "POST agents/{id}", "DELETE agents/{id}", "PUT things")
-    async with hosted(app, tmp_path) as running:
-        async with running.client.post("/agents/stats") as response:
-            assert await response.json() == ["agents/{id}", {"id": "stats"}]
-        async with running.client.patch("/agents/stats") as response:
-            assert response.status == 405
-            assert response.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS, POST"
-        async with running.client.options("/things") as response:
-            assert (response.status, response.headers["Allow"]) == (204, "OPTIONS, PUT")
-
-
-async def test_head_is_answered_like_get_without_the_body(tmp_path: Path) -> None:
-    async with hosted(routed_app("GET thing"), tmp_path) as running:
-        async with running.client.get("/thing") as response:
-            length = len(await response.read())
-        async with running.client.head("/thing") as response:
-            assert (response.status, response.headers["Content-Length"]) == (200, str(length))
-            assert await response.read() == b""
-
-
-async def test_the_prefix_of_host_json_stands_before_every_route(tmp_path: Path) -> None:
-    async with hosted(routed_app("GET thing"), tmp_path, Options(route_prefix="api")) as running:
-        async with running.client.get("/api/thing") as response:
-            assert response.status == 200
-        async with running.client.get("/thing") as response:
-            assert response.status == 404
-
-
 async def test_a_disabled_function_is_not_found(tmp_path: Path) -> None:
     options = Options(settings={"AzureWebJobs.echo.Disabled": "true"})
     async with hosted(echo_app(), tmp_path, options) as running, running.client.get("/echo") as response:
         assert response.status == 404
-
-
-async def test_two_functions_on_one_route_and_method_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match=r"GET things/\{key\} is taken by function0"):
-        async with hosted(routed_app("GET things/{key}", "GET things/{key}"), tmp_path):
-            pass
-
-
-@pytest.mark.parametrize("route", ["admin/things", "x/{y", "x/{y:colour}"])
-async def test_a_route_that_the_platform_refuses_is_refused(route: str, tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match="function function0: "):
-        async with hosted(routed_app(f"GET {route}"), tmp_path):
-            pass
 
 
 async def test_what_a_function_answers_reaches_the_caller(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ async def test_a_conflicting_event_can_only_be_discarded(xyra: Xyra) -> None:
     assert await parked(organization) == []
     assert await parked(organization, status="discarded") == [discarded]
     missing = await organization.operator.send(
-        "POST", "events/parked/of%2Fnothing/discard", {"reason": "A mistake"}, organization_id=organization.id
+        "POST", "events/parked/park_nothing/discard", {"reason": "A mistake"}, organization_id=organization.id
     )
     missing.problem(404, "not_found")
     other = await organization.operator.send("POST", path, {"reason": "Another"}, organization_id=organization.id)
