@@ -1,4 +1,6 @@
-"""Long tests begin first, whatever the order of the others, so that no worker is left alone with one at the end."""
+"""The order of long tests, and how long each area took."""
+
+from collections import defaultdict
 
 import pytest
 
@@ -14,4 +16,20 @@ LONG = {
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests begin first, so that no worker is left alone with one at the end."""
     items.sort(key=lambda item: item.path.name not in LONG)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A table of the tests and the seconds of each area, setting up included, added up over all workers."""
+    tests: dict[str, int] = defaultdict(int)
+    seconds: dict[str, float] = defaultdict(float)
+    for report in [report for reports in terminalreporter.stats.values() for report in reports]:
+        if isinstance(report, pytest.TestReport):
+            area = report.nodeid.partition("::")[0].rpartition("/")[0].removeprefix("tests/")
+            tests[area] += report.when == "call"
+            seconds[area] += report.duration
+    terminalreporter.section("seconds by area")
+    for area in sorted(seconds):
+        terminalreporter.write_line(f"{area:24}{tests[area]:6} tests {seconds[area]:8.1f} s")
+    terminalreporter.write_line(f"{'all':24}{sum(tests.values()):6} tests {sum(seconds.values()):8.1f} s")

@@ -234,11 +234,13 @@ class InvoiceRuns:
         return draft.id
 
     async def _finalize(self, draft: Invoice) -> Issued:
-        """A repetition of this run may have been faster, and have found nothing left to bill."""
+        """Raises `UnavailableError` where the draft is gone: a read may be stale, or a repetition of this run may have
+        found nothing left to bill. The next try tells them apart.
+        """
         try:
             return await self._invoices.finalize(draft.organization_id, draft.id)
-        except NotFoundError:
-            return Issued()
+        except NotFoundError as error:
+            raise UnavailableError("The draft cannot be read") from error
 
     async def _catch_up(self, organization: Organization) -> None:
         """Ended periods in their order: drafted, and finalized once their grace time is over. A draft that still waits

@@ -1,0 +1,110 @@
+"""Users who sign up, and API keys."""
+
+from contextlib import suppress
+
+from shared.bootstrap import Application
+from shared.containers import DIRECTORY, TENANTS
+from shared.domain.access.accounts import Account, Membership, email_partition
+from shared.domain.access.identity import Permission, Principal
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
+from shared.domain.kernel.ids import named_id
+from shared.services.access.accounts import SignUp as SignUpRequest
+from tests.doubles.worlds.invoiced_organization import ORGANIZATION, Scene
+from tests.faults.in_turn.path import Path, Result
+
+ADA = "ada@example.com"
+
+
+def signing_up(email: str) -> SignUpRequest:
+    return SignUpRequest(
+        email=email,
+        password="correct horse battery staple",
+        full_name="Ada",
+        organization_name="New",
+        currency="USD",
+        timezone="UTC",
+    )
+
+
+async def assert_signed_up(scene: Scene) -> Account:
+    """Ada's account owns exactly one organization, and no other was created on the way."""
+    host = scene.host()
+    item = await scene.store.get(DIRECTORY.name, email_partition(ADA), "account")
+    assert item is not None
+    account = Account.read(item.document)
+    organizations = (await host.organizations.list(1000, None))[0]
+    (owned,) = [organization for organization in organizations if organization.billing_email == ADA]
+    assert (owned.id, owned.name) == (account.organization_ids[0], "New")
+    assert await host.organizations.find(owned.slug) == owned.id
+    members = await scene.documents(TENANTS.name, owned.id, Membership.kind)
+    assert [(member["id"], member["role"]) for member in members] == [(account.user_id, "owner")]
+    slugs = [organization.slug for organization in organizations]
+    assert len(slugs) == len(set(slugs))
+    return account
+
+
+class SignUp(Path):
+    """Somebody signs up. Meanwhile another takes the same name for an organization."""
+
+    async def walk(self, host: Application) -> None:
+        await self._sign_up(host, ADA)
+
+    async def do_other(self, host: Application) -> None:
+        await self._sign_up(host, "bob@example.com")
+
+    async def _sign_up(self, host: Application, email: str) -> None:
+        with suppress(ConflictError):  # an earlier try got through: its owner signs in instead
+            await host.accounts.sign_up(signing_up(email))
+
+    async def result(self) -> Result:
+        await self.scene.drain()
+        account = await assert_signed_up(self.scene)
+        organization = await self.scene.host().organizations.get(account.organization_ids[0])
+        return Result(account.status, organization.slug)
+
+
+class CreateApiKey(Path):
+    """A client creates an API key. Where its token got lost, it deletes the key and creates another."""
+
+    creator = Principal("usr_1", ORGANIZATION, frozenset(Permission))
+    key_id = named_id("key", "new")
+    token = ""
+
+    async def walk(self, host: Application) -> None:
+        try:
+            self.token = await self._create(host, self.key_id)
+        except ConflictError as error:
+            with suppress(NotFoundError):
+                await host.api_keys.delete(ORGANIZATION, self.key_id, None)
+            raise UnavailableError("The client begins anew") from error
+
+    async def do_other(self, host: Application) -> None:
+        await self._create(host, named_id("key", "other"))
+
+    async def _create(self, host: Application, key_id: str) -> str:
+        _, token = await host.api_keys.create(
+            key_id,
+            organization_id=ORGANIZATION,
+            name="Key",
+            scopes=(Permission.EVENTS_WRITE,),
+            expires_at=None,
+            creator=self.creator,
+        )
+        return token
+
+    async def result(self) -> Result:
+        """The token works, and each key that works is listed."""
+        await self.scene.drain()
+        host = self.scene.host()
+        principal = await host.authentication.authenticate(self.token, for_events=False)
+        documents = [item.document for item in (await host.api_keys.page(ORGANIZATION, 100, None)).items]
+        listed = {document["fingerprint"] for document in documents}
+        working = {
+            item.document["key"]["fingerprint"]
+            for pk in self.scene.store.partitions_of(DIRECTORY.name)
+            if (item := await self.scene.store.get(DIRECTORY.name, pk, "key"))
+        }
+        assert working <= listed
+        assert await host.owners.of(self.key_id) == ORGANIZATION
+        ours = [document for document in documents if document["id"] != named_id("key", "other")]
+        return Result((principal.id == self.key_id, len(ours)), None)

@@ -1,0 +1,73 @@
+"""Agents that are created, put on another billing model, and deleted."""
+
+from contextlib import suppress
+
+from shared.bootstrap import Application
+from shared.domain.kernel.errors import NotFoundError, PreconditionFailedError, UnavailableError
+from shared.domain.kernel.ids import named_id
+from tests.doubles.worlds.invoiced_organization import AGENT, FEE_MODEL, MODEL, ORGANIZATION, Scene, agent
+from tests.faults.in_turn.path import Path, Result
+
+
+class CreateAgent(Path):
+    """A client creates an agent on a model, from the beginning of the year."""
+
+    agent_id = named_id("agt", "new")
+
+    async def walk(self, host: Application) -> None:
+        await self._create(host, self.agent_id, "new")
+
+    async def do_other(self, host: Application) -> None:
+        await self._create(host, named_id("agt", "other"), "other")
+
+    async def _create(self, host: Application, agent_id: str, name: str) -> None:
+        created, _ = await host.agents.create(agent_id, ORGANIZATION, agent(name, MODEL))
+        assert created.id == agent_id
+
+    async def result(self) -> Result:
+        months = await super().result()
+        host = self.scene.host()
+        agents = await host.agents.resolve(ORGANIZATION, {"new", "other", self.agent_id})
+        owner = await host.owners.of(self.agent_id)
+        ids = {reference: found.id for reference, found in agents.items()}
+        return Result((months.exact, ids, owner), months.undisturbed)
+
+
+class ChangeModel(Path):
+    """A client puts an agent on a billing model with a fee in advance. Meanwhile others rename the agent."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self.names = 0
+
+    async def walk(self, host: Application) -> None:
+        await self._update(host, {"billing_model_id": FEE_MODEL})
+
+    async def do_other(self, host: Application) -> None:
+        await super().do_other(host)
+        self.names += 1
+        await self._update(host, {"name": f"Name {self.names}"})
+
+    async def _update(self, host: Application, changes: dict[str, str]) -> None:
+        try:
+            await host.agents.update(ORGANIZATION, AGENT, changes, None)
+        except PreconditionFailedError as error:
+            raise UnavailableError("The client reads the agent again") from error
+
+    async def result(self) -> Result:
+        """No change undid another."""
+        before, _ = await self.scene.host().agents.get_item(ORGANIZATION, AGENT)
+        assert before.billing_model_id == FEE_MODEL
+        assert before.name == (f"Name {self.names}" if self.names else "a")
+        return await super().result()
+
+
+class DeleteAgent(Path):
+    """A client deletes an agent; what it did before stays billed."""
+
+    async def walk(self, host: Application) -> None:
+        try:
+            with suppress(NotFoundError):  # an earlier try got through
+                await host.agents.delete(ORGANIZATION, AGENT, None)
+        except PreconditionFailedError as error:
+            raise UnavailableError("The client reads the agent again") from error

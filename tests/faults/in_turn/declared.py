@@ -1,0 +1,88 @@
+"""The paths on which each call fails in turn, and the functions of the app that they stand for.
+
+To add a path: write a class beside those of its area and declare it in `PATHS`. The test tries it by itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.faults.in_turn import access, agents, billing, outcomes, parked_events, pricing, storage, tenancy, usage
+from tests.faults.in_turn.path import Path
+
+
+@dataclass(frozen=True)
+class DeclaredPath:
+    name: str
+    path: type[Path]
+    functions: tuple[str, ...] = ()
+    """The deployed functions whose service call the path walks; empty where another path names them."""
+
+
+REPORTING = (
+    "report_events",
+    "report_activity",
+    "report_cost",
+    "report_llm_call",
+    "report_outcome",
+    "report_workflows",
+)
+
+PATHS = (
+    DeclaredPath("accept", usage.Accept, REPORTING),
+    DeclaredPath("accept for a new agent", usage.AcceptForNewAgent),
+    DeclaredPath("rate", usage.Rate, ("rate_usage",)),
+    DeclaredPath("rate for a new agent", usage.RateForNewAgent),
+    DeclaredPath("park what the broker gave up on", parked_events.ParkDeadUsage, ("park_dead_usage",)),
+    DeclaredPath("replay", parked_events.Replay, ("replay_parked_events",)),
+    DeclaredPath("discard while it is replayed", parked_events.DiscardWhileReplayed, ("discard_parked_event",)),
+    DeclaredPath("verify outcomes", outcomes.VerifyOutcomes, ("verify_outcome", "verify_outcomes")),
+    DeclaredPath("reject outcomes", outcomes.RejectOutcomes, ("reject_outcome",)),
+    DeclaredPath("reverse outcomes", outcomes.ReverseOutcomes, ("reverse_outcome",)),
+    DeclaredPath("issue by timer", billing.IssueByTimer, ("start_invoice_runs", "run_invoices")),
+    DeclaredPath("issue on request", billing.IssueOnRequest, ("generate_invoices",)),
+    DeclaredPath("finalize a draft", billing.Finalize, ("finalize_invoice",)),
+    DeclaredPath("give up a job", billing.GiveUpJob, ("fail_dead_invoice_runs",)),
+    DeclaredPath("sweep the outbox", storage.SweepOutbox, ("sweep_outbox",)),
+    DeclaredPath("use one idempotency key twice", storage.UseOneKeyTwice),
+    DeclaredPath("sign up", access.SignUp, ("sign_up",)),
+    DeclaredPath("create an API key", access.CreateApiKey, ("create_api_key", "delete_api_key")),
+    DeclaredPath("create an agent", agents.CreateAgent, ("create_agent",)),
+    DeclaredPath("change an agent's billing model", agents.ChangeModel, ("update_agent",)),
+    DeclaredPath("delete an agent", agents.DeleteAgent, ("delete_agent",)),
+    DeclaredPath("create a billing model", pricing.CreateModel, ("create_billing_model",)),
+    DeclaredPath("publish a version", pricing.PublishVersion, ("publish_billing_model",)),
+    DeclaredPath("create an organization", tenancy.CreateOrganization, ("create_organization",)),
+    DeclaredPath("add shards", tenancy.AddShards, ("update_organization",)),
+)
+
+_NOTHING_WRITTEN = "writes nothing"
+_ONE_WRITE = "one guarded write of one item, that moves no amount of the past"
+_NO_AMOUNT = "no amount depends on it"
+
+WITHOUT_PATH: Mapping[str, str] = {
+    "sign_in": _NOTHING_WRITTEN,
+    "sign_in_alias": _NOTHING_WRITTEN,
+    "calculate_sketch": _NOTHING_WRITTEN,
+    "calculate_billing_model": _NOTHING_WRITTEN,
+    "calculate_llm_call": _NOTHING_WRITTEN,
+    "validate_workflows": _NOTHING_WRITTEN,
+    "archive_billing_model": _ONE_WRITE,
+    "delete_organization": _ONE_WRITE,
+    "put_exchange_rate": _ONE_WRITE,
+    "create_llm_price": _ONE_WRITE,
+    "change_llm_price": _ONE_WRITE,
+    "end_llm_price": _ONE_WRITE,
+    "create_run": _NO_AMOUNT,
+    "update_run": _NO_AMOUNT,
+    "create_thread": _NO_AMOUNT,
+    "update_thread": _NO_AMOUNT,
+    "create_department": _NO_AMOUNT,
+    "update_department": _NO_AMOUNT,
+    "delete_department": _NO_AMOUNT,
+    "create_project": _NO_AMOUNT,
+    "update_project": _NO_AMOUNT,
+    "archive_project": _NO_AMOUNT,
+    "restore_project": _NO_AMOUNT,
+    "delete_project": _NO_AMOUNT,
+}
+"""Functions that are not reads and stand for no path, with the reason."""

@@ -1,0 +1,52 @@
+"""Billing models that are created, and published in new versions."""
+
+from datetime import timedelta
+
+from shared.bootstrap import Application
+from shared.domain.kernel.errors import PreconditionFailedError, UnavailableError, ValidationError
+from shared.domain.kernel.ids import named_id
+from tests.doubles.worlds.invoiced_organization import COMMANDS, MODEL, NOW, ORGANIZATION, model, reported
+from tests.faults.in_turn.path import Path, Result
+
+DEARER = COMMANDS | {"pricing": {"type": "per_unit", "unit_amount": "2"}}
+LATER = NOW + timedelta(days=7)
+
+
+class CreateModel(Path):
+    """A client creates a billing model."""
+
+    model_id = named_id("bm", "new")
+
+    async def walk(self, host: Application) -> None:
+        created, version, _ = await host.billing_models.create(self.model_id, ORGANIZATION, model(COMMANDS))
+        assert (created.id, version.number) == (self.model_id, 1)
+
+    async def result(self) -> Result:
+        months = await super().result()
+        created, _ = await self.scene.host().billing_models.get_item(ORGANIZATION, self.model_id)
+        owner = await self.scene.host().owners.of(self.model_id)
+        return Result((months.exact, created, owner), months.undisturbed)
+
+
+class PublishVersion(Path):
+    """A client doubles the price from next week on; what is used later in March costs twice as much."""
+
+    async def walk(self, host: Application) -> None:
+        try:
+            await host.billing_models.publish(ORGANIZATION, MODEL, model(DEARER, LATER), None)
+        except PreconditionFailedError as error:
+            raise UnavailableError("The client reads the model again") from error
+        except ValidationError as error:  # a version from then on is there already
+            assert await self._published(), error  # noqa: PT017  what the client would look up
+
+    async def _published(self) -> bool:
+        created, _ = await self.scene.host().billing_models.get_item(ORGANIZATION, MODEL)
+        return created.versions.last.number > 1
+
+    async def result(self) -> Result:
+        self.scene.clock.set(LATER + timedelta(days=1))
+        host = self.scene.host()
+        await host.events.accept([reported("m-later", 7, LATER + timedelta(hours=1))], partial=False)
+        months = await super().result()
+        created, _ = await self.scene.host().billing_models.get_item(ORGANIZATION, MODEL)
+        return Result((months.exact, created.versions), months.undisturbed)

@@ -1,0 +1,109 @@
+"""Usage that is reported, rated, or given up by the broker."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from shared.bootstrap import Application
+from shared.domain.kernel.errors import UnavailableError, ValidationError
+from shared.domain.kernel.ids import named_id
+from shared.services.usage.events import ReportedEvent
+from tests.doubles.worlds.invoiced_organization import (
+    COMMANDS,
+    ORGANIZATION,
+    agent,
+    delivered,
+    january,
+    march,
+    model,
+    reported,
+)
+from tests.faults.in_turn.path import Path, Result
+
+LATE_AND_NEW = (january("j3", 4), march("m1", 1), march("m2", 2), march("m3", 3))
+"""4 units of January, which was invoiced, and 6 of March."""
+
+
+class KnownUsage(Path):
+    """Paths that end with `LATE_AND_NEW` counted and billed beside 4 units of March that were rated before."""
+
+    totals: ClassVar[dict[str, Any]] = {"2026-01": (4, 13), "2026-02": (3, 7), "2026-03": (8, 15)}
+    amounts: ClassVar[dict[str, Any]] = {
+        "2026-01": Decimal("41.00"),
+        "2026-02": Decimal("21.00"),
+        "2026-03": Decimal("15.00"),
+    }
+    """The units, and the fee: the whole for January, half for February."""
+
+    async def prepare(self) -> None:
+        """Both shards have totals of March, so young that a stale read misses them."""
+        host = self.scene.host()
+        await host.events.accept([march(f"m-early{number}", 1) for number in range(4)], partial=False)
+        messages = self.scene.taken("usage")
+        assert len(messages) == 2
+        await host.metering.meter(delivered(messages))
+
+    async def accept(self) -> None:
+        await self.scene.host().events.accept(list(LATE_AND_NEW), partial=False)
+
+    async def result(self) -> Result:
+        result = await super().result()
+        totals, amounts = result.exact
+        assert (totals["months"], amounts) == (self.totals, self.amounts)
+        return result
+
+
+class Accept(KnownUsage):
+    """A client reports usage of two months; one event has no time of its own."""
+
+    async def walk(self, host: Application) -> None:
+        self.scene.clock.move(timedelta(seconds=1))
+        await host.events.accept([*LATE_AND_NEW[:-1], reported("m3", 3, None)], partial=False)
+
+
+class Rate(KnownUsage):
+    """A batch with late usage, usage rated long ago under fewer shards, and one identity with other content."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.accept()
+        await self.scene.host().events.accept([march("m1", 9)], partial=False)
+        self.scene.redelivered += self.scene.taken("usage")
+
+    async def walk(self, host: Application) -> None:
+        await host.metering.meter(delivered(self.scene.redelivered))
+
+
+class AcceptForNewAgent(Path):
+    """A client reports usage of an agent that was created a moment ago, as its billing model was."""
+
+    async def prepare(self) -> None:
+        host = self.scene.host()
+        model_id = named_id("bm", "new")
+        await host.billing_models.create(model_id, ORGANIZATION, model(COMMANDS))
+        await host.agents.create(named_id("agt", "new"), ORGANIZATION, agent("new", model_id))
+
+    async def walk(self, host: Application) -> None:
+        try:
+            await self.accept(host)
+        except ValidationError as error:
+            raise UnavailableError("The client knows that there is such an agent") from error
+
+    async def accept(self, host: Application) -> None:
+        await host.events.accept([self._of_new_agent(event) for event in LATE_AND_NEW[:-1]], partial=False)
+
+    def _of_new_agent(self, event: ReportedEvent) -> ReportedEvent:
+        return replace(event, agent="new")
+
+
+class RateForNewAgent(AcceptForNewAgent):
+    """A host that knows neither the agent nor its model rates what another one accepted."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.accept(self.scene.host())
+        self.scene.redelivered += self.scene.taken("usage")
+
+    async def walk(self, host: Application) -> None:
+        await host.metering.meter(delivered(self.scene.redelivered))
