@@ -1,10 +1,22 @@
 """Usage events, outcomes and what meters have come to."""
 
-from functions.usage import events, metering, outcomes, parked_events, recorded_events, reported_events, reports
+from functions.usage import (
+    events,
+    metering,
+    outcome_decisions,
+    outcome_reporting,
+    outcomes,
+    parked_events,
+    recorded_events,
+    reported_events,
+    reports,
+)
 
 blueprints = (
     events.blueprint,
     metering.blueprint,
+    outcome_decisions.blueprint,
+    outcome_reporting.blueprint,
     outcomes.blueprint,
     parked_events.blueprint,
     recorded_events.blueprint,

@@ -1,0 +1,178 @@
+"""Outcomes: verified, rejected, reversed."""
+
+from typing import Annotated, Any
+
+import azure.functions as func
+from pydantic import Field, StringConstraints, model_validator
+
+from functions.fields import ClientId
+from functions.usage.outcome_fields import Evidence, OutcomeDetailsAnswer, OutcomeType, outcome_details
+from shared import json
+from shared.domain.access.identity import Permission
+from shared.domain.kernel.errors import XyraError
+from shared.domain.kernel.money import NonNegativeAmount
+from shared.domain.kernel.validation import refusal
+from shared.domain.tenancy.organizations import Organization
+from shared.domain.usage.outcomes import Outcome, Status, Verification
+from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
+from shared.services.usage.outcomes import MAXIMUM_DECIDED, OutcomeQuery
+
+blueprint = func.Blueprint()
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+Note = Annotated[str, StringConstraints(max_length=1000)]
+
+
+class BulkFilter(Schema):
+    agent: ClientId | None = None
+    type: OutcomeType | None = None
+    start: ZonedTime | None = Field(default=None, alias="from")
+    end: ZonedTime | None = Field(default=None, alias="to")
+
+
+class BulkRequest(Schema):
+    """Either `ids`, or a `filter` of the pending ones: the newest 1,000, and from `cursor` on the next ones."""
+
+    ids: Annotated[list[ClientId], Field(min_length=1, max_length=MAXIMUM_DECIDED)] | None = None
+    filter: BulkFilter | None = None
+    cursor: Annotated[str, Field(max_length=2048)] | None = None
+    evidence: Evidence | None = None
+    note: Note | None = None
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> "BulkRequest":
+        if (self.ids is None) == (self.filter is None):
+            raise refusal((("ids",), "is given, or filter is; not both"))
+        if self.cursor is not None and self.filter is None:
+            raise refusal((("cursor",), "belongs to filter"))
+        return self
+
+
+class RefusedAnswer(Schema):
+    """The code and detail of a problem."""
+
+    code: str
+    detail: str
+
+
+class BulkResult(Schema):
+    """What the outcome is now, or why it could not be verified."""
+
+    id: str
+    status: Status | None
+    problem: RefusedAnswer | None
+
+
+class BulkAnswer(Schema):
+    verified: int
+    refused: int
+    data: list[BulkResult]
+    next_cursor: str | None
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "outcomes/verify",
+    summary="Verify up to 1,000 outcomes, each as if by itself; what is verified already stays as it is",
+    access=Permission.OUTCOMES_VERIFY,
+    body=BulkRequest,
+    answers={200: BulkAnswer},
+    example={"filter": {"type": "outcome.issue_resolved"}, "note": "Checked in the tracker"},
+)
+async def verify_outcomes(call: Call[BulkRequest, Query]) -> Reply:
+    organization = await call.organization()
+    outcomes, told, cursor = call.services.outcomes, call.body, None
+    ids = told.ids
+    if ids is None:
+        chosen = told.filter or BulkFilter()
+        query = OutcomeQuery("pending", chosen.agent, chosen.type, None, chosen.start, chosen.end)
+        pending, cursor = await outcomes.page(organization, query, MAXIMUM_DECIDED, told.cursor)
+        ids = [outcome.id for outcome in pending]
+    results = await outcomes.verify(organization, ids, _verification(told), call.principal)
+    data = [_bulk_result(id_, results[id_]) for id_ in dict.fromkeys(ids)]
+    verified = sum(each.problem is None for each in data)
+    return Reply(BulkAnswer(verified=verified, refused=len(data) - verified, data=data, next_cursor=cursor))
+
+
+def _bulk_result(id_: str, result: Outcome | XyraError) -> BulkResult:
+    if isinstance(result, Outcome):
+        return BulkResult(id=id_, status=result.status, problem=None)
+    return BulkResult(id=id_, status=None, problem=RefusedAnswer(code=result.code, detail=result.detail))
+
+
+class VerifyRequest(Schema):
+    """`value` is what it is worth, where that is less than was reported; in the currency in which it was reported."""
+
+    value: NonNegativeAmount | None = None
+    evidence: Evidence | None = None
+    note: Note | None = None
+
+
+class DecisionRequest(Schema):
+    reason: Reason
+
+
+def _verification(told: VerifyRequest | BulkRequest) -> Verification:
+    value = told.value if isinstance(told, VerifyRequest) else None
+    evidence = None if told.evidence is None else json.encode_verbatim(told.evidence).decode()
+    return Verification(value, evidence, told.note)
+
+
+async def _decided(call: Call[Any, Any], organization: Organization, result: Outcome | XyraError) -> Reply:
+    if isinstance(result, XyraError):
+        raise result
+    return outcome_details(organization, await call.services.outcomes.details(organization, result))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "outcomes/{outcome_id}/verify",
+    summary="Verify a pending outcome, by another credential than the one that reported it; it counts in the period in"
+    " which it happened",
+    access=Permission.OUTCOMES_VERIFY,
+    body=VerifyRequest,
+    answers={200: OutcomeDetailsAnswer},
+    example={"value": "75", "evidence": {"ticket": "closed"}, "note": "Checked with the customer"},
+)
+async def verify_outcome(call: Call[VerifyRequest, Query]) -> Reply:
+    organization, id_ = await call.organization(), call.path["outcome_id"]
+    results = await call.services.outcomes.verify(organization, [id_], _verification(call.body), call.principal)
+    return await _decided(call, organization, results[id_])
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "outcomes/{outcome_id}/reject",
+    summary="Reject a pending outcome: it never counts",
+    access=Permission.OUTCOMES_VERIFY,
+    body=DecisionRequest,
+    answers={200: OutcomeDetailsAnswer},
+    example={"reason": "The issue was opened again"},
+)
+async def reject_outcome(call: Call[DecisionRequest, Query]) -> Reply:
+    organization = await call.organization()
+    result = await call.services.outcomes.reject(
+        organization, call.path["outcome_id"], call.body.reason, call.principal
+    )
+    return await _decided(call, organization, result)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "outcomes/{outcome_id}/reverse",
+    summary="Take back a verified outcome; where it has been billed, the next invoice gives back what it cost",
+    access=Permission.OUTCOMES_VERIFY,
+    body=DecisionRequest,
+    answers={200: OutcomeDetailsAnswer},
+    example={"reason": "The customer was refunded"},
+)
+async def reverse_outcome(call: Call[DecisionRequest, Query]) -> Reply:
+    organization = await call.organization()
+    result = await call.services.outcomes.reverse(
+        organization, call.path["outcome_id"], call.body.reason, call.principal
+    )
+    return await _decided(call, organization, result)
