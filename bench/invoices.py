@@ -139,10 +139,10 @@ class Place:
         found = []
         for _ in range(REPEATS):
             start = time.perf_counter()
-            bill = await self.application.invoices.bill(organization, MONTH, periods_to_create=False)
+            bill = await self.application.bills.preview(organization, MONTH)
             found.append(time.perf_counter() - start)
         tracemalloc.start()
-        await self.application.invoices.bill(organization, MONTH, periods_to_create=False)
+        await self.application.bills.preview(organization, MONTH)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return Cost(what, size, len(bill.lines), min(found), peak)

@@ -27,9 +27,12 @@ from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.tokens import Tokens
 from shared.services.agents.agents import Agents
+from shared.services.billing.bills import Bills
+from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.facts import FactsReader
+from shared.services.billing.invoice_jobs import InvoiceJobs
 from shared.services.billing.invoice_runs import InvoiceRuns
-from shared.services.billing.invoices import Invoices
+from shared.services.billing.issuing import Issuing
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
@@ -135,7 +138,9 @@ class Application:
             facts,
         )
         self.repair = Repair(ItemUsageShards(store), clock, rated_versions, self.outbox, retention)
-        self.invoices = Invoices(store, clock, self.owners, self.organizations, self.periods, facts)
+        self.billing_documents = BillingDocuments(store)
+        self.bills = Bills(self.periods, facts, self.billing_documents)
+        self.issuing = Issuing(store, clock, self.owners, self.bills, self.billing_documents)
         self.outcomes = Outcomes(
             outcome_store,
             self.usage,
@@ -145,7 +150,7 @@ class Application:
             self.periods,
             self.outbox,
         )
-        self.unbilled_outcomes = UnbilledOutcomes(clock, self.periods, self.invoices, self.outcomes)
+        self.unbilled_outcomes = UnbilledOutcomes(clock, self.periods, self.billing_documents, self.outcomes)
         self.threads = Threads(store, clock, self.owners)
         self.runs = Runs(
             store,
@@ -158,7 +163,10 @@ class Application:
             rated_versions,
             self.periods,
         )
-        self.invoice_runs = InvoiceRuns(store, ports.queue, clock, self.organizations, self.periods, self.invoices)
+        self.invoice_jobs = InvoiceJobs(store)
+        self.invoice_runs = InvoiceRuns(
+            ports.queue, clock, self.organizations, self.periods, self.issuing, self.invoice_jobs
+        )
         self.outbox.on_due("account", self.accounts.complete_due)
         self.outbox.on_due("slug", self.organizations.complete_due)
         self.outbox.on_due("job", self.invoice_runs.complete_due)

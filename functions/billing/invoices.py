@@ -1,27 +1,24 @@
-"""Invoices: generated, previewed, listed, finalized."""
+"""Invoices: previewed, listed, read, finalized."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Self
 
 import azure.functions as func
-from pydantic import Field
 
 from functions.fields import Month, SpanAnswer
 from shared.domain.access.identity import Permission
-from shared.domain.billing.invoicing import LINES_SHOWN, Composed, CreditNote, Invoice, compose, total_of
-from shared.domain.kernel.money import RoundedAmount, round_half_up
+from shared.domain.billing.invoicing import LINES_SHOWN, Composed, CreditNote, Invoice, InvoiceStatus, compose
+from shared.domain.kernel.money import ZERO, RoundedAmount, round_half_up
 from shared.domain.pricing.lines import Line
 from shared.http import Call, IfMatch, ListQuery, NoBody, Query, Reply, Schema, endpoint, window
-from shared.services.billing.invoice_runs import JobPart
 
 blueprint = func.Blueprint()
 
-ZERO = Decimal(0)
-
 
 class CreditNoteAnswer(Schema):
-    """Without an id while it is only what would be issued."""
+    """With its first 500 lines. `id` and `number` are null while it is only what would be issued."""
 
     id: str | None
     number: str | None
@@ -31,14 +28,28 @@ class CreditNoteAnswer(Schema):
     total: RoundedAmount
     issued_at: datetime | None
 
+    @classmethod
+    def of(cls, note: CreditNote, lines: Sequence[Line]) -> Self:
+        return cls(
+            id=note.id,
+            number=note.number,
+            reason=note.reason,
+            currency=note.currency,
+            lines=list(lines[:LINES_SHOWN]),
+            total=note.total,
+            issued_at=note.issued_at,
+        )
+
 
 class InvoiceAnswer(Schema):
-    """The first 500 lines; `lines_url` has all. `subtotal` is the sum of the lines' amounts."""
+    """With its first 500 lines; `lines_url` has all. In a list `lines` and `credit_notes` are empty. `subtotal` is the
+    sum of the lines' amounts.
+    """
 
     id: str | None
     number: str | None
     organization_id: str
-    status: Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"]
+    status: InvoiceStatus
     currency: str
     period: SpanAnswer
     issued_at: datetime | None
@@ -58,6 +69,55 @@ class InvoiceAnswer(Schema):
     credit_notes: list[CreditNoteAnswer]
     metadata: dict[str, Any]
 
+    @classmethod
+    def of(
+        cls,
+        invoice: Invoice,
+        total: Decimal,
+        lines: Sequence[Line] = (),
+        credit_notes: Sequence[CreditNoteAnswer] = (),
+    ) -> Self:
+        """Nothing of a draft is to be paid yet."""
+        zero = round_half_up(ZERO, invoice.currency)
+        return cls(
+            id=invoice.id,
+            number=invoice.number,
+            organization_id=invoice.organization_id,
+            status=invoice.status,
+            currency=invoice.currency,
+            period=SpanAnswer(start=invoice.start, end=invoice.end),
+            issued_at=invoice.issued_at,
+            due_at=invoice.payable_by,
+            lines=list(lines[:LINES_SHOWN]),
+            lines_url=f"/api/v1/invoices/{invoice.id}/lines",
+            revision=invoice.revision,
+            finalized_at=invoice.finalized_at,
+            subtotal=total,
+            discount_total=zero,
+            tax_total=zero,
+            credits_applied=zero,
+            total=total,
+            amount_paid=zero,
+            amount_due=zero if invoice.status == "draft" else total,
+            credit_notes=list(credit_notes),
+            metadata=invoice.metadata,
+        )
+
+    @classmethod
+    def of_draft(cls, draft: Invoice, composed: Composed) -> Self:
+        """As finalizing would issue it: negative differences without an offset are a credit note."""
+        totals = composed.totals(draft.currency)
+        note = CreditNoteAnswer(
+            id=None,
+            number=None,
+            reason="correction",
+            currency=draft.currency,
+            lines=list(composed.correction[:LINES_SHOWN]),
+            total=totals.credit_note,
+            issued_at=None,
+        )
+        return cls.of(draft, totals.invoice, composed.invoice, [note] if composed.correction else [])
+
 
 class InvoiceList(Schema):
     data: list[InvoiceAnswer]
@@ -69,150 +129,26 @@ class LineList(Schema):
     next_cursor: str | None
 
 
-class GenerateRequest(Schema):
-    """`organization_id` null: every organization."""
-
-    organization_id: str | None = Field(default=None, max_length=256)
-    period: Month
-    finalize: bool = False
-
-
-class JobPartAnswer(Schema):
-    organization_id: str
-    status: str
-    invoice_id: str | None
-    detail: str | None
-
-
-class JobAnswer(Schema):
-    """A run over organizations; `organizations` shows at most 200 of them."""
-
-    id: str
-    status: Literal["running", "done"]
-    done: bool
-    period: str
-    finalize: bool
-    created_at: datetime
-    invoices: list[str]
-    organizations: list[JobPartAnswer]
-
-
 class InvoiceListQuery(ListQuery):
-    status: Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"] | None = None
+    status: InvoiceStatus | None = None
 
 
 class PreviewQuery(Query):
     period: Month | None = None
 
 
-def _answer(invoice: Invoice, lines: list[Line], notes: list[CreditNoteAnswer]) -> InvoiceAnswer:
-    zero = round_half_up(ZERO, invoice.currency)
-    return InvoiceAnswer(
-        id=invoice.id,
-        number=invoice.number,
-        organization_id=invoice.organization_id,
-        status=invoice.status,
-        currency=invoice.currency,
-        period=SpanAnswer(start=invoice.start, end=invoice.end),
-        issued_at=invoice.issued_at,
-        due_at=invoice.payable_by,
-        lines=lines[:LINES_SHOWN],
-        lines_url=f"/api/v1/invoices/{invoice.id}/lines",
-        revision=invoice.revision,
-        finalized_at=invoice.finalized_at,
-        subtotal=invoice.total,
-        discount_total=zero,
-        tax_total=zero,
-        credits_applied=zero,
-        total=invoice.total,
-        amount_paid=zero,
-        amount_due=zero if invoice.status == "draft" else invoice.total,
-        credit_notes=notes,
-        metadata=invoice.metadata,
-    )
-
-
-async def _shown(call: Call[Any, Any], invoice: Invoice) -> InvoiceAnswer:
-    invoices = call.services.invoices
-    lines = await invoices.lines(invoice.organization_id, invoice.id, invoice.lines_hash, invoice.line_count)
+async def _whole(call: Call[Any, Any], invoice: Invoice) -> InvoiceAnswer:
+    documents = call.services.billing_documents
     if invoice.status == "draft":
-        return _as_issued(invoice, compose(lines))
-    notes = [await _note(call, note) for note in await invoices.credit_notes(invoice.organization_id, invoice.id)]
-    return _answer(invoice, lines, notes)
-
-
-def _as_issued(invoice: Invoice, composed: Composed) -> InvoiceAnswer:
-    """What finalizing would make of a draft or a preview: negative differences without an offset are a credit note."""
-    note = CreditNoteAnswer(
-        id=None,
-        number=None,
-        reason="correction",
-        currency=invoice.currency,
-        lines=list(composed.correction[:LINES_SHOWN]),
-        total=total_of(composed.correction, invoice.currency),
-        issued_at=None,
-    )
-    total = total_of(composed.invoice, invoice.currency)
-    return _answer(invoice.changed(total=total), list(composed.invoice), [note] if composed.correction else [])
+        return InvoiceAnswer.of_draft(invoice, compose(await documents.lines(invoice.organization_id, invoice)))
+    lines = await documents.lines(invoice.organization_id, invoice, LINES_SHOWN)
+    notes = await documents.credit_notes(invoice.organization_id, invoice.id)
+    return InvoiceAnswer.of(invoice, invoice.total, lines, [await _note(call, note) for note in notes])
 
 
 async def _note(call: Call[Any, Any], note: CreditNote) -> CreditNoteAnswer:
-    lines = await call.services.invoices.lines(note.organization_id, note.id, note.lines_hash, note.line_count)
-    return CreditNoteAnswer(
-        id=note.id,
-        number=note.number,
-        reason=note.reason,
-        currency=note.currency,
-        lines=lines[:LINES_SHOWN],
-        total=note.total,
-        issued_at=note.issued_at,
-    )
-
-
-async def _job(call: Call[Any, Any], job_id: str) -> JobAnswer:
-    job, done, page = await call.services.invoice_runs.job(job_id)
-    parts = [JobPart.read(item.document) for item in page.items]
-    return JobAnswer(
-        id=job.id,
-        status="done" if done else "running",
-        done=done,
-        period=job.period,
-        finalize=job.finalize,
-        created_at=job.created_at,
-        invoices=[part.invoice_id for part in parts if part.invoice_id is not None],
-        organizations=[JobPartAnswer.model_validate(part) for part in parts],
-    )
-
-
-@endpoint(
-    blueprint,
-    "POST",
-    "invoices/generate/monthly",
-    summary="Invoice a month that has ended, for one organization or all; answers with a job",
-    access=Permission.INVOICES_WRITE,
-    body=GenerateRequest,
-    answers={202: JobAnswer},
-    example={"organization_id": None, "period": "2026-10", "finalize": False},
-)
-async def generate_invoices(call: Call[GenerateRequest, Query]) -> Reply:
-    named = call.body.organization_id or call.query.organization_id
-    organization_id = await call.organization_id(named) if named is not None else None
-    job = await call.services.invoice_runs.request(
-        call.new_id("job"), organization_id, call.body.period, finalize=call.body.finalize
-    )
-    return Reply(await _job(call, job.id), status=202, headers={"Location": f"/api/v1/invoices/jobs/{job.id}"})
-
-
-@endpoint(
-    blueprint,
-    "GET",
-    "invoices/jobs/{job_id}",
-    summary="How far a run has come, and its invoices",
-    access=Permission.INVOICES_WRITE,
-    answers={200: JobAnswer},
-)
-async def get_invoice_job(call: Call[NoBody, Query]) -> Reply:
-    return Reply(await _job(call, call.path["job_id"]))
+    lines = await call.services.billing_documents.lines(note.organization_id, note, LINES_SHOWN)
+    return CreditNoteAnswer.of(note, lines)
 
 
 @endpoint(
@@ -226,28 +162,11 @@ async def get_invoice_job(call: Call[NoBody, Query]) -> Reply:
 )
 async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
     organization = await call.organization()
-    own = await call.services.periods.of_month(organization, call.query.period, call.now)
-    composed = (await call.services.invoices.preview(organization, own)).composed()
-    previewed = Invoice(
-        id="preview",
-        organization_id=organization.id,
-        status="draft",
-        currency=organization.currency,
-        start=own.start,
-        end=own.end,
-        timezone=own.timezone,
-        revision=0,
-        lines_hash="",
-        line_count=len(composed.invoice),
-        total=total_of(composed.invoice, organization.currency),
-        created_at=call.now,
-        finalize_at=call.now,
-    )
-    return Reply(
-        _as_issued(previewed, composed).model_copy(
-            update={"id": None, "lines_url": None, "amount_due": previewed.total}
-        )
-    )
+    period = await call.services.periods.of_month(organization, call.query.period, call.now)
+    bill = await call.services.bills.preview(organization, period)
+    draft = Invoice.drafted(organization, period, bill.lines, revision=0, now=call.now)
+    answer = InvoiceAnswer.of_draft(draft, bill.composed())
+    return Reply(answer.model_copy(update={"id": None, "lines_url": None, "amount_due": answer.total}))
 
 
 @endpoint(
@@ -260,11 +179,12 @@ async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
     answers={200: InvoiceList},
 )
 async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
-    page = await call.services.invoices.page(
+    documents = call.services.billing_documents
+    invoices, next_cursor = await documents.invoices(
         await call.organization_id(), call.query.status, call.query.limit, call.query.cursor
     )
-    data = [await _shown(call, Invoice.read(item.document)) for item in page.items]
-    return Reply(InvoiceList(data=data, next_cursor=page.cursor))
+    data = [InvoiceAnswer.of(invoice, await documents.shown_total(invoice)) for invoice in invoices]
+    return Reply(InvoiceList(data=data, next_cursor=next_cursor))
 
 
 @endpoint(
@@ -277,8 +197,9 @@ async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
 )
 async def get_invoice(call: Call[NoBody, Query]) -> Reply:
     invoice_id = call.path["invoice_id"]
-    invoice, etag = await call.services.invoices.get_item(await call.organization_id_of(invoice_id), invoice_id)
-    return Reply(await _shown(call, invoice), etag=etag)
+    organization_id = await call.organization_id_of(invoice_id)
+    invoice, etag = await call.services.billing_documents.invoice(organization_id, invoice_id)
+    return Reply(await _whole(call, invoice), etag=etag)
 
 
 @endpoint(
@@ -292,11 +213,10 @@ async def get_invoice(call: Call[NoBody, Query]) -> Reply:
 )
 async def list_invoice_lines(call: Call[NoBody, ListQuery]) -> Reply:
     invoice_id = call.path["invoice_id"]
-    invoice, _ = await call.services.invoices.get_item(await call.organization_id_of(invoice_id), invoice_id)
-    lines = await call.services.invoices.lines(
-        invoice.organization_id, invoice.id, invoice.lines_hash, invoice.line_count
-    )
-    shown, next_cursor = window(len(lines), call.query.limit, call.query.cursor)
+    documents = call.services.billing_documents
+    invoice, _ = await documents.invoice(await call.organization_id_of(invoice_id), invoice_id)
+    shown, next_cursor = window(invoice.line_count, call.query.limit, call.query.cursor)
+    lines = await documents.lines(invoice.organization_id, invoice, shown.stop)
     return Reply(LineList(data=lines[shown], next_cursor=next_cursor))
 
 
@@ -312,14 +232,15 @@ async def list_invoice_lines(call: Call[NoBody, ListQuery]) -> Reply:
 async def finalize_invoice(call: Call[NoBody, Query]) -> Reply:
     """The draft is gone where there was nothing left to bill, 204, or only a credit note, which is shown alone."""
     invoice_id = call.path["invoice_id"]
-    organization_id = await call.organization_id_of(invoice_id)
-    draft, _ = await call.services.invoices.get_item(organization_id, invoice_id)
-    issued = await call.services.invoices.finalize(organization_id, invoice_id, call.if_match)
-    if issued.invoice is None and issued.credit_note is None:
+    organization = await call.organization_of(invoice_id)
+    documents = call.services.billing_documents
+    draft, _ = await documents.invoice(organization.id, invoice_id)
+    issued = await call.services.issuing.finalize(organization, invoice_id, call.if_match)
+    if issued.invoice is not None:
+        invoice, etag = await documents.invoice(organization.id, issued.invoice.id)
+        return Reply(await _whole(call, invoice), etag=etag)
+    if issued.credit_note is None:
         return Reply(status=204)
-    if issued.invoice is None:
-        note = await _note(call, issued.credit_note)
-        nothing = _answer(draft.changed(total=round_half_up(ZERO, draft.currency)), [], [note])
-        return Reply(nothing.model_copy(update={"id": None, "lines_url": None}))
-    invoice, etag = await call.services.invoices.get_item(organization_id, issued.invoice.id)
-    return Reply(await _shown(call, invoice), etag=etag)
+    note = await _note(call, issued.credit_note)
+    nothing = InvoiceAnswer.of(draft, round_half_up(ZERO, draft.currency), credit_notes=[note])
+    return Reply(nothing.model_copy(update={"id": None, "lines_url": None}))

@@ -3,31 +3,29 @@ once.
 """
 
 import logging
-from datetime import timedelta
-from typing import ClassVar, Literal
+from collections.abc import Sequence
 
 import pydantic
 from pydantic import BaseModel
 
 from shared import correlation, json
-from shared.containers import DIRECTORY
 from shared.domain.billing.invoicing import Invoice
-from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import MalformedError, NotFoundError, UnavailableError, ValidationError, XyraError
-from shared.domain.kernel.ids import fingerprint, is_id
-from shared.domain.kernel.times import Instant, to_text
+from shared.domain.kernel.ids import fingerprint
+from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period, parse_month
 from shared.domain.tenancy.organizations import SLICES, Organization
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
-from shared.ports.store import AlreadyExistsError, Item, Page, Store
-from shared.services.billing.invoices import MAXIMUM_PERIODS, Invoices, Issued
+from shared.ports.store import Item
+from shared.services.billing.bills import PERIODS_PER_BILL
+from shared.services.billing.invoice_jobs import InvoiceJobs, Job, JobPart
+from shared.services.billing.issuing import Issued, Issuing
 from shared.services.periods.periods import Periods
 from shared.services.tenancy.organizations import Organizations
 
 QUEUE = "invoices"
-_PAGE = 90
-_RETRY_AFTER = timedelta(minutes=1)
+_ORGANIZATIONS_PER_PAGE = 90
 
 _log = logging.getLogger(__name__)
 
@@ -45,44 +43,22 @@ class Task(BaseModel):
     finalize: bool = False
 
 
-class Job(Entity):
-    """A requested run. Its parts, one per organization, are items beside it."""
-
-    kind: ClassVar[str] = "job"
-
-    organization_id: str | None
-    period: str
-    finalize: bool
-    created_at: Instant
-    fanned_out: bool = False
-    """Whether all its parts are there."""
-
-
-class JobPart(Entity):
-    kind: ClassVar[str] = "job_part"
-
-    organization_id: str
-    status: Literal["pending", "done", "failed"] = "pending"
-    invoice_id: str | None = None
-    detail: str | None = None
-
-
 class InvoiceRuns:
     def __init__(  # noqa: PLR0913  its ports and neighbours
         self,
-        store: Store,
         queue: Queue,
         clock: Clock,
         organizations: Organizations,
         periods: Periods,
-        invoices: Invoices,
+        issuing: Issuing,
+        jobs: InvoiceJobs,
     ) -> None:
-        self._store = store
         self._queue = queue
         self._clock = clock
         self._organizations = organizations
         self._periods = periods
-        self._invoices = invoices
+        self._issuing = issuing
+        self._jobs = jobs
 
     async def request(self, job_id: str, organization_id: str | None, period: str, *, finalize: bool) -> Job:
         """Start a run. Raises `ValidationError` for a period that has not ended, where one organization was named."""
@@ -92,12 +68,9 @@ class InvoiceRuns:
             organization = await self._organizations.get(organization_id)
             if (await self._periods.of_month(organization, period, now, "/period")).end > now:
                 raise ValidationError.at("/period", "has not ended yet; see the preview")
-        job = Job(id=job_id, organization_id=organization_id, period=period, finalize=finalize, created_at=now)
-        due_at = to_text(job.created_at + _RETRY_AFTER)
-        try:
-            await self._store.create(DIRECTORY.name, _partition(job_id), {**job.document(), "due_at": due_at})
-        except AlreadyExistsError:
-            job = await self._existing(job_id)
+        job = await self._jobs.create(
+            Job(id=job_id, organization_id=organization_id, period=period, finalize=finalize, created_at=now)
+        )
         if not job.fanned_out:
             await self._send([_start_of(job)])
         return job
@@ -106,72 +79,62 @@ class InvoiceRuns:
         """A job whose start was not sent, or is not done yet; due until it has fanned out."""
         await self._send([_start_of(Job.read(item.document))])
 
-    async def job(self, job_id: str) -> tuple[Job, bool, Page]:
-        """A run, whether it is done, and its first parts. Raises `NotFoundError`."""
-        item = await self._store.get(DIRECTORY.name, _partition(job_id), job_id) if is_id(job_id, "job") else None
-        if item is None:
-            raise NotFoundError("There is no such job")
-        job = Job.read(item.document)
-        waiting = await self._store.query(
-            DIRECTORY.name, _partition(job_id), JobPart.kind, equals={"status": "pending"}, limit=1
-        )
-        parts = await self._store.query(DIRECTORY.name, _partition(job_id), JobPart.kind, limit=200)
-        return job, job.fanned_out and not waiting.items, parts
-
-    async def _existing(self, job_id: str) -> Job:
-        """A job that is known to have been made, though a read may not show it yet."""
-        item = await self._store.get(DIRECTORY.name, _partition(job_id), job_id)
-        if item is None:
-            raise UnavailableError("The job was made a moment ago and cannot be read yet")
-        return Job.read(item.document)
-
     async def start_all(self) -> None:
         """What the timer does: one message per organization, for whatever is due by now."""
         await self._fan_out(Task())
 
     async def run(self, task: Task) -> None:
-        """Do what a message says; safe to repeat."""
-        if task.organization_id is None:
-            await self._start_job(task)
-        elif task.job_id is None:
-            await self._catch_up(await self._organizations.made(task.organization_id))
+        """Do what a message says; safe to repeat. Raises `UnavailableError` where it has to be repeated."""
+        if task.organization_id is not None:
+            await self._run_for(task, task.organization_id)
+        elif task.job_id is not None:
+            await self._start_job(task, task.job_id)
         else:
-            await self._run_part(task, task.job_id, task.organization_id)
-
-    async def _start_job(self, task: Task) -> None:
-        if task.job_id is None:
             await self._fan_out(task)
+
+    async def give_up(self, body: bytes) -> None:
+        """Say in the job that this organization's part has failed, so that whoever waits for it sees an end."""
+        try:
+            task = read_task(body)
+        except MalformedError:
+            _log.exception("a message that cannot be read is dropped")
             return
-        job = await self._existing(task.job_id)
+        if task.job_id is None:
+            return
+        if task.organization_id is None:
+            await self._jobs.mark_fanned_out(await self._jobs.created(task.job_id))
+            return
+        detail = "could not be done in all its attempts; see the log"
+        failed = JobPart(id=task.organization_id, organization_id=task.organization_id, status="failed", detail=detail)
+        await self._jobs.finish_part(task.job_id, failed)
+
+    async def _start_job(self, task: Task, job_id: str) -> None:
+        job = await self._jobs.created(job_id)
         await self._fan_out(task.model_copy(update={"organization_id": job.organization_id}))
-        await self._store.upsert(DIRECTORY.name, _partition(job.id), job.changed(fanned_out=True).document())
+        await self._jobs.mark_fanned_out(job)
 
     async def _fan_out(self, task: Task) -> None:
+        """Send one message for the organization that the task names, else for each."""
         if task.organization_id is not None:
             await self._send_to(task, [task.organization_id])
             return
         for number in range(SLICES):
             cursor: str | None = None
             while True:
-                page = await self._organizations.page(number, _PAGE, cursor)
+                page = await self._organizations.page(number, _ORGANIZATIONS_PER_PAGE, cursor)
                 await self._send_to(task, [item.document["id"] for item in page.items])
                 cursor = page.cursor
                 if cursor is None:
                     break
 
-    async def _send_to(self, task: Task, organization_ids: list[str]) -> None:
+    async def _send_to(self, task: Task, organization_ids: Sequence[str]) -> None:
         if task.job_id is not None:
-            for organization_id in organization_ids:
-                part = JobPart(id=organization_id, organization_id=organization_id)
-                try:
-                    await self._store.create(DIRECTORY.name, _partition(task.job_id), part.document())
-                except AlreadyExistsError:
-                    continue
+            await self._jobs.add_parts(task.job_id, organization_ids)
         await self._send(
             [task.model_copy(update={"organization_id": organization_id}) for organization_id in organization_ids]
         )
 
-    async def _send(self, tasks: list[Task]) -> None:
+    async def _send(self, tasks: Sequence[Task]) -> None:
         """The time in the message id tells a deliberate repetition from one that the broker should drop."""
         attempt = to_text(self._clock.now())[:16]
         messages = []
@@ -188,86 +151,72 @@ class InvoiceRuns:
         if messages:
             await self._queue.send(QUEUE, messages)
 
-    async def _run_part(self, task: Task, job_id: str, organization_id: str) -> None:
-        part = JobPart(id=organization_id, organization_id=organization_id, status="done")
+    async def _run_for(self, task: Task, organization_id: str) -> None:
+        if task.job_id is None:
+            await self._catch_up(await self._organizations.made(organization_id))
+            return
+        part = JobPart(id=organization_id, organization_id=organization_id)
         try:
-            organization = await self._organizations.made(organization_id)
-            now = self._clock.now()
-            own = await self._periods.of_month(organization, task.period, now, "/period")
-            if own.end > now:
-                part = part.changed(detail="the period has not ended")
-            else:
-                invoice_id = await self._invoice(organization, own, finalize=task.finalize)
-                part = part.changed(invoice_id=invoice_id, detail=None if invoice_id else "nothing to bill")
+            part = await self._run_part(task, part)
         except UnavailableError:
             raise
         except XyraError as error:
             _log.exception("an organization cannot be invoiced", extra={"organization_id": organization_id})
             part = part.changed(status="failed", detail=error.detail)
-        await self._store.upsert(DIRECTORY.name, _partition(job_id), part.document())
+        await self._jobs.finish_part(task.job_id, part)
 
-    async def give_up(self, body: bytes) -> None:
-        """Say in the job that this organization's part has failed, so that whoever waits for it sees an end."""
-        try:
-            task = read_task(body)
-        except MalformedError:
-            _log.exception("a message that cannot be read is dropped")
-            return
-        if task.job_id is None:
-            return
-        if task.organization_id is None:
-            job = await self._existing(task.job_id)
-            await self._store.upsert(DIRECTORY.name, _partition(job.id), job.changed(fanned_out=True).document())
-            return
-        detail = "could not be done in all its attempts; see the log"
-        failed = JobPart(id=task.organization_id, organization_id=task.organization_id, status="failed", detail=detail)
-        await self._store.upsert(DIRECTORY.name, _partition(task.job_id), failed.document())
+    async def _run_part(self, task: Task, part: JobPart) -> JobPart:
+        """The part as it ends: with an invoice, or with the reason for none."""
+        organization = await self._organizations.made(part.organization_id)
+        now = self._clock.now()
+        period = await self._periods.of_month(organization, task.period, now, "/period")
+        if period.end > now:
+            return part.changed(status="done", detail="the period has not ended")
+        invoice_id = await self._invoice(organization, period, finalize=task.finalize)
+        return part.changed(status="done", invoice_id=invoice_id, detail=None if invoice_id else "nothing to bill")
 
-    async def _invoice(self, organization: Organization, own: Period, *, finalize: bool) -> str | None:
-        await self._periods.cover(organization, own.start, own.end)
-        draft = await self._invoices.draft(organization, own)
+    async def _invoice(self, organization: Organization, period: Period, *, finalize: bool) -> str | None:
+        await self._periods.cover(organization, period.start, period.end)
+        draft = await self._issuing.draft(organization, period)
         if draft is None:
             return None
         if finalize and draft.status == "draft":
-            issued = await self._finalize(draft)
+            issued = await self._finalize(organization, draft)
             return issued.invoice.id if issued.invoice else None
         return draft.id
 
-    async def _finalize(self, draft: Invoice) -> Issued:
+    async def _finalize(self, organization: Organization, draft: Invoice) -> Issued:
         """Raises `UnavailableError` where the draft is gone: a read may be stale, or a repetition of this run may have
         found nothing left to bill. The next try tells them apart.
         """
         try:
-            return await self._invoices.finalize(draft.organization_id, draft.id)
+            return await self._issuing.finalize(organization, draft.id)
         except NotFoundError as error:
             raise UnavailableError("The draft cannot be read") from error
 
     async def _catch_up(self, organization: Organization) -> None:
-        """Ended periods in their order: drafted, and finalized once their grace time is over. A draft that still waits
-        holds back the later ones, which would show its lines as well.
+        """Ended periods in their order: drafted, and finalized once their grace time is over.
+
+        A draft that still waits holds back the later ones, which would show its lines as well.
         """
         now = self._clock.now()
         created = await self._periods.created(organization.id)
         if not created:
             return
         await self._periods.cover(organization, created[-1].start, now)
-        for item, _ in await self._periods.unsettled(organization.id, now, MAXIMUM_PERIODS):
+        for item, _ in await self._periods.unsettled(organization.id, now, PERIODS_PER_BILL):
             if item.open_until is not None:
                 continue
-            draft = await self._invoices.draft(organization, item.period)
+            draft = await self._issuing.draft(organization, item.period)
             if draft is None or draft.status != "draft":
                 continue
             if draft.finalize_at > now:
                 return
-            await self._finalize(draft)
+            await self._finalize(organization, draft)
 
 
 def _start_of(job: Job) -> Task:
     return Task(job_id=job.id, period=job.period, finalize=job.finalize)
-
-
-def _partition(job_id: str) -> str:
-    return f"job:{job_id}"
 
 
 def read_task(body: bytes) -> Task:

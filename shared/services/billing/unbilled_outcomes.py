@@ -6,16 +6,17 @@ from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import NO_VERSION
 from shared.domain.usage.outcomes import Outcome
 from shared.ports.clock import Clock
-from shared.services.billing.invoices import READS_LAG, Invoices
+from shared.services.billing.documents import BillingDocuments
+from shared.services.billing.settling import REPLICA_LAG
 from shared.services.periods.periods import Periods
 from shared.services.usage.outcomes import OutcomeQuery, Outcomes
 
 
 class UnbilledOutcomes:
-    def __init__(self, clock: Clock, periods: Periods, invoices: Invoices, outcomes: Outcomes) -> None:
+    def __init__(self, clock: Clock, periods: Periods, documents: BillingDocuments, outcomes: Outcomes) -> None:
         self._clock = clock
         self._periods = periods
-        self._invoices = invoices
+        self._documents = documents
         self._outcomes = outcomes
 
     async def page(
@@ -30,15 +31,15 @@ class UnbilledOutcomes:
         now = self._clock.now()
         ended = {period.start for period in await self._periods.created(organization.id) if period.end <= now}
         unsettled = await self._periods.unsettled(organization.id, now, len(ended))
-        billed_at = {item.start: await self._invoices.last_billed_at(organization.id, item) for item, _ in unsettled}
+        billed_at = {item.start: await self._documents.last_billed_at(organization.id, item) for item, _ in unsettled}
 
-        def unbilled(outcome: Outcome) -> bool:
+        def is_unbilled(outcome: Outcome) -> bool:
             if outcome.version_id == NO_VERSION:
                 return False
             if outcome.period not in ended:
                 return True
             last = billed_at.get(outcome.period, now)
-            return last is None or (outcome.decided_at or last) > last - READS_LAG
+            return last is None or (outcome.decided_at or last) > last - REPLICA_LAG
 
         verified = replace(query, status="verified")
-        return await self._outcomes.page(organization, verified, limit, cursor, unbilled)
+        return await self._outcomes.page(organization, verified, limit, cursor, is_unbilled)

@@ -189,9 +189,9 @@ class Organization:
         return sum((Decimal(row["quantity"]) for row in found["data"]), Decimal(0))
 
     async def invoices(self) -> list[Json]:
-        """All, oldest period first."""
-        found: list[Json] = (await self.key.get("invoices", limit="200"))["data"]
-        return found[::-1]
+        """All with their lines and credit notes, oldest period first."""
+        headers = (await self.key.get("invoices", limit="200"))["data"]
+        return [await self.key.get(f"invoices/{header['id']}") for header in reversed(headers)]
 
     async def preview(self, period: str) -> Json:
         return await self.key.get("invoices/preview", period=period)

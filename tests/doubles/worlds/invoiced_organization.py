@@ -209,15 +209,12 @@ async def issued(scene: Scene) -> Documents:
 
 
 async def _numbered(scene: Scene, kind: type[Invoice | CreditNote], series: str) -> Documents:
-    invoices = scene.host().invoices
+    documents = scene.host().billing_documents
     read = [kind.read(document) for document in await scene.documents(INVOICES.name, ORGANIZATION, kind.kind)]
     read.sort(key=lambda document: document.number or "")
     numbers = [document.number for document in read]
     assert numbers == [f"{series}-ACME-2026-{number:06d}" for number in range(1, len(numbers) + 1)]
-    return [
-        (document, await invoices.lines(ORGANIZATION, document.id, document.lines_hash, document.line_count))
-        for document in read
-    ]
+    return [(document, await documents.lines(ORGANIZATION, document)) for document in read]
 
 
 def billed(documents: Documents) -> dict[str, Decimal]:

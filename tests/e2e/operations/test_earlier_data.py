@@ -39,7 +39,7 @@ async def test_a_data_directory_of_before_is_served_with_the_same_answers(
             for path, before in organization["answers"].items():
                 name, _, query = path.partition("?")
                 answer = await key.send("GET", name, **dict(part.split("=") for part in query.split("&") if part))
-                assert without_time(json.loads(answer.body)) == without_time(before), path
+                assert without_time(json.loads(answer.body)) == without_time(as_listed_now(name, before)), path
         await xyra.sign_in(expected["signed_up"])
     assert process.stop() == 0
     for organization in expected["organizations"].values():
@@ -54,6 +54,13 @@ async def test_a_data_directory_of_before_is_served_with_the_same_answers(
                 XYRA_DATA_DIR=str(tmp_path / "data"),
             )
             assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+
+
+def as_listed_now(path: str, before: dict[str, Any]) -> dict[str, Any]:
+    """Since then a list of invoices shows their headers: without lines and credit notes, all else as it was."""
+    if path != "invoices":
+        return before
+    return {**before, "data": [{**invoice, "lines": [], "credit_notes": []} for invoice in before["data"]]}
 
 
 def without_time(answer: dict[str, Any]) -> dict[str, Any]:

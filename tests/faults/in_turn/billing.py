@@ -58,9 +58,8 @@ class GiveUpJob(IssueByTimer):
             await host.invoice_runs.give_up(message.body)
 
     async def result(self) -> Result:
-        _, done, page = await self.scene.host().invoice_runs.job(JOB)
-        statuses = [item.document["status"] for item in page.items]
-        assert (done, statuses) == (True, ["failed"])
+        progress = await self.scene.host().invoice_jobs.progress(JOB)
+        assert (progress.is_done, [part.status for part in progress.parts]) == (True, ["failed"])
         return await KnownUsage.result(self)
 
 
@@ -74,6 +73,7 @@ class Finalize(IssueByTimer):
 
     async def walk(self, host: Application) -> None:
         try:
-            await host.invoices.finalize(ORGANIZATION, (await self.february()).id)
+            organization = await host.organizations.get(ORGANIZATION)
+            await host.issuing.finalize(organization, (await self.february()).id)
         except NotFoundError as error:
             raise UnavailableError("The client has seen the draft") from error

@@ -60,7 +60,7 @@ class SweepOutbox(KnownUsage):
     async def result(self) -> Result:
         months = await super().result()
         await assert_signed_up(self.scene)
-        _, done, _ = await self.scene.host().invoice_runs.job(JOB)
+        done = (await self.scene.host().invoice_jobs.progress(JOB)).is_done
         return Result((months.exact, done), months.undisturbed)
 
 

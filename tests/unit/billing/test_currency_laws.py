@@ -284,7 +284,7 @@ async def compared(seed: int) -> None:
 
     period = await host.periods.containing(organization, NOW)
     found = dict.fromkeys((charge["key"] for charge in charges(1)), Decimal(0))
-    for line in (await host.invoices.preview(organization, period)).lines:
+    for line in (await host.bills.preview(organization, period)).lines:
         found[line.charge or ""] += line.exact_amount
     expected = due(rated)
     bundles = found.pop("bundles")  # by days, which only invoice and run have in common

@@ -122,7 +122,7 @@ async def read(host: Application, what: str) -> Any:
         case "organization":
             return await host.summaries.of_organization(organization, period)
         case _:
-            return (await host.invoices.preview(organization, period)).lines
+            return (await host.bills.preview(organization, period)).lines
 
 
 @pytest.mark.parametrize("what", ["agent", "organization", "preview"])
@@ -161,13 +161,13 @@ def test_an_invoice_is_issued_when_all_of_it_can_be_read(change: str) -> None:
         with pytest.raises(UnavailableError):
             await late.invoice_runs.run(Task(organization_id=ORGANIZATION))
         assert await invoices(scene) == []
-        assert not (await scene.host.invoice_runs.job(job.id))[1]
+        assert not (await scene.host.invoice_jobs.progress(job.id)).is_done
         due = compose(await read(scene.host, "preview")).invoice
         replica.catches_up()
         await late.invoice_runs.run(task)
         (issued,) = await invoices(scene)
         assert (issued.status, issued.total) == ("pending", total_of(due, "USD"))
-        assert (await scene.host.invoice_runs.job(job.id))[1]
+        assert (await scene.host.invoice_jobs.progress(job.id)).is_done
 
     virtual_time.run(issuing())
 
@@ -178,8 +178,7 @@ def next_task(scene: Scene) -> Task:
 
 
 async def invoices(scene: Scene) -> list[Invoice]:
-    page = await scene.host.invoices.page(ORGANIZATION, None, 10, None)
-    return [Invoice.read(item.document) for item in page.items]
+    return (await scene.host.billing_documents.invoices(ORGANIZATION, None, 10, None))[0]
 
 
 def test_a_draft_that_another_host_has_just_made_is_waited_for() -> None:
@@ -188,13 +187,13 @@ def test_a_draft_that_another_host_has_just_made_is_waited_for() -> None:
         await scene.set_up()
         await scene.steps(10)
         replica = LateReplica(scene.store, INVOICES, Invoice.kind)
-        made = await scene.host.invoices.draft(await scene.organization(), await scene.period())
+        made = await scene.host.issuing.draft(await scene.organization(), await scene.period())
         late = host_with(scene, replica)
         with pytest.raises(UnavailableError):
-            await late.invoices.draft(await scene.organization(), await scene.period())
+            await late.issuing.draft(await scene.organization(), await scene.period())
         replica.catches_up()
         await asyncio.sleep(SOON)
-        assert await late.invoices.draft(await scene.organization(), await scene.period()) == made
+        assert await late.issuing.draft(await scene.organization(), await scene.period()) == made
 
     virtual_time.run(drafting())
 
@@ -323,9 +322,9 @@ async def test_what_is_verified_while_its_period_is_billed_is_ready_for_the_next
 
     async def billed() -> None:
         scene.clock.move(timedelta(seconds=2))
-        draft = await scene.host.invoices.draft(organization, period)
+        draft = await scene.host.issuing.draft(organization, period)
         assert draft is not None
-        await scene.host.invoices.finalize(organization.id, draft.id)
+        await scene.host.issuing.finalize(organization, draft.id)
         scene.clock.move(timedelta(seconds=2))
 
     store.meanwhile = billed

@@ -1,20 +1,16 @@
 """How often the store is asked: what a large deployment pays for and waits for."""
 
-from collections import Counter
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.readings import Distinct
 from shared.domain.usage.events import AcceptedEvent, TotalKey, content_hash, event_key
 from shared.domain.usage.totals import Contribution, unpriced_contribution
-from shared.ports.store import Item, Operation, Page
 from shared.ports.usage import MeteredEvent
-from tests.doubles.fakes.memory_store import MemoryStore
+from tests.doubles.fakes.counting_store import CountingStore
 from tests.doubles.fakes.settable_clock import SettableClock
 from tests.doubles.worlds.rated_organization import Scene
 
@@ -22,27 +18,6 @@ NOW = datetime(2026, 10, 5, tzinfo=UTC)
 EVENTS = 4000
 """Of 64 full messages: what one delivery carries."""
 AGENTS = 200
-
-
-class CountingStore(MemoryStore):
-    requests = 0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.queries: Counter[str] = Counter()
-        """By the kind of documents."""
-
-    async def get_many(self, container: str, pk: str, ids: Collection[str]) -> dict[str, Item]:
-        self.requests += 1
-        return await super().get_many(container, pk, ids)
-
-    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
-        self.requests += 1
-        return await super().batch(container, pk, operations)
-
-    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
-        self.queries[kind] += 1
-        return await super().query(container, pk, kind, **how)
 
 
 def metered(number: int) -> MeteredEvent:

@@ -1,0 +1,60 @@
+"""Settling: an ended period whose bill is right need not be looked at again until something changes it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from shared.domain.billing.invoicing import CreditNote, Invoice
+from shared.domain.pricing.lines import Line
+from shared.services.billing.bills import Bill, BilledPeriod
+from shared.services.periods.periods import BillingDocument, PeriodItem
+
+SETTLES_AFTER = timedelta(days=1)
+"""How long ago a period must have ended for a bill to settle it."""
+REPLICA_LAG = timedelta(minutes=10)
+"""Upper bound on replica lag. A newer change may be missing although the ETag matches, so the period stays unsettled.
+"""
+
+IssuedDocument = tuple[Invoice | CreditNote, Sequence[Line]]
+"""A header with its lines."""
+
+
+def changed_periods(bill: Bill, documents: Sequence[IssuedDocument], now: datetime) -> list[tuple[PeriodItem, str]]:
+    """The periods that issuing a bill changes, each with the ETag that guards its write.
+
+    A period lists those of the bill's documents that bill it, and is settled where the bill is final.
+    """
+    starts_by_document = [(_listed(header), {line.period.start for line in lines}) for header, lines in documents]
+    changed: list[tuple[PeriodItem, str]] = []
+    for billed in bill.periods:
+        before, etag = billed.guarded.item, billed.guarded.etag
+        if before is None or etag is None:
+            continue
+        listed = [document for document, starts in starts_by_document if before.start in starts]
+        after = before.changed(documents=(*before.documents, *listed))
+        if before.start < bill.invoiced_period.end and _saw_all_changes(before, now):
+            after = _settled(after, billed, now)
+        if after != before:
+            changed.append((after, etag))
+    return changed
+
+
+def _listed(header: Invoice | CreditNote) -> BillingDocument:
+    """A document as the periods that it bills list it."""
+    return BillingDocument(
+        id=header.id,
+        type="invoice" if isinstance(header, Invoice) else "credit_note",
+        lines_hash=header.lines_hash,
+        line_count=header.line_count,
+    )
+
+
+def _saw_all_changes(item: PeriodItem, now: datetime) -> bool:
+    """True when a bill made now rests on every change that was made to the period so far."""
+    changed_at = item.changed_after_end_at
+    return item.end <= now - SETTLES_AFTER and (changed_at is None or changed_at <= now - REPLICA_LAG)
+
+
+def _settled(item: PeriodItem, billed: BilledPeriod, now: datetime) -> PeriodItem:
+    """Settled, or open until its last fee in advance can no longer change by plan."""
+    settled = item.settled or billed.open_until <= now - SETTLES_AFTER
+    return item.changed(settled=settled, open_until=None if settled else billed.open_until)

@@ -1,0 +1,158 @@
+"""Invoices as the API shows them: a list from their headers, one of them with its first 500 lines."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from functions.billing.invoices import InvoiceListQuery, get_invoice, list_invoice_lines, list_invoices
+from shared.bootstrap import Application, Ports
+from shared.containers import INVOICES
+from shared.domain.access.identity import Permission, Principal
+from shared.domain.billing.invoicing import Invoice
+from shared.domain.pricing.billing_models import BillingModelDraft
+from shared.http import Call, ListQuery, NoBody, Query
+from shared.services.agents.agents import AgentDraft
+from shared.services.billing.invoice_runs import Task
+from shared.services.tenancy.organizations import OrganizationDraft
+from shared.settings import Settings
+from tests.doubles.fakes.counting_store import CountingStore
+from tests.doubles.fakes.memory_queue import MemoryQueue
+from tests.doubles.fakes.settable_clock import SettableClock
+from tests.doubles.worlds.billing_world import NoSecrets
+
+Json = dict[str, Any]
+
+ORGANIZATION = "org_1"
+MODEL = "bm_1"
+START = datetime(2022, 1, 1, tzinfo=UTC)
+CALLER = Principal("key_1", ORGANIZATION, frozenset(Permission))
+FEE = {"key": "fee", "type": "flat_fee", "amount": "31.00", "scope": "agent"}
+ADVANCE_FEE = {**FEE, "timing": "advance"}
+
+
+class Scene:
+    """An organization whose agents have paid a fee a month from 2022 on."""
+
+    def __init__(self) -> None:
+        self.store = CountingStore()
+        self.clock = SettableClock(START)
+        self.host = Application(Ports(self.store, MemoryQueue(), self.clock, NoSecrets()), Settings())
+
+    async def set_up(self, charge: Json = FEE, agents: int = 1) -> None:
+        organization = OrganizationDraft(name="Acme", currency="USD", timezone="UTC")
+        await self.host.organizations.create(ORGANIZATION, organization)
+        model = {"name": "Model", "currency": "USD", "effective_from": START, "charges": [charge]}
+        await self.host.billing_models.create(MODEL, ORGANIZATION, BillingModelDraft.model_validate(model))
+        for number in range(agents):
+            draft = AgentDraft(external_id=f"{number}", name="Agent", billing_model_id=MODEL, billing_model_from=START)
+            await self.host.agents.create(f"agt_{number}", ORGANIZATION, draft)
+        await self.host.outbox.sweep()
+
+    async def invoiced(self, now: datetime) -> None:
+        """As the timer does: what is over is drafted, and finalized after the grace time of a day."""
+        self.clock.set(now)
+        await self.host.outbox.sweep()
+        await self.host.invoice_runs.run(Task(organization_id=ORGANIZATION))
+
+    async def invoiced_then_ended(self) -> None:
+        """January is billed in advance with December; then its agent ends in the middle of it."""
+        await self.set_up(ADVANCE_FEE)
+        await self.host.invoice_runs.run(
+            Task(job_id="job_1", organization_id=ORGANIZATION, period="2021-12", finalize=True)
+        )
+        self.clock.set(datetime(2022, 1, 15, 12, tzinfo=UTC))
+        await self.host.agents.delete(ORGANIZATION, "agt_0", None)
+
+    def call(self, query: Query, **path: str) -> Call[NoBody, Any]:
+        return Call(
+            services=self.host,
+            principal=CALLER,
+            body=NoBody(),
+            query=query,
+            path=path,
+            headers={},
+            now=self.clock.now(),
+            if_match=None,
+            idempotency_key=None,
+            request_hash="",
+        )
+
+    async def listed(self, limit: int = 100) -> list[Json]:
+        reply = await list_invoices(self.call(InvoiceListQuery(limit=limit)))
+        shown: list[Json] = reply.body.model_dump(mode="json")["data"]
+        return shown
+
+    async def shown(self, invoice_id: str) -> Json:
+        reply = await get_invoice(self.call(Query(), invoice_id=invoice_id))
+        shown: Json = reply.body.model_dump(mode="json")
+        return shown
+
+
+async def test_50_invoices_are_listed_in_one_store_request() -> None:
+    """Of the two that a call may take, the other one is for its credential."""
+    scene = Scene()
+    await scene.set_up()
+    await scene.invoiced(datetime(2026, 3, 10, tzinfo=UTC))
+    scene.store.requests = 0
+    listed = await scene.listed(limit=50)
+    assert scene.store.requests == 1
+    assert [invoice["number"][-6:] for invoice in listed] == [f"{number:06d}" for number in range(50, 0, -1)]
+    assert {invoice["total"] for invoice in listed} == {"31.00"}
+
+
+async def test_a_list_shows_all_of_an_invoice_but_its_lines_and_credit_notes() -> None:
+    scene = Scene()
+    await scene.invoiced_then_ended()
+    await scene.invoiced(datetime(2022, 2, 10, tzinfo=UTC))
+    (header,) = await scene.listed()
+    whole = await scene.shown(header["id"])
+    assert len(whole["lines"]) == 1
+    assert [note["total"] for note in whole["credit_notes"]] == ["-16.00"]
+    assert header == {**whole, "lines": [], "credit_notes": []}
+    assert header["lines_url"] == f"/api/v1/invoices/{header['id']}/lines"
+
+
+async def test_a_draft_shows_the_same_total_in_a_list_as_alone_however_old_it_is() -> None:
+    """One that finalizing turns into a credit note shows nothing to pay. Drafts of before keep no totals."""
+    scene = Scene()
+    await scene.invoiced_then_ended()
+    await scene.invoiced(datetime(2022, 2, 1, 1, tzinfo=UTC))
+    draft, _ = await scene.listed()
+    whole = await scene.shown(draft["id"])
+    assert (draft["status"], draft["total"]) == ("draft", "0.00")
+    assert [note["total"] for note in whole["credit_notes"]] == ["-16.00"]
+    assert draft == {**whole, "lines": [], "credit_notes": []}
+    stored = await scene.store.get(INVOICES.name, ORGANIZATION, draft["id"])
+    assert stored is not None
+    assert Invoice.read(stored.document).draft_totals is not None
+    del stored.document["draft_totals"]
+    await scene.store.upsert(INVOICES.name, ORGANIZATION, stored.document)
+    assert (await scene.listed())[0] == draft
+
+
+async def test_one_invoice_shows_its_first_500_lines_and_its_lines_url_has_all() -> None:
+    scene = Scene()
+    await scene.set_up(agents=1201)
+    await scene.invoiced(datetime(2022, 2, 5, tzinfo=UTC))
+    (header,) = await scene.listed()
+    scene.store.requests = 0
+    whole = await scene.shown(header["id"])
+    assert scene.store.requests == 3  # header, first lines, credit notes
+    assert (len(whole["lines"]), whole["total"]) == (500, "37231.00")
+    lines: list[Json] = []
+    cursor: str | None = None
+    while cursor is not None or not lines:
+        query = ListQuery(limit=200, cursor=cursor)
+        page = (await list_invoice_lines(scene.call(query, invoice_id=header["id"]))).body.model_dump(mode="json")
+        lines += page["data"]
+        cursor = page["next_cursor"]
+    assert (len(lines), lines[:500]) == (1201, whole["lines"])
+
+
+async def test_the_grace_time_of_a_day_keeps_a_draft_open() -> None:
+    scene = Scene()
+    await scene.set_up()
+    end = datetime(2022, 2, 1, tzinfo=UTC)
+    await scene.invoiced(end + timedelta(hours=23))
+    assert [invoice["status"] for invoice in await scene.listed()] == ["draft"]
+    await scene.invoiced(end + timedelta(hours=25))
+    assert [invoice["status"] for invoice in await scene.listed()] == ["pending"]
