@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BICEP ?= bicep
 
 .PHONY: run test lint docs docs-script worker cosmos npm-tools infra-check laws outcomes kill kill-rounds kill-rounds-short outage many-events million llm-costs replay replay-short bench clean help
 
@@ -10,7 +11,8 @@ help:
 	@echo "make test    run the tests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   measure, as ratios within one run"
-	@echo "make infra-check   infra/ against the vendor's schemas, checkov, azure-functions-doctor"
+	@echo "make infra-check   infra/ by the Bicep compiler, the vendor's schemas, checkov, azure-functions-doctor"
+	@echo "make infra-snapshots   take the snapshots of infra/ anew, after a change of its Bicep"
 
 $(BIN)/.local: requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -63,19 +65,27 @@ $(INFRA_CHECK)/.installed: Makefile
 	"azure-mgmt-monitor==6.0.2" "azure-mgmt-privatedns==1.2.0"
 	@touch $@
 
-# CKV_AZURE_189 (a closed vault) fails with an exception where the setting is a condition; the tests hold it instead.
-infra-check: $(BIN)/.dev $(INFRA_CHECK)/.installed
-	$(INFRA_CHECK)/bin/python -m tools.sdk_schemas > $(INFRA_CHECK)/sdk_schemas.json
-	$(BIN)/python -m tools.bicep_schema $(INFRA_CHECK)/node_modules/$(RESOURCE_SCHEMAS)/dist/azmcp $(INFRA_CHECK)/sdk_schemas.json
-	PYTHONHASHSEED=0 $(INFRA_CHECK)/bin/checkov --directory infra --framework bicep --skip-download --skip-check CKV_AZURE_189 \
-	--output json --soft-fail > $(INFRA_CHECK)/checkov.json
-	$(BIN)/python -m tools.checkov_verdict < $(INFRA_CHECK)/checkov.json
+.PHONY: bicep infra-snapshots
+bicep:
+	@command -v "$(BICEP)" > /dev/null || { echo "There is no Bicep compiler \"$(BICEP)\". Install it \
+	(https://aka.ms/bicep-install) or name one: make ... BICEP=/path/to/bicep"; exit 1; }
+
+infra-snapshots: bicep $(BIN)/.dev
+	$(BIN)/python -m tools.infra.compiler $(BICEP)
+
+infra-check: bicep $(BIN)/.dev $(INFRA_CHECK)/.installed
+	XYRA_BICEP=$(BICEP) $(BIN)/python -m pytest -n 2 tests/infra
+	$(INFRA_CHECK)/bin/python -m tools.infra.sdk_schemas > $(INFRA_CHECK)/sdk_schemas.json
+	$(BIN)/python -m tools.infra.schemas $(INFRA_CHECK)/node_modules/$(RESOURCE_SCHEMAS)/dist/azmcp $(INFRA_CHECK)/sdk_schemas.json
 	rm -rf $(INFRA_CHECK)/app && mkdir $(INFRA_CHECK)/app
 	cp -r function_app.py host.json requirements.txt functions shared .funcignore $(INFRA_CHECK)/app
-	$(BIN)/python -m tools.doctor_input $(INFRA_CHECK)/app
+	$(BIN)/python -m tools.infra.checker_input $(INFRA_CHECK)
+	PYTHONHASHSEED=0 $(INFRA_CHECK)/bin/checkov --directory $(INFRA_CHECK)/templates --framework arm --skip-download \
+	--output json --soft-fail > $(INFRA_CHECK)/checkov.json
+	$(BIN)/python -m tools.infra.checkov_verdict < $(INFRA_CHECK)/checkov.json
 	$(INFRA_CHECK)/bin/azure-functions-doctor doctor --path $(INFRA_CHECK)/app --profile deploy --target-python 3.13 \
 	--format json > $(INFRA_CHECK)/doctor.json || true # the verdict decides; it fails without a report, too
-	$(BIN)/python -m tools.doctor_verdict < $(INFRA_CHECK)/doctor.json
+	$(BIN)/python -m tools.infra.doctor_verdict < $(INFRA_CHECK)/doctor.json
 
 # Doubles that exist only for Node.js. Where they are missing, their tests are skipped by name.
 npm-tools: tests/doubles/node_modules/.installed

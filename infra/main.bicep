@@ -229,19 +229,28 @@ var privateServices = [
 
 // One after the other: storage refuses a second one while it makes the first.
 @batchSize(1)
-module privateEndpoints 'modules/private-endpoint.bicep' = [for (service, index) in privateServices: if (privateNetworking) {
-  scope: group
-  name: 'private-endpoint-${service.name}'
-  params: {
-    name: 'pe-${service.name}-${name}'
-    location: location
-    tags: tags
-    subnetId: network!.outputs.endpointsSubnetId
-    serviceId: [cosmosDb.outputs.id, serviceBus.outputs.id, keyVault.outputs.id, storage.outputs.id, storage.outputs.id, storage.outputs.id][index]
-    group: service.group
-    zone: service.zone
+module privateEndpoints 'modules/private-endpoint.bicep' = [
+  for (service, index) in privateServices: if (privateNetworking) {
+    scope: group
+    name: 'private-endpoint-${service.name}'
+    params: {
+      name: 'pe-${service.name}-${name}'
+      location: location
+      tags: tags
+      subnetId: network!.outputs.endpointsSubnetId
+      serviceId: [
+        cosmosDb.outputs.id
+        serviceBus.outputs.id
+        keyVault.outputs.id
+        storage.outputs.id
+        storage.outputs.id
+        storage.outputs.id
+      ][index]
+      group: service.group
+      zone: service.zone
+    }
   }
-}]
+]
 
 module functionApp 'modules/function-app.bicep' = {
   scope: group

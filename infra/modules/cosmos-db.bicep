@@ -1,4 +1,4 @@
-// The store. Containers, keys and indexes are those of shared/containers.py; tests/unit/test_infrastructure.py compares.
+// The store. Containers, keys and indexes are those of shared/containers.py; tests/infra/test_store_and_broker.py compares.
 param name string
 param location string
 param tags object
@@ -26,7 +26,11 @@ var principals = empty(operatorPrincipalId) ? [appPrincipalId] : [appPrincipalId
 var partitionKeyPath = '/pk'
 var alwaysIndexed = ['pk', 'kind', 'due_at']
 var containers = [
-  { name: 'tenants', indexed: ['status', 'listed', 'project_id', 'department_id', 'thread_id', 'agent_id'], ordered: [] }
+  {
+    name: 'tenants'
+    indexed: ['status', 'listed', 'project_id', 'department_id', 'thread_id', 'agent_id']
+    ordered: []
+  }
   { name: 'directory', indexed: ['status'], ordered: [] }
   { name: 'ledgers', indexed: ['period', 'time', 'agent_id', 'run', 'status'], ordered: ['time'] }
   { name: 'invoices', indexed: ['start', 'status', 'invoice_id'], ordered: ['start'] }
@@ -35,8 +39,6 @@ var containers = [
 ]
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
-  // checkov:skip=CKV_AZURE_101: privateNetworking closes it; without a private network the functions have no fixed address to let in
-  // checkov:skip=CKV_AZURE_99: privateNetworking closes it; without a private network the functions have no fixed address to let in
   name: name
   location: location
   tags: tags
@@ -68,40 +70,48 @@ resource store 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2025-04-15' =
 
 // One after the other, and the roles after them: Cosmos DB refuses writes to an account while another one holds its lock.
 @batchSize(1)
-resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2025-04-15' = [for container in containers: {
-  parent: store
-  name: container.name
-  properties: {
-    resource: {
-      id: container.name
-      partitionKey: { kind: 'Hash', version: 2, paths: [partitionKeyPath] }
-      defaultTtl: -1 // an item expires by its own `ttl`, never by default
-      indexingPolicy: {
-        indexingMode: 'consistent'
-        automatic: true
-        excludedPaths: [{ path: '/*' }]
-        includedPaths: [for field in concat(alwaysIndexed, container.indexed): { path: '/${field}/?' }]
-        compositeIndexes: [for field in container.ordered: [
-          { path: '/${field}', order: 'ascending' }
-          { path: '/id', order: 'ascending' }
-        ]]
+resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2025-04-15' = [
+  for container in containers: {
+    parent: store
+    name: container.name
+    properties: {
+      resource: {
+        id: container.name
+        partitionKey: { kind: 'Hash', version: 2, paths: [partitionKeyPath] }
+        defaultTtl: -1 // an item expires by its own `ttl`, never by default
+        indexingPolicy: {
+          indexingMode: 'consistent'
+          automatic: true
+          excludedPaths: [{ path: '/*' }]
+          includedPaths: [for field in concat(alwaysIndexed, container.indexed): { path: '/${field}/?' }]
+          compositeIndexes: [
+            for field in container.ordered: [
+              { path: '/${field}', order: 'ascending' }
+              { path: '/id', order: 'ascending' }
+            ]
+          ]
+        }
       }
+      options: serverless || (container.name != 'ledgers')
+        ? {}
+        : { autoscaleSettings: { maxThroughput: ledgersThroughput } }
     }
-    options: serverless || (container.name != 'ledgers') ? {} : { autoscaleSettings: { maxThroughput: ledgersThroughput } }
   }
-}]
+]
 
 @batchSize(1)
-resource access 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = [for principal in principals: {
-  parent: account
-  dependsOn: [tables]
-  name: guid(account.id, principal, dataContributor)
-  properties: {
-    principalId: principal
-    roleDefinitionId: '${account.id}/sqlRoleDefinitions/${dataContributor}'
-    scope: account.id
+resource access 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = [
+  for principal in principals: {
+    parent: account
+    dependsOn: [tables]
+    name: guid(account.id, principal, dataContributor)
+    properties: {
+      principalId: principal
+      roleDefinitionId: '${account.id}/sqlRoleDefinitions/${dataContributor}'
+      scope: account.id
+    }
   }
-}]
+]
 
 output id string = account.id
 output endpoint string = account.properties.documentEndpoint

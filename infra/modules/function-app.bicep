@@ -54,8 +54,6 @@ var platformSettings = {
 }
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
-  // checkov:skip=CKV_AZURE_225: zoneRedundant chooses it; not every region has zones
-  // checkov:skip=CKV_AZURE_212: Flex Consumption counts no workers; alwaysReadyHttp and alwaysReadyRating do
   name: planName
   location: location
   tags: tags
@@ -68,11 +66,6 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2024-11-01' = {
-  // checkov:skip=CKV_AZURE_78: Flex Consumption has no FTP and refuses the setting
-  // checkov:skip=CKV_AZURE_222: the API is what agents and customers call from outside
-  // checkov:skip=CKV_AZURE_17: callers are known by API keys and tokens
-  // checkov:skip=CKV_AZURE_212: Flex Consumption counts no workers; alwaysReadyHttp does
-  // checkov:skip=CKV_AZURE_213: Flex Consumption has no health check; an instance that does not answer is replaced
   name: name
   location: location
   tags: union(tags, { 'azd-service-name': 'api' })
@@ -108,17 +101,25 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       scmMinTlsVersion: '1.2'
       http20Enabled: true
       remoteDebuggingEnabled: false
-      appSettings: [for setting in items(union(platformSettings, settings)): { name: setting.key, value: setting.value }]
+      appSettings: [
+        for setting in items(union(platformSettings, settings)): { name: setting.key, value: setting.value }
+      ]
     }
   }
 }
 
 // Deployments come with a token of Entra ID; user name and password are off.
-resource basicAuthentication 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [for channel in ['ftp', 'scm']: {
+resource ftpCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
   parent: app
-  name: channel
+  name: 'ftp'
   properties: { allow: false }
-}]
+}
+
+resource scmCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'scm'
+  properties: { allow: false }
+}
 
 output id string = app.id
 output name string = app.name

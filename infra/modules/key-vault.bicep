@@ -25,7 +25,6 @@ var secretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
 var secretsOfficer = 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
-  // checkov:skip=CKV_AZURE_109: privateNetworking closes it; without a private network the functions have no fixed address to let in
   name: name
   location: location
   tags: tags

@@ -68,22 +68,26 @@ resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
   }
 }
 
-resource dnsZones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zone in zones: {
-  name: zone
-  location: 'global'
-  tags: tags
-}]
-
-resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zone, index) in zones: {
-  parent: dnsZones[index]
-  name: 'vnet-${name}'
-  location: 'global'
-  tags: tags
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: { id: network.id }
+resource dnsZones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
+  for zone in zones: {
+    name: zone
+    location: 'global'
+    tags: tags
   }
-}]
+]
+
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
+  for (zone, index) in zones: {
+    parent: dnsZones[index]
+    name: 'vnet-${name}'
+    location: 'global'
+    tags: tags
+    properties: {
+      registrationEnabled: false
+      virtualNetwork: { id: network.id }
+    }
+  }
+]
 
 output functionsSubnetId string = '${network.id}/subnets/functions'
 output endpointsSubnetId string = '${network.id}/subnets/endpoints'

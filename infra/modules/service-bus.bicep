@@ -28,21 +28,23 @@ resource broker 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   }
 }
 
-resource sessionQueues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [for queue in queues: {
-  parent: broker
-  name: queue
-  properties: {
-    requiresSession: true
-    requiresDuplicateDetection: true
-    duplicateDetectionHistoryTimeWindow: 'PT10M'
-    lockDuration: 'PT5M' // the longest there is; the platform does not renew the locks of a batch
-    maxDeliveryCount: 100
-    defaultMessageTimeToLive: 'P14D' // if nothing rates for so long, the dead-letter queue keeps what was accepted
-    deadLetteringOnMessageExpiration: true
-    enablePartitioning: false // one batch carries messages of several sessions
-    maxSizeInMegabytes: 5120
+resource sessionQueues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [
+  for queue in queues: {
+    parent: broker
+    name: queue
+    properties: {
+      requiresSession: true
+      requiresDuplicateDetection: true
+      duplicateDetectionHistoryTimeWindow: 'PT10M'
+      lockDuration: 'PT5M' // the longest there is; the platform does not renew the locks of a batch
+      maxDeliveryCount: 100
+      defaultMessageTimeToLive: 'P14D' // if nothing rates for so long, the dead-letter queue keeps what was accepted
+      deadLetteringOnMessageExpiration: true
+      enablePartitioning: false // one batch carries messages of several sessions
+      maxSizeInMegabytes: 5120
+    }
   }
-}]
+]
 
 resource owner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: broker

@@ -19,9 +19,6 @@ var roles = [
 ]
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
-  // checkov:skip=CKV_AZURE_43: the name is put together in main.bicep, 17 small letters and digits; it is judged unevaluated
-  // checkov:skip=CKV_AZURE_35: privateNetworking closes it; without a private network the functions have no fixed address to let in
-  // checkov:skip=CKV_AZURE_206: zoneRedundant chooses it; a lost package is deployed again, and locks and host keys are made again
   name: name
   location: location
   tags: tags
@@ -57,15 +54,17 @@ resource deployments 'Microsoft.Storage/storageAccounts/blobServices/containers@
   properties: { publicAccess: 'None' }
 }
 
-resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in roles: {
-  scope: account
-  name: guid(account.id, appPrincipalId, role)
-  properties: {
-    principalId: appPrincipalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in roles: {
+    scope: account
+    name: guid(account.id, appPrincipalId, role)
+    properties: {
+      principalId: appPrincipalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+    }
   }
-}]
+]
 
 output id string = account.id
 output blobEndpoint string = account.properties.primaryEndpoints.blob

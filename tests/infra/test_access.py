@@ -1,0 +1,106 @@
+"""Nothing opens with a key, and everybody has the roles that they need and no others."""
+
+import pytest
+
+from tests.infra.refusals import Refusal
+from tools.infra.snapshots import SHAPES, Resource, Snapshot, changed, copied, dropped, is_expression, snapshot
+
+ROLE = "Microsoft.Authorization/roleAssignments"
+DATA_ROLE = "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments"
+OPERATOR = "33333333-3333-3333-3333-333333333333"
+
+FUNCTIONS_ROLES = {
+    "Microsoft.Storage/storageAccounts b7e6dc6d-f1e8-4753-8033-0f276bb0955b",  # Storage Blob Data Owner
+    "Microsoft.Storage/storageAccounts 974c5e8b-45b9-4653-ba55-5f855dd0fb88",  # Storage Queue Data Contributor
+    "Microsoft.Storage/storageAccounts 0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",  # Storage Table Data Contributor
+    "Microsoft.ServiceBus/namespaces 090c5cfd-751d-490a-894a-3ce6f1109419",  # Azure Service Bus Data Owner
+    "Microsoft.Insights/components 3913510d-42f4-4e42-8a64-420c390055eb",  # Monitoring Metrics Publisher
+    "Microsoft.KeyVault/vaults 4633458b-17de-408a-b874-0445c86b69e6",  # Key Vault Secrets User
+    "Microsoft.DocumentDB/databaseAccounts 00000000-0000-0000-0000-000000000002",  # Cosmos DB Data Contributor
+}
+OPERATOR_ROLES = {
+    "Microsoft.KeyVault/vaults b86a8fe4-44ce-4948-aee5-eccb2c155cd7",  # Key Vault Secrets Officer
+    "Microsoft.DocumentDB/databaseAccounts 00000000-0000-0000-0000-000000000002",
+}
+"""What the first-run step and rotation need."""
+
+
+def check_no_keys(deployment: Snapshot) -> None:
+    """Whoever wants in is known to Entra ID and has a role."""
+    assert deployment.one("Microsoft.Storage/storageAccounts").properties["allowSharedKeyAccess"] is False
+    assert deployment.one("Microsoft.DocumentDB/databaseAccounts").properties["disableLocalAuth"] is True
+    assert deployment.one("Microsoft.ServiceBus/namespaces").properties["disableLocalAuth"] is True
+    assert deployment.one("Microsoft.Insights/components").properties["DisableLocalAuth"] is True
+    vault = deployment.one("Microsoft.KeyVault/vaults").properties
+    assert vault["enableRbacAuthorization"] is True
+    assert vault["enablePurgeProtection"] is True
+    channels = deployment.of("Microsoft.Web/sites/basicPublishingCredentialsPolicies")
+    assert {channel.name: channel.properties["allow"] for channel in channels} == {"ftp": False, "scm": False}
+
+
+def check_roles(deployment: Snapshot) -> None:
+    """The functions are known to Azure only when it has made their identity; the operator's id is a parameter."""
+    granted: dict[str, list[str]] = {"functions": [], OPERATOR: []}
+    for assignment in (*deployment.of(ROLE), *deployment.of(DATA_ROLE)):
+        principal = assignment.properties["principalId"]
+        granted["functions" if is_expression(principal) else principal].append(_role(assignment))
+    assert sorted(granted["functions"]) == sorted(FUNCTIONS_ROLES)
+    assert granted[OPERATOR] == [] or sorted(granted[OPERATOR]) == sorted(OPERATOR_ROLES)
+
+
+def _role(assignment: Resource) -> str:
+    scope = "Microsoft.DocumentDB/databaseAccounts" if assignment.type == DATA_ROLE else assignment.scope
+    return f"{scope} {assignment.properties['roleDefinitionId'].rpartition('/')[2]}"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("check", [check_no_keys, check_roles])
+def test_every_snapshot_gives_the_access_that_is_needed(check, shape):
+    check(snapshot(shape))
+
+
+SECRETS_OFFICER = "/roleDefinitions/b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
+REFUSED = {
+    "a dropped role": Refusal(check_roles, dropped(DATA_ROLE)),
+    "an added role": Refusal(check_roles, copied(ROLE, "properties/roleDefinitionId", SECRETS_OFFICER)),
+    "a role for somebody else": Refusal(check_roles, changed(ROLE, "properties/principalId", "somebody")),
+    "the operator's roles for the functions": Refusal(
+        check_roles, changed(DATA_ROLE, "properties/principalId", "[reference('id').principalId]")
+    ),
+    "another role for data": Refusal(
+        check_roles, changed(DATA_ROLE, "properties/roleDefinitionId", "/00000000-0000-0000-0000-000000000001")
+    ),
+    "keys of storage": Refusal(
+        check_no_keys,
+        changed("Microsoft.Storage/storageAccounts", "properties/allowSharedKeyAccess", value=True),
+    ),
+    "keys of the store": Refusal(
+        check_no_keys, changed("Microsoft.DocumentDB/databaseAccounts", "properties/disableLocalAuth", value=False)
+    ),
+    "keys of the broker": Refusal(
+        check_no_keys, changed("Microsoft.ServiceBus/namespaces", "properties/disableLocalAuth", value=False)
+    ),
+    "telemetry without a token": Refusal(
+        check_no_keys, changed("Microsoft.Insights/components", "properties/DisableLocalAuth", value=False)
+    ),
+    "access policies of the vault": Refusal(
+        check_no_keys, changed("Microsoft.KeyVault/vaults", "properties/enableRbacAuthorization", value=False)
+    ),
+    "a vault that can be purged": Refusal(
+        check_no_keys, dropped("Microsoft.KeyVault/vaults", "properties/enablePurgeProtection")
+    ),
+    "deployment with a password": Refusal(
+        check_no_keys, changed("basicPublishingCredentialsPolicies scm", "properties/allow", value=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED)
+def test_other_access_is_refused(refused: str):
+    REFUSED[refused].is_shown()
+
+
+@pytest.mark.parametrize(("shape", "holds"), [("default", True), ("private-large", False)])
+def test_the_operator_has_roles_only_where_that_is_chosen(shape: str, holds: bool):
+    assignments = [*snapshot(shape).of(ROLE), *snapshot(shape).of(DATA_ROLE)]
+    assert (OPERATOR in {each.properties["principalId"] for each in assignments}) is holds
