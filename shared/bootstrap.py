@@ -138,9 +138,9 @@ class Application:
             facts,
         )
         self.repair = Repair(ItemUsageShards(store), clock, rated_versions, self.outbox, retention)
-        self.billing_documents = BillingDocuments(store)
+        self.billing_documents = BillingDocuments(store, self.owners)
         self.bills = Bills(self.periods, facts, self.billing_documents)
-        self.issuing = Issuing(store, clock, self.owners, self.bills, self.billing_documents)
+        self.issuing = Issuing(store, clock, self.bills, self.billing_documents)
         self.outcomes = Outcomes(
             outcome_store,
             self.usage,

@@ -180,11 +180,11 @@ async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
 )
 async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
     documents = call.services.billing_documents
-    invoices, next_cursor = await documents.invoices(
+    page = await documents.invoices(
         await call.organization_id(), call.query.status, call.query.limit, call.query.cursor
     )
-    data = [InvoiceAnswer.of(invoice, await documents.shown_total(invoice)) for invoice in invoices]
-    return Reply(InvoiceList(data=data, next_cursor=next_cursor))
+    data = [InvoiceAnswer.of(invoice, await documents.shown_total(invoice)) for invoice in page.entities]
+    return Reply(InvoiceList(data=data, next_cursor=page.cursor))
 
 
 @endpoint(

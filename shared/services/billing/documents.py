@@ -1,21 +1,22 @@
-"""Invoices and credit notes as they are stored: a header each, and their lines in items of their own."""
+"""Invoices and credit notes as they are stored: a header each, and their lines in records of their own."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import ClassVar, Protocol
+
+from pydantic import Field
 
 from shared.containers import INVOICES
 from shared.domain.billing.invoicing import CreditNote, Invoice, compose
-from shared.domain.kernel.errors import NotFoundError, UnavailableError
-from shared.domain.kernel.ids import is_id
-from shared.domain.kernel.times import from_text
+from shared.domain.kernel.entity import Entity
 from shared.domain.pricing.lines import Line
-from shared.ports.store import AlreadyExistsError, Document, Store
 from shared.services.periods.periods import PeriodItem
+from shared.services.storage import Page, Records, Store, Stored
+from shared.services.storage.owners import Owners
 
-LINES_PER_ITEM = 500
-_BYTES_PER_ITEM = 900_000
+LINES_PER_CHUNK = 500
+_BYTES_PER_CHUNK = 900_000
 _MAXIMUM_NOTES = 100
 
 
@@ -30,41 +31,47 @@ class WithLines(Protocol):
     def line_count(self) -> int: ...
 
 
+class LineChunk(Entity):
+    """Some lines of a document, in their order."""
+
+    kind: ClassVar[str] = "lines"
+
+    document_id: str = Field(alias="invoice_id")
+    """Of an invoice or a credit note."""
+    lines: tuple[Line, ...]
+
+
 class BillingDocuments:
     """Lines are written before the header that names them by their hash, and never change."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, owners: Owners) -> None:
+        self._invoices = Records(store, INVOICES, Invoice, prefix="inv", owners=owners)
+        self._credit_notes = Records(store, INVOICES, CreditNote)
+        self._chunks = Records(store, INVOICES, LineChunk, called="lines")
 
-    async def invoice(self, organization_id: str, invoice_id: str) -> tuple[Invoice, str]:
-        """The header with its ETag. Raises `NotFoundError`."""
-        item = await self._store.get(INVOICES.name, organization_id, invoice_id) if is_id(invoice_id, "inv") else None
-        if item is None:
-            raise NotFoundError("There is no such invoice")
-        return Invoice.read(item.document), item.etag
+    async def invoice(self, organization_id: str, invoice_id: str, if_match: str | None = None) -> Stored[Invoice]:
+        """The header. Raises `NotFoundError`, and `PreconditionFailedError` for another version than the one named."""
+        return await self._invoices.get(organization_id, invoice_id, if_match)
 
-    async def invoices(
-        self, organization_id: str, status: str | None, limit: int, cursor: str | None
-    ) -> tuple[list[Invoice], str | None]:
-        """Headers by period, newest first, and where the next page starts."""
-        page = await self._store.query(
-            INVOICES.name,
+    async def find_invoice(self, organization_id: str, invoice_id: str) -> Invoice | None:
+        stored = await self._invoices.find(organization_id, invoice_id)
+        return stored.entity if stored is not None else None
+
+    async def invoices(self, organization_id: str, status: str | None, limit: int, cursor: str | None) -> Page[Invoice]:
+        """Headers by period, newest first."""
+        return await self._invoices.page(
             organization_id,
-            Invoice.kind,
             equals={"status": status} if status is not None else None,
             order_by="start",
             descending=True,
             limit=limit,
             cursor=cursor,
         )
-        return [Invoice.read(item.document) for item in page.items], page.cursor
 
     async def credit_notes(self, organization_id: str, invoice_id: str) -> list[CreditNote]:
         """The headers of the notes that correct an invoice."""
-        page = await self._store.query(
-            INVOICES.name, organization_id, CreditNote.kind, equals={"invoice_id": invoice_id}, limit=_MAXIMUM_NOTES
-        )
-        return [CreditNote.read(item.document) for item in page.items]
+        page = await self._credit_notes.page(organization_id, equals={"invoice_id": invoice_id}, limit=_MAXIMUM_NOTES)
+        return page.entities
 
     async def lines(self, organization_id: str, document: WithLines, at_most: int | None = None) -> list[Line]:
         """A document's lines in their order: all, or the first so many.
@@ -75,11 +82,8 @@ class BillingDocuments:
         lines: list[Line] = []
         number = 0
         while len(lines) < wanted:
-            item_id = _lines_id(document, number)
-            item = await self._store.get(INVOICES.name, organization_id, item_id)
-            if item is None:
-                raise UnavailableError("The lines were written a moment ago and cannot be read yet")
-            lines += [Line.model_validate(line) for line in item.document["lines"]]
+            chunk, _ = await self._chunks.get_created(organization_id, _chunk_id(document, number))
+            lines += chunk.lines
             number += 1
         return lines[:wanted]
 
@@ -95,43 +99,45 @@ class BillingDocuments:
         lines = await self.lines(invoice.organization_id, invoice)
         return compose(lines).totals(invoice.currency).invoice
 
+    async def create_draft(self, draft: Invoice, lines: Sequence[Line]) -> Invoice:
+        """The draft, or what is stored under its id already. Raises `UnavailableError`."""
+        await self.write_lines(draft.organization_id, draft, lines)
+        return (await self._invoices.create(draft.organization_id, draft)).entity
+
     async def write_lines(self, organization_id: str, document: WithLines, lines: Sequence[Line]) -> None:
-        """Before the document itself. Repeating it changes nothing."""
+        """Before the document itself. Repeating it changes nothing. Raises `UnavailableError`."""
         for number, chunk in enumerate(_chunks(lines)):
-            item: Document = {
-                "id": _lines_id(document, number),
-                "kind": "lines",
-                "invoice_id": document.id,
-                "lines": [line.model_dump(mode="json") for line in chunk],
-            }
-            try:
-                await self._store.create(INVOICES.name, organization_id, item)
-            except AlreadyExistsError:
-                continue
+            chunk_id = _chunk_id(document, number)
+            await self._chunks.create(
+                organization_id, LineChunk(id=chunk_id, document_id=document.id, lines=tuple(chunk))
+            )
 
     async def last_billed_at(self, organization_id: str, period: PeriodItem) -> datetime | None:
         """When the usage of the period was last billed; None where it has not been.
 
         A document that was issued before the period ended bills only its charges in advance.
         """
-        ids = [document.id for document in period.documents]
-        items = await self._store.get_many(INVOICES.name, organization_id, ids) if ids else {}
-        issued = [items[id_].document.get("issued_at") for id_ in ids if id_ in items]
-        times = [from_text(time) for time in issued if time is not None]
-        return max((time for time in times if time >= period.end), default=None)
+        invoice_ids = [document.id for document in period.documents if document.type == "invoice"]
+        note_ids = [document.id for document in period.documents if document.type == "credit_note"]
+        invoices = await self._invoices.get_many(organization_id, invoice_ids)
+        notes = await self._credit_notes.get_many(organization_id, note_ids)
+        issued = [invoice.issued_at for invoice, _ in invoices.values()] + [
+            note.issued_at for note, _ in notes.values()
+        ]
+        return max((time for time in issued if time is not None and time >= period.end), default=None)
 
 
-def _lines_id(document: WithLines, number: int) -> str:
+def _chunk_id(document: WithLines, number: int) -> str:
     return f"{document.id}:{document.lines_hash}:{number}"
 
 
 def _chunks(lines: Sequence[Line]) -> Iterable[list[Line]]:
-    """Of at most `LINES_PER_ITEM` lines, and well below what an item may hold."""
+    """Of at most `LINES_PER_CHUNK` lines, and well below what a record may hold."""
     chunk: list[Line] = []
     size = 0
     for line in lines:
         weight = len(line.model_dump_json())
-        if chunk and (len(chunk) >= LINES_PER_ITEM or size + weight > _BYTES_PER_ITEM):
+        if chunk and (len(chunk) >= LINES_PER_CHUNK or size + weight > _BYTES_PER_CHUNK):
             yield chunk
             chunk, size = [], 0
         chunk.append(line)

@@ -10,7 +10,14 @@ from pydantic import BaseModel
 
 from shared import correlation, json
 from shared.domain.billing.invoicing import Invoice
-from shared.domain.kernel.errors import MalformedError, NotFoundError, UnavailableError, ValidationError, XyraError
+from shared.domain.kernel.errors import (
+    ConflictError,
+    MalformedError,
+    NotFoundError,
+    UnavailableError,
+    ValidationError,
+    XyraError,
+)
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period, parse_month
@@ -186,13 +193,14 @@ class InvoiceRuns:
         return draft.id
 
     async def _finalize(self, organization: Organization, draft: Invoice) -> Issued:
-        """Raises `UnavailableError` where the draft is gone: a read may be stale, or a repetition of this run may have
-        found nothing left to bill. The next try tells them apart.
+        """Raises `UnavailableError` where the message has to be tried again: the periods are changed by many at once,
+        or the draft is gone. A read of it may be stale, or a repetition of this run may have found nothing to bill; the
+        next try tells them apart.
         """
         try:
             return await self._issuing.finalize(organization, draft.id)
-        except NotFoundError as error:
-            raise UnavailableError("The draft cannot be read") from error
+        except (NotFoundError, ConflictError) as error:
+            raise UnavailableError("The draft cannot be finalized now") from error
 
     async def _catch_up(self, organization: Organization) -> None:
         """Ended periods in their order: drafted, and finalized once their grace time is over.

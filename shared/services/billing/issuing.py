@@ -1,25 +1,30 @@
 """Issuing: drafts, and finalizing them, which numbers an invoice or credit note and settles the periods it bills."""
 
-import asyncio
-import random
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
 from shared.domain.billing.invoicing import CreditNote, Invoice, Numbering, invoice_id
-from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.errors import ConflictError
 from shared.domain.periods.periods import Period
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.ports.store import AlreadyExistsError, Create, Delete, Operation, Replace, StaleEtagError, Store
 from shared.services.billing.bills import Bill, Bills
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.settling import IssuedDocument, changed_periods
-from shared.services.storage.owners import Owners
-from shared.services.storage.preconditions import check_if_match
+from shared.services.storage import (
+    Create,
+    Delete,
+    Operation,
+    Records,
+    Replace,
+    StaleEtagError,
+    Store,
+    Stored,
+    retry_lost_races,
+)
 
 _NUMBERING = "numbering"
-_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +36,12 @@ class Issued:
 
 
 class Issuing:
-    def __init__(self, store: Store, clock: Clock, owners: Owners, bills: Bills, documents: BillingDocuments) -> None:
+    def __init__(self, store: Store, clock: Clock, bills: Bills, documents: BillingDocuments) -> None:
         self._store = store
         self._clock = clock
-        self._owners = owners
         self._bills = bills
         self._documents = documents
+        self._numberings = Records(store, INVOICES, Numbering)
 
     async def draft(self, organization: Organization, period: Period) -> Invoice | None:
         """The invoice of this period: the one there is, else a new draft; None where there is nothing to bill.
@@ -45,11 +50,9 @@ class Issuing:
         `UnavailableError`.
         """
         revision = 1
-        while True:
-            there = await self._store.get(INVOICES.name, organization.id, invoice_id(organization.id, period, revision))
-            if there is None:
-                break
-            invoice = Invoice.read(there.document)
+        while invoice := await self._documents.find_invoice(
+            organization.id, invoice_id(organization.id, period, revision)
+        ):
             if invoice.status != "cancelled":
                 return invoice
             revision += 1
@@ -57,49 +60,35 @@ class Issuing:
         if not bill.lines:
             await self._settle(organization.id, bill)
             return None
-        return await self._create(Invoice.drafted(organization, period, bill.lines, revision, self._clock.now()), bill)
-
-    async def _create(self, draft: Invoice, bill: Bill) -> Invoice:
-        """The draft, or the one that another call has made meanwhile."""
-        await self._owners.note(draft.id, draft.organization_id)
-        await self._documents.write_lines(draft.organization_id, draft, bill.lines)
-        try:
-            await self._store.create(INVOICES.name, draft.organization_id, draft.document())
-        except AlreadyExistsError as error:
-            there = await self._store.get(INVOICES.name, draft.organization_id, draft.id)
-            if there is None:
-                raise UnavailableError("The draft was made a moment ago and cannot be read yet") from error
-            return Invoice.read(there.document)
-        return draft
+        draft = Invoice.drafted(organization, period, bill.lines, revision, self._clock.now())
+        return await self._documents.create_draft(draft, bill.lines)
 
     async def finalize(self, organization: Organization, draft_id: str, if_match: str | None = None) -> Issued:
         """Number the invoice, once, with its lines computed again under the guards of all periods that it bills.
 
         What is finalized already stays as it is. Raises `NotFoundError`, `PreconditionFailedError`,
-        `UnavailableError`.
+        `UnavailableError`, and `ConflictError` where its periods are changed by many at once.
         """
-        for attempt in range(_ATTEMPTS):
-            draft, etag = await self._documents.invoice(organization.id, draft_id)
-            check_if_match(if_match, etag)
-            if draft.status != "draft":
-                return Issued(draft)
-            bill = await self._bills.to_issue(organization, draft.period)
-            issued, writes = await self._issue(organization, draft, etag, bill)
-            try:
-                await self._store.batch(INVOICES.name, organization.id, writes)
-            except (StaleEtagError, AlreadyExistsError):
-                await asyncio.sleep(random.uniform(0, 0.02) * attempt)  # noqa: S311  jitter
-            else:
-                return issued
-        raise UnavailableError("The periods of the invoice are being changed by many at once")
 
-    async def _issue(
-        self, organization: Organization, draft: Invoice, etag: str, bill: Bill
-    ) -> tuple[Issued, list[Operation]]:
-        """What a bill makes of a draft, and the batch that issues it: header, note, numbers and periods."""
+        async def attempt() -> Issued:
+            draft = await self._documents.invoice(organization.id, draft_id, if_match)
+            if draft.entity.status != "draft":
+                return Issued(draft.entity)
+            bill = await self._bills.to_issue(organization, draft.entity.period)
+            return await self._issue(organization, draft, bill)
+
+        otherwise = ConflictError("The periods of the invoice are being changed by many at once; try again")
+        return await retry_lost_races(attempt, otherwise)
+
+    async def _issue(self, organization: Organization, draft: Stored[Invoice], bill: Bill) -> Issued:
+        """Turn a draft into what its bill says, in one batch: header, note, numbers and periods.
+
+        Raises `StaleEtagError` or `AlreadyExistsError` where one of them has changed since it was read.
+        """
         now = self._clock.now()
         year = now.astimezone(ZoneInfo(organization.timezone)).year
-        numbering, numbering_etag = await self._numbering(organization)
+        stored_numbering = await self._numberings.find(organization.id, _NUMBERING)
+        numbering = stored_numbering.entity if stored_numbering is not None else _first_numbering(organization)
         composed = bill.composed()
         invoice: Invoice | None = None
         note: CreditNote | None = None
@@ -107,40 +96,40 @@ class Issuing:
         writes: list[Operation] = []
         if composed.invoice:
             number, numbering = numbering.next("INV", year)
-            invoice = draft.issued(number, composed.invoice, now, organization.due_days)
-            await self._documents.write_lines(organization.id, invoice, composed.invoice)
-            writes.append(Replace(invoice.document(), etag))
+            invoice = draft.entity.issued(number, composed.invoice, now, organization.due_days)
             documents.append((invoice, composed.invoice))
+            writes.append(Replace(invoice.document(), draft.etag))
         else:
-            writes.append(Delete(draft.id, etag))
+            writes.append(Delete(draft.entity.id, draft.etag))
         if composed.correction:
             number, numbering = numbering.next("CN", year)
             corrected = bill.last_invoice_for({line.period.start for line in composed.correction})
-            note = CreditNote.correcting(draft, number, composed.correction, corrected, now)
-            await self._documents.write_lines(organization.id, note, composed.correction)
-            writes.append(Create(note.document()))
+            note = CreditNote.correcting(draft.entity, number, composed.correction, corrected, now)
             documents.append((note, composed.correction))
+            writes.append(Create(note.document()))
+        for header, lines in documents:
+            await self._documents.write_lines(organization.id, header, lines)
         if documents:
-            writes.append(
-                Create(numbering.document())
-                if numbering_etag is None
-                else Replace(numbering.document(), numbering_etag)
-            )
-        writes += [Replace(period.document(), guard) for period, guard in changed_periods(bill, documents, now)]
-        return Issued(invoice, note), writes
-
-    async def _numbering(self, organization: Organization) -> tuple[Numbering, str | None]:
-        item = await self._store.get(INVOICES.name, organization.id, _NUMBERING)
-        if item is None:
-            return Numbering(id=_NUMBERING, name=organization.slug.upper()), None
-        return Numbering.read(item.document), item.etag
+            writes.append(_written(numbering, stored_numbering))
+        writes += [Replace(period.document(), etag) for period, etag in changed_periods(bill, documents, now)]
+        await self._store.batch(INVOICES.name, organization.id, writes)
+        return Issued(invoice, note)
 
     async def _settle(self, organization_id: str, bill: Bill) -> None:
-        """Nothing is to be billed: periods that ended long ago are settled, unless one of them has just changed."""
-        writes = [Replace(period.document(), guard) for period, guard in changed_periods(bill, [], self._clock.now())]
+        """Nothing is to be billed: settle what ended long ago, unless something has just changed."""
+        writes = [Replace(period.document(), etag) for period, etag in changed_periods(bill, [], self._clock.now())]
         if not writes:
             return
         try:
             await self._store.batch(INVOICES.name, organization_id, writes)
         except StaleEtagError:
             return
+
+
+def _first_numbering(organization: Organization) -> Numbering:
+    return Numbering(id=_NUMBERING, name=organization.slug.upper())
+
+
+def _written(numbering: Numbering, before: Stored[Numbering] | None) -> Operation:
+    document = numbering.document()
+    return Create(document) if before is None else Replace(document, before.etag)

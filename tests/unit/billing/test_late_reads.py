@@ -178,7 +178,7 @@ def next_task(scene: Scene) -> Task:
 
 
 async def invoices(scene: Scene) -> list[Invoice]:
-    return (await scene.host.billing_documents.invoices(ORGANIZATION, None, 10, None))[0]
+    return (await scene.host.billing_documents.invoices(ORGANIZATION, None, 10, None)).entities
 
 
 def test_a_draft_that_another_host_has_just_made_is_waited_for() -> None:
