@@ -27,6 +27,7 @@ from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.tokens import Tokens
 from shared.services.agents.agents import Agents
+from shared.services.billing.agent_pricing import AgentPricing
 from shared.services.billing.bills import Bills
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.facts import FactsReader
@@ -123,23 +124,13 @@ class Application:
         retention = timedelta(days=chosen.event_retention_days)
         self.parked_events = ParkedEvents(self.usage, clock, self.events, retention)
         self.usage_reports = UsageReports(self.usage, self.agents, rated_versions)
-        self.workflow_estimates = WorkflowEstimates(
-            clock, self.organizations, self.agents, self.billing_models, self.periods
-        )
-        facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
-        self.summaries = Summaries(
-            self.usage,
-            clock,
-            self.agents,
-            self.projects,
-            self.departments,
-            self.billing_models,
-            self.periods,
-            facts,
-        )
+        self.agent_pricing = AgentPricing(clock, self.billing_models)
+        self.workflow_estimates = WorkflowEstimates(clock, self.agents, self.agent_pricing, self.periods)
+        self.facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
+        self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
         self.repair = Repair(ItemUsageShards(store), clock, rated_versions, self.outbox, retention)
         self.billing_documents = BillingDocuments(store, self.owners)
-        self.bills = Bills(self.periods, facts, self.billing_documents)
+        self.bills = Bills(self.periods, self.facts, self.billing_documents)
         self.issuing = Issuing(store, clock, self.bills, self.billing_documents)
         self.outcomes = Outcomes(
             outcome_store,

@@ -15,9 +15,13 @@ from shared.domain.provider_costs.costs import REPORTED_COST, UNPRICED
 from shared.domain.rating.allocation import ChargeShare
 from shared.domain.rating.figures import AgentActivity, Figures
 from shared.http import Call, NoBody, Query, Reply, Schema, endpoint
-from shared.services.billing.summaries import AgentShare, GroupSummary, ModelPricing
+from shared.services.billing.agent_pricing import ModelPricing
+from shared.services.billing.summaries import AgentShare, GroupSummary
 
 blueprint = func.Blueprint()
+
+TREND_PERIODS = 6
+"""How many periods a trend shows at most, the open one last."""
 
 
 class SummaryQuery(Query):
@@ -252,7 +256,8 @@ async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
     organization = await call.organization_of(agent_id)
     summaries = call.services.summaries
     agent = await summaries.agent(organization.id, agent_id)
-    trend = await summaries.of_agent(organization, agent, await summaries.latest_periods(organization))
+    periods = await call.services.periods.latest(organization, call.now, TREND_PERIODS)
+    trend = await summaries.of_agent(organization, agent, periods)
     present = trend[-1]
     active_at = (await call.services.agents.last_active(organization.id, [agent.id])).get(agent.id)
     seen = [from_text(each.activity.last_event_at) for each in trend if each.activity.last_event_at is not None]
@@ -280,9 +285,8 @@ async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
 async def get_billing_config(call: Call[NoBody, Query]) -> Reply:
     agent_id = call.path["agent_id"]
     organization = await call.organization_of(agent_id)
-    summaries = call.services.summaries
-    agent = await summaries.agent(organization.id, agent_id)
-    pricing = await summaries.pricing(organization.id, agent)
+    agent = await call.services.summaries.agent(organization.id, agent_id)
+    pricing = await call.services.agent_pricing.from_now_on(agent)
     current, *upcoming = [_pricing(each) for each in pricing]
     return Reply(
         BillingConfigAnswer(agent_id=agent.id, currency=organization.currency, current=current, upcoming=upcoming)

@@ -52,6 +52,6 @@ class WorkflowValidationAnswer(WorkflowValidation):
 )
 async def validate_workflows(call: Call[WorkflowsRequest, Query]) -> Reply:
     agent_id = call.path["agent_id"]
-    owner = await call.organization_id_of(agent_id)
-    version, validation = await call.services.workflow_estimates.validate(owner, agent_id, call.body.workflows)
+    organization = await call.organization_of(agent_id)
+    version, validation = await call.services.workflow_estimates.validate(organization, agent_id, call.body.workflows)
     return Reply(WorkflowValidationAnswer.of(agent_id, version, validation))

@@ -1,34 +1,23 @@
-"""What agents cost and earn, each, by project, by department and all of an organization: from totals and what is due,
-never from events.
-"""
+"""Summaries: what agents cost and earn, alone or together, from usage totals and what is due, never from events."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
-from shared.domain.kernel.errors import NotFoundError, UnavailableError
+from shared.domain.kernel.errors import NotFoundError
 from shared.domain.kernel.money import round_half_up, total
-from shared.domain.periods.periods import Period, periods_to_create
-from shared.domain.pricing.billing_models import BillingModel, Version
+from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
 from shared.domain.rating.allocation import ChargeShare, amounts_by_agent, charge_shares
 from shared.domain.rating.figures import AgentActivity, Figures
 from shared.domain.rating.rating import RatedLine, rate_by_segment
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
-from shared.ports.clock import Clock
-from shared.ports.usage import Usage, UsageTotal
+from shared.ports.usage import UsageTotal
 from shared.services.agents.agents import Agents
 from shared.services.billing.facts import FactsReader
-from shared.services.periods.periods import Periods
-from shared.services.pricing.billing_models import BillingModels
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.projects import Projects
-
-FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
-TREND = 6
-"""How many periods a trend shows at most, the open one last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,49 +65,35 @@ class OrganizationSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelPricing:
-    """By what an agent is priced from a time on; None is no model, or one of which no version is in force."""
+class _PeriodFacts:
+    """What all summaries of a period are made from: the totals and lines of all agents."""
 
-    start: datetime
-    model: BillingModel | None
-    version: Version | None
+    period: Period
+    totals: Sequence[UsageTotal]
+    lines: Sequence[RatedLine]
 
 
 class Summaries:
-    """A summary reads the totals of its periods over all agents, because pooled lines are shared out by what each of
-    them used: as many reads as an invoice's preview, however many events there are. What is billed takes the distinct
-    values of unique meters, too, which are read one by one: where a model has such a meter, the cost of a summary grows
-    with their number.
+    """A summary reads the totals of all agents in its periods, because pooled lines are shared out by what each used.
 
-    What belongs to a project or a department are the agents that are in it now, with all that they ever did, as in
-    usage reports (`Agent.is_in`). It has the parts of lines that its agents have, so the billed amounts of all
-    projects, and of the agents without one, come to the organization's, to the minor unit.
+    That takes as many reads as an invoice's preview, however many events there are, and grows with the number of
+    distinct values where a model has a unique meter.
+
+    A project or department consists of the agents that are in it now, with all that they ever did, as in usage reports
+    (`Agent.is_in`). Their shares of lines are its own, so the billed amounts of all projects, and of the agents without
+    one, add up to the organization's, to the minor unit.
 
     All raise `UnavailableError` where what the usage was rated by cannot be read yet.
     """
 
-    def __init__(  # noqa: PLR0913  its ports and neighbours
-        self,
-        usage: Usage,
-        clock: Clock,
-        agents: Agents,
-        projects: Projects,
-        departments: Departments,
-        billing_models: BillingModels,
-        periods: Periods,
-        facts: FactsReader,
-    ) -> None:
-        self._usage = usage
-        self._clock = clock
+    def __init__(self, agents: Agents, projects: Projects, departments: Departments, facts: FactsReader) -> None:
         self._agents = agents
         self._projects = projects
         self._departments = departments
-        self._billing_models = billing_models
-        self._periods = periods
         self._facts = facts
 
     async def agent(self, organization_id: str, agent_id: str) -> Agent:
-        """Ended ones included: what they did stays billed. Raises `NotFoundError`."""
+        """Also one that has ended, because what it did stays billed. Raises `NotFoundError`."""
         try:
             return (await self._agents.get_item(organization_id, agent_id))[0]
         except NotFoundError:
@@ -129,77 +104,44 @@ class Summaries:
 
     async def of_agent(self, organization: Organization, agent: Agent, periods: Sequence[Period]) -> list[Summary]:
         """In the order of the periods."""
-        read = await self._read(organization, periods)
         return [
-            _summary(period, organization.currency, agent.id, _activity(totals, agent.id), lines)
-            for period, totals, lines in read
+            _summary_of_agent(facts, agent.id, organization.currency)
+            for facts in await self._read(organization, periods)
         ]
 
     async def of_project(self, organization: Organization, project_id: str, period: Period) -> GroupSummary:
         """Also when it is deleted, as long as an agent names it. Raises `NotFoundError`."""
-        agents = [each for each in await self._agents.all(organization.id) if each.is_in(project_id=project_id)]
+        agents = [agent for agent in await self._agents.all(organization.id) if agent.is_in(project_id=project_id)]
         if not agents:
             await self._projects.get_item(organization.id, project_id)
         return await self._of_group(organization, agents, period)
 
     async def of_department(self, organization: Organization, department_id: str, period: Period) -> GroupSummary:
         """Also when it is deleted, as long as an agent names it. Raises `NotFoundError`."""
-        agents = [each for each in await self._agents.all(organization.id) if each.is_in(department_id=department_id)]
+        agents = [
+            agent for agent in await self._agents.all(organization.id) if agent.is_in(department_id=department_id)
+        ]
         if not agents:
             await self._departments.get_item(organization.id, department_id)
         return await self._of_group(organization, agents, period)
 
     async def of_organization(self, organization: Organization, period: Period) -> OrganizationSummary:
         """Of all its agents."""
-        ((_, totals, lines),) = await self._read(organization, [period])
-        billed = round_half_up(total(each.line.amount for each in lines), organization.currency)
+        (facts,) = await self._read(organization, [period])
+        billed = round_half_up(total(rated.line.amount for rated in facts.lines), organization.currency)
         return OrganizationSummary(
             period=period,
-            figures=AgentActivity.of(each.totals for each in totals).figures(billed),
+            figures=_activity(facts.totals).figures(billed),
             agents=_present(await self._agents.all(organization.id)),
-            active_agents=_active(totals),
+            active_agents=_active(facts.totals),
         )
 
-    async def latest_periods(self, organization: Organization) -> list[Period]:
-        """The open period and those before it, from the first that was laid on; as laid, else as they would be laid."""
-        now = self._clock.now()
-        created = await self._periods.created(organization.id)
-        every = [*created, *periods_to_create(created, organization.calendars, now, now)]
-        return [each for each in every if each.start <= now][-TREND:]
-
-    async def pricing(self, organization_id: str, agent: Agent) -> list[ModelPricing]:
-        """What the agent is priced by from now on, without a gap: at present first, then what has been decided for
-        later. Raises `UnavailableError`.
-        """
-        found: list[ModelPricing] = []
-        until = self._clock.now()
-        for assigned in agent.models.within(until, agent.ended_at or FAR_FUTURE):
-            if assigned.value is None:
-                continue
-            model = await self._model(organization_id, assigned.value)
-            for versions in model.versions.within(assigned.start, assigned.end or FAR_FUTURE):
-                if until < versions.start:
-                    found.append(ModelPricing(until, None, None))
-                version = await self._billing_models.version(model, versions.value)
-                found.append(ModelPricing(versions.start, model, version))
-                until = versions.end or FAR_FUTURE
-        if until < FAR_FUTURE:
-            found.append(ModelPricing(until, None, None))
-        return found
-
-    async def _model(self, organization_id: str, model_id: str) -> BillingModel:
-        """One that an agent has."""
-        try:
-            return (await self._billing_models.visible(organization_id, model_id))[0]
-        except NotFoundError as error:
-            raise UnavailableError("The billing model was made a moment ago and cannot be read yet") from error
-
     async def _of_group(self, organization: Organization, agents: Collection[Agent], period: Period) -> GroupSummary:
-        ((_, totals, lines),) = await self._read(organization, [period])
+        (facts,) = await self._read(organization, [period])
         agent_ids = {agent.id for agent in agents}
-        own = [each for each in totals if each.key.agent_id in agent_ids]
-        shares = charge_shares(lines, organization.currency, agent_ids)
-        activity = AgentActivity.of(each.totals for each in own)
+        group_totals = [usage for usage in facts.totals if usage.key.agent_id in agent_ids]
+        shares = charge_shares(facts.lines, organization.currency, agent_ids)
+        activity = _activity(group_totals)
         billed = round_half_up(total(share.amount for share in shares), organization.currency)
         return GroupSummary(
             period=period,
@@ -207,43 +149,38 @@ class Summaries:
             shares=shares,
             activity=activity,
             agents=_present(agents),
-            active_agents=_active(own),
+            active_agents=_active(group_totals),
         )
 
-    async def _read(
-        self, organization: Organization, periods: Sequence[Period]
-    ) -> list[tuple[Period, list[UsageTotal], list[RatedLine]]]:
-        totals = [
-            await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
-            for period in periods
-        ]
+    async def _read(self, organization: Organization, periods: Sequence[Period]) -> list[_PeriodFacts]:
+        totals = await self._facts.totals(organization, periods)
         facts = await self._facts.with_totals(organization, periods, totals)
         return [
-            (period, found, rate_by_segment(known)) for period, found, known in zip(periods, totals, facts, strict=True)
+            _PeriodFacts(period, period_totals, rate_by_segment(period_facts))
+            for period, period_totals, period_facts in zip(periods, totals, facts, strict=True)
         ]
 
 
 def _present(agents: Collection[Agent]) -> int:
+    """How many of them are not deleted."""
     return sum(agent.status != "deleted" for agent in agents)
 
 
 def _active(totals: Sequence[UsageTotal]) -> int:
-    return len({each.key.agent_id for each in totals})
+    """How many agents these totals are of."""
+    return len({usage.key.agent_id for usage in totals})
 
 
-def _activity(totals: Sequence[UsageTotal], agent_id: str) -> AgentActivity:
+def _activity(totals: Sequence[UsageTotal]) -> AgentActivity:
     """Under all versions."""
-    return AgentActivity.of(each.totals for each in totals if each.key.agent_id == agent_id)
+    return AgentActivity.of(usage.totals for usage in totals)
 
 
-def _summary(period: Period, currency: str, agent_id: str, own: AgentActivity, lines: Sequence[RatedLine]) -> Summary:
-    shares = [share for line in lines if (share := _share(line, currency, agent_id)) is not None]
-    return Summary(
-        period=period,
-        figures=own.figures(round_half_up(total(share.amount for share in shares), currency)),
-        shares=shares,
-        activity=own,
-    )
+def _summary_of_agent(facts: _PeriodFacts, agent_id: str, currency: str) -> Summary:
+    activity = _activity([usage for usage in facts.totals if usage.key.agent_id == agent_id])
+    shares = [share for rated in facts.lines if (share := _share(rated, currency, agent_id)) is not None]
+    billed = round_half_up(total(share.amount for share in shares), currency)
+    return Summary(period=facts.period, figures=activity.figures(billed), shares=shares, activity=activity)
 
 
 def _share(rated: RatedLine, currency: str, agent_id: str) -> AgentShare | None:

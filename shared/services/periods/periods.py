@@ -43,10 +43,10 @@ class PeriodItem(Entity):
     end: Instant
     timezone: str
     settled: bool = False
-    """Whether nothing has moved it since its bill was last found right."""
+    """True when billed equals due and no later change is known."""
     open_until: Instant | None = None
-    """Where its bill was found right, too, but a fee in it that is billed in advance can still change by plan: until
-    then. Later invoices look at it again, and it is no reason for one of its own.
+    """Set when billed equals due, but an advance fee can still change by plan until then. Later invoices compare it
+    again; it is no reason for an invoice of its own.
     """
     changes_after_end: int = Field(default=0, alias="movements")
     """How often something moved it after its end."""
@@ -104,6 +104,12 @@ class Periods:
             return await self.would_contain(organization, instant)
         except ValidationError as refused:
             raise ValidationError.at(pointer, refused.detail) from None
+
+    async def latest(self, organization: Organization, now: datetime, at_most: int) -> list[Period]:
+        """The open period last and those before it, as laid or as they would be laid. Changes nothing."""
+        created = await self.created(organization.id)
+        periods = [*created, *periods_to_create(created, organization.calendars, now, now)]
+        return [period for period in periods if period.start <= now][-at_most:]
 
     async def created(self, organization_id: str) -> list[Period]:
         return (await self._read(organization_id))[0]

@@ -37,7 +37,6 @@ from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF, Outcome, Status, decid
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
 from shared.ports.store import Create, Document, Operation, Replace, Upsert
 from shared.services.billing.bills import PERIODS_PER_BILL
-from shared.services.billing.facts import FactsReader
 from shared.services.billing.settling import SETTLES_AFTER
 from shared.services.periods.periods import PeriodItem
 from shared.services.periods.rebilling import MOVED
@@ -155,8 +154,7 @@ async def ended(world: World, variants: Mapping[str, Variant] | None = None) -> 
 
 async def check_billed(world: World, closed: list[Period], billed: Mapping[Key, Decimal]) -> None:
     observer = world.observer
-    facts = FactsReader(observer.agents, observer.billing_models, observer.accounts, observer.periods, observer.usage)
-    known = await facts.of(await world.organization(), closed)
+    known = await observer.facts.of(await world.organization(), closed)
     rated = [(period, line) for period, each in zip(closed, known, strict=True) for line in rate(each)]
     due = {(period.start, line.key): max(line.amount, Decimal(0)) for period, line in rated}
     check_fees_are_due_once(known, [line for _, line in rated])

@@ -205,7 +205,7 @@ def test_what_is_named_elsewhere_is_waited_for() -> None:
         scene, _, late = await late_reader("model")
         agent = await late.summaries.agent(ORGANIZATION, NEW_AGENT)
         with pytest.raises(UnavailableError):
-            await late.summaries.pricing(ORGANIZATION, agent)
+            await late.agent_pricing.from_now_on(agent)
         late = host_with(scene, LateReplica(scene.store, TENANTS, Organization.kind))
         draft = OrganizationDraft(name="New", currency="USD", timezone="UTC")
         await scene.host.organizations.create(NEW_ORGANIZATION, draft)
