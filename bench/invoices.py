@@ -23,7 +23,8 @@ from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.provider_costs.costs import CostedEvent
-from shared.domain.rating.rating import Facts, Segment, rate
+from shared.domain.rating.facts import Facts, Segment
+from shared.domain.rating.rating import rate
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key
 from shared.domain.usage.totals import Totals, contribution

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from shared.domain.kernel.errors import FieldError, MalformedError, ValidationError, XyraError
-from shared.domain.kernel.validation import Place, pointer
+from shared.domain.kernel.validation import FieldPath, pointer
 
 MAXIMUM_DEPTH = 64
 """Of requests."""
@@ -115,7 +115,7 @@ def _number(text: str) -> Decimal | _Refused:
         return _Refused(str(error))
 
 
-def _errors_in(value: object, place: Place) -> Iterator[FieldError]:
+def _errors_in(value: object, place: FieldPath) -> Iterator[FieldError]:
     if isinstance(value, _Refused):
         yield FieldError(pointer(place), value.detail)
     elif isinstance(value, dict):

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, cor
 
 from shared.domain.kernel.errors import FieldError, ValidationError
 
-Place = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 
 MAXIMUM_ERRORS = 100
 MAXIMUM_STEP = 300
@@ -38,7 +38,7 @@ class Length:
         return value
 
 
-def refusal(*places: tuple[Place, str]) -> pydantic.ValidationError:
+def refusal(*places: tuple[FieldPath, str]) -> pydantic.ValidationError:
     """What a model's validator raises to name fields below itself: each place is a path from the model, with what is
     wrong.
     """
@@ -82,7 +82,7 @@ def validation_error(
     return ValidationError(f"{len(found)} places of the input are not valid", errors=errors)
 
 
-def _refusal(details: Iterable[tuple[Place, str, str, object]]) -> pydantic.ValidationError:
+def _refusal(details: Iterable[tuple[FieldPath, str, str, object]]) -> pydantic.ValidationError:
     return pydantic.ValidationError.from_exception_data(
         "refusal",
         [
@@ -96,13 +96,13 @@ def _literal(message: str) -> Any:  # noqa: ANN401  the signature asks for a lit
     return message
 
 
-def _place_in_input(kind: str, place: Place) -> Place:
+def _place_in_input(kind: str, place: FieldPath) -> FieldPath:
     if not place:
         return ("type",) if kind in _TAG_ERRORS else ()
     return place[1:]
 
 
-def _without_mark(place: Place) -> Place:
+def _without_mark(place: FieldPath) -> FieldPath:
     return tuple(step for step in place if step != _KEY_MARK)
 
 

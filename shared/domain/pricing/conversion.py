@@ -1,4 +1,4 @@
-"""Events whose amounts are in another currency than the organization's: how charges see them."""
+"""Currency conversion: events as charges see them, with amounts in the organization's currency."""
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
@@ -14,35 +14,39 @@ C = TypeVar("C", bound=Charge)
 
 
 def events_by_charge(charges: Iterable[C], event: Event, currency: str) -> Iterator[tuple[C, Event]]:
-    """Each charge with the event as it sees it: the event's own amount and whatever this charge reads as money are in
-    the organization's currency, by the rate that the event was rated with; all else is as it was reported. Where there
-    was no rate, an amount that does not matter to the charge is worth nothing. Nothing is nothing in every currency.
+    """Each charge with the event as it sees it: all that it reads as money is in `currency`.
 
-    Raises `NoExchangeRateError` where an amount matters, `UnmeterableError`.
+    Amounts are converted at the exchange rate that the event was rated with; all else is as reported. Without a rate,
+    an amount that does not matter to the charge is 0.
+
+    Raises `NoExchangeRateError` where an amount matters and has no rate, `UnmeterableError`.
     """
-    estimate = reported_currency(event.data, currency)
-    return zip(charges, repeat(event)) if estimate == currency else _in_currency(charges, event, estimate, currency)
+    reported = reported_currency(event.data, currency)
+    return (
+        zip(charges, repeat(event)) if reported == currency else _converted_events(charges, event, reported, currency)
+    )
 
 
-def _in_currency(charges: Iterable[C], event: Event, estimate: str, currency: str) -> Iterator[tuple[C, Event]]:
-    alike: dict[frozenset[str], Event] = {}
+def _converted_events(charges: Iterable[C], event: Event, reported: str, currency: str) -> Iterator[tuple[C, Event]]:
+    """Charges that read the same amounts share one converted event."""
+    by_paths: dict[frozenset[str], Event] = {}
     for charge in charges:
-        matters = charge.amount_paths(event)
-        if matters not in alike:
-            alike[matters] = _converted(event, matters, estimate, currency)
-        yield charge, alike[matters]
+        paths = charge.amount_paths(event)
+        if paths not in by_paths:
+            by_paths[paths] = _converted(event, paths, reported, currency)
+        yield charge, by_paths[paths]
 
 
-def _converted(event: Event, matters: frozenset[str], estimate: str, currency: str) -> Event:
+def _converted(event: Event, needed: frozenset[str], reported: str, currency: str) -> Event:
     amounts = {}
-    for path in (matters | reported_amount_paths(event.type)) - event.amounts.keys():
+    for path in (needed | reported_amount_paths(event.type)) - event.amounts.keys():
         amount = amount_at(event, path)
         if not amount:
             continue
         if event.exchange_rate is not None:
             amounts[path] = exchanged(amount, event.exchange_rate)
-        elif path in matters:
-            raise NoExchangeRateError(estimate, currency)
+        elif path in needed:
+            raise NoExchangeRateError(reported, currency)
         else:
             amounts[path] = ZERO
     return with_amounts(event, amounts) if amounts else event

@@ -1,4 +1,4 @@
-"""Lines: what is due for one charge, with the arithmetic that leads there."""
+"""Rated lines: the amount due for one charge, with the steps of its arithmetic."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -6,9 +6,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from shared.domain.kernel.money import EXACT, ExactDecimal, RoundedAmount, total, truncate
+from shared.domain.kernel.value import Value
 from shared.domain.periods.periods import Span
 
 StepKind = Literal[
@@ -26,18 +27,17 @@ StepKind = Literal[
     "proration",
     "adjustment",
 ]
-Timing = Literal["arrears", "advance"]
+"""What a step does in the arithmetic of its line."""
 
-LinePeriod = Span
-"""What a line is due for."""
+Timing = Literal["arrears", "advance"]
+"""Whether a line is billed after the period it is for, or at its start."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExactStep:
-    """A step before it is cut to a decimal: the exact amount of one thing that a line consists of.
+    """One step of a line's arithmetic, its amount still an exact fraction.
 
-    `lower` and `upper` are the bounds of the tier; an open tier has no upper one. `rate` is in percent, of `quantity`
-    where there is one. `workflow` is the type of workflow that it is about.
+    The fields mean what they mean in `Step`, where amounts have become decimals.
     """
 
     kind: StepKind
@@ -52,52 +52,67 @@ class ExactStep:
     workflow: str | None = None
 
 
-class Step(BaseModel):
-    """One step of a line's arithmetic. `from` and `to` are the bounds of the tier, `quantity` is the part that lies
-    in it.
-    """
+class Step(Value):
+    """One step of a line's arithmetic."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
-    )
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     kind: StepKind
+    """What the step does."""
     version: int | None = None
+    """The version of the billing model whose price it is; null for bounds over all versions."""
     lower: ExactDecimal | None = Field(default=None, alias="from")
+    """The lower bound of the tier, exclusive."""
     upper: ExactDecimal | None = Field(default=None, alias="to")
+    """The upper bound of the tier, inclusive; null in an open tier."""
     quantity: ExactDecimal | None = None
+    """The units, or the value, that the step prices: in a tier those that lie in it."""
     unit_amount: ExactDecimal | None = None
+    """The price of one unit."""
     flat_amount: ExactDecimal | None = None
+    """The tier's flat amount, included in `amount`."""
     rate: ExactDecimal | None = None
+    """In percent."""
     workflow: str | None = None
+    """The type of workflow that the step is about."""
     amount: ExactDecimal
+    """What the step adds to the line, truncated to 12 places; negative where it reduces it."""
 
 
-class Line(BaseModel):
-    """A rated line, as previews, calculations and invoices show it. `exact_amount` is cut to 12 places; `amount` is
-    rounded, once, to the currency. `timing` says whether it is billed for the period that ended or in advance.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Line(Value):
+    """What is due for one charge, as previews, calculations and invoices show it."""
 
     key: str
+    """`{model}/{charge}/{agent or -}`: the same in every period."""
     type: str
+    """The charge's type, or `adjustment` or `correction`."""
     model_id: str | None = None
     charge: str | None = None
+    """The charge's key."""
     agent_id: str | None = None
+    """Null where the line is for all agents of the organization."""
     description: str
+    """The charge in words, for people."""
     quantity: ExactDecimal
+    """The units of the whole line, before any included units."""
     unit: str | None = None
+    """The name of one unit."""
     unit_amount: ExactDecimal | None = None
+    """The price of one unit, where all units have the same."""
     steps: tuple[Step, ...] = ()
+    """How `exact_amount` comes about; the steps add up to it."""
     exact_amount: ExactDecimal
+    """Truncated to 12 places."""
     amount: RoundedAmount
-    period: LinePeriod
-    covers: LinePeriod | None = None
-    """The quarter or year that a fee with such an interval is for."""
-    adjusts: LinePeriod | None = None
+    """`exact_amount` rounded once, half up, to the currency's minor unit."""
+    period: Span
+    """The billing period that the line belongs to."""
+    covers: Span | None = None
+    """The quarter or year that a quarterly or yearly fee is for."""
+    adjusts: Span | None = None
     """The ended period whose bill the line corrects."""
     timing: Timing = "arrears"
+    """Whether the line is billed after its period or in advance."""
 
 
 def exact_sum(steps: Iterable[ExactStep]) -> Fraction:
@@ -105,24 +120,27 @@ def exact_sum(steps: Iterable[ExactStep]) -> Fraction:
 
 
 def merged_steps(steps: Iterable[ExactStep]) -> list[ExactStep]:
-    """Parts of the same thing, such as a tier that several agents use, become one, where the first of them stood."""
-    result: dict[tuple[object, ...], ExactStep] = {}
+    """Merge steps at the same price, such as one tier used by several agents, in the order of their first."""
+    merged: dict[tuple[object, ...], ExactStep] = {}
     for step in steps:
-        same = (step.kind, step.version, step.lower, step.upper, step.unit_amount, step.rate, step.workflow)
-        before = result.get(same)
-        result[same] = step if before is None else _together(before, step)
-    return list(result.values())
+        price = (step.kind, step.version, step.lower, step.upper, step.unit_amount, step.rate, step.workflow)
+        same = merged.get(price)
+        merged[price] = step if same is None else _merged(same, step)
+    return list(merged.values())
 
 
 def truncated_steps(steps: Sequence[ExactStep]) -> tuple[Step, ...]:
-    """The parts cut to decimals; they add up to the cut sum, because the last one takes the remainder."""
+    """The steps with amounts truncated to 12 places.
+
+    The last step takes the remainder, so they add up to the truncated sum.
+    """
     amounts = [truncate(step.amount) for step in steps]
     if amounts:
         amounts[-1] = EXACT.subtract(truncate(exact_sum(steps)), total(amounts[:-1]))
     return tuple(_step(step, amount) for step, amount in zip(steps, amounts, strict=True))
 
 
-def _together(left: ExactStep, right: ExactStep) -> ExactStep:
+def _merged(left: ExactStep, right: ExactStep) -> ExactStep:
     return replace(
         left,
         amount=left.amount + right.amount,

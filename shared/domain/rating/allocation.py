@@ -1,4 +1,4 @@
-"""How lines are shared out to agents: those of many by their parts of what they are about, to the last minor unit."""
+"""Allocation of pooled lines to agents, to the last minor unit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -14,8 +14,9 @@ from shared.domain.rating.rating import RatedLine
 
 @dataclass(frozen=True, slots=True)
 class ChargeShare:
-    """What of a charge falls to some agents: a part of `whole`, which all lines of the charge come to. `line` is one
-    of these.
+    """What a group of agents carries of one charge: `amount` out of `whole`, the sum of all its lines.
+
+    `line` is any of the lines, for their description.
     """
 
     line: Line
@@ -24,7 +25,7 @@ class ChargeShare:
 
 
 def charge_shares(lines: Iterable[RatedLine], currency: str, agent_ids: AbstractSet[str]) -> list[ChargeShare]:
-    """What these agents carry of each charge that concerns them.
+    """What these agents carry of each charge that concerns them, in the currency, rounded.
 
     Every line is allocated agent by agent, so the shares of any disjoint groups of agents add up to the lines.
     """
@@ -32,23 +33,21 @@ def charge_shares(lines: Iterable[RatedLine], currency: str, agent_ids: Abstract
     for rated in lines:
         by_charge.setdefault((rated.line.model_id, rated.line.charge), []).append(rated)
     shares = []
-    for own in by_charge.values():
-        parts = [
-            part
-            for rated in own
-            for agent_id, part in amounts_by_agent(rated, currency).items()
+    for of_charge in by_charge.values():
+        amounts = [
+            amount
+            for rated in of_charge
+            for agent_id, amount in amounts_by_agent(rated, currency).items()
             if agent_id in agent_ids
         ]
-        if parts:
-            whole = total(rated.line.amount for rated in own)
-            shares.append(ChargeShare(own[0].line, total(parts), whole))
+        if amounts:
+            whole = total(rated.line.amount for rated in of_charge)
+            shares.append(ChargeShare(of_charge[0].line, total(amounts), whole))
     return shares
 
 
 def amounts_by_agent(rated: RatedLine, currency: str) -> dict[str, Decimal]:
-    """What of a line's amount falls to which agent: all of its own line, a part of one that it shares. The parts add up
-    to the amount.
-    """
+    """A line's amount by agent, all of it for an agent's own line; they add up to the line."""
     line = rated.line
     if line.agent_id is not None:
         return {line.agent_id: line.amount}
@@ -56,10 +55,10 @@ def amounts_by_agent(rated: RatedLine, currency: str) -> dict[str, Decimal]:
 
 
 def allocate(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) -> dict[str, Decimal]:
-    """The amount, which is rounded to the currency, split by the weights; the parts add up to it.
+    """Split an amount, rounded to the currency, by weights and largest remainder; the parts add up to it.
 
-    By largest remainder: each part is cut to the minor unit, and the units that are left go to those that lost most,
-    among equals to the first by name. Without any weight all are alike. Raises `ValueError` for a negative weight.
+    Each part is truncated to the minor unit; the units left go to the parts that lost most, equal ones by name. Where
+    all weights are 0 they count as equal. Raises `ValueError` for a negative weight.
     """
     if any(weight < 0 for weight in weights.values()):
         raise ValueError("a weight is negative")
@@ -76,9 +75,7 @@ def allocate(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) ->
 
 
 def allocation_weights(segments: Sequence[LineSegment[Charge]]) -> Mapping[str, Fraction]:
-    """What each agent's part of a line is measured by: what the charge prices of it (`Charge.weights`), its quantity
-    where none of that is priced, or its days where there is no quantity.
-    """
+    """Each agent's weight in a pooled line: what its charge prices, else its quantity, else its days."""
     for weights in (type(segments[0].charge).weights(segments), quantities(segments)):
         if any(weights.values()):
             return weights

@@ -1,4 +1,4 @@
-"""What stated usage would cost: the same rating, over facts made from what the meters would have come to."""
+"""Calculation: what estimated usage would cost. It is rated like metered usage, so both cost the same."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from shared.domain.kernel.errors import FieldError, ValidationError
 from shared.domain.kernel.money import (
@@ -19,23 +19,26 @@ from shared.domain.kernel.money import (
 )
 from shared.domain.kernel.times import BEGINNING
 from shared.domain.kernel.validation import Length
+from shared.domain.kernel.value import Value
 from shared.domain.metering.readings import Reading, together
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.rating import POOLED, Cycle, Facts, Segment, first_starts, rate
+from shared.domain.rating.facts import POOLED, Segment
+from shared.domain.rating.rating import rate
+from shared.domain.rating.segments import isolated_facts
 
 MAXIMUM_VALUES = 10_000
 MAXIMUM_WORKFLOWS = 100
 MAXIMUM_LENGTH = timedelta(days=367)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(3000, 1, 1, tzinfo=UTC)
-MAXIMUM_PRICED = 10_000
-"""Meters and steps times agents: what one request may keep the process busy with."""
+MAXIMUM_STEPS = 10_000
+"""Expected steps times agents: bounds the work of one request."""
 DRAFT = "draft"
-"""Stands for the id of a model that is not saved."""
+"""The id of a billing model that is not saved."""
 
 
 def _not_pooled(agent: str) -> str:
@@ -44,25 +47,26 @@ def _not_pooled(agent: str) -> str:
     return agent
 
 
-class UsageEntry(BaseModel):
-    """What the meter of a charge would have come to, after its unit conversion; of one agent, or of `agents` together.
-
-    For outcomes, percentages and dynamic prices `values` in the order of the events, or where their order does not
-    matter `value`, which is their sum, with `quantity`, how many there are. For workflows how many of each type; for
-    agents and seats their number.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class UsageEntry(Value):
+    """Estimated usage of one charge, by one agent or by all."""
 
     charge: str = Field(max_length=64)
+    """The charge's key."""
     agent: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_not_pooled)] | None = None
+    """Any name for the agent whose usage it is; null where it is not attributed."""
     quantity: NonNegativeQuantity | None = None
+    """What the meter comes to, after its unit conversion; beside `value` the number of events."""
     value: NonNegativeAmount | None = None
+    """The sum of the events' values, where their order does not matter to the price."""
     values: Annotated[tuple[NonNegativeAmount, ...], Length(0, MAXIMUM_VALUES)] | None = None
+    """The value of each event, in their order: of outcomes, percentages and dynamic prices."""
     workflows: Annotated[dict[str, NonNegativeQuantity], Field(max_length=MAXIMUM_WORKFLOWS)] | None = None
+    """The number of workflows of each type."""
     agents: NonNegativeQuantity | None = None
+    """The number of agents whose usage it is together."""
 
-    def estimated(self, index: int) -> Estimate:
+    def estimate(self, index: int) -> Estimate:
+        """The entry without its agent; `index` is its place in the request."""
         return Estimate(
             index=index,
             charge=self.charge,
@@ -75,7 +79,7 @@ class UsageEntry(BaseModel):
 
 
 class ModelSketch(BillingModelDraft):
-    """A billing model that is calculated with and never saved, so it needs no name."""
+    """A billing model to calculate with; it is never saved and needs no name."""
 
     SAVED: ClassVar[bool] = False
 
@@ -85,42 +89,37 @@ class ModelSketch(BillingModelDraft):
         return Version(id=DRAFT, model_id=DRAFT, number=1, effective_from=BEGINNING, charges=self.charges)
 
 
-class Calculation(BaseModel):
-    """`total` is the sum of the lines' rounded amounts, `exact_total` that of their exact ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Calculation(Value):
+    """What estimated usage would cost."""
 
     currency: str
     lines: tuple[Line, ...]
     exact_total: ExactDecimal
+    """The sum of the lines' exact amounts."""
     total: RoundedAmount
+    """The sum of the lines' rounded amounts."""
 
 
 def calculate(
     version: Version, currency: str, usage: Sequence[UsageEntry], period: Span, only: Sequence[str] | None = None
 ) -> Calculation:
-    """The lines of a version for a whole period with this usage. A charge that no entry names has a quantity of 0;
-    with `only`, the other charges are left out.
+    """What this usage of a version would cost in a whole period, in the version's currency.
 
-    The agents are those that the usage names, or one without a name. Usage without an agent, of a charge that is
-    priced by agent, is priced as if all of it were one agent's, but fees per agent are due as often as there are
-    agents.
+    A charge without an entry has a quantity of 0; with `only`, all other charges are left out. The agents are those
+    that the usage names, or one without a name. Usage of a charge per agent that is not attributed is priced as one
+    agent's, but its fees per agent are due as often as there are agents.
 
-    Raises `ValidationError` naming the entry, the place in `only`, or the period.
+    Raises `ValidationError` at the entry, the name in `only`, or the period that is wrong.
     """
-    _refuse_unknown(version, usage, only)
-    _refuse_beyond(period)
-    named = sorted({entry.agent for entry in usage if entry.agent is not None})
-    wanted = [charge for charge in version.charges if only is None or charge.key in only]
-    steps = sum(charge.expected_steps for charge in wanted)
-    if steps * len(named) > MAXIMUM_PRICED:
-        raise ValidationError.at(
-            "/usage", f"{steps} meters and steps times {len(named)} agents are more than {MAXIMUM_PRICED}: name fewer"
-        )
+    _refuse_unknown_charges(version, usage, only)
+    _refuse_period(period)
+    agents = sorted({entry.agent for entry in usage if entry.agent is not None})
+    charges = [charge for charge in version.charges if only is None or charge.key in only]
+    _refuse_too_much_work(charges, agents)
     lines = [
         line
-        for charge in wanted
-        for line in _lines_of(charge, version, currency, _usage_of(charge, usage, named), period)
+        for charge in charges
+        for line in _lines(charge, version, currency, _charge_usage(charge, usage, agents), period)
     ]
     return Calculation(
         currency=currency,
@@ -131,22 +130,22 @@ def calculate(
 
 
 @dataclass(frozen=True, slots=True)
-class _Usage:
-    """The usage of one charge by agent, and how many agents each of them stands for."""
+class _ChargeUsage:
+    """The estimates of one charge by agent, and how many agents alike each agent stands for."""
 
-    by_agent: Mapping[str, Sequence[Estimate]]
+    estimates: Mapping[str, Sequence[Estimate]]
     agents: Mapping[str, Fraction]
 
 
 class _EstimatedReadings:
-    """Readings that come to what is stated."""
+    """The readings of one agent that its estimates come to."""
 
-    def __init__(self, charge: Charge, estimate: Iterable[Estimate], span: Span) -> None:
-        found: dict[str, list[Reading]] = {}
-        for each in estimate:
-            for name, reading in charge.estimated_readings(each, span).items():
-                found.setdefault(name, []).append(reading)
-        self._readings = {name: together(readings) for name, readings in found.items()}
+    def __init__(self, charge: Charge, estimates: Iterable[Estimate], span: Span) -> None:
+        readings: dict[str, list[Reading]] = {}
+        for estimate in estimates:
+            for name, reading in charge.estimated_readings(estimate, span).items():
+                readings.setdefault(name, []).append(reading)
+        self._readings = {name: together(of_name) for name, of_name in readings.items()}
 
     def meters(self) -> list[str]:
         return list(self._readings)
@@ -155,50 +154,55 @@ class _EstimatedReadings:
         return self._readings.get(name)
 
 
-def _lines_of(charge: Charge, version: Version, currency: str, usage: _Usage, span: Span) -> list[Line]:
-    estimate = [each for own in usage.by_agent.values() for each in own]
-    charge = charge.with_estimate(estimate, sum(usage.agents.values(), Fraction(0)))
+def _lines(charge: Charge, version: Version, currency: str, usage: _ChargeUsage, span: Span) -> list[Line]:
+    """The lines of one charge, rated as if it were the version's only one."""
+    estimates = [estimate for of_agent in usage.estimates.values() for estimate in of_agent]
+    charge = charge.with_estimates(estimates, sum(usage.agents.values(), Fraction(0)))
     alone = version.model_copy(update={"charges": (charge,)})
     period = Period(start=span.start, end=span.end, timezone="UTC")
-    found = [Segment(agent, alone, span.start, span.end, number) for agent, number in usage.agents.items()]
-    cycle = Cycle(period, found, closes=span.end)
-    return rate(
-        Facts(
-            period=period,
-            currency=currency,
-            segments=found,
-            totals={(agent, alone.id): _EstimatedReadings(charge, own, span) for agent, own in usage.by_agent.items()},
-            first_starts=first_starts(found),
-            cycles={"quarter": cycle, "year": cycle},
-        )
-    )
+    segments = [Segment(agent, alone, span.start, span.end, number) for agent, number in usage.agents.items()]
+    totals = {
+        (agent, alone.id): _EstimatedReadings(charge, of_agent, span) for agent, of_agent in usage.estimates.items()
+    }
+    return rate(isolated_facts(period, currency, segments, totals))
 
 
-def _usage_of(charge: Charge, usage: Sequence[UsageEntry], named: Sequence[str]) -> _Usage:
-    entries = [(entry.agent, entry.estimated(index)) for index, entry in enumerate(usage) if entry.charge == charge.key]
+def _charge_usage(charge: Charge, usage: Sequence[UsageEntry], agents: Sequence[str]) -> _ChargeUsage:
+    """Attribute the estimates of a charge to agents; `agents` are all that the whole usage names."""
+    entries = [(entry.agent, entry.estimate(index)) for index, entry in enumerate(usage) if entry.charge == charge.key]
     number = _number_of_agents(charge, entries)
-    own = list(dict.fromkeys(agent for agent, _ in entries if agent is not None))
-    if charge.scope == "agent" and own:
+    attributed = list(dict.fromkeys(agent for agent, _ in entries if agent is not None))
+    if charge.scope == "agent" and attributed:
         _refuse_unattributed(entries)
-    elif charge.scope == "agent" and (not named or (entries and (len(named) > 1 or number is not None))):
-        agents = {POOLED: Fraction(max(1, len(named))) if number is None else number}
-        return _Usage({POOLED: [estimate for _, estimate in entries]}, agents)
+    elif charge.scope == "agent" and (not agents or (entries and (len(agents) > 1 or number is not None))):
+        alike = Fraction(max(1, len(agents))) if number is None else number
+        return _ChargeUsage({POOLED: [estimate for _, estimate in entries]}, {POOLED: alike})
+    return _attributed_usage(entries, _counted_agents(agents, attributed, number))
+
+
+def _counted_agents(agents: Sequence[str], attributed: Sequence[str], number: Fraction | None) -> dict[str, Fraction]:
+    """The agents to calculate with; those beyond the attributed ones, up to `number`, stand together as one."""
     if number is None:
-        agents = dict.fromkeys(named or [POOLED], Fraction(1))
-    else:
-        agents = dict.fromkeys(own, Fraction(1))
-        if number > len(own) or not own:
-            agents[POOLED] = number - len(own)
-    nameless = next(iter(agents))
-    by_agent: dict[str, list[Estimate]] = {}
+        return dict.fromkeys(agents or [POOLED], Fraction(1))
+    counted = dict.fromkeys(attributed, Fraction(1))
+    if number > len(attributed) or not attributed:
+        counted[POOLED] = number - len(attributed)
+    return counted
+
+
+def _attributed_usage(entries: Iterable[tuple[str | None, Estimate]], agents: Mapping[str, Fraction]) -> _ChargeUsage:
+    """Each agent with its estimates; the first agent also has those without an agent."""
+    first = next(iter(agents))
+    estimates: dict[str, list[Estimate]] = {}
     for agent, estimate in entries:
-        by_agent.setdefault(nameless if agent is None else agent, []).append(estimate)
-    return _Usage(by_agent, agents)
+        estimates.setdefault(first if agent is None else agent, []).append(estimate)
+    return _ChargeUsage(estimates, agents)
 
 
 def _number_of_agents(charge: Charge, entries: Sequence[tuple[str | None, Estimate]]) -> Fraction | None:
-    """How many agents the entries of a charge say there are. Raises `ValidationError` where it is not a number of
-    agents.
+    """The number of agents that the entries of a charge give, if any.
+
+    Raises `ValidationError` where entries differ, or name more agents.
     """
     numbers = [
         (estimate, number) for _, estimate in entries if (number := charge.estimated_agents(estimate)) is not None
@@ -209,9 +213,10 @@ def _number_of_agents(charge: Charge, entries: Sequence[tuple[str | None, Estima
         if number != numbers[0][1]:
             raise estimate.refused(_number_field(estimate), "is not what another entry of this charge says")
     estimate, number = numbers[0]
-    own = {agent for agent, _ in entries if agent is not None}
-    if number < len(own):
-        raise estimate.refused(_number_field(estimate), f"is less than the {len(own)} agents that the usage names")
+    attributed = {agent for agent, _ in entries if agent is not None}
+    if number < len(attributed):
+        detail = f"is less than the {len(attributed)} agents that the usage names"
+        raise estimate.refused(_number_field(estimate), detail)
     return number
 
 
@@ -219,22 +224,30 @@ def _number_field(estimate: Estimate) -> str:
     return "quantity" if estimate.agents is None else "agents"
 
 
-def _refuse_unknown(version: Version, usage: Sequence[UsageEntry], only: Sequence[str] | None) -> None:
+def _refuse_unknown_charges(version: Version, usage: Sequence[UsageEntry], only: Sequence[str] | None) -> None:
     keys = {charge.key for charge in version.charges}
     named = [(f"/usage/{index}/charge", entry.charge) for index, entry in enumerate(usage)]
     named += [(f"/only/{index}", key) for index, key in enumerate(only or ())]
-    errors = tuple(FieldError(place, f"the model has no charge {key}") for place, key in named if key not in keys)
+    errors = tuple(FieldError(pointer, f"the model has no charge {key}") for pointer, key in named if key not in keys)
     if errors:
         raise ValidationError(errors[0].detail, errors=errors)
 
 
-def _refuse_beyond(period: Span) -> None:
+def _refuse_period(period: Span) -> None:
     if period.start < EARLIEST:
         raise ValidationError.at("/period/start", f"is before {EARLIEST.year}")
     if period.end > LATEST:
         raise ValidationError.at("/period/end", f"is after {LATEST.year - 1}")
     if period.end - period.start > MAXIMUM_LENGTH:
         raise ValidationError.at("/period/end", f"is more than {MAXIMUM_LENGTH.days} days after the start")
+
+
+def _refuse_too_much_work(charges: Sequence[Charge], agents: Sequence[str]) -> None:
+    steps = sum(charge.expected_steps for charge in charges)
+    if steps * len(agents) > MAXIMUM_STEPS:
+        raise ValidationError.at(
+            "/usage", f"{steps} meters and steps times {len(agents)} agents are more than {MAXIMUM_STEPS}: name fewer"
+        )
 
 
 def _refuse_unattributed(entries: Iterable[tuple[str | None, Estimate]]) -> None:

@@ -1,4 +1,4 @@
-"""What agents cost and earn, in the same three words everywhere."""
+"""Figures of summaries: provider cost, billed amount, outcome value, and the ratios between them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RATIO_PLACES = 6
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """In one currency: what providers charge for it, what the customer is billed, and what outcomes are worth."""
+    """What agents cost at providers, what they are billed at, and the value of their outcomes, in one currency."""
 
     provider_cost: Decimal = ZERO
     billed_amount: Decimal = ZERO
@@ -24,42 +24,42 @@ class Figures:
 
     @property
     def margin(self) -> Decimal:
-        """The part of what is billed that is left after the costs, as a ratio; 0 where nothing is billed."""
+        """(billed amount - provider cost) / billed amount; 0 where nothing is billed."""
         return ratio(Fraction(self.billed_amount) - Fraction(self.provider_cost), self.billed_amount)
 
     @property
     def return_ratio(self) -> Decimal:
-        """The part of what outcomes are worth that is left after the bill; 0 where they are worth nothing."""
+        """(outcome value - billed amount) / outcome value; 0 where outcomes have no value."""
         return ratio(Fraction(self.outcome_value) - Fraction(self.billed_amount), self.outcome_value)
 
 
 @dataclass(frozen=True, slots=True)
 class AgentActivity:
-    """What totals say whatever the model: standing readings by name, events by type, the time of the latest event."""
+    """What usage totals say whatever the billing model: system totals, events by type, time of the latest event."""
 
     system_totals: Mapping[str, CountAndSum]
     counts: Mapping[str, int]
     last_event_at: str | None
 
     @classmethod
-    def of(cls, totals: Iterable[Totals]) -> "AgentActivity":
-        """Over agents, versions and periods."""
+    def of(cls, all_totals: Iterable[Totals]) -> "AgentActivity":
+        """The sum over agents, versions and periods."""
         system_totals: dict[str, CountAndSum] = {}
         counts: dict[str, int] = {}
         latest = ""
-        for each in totals:
-            for name in each.meters():
-                reading = each.reading(name)
+        for totals in all_totals:
+            for name in totals.meters():
+                reading = totals.reading(name)
                 if name.startswith(SYSTEM) and isinstance(reading, CountAndSum):
                     system_totals[name] = reading.merge(system_totals.get(name, CountAndSum()))
-            for event_type, count in each.counts().items():
+            for event_type, count in totals.counts().items():
                 counts[event_type] = counts.get(event_type, 0) + count
-            latest = max(latest, each.last_event_at or "")
+            latest = max(latest, totals.last_event_at or "")
         return cls(system_totals, counts, latest or None)
 
     @property
     def costs(self) -> dict[str, Decimal]:
-        """What providers charge, by category."""
+        """Provider cost by category, in the organization's currency."""
         return {
             name.removeprefix(PROVIDER_COST): self.sum_of(name)
             for name in sorted(self.system_totals)
@@ -67,12 +67,14 @@ class AgentActivity:
         }
 
     def sum_of(self, name: str) -> Decimal:
-        found = self.system_totals.get(name, CountAndSum()).sum
-        if not isinstance(found, Decimal):
+        """The sum of one system total, 0 where it is not there."""
+        amount = self.system_totals.get(name, CountAndSum()).sum
+        if not isinstance(amount, Decimal):
             raise TypeError("totals keep no fractions")
-        return found
+        return amount
 
     def count_of(self, name: str) -> int:
+        """The number of events in one system total, 0 where it is not there."""
         return int(self.system_totals.get(name, CountAndSum()).count)
 
     def figures(self, billed_amount: Decimal) -> Figures:
@@ -80,5 +82,5 @@ class AgentActivity:
 
 
 def ratio(part: Fraction | int, whole: Decimal | int) -> Decimal:
-    """Half up to `RATIO_PLACES` places; 0 of nothing."""
+    """Part / whole, rounded half up to 6 places; 0 where the whole is 0."""
     return round_to(Fraction(part) / Fraction(whole), RATIO_PLACES) if whole else ZERO

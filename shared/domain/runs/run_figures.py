@@ -17,8 +17,9 @@ from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
 from shared.domain.pricing.charges.outcome import OutcomeCharge
 from shared.domain.pricing.charges.workflow import WorkflowCharge
+from shared.domain.rating.facts import Facts, Segment
 from shared.domain.rating.figures import Figures
-from shared.domain.rating.rating import Facts, Segment, rate
+from shared.domain.rating.rating import rate
 from shared.domain.usage.outcomes import Outcome, Status
 from shared.domain.usage.totals import Contribution, Totals, contribution
 

@@ -11,7 +11,8 @@ from shared.domain.kernel.times import BEGINNING
 from shared.domain.periods.periods import QUARTER, YEAR, Period, Span, around, cycle_of, period_of
 from shared.domain.pricing.billing_models import Version, version_history
 from shared.domain.pricing.charges.charge import HeadcountName, Recurrence
-from shared.domain.rating.rating import Cycle, Facts, Segment, first_starts, segments
+from shared.domain.rating.facts import Cycle, Facts, Segment
+from shared.domain.rating.segments import first_starts, segments
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import NO_VERSION
 from shared.ports.usage import Usage, UsageTotal

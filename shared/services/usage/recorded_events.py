@@ -11,7 +11,7 @@ from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.money import EXACT
 from shared.domain.kernel.times import from_text
 from shared.domain.provider_costs.costs import CostedEvent
-from shared.domain.rating.rating import POOLED
+from shared.domain.rating.facts import POOLED
 from shared.domain.runs.run_figures import contributions
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import event_key

@@ -16,7 +16,9 @@ from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.pricing.lines import Line
 from shared.domain.provider_costs.costs import COST_TYPE
-from shared.domain.rating.rating import Cycle, Facts, Segment, first_starts, rate
+from shared.domain.rating.facts import Cycle, Facts, Segment
+from shared.domain.rating.rating import rate
+from shared.domain.rating.segments import first_starts
 from shared.domain.usage.totals import Totals, contribution
 
 Json = dict[str, Any]

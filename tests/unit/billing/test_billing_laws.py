@@ -31,7 +31,8 @@ from shared.domain.pricing.charges.outcome import OutcomeCharge
 from shared.domain.pricing.lines import Line
 from shared.domain.provider_costs.costs import CostedEvent, CostRules, LlmPrices
 from shared.domain.provider_costs.exchange_rates import ExchangeRates
-from shared.domain.rating.rating import Facts, Segment, rate
+from shared.domain.rating.facts import Facts, Segment
+from shared.domain.rating.rating import rate
 from shared.domain.usage.events import NO_VERSION, TotalKey, with_derived
 from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF, Outcome, Status, decided_since_arrival
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution

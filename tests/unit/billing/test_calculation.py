@@ -11,7 +11,8 @@ from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.charges.estimate import MAXIMUM_AGENTS
 from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
-from shared.domain.rating.rating import Facts, Segment, rate
+from shared.domain.rating.facts import Facts, Segment
+from shared.domain.rating.rating import rate
 from tests.doubles.worlds import generated_models as generated
 
 OCTOBER = Span(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC))

@@ -11,7 +11,7 @@ from shared.domain.kernel.times import to_text
 from shared.domain.metering.meters import UnmeterableError
 from shared.domain.pricing.lines import Line
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
-from shared.domain.rating.rating import Segment
+from shared.domain.rating.facts import Segment
 from shared.domain.usage.totals import contribution
 from tests.doubles.worlds import generated_models as generated
 from tests.doubles.worlds.generated_models import OCTOBER, Reported

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from shared.domain.kernel.errors import ValidationError
-from shared.domain.kernel.validation import Place, pointer, validation_error
+from shared.domain.kernel.validation import FieldPath, pointer, validation_error
 from shared.domain.pricing.billing_models import BillingModelDraft, check_succession
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.rules import Pricing
@@ -83,7 +83,7 @@ def parts_of(value: object) -> Iterator[BaseModel]:
             yield from parts_of(item)
 
 
-def places_of(value: object, place: Place = ()) -> Iterator[tuple[Place, object]]:
+def places_of(value: object, place: FieldPath = ()) -> Iterator[tuple[FieldPath, object]]:
     """All that is written, with where it stands."""
     yield place, value
     if isinstance(value, dict | list):
@@ -91,7 +91,7 @@ def places_of(value: object, place: Place = ()) -> Iterator[tuple[Place, object]
             yield from places_of(item, (*place, name))
 
 
-def replaced(written: Json, place: Place, value: object) -> Json:
+def replaced(written: Json, place: FieldPath, value: object) -> Json:
     changed = json.loads(json.dumps(written))
     *above, last = place
     part: Any = changed
@@ -101,7 +101,7 @@ def replaced(written: Json, place: Place, value: object) -> Json:
     return changed
 
 
-def wrong_values(place: Place, value: object) -> list[object]:
+def wrong_values(place: FieldPath, value: object) -> list[object]:
     """What cannot stand in the place of a sound value."""
     if isinstance(value, bool):
         return list(NO_TRUTHS)

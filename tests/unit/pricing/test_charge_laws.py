@@ -23,7 +23,7 @@ from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.lines import Line
 from shared.domain.pricing.rules import Pricing
 from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
-from shared.domain.rating.rating import Segment
+from shared.domain.rating.facts import Segment
 from shared.domain.usage.totals import Totals
 from tests.doubles.worlds import generated_models as generated
 from tests.doubles.worlds import second_computation

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.kernel.money import truncate
-from shared.domain.pricing.lines import ExactStep, Line, LinePeriod, Step, exact_sum, merged_steps, truncated_steps
+from shared.domain.periods.periods import Span
+from shared.domain.pricing.lines import ExactStep, Line, Step, exact_sum, merged_steps, truncated_steps
 
-PERIOD = LinePeriod(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC))
+PERIOD = Span(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC))
 
 
 def test_steps_are_cut_to_twelve_places_and_the_last_takes_the_remainder():

@@ -13,7 +13,9 @@ from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
 from shared.domain.rating.calculation import ModelSketch, UsageEntry, calculate
-from shared.domain.rating.rating import Cycle, Facts, Segment, first_starts, rate
+from shared.domain.rating.facts import Cycle, Facts, Segment
+from shared.domain.rating.rating import rate
+from shared.domain.rating.segments import first_starts
 from shared.domain.usage.totals import Contribution, Totals
 from tests.doubles.worlds.oracles import NOT_REPRODUCED, Case, cases, parameters
 

@@ -16,7 +16,9 @@ from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version, version_history
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.rating import Facts, InconsistentFactsError, Segment, rate, segments
+from shared.domain.rating.facts import Facts, InconsistentFactsError, Segment
+from shared.domain.rating.rating import rate
+from shared.domain.rating.segments import segments
 from shared.domain.usage.totals import Contribution, Totals
 
 OCTOBER = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC), timezone="UTC")

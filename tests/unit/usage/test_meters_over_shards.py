@@ -26,7 +26,8 @@ from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.lines import Line
 from shared.domain.provider_costs.costs import CostedEvent
-from shared.domain.rating.rating import Facts, Segment, rate
+from shared.domain.rating.facts import Facts, Segment
+from shared.domain.rating.rating import rate
 from shared.domain.usage.events import AcceptedEvent, TotalKey
 from shared.domain.usage.totals import Totals, contribution
 from shared.ports.store import Operation, Store

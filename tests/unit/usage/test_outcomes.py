@@ -336,7 +336,7 @@ def test_prices_that_depend_on_order_are_those_of_the_list(
     due = sum(min(Fraction(7), max(Fraction(2), Fraction(values[number][0], 10))) for number in paid)
     nothing = {"won": CountAndSum(), "won#events": Bands(keeps=free)}
     readings = {name: merged.reading(name) or none for name, none in nothing.items()}
-    segment = MeteredSegment(1, "won", Meter.model_validate(METER), pricing, readings)
+    segment = MeteredSegment(1, "a", "won", Meter.model_validate(METER), pricing, readings)
     (parts,) = usage_steps([segment], SPAN)
     assert exact_sum(parts) == due
 
@@ -357,8 +357,8 @@ def test_a_reversed_one_takes_its_place_among_the_free_ones_of_the_next_version(
     before = CountAndSum(1, Decimal(1)).merge(CountAndSum(1, Decimal(1)).taken_back())
     assert read_reading(document_of(before)) == before
     segments = [
-        MeteredSegment(1, "won", meter, plain, {"won": before}),
-        MeteredSegment(2, "won", meter, free, readings),
+        MeteredSegment(1, "a", "won", meter, plain, {"won": before}),
+        MeteredSegment(2, "a", "won", meter, free, readings),
     ]
     first, second = usage_steps(segments, SPAN)
     assert (exact_sum(first), exact_sum(second)) == (0, 2)

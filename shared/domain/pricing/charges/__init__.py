@@ -1,4 +1,4 @@
-"""Charges: the priced things of a billing model. A new one is a module here and a name in this union."""
+"""The charges of a billing model. A new one is a module of this package and a member of `AnyCharge`."""
 
 from typing import Annotated
 
@@ -19,4 +19,4 @@ AnyCharge = Annotated[
     Field(discriminator="type"),
     WrapValidator(named_by_type),
 ]
-"""A charge as it is written in a billing model, told apart by its `type`."""
+"""Any charge, as a billing model contains it; `type` tells which."""

@@ -1,4 +1,4 @@
-"""What all charges have in common."""
+"""The base of all charges, and what a charge is rated from: the segments of one line."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,9 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from shared.domain.kernel.validation import Place
+from shared.domain.kernel.validation import FieldPath
+from shared.domain.kernel.value import Value
 from shared.domain.metering.meters import Event, Gauge, Measure
 from shared.domain.metering.readings import Reading, together
 from shared.domain.periods.periods import Span
@@ -17,114 +18,124 @@ from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.lines import ExactStep, Timing
 
 ChargeKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+
 Scope = Literal["agent", "organization"]
-"""Whether a charge has a line for each agent, or one for all the organization's agents on its model."""
+"""Whether a charge has a line per agent, or one pooled line for all agents on its billing model."""
 
 Recurrence = Literal["period", "quarter", "year", "once"]
-"""What a charge is due for: each billing period, each quarter or year of them, or once in the life of its model."""
+"""How often a charge is due: per billing period, quarter or year, or once per billing model."""
 
 HeadcountName = Literal["members", "seats"]
-"""Numbers of an organization that change over time and are priced by the day."""
+"""Headcounts of an organization that are priced by the day."""
 
 
-class Charge(BaseModel, ABC):
-    """One priced thing of a billing model. Its key is stable over the versions of the model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Charge(Value, ABC):
+    """One priced thing of a billing model."""
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope")
-    """The fields that a key keeps over the versions of its model, because its line goes on from one to the next."""
+    """The fields that no later version may change, because the charge's line goes on from version to version."""
 
     key: ChargeKey
+    """Names the charge in its model; stable over the model's versions."""
     type: str
+    """Which kind of charge it is."""
     scope: Scope
+    """Whether tiers, fees and bounds are per agent, or pooled over the organization's agents on the model."""
+
+    # What it meters
 
     @property
     def meters(self) -> Mapping[str, Measure]:
-        """Of what its lines show, by the name under which totals keep their readings: the charge's key, or for a part
-        of the charge `key/part`.
+        """The meters whose quantities its lines show, by the name of their reading in usage totals.
+
+        The name is the charge's key, or `key/part` for a part of the charge.
         """
         return {}
 
     @property
     def gauges(self) -> Mapping[str, Gauge]:
-        """All that it wants to know of events, by name: its meters, and what its pricing needs besides."""
+        """Everything that it reads from events, by name: its meters, and what its pricing needs besides."""
         return self.meters
 
-    @property
-    def expected_steps(self) -> int:
-        """About the steps that usage makes in a line, for each agent: how much work it is."""
-        return max(1, len(self.gauges))
-
     def counts_on_arrival(self, event: Event) -> bool:
-        """Whether the event counts as soon as it is rated, where it matters here."""
+        """Whether the event counts as soon as it is metered, given that it is about this charge."""
         del event
         return True
 
     def awaits(self, event: Event) -> bool:
-        """Whether the event counts only once something has been decided about it."""
+        """Whether the event counts only once it has been verified."""
         del event
         return False
 
     def amount_paths(self, event: Event) -> frozenset[str]:
-        """The paths of what it reads as amounts of money, where the event matters here. Raises `UnmeterableError`."""
+        """The paths in this event that the charge reads as amounts of money; none where the event is not about it.
+
+        Raises `UnmeterableError`.
+        """
         del event
         return frozenset()
 
-    def money_fields(self) -> Iterator[Place]:
-        """What makes amounts of money of the numbers that its meter reads, which would be units without it."""
+    def money_fields(self) -> Iterator[FieldPath]:
+        """Its fields that make money of what the meter reads, which would be units without them."""
         return iter(())
 
-    @property
-    def billing_timing(self) -> Timing:
-        """Whether for the period that ended, or in advance for the one that starts."""
-        return "arrears"
+    # When it is due
 
     @property
     def recurrence(self) -> Recurrence:
         return "period"
 
     @property
+    def billing_timing(self) -> Timing:
+        """Whether it is billed for the period that ended, or in advance for the one that starts."""
+        return "arrears"
+
+    # What it costs
+
+    @property
     @abstractmethod
     def purpose(self) -> str:
-        """What it is for, in a few words for people, to stand beside its name."""
+        """What it is for, in a few words, to follow its name on a line."""
 
     @property
     def headcount(self) -> HeadcountName | None:
-        """The organization's number that it prices."""
+        """The organization's headcount that it prices, if any."""
         return None
+
+    @property
+    def expected_steps(self) -> int:
+        """About how many steps it adds to a line per agent: a measure of the work of rating it."""
+        return max(1, len(self.gauges))
 
     @classmethod
     @abstractmethod
     def rated(cls, segments: "Sequence[LineSegment[Self]]") -> "RatedCharge":
-        """What a line costs whose segments these are, in their order; there is at least one."""
+        """Price one line from its segments, at least one, ordered by (start, agent id)."""
 
     @classmethod
     def weights(cls, segments: "Sequence[LineSegment[Self]]") -> Mapping[str, Fraction]:
-        """What each agent's part of a line of many is measured by, from 0 on: its own quantity, unless it is priced by
-        something else.
-        """
+        """Weights by which a pooled line is allocated to its agents, 0 or more: here their quantities."""
         return quantities(segments)
 
+    # What it would cost
+
     def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
-        """What its gauges would have come to for usage that is merely stated. Raises `ValidationError`."""
+        """What its gauges would read for estimated usage. Raises `ValidationError`."""
         del span
-        estimate.only()
+        estimate.allow_only()
         return {}
 
     def estimated_agents(self, estimate: Estimate) -> Fraction | None:
-        """How many agents usage that is merely stated says there are. Raises `ValidationError`."""
-        return None if estimate.agents is None else estimate.headcount("agents", estimate.agents, least=1)
+        """The number of agents that an estimate gives, if any. Raises `ValidationError`."""
+        return None if estimate.agents is None else estimate.whole_number("agents", estimate.agents, minimum=1)
 
-    def with_estimate(self, estimate: Sequence[Estimate], agents: Fraction) -> Self:
-        """The charge as it is in force where usage is merely stated, with so many agents. Raises `ValidationError`."""
-        del estimate, agents
+    def with_estimates(self, estimates: Sequence[Estimate], agents: Fraction) -> Self:
+        """The charge to calculate with for these estimates and this number of agents. Raises `ValidationError`."""
+        del estimates, agents
         return self
 
-    def refusals_when_saved(self) -> Iterator[tuple[Place, str]]:
-        """Why it can be calculated with, but not be in a model that is saved: places in the charge, with what is
-        wrong.
-        """
+    def refusals_when_saved(self) -> Iterator[tuple[FieldPath, str]]:
+        """Why it can be calculated with, but not be part of a saved model: its fields, each with the reason."""
         return iter(())
 
 
@@ -133,7 +144,7 @@ C_co = TypeVar("C_co", bound=Charge, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Headcount:
-    """A number that an organization had for a share of the line's days."""
+    """A number of members or seats, and the share of the line's days that had it."""
 
     number: Fraction
     share: Fraction
@@ -141,10 +152,10 @@ class Headcount:
 
 @dataclass(frozen=True, slots=True)
 class LineSegment(Generic[C_co]):
-    """What of a line falls to one agent, or to `agents` alike, under one version of the charge.
+    """What one agent, or `agents` alike, contribute to a line under one version of its charge.
 
-    Shares are days over the days of the period: `share` of the days that count for the line, so in pooled lines each
-    day once; `agent_share` of the agent's own. `headcounts` are the charge's number over those of `share`.
+    Shares are days over the days of the period. `share` are the days that count for the line, where a pooled line
+    counts each day once; `agent_share` are the agent's own days. `headcounts` split `share` by the charge's headcount.
     """
 
     charge: C_co
@@ -159,13 +170,16 @@ class LineSegment(Generic[C_co]):
 
     @property
     def times(self) -> Fraction:
-        """How often a fee of the line is due: the lines of agents alike are shown as one."""
+        """How often a fee is due: agents alike share one line, where each would have its own."""
         return self.agents if self.charge.scope == "agent" else Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
 class RatedCharge:
-    """`unit_amount` is the price of a unit where there is just one."""
+    """The price of a line: exact steps in the currency of the billing model, not rounded.
+
+    `unit_amount` is the price of one unit where all units have the same.
+    """
 
     quantity: Fraction
     unit: str
@@ -174,21 +188,22 @@ class RatedCharge:
 
 
 def quantities(segments: "Sequence[LineSegment[Charge]]") -> dict[str, Fraction]:
-    """What each agent's meters have come to over all versions."""
+    """The quantity that each agent's meters have come to over all versions, by agent id; 0 or more."""
     by_agent: dict[str, list[LineSegment[Charge]]] = {}
     for segment in segments:
         by_agent.setdefault(segment.agent_id, []).append(segment)
-    return {agent_id: max(Fraction(0), _quantity(own)) for agent_id, own in by_agent.items()}
+    return {agent_id: max(Fraction(0), _quantity(of_agent)) for agent_id, of_agent in by_agent.items()}
 
 
-def _quantity(own: "Sequence[LineSegment[Charge]]") -> Fraction:
-    meters = {name: meter for segment in own for name, meter in segment.charge.meters.items()}
+def _quantity(segments: "Sequence[LineSegment[Charge]]") -> Fraction:
+    meters = {name: meter for segment in segments for name, meter in segment.charge.meters.items()}
     readings: dict[str, list[Reading]] = {name: [] for name in meters}
-    for segment in own:
+    for segment in segments:
         for name in segment.charge.meters:
             readings[name].append(segment.readings[name])
-    return sum((meters[name].quantity(together(each), own[0].span) for name, each in readings.items()), Fraction(0))
+    span = segments[0].span
+    return sum((meters[name].quantity(together(merged), span) for name, merged in readings.items()), Fraction(0))
 
 
-def only_version(segments: "Sequence[LineSegment[Charge]]") -> bool:
+def is_one_version(segments: "Sequence[LineSegment[Charge]]") -> bool:
     return len({segment.version for segment in segments}) == 1

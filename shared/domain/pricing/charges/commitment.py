@@ -1,23 +1,28 @@
-"""Commitments: what goes beyond an agreed quantity costs a multiple."""
+"""Commitments: usage beyond an agreed quantity costs a multiple of its price."""
 
 from decimal import Decimal
 from fractions import Fraction
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from shared.domain.kernel.money import NonNegativeAmount, NonNegativeQuantity
+from shared.domain.kernel.value import Value
 from shared.domain.pricing.lines import ExactStep
 
 _ONE = Decimal(1)
 
 
-class Commitment(BaseModel):
-    """Inside one type it multiplies the units above, never flat amounts; of all types, all that is due for usage."""
+class Commitment(Value):
+    """An agreed quantity, and the multiple that usage beyond it costs.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Of one metered quantity, the units beyond the commitment cost the multiple, flat amounts of tiers never do. Of all
+    types of workflows together, exceeding it multiplies all that is due for usage.
+    """
 
     quantity: NonNegativeQuantity
+    """The agreed quantity in a period; included units count towards it."""
     overage_multiplier: NonNegativeAmount
+    """What usage beyond it costs, as a multiple of its price; 1 or more."""
 
     @field_validator("overage_multiplier")
     @classmethod
@@ -26,9 +31,7 @@ class Commitment(BaseModel):
             raise ValueError("is less than 1, which would be a discount")
         return multiplier
 
-    def overage(self, amount: Fraction, version: int, workflow: str | None = None) -> list[ExactStep]:
-        """What comes on top of an amount that is multiplied."""
-        on_top = amount * (Fraction(self.overage_multiplier) - 1)
-        if not on_top:
-            return []
-        return [ExactStep("overage", amount=on_top, version=version, workflow=workflow)]
+    def overage(self, amount: Fraction, version: int) -> list[ExactStep]:
+        """What the multiple adds to an amount; no step where that is nothing."""
+        added = amount * (Fraction(self.overage_multiplier) - 1)
+        return [ExactStep("overage", amount=added, version=version)] if added else []

@@ -1,4 +1,4 @@
-"""What agents cost at other providers, passed on with a markup."""
+"""Cost charge: provider costs passed on with a markup."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.domain.kernel.validation import Length
 from shared.domain.metering.meters import Event, Measure
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Span
-from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
+from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, is_one_version
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
 from shared.domain.pricing.lines import ExactStep
@@ -23,20 +23,24 @@ from shared.domain.provider_costs.costs import COST_TYPE
 
 MAXIMUM_CATEGORIES = 100
 _NAMED = 5
+"""How many categories the description of a line names."""
 
 Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$")]
 
 
 class CostCharge(ModifiedCharge):
-    """The costs of some categories, LLM calls among them (`llm`), or of all where none is named; in the organization's
-    currency.
+    """Provider costs of some categories, or of all, passed on with a markup.
+
+    Costs are in the organization's currency, converted at the exchange rate of the event's time.
     """
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "categories")
 
     type: Literal["cost"]
     categories: Annotated[tuple[Category, ...], Length(1, MAXIMUM_CATEGORIES)] | None = None
+    """Which categories are passed on, null for all; `llm` is the category of LLM calls."""
     markup_percent: NonNegativeAmount = ZERO
+    """Added to the costs, in percent of them."""
     scope: Scope = "agent"
 
     @property
@@ -48,32 +52,32 @@ class CostCharge(ModifiedCharge):
 
     @cached_property
     def meters(self) -> Mapping[str, Measure]:
-        return {self.key: _Amounts(None if self.categories is None else frozenset(self.categories))}
+        return {self.key: _CostMeter(None if self.categories is None else frozenset(self.categories))}
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
-        amounts = [_amount(segment) for segment in segments]
-        used = [_passed_on(segment, amount) for segment, amount in zip(segments, amounts, strict=True)]
-        quantity = sum(amounts, Fraction(0))
+        costs = [_cost(segment) for segment in segments]
+        usage = [_usage_steps(segment, cost) for segment, cost in zip(segments, costs, strict=True)]
+        quantity = sum(costs, Fraction(0))
         return RatedCharge(
             quantity=quantity,
             unit="cost",
-            unit_amount=_with_markup(segments[0].charge) if only_version(segments) else None,
-            steps=cls.modified(segments, used, quantity),
+            unit_amount=_with_markup(segments[0].charge) if is_one_version(segments) else None,
+            steps=cls.modified_steps(segments, usage, quantity),
         )
 
     def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         del span
-        estimate.only("quantity", "value", "values")
-        if estimate.value is None and estimate.values is None:  # the quantity of a cost is its amount
+        estimate.allow_only("quantity", "value", "values")
+        if not estimate.has_values:  # the quantity of a cost is its amount
             return {self.key: CountAndSum(1, Fraction(estimate.quantity or 0))}
         events = estimate.events(each_needed=False, value_needed=False)
         return {self.key: CountAndSum(events.count, events.sum)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Amounts:
-    """How many costs, and what they come to."""
+class _CostMeter:
+    """Counts and adds up the costs of some categories, or of all where `categories` is None."""
 
     categories: frozenset[str] | None
 
@@ -100,23 +104,22 @@ class _Amounts:
         return Fraction(reading.sum)
 
 
-def _amount(segment: LineSegment[CostCharge]) -> Fraction:
-    return segment.charge.meters[segment.charge.key].quantity(segment.readings[segment.charge.key], segment.span)
+def _cost(segment: LineSegment[CostCharge]) -> Fraction:
+    charge = segment.charge
+    return charge.meters[charge.key].quantity(segment.readings[charge.key], segment.span)
 
 
-def _passed_on(segment: LineSegment[CostCharge], amount: Fraction) -> list[ExactStep]:
-    if not amount:
+def _usage_steps(segment: LineSegment[CostCharge], cost: Fraction) -> list[ExactStep]:
+    if not cost:
         return []
     charge, version = segment.charge, segment.version
-    markup = percent_of(amount, charge.markup_percent)
-    passed_on = ExactStep("unit", amount=amount, version=version, quantity=amount, unit_amount=Decimal(1))
-    return (
-        [passed_on, ExactStep("premium", amount=markup, version=version, rate=charge.markup_percent)]
-        if markup
-        else [passed_on]
-    )
+    steps = [ExactStep("unit", amount=cost, version=version, quantity=cost, unit_amount=Decimal(1))]
+    markup = percent_of(cost, charge.markup_percent)
+    if markup:
+        steps.append(ExactStep("premium", amount=markup, version=version, rate=charge.markup_percent))
+    return steps
 
 
 def _with_markup(charge: CostCharge) -> Decimal:
-    """What one unit of cost comes to."""
+    """What one unit of cost is passed on at."""
     return EXACT.divide(EXACT.add(Decimal(100), charge.markup_percent), Decimal(100))

@@ -1,4 +1,4 @@
-"""What events say that they are worth."""
+"""Values and amounts that events report, and the gauge that adds them up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,14 +21,15 @@ _NONE = frozenset[str]()
 
 @dataclass(frozen=True, slots=True)
 class ValueGauge:
-    """How many events that a meter matches, and what they are worth by the number at `path`: those that are worth, with
-    the unit conversion `factor`, no less than `least`.
+    """Counts the events of a meter and adds up their values, the numbers at `path`.
+
+    It leaves out events whose value, converted by the unit conversion `factor`, is less than `minimum`.
     """
 
     meter: Meter
     path: str = VALUE_PATH
     factor: Fraction = Fraction(1)
-    least: Fraction = Fraction(0)
+    minimum: Fraction = Fraction(0)
 
     @property
     def nothing(self) -> CountAndSum:
@@ -38,20 +39,18 @@ class ValueGauge:
         if not self.meter.matches(event):
             return None
         value = value_of(event, self.path)
-        return None if Fraction(value) * self.factor < self.least else CountAndSum(1, value)
+        return None if Fraction(value) * self.factor < self.minimum else CountAndSum(1, value)
 
 
 def value_of(event: Event, path: str) -> Decimal:
-    """An event that says nothing of its value is worth nothing; any other path is read as a meter reads it. Raises
-    `UnmeterableError`.
-    """
+    """The value of an event, 0 where `data.value` is missing. Raises `UnmeterableError`."""
     if path == VALUE_PATH and at_path(event.data, path) is None:
         return ZERO
     return number_of(event, path)
 
 
 def reported_amount_paths(event_type: str) -> frozenset[str]:
-    """The path of the amount that events of a type are about, which is money whoever reads it."""
+    """The paths that are amounts of money in every event of a type, whoever reads them."""
     if event_type.startswith(OUTCOME_TYPE):
         return _VALUE
     if event_type.startswith(COST_TYPE):
@@ -60,7 +59,7 @@ def reported_amount_paths(event_type: str) -> frozenset[str]:
 
 
 def amount_at(event: Event, path: str) -> Decimal | None:
-    """None where no number stands there; who needs one says so."""
+    """The number at a path, None where there is none."""
     try:
         return number_of(event, path, signed=True)
     except UnmeterableError:
@@ -68,7 +67,7 @@ def amount_at(event: Event, path: str) -> Decimal | None:
 
 
 def with_amounts(event: Event, amounts: Mapping[str, Decimal]) -> CostedEvent:
-    """The same, of which this is read instead of what was reported."""
+    """The event with these amounts, by path, in place of the reported ones."""
     return CostedEvent(
         event.type,
         event.data,

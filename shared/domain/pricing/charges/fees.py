@@ -1,4 +1,4 @@
-"""Fees for a period, by the days for which they were in force."""
+"""Fees: amounts for a whole period, prorated by the days for which they were in force."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,23 +6,24 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from shared.domain.kernel.money import NonNegativeAmount
+from shared.domain.kernel.value import Value
 from shared.domain.pricing.charges.charge import Charge, Recurrence
 from shared.domain.pricing.lines import ExactStep, Timing
 
 FeeInterval = Literal["month", "quarter", "year"]
-"""How long a fee is for: a billing period, or as many of them as there are months in a quarter or a year."""
+"""How often a fee is due: every billing period, or every quarter or year of them."""
 
 
 class RecurringCharge(Charge):
-    """A charge for each interval, whatever happens in it."""
+    """A charge that is due for every interval, with or without usage."""
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing")
 
     interval: FeeInterval = "month"
+    """How often the fee is due; a month is a billing period."""
     timing: Timing = "arrears"
+    """Whether it is billed after the interval or in advance."""
 
     @property
     def billing_timing(self) -> Timing:
@@ -33,26 +34,28 @@ class RecurringCharge(Charge):
         return "period" if self.interval == "month" else self.interval
 
 
-class BaseFee(BaseModel):
-    """A fee for the period: once per line, or for each agent."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class BaseFee(Value):
+    """A fee for the period beside the price of usage."""
 
     amount: NonNegativeAmount
+    """For a whole period."""
     per: Literal["agent", "charge"] = "charge"
+    """Whether it is due once per line, or once per agent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """A version's fee for a whole period, the share of the period for which it is due, and how often: 1 where all fees
-    of the version are shares of the same one.
+    """What one segment of a line pays of a version's fee.
+
+    `amount` is the fee for a whole period, `share` the days for which it is due over the days of the period, `times`
+    how often it is due. `per_line` says that all segments of the version share one fee.
     """
 
     version: int
     amount: Decimal
     share: Fraction
     times: Fraction = Fraction(1)
-    shared: bool = True
+    per_line: bool = True
 
     @property
     def due(self) -> Fraction:
@@ -60,21 +63,23 @@ class Fee:
 
 
 def fee_steps(fees: Iterable[Fee]) -> list[ExactStep]:
-    """For each version its fee, then what proration takes off."""
+    """For each version the fee of a whole period, then what proration takes off."""
     by_version: dict[int, list[Fee]] = {}
     for fee in fees:
         if fee.share and fee.amount and fee.times:
             by_version.setdefault(fee.version, []).append(fee)
-    return [step for together in by_version.values() for step in _version_steps(together)]
+    return [step for of_version in by_version.values() for step in _version_steps(of_version)]
 
 
 def _version_steps(fees: list[Fee]) -> list[ExactStep]:
     version, amount = fees[0].version, fees[0].amount
-    times = Fraction(1) if fees[0].shared else sum((fee.times for fee in fees), Fraction(0))
+    times = Fraction(1) if fees[0].per_line else sum((fee.times for fee in fees), Fraction(0))
     whole = Fraction(amount) * times
+    due = sum((fee.due for fee in fees), Fraction(0))
     step = ExactStep("base_fee", amount=whole, version=version, quantity=times, unit_amount=amount)
-    return [step, *proration_steps(sum((fee.due for fee in fees), Fraction(0)) - whole, version)]
+    return [step, *proration_steps(due - whole, version)]
 
 
 def proration_steps(amount: Fraction, version: int) -> list[ExactStep]:
+    """What proration changes; no step where that is nothing."""
     return [ExactStep("proration", amount=amount, version=version)] if amount else []

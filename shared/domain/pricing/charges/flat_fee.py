@@ -1,16 +1,19 @@
-"""A fee per period, quarter or year, whatever happens in it."""
+"""Flat fee: an amount per period, quarter or year."""
 
 from collections.abc import Sequence
 from typing import Literal, Self
 
 from shared.domain.kernel.money import NonNegativeAmount
-from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, only_version
+from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, is_one_version
 from shared.domain.pricing.charges.fees import Fee, RecurringCharge, fee_steps
 
 
 class FlatFee(RecurringCharge):
+    """An amount per period, quarter or year, with or without usage."""
+
     type: Literal["flat_fee"]
     amount: NonNegativeAmount
+    """For a whole interval."""
     scope: Scope = "organization"
 
     @property
@@ -23,9 +26,9 @@ class FlatFee(RecurringCharge):
         return RatedCharge(
             quantity=segments[0].times,
             unit=charge.interval,
-            unit_amount=charge.amount if only_version(segments) else None,
+            unit_amount=charge.amount if is_one_version(segments) else None,
             steps=fee_steps(
-                Fee(segment.version, segment.charge.amount, segment.share, segment.times, shared=segment.times == 1)
+                Fee(segment.version, segment.charge.amount, segment.share, segment.times, per_line=segment.times == 1)
                 for segment in segments
             ),
         )

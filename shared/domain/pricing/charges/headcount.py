@@ -1,4 +1,4 @@
-"""Prices for a number of heads, agents or seats, by the days that they were there."""
+"""Charges for a number of agents or seats, prorated by day (billing rules, 3 "Heads by the day")."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +19,17 @@ from shared.domain.pricing.rules.rule import PricingRule, UnitRange
 
 
 class HeadcountCharge(RecurringCharge):
-    """Priced by a number of heads; `tier` is a label for people."""
+    """A fee by the number of agents or seats."""
 
     pricing: Pricing
+    """The price of a number of agents or seats, for a whole interval."""
     discount: Discount | None = None
     tier: Annotated[str, Field(max_length=200)] | None = None
+    """A label for people, such as the name of a plan."""
 
     @model_validator(mode="after")
-    def _counts_heads(self) -> Self:
-        """Heads are counted, they are worth nothing and carry no prices."""
-        if not self.pricing.COUNTS_UNITS:
+    def _prices_units(self) -> Self:
+        if self.pricing.BASIS != "units":
             detail = f"{self.pricing.type} needs events; for heads use per_unit, graduated, volume or package"
             raise refusal((("pricing", "type"), detail))
         return self
@@ -40,14 +41,16 @@ class HeadcountCharge(RecurringCharge):
 
     def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         del span
-        estimate.only("quantity")
+        estimate.allow_only("quantity")
         return {}
 
 
 @dataclass(frozen=True, slots=True)
 class HeadcountSegment:
-    """The heads (start, end] of a line, of `total` at the same time, which were there for a share of its days under one
-    version's price. Of those days `line_share` count for the line, so that each day counts once.
+    """The agents or seats (start, end] of a line that one version prices for a share of the days.
+
+    `total` is the line's whole number at the time. `share` are the days over which they are paid, `line_share` those
+    that count for the line, where each day counts once.
     """
 
     version: int
@@ -59,19 +62,27 @@ class HeadcountSegment:
     share: Fraction
     line_share: Fraction
 
+    @property
+    def whole_period(self) -> Sequence[ExactStep]:
+        """What they would cost for the whole period."""
+        units = UnitRange(self.start, self.end, self.total, first=self.start == 0)
+        return self.pricing.steps(units, self.version)
 
-def headcount_steps(groups: Sequence[HeadcountSegment]) -> list[ExactStep]:
-    """What they cost for the whole time, then what proration and discounts take off."""
-    whole = [
-        group.pricing.steps(UnitRange(group.start, group.end, group.total, first=group.start == 0), group.version)
-        for group in groups
-    ]
-    due = [exact_sum(steps) * group.share for steps, group in zip(whole, groups, strict=True)]
-    result = [step for steps, group in zip(whole, groups, strict=True) if group.share for step in steps]
-    for group, steps, own in zip(groups, whole, due, strict=True):
-        result += proration_steps(own - exact_sum(steps), group.version) if group.share else []
-    discounted = [
-        DiscountedSegment(group.discount, group.version, own, group.line_share, group.total)
-        for group, own in zip(groups, due, strict=True)
-    ]
-    return result + [step for off in discount_steps(discounted) for step in off]
+
+def headcount_steps(segments: Sequence[HeadcountSegment]) -> list[ExactStep]:
+    """The price of the whole period, then what proration and discounts take off."""
+    steps: list[ExactStep] = []
+    proration: list[ExactStep] = []
+    discounted: list[DiscountedSegment] = []
+    for segment in segments:
+        whole_period = segment.whole_period
+        whole = exact_sum(whole_period)
+        due = whole * segment.share
+        if segment.share:
+            steps += whole_period
+            proration += proration_steps(due - whole, segment.version)
+        discounted.append(
+            DiscountedSegment(segment.discount, segment.version, due, segment.line_share, quantity=segment.total)
+        )
+    discounts = [step for of_segment in discount_steps(discounted) for step in of_segment]
+    return [*steps, *proration, *discounts]

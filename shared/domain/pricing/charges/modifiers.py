@@ -1,4 +1,4 @@
-"""What usage charges put around the price of usage: a fee, a discount, a maximum and a minimum."""
+"""Modifiers around the price of usage: base fee, discount, maximum and minimum."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -15,15 +15,20 @@ from shared.domain.pricing.lines import ExactStep, exact_sum
 
 
 class ModifiedCharge(Charge):
-    """A charge for usage with its modifiers. They cover all of the line: first the base fee is added, then the discount
-    taken off; the sum is cut to the maximum and lifted to the minimum.
+    """A charge for usage with modifiers of the whole line.
+
+    The base fee is added first, then the discount taken off; the sum is capped at the maximum and raised to the
+    minimum. Amounts are for a whole period and prorated by day (billing rules, 3 "Once per line").
     """
 
     base_fee: BaseFee | None = None
     discount: Discount | None = None
     minimum: NonNegativeAmount | None = None
+    """What the line costs at least."""
     minimum_when_unused: bool = True
+    """Whether the minimum is due without any usage."""
     maximum: NonNegativeAmount | None = None
+    """What the line costs at most."""
 
     @model_validator(mode="after")
     def _minimum_below_maximum(self) -> Self:
@@ -32,21 +37,21 @@ class ModifiedCharge(Charge):
         return self
 
     @classmethod
-    def modified(
-        cls, segments: Sequence[LineSegment[Self]], used: Sequence[Sequence[ExactStep]], quantity: Fraction
+    def modified_steps(
+        cls, segments: Sequence[LineSegment[Self]], usage: Sequence[Sequence[ExactStep]], quantity: Fraction
     ) -> list[ExactStep]:
-        """The parts of a line, from what each segment's usage costs and the quantity of the whole line."""
-        fees = [_fee(segment) for segment in segments]
-        steps = fee_steps(fees) + [step for own in used for step in own]
-        due = [exact_sum(own) + fee.due for own, fee in zip(used, fees, strict=True)]
+        """All steps of a line, from the steps of each segment's usage and the quantity of the whole line."""
+        fees = [_base_fee(segment) for segment in segments]
+        steps = fee_steps(fees) + [step for of_segment in usage for step in of_segment]
+        due = [exact_sum(of_segment) + fee.due for of_segment, fee in zip(usage, fees, strict=True)]
         discounts = discount_steps(
             [
-                DiscountedSegment(segment.charge.discount, segment.version, own, segment.share, quantity)
-                for segment, own in zip(segments, due, strict=True)
+                DiscountedSegment(segment.charge.discount, segment.version, amount, segment.share, quantity)
+                for segment, amount in zip(segments, due, strict=True)
             ]
         )
-        steps += [step for own in discounts for step in own]
-        due = [own + exact_sum(off) for own, off in zip(due, discounts, strict=True)]
+        steps += [step for of_segment in discounts for step in of_segment]
+        due = [amount + exact_sum(discount) for amount, discount in zip(due, discounts, strict=True)]
         steps += cls.maximum_steps(segments, fees, due)
         return steps + _minimum_steps(segments, exact_sum(steps), unused=quantity == 0)
 
@@ -54,28 +59,28 @@ class ModifiedCharge(Charge):
     def maximum_steps(
         cls, segments: Sequence[LineSegment[Self]], fees: Sequence[Fee], due: Sequence[Fraction]
     ) -> list[ExactStep]:
-        """Segments with a maximum are capped together; the others add their own part."""
+        """What the maximum takes off: the sum of all maxima caps the sum of the segments that have one."""
         del fees
         capped = Fraction(0)
         maximum = Fraction(0)
-        for segment, own in zip(segments, due, strict=True):
+        for segment, amount in zip(segments, due, strict=True):
             if segment.charge.maximum is not None:
-                capped += own
+                capped += amount
                 maximum += Fraction(segment.charge.maximum) * segment.share
         return [ExactStep("maximum", amount=maximum - capped)] if capped > maximum else []
 
 
-def _fee(segment: LineSegment[ModifiedCharge]) -> Fee:
+def _base_fee(segment: LineSegment[ModifiedCharge]) -> Fee:
     base_fee = segment.charge.base_fee
     if base_fee is None:
         return Fee(segment.version, ZERO, Fraction(0))
     if base_fee.per == "agent":
-        return Fee(segment.version, base_fee.amount, segment.agent_share, times=segment.agents, shared=False)
+        return Fee(segment.version, base_fee.amount, segment.agent_share, times=segment.agents, per_line=False)
     return Fee(segment.version, base_fee.amount, segment.share)
 
 
 def _minimum_steps(segments: Sequence[LineSegment[ModifiedCharge]], due: Fraction, *, unused: bool) -> list[ExactStep]:
-    """The line is lifted to the sum of its minima; an unused line only by those that hold when unused."""
+    """What raises the line to the sum of its minima; without usage, of those that are due then."""
     minimum = sum(
         (
             Fraction(segment.charge.minimum) * segment.share

@@ -1,4 +1,4 @@
-"""A fee for every seat."""
+"""Seat charge: a fee by the number of an organization's members or seats."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -9,15 +9,15 @@ import pydantic
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from shared.domain.kernel.money import NonNegativeQuantity
-from shared.domain.pricing.charges.charge import Headcount, HeadcountName, LineSegment, RatedCharge, only_version
+from shared.domain.pricing.charges.charge import Headcount, HeadcountName, LineSegment, RatedCharge, is_one_version
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.headcount import HeadcountCharge, HeadcountSegment, headcount_steps
 
 _NO_SEATS = "is neither members, seats nor a whole number from 0 on"
 
 
-def _refused_as_one(value: object, validate: ValidatorFunctionWrapHandler) -> HeadcountName | Decimal:
-    """Instead of what is wrong with it as a name, and as a number."""
+def _one_refusal(value: object, validate: ValidatorFunctionWrapHandler) -> HeadcountName | Decimal:
+    """One error in place of two, one for each type of the union."""
     try:
         number: HeadcountName | Decimal = validate(value)
     except pydantic.ValidationError:
@@ -28,16 +28,17 @@ def _refused_as_one(value: object, validate: ValidatorFunctionWrapHandler) -> He
 
 
 SeatNumber = Annotated[
-    HeadcountName | NonNegativeQuantity, Field(union_mode="left_to_right"), WrapValidator(_refused_as_one)
+    HeadcountName | NonNegativeQuantity, Field(union_mode="left_to_right"), WrapValidator(_one_refusal)
 ]
-"""Which of an organization's numbers, or a set one, which is whole."""
+"""A headcount of the organization, or a fixed whole number."""
 
 
 class SeatCharge(HeadcountCharge):
-    """Priced by the organization's members, its seats, or a set number of them, each for the days that it had them."""
+    """A fee by the number of the organization's members or seats on each day, or by a fixed number."""
 
     type: Literal["seat"]
     quantity: SeatNumber = "members"
+    """Which headcount of the organization is priced, or a fixed whole number."""
     scope: Literal["organization"] = "organization"
 
     @property
@@ -46,33 +47,36 @@ class SeatCharge(HeadcountCharge):
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
-        groups = [group for segment in segments for group in _groups(segment)]
+        by_number = [counted for segment in segments for counted in _by_number(segment)]
         return RatedCharge(
-            quantity=sum((group.end * group.share for group in groups), Fraction(0)),
+            quantity=sum((counted.end * counted.share for counted in by_number), Fraction(0)),
             unit="seat",
-            unit_amount=segments[0].charge.pricing.single_price if only_version(segments) else None,
-            steps=headcount_steps(groups),
+            unit_amount=segments[0].charge.pricing.single_price if is_one_version(segments) else None,
+            steps=headcount_steps(by_number),
         )
 
-    def with_estimate(self, estimate: Sequence[Estimate], agents: Fraction) -> Self:
-        """With the number that is stated, else its own set number, else as many as there are agents."""
+    def with_estimates(self, estimates: Sequence[Estimate], agents: Fraction) -> Self:
+        """With the estimated number of seats, else its own fixed number, else one seat per agent."""
         seats = agents if self.headcount is not None else None
         numbers = [
-            (each, each.headcount("quantity", Fraction(each.quantity)))
-            for each in estimate
-            if each.quantity is not None
+            (estimate, estimate.whole_number("quantity", Fraction(estimate.quantity)))
+            for estimate in estimates
+            if estimate.quantity is not None
         ]
-        for each, number in numbers:
+        for estimate, number in numbers:
             if number != numbers[0][1]:
-                raise each.refused("quantity", "is not what another entry of this charge says")
+                raise estimate.refused("quantity", "is not what another entry of this charge says")
             seats = number
         return self if seats is None else self.model_copy(update={"quantity": Decimal(int(seats))})
 
 
-def _groups(segment: LineSegment[SeatCharge]) -> Sequence[HeadcountSegment]:
-    """One for each number of seats that there was; a set number holds all the time."""
+def _by_number(segment: LineSegment[SeatCharge]) -> Sequence[HeadcountSegment]:
+    """The segment split by the number of seats; a fixed number holds on all its days."""
     charge = segment.charge
-    fixed = None if isinstance(charge.quantity, str) else Headcount(Fraction(charge.quantity), segment.share)
+    if isinstance(charge.quantity, str):
+        headcounts = segment.headcounts
+    else:
+        headcounts = [Headcount(Fraction(charge.quantity), segment.share)]
     return [
         HeadcountSegment(
             version=segment.version,
@@ -84,5 +88,5 @@ def _groups(segment: LineSegment[SeatCharge]) -> Sequence[HeadcountSegment]:
             share=headcount.share,
             line_share=headcount.share,
         )
-        for headcount in (segment.headcounts if fixed is None else [fixed])
+        for headcount in headcounts
     ]

@@ -1,4 +1,4 @@
-"""A fee once, when a model is first used."""
+"""Setup fee: an amount once, when a billing model is first used."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,16 +10,19 @@ from shared.domain.pricing.lines import ExactStep, Timing
 
 
 class SetupFee(Charge):
-    """Due in the period of its model's first segment ever in the organization, or with the scope `agent`, of each
-    agent's first segment on it. Never prorated. One that a later version adds is due in full where that version is in
-    force in that period, and never later.
+    """An amount once, in the period in which its billing model is first used; never prorated.
+
+    First used by any agent of the organization, or with the scope `agent` by each agent. A fee that a later version
+    adds is due in full where that version is in force in the period of the first use, and else never.
     """
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "timing")
 
     type: Literal["setup_fee"]
     amount: NonNegativeAmount
+    """Due in full."""
     timing: Timing = "arrears"
+    """Whether it is billed after the period of the first use or in advance."""
     scope: Scope = "organization"
 
     @property

@@ -1,4 +1,4 @@
-"""Pricings: from a quantity to an amount. A new one is a module here and a name in this union."""
+"""The pricings of a charge. A new one is a module of this package and a member of `Pricing`."""
 
 from typing import Annotated
 
@@ -19,3 +19,4 @@ Pricing = Annotated[
     Field(discriminator="type"),
     WrapValidator(named_by_type),
 ]
+"""Any pricing, as a billing model contains it; `type` tells which."""

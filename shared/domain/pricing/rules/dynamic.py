@@ -1,25 +1,25 @@
-"""Prices that come with the events."""
+"""Dynamic: each event carries its own price."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, Literal
 
-from shared.domain.kernel.validation import Place
+from shared.domain.kernel.validation import FieldPath
 from shared.domain.metering.meters import Event, Gauge, Meter, Path, number_of
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.pricing.lines import ExactStep
-from shared.domain.pricing.rules.rule import PRICES, EstimatedEvents, PricingRule, UnitRange
+from shared.domain.pricing.rules.rule import EVENT_PRICES, Basis, EstimatedEvents, PricingRule, UnitRange
 
 
 class Dynamic(PricingRule):
-    """`value` is the path of the price in the event: the amount that the event costs, whatever its quantity."""
+    """Each event carries its own price, whatever its quantity."""
 
-    SUMS_PRICES: ClassVar[bool] = True
-    COUNTS_UNITS: ClassVar[bool] = False
+    BASIS: ClassVar[Basis] = "event_prices"
 
     type: Literal["dynamic"]
     value: Path
+    """The path of the price in the event, such as `data.price`."""
 
     @property
     def amount_paths(self) -> Collection[str]:
@@ -27,18 +27,18 @@ class Dynamic(PricingRule):
 
     def gauges(self, source: Gauge, factor: Fraction) -> Mapping[str, Gauge]:
         del factor
-        return {PRICES: _Prices(source, self.value)}
+        return {EVENT_PRICES: _EventPrices(source, self.value)}
 
-    def estimated(self, events: EstimatedEvents, factor: Fraction) -> Mapping[str, Reading]:
+    def estimated_readings(self, events: EstimatedEvents, factor: Fraction) -> Mapping[str, Reading]:
         del factor
-        return {PRICES: CountAndSum(events.count, events.sum)}
+        return {EVENT_PRICES: CountAndSum(events.count, events.sum)}
 
-    def refusals(self, meter: Meter) -> Iterator[tuple[Place, str]]:
+    def refusals(self, meter: Meter) -> Iterator[tuple[FieldPath, str]]:
         if meter.aggregation not in ("count", "sum"):
             yield ("pricing", "type"), "dynamic adds up the prices of events, so the meter has to be a count or a sum"
 
     def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
-        prices = units.pricing_readings.get(PRICES, CountAndSum())
+        prices = units.pricing_readings.get(EVENT_PRICES, CountAndSum())
         if not isinstance(prices, CountAndSum):
             raise TypeError("prices are added up")
         if not prices.count and not units.first:
@@ -47,8 +47,8 @@ class Dynamic(PricingRule):
 
 
 @dataclass(frozen=True, slots=True)
-class _Prices:
-    """The prices in those events that another gauge measures."""
+class _EventPrices:
+    """Adds up the prices in the events that another gauge measures."""
 
     source: Gauge
     path: str

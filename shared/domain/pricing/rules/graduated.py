@@ -1,4 +1,4 @@
-"""Each unit at the price of the tier it falls into."""
+"""Graduated: each unit at the price of the tier it falls into."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,7 +10,7 @@ from shared.domain.pricing.rules.tiers import Tiers, split_by_tier
 
 
 class Graduated(PricingRule):
-    """A tier's flat amount is due once it is reached."""
+    """Each unit costs the price of its tier; a tier's flat amount is due once it is reached."""
 
     type: Literal["graduated"]
     tiers: Tiers
@@ -23,13 +23,13 @@ class Graduated(PricingRule):
         return [
             ExactStep(
                 "tier",
-                amount=share.quantity * Fraction(share.tier.unit_amount) + Fraction(share.flat_amount),
+                amount=part.quantity * Fraction(part.tier.unit_amount) + Fraction(part.flat_amount),
                 version=version,
-                lower=share.lower,
-                upper=share.tier.up_to,
-                quantity=share.quantity,
-                unit_amount=share.tier.unit_amount,
-                flat_amount=share.flat_amount,
+                lower=part.lower,
+                upper=part.tier.up_to,
+                quantity=part.quantity,
+                unit_amount=part.tier.unit_amount,
+                flat_amount=part.flat_amount,
             )
-            for share in split_by_tier(self.tiers, units)
+            for part in split_by_tier(self.tiers, units)
         ]

@@ -1,4 +1,4 @@
-"""Each part of the value at the rate of the tier it falls into."""
+"""Graduated percentage: each part of the value at the rate of the tier it falls into."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -6,20 +6,20 @@ from typing import ClassVar, Literal
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount
 from shared.domain.pricing.lines import ExactStep
-from shared.domain.pricing.rules.per_event import fixed_steps
-from shared.domain.pricing.rules.rule import PricingRule, UnitRange, percent_of
+from shared.domain.pricing.rules.per_event import per_event_steps
+from shared.domain.pricing.rules.rule import Basis, PricingRule, UnitRange, percent_of
 from shared.domain.pricing.rules.tiers import PercentageTiers, split_by_tier
 
 
 class GraduatedPercentage(PricingRule):
-    """A tier's flat amount is due once it is reached."""
+    """Each part of the value costs the rate of its tier; a tier's flat amount is due once it is reached."""
 
-    BY_VALUE: ClassVar[bool] = True
-    COUNTS_UNITS: ClassVar[bool] = False
+    BASIS: ClassVar[Basis] = "values"
 
     type: Literal["graduated_percentage"]
     tiers: PercentageTiers
     fixed_per_event: NonNegativeAmount = ZERO
+    """Due for every event besides."""
 
     @property
     def expected_steps(self) -> int:
@@ -29,14 +29,14 @@ class GraduatedPercentage(PricingRule):
         steps = [
             ExactStep(
                 "percentage",
-                amount=percent_of(share.quantity, share.tier.rate) + Fraction(share.flat_amount),
+                amount=percent_of(part.quantity, part.tier.rate) + Fraction(part.flat_amount),
                 version=version,
-                lower=share.lower,
-                upper=share.tier.up_to,
-                quantity=share.quantity,
-                rate=share.tier.rate,
-                flat_amount=share.flat_amount,
+                lower=part.lower,
+                upper=part.tier.up_to,
+                quantity=part.quantity,
+                rate=part.tier.rate,
+                flat_amount=part.flat_amount,
             )
-            for share in split_by_tier(self.tiers, units)
+            for part in split_by_tier(self.tiers, units)
         ]
-        return steps + fixed_steps(self.fixed_per_event, units.events, version)
+        return steps + per_event_steps(self.fixed_per_event, units.events, version)

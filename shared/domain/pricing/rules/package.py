@@ -1,4 +1,4 @@
-"""Units in packages, each at one price, the begun one included."""
+"""Package: units are sold in packages, a started package in full."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,16 +13,20 @@ from shared.domain.pricing.rules.rule import PricingRule, UnitRange
 
 
 class Package(PricingRule):
-    """`free_units` come before the first package. With `rounding` down, only full packages are paid."""
+    """Units are sold in packages of a fixed size and price."""
 
     type: Literal["package"]
     package_size: NonNegativeQuantity
+    """Units in one package, more than 0."""
     package_amount: NonNegativeAmount
+    """The price of one package."""
     free_units: NonNegativeQuantity = ZERO
+    """Units that are free before the first package starts."""
     rounding: Literal["up", "down"] = "up"
+    """`up` charges a started package in full, `down` charges full packages only."""
 
     @model_validator(mode="after")
-    def _holds_something(self) -> Self:
+    def _size_is_positive(self) -> Self:
         if self.package_size == 0:
             raise refusal((("package_size",), "has to be more than 0"))
         return self
@@ -42,5 +46,6 @@ class Package(PricingRule):
         ]
 
     def _packages(self, quantity: Fraction) -> Fraction:
-        paid = max(Fraction(0), quantity - Fraction(self.free_units)) / Fraction(self.package_size)
-        return Fraction(paid // 1 if self.rounding == "down" else -(-paid // 1))
+        """How many packages a quantity needs."""
+        packages = max(Fraction(0), quantity - Fraction(self.free_units)) / Fraction(self.package_size)
+        return Fraction(packages // 1 if self.rounding == "down" else -(-packages // 1))

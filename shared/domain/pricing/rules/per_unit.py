@@ -1,4 +1,4 @@
-"""One price for every unit."""
+"""Per unit: the same price for every unit."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,8 +11,11 @@ from shared.domain.pricing.rules.rule import PricingRule, UnitRange
 
 
 class PerUnit(PricingRule):
+    """The same price for every unit."""
+
     type: Literal["per_unit"]
     unit_amount: NonNegativeAmount
+    """The price of one unit."""
 
     @property
     def single_price(self) -> Decimal:

@@ -1,4 +1,4 @@
-"""A rate of the values of events, and a fixed amount for each."""
+"""Percentage: a rate of the values of events, and a fixed amount for each event."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,113 +8,118 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount
-from shared.domain.kernel.validation import Place, refusal
+from shared.domain.kernel.validation import FieldPath, refusal
 from shared.domain.metering.meters import Event, Gauge
 from shared.domain.metering.readings import Band, Bands, CountAndSum, Placed, Reading
 from shared.domain.pricing.lines import ExactStep
-from shared.domain.pricing.rules.per_event import fixed_steps
-from shared.domain.pricing.rules.rule import EstimatedEvents, PricingRule, UnitRange, percent_of
+from shared.domain.pricing.rules.per_event import per_event_steps
+from shared.domain.pricing.rules.rule import Basis, EstimatedEvents, PricingRule, UnitRange, percent_of
 
 MAXIMUM_FREE_EVENTS = 500
 EVENTS = "events"
+"""Names the gauge that keeps events by what they pay."""
 
 
 class Percentage(PricingRule):
-    """`rate` in percent of the values, beyond the `free_amount` of them, plus `fixed_per_event`. An event pays at least
-    `minimum_per_event` and at most `maximum_per_event`; the first `free_events`, and those that the free amount covers
-    wholly, pay nothing.
+    """Every event costs a percentage of its value plus a fixed amount, within bounds per event.
+
+    The first `free_events` cost nothing, nor do events that the `free_amount` covers wholly.
     """
 
-    BY_VALUE: ClassVar[bool] = True
-    COUNTS_UNITS: ClassVar[bool] = False
+    BASIS: ClassVar[Basis] = "values"
 
     type: Literal["percentage"]
     rate: NonNegativeAmount = ZERO
+    """In percent of the values beyond `free_amount`."""
     fixed_per_event: NonNegativeAmount = ZERO
+    """Due for every event besides."""
     free_events: Annotated[int, Field(ge=0, le=MAXIMUM_FREE_EVENTS, strict=True)] = 0
+    """How many events at the beginning of the period cost nothing."""
     free_amount: NonNegativeAmount = ZERO
+    """The value at the beginning of the period that costs nothing."""
     minimum_per_event: NonNegativeAmount | None = None
+    """What an event costs at least."""
     maximum_per_event: NonNegativeAmount | None = None
+    """What an event costs at most."""
 
     @model_validator(mode="after")
     def _minimum_below_maximum(self) -> Self:
-        least, most = self.minimum_per_event, self.maximum_per_event
-        if least is not None and most is not None and least > most:
+        minimum, maximum = self.minimum_per_event, self.maximum_per_event
+        if minimum is not None and maximum is not None and minimum > maximum:
             raise refusal((("minimum_per_event",), "is more than maximum_per_event"))
         return self
 
     @property
-    def by_event(self) -> bool:
-        """Whether the price depends on the single events, not only on their number and sum."""
+    def needs_each_value(self) -> bool:
+        return self._depends_on_events or self._depends_on_order
+
+    @property
+    def _depends_on_events(self) -> bool:
+        """Whether the price depends on single events, not only on their number and sum."""
         return self.free_events > 0 or self.minimum_per_event is not None or self.maximum_per_event is not None
 
     @property
-    def by_order(self) -> bool:
-        """Whether the values of all events would be needed, one by one, in their order."""
-        return self.free_amount > 0 and (self.by_event or self.fixed_per_event > 0)
+    def _depends_on_order(self) -> bool:
+        """Whether the price depends on each value in order: totals keep none of that (billing rules, 3)."""
+        return self.free_amount > 0 and (self._depends_on_events or self.fixed_per_event > 0)
 
     def gauges(self, source: Gauge, factor: Fraction) -> Mapping[str, Gauge]:
-        return {EVENTS: _Events(self, source, factor)} if self.needs_values else {}
+        return {EVENTS: _EventBands(self, source, factor)} if self.needs_each_value else {}
 
-    def estimated(self, events: EstimatedEvents, factor: Fraction) -> Mapping[str, Reading]:
-        if not self.needs_values:
+    def estimated_readings(self, events: EstimatedEvents, factor: Fraction) -> Mapping[str, Reading]:
+        if not self.needs_each_value:
             return {}
         placed = tuple(
-            Placed(events.place, f"{number:09d}", value / factor, self.band(value))
+            Placed(events.order, f"{number:09d}", value / factor, self.band(value))
             for number, value in enumerate(events.values)
         )
         return {EVENTS: Bands(keeps=len(placed), first=placed)}
 
-    @property
-    def needs_values(self) -> bool:
-        return self.by_event or self.by_order
-
-    def refusals_when_saved(self) -> Iterator[tuple[Place, str]]:
-        if self.by_order:
+    def refusals_when_saved(self) -> Iterator[tuple[FieldPath, str]]:
+        if self._depends_on_order:
             detail = "cannot stand beside parts per event, because it would depend on the order of all events"
             yield ("pricing", "free_amount"), detail
 
     def band(self, value: Fraction) -> Band:
-        own = percent_of(value, self.rate) + Fraction(self.fixed_per_event)
-        if self.minimum_per_event is not None and own < self.minimum_per_event:
+        """Which bound per event applies to an event of this value."""
+        price = percent_of(value, self.rate) + Fraction(self.fixed_per_event)
+        if self.minimum_per_event is not None and price < self.minimum_per_event:
             return "minimum"
-        if self.maximum_per_event is not None and own > self.maximum_per_event:
+        if self.maximum_per_event is not None and price > self.maximum_per_event:
             return "maximum"
         return "between"
 
     def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
-        if EVENTS not in units.pricing_readings:
-            return self._of_sums(units, version)
-        bands = units.pricing_readings[EVENTS]
+        bands = units.pricing_readings.get(EVENTS)
+        if bands is None:
+            return self._steps_of_sum(units, version)
         if not isinstance(bands, Bands):
             raise TypeError("the events of a percentage are read in bands")
-        if self.by_order:
+        if self._depends_on_order:
             bands = self._beyond_free_amount(bands, units.factor)
         free = max(0, self.free_events - int(units.events_before))
-        return self._of_bands(bands.without_first(free), units.factor, version)
+        return self._steps_of_bands(bands.without_first(free), units.factor, version)
 
-    def _of_sums(self, units: UnitRange, version: int) -> list[ExactStep]:
+    def _steps_of_sum(self, units: UnitRange, version: int) -> list[ExactStep]:
         free = Fraction(self.free_amount)
         value = max(Fraction(0), units.end - free) - max(Fraction(0), units.start - free)
-        return self._rated(value, units.events, version, shown=bool(value) or units.first)
+        return self._rate_steps(value, units.events, version, shown=bool(value) or units.first)
 
-    def _of_bands(self, bands: Bands, factor: Fraction, version: int) -> list[ExactStep]:
-        between = Fraction(bands.between.sum) * factor
-        steps = self._rated(between, Fraction(bands.between.count), version, shown=bool(bands.between.count))
-        steps += fixed_steps(self.minimum_per_event or ZERO, Fraction(bands.minimum), version, "minimum")
-        return steps + fixed_steps(self.maximum_per_event or ZERO, Fraction(bands.maximum), version, "maximum")
+    def _steps_of_bands(self, bands: Bands, factor: Fraction, version: int) -> list[ExactStep]:
+        value = Fraction(bands.between.sum) * factor
+        steps = self._rate_steps(value, Fraction(bands.between.count), version, shown=bool(bands.between.count))
+        steps += per_event_steps(self.minimum_per_event or ZERO, Fraction(bands.minimum), version, "minimum")
+        return steps + per_event_steps(self.maximum_per_event or ZERO, Fraction(bands.maximum), version, "maximum")
 
-    def _rated(self, value: Fraction, events: Fraction, version: int, *, shown: bool) -> list[ExactStep]:
-        fixed = fixed_steps(self.fixed_per_event, events, version)
+    def _rate_steps(self, value: Fraction, events: Fraction, version: int, *, shown: bool) -> list[ExactStep]:
+        fixed = per_event_steps(self.fixed_per_event, events, version)
         if not shown:
             return fixed
-        rated = ExactStep(
-            "percentage", amount=percent_of(value, self.rate), version=version, quantity=value, rate=self.rate
-        )
-        return [rated, *fixed]
+        amount = percent_of(value, self.rate)
+        return [ExactStep("percentage", amount=amount, version=version, quantity=value, rate=self.rate), *fixed]
 
     def _beyond_free_amount(self, bands: Bands, factor: Fraction) -> Bands:
-        """The events with what the free amount leaves of them, used up in their order."""
+        """The events with the values that the free amount leaves; earlier events use it up first."""
         left = Fraction(self.free_amount)
         paid = []
         for event in bands.first:
@@ -128,8 +133,8 @@ class Percentage(PricingRule):
 
 
 @dataclass(frozen=True, slots=True)
-class _Events:
-    """The bands of events under one version's prices."""
+class _EventBands:
+    """Sorts the events of another gauge by which bound per event applies to them."""
 
     pricing: Percentage
     source: Gauge

@@ -1,29 +1,31 @@
-"""What all pricings have in common."""
+"""The base of all pricings: what a range of units, values or events costs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from shared.domain.kernel.validation import Place
+from shared.domain.kernel.validation import FieldPath
+from shared.domain.kernel.value import Value
 from shared.domain.metering.meters import Gauge, Meter
 from shared.domain.metering.readings import Reading
 from shared.domain.pricing.lines import ExactStep, exact_sum
 
-PRICES = "prices"
-"""Names the reading of prices that come with events."""
+Basis = Literal["units", "values", "event_prices"]
+"""What a pricing prices: metered units, the values of events, or prices that the events carry."""
+
+EVENT_PRICES = "prices"
+"""Names the gauge that adds up the prices in events."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitRange:
-    """The part (start, end] of a line's quantity, which in all is `total`, and the events that it comes from; it does
-    not end before it starts. The first portion of a line carries what a zero quantity pays.
+    """The range (start, end] of a line's quantity that one segment pays for.
 
-    `pricing_readings` are the readings of the pricing's own gauges, `factor` the meter's unit conversion.
+    The quantity is in units of the meter after its conversion, or an amount of money where values are priced. `total`
+    is the quantity of the whole line. The `first` range of a line also pays what a quantity of zero costs.
     """
 
     start: Fraction
@@ -31,12 +33,16 @@ class UnitRange:
     total: Fraction
     first: bool
     events_before: Fraction = Fraction(0)
+    """The events of the line's earlier segments, reversed ones included."""
     events: Fraction = Fraction(0)
     pricing_readings: Mapping[str, Reading] = field(default_factory=dict)
+    """What the pricing's own gauges have read, by the gauge's name."""
     factor: Fraction = Fraction(1)
+    """The meter's unit conversion."""
 
     @classmethod
     def whole(cls, quantity: Fraction, events: Fraction = Fraction(1)) -> "UnitRange":
+        """The only range of a line."""
         return cls(Fraction(0), quantity, quantity, first=True, events=events)
 
     @property
@@ -46,78 +52,73 @@ class UnitRange:
 
 @dataclass(frozen=True, slots=True)
 class EstimatedEvents:
-    """Events that are merely stated: how many, the sum of their values after the unit conversion, and where they are
-    known the values themselves, in their order. `place` is before those that are stated later.
+    """Events of an estimate: their number, their values' sum and, where given, each value in order.
+
+    Values are after the unit conversion.
     """
 
     count: Fraction
     sum: Fraction
     values: tuple[Fraction, ...]
-    place: str
+    order: str
+    """Sorts before the `order` of the estimates after this one."""
 
-    def of_at_least(self, least: Fraction) -> "EstimatedEvents":
-        """Those whose value is not less. Without a least value, all of them."""
-        if not least:
+    def of_at_least(self, minimum: Fraction) -> "EstimatedEvents":
+        """The events whose value reaches a minimum; all of them where the minimum is zero."""
+        if not minimum:
             return self
-        values = tuple(value for value in self.values if value >= least)
-        return EstimatedEvents(Fraction(len(values)), sum(values, Fraction(0)), values, self.place)
+        values = tuple(value for value in self.values if value >= minimum)
+        return EstimatedEvents(Fraction(len(values)), sum(values, Fraction(0)), values, self.order)
 
 
-class PricingRule(BaseModel, ABC):
-    """From a portion to an amount. Portions that follow each other cost together what the whole costs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class PricingRule(Value, ABC):
+    """Prices the unit ranges of a line. Adjacent ranges cost together what their union costs."""
 
     type: str
+    """Which pricing it is."""
 
-    BY_VALUE: ClassVar[bool] = False
-    """Whether it prices what events are worth, rather than how many units they come to."""
-
-    SUMS_PRICES: ClassVar[bool] = False
-    """Whether it adds up prices that come with the events, in a gauge of its own, `PRICES`."""
-
-    COUNTS_UNITS: ClassVar[bool] = True
-    """Whether units can be left out of what it prices, at the front or at the back."""
+    BASIS: ClassVar[Basis] = "units"
 
     @property
     def amount_paths(self) -> Collection[str]:
-        """The paths of what it reads in events as amounts of money, beside what the meter reads."""
+        """The paths in an event that this pricing itself reads as amounts of money."""
         return ()
 
     @property
     def single_price(self) -> Decimal | None:
-        """The price of a unit, where all units have the same."""
+        """The price of a unit where all units cost the same, else None."""
         return None
 
     @property
     def expected_steps(self) -> int:
-        """Of one portion."""
+        """About how many steps the price of one range has."""
         return 1
 
     def gauges(self, source: Gauge, factor: Fraction) -> Mapping[str, Gauge]:
-        """What has to be known beyond the quantity, by name, of the events that `source` measures; `factor` is the unit
-        conversion of their values.
+        """The gauges for what the price depends on besides the quantity, by name.
+
+        They read the events that `source` measures; `factor` converts the units of their values.
         """
         del source, factor
         return {}
 
-    def estimated(self, events: EstimatedEvents, factor: Fraction) -> Mapping[str, Reading]:
-        """What these gauges would have come to."""
+    def estimated_readings(self, events: EstimatedEvents, factor: Fraction) -> Mapping[str, Reading]:
+        """What these gauges would read for estimated events."""
         del events, factor
         return {}
 
     @property
-    def needs_values(self) -> bool:
-        """Whether the number and the sum of the values are not enough to know the price."""
+    def needs_each_value(self) -> bool:
+        """Whether the price depends on single values, not only on their number and sum."""
         return False
 
-    def refusals_when_saved(self) -> Iterator[tuple[Place, str]]:
-        """Why it can be calculated with, but not be saved: places in the charge, with what is wrong."""
+    def refusals_when_saved(self) -> Iterator[tuple[FieldPath, str]]:
+        """Why a billing model with this pricing can be calculated with, but not saved: fields of the charge."""
         return iter(())
 
-    def refusals(self, meter: Meter) -> Iterator[tuple[Place, str]]:
-        """Why this pricing cannot be used with the meter: places in the charge, with what is wrong."""
-        if not self.BY_VALUE:
+    def refusals(self, meter: Meter) -> Iterator[tuple[FieldPath, str]]:
+        """Why this pricing does not go with a meter: fields of the charge, each with its reason."""
+        if self.BASIS != "values":
             return
         if meter.aggregation not in ("count", "sum"):
             yield ("pricing", "type"), f"{self.type} prices the values of events, so the meter has to be a sum"
@@ -126,11 +127,12 @@ class PricingRule(BaseModel, ABC):
 
     @abstractmethod
     def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
-        """What the portion costs."""
+        """What a range costs, step by step: exact amounts in the currency of the billing model."""
 
     def price(self, quantity: Fraction, events: Fraction = Fraction(1)) -> Fraction:
+        """What a quantity costs that is a line of its own."""
         return exact_sum(self.steps(UnitRange.whole(quantity, events), version=1))
 
 
-def percent_of(value: Fraction, percent: Decimal) -> Fraction:
-    return value * Fraction(percent) / 100
+def percent_of(amount: Fraction, percent: Decimal) -> Fraction:
+    return amount * Fraction(percent) / 100

@@ -1,4 +1,4 @@
-"""Tiers: quantities up to and including a bound, with a price of their own."""
+"""Tiers: ranges of the quantity or the value, each with a price of its own."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,32 +6,37 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount, NonNegativeQuantity
-from shared.domain.kernel.validation import Length, Place, refusal
+from shared.domain.kernel.validation import FieldPath, Length, refusal
+from shared.domain.kernel.value import Value
 from shared.domain.pricing.rules.rule import UnitRange
 
 MAXIMUM_TIERS = 100
 
 
-class BaseTier(BaseModel):
-    """`up_to` is inclusive; the last tier is open."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class BaseTier(Value):
+    """What all tiers have."""
 
     up_to: NonNegativeQuantity | None = None
+    """The inclusive upper bound; null in the last tier, which has none."""
     flat_amount: NonNegativeAmount = ZERO
+    """Due once, as soon as the tier is reached."""
 
 
 class Tier(BaseTier):
+    """A range of units with their price."""
+
     unit_amount: NonNegativeAmount
+    """The price of one unit in this tier."""
 
 
 class PercentageTier(BaseTier):
-    """`rate` is in percent of the value that lies in the tier."""
+    """A range of the value with its rate."""
 
     rate: NonNegativeAmount
+    """In percent of the value."""
 
 
 T = TypeVar("T", bound=BaseTier)
@@ -39,7 +44,10 @@ T = TypeVar("T", bound=BaseTier)
 
 @dataclass(frozen=True, slots=True)
 class TierRange(Generic[T]):
-    """What of a portion lies in a tier, and the tier's flat amount where the portion is the first to reach it."""
+    """The units of a range that lie in one tier.
+
+    `flat_amount` is the tier's where the range is the first to reach it, else 0.
+    """
 
     tier: T
     lower: Decimal
@@ -48,8 +56,9 @@ class TierRange(Generic[T]):
 
 
 def split_by_tier(tiers: Sequence[T], units: UnitRange) -> Iterator[TierRange[T]]:
-    """A portion spread over its tiers. A quantity at a bound is in the lower tier, between two tiers in the upper one;
-    no quantity at all is in the first tier.
+    """Split a range of units at the bounds of the tiers.
+
+    A bound belongs to the tier below it. The first range of a line reaches the first tier even without any unit.
     """
     lower = ZERO
     for tier in tiers:
@@ -65,7 +74,7 @@ def split_by_tier(tiers: Sequence[T], units: UnitRange) -> Iterator[TierRange[T]
 
 
 def tier_at(tiers: Sequence[T], quantity: Fraction) -> tuple[T, Decimal]:
-    """The tier that the quantity lies in, with its lower bound."""
+    """The tier that a quantity lies in, and the tier's lower bound."""
     lower = ZERO
     for tier in tiers[:-1]:
         bound = tier.up_to or ZERO
@@ -75,14 +84,14 @@ def tier_at(tiers: Sequence[T], quantity: Fraction) -> tuple[T, Decimal]:
     return tiers[-1], lower
 
 
-def _rising_and_open(tiers: tuple[T, ...]) -> tuple[T, ...]:
-    wrong = list(_wrong_bounds(tiers))
-    if wrong:
-        raise refusal(*wrong)
+def _with_rising_bounds(tiers: tuple[T, ...]) -> tuple[T, ...]:
+    refusals = list(_refused_bounds(tiers))
+    if refusals:
+        raise refusal(*refusals)
     return tiers
 
 
-def _wrong_bounds(tiers: Sequence[BaseTier]) -> Iterator[tuple[Place, str]]:
+def _refused_bounds(tiers: Sequence[BaseTier]) -> Iterator[tuple[FieldPath, str]]:
     below = ZERO
     for index, tier in enumerate(tiers[:-1]):
         if tier.up_to is None:
@@ -94,5 +103,8 @@ def _wrong_bounds(tiers: Sequence[BaseTier]) -> Iterator[tuple[Place, str]]:
         yield (len(tiers) - 1, "up_to"), "has to be null, because the last tier is open"
 
 
-Tiers = Annotated[tuple[Tier, ...], Length(1, MAXIMUM_TIERS), AfterValidator(_rising_and_open)]
-PercentageTiers = Annotated[tuple[PercentageTier, ...], Length(1, MAXIMUM_TIERS), AfterValidator(_rising_and_open)]
+Tiers = Annotated[tuple[Tier, ...], Length(1, MAXIMUM_TIERS), AfterValidator(_with_rising_bounds)]
+"""Tiers with rising bounds, of which the last is open."""
+
+PercentageTiers = Annotated[tuple[PercentageTier, ...], Length(1, MAXIMUM_TIERS), AfterValidator(_with_rising_bounds)]
+"""Percentage tiers with rising bounds, of which the last is open."""

@@ -1,4 +1,4 @@
-"""All units at the price of the tier that the whole quantity reaches."""
+"""Volume: all units at the price of the tier that the line's whole quantity reaches."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -11,7 +11,7 @@ from shared.domain.pricing.rules.tiers import Tiers, tier_at
 
 
 class Volume(PricingRule):
-    """The flat amount of that tier is due once, by the first portion."""
+    """All units cost the price of the tier that the whole quantity reaches; its flat amount is due once."""
 
     type: Literal["volume"]
     tiers: Tiers

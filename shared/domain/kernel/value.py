@@ -1,0 +1,54 @@
+"""The base of immutable values that are read from JSON, and of models whose fields have docstrings."""
+
+import ast
+import inspect
+import textwrap
+from itertools import pairwise
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+
+class DescribedModel(BaseModel):
+    """The docstring under a field is the field's description in JSON Schema.
+
+    Sources are read only when a schema is made: pydantic's `use_attribute_docstrings` reads them at every import.
+    """
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in _field_docstrings(cls).items():
+            field = properties.get(name) or properties.get(cls.model_fields[name].alias)
+            if field is not None:
+                field.setdefault("description", text)
+        return schema
+
+
+class Value(DescribedModel):
+    """An immutable value that refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _field_docstrings(cls: type[BaseModel]) -> dict[str, str]:
+    """The docstrings under the fields of a class and its bases, by the field's name."""
+    docstrings: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if issubclass(base, DescribedModel):
+            docstrings |= _docstrings_in(base)
+    return {name: text for name, text in docstrings.items() if name in cls.model_fields}
+
+
+def _docstrings_in(cls: type[BaseModel]) -> dict[str, str]:
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    docstrings = {}
+    for field, text in pairwise(body):
+        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+            continue
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str):
+            docstrings[field.target.id] = inspect.cleandoc(text.value.value)
+    return docstrings

@@ -1,0 +1,80 @@
+"""Facts: everything that decides what is due for a period, before any price."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from typing import Protocol
+
+from shared.domain.kernel.errors import XyraError
+from shared.domain.kernel.histories import History
+from shared.domain.metering.readings import Reading
+from shared.domain.periods.periods import Period
+from shared.domain.pricing.billing_models import Version
+from shared.domain.pricing.charges.charge import HeadcountName, Recurrence
+
+POOLED = "-"
+"""Takes the place of the agent id in what is pooled over the organization's agents."""
+
+
+class InconsistentFactsError(XyraError):
+    """The facts contradict each other, such as usage of a version that was not in force: a bug of ours."""
+
+
+class MeterReadings(Protocol):
+    """The readings of one agent under one version, by the name of the gauge (`Totals`)."""
+
+    def meters(self) -> Collection[str]:
+        """The names of all readings."""
+        ...
+
+    def reading(self, name: str) -> Reading | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The time [start, end) in which one version priced an agent, or `agents` alike."""
+
+    agent_id: str
+    version: Version
+    start: datetime
+    end: datetime
+    agents: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """The time that a recurring charge is for: a billing period, or the quarter or year of billing periods around it.
+
+    `segments` are all segments in it; `closes` is when its last billing period ends, or that in which the organization
+    ended.
+    """
+
+    period: Period
+    segments: Sequence[Segment]
+    closes: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that decides what is due for a period. Amounts are in `currency`.
+
+    `totals` are the usage totals by agent id and version id.
+    """
+
+    period: Period
+    currency: str
+    segments: Sequence[Segment]
+    totals: Mapping[tuple[str, str], MeterReadings]
+    first_starts: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    """When a model was first used, by model id and agent id or `POOLED`; needed where a charge is due once."""
+    cycles: Mapping[Recurrence, Cycle] = field(default_factory=dict)
+    """The quarter and the year of the period; needed where a charge is due by them."""
+    headcounts: Mapping[HeadcountName, History[int]] = field(default_factory=dict)
+    """The organization's headcounts; needed where a charge prices them."""
+
+    def cycle(self, recurrence: Recurrence) -> Cycle | None:
+        """The time that charges of this recurrence are rated over; None where it is not known."""
+        if recurrence in ("period", "once"):
+            return Cycle(self.period, self.segments, closes=self.period.end)
+        return self.cycles.get(recurrence)

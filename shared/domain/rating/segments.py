@@ -1,0 +1,58 @@
+"""Segments of agents: which version of which billing model was in force, and when."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from shared.domain.kernel.histories import History
+from shared.domain.periods.periods import Period, Span
+from shared.domain.pricing.billing_models import Version
+from shared.domain.rating.facts import POOLED, Cycle, Facts, InconsistentFactsError, MeterReadings, Segment
+
+
+def segments(
+    span: Span, agents: Iterable[tuple[str, History[str | None]]], models: Mapping[str, History[Version]]
+) -> list[Segment]:
+    """All segments of the agents in a span, with or without usage.
+
+    `agents` are agent ids with the history of their model, `models` the history of versions by model id. Raises
+    `InconsistentFactsError` for a model that is missing.
+    """
+    result = []
+    for agent_id, assignments in agents:
+        for assignment in assignments.within(span.start, span.end):
+            model_id = assignment.value
+            if model_id is None:
+                continue
+            if model_id not in models:
+                raise InconsistentFactsError(f"The model {model_id} of agent {agent_id} is missing")
+            versions = models[model_id].within(assignment.start, assignment.end or span.end)
+            result += [Segment(agent_id, version.value, version.start, version.end or span.end) for version in versions]
+    return result
+
+
+def first_starts(all_segments: Iterable[Segment]) -> dict[tuple[str, str], datetime]:
+    """When each model was first used: by (model id, agent id), and by (model id, `POOLED`) for any agent.
+
+    `all_segments` are those since the beginning, not of one period only.
+    """
+    starts: dict[tuple[str, str], datetime] = {}
+    for segment in all_segments:
+        for agent_id in (segment.agent_id, POOLED):
+            key = (segment.version.model_id, agent_id)
+            starts[key] = min(segment.start, starts.get(key, segment.start))
+    return starts
+
+
+def isolated_facts(
+    period: Period, currency: str, all_segments: Sequence[Segment], totals: Mapping[tuple[str, str], MeterReadings]
+) -> Facts:
+    """The facts of a period as if it stood alone: the first of its models, and a whole quarter and year."""
+    cycle = Cycle(period, all_segments, closes=period.end)
+    return Facts(
+        period=period,
+        currency=currency,
+        segments=all_segments,
+        totals=totals,
+        first_starts=first_starts(all_segments),
+        cycles={"quarter": cycle, "year": cycle},
+    )
