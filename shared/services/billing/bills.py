@@ -8,7 +8,8 @@ from decimal import Decimal
 from shared.domain.billing.invoicing import Composed, PeriodBill, billed_amounts, compose, differences
 from shared.domain.periods.periods import Period, next_period
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.rating import Facts, rate
+from shared.domain.rating.facts import Facts
+from shared.domain.rating.rating import rate
 from shared.domain.tenancy.organizations import Organization
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.facts import FactsReader
