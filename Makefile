@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test lint docs docs-script worker cosmos npm-tools infra-check laws outcomes kill kill-rounds kill-rounds-short outage many-events million llm-costs replay replay-short bench clean help
+.PHONY: run test e2e faults lint docs docs-script worker cosmos npm-tools infra-check laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
-	@echo "make test    run the tests"
+	@echo "make test    unit and contract tests, and one walk over HTTP per area: two minutes on 2 cores"
+	@echo "make e2e     all tests over HTTP"
+	@echo "make faults  kill -9, outages, and faults at every call in turn, in their short forms"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   measure, as ratios within one run"
 	@echo "make infra-check   infra/ by the Bicep compiler, the vendor's schemas, checkov, azure-functions-doctor"
@@ -26,8 +28,19 @@ $(BIN)/.dev: $(BIN)/.local
 run: $(BIN)/.local
 	@exec $(BIN)/python -m local
 
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# What needs no time; tests/README.md says more. Tests of the marker `cosmos` are run by `make cosmos` alone.
 test: $(BIN)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(PYTEST) tests/unit tests/contract tests/infra tests/e2e -m "(walk or not e2e) and not cosmos"
+
+# SELECT takes pytest's markers: .ci/run leaves out what it runs by other targets.
+e2e: SELECT ?= not cosmos
+e2e: $(BIN)/.dev
+	$(PYTEST) tests/e2e -m "$(SELECT)"
+
+faults: $(BIN)/.dev
+	$(PYTEST) tests/faults -m "not cosmos"
 
 lint: $(BIN)/.dev
 	$(BIN)/ruff check .
@@ -94,14 +107,12 @@ tests/doubles/node_modules/.installed: tests/doubles/package-lock.json
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/doubles
 	@touch $@
 
-# The store's contract over HTTPS, and the demo, whole, on Cosmos DB and Service Bus; `make test` skips both where npm has
-# not been asked for the double.
+# The store's contract over HTTPS, the demo, whole, on Cosmos DB and Service Bus, and an outage of Cosmos DB.
 cosmos: $(BIN)/.dev npm-tools
-	XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -n 2 tests/contract tests/e2e/operations/test_demo_on_azure_services.py \
-	tests/faults/test_outage.py -k "cosmos"
+	XYRA_REQUIRE_COSMOS=1 $(PYTEST) tests/contract tests/e2e tests/faults -m cosmos
 
 laws: $(BIN)/.dev
-	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --dist worksteal \
+	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 $(PYTEST) \
 	tests/unit/billing/test_billing_laws.py tests/unit/pricing/test_charge_laws.py
 
 # 10,000 outcomes verified in bulk while others are reported; -s shows the figures.
@@ -114,9 +125,6 @@ kill: $(BIN)/.dev
 # `kill -9` at random moments under load; -s shows the counts and the seed, with which XYRA_KILL_SEED plays it again.
 kill-rounds: $(BIN)/.dev
 	XYRA_KILL_ROUNDS=200 $(BIN)/python -m pytest -s tests/faults/test_kill_rounds.py
-
-kill-rounds-short: $(BIN)/.dev
-	XYRA_KILL_ROUNDS=20 $(BIN)/python -m pytest -s tests/faults/test_kill_rounds.py
 
 # The store, then the broker, out of reach under load for a minute each.
 outage: $(BIN)/.dev npm-tools

@@ -29,6 +29,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             area = report.nodeid.partition("::")[0].rpartition("/")[0].removeprefix("tests/")
             tests[area] += report.when == "call"
             seconds[area] += report.duration
+    if not tests:
+        return
     terminalreporter.section("seconds by area")
     for area in sorted(seconds):
         terminalreporter.write_line(f"{area:24}{tests[area]:6} tests {seconds[area]:8.1f} s")

@@ -18,6 +18,7 @@ from tests.doubles.fakes.settable_seconds import SettableSeconds
 from tests.doubles.servers.key_vault_server import SECOND, KeyVaultServer
 
 SQLITE = ["sqlite-file", "sqlite-memory"]
+COSMOS = pytest.param("cosmos", marks=pytest.mark.cosmos)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def database_path(tmp_path: Path) -> Path:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests that ask for a `database` are about SQLite's."""
     if "adapter" in metafunc.fixturenames:
-        metafunc.parametrize("adapter", SQLITE if "database" in metafunc.fixturenames else [*SQLITE, "cosmos"])
+        metafunc.parametrize("adapter", SQLITE if "database" in metafunc.fixturenames else [*SQLITE, COSMOS])
 
 
 @pytest.fixture
@@ -68,7 +69,8 @@ def cosmos_endpoint() -> Iterator[cosmos.Endpoint]:
 
 
 @pytest.fixture
-async def cosmos_store(cosmos_endpoint: cosmos.Endpoint) -> AsyncIterator[CosmosStore]:
+async def cosmos_store(cosmos_endpoint: cosmos.Endpoint, request: pytest.FixtureRequest) -> AsyncIterator[CosmosStore]:
+    cosmos.skip_what_it_cannot(cosmos_endpoint, request.node.originalname)
     async with cosmos.new_store(cosmos_endpoint) as store:
         yield store
 

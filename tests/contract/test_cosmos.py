@@ -9,15 +9,9 @@ from shared.adapters.cosmos import CosmosStore
 from shared.adapters.cosmos.provisioning import create_containers, indexing_policy
 from shared.containers import CONTAINERS, INVOICES
 from shared.ports.store import MAXIMUM_PAGE, Create, Upsert
-from tests.contract import cosmos
 
 CONTAINER = "invoices"
 PK = "org_1"
-
-
-@pytest.fixture(autouse=True)
-def _possible(cosmos_endpoint: cosmos.Endpoint, request: pytest.FixtureRequest) -> None:
-    cosmos.skip_what_it_cannot(cosmos_endpoint, request.node.originalname)
 
 
 def test_only_what_is_queried_is_indexed() -> None:
@@ -43,6 +37,7 @@ def test_what_is_ordered_is_indexed() -> None:
     assert all(set(container.ordered) <= set(container.indexed) for container in CONTAINERS.values())
 
 
+@pytest.mark.cosmos
 async def test_creating_the_containers_again_changes_nothing(cosmos_store: CosmosStore) -> None:
     await cosmos_store.create(CONTAINER, PK, {"id": "a", "kind": "thing"})
     database = cosmos_store._account._database
@@ -50,6 +45,7 @@ async def test_creating_the_containers_again_changes_nothing(cosmos_store: Cosmo
     assert await cosmos_store.get(CONTAINER, PK, "a") is not None
 
 
+@pytest.mark.cosmos
 async def test_equal_positions_are_in_order_of_their_ids(cosmos_store: CosmosStore) -> None:
     ids = [f"{number:03}" for number in range(30)]
     await cosmos_store.batch(
@@ -60,6 +56,7 @@ async def test_equal_positions_are_in_order_of_their_ids(cosmos_store: CosmosSto
         assert [item.document["id"] for item in page.items] == sorted(ids, reverse=descending)
 
 
+@pytest.mark.cosmos
 async def test_a_thousand_ids_are_one_request(cosmos_store: CosmosStore) -> None:
     for start in range(0, MAXIMUM_PAGE, 100):
         documents = [{"id": f"{start + number}", "kind": "thing"} for number in range(100)]
@@ -70,6 +67,7 @@ async def test_a_thousand_ids_are_one_request(cosmos_store: CosmosStore) -> None
     assert cosmos_store.charges.of("get_many").units > 0
 
 
+@pytest.mark.cosmos
 async def test_a_document_expires_by_cosmos_dbs_clock(cosmos_store: CosmosStore) -> None:
     await cosmos_store.create(CONTAINER, PK, {"id": "a", "kind": "thing", "ttl": 2, "due_at": "2026"})
     deadline = time.monotonic() + 60
@@ -81,6 +79,7 @@ async def test_a_document_expires_by_cosmos_dbs_clock(cosmos_store: CosmosStore)
     await cosmos_store.create(CONTAINER, PK, {"id": "a", "kind": "thing"})
 
 
+@pytest.mark.cosmos
 async def test_due_documents_of_many_partitions_come_earliest_first(cosmos_store: CosmosStore) -> None:
     """Over more documents than one page, so that a real account merges the streams of its partitions."""
     for number in range(150):

@@ -1,4 +1,8 @@
-"""The hosts that these tests talk to."""
+"""The hosts that these tests talk to, and the marker by which `make test` tells them apart."""
+
+from pathlib import Path
+
+import pytest
 
 from tests.doubles.clients.hosts import (  # noqa: F401  fixtures
     new_process,
@@ -8,3 +12,12 @@ from tests.doubles.clients.hosts import (  # noqa: F401  fixtures
     travelling_host,
     xyra,
 )
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.e2e)

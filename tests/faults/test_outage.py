@@ -207,6 +207,7 @@ async def assert_nothing_given_up(organization: Organization, xyra: Xyra, broker
     assert not any(broker.bodies(queue + DEAD_LETTER_SUFFIX) for queue in QUEUES)
 
 
+@pytest.mark.cosmos
 async def test_while_cosmos_db_cannot_be_reached_nothing_is_given_up_and_all_is_rated_after_it(
     broker: AmqpBroker, new_process: MakeProcess
 ) -> None:

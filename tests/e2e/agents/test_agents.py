@@ -1,6 +1,9 @@
 """Agents: every field, every filter."""
 
+from decimal import Decimal
 from typing import Any
+
+import pytest
 
 from tests.doubles.clients.xyra_client import Organization, Xyra
 
@@ -92,3 +95,41 @@ async def test_events_say_when_an_agent_was_last_active(xyra: Xyra) -> None:
         await xyra.idle()
         assert await last_active(agent) == expected
     assert await last_active(other) is None
+
+
+@pytest.mark.walk
+async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    project = await organization.project()
+    answer = await organization.key.send(
+        "POST",
+        "agents",
+        {
+            "external_id": "bots Ä 1",
+            "name": "Bot",
+            "type": "chat",
+            "capabilities": ["talk"],
+            "config": {"temperature": 0.7, "nested": [1, None]},
+            "project_id": project["id"],
+        },
+    )
+    made = answer.expect(201)
+    assert made["status"] == "active"
+    assert made["config"] == {"temperature": Decimal("0.7"), "nested": [1, None]}
+    assert await organization.key.get(f"agents/{made['id']}") == made
+    assert await organization.key.get("agents/external/bots Ä 1") == made
+    other = await organization.agent("other")
+    assert [each["id"] for each in (await organization.key.get("agents"))["data"]] == [other["id"], made["id"]]
+    assert [each["id"] for each in (await organization.key.get("agents", project_id=project["id"]))["data"]] == [
+        made["id"]
+    ]
+
+    etag = {"If-Match": answer.headers["ETag"]}
+    changed = await organization.key.send("PATCH", f"agents/{made['id']}", {"is_active": False}, headers=etag)
+    assert changed.expect(200) == made | {"is_active": False, "status": "inactive"}
+    stale = await organization.key.send("PATCH", f"agents/{made['id']}", {"name": "Late"}, headers=etag)
+    stale.problem(412, "precondition_failed")
+    (await organization.key.send("DELETE", f"agents/{made['id']}")).expect(204)
+    (await organization.key.send("GET", f"agents/{made['id']}")).problem(404, "not_found")
+    assert [each["id"] for each in (await organization.key.get("agents"))["data"]] == [other["id"]]
+    (await organization.key.send("POST", "agents", {"external_id": "other", "name": "Twin"})).problem(409, "conflict")

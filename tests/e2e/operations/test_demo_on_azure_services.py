@@ -68,6 +68,7 @@ def errors_of(process: XyraProcess) -> list[dict[str, object]]:
     return [line for line in map(json.loads, lines) if line["level"] in {"ERROR", "CRITICAL"}]
 
 
+@pytest.mark.cosmos
 def test_the_demo_bills_the_same_on_cosmos_db_and_service_bus(
     store_settings: Settings, broker: AmqpBroker, new_process: Callable[..., XyraProcess]
 ) -> None:

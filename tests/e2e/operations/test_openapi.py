@@ -19,6 +19,7 @@ Json = dict[str, Any]
 assert function_app.app, "importing it declares the endpoints"
 
 
+@pytest.mark.walk
 async def test_it_is_valid_openapi_3_1(xyra: Xyra) -> None:
     document = await xyra.anonymous.get("openapi.json")
     assert document["openapi"].startswith("3.1")

@@ -57,6 +57,7 @@ async def calculated(organization: Organization, model: Json, **asked: Any) -> J
     return answer
 
 
+@pytest.mark.walk
 async def test_a_saved_model_gives_the_lines_of_the_same_model_unsaved(organization: Organization) -> None:
     saved = await organization.model(*CHARGES)
     asked = {"usage": USAGE, "period": {"start": "2026-10-01T00:00:00+02:00", "end": "2026-11-01T00:00:00+01:00"}}

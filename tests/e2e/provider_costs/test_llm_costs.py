@@ -1,6 +1,6 @@
 """What recorded calls of an agent cost by our price list, against what their provider charged for each of them.
 
-`make llm-costs` takes all four projects, `make test` the smallest.
+`make llm-costs` takes all four projects, `make e2e` the smallest.
 """
 
 import json

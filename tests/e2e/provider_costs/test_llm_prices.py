@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from tests.doubles.clients.hosts import TimeMachine
 from tests.doubles.clients.xyra_client import Organization, Xyra
 
@@ -61,6 +63,7 @@ async def test_an_event_keeps_what_it_cost_beside_what_its_sender_says(xyra: Xyr
     }
 
 
+@pytest.mark.walk
 async def test_llm_calls_are_passed_on_by_what_they_cost(xyra: Xyra):
     organization = await xyra.organization()
     model = await organization.model(PASSED_ON, effective_from=START)

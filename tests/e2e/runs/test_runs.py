@@ -45,6 +45,7 @@ def event(number: int, event_type: str, **fields: Any) -> Json:
     return {"id": f"{event_type}-{number}", "type": event_type, "agent": "coder", "run": "run-7", **fields}
 
 
+@pytest.mark.walk
 async def test_40_calls_38_commands_and_an_outcome_in_one_read(xyra: Xyra) -> None:
     organization = await xyra.organization()
     project = await organization.project()

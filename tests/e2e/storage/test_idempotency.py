@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.doubles.clients.xyra_client import Organization, Xyra
 
 Json = dict[str, Any]
@@ -72,3 +74,21 @@ async def test_binary_data_of_a_cloud_event_is_read(xyra: Xyra) -> None:
     for wrong in ({"data_base64": "?"}, {"data_base64": encoded, "data": {}}):
         refused = await organization.key.send("POST", "events", {**event, **wrong}, headers=structured)
         assert refused.problem(422, "validation") == ["/data_base64"]
+
+
+@pytest.mark.walk
+async def test_the_same_idempotency_key_gives_the_first_answer_again(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    key = {"Idempotency-Key": "once"}
+    body = {"external_id": "coder", "name": "Coder"}
+    first = await organization.key.send("POST", "agents", body, headers=key)
+    second = await organization.key.send("POST", "agents", body, headers=key)
+    assert first.expect(201) == second.expect(201)
+    assert first.headers["ETag"] == second.headers["ETag"]
+    assert len((await organization.key.get("agents"))["data"]) == 1
+    new_key = {"name": "Key", "scopes": ["agents:read"]}
+    tokens = {
+        (await organization.key.post("api-keys", new_key, headers={"Idempotency-Key": "key"}))["token"] for _ in "12"
+    }
+    assert len(tokens) == 1
+    await xyra.bearing(tokens.pop()).get("agents")

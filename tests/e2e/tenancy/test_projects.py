@@ -111,6 +111,7 @@ async def test_a_deleted_project_can_be_taken_back_for_30_days(time_machine: Tim
     await organization.project("Website")
 
 
+@pytest.mark.walk
 async def test_usage_rolls_up_by_project(xyra: Xyra) -> None:
     organization = await xyra.organization()
     website, app = [await organization.project(name) for name in ("Website", "App")]

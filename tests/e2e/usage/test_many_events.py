@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 import aiohttp
+import pytest
 
 from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
@@ -170,6 +171,7 @@ def figures(sending: Sending, seconds: float, repair_seconds: float) -> str:
     )
 
 
+@pytest.mark.own_target
 async def test_totals_are_exact_memory_is_flat_and_repair_finds_what_is_damaged(new_process: MakeProcess) -> None:
     host = new_process(XYRA_LOG_LEVEL="WARNING")
     served = await Served.by(host)

@@ -1,6 +1,6 @@
 """An hour of real traffic, at many times its pace: nothing is lost, and how long it takes until it is seen.
 
-`make replay` takes 10 times the recorded pace (six minutes), `make replay-short` 100 times; `make test` takes only the
+`make replay` takes 10 times the recorded pace (six minutes), `make replay-short` 100 times; `make e2e` takes only the
 first four minutes of that.
 """
 
@@ -17,6 +17,7 @@ from itertools import count
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.doubles.clients.hosts import Served
 from tests.doubles.clients.xyra_client import Organization, Xyra
@@ -160,6 +161,7 @@ async def chatting(xyra: Xyra, start: str) -> Organization:
     return organization
 
 
+@pytest.mark.own_target
 async def test_a_recorded_hour_loses_nothing(new_process: Callable[..., XyraProcess]):
     calls = recorded()
     served = await Served.by(new_process(present=True, XYRA_LOG_LEVEL="WARNING"))
