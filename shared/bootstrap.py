@@ -1,5 +1,6 @@
-"""The only place that chooses and wires adapters."""
+"""The only place that chooses and wires adapters, and connects the effects of services with what receives them."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,9 @@ from shared.adapters.usage.item_outcomes import ItemOutcomes
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.adapters.usage.item_usage_shards import ItemUsageShards
 from shared.containers import TENANTS
+from shared.domain.access.accounts import Account
+from shared.domain.kernel.entity import Entity
+from shared.domain.tenancy.organizations import SlugClaim
 from shared.logs import structure_handlers
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
@@ -26,27 +30,29 @@ from shared.services.access.api_keys import ApiKeys
 from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.tokens import Tokens
-from shared.services.agents.agents import Agents
+from shared.services.agents.activity import AgentActivities
+from shared.services.agents.agents import AGENT_STARTED, Agents
 from shared.services.billing.agent_pricing import AgentPricing
 from shared.services.billing.bills import Bills
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.facts import FactsReader
-from shared.services.billing.invoice_jobs import InvoiceJobs
+from shared.services.billing.invoice_jobs import InvoiceJobs, Job
 from shared.services.billing.invoice_runs import InvoiceRuns
 from shared.services.billing.issuing import Issuing
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
 from shared.services.periods.periods import Periods
+from shared.services.periods.rebilling import PERIOD_CHANGED
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.provider_costs.costs import Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_prices import PriceOverrides, UnpricedModels
 from shared.services.runs.runs import Runs
 from shared.services.runs.threads import Threads
+from shared.services.storage import Outbox, Owners
 from shared.services.storage.idempotency import Idempotency
-from shared.services.storage.outbox import Outbox
-from shared.services.storage.owners import Owners
+from shared.services.storage.outbox import Completion, Receiver
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.projects import Projects
@@ -90,11 +96,11 @@ class Application:
         self.outbox = Outbox(store, clock)
         self.owners = Owners(store)
         self.idempotency = Idempotency(store, ports.secrets)
-        self.periods = Periods(store)
-        self.organizations = Organizations(store, clock, self.periods, chosen)
+        self.periods = Periods(store, clock, self.outbox)
+        self.organizations = Organizations(store, clock, self.periods, self.outbox, chosen)
         self.tokens = Tokens(ports.secrets, clock, chosen)
         self.authentication = Authentication(store, clock, self.tokens)
-        self.accounts = Accounts(store, clock, self.organizations, self.tokens, chosen)
+        self.accounts = Accounts(store, clock, self.organizations, self.tokens, self.outbox, chosen)
         self.first_operator = FirstOperator(store, self.accounts)
         self.api_keys = ApiKeys(store, clock, self.owners)
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
@@ -103,6 +109,7 @@ class Application:
         self.agents = Agents(
             store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen
         )
+        self.agent_activities = AgentActivities(store, clock)
         self.llm_prices = PriceOverrides(store, clock, chosen)
         self.unpriced_models = UnpricedModels(self.usage)
         self.exchange_rates = ExchangeRateBook(store, clock, chosen)
@@ -113,6 +120,7 @@ class Application:
             clock,
             self.organizations,
             self.agents,
+            self.agent_activities,
             self.billing_models,
             self.periods,
             self.costs,
@@ -154,13 +162,26 @@ class Application:
             rated_versions,
             self.periods,
         )
-        self.invoice_jobs = InvoiceJobs(store)
+        self.invoice_jobs = InvoiceJobs(store, self.outbox)
         self.invoice_runs = InvoiceRuns(
             ports.queue, clock, self.organizations, self.periods, self.issuing, self.invoice_jobs
         )
-        self.outbox.on_due("account", self.accounts.complete_due)
-        self.outbox.on_due("slug", self.organizations.complete_due)
-        self.outbox.on_due("job", self.invoice_runs.complete_due)
+        self.outbox.connect(self.receivers(), self.completions())
+
+    def receivers(self) -> Mapping[str, Receiver]:
+        """What each effect does: the one way from a service to those above it."""
+        return {
+            AGENT_STARTED: self.agents.rebill_since_start,
+            PERIOD_CHANGED: self.periods.receive_change,
+        }
+
+    def completions(self) -> Mapping[type[Entity], Completion]:
+        """What finishes the entities that are due."""
+        return {
+            Account: self.accounts.complete_due,
+            SlugClaim: self.organizations.complete_due,
+            Job: self.invoice_runs.complete_due,
+        }
 
     async def check_ready(self) -> None:
         """Raises `UnavailableError` where the store or the queue does not answer."""

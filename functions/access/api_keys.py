@@ -79,7 +79,7 @@ async def create_api_key(call: Call[ApiKeyRequest, Query]) -> Reply:
 async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
     organization_id = await call.organization_id_or_operator()
     page = await call.services.api_keys.page(organization_id, call.query.limit, call.query.cursor)
-    keys = [_answer(ApiKey.read(item.document)) for item in page.items]
+    keys = [_answer(key) for key in page.entities]
     return Reply(ApiKeyList(data=keys, next_cursor=page.cursor))
 
 

@@ -105,7 +105,7 @@ def _shown(agent: Agent, last_active_at: datetime | None) -> dict[str, Any]:
 
 
 async def _answer(call: Call[Any, Any], agent: Agent, etag: str, status: int = 200) -> Reply:
-    active = await call.services.agents.last_active(agent.organization_id, [agent.id])
+    active = await call.services.agent_activities.last_active(agent.organization_id, [agent.id])
     return Reply(_shown(agent, active.get(agent.id)), status=status, etag=etag)
 
 
@@ -145,8 +145,8 @@ async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
         limit=call.query.limit,
         cursor=call.query.cursor,
     )
-    agents = [Agent.read(item.document) for item in page.items]
-    active = await call.services.agents.last_active(organization_id, [agent.id for agent in agents])
+    agents = page.entities
+    active = await call.services.agent_activities.last_active(organization_id, [agent.id for agent in agents])
     data = [_shown(agent, active.get(agent.id)) for agent in agents]
     return Reply({"data": data, "next_cursor": page.cursor})
 

@@ -259,7 +259,7 @@ async def get_agent_stats(call: Call[NoBody, Query]) -> Reply:
     periods = await call.services.periods.latest(organization, call.now, TREND_PERIODS)
     trend = await summaries.of_agent(organization, agent, periods)
     present = trend[-1]
-    active_at = (await call.services.agents.last_active(organization.id, [agent.id])).get(agent.id)
+    active_at = (await call.services.agent_activities.last_active(organization.id, [agent.id])).get(agent.id)
     seen = [from_text(each.activity.last_event_at) for each in trend if each.activity.last_event_at is not None]
     return Reply(
         AgentStatsAnswer(

@@ -183,8 +183,7 @@ async def list_billing_models(call: Call[NoBody, ListQuery]) -> Reply:
     owner = await call.organization_id_or_operator()
     limit, cursor = call.query.limit, call.query.cursor
     page = await (models.page(None, limit, cursor) if owner is None else models.page_visible(owner, limit, cursor))
-    found = [BillingModel.read(item.document) for item in page.items]
-    data = [BillingModelAnswer.of(model, await models.version(model, model.versions.last)) for model in found]
+    data = [BillingModelAnswer.of(model, await models.version(model, model.versions.last)) for model in page.entities]
     return Reply(BillingModelList(data=data, next_cursor=page.cursor))
 
 

@@ -103,7 +103,7 @@ class ExchangeRateList(Schema):
 )
 async def list_exchange_rates(call: Call[NoBody, ListQuery]) -> Reply:
     page = await call.services.exchange_rates.page(call.query.limit, call.query.cursor)
-    data = [ExchangeRateListed.of(ExchangeRate.read(item.document), call.services.clock.now()) for item in page.items]
+    data = [ExchangeRateListed.of(rate, call.services.clock.now()) for rate in page.entities]
     return Reply(ExchangeRateList(data=data, next_cursor=page.cursor))
 
 

@@ -208,8 +208,7 @@ async def create_llm_price(call: Call[LlmPriceRequest, Query]) -> Reply:
 )
 async def list_llm_prices(call: Call[NoBody, ListQuery]) -> Reply:
     page = await call.services.llm_prices.page(call.query.limit, call.query.cursor)
-    found = [PriceOverride.read(item.document) for item in page.items]
-    data = [LlmPriceListed.of(override, call.services.clock.now()) for override in found]
+    data = [LlmPriceListed.of(override, call.services.clock.now()) for override in page.entities]
     return Reply(LlmPriceList(data=data, next_cursor=page.cursor))
 
 

@@ -207,7 +207,7 @@ async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
         limit=query.limit,
         cursor=query.cursor,
     )
-    data = [_shown(Run.read(item.document)) for item in page.items]
+    data = [_shown(run) for run in page.entities]
     return Reply({"data": data, "next_cursor": page.cursor})
 
 

@@ -87,7 +87,7 @@ async def create_thread(call: Call[ThreadRequest, Query]) -> Reply:
 async def list_threads(call: Call[NoBody, ThreadListQuery]) -> Reply:
     query = call.query
     page = await call.services.threads.page(await call.organization_id(), query.project_id, query.limit, query.cursor)
-    data = [_shown(Thread.read(item.document)) for item in page.items]
+    data = [_shown(thread) for thread in page.entities]
     return Reply({"data": data, "next_cursor": page.cursor})
 
 

@@ -4,7 +4,8 @@ import asyncio
 from contextlib import suppress
 
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.access.accounts import Membership, email_partition
+from shared.domain.access.accounts import Account, Membership, email_partition
+from shared.services.storage import Stored
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.fault_in_turn import Fault, Script
 from tests.doubles.worlds.invoiced_organization import NOW, Scene
@@ -20,8 +21,9 @@ async def completed_late() -> None:
     scene = await Scene.prepared()
     with suppress(asyncio.CancelledError):
         await scene.host(Script(1, Fault.DIES_AFTER)).accounts.sign_up(signing_up(ADA))
-    begun = await scene.store.get(DIRECTORY.name, email_partition(ADA), "account")
-    assert begun is not None
+    item = await scene.store.get(DIRECTORY.name, email_partition(ADA), "account")
+    assert item is not None
+    begun = Stored(Account.read(item.document), item.etag)
     await scene.host().accounts.complete_due(begun)
     account = await assert_signed_up(scene)
     disabled = account.changed(status="disabled").document()

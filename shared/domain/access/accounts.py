@@ -5,7 +5,7 @@ import string
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from shared.domain.access.identity import OperatorRole, Permission, Role
 from shared.domain.kernel.entity import Entity
@@ -41,7 +41,7 @@ def member_counts(memberships: Iterable[Membership]) -> History[int]:
 
 class Account(Entity):
     """What an e-mail address signs in to. Its creation decides a sign-up; while `pending`, the rest is still to be
-    made.
+    created.
     """
 
     kind: ClassVar[str] = "account"
@@ -67,8 +67,13 @@ class Session(Entity):
 
 
 class FailedSignIns(Entity):
+    """When signing in to an account failed lately. Expires with the lock that it may mean."""
+
     kind: ClassVar[str] = "failed_sign_ins"
     at: tuple[Instant, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        return {**super().document(), "ttl": LOCK_MINUTES * 60}
 
 
 class ApiKey(Entity):
@@ -85,6 +90,16 @@ class ApiKey(Entity):
 
     def valid_at(self, now: datetime) -> bool:
         return self.expires_at is None or now < self.expires_at
+
+
+class WorkingKey(Entity):
+    """What makes a key work: found by the fingerprint of its token."""
+
+    kind: ClassVar[str] = "key"
+    key: ApiKey
+
+    def document(self) -> dict[str, Any]:
+        return {**super().document(), "key": self.key.document()}
 
 
 def new_token() -> str:

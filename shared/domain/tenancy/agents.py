@@ -52,13 +52,20 @@ class Agent(Entity):
         return self.ended_at is not None and instant >= self.ended_at
 
 
-def claim_id(external_id: str) -> str:
-    """The item that makes an external id unique in its organization."""
-    return named_id("ext", "agent", external_id)
+class AgentActivity(Entity):
+    """When an agent was last active: apart from the agent, whose ETag must not change with usage."""
+
+    kind: ClassVar[str] = "agent_activity"
+
+    agent_id: str
+    last_active_at: Instant
 
 
 def activity_id(agent_id: str) -> str:
-    """The item that remembers when an agent was last active, apart from the agent, whose ETag must not move with
-    usage.
-    """
+    """The id of the agent's `AgentActivity`."""
     return f"activity:{agent_id}"
+
+
+def external_id_claim_id(external_id: str) -> str:
+    """The id of the item that makes an external id unique in its organization."""
+    return named_id("ext", "agent", external_id)

@@ -61,7 +61,7 @@ class Organization(Entity):
 
     @property
     def timezone(self) -> str:
-        """As last chosen; a period keeps the timezone that it was laid in."""
+        """As last chosen; a period keeps the timezone that it was created in."""
         return self.calendars.last.timezone
 
     @property
@@ -95,6 +95,38 @@ class Organization(Entity):
             "seats": self.seats.last,
             "seats_from": self.seats_from,
         }
+
+
+class SlugClaim(Entity):
+    """Its creation decides that an organization exists. It has the organization to create until that is done."""
+
+    kind: ClassVar[str] = "slug"
+
+    id: str = "organization"
+    slug: str
+    organization_id: str
+    organization: Organization | None = None
+
+    def document(self) -> dict[str, Any]:
+        document = super().document()
+        if self.organization is None:
+            return {name: value for name, value in document.items() if name != "organization"}
+        return {**document, "organization": self.organization.document()}
+
+
+class ExternalIdClaim(Entity):
+    """Which organization has an external id."""
+
+    kind: ClassVar[str] = "external_id"
+
+    id: str = "organization"
+    organization_id: str
+
+
+class ListedOrganization(Entity):
+    """By which the organizations are enumerated, in slices of the directory."""
+
+    kind: ClassVar[str] = "organization"
 
 
 def slice_of(organization_id: str) -> str:

@@ -29,21 +29,19 @@ from shared.domain.kernel.errors import (
     LockedError,
     MalformedError,
     UnauthenticatedError,
-    UnavailableError,
 )
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import fingerprint, new_id
-from shared.domain.kernel.times import to_text
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.ports.store import AlreadyExistsError, Item, StaleEtagError, Store, every_item
 from shared.services.access.tokens import Claims, Tokens
+from shared.services.storage import Outbox, Records, StaleEtagError, Store, Stored
 from shared.services.tenancy.organizations import OrganizationDraft, Organizations
 from shared.settings import Settings
 
 _RETRY_AFTER = timedelta(seconds=30)
+_ACCOUNT = "account"
 _FAILED = "failed_sign_ins"
-_TRIES_AT_ONCE = 20
 _WRONG = "The e-mail address or the password is wrong"
 _hasher = PasswordHasher()
 
@@ -65,15 +63,24 @@ class SignedIn:
 
 
 class Accounts:
-    """The directory item of an e-mail address decides a sign-up. It carries all ids; the organization and the
-    membership are made from it at once, by a repeated sign-up, by the sign-in or by the sweep.
+    """The account of an e-mail address decides a sign-up. It names all ids, so that its organization and membership
+    can be created from it: at once, by a repeated sign-up, by the sign-in or by the sweep.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, organizations: Organizations, tokens: Tokens, settings: Settings
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        store: Store,
+        clock: Clock,
+        organizations: Organizations,
+        tokens: Tokens,
+        outbox: Outbox,
+        settings: Settings,
     ) -> None:
-        self._store = store
         self._clock = clock
+        self._accounts = Records(store, DIRECTORY, Account, outbox=outbox)
+        self._memberships = Records(store, TENANTS, Membership)
+        self._sessions = Records(store, DIRECTORY, Session)
+        self._failures = Records(store, DIRECTORY, FailedSignIns, called="account")
         self._organizations = organizations
         self._tokens = tokens
         self._settings = settings
@@ -82,7 +89,7 @@ class Accounts:
         """Raises `ConflictError` for a taken e-mail; a repeated call of the same person completes what was begun."""
         now = self._clock.now()
         account = Account(
-            id="account",
+            id=_ACCOUNT,
             user_id=new_id("usr"),
             email=wanted.email,
             full_name=wanted.full_name,
@@ -94,28 +101,22 @@ class Accounts:
             currency=wanted.currency,
             timezone=wanted.timezone,
         )
-        document = {**account.document(), "due_at": to_text(now + _RETRY_AFTER)}
-        try:
-            etag = await self._store.create(DIRECTORY.name, email_partition(wanted.email), document)
-        except AlreadyExistsError as error:
-            item = await self._item(wanted.email)
-            if item is None:
-                raise UnavailableError("The account was made a moment ago and cannot be read yet") from error
-            account, etag = Account.read(item.document), item.etag
-            if account.status != "pending" or not await _matches(account.password_hash, wanted.password):
-                raise ConflictError(
-                    "The e-mail address is taken", errors=(FieldError("/email", "is taken"),)
-                ) from error
-        return await self._complete(account, etag)
+        stored = await self._accounts.create(email_partition(wanted.email), account, due_at=now + _RETRY_AFTER)
+        if stored.entity.user_id != account.user_id:
+            is_same_person = await _matches(stored.entity.password_hash, wanted.password)
+            if stored.entity.status != "pending" or not is_same_person:
+                raise ConflictError("The e-mail address is taken", errors=(FieldError("/email", "is taken"),))
+        return await self._complete(stored)
 
-    async def _complete(self, account: Account, etag: str) -> tuple[Account, Organization]:
-        """Whatever comes later to an account that is complete must stand, so only a pending one is written over. The
-        membership first, so that no organization is seen, and rated, without its owner.
+    async def _complete(self, stored: Stored[Account]) -> tuple[Account, Organization]:
+        """Create what a pending account promises, and make it active unless another was faster.
+
+        The membership comes first, so that no organization is seen, and rated, without its owner.
         """
+        account = stored.entity
         organization_id = account.organization_ids[0]
         owner = Membership(id=account.user_id, role="owner", joined_at=account.created_at)
-        with suppress(AlreadyExistsError):
-            await self._store.create(TENANTS.name, organization_id, owner.document())
+        await self._memberships.ensure(organization_id, owner)
         organization = await self._organizations.create(
             organization_id,
             OrganizationDraft(
@@ -126,34 +127,35 @@ class Accounts:
             ),
         )
         active = account.changed(status="active")
-        with suppress(StaleEtagError):  # another was faster
-            await self._store.replace(DIRECTORY.name, email_partition(account.email), active.document(), etag)
+        with suppress(StaleEtagError):
+            await self._accounts.write(email_partition(account.email), stored, active)
         return active, organization
 
     async def member_counts(self, organization_id: str) -> History[int]:
         """How many members the organization had from when on."""
-        members = every_item(self._store, TENANTS.name, organization_id, Membership.kind)
-        return member_counts([Membership.read(item.document) async for item in members])
+        return member_counts([membership async for membership, _ in self._memberships.all(organization_id)])
 
-    async def complete_due(self, item: Item) -> None:
-        if item.document["status"] == "pending":
-            await self._complete(Account.read(item.document), item.etag)
+    async def complete_due(self, stored: Stored[Account]) -> None:
+        """Complete a sign-up that was cut short."""
+        if stored.entity.status == "pending":
+            await self._complete(stored)
 
     async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
         """Raises `LockedError` after 5 failures in an hour (unknown e-mails alike), `UnauthenticatedError`,
         `ForbiddenError` for a disabled account, `MalformedError` where the organization has to be chosen.
         """
         await self._count_try(email)
-        item = await self._item(email)
-        account = Account.read(item.document) if item else None
+        stored = await self._accounts.find(email_partition(email), _ACCOUNT)
+        account = stored.entity if stored is not None else None
         nobodys = await asyncio.to_thread(_nobodys_hash)  # also where it is not needed: it takes long the first time
-        if not await _matches(account.password_hash if account else nobodys, password) or account is None:
+        matches = await _matches(account.password_hash if account is not None else nobodys, password)
+        if stored is None or account is None or not matches:
             raise UnauthenticatedError(_WRONG)
-        await self._store.delete(DIRECTORY.name, email_partition(email), _FAILED)
+        await self._failures.remove(email_partition(email), _FAILED)
         if account.status == "disabled":
             raise ForbiddenError("The account is disabled")
-        if item is not None and account.status == "pending":
-            account, _ = await self._complete(account, item.etag)
+        if account.status == "pending":
+            account, _ = await self._complete(stored)
         chosen, roles = await self._chosen(account, organization_id)
         return await self._start_session(account, chosen, roles)
 
@@ -167,12 +169,11 @@ class Accounts:
                 errors=tuple(FieldError("/organization_id", choice) for choice in account.organization_ids),
             )
         chosen = organization_id or account.organization_ids[0]
-        item = (
-            await self._store.get(TENANTS.name, chosen, account.user_id) if chosen in account.organization_ids else None
-        )
-        if item is None:
+        is_member = chosen in account.organization_ids
+        membership = await self._memberships.find(chosen, account.user_id) if is_member else None
+        if membership is None:
             raise UnauthenticatedError(_WRONG)
-        return chosen, (Membership.read(item.document).role,)
+        return chosen, (membership.entity.role,)
 
     async def _start_session(self, account: Account, organization_id: str | None, roles: tuple[str, ...]) -> SignedIn:
         refresh_token = secrets.token_urlsafe(32)
@@ -184,42 +185,30 @@ class Accounts:
             refresh_fingerprint=fingerprint(refresh_token),
             expires_at=self._clock.now() + lifetime,
         )
-        document = {**session.document(), "ttl": int(lifetime.total_seconds())}
-        await self._store.create(DIRECTORY.name, f"session:{session.id}", document)
+        await self._sessions.create(f"session:{session.id}", session, expires_in=lifetime)
         access_token = await self._tokens.issue(Claims(account.user_id, organization_id, roles, session.id))
         return SignedIn(access_token, refresh_token, int(self._tokens.lifetime.total_seconds()))
 
-    async def _item(self, email: str) -> Item | None:
-        return await self._store.get(DIRECTORY.name, email_partition(email), "account")
-
     async def _count_try(self, email: str) -> None:
-        """Counted as a failure before the password is looked at, so that many at once do not pass; a success clears
-        the count. Raises `LockedError`.
+        """Count a failure before the password is looked at, so that many at once do not pass; a success clears it.
+
+        Raises `LockedError`.
         """
-        since = self._clock.now() - timedelta(minutes=LOCK_MINUTES)
-        for attempt in range(_TRIES_AT_ONCE):
-            item = await self._store.get(DIRECTORY.name, email_partition(email), _FAILED)
-            failed = FailedSignIns.read(item.document) if item else FailedSignIns(id=_FAILED)
-            recent = tuple(at for at in failed.at if at > since)
+
+        def decide(failures: FailedSignIns | None) -> FailedSignIns:
+            now = self._clock.now()
+            since = now - timedelta(minutes=LOCK_MINUTES)
+            recent = tuple(at for at in (failures.at if failures is not None else ()) if at > since)
             if len(recent) >= FAILURES_BEFORE_LOCK:
                 raise LockedError(f"Locked for up to {LOCK_MINUTES} minutes after {FAILURES_BEFORE_LOCK} failures")
-            counted = failed.changed(at=(*recent, self._clock.now()))
-            document = {**counted.document(), "ttl": LOCK_MINUTES * 60}
-            try:
-                if item is None:
-                    await self._store.create(DIRECTORY.name, email_partition(email), document)
-                else:
-                    await self._store.replace(DIRECTORY.name, email_partition(email), document, item.etag)
-            except (AlreadyExistsError, StaleEtagError):
-                await asyncio.sleep(0.01 * attempt)
-            else:
-                return
-        raise UnavailableError("Too many sign-ins to this account at once")
+            return FailedSignIns(id=_FAILED, at=(*recent, now))
+
+        await self._failures.change_or_create(email_partition(email), _FAILED, decide)
 
     async def ensure_operator(self, email: str, password: str) -> bool:
         """Make the first superuser unless the address has an account; whether it was made."""
         account = Account(
-            id="account",
+            id=_ACCOUNT,
             user_id=new_id("usr"),
             email=email,
             full_name="Operator",
@@ -228,11 +217,7 @@ class Accounts:
             operator_role="system",
             created_at=self._clock.now(),
         )
-        try:
-            await self._store.create(DIRECTORY.name, email_partition(email), account.document())
-        except AlreadyExistsError:
-            return False
-        return True
+        return await self._accounts.ensure(email_partition(email), account)
 
 
 async def _hashed(password: str) -> str:

@@ -1,28 +1,31 @@
 """From a credential to who is calling."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from cachetools import TTLCache
 
 from shared.containers import DIRECTORY
-from shared.domain.access.accounts import KEY_PREFIX, ApiKey, key_partition
+from shared.domain.access.accounts import KEY_PREFIX, ApiKey, Session, WorkingKey, key_partition
 from shared.domain.access.identity import OPERATOR_ONLY, OPERATOR_PERMISSIONS, ROLE_PERMISSIONS, Permission, Principal
 from shared.domain.kernel.errors import UnauthenticatedError
 from shared.domain.kernel.ids import fingerprint
 from shared.ports.clock import Clock
-from shared.ports.store import Store
 from shared.services.access.tokens import Tokens
-from shared.services.storage.caching import Cache
+from shared.services.storage import Records, Store
 
 CACHED_FOR_EVENTS = timedelta(seconds=10)
+MAXIMUM_CACHED_KEYS = 10_000
 
 
 class Authentication:
     """API keys are read at every call, but for events, where they are cached for at most 10 s."""
 
     def __init__(self, store: Store, clock: Clock, tokens: Tokens) -> None:
-        self._store = store
         self._clock = clock
         self._tokens = tokens
-        self._keys: Cache[str, ApiKey] = Cache(clock, CACHED_FOR_EVENTS)
+        self._working_keys = Records(store, DIRECTORY, WorkingKey)
+        self._sessions = Records(store, DIRECTORY, Session)
+        self._cached_keys = TTLCache[str, ApiKey, datetime](MAXIMUM_CACHED_KEYS, CACHED_FOR_EVENTS, timer=clock.now)
 
     async def authenticate(self, credential: str, *, for_events: bool) -> Principal:
         """Raises `UnauthenticatedError`."""
@@ -32,20 +35,20 @@ class Authentication:
 
     async def _by_key(self, token: str, *, for_events: bool) -> Principal:
         token_fingerprint = fingerprint(token)
-        key = self._keys.peek(token_fingerprint) if for_events else None
+        key = self._cached_keys.get(token_fingerprint) if for_events else None
         if key is None:
-            found = await self._store.get(DIRECTORY.name, key_partition(token_fingerprint), "key")
-            if found is None:
+            working = await self._working_keys.find(key_partition(token_fingerprint), "key")
+            if working is None:
                 raise UnauthenticatedError("The API key is not valid")
-            key = ApiKey.read(found.document["key"])
-            self._keys.keep(token_fingerprint, key)
+            key = working.entity.key
+            self._cached_keys[token_fingerprint] = key
         if not key.valid_at(self._clock.now()):
             raise UnauthenticatedError("The API key has expired")
         return Principal(key.id, key.organization_id, frozenset(key.scopes))
 
     async def _by_token(self, token: str) -> Principal:
         claims = await self._tokens.read(token)
-        if await self._store.get(DIRECTORY.name, f"session:{claims.session_id}", claims.session_id) is None:
+        if await self._sessions.find(f"session:{claims.session_id}", claims.session_id) is None:
             raise UnauthenticatedError("The session has ended")
         return Principal(claims.user_id, claims.organization_id, permissions_of(claims.organization_id, claims.roles))
 

@@ -1,43 +1,51 @@
-"""The first superuser (AC-15), made by the first-run step. On one machine the local host makes it, too."""
+"""The first superuser (AC-15), created by the first-run step. On one machine the local host creates it, too."""
+
+from typing import ClassVar
 
 from shared.containers import DIRECTORY
 from shared.domain.access.accounts import Account, email_partition
+from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError
-from shared.ports.store import Document, Store
 from shared.services.access.accounts import Accounts
+from shared.services.storage import Records, Store
 
 DEFAULT_EMAIL = "operator@xyra.localhost"
 _PARTITION = "first_run:operator"
 _ID = "address"
 
 
+class OperatorAddress(Entity):
+    """The address that was chosen for the first operator."""
+
+    kind: ClassVar[str] = "first_operator"
+    email: str
+
+
 class FirstOperator:
-    """In steps that are safe to repeat, so that a password can be shown before it is kept: who is killed in between has
-    seen none that was kept unseen.
-    """
+    """Its steps are safe to repeat. A password is shown before it is stored, so that none is stored that nobody saw."""
 
     def __init__(self, store: Store, accounts: Accounts) -> None:
-        self._store = store
         self._accounts = accounts
+        self._addresses = Records(store, DIRECTORY, OperatorAddress)
+        self._stored_accounts = Records(store, DIRECTORY, Account)
 
     async def email(self, wanted: str | None) -> str:
-        """The one wanted, which is remembered: a later run without it makes no operator beside this one."""
+        """The address wanted, which is remembered: a later run without one creates no second operator."""
         if wanted:
-            record: Document = {"id": _ID, "kind": "first_operator", "email": wanted}
-            await self._store.upsert(DIRECTORY.name, _PARTITION, record)
+            await self._addresses.put(_PARTITION, OperatorAddress(id=_ID, email=wanted))
             return wanted
-        remembered = await self._store.get(DIRECTORY.name, _PARTITION, _ID)
-        return DEFAULT_EMAIL if remembered is None else str(remembered.document["email"])
+        remembered = await self._addresses.find(_PARTITION, _ID)
+        return DEFAULT_EMAIL if remembered is None else remembered.entity.email
 
     async def exists(self, email: str) -> bool:
         """Raises `ConflictError` where the address has an account that is no operator's."""
-        item = await self._store.get(DIRECTORY.name, email_partition(email), "account")
-        if item is None:
+        account = await self._stored_accounts.find(email_partition(email), "account")
+        if account is None:
             return False
-        if Account.read(item.document).operator_role is None:
+        if account.entity.operator_role is None:
             raise ConflictError(f"{email} has an account that is no operator's; choose another XYRA_OPERATOR_EMAIL")
         return True
 
     async def make(self, email: str, password: str) -> bool:
-        """False where another was faster, or an earlier try whose answer was lost."""
+        """Whether it was created now: another may have been faster, or an earlier try whose answer was lost."""
         return await self._accounts.ensure_operator(email, password)

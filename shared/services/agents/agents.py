@@ -1,55 +1,57 @@
-"""Agents: made, changed and ended; found by id or external id."""
+"""Agents: created, changed and ended; found by id or external id."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel
+from cachetools import TTLCache
+from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
-from shared.domain.kernel.errors import (
-    ConflictError,
-    FieldError,
-    NotFoundError,
-    PreconditionFailedError,
-    UnavailableError,
-    ValidationError,
-)
+from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.histories import LEAD, History, check_start
 from shared.domain.kernel.ids import is_id
-from shared.domain.kernel.times import BEGINNING, from_text, to_text
+from shared.domain.kernel.times import from_text, to_text
 from shared.domain.periods.periods import YEAR, around, cycle_of
-from shared.domain.tenancy.agents import Agent, activity_id, claim_id
+from shared.domain.tenancy.agents import Agent, external_id_claim_id
 from shared.ports.clock import Clock
-from shared.ports.store import (
-    MAXIMUM_BATCH_OPERATIONS,
-    AlreadyExistsError,
-    Create,
-    Delete,
-    Document,
-    Item,
-    Operation,
-    Page,
-    Replace,
-    StaleEtagError,
-    Store,
-    Upsert,
-    every_item,
-)
 from shared.services.periods.periods import Periods
 from shared.services.pricing.billing_models import BillingModels
-from shared.services.storage.caching import Cache
+from shared.services.storage import (
+    Claim,
+    Operation,
+    Outbox,
+    OutboxEntry,
+    Owners,
+    Page,
+    Records,
+    Store,
+    Stored,
+    Unique,
+    creating,
+    putting,
+)
 from shared.services.storage.caller_json import merged
-from shared.services.storage.outbox import Outbox
-from shared.services.storage.owners import Owners
-from shared.services.storage.preconditions import check_if_match
-from shared.services.tenancy.allocation_targets import check_department, check_project
+from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.tenancy.organizations import Organizations
 from shared.settings import Settings
 
 CACHED = timedelta(seconds=60)
-STARTED = "agent_started"
-_SEEN_EVERY = timedelta(minutes=1)
+MAXIMUM_CACHED = 100_000
+AGENT_STARTED = "agent_started"
+"""The effect of an agent's first or next billing model."""
+
+
+class ExternalIdClaim(Claim):
+    """The claim of an external id by an agent."""
+
+    kind: ClassVar[str] = "external_id"
+    external_id: str
+    holder_id: str = Field(alias="agent_id")
+
+    @classmethod
+    def of(cls, agent: Agent) -> "ExternalIdClaim":
+        return cls(id=external_id_claim_id(agent.external_id), external_id=agent.external_id, holder_id=agent.id)
 
 
 class AgentDraft(BaseModel):
@@ -77,28 +79,27 @@ class Agents:
         outbox: Outbox,
         settings: Settings,
     ) -> None:
-        self._store = store
         self._clock = clock
-        self._owners = owners
         self._organizations = organizations
         self._billing_models = billing_models
         self._periods = periods
         self._outbox = outbox
         self._settings = settings
-        self._ids: Cache[tuple[str, str], str] = Cache(clock, CACHED, size=100_000)
-        self._cached: Cache[tuple[str, str], Agent] = Cache(clock, CACHED, size=100_000)
-        self._seen: Cache[tuple[str, str], datetime] = Cache(clock, timedelta(hours=1), size=100_000)
-        outbox.on_effect(
-            STARTED, lambda payload: self._started(payload["organization_id"], from_text(payload["start"]))
-        )
+        self._starts = outbox.sender(AGENT_STARTED)
+        self._allocation_targets = AllocationTargets(store)
+        unique = Unique("external_id", ExternalIdClaim.of)
+        self._agents = Records(store, TENANTS, Agent, prefix="agt", owners=owners, unique=unique)
+        self._external_ids = Records(store, TENANTS, ExternalIdClaim)
+        self._cached_ids = TTLCache[tuple[str, str], str, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
+        self._cached = TTLCache[tuple[str, str], Agent, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
 
-    async def create(self, agent_id: str, organization_id: str, draft: AgentDraft) -> tuple[Agent, str]:
+    async def create(self, agent_id: str, organization_id: str, draft: AgentDraft) -> Stored[Agent]:
         """Raises `ConflictError` for a taken external id, `ValidationError` for a model of another organization or
         currency. Repeating it with the same id gives the agent that was made.
         """
         _refuse_id(draft.external_id)
-        await check_project(self._store, organization_id, draft.project_id)
-        await check_department(self._store, organization_id, draft.department_id)
+        await self._allocation_targets.check_project(organization_id, draft.project_id)
+        await self._allocation_targets.check_department(organization_id, draft.department_id)
         now = self._clock.now()
         models = History[str | None].starting(None)
         if draft.billing_model_id is not None:
@@ -115,91 +116,50 @@ class Agents:
             created_at=now,
             **draft.model_dump(exclude={"billing_model_id", "billing_model_from"}),
         )
-        await self._refuse_taken(agent)
-        await self._owners.note(agent_id, organization_id)
         entry = self._start_entry(agent)
-        try:
-            etags = await self._store.batch(
-                TENANTS.name, organization_id, [*_made(agent), *([Create(entry)] if entry else [])]
-            )
-        except AlreadyExistsError as error:
-            existing = await self._store.get(TENANTS.name, organization_id, agent_id)
-            if existing is not None:
-                return Agent.read(existing.document), existing.etag
-            if error.index == 0:
-                raise UnavailableError("The agent was made a moment ago and cannot be read yet") from error
-            raise _taken() from error
-        if entry is not None:
-            await self._outbox.attempt(TENANTS.name, organization_id, entry["id"])
-        return agent, etags[0]
+        if entry is None:
+            return await self._agents.create(organization_id, agent)
+        stored = await self._agents.create(organization_id, agent, creating(entry))
+        await self._outbox.attempt(TENANTS.name, organization_id, entry.id)
+        return stored
 
-    async def _refuse_taken(self, agent: Agent) -> None:
-        """Before anything is written. What is taken at this very moment, the batch finds."""
-        claim = await self._store.get(TENANTS.name, agent.organization_id, claim_id(agent.external_id))
-        if claim is not None and claim.document["agent_id"] != agent.id:
-            raise _taken()
-
-    def _start_entry(self, agent: Agent) -> Document | None:
-        """From its start on, an agent with a model moves every period, ended ones included, used or not; and those
-        before it in the same year, which may have a fee for the year in them.
-        """
+    def _start_entry(self, agent: Agent) -> OutboxEntry | None:
+        """None where no billing model is assigned."""
         start = agent.billing_model_from
         if start is None:
             return None
-        return self._outbox.entry(
-            STARTED,
+        return self._starts.entry(
             f"{agent.id}:{to_text(start)}",
             not_before=start,
             organization_id=agent.organization_id,
             start=to_text(start),
         )
 
-    async def _started(self, organization_id: str, start: datetime) -> None:
-        now = self._clock.now()
+    async def rebill_since_start(self, organization_id: str, start: str) -> None:
+        """Re-bill every ended period since the start, used or not, and earlier ones of that year, because of annual
+        fees. What happens for `AGENT_STARTED`.
+        """
+        now, started_at = self._clock.now(), from_text(start)
         organization = await self._organizations.get(organization_id)
-        created = await self._periods.cover(organization, start, max(start, now))
-        own = await self._periods.containing(organization, start)
-        year = cycle_of(own, around([own], created, organization.calendars), YEAR)
+        created = await self._periods.cover(organization, started_at, max(started_at, now))
+        first_period = await self._periods.containing(organization, started_at)
+        year = cycle_of(first_period, around([first_period], created, organization.calendars), YEAR)
         for period in created:
             if period.start >= year.start and period.end <= now:
                 await self._periods.changed_after_end(organization_id, period.start, now)
 
-    async def get_item(self, organization_id: str, agent_id: str) -> tuple[Agent, str]:
+    async def get_item(self, organization_id: str, agent_id: str) -> Stored[Agent]:
         """Raises `NotFoundError`, for deleted ones as well."""
-        item = await self._store.get(TENANTS.name, organization_id, agent_id) if is_id(agent_id, "agt") else None
-        if item is None or item.document["status"] == "deleted":
-            raise NotFoundError("There is no such agent")
-        return Agent.read(item.document), item.etag
+        stored = await self._agents.get(organization_id, agent_id)
+        _refuse_deleted(stored.entity)
+        return stored
 
-    async def by_external_id(self, organization_id: str, external_id: str) -> tuple[Agent, str]:
+    async def by_external_id(self, organization_id: str, external_id: str) -> Stored[Agent]:
         """Raises `NotFoundError`."""
-        claim = await self._store.get(TENANTS.name, organization_id, claim_id(external_id))
+        claim = await self._external_ids.find(organization_id, external_id_claim_id(external_id))
         if claim is None:
             raise NotFoundError("There is no agent with this external id")
-        return await self.get_item(organization_id, claim.document["agent_id"])
-
-    async def last_active(self, organization_id: str, agent_ids: list[str]) -> dict[str, datetime]:
-        """To the minute, from the events that were rated."""
-        items = await self._store.get_many(
-            TENANTS.name, organization_id, [activity_id(agent_id) for agent_id in agent_ids]
-        )
-        return {item.document["agent_id"]: from_text(item.document["last_active_at"]) for item in items.values()}
-
-    async def note_active(self, organization_id: str, active_at: Mapping[str, datetime]) -> None:
-        """For people, not for money: written at most once a minute per agent and process, the latest time wins."""
-        news = [agent_id for agent_id, at in active_at.items() if self._is_news(organization_id, agent_id, at)]
-        for start in range(0, len(news), MAXIMUM_BATCH_OPERATIONS):
-            some = news[start : start + MAXIMUM_BATCH_OPERATIONS]
-            known = await self.last_active(organization_id, some)
-            latest = {agent_id: max(active_at[agent_id], known.get(agent_id, BEGINNING)) for agent_id in some}
-            writes = [Upsert(_activity(agent_id, at)) for agent_id, at in latest.items()]
-            await self._store.batch(TENANTS.name, organization_id, writes)
-            for agent_id, at in latest.items():
-                self._seen.keep((organization_id, agent_id), at)
-
-    def _is_news(self, organization_id: str, agent_id: str, at: datetime) -> bool:
-        seen = self._seen.peek((organization_id, agent_id))
-        return seen is None or at - seen >= _SEEN_EVERY
+        return await self.get_item(organization_id, claim.entity.holder_id)
 
     async def page(  # noqa: PLR0913  the filters of the list
         self,
@@ -210,46 +170,39 @@ class Agents:
         active: bool | None,
         limit: int,
         cursor: str | None,
-    ) -> Page:
+    ) -> Page[Agent]:
         """Without the deleted ones, newest first."""
         status = {True: "active", False: "inactive", None: None}[active]
         wanted = {"project_id": project_id, "department_id": department_id, "status": status, "listed": "yes"}
         equals = {field: value for field, value in wanted.items() if value is not None}
-        return await self._store.query(
-            TENANTS.name, organization_id, Agent.kind, equals=equals, descending=True, limit=limit, cursor=cursor
-        )
+        return await self._agents.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
 
     async def all(self, organization_id: str) -> list[Agent]:
         """Every agent that ever was, for rating."""
-        agents = every_item(self._store, TENANTS.name, organization_id, Agent.kind)
-        return [Agent.read(item.document) async for item in agents]
+        return [agent async for agent, _ in self._agents.all(organization_id)]
 
     async def update(
         self, organization_id: str, agent_id: str, changes: dict[str, Any], if_match: str | None
-    ) -> tuple[Agent, str]:
+    ) -> Stored[Agent]:
         """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a taken external id,
         `ValidationError`.
         """
-        agent, etag = await self.get_item(organization_id, agent_id)
-        check_if_match(if_match, etag)
-        fields = await self._fields(agent, merged(agent, changes))
-        changed = agent.changed(**fields)
-        if changed.external_id != agent.external_id:
-            _refuse_id(changed.external_id)
-        writes: list[Operation] = [Replace(changed.document(), etag)]
-        entry = self._start_entry(changed) if changed.models != agent.models else None
-        if entry is not None:
-            writes.append(Upsert(entry))
-        if changed.external_id != agent.external_id:
-            writes += [_claim(changed), Delete(claim_id(agent.external_id))]
-        try:
-            etags = await self._store.batch(TENANTS.name, organization_id, writes)
-        except AlreadyExistsError as error:
-            raise _taken() from error
-        except StaleEtagError as error:
-            raise PreconditionFailedError("The agent is being changed by someone else; read it again") from error
-        self._forget(organization_id, agent)
-        return changed, etags[0]
+
+        async def decide(agent: Agent) -> Agent:
+            _refuse_deleted(agent)
+            changed = agent.changed(**await self._fields(agent, merged(agent, changes)))
+            if changed.external_id != agent.external_id:
+                _refuse_id(changed.external_id)
+            return changed
+
+        changed = await self._agents.change(organization_id, agent_id, decide, if_match, beside=self._beside)
+        self._forget(organization_id, changed.entity)
+        return changed
+
+    def _beside(self, before: Agent, after: Agent) -> Sequence[Operation]:
+        """What is stored with a change: that another billing model has periods billed again."""
+        entry = self._start_entry(after) if after.models != before.models else None
+        return [] if entry is None else [putting(entry)]
 
     async def _fields(self, agent: Agent, changes: dict[str, Any]) -> dict[str, Any]:
         """The changed fields of the agent, its billing model as the next entry of its history."""
@@ -270,94 +223,68 @@ class Agents:
 
     async def _check_allocation(self, agent: Agent, fields: Mapping[str, Any]) -> None:
         """Where it is already, it may stay."""
+        targets = self._allocation_targets
         if fields.get("project_id") != agent.project_id:
-            await check_project(self._store, agent.organization_id, fields.get("project_id"))
+            await targets.check_project(agent.organization_id, fields.get("project_id"))
         if fields.get("department_id") != agent.department_id:
-            await check_department(self._store, agent.organization_id, fields.get("department_id"))
+            await targets.check_department(agent.organization_id, fields.get("department_id"))
 
     async def delete(self, organization_id: str, agent_id: str, if_match: str | None) -> None:
         """Its usage is refused from 10 minutes ahead on; what it did before stays billed, late events still count."""
-        agent, etag = await self.get_item(organization_id, agent_id)
-        check_if_match(if_match, etag)
-        now = self._clock.now()
-        ended = agent.changed(status="deleted", ended_at=now + LEAD)
-        try:
-            await self._store.replace(TENANTS.name, organization_id, ended.document(), etag)
-        except StaleEtagError as error:
-            raise PreconditionFailedError("The agent is being changed by someone else; read it again") from error
-        self._forget(organization_id, agent)
+
+        def decide(agent: Agent) -> Agent:
+            _refuse_deleted(agent)
+            return agent.changed(status="deleted", ended_at=self._clock.now() + LEAD)
+
+        ended = await self._agents.change(organization_id, agent_id, decide, if_match)
+        self._forget(organization_id, ended.entity)
 
     def _forget(self, organization_id: str, agent: Agent) -> None:
-        self._cached.forget((organization_id, agent.id))
-        self._ids.forget((organization_id, agent.external_id))
+        """What is cached under an external id that it had before is checked by `resolve`."""
+        self._cached.pop((organization_id, agent.id), None)
+        self._cached_ids.pop((organization_id, agent.external_id), None)
 
     async def resolve(self, organization_id: str, references: set[str]) -> dict[str, Agent]:
         """Agents by id or external id, ended ones included; those not found are missing. At most 60 s old."""
-        found: dict[str, Agent] = {}
+        resolved: dict[str, Agent] = {}
         unknown: set[str] = set()
         for reference in references:
-            agent_id = self._ids.peek((organization_id, reference)) or reference
-            agent = self._cached.peek((organization_id, agent_id))
+            agent_id = self._cached_ids.get((organization_id, reference)) or reference
+            agent = self._cached.get((organization_id, agent_id))
             if agent is not None and reference in (agent.id, agent.external_id):
-                found[reference] = agent
+                resolved[reference] = agent
             else:
                 unknown.add(reference)
         if unknown:
-            found |= await self._read(organization_id, unknown)
-        return found
+            resolved |= await self._read(organization_id, unknown)
+        return resolved
 
     async def newest(self, organization_id: str, agent_id: str) -> Agent | None:
         """As it is now, also where it has ended."""
         return (await self._read(organization_id, {agent_id})).get(agent_id)
 
     async def _read(self, organization_id: str, references: set[str]) -> dict[str, Agent]:
-        claims = await self._store.get_many(
-            TENANTS.name, organization_id, [claim_id(reference) for reference in references]
+        claims = await self._external_ids.get_many(
+            organization_id, [external_id_claim_id(reference) for reference in references]
         )
-        by_claim = {item.document["external_id"]: str(item.document["agent_id"]) for item in claims.values()}
-        ids = {
-            *by_claim.values(),
-            *(reference for reference in references if is_id(reference, "agt")),
-        }
-        items = await self._store.get_many(TENANTS.name, organization_id, ids) if ids else {}
-        found: dict[str, Agent] = {}
+        id_of = {claim.external_id: claim.holder_id for claim, _ in claims.values()}
+        ids = {*id_of.values(), *(reference for reference in references if is_id(reference, "agt"))}
+        agents = await self._agents.get_many(organization_id, ids)
+        resolved: dict[str, Agent] = {}
         for reference in references:
-            item: Item | None = items.get(by_claim.get(reference, reference))
-            if item is not None and item.document["kind"] == Agent.kind:
-                agent = Agent.read(item.document)
-                found[reference] = agent
-                self._ids.keep((organization_id, reference), agent.id)
-                self._cached.keep((organization_id, agent.id), agent)
-        return found
+            stored = agents.get(id_of.get(reference, reference))
+            if stored is not None:
+                agent = resolved[reference] = stored.entity
+                self._cached_ids[organization_id, reference] = agent.id
+                self._cached[organization_id, agent.id] = agent
+        return resolved
 
 
-def _taken() -> ConflictError:
-    return ConflictError("The external id is taken", errors=(FieldError("/external_id", "is taken"),))
+def _refuse_deleted(agent: Agent) -> None:
+    if agent.status == "deleted":
+        raise NotFoundError("There is no such agent")
 
 
 def _refuse_id(external_id: str) -> None:
     if is_id(external_id, "agt"):
         raise ValidationError.at("/external_id", "looks like the id of an agent")
-
-
-def _claim(agent: Agent) -> Create:
-    claim = {
-        "id": claim_id(agent.external_id),
-        "kind": "external_id",
-        "external_id": agent.external_id,
-        "agent_id": agent.id,
-    }
-    return Create(claim)
-
-
-def _activity(agent_id: str, at: datetime) -> Document:
-    return {
-        "id": activity_id(agent_id),
-        "kind": "agent_activity",
-        "agent_id": agent_id,
-        "last_active_at": to_text(at),
-    }
-
-
-def _made(agent: Agent) -> list[Operation]:
-    return [Create(agent.document()), _claim(agent)]

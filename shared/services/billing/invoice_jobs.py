@@ -7,10 +7,8 @@ from typing import ClassVar, Literal
 
 from shared.containers import DIRECTORY
 from shared.domain.kernel.entity import Entity
-from shared.domain.kernel.errors import NotFoundError, UnavailableError
-from shared.domain.kernel.ids import is_id
-from shared.domain.kernel.times import Instant, to_text
-from shared.ports.store import AlreadyExistsError, Store
+from shared.domain.kernel.times import Instant
+from shared.services.storage import Outbox, Records, Store
 
 _RETRY_AFTER = timedelta(minutes=1)
 _PARTS_SHOWN = 200
@@ -53,52 +51,35 @@ class JobProgress:
 class InvoiceJobs:
     """A job is due until it has fanned out, so that the sweep starts it again where its start was lost."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, outbox: Outbox) -> None:
+        self._jobs = Records(store, DIRECTORY, Job, prefix="job", outbox=outbox)
+        self._parts = Records(store, DIRECTORY, JobPart)
 
     async def create(self, job: Job) -> Job:
-        """The job, or as it is by now where it was made before. Raises `UnavailableError`."""
-        due_at = to_text(job.created_at + _RETRY_AFTER)
-        try:
-            await self._store.create(DIRECTORY.name, _partition(job.id), {**job.document(), "due_at": due_at})
-        except AlreadyExistsError:
-            return await self.created(job.id)
-        return job
+        """The job, or as it is by now where it was created before. Raises `UnavailableError`."""
+        return (await self._jobs.create(_partition(job.id), job, due_at=job.created_at + _RETRY_AFTER)).entity
 
     async def created(self, job_id: str) -> Job:
-        """A job that is known to have been made. Raises `UnavailableError` where a read does not show it yet."""
-        item = await self._store.get(DIRECTORY.name, _partition(job_id), job_id)
-        if item is None:
-            raise UnavailableError("The job was made a moment ago and cannot be read yet")
-        return Job.read(item.document)
+        """A job that is known to exist. Raises `UnavailableError` where a read does not show it yet."""
+        return (await self._jobs.get_created(_partition(job_id), job_id)).entity
 
     async def progress(self, job_id: str) -> JobProgress:
         """Raises `NotFoundError`."""
-        item = await self._store.get(DIRECTORY.name, _partition(job_id), job_id) if is_id(job_id, "job") else None
-        if item is None:
-            raise NotFoundError("There is no such job")
-        job = Job.read(item.document)
-        pending = await self._store.query(
-            DIRECTORY.name, _partition(job_id), JobPart.kind, equals={"status": "pending"}, limit=1
-        )
-        parts = await self._store.query(DIRECTORY.name, _partition(job_id), JobPart.kind, limit=_PARTS_SHOWN)
-        is_done = job.fanned_out and not pending.items
-        return JobProgress(job, is_done, [JobPart.read(part.document) for part in parts.items])
+        job, _ = await self._jobs.get(_partition(job_id), job_id)
+        pending = await self._parts.page(_partition(job_id), equals={"status": "pending"}, limit=1)
+        parts = await self._parts.page(_partition(job_id), limit=_PARTS_SHOWN)
+        return JobProgress(job, job.fanned_out and not pending.stored, parts.entities)
 
     async def add_parts(self, job_id: str, organization_ids: Iterable[str]) -> None:
         """Pending parts; those that are there already stay as they are."""
         for organization_id in organization_ids:
-            part = JobPart(id=organization_id, organization_id=organization_id)
-            try:
-                await self._store.create(DIRECTORY.name, _partition(job_id), part.document())
-            except AlreadyExistsError:
-                continue
+            await self._parts.ensure(_partition(job_id), JobPart(id=organization_id, organization_id=organization_id))
 
     async def mark_fanned_out(self, job: Job) -> None:
-        await self._store.upsert(DIRECTORY.name, _partition(job.id), job.changed(fanned_out=True).document())
+        await self._jobs.put(_partition(job.id), job.changed(fanned_out=True))
 
     async def finish_part(self, job_id: str, part: JobPart) -> None:
-        await self._store.upsert(DIRECTORY.name, _partition(job_id), part.document())
+        await self._parts.put(_partition(job_id), part)
 
 
 def _partition(job_id: str) -> str:

@@ -24,11 +24,11 @@ from shared.domain.periods.periods import Period, parse_month
 from shared.domain.tenancy.organizations import SLICES, Organization
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
-from shared.ports.store import Item
 from shared.services.billing.bills import PERIODS_PER_BILL
 from shared.services.billing.invoice_jobs import InvoiceJobs, Job, JobPart
 from shared.services.billing.issuing import Issued, Issuing
 from shared.services.periods.periods import Periods
+from shared.services.storage import Stored
 from shared.services.tenancy.organizations import Organizations
 
 QUEUE = "invoices"
@@ -82,9 +82,9 @@ class InvoiceRuns:
             await self._send([_start_of(job)])
         return job
 
-    async def complete_due(self, item: Item) -> None:
-        """A job whose start was not sent, or is not done yet; due until it has fanned out."""
-        await self._send([_start_of(Job.read(item.document))])
+    async def complete_due(self, job: Stored[Job]) -> None:
+        """Start a job again whose start was not sent, or is not done yet."""
+        await self._send([_start_of(job.entity)])
 
     async def start_all(self) -> None:
         """What the timer does: one message per organization, for whatever is due by now."""
@@ -129,7 +129,7 @@ class InvoiceRuns:
             cursor: str | None = None
             while True:
                 page = await self._organizations.page(number, _ORGANIZATIONS_PER_PAGE, cursor)
-                await self._send_to(task, [item.document["id"] for item in page.items])
+                await self._send_to(task, [organization.id for organization in page.entities])
                 cursor = page.cursor
                 if cursor is None:
                     break

@@ -1,13 +1,12 @@
-"""Periods that have ended and to which something is added all the same: what they come to is looked at again."""
+"""Ended periods to which something is added all the same: their bills are looked at again."""
 
 from datetime import datetime
 
 from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period
-from shared.ports.store import Document
-from shared.services.storage.outbox import Outbox
+from shared.services.storage import Document, Outbox
 
-MOVED = "period_moved"
+PERIOD_CHANGED = "period_moved"
 """The effect."""
 
 
@@ -16,4 +15,7 @@ def entry_of(outbox: Outbox, organization_id: str, period: Period, now: datetime
     if period.end > now:
         return None
     start = to_text(period.start)
-    return outbox.entry(MOVED, f"{MOVED}:{start}", organization_id=organization_id, period=start)
+    entry = outbox.sender(PERIOD_CHANGED).entry(
+        f"{PERIOD_CHANGED}:{start}", organization_id=organization_id, period=start
+    )
+    return entry.document()

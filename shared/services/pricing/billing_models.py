@@ -1,18 +1,21 @@
 """Billing models: the operator's, for every organization, and the organizations' own; in versions that never change."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.containers import CATALOG, TENANTS
+from cachetools import LRUCache, TTLCache
+
+from shared.containers import CATALOG, TENANTS, Container
 from shared.domain.kernel.errors import (
     ConflictError,
     MalformedError,
     NotFoundError,
-    PreconditionFailedError,
     UnavailableError,
     ValidationError,
 )
 from shared.domain.kernel.histories import LEAD, History, check_start
-from shared.domain.kernel.ids import is_id, named_id
+from shared.domain.kernel.ids import named_id
 from shared.domain.pricing.billing_models import (
     BillingModel,
     BillingModelDraft,
@@ -22,31 +25,45 @@ from shared.domain.pricing.billing_models import (
 )
 from shared.domain.usage.events import NO_VERSION
 from shared.ports.clock import Clock
-from shared.ports.store import AlreadyExistsError, Create, Page, Replace, StaleEtagError, Store
-from shared.services.storage.caching import Cache
-from shared.services.storage.owners import Owners
-from shared.services.storage.preconditions import check_if_match
+from shared.services.storage import Operation, Owners, Page, Records, Store, Stored, creating
 from shared.services.tenancy.organizations import Organizations
 from shared.settings import Settings
 
 OPERATOR = "operator"
 CACHED = timedelta(seconds=60)
 MAXIMUM_VERSIONS = 500
-_FOREVER = timedelta(days=3650)
+MAXIMUM_CACHED = 10_000
 _OPERATORS_PARTITION = "billing_models"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an owner's models and their versions are stored."""
+
+    models: Records[BillingModel]
+    versions: Records[Version]
+    partition: str
 
 
 class BillingModels:
     def __init__(
         self, store: Store, clock: Clock, owners: Owners, organizations: Organizations, settings: Settings
     ) -> None:
-        self._store = store
         self._clock = clock
         self._owners = owners
         self._organizations = organizations
         self._settings = settings
-        self._models: Cache[tuple[str, str], BillingModel] = Cache(clock, CACHED)
-        self._versions: Cache[str, Version] = Cache(clock, _FOREVER)
+        self._operators = (_models_in(store, CATALOG), Records(store, CATALOG, Version))
+        self._organizations_own = (_models_in(store, TENANTS), Records(store, TENANTS, Version))
+        self._cached_models = TTLCache[tuple[str, str], BillingModel, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
+        self._cached_versions = LRUCache[str, Version](MAXIMUM_CACHED)
+        """A version never changes."""
+
+    def _place(self, organization_id: str | None) -> _Place:
+        """Of the organization's own models, or with None of the operator's."""
+        if organization_id is None:
+            return _Place(*self._operators, _OPERATORS_PARTITION)
+        return _Place(*self._organizations_own, organization_id)
 
     async def create(
         self, model_id: str, organization_id: str | None, draft: BillingModelDraft
@@ -73,17 +90,11 @@ class BillingModels:
             versions=History[VersionReference].starting(VersionReference(id=version.id, number=1), at=start),
         )
         await self._owners.note(model_id, organization_id or OPERATOR)
-        try:
-            etags = await self._store.batch(
-                *_place(organization_id), [Create(model.document()), Create(version.document())]
-            )
-        except AlreadyExistsError as error:
-            try:
-                existing, etag = await self.get_item(organization_id, model_id)
-            except NotFoundError:
-                raise UnavailableError("The model was made a moment ago and cannot be read yet") from error
-            return existing, await self.version(existing, existing.versions.first), etag
-        return model, version, etags[0]
+        place = self._place(organization_id)
+        stored = await place.models.create(place.partition, model, creating(version))
+        if stored.entity == model:
+            return model, version, stored.etag
+        return stored.entity, await self.version(stored.entity, stored.entity.versions.first), stored.etag
 
     async def publish(
         self, organization_id: str | None, model_id: str, draft: BillingModelDraft, if_match: str | None
@@ -93,58 +104,52 @@ class BillingModels:
         Raises `PreconditionFailedError`, `ConflictError` for an archived model, `ValidationError` where a charge's key
         would change its meaning.
         """
-        model, etag = await self.get_item(organization_id, model_id)
-        check_if_match(if_match, etag)
+        place = self._place(organization_id)
+
+        async def decide(model: BillingModel) -> BillingModel:
+            await self._check_publishable(model, draft)
+            now = self._clock.now()
+            last = model.versions.entries[-1]
+            start = draft.effective_from or max(now + LEAD, last.effective_from + timedelta(microseconds=1))
+            version = _version(model_id, last.value.number + 1, start, draft)
+            return model.changed(
+                name=draft.name,
+                description=draft.description,
+                versions=model.versions.appended(VersionReference(id=version.id, number=version.number), start, now),
+            )
+
+        def beside(_before: BillingModel, after: BillingModel) -> Sequence[Operation]:
+            return [creating(_last_version(after, draft))]
+
+        model, etag = await place.models.change(place.partition, model_id, decide, if_match, beside=beside)
+        return model, _last_version(model, draft), etag
+
+    async def _check_publishable(self, model: BillingModel, draft: BillingModelDraft) -> None:
+        """Raises `ConflictError`, `ValidationError`."""
         if model.archived_at is not None:
             raise ConflictError("The billing model is archived")
         if draft.currency != model.currency:
             raise ValidationError.at("/currency", f"cannot differ between versions; it is {model.currency}")
-        number = model.versions.last.number + 1
-        if number > MAXIMUM_VERSIONS:
+        if model.versions.last.number >= MAXIMUM_VERSIONS:
             raise ConflictError(f"A billing model has at most {MAXIMUM_VERSIONS} versions")
-        check_succession(
-            [charge for version in await self.versions(model) for charge in version.charges], draft.charges
-        )
-        now = self._clock.now()
-        start = draft.effective_from or max(
-            now + LEAD, model.versions.entries[-1].effective_from + timedelta(microseconds=1)
-        )
-        version = _version(model_id, number, start, draft)
-        changed = model.changed(
-            name=draft.name,
-            description=draft.description,
-            versions=model.versions.appended(VersionReference(id=version.id, number=number), start, now),
-        )
-        try:
-            etags = await self._store.batch(
-                *_place(organization_id), [Replace(changed.document(), etag), Create(version.document())]
-            )
-        except (StaleEtagError, AlreadyExistsError) as error:
-            raise PreconditionFailedError(
-                "The billing model is being changed by someone else; read it again"
-            ) from error
-        return changed, version, etags[0]
+        published = [charge for version in await self.versions(model) for charge in version.charges]
+        check_succession(published, draft.charges)
 
-    async def archive(self, organization_id: str | None, model_id: str) -> tuple[BillingModel, str]:
+    async def archive(self, organization_id: str | None, model_id: str) -> Stored[BillingModel]:
         """No agent can be put on it from then on; those on it stay. Repeating it changes nothing."""
-        model, etag = await self.get_item(organization_id, model_id)
-        if model.archived_at is not None:
-            return model, etag
-        archived = model.changed(archived_at=self._clock.now())
-        try:
-            etag = await self._store.replace(*_place(organization_id), archived.document(), etag)
-        except StaleEtagError as error:
-            raise ConflictError("The billing model is being changed by someone else; try again") from error
-        return archived, etag
 
-    async def get_item(self, organization_id: str | None, model_id: str) -> tuple[BillingModel, str]:
+        def decide(model: BillingModel) -> BillingModel:
+            return model if model.archived_at is not None else model.changed(archived_at=self._clock.now())
+
+        place = self._place(organization_id)
+        return await place.models.change(place.partition, model_id, decide)
+
+    async def get_item(self, organization_id: str | None, model_id: str) -> Stored[BillingModel]:
         """A model of this organization's own, or with None of the operator's. Raises `NotFoundError`."""
-        item = await self._store.get(*_place(organization_id), model_id) if is_id(model_id, "bm") else None
-        if item is None or item.document["kind"] != BillingModel.kind:
-            raise NotFoundError("There is no such billing model")
-        return BillingModel.read(item.document), item.etag
+        place = self._place(organization_id)
+        return await place.models.get(place.partition, model_id)
 
-    async def visible(self, organization_id: str, model_id: str) -> tuple[BillingModel, str]:
+    async def visible(self, organization_id: str, model_id: str) -> Stored[BillingModel]:
         """A model that the organization can use: its own or the operator's. Raises `NotFoundError`."""
         try:
             return await self.get_item(organization_id, model_id)
@@ -167,16 +172,16 @@ class BillingModels:
 
     async def cached(self, organization_id: str, model_id: str) -> BillingModel:
         """At most 60 s old, for raters."""
-        model = self._models.peek((organization_id, model_id))
+        model = self._cached_models.get((organization_id, model_id))
         return model if model is not None else await self._read_again(organization_id, model_id)
 
     async def _read_again(self, organization_id: str, model_id: str) -> BillingModel:
         model, _ = await self.visible(organization_id, model_id)
-        self._models.keep((organization_id, model_id), model)
+        self._cached_models[organization_id, model_id] = model
         return model
 
     async def version(self, model: BillingModel, reference: VersionReference) -> Version:
-        version = self._versions.peek(reference.id)
+        version = self._cached_versions.get(reference.id)
         return version if version is not None else (await self._read_versions(model, [reference.id]))[0]
 
     async def versions(self, model: BillingModel) -> list[Version]:
@@ -199,43 +204,46 @@ class BillingModels:
 
     async def _read_versions(self, model: BillingModel, ids: list[str]) -> list[Version]:
         """Written with the model that names them, so one that is missing cannot be read yet."""
-        missing = [id_ for id_ in ids if self._versions.peek(id_) is None]
-        found = await self._store.get_many(*_place(model.organization_id), missing) if missing else {}
-        read = {id_: Version.read(item.document) for id_, item in found.items()}
-        for id_, version in read.items():
-            self._versions.keep(id_, version)
-        kept = [read.get(id_) or self._versions.peek(id_) for id_ in ids]
-        versions = [version for version in kept if version is not None]
-        if len(versions) < len(ids):
+        known = {version_id: version for version_id in ids if (version := self._cached_versions.get(version_id))}
+        missing = [version_id for version_id in ids if version_id not in known]
+        if missing:
+            place = self._place(model.organization_id)
+            for version, _ in (await place.versions.get_many(place.partition, missing)).values():
+                self._cached_versions[version.id] = known[version.id] = version
+        if len(known) < len(ids):
             raise UnavailableError("A version of the model was made a moment ago and cannot be read yet")
-        return versions
+        return [known[version_id] for version_id in ids]
 
-    async def page(self, organization_id: str | None, limit: int, cursor: str | None) -> Page:
+    async def page(self, organization_id: str | None, limit: int, cursor: str | None) -> Page[BillingModel]:
         """One owner's models, newest first."""
-        return await self._store.query(
-            *_place(organization_id), BillingModel.kind, descending=True, limit=limit, cursor=cursor
-        )
+        place = self._place(organization_id)
+        return await place.models.page(place.partition, descending=True, limit=limit, cursor=cursor)
 
-    async def page_visible(self, organization_id: str, limit: int, cursor: str | None) -> Page:
+    async def page_visible(self, organization_id: str, limit: int, cursor: str | None) -> Page[BillingModel]:
         """The organization's own models, then the operator's."""
-        place, _, inner = (cursor or "own.").partition(".")
-        if place not in ("own", "operator"):
+        owner, _, inner = (cursor or "own.").partition(".")
+        if owner not in ("own", "operator"):
             raise MalformedError("The cursor is not one of ours")
-        items = []
-        if place == "own":
-            own = await self.page(organization_id, limit, inner or None)
-            if own.cursor is not None:
-                return Page(own.items, f"own.{own.cursor}")
-            items, inner = own.items, ""
-        if len(items) == limit:
-            return Page(items, "operator.")
-        operators = await self.page(None, limit - len(items), inner or None)
-        return Page(items + operators.items, f"operator.{operators.cursor}" if operators.cursor is not None else None)
+        models: list[Stored[BillingModel]] = []
+        if owner == "own":
+            page = await self.page(organization_id, limit, inner or None)
+            if page.cursor is not None:
+                return Page(page.stored, f"own.{page.cursor}")
+            models, inner = [*page.stored], ""
+        if len(models) == limit:
+            return Page(models, "operator.")
+        page = await self.page(None, limit - len(models), inner or None)
+        return Page([*models, *page.stored], f"operator.{page.cursor}" if page.cursor is not None else None)
 
 
-def _place(organization_id: str | None) -> tuple[str, str]:
-    """The container and partition of an owner's models."""
-    return (CATALOG.name, _OPERATORS_PARTITION) if organization_id is None else (TENANTS.name, organization_id)
+def _models_in(store: Store, container: Container) -> Records[BillingModel]:
+    return Records(store, container, BillingModel, prefix="bm")
+
+
+def _last_version(model: BillingModel, draft: BillingModelDraft) -> Version:
+    """The version that a model has just got from the draft."""
+    last = model.versions.entries[-1]
+    return _version(model.id, last.value.number, last.effective_from, draft)
 
 
 def _version(model_id: str, number: int, effective_from: datetime, draft: BillingModelDraft) -> Version:

@@ -2,16 +2,18 @@
 
 from datetime import datetime, timedelta
 
+from cachetools import TTLCache
+
 from shared.domain.provider_costs.costs import CostRules, LlmPrices
 from shared.domain.provider_costs.exchange_rates import CurrencyPair
 from shared.ports.clock import Clock
 from shared.ports.prices import PriceList
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_prices import PriceOverrides
-from shared.services.storage.caching import Cache
 
 CACHED = timedelta(seconds=60)
 RECENT = timedelta(seconds=5)
+MAXIMUM_PAIRS = 10_000
 
 _NOW = timedelta(0)
 
@@ -28,7 +30,7 @@ class Costs:
         self._exchange_rates = exchange_rates
         self._kept: tuple[datetime, CostRules] | None = None
         self._changes = 0
-        self._missed: Cache[CurrencyPair, bool] = Cache(clock, RECENT)
+        self._missed = TTLCache[CurrencyPair, bool, datetime](MAXIMUM_PAIRS, RECENT, timer=clock.now)
         overrides.changes.listen(self._forget)
         exchange_rates.changes.listen(self._forget)
 
@@ -51,11 +53,11 @@ class Costs:
 
     def miss(self, pair: CurrencyPair) -> None:
         """The rules of now have no rate for it."""
-        self._missed.keep(pair, value=True)
+        self._missed[pair] = True
 
     def is_missed(self, pair: CurrencyPair) -> bool:
         """Whether it was in the last 5 s, so that looking again so soon would cost every batch that needs it."""
-        return self._missed.peek(pair) is not None
+        return pair in self._missed
 
     async def _younger_than(self, age: timedelta) -> CostRules:
         if self._kept is not None:

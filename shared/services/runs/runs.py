@@ -1,21 +1,13 @@
-"""Runs: made and moved on; their figures are worked out from their events when they are read."""
+"""Runs: created and changed; their figures are worked out from their events when they are read."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
-from shared.domain.kernel.errors import (
-    ConflictError,
-    FieldError,
-    NotFoundError,
-    PreconditionFailedError,
-    UnavailableError,
-    ValidationError,
-)
-from shared.domain.kernel.ids import is_id
+from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.times import from_text
 from shared.domain.pricing.billing_models import Version
 from shared.domain.runs.run_figures import RunFigures, contributions, price_alone
@@ -25,15 +17,13 @@ from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.totals import Totals
 from shared.ports.clock import Clock
 from shared.ports.outcomes import OutcomeStore
-from shared.ports.store import AlreadyExistsError, Create, Document, Item, Page, StaleEtagError, Store
 from shared.ports.usage import EventFilter, Usage
 from shared.services.agents.agents import Agents
 from shared.services.periods.periods import Periods
 from shared.services.runs.threads import Threads
+from shared.services.storage import Claim, Document, Owners, Page, Records, Store, Stored, Unique
 from shared.services.storage.caller_json import merged
-from shared.services.storage.owners import Owners
-from shared.services.storage.preconditions import check_if_match
-from shared.services.tenancy.allocation_targets import check_project
+from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.usage.rated_versions import RatedVersions
 from shared.services.usage.recorded_events import metered, outcomes_of
 
@@ -57,6 +47,17 @@ class RunDraft(BaseModel):
     metadata: str = "{}"
 
 
+class KeyClaim(Claim):
+    """The claim of a key by a run."""
+
+    kind: ClassVar[str] = "run_key"
+    holder_id: str = Field(alias="run_id")
+
+    @classmethod
+    def of(cls, run: Run) -> "KeyClaim":
+        return cls(id=key_claim_id(run.key), holder_id=run.id)
+
+
 class Runs:
     def __init__(  # noqa: PLR0913  its ports and neighbours
         self,
@@ -70,17 +71,18 @@ class Runs:
         rated_versions: RatedVersions,
         periods: Periods,
     ) -> None:
-        self._store = store
         self._usage = usage
         self._outcomes = outcomes
         self._clock = clock
-        self._owners = owners
         self._agents = agents
         self._threads = threads
         self._rated_versions = rated_versions
         self._periods = periods
+        self._allocation_targets = AllocationTargets(store)
+        self._runs = Records(store, TENANTS, Run, prefix="run", owners=owners, unique=Unique("key", KeyClaim.of))
+        self._keys = Records(store, TENANTS, KeyClaim)
 
-    async def create(self, run_id: str, organization_id: str, draft: RunDraft) -> tuple[Run, str]:
+    async def create(self, run_id: str, organization_id: str, draft: RunDraft) -> Stored[Run]:
         """Raises `ConflictError` for a taken key, `ValidationError`. Repeating it with the same id gives the run that
         was made. An agent's run is made whatever its project has become, as its usage is still metered.
         """
@@ -96,25 +98,7 @@ class Runs:
             **draft.model_dump(exclude={"agent", "key"}),
             key=draft.key or run_id,
         )
-        await self._refuse_taken(run)
-        await self._owners.note(run_id, organization_id)
-        claim = {"id": key_claim_id(run.key), "kind": "run_key", "run_id": run_id}
-        try:
-            etags = await self._store.batch(TENANTS.name, organization_id, [Create(run.document()), Create(claim)])
-        except AlreadyExistsError as error:
-            existing = await self._store.get(TENANTS.name, organization_id, run_id)
-            if existing is not None:
-                return Run.read(existing.document), existing.etag
-            if error.index == 0:
-                raise UnavailableError("The run was made a moment ago and cannot be read yet") from error
-            raise _taken() from error
-        return run, etags[0]
-
-    async def _refuse_taken(self, run: Run) -> None:
-        """Before anything is written. What is taken at this very moment, the batch finds."""
-        claim = await self._store.get(TENANTS.name, run.organization_id, key_claim_id(run.key))
-        if claim is not None and claim.document["run_id"] != run.id:
-            raise _taken()
+        return await self._runs.create(organization_id, run)
 
     async def _agent(self, organization_id: str, reference: str | None) -> Agent | None:
         if reference is None:
@@ -132,20 +116,17 @@ class Runs:
             thread, _ = await self._threads.get_item(organization_id, thread_id)
         except NotFoundError:
             raise ValidationError.at("/thread_id", "there is no such thread") from None
-        await check_project(self._store, organization_id, thread.project_id, "/thread_id")
+        await self._allocation_targets.check_project(organization_id, thread.project_id, "/thread_id")
         return thread.project_id
 
-    async def get_item(self, organization_id: str, run_id: str) -> tuple[Run, str]:
+    async def get_item(self, organization_id: str, run_id: str) -> Stored[Run]:
         """Raises `NotFoundError`."""
-        item = await self._store.get(TENANTS.name, organization_id, run_id) if is_id(run_id, "run") else None
-        if item is None:
-            raise NotFoundError("There is no such run")
-        return _read(item)
+        return await self._runs.get(organization_id, run_id)
 
     async def by_key(self, organization_id: str, key: str) -> Run | None:
-        """None where events may name it, but nobody has made it."""
-        claim = await self._store.get(TENANTS.name, organization_id, key_claim_id(key))
-        return None if claim is None else (await self.get_item(organization_id, claim.document["run_id"]))[0]
+        """None where events may name it, but nobody has created it."""
+        claim = await self._keys.find(organization_id, key_claim_id(key))
+        return None if claim is None else (await self._runs.get(organization_id, claim.entity.holder_id)).entity
 
     async def page(  # noqa: PLR0913  the filters of the list
         self,
@@ -157,31 +138,27 @@ class Runs:
         status: RunStatus | None,
         limit: int,
         cursor: str | None,
-    ) -> Page:
+    ) -> Page[Run]:
         """Newest first. `agent` is an id or an external id."""
         agent_id = agent
         if agent is not None:
-            found = (await self._agents.resolve(organization_id, {agent})).get(agent)
-            if found is None:
+            known = (await self._agents.resolve(organization_id, {agent})).get(agent)
+            if known is None:
                 return Page([], None)
-            agent_id = found.id
+            agent_id = known.id
         wanted = {"thread_id": thread_id, "agent_id": agent_id, "project_id": project_id, "status": status}
         equals = {field: value for field, value in wanted.items() if value is not None}
-        return await self._store.query(
-            TENANTS.name, organization_id, Run.kind, equals=equals, descending=True, limit=limit, cursor=cursor
-        )
+        return await self._runs.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
 
     async def update(
         self, organization_id: str, run_id: str, changes: dict[str, Any], if_match: str | None
-    ) -> tuple[Run, str]:
+    ) -> Stored[Run]:
         """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError`, `ValidationError`."""
-        run, etag = await self.get_item(organization_id, run_id)
-        check_if_match(if_match, etag)
-        changed = run.with_changes(merged(run, changes), self._clock.now())
-        try:
-            return changed, await self._store.replace(TENANTS.name, organization_id, changed.document(), etag)
-        except StaleEtagError as error:
-            raise PreconditionFailedError("The run is being changed by someone else; read it again") from error
+
+        def decide(run: Run) -> Run:
+            return run.with_changes(merged(run, changes), self._clock.now())
+
+        return await self._runs.change(organization_id, run_id, decide, if_match)
 
     async def figures(self, organization: Organization, key: str) -> RunFigures:
         """Of the events that name this key and have been rated. As bills do, each period has its own price: quantities
@@ -228,11 +205,3 @@ class Runs:
                 page = []
         if page:
             yield page
-
-
-def _taken() -> ConflictError:
-    return ConflictError("The key is taken", errors=(FieldError("/key", "is taken"),))
-
-
-def _read(item: Item) -> tuple[Run, str]:
-    return Run.read(item.document), item.etag

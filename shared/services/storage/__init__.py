@@ -13,8 +13,12 @@ from shared.ports.store import (
     Upsert,
 )
 from shared.services.storage.claims import Claim, Unique, name_claim
-from shared.services.storage.records import Page, Records, Stored
+from shared.services.storage.operations import creating, deleting, putting, replacing
+from shared.services.storage.outbox import Outbox, OutboxEntry, Sender
+from shared.services.storage.owners import Owners
+from shared.services.storage.records import Records
 from shared.services.storage.retrying import look_twice, retry_lost_races, retry_while_unavailable
+from shared.services.storage.stored import Page, Stored
 
 __all__ = [
     "AlreadyExistsError",
@@ -23,17 +27,25 @@ __all__ = [
     "Delete",
     "Document",
     "Operation",
+    "Outbox",
+    "OutboxEntry",
+    "Owners",
     "Page",
     "Place",
     "Records",
     "Replace",
+    "Sender",
     "StaleEtagError",
     "Store",
     "Stored",
     "Unique",
     "Upsert",
+    "creating",
+    "deleting",
     "look_twice",
     "name_claim",
+    "putting",
+    "replacing",
     "retry_lost_races",
     "retry_while_unavailable",
 ]

@@ -1,27 +1,40 @@
-"""Which organization a thing belongs to, where a path names only the thing and an operator no organization."""
+"""Which organization an entity belongs to, for operators, whose paths name only the entity."""
+
+from typing import ClassVar
 
 from shared.containers import DIRECTORY
+from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import NotFoundError
 from shared.domain.kernel.ids import is_id
 from shared.ports.store import Store
 
 
+class Owner(Entity):
+    """Its id is that of what is owned."""
+
+    kind: ClassVar[str] = "owner"
+    organization_id: str
+
+
 class Owners:
-    """An entry is written before its thing, so a thing is never without; an entry without a thing leads to a 404."""
+    """An owner is noted before its entity is created, so no entity lacks one. A note without an entity leads to 404."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def note(self, thing_id: str, organization_id: str) -> None:
-        await self._store.upsert(
-            DIRECTORY.name, f"owner:{thing_id}", {"id": thing_id, "kind": "owner", "organization_id": organization_id}
-        )
+    async def note(self, entity_id: str, organization_id: str) -> None:
+        """Safe to repeat."""
+        owner = Owner(id=entity_id, organization_id=organization_id)
+        await self._store.upsert(DIRECTORY.name, _partition(entity_id), owner.document())
 
-    async def of(self, thing_id: str) -> str:
-        """Raises `NotFoundError`."""
-        found = (
-            await self._store.get(DIRECTORY.name, f"owner:{thing_id}", thing_id) if is_id(thing_id, "[a-z]+") else None
-        )
-        if found is None:
+    async def of(self, entity_id: str) -> str:
+        """The id of the organization. Raises `NotFoundError`."""
+        is_one_of_ours = is_id(entity_id, "[a-z]+")
+        item = await self._store.get(DIRECTORY.name, _partition(entity_id), entity_id) if is_one_of_ours else None
+        if item is None:
             raise NotFoundError("There is no such thing")
-        return str(found.document["organization_id"])
+        return Owner.read(item.document).organization_id
+
+
+def _partition(entity_id: str) -> str:
+    return f"owner:{entity_id}"

@@ -1,9 +1,9 @@
 """Entities of one kind as they are stored: read, created once, and changed under their ETag."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import datetime, timedelta
 from inspect import isawaitable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from shared.containers import Container
 from shared.domain.kernel.entity import Entity
@@ -12,10 +12,11 @@ from shared.domain.kernel.errors import (
     NotFoundError,
     PreconditionFailedError,
     UnavailableError,
-    XyraError,
 )
 from shared.domain.kernel.ids import is_id
+from shared.domain.kernel.times import to_text
 from shared.ports.store import (
+    MAXIMUM_BATCH_OPERATIONS,
     MAXIMUM_PAGE,
     AlreadyExistsError,
     Between,
@@ -25,40 +26,20 @@ from shared.ports.store import (
     Item,
     Operation,
     Place,
-    Replace,
     Store,
     Upsert,
     every_item,
 )
 from shared.services.storage.claims import Unique
+from shared.services.storage.operations import deleting, putting, replacing
+from shared.services.storage.outbox import Outbox
 from shared.services.storage.owners import Owners
 from shared.services.storage.preconditions import check_if_match
 from shared.services.storage.retrying import retry_lost_races
+from shared.services.storage.stored import Page, Stored
 
 E = TypeVar("E", bound=Entity)
-
-
-class Stored(NamedTuple, Generic[E]):
-    """An entity with the version (`etag`) that a guarded write names."""
-
-    entity: E
-    etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[E]):
-    """A part of a list; `cursor` is where the next part starts, None at the end."""
-
-    stored: Sequence[Stored[E]]
-    cursor: str | None
-
-    @property
-    def entities(self) -> list[E]:
-        return [entity for entity, _ in self.stored]
-
-
-Decide = Callable[[E], E | Awaitable[E]]
-"""What an entity becomes. May be called again with a newer version of it. Raises what refuses the change."""
+T = TypeVar("T")
 
 
 def _nothing(_before: Entity, _after: Entity) -> Sequence[Operation]:
@@ -82,8 +63,12 @@ class Records(Generic[E]):
         called: str | None = None,
         unique: Unique[E] | None = None,
         owners: Owners | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
-        """`prefix` is that of the ids, `called` names the kind in errors, `owners` notes who owns what is created."""
+        """`prefix` is that of the ids, `called` names the kind in errors, `owners` notes who owns what is created.
+
+        With an `outbox`, entities may be created with a `due_at`, and it has to know how to complete them.
+        """
         self._store = store
         self._container = container.name
         self._model = model
@@ -91,6 +76,8 @@ class Records(Generic[E]):
         self._called = called or model.kind.replace("_", " ")
         self._unique = unique
         self._owners = owners
+        if outbox is not None:
+            outbox.expect(model)
 
     # Reading
 
@@ -157,75 +144,155 @@ class Records(Generic[E]):
 
     # Writing
 
-    async def create(self, partition: str, entity: E, *beside: Operation) -> Stored[E]:
+    async def create(
+        self,
+        partition: str,
+        entity: E,
+        *beside: Operation,
+        expires_in: timedelta | None = None,
+        due_at: datetime | None = None,
+    ) -> Stored[E]:
         """Store it in one batch with its claim and what else belongs to it. Repeating it gives what was created.
 
-        Raises `ConflictError` for a taken value, `UnavailableError` where what was created cannot be read yet.
+        `due_at` is when the outbox completes it. Raises `ConflictError` for a taken value, `UnavailableError` where
+        what was created cannot be read yet.
         """
-        operations: list[Operation] = [Create(entity.document())]
         if self._unique is not None:
             await self._refuse_taken(self._unique, partition, entity)
-            operations.append(Create(_claim(self._unique, entity)))
-        if self._owners is not None:
-            await self._owners.note(entity.id, partition)
+        document = entity.document()
+        if expires_in is not None:
+            document["ttl"] = int(expires_in.total_seconds())
+        if due_at is not None:
+            document["due_at"] = to_text(due_at)
         try:
-            etags = await self._store.batch(self._container, partition, [*operations, *beside])
+            return await self._insert(partition, entity, document, beside)
         except AlreadyExistsError as error:
             existing = await self.find(partition, entity.id)
-            if existing is not None:
-                return existing
-            if self._unique is not None and error.index == 1:
-                raise self._unique.taken() from error
-            raise self._unreadable() from error
-        return Stored(entity, etags[0])
+            if existing is None:
+                raise self._unreadable() from error
+            return existing
+
+    async def ensure(self, partition: str, entity: E) -> bool:
+        """Create it unless it is there, whatever it looks like then. Whether it was created now."""
+        try:
+            await self._insert(partition, entity, entity.document(), ())
+        except AlreadyExistsError:
+            return False
+        return True
 
     async def change(
         self,
         partition: str,
         entity_id: str,
-        decide: Decide[E],
+        decide: Callable[[E], E | Awaitable[E]],
         if_match: str | None = None,
         *,
         beside: Callable[[E, E], Sequence[Operation]] = _nothing,
     ) -> Stored[E]:
         """Store what `decide` makes of it, in one batch with what belongs to that; nothing where it stays as it is.
 
-        Raises `NotFoundError`, `ConflictError` for a taken value, and after lost races as the class says.
+        `decide` may be called again with a newer version. Raises `NotFoundError`, `ConflictError` for a taken value,
+        and after lost races as the class says.
         """
 
         async def attempt() -> Stored[E]:
             current = await self.get(partition, entity_id, if_match)
-            decided = decide(current.entity)
-            changed = await decided if isawaitable(decided) else decided
+            changed = await _decided(decide(current.entity))
             if changed == current.entity:
                 return current
-            return await self.replace(partition, current, changed, *beside(current.entity, changed))
+            return await self.write(partition, current, changed, *beside(current.entity, changed))
 
-        return await retry_lost_races(attempt, self._outrun(if_match))
+        return await self.retry(attempt, if_match)
+
+    async def change_or_create(
+        self,
+        partition: str,
+        entity_id: str,
+        decide: Callable[[E | None], E | Awaitable[E]],
+        if_match: str | None = None,
+    ) -> Stored[E]:
+        """As `change`, also where there is none yet: then `decide` gets None."""
+
+        async def attempt() -> Stored[E]:
+            current = await self.find(partition, entity_id)
+            if if_match is not None:
+                check_if_match(if_match, current.etag if current is not None else "")
+            changed = await _decided(decide(current.entity if current is not None else None))
+            if current is not None and changed == current.entity:
+                return current
+            return await self.write(partition, current, changed)
+
+        return await self.retry(attempt, if_match)
 
     async def delete(self, partition: str, entity_id: str, if_match: str | None = None) -> None:
         """With its claim. Raises `NotFoundError`, and after lost races as the class says."""
 
         async def attempt() -> None:
-            current = await self.get(partition, entity_id, if_match)
-            await self._store.batch(self._container, partition, self._deleting(current))
+            await self.erase(partition, await self.get(partition, entity_id, if_match))
 
-        await retry_lost_races(attempt, self._outrun(if_match))
+        await self.retry(attempt, if_match)
 
-    async def replace(self, partition: str, current: Stored[E], changed: E, *beside: Operation) -> Stored[E]:
-        """One attempt, for `retry_lost_races`.
+    async def retry(self, attempt: Callable[[], Awaitable[T]], if_match: str | None = None) -> T:
+        """Repeat what reads, decides and writes, with the end that the class says for lost races."""
+        if if_match is not None:
+            return await retry_lost_races(
+                attempt, PreconditionFailedError(f"The {self._called} has changed meanwhile; read it again")
+            )
+        return await retry_lost_races(
+            attempt, ConflictError(f"The {self._called} is being changed by many at once; try again")
+        )
 
-        Raises `StaleEtagError`, `AlreadyExistsError` for something beside it, `ConflictError` for a taken value.
+    # Single guarded writes, for `retry`
+
+    async def write(self, partition: str, current: Stored[E] | None, changed: E, *beside: Operation) -> Stored[E]:
+        """Replace the current version, or create the entity where there is none.
+
+        Raises `StaleEtagError` or `AlreadyExistsError` for a lost race, `ConflictError` for a taken value.
         """
-        claims = self._moving_claim(current.entity, changed)
-        operations = [Replace(changed.document(), current.etag), *claims, *beside]
+        if current is None:
+            return await self._insert(partition, changed, changed.document(), beside)
+        return await self._commit(
+            partition, changed, [replacing(current, changed), *self._moving_claim(current.entity, changed)], beside
+        )
+
+    async def erase(self, partition: str, current: Stored[E]) -> None:
+        """Delete the current version with its claim. Raises `StaleEtagError` for a lost race."""
+        operations = [deleting(current)]
+        if self._unique is not None:
+            operations.append(Delete(self._unique.claim_of(current.entity).id))
+        await self._store.batch(self._container, partition, operations)
+
+    # Without a guard
+
+    async def put(self, partition: str, *entities: E) -> None:
+        """Store them whatever is there, in batches of a hundred: the last write wins."""
+        for start in range(0, len(entities), MAXIMUM_BATCH_OPERATIONS):
+            some = entities[start : start + MAXIMUM_BATCH_OPERATIONS]
+            await self._store.batch(self._container, partition, [putting(entity) for entity in some])
+
+    async def remove(self, partition: str, entity_id: str) -> None:
+        """Delete whatever is there, also where that is nothing."""
+        await self._store.delete(self._container, partition, entity_id)
+
+    async def _insert(self, partition: str, entity: E, document: Document, beside: Sequence[Operation]) -> Stored[E]:
+        operations: list[Operation] = [Create(document)]
+        if self._unique is not None:
+            operations.append(Create(_claim(self._unique, entity)))
+        if self._owners is not None:
+            await self._owners.note(entity.id, partition)
+        return await self._commit(partition, entity, operations, beside)
+
+    async def _commit(
+        self, partition: str, entity: E, operations: Sequence[Operation], beside: Sequence[Operation]
+    ) -> Stored[E]:
+        """The entity first, then its claims, then what is beside it."""
         try:
-            etags = await self._store.batch(self._container, partition, operations)
+            etags = await self._store.batch(self._container, partition, [*operations, *beside])
         except AlreadyExistsError as error:
-            if self._unique is not None and 1 <= error.index <= len(claims):
+            if self._unique is not None and 1 <= error.index < len(operations):
                 raise self._unique.taken() from error
             raise
-        return Stored(changed, etags[0])
+        return Stored(entity, etags[0])
 
     def _moving_claim(self, before: E, after: E) -> list[Operation]:
         """The claim expires with its entity, so it is written again where that changes."""
@@ -235,12 +302,6 @@ class Records(Generic[E]):
         if old["id"] != new["id"]:
             return [Create(new), Delete(old["id"])]
         return [] if old == new else [Upsert(new)]
-
-    def _deleting(self, current: Stored[E]) -> list[Operation]:
-        operations: list[Operation] = [Delete(current.entity.id, current.etag)]
-        if self._unique is not None:
-            operations.append(Delete(self._unique.claim_of(current.entity).id))
-        return operations
 
     async def _refuse_taken(self, unique: Unique[E], partition: str, entity: E) -> None:
         """Before anything is written. A claim made at this very moment is found by the batch."""
@@ -255,11 +316,6 @@ class Records(Generic[E]):
     def _read(self, item: Item) -> Stored[E]:
         return Stored(self._model.read(item.document), item.etag)
 
-    def _outrun(self, if_match: str | None) -> XyraError:
-        if if_match is not None:
-            return PreconditionFailedError(f"The {self._called} has changed meanwhile; read it again")
-        return ConflictError(f"The {self._called} is being changed by many at once; try again")
-
     def _unreadable(self) -> UnavailableError:
         return UnavailableError(f"The {self._called} was made a moment ago and cannot be read yet")
 
@@ -267,3 +323,7 @@ class Records(Generic[E]):
 def _claim(unique: Unique[E], entity: E) -> Document:
     document, claim = entity.document(), unique.claim_of(entity).document()
     return claim | {"ttl": document["ttl"]} if "ttl" in document else claim
+
+
+async def _decided(decision: T | Awaitable[T]) -> T:
+    return await decision if isawaitable(decision) else decision

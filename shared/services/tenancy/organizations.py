@@ -1,41 +1,46 @@
-"""Organizations: made in one step that cannot half-happen, found by id, slug or external id."""
+"""Organizations: created as a whole or not at all, found by id, slug or external id."""
 
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
+from cachetools import TTLCache
 from pydantic import BaseModel
 
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.kernel.errors import ConflictError, MalformedError, NotFoundError, UnavailableError, ValidationError
+from shared.domain.kernel.errors import ConflictError, MalformedError, ValidationError
 from shared.domain.kernel.histories import LEAD, History
 from shared.domain.kernel.ids import fingerprint, is_id
 from shared.domain.kernel.merge_patch import merge_patch
-from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import (
     SLICES,
+    ExternalIdClaim,
+    ListedOrganization,
     Organization,
     OrganizationSettings,
+    SlugClaim,
     is_slug,
     slice_of,
     slices,
     slug_from,
 )
 from shared.ports.clock import Clock
-from shared.ports.store import AlreadyExistsError, Document, Item, Page, StaleEtagError, Store
 from shared.services.periods.periods import Periods
-from shared.services.storage.caching import Cache
-from shared.services.storage.preconditions import check_if_match
+from shared.services.storage import Outbox, Page, Records, Store, Stored
 from shared.settings import Settings
 
 CACHED = timedelta(seconds=60)
-_RESERVED_SECONDS = 3600
+MAXIMUM_CACHED = 10_000
+_CLAIM = "organization"
+"""The id of the only item in the partition of a slug or an external id."""
+_RESERVED = timedelta(hours=1)
 _RETRY_AFTER = timedelta(seconds=30)
 _NUMBERED_SLUGS = 20
 
 
 class OrganizationDraft(BaseModel):
-    """What is to be made; None where a default applies."""
+    """What is to be created; None where a default applies."""
 
     name: str
     currency: str
@@ -56,17 +61,20 @@ class OrganizationDraft(BaseModel):
 
 
 class Organizations:
-    """Claiming the slug in the directory decides that an organization exists; the rest is made from that claim, which
-    a sweep repeats until it is done.
+    """Claiming the slug in the directory decides that an organization exists. The rest is created from that claim,
+    which the outbox repeats until it is done.
     """
 
-    def __init__(self, store: Store, clock: Clock, periods: Periods, settings: Settings) -> None:
-        self._store = store
+    def __init__(self, store: Store, clock: Clock, periods: Periods, outbox: Outbox, settings: Settings) -> None:
         self._clock = clock
         self._periods = periods
         self._settings = settings
-        self._found: Cache[str, str] = Cache(clock, CACHED)
-        self._cached: Cache[str, Organization] = Cache(clock, CACHED)
+        self._organizations = Records(store, TENANTS, Organization)
+        self._slugs = Records(store, DIRECTORY, SlugClaim, outbox=outbox)
+        self._external_ids = Records(store, DIRECTORY, ExternalIdClaim, called="external id")
+        self._listed = Records(store, DIRECTORY, ListedOrganization)
+        self._cached_ids = TTLCache[str, str, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
+        self._cached = TTLCache[str, Organization, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
 
     async def create(self, organization_id: str, draft: OrganizationDraft) -> Organization:
         """Raises `ConflictError` where the slug or the external id is taken. Repeating it with the same id completes
@@ -75,29 +83,22 @@ class Organizations:
         if draft.external_id is not None:
             await self._reserve_external_id(draft.external_id, organization_id)
         for slug in [draft.slug] if draft.slug else _slugs_for(draft.name, organization_id):
-            claimed = await self._claim_slug(slug, organization_id, draft)
-            if claimed is not None:
-                return await self.complete(claimed)
+            claim = await self._claim_slug(slug, organization_id, draft)
+            if claim.organization_id == organization_id:
+                return await self._complete(claim)
         if draft.external_id is not None:
-            await self._store.delete(DIRECTORY.name, _external_partition(draft.external_id), "organization")
+            await self._external_ids.remove(_external_partition(draft.external_id), _CLAIM)
         raise ConflictError(f"The slug {draft.slug} is taken")
 
     async def _reserve_external_id(self, external_id: str, organization_id: str) -> None:
-        partition = _external_partition(external_id)
-        claim = {
-            "id": "organization",
-            "kind": "external_id",
-            "organization_id": organization_id,
-            "ttl": _RESERVED_SECONDS,
-        }
-        try:
-            await self._store.create(DIRECTORY.name, partition, claim)
-        except AlreadyExistsError as error:
-            if (await self._claimed(partition))["organization_id"] != organization_id:
-                raise ConflictError("The external id is taken") from error
+        claim, _ = await self._external_ids.create(
+            _external_partition(external_id), ExternalIdClaim(organization_id=organization_id), expires_in=_RESERVED
+        )
+        if claim.organization_id != organization_id:
+            raise ConflictError("The external id is taken")
 
-    async def _claim_slug(self, slug: str, organization_id: str, draft: OrganizationDraft) -> Document | None:
-        """The claim, or None where another organization has the slug."""
+    async def _claim_slug(self, slug: str, organization_id: str, draft: OrganizationDraft) -> SlugClaim:
+        """This organization's claim, or that of another one which has the slug."""
         self._check_late_window(draft.late_window_days)
         now = self._clock.now()
         organization = Organization(
@@ -114,27 +115,12 @@ class Organizations:
                 exclude={"slug", "timezone", "due_days", "grace_hours", "late_window_days", "shard_count", "seats"}
             ),
         )
-        claim: Document = {
-            "id": "organization",
-            "kind": "slug",
-            "slug": slug,
-            "organization_id": organization_id,
-            "organization": organization.document(),
-            "due_at": to_text(now + _RETRY_AFTER),
-        }
-        try:
-            await self._store.create(DIRECTORY.name, f"slug:{slug}", claim)
-        except AlreadyExistsError:
-            holder = await self._claimed(f"slug:{slug}")
-            return holder if holder["organization_id"] == organization_id else None
+        claim, _ = await self._slugs.create(
+            _slug_partition(slug),
+            SlugClaim(slug=slug, organization_id=organization_id, organization=organization),
+            due_at=now + _RETRY_AFTER,
+        )
         return claim
-
-    async def _claimed(self, partition: str) -> Document:
-        """The claim that was found to be there when it was to be made."""
-        holder = await self._store.get(DIRECTORY.name, partition, "organization")
-        if holder is None:
-            raise UnavailableError("The name was claimed a moment ago and its holder cannot be read yet")
-        return holder.document
 
     def _check_late_window(self, days: int | None) -> None:
         """Repeats are known as long as raw events are kept, so nothing older may come in."""
@@ -142,74 +128,61 @@ class Organizations:
         if days is not None and days > kept:
             raise ValidationError.at("/late_window_days", f"is longer than raw events are kept, {kept} days")
 
-    async def complete(self, claim: Document) -> Organization:
-        """Make what a slug's claim promises; safe to repeat at any time."""
-        if "organization" not in claim:
-            return await self.made(claim["organization_id"])
-        organization = Organization.read(claim["organization"])
-        try:
-            await self._store.create(TENANTS.name, organization.id, organization.document())
-        except AlreadyExistsError:
-            organization = await self.made(organization.id)
-        listed = {"id": organization.id, "kind": "organization"}
-        await self._store.upsert(DIRECTORY.name, slice_of(organization.id), listed)
+    async def complete_due(self, claim: Stored[SlugClaim]) -> None:
+        """Create an organization of which that was cut short."""
+        await self._complete(claim.entity)
+
+    async def _complete(self, claim: SlugClaim) -> Organization:
+        """Create what a slug's claim promises; safe to repeat at any time."""
+        if claim.organization is None:
+            return await self.made(claim.organization_id)
+        organization, _ = await self._organizations.create(claim.organization_id, claim.organization)
+        await self._listed.put(slice_of(organization.id), ListedOrganization(id=organization.id))
         if organization.external_id is not None:
-            confirmed = {"id": "organization", "kind": "external_id", "organization_id": organization.id}
-            await self._store.upsert(DIRECTORY.name, _external_partition(organization.external_id), confirmed)
-        done = {"id": "organization", "kind": "slug", "slug": organization.slug, "organization_id": organization.id}
-        await self._store.upsert(DIRECTORY.name, f"slug:{organization.slug}", done)
+            confirmed = ExternalIdClaim(organization_id=organization.id)
+            await self._external_ids.put(_external_partition(organization.external_id), confirmed)
+        done = SlugClaim(slug=organization.slug, organization_id=organization.id)
+        await self._slugs.put(_slug_partition(organization.slug), done)
         return organization
 
     async def made(self, organization_id: str) -> Organization:
-        """One that is known to be there, though a read may not show it yet. Raises `UnavailableError` then."""
-        try:
-            return await self.get(organization_id)
-        except NotFoundError as error:
-            raise UnavailableError("The organization was made a moment ago and cannot be read yet") from error
+        """One that is known to exist. Raises `UnavailableError` where a read does not show it yet."""
+        return (await self._organizations.get_created(organization_id, organization_id)).entity
 
     async def find(self, reference: str) -> str | None:
         """The id of the organization with this id, slug or external id."""
-        return await self._found.get(reference, lambda: self._look_up(reference))
+        organization_id = self._cached_ids.get(reference)
+        if organization_id is None:
+            organization_id = await self._look_up(reference)
+            if organization_id is not None:
+                self._cached_ids[reference] = organization_id
+        return organization_id
 
     async def _look_up(self, reference: str) -> str | None:
-        if is_id(reference, "org"):
-            item = await self._store.get(TENANTS.name, reference, reference)
-            if item is not None:
-                return reference
-        partitions = [_external_partition(reference)]
-        if is_slug(reference):
-            partitions.insert(0, f"slug:{reference}")
-        for partition in partitions:
-            item = await self._store.get(DIRECTORY.name, partition, "organization")
-            if item is not None:
-                return str(item.document["organization_id"])
-        return None
+        if is_id(reference, "org") and await self._organizations.find(reference, reference) is not None:
+            return reference
+        slug = await self._slugs.find(_slug_partition(reference), _CLAIM) if is_slug(reference) else None
+        claim = slug or await self._external_ids.find(_external_partition(reference), _CLAIM)
+        return None if claim is None else claim.entity.organization_id
 
-    async def get_item(self, organization_id: str) -> tuple[Organization, str]:
-        """The organization with its etag. Raises `NotFoundError`."""
-        item = await self._store.get(TENANTS.name, organization_id, organization_id)
-        if item is None:
-            raise NotFoundError("There is no such organization")
-        return Organization.read(item.document), item.etag
+    async def get_item(self, organization_id: str) -> Stored[Organization]:
+        """Raises `NotFoundError`."""
+        return await self._organizations.get(organization_id, organization_id)
 
     async def get(self, organization_id: str) -> Organization:
         return (await self.get_item(organization_id))[0]
 
     async def cached(self, organization_id: str, *, reload: bool = False) -> Organization:
         """At most 60 s old: enough for raters, as every change of a history takes effect at least 10 minutes ahead."""
-        if reload:
-            self._cached.forget(organization_id)
-        found = self._cached.peek(organization_id)
-        if found is None:
-            found = await self.get(organization_id)
-            self._cached.keep(organization_id, found)
-        return found
+        organization = None if reload else self._cached.get(organization_id)
+        if organization is None:
+            organization = await self.get(organization_id)
+            self._cached[organization_id] = organization
+        return organization
 
-    async def page(self, partition_number: int, limit: int, cursor: str | None) -> Page:
-        """Ids of organizations in one of the 16 slices."""
-        return await self._store.query(
-            DIRECTORY.name, slices()[partition_number], "organization", limit=limit, cursor=cursor
-        )
+    async def page(self, slice_number: int, limit: int, cursor: str | None) -> Page[ListedOrganization]:
+        """A part of the organizations in one of the 16 slices."""
+        return await self._listed.page(slices()[slice_number], limit=limit, cursor=cursor)
 
     async def list(self, limit: int, cursor: str | None) -> tuple[list[Organization], str | None]:
         """Over all slices, one after the other."""
@@ -217,25 +190,28 @@ class Organizations:
         organizations: list[Organization] = []
         while number < SLICES and len(organizations) < limit:
             page = await self.page(number, limit - len(organizations), inner)
-            organizations += [await self.made(item.document["id"]) for item in page.items]
+            organizations += [await self.made(listed.id) for listed in page.entities]
             inner = page.cursor
             if inner is None:
                 number += 1
         return organizations, f"{number}.{inner or ''}" if number < SLICES else None
 
-    async def update(
-        self, organization_id: str, changes: dict[str, Any], if_match: str | None
-    ) -> tuple[Organization, str]:
+    async def update(self, organization_id: str, changes: dict[str, Any], if_match: str | None) -> Stored[Organization]:
         """Apply fields of the API. A timezone, shard count or number of seats becomes the next entry of its history.
 
-        Raises `PreconditionFailedError` for a stale `if_match`, `ConflictError` when it changes at this very moment,
-        `ValidationError`.
+        Raises `NotFoundError`, `PreconditionFailedError`, `ValidationError`.
         """
-        organization, etag = await self.get_item(organization_id)
-        check_if_match(if_match, etag)
+        self._check_late_window(changes.get("late_window_days"))
+
+        async def decide(organization: Organization) -> Organization:
+            return organization.changed(**await self._fields(organization, changes))
+
+        return await self._change(organization_id, decide, if_match)
+
+    async def _fields(self, organization: Organization, changes: dict[str, Any]) -> dict[str, Any]:
+        """The changed fields of the organization, of those of the API."""
         now = self._clock.now()
         fields = dict(changes)
-        self._check_late_window(fields.get("late_window_days"))
         timezone = fields.pop("timezone", None)
         if timezone is not None and timezone != organization.timezone:
             created = await self._periods.cover(organization, now, now + LEAD)
@@ -251,25 +227,27 @@ class Organizations:
             fields["seats"] = organization.seats.appended(seats, seats_from or now + LEAD, now, pointer="/seats_from")
         if "settings" in fields:
             fields["settings"] = merge_patch(organization.settings.model_dump(), fields["settings"]) or {}
-        return await self._replace(organization.changed(**fields), etag)
+        return fields
 
     async def delete(self, organization_id: str, if_match: str | None) -> None:
         """Nothing becomes due from 10 minutes ahead on; what did is still invoiced, and nothing is erased."""
-        organization, etag = await self.get_item(organization_id)
-        check_if_match(if_match, etag)
-        if organization.ended_at is None:
-            await self._replace(organization.changed(status="deleted", ended_at=self._clock.now() + LEAD), etag)
 
-    async def _replace(self, organization: Organization, etag: str) -> tuple[Organization, str]:
-        try:
-            etag = await self._store.replace(TENANTS.name, organization.id, organization.document(), etag)
-        except StaleEtagError as error:
-            raise ConflictError("The organization is being changed by someone else; read it again") from error
-        self._cached.forget(organization.id)
-        return organization, etag
+        def decide(organization: Organization) -> Organization:
+            if organization.ended_at is not None:
+                return organization
+            return organization.changed(status="deleted", ended_at=self._clock.now() + LEAD)
 
-    async def complete_due(self, item: Item) -> None:
-        await self.complete(item.document)
+        await self._change(organization_id, decide, if_match)
+
+    async def _change(
+        self,
+        organization_id: str,
+        decide: Callable[[Organization], Organization | Awaitable[Organization]],
+        if_match: str | None,
+    ) -> Stored[Organization]:
+        changed = await self._organizations.change(organization_id, organization_id, decide, if_match)
+        self._cached.pop(organization_id, None)
+        return changed
 
 
 def _read_cursor(cursor: str | None) -> tuple[int, str | None]:
@@ -287,3 +265,7 @@ def _slugs_for(name: str, organization_id: str) -> list[str]:
 
 def _external_partition(external_id: str) -> str:
     return f"external:{fingerprint(external_id)}"
+
+
+def _slug_partition(slug: str) -> str:
+    return f"slug:{slug}"

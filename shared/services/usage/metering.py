@@ -23,6 +23,7 @@ from shared.domain.usage.outcomes import arrived, is_outcome, system_totals_of
 from shared.domain.usage.totals import contribution, unpriced_contribution
 from shared.ports.clock import Clock
 from shared.ports.usage import MeteredEvent, Recorded, ShardCountChangedError, Usage
+from shared.services.agents.activity import AgentActivities
 from shared.services.agents.agents import Agents
 from shared.services.periods import rebilling
 from shared.services.periods.periods import Periods
@@ -81,6 +82,7 @@ class Metering:
         clock: Clock,
         organizations: Organizations,
         agents: Agents,
+        agent_activities: AgentActivities,
         billing_models: BillingModels,
         periods: Periods,
         costs: Costs,
@@ -90,16 +92,11 @@ class Metering:
         self._clock = clock
         self._organizations = organizations
         self._agents = agents
+        self._agent_activities = agent_activities
         self._billing_models = billing_models
         self._periods = periods
         self._costs = costs
         self._outbox = outbox
-        outbox.on_effect(
-            rebilling.MOVED,
-            lambda payload: periods.changed_after_end(
-                payload["organization_id"], from_text(payload["period"]), clock.now()
-            ),
-        )
 
     async def meter(self, messages: Sequence[Delivered]) -> None:
         """Count every event of these messages exactly once, or park it with its reason; nothing blocks its neighbours.
@@ -279,7 +276,7 @@ class Metering:
         latest: dict[str, str] = {}
         for each in recorded.recorded:
             latest[each.event.agent] = max(each.event.time, latest.get(each.event.agent, ""))
-        await self._agents.note_active(organization_id, {agent: from_text(at) for agent, at in latest.items()})
+        await self._agent_activities.note(organization_id, {agent: from_text(at) for agent, at in latest.items()})
 
     async def _park(self, organization_id: str, parked: _Parked) -> None:
         event = parked.event

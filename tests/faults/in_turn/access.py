@@ -97,8 +97,8 @@ class CreateApiKey(Path):
         await self.scene.drain()
         host = self.scene.host()
         principal = await host.authentication.authenticate(self.token, for_events=False)
-        documents = [item.document for item in (await host.api_keys.page(ORGANIZATION, 100, None)).items]
-        listed = {document["fingerprint"] for document in documents}
+        keys = (await host.api_keys.page(ORGANIZATION, 100, None)).entities
+        listed = {key.fingerprint for key in keys}
         working = {
             item.document["key"]["fingerprint"]
             for pk in self.scene.store.partitions_of(DIRECTORY.name)
@@ -106,5 +106,5 @@ class CreateApiKey(Path):
         }
         assert working <= listed
         assert await host.owners.of(self.key_id) == ORGANIZATION
-        ours = [document for document in documents if document["id"] != named_id("key", "other")]
+        ours = [key for key in keys if key.id != named_id("key", "other")]
         return Result((principal.id == self.key_id, len(ours)), None)

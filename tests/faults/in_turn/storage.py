@@ -12,8 +12,8 @@ from shared.domain.kernel.errors import IdempotencyConflictError, UnavailableErr
 from shared.domain.kernel.ids import fingerprint, named_id, new_id
 from shared.http import Call, NoBody, Query, Reply
 from shared.ports.store import Item
+from shared.services.storage import OutboxEntry
 from shared.services.storage.idempotency import Answer
-from shared.services.storage.outbox import KIND
 from shared.services.tenancy.organizations import OrganizationDraft
 from tests.doubles.fakes.fault_in_turn import Fault, FaultInTurnQueue, Script
 from tests.doubles.fakes.faulty_store import FaultyStore
@@ -28,7 +28,7 @@ class BlindToOutbox(FaultyStore):
     """Its reads do not show an outbox entry yet: what would be done at once is left for the sweep."""
 
     async def get(self, container: str, pk: str, id: str) -> Item | None:  # noqa: A002  the field's name everywhere
-        return None if id.startswith(KIND) else await super().get(container, pk, id)
+        return None if id.startswith(OutboxEntry.kind) else await super().get(container, pk, id)
 
 
 class SweepOutbox(KnownUsage):

@@ -40,7 +40,7 @@ from shared.ports.store import Create, Document, Operation, Replace, Upsert
 from shared.services.billing.bills import PERIODS_PER_BILL
 from shared.services.billing.settling import SETTLES_AFTER
 from shared.services.periods.periods import PeriodItem
-from shared.services.periods.rebilling import MOVED
+from shared.services.periods.rebilling import PERIOD_CHANGED
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.faulty_store import QUIET, FaultyStore
 from tests.doubles.worlds.billing_history import (
@@ -444,7 +444,7 @@ class WithoutMovedPeriods(FaultyStore):
 
 
 def _says_moved(operation: Operation) -> bool:
-    return isinstance(operation, Upsert) and operation.document.get("effect") == MOVED
+    return isinstance(operation, Upsert) and operation.document.get("effect") == PERIOD_CHANGED
 
 
 class WithoutTombstones(FaultyStore):

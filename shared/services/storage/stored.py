@@ -1,0 +1,29 @@
+"""Entities as a store gives them: with their version, one by one or page by page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from shared.domain.kernel.entity import Entity
+
+E = TypeVar("E", bound=Entity)
+
+
+class Stored(NamedTuple, Generic[E]):
+    """An entity with the version (`etag`) that a guarded write names."""
+
+    entity: E
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[E]):
+    """A part of a list; `cursor` is where the next part starts, None at the end."""
+
+    stored: Sequence[Stored[E]]
+    cursor: str | None
+
+    @property
+    def entities(self) -> list[E]:
+        """Without their versions."""
+        return [entity for entity, _ in self.stored]
