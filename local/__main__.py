@@ -34,8 +34,6 @@ class LocalSettings(BaseSettings):
 
     port: int = Field(default=7071, ge=0, le=65535)
     demo: bool = True
-    queue_lock_seconds: float = Field(default=60, gt=0, le=300)
-    """How long a killed host's messages stay locked before another one gets them."""
 
 
 class FirstOperator:
@@ -107,7 +105,6 @@ async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> No
         broker=broker(),
         clock=clock().now,
         settings=os.environ,
-        lock_seconds=local.queue_lock_seconds,
         schedule_status=chosen.data_dir / "timers.json",
     )
 

@@ -21,6 +21,7 @@ from shared.domain.access.accounts import Account
 from shared.domain.kernel.entity import Entity
 from shared.domain.tenancy.organizations import SlugClaim
 from shared.logs import structure_handlers
+from shared.ports.broker import Broker
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.ports.secrets import Secrets
@@ -67,7 +68,7 @@ from shared.services.usage.reports import UsageReports
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from shared.adapters.service_bus import ServiceBusBroker, ServiceBusNamespace
+    from shared.adapters.service_bus import ServiceBusNamespace
 
 SECONDS_PER_DAY = 24 * 60 * 60
 
@@ -217,7 +218,7 @@ def database() -> Database:
 
 @cache
 def local_queue() -> LocalQueue:
-    return LocalQueue(database())
+    return LocalQueue(database(), lock_seconds=settings().queue_lock_seconds)
 
 
 def _store(chosen: Settings) -> Store:
@@ -253,7 +254,7 @@ def _namespace(chosen: Settings) -> "ServiceBusNamespace":
 
 
 @cache
-def broker() -> "LocalQueue | ServiceBusBroker":
+def broker() -> Broker:
     """What a local host receives from. On Azure the platform receives by itself."""
     chosen = settings()
     if chosen.queue == "sqlite":

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     cosmos_key: SecretStr | None = None
     """For emulators; without it the managed identity is used."""
     queue: Literal["sqlite", "service_bus"] = "sqlite"
+    queue_lock_seconds: float = Field(default=60, gt=0, le=300)
+    """Of `sqlite`: how long a killed host's messages stay locked before another one gets them."""
     service_bus_namespace: str | None = None
     """The host, `name.servicebus.windows.net`."""
     service_bus_connection_string: SecretStr | None = None

@@ -20,7 +20,11 @@ async def start_invoice_runs(timer: func.TimerRequest) -> None:  # noqa: ARG001 
 
 @blueprint.function_name("run_invoices")
 @blueprint.service_bus_queue_trigger(
-    arg_name="message", queue_name="invoices", connection="ServiceBus", is_sessions_enabled=True
+    arg_name="message",
+    queue_name="invoices",
+    connection="ServiceBus",
+    is_sessions_enabled=True,
+    data_type=func.DataType.BINARY,
 )
 async def run_invoices(message: func.ServiceBusMessage) -> None:
     with correlation.correlated(correlation.accept(message.correlation_id)):
@@ -30,7 +34,10 @@ async def run_invoices(message: func.ServiceBusMessage) -> None:
 
 @blueprint.function_name("fail_dead_invoice_runs")
 @blueprint.service_bus_queue_trigger(
-    arg_name="message", queue_name="invoices/$deadletterqueue", connection="ServiceBus"
+    arg_name="message",
+    queue_name="invoices/$deadletterqueue",
+    connection="ServiceBus",
+    data_type=func.DataType.BINARY,
 )
 async def fail_dead_invoice_runs(message: func.ServiceBusMessage) -> None:
     """What could not be done a hundred times ends its job's part; the timer's own runs come again by themselves."""

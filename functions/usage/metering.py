@@ -1,7 +1,5 @@
 """The queue of accepted usage."""
 
-from typing import List
-
 import azure.functions as func
 
 from shared.bootstrap import application
@@ -13,20 +11,24 @@ blueprint = func.Blueprint()
 
 @blueprint.function_name("rate_usage")
 @blueprint.service_bus_queue_trigger(
-    arg_name="messages",
+    arg_name="message",
     queue_name="usage",
     connection="ServiceBus",
     is_sessions_enabled=True,
-    cardinality=func.Cardinality.MANY,
     data_type=func.DataType.BINARY,
 )
-async def rate_usage(messages: List[func.ServiceBusMessage]) -> None:
-    delivered = [_delivered(message) for message in messages]
-    await retry_while_unavailable(lambda: application().metering.meter(delivered))
+async def rate_usage(message: func.ServiceBusMessage) -> None:
+    """One message an invocation: with batches the platform would serve one session at a time."""
+    await retry_while_unavailable(lambda: application().metering.meter([_delivered(message)]))
 
 
 @blueprint.function_name("park_dead_usage")
-@blueprint.service_bus_queue_trigger(arg_name="message", queue_name="usage/$deadletterqueue", connection="ServiceBus")
+@blueprint.service_bus_queue_trigger(
+    arg_name="message",
+    queue_name="usage/$deadletterqueue",
+    connection="ServiceBus",
+    data_type=func.DataType.BINARY,
+)
 async def park_dead_usage(message: func.ServiceBusMessage) -> None:
     """What could not be handled a hundred times is kept as parked events; nothing accepted is ever lost."""
     await retry_while_unavailable(lambda: application().metering.park_dead(_delivered(message)))

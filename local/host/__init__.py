@@ -1,8 +1,8 @@
 """Runs any Azure Functions app of the Python v2 model on one machine, without Azure: HTTP, queues, timers."""
 
-from local.host.broker import Broker, Delivery, Message, QueueCounts, Received
+from local.host.broker import Broker, Message, QueueCounts, Received, Session
 from local.host.errors import StartupError
 from local.host.host import Host
 from local.host.run import run, serve
 
-__all__ = ["Broker", "Delivery", "Host", "Message", "QueueCounts", "Received", "StartupError", "run", "serve"]
+__all__ = ["Broker", "Host", "Message", "QueueCounts", "Received", "Session", "StartupError", "run", "serve"]

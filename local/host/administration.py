@@ -13,7 +13,8 @@ from local.host.broker import DEAD_LETTER_SUFFIX, Broker
 from local.host.http_trigger import BodyTooLargeError, read_body
 from local.host.indexing import Function, HttpTrigger, QueueTrigger
 from local.host.invocation import Invoker
-from local.host.queue_trigger import QueueListener, message_by_hand
+from local.host.queue_trigger import QueueListener
+from local.host.service_bus_message import message_by_hand
 from local.host.timer_trigger import TimerListener, timer_request
 
 

@@ -33,21 +33,21 @@ class Received(Protocol):
     def enqueued_at(self) -> datetime: ...
 
 
-class Delivery(Protocol):
-    """Messages of one session, locked for one receiver until they are settled or the lock runs out."""
+class Session(Protocol):
+    """A session that is locked for one receiver until it is released or its lock runs out."""
 
     @property
-    def session_id(self) -> str: ...
+    def id(self) -> str: ...
     @property
     def lock_token(self) -> str: ...
     @property
-    def messages(self) -> Sequence[Received]: ...
+    def locked_until(self) -> datetime: ...
 
 
 class QueueCounts(Protocol):
     @property
     def active(self) -> int:
-        """Messages that could be received now."""
+        """Messages that nobody holds."""
         ...
 
     @property
@@ -59,20 +59,31 @@ class QueueCounts(Protocol):
     def dead_letter(self) -> int: ...
 
 
-DeliveryT = TypeVar("DeliveryT", bound=Delivery)
+SessionT = TypeVar("SessionT", bound=Session)
 
 
-class Broker(Protocol[DeliveryT]):
-    async def receive(self, queue: str, *, max_messages: int, lock_seconds: float) -> DeliveryT | None:
-        """Lock a session that has messages and that nobody holds; None where there is none."""
+class Broker(Protocol[SessionT]):
+    async def accept(self, queue: str, *, wait_seconds: float) -> SessionT | None:
+        """Lock a free session that has messages; None where there is none within the time.
+
+        Dead letters have no sessions: each is accepted by itself.
+        """
         ...
 
-    async def settle(self, delivery: DeliveryT, *, completed: Collection[int], abandoned: Collection[int]) -> bool:
-        """Settle messages by sequence number. False, without effect, when the lock was lost meanwhile."""
+    async def receive(self, session: SessionT, *, max_messages: int, wait_seconds: float) -> Sequence[Received] | None:
+        """The next messages of the session; none where none comes within the time, None where the lock was lost."""
+        ...
+
+    async def renew(self, session: SessionT) -> datetime | None:
+        """Begin the lock anew. Returns until when it is held; None where it was lost."""
+        ...
+
+    async def settle(self, session: SessionT, *, completed: Collection[int], abandoned: Collection[int]) -> bool:
+        """Settle messages by sequence number. False, without effect, where the lock was lost."""
+        ...
+
+    async def release(self, session: SessionT) -> None:
+        """Free the session; what was received and not settled comes again."""
         ...
 
     async def counts(self, queue: str) -> QueueCounts: ...
-
-    async def wait(self, queue: str, timeout: float) -> None:  # noqa: ASYNC109  the wait itself is what is bounded
-        """Return when something was sent to the queue by this process, after `timeout` seconds at the latest."""
-        ...

@@ -10,6 +10,7 @@ from typing import Any
 
 from local.host.errors import StartupError
 
+_TIME_SPAN = re.compile(r"(?P<hours>[01]\d|2[0-3]):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d(?:\.\d{1,7})?)")
 _REFERENCE = re.compile(r"%([^%]+)%")
 
 
@@ -49,6 +50,8 @@ class ServiceBusOptions:
     max_message_batch_size: int = 1000
     max_concurrent_sessions: int = 8
     max_concurrent_calls: int = 16
+    session_idle_seconds: float = 60
+    max_auto_lock_renewal_seconds: float = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,28 @@ def _service_bus(document: dict[str, Any], path: Path) -> ServiceBusOptions:
             raise StartupError(f"{path}: extensions.serviceBus.{name} must be a positive integer")
         return value
 
+    def seconds(name: str, default: float) -> float:
+        try:
+            return _seconds(section[name]) if name in section else default
+        except ValueError as error:
+            raise StartupError(f"{path}: extensions.serviceBus.{name} {error}") from error
+
     defaults = ServiceBusOptions()
     return ServiceBusOptions(
         max_message_batch_size=positive("maxMessageBatchSize", defaults.max_message_batch_size),
         max_concurrent_sessions=positive("maxConcurrentSessions", defaults.max_concurrent_sessions),
         max_concurrent_calls=positive("maxConcurrentCalls", defaults.max_concurrent_calls),
+        session_idle_seconds=seconds("sessionIdleTimeout", defaults.session_idle_seconds),
+        max_auto_lock_renewal_seconds=seconds("maxAutoLockRenewalDuration", defaults.max_auto_lock_renewal_seconds),
     )
+
+
+def _seconds(text: object) -> float:
+    """Of `hh:mm:ss`, with a fraction. Raises `ValueError`."""
+    found = _TIME_SPAN.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("must be a time span hh:mm:ss")
+    return int(found["hours"]) * 3600 + int(found["minutes"]) * 60 + float(found["seconds"])
 
 
 def _section(document: dict[str, Any], path: Path, *names: str) -> dict[str, Any]:

@@ -39,13 +39,13 @@ class Host:
         broker: Broker[Any],
         clock: Callable[[], datetime],
         settings: Mapping[str, str] | None = None,
-        lock_seconds: float = 300,
         grace_seconds: float = 30,
         schedule_status: Path | None = None,
     ) -> None:
-        """`clock` decides when timers are due. `lock_seconds` is the lock of a session, which is not renewed.
-        `grace_seconds` is what invocations get to end when the host stops. `schedule_status` is a file that remembers
-        when timers fired, so that what was missed while the host was down is made up for; without it nothing is.
+        """`clock` decides when timers are due. `grace_seconds` is what invocations get to end when the host stops.
+
+        `schedule_status` is a file that remembers when timers fired, so that what was missed while the host was down
+        is made up for; without it nothing is.
         """
         app_settings = AppSettings(settings)
         configuration = HostConfiguration.read(host_json)
@@ -62,7 +62,6 @@ class Host:
                 options=configuration.service_bus,
                 broker=broker,
                 invoker=self._invoker,
-                lock_seconds=lock_seconds,
             )
             for function in enabled
             if isinstance(function.trigger, QueueTrigger)

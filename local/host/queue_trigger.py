@@ -1,36 +1,42 @@
-"""Queue triggers: sessions are received, handed to a function as a batch, and settled by how it ended."""
+"""Queue triggers: sessions are accepted, their messages handed to a function, and settled by how it ended.
+
+As the platform does it. With sessions, a function for single messages works on up to `maxConcurrentSessions` of them at
+once; their locks are renewed. A function for batches works on one session at a time, whose lock is not renewed. Both
+leave a session when nothing came for `sessionIdleTimeout`, or when its lock was lost.
+"""
 
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
-from uuid import uuid4
+from typing import Any, TypeVar
 
-from azure.functions.servicebus import ServiceBusMessage
-
-from local.host.broker import Broker, Delivery
+from local.host.broker import Broker, Received, Session
 from local.host.configuration import ServiceBusOptions
 from local.host.indexing import Function, QueueTrigger
 from local.host.invocation import Invoker
+from local.host.service_bus_message import messages_of
+from local.host.stopping import unless
 
 _log = logging.getLogger("local.host")
 
-POLL_SECONDS = 0.5
-"""How late a message sent by another process may be noticed."""
+T = TypeVar("T")
+
+ACCEPT_SECONDS = 1.0
+"""How long one attempt to find a session waits."""
 BROKER_FAULT_SECONDS = 1.0
 """The pause after the broker could not be asked."""
 LONGEST_PAUSE_SECONDS = 0.1
 """The longest pause before the messages of a failed invocation are given back."""
-
-_NEVER = datetime.max  # noqa: DTZ901  expiry arrives from the platform without a zone, see `messages_of`
+RENEWAL_MARGIN_SECONDS = 10.0
+"""How long before its end a lock is renewed; of a short lock, half of what is left."""
 
 
 class QueueListener:
-    """Feeds one function from its queue. Several sessions at once, one batch of a session at a time."""
+    """Feeds one function from its queue."""
 
-    def __init__(  # noqa: PLR0913  one of each part
+    def __init__(
         self,
         *,
         function: Function,
@@ -38,157 +44,137 @@ class QueueListener:
         options: ServiceBusOptions,
         broker: Broker[Any],
         invoker: Invoker,
-        lock_seconds: float,
     ) -> None:
         self.queue = trigger.queue
         self.changes = 0
-        """Grows with every delivery that was received or settled."""
+        """Grows whenever messages were received or settled."""
         self._function = function
         self._trigger = trigger
+        self._options = options
         self._broker = broker
         self._invoker = invoker
-        self._lock_seconds = lock_seconds
-        self._batch_size = options.max_message_batch_size if trigger.batched else 1
-        self._free = _concurrency(trigger, options)
-        self._deliveries: set[asyncio.Task[None]] = set()
-        self._stopping = False
-        self._wake = asyncio.Event()
+        self._slots = asyncio.Semaphore(_concurrency(trigger, options))
+        self._serving: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
 
     async def listen(self) -> None:
-        """Until `stop`: receive, and hand what came to a task of its own."""
-        while not self._stopping:
-            self._wake.clear()
-            delivery = await self._receive() if self._free else None
-            if delivery is None:
-                await self._idle()
+        """Until `stop`: accept sessions, and give each a task of its own while there is room."""
+        while not self._stopping.is_set():
+            if not await unless(self._stopping, self._slots.acquire()):
                 continue
-            self._free -= 1
-            task = asyncio.create_task(self._deliver(delivery))
-            self._deliveries.add(task)
-            task.add_done_callback(self._delivered)
+            session = await self._asked(lambda: self._broker.accept(self.queue, wait_seconds=ACCEPT_SECONDS))
+            if session is None:
+                self._slots.release()
+                continue
+            task = asyncio.create_task(self._serve(session))
+            self._serving.add(task)
+            task.add_done_callback(self._served)
 
     def stop(self) -> None:
         """Receive nothing more. What was received goes on."""
-        self._stopping = True
-        self._wake.set()
+        self._stopping.set()
 
     async def finish(self) -> None:
         """Wait for what was received; when cancelled, its messages are given back."""
         try:
-            while self._deliveries:
-                await asyncio.wait(self._deliveries)
+            while self._serving:
+                await asyncio.wait(self._serving)
         except asyncio.CancelledError:
-            for task in self._deliveries:
+            for task in self._serving:
                 task.cancel()
-            await asyncio.gather(*self._deliveries, return_exceptions=True)
+            await asyncio.gather(*self._serving, return_exceptions=True)
             raise
 
-    async def _receive(self) -> Delivery | None:
+    async def _serve(self, session: Session) -> None:
+        """Hand over the messages of a session until it is idle, lost, or the host stops."""
+        renewal = None if self._trigger.batched else asyncio.create_task(self._renew(session))
         try:
-            delivery = await self._broker.receive(
-                self.queue, max_messages=self._batch_size, lock_seconds=self._lock_seconds
+            while received := await self._receive(session):
+                await self._handle(session, received)
+                if not self._trigger.sessions:
+                    break
+        finally:
+            if renewal is not None:
+                renewal.cancel()
+            await asyncio.shield(self._release(session))
+
+    async def _receive(self, session: Session) -> Sequence[Received] | None:
+        batch_size = self._options.max_message_batch_size if self._trigger.batched else 1
+        received = await self._asked(
+            lambda: self._broker.receive(
+                session, max_messages=batch_size, wait_seconds=self._options.session_idle_seconds
             )
+        )
+        if received:
+            self.changes += 1
+        return received
+
+    async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T | None:
+        """What the broker answers; None when the host stops, or after a pause when the broker fails."""
+        try:
+            return await unless(self._stopping, ask())
         except Exception:  # noqa: BLE001  any fault of the broker's is logged and waited out
             _log.exception("queue %s cannot be received from", self.queue)
-            await asyncio.sleep(BROKER_FAULT_SECONDS)
+            await unless(self._stopping, asyncio.sleep(BROKER_FAULT_SECONDS))
             return None
-        if delivery is not None:
-            self.changes += 1
-        return delivery
 
-    async def _idle(self) -> None:
-        """Wait until something was sent, a delivery was settled, or it is time to look again."""
-        waits: list[asyncio.Task[object]] = [asyncio.create_task(self._wake.wait())]
-        if self._free:
-            waits.append(asyncio.create_task(self._broker.wait(self.queue, POLL_SECONDS)))
-        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for each in pending:
-            each.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-    async def _deliver(self, delivery: Delivery) -> None:
-        sequence_numbers = [received.sequence_number for received in delivery.messages]
+    async def _handle(self, session: Session, received: Sequence[Received]) -> None:
+        sequence_numbers = [each.sequence_number for each in received]
         completed: list[int] = []
         try:
-            batch = messages_of(delivery)
-            if await self._invoker.start(self._function, batch if self._trigger.batched else batch[0]):
+            messages = messages_of(session, received)
+            if await self._invoker.start(self._function, messages if self._trigger.batched else messages[0]):
                 completed = sequence_numbers
-            elif not self._stopping:
-                await asyncio.sleep(_pause(delivery))
+            elif not self._stopping.is_set():
+                await asyncio.sleep(_pause(received))
         finally:
             abandoned = [] if completed else sequence_numbers
-            await asyncio.shield(self._settle(delivery, completed, abandoned))
+            await asyncio.shield(self._settle(session, completed, abandoned))
 
-    async def _settle(self, delivery: Delivery, completed: Sequence[int], abandoned: Sequence[int]) -> None:
+    async def _settle(self, session: Session, completed: Sequence[int], abandoned: Sequence[int]) -> None:
         try:
-            if not await self._broker.settle(delivery, completed=completed, abandoned=abandoned):
+            if not await self._broker.settle(session, completed=completed, abandoned=abandoned):
                 _log.warning("function %s was slower than its lock; its messages come again", self._function.name)
         except Exception:  # noqa: BLE001  the lock ends by itself
             _log.exception("messages of queue %s cannot be settled; they come again when their lock ends", self.queue)
         self.changes += 1
 
-    def _delivered(self, task: asyncio.Task[None]) -> None:
-        self._deliveries.discard(task)
-        self._free += 1
-        self._wake.set()
+    async def _renew(self, session: Session) -> None:
+        """No renewal begins later than `maxAutoLockRenewalDuration` after the session was accepted."""
+        locked_until: datetime | None = session.locked_until
+        last = asyncio.get_running_loop().time() + self._options.max_auto_lock_renewal_seconds
+        while locked_until is not None:
+            left = (locked_until - datetime.now(UTC)).total_seconds()
+            delay = max(left - min(left / 2, RENEWAL_MARGIN_SECONDS), 0)
+            if asyncio.get_running_loop().time() + delay > last:
+                return
+            await asyncio.sleep(delay)
+            try:
+                locked_until = await self._broker.renew(session)
+            except Exception:  # noqa: BLE001  the messages come again if the lock is lost
+                _log.exception("a lock on queue %s cannot be renewed", self.queue)
+                return
+
+    async def _release(self, session: Session) -> None:
+        try:
+            await self._broker.release(session)
+        except Exception:  # noqa: BLE001  the lock ends by itself
+            _log.exception("a session of queue %s cannot be released; it is free when its lock ends", self.queue)
+        self.changes += 1
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self._serving.discard(task)
+        self._slots.release()
 
 
 def _concurrency(trigger: QueueTrigger, options: ServiceBusOptions) -> int:
-    """host.json bounds sessions; without sessions it bounds single messages, and a batch follows a batch."""
-    if trigger.sessions:
-        return options.max_concurrent_sessions
-    return 1 if trigger.batched else options.max_concurrent_calls
+    """The platform runs a batch after the other, with sessions and without."""
+    if trigger.batched:
+        return 1
+    return options.max_concurrent_sessions if trigger.sessions else options.max_concurrent_calls
 
 
-def _pause(delivery: Delivery) -> float:
-    """The platform delivers again at once. A short pause keeps a batch that always fails off the processor."""
-    count = max(received.delivery_count for received in delivery.messages)
+def _pause(received: Sequence[Received]) -> float:
+    """The platform delivers again at once. A short pause keeps what always fails off the processor."""
+    count = max(each.delivery_count for each in received)
     return min(LONGEST_PAUSE_SECONDS, 0.005 * count) * random.uniform(0.5, 1)  # noqa: S311  jitter
-
-
-def messages_of(delivery: Delivery) -> list[ServiceBusMessage]:
-    """The messages as the worker shows them to a function.
-
-    The platform's habits are kept, so that what relies on better fails here, too. Times come without a zone (they are
-    UTC). Of the optional texts of a batch the platform leaves the empty ones out, and the worker takes the rest by
-    position: where only some messages have a correlation id, it is found on others. `locked_until` is never there.
-    """
-    correlation_ids = [each.message.correlation_id for each in delivery.messages if each.message.correlation_id]
-    return [
-        _message(
-            body=received.message.body,
-            message_id=received.message.message_id,
-            session_id=received.message.session_id or None,
-            correlation_id=correlation_ids[position] if position < len(correlation_ids) else None,
-            lock_token=delivery.lock_token,
-            sequence_number=received.sequence_number,
-            delivery_count=received.delivery_count,
-            enqueued_at=received.enqueued_at,
-        )
-        for position, received in enumerate(delivery.messages)
-    ]
-
-
-def message_by_hand(text: str, now: datetime) -> ServiceBusMessage:
-    """The message for a function that is started through `/admin/functions`."""
-    return _message(
-        body=text.encode(),
-        message_id=uuid4().hex,
-        session_id=None,
-        correlation_id=None,
-        lock_token=str(uuid4()),
-        sequence_number=0,
-        delivery_count=1,
-        enqueued_at=now,
-    )
-
-
-def _message(*, enqueued_at: datetime, **properties: Any) -> ServiceBusMessage:  # noqa: ANN401  checked by the library's own signature
-    return ServiceBusMessage(
-        application_properties={},
-        user_properties={},
-        enqueued_time_utc=enqueued_at.astimezone(UTC).replace(tzinfo=None),
-        expires_at_utc=_NEVER,
-        trigger_metadata=None,
-        **properties,
-    )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from local.host.errors import StartupError
 from local.host.host import Host
+from local.host.stopping import unless
 
 
 async def serve(
@@ -27,23 +28,10 @@ async def serve(
         loop.add_signal_handler(each, stop)
     try:
         if started is not None:
-            await _unless(stopping, started())
+            await unless(stopping, started())
         await stopping.wait()
     finally:
         await host.stop()
-
-
-async def _unless(stopping: asyncio.Event, work: Awaitable[None]) -> None:
-    """Do the work, but leave off when it is time to stop."""
-    working = asyncio.ensure_future(work)
-    told = asyncio.create_task(stopping.wait())
-    await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
-    if not working.done():
-        working.cancel()
-        await asyncio.wait((working,))
-    elif (fault := working.exception()) is not None:
-        raise fault
 
 
 def run(

@@ -9,7 +9,6 @@ import pytest
 from shared.adapters.cosmos import CosmosStore
 from shared.adapters.key_vault import secrets as key_vault
 from shared.adapters.sqlite import Database, SqliteStore
-from shared.adapters.sqlite.queue import LocalQueue
 from shared.ports.store import Store
 from tests.contract import cosmos
 from tests.doubles.fakes import prompt_service_bus
@@ -84,8 +83,3 @@ async def store(adapter: str, clock: SettableClock, request: pytest.FixtureReque
             yield store
     else:
         yield SqliteStore(request.getfixturevalue("database"), clock)
-
-
-@pytest.fixture
-def queue(database: Database, seconds: SettableSeconds) -> LocalQueue:
-    return LocalQueue(database, max_delivery_count=3, present=seconds)

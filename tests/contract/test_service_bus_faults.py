@@ -11,6 +11,7 @@ import pytest
 
 from shared.adapters.service_bus import ServiceBusBroker, ServiceBusNamespace, ServiceBusQueue
 from shared.domain.kernel.errors import UnavailableError
+from shared.ports.broker import Session
 from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
 from tests.doubles.servers.amqp_broker.broker import AmqpBroker, Fault
 
@@ -59,6 +60,19 @@ async def queue(namespace: ServiceBusNamespace) -> AsyncIterator[ServiceBusQueue
     queue = ServiceBusQueue(namespace, send_seconds=SEND_SECONDS)
     yield queue
     await queue.close()
+
+
+@pytest.fixture
+async def receiving(namespace: ServiceBusNamespace) -> AsyncIterator[ServiceBusBroker]:
+    receiving = ServiceBusBroker(namespace)
+    yield receiving
+    await receiving.close()
+
+
+async def accept(receiving: ServiceBusBroker) -> Session:
+    session = await receiving.accept("usage", wait_seconds=5)
+    assert session is not None
+    return session
 
 
 def message(name: object, session_id: str = "s1", *, size: int = 0, count: int = 1) -> Message:
@@ -199,55 +213,46 @@ class TestTheBrokerIsLate:
 
 class TestTheBrokerRepeatsItself:
     async def test_a_message_that_was_completed_comes_again(
-        self, broker: AmqpBroker, namespace: ServiceBusNamespace, queue: ServiceBusQueue
+        self, broker: AmqpBroker, receiving: ServiceBusBroker, queue: ServiceBusQueue
     ) -> None:
-        receiving = ServiceBusBroker(namespace, accept_seconds=0.5)
         await queue.send("usage", [message("a")])
         broker.repeats_completed = 1
+        session = await accept(receiving)
         for count in (1, 2):
-            delivery = await receiving.receive("usage", max_messages=5, lock_seconds=30)
-            assert delivery is not None
-            [received] = delivery.messages
-            assert (received.message.body, received.delivery_count) == (b"a", count)
-            assert await receiving.settle(delivery, completed=[received.sequence_number], abandoned=[])
+            received = await receiving.receive(session, max_messages=5, wait_seconds=5)
+            assert received is not None
+            assert [(each.message.body, each.delivery_count) for each in received] == [(b"a", count)]
+            assert await receiving.settle(session, completed=[received[0].sequence_number], abandoned=[])
         assert names(broker) == []
-        await receiving.close()
 
 
 class TestReceiving:
     async def test_what_was_held_over_a_lost_connection_comes_again(
-        self, broker: AmqpBroker, namespace: ServiceBusNamespace, queue: ServiceBusQueue
+        self, broker: AmqpBroker, receiving: ServiceBusBroker, queue: ServiceBusQueue
     ) -> None:
-        receiving = ServiceBusBroker(namespace, accept_seconds=0.5)
         await queue.send("usage", [message("a")])
-        lost = await receiving.receive("usage", max_messages=5, lock_seconds=30)
-        assert lost is not None
+        lost = await accept(receiving)
+        [held] = await receiving.receive(lost, max_messages=5, wait_seconds=5) or []
         broker.drop_connections()
         with pytest.raises(UnavailableError):
-            await receiving.settle(lost, completed=[lost.messages[0].sequence_number], abandoned=[])
-        again = await receiving.receive("usage", max_messages=5, lock_seconds=30)
-        assert again is not None
-        assert again.messages[0].message == message("a")
-        await receiving.close()
+            await receiving.settle(lost, completed=[held.sequence_number], abandoned=[])
+        [again] = await receiving.receive(await accept(receiving), max_messages=5, wait_seconds=5) or []
+        assert again.message == message("a")
 
-    async def test_a_broker_that_is_not_there(self, broker: AmqpBroker, namespace: ServiceBusNamespace) -> None:
-        receiving = ServiceBusBroker(namespace, accept_seconds=0.5)
+    async def test_a_broker_that_is_not_there(self, broker: AmqpBroker, receiving: ServiceBusBroker) -> None:
         broker.die()
         with pytest.raises(UnavailableError):
-            await receiving.receive("usage", max_messages=5, lock_seconds=30)
-        await receiving.close()
+            await receiving.accept("usage", wait_seconds=0.5)
 
     async def test_a_receiver_that_is_stopped_while_it_waits_locks_nothing(
-        self, broker: AmqpBroker, namespace: ServiceBusNamespace, queue: ServiceBusQueue
+        self, broker: AmqpBroker, receiving: ServiceBusBroker, queue: ServiceBusQueue
     ) -> None:
-        receiving = ServiceBusBroker(namespace, accept_seconds=30)
-        waiting = asyncio.create_task(receiving.receive("usage", max_messages=5, lock_seconds=30))
+        waiting = asyncio.create_task(receiving.accept("usage", wait_seconds=30))
         assert await asyncio.to_thread(broker.wait_for_a_waiting_link)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         await queue.send("usage", [message("a")])
         assert not broker.has_lock("usage")
-        await receiving.close()
 
 
 class TestManyCallers:
@@ -283,15 +288,13 @@ class TestManyCallers:
 
 class TestPending:
     async def test_looking_locks_nothing_and_sees_what_others_hold(
-        self, broker: AmqpBroker, namespace: ServiceBusNamespace, queue: ServiceBusQueue
+        self, broker: AmqpBroker, receiving: ServiceBusBroker, queue: ServiceBusQueue
     ) -> None:
         await queue.send("usage", [message(number, count=64) for number in range(50)])
         assert await queue.pending("usage", ["s1", "s2"]) == 50 * 64
         assert not broker.has_lock("usage")
-        receiving = ServiceBusBroker(namespace, accept_seconds=0.5)
-        assert await receiving.receive("usage", max_messages=20, lock_seconds=30) is not None
+        assert await receiving.receive(await accept(receiving), max_messages=20, wait_seconds=5)
         assert await queue.pending("usage", ["s1"]) == 50 * 64
-        await receiving.close()
 
     async def test_it_looks_at_no_more_than_it_was_told(
         self, broker: AmqpBroker, namespace: ServiceBusNamespace

@@ -48,7 +48,7 @@ async def test_all_messages_are_handled_and_the_one_that_never_works_is_dead(
         queue = ServiceBusQueue(namespace)
         await queue.send("work", [Message(f"{number}".encode(), f"s{number}", f"m{number}") for number in range(5)])
         await queue.send("work", [Message(b"bad", "s0", "bad")])
-        receiving = ServiceBusBroker(namespace, accept_seconds=0.5)
+        receiving = ServiceBusBroker(namespace)
         async with hosted(app, tmp_path, broker=receiving) as running:
             await asyncio.wait_for(buried.wait(), 60)
             while broker.bodies("work") or broker.bodies("work/$deadletterqueue"):

@@ -13,6 +13,7 @@ from tools.infra.snapshots import SHAPES, Snapshot, changed, dropped, is_express
 APP = "Microsoft.Web/sites"
 
 ONLY_LOCAL = {
+    "queue_lock_seconds": "of the queue of one machine; in a deployment it belongs to the queue",
     "data_dir": "a deployment keeps data in Cosmos DB and secrets in Key Vault",
     "clock_file": "refused outside local",
     "cosmos_key": "for emulators; a deployment has no keys",

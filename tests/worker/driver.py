@@ -37,24 +37,24 @@ async def _index(directory: str) -> tuple[str | None, list[Any]]:
     return None, functions
 
 
-def _trigger(invocation: dict[str, Any]) -> tuple[TypedData, dict[str, TypedData]]:
+def _trigger(invocation: dict[str, Any], binding: dict[str, Any]) -> tuple[TypedData, dict[str, TypedData]]:
     if "http" in invocation:
         return http_request(invocation["http"]), {}
     if "batch" in invocation:
         return queue_batch(invocation["batch"])
     if "message" in invocation:
-        return queue_message(invocation["message"])
+        return queue_message(invocation["message"], is_binary=binding.get("dataType") == "BINARY")
     return timer(invocation["timer"]), {}
 
 
 async def _invoke(function: Any, number: int, invocation: dict[str, Any]) -> dict[str, Any]:
     bindings = [json.loads(binding) for binding in function.raw_bindings]
-    parameter = next(binding["name"] for binding in bindings if binding["type"].endswith("Trigger"))
-    value, metadata = _trigger(invocation)
+    binding = next(binding for binding in bindings if binding["type"].endswith("Trigger"))
+    value, metadata = _trigger(invocation, binding)
     request = SimpleNamespace(
         invocation_id=f"invocation-{number}",
         function_id=function.function_id,
-        input_data=[ParameterBinding(name=parameter, data=value)],
+        input_data=[ParameterBinding(name=binding["name"], data=value)],
         trigger_metadata=metadata,
         trace_context=SimpleNamespace(trace_parent="", trace_state="", attributes={}),
         retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),

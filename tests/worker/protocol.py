@@ -131,8 +131,8 @@ def queue_batch(messages: list[dict[str, Any]]) -> tuple[TypedData, dict[str, Ty
     return TypedData(collection_bytes=SimpleNamespace(bytes=bodies)), metadata
 
 
-def queue_message(message: dict[str, Any]) -> tuple[TypedData, dict[str, TypedData]]:
-    """The trigger's value and its metadata, for cardinality one without a data type: the body is a text."""
+def queue_message(message: dict[str, Any], *, is_binary: bool) -> tuple[TypedData, dict[str, TypedData]]:
+    """The trigger's value and its metadata, for cardinality one: without the data type BINARY the body is a text."""
     metadata = {
         "DeliveryCount": TypedData(json=json.dumps(message["delivery_count"])),
         "EnqueuedTimeUtc": TypedData(json=json.dumps(message["enqueued_time_utc"])),
@@ -142,7 +142,8 @@ def queue_message(message: dict[str, Any]) -> tuple[TypedData, dict[str, TypedDa
         "SequenceNumber": TypedData(json=json.dumps(message["sequence_number"])),
     }
     metadata |= {name: TypedData(string=message[key]) for name, key in _TEXTS.items() if message.get(key) is not None}
-    return TypedData(string=message["body"]), metadata
+    body = message["body"]
+    return TypedData(bytes=body.encode("latin-1")) if is_binary else TypedData(string=body), metadata
 
 
 def timer(request: dict[str, Any]) -> TypedData:

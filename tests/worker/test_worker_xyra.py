@@ -43,6 +43,13 @@ class Data:
     message: Message
     """As the app itself would send it to `rate_usage`."""
 
+    async def waiting(self, queue: str) -> bytes:
+        """The body of the one message in the queue."""
+        session = await self.queue.accept(queue, wait_seconds=0)
+        assert session is not None
+        (received,) = await self.queue.receive(session, max_messages=10, wait_seconds=0) or []
+        return received.message.body
+
     async def usage(self) -> list[tuple[str | None, str]]:
         organization = await self.application.organizations.get(self.organization_id)
         period = await self.application.periods.of_month(organization, None, self.application.clock.now())
@@ -94,7 +101,7 @@ async def message_of(application: Application, sent: MemoryQueue, organization_i
     return message
 
 
-def in_batch(message: Message) -> dict[str, Any]:
+def delivered(message: Message) -> dict[str, Any]:
     return {
         "body": message.body.decode("latin-1"),
         "session_id": message.session_id,
@@ -129,7 +136,9 @@ def test_the_worker_indexes_every_function(worker: Worker) -> None:
         "start_invoice_runs": "timerTrigger",
         "sweep_outbox": "timerTrigger",
     }
-    assert triggers["rate_usage"]["isSessionsEnabled"] is True
+    queues = {name: each for name, each in triggers.items() if each["type"] == "serviceBusTrigger"}
+    assert {name for name, each in queues.items() if each.get("isSessionsEnabled")} == {"rate_usage", "run_invoices"}
+    assert {(each.get("cardinality"), each["dataType"]) for each in queues.values()} == {(None, "BINARY")}
 
 
 async def test_its_functions_do_their_work_in_the_worker(worker: Worker, tmp_path: Path) -> None:
@@ -144,13 +153,14 @@ async def test_its_functions_do_their_work_in_the_worker(worker: Worker, tmp_pat
             "function": "report_events",
             "http": request("POST", "/api/v1/events", EVENT, **json_body, **{"x-api-key": data.key}),
         },
-        {"function": "rate_usage", "batch": [in_batch(data.message), in_batch(data.message)]},
+        {"function": "rate_usage", "message": delivered(data.message)},
+        {"function": "rate_usage", "message": delivered(data.message)},
         {"function": "get_usage", "http": request("GET", "/api/v1/usage", authorization=f"Bearer {data.key}")},
         {"function": "start_invoice_runs", "timer": {"past_due": False}},
         environment={"XYRA_DATA_DIR": str(tmp_path / "data")},
     )
-    assert [each["failure"] for each in answer["results"]] == [None] * 7
-    health, ready, refused, accepted, _, usage, _ = (each["http"] for each in answer["results"])
+    assert [each["failure"] for each in answer["results"]] == [None] * 8
+    health, ready, refused, accepted, _, _, usage, _ = (each["http"] for each in answer["results"])
     assert (health["status"], json.loads(health["body"])) == (200, {"status": "ok"})
     assert (ready["status"], json.loads(ready["body"])) == (200, {"status": "ok"})
     assert refused["status"] == 401
@@ -163,10 +173,6 @@ async def test_its_functions_do_their_work_in_the_worker(worker: Worker, tmp_pat
     assert [(row["charge"], row["quantity"]) for row in shown["data"]] == [("commands", "4")]
     assert shown["pending"] == 1
     assert await data.usage() == [("commands", "4")]
-    posted = await data.queue.receive("usage", max_messages=10, lock_seconds=60)
-    assert posted is not None
-    (event,) = json.loads(posted.messages[0].message.body)["events"]
+    (event,) = json.loads(await data.waiting("usage"))["events"]
     assert (event["id"], event["data"]) == ("1", {"quantity": "2.5"})
-    started = await data.queue.receive("invoices", max_messages=10, lock_seconds=60)
-    assert started is not None
-    assert json.loads(started.messages[0].message.body)["organization_id"] == data.organization_id
+    assert json.loads(await data.waiting("invoices"))["organization_id"] == data.organization_id

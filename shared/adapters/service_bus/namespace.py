@@ -8,9 +8,6 @@ from azure.core.exceptions import AzureError
 from azure.identity.aio import DefaultAzureCredential
 from azure.servicebus.aio import ServiceBusClient
 
-DEAD_LETTER_SUFFIX = "/$deadletterqueue"
-"""The dead-letter queue of `usage` is the queue `usage/$deadletterqueue`."""
-
 # Below, the SDK logs each state of each link: dozens of lines for every session that is received.
 logging.getLogger("azure.servicebus").setLevel(logging.WARNING)
 

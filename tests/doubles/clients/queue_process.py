@@ -15,30 +15,33 @@ async def consume(queue: LocalQueue) -> None:
     """Print "TIME SESSION BODY" for each message completed, until nothing is left and one in the queue `stop` came."""
     is_stopping = False
     while True:
-        delivery = await queue.receive("usage", max_messages=random.randint(1, 5), lock_seconds=30)
-        if delivery is None:
+        session = await queue.accept("usage", wait_seconds=0.01)
+        if session is None:
             counts = await queue.counts("usage")
             if is_stopping and counts.active == counts.locked == 0:
                 return
-            is_stopping = is_stopping or await queue.receive("stop", max_messages=1, lock_seconds=60) is not None
-            await queue.wait("usage", 0.01)
+            is_stopping = is_stopping or await queue.accept("stop", wait_seconds=0) is not None
             continue
-        at = time.monotonic_ns()
-        if await queue.settle(delivery, completed=[each.sequence_number for each in delivery.messages], abandoned=[]):
-            for each in delivery.messages:
-                sys.stdout.write(f"{at} {delivery.session_id} {each.message.body.decode()}\n")
+        while received := await queue.receive(session, max_messages=random.randint(1, 5), wait_seconds=0):
+            at = time.monotonic_ns()
+            if await queue.settle(session, completed=[each.sequence_number for each in received], abandoned=[]):
+                for each in received:
+                    sys.stdout.write(f"{at} {session.id} {each.message.body.decode()}\n")
+        await queue.release(session)
 
 
 async def vanish(queue: LocalQueue) -> None:
     """Receive and go without settling or closing anything."""
-    assert await queue.receive("usage", max_messages=1, lock_seconds=0.5) is not None
+    session = await queue.accept("usage", wait_seconds=0)
+    assert session is not None
+    assert await queue.receive(session, max_messages=1, wait_seconds=0)
     os._exit(7)
 
 
 async def main() -> None:
     task, path = sys.argv[1:]
     database = Database(Path(path))
-    await {"consume": consume, "vanish": vanish}[task](LocalQueue(database))
+    await {"consume": consume, "vanish": vanish}[task](LocalQueue(database, lock_seconds=5))
     database.close()
 
 

@@ -56,7 +56,6 @@ class Options:
     service_bus: dict[str, Any] = field(default_factory=dict)
     route_prefix: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
-    lock_seconds: float = 30
     grace_seconds: float = 5
     schedule_status: Path | None = None
 
@@ -89,7 +88,6 @@ async def hosted(
         broker=broker,
         clock=clock,
         settings=options.settings,
-        lock_seconds=options.lock_seconds,
         grace_seconds=options.grace_seconds,
         schedule_status=options.schedule_status,
     )

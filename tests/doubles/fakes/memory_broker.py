@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from uuid import uuid4
 
-DEAD_LETTER_SUFFIX = "/$deadletterqueue"
+from shared.ports.broker import DEAD_LETTER_SUFFIX, QueueCounts, Session
 
 
 @dataclass(frozen=True)
@@ -20,95 +21,146 @@ class Message:
     correlation_id: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Received:
     message: Message
     sequence_number: int
+    enqueued_at: datetime
     delivery_count: int = 0
-    enqueued_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass(frozen=True)
-class Delivery:
-    queue: str
-    session_id: str
-    lock_token: str
-    messages: list[Received]
-
-
-@dataclass(frozen=True)
-class QueueCounts:
-    active: int
-    locked: int
-    dead_letter: int
+    lock_token: str | None = None
 
 
 class MemoryBroker:
     """Every call lets others go first, as one over a wire would."""
 
-    def __init__(self, *, maximum_deliveries: int = 100) -> None:
-        self._maximum_deliveries = maximum_deliveries
+    def __init__(
+        self,
+        *,
+        lock_seconds: float = 30,
+        max_delivery_count: int = 100,
+        present: Callable[[], float] = time.time,
+    ) -> None:
+        self._lock_seconds = lock_seconds
+        self._max_delivery_count = max_delivery_count
+        self._present = present
         self._queues: defaultdict[str, list[Received]] = defaultdict(list)
-        self._locks: dict[tuple[str, str], tuple[float, Delivery]] = {}
+        self._locks: dict[tuple[str, str], Session] = {}
         self._numbers = count(1)
-        self._sent = asyncio.Event()
+        self._changed = asyncio.Condition()
         self.settlements: list[tuple[list[bytes], list[bytes]]] = []
         """Bodies completed and bodies abandoned, call by call."""
 
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
-        self._queues[queue] += [Received(message, next(self._numbers)) for message in messages]
-        self._sent.set()
+        now = datetime.fromtimestamp(self._present(), UTC)
+        self._queues[queue] += [Received(message, next(self._numbers), now) for message in messages]
+        await self._tell()
 
-    async def receive(self, queue: str, *, max_messages: int, lock_seconds: float) -> Delivery | None:
-        await asyncio.sleep(0)
-        for received in self._queues[queue]:
-            session_id = received.message.session_id
-            if self._lock(queue, session_id) is None:
-                messages = [each for each in self._queues[queue] if each.message.session_id == session_id][
-                    :max_messages
-                ]
-                for each in messages:
-                    each.delivery_count += 1
-                delivery = Delivery(queue, session_id, uuid4().hex, messages)
-                self._locks[queue, session_id] = (time.monotonic() + lock_seconds, delivery)
-                return delivery
-        return None
+    async def accept(self, queue: str, *, wait_seconds: float) -> Session | None:
+        await self._wait(wait_seconds, lambda: self._free(queue) is not None)
+        if (session_id := self._free(queue)) is None:
+            return None
+        self._give_back(queue, [each for each in self._of(queue, session_id) if each.lock_token is not None])
+        if not self._of(queue, session_id):  # all of it was exhausted
+            return await self.accept(queue, wait_seconds=0)
+        session = Session(queue, session_id, uuid4().hex, self._lock_end())
+        self._locks[queue, session_id] = session
+        return session
 
-    async def settle(self, delivery: Delivery, *, completed: Collection[int], abandoned: Collection[int]) -> bool:
+    async def receive(self, session: Session, *, max_messages: int, wait_seconds: float) -> list[Received] | None:
+        def waiting() -> list[Received]:
+            return [each for each in self._of(session.queue, session.id) if each.lock_token is None]
+
+        await self._wait(wait_seconds, lambda: bool(waiting()) or not self._holds(session))
+        if not self._holds(session):
+            return None
+        taken = waiting()[:max_messages]
+        for each in taken:
+            each.lock_token = session.lock_token
+            each.delivery_count += 1
+        return taken
+
+    async def renew(self, session: Session) -> datetime | None:
         await asyncio.sleep(0)
-        if self._lock(delivery.queue, delivery.session_id) is not delivery:
+        if not self._holds(session):
+            return None
+        renewed = Session(session.queue, session.id, session.lock_token, self._lock_end())
+        self._locks[session.queue, session.id] = renewed
+        return renewed.locked_until
+
+    async def settle(self, session: Session, *, completed: Collection[int], abandoned: Collection[int]) -> bool:
+        await asyncio.sleep(0)
+        if not self._holds(session):
             return False
-        bodies = {each.sequence_number: each.message.body for each in delivery.messages}
-        self.settlements.append(([bodies[each] for each in completed], [bodies[each] for each in abandoned]))
-        exhausted = [each for each in delivery.messages if each.delivery_count >= self._maximum_deliveries]
-        gone = {*completed, *(each.sequence_number for each in exhausted)}
-        self._queues[delivery.queue] = [
-            each for each in self._queues[delivery.queue] if each.sequence_number not in gone
-        ]
-        dead = [each.message for each in exhausted if each.sequence_number not in completed]
-        if dead:
-            await self.send(delivery.queue + DEAD_LETTER_SUFFIX, dead)
-        del self._locks[delivery.queue, delivery.session_id]
-        self._sent.set()
+        held = self._held(session)
+        done = [each for each in held if each.sequence_number in completed]
+        back = [each for each in held if each.sequence_number in abandoned and each not in done]
+        for each in done:
+            self._queues[session.queue].remove(each)
+        self._give_back(session.queue, back)
+        self.settlements.append(([each.message.body for each in done], [each.message.body for each in back]))
+        await self._tell()
         return True
+
+    async def release(self, session: Session) -> None:
+        await asyncio.sleep(0)
+        if self._holds(session):
+            for each in self._held(session):
+                each.lock_token = None
+                each.delivery_count -= 1
+            del self._locks[session.queue, session.id]
+            await self._tell()
 
     async def counts(self, queue: str) -> QueueCounts:
         await asyncio.sleep(0)
-        locks = [self._lock(queue, session_id) for name, session_id in list(self._locks) if name == queue]
-        locked = sum(len(delivery.messages) for delivery in locks if delivery is not None)
-        return QueueCounts(
-            active=len(self._queues[queue]) - locked,
-            locked=locked,
-            dead_letter=len(self._queues[queue + DEAD_LETTER_SUFFIX]),
-        )
+        sessions = [session for (name, _), session in self._locks.items() if name == queue and self._holds(session)]
+        locked = sum(len(self._held(session)) for session in sessions)
+        dead_letter = len(self._queues[queue + DEAD_LETTER_SUFFIX])
+        return QueueCounts(active=len(self._queues[queue]) - locked, locked=locked, dead_letter=dead_letter)
 
-    async def wait(self, queue: str, timeout: float) -> None:  # noqa: ARG002, ASYNC109  one event serves all queues
-        self._sent.clear()
-        try:
-            await asyncio.wait_for(self._sent.wait(), timeout)
-        except TimeoutError:
-            return
+    def is_locked(self, queue: str, session_id: str) -> bool:
+        lock = self._locks.get((queue, session_id))
+        return lock is not None and self._holds(lock)
 
-    def _lock(self, queue: str, session_id: str) -> Delivery | None:
-        until, delivery = self._locks.get((queue, session_id), (0.0, None))
-        return delivery if time.monotonic() < until else None
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _wait(self, seconds: float, condition: Callable[[], bool]) -> None:
+        await asyncio.sleep(0)
+        async with self._changed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait_for(condition)
+
+    def _lock_end(self) -> datetime:
+        return datetime.fromtimestamp(self._present() + self._lock_seconds, UTC)
+
+    def _holds(self, session: Session) -> bool:
+        current = self._locks.get((session.queue, session.id))
+        is_same = current is not None and current.lock_token == session.lock_token
+        return is_same and current.locked_until.timestamp() > self._present()
+
+    def _free(self, queue: str) -> str | None:
+        """The session of the oldest message that nobody holds the session of."""
+        for each in self._queues[queue]:
+            if not self.is_locked(queue, _session_of(queue, each)):
+                return _session_of(queue, each)
+        return None
+
+    def _of(self, queue: str, session_id: str) -> list[Received]:
+        return [each for each in self._queues[queue] if _session_of(queue, each) == session_id]
+
+    def _held(self, session: Session) -> list[Received]:
+        return [each for each in self._queues[session.queue] if each.lock_token == session.lock_token]
+
+    def _give_back(self, queue: str, messages: Sequence[Received]) -> None:
+        for each in messages:
+            each.lock_token = None
+            if each.delivery_count >= self._max_delivery_count and not queue.endswith(DEAD_LETTER_SUFFIX):
+                self._queues[queue].remove(each)
+                self._queues[queue + DEAD_LETTER_SUFFIX].append(each)
+
+
+def _session_of(queue: str, received: Received) -> str:
+    """Dead letters have no sessions: each is accepted by itself."""
+    return str(received.sequence_number) if queue.endswith(DEAD_LETTER_SUFFIX) else received.message.session_id

@@ -7,7 +7,7 @@ import azure.functions as func
 import pytest
 
 from tests.doubles.clients.running_host import Options, hosted, until
-from tests.doubles.fakes.memory_broker import Delivery, MemoryBroker, Message, QueueCounts
+from tests.doubles.fakes.memory_broker import MemoryBroker, Message, QueueCounts, Session
 
 Messages = typing.List[func.ServiceBusMessage]  # noqa: UP006  the platform's worker rejects list[...]
 
@@ -69,10 +69,10 @@ async def test_a_message_that_moves_to_a_queue_counted_before_does_not_look_idle
     arrived, release, gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     class MovingWhileCounted(MemoryBroker):
-        async def receive(self, queue: str, *, max_messages: int, lock_seconds: float) -> Delivery | None:
+        async def accept(self, queue: str, *, wait_seconds: float) -> Session | None:
             if queue == "second":
                 await gate.wait()
-            return await super().receive(queue, max_messages=max_messages, lock_seconds=lock_seconds)
+            return await super().accept(queue, wait_seconds=wait_seconds)
 
         async def counts(self, queue: str) -> QueueCounts:
             if queue == "second":

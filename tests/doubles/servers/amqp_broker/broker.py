@@ -36,6 +36,8 @@ DEAD_LETTER_SUFFIX = "/$deadletterqueue"
 _MANAGEMENT_SUFFIX = "/$management"
 _CREDIT = 100
 _MESSAGE_BYTES = 256 * 1024
+_MESSAGE_LOCK_SECONDS = 60
+"""Of dead letters, which have no sessions; the broker does not enforce it."""
 _LOOK_SECONDS = 0.02
 """How often a link that waits for a session looks again."""
 
@@ -409,7 +411,7 @@ class _Endpoint(Handler):
             if link.credit <= 0 or (session_id is not None and not state.holds(name, session_id)):
                 return
             taken = state.take(name, session_id, link.credit)
-            locked_until = None if session_id is not None else time.time() + 60
+            locked_until = None if session_id is not None else time.time() + _MESSAGE_LOCK_SECONDS
         for message in taken:
             self._tags += 1
             tag = f"{self._tags:016d}"
@@ -519,10 +521,22 @@ class _Endpoint(Handler):
         operation = request.properties["operation"]
         if operation == "com.microsoft:peek-message":
             return self._peek(queue, request)
+        if operation == "com.microsoft:renew-session-lock":
+            return self._renew_session(queue, request)
+        if operation == "com.microsoft:renew-lock":
+            return wire.answer(request, 200, "OK", wire.renewed_messages(time.time() + _MESSAGE_LOCK_SECONDS))
         if operation == "com.microsoft:update-disposition":
             # Only asked after the receiving link was lost, and with it the locks.
             return wire.answer(request, 410, "The session lock has expired", {}, condition=wire.SESSION_LOCK_LOST)
         return wire.answer(request, 501, f"{operation} is not known here", {}, condition="amqp:not-implemented")
+
+    def _renew_session(self, queue: str, request: Message) -> Message:
+        holder = request.properties[wire.ASSOCIATED_LINK]
+        with self._broker._guard:
+            locked_until = self._broker._queues[queue].renew_session(holder, request.body["session-id"])
+        if locked_until is None:
+            return wire.answer(request, 410, "The session lock has expired", {}, condition=wire.SESSION_LOCK_LOST)
+        return wire.answer(request, 200, "OK", wire.renewed_session(locked_until))
 
     def _peek(self, queue: str, request: Message) -> Message:
         with self._broker._guard:

@@ -72,6 +72,14 @@ class SessionQueue:
         self._locks[session_id] = SessionLock(holder, locked_until)
         return session_id, locked_until
 
+    def renew_session(self, holder: str, session_id: str) -> float | None:
+        """Until when the session is locked from now on; None where the holder has lost it."""
+        if not self.holds(holder, session_id):
+            return None
+        lock = self._locks[session_id]
+        lock.locked_until = self._present() + self._lock_seconds
+        return lock.locked_until
+
     def has_lock(self) -> bool:
         self.expire()
         return bool(self._locks)

@@ -10,6 +10,7 @@ from tests.doubles.servers.amqp_broker.session_queue import StoredMessage
 SESSION_FILTER = "com.microsoft:session-filter"
 LOCKED_UNTIL = "com.microsoft:locked-until-utc"
 TIMEOUT = "com.microsoft:timeout"
+ASSOCIATED_LINK = "associated-link-name"
 SESSION_LOCK_LOST = "com.microsoft:session-lock-lost"
 SESSION_CANNOT_BE_LOCKED = "com.microsoft:session-cannot-be-locked"
 SERVER_BUSY = "com.microsoft:server-busy"
@@ -83,6 +84,14 @@ def answer(request: Message, status: int, description: str, body: object = None,
     if condition:
         properties["errorCondition"] = symbol(condition)
     return Message(correlation_id=request.id, address=request.reply_to, properties=properties, body=body)
+
+
+def renewed_session(locked_until: float) -> dict[str, Any]:
+    return {"expiration": timestamp(int(locked_until * 1000))}
+
+
+def renewed_messages(locked_until: float) -> dict[str, Any]:
+    return {"expirations": [timestamp(int(locked_until * 1000))]}
 
 
 def token_answer(request: Message, status: int) -> Message:
