@@ -12,6 +12,7 @@ from tests.doubles.clients.hosts import (  # noqa: F401  fixtures
     travelling_host,
     xyra,
 )
+from tests.doubles.worlds.two_organizations import set_up_before, unchanged  # noqa: F401  fixtures
 
 HERE = Path(__file__).parent
 

@@ -1,0 +1,244 @@
+"""Bodies, queries, paths and headers that any route refuses with a problem document."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.doubles.worlds.two_organizations import AGENT, CHARGE, EVENT, MODEL, TwoOrganizations, events
+
+Json = dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b"[1,]",
+        b"{'id': 1}",
+        b"\xff\xfe",
+        b'"\\ud800"',
+        b"[" * 100_000,
+        b"[" * 900 + b"NaN" + b"]" * 900,
+        b'{"id": "1"} x',
+        b"nul",
+    ],
+    ids=repr,
+)
+async def test_what_is_no_json_is_malformed(unchanged: TwoOrganizations, raw: bytes) -> None:
+    for path in ("events", "agents", f"agents/{unchanged.agent['id']}/activities"):
+        answer = await unchanged.key.send("POST", path, raw=raw)
+        answer.problem(400, "malformed")
+
+
+async def test_an_empty_body_is_an_empty_object(unchanged: TwoOrganizations) -> None:
+    agent = f"agents/{unchanged.agent['id']}"
+    for path, pointers in (
+        ("agents", ["/external_id", "/name"]),
+        (f"{agent}/activities", ["/activity_type"]),
+        (f"{agent}/costs", ["/cost_type", "/amount"]),
+        (f"{agent}/outcomes", ["/outcome_type"]),
+        (f"{agent}/llm-calls", ["/model"]),
+        (f"{agent}/workflows/bulk", ["/workflows"]),
+    ):
+        for headers in ({}, {"Content-Type": "application/json"}):
+            answer = await unchanged.key.send("POST", path, raw=b"", headers=headers)
+            assert answer.problem(422, "validation") == pointers
+    for path in ("outcomes/out_1/verify", "runs/run_1", "agents/agt_1"):
+        method = "POST" if path.endswith("verify") else "PATCH"
+        (await unchanged.operator.send(method, path, raw=b"", organization_id=unchanged.own.id)).problem(
+            404, "not_found"
+        )
+    (await unchanged.key.send("POST", "events", raw=b"")).problem(400, "malformed")
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "-1E-999999999", "1e401", "1" * 402 + ".0"])
+async def test_a_number_beyond_all_bounds_is_named(unchanged: TwoOrganizations, number: str) -> None:
+    def sent(body: Json | list[Json]) -> bytes:
+        return json.dumps(body).replace('"?"', number).encode()
+
+    agent, free = f"agents/{unchanged.agent['id']}", {"data": {"inner": ["?"]}}
+    for client, path, body, pointer in (
+        (unchanged.key, "events", events(free), "/1/data/inner/0"),
+        (unchanged.key, "events", {"events": events(free)}, "/events/1/data/inner/0"),
+        (unchanged.key, f"{agent}/costs", {"cost_type": "api", "amount": "?"}, "/amount"),
+        (unchanged.key, f"{agent}/activities", {"activity_type": "a", "metadata": {"x": "?"}}, "/metadata/x"),
+        (unchanged.key, "outcomes/verify", {"ids": ["out_1"], "evidence": {"x": "?"}}, "/evidence/x"),
+        (
+            unchanged.key,
+            "billing-models/calculate",
+            {"model": MODEL, "usage": [{"quantity": "?"}]},
+            "/usage/0/quantity",
+        ),
+        (unchanged.operator, "billing-models", MODEL | {"charges": [CHARGE | {"minimum": "?"}]}, "/charges/0/minimum"),
+        (unchanged.xyra.anonymous, "auth/signup", {"email": "?"}, "/email"),
+    ):
+        answer = await client.send("POST", path, raw=sent(body))
+        assert (path, answer.problem(422, "validation")) == (path, [pointer])
+    partial = await unchanged.key.send("POST", "events", raw=sent(events(free)), partial="true")
+    assert partial.problem(422, "validation") == ["/1/data/inner/0"]
+    rate = await unchanged.operator.send("PUT", "exchange-rates/EUR/USD", raw=sent({"rate": "?"}))
+    assert rate.problem(422, "validation") == ["/rate"]
+    binary = {"specversion": "1.0", "id": "1", "source": "tests", "type": "command", "subject": "coder"}
+    encoded = base64.b64encode(sent(free)).decode()
+    headers = {"Content-Type": "application/cloudevents+json"}
+    answer = await unchanged.key.send("POST", "events", binary | {"data_base64": encoded}, headers=headers)
+    assert answer.problem(422, "validation") == ["/data_base64"]
+    cursor = base64.urlsafe_b64encode(sent(["?", "a", "b"])).decode()
+    for path in ("events", "runs", "outcomes"):
+        (await unchanged.key.send("GET", path, cursor=cursor)).problem(400, "malformed")
+
+
+async def test_many_mistakes_below_a_long_name_are_told_briefly(unchanged: TwoOrganizations) -> None:
+    raw = b'{"%b":[%b1]}' % (b"k" * 400_000, b"NaN," * 100_000)
+    answer = await unchanged.key.send("POST", "events", raw=raw)
+    assert len(answer.problem(422, "validation")) == 100
+    filtered = CHARGE | {"meter": {"event_type": "command", "filter": {"data." + "k" * 400_000: [{}] * 100}}}
+    sketch = {"model": MODEL | {"charges": [filtered]}, "usage": []}
+    refused = await unchanged.key.send("POST", "billing-models/calculate", sketch)
+    refused.problem(422, "validation")
+    assert max(len(answer.body), len(refused.body)) < 100_000
+
+
+@pytest.mark.parametrize("value", [None, 1, "text", True, [], [1], [[]]])
+async def test_other_json_than_asked_for_is_not_valid(unchanged: TwoOrganizations, value: object) -> None:
+    raw = json.dumps(value).encode()
+    for path in ("events", "agents", f"agents/{unchanged.agent['id']}/activities"):
+        (await unchanged.key.send("POST", path, raw=raw)).problem(422, "validation")
+    (await unchanged.operator.send("POST", "billing-models", raw=raw)).problem(422, "validation")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "multipart/form-data", "json", ""])
+async def test_another_content_type_is_unsupported(unchanged: TwoOrganizations, content_type: str) -> None:
+    headers = {"Content-Type": content_type or "/"}
+    (await unchanged.key.send("POST", "events", EVENT, headers=headers)).problem(415, "unsupported_media_type")
+    (await unchanged.key.send("POST", "agents", AGENT, headers=headers)).problem(415, "unsupported_media_type")
+
+
+async def test_preconditions_are_held(unchanged: TwoOrganizations) -> None:
+    model = f"billing-models/{unchanged.model['id']}"
+    (await unchanged.operator.send("PUT", model, MODEL)).problem(428, "precondition_required")
+    stale = {"If-Match": '"an older version"'}
+    for method, path, body in (
+        ("PUT", model, MODEL),
+        ("PATCH", f"agents/{unchanged.agent['id']}", {"name": "Other"}),
+        ("DELETE", f"agents/{unchanged.agent['id']}", None),
+        ("PATCH", f"organizations/{unchanged.own.id}", {"name": "Other"}),
+        ("DELETE", f"organizations/{unchanged.own.id}", None),
+    ):
+        (await unchanged.operator.send(method, path, body, headers=stale)).problem(412, "precondition_failed")
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        ("usage?period=2026-13", "?period"),
+        ("usage?period=October", "?period"),
+        ("usage?period=9999-12", "?period"),
+        ("usage?period=2150-01", "?period"),
+        ("usage?limit=0", "?limit"),
+        ("agents?limit=201", "?limit"),
+        ("agents?limit=many", "?limit"),
+        ("agents?active=perhaps", "?active"),
+        ("agents?surprise=1", "?surprise"),
+        ("projects?status=lost", "?status"),
+        ("departments?limit=0", "?limit"),
+        ("threads?surprise=1", "?surprise"),
+        ("runs?status=lost", "?status"),
+        ("events?from=yesterday", "?from"),
+        ("events?type=two words", "?type"),
+        ("invoices?status=lost", "?status"),
+        ("invoices/preview?period=2026-1", "?period"),
+        ("invoices/preview?period=2150-01", "?period"),
+    ],
+)
+async def test_a_bad_query_is_refused(unchanged: TwoOrganizations, path: str, pointer: str) -> None:
+    route, _, query = path.partition("?")
+    name, _, value = query.partition("=")
+    wanted: Json = {name: value}
+    answer = await unchanged.key.send("GET", route, **wanted)
+    assert answer.problem(422, "validation") == [pointer]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "agents",
+        "organizations",
+        "invoices",
+        "api-keys",
+        "billing-models",
+        "projects",
+        "departments",
+        "threads",
+        "runs",
+        "events",
+    ],
+)
+@pytest.mark.parametrize("cursor", ["nonsense", "99.x", "own.nonsense", "operator.x", "0.x", "é", "-1"])
+async def test_a_cursor_of_somebody_else_is_malformed(unchanged: TwoOrganizations, path: str, cursor: str) -> None:
+    client = unchanged.operator if path == "organizations" else unchanged.key
+    (await client.send("GET", path, cursor=cursor)).problem(400, "malformed")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "agents/agt_nobody",
+        "agents/external/nobody",
+        "projects/prj_nobody",
+        "departments/dep_nobody",
+        "threads/thr_nobody",
+        "runs/run_nobody",
+        "runs/by-key/nobody",
+        "runs/by-key/%F0%9F%92%A9",
+        "events/evt_nobody",
+        "invoices/inv_nobody",
+        "invoices/inv_nobody/lines",
+        "billing-models/bm_nobody",
+        "organizations/nobody",
+        "agents/agt_%00",
+        "agents/external/%F0%9F%92%A9",
+    ],
+)
+async def test_what_is_not_there_is_not_found(unchanged: TwoOrganizations, path: str) -> None:
+    answer = await unchanged.key.send("GET", f"/api/v1/{path}")
+    answer.problem(404, "not_found")
+
+
+async def test_what_is_nested_deeply_is_refused(unchanged: TwoOrganizations) -> None:
+    deep: Json = {}
+    for _ in range(100):
+        deep = {"deeper": deep}
+    refused = await unchanged.key.send("POST", "agents", AGENT | {"config": deep})
+    refused.problem(400, "malformed")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code", "pointers"),
+    [
+        ("projects", {"name": "TAKEN"}, 409, "conflict", ["/name"]),
+        ("projects", {"name": ""}, 422, "validation", ["/name"]),
+        ("departments", {"name": "taken"}, 409, "conflict", ["/name"]),
+        ("departments", {"name": "New", "metadata": 1}, 422, "validation", ["/metadata"]),
+        ("threads", {"project_id": "prj_0"}, 422, "validation", ["/project_id"]),
+        ("runs", {"key": "taken"}, 409, "conflict", ["/key"]),
+        ("runs", {"agent": "nobody"}, 422, "validation", ["/agent"]),
+        ("runs", {"thread_id": "thr_0"}, 422, "validation", ["/thread_id"]),
+        ("runs", {"error": "It broke"}, 422, "validation", ["/error"]),
+        ("agents/{agent}/costs", {"cost_type": "api"}, 422, "validation", ["/amount"]),
+        ("agents/{agent}/costs", {"cost_type": "api", "amount": "-1"}, 422, "validation", ["/amount"]),
+        ("agents/{agent}/llm-calls", {"model": "x", "input_tokens": "many"}, 422, "validation", ["/input_tokens"]),
+        ("agents/{agent}/workflows/bulk", {"workflows": {"a": 1, "b": -1}}, 422, "validation", ["/workflows/b"]),
+        ("agents/{other}/costs", {"cost_type": "api", "amount": "1"}, 404, "not_found", []),
+        ("agents/{other}/llm-calls", {"model": "x"}, 404, "not_found", []),
+        ("agents/{other}/workflows/bulk", {"workflows": {"a": 1}}, 404, "not_found", []),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_made_is_refused(  # noqa: PLR0913  a request and what is wrong with it
+    unchanged: TwoOrganizations, path: str, body: Json, status: int, code: str, pointers: list[str]
+) -> None:
+    place = path.format(agent=unchanged.agent["id"], other=unchanged.other_agent["id"])
+    assert (await unchanged.key.send("POST", place, body)).problem(status, code) == pointers
