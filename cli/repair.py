@@ -25,13 +25,13 @@ def repair(
         organization_id = await application.organizations.find(organization)
         if organization_id is None:
             raise NotFoundError("There is no such organization")
-        found = await application.organizations.get(organization_id)
-        of_month = await application.periods.of_month(found, period, application.clock.now(), "/period")
+        repaired = await application.organizations.get(organization_id)
+        of_month = await application.periods.of_month(repaired, period, application.clock.now(), "/period")
         reports = []
-        async for report in application.repair.run(found, of_month, mend=mend):
+        async for report in application.repair.run(repaired, of_month, mend=mend):
             _show(report)
             reports.append(report)
-        wrong = sum(len(report.found) for report in reports)
+        wrong = sum(len(report.wrong) for report in reports)
         unsteady = sum(len(report.unsteady) for report in reports)
         events, totals = sum(report.events for report in reports), sum(report.totals for report in reports)
         print(f"{events} events, {totals} totals, {wrong} wrong{', mended' if mend and wrong else ''}")
@@ -44,12 +44,12 @@ def repair(
 
 
 def _show(report: ShardReport) -> None:
-    for found in report.found:
-        for each in found.differences:
+    for total in report.wrong:
+        for each in total.differences:
             kept = "nothing" if each.kept is None else each.kept
             recomputed = "nothing" if each.recomputed is None else each.recomputed
             print(
-                f"shard {report.shard}, agent {found.key.agent_id}, version {found.key.version_id}, {each.gauge}: "
+                f"shard {report.shard}, agent {total.key.agent_id}, version {total.key.version_id}, {each.gauge}: "
                 f"kept {kept}; recomputed {recomputed}"
             )
     for key in report.unsteady:

@@ -14,6 +14,7 @@ from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.sqlite.queue import LocalQueue
 from shared.adapters.usage.item_outcomes import ItemOutcomes
+from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.adapters.usage.item_usage_shards import ItemUsageShards
 from shared.containers import TENANTS
@@ -57,11 +58,13 @@ from shared.services.storage.outbox import Completion, Receiver
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.projects import Projects
+from shared.services.usage.assigning import Assigner
 from shared.services.usage.events import Events
+from shared.services.usage.metered_versions import MeteredVersions
 from shared.services.usage.metering import Metering
+from shared.services.usage.outcome_decisions import OutcomeDecisions
 from shared.services.usage.outcomes import Outcomes
 from shared.services.usage.parked_events import ParkedEvents
-from shared.services.usage.rated_versions import RatedVersions
 from shared.services.usage.recorded_events import RecordedEvents
 from shared.services.usage.repair import Repair
 from shared.services.usage.reports import UsageReports
@@ -86,14 +89,16 @@ class Ports:
 class Application:
     """All services, wired. One per process; it keeps no state that correctness rests on."""
 
-    def __init__(self, ports: Ports, chosen: Settings, opened: AsyncExitStack | None = None) -> None:
+    def __init__(  # noqa: PLR0915  the one place that wires all services
+        self, ports: Ports, chosen: Settings, opened: AsyncExitStack | None = None
+    ) -> None:
         """`opened` closes what the ports may have opened; without it they stay as they are."""
         store, clock = ports.store, ports.clock
         self._ports = ports
         self._opened = opened or AsyncExitStack()
         self.settings = chosen
         self.clock = clock
-        self.usage = ItemUsage(store, clock, chosen.event_retention_days * SECONDS_PER_DAY)
+        self.usage = ItemUsage(store, chosen.event_retention_days * SECONDS_PER_DAY)
         self.outbox = Outbox(store, clock)
         self.owners = Owners(store)
         self.idempotency = Idempotency(store, ports.secrets)
@@ -116,39 +121,35 @@ class Application:
         self.exchange_rates = ExchangeRateBook(store, clock, chosen)
         self.costs = Costs(clock, PackagedPriceList(), self.llm_prices, self.exchange_rates)
         self.events = Events(ports.queue, clock, self.organizations, self.agents)
+        parked_event_store = ItemParkedEvents(store, clock)
         self.metering = Metering(
             self.usage,
+            parked_event_store,
             clock,
             self.organizations,
             self.agents,
             self.agent_activities,
-            self.billing_models,
-            self.periods,
             self.costs,
+            Assigner(self.billing_models, self.periods, self.outbox),
             self.outbox,
         )
         outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)
-        rated_versions = RatedVersions(self.agents, self.billing_models)
-        self.recorded_events = RecordedEvents(self.usage, outcome_store, clock, self.agents, rated_versions)
+        metered_versions = MeteredVersions(self.agents, self.billing_models)
+        self.recorded_events = RecordedEvents(self.usage, outcome_store, clock, self.agents, metered_versions)
         retention = timedelta(days=chosen.event_retention_days)
-        self.parked_events = ParkedEvents(self.usage, clock, self.events, retention)
-        self.usage_reports = UsageReports(self.usage, self.agents, rated_versions)
+        self.parked_events = ParkedEvents(parked_event_store, self.usage, clock, self.events, retention)
+        self.usage_reports = UsageReports(self.usage, self.agents, metered_versions)
         self.agent_pricing = AgentPricing(clock, self.billing_models)
         self.workflow_estimates = WorkflowEstimates(clock, self.agents, self.agent_pricing, self.periods)
         self.facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
-        self.repair = Repair(ItemUsageShards(store), clock, rated_versions, self.outbox, retention)
+        self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.outbox, retention)
         self.billing_documents = BillingDocuments(store, self.owners)
         self.bills = Bills(self.periods, self.facts, self.billing_documents)
         self.issuing = Issuing(store, clock, self.bills, self.billing_documents)
-        self.outcomes = Outcomes(
-            outcome_store,
-            self.usage,
-            clock,
-            self.agents,
-            rated_versions,
-            self.periods,
-            self.outbox,
+        self.outcomes = Outcomes(outcome_store, self.usage, clock, self.agents, self.periods)
+        self.outcome_decisions = OutcomeDecisions(
+            outcome_store, clock, self.outcomes, metered_versions, self.periods, self.outbox
         )
         self.unbilled_outcomes = UnbilledOutcomes(clock, self.periods, self.billing_documents, self.outcomes)
         self.threads = Threads(store, clock, self.owners)
@@ -160,7 +161,7 @@ class Application:
             self.owners,
             self.agents,
             self.threads,
-            rated_versions,
+            metered_versions,
             self.periods,
         )
         self.invoice_jobs = InvoiceJobs(store, self.outbox)

@@ -15,7 +15,8 @@ from shared.domain.kernel.validation import refusal
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.outcomes import Outcome, Status, Verification
 from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
-from shared.services.usage.outcomes import MAXIMUM_DECIDED, OutcomeQuery
+from shared.services.usage.outcome_decisions import MAXIMUM_DECIDED
+from shared.services.usage.outcomes import OutcomeQuery
 
 blueprint = func.Blueprint()
 
@@ -82,16 +83,16 @@ class BulkAnswer(Schema):
 )
 async def verify_outcomes(call: Call[BulkRequest, Query]) -> Reply:
     organization = await call.organization()
-    outcomes, told, cursor = call.services.outcomes, call.body, None
-    ids = told.ids
+    request, ids, cursor = call.body, call.body.ids, None
     if ids is None:
-        chosen = told.filter or BulkFilter()
-        query = OutcomeQuery("pending", chosen.agent, chosen.type, None, chosen.start, chosen.end)
-        pending, cursor = await outcomes.page(organization, query, MAXIMUM_DECIDED, told.cursor)
+        wanted = request.filter or BulkFilter()
+        query = OutcomeQuery("pending", wanted.agent, wanted.type, None, wanted.start, wanted.end)
+        pending, cursor = await call.services.outcomes.page(organization, query, MAXIMUM_DECIDED, request.cursor)
         ids = [outcome.id for outcome in pending]
-    results = await outcomes.verify(organization, ids, _verification(told), call.principal)
+    verification = _verification(request)
+    results = await call.services.outcome_decisions.verify(organization, ids, verification, call.principal)
     data = [_bulk_result(id_, results[id_]) for id_ in dict.fromkeys(ids)]
-    verified = sum(each.problem is None for each in data)
+    verified = sum(result.problem is None for result in data)
     return Reply(BulkAnswer(verified=verified, refused=len(data) - verified, data=data, next_cursor=cursor))
 
 
@@ -113,10 +114,10 @@ class DecisionRequest(Schema):
     reason: Reason
 
 
-def _verification(told: VerifyRequest | BulkRequest) -> Verification:
-    value = told.value if isinstance(told, VerifyRequest) else None
-    evidence = None if told.evidence is None else json.encode_verbatim(told.evidence).decode()
-    return Verification(value, evidence, told.note)
+def _verification(request: VerifyRequest | BulkRequest) -> Verification:
+    value = request.value if isinstance(request, VerifyRequest) else None
+    evidence = None if request.evidence is None else json.encode_verbatim(request.evidence).decode()
+    return Verification(value, evidence, request.note)
 
 
 async def _decided(call: Call[Any, Any], organization: Organization, result: Outcome | XyraError) -> Reply:
@@ -138,7 +139,9 @@ async def _decided(call: Call[Any, Any], organization: Organization, result: Out
 )
 async def verify_outcome(call: Call[VerifyRequest, Query]) -> Reply:
     organization, id_ = await call.organization(), call.path["outcome_id"]
-    results = await call.services.outcomes.verify(organization, [id_], _verification(call.body), call.principal)
+    results = await call.services.outcome_decisions.verify(
+        organization, [id_], _verification(call.body), call.principal
+    )
     return await _decided(call, organization, results[id_])
 
 
@@ -154,7 +157,7 @@ async def verify_outcome(call: Call[VerifyRequest, Query]) -> Reply:
 )
 async def reject_outcome(call: Call[DecisionRequest, Query]) -> Reply:
     organization = await call.organization()
-    result = await call.services.outcomes.reject(
+    result = await call.services.outcome_decisions.reject(
         organization, call.path["outcome_id"], call.body.reason, call.principal
     )
     return await _decided(call, organization, result)
@@ -172,7 +175,7 @@ async def reject_outcome(call: Call[DecisionRequest, Query]) -> Reply:
 )
 async def reverse_outcome(call: Call[DecisionRequest, Query]) -> Reply:
     organization = await call.organization()
-    result = await call.services.outcomes.reverse(
+    result = await call.services.outcome_decisions.reverse(
         organization, call.path["outcome_id"], call.body.reason, call.principal
     )
     return await _decided(call, organization, result)

@@ -88,12 +88,11 @@ def outcome_answer(outcome: Outcome, organization: Organization) -> dict[str, An
 
 def outcome_details(organization: Organization, details: OutcomeDetails) -> Reply:
     outcome = details.outcome
-    data = {} if details.event_data is None else json.decode(details.event_data)
     verification = outcome.verification_evidence
     return Reply(
         {
             **outcome_answer(outcome, organization),
-            "evidence": json.verbatim(json.encode_verbatim(data.get("evidence")).decode()),
+            "evidence": json.verbatim(json.encode_verbatim(details.event_data.get("evidence")).decode()),
             "verification_evidence": None if verification is None else json.verbatim(verification),
         }
     )

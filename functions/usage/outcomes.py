@@ -19,7 +19,7 @@ from shared.domain.periods.periods import Period
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.outcomes import Outcome, Status
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
-from shared.services.usage.outcomes import InState, OutcomeQuery
+from shared.services.usage.outcomes import OutcomeQuery, StatusTotal
 
 blueprint = func.Blueprint()
 
@@ -98,7 +98,7 @@ class StatisticsQuery(Query):
     period: Month | None = None
 
 
-class InStateAnswer(Schema):
+class StatusTotalAnswer(Schema):
     count: int
     value: ExactDecimal
 
@@ -111,10 +111,10 @@ class StatisticsAnswer(Schema):
     currency: str
     count: int
     success_rate: ExactDecimal
-    pending: InStateAnswer
-    verified: InStateAnswer
-    rejected: InStateAnswer
-    reversed: InStateAnswer
+    pending: StatusTotalAnswer
+    verified: StatusTotalAnswer
+    rejected: StatusTotalAnswer
+    reversed: StatusTotalAnswer
 
 
 @endpoint(
@@ -130,17 +130,22 @@ async def get_outcome_statistics(call: Call[NoBody, StatisticsQuery]) -> Reply:
     query = call.query
     organization = await call.organization()
     period = await _period(call, organization, query.period)
-    found = await call.services.outcomes.statistics(organization, query.agent, period)
-    states = {status: _in_state(state) for status, state in found.states.items()}
+    statistics = await call.services.outcomes.statistics(organization, query.agent, period)
+    by_status = {status: _status_total(total) for status, total in statistics.by_status.items()}
     return Reply(
         StatisticsAnswer.model_validate(
-            {"currency": organization.currency, "count": found.count, "success_rate": found.success_rate, **states}
+            {
+                "currency": organization.currency,
+                "count": statistics.count,
+                "success_rate": statistics.success_rate,
+                **by_status,
+            }
         )
     )
 
 
-def _in_state(state: InState) -> InStateAnswer:
-    return InStateAnswer(count=state.count, value=state.value)
+def _status_total(total: StatusTotal) -> StatusTotalAnswer:
+    return StatusTotalAnswer(count=total.count, value=total.value)
 
 
 @endpoint(

@@ -12,10 +12,10 @@ from functions.fields import ClientId
 from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.validation import refusal
+from shared.domain.usage.parked_events import ParkedEvent, ParkedStatus
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, endpoint
-from shared.ports.usage import ParkedStatus
 from shared.services.usage.metering import UNKNOWN_ORGANIZATION
-from shared.services.usage.parked_events import MAXIMUM_REPLAYED, ParkedEvent
+from shared.services.usage.parked_events import MAXIMUM_REPLAYED
 
 blueprint = func.Blueprint()
 
@@ -56,7 +56,8 @@ class ParkedEventsQuery(ListQuery):
 
 
 def _parked_answer(parked: ParkedEvent) -> Mapping[str, Any]:
-    return asdict(parked) | {"subject": json.verbatim(parked.subject)}
+    subject = json.encode_verbatim(parked.public_subject()).decode()
+    return asdict(parked) | {"subject": json.verbatim(subject)}
 
 
 @endpoint(
@@ -72,8 +73,8 @@ def _parked_answer(parked: ParkedEvent) -> Mapping[str, Any]:
 async def list_parked_events(call: Call[NoBody, ParkedEventsQuery]) -> Reply:
     organization_id = await call.organization_id_or_operator() or UNKNOWN_ORGANIZATION
     query = call.query
-    parked, cursor = await call.services.parked_events.page(organization_id, query.status, query.limit, query.cursor)
-    return Reply({"data": [_parked_answer(each) for each in parked], "next_cursor": cursor})
+    page = await call.services.parked_events.page(organization_id, query.status, query.limit, query.cursor)
+    return Reply({"data": [_parked_answer(parked) for parked in page.parked], "next_cursor": page.cursor})
 
 
 class ReplayRequest(Schema):
@@ -120,8 +121,8 @@ async def replay_parked_events(call: Call[ReplayRequest, Query]) -> Reply:
     organization = await call.organization()
     parked_events, ids, cursor = call.services.parked_events, call.body.ids, None
     if ids is None:
-        page, cursor = await parked_events.page(organization.id, "parked", MAXIMUM_REPLAYED, call.body.cursor)
-        ids = [each.id for each in page]
+        page = await parked_events.page(organization.id, "parked", MAXIMUM_REPLAYED, call.body.cursor)
+        ids, cursor = [parked.id for parked in page.parked], page.cursor
     replayed = await parked_events.replay(organization, ids, call.principal.id)
     return Reply(asdict(replayed) | {"next_cursor": cursor}, status=202)
 

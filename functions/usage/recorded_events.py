@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import azure.functions as func
@@ -16,7 +17,7 @@ from shared.domain.kernel.money import plain
 from shared.domain.kernel.times import from_text
 from shared.domain.metering.meters import EventType
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
-from shared.services.usage.recorded_events import EventQuery, RecordedEvent
+from shared.services.usage.recorded_events import EventDetails, EventQuery
 
 blueprint = func.Blueprint()
 
@@ -73,21 +74,30 @@ class EventListQuery(ListQuery):
     id: ClientId | None = None
 
 
-def _event_answer(found: RecordedEvent, currency: str) -> Mapping[str, Any]:
-    event = found.document
+def _event_answer(details: EventDetails, currency: str) -> Mapping[str, Any]:
+    event, cost = details.event, details.event.cost
     return {
-        "id": event["event_id"],
-        "event_id": event["id"],
-        "time": from_text(event["time"]),
-        "data": json.verbatim(event["data"]),
-        "run": event.get("run"),
+        "id": event.id,
+        "event_id": event.key,
+        "source": event.source,
+        "type": event.type,
+        "agent_id": event.total.agent_id,
+        "run": event.run,
+        "time": from_text(event.time),
+        "data": json.verbatim(json.encode_verbatim(event.data).decode()),
         "currency": currency,
-        "provider_cost": event.get("cost"),
-        "cost_difference": None if found.cost_difference is None else plain(found.cost_difference),
-        "rated_to": asdict(found.rated_to),
-        **{name: event[name] for name in ("source", "type", "agent_id")},
-        **{name: event.get(name) for name in ("cost_category", "stated_cost", "priced_by", "exchange_rate")},
+        "provider_cost": _plain(cost.amount),
+        "cost_category": cost.category,
+        "stated_cost": _plain(cost.reported),
+        "cost_difference": _plain(event.cost_difference),
+        "priced_by": cost.priced_by,
+        "exchange_rate": _plain(event.exchange_rate),
+        "rated_to": asdict(details.metered_to),
     }
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
 
 
 @endpoint(
@@ -107,17 +117,17 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     wanted = EventQuery(query.agent, query.type, query.run, query.start, query.end)
     if query.source is None and query.id is None:
         events, cursor = await recorded.page(organization, wanted, query.limit, query.cursor)
-        return Reply({"data": [_event_answer(each, organization.currency) for each in events], "next_cursor": cursor})
+        return Reply({"data": [_event_answer(event, organization.currency) for event in events], "next_cursor": cursor})
     if query.source is None or query.id is None:
         missing = "?source" if query.source is None else "?id"
         raise ValidationError.at(missing, "is needed: source and id name an event together")
     if wanted != EventQuery() or query.cursor is not None:
         raise ValidationError.at("?id", "names one event, so no filter goes with it")
     try:
-        found = [await recorded.named(organization, query.source, query.id)]
+        found = [await recorded.get_by_identity(organization, query.source, query.id)]
     except NotFoundError:
         found = []
-    return Reply({"data": [_event_answer(each, organization.currency) for each in found], "next_cursor": None})
+    return Reply({"data": [_event_answer(event, organization.currency) for event in found], "next_cursor": None})
 
 
 @endpoint(

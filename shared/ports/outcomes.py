@@ -1,4 +1,4 @@
-"""Outcomes where they are kept: beside their events and the totals that they move."""
+"""Outcomes where they are stored: beside their events and the totals that they count in."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,16 @@ from typing import Protocol
 
 from shared.domain.usage.events import TotalKey
 from shared.domain.usage.outcomes import Decided, Outcome, Status
+from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution
 from shared.ports.store import Document, Place
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeFilter:
-    """In a state, of an agent, by its id, in a period, by its start, from a time on and before another; None is any."""
+    """By status, the agent's id, the start of the period, and times at or after `start` and before `end`; None is
+    any.
+    """
 
     status: Status | None = None
     agent_id: str | None = None
@@ -23,25 +26,24 @@ class OutcomeFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptOutcome:
-    """An outcome as it was read. `place` and `etag` are those of the port."""
+class StoredOutcome:
+    """An outcome as it was read. `partition` and `etag` mean something to the port only."""
 
     outcome: Outcome
-    event: Document | None
-    """Its recorded event, where it was asked for and as long as it is kept."""
-    place: str
+    event: RecordedEvent | None
+    """The event that reported it, where it was asked for and has not expired."""
+    partition: str
     etag: str
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What a decision makes of an outcome, and the outbox entry to commit with it, when its period has ended
-    already.
-    """
+class OutcomeChange:
+    """What a decision makes of an outcome."""
 
-    before: KeptOutcome
+    before: StoredOutcome
     decided: Decided
     rebilling: Document | None
+    """The outbox entry to commit with it, where its period has ended already."""
 
     @property
     def id(self) -> str:
@@ -57,20 +59,20 @@ class Change:
 
 
 @dataclass(slots=True)
-class Changed:
+class ChangeResult:
     """What became of the changes of one call."""
 
-    committed: list[Change] = field(default_factory=list)
-    outrun: list[Change] = field(default_factory=list)
-    """Something else was decided meanwhile: read them again."""
-    refused: list[tuple[Change, str]] = field(default_factory=list)
-    """The store does not take them, and why."""
-    entries: set[tuple[str, str, str]] = field(default_factory=set)
-    """Where outbox entries were committed: (container, partition, id)."""
+    committed: list[OutcomeChange] = field(default_factory=list)
+    superseded: list[OutcomeChange] = field(default_factory=list)
+    """Not committed, as their outcomes have changed since they were read."""
+    refused: list[tuple[OutcomeChange, str]] = field(default_factory=list)
+    """Not accepted by the store, with the reason; repeating does not help."""
+    outbox_entries: set[tuple[str, str, str]] = field(default_factory=set)
+    """(container, partition, id) of each outbox entry that was committed."""
 
 
 class OutcomeStore(Protocol):
-    """All methods raise `UnavailableError` for faults that repeating may cure; repeating is always safe."""
+    """All methods raise `UnavailableError` for faults that may pass; repeating is always safe."""
 
     async def find(
         self,
@@ -79,20 +81,20 @@ class OutcomeStore(Protocol):
         outcome_ids: Collection[str],
         *,
         with_events: bool = True,
-    ) -> dict[str, KeptOutcome]:
-        """Those that exist, by id."""
+    ) -> dict[str, StoredOutcome]:
+        """Those that exist, by id. `shard_counts` is the history, the current count last."""
         ...
 
-    def listed(
-        self, organization_id: str, shard_count: int, wanted: OutcomeFilter, behind: Place | None = None, *, page: int
+    def newest(
+        self, organization_id: str, shard_count: int, wanted: OutcomeFilter, after: Place | None = None, *, page: int
     ) -> AsyncIterator[Outcome]:
-        """By (time, id), newest first, from behind a place on; read as they are taken, about `page` of them at a time.
-        `shard_count` is the largest that ever was.
+        """By (time, id), newest first, from after a place on. They are read as they are taken, about `page` of them at
+        a time. `shard_count` is the largest that ever was.
         """
         ...
 
-    async def decide(self, changes: Sequence[Change]) -> Changed:
-        """Commit each decision together with what it adds to its total and the outbox entry beside it, unless the
-        outcome has changed since it was read.
+    async def commit(self, changes: Sequence[OutcomeChange]) -> ChangeResult:
+        """Commit each change together with what it adds to its total and with its outbox entry, unless the outcome
+        has changed since it was read.
         """
         ...

@@ -1,4 +1,4 @@
-"""What has been used, shard by shard, as it is kept: for proving totals by the events that they came from."""
+"""Usage as it is stored in each shard, for recomputing totals from the events that they came from."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -8,13 +8,14 @@ from typing import Protocol
 from shared.domain.periods.periods import Span
 from shared.domain.usage.events import TotalKey
 from shared.domain.usage.outcomes import Outcome
+from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Totals
 from shared.ports.store import Document
 
 
 @dataclass(frozen=True, slots=True)
-class KeptTotal:
-    """A shard's total with the distinct values that are kept beside it. Without an etag there is none."""
+class StoredTotal:
+    """A shard's total as it was read or written. Without an ETag it does not exist yet."""
 
     key: TotalKey
     totals: Totals
@@ -22,19 +23,19 @@ class KeptTotal:
 
 
 class UsageShards(Protocol):
-    """All methods raise `UnavailableError` for faults that repeating may cure."""
+    """All methods raise `UnavailableError` for faults that may pass. A period is given by its start."""
 
-    async def kept(self, organization_id: str, shard: int, period: datetime) -> list[KeptTotal]:
-        """The totals of a period."""
+    async def totals(self, organization_id: str, shard: int, period: datetime) -> list[StoredTotal]:
+        """With the distinct values that are stored beside them."""
         ...
 
     async def etags(self, organization_id: str, shard: int, period: datetime) -> Mapping[TotalKey, str]:
-        """Of the same totals: whatever is added to one of them changes its etag, in the same transaction."""
+        """Of the same totals. Whatever is added to a total changes its ETag, in the same transaction."""
         ...
 
     def events(
         self, organization_id: str, shard: int, span: Span, agent_id: str | None = None
-    ) -> AsyncIterator[Document]:
+    ) -> AsyncIterator[RecordedEvent]:
         """The recorded events whose times lie in the span, in no order, read as they are taken."""
         ...
 
@@ -42,13 +43,12 @@ class UsageShards(Protocol):
         """Those that count in the period, in no order, read as they are taken."""
         ...
 
-    async def put_right(
-        self, organization_id: str, shard: int, kept: KeptTotal, right: Totals, rebilling: Document | None
+    async def replace_total(
+        self, organization_id: str, shard: int, stored: StoredTotal, corrected: Totals, rebilling: Document | None
     ) -> tuple[str, str, str] | None:
-        """Put other totals in the place of these, with the outbox entry `moves`, whose (container, partition, id) is
-        returned.
+        """Write corrected totals with their outbox entry, whose (container, partition, id) is returned.
 
-        Raises `AlreadyExistsError` or `StaleEtagError` where the total has moved; some of its distinct values may have
-        been put right then, and nothing else.
+        Raises `AlreadyExistsError` or `StaleEtagError` when the total has changed since it was read. Some of its
+        distinct values may have been corrected by then, and nothing else.
         """
         ...

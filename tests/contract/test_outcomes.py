@@ -11,12 +11,11 @@ from shared.adapters.usage.item_usage import ItemUsage
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard_of
-from shared.domain.usage.outcomes import Decision, Outcome, Verification, arrived, rejected, system_totals_of, verified
+from shared.domain.usage.outcomes import Decision, Outcome, Verification, new_outcome, reject, system_totals_of, verify
 from shared.domain.usage.totals import unpriced_contribution
-from shared.ports.outcomes import Change, Changed, KeptOutcome, OutcomeFilter
+from shared.ports.outcomes import ChangeResult, OutcomeChange, OutcomeFilter, StoredOutcome
 from shared.ports.store import Document, Place, Store
 from shared.ports.usage import MeteredEvent
-from tests.doubles.fakes.settable_clock import SettableClock
 
 ORGANIZATION = "org_1"
 OCTOBER, NOVEMBER = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
@@ -31,8 +30,8 @@ def outcomes(store: Store) -> ItemOutcomes:
 
 
 @pytest.fixture
-def usage(store: Store, clock: SettableClock) -> ItemUsage:
-    return ItemUsage(store, clock, RETENTION_SECONDS)
+def usage(store: Store) -> ItemUsage:
+    return ItemUsage(store, RETENTION_SECONDS)
 
 
 def reported(number: int, period: datetime = OCTOBER, agent: str = "agt_1") -> MeteredEvent:
@@ -47,7 +46,7 @@ def reported(number: int, period: datetime = OCTOBER, agent: str = "agt_1") -> M
         content="",
     )
     total = TotalKey(period, agent, "-")
-    outcome = arrived(event, total, (), unpriced_contribution(event), "USD", period)
+    outcome = new_outcome(event, total, (), unpriced_contribution(event), "USD", period)
     added = unpriced_contribution(event, system_totals_of(outcome, "USD"))
     return MeteredEvent(event, total, added, None, outcome=outcome)
 
@@ -56,17 +55,11 @@ def ids_of(events: list[MeteredEvent]) -> list[str]:
     return [event.outcome.id for event in events if event.outcome is not None]
 
 
-def accepting(kept: KeptOutcome, rebilling: Document | None = None) -> Change:
-    event = unpriced_event(kept)
-    decided = verified(kept.outcome, event, (), "USD", Verification(), DECISION)
-    assert decided is not None
-    return Change(kept, decided, rebilling)
-
-
-def unpriced_event(kept: KeptOutcome) -> AcceptedEvent:
+def accepting(kept: StoredOutcome, rebilling: Document | None = None) -> OutcomeChange:
     assert kept.event is not None
-    fields = {name: kept.event[name] for name in ("source", "type", "time", "content")}
-    return AcceptedEvent(key=kept.event["id"], id=kept.event["event_id"], agent=kept.event["agent_id"], **fields)
+    decided = verify(kept.outcome, kept.event.costed(), (), "USD", Verification(), DECISION)
+    assert decided is not None
+    return OutcomeChange(kept, decided, rebilling)
 
 
 async def system_totals(usage: ItemUsage, shards: int, period: datetime = OCTOBER) -> dict[str, tuple[int, Decimal]]:
@@ -80,8 +73,8 @@ async def system_totals(usage: ItemUsage, shards: int, period: datetime = OCTOBE
     return found
 
 
-async def listed(outcomes: ItemOutcomes, wanted: OutcomeFilter, behind: Place | None = None) -> list[Outcome]:
-    return [outcome async for outcome in outcomes.listed(ORGANIZATION, 4, wanted, behind, page=50)]
+async def listed(outcomes: ItemOutcomes, wanted: OutcomeFilter, after: Place | None = None) -> list[Outcome]:
+    return [outcome async for outcome in outcomes.newest(ORGANIZATION, 4, wanted, after, page=50)]
 
 
 async def test_decisions_move_their_totals_whatever_the_shard_count_has_become(
@@ -93,16 +86,16 @@ async def test_decisions_move_their_totals_whatever_the_shard_count_has_become(
     found = await outcomes.find(ORGANIZATION, [1, 4], [*ids_of(old), *ids_of(new), "out_unknown"])
     assert set(found) == set(ids_of([*old, *new]))
     assert {kept.outcome.status for kept in found.values()} == {"pending"}
-    changed = await outcomes.decide([accepting(kept) for kept in found.values()])
-    assert (len(changed.committed), changed.outrun) == (MANY + 20, [])
+    changed = await outcomes.commit([accepting(kept) for kept in found.values()])
+    assert (len(changed.committed), changed.superseded) == (MANY + 20, [])
     assert await system_totals(usage, 4) == {
         "$outcome_pending": (0, Decimal(0)),
         "$outcome_value": (MANY + 20, Decimal(2 * (MANY + 20))),
     }
     again = await outcomes.find(ORGANIZATION, [1, 4], list(found))
     assert {kept.outcome.status for kept in again.values()} == {"verified"}
-    late = await outcomes.decide([accepting(kept) for kept in list(found.values())[:3]])
-    assert (late.committed, len(late.outrun)) == ([], 3)
+    late = await outcomes.commit([accepting(kept) for kept in list(found.values())[:3]])
+    assert (late.committed, len(late.superseded)) == ([], 3)
     assert (await system_totals(usage, 4))["$outcome_value"][0] == MANY + 20
 
 
@@ -110,18 +103,18 @@ async def test_deciders_and_raters_at_the_same_time_lose_nothing(outcomes: ItemO
     events, more = [reported(number) for number in range(60)], [reported(60 + number) for number in range(40)]
     await usage.record(ORGANIZATION, [1], events)
     found = list((await outcomes.find(ORGANIZATION, [1], ids_of(events))).values())
-    refusals = [rejected(kept.outcome, "USD", "no", DECISION) for kept in found]
+    refusals = [reject(kept.outcome, "USD", "no", DECISION) for kept in found]
     refusing = [
-        Change(kept, decided, None) for kept, decided in zip(found, refusals, strict=True) if decided is not None
+        OutcomeChange(kept, decided, None) for kept, decided in zip(found, refusals, strict=True) if decided is not None
     ]
     accepted_, refused, _ = await asyncio.gather(
-        outcomes.decide([accepting(kept) for kept in found[:40]]),
-        outcomes.decide(refusing[20:]),
+        outcomes.commit([accepting(kept) for kept in found[:40]]),
+        outcomes.commit(refusing[20:]),
         usage.record(ORGANIZATION, [1], more),
     )
-    assert isinstance(accepted_, Changed)
+    assert isinstance(accepted_, ChangeResult)
     assert len(accepted_.committed) + len(refused.committed) == 60
-    assert len(accepted_.outrun) + len(refused.outrun) == 20
+    assert len(accepted_.superseded) + len(refused.superseded) == 20
     found_now = await system_totals(usage, 1)
     assert found_now["$outcome_pending"] == (40, Decimal(80))
     assert found_now["$outcome_value"][0] == len(accepted_.committed)
@@ -133,8 +126,8 @@ async def test_the_outbox_entry_comes_with_the_decision(outcomes: ItemOutcomes, 
     await usage.record(ORGANIZATION, [1], [event])
     (kept,) = (await outcomes.find(ORGANIZATION, [1], ids_of([event]))).values()
     entry = {"id": "outbox:moved", "kind": "outbox", "due_at": to_text(NOVEMBER)}
-    changed = await outcomes.decide([accepting(kept, entry)])
-    ((container, partition, entry_id),) = changed.entries
+    changed = await outcomes.commit([accepting(kept, entry)])
+    ((container, partition, entry_id),) = changed.outbox_entries
     assert await store.get(container, partition, entry_id) is not None
 
 
@@ -143,10 +136,10 @@ async def test_lists_are_newest_first_over_all_shards(outcomes: ItemOutcomes, us
     await usage.record(ORGANIZATION, [4], events)
     assert len({shard_of(event.event.key, 4) for event in events}) == 4
     found = await outcomes.find(ORGANIZATION, [4], ids_of(events[:10]))
-    await outcomes.decide([accepting(kept) for kept in found.values()])
+    await outcomes.commit([accepting(kept) for kept in found.values()])
 
-    async def names(wanted: OutcomeFilter, behind: Place | None = None) -> list[int]:
-        return [int(outcome.event_id) for outcome in await listed(outcomes, wanted, behind)]
+    async def names(wanted: OutcomeFilter, after: Place | None = None) -> list[int]:
+        return [int(outcome.event_id) for outcome in await listed(outcomes, wanted, after)]
 
     everything = list(range(MANY - 1, -1, -1))
     assert await names(OutcomeFilter()) == everything

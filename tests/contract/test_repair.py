@@ -24,7 +24,7 @@ async def scene(store: Store, monkeypatch: pytest.MonkeyPatch) -> Scene:
     sale = await made.report("outcome.sale", value=Decimal(70))
     await made.rated()
     operator = Principal("usr_1", None, frozenset(Permission))
-    await made.host.outcomes.verify(await made.organization(), [outcome_id(sale)], Verification(), operator)
+    await made.host.outcome_decisions.verify(await made.organization(), [outcome_id(sale)], Verification(), operator)
     return made
 
 
@@ -36,7 +36,7 @@ async def test_exactly_the_damaged_total_is_found_and_mended(scene: Scene) -> No
     _, before = await scene.total()
     await scene.damage(lambda totals: totals["meters"]["level"].update(sum="0.001"))
     for mend in (False, True):
-        (found,) = [each for report in await scene.repaired(mend=mend) for each in report.found]
+        (found,) = [each for report in await scene.repaired(mend=mend) for each in report.wrong]
         assert found.key.agent_id == AGENTS[0]
         assert [each.gauge for each in found.differences] == ["level"]
         assert found.mended is mend

@@ -28,8 +28,8 @@ MOST_UNIQUE_METERS = 20
 
 
 @pytest.fixture
-def usage(store: Store, clock: SettableClock) -> Usage:
-    return ItemUsage(store, clock, int(RETENTION.total_seconds()))
+def usage(store: Store) -> Usage:
+    return ItemUsage(store, int(RETENTION.total_seconds()))
 
 
 def metered(  # noqa: PLR0913  what an event may differ in
@@ -121,7 +121,7 @@ async def test_an_event_counts_once_whatever_is_repeated(usage: Usage) -> None:
     assert totals.reading("users") == Distinct(frozenset(map(str, range(7))))
 
 
-async def test_what_is_not_recorded_leaves_no_value_behind(usage: Usage) -> None:
+async def test_what_is_not_recorded_leaves_no_value_after(usage: Usage) -> None:
     await usage.record(ORGANIZATION, [1], [metered("a", {"users": user("ada")})])
     repeated = metered("a", {"users": user("a later reading of the same event")}, period=NOVEMBER)
     conflicting = metered("a", {"users": user("ben")}, content="other")
@@ -266,9 +266,9 @@ def happened(number: int, minute: int, *, agent: str = "agt_1", run: str | None 
 
 
 async def listed(
-    usage: Usage, shards: int, wanted: EventFilter, *, page: int = 3, behind: Place | None = None
+    usage: Usage, shards: int, wanted: EventFilter, *, page: int = 3, after: Place | None = None
 ) -> list[str]:
-    return [document["event_id"] async for document in usage.events(ORGANIZATION, shards, wanted, behind, page=page)]
+    return [event.id async for event in usage.events(ORGANIZATION, shards, wanted, after, page=page)]
 
 
 async def test_events_are_listed_newest_first_over_the_shards(usage: Usage) -> None:
@@ -280,8 +280,8 @@ async def test_events_are_listed_newest_first_over_the_shards(usage: Usage) -> N
     ids = [each.event.id for each in newest_first]
     assert await listed(usage, 4, EventFilter()) == ids
     for index, each in enumerate(newest_first):
-        behind = Place(each.event.time, each.event.key)
-        assert await listed(usage, 4, EventFilter(), behind=behind) == ids[index + 1 :]
+        after = Place(each.event.time, each.event.key)
+        assert await listed(usage, 4, EventFilter(), after=after) == ids[index + 1 :]
 
 
 async def test_events_are_listed_by_agent_run_and_time(usage: Usage) -> None:

@@ -6,19 +6,19 @@ is guarded by its ETag, and an item whose id is taken is noticed by the conflict
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from shared import json
-from shared.adapters.usage.documents import total_document, total_id, unique_value_document
+from shared.adapters.usage.documents import total_document, unique_value_document
+from shared.adapters.usage.stored_totals import read_items, read_totals, total_write
 from shared.containers import LEDGERS
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.usage.events import TotalKey
 from shared.domain.usage.totals import Contribution, Totals
 from shared.ports.store import (
     MAXIMUM_BATCH_OPERATIONS,
-    MAXIMUM_PAGE,
     AlreadyExistsError,
     Create,
     Document,
@@ -30,6 +30,7 @@ from shared.ports.store import (
     StoreLimitError,
     Upsert,
 )
+from shared.ports.usage_shards import StoredTotal
 
 MAXIMUM_BYTES = 900_000
 """Of a transaction: below the 1 MB that it should stay under."""
@@ -82,14 +83,6 @@ class Committed(Generic[A]):
 
 
 @dataclass(slots=True)
-class StoredTotal:
-    """A total as it was last read or written. Without an ETag it does not exist yet."""
-
-    totals: Totals
-    etag: str | None
-
-
-@dataclass(slots=True)
 class _Batch(Generic[A]):
     """What one transaction writes, without the totals that it changes."""
 
@@ -138,7 +131,7 @@ class Committer(Generic[A]):
             else:
                 attempt, most = 0, MAXIMUM_BATCH_OPERATIONS
                 for (key, total), etag in zip(changed.items(), etags, strict=False):  # the totals are written first
-                    totals[key] = StoredTotal(total, etag)
+                    totals[key] = StoredTotal(key, total, etag)
                 result.additions += batch.additions
                 result.outbox_entries |= {(LEDGERS.name, partition, id_) for id_ in batch.outbox_entries}
                 waiting = waiting[len(batch.additions) :]
@@ -146,14 +139,7 @@ class Committer(Generic[A]):
 
     async def _totals_of(self, partition: str, additions: Iterable[A]) -> dict[TotalKey, StoredTotal]:
         """For all transactions at once: a read before each would double the requests."""
-        return await self._read_totals(partition, {addition.total for addition in additions})
-
-    async def _read_totals(self, partition: str, keys: Collection[TotalKey]) -> dict[TotalKey, StoredTotal]:
-        by_id = {total_id(key): key for key in keys}
-        totals = {key: StoredTotal(Totals(), None) for key in keys}
-        for id_, item in (await read_items(self._store, partition, list(by_id))).items():
-            totals[by_id[id_]] = StoredTotal(Totals.read(item.document["totals"]), item.etag)
-        return totals
+        return await read_totals(self._store, partition, {addition.total for addition in additions})
 
     async def _still_wanted(
         self, partition: str, waiting: Sequence[A], is_still_wanted: Callable[[A, Item | None], bool]
@@ -197,25 +183,11 @@ class Committer(Generic[A]):
         return batch
 
 
-async def read_items(store: Store, partition: str, ids: Sequence[str]) -> dict[str, Item]:
-    """The items with these ids that exist, by id."""
-    items: dict[str, Item] = {}
-    for start in range(0, len(ids), MAXIMUM_PAGE):
-        items |= await store.get_many(LEDGERS.name, partition, ids[start : start + MAXIMUM_PAGE])
-    return items
-
-
 async def pause_after_conflict(attempt: int) -> None:
     """Raises `UnavailableError` when there have been too many attempts."""
     if attempt > _MAXIMUM_ATTEMPTS:
         raise UnavailableError("The usage is being changed by many at once")
     await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
-
-
-def total_write(key: TotalKey, totals: Totals, etag: str | None) -> Create | Replace:
-    """Without an ETag, the write of a total that does not exist yet."""
-    document = total_document(key, totals)
-    return Create(document) if etag is None else Replace(document, etag)
 
 
 def _changed_totals(additions: Iterable[Addition], totals: Mapping[TotalKey, StoredTotal]) -> dict[TotalKey, Totals]:

@@ -1,14 +1,16 @@
 """The documents that usage is stored as, and the partitions that they lie in."""
 
+from decimal import Decimal
 from typing import Any
 
 from shared import json
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import plain
 from shared.domain.kernel.times import from_text, to_text
-from shared.domain.provider_costs.costs import EventCost
+from shared.domain.provider_costs.costs import NO_COST, EventCost
 from shared.domain.usage.events import TotalKey
 from shared.domain.usage.outcomes import Outcome
+from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Totals
 from shared.ports.store import Document
 from shared.ports.usage import MeteredEvent
@@ -59,6 +61,35 @@ def _cost_fields(cost: EventCost) -> Document:
         "stated_cost": None if cost.reported is None else plain(cost.reported),
         "priced_by": cost.priced_by,
     }
+
+
+def read_event(document: Document) -> RecordedEvent:
+    rate = document.get("exchange_rate")
+    return RecordedEvent(
+        key=document["id"],
+        id=document["event_id"],
+        source=document["source"],
+        type=document["type"],
+        time=document["time"],
+        run=document.get("run"),
+        data=json.decode(document["data"]),
+        content=document["content"],
+        total=TotalKey(from_text(document["rated_period"]), document["agent_id"], document["version_id"]),
+        cost=_read_cost(document),
+        exchange_rate=None if rate is None else Decimal(rate),
+    )
+
+
+def _read_cost(document: Document) -> EventCost:
+    if "cost_category" not in document:
+        return NO_COST
+    amount, reported = document["cost"], document["stated_cost"]
+    return EventCost(
+        amount=None if amount is None else Decimal(amount),
+        category=document["cost_category"],
+        reported=None if reported is None else Decimal(reported),
+        priced_by=document["priced_by"],
+    )
 
 
 def tombstone_document(key: str, retention_seconds: int) -> Document:

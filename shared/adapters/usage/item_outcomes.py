@@ -1,22 +1,21 @@
-"""Outcomes as items beside the events that reported them, in the same partitions."""
+"""Outcomes in a document store, as items beside the events that reported them."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 
 from shared.adapters.usage.committing import Committer, Write
-from shared.adapters.usage.documents import EVENT, outcome_document, partition_of
+from shared.adapters.usage.documents import EVENT, outcome_document, partition_of, read_event
 from shared.adapters.usage.shard_lists import newest_of_shards
-from shared.containers import LEDGERS
+from shared.adapters.usage.stored_totals import read_items
 from shared.domain.kernel.times import to_text
 from shared.domain.usage.events import shard_of
 from shared.domain.usage.outcomes import Outcome, event_key_of
-from shared.ports.outcomes import Change, Changed, KeptOutcome, OutcomeFilter
-from shared.ports.store import MAXIMUM_PAGE, Item, Place, Replace, Store
-
-_READ_AT_ONCE = MAXIMUM_PAGE // 2
-"""Outcomes, each with its event."""
+from shared.ports.outcomes import ChangeResult, OutcomeChange, OutcomeFilter, StoredOutcome
+from shared.ports.store import Item, Place, Replace, Store
 
 
 class ItemOutcomes:
+    """Implements `OutcomeStore`."""
+
     def __init__(self, store: Store, retention_seconds: int) -> None:
         self._store = store
         self._committer = Committer(store, self._writes)
@@ -29,38 +28,26 @@ class ItemOutcomes:
         outcome_ids: Collection[str],
         *,
         with_events: bool = True,
-    ) -> dict[str, KeptOutcome]:
-        found: dict[str, KeptOutcome] = {}
+    ) -> dict[str, StoredOutcome]:
+        outcomes: dict[str, StoredOutcome] = {}
         for count in reversed(shard_counts):
-            places: dict[str, list[str]] = {}
+            by_partition: dict[str, list[str]] = {}
             for id_ in outcome_ids:
-                if id_ not in found:
+                if id_ not in outcomes:
                     partition = partition_of(organization_id, shard_of(event_key_of(id_), count))
-                    places.setdefault(partition, []).append(id_)
-            for partition, ids in places.items():
-                found |= await self._find_in(partition, ids, with_events=with_events)
-        return found
+                    by_partition.setdefault(partition, []).append(id_)
+            for partition, ids in by_partition.items():
+                outcomes |= await self._find_in(partition, ids, with_events=with_events)
+        return outcomes
 
-    async def _find_in(self, partition: str, ids: list[str], *, with_events: bool) -> dict[str, KeptOutcome]:
-        found: dict[str, KeptOutcome] = {}
-        for start in range(0, len(ids), _READ_AT_ONCE):
-            some = ids[start : start + _READ_AT_ONCE]
-            wanted = [*some, *map(event_key_of, some)] if with_events else some
-            items = await self._store.get_many(LEDGERS.name, partition, wanted)
-            for id_ in some:
-                if id_ in items:
-                    event = items.get(event_key_of(id_))
-                    known = event is not None and event.document["kind"] == EVENT
-                    found[id_] = KeptOutcome(
-                        outcome=Outcome.read(items[id_].document),
-                        event=event.document if event is not None and known else None,
-                        place=partition,
-                        etag=items[id_].etag,
-                    )
-        return found
+    async def _find_in(self, partition: str, ids: Sequence[str], *, with_events: bool) -> dict[str, StoredOutcome]:
+        # Each outcome next to its event, so that one request reads both.
+        pairs = [key for id_ in ids for key in (id_, event_key_of(id_))]
+        items = await read_items(self._store, partition, pairs if with_events else ids)
+        return {id_: _read(items[id_], items.get(event_key_of(id_)), partition) for id_ in ids if id_ in items}
 
-    async def listed(
-        self, organization_id: str, shard_count: int, wanted: OutcomeFilter, behind: Place | None = None, *, page: int
+    async def newest(
+        self, organization_id: str, shard_count: int, wanted: OutcomeFilter, after: Place | None = None, *, page: int
     ) -> AsyncIterator[Outcome]:
         documents = newest_of_shards(
             self._store,
@@ -74,30 +61,39 @@ class ItemOutcomes:
             },
             start=wanted.start,
             end=wanted.end,
-            behind=behind,
+            after=after,
             page=page,
         )
         async for document in documents:
             yield Outcome.read(document)
 
-    async def decide(self, changes: Sequence[Change]) -> Changed:
-        result = Changed()
-        partitions: dict[str, list[Change]] = {}
+    async def commit(self, changes: Sequence[OutcomeChange]) -> ChangeResult:
+        result = ChangeResult()
+        by_partition: dict[str, list[OutcomeChange]] = {}
         for change in changes:
-            partitions.setdefault(change.before.place, []).append(change)
+            by_partition.setdefault(change.before.partition, []).append(change)
 
-        def is_still_wanted(change: Change, stored: Item | None) -> bool:
+        def is_still_wanted(change: OutcomeChange, stored: Item | None) -> bool:
             if stored is not None and stored.etag == change.before.etag:
                 return True
-            result.outrun.append(change)
+            result.superseded.append(change)
             return False
 
-        for partition, members in partitions.items():
+        for partition, members in by_partition.items():
             committed = await self._committer.commit(partition, members, is_still_wanted)
             result.committed += committed.additions
             result.refused += committed.refused
-            result.entries |= committed.outbox_entries
+            result.outbox_entries |= committed.outbox_entries
         return result
 
-    def _writes(self, change: Change) -> list[Write]:
+    def _writes(self, change: OutcomeChange) -> list[Write]:
         return [Replace(outcome_document(change.decided.outcome, self._retention_seconds), change.before.etag)]
+
+
+def _read(item: Item, event: Item | None, partition: str) -> StoredOutcome:
+    return StoredOutcome(
+        outcome=Outcome.read(item.document),
+        event=read_event(event.document) if event is not None and event.document["kind"] == EVENT else None,
+        partition=partition,
+        etag=item.etag,
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from shared.ports.store import Document, Page, Place
 
 ReadPage = Callable[[str | Place | None], Awaitable[Page]]
-"""What stands behind a cursor or place, latest first; from the beginning without one."""
+"""What stands after a cursor or place, latest first; from the beginning without one."""
 
 
 @dataclass(slots=True)
@@ -19,24 +19,24 @@ class _List:
     waiting: list[Document] = field(default_factory=list)
     cursor: str | None = None
 
-    async def fill(self, behind: str | Place | None) -> None:
+    async def fill(self, after: str | Place | None) -> None:
         """A page that is empty is no end, as long as it has a cursor."""
         while True:
-            page = await self.read(behind)
+            page = await self.read(after)
             self.waiting = [item.document for item in reversed(page.items)]
-            self.cursor = behind = page.cursor
-            if self.waiting or behind is None:
+            self.cursor = after = page.cursor
+            if self.waiting or after is None:
                 return
 
 
-async def merged(lists: Sequence[ReadPage], order_by: str, behind: Place | None) -> AsyncIterator[Document]:
-    """The documents of all lists, latest first, from behind a place on; they are read as they are taken.
+async def merged(lists: Sequence[ReadPage], order_by: str, after: Place | None) -> AsyncIterator[Document]:
+    """The documents of all lists, latest first, from after a place on; they are read as they are taken.
 
-    A document has the same place whichever list it is in, so that who goes on behind the last one that was taken misses
+    A document has the same place whichever list it is in, so that who goes on after the last one that was taken misses
     none that was there and meets none again, even where others have come or lists been added meanwhile.
     """
     sources = [_List(read) for read in lists]
-    await asyncio.gather(*(source.fill(behind) for source in sources))
+    await asyncio.gather(*(source.fill(after) for source in sources))
     heads = [_Head(place_of(source.waiting[-1], order_by), source) for source in sources if source.waiting]
     heapq.heapify(heads)
     while heads:

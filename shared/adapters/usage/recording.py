@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.adapters.usage.committing import Committer, Write, pause_after_conflict, read_items
+from shared.adapters.usage.committing import Committer, Write, pause_after_conflict
 from shared.adapters.usage.documents import (
     DISCARDED,
     TOMBSTONE,
@@ -12,6 +12,7 @@ from shared.adapters.usage.documents import (
     partition_of,
     tombstone_document,
 )
+from shared.adapters.usage.stored_totals import read_items
 from shared.containers import LEDGERS
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.usage.events import AcceptedEvent, shard_of
@@ -59,7 +60,7 @@ class Recorder:
         committed = await self._committer.commit(partition, events, is_still_wanted)
         result.recorded += committed.additions
         result.refused += committed.refused
-        result.entries |= committed.outbox_entries
+        result.outbox_entries |= committed.outbox_entries
 
     def _writes(self, event: MeteredEvent) -> list[Write]:
         write = Create(event_document(event, self._retention_seconds))

@@ -22,10 +22,10 @@ def newest_of_shards(  # noqa: PLR0913  the parts of a query
     equals: Mapping[str, str | None],
     start: datetime | None,
     end: datetime | None,
-    behind: Place | None,
+    after: Place | None,
     page: int,
 ) -> AsyncIterator[Document]:
-    """Documents by (time, id), from behind a place on; read as they are taken, about `page` of them at a time.
+    """Documents by (time, id), from after a place on; read as they are taken, about `page` of them at a time.
 
     A None in `equals` is any value. Times are at or after `start` and before `end`.
     """
@@ -49,7 +49,7 @@ def newest_of_shards(  # noqa: PLR0913  the parts of a query
 
         return read
 
-    return merged([pages_of(shard) for shard in range(shard_count)], "time", behind)
+    return merged([pages_of(shard) for shard in range(shard_count)], "time", after)
 
 
 def _text(instant: datetime | None) -> str | None:

@@ -1,6 +1,7 @@
-"""Outcomes: what becomes of reported results. The event says what was reported and never changes; its outcome is
-pending until it is verified or rejected, and what was verified can be reversed. Only verified ones are billed, where
-the charge asks for verification.
+"""Outcomes: what becomes of the results that agents report.
+
+The event says what was reported and never changes. Its outcome is pending until it is verified or rejected, and a
+verified one can be reversed. Charges that ask for verification bill verified outcomes only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from shared.domain.kernel.errors import ConflictError, ValidationError
 from shared.domain.kernel.money import ZERO, ExactDecimal, plain, read_decimal
 from shared.domain.kernel.times import Instant
 from shared.domain.metering.meters import Event
-from shared.domain.metering.readings import CountAndSum, Reading, document_of, read_reading
+from shared.domain.metering.readings import CountAndSum, document_of, read_reading
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE, VALUE_PATH, with_amounts
 from shared.domain.pricing.charges.outcome import OutcomeCharge, Verifier
@@ -29,14 +30,14 @@ DecidedBy = Literal["rule", "operator", "organization"]
 
 OUTSIDE_ATTRIBUTION_WINDOW = "outside_attribution_window"
 OUTCOME_VALUE = "$outcome_value"
-"""The standing reading of verified outcomes: how many, and what they are worth together."""
+"""The system total of verified outcomes: their count and the sum of their values."""
 SYSTEM_TOTAL_OF: Mapping[Status, str] = {
     "pending": "$outcome_pending",
     "verified": OUTCOME_VALUE,
     "rejected": "$outcome_rejected",
     "reversed": "$outcome_reversed",
 }
-"""The standing reading of the outcomes that are in each state."""
+"""The system total of the outcomes that have each status."""
 
 _PREFIX = "out_"
 _EVENT_PREFIX = "evt_"
@@ -47,7 +48,7 @@ class Outcome(Entity):
     kind: ClassVar[str] = "outcome"
 
     event_id: str
-    """As its sender chose it."""
+    """As the event's sender chose it."""
     source: str
     type: str
     agent_id: str
@@ -55,37 +56,39 @@ class Outcome(Entity):
     time: str
     """Text of `times.to_text`."""
     period: Instant
-    """By its start. Where its contribution counts, with the version below: that in force when it happened."""
+    """The start of the period that it counts in, whenever it is decided."""
     version_id: str
+    """The model version under which it counts: the one in force when it happened."""
     status: Status
     arrived_as: Status
-    """What it was when it was rated."""
+    """Its status when its event was metered."""
     reason: str | None = None
     """Why it was rejected or reversed."""
     value: ExactDecimal | None = None
-    """As it was reported."""
+    """As reported, in `currency`."""
     verified_value: ExactDecimal | None = None
+    """At most the reported value, in `currency`."""
     currency: str
-    """Of the values."""
     exchange_rate: ExactDecimal | None = None
-    """What one unit of it was worth in the organization's when it was rated; None where it is the organization's, or
-    nobody knew.
+    """From `currency` to the organization's, when its event was metered; None where they are the same, or where there
+    was no rate.
     """
     verifier: Verifier
-    """Who may verify it: the organization where all charges that wait for it say so, and always the operator."""
+    """Who may verify it beside the operator: the organization, where all charges that wait for that name it."""
     reported_by: str | None = None
-    """The principal, for nobody's eyes."""
+    """The principal's id. Never shown."""
     decided_at: Instant | None = None
     decided_by: DecidedBy | None = None
     decided_by_id: str | None = None
-    """The principal, for nobody's eyes."""
+    """The principal's id. Never shown."""
     note: str | None = None
     verification_evidence: str | None = None
-    """JSON as text."""
+    """JSON text."""
     on_arrival: dict[str, Any] = {}
+    """Readings by gauge that it added to its total when its event was metered."""
     on_decision: dict[str, Any] = {}
-    """What totals got from it when it was rated and when it was verified, by gauge; a reversal takes back just that,
-    whatever has changed meanwhile.
+    """Readings by gauge that it added when it was verified. A reversal subtracts just these and those on arrival,
+    whatever else has changed meanwhile.
     """
 
     @property
@@ -98,13 +101,11 @@ class Outcome(Entity):
 
     @property
     def counted_value(self) -> Decimal | None:
-        """What it was verified as, else what was reported."""
+        """The verified value, else the reported one; in `currency`."""
         return self.value if self.verified_value is None else self.verified_value
 
     def value_in(self, currency: str) -> Decimal | None:
-        """The same in the organization's currency, by the rate that it was rated with; None without one. Nothing is
-        nothing in every currency.
-        """
+        """The same in the organization's currency; None without an exchange rate. Zero needs no rate."""
         if not self.counted_value or self.currency == currency:
             return self.counted_value
         return None if self.exchange_rate is None else exchanged(self.counted_value, self.exchange_rate)
@@ -112,7 +113,7 @@ class Outcome(Entity):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who decides, as what, and when."""
+    """Who decides, in which role, and when."""
 
     at: datetime
     by: DecidedBy
@@ -121,9 +122,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What the verifier says beside it. `value` is what the outcome is worth, where that is less than was reported, in
-    the same currency.
-    """
+    """What a verifier says. `value` replaces the reported value, in its currency, and cannot exceed it."""
 
     value: Decimal | None = None
     evidence: str | None = None
@@ -132,7 +131,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An outcome as a decision leaves it, and what that adds to its total."""
+    """An outcome after a decision, and what the decision adds to its total."""
 
     outcome: Outcome
     contribution: Contribution
@@ -143,7 +142,7 @@ def is_outcome(event_type: str) -> bool:
 
 
 def outcome_id(event_key: str) -> str:
-    """The same 128 bits, so that either id leads to the partition of the event."""
+    """Has the same 128 bits as the key of its event, so that either leads to their partition."""
     return _PREFIX + event_key.removeprefix(_EVENT_PREFIX)
 
 
@@ -151,7 +150,7 @@ def event_key_of(id_: str) -> str:
     return _EVENT_PREFIX + id_.removeprefix(_PREFIX)
 
 
-def arrived(  # noqa: PLR0913  what an event is rated by
+def new_outcome(  # noqa: PLR0913  what an event is metered by
     event: AcceptedEvent,
     total: TotalKey,
     charges: Sequence[Charge],
@@ -160,10 +159,11 @@ def arrived(  # noqa: PLR0913  what an event is rated by
     now: datetime,
     exchange_rate: Decimal | None = None,
 ) -> Outcome:
-    """What becomes of an outcome when it is rated, and `counted` is what it adds to its total on arrival. Rejected
-    where every charge for it is closed by its attribution window; verified where no charge waits for anything.
+    """The outcome of an event that is being metered; `counted` is what the event adds to its total now.
 
-    Raises `UnmeterableError` where it could not count once it is verified, `NoExchangeRateError`.
+    Rejected where the attribution windows of all its charges have passed; verified where no charge waits for a
+    decision; else pending. Raises `UnmeterableError` where it could not count once it is verified,
+    `NoExchangeRateError`.
     """
     reported = CostedEvent(event.type, event.data, event.time, event.key, exchange_rate=exchange_rate)
     wanting = [charge for charge in charges if isinstance(charge, OutcomeCharge) and charge.meter.matches(reported)]
@@ -171,7 +171,7 @@ def arrived(  # noqa: PLR0913  what an event is rated by
     waiting = [
         (charge, seen) for charge, seen in events_by_charge(open_, reported, currency) if not charge.verifies(seen)
     ]
-    measures(waiting)
+    measures(waiting)  # raises where one of them cannot be metered
     status: Status = "pending"
     if wanting and not waiting:
         status = "verified" if open_ else "rejected"
@@ -204,14 +204,15 @@ def arrived(  # noqa: PLR0913  what an event is rated by
 
 
 def system_totals_of(outcome: Outcome, currency: str, *, sign: int = 1) -> NamedReadings:
-    """What it adds as one of those in its state. A value in another currency without an exchange rate is left out of
-    the sum.
+    """What it adds to the system total of its status; a `sign` of -1 takes it out again.
+
+    In the organization's currency; a value in another one without an exchange rate counts as zero.
     """
     value = outcome.value_in(currency) or ZERO
     return ((SYSTEM_TOTAL_OF[outcome.status], CountAndSum(sign, sign * value)),)
 
 
-def verified(  # noqa: PLR0913  what a verification is made of
+def verify(  # noqa: PLR0913  what a verification is made of
     outcome: Outcome,
     event: Event,
     charges: Sequence[Charge],
@@ -219,11 +220,11 @@ def verified(  # noqa: PLR0913  what a verification is made of
     verification: Verification,
     decision: Decision,
 ) -> Decided | None:
-    """None where it is verified already, and just so. `event` is as it was recorded, with the exchange rate that it was
-    rated with; `charges` are those of its version.
+    """None where it is verified already, with the same value.
 
-    Raises `ConflictError` where it is not pending, `ValidationError` for a value that is more than was reported,
-    `UnmeterableError`, `NoExchangeRateError`.
+    `event` is the recorded event that reported it; `charges` are those of its model version. Raises `ConflictError`
+    where it is not pending, `ValidationError` for a value above the reported one, `UnmeterableError`,
+    `NoExchangeRateError`.
     """
     if outcome.status == "verified" and verification.value in (None, outcome.counted_value):
         return None
@@ -239,44 +240,42 @@ def verified(  # noqa: PLR0913  what a verification is made of
         **_by(decision),
     )
     waiting = [charge for charge, seen in events_by_charge(charges, event, currency) if charge.awaits(seen)]
-    found = event
+    with_value = event
     if verification.value is not None:
-        found = with_amounts(event, {VALUE_PATH: after.value_in(currency) or ZERO})
-    counted = measures(events_by_charge(waiting, found, currency))
+        with_value = with_amounts(event, {VALUE_PATH: after.value_in(currency) or ZERO})
+    counted = measures(events_by_charge(waiting, with_value, currency))
     after = after.changed(on_decision={name: document_of(reading) for name, reading in counted})
-    return Decided(after, _moved(outcome, after, counted, currency))
+    return Decided(after, _change_of_total(outcome, after, counted, currency))
 
 
-def rejected(outcome: Outcome, currency: str, reason: str, decision: Decision) -> Decided | None:
+def reject(outcome: Outcome, currency: str, reason: str, decision: Decision) -> Decided | None:
     """None where it is rejected already. Raises `ConflictError` where it is not pending."""
     if outcome.status == "rejected":
         return None
     _require(outcome, "pending", "rejected")
     after = outcome.changed(status="rejected", reason=reason, **_by(decision))
-    return Decided(after, _moved(outcome, after, _counted_back(outcome), currency))
+    return Decided(after, _change_of_total(outcome, after, _subtracted(outcome), currency))
 
 
-def taken_back(outcome: Outcome, currency: str, reason: str, decision: Decision) -> Decided | None:
+def reverse(outcome: Outcome, currency: str, reason: str, decision: Decision) -> Decided | None:
     """None where it is reversed already. Raises `ConflictError` where it is not verified."""
     if outcome.status == "reversed":
         return None
     _require(outcome, "verified", "reversed")
     after = outcome.changed(status="reversed", reason=reason, **_by(decision))
-    return Decided(after, _moved(outcome, after, _counted_back(outcome), currency))
+    return Decided(after, _change_of_total(outcome, after, _subtracted(outcome), currency))
 
 
-def decided_since_arrival(outcome: Outcome, currency: str) -> list[Contribution]:
-    """All that decisions have added to its total, one after the other, beside what its event added when it was
-    rated.
-    """
+def contributions_of_decisions(outcome: Outcome, currency: str) -> list[Contribution]:
+    """What each decision so far added to its total, beside what its event added when it was metered."""
     added: list[Contribution] = []
     before = outcome.changed(status=outcome.arrived_as, verified_value=None)
     if before.status == "pending" and outcome.status in ("verified", "reversed"):
         after = outcome.changed(status="verified")
-        added.append(_moved(before, after, _readings(outcome.on_decision), currency))
+        added.append(_change_of_total(before, after, _readings(outcome.on_decision), currency))
         before = after
     if before.status != outcome.status:
-        added.append(_moved(before, outcome, _counted_back(outcome), currency))
+        added.append(_change_of_total(before, outcome, _subtracted(outcome), currency))
     return added
 
 
@@ -289,7 +288,7 @@ def _by(decision: Decision) -> dict[str, Any]:
     return {"decided_at": decision.at, "decided_by": decision.by, "decided_by_id": decision.by_id}
 
 
-def _counted_back(outcome: Outcome) -> NamedReadings:
+def _subtracted(outcome: Outcome) -> NamedReadings:
     counted = [*_readings(outcome.on_arrival), *_readings(outcome.on_decision)]
     return tuple((name, reading.taken_back()) for name, reading in counted)
 
@@ -298,11 +297,7 @@ def _readings(documents: Mapping[str, Any]) -> NamedReadings:
     return tuple((name, read_reading(document)) for name, document in documents.items())
 
 
-def _moved(before: Outcome, after: Outcome, counted: Sequence[tuple[str, Reading]], currency: str) -> Contribution:
-    states = (*system_totals_of(before, currency, sign=-1), *system_totals_of(after, currency))
-    return _contribution(after, tuple(counted), states)
-
-
-def _contribution(outcome: Outcome, counted: NamedReadings, states: NamedReadings) -> Contribution:
-    """Of an event that has been counted before."""
-    return Contribution(outcome.type, outcome.time, counted, events=0, system_totals=states)
+def _change_of_total(before: Outcome, after: Outcome, readings: NamedReadings, currency: str) -> Contribution:
+    """From one status to another. It counts no event, as the outcome's event has been counted already."""
+    by_status = (*system_totals_of(before, currency, sign=-1), *system_totals_of(after, currency))
+    return Contribution(after.type, after.time, readings, events=0, system_totals=by_status)

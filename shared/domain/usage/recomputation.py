@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from shared.domain.metering.readings import Distinct, Reading, document_of
 from shared.domain.pricing.charges.charge import Charge
-from shared.domain.provider_costs.costs import NO_COST, CostedEvent, EventCost
+from shared.domain.provider_costs.costs import EventCost
 from shared.domain.provider_costs.llm_prices import TokenCounts, reported_model, unpriced_name
-from shared.domain.usage.outcomes import Outcome, decided_since_arrival, system_totals_of
+from shared.domain.usage.outcomes import Outcome, contributions_of_decisions, system_totals_of
+from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
 
 LAST_EVENT = "last_event_at"
@@ -24,45 +24,30 @@ class Difference:
     recomputed: str | None
 
 
-def added_by(
-    event: Mapping[str, Any], data: Mapping[str, Any], charges: Sequence[Charge] | None, currency: str
-) -> Contribution:
-    """What a recorded event, with this data, added when it was rated, at the cost and the exchange rate that it was
-    rated with. `charges` are those of its version; None is none. What it adds as an outcome is left to
-    `added_by_outcome`.
+def added_by(event: RecordedEvent, charges: Sequence[Charge] | None, currency: str) -> Contribution:
+    """What a recorded event added when it was metered, save for what it adds as an outcome.
+
+    `charges` are those of its model version; None is usage without a billing model.
     """
-    cost, rate = _cost(event, data), event.get("exchange_rate")
-    seen = CostedEvent(
-        event["type"],
-        data,
-        event["time"],
-        event["id"],
-        cost.amount,
-        cost.category,
-        None if rate is None else Decimal(rate),
-    )
+    system_totals = _cost_of(event).readings()
     if charges is None:
-        return unpriced_contribution(seen, cost.readings())
-    return contribution(seen, charges, currency, cost.readings())
+        return unpriced_contribution(event.costed(), system_totals)
+    return contribution(event.costed(), charges, currency, system_totals)
+
+
+def _cost_of(event: RecordedEvent) -> EventCost:
+    """With what is not recorded of an LLM call without a price: its model and number of tokens."""
+    if event.cost.category is None or event.cost.amount is not None:
+        return event.cost
+    model, tokens = unpriced_name(*reported_model(event.data)), TokenCounts.of(event.data).total
+    return EventCost(None, event.cost.category, event.cost.reported, unpriced=model, tokens=tokens)
 
 
 def added_by_outcome(outcome: Outcome, currency: str) -> Contribution:
     """What is known of it beside its event: the state that it is in, and what decisions added."""
-    measures = [each for decision in decided_since_arrival(outcome, currency) for each in decision.measures]
+    measures = [each for decision in contributions_of_decisions(outcome, currency) for each in decision.measures]
     return Contribution(
         outcome.type, outcome.time, tuple(measures), events=0, system_totals=system_totals_of(outcome, currency)
-    )
-
-
-def _cost(event: Mapping[str, Any], data: Mapping[str, Any]) -> EventCost:
-    if "cost_category" not in event:
-        return NO_COST
-    amount, reported = (None if text is None else Decimal(text) for text in (event["cost"], event["stated_cost"]))
-    known = EventCost(amount, event["cost_category"], reported, event["priced_by"])
-    if amount is not None:
-        return known
-    return EventCost(
-        None, known.category, reported, unpriced=unpriced_name(*reported_model(data)), tokens=TokenCounts.of(data).total
     )
 
 

@@ -8,12 +8,12 @@ from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
 from shared.domain.kernel.errors import NotFoundError, ValidationError
-from shared.domain.kernel.times import from_text
 from shared.domain.pricing.billing_models import Version
 from shared.domain.runs.run_figures import RunFigures, contributions, price_alone
 from shared.domain.runs.runs import Run, RunStatus, key_claim_id
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
+from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Totals
 from shared.ports.clock import Clock
 from shared.ports.outcomes import OutcomeStore
@@ -21,11 +21,11 @@ from shared.ports.usage import EventFilter, Usage
 from shared.services.agents.agents import Agents
 from shared.services.periods.periods import Periods
 from shared.services.runs.threads import Threads
-from shared.services.storage import Claim, Document, Owners, Page, Records, Store, Stored, Unique
+from shared.services.storage import Claim, Owners, Page, Records, Store, Stored, Unique
 from shared.services.storage.caller_json import merged
 from shared.services.tenancy.allocation_targets import AllocationTargets
-from shared.services.usage.rated_versions import RatedVersions
-from shared.services.usage.recorded_events import metered, outcomes_of
+from shared.services.usage.metered_versions import MeteredVersions
+from shared.services.usage.recorded_events import outcomes_of
 
 MAXIMUM_EVENTS = 10_000
 """How many events of a run its figures are worked out from, the newest."""
@@ -68,7 +68,7 @@ class Runs:
         owners: Owners,
         agents: Agents,
         threads: Threads,
-        rated_versions: RatedVersions,
+        metered_versions: MeteredVersions,
         periods: Periods,
     ) -> None:
         self._usage = usage
@@ -76,7 +76,7 @@ class Runs:
         self._clock = clock
         self._agents = agents
         self._threads = threads
-        self._rated_versions = rated_versions
+        self._metered_versions = metered_versions
         self._periods = periods
         self._allocation_targets = AllocationTargets(store)
         self._runs = Records(store, TENANTS, Run, prefix="run", owners=owners, unique=Unique("key", KeyClaim.of))
@@ -161,11 +161,11 @@ class Runs:
         return await self._runs.change(organization_id, run_id, decide, if_match)
 
     async def figures(self, organization: Organization, key: str) -> RunFigures:
-        """Of the events that name this key and have been rated. As bills do, each period has its own price: quantities
-        begin anew in it, and averages are over it. Raises `UnavailableError`.
+        """Of the metered events that name this key. As bills do, each period has its own price: quantities begin anew
+        in it, and averages are over it. Raises `UnavailableError`.
         """
         figures = RunFigures(organization.currency)
-        usage: dict[str, dict[tuple[str, str], Totals]] = {}
+        usage: dict[datetime, dict[tuple[str, str], Totals]] = {}
         versions = dict[str, Version]()
         async for events in self._pages(organization, key):
             if figures.events.total() >= MAXIMUM_EVENTS:
@@ -173,31 +173,31 @@ class Runs:
                 break
             outcomes = await outcomes_of(self._outcomes, organization, events, self._clock.now())
             for event in events:
-                counted = metered(event)
-                figures.count(counted)
-                outcome = outcomes.get(counted.key)
+                costed, metered_to = event.costed(), event.total
+                figures.count(costed)
+                outcome = outcomes.get(event.key)
                 if outcome is not None:
                     figures.count_outcome(outcome)
-                version = versions.get(event["version_id"]) or await self._rated_versions.of(
-                    organization.id, event["agent_id"], event["version_id"]
+                version = versions.get(metered_to.version_id) or await self._metered_versions.of(
+                    organization.id, metered_to.agent_id, metered_to.version_id
                 )
                 if version is None:
                     continue
                 versions[version.id] = version
-                in_period = usage.setdefault(event["rated_period"], {})
-                totals = in_period.setdefault((event["agent_id"], version.id), Totals())
-                for added in contributions(counted, outcome, version.charges, organization.currency):
+                in_period = usage.setdefault(metered_to.period, {})
+                totals = in_period.setdefault((metered_to.agent_id, version.id), Totals())
+                for added in contributions(costed, outcome, version.charges, organization.currency):
                     totals.add(added)
         for start, in_period in usage.items():
-            period = await self._periods.would_contain(organization, from_text(start))
+            period = await self._periods.would_contain(organization, start)
             used = [versions[version_id] for version_id in {version_id for _, version_id in in_period}]
             figures.add_price(price_alone(used, in_period, period, organization.currency))
         return figures
 
-    async def _pages(self, organization: Organization, key: str) -> AsyncIterator[list[Document]]:
+    async def _pages(self, organization: Organization, key: str) -> AsyncIterator[list[RecordedEvent]]:
         """The newest first."""
         shards = organization.largest_shard_count
-        page: list[Document] = []
+        page: list[RecordedEvent] = []
         async for event in self._usage.events(organization.id, shards, EventFilter(run=key), page=_PAGE):
             page.append(event)
             if len(page) == _PAGE:

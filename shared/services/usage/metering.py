@@ -1,10 +1,8 @@
-"""Rating: each accepted event is metered exactly once into the totals of its period, agent and model version."""
+"""Metering: each accepted event is added once to the total of its period, agent and model version."""
 
-import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,30 +11,25 @@ from shared import correlation, json
 from shared.domain.kernel.errors import MalformedError, UnavailableError, ValidationError, XyraError
 from shared.domain.kernel.ids import fingerprint, named_id
 from shared.domain.kernel.times import from_text
-from shared.domain.pricing.billing_models import Version
-from shared.domain.provider_costs.costs import CostedEvent, CostRules
-from shared.domain.provider_costs.exchange_rates import CurrencyPair, NoExchangeRateError, reported_currency
-from shared.domain.tenancy.agents import Agent
+from shared.domain.provider_costs.costs import CostRules
+from shared.domain.provider_costs.exchange_rates import CurrencyPair, NoExchangeRateError
 from shared.domain.tenancy.organizations import Organization
-from shared.domain.usage.events import NO_VERSION, AcceptedEvent, TotalKey
-from shared.domain.usage.outcomes import arrived, is_outcome, system_totals_of
-from shared.domain.usage.totals import contribution, unpriced_contribution
+from shared.domain.usage.events import AcceptedEvent
 from shared.ports.clock import Clock
+from shared.ports.parked_events import ParkedEventStore
 from shared.ports.usage import MeteredEvent, Recorded, ShardCountChangedError, Usage
 from shared.services.agents.activity import AgentActivities
 from shared.services.agents.agents import Agents
-from shared.services.periods import rebilling
-from shared.services.periods.periods import Periods
-from shared.services.pricing.billing_models import BillingModels
 from shared.services.provider_costs.costs import Costs
-from shared.services.storage.outbox import Outbox
-from shared.services.storage.retrying import SECOND_LOOK_SECONDS
+from shared.services.storage import Outbox, look_twice
 from shared.services.tenancy.organizations import Organizations
+from shared.services.usage.assigning import Assigner
 
 UNKNOWN_ORGANIZATION = "unknown"
+"""Stands for the organization of a message that cannot be read."""
 _SHARD_RELOADS = 3
-_BROKEN = (ArithmeticError, LookupError, TypeError, ValueError)
-"""How code fails at data that it does not expect. Left to the broker, it would take its neighbours along."""
+_BUGS = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What code raises at data that it does not expect. Left to the broker, such an event would block its neighbours."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,55 +44,48 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parked:
-    event: AcceptedEvent
-    reason: str
-    lacks: CurrencyPair | None = None
-    """What it needs an exchange rate for."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Sent:
     """What a message holds."""
 
     organization_id: str
     events: list[AcceptedEvent]
     is_replay: bool
-    """They were parked and are sent again."""
+    """Whether they were parked and are sent again."""
 
 
-class CannotBeMeteredError(XyraError):
-    """Why an accepted event is parked instead of rated."""
-
-    code = "unrateable"
-    title = "The event cannot be rated"
+@dataclass(frozen=True, slots=True)
+class _Unmetered:
+    event: AcceptedEvent
+    reason: str
+    missing_rate: CurrencyPair | None = None
+    """The exchange rate that it lacks."""
 
 
 class Metering:
     def __init__(  # noqa: PLR0913  its ports and neighbours
         self,
         usage: Usage,
+        parked_events: ParkedEventStore,
         clock: Clock,
         organizations: Organizations,
         agents: Agents,
         agent_activities: AgentActivities,
-        billing_models: BillingModels,
-        periods: Periods,
         costs: Costs,
+        assigner: Assigner,
         outbox: Outbox,
     ) -> None:
         self._usage = usage
+        self._parked_events = parked_events
         self._clock = clock
         self._organizations = organizations
         self._agents = agents
         self._agent_activities = agent_activities
-        self._billing_models = billing_models
-        self._periods = periods
         self._costs = costs
+        self._assigner = assigner
         self._outbox = outbox
 
     async def meter(self, messages: Sequence[Delivered]) -> None:
-        """Count every event of these messages exactly once, or park it with its reason; nothing blocks its neighbours.
+        """Count every event of these messages exactly once, or park it with its reason; none blocks another.
 
         Raises `UnavailableError`; repeating is safe.
         """
@@ -114,41 +100,54 @@ class Metering:
                 events.setdefault(sent.organization_id, []).extend(sent.events)
                 if sent.is_replay:
                     replayed |= {event.key for event in sent.events}
-        with correlation.correlated(_together(messages)):
-            for organization_id, members in events.items():
-                recorded = await self._meter_organization(organization_id, members, replayed)
-                await self._close(organization_id, recorded, replayed)
+        with correlation.correlated(_correlation_ids(messages)):
+            for organization_id, of_organization in events.items():
+                recorded = await self._record(organization_id, of_organization, replayed)
+                await self._follow_up(organization_id, recorded, replayed)
 
     async def park_dead(self, message: Delivered) -> None:
-        """A message that the broker gave up on: its events are parked, those that were rated after all as well as the
-        others; a replay finds the difference.
+        """Park the events of a message that the broker gave up on.
+
+        Some of them may have been recorded in spite of that: a replay finds it out.
         """
         try:
             sent = _read(message.body)
         except MalformedError as error:
             await self._park_message(message, error.detail)
             return
+        reason = "the message could not be handled in all its deliveries"
         with correlation.correlated(message.correlation_id):
-            for event in sent.events:
-                await self._park(
-                    sent.organization_id, _Parked(event, "the message could not be handled in all its deliveries")
-                )
+            await self._park(sent.organization_id, [_Unmetered(event, reason) for event in sent.events])
 
-    async def _meter_organization(
-        self, organization_id: str, events: list[AcceptedEvent], replayed: set[str]
-    ) -> Recorded:
-        recorded = await self._record(organization_id, events, replayed)
-        for metered in recorded.conflicting:
-            await self._park(
-                organization_id, _Parked(metered.event, "the same identity was used for an event with other content")
-            )
-        for metered in recorded.discarded:  # which is said where its entry has not been closed yet
-            await self._park(organization_id, _Parked(metered.event, "it has been given up; discard it again"))
-        for metered, reason in recorded.refused:
-            await self._park(organization_id, _Parked(metered.event, f"the store refuses it: {reason}"))
-        await self._after(organization_id, recorded)
+    async def _record(self, organization_id: str, events: list[AcceptedEvent], replayed: set[str]) -> Recorded:
+        for attempt in range(_SHARD_RELOADS):
+            organization = await self._organizations.cached(organization_id, reload=attempt > 0)
+            metered, unmetered = await self._meter(organization, events, replayed)
+            await self._park(organization_id, unmetered)
+            try:
+                return await self._usage.record(organization_id, organization.counts_until(self._clock.now()), metered)
+            except ShardCountChangedError:
+                _log.info("the shard history is read again", extra={"organization_id": organization_id})
+        raise UnavailableError("The shard history of the organization is not current yet")
+
+    async def _follow_up(self, organization_id: str, recorded: Recorded, replayed: set[str]) -> None:
+        """Park what was not recorded, and do what follows from the rest.
+
+        The outbox sweep and the next delivery do what is cut short here.
+        """
+        await self._park(organization_id, _not_recorded(recorded))
+        for entry in sorted(recorded.outbox_entries):
+            await self._outbox.attempt(*entry)
+        latest: dict[str, str] = {}
+        for metered in recorded.recorded:
+            event = metered.event
+            latest[event.agent] = max(event.time, latest.get(event.agent, ""))
+        await self._agent_activities.note(organization_id, {agent: from_text(at) for agent, at in latest.items()})
+        found = [metered.event for metered in (*recorded.recorded, *recorded.duplicates) if metered.id in replayed]
+        if found:
+            await self._parked_events.close(organization_id, {_parked_id(event) for event in found})
         _log.info(
-            "rated",
+            "metered",
             extra={
                 "organization_id": organization_id,
                 "recorded": len(recorded.recorded),
@@ -158,131 +157,65 @@ class Metering:
                 "refused": len(recorded.refused),
             },
         )
-        return recorded
-
-    async def _close(self, organization_id: str, recorded: Recorded, replayed: set[str]) -> None:
-        """The entries of parked events that were sent again and have been found rated, by this or an earlier try."""
-        rated = [each.event for each in (*recorded.recorded, *recorded.duplicates) if each.event.key in replayed]
-        if rated:
-            await self._usage.close_parked(organization_id, {_parked_id(event) for event in rated})
-
-    async def _record(self, organization_id: str, events: list[AcceptedEvent], replayed: set[str]) -> Recorded:
-        for attempt in range(_SHARD_RELOADS):
-            organization = await self._organizations.cached(organization_id, reload=attempt > 0)
-            metered, parked = await self._meter(organization, events, replayed)
-            for each in parked:
-                await self._park(organization_id, each)
-            try:
-                return await self._usage.record(organization_id, organization.counts_until(self._clock.now()), metered)
-            except ShardCountChangedError:
-                _log.info("the shard history is read again", extra={"organization_id": organization_id})
-        raise UnavailableError("The shard history of the organization is not current yet")
 
     async def _meter(
-        self, organization: Organization, events: list[AcceptedEvent], replayed: set[str]
-    ) -> tuple[list[MeteredEvent], list[_Parked]]:
-        """Looks twice at what cannot be rated: a read may miss an agent, a model or an exchange rate that was made a
-        moment ago. Not so where the same rate was missed just before, save for what is sent again because of it.
+        self, organization: Organization, events: Sequence[AcceptedEvent], replayed: set[str]
+    ) -> tuple[list[MeteredEvent], list[_Unmetered]]:
+        """Looks twice at what cannot be metered: a read may miss an agent, a model or an exchange rate that was created
+        a moment ago. A rate that was missing just before is not looked for again, save for events that are replayed
+        because of it.
         """
-        metered, refused = await self._look(organization, events, await self._costs.cached())
-        parked: list[_Parked] = []
-        doubtful: list[_Parked] = []
-        for each in refused:
-            missed = each.lacks is not None and self._costs.is_missed(each.lacks)
-            (parked if missed and each.event.key not in replayed else doubtful).append(each)
-        if not doubtful:
-            return metered, parked
-        await asyncio.sleep(SECOND_LOOK_SECONDS)
-        lack_rates = any(each.lacks is not None for each in doubtful)
-        costs = await (self._costs.rules() if lack_rates else self._costs.cached())
-        more, refused = await self._look(organization, [each.event for each in doubtful], costs)
-        for each in refused:
-            if each.lacks is not None:
-                self._costs.miss(each.lacks)
-        return metered + more, parked + refused
+        metered: list[MeteredEvent] = []
+        unmetered: list[_Unmetered] = []
+        doubtful: list[_Unmetered] = []
+        waiting = events
 
-    async def _look(
-        self, organization: Organization, events: list[AcceptedEvent], costs: CostRules
-    ) -> tuple[list[MeteredEvent], list[_Parked]]:
+        async def look() -> list[_Unmetered]:
+            nonlocal doubtful, waiting
+            lacks_rates = any(each.missing_rate is not None for each in doubtful)
+            costs = await (self._costs.rules() if lacks_rates else self._costs.cached())
+            assigned, failed = await self._assign(organization, waiting, costs)
+            metered.extend(assigned)
+            doubtful = []
+            for each in failed:
+                is_known = each.missing_rate is not None and self._costs.is_missed(each.missing_rate)
+                (unmetered if is_known and each.event.key not in replayed else doubtful).append(each)
+            waiting = [each.event for each in doubtful]
+            return doubtful
+
+        for each in await look_twice(look, is_doubtful=bool):
+            unmetered.append(each)
+            if each.missing_rate is not None:
+                self._costs.miss(each.missing_rate)
+        return metered, unmetered
+
+    async def _assign(
+        self, organization: Organization, events: Iterable[AcceptedEvent], costs: CostRules
+    ) -> tuple[list[MeteredEvent], list[_Unmetered]]:
         agents = await self._agents.resolve(organization.id, {event.agent for event in events})
         now = self._clock.now()
         metered: list[MeteredEvent] = []
-        parked: list[_Parked] = []
+        failed: list[_Unmetered] = []
         for event in events:
             try:
-                metered.append(await self._assign(organization, agents.get(event.agent), event, costs, now))
+                metered.append(await self._assigner.assign(organization, agents.get(event.agent), event, costs, now))
             except UnavailableError:
                 raise
             except NoExchangeRateError as error:
-                parked.append(_Parked(event, error.detail, error.pair))
+                failed.append(_Unmetered(event, error.detail, error.pair))
             except XyraError as error:
-                parked.append(_Parked(event, error.detail))
-            except _BROKEN as error:
-                _log.exception("an event breaks the rater", extra={"event": event.key})
-                parked.append(_Parked(event, f"rating it fails: {error!r}"))
-        return metered, parked
+                failed.append(_Unmetered(event, error.detail))
+            except _BUGS as error:
+                _log.exception("metering an event fails", extra={"event": event.key})
+                failed.append(_Unmetered(event, f"rating it fails: {error!r}"))
+        return metered, failed
 
-    async def _assign(
-        self,
-        organization: Organization,
-        agent: Agent | None,
-        event: AcceptedEvent,
-        costs: CostRules,
-        now: datetime,
-    ) -> MeteredEvent:
-        """Where the event counts and how much: period, agent and version by its own time, always."""
-        at = from_text(event.time)
-        if agent is None or agent.ended_by(at):
-            raise CannotBeMeteredError("the agent was deleted before the event happened")
-        period = await self._periods.containing(organization, at)
-        version = await self._version(organization.id, agent, at)
-        cost = costs.of(event.type, event.data, at, organization.currency)
-        rate = costs.rates.rate(reported_currency(event.data, organization.currency), organization.currency, at)
-        costed = CostedEvent(event.type, event.data, event.time, event.key, cost.amount, cost.category, rate)
-        if version is None:
-            added = unpriced_contribution(costed, cost.readings())
-        else:
-            added = contribution(costed, version.charges, organization.currency, cost.readings())
-        total = TotalKey(period.start, agent.id, version.id if version else NO_VERSION)
-        outcome = None
-        if is_outcome(event.type):
-            charges = version.charges if version else ()
-            outcome = arrived(event, total, charges, added, organization.currency, now, rate)
-            added = replace(
-                added, system_totals=(*added.system_totals, *system_totals_of(outcome, organization.currency))
-            )
-        return MeteredEvent(
-            event=event,
-            total=total,
-            contribution=added,
-            cost=cost,
-            outcome=outcome,
-            exchange_rate=rate,
-            rebilling=rebilling.entry_of(self._outbox, organization.id, period, now),
-        )
-
-    async def _version(self, organization_id: str, agent: Agent, at: datetime) -> Version | None:
-        model_id = agent.models.at(at)
-        if model_id is None:
-            return None
-        model = await self._billing_models.cached(organization_id, model_id)
-        reference = model.versions.at(at)
-        return await self._billing_models.version(model, reference) if reference else None
-
-    async def _after(self, organization_id: str, recorded: Recorded) -> None:
-        """What follows from what was recorded; whatever is cut short here is swept later."""
-        for entry in sorted(recorded.entries):
-            await self._outbox.attempt(*entry)
-        latest: dict[str, str] = {}
-        for each in recorded.recorded:
-            latest[each.event.agent] = max(each.event.time, latest.get(each.event.agent, ""))
-        await self._agent_activities.note(organization_id, {agent: from_text(at) for agent, at in latest.items()})
-
-    async def _park(self, organization_id: str, parked: _Parked) -> None:
-        event = parked.event
-        subject: dict[str, Any] = msgspec.structs.asdict(event)
-        _log.warning("parked", extra={"organization_id": organization_id, "event": event.key, "reason": parked.reason})
-        await self._usage.park(organization_id, _parked_id(event), parked.reason, subject)
+    async def _park(self, organization_id: str, unmetered: Iterable[_Unmetered]) -> None:
+        for each in unmetered:
+            event, reason = each.event, each.reason
+            subject: dict[str, Any] = msgspec.structs.asdict(event)
+            _log.warning("parked", extra={"organization_id": organization_id, "event": event.key, "reason": reason})
+            await self._parked_events.park(organization_id, _parked_id(event), reason, subject)
 
     async def _park_message(self, message: Delivered, reason: str) -> None:
         with correlation.correlated(message.correlation_id):
@@ -290,11 +223,23 @@ class Metering:
                 "a message that cannot be read is parked", extra={"message_id": message.message_id, "reason": reason}
             )
         subject = {"message": message.body.decode("utf-8", "replace"), "message_id": message.message_id}
-        await self._usage.park(UNKNOWN_ORGANIZATION, named_id("park", fingerprint(message.body)), reason, subject)
+        parked_id = named_id("park", fingerprint(message.body))
+        await self._parked_events.park(UNKNOWN_ORGANIZATION, parked_id, reason, subject)
 
 
-def _together(messages: Sequence[Delivered]) -> str:
-    """The correlation ids of what is rated in one batch."""
+def _not_recorded(recorded: Recorded) -> list[_Unmetered]:
+    other_content = "the same identity was used for an event with other content"
+    # Discarding it again closes its entry, where a discard was cut short before that.
+    discarded = "it has been given up; discard it again"
+    return [
+        *(_Unmetered(metered.event, other_content) for metered in recorded.conflicting),
+        *(_Unmetered(metered.event, discarded) for metered in recorded.discarded),
+        *(_Unmetered(metered.event, f"the store refuses it: {reason}") for metered, reason in recorded.refused),
+    ]
+
+
+def _correlation_ids(messages: Sequence[Delivered]) -> str:
+    """Of all messages that are metered together."""
     return ",".join(dict.fromkeys(message.correlation_id for message in messages if message.correlation_id))
 
 

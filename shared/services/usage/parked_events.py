@@ -1,60 +1,32 @@
-"""Events that were accepted and could not be rated: kept with the reason until they are rated or discarded."""
+"""Parked events: listed, sent again, discarded."""
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
-
-from shared import json
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.domain.kernel.ids import is_id
-from shared.domain.kernel.times import from_text, to_text
+from shared.domain.kernel.times import from_text
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import AcceptedEvent
+from shared.domain.usage.parked_events import Discard, ParkedEvent, ParkedStatus, Replay
 from shared.ports.clock import Clock
-from shared.ports.store import Document, Item, StaleEtagError
-from shared.ports.usage import ParkedStatus, ShardCountChangedError, Usage
+from shared.ports.parked_events import ParkedEventPage, ParkedEventStore, StoredParkedEvent
+from shared.ports.usage import ShardCountChangedError, Usage
+from shared.services.storage import StaleEtagError
 from shared.services.usage.events import Events
 
 MAXIMUM_REPLAYED = 200
-_MARGIN = timedelta(days=1)
-"""Of the time of a replayed event, for its way through the queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """When, by whom and for the how many-th time an entry was last sent again."""
-
-    attempt: int
-    at: datetime
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Discard:
-    at: datetime
-    by: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedEvent:
-    """`subject` is the event, or the message that could not be read, as JSON text."""
-
-    id: str
-    status: ParkedStatus
-    reason: str
-    parked_at: datetime
-    subject: str
-    replay: Replay | None
-    discard: Discard | None
+"""Parked events that one call may send again."""
+_QUEUE_TIME = timedelta(days=1)
+"""More than an event spends in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotReplayed:
-    """An entry that was not sent again, and why."""
+    """A parked event that was not sent again, and why."""
 
     id: str
     detail: str
@@ -64,159 +36,125 @@ class NotReplayed:
 class Replayed:
     sent: int
     rated: int
-    """Had been rated already; their entries are closed."""
+    """Found recorded already, so that they are parked no longer."""
     refused: list[NotReplayed]
 
 
 @dataclass(frozen=True, slots=True)
-class _Again:
+class _ToSend:
     event: AcceptedEvent
     attempt: int
 
 
-class _Rated:
-    """An event that was found rated."""
+class _FoundRecorded:
+    """An event that was recorded already."""
 
 
 class ParkedEvents:
-    def __init__(self, usage: Usage, clock: Clock, events: Events, retention: timedelta) -> None:
+    def __init__(
+        self, store: ParkedEventStore, usage: Usage, clock: Clock, events: Events, retention: timedelta
+    ) -> None:
+        """`retention` is how long recorded events are kept."""
+        self._store = store
         self._usage = usage
         self._clock = clock
         self._events = events
         self._retention = retention
 
-    async def page(
-        self, organization_id: str, status: ParkedStatus, limit: int, cursor: str | None
-    ) -> tuple[list[ParkedEvent], str | None]:
+    async def page(self, organization_id: str, status: ParkedStatus, limit: int, cursor: str | None) -> ParkedEventPage:
         """Newest first."""
-        page = await self._usage.parked(organization_id, limit, cursor, status)
-        return [_read(item.document) for item in page.items], page.cursor
+        return await self._store.page(organization_id, status, limit, cursor)
 
     async def replay(self, organization: Organization, ids: Sequence[str], by: str) -> Replayed:
-        """Send these events again. An entry stays open until its event is found rated.
+        """Send these events again. Each stays parked until it is found recorded.
 
         Raises `UnavailableError` when the broker does not accept: replay again then.
         """
-        entries = await self._entries(organization.id, ids)
-        outcomes = await asyncio.gather(
-            *(self._prepare(organization, id_, entries.get(id_), by) for id_ in dict.fromkeys(ids))
+        stored = await self._find(organization.id, ids)
+        prepared = await asyncio.gather(
+            *(self._prepare(organization, id_, stored.get(id_), by) for id_ in dict.fromkeys(ids))
         )
-        again = [(each.event, each.attempt) for each in outcomes if isinstance(each, _Again)]
-        await self._events.send_again(organization, again)
+        to_send = [(each.event, each.attempt) for each in prepared if isinstance(each, _ToSend)]
+        await self._events.send_again(organization, to_send)
         return Replayed(
-            sent=len(again),
-            rated=sum(isinstance(each, _Rated) for each in outcomes),
-            refused=[each for each in outcomes if isinstance(each, NotReplayed)],
+            sent=len(to_send),
+            rated=sum(isinstance(each, _FoundRecorded) for each in prepared),
+            refused=[each for each in prepared if isinstance(each, NotReplayed)],
         )
 
     async def _prepare(
-        self, organization: Organization, id_: str, item: Item | None, by: str
-    ) -> _Again | _Rated | NotReplayed:
-        if item is None:
+        self, organization: Organization, id_: str, stored: StoredParkedEvent | None, by: str
+    ) -> _ToSend | _FoundRecorded | NotReplayed:
+        if stored is None:
             return NotReplayed(id_, "there is no such entry")
-        if (status := _read(item.document).status) != "parked":
-            return NotReplayed(id_, f"it is {status} already")
-        event = _event(item.document)
-        recorded = await self._recorded(organization, event)
-        if recorded is not None and recorded["content"] == event.content:
-            await self._usage.close_parked(organization.id, [id_])
-            return _Rated()
-        if recorded is not None:
+        if stored.parked.status != "parked":
+            return NotReplayed(id_, f"it is {stored.parked.status} already")
+        event = stored.parked.event()
+        # A stale read does no harm: what was recorded once stays recorded with its content.
+        recorded = await self._usage.find(organization.id, organization.counts_until(self._clock.now()), event.key)
+        if recorded is None:
+            return await self._count_attempt(organization.id, stored, event, by)
+        if recorded.content != event.content:
             return NotReplayed(id_, "its identity was used for an event with other content; it can only be discarded")
-        return await self._mark(organization.id, item, event, by)
+        await self._store.close(organization.id, [id_])
+        return _FoundRecorded()
 
-    async def _mark(self, organization_id: str, item: Item, event: AcceptedEvent, by: str) -> _Again | NotReplayed:
-        """Count the attempt before anything is sent: what is repeated after a fault is another attempt, which the
-        broker does not drop.
-        """
-        id_ = item.document["id"]
-        now = self._clock.now()
-        if self._forgotten(event, now):
-            return NotReplayed(id_, "it is older than raw events are kept; it can only be discarded")
-        attempt = item.document.get("attempt", 0) + 1
-        changes = {"attempt": attempt, "replayed_at": to_text(now), "replayed_by": by}
+    async def _count_attempt(
+        self, organization_id: str, stored: StoredParkedEvent, event: AcceptedEvent, by: str
+    ) -> _ToSend | NotReplayed:
+        """Before anything is sent: a repeat after a fault is another attempt then, which the broker does not drop."""
+        parked, now = stored.parked, self._clock.now()
+        if self._may_be_forgotten(event, now):
+            return NotReplayed(parked.id, "it is older than raw events are kept; it can only be discarded")
+        attempt = 1 if parked.replay is None else parked.replay.attempt + 1
+        replayed = dataclasses.replace(parked, replay=Replay(attempt, now, by))
         try:
-            await self._usage.change_parked(organization_id, item.document | changes, item.etag)
+            await self._store.change(organization_id, replayed, stored.etag)
         except StaleEtagError:
-            return NotReplayed(id_, "it is being changed by someone else")
-        return _Again(event, attempt)
+            return NotReplayed(parked.id, "it is being changed by someone else")
+        return _ToSend(event, attempt)
 
-    def _forgotten(self, event: AcceptedEvent, now: datetime) -> bool:
-        """Whether it may have been rated so long ago that a repeat would look new."""
+    def _may_be_forgotten(self, event: AcceptedEvent, now: datetime) -> bool:
+        """Whether it may have been recorded so long ago that the record has expired, and a repeat would look new."""
         try:
-            return from_text(event.time) + self._retention - _MARGIN <= now
-        except ValueError:  # it has never been rated then; the rater says why
+            return from_text(event.time) + self._retention - _QUEUE_TIME <= now
+        except ValueError:  # such an event was never recorded; metering says why
             return False
 
     async def discard(self, owner: Organization | str, id_: str, reason: str, by: str) -> ParkedEvent:
-        """Close an entry without rating it; it is kept with who did so, when and why. `owner` is the name of a
-        partition for messages that belong to nobody. Repeating it changes nothing.
+        """Give up a parked event for good, and keep who did so, when and why. Repeating it changes nothing.
 
-        What decides is whether the event is recorded or given up first, so a replay that is on its way finds nothing
-        left to do. Raises `NotFoundError`, `ConflictError` where the event has been rated.
+        `owner` is a text for messages that belong to no organization. Recording and discarding use up the event's
+        identity, and the first of them stands; so a replay that is still queued comes too late. Raises
+        `NotFoundError`, `ConflictError` where the event has been recorded.
         """
         organization_id = owner if isinstance(owner, str) else owner.id
-        item = (await self._entries(organization_id, [id_])).get(id_)
-        if item is None:
+        stored = (await self._find(organization_id, [id_])).get(id_)
+        if stored is None:
             raise NotFoundError("There is no such parked event")
-        found = _read(item.document)
-        if found.discard is not None and found.discard.reason == reason and found.status == "discarded":
-            return found
-        if found.status != "parked":
-            raise ConflictError(f"The parked event is {found.status} already")
+        parked = stored.parked
+        if parked.status == "discarded" and parked.discard is not None and parked.discard.reason == reason:
+            return parked
+        if parked.status != "parked":
+            raise ConflictError(f"The parked event is {parked.status} already")
         if isinstance(owner, Organization):
-            await self._give_up(owner, id_, _event(item.document))
-        changes = {
-            "kind": "discarded",
-            "discarded_at": to_text(self._clock.now()),
-            "discarded_by": by,
-            "discard_reason": reason,
-        }
+            await self._use_up_identity(owner, parked)
+        discarded = dataclasses.replace(parked, status="discarded", discard=Discard(self._clock.now(), by, reason))
         try:
-            await self._usage.change_parked(organization_id, item.document | changes, item.etag)
+            await self._store.change(organization_id, discarded, stored.etag)
         except StaleEtagError as error:
             raise ConflictError("The parked event is being changed by someone else; read it again") from error
-        return _read(item.document | changes)
+        return discarded
 
-    async def _entries(self, organization_id: str, ids: Sequence[str]) -> dict[str, Item]:
-        return await self._usage.parked_entries(organization_id, {id_ for id_ in ids if is_id(id_, "park")})
-
-    async def _give_up(self, organization: Organization, id_: str, event: AcceptedEvent) -> None:
+    async def _use_up_identity(self, organization: Organization, parked: ParkedEvent) -> None:
+        shard_counts = organization.counts_until(self._clock.now())
         try:
-            given_up = await self._usage.discard(organization.id, organization.counts_until(self._clock.now()), event)
+            is_discarded = await self._usage.discard(organization.id, shard_counts, parked.event())
         except ShardCountChangedError as error:
             raise UnavailableError("The shard history of the organization is not current yet") from error
-        if not given_up:
-            await self._usage.close_parked(organization.id, [id_])
+        if not is_discarded:
+            await self._store.close(organization.id, [parked.id])
             raise ConflictError("The event has been rated meanwhile")
 
-    async def _recorded(self, organization: Organization, event: AcceptedEvent) -> Document | None:
-        """What is recorded stays recorded with its content, so however old the read is, a find is final."""
-        return await self._usage.find(organization.id, organization.counts_until(self._clock.now()), event.key)
-
-
-def _event(entry: Document) -> AcceptedEvent:
-    return msgspec.convert(json.decode(entry["subject"]), AcceptedEvent)
-
-
-def _shown(subject: str) -> str:
-    """Who reported an outcome is for nobody's eyes."""
-    fields = json.decode(subject)
-    return json.encode_verbatim({name: value for name, value in fields.items() if name != "reporter"}).decode()
-
-
-def _read(entry: Document) -> ParkedEvent:
-    replay = discard = None
-    if "attempt" in entry:
-        replay = Replay(entry["attempt"], from_text(entry["replayed_at"]), entry["replayed_by"])
-    if "discarded_at" in entry:
-        discard = Discard(from_text(entry["discarded_at"]), entry["discarded_by"], entry["discard_reason"])
-    return ParkedEvent(
-        id=entry["id"],
-        status=entry["kind"],
-        reason=entry["reason"],
-        parked_at=from_text(entry["time"]),
-        subject=_shown(entry["subject"]),
-        replay=replay,
-        discard=discard,
-    )
+    async def _find(self, organization_id: str, ids: Sequence[str]) -> dict[str, StoredParkedEvent]:
+        return await self._store.get_many(organization_id, {id_ for id_ in ids if is_id(id_, "park")})

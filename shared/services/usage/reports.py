@@ -13,7 +13,7 @@ from shared.domain.pricing.billing_models import Version
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.usage import Usage, UsageTotal
 from shared.services.agents.agents import Agents
-from shared.services.usage.rated_versions import RatedVersions
+from shared.services.usage.metered_versions import MeteredVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class _Name:
 
 
 class UsageReports:
-    def __init__(self, usage: Usage, agents: Agents, rated_versions: RatedVersions) -> None:
+    def __init__(self, usage: Usage, agents: Agents, metered_versions: MeteredVersions) -> None:
         self._usage = usage
         self._agents = agents
-        self._rated_versions = rated_versions
+        self._metered_versions = metered_versions
 
     async def rows(  # noqa: PLR0913  the filters of the report
         self,
@@ -66,7 +66,7 @@ class UsageReports:
         for total in totals:
             if total.key.agent_id not in wanted:
                 continue
-            version = await self._rated_versions.of(organization.id, total.key.agent_id, total.key.version_id)
+            version = await self._metered_versions.of(organization.id, total.key.agent_id, total.key.version_id)
             for name, measure, reading in _readings(total, version):
                 before = readings.get(name)
                 readings[name] = (measure, reading if before is None else before[1].merge(reading))

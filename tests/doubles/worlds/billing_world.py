@@ -289,11 +289,11 @@ class World:
         match step.decision:
             case "verify":
                 verification = Verification(value=step.value)
-                result = (await host.outcomes.verify(organization, [id_], verification, by))[id_]
+                result = (await host.outcome_decisions.verify(organization, [id_], verification, by))[id_]
             case "reject":
-                result = await host.outcomes.reject(organization, id_, "Rejected", by)
+                result = await host.outcome_decisions.reject(organization, id_, "Rejected", by)
             case "reverse":
-                result = await host.outcomes.reverse(organization, id_, "Reversed", by)
+                result = await host.outcome_decisions.reverse(organization, id_, "Reversed", by)
         if isinstance(result, XyraError):
             raise result
 

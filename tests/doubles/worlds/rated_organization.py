@@ -142,4 +142,4 @@ def partition(shard: int) -> str:
 
 
 def gauges(reports: Sequence[ShardReport]) -> list[str]:
-    return [each.gauge for report in reports for found in report.found for each in found.differences]
+    return [each.gauge for report in reports for found in report.wrong for each in found.differences]

@@ -194,7 +194,7 @@ async def test_totals_are_exact_memory_is_flat_and_repair_finds_what_is_damaged(
             reports = [report for each in made async for report in repair(application, each)]
         print(figures(sending, seconds, monotonic() - start))  # noqa: T201  `-s` shows it
         assert sum(report.events for report in reports) == EVENTS
-        assert [report for report in reports if report.found or report.unsteady] == []
+        assert [report for report in reports if report.wrong or report.unsteady] == []
 
         large = made[0]
         right = await damage(host, large, shard=5)

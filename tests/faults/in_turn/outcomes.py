@@ -77,11 +77,13 @@ class DecideOutcomes(Path):
         ids = [outcome_id(event_key(ORGANIZATION, "test", name)) for name in names]
         match decision:
             case "verify":
-                results = list((await host.outcomes.verify(organization, ids, Verification(), self.by)).values())
+                results = list(
+                    (await host.outcome_decisions.verify(organization, ids, Verification(), self.by)).values()
+                )
             case "reject":
-                results = [await host.outcomes.reject(organization, id_, "Refunded", self.by) for id_ in ids]
+                results = [await host.outcome_decisions.reject(organization, id_, "Refunded", self.by) for id_ in ids]
             case _:
-                results = [await host.outcomes.reverse(organization, id_, "Refunded", self.by) for id_ in ids]
+                results = [await host.outcome_decisions.reverse(organization, id_, "Refunded", self.by) for id_ in ids]
         for result in results:
             if isinstance(result, ConflictError | NotFoundError) and "outcome" in result.detail:
                 raise UnavailableError("The client knows better") from result

@@ -34,7 +34,7 @@ from shared.domain.provider_costs.exchange_rates import ExchangeRates
 from shared.domain.rating.facts import Facts, Segment
 from shared.domain.rating.rating import rate
 from shared.domain.usage.events import NO_VERSION, TotalKey, with_derived
-from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF, Outcome, Status, decided_since_arrival
+from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF, Outcome, Status, contributions_of_decisions
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
 from shared.ports.store import Create, Document, Operation, Replace, Upsert
 from shared.services.billing.bills import PERIODS_PER_BILL
@@ -265,7 +265,7 @@ async def check_outcomes(
                 elif (step.decision, status) in (("reject", "pending"), ("reverse", "verified")):
                     status = "rejected" if step.decision == "reject" else "reversed"
         assert (outcome.status, outcome.counted_value) == (status, value)
-        added += [(outcome.total, each) for each in decided_since_arrival(outcome, world.history.currency)]
+        added += [(outcome.total, each) for each in contributions_of_decisions(outcome, world.history.currency)]
     return added
 
 

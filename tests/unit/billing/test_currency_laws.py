@@ -2,7 +2,6 @@
 plain computation over the list.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -198,21 +197,21 @@ async def set_up(scene: Scene) -> None:
 
 async def decide(scene: Scene, random: Random, sent: Sent) -> None:
     """As it comes: verified, wholly or in part, rejected, reversed, some of it twice or in vain."""
-    outcomes, organization, id_ = scene.host.outcomes, await scene.organization(), outcome_id(sent.key)
+    decisions, organization, id_ = scene.host.outcome_decisions, await scene.organization(), outcome_id(sent.key)
     for doing in random.choice(["", "v", "vv", "p", "x", "r", "vr", "pr", "prr", "xv"]):
         before = sent.status
         match doing:
             case "v" | "p":
                 less = sent.value * random.randrange(100) // 100 if doing == "p" else None
-                found = (await outcomes.verify(organization, [id_, id_], Verification(less), OPERATOR))[id_]
+                found = (await decisions.verify(organization, [id_, id_], Verification(less), OPERATOR))[id_]
                 if before == "pending":
                     sent.status, sent.verified_as = "verified", sent.value if less is None else less
                 possible = before in ("pending", "verified")
             case "x":
-                found = await outcomes.reject(organization, id_, "no", OPERATOR)
+                found = await decisions.reject(organization, id_, "no", OPERATOR)
                 sent.status, possible = "rejected", True
             case _:
-                found = await outcomes.reverse(organization, id_, "no", OPERATOR)
+                found = await decisions.reverse(organization, id_, "no", OPERATOR)
                 possible = before in ("verified", "reversed")
                 sent.status = "reversed" if possible else before
         assert isinstance(found, Outcome if possible else ConflictError), (doing, found)
@@ -276,7 +275,7 @@ async def compared(seed: int) -> None:
 
     parked, _ = await host.parked_events.page(ORGANIZATION, "parked", 200, None)
     assert {each.reason for each in parked} == {"there is no exchange rate from GBP to USD"}
-    assert {json.loads(each.subject)["id"] for each in parked} == {each.id for each in sent if each.is_parked}
+    assert {each.subject["id"] for each in parked} == {each.id for each in sent if each.is_parked}
     rated = [each for each in sent if not each.is_parked]
     outcomes = [each for each in rated if each.type.startswith("outcome.")]
     for each in random.sample(outcomes, len(outcomes)):
@@ -291,15 +290,15 @@ async def compared(seed: int) -> None:
     assert found == expected
     assert all([bundles, *expected.values()]), "the list leaves something untried"
     reports = [report async for report in host.repair.run(organization, period, mend=False)]
-    assert [(report.found, report.unsteady) for report in reports] == [([], [])] * SHARDS
+    assert [(report.wrong, report.unsteady) for report in reports] == [([], [])] * SHARDS
 
     statistics = await host.outcomes.statistics(organization, None, None)
-    for status, state in statistics.states.items():
+    for status, state in statistics.by_status.items():
         own = [each for each in outcomes if each.status == status]
         worth = total(each.dollars(each.value if each.verified_as is None else each.verified_as) for each in own)
         assert (state.count, state.value) == (len(own), worth)
     of_outcomes = [await host.runs.figures(organization, f"run {number}") for number in range(2, 7)]
-    assert total(each.outcome_value for each in of_outcomes) == statistics.states["verified"].value
+    assert total(each.outcome_value for each in of_outcomes) == statistics.by_status["verified"].value
     run = await host.runs.figures(organization, RUN)
     assert run.price == total([bundles, *(expected[key] for key in PRICED_IN_RUN)])
     assert run.provider_cost == total(each.dollars(each.value) for each in rated if each.type == "cost.api")

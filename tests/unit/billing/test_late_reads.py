@@ -223,11 +223,11 @@ def test_what_is_named_elsewhere_is_waited_for() -> None:
 
 
 async def verify(host: Application, organization: Organization, *ids: str) -> list[object]:
-    return list((await host.outcomes.verify(organization, ids, Verification(), OPERATOR)).values())
+    return list((await host.outcome_decisions.verify(organization, ids, Verification(), OPERATOR)).values())
 
 
 async def reverse(host: Application, organization: Organization, id_: str) -> object:
-    return await host.outcomes.reverse(organization, id_, "Reversed", OPERATOR)
+    return await host.outcome_decisions.reverse(organization, id_, "Reversed", OPERATOR)
 
 
 async def sales(scene: Scene, count: int) -> list[str]:

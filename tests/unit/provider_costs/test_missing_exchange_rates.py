@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from shared import json
 from shared.bootstrap import Application, Ports
 from shared.containers import CATALOG
 from shared.domain.provider_costs.llm_prices import ModelName, ModelPrices
@@ -85,7 +84,7 @@ class Scene:
 
     async def parked(self) -> list[str]:
         entries, _ = await self.office.parked_events.page(ORGANIZATION, "parked", 200, None)
-        return sorted(json.decode(each.subject)["id"] for each in entries)
+        return sorted(each.subject["id"] for each in entries)
 
     async def put(self, source: str, office: Application | None = None) -> None:
         await (office or self.office).exchange_rates.put(source, "USD", Decimal("1.1"), BEFORE, None)

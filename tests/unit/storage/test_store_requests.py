@@ -11,7 +11,6 @@ from shared.domain.usage.events import AcceptedEvent, TotalKey, content_hash, ev
 from shared.domain.usage.totals import Contribution, unpriced_contribution
 from shared.ports.usage import MeteredEvent
 from tests.doubles.fakes.counting_store import CountingStore
-from tests.doubles.fakes.settable_clock import SettableClock
 from tests.doubles.worlds.rated_organization import Scene
 
 NOW = datetime(2026, 10, 5, tzinfo=UTC)
@@ -40,7 +39,7 @@ def metered(number: int) -> MeteredEvent:
 async def test_at_most_12_requests_record_1000_events() -> None:
     """The first time, when no total is there, and the next, when all are."""
     store = CountingStore()
-    usage = ItemUsage(store, SettableClock(NOW), retention_seconds=1000)
+    usage = ItemUsage(store, retention_seconds=1000)
     for delivery in range(2):
         store.requests = 0
         events = [metered(delivery * EVENTS + number) for number in range(EVENTS)]
@@ -52,7 +51,7 @@ async def test_distinct_values_cost_nothing_where_they_are_not_asked_for() -> No
     """Otherwise a query for each 1,000 of them."""
     shards, values = 4, 12_000
     store = CountingStore()
-    usage = ItemUsage(store, SettableClock(NOW), retention_seconds=1000)
+    usage = ItemUsage(store, retention_seconds=1000)
     seen = [frozenset(f"user-{number}" for number in range(first, first + 50)) for first in range(0, values, 50)]
     events = [
         replace(metered(number), contribution=Contribution("command", to_text(NOW), (("users", Distinct(users)),)))
@@ -81,6 +80,6 @@ async def test_figures_by_which_nobody_is_billed_read_no_distinct_values() -> No
     store.queries.clear()
     (unpriced,) = await scene.host.unpriced_models.of(organization, period)
     statistics = await scene.host.outcomes.statistics(organization, None, None)
-    assert (unpriced.calls, statistics.states["pending"].count) == (1, 1)
+    assert (unpriced.calls, statistics.by_status["pending"].count) == (1, 1)
     assert store.queries["total"] > 0
     assert store.queries["unique"] == 0

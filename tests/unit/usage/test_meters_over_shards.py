@@ -335,7 +335,7 @@ async def recorded(
     store: Store, events: Sequence[MeteredEvent], draw: Callable[[st.SearchStrategy[Any]], Any]
 ) -> Collected:
     """In any order and batches, some of them sent again, over shards whose number grows meanwhile."""
-    usage = ItemUsage(store, SettableClock(OCTOBER.end), YEAR)
+    usage = ItemUsage(store, YEAR)
     waiting = list(draw(st.permutations(events)))
     sent: list[MeteredEvent] = []
     counts = [1]
@@ -465,7 +465,7 @@ async def test_neither_totals_nor_transactions_grow_with_the_values_that_were_se
     """Each event brings a value that was never seen before."""
     priced = of_a_meter(Metered("unique", "all", "as it is"))
     store = MeasuringStore()
-    usage = ItemUsage(store, SettableClock(OCTOBER.end), YEAR)
+    usage = ItemUsage(store, YEAR)
 
     async def record(first: int, count: int) -> None:
         events = [

@@ -33,14 +33,14 @@ from shared.domain.usage.outcomes import (
     Decision,
     Outcome,
     Verification,
-    arrived,
-    decided_since_arrival,
+    contributions_of_decisions,
     event_key_of,
+    new_outcome,
     outcome_id,
-    rejected,
+    reject,
+    reverse,
     system_totals_of,
-    taken_back,
-    verified,
+    verify,
 )
 from shared.domain.usage.totals import Contribution, Totals, contribution
 
@@ -78,7 +78,7 @@ def costed(event: AcceptedEvent, rate: Decimal | None = None) -> CostedEvent:
 
 def rated(event: AcceptedEvent, *charges: OutcomeCharge, rate: Decimal | None = None) -> tuple[Outcome, Contribution]:
     added = contribution(costed(event, rate), charges, "USD")
-    outcome = arrived(event, TOTAL, charges, added, "USD", NOW, rate)
+    outcome = new_outcome(event, TOTAL, charges, added, "USD", NOW, rate)
     return outcome, replace(added, system_totals=system_totals_of(outcome, "USD"))
 
 
@@ -89,9 +89,11 @@ def totals_of(*contributions: Contribution) -> Totals:
     return totals
 
 
-def verify(outcome: Outcome, event: AcceptedEvent, *charges: OutcomeCharge, value: str | None = None) -> Decided | None:
+def verified(
+    outcome: Outcome, event: AcceptedEvent, *charges: OutcomeCharge, value: str | None = None
+) -> Decided | None:
     verification = Verification(None if value is None else Decimal(value))
-    return verified(outcome, costed(event, outcome.exchange_rate), charges, "USD", verification, DECISION)
+    return verify(outcome, costed(event, outcome.exchange_rate), charges, "USD", verification, DECISION)
 
 
 def test_an_outcome_and_its_event_have_the_same_place() -> None:
@@ -165,21 +167,21 @@ def test_the_organization_verifies_where_all_that_wait_say_so() -> None:
 def test_a_decision_is_repeated_without_effect_and_not_undone_by_another() -> None:
     event = accepted()
     pending, _ = rated(event, charge())
-    done = verify(pending, event, charge())
+    done = verified(pending, event, charge())
     assert done is not None
-    assert verify(done.outcome, event, charge()) is None
-    assert verify(done.outcome, event, charge(), value="100") is None
+    assert verified(done.outcome, event, charge()) is None
+    assert verified(done.outcome, event, charge(), value="100") is None
     with pytest.raises(ConflictError):
-        verify(done.outcome, event, charge(), value="99")
+        verified(done.outcome, event, charge(), value="99")
     with pytest.raises(ConflictError):
-        rejected(done.outcome, "USD", "no", DECISION)
+        reject(done.outcome, "USD", "no", DECISION)
     with pytest.raises(ConflictError):
-        taken_back(pending, "USD", "no", DECISION)
-    gone = taken_back(done.outcome, "USD", "no", DECISION)
+        reverse(pending, "USD", "no", DECISION)
+    gone = reverse(done.outcome, "USD", "no", DECISION)
     assert gone is not None
-    assert taken_back(gone.outcome, "USD", "again", DECISION) is None
+    assert reverse(gone.outcome, "USD", "again", DECISION) is None
     with pytest.raises(ConflictError):
-        verify(gone.outcome, event, charge())
+        verified(gone.outcome, event, charge())
 
 
 WAYS = ("pending", "verified", "less", "rejected", "reversed", "less and reversed")
@@ -204,13 +206,13 @@ def test_what_decisions_added_can_be_told_from_the_outcome_alone(
         return decided.outcome
 
     if way == "rejected":
-        outcome = follow(rejected(outcome, "USD", "no", DECISION))
+        outcome = follow(reject(outcome, "USD", "no", DECISION))
     elif way != "pending":
-        outcome = follow(verify(outcome, event, *charges, value="40" if "less" in way else None))
+        outcome = follow(verified(outcome, event, *charges, value="40" if "less" in way else None))
     if "reversed" in way:
-        outcome = follow(taken_back(outcome, "USD", "no", DECISION))
+        outcome = follow(reverse(outcome, "USD", "no", DECISION))
     kept = Outcome.read(outcome.document())
-    assert totals_of(arrival, *decided_since_arrival(kept, "USD")) == totals_of(*steps)
+    assert totals_of(arrival, *contributions_of_decisions(kept, "USD")) == totals_of(*steps)
     totals = totals_of(*steps)
     tally = totals.reading("won") or CountAndSum()
     assert isinstance(tally, CountAndSum)
@@ -249,7 +251,7 @@ def test_bounds_and_least_values_are_in_the_organizations_currency() -> None:
 def test_what_waits_by_its_converted_value_counts_once_it_is_verified() -> None:
     event, bounded = accepted("40", currency="EUR"), charge(auto_verify={"maximum_value": "49.99"})
     pending, _ = rated(event, bounded, rate=Decimal("1.25"))
-    done = verify(pending, event, bounded)
+    done = verified(pending, event, bounded)
     assert done is not None
     assert done.contribution.measures == (("won", CountAndSum(1, Decimal(50))),)
 
@@ -258,8 +260,8 @@ def test_a_verification_is_in_the_currency_of_the_report() -> None:
     event, rate = accepted("40", currency="EUR"), Decimal("1.25")
     pending, _ = rated(event, charge(), rate=rate)
     with pytest.raises(RefusedError):
-        verify(pending, event, charge(), value="40.01")
-    done = verify(pending, event, charge(), value="39")
+        verified(pending, event, charge(), value="40.01")
+    done = verified(pending, event, charge(), value="39")
     assert done is not None
     assert (done.outcome.verified_value, done.outcome.value_in("USD")) == (39, Decimal("48.75"))
     assert dict(done.contribution.measures)["won"] == CountAndSum(1, Decimal("48.75"))
@@ -268,7 +270,7 @@ def test_a_verification_is_in_the_currency_of_the_report() -> None:
 def test_filters_match_what_was_reported_whatever_it_is_verified_as() -> None:
     event, filtered = accepted(), charge(meter=METER | {"filter": {"data.value": ["100"]}})
     pending, _ = rated(event, filtered)
-    done = verify(pending, event, filtered, value="40")
+    done = verified(pending, event, filtered, value="40")
     assert done is not None
     assert done.contribution.measures == (("won", CountAndSum(1, Decimal(40))),)
 
@@ -279,7 +281,7 @@ def test_what_else_is_money_is_converted_beside_what_it_is_verified_as() -> None
     for least, counts in (("39", False), ("37.5", True)):
         agreed = charge(pricing={"type": "dynamic", "value": "data.price"}, minimum_value=least)
         pending, _ = rated(event, agreed, rate=rate)
-        done = verify(pending, event, agreed, value="30")
+        done = verified(pending, event, agreed, value="30")
         assert done is not None
         expected = {"won": CountAndSum(1, Decimal("37.5")), "won#prices": CountAndSum(1, Decimal(10))}
         assert dict(done.contribution.measures) == (expected if counts else {})
@@ -318,9 +320,9 @@ def test_prices_that_depend_on_order_are_those_of_the_list(
         todo = ["reverse"] if doing == "reverse" else ["verify", *(["reverse"] if number in waiting else [])]
         for each in todo:
             decided = (
-                verify(outcomes[number], events[number], price)
+                verified(outcomes[number], events[number], price)
                 if each == "verify"
-                else taken_back(outcomes[number], "USD", "no", DECISION)
+                else reverse(outcomes[number], "USD", "no", DECISION)
             )
             assert decided is not None
             outcomes[number] = decided.outcome

@@ -42,7 +42,7 @@ async def test_what_is_refused_alone_leaves_its_neighbours_alone(refused: set[in
     await scene.rated()
     store.refused = {ids[number] for number in refused}
     organization = await scene.organization()
-    results = await scene.host.outcomes.verify(organization, ids, Verification(), OPERATOR)
+    results = await scene.host.outcome_decisions.verify(organization, ids, Verification(), OPERATOR)
     assert set(results) == set(ids)
     for id_, result in results.items():
         if id_ in store.refused:
@@ -52,7 +52,7 @@ async def test_what_is_refused_alone_leaves_its_neighbours_alone(refused: set[in
         else:
             assert isinstance(result, Outcome)
             assert result.status == "verified"
-    states = (await scene.host.outcomes.statistics(organization, None, None)).states
+    states = (await scene.host.outcomes.statistics(organization, None, None)).by_status
     assert {status: states[status].count for status in SYSTEM_TOTAL_OF} == {
         "pending": len(refused),
         "verified": OUTCOMES - len(refused),

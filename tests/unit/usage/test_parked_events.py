@@ -7,19 +7,18 @@ from decimal import Decimal
 
 import pytest
 
-from shared import json
-from shared.adapters.usage.item_usage import ItemUsage
+from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.bootstrap import Application, Ports
 from shared.containers import LEDGERS, TENANTS
 from shared.domain.kernel.errors import ConflictError, UnavailableError
 from shared.domain.tenancy.organizations import Organization
+from shared.domain.usage.parked_events import ParkedEvent
 from shared.ports.queue import Message
 from shared.ports.store import Item
 from shared.services.agents.agents import AgentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
 from shared.services.usage.events import QUEUE, ReportedEvent
 from shared.services.usage.metering import UNKNOWN_ORGANIZATION, Delivered
-from shared.services.usage.parked_events import ParkedEvent
 from shared.settings import Settings
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_store import MemoryStore
@@ -138,7 +137,7 @@ async def test_a_message_with_a_number_that_cannot_be_read_is_parked_without_its
         (sent,) = scene.queue.waiting[QUEUE]
         await metering.meter([unreadable, Delivered(sent.body, sent.message_id, "")])
     (parked,), _ = await scene.host().parked_events.page(UNKNOWN_ORGANIZATION, "parked", 10, None)
-    assert json.decode(parked.subject) == {"message": unreadable.body.decode(), "message_id": "message-1"}
+    assert parked.subject == {"message": unreadable.body.decode(), "message_id": "message-1"}
     assert await scene.counted() == (0 if is_dead else 1)
 
 
@@ -193,8 +192,8 @@ async def test_what_is_parked_again_keeps_its_discard(scene: Scene) -> None:
     (entry,) = await scene.parked()
     discarded = await scene.discard(entry)
     assert discarded.discard is not None
-    usage = ItemUsage(scene.store, scene.clock, 1)
-    await usage.park(ORGANIZATION, entry.id, "Again", {})
+    store = ItemParkedEvents(scene.store, scene.clock)
+    await store.park(ORGANIZATION, entry.id, "Again", {})
     found, _ = await scene.host().parked_events.page(ORGANIZATION, "discarded", 10, None)
     assert found == [discarded]
 
@@ -203,8 +202,8 @@ async def test_what_is_parked_again_shows_the_newest_reason_in_its_old_place(sce
     (entry,) = await scene.parked()
     await scene.replay()
     scene.clock.move(timedelta(hours=1))
-    usage = ItemUsage(scene.store, scene.clock, 1)
-    await usage.park(ORGANIZATION, entry.id, "For another reason", {})
+    store = ItemParkedEvents(scene.store, scene.clock)
+    await store.park(ORGANIZATION, entry.id, "For another reason", {})
     (again,) = await scene.parked()
     assert again.replay is not None
     assert again == replace(entry, reason="For another reason", replay=again.replay)

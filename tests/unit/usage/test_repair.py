@@ -79,11 +79,11 @@ async def decided(scene: Scene) -> None:
     await scene.report("outcome.sale", FREE, value=Decimal(7))
     await scene.rated()
     operator = Principal("usr_1", None, frozenset(Permission))
-    await scene.host.outcomes.verify(organization, made[:5], Verification(), operator)
-    await scene.host.outcomes.verify(organization, made[5:6], Verification(value=Decimal("12.5")), operator)
-    await scene.host.outcomes.reject(organization, made[6], "no", operator)
+    await scene.host.outcome_decisions.verify(organization, made[:5], Verification(), operator)
+    await scene.host.outcome_decisions.verify(organization, made[5:6], Verification(value=Decimal("12.5")), operator)
+    await scene.host.outcome_decisions.reject(organization, made[6], "no", operator)
     for each in (made[0], made[4]):
-        await scene.host.outcomes.reverse(organization, each, "it came back", operator)
+        await scene.host.outcome_decisions.reverse(organization, each, "it came back", operator)
 
 
 async def test_outcomes_count_as_what_they_have_become(scene: Scene) -> None:
@@ -139,7 +139,7 @@ async def test_exactly_what_is_damaged_is_found_and_mended(scene: Scene, damage:
     await scene.damage(change)
     assert gauges(await scene.repaired()) == found
     assert gauges(await scene.repaired()) == found
-    (mended,) = [each for report in await scene.repaired(mend=True) for each in report.found]
+    (mended,) = [each for report in await scene.repaired(mend=True) for each in report.wrong]
     assert mended.mended
     assert mended.key.agent_id == AGENTS[0]
     assert (await scene.total())[1].document == before.document
@@ -160,7 +160,7 @@ async def test_a_total_that_is_gone_is_made_again_and_one_without_events_is_remo
     await scene.store.delete(LEDGERS.name, pk, before.document["id"], before.etag)
     nobodys = before.document | {"id": total_id(TotalKey(START, "agt_9", "-")), "agent_id": "agt_9", "version_id": "-"}
     await scene.store.create(LEDGERS.name, pk, nobodys)
-    found = [each for report in await scene.repaired(mend=True) for each in report.found]
+    found = [each for report in await scene.repaired(mend=True) for each in report.wrong]
     assert sorted(each.key.agent_id for each in found) == ["agt_1", "agt_9"]
     again = await scene.store.get(LEDGERS.name, pk, before.document["id"])
     assert again is not None
@@ -196,7 +196,7 @@ async def test_distinct_values_are_added_and_removed_in_as_many_batches_as_it_ta
     for number in range(40):
         needless = before[0] | {"value": f"needless {number}"}
         await scene.store.create(LEDGERS.name, pk, needless | {"id": value_id(needless)})
-    (found,) = [each for report in await scene.repaired(mend=True) for each in report.found]
+    (found,) = [each for report in await scene.repaired(mend=True) for each in report.wrong]
     (difference,) = found.differences
     assert (difference.kept, difference.recomputed) == ("40 values too many", "110 values missing")
     assert {each["id"]: each for each in await values_in(scene, pk)} == {each["id"]: each for each in before}

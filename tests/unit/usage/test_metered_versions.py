@@ -87,10 +87,10 @@ async def test_a_host_that_is_behind_reads_what_usage_was_rated_by(change: str) 
     assert (await behind.runs.figures(organization, RUN)).price == 15  # 10 and half of it
     page, _ = await behind.recorded_events.page(organization, EventQuery(run=RUN), 10, None)
     model_id = "bm_2" if change == "model" else MODEL
-    lines = {each.document["event_id"]: each.rated_to.line_keys for each in page}
+    lines = {details.event.id: details.metered_to.line_keys for details in page}
     assert lines == {"cost": (f"{model_id}/passed_on/{AGENT}",), "sale": ()}
-    sale = outcome_id(next(each.document["id"] for each in page if each.document["event_id"] == "sale"))
-    verified = (await behind.outcomes.verify(organization, [sale], Verification(), OPERATOR))[sale]
+    sale = outcome_id(next(details.event.key for details in page if details.event.id == "sale"))
+    verified = (await behind.outcome_decisions.verify(organization, [sale], Verification(), OPERATOR))[sale]
     assert isinstance(verified, Outcome)
     assert verified.on_decision["sales"]["sum"] == "100"
     assert (await behind.runs.figures(organization, RUN)).price == 15 + 20

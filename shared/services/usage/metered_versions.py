@@ -1,4 +1,4 @@
-"""The versions of billing models that usage was rated by."""
+"""The versions of billing models under which usage was metered."""
 
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.pricing.billing_models import Version
@@ -8,31 +8,31 @@ from shared.services.agents.agents import Agents
 from shared.services.pricing.billing_models import BillingModels
 
 
-class RatedVersions:
+class MeteredVersions:
     def __init__(self, agents: Agents, billing_models: BillingModels) -> None:
         self._agents = agents
         self._billing_models = billing_models
 
     async def of(self, organization_id: str, agent_id: str, version_id: str) -> Version | None:
-        """By which an agent's usage was rated, whatever is in force now; None where it has no price. What another host
-        has made since this one read the agent and its models is read now.
+        """The version of an agent's usage, whatever is in force now; None for usage without a billing model.
 
-        Raises `UnavailableError` where it cannot be read yet.
+        Where the cached agent does not lead to it, the agent is read again: another host may have changed its model.
+        Raises `UnavailableError` where the version cannot be read yet.
         """
         if version_id == NO_VERSION:
             return None
         known = (await self._agents.resolve(organization_id, {agent_id})).get(agent_id)
-        version = await self._among(known, version_id)
+        version = await self._version_of(known, version_id)
         if version is None:
-            version = await self._among(await self._agents.newest(organization_id, agent_id), version_id)
+            version = await self._version_of(await self._agents.newest(organization_id, agent_id), version_id)
         if version is None:
-            raise UnavailableError(f"The version {version_id} that agent {agent_id} was rated by cannot be read yet")
+            raise UnavailableError(f"The version {version_id} of agent {agent_id}'s usage cannot be read yet")
         return version
 
-    async def _among(self, agent: Agent | None, version_id: str) -> Version | None:
+    async def _version_of(self, agent: Agent | None, version_id: str) -> Version | None:
         if agent is None:
             return None
         try:
             return await self._billing_models.version_of(agent.organization_id, agent.models, version_id)
         except NotFoundError as error:
-            raise UnavailableError("The billing model was made a moment ago and cannot be read yet") from error
+            raise UnavailableError("The billing model was created a moment ago and cannot be read yet") from error
