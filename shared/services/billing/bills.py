@@ -14,6 +14,7 @@ from shared.domain.tenancy.organizations import Organization
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.facts import FactsReader
 from shared.services.periods.periods import PeriodItem, Periods
+from shared.services.storage import Stored
 
 PERIODS_PER_BILL = 90
 """How many older periods a bill looks at: all of them are replaced in one batch."""
@@ -24,12 +25,11 @@ _INSTANT = timedelta(microseconds=1)
 class GuardedPeriod:
     """A period as it was read before its facts: writing it fails where it has changed since.
 
-    Only a preview sees periods that are not stored yet; they have neither item nor ETag.
+    Only a preview sees periods that are not stored yet.
     """
 
     period: Period
-    item: PeriodItem | None = None
-    etag: str | None = None
+    stored: Stored[PeriodItem] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Bill:
         invoices = [
             document.id
             for billed in self.periods
-            if billed.guarded.item is not None and billed.guarded.period.start in starts
-            for document in billed.guarded.item.documents
+            if billed.guarded.stored is not None and billed.guarded.period.start in starts
+            for document in billed.guarded.stored.entity.documents
             if document.type == "invoice"
         ]
         return invoices[-1] if invoices else None
@@ -108,13 +108,13 @@ class Bills:
     ) -> list[GuardedPeriod]:
         """Read before the facts, so that whatever changes a period after its facts were read changes its ETag, too."""
         unsettled = await self._periods.unsettled(organization.id, invoiced_period.start, PERIODS_PER_BILL)
-        guarded_periods = [GuardedPeriod(item.period, item, etag) for item, etag in unsettled]
+        guarded_periods = [GuardedPeriod(item.entity.period, item) for item in unsettled]
         stored = {period.start: period for period in created}
         following = stored.get(invoiced_period.end) or next_period(invoiced_period, organization.calendars)
         for period in (invoiced_period, following):
             if period.start in stored:
-                item, etag = await self._periods.item(organization.id, period.start)
-                guarded_periods.append(GuardedPeriod(item.period, item, etag))
+                item = await self._periods.item(organization.id, period.start)
+                guarded_periods.append(GuardedPeriod(item.entity.period, item))
             else:
                 guarded_periods.append(GuardedPeriod(period))
         return guarded_periods
@@ -124,7 +124,7 @@ class Bills:
     ) -> BilledPeriod:
         due = rate(facts)
         open_until = _open_until(guarded.period, due)
-        billed = await self._billed(organization.id, guarded.item)
+        billed = await self._billed(organization.id, guarded)
         if guarded.period.start >= invoiced_period.end:
             due = [line for line in due if line.timing == "advance"]
             keys = {line.key for line in due}
@@ -132,14 +132,14 @@ class Bills:
         lines = differences(PeriodBill(guarded.period, due, billed), invoiced_period, organization.currency)
         return BilledPeriod(guarded, lines, open_until)
 
-    async def _billed(self, organization_id: str, item: PeriodItem | None) -> dict[str, Decimal]:
+    async def _billed(self, organization_id: str, guarded: GuardedPeriod) -> dict[str, Decimal]:
         """What the documents that the period lists have billed for it, by line key."""
-        if item is None:
+        if guarded.stored is None:
             return {}
         lines: list[Line] = []
-        for document in item.documents:
+        for document in guarded.stored.entity.documents:
             lines += await self._documents.lines(organization_id, document)
-        return billed_amounts(lines, item.start)
+        return billed_amounts(lines, guarded.period.start)
 
 
 def _open_until(period: Period, due: Sequence[Line]) -> datetime:

@@ -105,10 +105,10 @@ class BillingDocuments:
         return (await self._invoices.create(draft.organization_id, draft)).entity
 
     async def write_lines(self, organization_id: str, document: WithLines, lines: Sequence[Line]) -> None:
-        """Before the document itself. Repeating it changes nothing. Raises `UnavailableError`."""
+        """Before the document itself. Repeating it changes nothing."""
         for number, chunk in enumerate(_chunks(lines)):
             chunk_id = _chunk_id(document, number)
-            await self._chunks.create(
+            await self._chunks.ensure(
                 organization_id, LineChunk(id=chunk_id, document_id=document.id, lines=tuple(chunk))
             )
 

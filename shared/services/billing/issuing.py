@@ -1,6 +1,7 @@
 """Issuing: drafts, and finalizing them, which numbers an invoice or credit note and settles the periods it bills."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
@@ -13,14 +14,13 @@ from shared.services.billing.bills import Bill, Bills
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.settling import IssuedDocument, changed_periods
 from shared.services.storage import (
-    Create,
-    Delete,
-    Operation,
     Records,
-    Replace,
     StaleEtagError,
     Store,
     Stored,
+    creating,
+    deleting,
+    replacing,
     retry_lost_races,
 )
 
@@ -86,38 +86,23 @@ class Issuing:
         Raises `StaleEtagError` or `AlreadyExistsError` where one of them has changed since it was read.
         """
         now = self._clock.now()
-        year = now.astimezone(ZoneInfo(organization.timezone)).year
-        stored_numbering = await self._numberings.find(organization.id, _NUMBERING)
-        numbering = stored_numbering.entity if stored_numbering is not None else _first_numbering(organization)
-        composed = bill.composed()
-        invoice: Invoice | None = None
-        note: CreditNote | None = None
-        documents: list[IssuedDocument] = []
-        writes: list[Operation] = []
-        if composed.invoice:
-            number, numbering = numbering.next("INV", year)
-            invoice = draft.entity.issued(number, composed.invoice, now, organization.due_days)
-            documents.append((invoice, composed.invoice))
-            writes.append(Replace(invoice.document(), draft.etag))
-        else:
-            writes.append(Delete(draft.entity.id, draft.etag))
-        if composed.correction:
-            number, numbering = numbering.next("CN", year)
-            corrected = bill.last_invoice_for({line.period.start for line in composed.correction})
-            note = CreditNote.correcting(draft.entity, number, composed.correction, corrected, now)
-            documents.append((note, composed.correction))
-            writes.append(Create(note.document()))
+        before = await self._numberings.find(organization.id, _NUMBERING)
+        numbering = before.entity if before is not None else _first_numbering(organization)
+        issued, documents, numbering = _issued(organization, draft.entity, bill, numbering, now)
         for header, lines in documents:
             await self._documents.write_lines(organization.id, header, lines)
+        writes = [replacing(draft, issued.invoice) if issued.invoice is not None else deleting(draft)]
+        if issued.credit_note is not None:
+            writes.append(creating(issued.credit_note))
         if documents:
-            writes.append(_written(numbering, stored_numbering))
-        writes += [Replace(period.document(), etag) for period, etag in changed_periods(bill, documents, now)]
+            writes.append(replacing(before, numbering) if before is not None else creating(numbering))
+        writes += [replacing(stored, changed) for stored, changed in changed_periods(bill, documents, now)]
         await self._store.batch(INVOICES.name, organization.id, writes)
-        return Issued(invoice, note)
+        return issued
 
     async def _settle(self, organization_id: str, bill: Bill) -> None:
         """Nothing is to be billed: settle what ended long ago, unless something has just changed."""
-        writes = [Replace(period.document(), etag) for period, etag in changed_periods(bill, [], self._clock.now())]
+        writes = [replacing(stored, changed) for stored, changed in changed_periods(bill, [], self._clock.now())]
         if not writes:
             return
         try:
@@ -130,6 +115,25 @@ def _first_numbering(organization: Organization) -> Numbering:
     return Numbering(id=_NUMBERING, name=organization.slug.upper())
 
 
-def _written(numbering: Numbering, before: Stored[Numbering] | None) -> Operation:
-    document = numbering.document()
-    return Create(document) if before is None else Replace(document, before.etag)
+def _issued(
+    organization: Organization, draft: Invoice, bill: Bill, numbering: Numbering, now: datetime
+) -> tuple[Issued, list[IssuedDocument], Numbering]:
+    """What a bill makes of a draft, with the lines of each document and the numbering after them.
+
+    The year in a number is that of the issue in the organization's timezone.
+    """
+    year = now.astimezone(ZoneInfo(organization.timezone)).year
+    composed = bill.composed()
+    invoice: Invoice | None = None
+    note: CreditNote | None = None
+    documents: list[IssuedDocument] = []
+    if composed.invoice:
+        number, numbering = numbering.next("INV", year)
+        invoice = draft.issued(number, composed.invoice, now, organization.due_days)
+        documents.append((invoice, composed.invoice))
+    if composed.correction:
+        number, numbering = numbering.next("CN", year)
+        corrected = bill.last_invoice_for({line.period.start for line in composed.correction})
+        note = CreditNote.correcting(draft, number, composed.correction, corrected, now)
+        documents.append((note, composed.correction))
+    return Issued(invoice, note), documents, numbering

@@ -7,6 +7,7 @@ from shared.domain.billing.invoicing import CreditNote, Invoice
 from shared.domain.pricing.lines import Line
 from shared.services.billing.bills import Bill, BilledPeriod
 from shared.services.periods.periods import BillingDocument, PeriodItem
+from shared.services.storage import Stored
 
 SETTLES_AFTER = timedelta(days=1)
 """How long ago a period must have ended for a bill to settle it."""
@@ -18,23 +19,26 @@ IssuedDocument = tuple[Invoice | CreditNote, Sequence[Line]]
 """A header with its lines."""
 
 
-def changed_periods(bill: Bill, documents: Sequence[IssuedDocument], now: datetime) -> list[tuple[PeriodItem, str]]:
-    """The periods that issuing a bill changes, each with the ETag that guards its write.
+def changed_periods(
+    bill: Bill, documents: Sequence[IssuedDocument], now: datetime
+) -> list[tuple[Stored[PeriodItem], PeriodItem]]:
+    """The periods that issuing a bill changes, each as it was read and as it becomes.
 
     A period lists those of the bill's documents that bill it, and is settled where the bill is final.
     """
     starts_by_document = [(_listed(header), {line.period.start for line in lines}) for header, lines in documents]
-    changed: list[tuple[PeriodItem, str]] = []
+    changed: list[tuple[Stored[PeriodItem], PeriodItem]] = []
     for billed in bill.periods:
-        before, etag = billed.guarded.item, billed.guarded.etag
-        if before is None or etag is None:
+        stored = billed.guarded.stored
+        if stored is None:
             continue
+        before = stored.entity
         listed = [document for document, starts in starts_by_document if before.start in starts]
         after = before.changed(documents=(*before.documents, *listed))
         if before.start < bill.invoiced_period.end and _saw_all_changes(before, now):
             after = _settled(after, billed, now)
         if after != before:
-            changed.append((after, etag))
+            changed.append((stored, after))
     return changed
 
 

@@ -11,6 +11,7 @@ from shared.domain.pricing.lines import Line
 from shared.services.billing.bills import Bill, BilledPeriod, GuardedPeriod
 from shared.services.billing.settling import REPLICA_LAG, SETTLES_AFTER, changed_periods
 from shared.services.periods.periods import PeriodItem, period_id
+from shared.services.storage import Stored
 
 OCTOBER = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC), timezone="UTC")
 NOVEMBER = Period(start=datetime(2026, 11, 1, tzinfo=UTC), end=datetime(2026, 12, 1, tzinfo=UTC), timezone="UTC")
@@ -31,13 +32,13 @@ def item(period: Period, changed_at: datetime | None = None) -> PeriodItem:
 
 def bill(changed_at: datetime | None = None, open_until: datetime = OCTOBER.end) -> Bill:
     """Of October; with it goes what November charges in advance."""
-    october = BilledPeriod(GuardedPeriod(OCTOBER, item(OCTOBER, changed_at), "etag of October"), [], open_until)
-    november = BilledPeriod(GuardedPeriod(NOVEMBER, item(NOVEMBER), "etag of November"), [], NOVEMBER.end)
+    october = BilledPeriod(GuardedPeriod(OCTOBER, Stored(item(OCTOBER, changed_at), "1")), [], open_until)
+    november = BilledPeriod(GuardedPeriod(NOVEMBER, Stored(item(NOVEMBER), "2")), [], NOVEMBER.end)
     return Bill(OCTOBER, [october, november])
 
 
 def settled(bill: Bill, now: datetime) -> list[tuple[datetime, bool, datetime | None]]:
-    return [(period.start, period.settled, period.open_until) for period, _ in changed_periods(bill, [], now)]
+    return [(period.start, period.settled, period.open_until) for _, period in changed_periods(bill, [], now)]
 
 
 def test_a_period_that_ended_a_day_ago_is_settled() -> None:
@@ -85,7 +86,7 @@ def test_a_period_lists_the_documents_that_bill_it(period: Period) -> None:
         total=Decimal("-4.00"),
         issued_at=OCTOBER.end,
     )
-    ((changed, etag),) = changed_periods(bill(), [(note, [line])], OCTOBER.end)
-    assert (changed.start, etag) == (period.start, f"etag of {period.start:%B}")
+    ((before, changed),) = changed_periods(bill(), [(note, [line])], OCTOBER.end)
+    assert (before.entity.start, before.entity.documents) == (period.start, ())
     (listed,) = changed.documents
     assert (listed.id, listed.type, listed.lines_hash, listed.line_count) == ("cn_1", "credit_note", "hash", 1)
