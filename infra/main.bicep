@@ -24,9 +24,9 @@ param alertEmail string = ''
 @minValue(0)
 param ledgersThroughput int = 0
 
-@description('Autoscale maximum that all other containers share, in RU/s; of no effect in a serverless account.')
+@description('Autoscale maximum of each other container, in RU/s, in steps of 1000; of no effect in a serverless account.')
 @minValue(1000)
-param sharedThroughput int = 4000
+param containerThroughput int = 1000
 
 @description('Memory of one instance of the functions, in MB.')
 @allowed([512, 2048, 4096])
@@ -171,7 +171,7 @@ module cosmosDb 'modules/cosmos-db.bicep' = {
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: operatorPrincipalId
     ledgersThroughput: ledgersThroughput
-    sharedThroughput: sharedThroughput
+    containerThroughput: containerThroughput
     zoneRedundant: zoneRedundant
     publicAccess: !privateNetworking
   }

@@ -10,11 +10,11 @@ param appPrincipalId string
 @description('Who may read and write data besides the functions; empty for nobody.')
 param operatorPrincipalId string
 
-@description('Autoscale maximum of the container of usage, in RU/s; 0 makes the account serverless.')
+@description('Autoscale maximum of the usage container, in RU/s; 0 makes the account serverless.')
 param ledgersThroughput int
 
-@description('Autoscale maximum that the other containers share, in RU/s; of no effect in a serverless account.')
-param sharedThroughput int
+@description('Autoscale maximum of each other container, in RU/s; of no effect in a serverless account.')
+param containerThroughput int
 
 param zoneRedundant bool
 param publicAccess bool
@@ -64,7 +64,6 @@ resource store 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2025-04-15' =
   name: database
   properties: {
     resource: { id: database }
-    options: serverless ? {} : { autoscaleSettings: { maxThroughput: sharedThroughput } }
   }
 }
 
@@ -92,9 +91,11 @@ resource tables 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2
           ]
         }
       }
-      options: serverless || (container.name != 'ledgers')
+      options: serverless
         ? {}
-        : { autoscaleSettings: { maxThroughput: ledgersThroughput } }
+        : {
+            autoscaleSettings: { maxThroughput: container.name == 'ledgers' ? ledgersThroughput : containerThroughput }
+          }
     }
   }
 ]

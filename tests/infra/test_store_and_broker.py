@@ -15,7 +15,7 @@ from shared.services.storage.retrying import RETRIED_FOR
 from tests.infra.refusals import Refusal
 from tests.places import ROOT
 from tools.infra.app import queue_triggers
-from tools.infra.snapshots import INFRA, SHAPES, Snapshot, changed, copied, dropped, snapshot
+from tools.infra.snapshots import INFRA, SHAPES, Edit, Snapshot, changed, copied, dropped, snapshot
 
 ACCOUNT = "Microsoft.DocumentDB/databaseAccounts"
 CONTAINER = f"{ACCOUNT}/sqlDatabases/containers"
@@ -137,10 +137,33 @@ def test_what_does_not_fit_is_refused(refused: str):
 
 def test_throughput_is_paid_by_request_unless_it_is_chosen():
     assert snapshot("default").one(ACCOUNT).properties["capabilities"] == [{"name": "EnableServerless"}]
-    provisioned = snapshot("large")
-    assert provisioned.one(ACCOUNT).properties["capabilities"] == []
-    own = {each.name: each.properties["options"] for each in provisioned.of(CONTAINER) if each.properties["options"]}
-    assert own == {"ledgers": {"autoscaleSettings": {"maxThroughput": 20000}}}
+    assert snapshot("large").one(ACCOUNT).properties["capabilities"] == []
+
+
+def check_throughput(deployment: Snapshot) -> None:
+    """Each container has its own: so a converted serverless account has it, and no database takes it back."""
+    assert "options" not in deployment.one(f"{ACCOUNT}/sqlDatabases").properties
+    own = {each.name: each.properties["options"] for each in deployment.of(CONTAINER)}
+    assert own == {
+        name: {"autoscaleSettings": {"maxThroughput": 20000 if name == "ledgers" else 1000}} for name in CONTAINERS
+    }
+
+
+@pytest.mark.parametrize("shape", ["large", "private-large"])
+def test_provisioned_throughput_belongs_to_each_container(shape: str):
+    check_throughput(snapshot(shape))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        changed(f"{ACCOUNT}/sqlDatabases", "properties/options", {"autoscaleSettings": {"maxThroughput": 4000}}),
+        changed(f"{CONTAINER} inbox", "properties/options", {}),
+    ],
+    ids=["throughput of the database", "a container without its own"],
+)
+def test_shared_throughput_is_refused(edit: Edit):
+    Refusal(check_throughput, edit, shape="large").is_shown()
 
 
 def test_the_emulated_queues_are_those_of_azure():
