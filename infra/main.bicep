@@ -115,7 +115,6 @@ var zones = [
   'privatelink.servicebus.windows.net'
   'privatelink.vaultcore.azure.net'
   'privatelink.blob.${environment().suffixes.storage}'
-  'privatelink.queue.${environment().suffixes.storage}'
   'privatelink.table.${environment().suffixes.storage}'
 ]
 
@@ -223,8 +222,7 @@ var privateServices = [
   { name: 'service-bus', group: 'namespace', zone: zones[1] }
   { name: 'key-vault', group: 'vault', zone: zones[2] }
   { name: 'blob', group: 'blob', zone: zones[3] }
-  { name: 'queue', group: 'queue', zone: zones[4] }
-  { name: 'table', group: 'table', zone: zones[5] }
+  { name: 'table', group: 'table', zone: zones[4] }
 ]
 
 // One after the other: storage refuses a second one while it makes the first.
@@ -242,7 +240,6 @@ module privateEndpoints 'modules/private-endpoint.bicep' = [
         cosmosDb.outputs.id
         serviceBus.outputs.id
         keyVault.outputs.id
-        storage.outputs.id
         storage.outputs.id
         storage.outputs.id
       ][index]
@@ -264,7 +261,6 @@ module functionApp 'modules/function-app.bicep' = {
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
     blobEndpoint: storage.outputs.blobEndpoint
-    queueEndpoint: storage.outputs.queueEndpoint
     tableEndpoint: storage.outputs.tableEndpoint
     deploymentContainer: storage.outputs.deploymentContainer
     serviceBusHostName: serviceBus.outputs.hostName

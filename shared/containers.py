@@ -20,7 +20,7 @@ DIRECTORY = Container("directory", indexed=("status",))
 LEDGERS = Container("ledgers", indexed=("period", "time", "agent_id", "run", "status"), ordered=("time",))
 INVOICES = Container("invoices", indexed=("start", "status", "invoice_id"), ordered=("start",))
 INBOX = Container("inbox")
-CATALOG = Container("catalog", indexed=("created_at",))
+CATALOG = Container("catalog")
 
 CONTAINERS = {container.name: container for container in (TENANTS, DIRECTORY, LEDGERS, INVOICES, INBOX, CATALOG)}
 

@@ -35,7 +35,7 @@ var containers = [
   { name: 'ledgers', indexed: ['period', 'time', 'agent_id', 'run', 'status'], ordered: ['time'] }
   { name: 'invoices', indexed: ['start', 'status', 'invoice_id'], ordered: ['start'] }
   { name: 'inbox', indexed: [], ordered: [] }
-  { name: 'catalog', indexed: ['created_at'], ordered: [] }
+  { name: 'catalog', indexed: [], ordered: [] }
 ]
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {

@@ -9,7 +9,6 @@ param identityId string
 param identityClientId string
 
 param blobEndpoint string
-param queueEndpoint string
 param tableEndpoint string
 param deploymentContainer string
 param serviceBusHostName string
@@ -43,13 +42,13 @@ var platformSettings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
   AzureWebJobsStorage__blobServiceUri: blobEndpoint
-  AzureWebJobsStorage__queueServiceUri: queueEndpoint
   AzureWebJobsStorage__tableServiceUri: tableEndpoint
   ServiceBus__credential: 'managedidentity'
   ServiceBus__clientId: identityClientId
   ServiceBus__fullyQualifiedNamespace: serviceBusHostName
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  AzureWebJobsDisableHomepage: 'true' // `/` is answered by the app
   AZURE_CLIENT_ID: identityClientId // azure-identity asks for a token as this identity
 }
 

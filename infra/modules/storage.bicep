@@ -14,7 +14,6 @@ param publicAccess bool
 var deploymentContainer = 'deployments'
 var roles = [
   'b7e6dc6d-f1e8-4753-8033-0f276bb0955b' // Storage Blob Data Owner
-  '974c5e8b-45b9-4653-ba55-5f855dd0fb88' // Storage Queue Data Contributor
   '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3' // Storage Table Data Contributor
 ]
 
@@ -68,6 +67,5 @@ resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 
 output id string = account.id
 output blobEndpoint string = account.properties.primaryEndpoints.blob
-output queueEndpoint string = account.properties.primaryEndpoints.queue
 output tableEndpoint string = account.properties.primaryEndpoints.table
 output deploymentContainer string = deployments.name

@@ -11,7 +11,6 @@ OPERATOR = "33333333-3333-3333-3333-333333333333"
 
 FUNCTIONS_ROLES = {
     "Microsoft.Storage/storageAccounts b7e6dc6d-f1e8-4753-8033-0f276bb0955b",  # Storage Blob Data Owner
-    "Microsoft.Storage/storageAccounts 974c5e8b-45b9-4653-ba55-5f855dd0fb88",  # Storage Queue Data Contributor
     "Microsoft.Storage/storageAccounts 0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",  # Storage Table Data Contributor
     "Microsoft.ServiceBus/namespaces 090c5cfd-751d-490a-894a-3ce6f1109419",  # Azure Service Bus Data Owner
     "Microsoft.Insights/components 3913510d-42f4-4e42-8a64-420c390055eb",  # Monitoring Metrics Publisher

@@ -25,10 +25,10 @@ ONLY_LOCAL = {
 """Fields of `Settings` that no deployment sets, and why."""
 
 PLATFORM = {
+    "AzureWebJobsDisableHomepage",
     "AzureWebJobsStorage__credential",
     "AzureWebJobsStorage__clientId",
     "AzureWebJobsStorage__blobServiceUri",
-    "AzureWebJobsStorage__queueServiceUri",
     "AzureWebJobsStorage__tableServiceUri",
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",

@@ -14,7 +14,7 @@ CLOSED = {
     "Microsoft.DocumentDB/databaseAccounts": {"Sql"},
     "Microsoft.ServiceBus/namespaces": {"namespace"},
     "Microsoft.KeyVault/vaults": {"vault"},
-    "Microsoft.Storage/storageAccounts": {"blob", "queue", "table"},
+    "Microsoft.Storage/storageAccounts": {"blob", "table"},
 }
 """The data services, and the parts of them that are used."""
 
