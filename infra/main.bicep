@@ -9,11 +9,14 @@ param environmentName string
 @description('The region of all resources. It must offer the Flex Consumption plan.')
 param location string
 
-@description('Object id of who runs the first-run step and rotates keys: may write secrets and data. Empty for nobody.')
+@description('Object id of whoever provisions; azd fills it in.')
 param operatorPrincipalId string = ''
 
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorPrincipalType string = 'User'
+
+@description('Let whoever provisions write secrets and data, as the first-run step and rotation need. Off: a deployment gives these rights to nobody, and takes back none.')
+param grantOperator bool = true
 
 @description('Where alerts are sent; empty for nowhere.')
 param alertEmail string = ''
@@ -41,20 +44,27 @@ param maximumInstances int = 100
 @maxValue(1000)
 param requestsPerInstance int = 32
 
-@description('Instances that always wait for requests: no cold start, paid by the hour. None, or two or more with zoneRedundant.')
+@description('Instances that always wait for requests: no cold start, paid by the hour.')
 @minValue(0)
 param alwaysReadyHttp int = 0
 
-@description('Instances that always wait for usage. None, or two or more with zoneRedundant.')
+@description('Instances that always wait for usage: from none, metering can take minutes to start. For production at least 1.')
 @minValue(0)
 param alwaysReadyRating int = 0
 
-@description('Spread what can be spread over the zones of the region.')
+@description('Spread what can be spread over the zones of the region, which must offer them for Flex Consumption. The platform then keeps and bills two instances for each scale group, whatever is configured: see docs/deployment.md.')
 param zoneRedundant bool = false
 
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 90
+
+@description('Record every request to data too, not only changes of settings and reads of secrets. Paid by volume; most of it is the functions\' own.')
+param dataPlaneLogs bool = false
+
+@description('Logs of one day above which an alert fires, in GB. Nothing is cut off.')
+@minValue(1)
+param dailyLogGigabytes int = 5
 
 @description('Take back the vault of an earlier deployment of this name, which was deleted. Fails where there is none.')
 param recoverKeyVault bool = false
@@ -87,7 +97,6 @@ param refreshTokenDays int = 30
 @maxValue(365)
 param lateWindowDays int = 90
 
-@description('Not shorter than the late window.')
 @minValue(1)
 param eventRetentionDays int = 400
 
@@ -107,10 +116,37 @@ param invoiceDueDays int = 15
 @maxValue(3660)
 param backdatingDays int = 731
 
-var token = toLower(uniqueString(subscription().id, environmentName, location))
+// What must hold between parameters. Each sentence says what is right.
+var rules = [
+  {
+    kept: environmentName == toLower(environmentName)
+    says: 'The environment must be named in small letters: Test and test would share a resource group, and removing one would remove both.'
+  }
+  {
+    kept: ledgersThroughput == 0 || ledgersThroughput >= 1000 && ledgersThroughput % 1000 == 0
+    says: 'ledgersThroughput must be 0, for a serverless account, or at least 1000, in steps of 1000.'
+  }
+  {
+    kept: containerThroughput % 1000 == 0
+    says: 'containerThroughput must be at least 1000, in steps of 1000.'
+  }
+  {
+    kept: !zoneRedundant || alwaysReadyHttp != 1 && alwaysReadyRating != 1
+    says: 'With zoneRedundant, alwaysReadyHttp and alwaysReadyRating must each be 0, or 2 or more.'
+  }
+  {
+    kept: eventRetentionDays >= lateWindowDays
+    says: 'eventRetentionDays must not be shorter than lateWindowDays: the functions would refuse every call.'
+  }
+]
+var broken = map(filter(rules, rule => !rule.kept), rule => rule.says)
+var checkedName = empty(broken) ? environmentName : fail(join(broken, ' '))
+
+var token = toLower(uniqueString(subscription().id, checkedName, location))
 var name = 'xyra-${token}'
+var operator = grantOperator ? operatorPrincipalId : ''
 var tags = { 'azd-env-name': environmentName }
-var zones = [
+var dnsZoneNames = [
   'privatelink.documents.azure.com'
   'privatelink.servicebus.windows.net'
   'privatelink.vaultcore.azure.net'
@@ -119,7 +155,7 @@ var zones = [
 ]
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
-  name: 'rg-xyra-${environmentName}'
+  name: 'rg-xyra-${checkedName}'
   location: location
   tags: tags
 }
@@ -155,6 +191,8 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     appPrincipalId: identity.outputs.principalId
     sku: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
+    workspaceId: monitoring.outputs.workspaceId
+    dataPlaneLogs: dataPlaneLogs
     publicAccess: !privateNetworking
   }
 }
@@ -168,10 +206,12 @@ module cosmosDb 'modules/cosmos-db.bicep' = {
     tags: tags
     database: 'xyra'
     appPrincipalId: identity.outputs.principalId
-    operatorPrincipalId: operatorPrincipalId
+    operatorPrincipalId: operator
     ledgersThroughput: ledgersThroughput
     containerThroughput: containerThroughput
     zoneRedundant: zoneRedundant
+    workspaceId: monitoring.outputs.workspaceId
+    dataPlaneLogs: dataPlaneLogs
     publicAccess: !privateNetworking
   }
 }
@@ -184,6 +224,8 @@ module serviceBus 'modules/service-bus.bicep' = {
     location: location
     tags: tags
     appPrincipalId: identity.outputs.principalId
+    workspaceId: monitoring.outputs.workspaceId
+    dataPlaneLogs: dataPlaneLogs
     publicAccess: !privateNetworking
   }
 }
@@ -196,7 +238,7 @@ module keyVault 'modules/key-vault.bicep' = {
     location: location
     tags: tags
     appPrincipalId: identity.outputs.principalId
-    operatorPrincipalId: operatorPrincipalId
+    operatorPrincipalId: operator
     operatorPrincipalType: operatorPrincipalType
     workspaceId: monitoring.outputs.workspaceId
     recover: recoverKeyVault
@@ -213,16 +255,17 @@ module network 'modules/network.bicep' = if (privateNetworking) {
     tags: tags
     functionsPrefix: functionsPrefix
     endpointsPrefix: endpointsPrefix
-    zones: zones
+    dnsZoneNames: dnsZoneNames
+    zoneRedundant: zoneRedundant
   }
 }
 
 var privateServices = [
-  { name: 'cosmos-db', group: 'Sql', zone: zones[0] }
-  { name: 'service-bus', group: 'namespace', zone: zones[1] }
-  { name: 'key-vault', group: 'vault', zone: zones[2] }
-  { name: 'blob', group: 'blob', zone: zones[3] }
-  { name: 'table', group: 'table', zone: zones[4] }
+  { name: 'cosmos-db', group: 'Sql', zone: dnsZoneNames[0] }
+  { name: 'service-bus', group: 'namespace', zone: dnsZoneNames[1] }
+  { name: 'key-vault', group: 'vault', zone: dnsZoneNames[2] }
+  { name: 'blob', group: 'blob', zone: dnsZoneNames[3] }
+  { name: 'table', group: 'table', zone: dnsZoneNames[4] }
 ]
 
 // One after the other: storage refuses a second one while it makes the first.
@@ -305,6 +348,8 @@ module alerts 'modules/alerts.bicep' = {
     serviceBusId: serviceBus.outputs.id
     cosmosDbId: cosmosDb.outputs.id
     insightsId: monitoring.outputs.insightsId
+    workspaceId: monitoring.outputs.workspaceId
+    dailyLogGigabytes: dailyLogGigabytes
   }
 }
 
@@ -313,6 +358,7 @@ output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
 output SERVICE_API_NAME string = functionApp.outputs.name
 output SERVICE_API_URI string = functionApp.outputs.uri
+output OPERATOR_PRINCIPAL_ID string = operator // who holds rights on secrets and data until they are removed
 output OUTGOING_ADDRESS string = privateNetworking ? network!.outputs.outgoingAddress : ''
 
 // What the first-run step needs to work on the same store and vault as the functions.

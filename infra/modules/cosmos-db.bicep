@@ -17,6 +17,12 @@ param ledgersThroughput int
 param containerThroughput int
 
 param zoneRedundant bool
+@description('Where changes are recorded.')
+param workspaceId string
+
+@description('Record every request to data too.')
+param dataPlaneLogs bool
+
 param publicAccess bool
 
 var serverless = ledgersThroughput == 0
@@ -113,6 +119,19 @@ resource access 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-0
     }
   }
 ]
+
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: account
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
+    logs: [
+      { category: 'ControlPlaneRequests', enabled: true }
+      { category: 'DataPlaneRequests', enabled: dataPlaneLogs }
+    ]
+  }
+}
 
 output id string = account.id
 output endpoint string = account.properties.documentEndpoint

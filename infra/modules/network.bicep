@@ -8,7 +8,13 @@ param functionsPrefix string
 param endpointsPrefix string
 
 @description('Names of the private DNS zones.')
-param zones array
+param dnsZoneNames array
+
+@description('A gateway and an address that span the zones of the region, instead of those that lie in one.')
+param zoneRedundant bool
+
+// Neither can be changed in place, so each kind has names of its own.
+var outgoing = zoneRedundant ? { sku: 'StandardV2', name: 'zones-${name}' } : { sku: 'Standard', name: name }
 
 // The defaults of a security group: nothing comes in from outside the network.
 resource rules 'Microsoft.Network/networkSecurityGroups@2024-07-01' = {
@@ -18,18 +24,18 @@ resource rules 'Microsoft.Network/networkSecurityGroups@2024-07-01' = {
 }
 
 resource address 'Microsoft.Network/publicIPAddresses@2024-07-01' = {
-  name: 'pip-${name}'
+  name: 'pip-${outgoing.name}'
   location: location
   tags: tags
-  sku: { name: 'Standard' }
+  sku: { name: outgoing.sku }
   properties: { publicIPAllocationMethod: 'Static' }
 }
 
 resource gateway 'Microsoft.Network/natGateways@2024-07-01' = {
-  name: 'ng-${name}'
+  name: 'ng-${outgoing.name}'
   location: location
   tags: tags
-  sku: { name: 'Standard' }
+  sku: { name: outgoing.sku }
   properties: {
     idleTimeoutInMinutes: 4
     publicIpAddresses: [{ id: address.id }]
@@ -69,7 +75,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
 }
 
 resource dnsZones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
-  for zone in zones: {
+  for zone in dnsZoneNames: {
     name: zone
     location: 'global'
     tags: tags
@@ -77,7 +83,7 @@ resource dnsZones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
 ]
 
 resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
-  for (zone, index) in zones: {
+  for (zone, index) in dnsZoneNames: {
     parent: dnsZones[index]
     name: 'vnet-${name}'
     location: 'global'

@@ -6,6 +6,12 @@ param tags object
 @description('The identity of the functions.')
 param appPrincipalId string
 
+@description('Where changes are recorded.')
+param workspaceId string
+
+@description('Record every request to data too.')
+param dataPlaneLogs bool
+
 param publicAccess bool
 
 // The scale controller reads the lengths of the queues as this identity, and only an owner may.
@@ -53,6 +59,19 @@ resource owner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', serviceBusDataOwner)
+  }
+}
+
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: broker
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
+    logs: [
+      { category: 'OperationalLogs', enabled: true }
+      { category: 'RuntimeAuditLogs', enabled: dataPlaneLogs && tier == 'Premium' } // other tiers have none
+    ]
   }
 }
 

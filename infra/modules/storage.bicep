@@ -9,6 +9,12 @@ param appPrincipalId string
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param sku string
 
+@description('Where requests are recorded.')
+param workspaceId string
+
+@description('Record every request; changes of settings are in the activity log anyway.')
+param dataPlaneLogs bool
+
 param publicAccess bool
 
 var deploymentContainer = 'deployments'
@@ -64,6 +70,15 @@ resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     }
   }
 ]
+
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (dataPlaneLogs) {
+  scope: blobs
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logs: [for category in ['StorageRead', 'StorageWrite', 'StorageDelete']: { category: category, enabled: true }]
+  }
+}
 
 output id string = account.id
 output blobEndpoint string = account.properties.primaryEndpoints.blob

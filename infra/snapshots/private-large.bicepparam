@@ -3,9 +3,12 @@ using '../main.bicep'
 
 param environmentName = 'private-large'
 param location = 'westeurope'
+param operatorPrincipalId = '33333333-3333-3333-3333-333333333333'
+param grantOperator = false
 param alertEmail = 'operator@example.com'
 param privateNetworking = true
 param ledgersThroughput = 20000
+param dataPlaneLogs = true
 param zoneRedundant = true
 param alwaysReadyHttp = 2
 param alwaysReadyRating = 2

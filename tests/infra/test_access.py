@@ -52,14 +52,41 @@ def _role(assignment: Resource) -> str:
     return f"{scope} {assignment.properties['roleDefinitionId'].rpartition('/')[2]}"
 
 
+RECORDED = {
+    "Microsoft.DocumentDB/databaseAccounts": "ControlPlaneRequests",
+    "Microsoft.ServiceBus/namespaces": "OperationalLogs",
+    "Microsoft.KeyVault/vaults": "audit",
+}
+"""Changes of settings, and every use of a secret."""
+
+DATA_PLANE = {"DataPlaneRequests", "RuntimeAuditLogs", "StorageRead", "StorageWrite", "StorageDelete"}
+
+
+def recorded(deployment: Snapshot) -> set[tuple[str, str]]:
+    return {
+        (setting.scope, log.get("category") or log["categoryGroup"])
+        for setting in deployment.of("Microsoft.Insights/diagnosticSettings")
+        for log in setting.properties["logs"]
+        if log["enabled"]
+    }
+
+
+def check_changes_are_recorded(deployment: Snapshot) -> None:
+    assert set(RECORDED.items()) <= recorded(deployment)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("check", [check_no_keys, check_roles])
+@pytest.mark.parametrize("check", [check_no_keys, check_roles, check_changes_are_recorded])
 def test_every_snapshot_gives_the_access_that_is_needed(check, shape):
     check(snapshot(shape))
 
 
 SECRETS_OFFICER = "/roleDefinitions/b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
+AUDIT = "Microsoft.Insights/diagnosticSettings audit"
 REFUSED = {
+    "changes that nobody records": Refusal(
+        check_changes_are_recorded, changed(AUDIT, "properties/logs/0/enabled", value=False)
+    ),
     "a dropped role": Refusal(check_roles, dropped(DATA_ROLE)),
     "an added role": Refusal(check_roles, copied(ROLE, "properties/roleDefinitionId", SECRETS_OFFICER)),
     "a role for somebody else": Refusal(check_roles, changed(ROLE, "properties/principalId", "somebody")),
@@ -103,3 +130,8 @@ def test_other_access_is_refused(refused: str):
 def test_the_operator_has_roles_only_where_that_is_chosen(shape: str, holds: bool):
     assignments = [*snapshot(shape).of(ROLE), *snapshot(shape).of(DATA_ROLE)]
     assert (OPERATOR in {each.properties["principalId"] for each in assignments}) is holds
+
+
+def test_requests_to_data_are_recorded_only_where_that_is_chosen():
+    assert {category for _, category in recorded(snapshot("default"))} & DATA_PLANE == set()
+    assert {category for _, category in recorded(snapshot("private-large"))} >= DATA_PLANE

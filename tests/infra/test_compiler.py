@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.infra.names import check_names
 from tools.infra.compiler import PLACEHOLDERS, Compiler, CompilerError
-from tools.infra.snapshots import INFRA, SHAPES, SNAPSHOTS, snapshot
+from tools.infra.snapshots import INFRA, SHAPES, SNAPSHOTS, read, snapshot
 
 pytestmark = pytest.mark.skipif("XYRA_BICEP" not in os.environ, reason="no Bicep compiler: make infra-check")
 
@@ -132,3 +134,38 @@ def test_an_error_or_a_warning_is_refused(compiler: Compiler, infra: Path, file:
     replace(infra / file, before, after)
     with pytest.raises(CompilerError):
         compiler.template(infra / "main.bicep")
+
+
+def with_parameters(infra: Path, shape: str, **parameters: str | int) -> Path:
+    """The parameters of a snapshot, some of them replaced."""
+    file = infra / "snapshots" / f"{shape}.bicepparam"
+    text = file.read_text()
+    for name, value in parameters.items():
+        text = re.sub(rf"^param {name} = .*\n", "", text, flags=re.MULTILINE)
+        text += f"param {name} = '{value}'\n" if isinstance(value, str) else f"param {name} = {value}\n"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"environmentName": "Test"}, "The environment must be named in small letters"),
+        ({"ledgersThroughput": 500}, "ledgersThroughput must be 0, for a serverless account, or at least 1000"),
+        ({"ledgersThroughput": 1500}, "ledgersThroughput must be 0, for a serverless account, or at least 1000"),
+        ({"containerThroughput": 1500}, "containerThroughput must be at least 1000, in steps of 1000"),
+        ({"alwaysReadyHttp": 1}, "alwaysReadyHttp and alwaysReadyRating must each be 0, or 2 or more"),
+        ({"alwaysReadyRating": 1}, "alwaysReadyHttp and alwaysReadyRating must each be 0, or 2 or more"),
+        ({"eventRetentionDays": 89}, "eventRetentionDays must not be shorter than lateWindowDays"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused_with_what_is_right(
+    compiler: Compiler, infra: Path, parameters: dict[str, str | int], sentence: str
+):
+    with pytest.raises(CompilerError, match=sentence):
+        compiler.snapshot(with_parameters(infra, "large", **parameters))
+
+
+@pytest.mark.parametrize("length", [1, 20])
+def test_names_are_accepted_for_environments_with_short_and_long_names(compiler: Compiler, infra: Path, length: int):
+    check_names(read(compiler.snapshot(with_parameters(infra, "private", environmentName="x" * length))))

@@ -83,6 +83,15 @@ def test_without_private_networking_there_is_no_network():
         assert not [each for each in snapshot(shape).resources if each.type.startswith(f"{NETWORK}/")]
 
 
+@pytest.mark.parametrize(("shape", "sku"), [("private", "Standard"), ("private-large", "StandardV2")])
+def test_the_way_out_spans_zones_where_that_is_chosen(shape: str, sku: str):
+    """Under another name: neither can be changed in place."""
+    gateway, address = (snapshot(shape).one(f"{NETWORK}/{kind}") for kind in ("natGateways", "publicIPAddresses"))
+    assert (gateway.body["sku"]["name"], address.body["sku"]["name"]) == (sku, sku)
+    assert gateway.properties["publicIpAddresses"] == [{"id": address.id}]
+    assert {"-zones-" in each.name for each in (gateway, address)} == {sku == "StandardV2"}
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_api_is_open(shape: str):
     assert snapshot(shape).one(APP).properties["publicNetworkAccess"] == "Enabled"

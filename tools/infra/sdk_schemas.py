@@ -14,6 +14,7 @@ from typing import Any
 
 MODELS = {
     "Microsoft.Insights/actionGroups@2023-01-01": ("azure.mgmt.monitor.v2023_01_01", "ActionGroupResource"),
+    "Microsoft.Insights/activityLogAlerts@2020-10-01": ("azure.mgmt.monitor.v2020_10_01", "ActivityLogAlertResource"),
     "Microsoft.Insights/diagnosticSettings@2021-05-01-preview": (
         "azure.mgmt.monitor.v2021_05_01_preview",
         "DiagnosticSettingsResource",

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Snapshot:
     """All resources and outputs of one deployment."""
 
     resources: list[Resource]
-    outputs: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str]
 
     def of(self, type_name: str) -> list[Resource]:
         return [resource for resource in self.resources if resource.type == type_name]
@@ -83,6 +83,11 @@ def snapshot(shape: str, *edits: Edit) -> Snapshot:
         edit(content)
         if content == before:
             raise ValueError("the edit changes nothing")
+    return read(content)
+
+
+def read(content: Content) -> Snapshot:
+    """A snapshot as the compiler writes it."""
     return Snapshot([_resource(each) for each in content["predictedResources"]], content["outputs"])
 
 
