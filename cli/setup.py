@@ -24,6 +24,10 @@ def setup(
         float,
         typer.Option(min=0, metavar="SECONDS", help="Wait so long for roles and services that are not there yet."),
     ] = 0,
+    granted_to: Annotated[
+        str,
+        typer.Option(envvar="OPERATOR_PRINCIPAL_ID", metavar="ID", help="Who was given the rights that this needs."),
+    ] = "",
 ) -> None:
     """Make the token keys, the idempotency secret and the first operator, where they are missing.
 
@@ -33,6 +37,12 @@ def setup(
 
     async def act(application: Application) -> None:
         await set_up(application, Patience(patience))
+        if granted_to:
+            print(
+                f"{granted_to} may still write secrets and all data, until that is ended by the two commands under"
+                ' "Rights of whoever deploys" in docs/deployment.md. A rotation needs these rights again.',
+                flush=True,
+            )
 
     run(act)
 

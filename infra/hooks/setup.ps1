@@ -7,6 +7,11 @@ if ($env:PRIVATE_NETWORKING -eq 'true') {
     exit 0
 }
 
+if ($env:GRANT_OPERATOR -eq 'false') {
+    Write-Output 'GRANT_OPERATOR is false: whoever deploys may not write secrets, so the first-run step is skipped.'
+    exit 0
+}
+
 $command = if ($env:PYTHON) { $env:PYTHON } else { 'python' }
 $python = '.venv/Scripts/python.exe'
 if (-not (Test-Path $python)) {

@@ -18,14 +18,66 @@ def test_azd_finds_the_function_app_it_deploys_to():
     assert declared == {"project": ".", "language": "python", "host": "function", "remoteBuild": True}
 
 
-def test_azd_runs_the_first_run_step_after_a_deployment():
-    (hooks,) = yaml.safe_load((ROOT / "azure.yaml").read_text())["hooks"].items()
-    name, systems = hooks
-    assert name == "postdeploy"
-    assert {system: hook["shell"] for system, hook in systems.items()} == {"posix": "sh", "windows": "pwsh"}
-    assert all(hook["interactive"] for hook in systems.values()), "what is printed stays in sight"
-    for hook in systems.values():
-        assert "-m cli setup --patience" in (ROOT / hook["run"]).read_text()
+@pytest.mark.parametrize(
+    ("hook", "script", "does"),
+    [
+        ("preprovision", "register", "Microsoft.App"),
+        ("postdeploy", "setup", "-m cli setup --patience"),
+    ],
+)
+def test_azd_runs_the_hook_on_every_system(hook: str, script: str, does: str):
+    systems = yaml.safe_load((ROOT / "azure.yaml").read_text())["hooks"][hook]
+    assert {system: declared["shell"] for system, declared in systems.items()} == {"posix": "sh", "windows": "pwsh"}
+    assert {declared["run"] for declared in systems.values()} == {
+        f"infra/hooks/{script}{end}" for end in (".sh", ".ps1")
+    }
+    for declared in systems.values():
+        assert does in (ROOT / declared["run"]).read_text()
+
+
+def test_what_the_first_run_step_prints_stays_in_sight():
+    systems = yaml.safe_load((ROOT / "azure.yaml").read_text())["hooks"]["postdeploy"]
+    assert all(declared["interactive"] for declared in systems.values())
+
+
+REGISTER = "provider register --namespace Microsoft.App --wait"
+
+
+@pytest.mark.parametrize(
+    ("settings", "az", "called", "told"),
+    [
+        ({}, "exit 0", "", False),
+        ({"PRIVATE_NETWORKING": "true"}, "exit 0", REGISTER, False),
+        (
+            {"PRIVATE_NETWORKING": "true", "AZURE_SUBSCRIPTION_ID": "one"},
+            "exit 0",
+            f"{REGISTER} --subscription one",
+            False,
+        ),
+        ({"PRIVATE_NETWORKING": "true"}, "exit 1", REGISTER, True),
+        ({"PRIVATE_NETWORKING": "true"}, None, "", True),
+    ],
+    ids=["public", "private", "private in a named subscription", "az refuses", "no az"],
+)
+def test_a_private_network_has_its_provider_registered(
+    tmp_path: Path, settings: dict[str, str], az: str | None, called: str, told: bool
+):
+    """An `az` of the test's own writes down what it is called with."""
+    if az is not None:
+        program = tmp_path / "az"
+        program.write_text(f'#!/bin/sh\necho "$*" > "{tmp_path}/called"\n{az}\n')
+        program.chmod(0o755)
+    ran = subprocess.run(  # noqa: S603  our own script
+        ["/bin/sh", INFRA / "hooks" / "register.sh"],
+        env={"PATH": str(tmp_path), **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    calls = tmp_path / "called"
+    assert (calls.read_text().strip() if calls.exists() else "") == called
+    assert (f"run: az {REGISTER}" in ran.stdout) is told
+    assert ran.returncode == 0, "provisioning goes on"
 
 
 @pytest.fixture
@@ -52,6 +104,7 @@ def project(tmp_path: Path) -> Path:
             ["-m pip install --quiet --disable-pip-version-check .[cli]", "-m cli setup --patience 600"],
         ),
         ({"PRIVATE_NETWORKING": "true"}, 0, []),
+        ({"GRANT_OPERATOR": "false"}, 0, []),
     ],
 )
 def test_the_script_installs_and_runs_the_first_run_step(

@@ -17,6 +17,7 @@ from tests.doubles.clients.hosts import NOW
 from tests.doubles.clients.xyra_client import Client, Description, Xyra
 from tests.doubles.clients.xyra_process import OPERATOR, XyraProcess
 from tests.doubles.servers.cosmos_server import KEY
+from tests.places import ROOT
 
 MakeProcess = Callable[..., XyraProcess]
 
@@ -62,6 +63,14 @@ def test_setup_makes_the_operator_of_a_deployment_once(data_dir: Path) -> None:
     assert "password" not in second.stdout
     assert second.stdout.count("there already") == 3
     assert stat.S_IMODE((data_dir / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_setup_says_at_its_end_that_rights_stand_and_how_to_end_them(data_dir: Path) -> None:
+    ended = command_line.run("setup", XYRA_DATA_DIR=str(data_dir), OPERATOR_PRINCIPAL_ID="33333333")
+    last = ended.stdout.splitlines()[-1]
+    assert last.startswith("33333333 may still write secrets and all data")
+    assert '"Rights of whoever deploys" in docs/deployment.md' in last
+    assert "**Rights of whoever deploys.**" in (ROOT / "docs" / "deployment.md").read_text()
 
 
 async def test_who_was_made_by_setup_signs_in_at_a_host_that_starts_then(
