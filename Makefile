@@ -99,6 +99,7 @@ infra-check: bicep $(BIN)/.dev $(INFRA_CHECK)/.installed
 	$(INFRA_CHECK)/bin/azure-functions-doctor doctor --path $(INFRA_CHECK)/app --profile deploy --target-python 3.13 \
 	--format json > $(INFRA_CHECK)/doctor.json || true # the verdict decides; it fails without a report, too
 	$(BIN)/python -m tools.infra.doctor_verdict < $(INFRA_CHECK)/doctor.json
+	$(BIN)/python -m tools.infra.costs
 
 # Doubles that exist only for Node.js. Where they are missing, their tests are skipped by name.
 npm-tools: tests/doubles/node_modules/.installed
