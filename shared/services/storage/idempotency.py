@@ -1,24 +1,27 @@
-"""Once per idempotency key: the same key and request give the first answer again."""
+"""Idempotency keys: the same key and request give the first answer again."""
 
-import asyncio
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from cryptography.fernet import Fernet
+from pydantic import BaseModel
 
 from shared.containers import TENANTS
+from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import IdempotencyConflictError, UnavailableError, XyraError
 from shared.domain.kernel.ids import named_id
 from shared.ports.secrets import Secrets
-from shared.ports.store import AlreadyExistsError, Document, Item, StaleEtagError, Store
+from shared.ports.store import AlreadyExistsError, StaleEtagError, Store
 from shared.services.storage.initial_secrets import value_or_first
+from shared.services.storage.records import Records
+from shared.services.storage.retrying import poll, retry_lost_races
+from shared.services.storage.stored import Stored
 
 KEPT_SECONDS = 48 * 3600
-_LOOKS = 20
-_LOOK_SECONDS = 0.1
 _SECRET = "idempotency-secret"  # noqa: S105  the secret's name
 OPERATOR = "operator"
 
@@ -33,33 +36,60 @@ class Answer:
     body: bytes
 
 
+class StoredAnswer(BaseModel):
+    """A finished response as text, encrypted where it shows something only once."""
+
+    status: int
+    headers: dict[str, str]
+    media_type: str
+    body: str
+
+
+class IdempotencyRecord(Entity):
+    """A key with the request that it is used for, and its answer once there is one. Expires after 48 hours."""
+
+    kind: ClassVar[str] = "idempotency"
+    request: str
+    answer: StoredAnswer | None = None
+
+    def document(self) -> dict[str, Any]:
+        fields = {name: value for name, value in super().document().items() if name != "answer" or value is not None}
+        return {**fields, "ttl": KEPT_SECONDS}
+
+    def check_request(self, request: str) -> None:
+        """Raises `IdempotencyConflictError`."""
+        if self.request != request:
+            raise IdempotencyConflictError(
+                "This Idempotency-Key was used for another request; it goes with one route and body"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """The right to act under a key, as long as nobody takes it over."""
 
-    etag: str
+    record: Stored[IdempotencyRecord]
     is_first: bool
-    """Nobody can have acted on the record before: this call has made it."""
+    """True when this call has created the record, so that nobody can have acted on it before."""
 
 
 class Idempotency:
-    """Answers are kept for 48 hours beside the organization's other data.
+    """A record is created before the work and gets the answer after it; the first answer stored is everybody's.
 
-    A record is made before the work and filled after it; the answer that it was filled with first is everybody's.
-    Reads may lag behind, so only guarded writes decide. Work whose outcome is unknown, as it was cut short or a service
-    did not answer, leaves its record: the same request takes it over and does the work again, any other is refused. As
-    the ids made under a key and request are always the same, nothing is made twice. A refusal frees the key, where
-    nobody else can have acted under it.
+    Reads may be stale, so only guarded writes decide. Work whose outcome is unknown, because it was cut short or a
+    service did not answer, leaves its record: the same request takes it over and does the work again, any other is
+    refused. The ids created under a key and request are always the same, so nothing is created twice. A refusal frees
+    the key, unless another call may have acted under it.
     """
 
     def __init__(self, store: Store, secrets: Secrets) -> None:
-        self._store = store
+        self._records = Records(store, TENANTS, IdempotencyRecord)
         self._secrets = secrets
 
     async def ensure_secret(self) -> bool:
-        """Whether it was made now. Raises `UnavailableError`."""
-        _, made = await value_or_first(self._secrets, _SECRET, _first_secret)
-        return made
+        """Whether it was created now. Raises `UnavailableError`."""
+        _, created = await value_or_first(self._secrets, _SECRET, _first_secret)
+        return created
 
     async def once(
         self,
@@ -70,118 +100,111 @@ class Idempotency:
         act: Callable[[], Awaitable[Answer]],
         secret: bool = False,
     ) -> Answer:
-        """`secret`: the answer shows something only once; it is kept encrypted.
+        """`secret`: the answer shows something only once; it is stored encrypted.
 
         Raises `IdempotencyConflictError`; `UnavailableError` where it does not become clear who has the key.
         """
         partition = owner or OPERATOR
-        record: Document = {
-            "id": named_id("idem", partition, key),
-            "kind": "idempotency",
-            "request": request_hash,
-            "ttl": KEPT_SECONDS,
-        }
-        claim = await self._claim(partition, record)
-        if not isinstance(claim, _Claim):
+        claim = await self._claim(partition, named_id("idem", partition, key), request_hash)
+        if isinstance(claim, StoredAnswer):
             return await self._read(claim, key, secret=secret)
         try:
             answer = await act()
         except UnavailableError:
             raise  # what was done is unknown: the claim stands
         except XyraError:
-            if await self._freed(partition, record, claim):
+            other = None if await self._is_freed(partition, claim) else await self._answer_of_other(partition, claim)
+            if other is None:
                 raise
-            # Now the record stays this request's, so what it says is said to this one.
-            other = await self._store.get(TENANTS.name, partition, record["id"])
-            if other is None or "answer" not in other.document:
-                raise
-            return await self._read(other.document["answer"], key, secret=secret)
-        written = await self._written(answer, key, secret=secret)
-        standing = await self._keep(partition, record, written, claim.etag)
-        return answer if standing is written else await self._read(standing, key, secret=secret)
+            return await self._read(other, key, secret=secret)
+        ours = await self._written(answer, key, secret=secret)
+        first = await self._store(partition, claim.record, ours)
+        return answer if first is ours else await self._read(first, key, secret=secret)
 
-    async def _claim(self, partition: str, record: Document) -> _Claim | Document:
+    async def _claim(self, partition: str, record_id: str, request: str) -> _Claim | StoredAnswer:
         """Or the answer of the call that was first, waited for a moment.
 
-        Another request's record is waited for too, while it has no answer: its call may be refused, or have been
-        refused long since and the read lag behind.
+        The record of another request is waited for, too, while it has no answer: its call may be refused, or have been
+        refused long since and the read be stale.
         """
-        kept: Item | None = None
-        for _ in range(_LOOKS):
-            if kept is None:
-                with suppress(AlreadyExistsError):
-                    return _Claim(await self._store.create(TENANTS.name, partition, record), is_first=True)
-            kept = await self._store.get(TENANTS.name, partition, record["id"])
-            if kept is not None and "answer" in kept.document:
-                _check_request(kept, record)
-                answer: Document = kept.document["answer"]
-                return answer
-            await asyncio.sleep(_LOOK_SECONDS)
-        if kept is None:
-            raise UnavailableError("What the Idempotency-Key was used for cannot be seen yet")
-        _check_request(kept, record)
-        return await self._take_over(partition, record, kept.etag)
+        seen: Stored[IdempotencyRecord] | None = None
 
-    async def _take_over(self, partition: str, record: Document, etag: str) -> _Claim:
-        """The call that was first was cut short, or takes its time; now it cannot free the key any more."""
+        async def look() -> _Claim | StoredAnswer | None:
+            nonlocal seen
+            if seen is None:
+                with suppress(AlreadyExistsError):
+                    created = IdempotencyRecord(id=record_id, request=request)
+                    return _Claim(await self._records.write(partition, None, created), is_first=True)
+            seen = await self._records.find(partition, record_id)
+            if seen is None or seen.entity.answer is None:
+                return None
+            seen.entity.check_request(request)
+            return seen.entity.answer
+
+        claim: _Claim | StoredAnswer | None = await poll(look)
+        if claim is not None:
+            return claim
+        if seen is None:
+            raise UnavailableError("What the Idempotency-Key was used for cannot be seen yet")
+        seen.entity.check_request(request)
+        return await self._take_over(partition, seen)
+
+    async def _take_over(self, partition: str, record: Stored[IdempotencyRecord]) -> _Claim:
+        """The call that was first was cut short, or takes its time; from now on it cannot free the key."""
         try:
-            return _Claim(await self._store.replace(TENANTS.name, partition, record, etag), is_first=False)
+            return _Claim(await self._records.write(partition, record, record.entity), is_first=False)
         except StaleEtagError as error:
             raise UnavailableError("Another call with this Idempotency-Key is under way") from error
 
-    async def _freed(self, partition: str, record: Document, claim: _Claim) -> bool:
+    async def _is_freed(self, partition: str, claim: _Claim) -> bool:
         """False where another call may have acted under the key."""
         if not claim.is_first:
             return False
         try:
-            await self._store.delete(TENANTS.name, partition, record["id"], claim.etag)
+            await self._records.erase(partition, claim.record)
         except StaleEtagError:
             return False
         return True
 
-    async def _keep(self, partition: str, record: Document, written: Document, etag: str) -> Document:
+    async def _answer_of_other(self, partition: str, claim: _Claim) -> StoredAnswer | None:
+        """What another call with this request was answered; it stays the answer to this one."""
+        other = await self._records.find(partition, claim.record.entity.id)
+        return None if other is None else other.entity.answer
+
+    async def _store(self, partition: str, claimed: Stored[IdempotencyRecord], answer: StoredAnswer) -> StoredAnswer:
         """The answer that stands: this one, or that of another call which was faster. Raises `UnavailableError`."""
-        for _ in range(_LOOKS):
+        current = claimed
+
+        async def attempt() -> StoredAnswer:
+            nonlocal current
+            if current.entity.answer is not None:
+                return current.entity.answer
             try:
-                await self._store.replace(TENANTS.name, partition, {**record, "answer": written}, etag)
+                await self._records.write(partition, current, claimed.entity.changed(answer=answer))
             except StaleEtagError:
-                kept = await self._store.get(TENANTS.name, partition, record["id"])
-            else:
-                return written
-            if kept is not None:
-                etag = kept.etag
-                if "answer" in kept.document:
-                    answer: Document = kept.document["answer"]
-                    return answer
-            await asyncio.sleep(_LOOK_SECONDS)
-        raise UnavailableError("The answer cannot be kept under its Idempotency-Key now")
+                current = await self._records.find(partition, claimed.entity.id) or current
+                raise
+            return answer
 
-    async def _written(self, answer: Answer, key: str, *, secret: bool) -> Document:
+        return await retry_lost_races(
+            attempt, UnavailableError("The answer cannot be stored under its Idempotency-Key now")
+        )
+
+    async def _written(self, answer: Answer, key: str, *, secret: bool) -> StoredAnswer:
         body = (await self._cipher(key)).encrypt(answer.body) if secret else answer.body
-        return {
-            "status": answer.status,
-            "headers": answer.headers,
-            "media_type": answer.media_type,
-            "body": body.decode(),
-        }
+        return StoredAnswer(
+            status=answer.status, headers=answer.headers, media_type=answer.media_type, body=body.decode()
+        )
 
-    async def _read(self, kept: Document, key: str, *, secret: bool) -> Answer:
-        body = kept["body"].encode()
+    async def _read(self, stored: StoredAnswer, key: str, *, secret: bool) -> Answer:
+        body = stored.body.encode()
         if secret:
             body = (await self._cipher(key)).decrypt(body)
-        return Answer(kept["status"], kept["headers"], kept["media_type"], body)
+        return Answer(stored.status, stored.headers, stored.media_type, body)
 
     async def _cipher(self, key: str) -> Fernet:
         secret, _ = await value_or_first(self._secrets, _SECRET, _first_secret)
         return Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"{secret}:{key}".encode()).digest()))
-
-
-def _check_request(kept: Item, record: Document) -> None:
-    """Raises `IdempotencyConflictError`."""
-    if kept.document["request"] != record["request"]:
-        raise IdempotencyConflictError(
-            "This Idempotency-Key was used for another request; it goes with one route and body"
-        )
 
 
 def _first_secret() -> str:

@@ -1,4 +1,4 @@
-"""Trying again: after a lost race, after a read that may be stale, and while a service is unavailable."""
+"""Trying again: after a lost race, after a read that may be stale, while a service is unavailable."""
 
 import asyncio
 import logging
@@ -7,18 +7,27 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    RetryError,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+)
+from tenacity.wait import wait_fixed, wait_random_exponential
 
 from shared.domain.kernel.errors import UnavailableError, XyraError
 from shared.ports.store import AlreadyExistsError, StaleEtagError
 
 MAXIMUM_ATTEMPTS = 20
-"""Of a write that loses races."""
+"""Of a write that loses races, and of a read that is waited for."""
 RETRIED_FOR = timedelta(seconds=45)
 """Well below the time for which a message is locked."""
 SECOND_LOOK_SECONDS = 0.25
 """Longer than the replicas of a store usually differ."""
+
+_POLLED_EVERY_SECONDS = 0.1
 
 _LOST_RACES = (AlreadyExistsError, StaleEtagError)
 _BETWEEN_RACES = wait_random_exponential(multiplier=0.02, max=0.5)
@@ -70,6 +79,22 @@ async def look_twice(
             return seen
     await asyncio.sleep(SECOND_LOOK_SECONDS)
     return await look()
+
+
+async def poll(look: Callable[[], Awaitable[T | None]]) -> T | None:
+    """Repeat `look` until it gives something, for about 2 s; None where it does not."""
+
+    async def run() -> T | None:
+        return await look()
+
+    retrying = AsyncRetrying(
+        sleep=asyncio.sleep,
+        retry=retry_if_result(lambda seen: seen is None),
+        wait=wait_fixed(_POLLED_EVERY_SECONDS),
+        stop=stop_after_attempt(MAXIMUM_ATTEMPTS),
+        retry_error_callback=lambda _: None,
+    )
+    return await retrying(run)
 
 
 async def retry_while_unavailable(act: Callable[[], Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from shared.services.storage.retrying import (
     RETRIED_FOR,
     SECOND_LOOK_SECONDS,
     look_twice,
+    poll,
     retry_lost_races,
     retry_while_unavailable,
 )
@@ -81,6 +82,18 @@ def test_a_doubtful_error_is_raised_only_at_the_second_look() -> None:
     with pytest.raises(NotFoundError):
         virtual_time.run(look_twice(missing, errors=(NotFoundError,)))
     assert missing.at == [0, SECOND_LOOK_SECONDS]
+
+
+@pytest.mark.parametrize(("missing", "found"), [(0, 1), (MAXIMUM_ATTEMPTS - 1, MAXIMUM_ATTEMPTS), (1000, None)])
+def test_what_is_not_there_yet_is_waited_for_a_while(missing: int, found: int | None) -> None:
+    looks: list[float] = []
+
+    async def look() -> int | None:
+        looks.append(asyncio.get_running_loop().time())
+        return len(looks) if len(looks) > missing else None
+
+    assert virtual_time.run(poll(look)) == found
+    assert looks[-1] < 3
 
 
 def test_an_outage_that_passes_is_waited_for() -> None:
