@@ -1,5 +1,6 @@
-"""JSON that callers keep with a thing of theirs, for themselves. It is carried as its text: numbers in documents would
-become doubles.
+"""JSON that callers store with an entity for themselves, such as its metadata.
+
+It is stored as text, because numbers in documents would become doubles.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ MAXIMUM_BYTES = 16 * 1024
 
 
 def small_text(value: object) -> str:
-    """As JSON. Raises `ValueError` where that has more than `MAXIMUM_BYTES`."""
+    """As JSON. Raises `ValueError` for more than `MAXIMUM_BYTES` bytes."""
     text = json.encode_verbatim(value)
     if len(text) > MAXIMUM_BYTES:
         raise ValueError(f"has more than {MAXIMUM_BYTES} bytes as JSON")
@@ -23,37 +24,38 @@ def small_text(value: object) -> str:
 
 
 def text_of_object(value: object) -> str:
-    """Raises `ValueError` for what is no object, too."""
+    """As JSON. Raises `ValueError` for anything but an object of at most `MAXIMUM_BYTES` bytes."""
     if not isinstance(value, dict):
         raise ValueError("is not an object")  # noqa: TRY004  pydantic takes ValueError
     return small_text(value)
 
 
 def text_of_metadata(metadata: object) -> str:
-    """Raises `ValueError` for more than `MAXIMUM_KEYS` keys, too."""
+    """As JSON. Raises `ValueError` for anything but a small object of at most `MAXIMUM_KEYS` keys."""
     if isinstance(metadata, dict) and len(metadata) > MAXIMUM_KEYS:
         raise ValueError(f"has more than {MAXIMUM_KEYS} keys")
     return text_of_object(metadata)
 
 
-_KEPT: Mapping[str, tuple[Callable[[object], str], Any]] = {
+_FIELDS: Mapping[str, tuple[Callable[[object], str], Any]] = {
     "metadata": (text_of_metadata, {}),
     "config": (text_of_object, {}),
     "result": (small_text, None),
 }
-"""The fields of things with such JSON: how it becomes text, and what is there when it was removed."""
+"""The fields that hold such JSON: how it becomes text, and what stands there when it is removed."""
 
 
-def merged(thing: Entity, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes of a JSON Merge Patch, those of such JSON as the text that they leave; the bounds are of that. Raises
-    `ValidationError`.
+def merged(entity: Entity, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changed fields of an entity after a JSON Merge Patch, with such JSON as the text that the patch leaves.
+
+    Raises `ValidationError` where that text is out of bounds.
     """
     fields = dict(changes)
-    for name in _KEPT.keys() & changes.keys():
-        text_of, nothing = _KEPT[name]
-        kept = merge_patch(json.decode(getattr(thing, name)), changes[name])
+    for name in _FIELDS.keys() & changes.keys():
+        text_of, removed = _FIELDS[name]
+        patched = merge_patch(json.decode(getattr(entity, name)), changes[name])
         try:
-            fields[name] = text_of(nothing if kept is None else kept)
+            fields[name] = text_of(removed if patched is None else patched)
         except ValueError as error:
             raise ValidationError.at(f"/{name}", str(error)) from error
     return fields

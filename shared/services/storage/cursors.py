@@ -1,4 +1,4 @@
-"""Cursors of lists that are read from several places at once: where a page ended, and of which query."""
+"""Cursors of lists that are merged from several partitions: where a page ended, and of which query."""
 
 import base64
 import binascii
@@ -10,16 +10,17 @@ from shared.ports.store import Place
 
 
 def shape_of(*query: object) -> str:
-    """Tells queries apart, by what they look like as text."""
+    """A fingerprint that tells queries apart."""
     return fingerprint(repr(query))[:16]
 
 
 def cursor_to(place: Place, shape: str) -> str:
+    """The cursor of a page of that query which ended at this place."""
     return base64.urlsafe_b64encode(json.encode([shape, place.value, place.id])).decode().rstrip("=")
 
 
 def place_behind(cursor: str, shape: str) -> Place:
-    """Raises `MalformedError` for a cursor that a query of this shape did not give."""
+    """Where the page before ended. Raises `MalformedError` for a cursor that a query of this shape did not give."""
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         given, value, id_ = json.decode(raw)

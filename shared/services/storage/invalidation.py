@@ -1,16 +1,19 @@
-"""What a service changes, for those of this process that keep what they read of it."""
+"""In-process notification that invalidates caches."""
 
 from collections.abc import Callable
 
 
 class Changes:
+    """What a service changes, for those in this process that cache what they read of it."""
+
     def __init__(self) -> None:
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """It is called after each change."""
+        """Have it called after each change."""
         self._listeners.append(listener)
 
     def announce(self) -> None:
+        """Call all listeners."""
         for listener in self._listeners:
             listener()

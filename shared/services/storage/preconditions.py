@@ -1,4 +1,4 @@
-"""`If-Match`: a caller changes only the version that it has read."""
+"""`If-Match`: a caller changes only the version that it read."""
 
 from shared.domain.kernel.errors import PreconditionFailedError
 
