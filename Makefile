@@ -118,7 +118,7 @@ laws: $(BIN)/.dev
 
 # 10,000 outcomes verified in bulk while others are reported; -s shows the figures.
 outcomes: $(BIN)/.dev
-	XYRA_OUTCOMES=10000 $(BIN)/python -m pytest -s tests/e2e/usage/test_outcomes.py
+	XYRA_OUTCOMES=10000 $(BIN)/python -m pytest -s tests/e2e/usage/test_bulk_verification.py
 
 kill: $(BIN)/.dev
 	XYRA_KILL_EVENTS=50000 $(BIN)/python -m pytest tests/faults/test_exactly_once.py
