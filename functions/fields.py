@@ -1,21 +1,21 @@
-"""Request fields and answers that several areas share."""
+"""Fields of requests and answers that several areas share."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from shared.domain.periods.periods import Period
-from shared.domain.tenancy.organizations import Organization, OrganizationSettings
-from shared.http import Schema
+from shared.domain.tenancy.organizations import OrganizationSettings
+from shared.http import PathText, PathValues, Schema, ThingId
+from shared.services.storage import Page
 from shared.services.storage.caller_json import text_of_metadata
 
 Metadata = Annotated[
     str,
     BeforeValidator(text_of_metadata, json_schema_input_type=dict[str, Any]),
-    Field(json_schema_extra={"default": {}}),
+    Field(json_schema_extra={"default": {}}, description="The caller's own data: an object of at most 50 keys"),
 ]
-"""Caller-owned metadata: an object of at most 50 keys, carried as its text."""
+"""Request fields for caller-owned metadata, carried as text."""
 
 ObjectPatch = dict[str, Any] | None
 """A JSON Merge Patch of an object. The bounds apply to the merged object."""
@@ -32,41 +32,96 @@ ClientId = Annotated[str, StringConstraints(min_length=1, max_length=256, patter
 Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 """A month such as 2026-10."""
 
+Item = TypeVar("Item")
+
+
+class Listed(Schema, Generic[Item]):
+    """A page of a list."""
+
+    data: list[Item]
+    next_cursor: str | None
+    """Asks for the next page; null on the last one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_page(cls, content: object) -> object:
+        if isinstance(content, Page):
+            return {"data": content.entities, "next_cursor": content.cursor}
+        return content
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """`AgentList` for a list of `AgentAnswer`."""
+        return str(params[0].__name__).removesuffix("Answer").removesuffix("Listed") + "List"
+
+
+class OrganizationPath(PathValues):
+    organization_id: PathText
+    """The organization's id, slug or external id."""
+
+
+class AgentPath(PathValues):
+    agent_id: Annotated[str, ThingId("agt")]
+    """The agent's id."""
+
+
+class AgentReferencePath(PathValues):
+    agent_id: PathText
+    """The agent's id or external id."""
+
+
+class ProjectPath(PathValues):
+    project_id: Annotated[str, ThingId("prj")]
+    """The project's id."""
+
+
+class DepartmentPath(PathValues):
+    department_id: Annotated[str, ThingId("dep")]
+    """The department's id."""
+
 
 class SpanAnswer(Schema):
+    """Half-open: from its start on, before its end."""
+
     start: datetime
     end: datetime
 
-    @classmethod
-    def of(cls, period: Period) -> Self:
-        return cls(start=period.start, end=period.end)
+
+_LAST = BeforeValidator(lambda history: history.last)
+"""Of a history, what was decided last."""
 
 
 class OrganizationAnswer(Schema):
     id: str
     name: str
     slug: str
+    """Short name, unique among all organizations; part of invoice numbers."""
     external_id: str | None
+    """The caller's own id for it, unique among all organizations."""
     description: str | None
     billing_email: str | None
     contact: str | None
     address: str | None
     tax_id: str | None
     currency: str
+    """ISO 4217. It never changes."""
     timezone: str
+    """IANA name. Billing periods are calendar months there."""
     billing_mode: str
+    """`postpaid`: usage is invoiced after a period."""
     status: str
     settings: OrganizationSettings
     due_days: int
+    """Days from the issue of an invoice until it is due."""
     grace_hours: int
+    """Hours from a period's end until its invoice is issued."""
     late_window_days: int
-    shard_count: int
-    seats: int
+    """Days after which an event is too old to be accepted."""
+    shard_count: Annotated[int, _LAST] = Field(validation_alias="shard_counts")
+    """How many partitions take the organization's usage."""
+    seats: Annotated[int, _LAST]
+    """Billed by seat charges, from `seats_from` on."""
     seats_from: datetime | None
     created_at: datetime
     ended_at: datetime | None
-
-    @classmethod
-    def of(cls, organization: Organization) -> Self:
-        shown = organization.reads()
-        return cls.model_validate({name: shown[name] for name in cls.model_fields})
+    """When it was deleted; its usage until then is still invoiced."""

@@ -1,4 +1,4 @@
-"""Accounts and API keys."""
+"""Sign-up, sign-in and API keys."""
 
 from functions.access import accounts, api_keys
 

@@ -5,26 +5,35 @@ from typing import Annotated, Literal
 import azure.functions as func
 from pydantic import EmailStr, Field, StringConstraints
 
-from functions.fields import OrganizationAnswer
+from functions.fields import Name, OrganizationAnswer
+from shared.domain.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    LockedError,
+    UnauthenticatedError,
+)
 from shared.domain.kernel.money import Currency
 from shared.domain.periods.periods import Timezone
-from shared.http import Access, Call, FormBody, Query, Reply, Schema, endpoint
+from shared.http import Access, Call, FormBody, Reply, Schema, endpoint
 from shared.services.access.accounts import SignUp
 from shared.settings import MINIMUM_PASSWORD
 
 blueprint = func.Blueprint()
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Password = Annotated[str, StringConstraints(min_length=MINIMUM_PASSWORD, max_length=256)]
 
 
 class SignUpRequest(Schema):
     email: EmailStr
+    """What the user signs in with."""
     password: Password
     full_name: Name
+    """The user's."""
     organization_name: Name
     currency: Currency
+    """The organization's, by ISO 4217. It can never be changed."""
     timezone: Timezone
+    """IANA name. The organization's billing periods are calendar months there."""
     accept_terms: Literal[True]
 
 
@@ -41,19 +50,27 @@ class SignUpAnswer(Schema):
 
 class SignInForm(Schema):
     username: str = Field(max_length=320)
+    """The e-mail address."""
     password: str = Field(max_length=256)
     organization_id: str | None = Field(default=None, max_length=256)
+    """Which organization to sign in to, where the user belongs to several."""
     grant_type: Literal["password"] = "password"
+    """As OAuth2 has it."""
     scope: str = ""
+    """Without effect; OAuth2 clients send it."""
     client_id: str | None = None
+    """Without effect; OAuth2 clients send it."""
     client_secret: str | None = None
+    """Without effect; OAuth2 clients send it."""
 
 
 class TokenAnswer(Schema):
     access_token: str
+    """Goes into the header `Authorization`, after `Bearer`."""
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  the scheme's name
     expires_in: int
+    """Seconds until the access token expires."""
 
 
 @endpoint(
@@ -64,6 +81,7 @@ class TokenAnswer(Schema):
     access=Access.PUBLIC,
     body=SignUpRequest,
     answers={201: SignUpAnswer},
+    errors=(ConflictError,),
     example={
         "email": "ada@example.com",
         "password": "correct horse battery staple",
@@ -74,21 +92,18 @@ class TokenAnswer(Schema):
         "accept_terms": True,
     },
 )
-async def sign_up(call: Call[SignUpRequest, Query]) -> Reply:
+async def sign_up(call: Call[SignUpRequest]) -> Reply:
     wanted = SignUp.model_validate(call.body.model_dump(exclude={"accept_terms"}))
     account, organization = await call.services.accounts.sign_up(wanted)
-    user = UserAnswer(id=account.user_id, email=account.email, full_name=account.full_name)
-    return Reply(SignUpAnswer(user=user, organization=OrganizationAnswer.of(organization)), status=201)
+    return Reply({"user": UserAnswer.showing(account, id=account.user_id), "organization": organization})
 
 
-async def _sign_in(call: Call[SignInForm, Query]) -> Reply:
+async def _sign_in(call: Call[SignInForm]) -> Reply:
     signed_in = await call.services.accounts.sign_in(call.body.username, call.body.password, call.body.organization_id)
-    answer = TokenAnswer(
-        access_token=signed_in.access_token, refresh_token=signed_in.refresh_token, expires_in=signed_in.expires_in
-    )
-    return Reply(answer, headers={"Cache-Control": "no-store"})
+    return Reply(signed_in, headers={"Cache-Control": "no-store"})
 
 
+_SIGN_IN_ERRORS = (UnauthenticatedError, ForbiddenError, LockedError)
 _SIGN_IN_EXAMPLE = {"username": "ada@example.com", "password": "correct horse battery staple"}
 
 
@@ -100,9 +115,10 @@ _SIGN_IN_EXAMPLE = {"username": "ada@example.com", "password": "correct horse ba
     access=Access.PUBLIC,
     body=FormBody(SignInForm),
     answers={200: TokenAnswer},
+    errors=_SIGN_IN_ERRORS,
     example=_SIGN_IN_EXAMPLE,
 )
-async def sign_in(call: Call[SignInForm, Query]) -> Reply:
+async def sign_in(call: Call[SignInForm]) -> Reply:
     return await _sign_in(call)
 
 
@@ -114,7 +130,8 @@ async def sign_in(call: Call[SignInForm, Query]) -> Reply:
     access=Access.PUBLIC,
     body=FormBody(SignInForm),
     answers={200: TokenAnswer},
+    errors=_SIGN_IN_ERRORS,
     example=_SIGN_IN_EXAMPLE,
 )
-async def sign_in_alias(call: Call[SignInForm, Query]) -> Reply:
+async def sign_in_alias(call: Call[SignInForm]) -> Reply:
     return await _sign_in(call)

@@ -4,43 +4,46 @@ from datetime import datetime
 from typing import Annotated
 
 import azure.functions as func
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from shared.domain.access.accounts import ApiKey
+from functions.fields import Listed, Name
 from shared.domain.access.identity import Permission
-from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint
 
 blueprint = func.Blueprint()
 
 
+class ApiKeyPath(PathValues):
+    key_id: Annotated[str, ThingId("key")]
+    """The key's id, not its token."""
+
+
 class ApiKeyRequest(Schema):
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    name: Name
     scopes: Annotated[tuple[Permission, ...], Field(min_length=1, max_length=50)]
+    """What the key may do: permissions that its maker has."""
     expires_at: ZonedTime | None = None
+    """Without one the key is valid until it is revoked."""
     organization_id: str | None = Field(default=None, max_length=256)
+    """Whose key it is; an operator who names none makes their own."""
 
 
 class ApiKeyAnswer(Schema):
     id: str
     name: str
     scopes: list[str]
+    """The permissions of the key."""
     key_prefix: str
+    """How the token begins."""
     organization_id: str | None
+    """Null for an operator's own key."""
     created_at: datetime
     expires_at: datetime | None
 
 
 class NewApiKeyAnswer(ApiKeyAnswer):
     token: str
-
-
-class ApiKeyList(Schema):
-    data: list[ApiKeyAnswer]
-    next_cursor: str | None
-
-
-def _answer(key: ApiKey) -> ApiKeyAnswer:
-    return ApiKeyAnswer.model_validate(key)
+    """The key itself, shown this once."""
 
 
 @endpoint(
@@ -54,7 +57,7 @@ def _answer(key: ApiKey) -> ApiKeyAnswer:
     secret_answer=True,
     example={"name": "Agents in production", "scopes": ["events:write"]},
 )
-async def create_api_key(call: Call[ApiKeyRequest, Query]) -> Reply:
+async def create_api_key(call: Call[ApiKeyRequest]) -> Reply:
     key, token = await call.services.api_keys.create(
         call.new_id("key"),
         organization_id=await call.organization_id_or_operator(call.body.organization_id),
@@ -63,8 +66,7 @@ async def create_api_key(call: Call[ApiKeyRequest, Query]) -> Reply:
         expires_at=call.body.expires_at,
         creator=call.principal,
     )
-    answer = NewApiKeyAnswer(**_answer(key).model_dump(), token=token)
-    return Reply(answer, status=201, headers={"Cache-Control": "no-store"})
+    return Reply(NewApiKeyAnswer.showing(key, token=token), headers={"Cache-Control": "no-store"})
 
 
 @endpoint(
@@ -74,13 +76,12 @@ async def create_api_key(call: Call[ApiKeyRequest, Query]) -> Reply:
     summary="API keys, without their tokens",
     access=Permission.API_KEYS_READ,
     query=ListQuery,
-    answers={200: ApiKeyList},
+    answers={200: Listed[ApiKeyAnswer]},
 )
 async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
     organization_id = await call.organization_id_or_operator()
     page = await call.services.api_keys.page(organization_id, call.query.limit, call.query.cursor)
-    keys = [_answer(key) for key in page.entities]
-    return Reply(ApiKeyList(data=keys, next_cursor=page.cursor))
+    return Reply(page)
 
 
 @endpoint(
@@ -89,9 +90,10 @@ async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
     "api-keys/{key_id}",
     summary="Revoke an API key",
     access=Permission.API_KEYS_WRITE,
+    path_values=ApiKeyPath,
     answers={204: None},
 )
-async def delete_api_key(call: Call[NoBody, Query]) -> Reply:
-    key_id = call.path["key_id"]
+async def delete_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
+    key_id = call.path.key_id
     await call.services.api_keys.delete(await call.organization_id_of(key_id), key_id, call.if_match)
-    return Reply(status=204)
+    return Reply()

@@ -1,4 +1,4 @@
-"""Agents."""
+"""Agents: what acts and is billed."""
 
 from functions.agents import agents
 

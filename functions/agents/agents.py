@@ -6,20 +6,29 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from functions.fields import ObjectPatch
-from shared import json
+from functions.fields import AgentPath, Listed, Name, ObjectPatch, Reference, Text
 from shared.domain.access.identity import Permission
 from shared.domain.tenancy.agents import Agent
-from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import (
+    Call,
+    ListQuery,
+    MergePatch,
+    NoBody,
+    PathText,
+    PathValues,
+    Query,
+    Reply,
+    Schema,
+    VerbatimObject,
+    ZonedTime,
+    endpoint,
+)
 from shared.services.agents.agents import AgentDraft
 from shared.services.storage.caller_json import text_of_object
 
 blueprint = func.Blueprint()
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(max_length=2000)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Labels = Annotated[tuple[Label, ...], Field(max_length=50)]
 
 
@@ -31,22 +40,34 @@ Config = Annotated[
 """An object of any shape, carried as its text."""
 
 
+class ExternalIdPath(PathValues):
+    external_id: PathText
+    """The caller's own id of the agent."""
+
+
 class AgentRequest(Schema):
     external_id: Reference
+    """The caller's own id, unique in the organization. Events may name the agent by it."""
     name: Name
     organization_id: Reference | None = None
+    """Whose agent it is: id, slug or external id. Only operators need it."""
     description: Text | None = None
     type: Label | None = None
+    """A label of the caller's."""
     capabilities: Labels = ()
+    """Labels of the caller's."""
     config: Config = "{}"
+    """The caller's own data: an object of at most 16 KiB."""
     project_id: Reference | None = None
     department_id: Reference | None = None
     billing_model_id: Reference | None = None
+    """What prices it; without one its usage is metered and not billed."""
     billing_model_from: ZonedTime | None = None
+    """When that takes effect, which may be in the past; without it now."""
 
 
 class AgentPatch(MergePatch):
-    """JSON Merge Patch. A billing model takes effect at `billing_model_from`, 10 minutes ahead or later."""
+    """JSON Merge Patch."""
 
     external_id: Reference = "-"
     name: Name = "-"
@@ -54,59 +75,52 @@ class AgentPatch(MergePatch):
     type: Label | None = None
     capabilities: Labels = ()
     config: ObjectPatch = None
+    """Merged into what is there."""
     project_id: Reference | None = None
     department_id: Reference | None = None
     billing_model_id: Reference | None = None
     billing_model_from: ZonedTime | None = None
+    """When the billing model takes effect, 10 minutes ahead or later; without it in 10 minutes."""
     is_active: bool = True
+    """A mark for lists: events of an inactive agent are taken all the same."""
 
 
 class AgentListQuery(ListQuery):
     project_id: Reference | None = None
+    """Only agents of this project."""
     department_id: Reference | None = None
+    """Only agents of this department."""
     active: bool | None = None
+    """Only active agents, or only the others."""
 
 
 class AgentAnswer(Schema):
     id: str
     organization_id: str
     external_id: str
+    """The caller's own id, unique in the organization."""
     name: str
     description: str | None
     type: str | None
     capabilities: list[str]
-    config: dict[str, Any]
+    config: VerbatimObject
+    """The caller's own data."""
     project_id: str | None
     department_id: str | None
     billing_model_id: str | None
+    """As decided last; null where its usage is not billed."""
     billing_model_from: datetime | None
+    """When that model takes effect."""
     status: str
     is_active: bool
     last_active_at: datetime | None
+    """When its latest event was reported."""
     created_at: datetime
 
 
-class AgentList(Schema):
-    data: list[AgentAnswer]
-    next_cursor: str | None
-
-
-def _shown(agent: Agent, last_active_at: datetime | None) -> dict[str, Any]:
-    """As `AgentAnswer`; the config goes out as it came in."""
-    shown = {
-        **dict(agent),
-        "config": json.verbatim(agent.config),
-        "billing_model_id": agent.billing_model_id,
-        "billing_model_from": agent.billing_model_from,
-        "is_active": agent.status == "active",
-        "last_active_at": last_active_at,
-    }
-    return {name: shown[name] for name in AgentAnswer.model_fields}
-
-
-async def _answer(call: Call[Any, Any], agent: Agent, etag: str, status: int = 200) -> Reply:
+async def _reply(call: Call[Any, Any, Any], agent: Agent, etag: str) -> Reply:
     active = await call.services.agent_activities.last_active(agent.organization_id, [agent.id])
-    return Reply(_shown(agent, active.get(agent.id)), status=status, etag=etag)
+    return Reply(AgentAnswer.showing(agent, last_active_at=active.get(agent.id)), etag=etag)
 
 
 @endpoint(
@@ -119,11 +133,10 @@ async def _answer(call: Call[Any, Any], agent: Agent, etag: str, status: int = 2
     answers={201: AgentAnswer},
     example={"external_id": "coder", "name": "Coding agent", "type": "coding"},
 )
-async def create_agent(call: Call[AgentRequest, Query]) -> Reply:
+async def create_agent(call: Call[AgentRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)
     draft = AgentDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
-    agent, etag = await call.services.agents.create(call.new_id("agt"), organization_id, draft)
-    return await _answer(call, agent, etag, status=201)
+    return await _reply(call, *await call.services.agents.create(call.new_id("agt"), organization_id, draft))
 
 
 @endpoint(
@@ -133,7 +146,7 @@ async def create_agent(call: Call[AgentRequest, Query]) -> Reply:
     summary="Agents of an organization, newest first",
     access=Permission.AGENTS_READ,
     query=AgentListQuery,
-    answers={200: AgentList},
+    answers={200: Listed[AgentAnswer]},
 )
 async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
     organization_id = await call.organization_id()
@@ -145,10 +158,9 @@ async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
         limit=call.query.limit,
         cursor=call.query.cursor,
     )
-    agents = page.entities
-    active = await call.services.agent_activities.last_active(organization_id, [agent.id for agent in agents])
-    data = [_shown(agent, active.get(agent.id)) for agent in agents]
-    return Reply({"data": data, "next_cursor": page.cursor})
+    active = await call.services.agent_activities.last_active(organization_id, [agent.id for agent in page.entities])
+    data = [AgentAnswer.showing(agent, last_active_at=active.get(agent.id)) for agent in page.entities]
+    return Reply(Listed(data=data, next_cursor=page.cursor))
 
 
 @endpoint(
@@ -157,11 +169,12 @@ async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
     "agents/{agent_id}",
     summary="One agent",
     access=Permission.AGENTS_READ,
+    path_values=AgentPath,
     answers={200: AgentAnswer},
 )
-async def get_agent(call: Call[NoBody, Query]) -> Reply:
-    agent_id = call.path["agent_id"]
-    return await _answer(call, *await call.services.agents.get_item(await call.organization_id_of(agent_id), agent_id))
+async def get_agent(call: Call[NoBody, Query, AgentPath]) -> Reply:
+    agent_id = call.path.agent_id
+    return await _reply(call, *await call.services.agents.get_item(await call.organization_id_of(agent_id), agent_id))
 
 
 @endpoint(
@@ -170,11 +183,12 @@ async def get_agent(call: Call[NoBody, Query]) -> Reply:
     "agents/external/{external_id}",
     summary="One agent by its external id",
     access=Permission.AGENTS_READ,
+    path_values=ExternalIdPath,
     answers={200: AgentAnswer},
 )
-async def get_agent_by_external_id(call: Call[NoBody, Query]) -> Reply:
-    found = await call.services.agents.by_external_id(await call.organization_id(), call.path["external_id"])
-    return await _answer(call, *found)
+async def get_agent_by_external_id(call: Call[NoBody, Query, ExternalIdPath]) -> Reply:
+    organization_id = await call.organization_id()
+    return await _reply(call, *await call.services.agents.by_external_id(organization_id, call.path.external_id))
 
 
 @endpoint(
@@ -183,17 +197,18 @@ async def get_agent_by_external_id(call: Call[NoBody, Query]) -> Reply:
     "agents/{agent_id}",
     summary="Change an agent",
     access=Permission.AGENTS_WRITE,
+    path_values=AgentPath,
     body=AgentPatch,
     answers={200: AgentAnswer},
     example={"description": "Writes patches"},
 )
-async def update_agent(call: Call[AgentPatch, Query]) -> Reply:
-    agent_id = call.path["agent_id"]
+async def update_agent(call: Call[AgentPatch, Query, AgentPath]) -> Reply:
+    agent_id = call.path.agent_id
     changes = call.body.model_dump(exclude_unset=True)
     if "is_active" in changes:
         changes["status"] = "active" if changes.pop("is_active") else "inactive"
     owner = await call.organization_id_of(agent_id)
-    return await _answer(call, *await call.services.agents.update(owner, agent_id, changes, call.if_match))
+    return await _reply(call, *await call.services.agents.update(owner, agent_id, changes, call.if_match))
 
 
 @endpoint(
@@ -202,9 +217,10 @@ async def update_agent(call: Call[AgentPatch, Query]) -> Reply:
     "agents/{agent_id}",
     summary="End an agent, 10 minutes ahead; what it did stays billed",
     access=Permission.AGENTS_WRITE,
+    path_values=AgentPath,
     answers={204: None},
 )
-async def delete_agent(call: Call[NoBody, Query]) -> Reply:
-    agent_id = call.path["agent_id"]
+async def delete_agent(call: Call[NoBody, Query, AgentPath]) -> Reply:
+    agent_id = call.path.agent_id
     await call.services.agents.delete(await call.organization_id_of(agent_id), agent_id, call.if_match)
-    return Reply(status=204)
+    return Reply()

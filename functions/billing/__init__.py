@@ -1,11 +1,19 @@
-"""Invoices, previews, invoice runs, summaries and estimates."""
+"""Invoices, the jobs that make them, and what agents cost and earn."""
 
-from functions.billing import invoice_jobs, invoice_runs, invoices, summaries, workflow_estimates
+from functions.billing import (
+    agent_summaries,
+    group_summaries,
+    invoice_jobs,
+    invoice_runs,
+    invoices,
+    workflow_estimates,
+)
 
 blueprints = (
+    agent_summaries.blueprint,
+    group_summaries.blueprint,
     invoice_jobs.blueprint,
     invoice_runs.blueprint,
     invoices.blueprint,
-    summaries.blueprint,
     workflow_estimates.blueprint,
 )

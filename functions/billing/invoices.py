@@ -3,28 +3,34 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import azure.functions as func
 
-from functions.fields import Month, SpanAnswer
+from functions.fields import Listed, Month, SpanAnswer
 from shared.domain.access.identity import Permission
 from shared.domain.billing.invoicing import LINES_SHOWN, Composed, CreditNote, Invoice, InvoiceStatus, compose
 from shared.domain.kernel.money import ZERO, RoundedAmount, round_half_up
 from shared.domain.pricing.lines import Line
-from shared.http import Call, IfMatch, ListQuery, NoBody, Query, Reply, Schema, endpoint, window
+from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint, window
 
 blueprint = func.Blueprint()
 
 
-class CreditNoteAnswer(Schema):
-    """With its first 500 lines. `id` and `number` are null while it is only what would be issued."""
+class InvoicePath(PathValues):
+    invoice_id: Annotated[str, ThingId("inv")]
+    """The invoice's id, not its number."""
 
+
+class CreditNoteAnswer(Schema):
     id: str | None
+    """Null while it is only what would be issued."""
     number: str | None
+    """Null while it is only what would be issued."""
     reason: str
     currency: str
     lines: list[Line]
+    """The first 500."""
     total: RoundedAmount
     issued_at: datetime | None
 
@@ -42,12 +48,10 @@ class CreditNoteAnswer(Schema):
 
 
 class InvoiceAnswer(Schema):
-    """With its first 500 lines; `lines_url` has all. In a list `lines` and `credit_notes` are empty. `subtotal` is the
-    sum of the lines' amounts.
-    """
-
     id: str | None
+    """Null for a preview."""
     number: str | None
+    """Given when it is finalized."""
     organization_id: str
     status: InvoiceStatus
     currency: str
@@ -55,10 +59,14 @@ class InvoiceAnswer(Schema):
     issued_at: datetime | None
     due_at: datetime | None
     lines: list[Line]
+    """The first 500; in a list none."""
     lines_url: str | None
+    """Where all lines are."""
     revision: int
+    """Counts the invoices of the same period, from 0 on."""
     finalized_at: datetime | None
     subtotal: RoundedAmount
+    """The sum of the lines' amounts."""
     discount_total: RoundedAmount
     tax_total: RoundedAmount
     tax_lines: list[Line] = []
@@ -67,6 +75,7 @@ class InvoiceAnswer(Schema):
     amount_paid: RoundedAmount
     amount_due: RoundedAmount
     credit_notes: list[CreditNoteAnswer]
+    """In a list none."""
     metadata: dict[str, Any]
 
     @classmethod
@@ -119,25 +128,17 @@ class InvoiceAnswer(Schema):
         return cls.of(draft, totals.invoice, composed.invoice, [note] if composed.correction else [])
 
 
-class InvoiceList(Schema):
-    data: list[InvoiceAnswer]
-    next_cursor: str | None
-
-
-class LineList(Schema):
-    data: list[Line]
-    next_cursor: str | None
-
-
 class InvoiceListQuery(ListQuery):
     status: InvoiceStatus | None = None
+    """Only invoices in this state."""
 
 
 class PreviewQuery(Query):
     period: Month | None = None
+    """A month such as 2026-10; without it the open period."""
 
 
-async def _whole(call: Call[Any, Any], invoice: Invoice) -> InvoiceAnswer:
+async def _whole(call: Call[Any, Any, Any], invoice: Invoice) -> InvoiceAnswer:
     documents = call.services.billing_documents
     if invoice.status == "draft":
         return InvoiceAnswer.of_draft(invoice, compose(await documents.lines(invoice.organization_id, invoice)))
@@ -146,7 +147,7 @@ async def _whole(call: Call[Any, Any], invoice: Invoice) -> InvoiceAnswer:
     return InvoiceAnswer.of(invoice, invoice.total, lines, [await _note(call, note) for note in notes])
 
 
-async def _note(call: Call[Any, Any], note: CreditNote) -> CreditNoteAnswer:
+async def _note(call: Call[Any, Any, Any], note: CreditNote) -> CreditNoteAnswer:
     lines = await call.services.billing_documents.lines(note.organization_id, note, LINES_SHOWN)
     return CreditNoteAnswer.of(note, lines)
 
@@ -176,7 +177,7 @@ async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
     summary="Invoices, newest period first",
     access=Permission.INVOICES_READ,
     query=InvoiceListQuery,
-    answers={200: InvoiceList},
+    answers={200: Listed[InvoiceAnswer]},
 )
 async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
     documents = call.services.billing_documents
@@ -184,7 +185,7 @@ async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
         await call.organization_id(), call.query.status, call.query.limit, call.query.cursor
     )
     data = [InvoiceAnswer.of(invoice, await documents.shown_total(invoice)) for invoice in page.entities]
-    return Reply(InvoiceList(data=data, next_cursor=page.cursor))
+    return Reply(Listed(data=data, next_cursor=page.cursor))
 
 
 @endpoint(
@@ -193,10 +194,11 @@ async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
     "invoices/{invoice_id}",
     summary="One invoice",
     access=Permission.INVOICES_READ,
+    path_values=InvoicePath,
     answers={200: InvoiceAnswer},
 )
-async def get_invoice(call: Call[NoBody, Query]) -> Reply:
-    invoice_id = call.path["invoice_id"]
+async def get_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
+    invoice_id = call.path.invoice_id
     organization_id = await call.organization_id_of(invoice_id)
     invoice, etag = await call.services.billing_documents.invoice(organization_id, invoice_id)
     return Reply(await _whole(call, invoice), etag=etag)
@@ -208,16 +210,17 @@ async def get_invoice(call: Call[NoBody, Query]) -> Reply:
     "invoices/{invoice_id}/lines",
     summary="All lines of an invoice, in their order",
     access=Permission.INVOICES_READ,
+    path_values=InvoicePath,
     query=ListQuery,
-    answers={200: LineList},
+    answers={200: Listed[Line]},
 )
-async def list_invoice_lines(call: Call[NoBody, ListQuery]) -> Reply:
-    invoice_id = call.path["invoice_id"]
+async def list_invoice_lines(call: Call[NoBody, ListQuery, InvoicePath]) -> Reply:
+    invoice_id = call.path.invoice_id
     documents = call.services.billing_documents
     invoice, _ = await documents.invoice(await call.organization_id_of(invoice_id), invoice_id)
     shown, next_cursor = window(invoice.line_count, call.query.limit, call.query.cursor)
     lines = await documents.lines(invoice.organization_id, invoice, shown.stop)
-    return Reply(LineList(data=lines[shown], next_cursor=next_cursor))
+    return Reply(Listed(data=lines[shown], next_cursor=next_cursor))
 
 
 @endpoint(
@@ -226,12 +229,13 @@ async def list_invoice_lines(call: Call[NoBody, ListQuery]) -> Reply:
     "invoices/{invoice_id}/finalize",
     summary="Number a draft, with its lines computed again; what was finalized before stays as it is",
     access=Permission.INVOICES_WRITE,
+    path_values=InvoicePath,
     answers={200: InvoiceAnswer, 204: None},
     if_match=IfMatch.HONOURED,
 )
-async def finalize_invoice(call: Call[NoBody, Query]) -> Reply:
+async def finalize_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
     """The draft is gone where there was nothing left to bill, 204, or only a credit note, which is shown alone."""
-    invoice_id = call.path["invoice_id"]
+    invoice_id = call.path.invoice_id
     organization = await call.organization_of(invoice_id)
     documents = call.services.billing_documents
     draft, _ = await documents.invoice(organization.id, invoice_id)

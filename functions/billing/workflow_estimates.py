@@ -1,10 +1,11 @@
-"""Workflows: what they would cost, before they run."""
+"""What workflows would cost, before they run."""
 
 from typing import Annotated, Self
 
 import azure.functions as func
 from pydantic import Field
 
+from functions.fields import AgentPath
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.money import NonNegativeQuantity
 from shared.domain.pricing.billing_models import Version
@@ -15,14 +16,13 @@ from shared.http import Call, Query, Reply, Schema, endpoint
 blueprint = func.Blueprint()
 
 
-class WorkflowsRequest(Schema):
-    """How many of each type."""
-
+class ValidateWorkflowsRequest(Schema):
     workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
+    """How many of each type."""
 
 
 class WorkflowValidationAnswer(WorkflowValidation):
-    """Of the model version that prices the agent now; without one there is nothing to bill."""
+    """By the model version that prices the agent now; without one there is nothing to bill."""
 
     agent_id: str
     billing_model_id: str | None
@@ -45,13 +45,14 @@ class WorkflowValidationAnswer(WorkflowValidation):
     summary="What workflows of an agent would be billed in a period without other usage, with warnings; nothing is"
     " recorded",
     access=Permission.BILLING_MODELS_READ,
-    body=WorkflowsRequest,
+    path_values=AgentPath,
+    body=ValidateWorkflowsRequest,
     answers={200: WorkflowValidationAnswer},
     idempotent=False,
     example={"workflows": {"lead_research": "12", "email": "3"}},
 )
-async def validate_workflows(call: Call[WorkflowsRequest, Query]) -> Reply:
-    agent_id = call.path["agent_id"]
+async def validate_workflows(call: Call[ValidateWorkflowsRequest, Query, AgentPath]) -> Reply:
+    agent_id = call.path.agent_id
     organization = await call.organization_of(agent_id)
     version, validation = await call.services.workflow_estimates.validate(organization, agent_id, call.body.workflows)
     return Reply(WorkflowValidationAnswer.of(agent_id, version, validation))

@@ -1,5 +1,5 @@
-"""Health and the description of the API."""
+"""Health, and the description of the API."""
 
-from functions.operations import operations
+from functions.operations import operations, unknown_routes
 
-blueprints = (operations.blueprint,)
+blueprints = (operations.blueprint, unknown_routes.blueprint)

@@ -5,7 +5,7 @@ from typing import Literal
 import azure.functions as func
 
 from shared.domain.kernel.errors import UnavailableError
-from shared.http import Access, Call, NoBody, Query, Reply, Schema, docs_page, endpoint, openapi
+from shared.http import Access, Call, Document, Reply, Schema, TextFile, docs_page, endpoint, openapi
 
 blueprint = func.Blueprint()
 
@@ -22,7 +22,7 @@ class HealthAnswer(Schema):
     access=Access.PUBLIC,
     answers={200: HealthAnswer},
 )
-async def health(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  it only has to answer
+async def health(call: Call) -> Reply:  # noqa: ARG001  it only has to answer
     return Reply(HealthAnswer())
 
 
@@ -33,8 +33,9 @@ async def health(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  it only h
     summary="Whether the store and the queue answer",
     access=Access.PUBLIC,
     answers={200: HealthAnswer},
+    errors=(UnavailableError,),
 )
-async def health_ready(call: Call[NoBody, Query]) -> Reply:
+async def health_ready(call: Call) -> Reply:
     try:
         await call.services.check_ready()
     except UnavailableError:
@@ -50,9 +51,9 @@ async def health_ready(call: Call[NoBody, Query]) -> Reply:
     "openapi.json",
     summary="This API as an OpenAPI 3.1 document",
     access=Access.PUBLIC,
-    answers={200: dict[str, object]},
+    answers={200: Document},
 )
-async def openapi_document(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
+async def openapi_document(call: Call) -> Reply:  # noqa: ARG001  the same for everyone
     return Reply(openapi.document())
 
 
@@ -62,13 +63,12 @@ async def openapi_document(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001 
     "docs",
     summary="This API as a page",
     access=Access.PUBLIC,
-    answers={200: str},
+    answers={200: TextFile},
     media_type="text/html",
 )
-async def docs(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
+async def docs(call: Call) -> Reply:  # noqa: ARG001  the same for everyone
     return Reply(
         docs_page.page(),
-        media_type="text/html",
         headers={"Content-Security-Policy": docs_page.SECURITY_POLICY},
     )
 
@@ -79,12 +79,11 @@ async def docs(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same fo
     "docs/scalar.js",
     summary="The script of the page on this API",
     access=Access.PUBLIC,
-    answers={200: str},
+    answers={200: TextFile},
     media_type="text/javascript",
 )
-async def docs_script(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
+async def docs_script(call: Call) -> Reply:  # noqa: ARG001  the same for everyone
     return Reply(
         docs_page.script(),
-        media_type="text/javascript",
         headers={"Content-Encoding": "gzip", "Cache-Control": docs_page.CACHED_FOR_A_YEAR},
     )

@@ -1,4 +1,4 @@
-"""Billing models."""
+"""Billing models, and what usage would cost under them."""
 
 from functions.pricing import billing_models
 

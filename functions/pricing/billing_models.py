@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 
 import azure.functions as func
-from pydantic import Field, model_validator
+from pydantic import Field, RootModel, model_validator
 
+from functions.fields import Listed
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError, NotFoundError
 from shared.domain.kernel.histories import History
@@ -15,7 +16,7 @@ from shared.domain.periods.periods import Calendar, Span, first_period
 from shared.domain.pricing.billing_models import BillingModel, BillingModelDraft, Version
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
-from shared.http import Call, IfMatch, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint
 from shared.services.pricing.billing_models import OPERATOR
 from shared.templates import billing_model_templates
 
@@ -39,10 +40,14 @@ _EXAMPLE = {
 }
 
 
-class BillingModelRequest(BillingModelDraft):
-    """`organization_id`: whose model it is; an operator who names none makes one for every organization."""
+class BillingModelPath(PathValues):
+    model_id: Annotated[str, ThingId("bm")]
+    """The billing model's id."""
 
+
+class BillingModelRequest(BillingModelDraft):
     organization_id: str | None = Field(default=None, max_length=256)
+    """Whose model it is; an operator who names none makes one for every organization."""
 
     def draft(self) -> BillingModelDraft:
         return BillingModelDraft.model_construct(
@@ -53,46 +58,37 @@ class BillingModelRequest(BillingModelDraft):
 class VersionAnswer(Schema):
     id: str
     number: int
+    """From 1 on."""
     effective_from: datetime
     charges: tuple[AnyCharge, ...]
 
 
-class VersionList(Schema):
-    data: list[VersionAnswer]
-    next_cursor: None = None
-
-
 class BillingModelAnswer(Schema):
-    """`version` and `charges` are those of the newest version, which may take effect only later."""
-
     id: str
     organization_id: str | None
+    """Null for a model of the operator's, which every organization can use."""
     name: str
     description: str
     currency: str
     archived_at: datetime | None
+    """Since then no agent can be given it."""
     version: int
+    """The number of the newest version, which may take effect only later."""
     version_id: str
     effective_from: datetime
+    """When the newest version takes effect."""
     charges: tuple[AnyCharge, ...]
+    """Of the newest version."""
 
     @classmethod
     def of(cls, model: BillingModel, version: Version) -> Self:
-        return cls(
-            **{
-                name: getattr(model, name)
-                for name in ("id", "organization_id", "name", "description", "currency", "archived_at")
-            },
+        return cls.showing(
+            model,
             version=version.number,
             version_id=version.id,
             effective_from=version.effective_from,
             charges=version.charges,
         )
-
-
-class BillingModelList(Schema):
-    data: list[BillingModelAnswer]
-    next_cursor: str | None
 
 
 class CalculatedPeriod(Schema):
@@ -107,23 +103,23 @@ class CalculatedPeriod(Schema):
 
 
 class CalculateRequest(Schema):
-    """Without a period, the calendar month of now in UTC."""
-
     usage: Annotated[list[UsageEntry], Field(max_length=1000)] = []
+    """What the meters would have come to; a charge that is not named has no usage."""
     period: CalculatedPeriod | None = None
+    """Without one, the calendar month of now in UTC."""
     only: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)] | None = None
+    """Keys of charges; all others are left out."""
 
 
 class SketchCalculateRequest(CalculateRequest):
     model: ModelSketch
 
 
-class TemplateList(Schema):
-    data: list[dict[str, Any]]
-    next_cursor: None = None
+class BillingModelTemplate(RootModel[dict[str, Any]]):
+    """A billing model to start from: a body of `POST /billing-models`."""
 
 
-async def _writable(call: Call[Any, Any], organization_id: str | None) -> str | None:
+async def _writable(call: Call[Any, Any, Any], organization_id: str | None) -> str | None:
     """Only the operator writes billing models, or an organization with self-managed pricing (AC-20)."""
     if not call.principal.is_operator:
         organization = await call.organization()
@@ -134,7 +130,7 @@ async def _writable(call: Call[Any, Any], organization_id: str | None) -> str | 
     return organization_id
 
 
-async def _owner_of_model(call: Call[Any, Any], model_id: str) -> str | None:
+async def _owner_of_model(call: Call[Any, Any, Any], model_id: str) -> str | None:
     """Whose model this is; None is the operator's. Another organization's is not found."""
     owner = await call.services.owners.of(model_id)
     if owner == OPERATOR:
@@ -144,9 +140,9 @@ async def _owner_of_model(call: Call[Any, Any], model_id: str) -> str | None:
     return owner
 
 
-async def _own_model(call: Call[Any, Any]) -> tuple[str | None, str]:
+async def _own_model(call: Call[Any, Any, Any]) -> tuple[str | None, str]:
     """A model that the caller may write, with its owner."""
-    model_id = call.path["model_id"]
+    model_id = call.path.model_id
     owner = await _owner_of_model(call, model_id)
     if owner is None and not call.principal.is_operator:
         raise ForbiddenError("This is a billing model of the operator's")
@@ -163,10 +159,10 @@ async def _own_model(call: Call[Any, Any]) -> tuple[str | None, str]:
     answers={201: BillingModelAnswer},
     example=_EXAMPLE,
 )
-async def create_billing_model(call: Call[BillingModelRequest, Query]) -> Reply:
+async def create_billing_model(call: Call[BillingModelRequest]) -> Reply:
     owner = await _writable(call, await call.organization_id_or_operator(call.body.organization_id))
     model, version, etag = await call.services.billing_models.create(call.new_id("bm"), owner, call.body.draft())
-    return Reply(BillingModelAnswer.of(model, version), status=201, etag=etag)
+    return Reply(BillingModelAnswer.of(model, version), etag=etag)
 
 
 @endpoint(
@@ -176,7 +172,7 @@ async def create_billing_model(call: Call[BillingModelRequest, Query]) -> Reply:
     summary="The organization's own billing models, then the operator's; an operator who names none sees theirs",
     access=Permission.BILLING_MODELS_READ,
     query=ListQuery,
-    answers={200: BillingModelList},
+    answers={200: Listed[BillingModelAnswer]},
 )
 async def list_billing_models(call: Call[NoBody, ListQuery]) -> Reply:
     models = call.services.billing_models
@@ -184,7 +180,7 @@ async def list_billing_models(call: Call[NoBody, ListQuery]) -> Reply:
     limit, cursor = call.query.limit, call.query.cursor
     page = await (models.page(None, limit, cursor) if owner is None else models.page_visible(owner, limit, cursor))
     data = [BillingModelAnswer.of(model, await models.version(model, model.versions.last)) for model in page.entities]
-    return Reply(BillingModelList(data=data, next_cursor=page.cursor))
+    return Reply(Listed(data=data, next_cursor=page.cursor))
 
 
 @endpoint(
@@ -193,10 +189,10 @@ async def list_billing_models(call: Call[NoBody, ListQuery]) -> Reply:
     "billing-models/templates",
     summary="Billing models to start from",
     access=Permission.BILLING_MODELS_READ,
-    answers={200: TemplateList},
+    answers={200: Listed[BillingModelTemplate]},
 )
-async def list_billing_model_templates(call: Call[NoBody, Query]) -> Reply:  # noqa: ARG001  the same for everyone
-    return Reply(TemplateList(data=billing_model_templates()))
+async def list_billing_model_templates(call: Call) -> Reply:  # noqa: ARG001  the same for everyone
+    return Reply(Listed(data=billing_model_templates(), next_cursor=None))
 
 
 @endpoint(
@@ -205,10 +201,11 @@ async def list_billing_model_templates(call: Call[NoBody, Query]) -> Reply:  # n
     "billing-models/{model_id}",
     summary="One billing model",
     access=Permission.BILLING_MODELS_READ,
+    path_values=BillingModelPath,
     answers={200: BillingModelAnswer},
 )
-async def get_billing_model(call: Call[NoBody, Query]) -> Reply:
-    model_id = call.path["model_id"]
+async def get_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Reply:
+    model_id = call.path.model_id
     model, etag = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
     version = await call.services.billing_models.version(model, model.versions.last)
     return Reply(BillingModelAnswer.of(model, version), etag=etag)
@@ -220,12 +217,13 @@ async def get_billing_model(call: Call[NoBody, Query]) -> Reply:
     "billing-models/{model_id}",
     summary="Publish a new version, 10 minutes ahead or later",
     access=Permission.BILLING_MODELS_WRITE,
+    path_values=BillingModelPath,
     body=BillingModelDraft,
     answers={200: BillingModelAnswer},
     if_match=IfMatch.REQUIRED,
     example=_EXAMPLE,
 )
-async def publish_billing_model(call: Call[BillingModelDraft, Query]) -> Reply:
+async def publish_billing_model(call: Call[BillingModelDraft, Query, BillingModelPath]) -> Reply:
     owner, model_id = await _own_model(call)
     model, version, etag = await call.services.billing_models.publish(owner, model_id, call.body, call.if_match)
     return Reply(BillingModelAnswer.of(model, version), etag=etag)
@@ -237,9 +235,10 @@ async def publish_billing_model(call: Call[BillingModelDraft, Query]) -> Reply:
     "billing-models/{model_id}/archive",
     summary="Take a billing model out of use for new agents",
     access=Permission.BILLING_MODELS_WRITE,
+    path_values=BillingModelPath,
     answers={200: BillingModelAnswer},
 )
-async def archive_billing_model(call: Call[NoBody, Query]) -> Reply:
+async def archive_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Reply:
     owner, model_id = await _own_model(call)
     model, etag = await call.services.billing_models.archive(owner, model_id)
     version = await call.services.billing_models.version(model, model.versions.last)
@@ -252,16 +251,17 @@ async def archive_billing_model(call: Call[NoBody, Query]) -> Reply:
     "billing-models/{model_id}/versions",
     summary="All versions of a billing model, oldest first",
     access=Permission.BILLING_MODELS_READ,
-    answers={200: VersionList},
+    path_values=BillingModelPath,
+    answers={200: Listed[VersionAnswer]},
 )
-async def list_billing_model_versions(call: Call[NoBody, Query]) -> Reply:
-    model_id = call.path["model_id"]
+async def list_billing_model_versions(call: Call[NoBody, Query, BillingModelPath]) -> Reply:
+    model_id = call.path.model_id
     model, _ = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
     versions = await call.services.billing_models.versions(model)
-    return Reply(VersionList(data=[VersionAnswer.model_validate(version) for version in versions]))
+    return Reply(Listed(data=versions, next_cursor=None))
 
 
-async def _calculated(call: Call[Any, Any], version: Version, currency: str) -> Calculation:
+async def _calculated(call: Call[Any, Any, Any], version: Version, currency: str) -> Calculation:
     asked = call.body.period
     span = Span(start=asked.start, end=asked.end) if asked else first_period(call.now, _UTC).span
     # Many agents take a while, and nobody else should wait for that.
@@ -282,7 +282,7 @@ _UTC = History[Calendar].starting(Calendar(timezone="UTC"))
     idempotent=False,
     example={"model": _EXAMPLE, "usage": [{"charge": "commands", "agent": "coder", "quantity": "1200"}]},
 )
-async def calculate_sketch(call: Call[SketchCalculateRequest, Query]) -> Reply:
+async def calculate_sketch(call: Call[SketchCalculateRequest]) -> Reply:
     sketch = call.body.model
     return Reply(await _calculated(call, sketch.version(), sketch.currency))
 
@@ -293,13 +293,14 @@ async def calculate_sketch(call: Call[SketchCalculateRequest, Query]) -> Reply:
     "billing-models/{model_id}/calculate",
     summary="What usage would cost under the newest version of a model",
     access=Permission.BILLING_MODELS_READ,
+    path_values=BillingModelPath,
     body=CalculateRequest,
     answers={200: Calculation},
     idempotent=False,
     example={"usage": []},
 )
-async def calculate_billing_model(call: Call[CalculateRequest, Query]) -> Reply:
-    model_id = call.path["model_id"]
+async def calculate_billing_model(call: Call[CalculateRequest, Query, BillingModelPath]) -> Reply:
+    model_id = call.path.model_id
     model, _ = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
     version = await call.services.billing_models.version(model, model.versions.last)
     return Reply(await _calculated(call, version, model.currency))

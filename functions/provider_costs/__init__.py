@@ -1,4 +1,4 @@
-"""LLM prices and exchange rates."""
+"""What LLM calls cost at their providers, and exchange rates."""
 
 from functions.provider_costs import exchange_rates, llm_prices
 

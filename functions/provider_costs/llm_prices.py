@@ -1,11 +1,12 @@
 """What LLM calls cost at their providers: the operator's own prices beside the price list, and what has no price."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import azure.functions as func
 from pydantic import Field, model_validator
 
+from functions.fields import Listed
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.histories import Interval
@@ -21,7 +22,7 @@ from shared.domain.provider_costs.llm_prices import (
     TokenCounts,
     TokenPrices,
 )
-from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint, window
+from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint, window
 
 blueprint = func.Blueprint()
 
@@ -33,36 +34,39 @@ MAXIMUM_UPCOMING = 5
 TokenCount = Annotated[int, Field(strict=True, ge=0, lt=10**15)]
 
 
-class LlmPriceChange(Schema):
-    """`effective_from` defaults to 10 minutes ahead."""
+class LlmPricePath(PathValues):
+    price_id: Annotated[str, ThingId("llp")]
+    """The id of the model's prices."""
 
+
+class LlmPriceChange(Schema):
     prices: ModelPrices
+    """Per million tokens."""
     effective_from: ZonedTime | None = None
+    """10 minutes ahead or later; without it in 10 minutes."""
 
 
 class LlmPriceRequest(Schema):
-    """`provider` and `model` as events name them, or as the price list does; without a provider, of events that name
-    none. `effective_from` defaults to now, and may be in the past.
-    """
-
     provider: Name | None = None
+    """As events name it, or as the price list does; without one, of events that name none."""
     model: Name
+    """As events name it, or as the price list does."""
     prices: ModelPrices
+    """Per million tokens."""
     effective_from: ZonedTime | None = None
+    """May be in the past; without it now."""
 
 
 class LlmPriceEnd(Schema):
-    """`effective_from` defaults to 10 minutes ahead."""
-
     effective_from: ZonedTime | None = None
+    """10 minutes ahead or later; without it in 10 minutes."""
 
 
 class PriceEntry(Schema):
-    """`prices` are per million tokens; null is where the price list holds again."""
-
     effective_from: datetime
     effective_to: datetime | None
     prices: ModelPrices | None
+    """Per million tokens; null where the price list holds again."""
 
     @classmethod
     def of(cls, interval: Interval[ModelPrices | None]) -> Self:
@@ -70,57 +74,44 @@ class PriceEntry(Schema):
 
 
 class LlmPriceListed(Schema):
-    """`prices` are those in force now, null where there are none. `upcoming` are the next ones, at most 5."""
-
     id: str
     provider: str | None
     model: str
     prices: ModelPrices | None
+    """In force now, per million tokens; null where the price list holds."""
     upcoming: list[PriceEntry]
+    """The next prices, at most 5."""
 
     @classmethod
-    def of(cls, override: PriceOverride, now: datetime) -> Self:
-        return cls(**cls._fields(override, now))
-
-    @classmethod
-    def _fields(cls, override: PriceOverride, now: datetime) -> dict[str, Any]:
-        return {
-            "id": override.id,
-            "provider": override.provider,
-            "model": override.model,
-            "prices": override.prices.at(now),
-            "upcoming": [PriceEntry.of(interval) for interval in override.prices.next_after(now, MAXIMUM_UPCOMING)],
-        }
+    def at(cls, override: PriceOverride, now: datetime, **beside: list[PriceEntry]) -> Self:
+        upcoming = [PriceEntry.of(interval) for interval in override.prices.next_after(now, MAXIMUM_UPCOMING)]
+        return cls.showing(override, prices=override.prices.at(now), upcoming=upcoming, **beside)
 
 
 class LlmPriceAnswer(LlmPriceListed):
-    """`history` is all of it, what is upcoming included: at most 500 entries."""
-
     history: list[PriceEntry]
-
-    @classmethod
-    def of(cls, override: PriceOverride, now: datetime) -> Self:
-        history = [PriceEntry.of(interval) for interval in override.prices.intervals()]
-        return cls(**cls._fields(override, now), history=history)
+    """All of it, what is upcoming included: at most 500 entries."""
 
 
-class LlmPriceList(Schema):
-    data: list[LlmPriceListed]
-    next_cursor: str | None
+def _shown(override: PriceOverride, now: datetime) -> LlmPriceAnswer:
+    history = [PriceEntry.of(interval) for interval in override.prices.intervals()]
+    return LlmPriceAnswer.at(override, now, history=history)
 
 
 class CalculateLlmCallRequest(Schema):
-    """An LLM call as its event would say it, at `time` (default: now). `currency` defaults to that of the prices;
-    another one needs an exchange rate.
-    """
+    """An LLM call as its event would say it."""
 
     provider: Annotated[str, Field(max_length=MAXIMUM_NAME)] | None = None
     model: Annotated[str, Field(max_length=MAXIMUM_NAME)]
     time: ZonedTime | None = None
+    """When it happens; without it now."""
     currency: Currency | None = None
+    """Of the cost; without it that of the prices. Another one needs an exchange rate."""
     input_tokens: TokenCount = 0
+    """The cached ones included."""
     cached_input_tokens: TokenCount = 0
     output_tokens: TokenCount = 0
+    """The reasoning ones included."""
     reasoning_tokens: TokenCount = 0
 
     @model_validator(mode="after")
@@ -135,14 +126,17 @@ class CalculateLlmCallRequest(Schema):
 
 
 class CalculatedPrices(Schema):
-    """Per million tokens at the size of this call's context; null where the kind of tokens has no price of its own."""
+    """Per million tokens, at the size of this call's context."""
 
     currency: str
     input: ExactDecimal | None
     cached_input: ExactDecimal | None
+    """Null where cached tokens cost what all input does."""
     output: ExactDecimal | None
     reasoning: ExactDecimal | None
+    """Null where reasoning tokens cost what all output does."""
     request: ExactDecimal
+    """Of each call, whatever its tokens."""
 
     @classmethod
     def of(cls, prices: TokenPrices, context: int) -> Self:
@@ -155,30 +149,28 @@ class CalculatedPrices(Schema):
 
 
 class CalculatedLlmCall(Schema):
-    """`cost` is null for a model without a price. `overridden` says that the price is the operator's."""
-
     cost: ExactDecimal | None
+    """Null for a model without a price."""
     currency: str | None
     priced_by: str | None
+    """The entry of the price list, or the operator's own, that has the prices."""
     overridden: bool
+    """Whether the prices are the operator's own."""
     prices: CalculatedPrices | None
 
 
 class UnpricedQuery(ListQuery):
     period: str | None = Field(default=None, max_length=7)
+    """A month such as 2026-10; without it the open period."""
 
 
 class UnpricedModelAnswer(Schema):
-    """Calls whose cost nobody knows; `*` stands for all models beyond the 50 that are told apart for an agent."""
+    """Calls whose cost nobody knows."""
 
     model: str
+    """`*` stands for all models beyond the 50 that are told apart for an agent."""
     calls: int
     tokens: ExactDecimal
-
-
-class UnpricedList(Schema):
-    data: list[UnpricedModelAnswer]
-    next_cursor: str | None
 
 
 @endpoint(
@@ -191,10 +183,10 @@ class UnpricedList(Schema):
     answers={201: LlmPriceAnswer},
     example=_EXAMPLE,
 )
-async def create_llm_price(call: Call[LlmPriceRequest, Query]) -> Reply:
+async def create_llm_price(call: Call[LlmPriceRequest]) -> Reply:
     name = ModelName(call.body.provider, call.body.model)
     override, etag = await call.services.llm_prices.create(name, call.body.prices, call.body.effective_from)
-    return Reply(LlmPriceAnswer.of(override, call.services.clock.now()), status=201, etag=etag)
+    return Reply(_shown(override, call.services.clock.now()), etag=etag)
 
 
 @endpoint(
@@ -204,12 +196,12 @@ async def create_llm_price(call: Call[LlmPriceRequest, Query]) -> Reply:
     summary="The operator's prices of LLM models: those in force and the next ones",
     access=Permission.PRICES_READ,
     query=ListQuery,
-    answers={200: LlmPriceList},
+    answers={200: Listed[LlmPriceListed]},
 )
 async def list_llm_prices(call: Call[NoBody, ListQuery]) -> Reply:
     page = await call.services.llm_prices.page(call.query.limit, call.query.cursor)
-    data = [LlmPriceListed.of(override, call.services.clock.now()) for override in page.entities]
-    return Reply(LlmPriceList(data=data, next_cursor=page.cursor))
+    data = [LlmPriceListed.at(override, call.services.clock.now()) for override in page.entities]
+    return Reply(Listed(data=data, next_cursor=page.cursor))
 
 
 @endpoint(
@@ -219,15 +211,14 @@ async def list_llm_prices(call: Call[NoBody, ListQuery]) -> Reply:
     summary="The models without a price that an organization's agents called in a period",
     access=Permission.USAGE_READ,
     query=UnpricedQuery,
-    answers={200: UnpricedList},
+    answers={200: Listed[UnpricedModelAnswer]},
 )
 async def list_unpriced_models(call: Call[NoBody, UnpricedQuery]) -> Reply:
     organization = await call.organization()
     period = await call.services.periods.of_month(organization, call.query.period, call.now)
     models = await call.services.unpriced_models.of(organization, period)
     shown, next_cursor = window(len(models), call.query.limit, call.query.cursor)
-    data = [UnpricedModelAnswer.model_validate(each) for each in models[shown]]
-    return Reply(UnpricedList(data=data, next_cursor=next_cursor))
+    return Reply(Listed(data=models[shown], next_cursor=next_cursor))
 
 
 @endpoint(
@@ -241,7 +232,7 @@ async def list_unpriced_models(call: Call[NoBody, UnpricedQuery]) -> Reply:
     idempotent=False,
     example={"model": "google/gemini-3-pro-preview", "input_tokens": 1200, "output_tokens": 90},
 )
-async def calculate_llm_call(call: Call[CalculateLlmCallRequest, Query]) -> Reply:
+async def calculate_llm_call(call: Call[CalculateLlmCallRequest]) -> Reply:
     asked, tokens = call.body, call.body.tokens
     at = asked.time or call.now
     rules = await call.services.costs.recent()
@@ -271,11 +262,12 @@ async def calculate_llm_call(call: Call[CalculateLlmCallRequest, Query]) -> Repl
     "llm-prices/{price_id}",
     summary="One model's prices of the operator's, with their history",
     access=Permission.PRICES_READ,
+    path_values=LlmPricePath,
     answers={200: LlmPriceAnswer},
 )
-async def get_llm_price(call: Call[NoBody, Query]) -> Reply:
-    override, etag = await call.services.llm_prices.get(call.path["price_id"])
-    return Reply(LlmPriceAnswer.of(override, call.services.clock.now()), etag=etag)
+async def get_llm_price(call: Call[NoBody, Query, LlmPricePath]) -> Reply:
+    override, etag = await call.services.llm_prices.get(call.path.price_id)
+    return Reply(_shown(override, call.services.clock.now()), etag=etag)
 
 
 @endpoint(
@@ -284,15 +276,16 @@ async def get_llm_price(call: Call[NoBody, Query]) -> Reply:
     "llm-prices/{price_id}",
     summary="Give a model other prices, 10 minutes ahead or later",
     access=Permission.PRICES_WRITE,
+    path_values=LlmPricePath,
     body=LlmPriceChange,
     answers={200: LlmPriceAnswer},
     example={"prices": _PRICES},
 )
-async def change_llm_price(call: Call[LlmPriceChange, Query]) -> Reply:
+async def change_llm_price(call: Call[LlmPriceChange, Query, LlmPricePath]) -> Reply:
     override, etag = await call.services.llm_prices.change(
-        call.path["price_id"], call.body.prices, call.body.effective_from, call.if_match
+        call.path.price_id, call.body.prices, call.body.effective_from, call.if_match
     )
-    return Reply(LlmPriceAnswer.of(override, call.services.clock.now()), etag=etag)
+    return Reply(_shown(override, call.services.clock.now()), etag=etag)
 
 
 @endpoint(
@@ -301,10 +294,11 @@ async def change_llm_price(call: Call[LlmPriceChange, Query]) -> Reply:
     "llm-prices/{price_id}/end",
     summary="Let the price list hold for a model again, 10 minutes ahead or later",
     access=Permission.PRICES_WRITE,
+    path_values=LlmPricePath,
     body=LlmPriceEnd,
     answers={200: LlmPriceAnswer},
     example={},
 )
-async def end_llm_price(call: Call[LlmPriceEnd, Query]) -> Reply:
-    override, etag = await call.services.llm_prices.end(call.path["price_id"], call.body.effective_from, call.if_match)
-    return Reply(LlmPriceAnswer.of(override, call.services.clock.now()), etag=etag)
+async def end_llm_price(call: Call[LlmPriceEnd, Query, LlmPricePath]) -> Reply:
+    override, etag = await call.services.llm_prices.end(call.path.price_id, call.body.effective_from, call.if_match)
+    return Reply(_shown(override, call.services.clock.now()), etag=etag)

@@ -7,15 +7,29 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from functions.fields import ClientId, Metadata, ObjectPatch, Reference
-from shared import json
+from functions.fields import ClientId, Listed, Metadata, ObjectPatch, Reference
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import NotFoundError
-from shared.domain.kernel.money import plain
+from shared.domain.kernel.money import ExactDecimal, plain
 from shared.domain.runs.run_figures import RunFigures
 from shared.domain.runs.runs import Run, RunStatus
 from shared.domain.tenancy.organizations import Organization
-from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import (
+    Call,
+    ListQuery,
+    MergePatch,
+    NoBody,
+    PathText,
+    PathValues,
+    Query,
+    Reply,
+    Schema,
+    ThingId,
+    VerbatimJson,
+    VerbatimObject,
+    ZonedTime,
+    endpoint,
+)
 from shared.services.runs.runs import RunDraft
 from shared.services.storage.caller_json import small_text
 
@@ -31,47 +45,69 @@ Result = Annotated[
 ErrorText = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 
 
-class RunRequest(Schema):
-    """`key` is what events name as their `run`; without one the run's own id is. `agent` is an id or an external id."""
+class RunPath(PathValues):
+    run_id: Annotated[str, ThingId("run")]
+    """The run's id."""
 
+
+class RunKeyPath(PathValues):
+    run_key: PathText
+    """What events name as their `run`."""
+
+
+class RunRequest(Schema):
     organization_id: Reference | None = None
+    """Whose run it is: id, slug or external id. Only operators need it."""
     key: ClientId | None = None
+    """What events name as their `run`; without one the run's own id."""
     thread_id: Reference | None = None
     agent: Reference | None = None
+    """The agent's id or external id."""
     status: RunStatus = "pending"
     started_at: ZonedTime | None = None
+    """Without it, now where it is running or has ended."""
     completed_at: ZonedTime | None = None
+    """Without it, now where it has ended."""
     error: ErrorText | None = None
+    """Why it failed."""
     result: Result = "null"
+    """The caller's own JSON, at most 16 KiB."""
     metadata: Metadata = "{}"
 
 
 class RunPatch(MergePatch):
-    """JSON Merge Patch. From pending to running or failed, from running to completed or failed; it starts and ends now,
-    where no other time is given.
-    """
+    """JSON Merge Patch."""
 
     status: RunStatus = "pending"
+    """From pending to running or failed, from running to completed or failed."""
     started_at: ZonedTime | None = None
+    """Without it, now where the run starts."""
     completed_at: ZonedTime | None = None
+    """Without it, now where the run ends."""
     error: ErrorText | None = None
+    """Why it failed."""
     result: Any = None
+    """The caller's own JSON, at most 16 KiB."""
     metadata: ObjectPatch = None
+    """Merged into what is there."""
 
 
 class RunListQuery(ListQuery):
     thread_id: Reference | None = None
+    """Only runs of this thread."""
     agent: Reference | None = None
+    """Only runs of this agent, by its id or external id."""
     project_id: Reference | None = None
+    """Only runs of this project."""
     status: RunStatus | None = None
+    """Only runs in this state."""
 
 
 class RunAnswer(Schema):
-    """`duration` is in seconds, from the start to the end; null before the end."""
-
     id: str
     organization_id: str
     key: str
+    """What events name as their `run`."""
     thread_id: str | None
     agent_id: str | None
     project_id: str | None
@@ -79,30 +115,25 @@ class RunAnswer(Schema):
     started_at: datetime | None
     completed_at: datetime | None
     duration: str | None
+    """Seconds from the start to the end; null before the end."""
     error: str | None
-    result: Any
-    metadata: dict[str, Any]
+    result: VerbatimJson
+    """The caller's own JSON."""
+    metadata: VerbatimObject
+    """The caller's own data."""
     created_at: datetime
 
 
-class RunList(Schema):
-    data: list[RunAnswer]
-    next_cursor: str | None
-
-
 class RunReportAnswer(Schema):
-    """A run with its figures, from its events that have been rated: how many of each type, what they cost at providers,
-    and what they come to under the billing models of their agents as if there was no other usage, without fees, minima,
-    maxima and discounts; a run that goes on over the end of a billing period is priced in each of its periods, as bills
-    are. `margin` is the part of the price that is left after the costs, `outcomes` counts by state,
-    `unpriced_calls` those LLM calls whose cost is not known. `duration` is in seconds; while a start or end is not
-    known, the first or last event stands for it. `is_complete` is false beyond 10,000 events: then the newest were
-    counted. What is only known from events has no `id`, `status`, `metadata` and `created_at`.
+    """A run with its figures, from its events that have been rated.
+
+    What is only known from events has no `id`, `status`, `metadata` and `created_at`.
     """
 
     id: str | None
     organization_id: str
     key: str
+    """What events name as their `run`."""
     thread_id: str | None
     agent_id: str | None
     project_id: str | None
@@ -110,31 +141,43 @@ class RunReportAnswer(Schema):
     started_at: datetime | None
     completed_at: datetime | None
     duration: str | None
+    """Seconds; while a start or end is not known, the first or last event stands for it."""
     error: str | None
-    result: Any
-    metadata: dict[str, Any] | None
+    result: VerbatimJson
+    """The caller's own JSON."""
+    metadata: VerbatimObject | None
+    """The caller's own data."""
     created_at: datetime | None
     currency: str
     events: dict[str, int]
+    """How many of each type."""
     event_count: int
     first_event_at: datetime | None
     last_event_at: datetime | None
-    provider_cost: str
-    price: str
-    margin: str
+    provider_cost: ExactDecimal
+    """What its events cost at providers."""
+    price: ExactDecimal
+    """What they come to under the billing models of their agents as if there was no other usage, without fees, minima,
+    maxima and discounts. A run that goes on over the end of a billing period is priced in each of its periods.
+    """
+    margin: ExactDecimal
+    """The part of the price that is left after the costs."""
     outcomes: dict[str, int]
-    outcome_value: str
+    """How many in each state."""
+    outcome_value: ExactDecimal
+    """What its verified outcomes are worth."""
     unpriced_calls: int
+    """LLM calls whose cost is not known."""
     is_complete: bool
+    """False beyond 10,000 events: then the newest were counted."""
 
 
-def _shown(run: Run) -> dict[str, Any]:
-    return {
-        **dict(run),
-        "result": json.verbatim(run.result),
-        "metadata": json.verbatim(run.metadata),
-        "duration": _duration(run.started_at, run.completed_at),
-    }
+def _reply(run: Run, etag: str) -> Reply:
+    return Reply(_answer(run), etag=etag)
+
+
+def _answer(run: Run) -> RunAnswer:
+    return RunAnswer.showing(run, duration=_duration(run.started_at, run.completed_at))
 
 
 def _duration(start: datetime | None, end: datetime | None) -> str | None:
@@ -143,32 +186,22 @@ def _duration(start: datetime | None, end: datetime | None) -> str | None:
     return plain(Decimal((end - start) // _MICROSECOND).scaleb(-6))
 
 
-def _answer(run: Run, etag: str, status: int = 200) -> Reply:
-    return Reply(_shown(run), status=status, etag=etag)
-
-
-def _reported(organization: Organization, key: str, run: Run | None, figures: RunFigures) -> dict[str, Any]:
-    known = dict.fromkeys(RunReportAnswer.model_fields) if run is None else _shown(run)
+def _report(organization: Organization, key: str, run: Run | None, figures: RunFigures) -> RunReportAnswer:
+    known = dict.fromkeys(RunAnswer.model_fields) if run is None else dict(_answer(run))
     start = known["started_at"] or figures.first_event_at
     end = known["completed_at"] or figures.last_event_at
-    return {
-        **known,
-        "organization_id": organization.id,
-        "key": key,
-        "duration": _duration(start, end),
-        "currency": figures.currency,
-        "events": dict(sorted(figures.events.items())),
-        "event_count": figures.events.total(),
-        "first_event_at": figures.first_event_at,
-        "last_event_at": figures.last_event_at,
-        "provider_cost": plain(figures.provider_cost),
-        "price": plain(figures.price),
-        "margin": plain(figures.margin),
-        "outcomes": dict(figures.outcomes),
-        "outcome_value": plain(figures.outcome_value),
-        "unpriced_calls": figures.unpriced_calls,
-        "is_complete": figures.is_complete,
-    }
+    return RunReportAnswer.showing(
+        figures,
+        **known
+        | {
+            "organization_id": organization.id,
+            "key": key,
+            "duration": _duration(start, end),
+            "events": dict(sorted(figures.events.items())),
+            "event_count": figures.events.total(),
+            "outcomes": dict(figures.outcomes),
+        },
+    )
 
 
 @endpoint(
@@ -181,10 +214,10 @@ def _reported(organization: Organization, key: str, run: Run | None, figures: Ru
     answers={201: RunAnswer},
     example={"key": "run-7", "status": "running", "metadata": {"issue": "XY-12"}},
 )
-async def create_run(call: Call[RunRequest, Query]) -> Reply:
+async def create_run(call: Call[RunRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)
     draft = RunDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
-    return _answer(*await call.services.runs.create(call.new_id("run"), organization_id, draft), status=201)
+    return _reply(*await call.services.runs.create(call.new_id("run"), organization_id, draft))
 
 
 @endpoint(
@@ -194,7 +227,7 @@ async def create_run(call: Call[RunRequest, Query]) -> Reply:
     summary="Runs of an organization, newest first",
     access=Permission.EVENTS_READ,
     query=RunListQuery,
-    answers={200: RunList},
+    answers={200: Listed[RunAnswer]},
 )
 async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
     query = call.query
@@ -207,8 +240,8 @@ async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
         limit=query.limit,
         cursor=query.cursor,
     )
-    data = [_shown(run) for run in page.entities]
-    return Reply({"data": data, "next_cursor": page.cursor})
+    data = [_answer(run) for run in page.entities]
+    return Reply(Listed(data=data, next_cursor=page.cursor))
 
 
 @endpoint(
@@ -217,15 +250,16 @@ async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
     "runs/{run_id}",
     summary="One run, with what its events cost at providers, their price, the margin and its outcomes",
     access=Permission.EVENTS_READ,
+    path_values=RunPath,
     answers={200: RunReportAnswer},
 )
-async def get_run(call: Call[NoBody, Query]) -> Reply:
-    run_id = call.path["run_id"]
+async def get_run(call: Call[NoBody, Query, RunPath]) -> Reply:
+    run_id = call.path.run_id
     owner = await call.organization_id_of(run_id)
     run, etag = await call.services.runs.get_item(owner, run_id)
     organization = await call.services.organizations.get(owner)
     figures = await call.services.runs.figures(organization, run.key)
-    return Reply(_reported(organization, run.key, run, figures), etag=etag)
+    return Reply(_report(organization, run.key, run, figures), etag=etag)
 
 
 @endpoint(
@@ -234,16 +268,17 @@ async def get_run(call: Call[NoBody, Query]) -> Reply:
     "runs/by-key/{run_key}",
     summary="The same by the key that its events name, whether or not the run was ever made",
     access=Permission.EVENTS_READ,
+    path_values=RunKeyPath,
     answers={200: RunReportAnswer},
 )
-async def get_run_by_key(call: Call[NoBody, Query]) -> Reply:
-    key = call.path["run_key"]
+async def get_run_by_key(call: Call[NoBody, Query, RunKeyPath]) -> Reply:
+    key = call.path.run_key
     organization = await call.organization()
     run = await call.services.runs.by_key(organization.id, key)
     figures = await call.services.runs.figures(organization, key)
     if run is None and not figures.events:
         raise NotFoundError("There is no such run, or its events are still on their way or parked: see /events/parked")
-    return Reply(_reported(organization, key, run, figures))
+    return Reply(_report(organization, key, run, figures))
 
 
 @endpoint(
@@ -252,12 +287,13 @@ async def get_run_by_key(call: Call[NoBody, Query]) -> Reply:
     "runs/{run_id}",
     summary="Move a run on, or change what is kept with it",
     access=Permission.EVENTS_WRITE,
+    path_values=RunPath,
     body=RunPatch,
     answers={200: RunAnswer},
     example={"metadata": {"issue": "XY-13"}},
 )
-async def update_run(call: Call[RunPatch, Query]) -> Reply:
-    run_id = call.path["run_id"]
+async def update_run(call: Call[RunPatch, Query, RunPath]) -> Reply:
+    run_id = call.path.run_id
     changes = call.body.model_dump(exclude_unset=True)
     owner = await call.organization_id_of(run_id)
-    return _answer(*await call.services.runs.update(owner, run_id, changes, call.if_match))
+    return _reply(*await call.services.runs.update(owner, run_id, changes, call.if_match))

@@ -1,16 +1,26 @@
 """Threads: conversations that group runs."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import azure.functions as func
 from pydantic import StringConstraints
 
-from functions.fields import Metadata, ObjectPatch, Reference
-from shared import json
+from functions.fields import Listed, Metadata, ObjectPatch, Reference
 from shared.domain.access.identity import Permission
-from shared.domain.runs.threads import Thread
-from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, endpoint
+from shared.http import (
+    Call,
+    ListQuery,
+    MergePatch,
+    NoBody,
+    PathValues,
+    Query,
+    Reply,
+    Schema,
+    ThingId,
+    VerbatimObject,
+    endpoint,
+)
 from shared.services.runs.threads import ThreadDraft
 
 blueprint = func.Blueprint()
@@ -18,8 +28,14 @@ blueprint = func.Blueprint()
 Title = Annotated[str, StringConstraints(max_length=200)]
 
 
+class ThreadPath(PathValues):
+    thread_id: Annotated[str, ThingId("thr")]
+    """The thread's id."""
+
+
 class ThreadRequest(Schema):
     organization_id: Reference | None = None
+    """Whose thread it is: id, slug or external id. Only operators need it."""
     project_id: Reference | None = None
     title: Title | None = None
     metadata: Metadata = "{}"
@@ -31,10 +47,12 @@ class ThreadPatch(MergePatch):
     project_id: Reference | None = None
     title: Title | None = None
     metadata: ObjectPatch = None
+    """Merged into what is there."""
 
 
 class ThreadListQuery(ListQuery):
     project_id: Reference | None = None
+    """Only threads of this project."""
 
 
 class ThreadAnswer(Schema):
@@ -42,21 +60,9 @@ class ThreadAnswer(Schema):
     organization_id: str
     project_id: str | None
     title: str | None
-    metadata: dict[str, Any]
+    metadata: VerbatimObject
+    """The caller's own data."""
     created_at: datetime
-
-
-class ThreadList(Schema):
-    data: list[ThreadAnswer]
-    next_cursor: str | None
-
-
-def _shown(thread: Thread) -> dict[str, Any]:
-    return {**dict(thread), "metadata": json.verbatim(thread.metadata)}
-
-
-def _answer(thread: Thread, etag: str, status: int = 200) -> Reply:
-    return Reply(_shown(thread), status=status, etag=etag)
 
 
 @endpoint(
@@ -69,10 +75,11 @@ def _answer(thread: Thread, etag: str, status: int = 200) -> Reply:
     answers={201: ThreadAnswer},
     example={"title": "Where is my parcel?", "metadata": {"channel": "chat"}},
 )
-async def create_thread(call: Call[ThreadRequest, Query]) -> Reply:
+async def create_thread(call: Call[ThreadRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)
     draft = ThreadDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
-    return _answer(*await call.services.threads.create(call.new_id("thr"), organization_id, draft), status=201)
+    thread, etag = await call.services.threads.create(call.new_id("thr"), organization_id, draft)
+    return Reply(thread, etag=etag)
 
 
 @endpoint(
@@ -82,13 +89,12 @@ async def create_thread(call: Call[ThreadRequest, Query]) -> Reply:
     summary="Threads of an organization, newest first",
     access=Permission.EVENTS_READ,
     query=ThreadListQuery,
-    answers={200: ThreadList},
+    answers={200: Listed[ThreadAnswer]},
 )
 async def list_threads(call: Call[NoBody, ThreadListQuery]) -> Reply:
     query = call.query
     page = await call.services.threads.page(await call.organization_id(), query.project_id, query.limit, query.cursor)
-    data = [_shown(thread) for thread in page.entities]
-    return Reply({"data": data, "next_cursor": page.cursor})
+    return Reply(page)
 
 
 @endpoint(
@@ -97,11 +103,13 @@ async def list_threads(call: Call[NoBody, ThreadListQuery]) -> Reply:
     "threads/{thread_id}",
     summary="One thread",
     access=Permission.EVENTS_READ,
+    path_values=ThreadPath,
     answers={200: ThreadAnswer},
 )
-async def get_thread(call: Call[NoBody, Query]) -> Reply:
-    thread_id = call.path["thread_id"]
-    return _answer(*await call.services.threads.get_item(await call.organization_id_of(thread_id), thread_id))
+async def get_thread(call: Call[NoBody, Query, ThreadPath]) -> Reply:
+    thread_id = call.path.thread_id
+    thread, etag = await call.services.threads.get_item(await call.organization_id_of(thread_id), thread_id)
+    return Reply(thread, etag=etag)
 
 
 @endpoint(
@@ -110,12 +118,14 @@ async def get_thread(call: Call[NoBody, Query]) -> Reply:
     "threads/{thread_id}",
     summary="Change a thread",
     access=Permission.EVENTS_WRITE,
+    path_values=ThreadPath,
     body=ThreadPatch,
     answers={200: ThreadAnswer},
     example={"title": "A parcel is missing"},
 )
-async def update_thread(call: Call[ThreadPatch, Query]) -> Reply:
-    thread_id = call.path["thread_id"]
+async def update_thread(call: Call[ThreadPatch, Query, ThreadPath]) -> Reply:
+    thread_id = call.path.thread_id
     changes = call.body.model_dump(exclude_unset=True)
     owner = await call.organization_id_of(thread_id)
-    return _answer(*await call.services.threads.update(owner, thread_id, changes, call.if_match))
+    thread, etag = await call.services.threads.update(owner, thread_id, changes, call.if_match)
+    return Reply(thread, etag=etag)

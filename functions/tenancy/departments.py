@@ -1,15 +1,12 @@
-"""Departments: whose costs they are."""
+"""Departments, to which agents and their costs are allocated."""
 
 from datetime import datetime
-from typing import Any
 
 import azure.functions as func
 
-from functions.fields import Metadata, Name, ObjectPatch, Reference, Text
-from shared import json
+from functions.fields import DepartmentPath, Listed, Metadata, Name, ObjectPatch, Reference, Text
 from shared.domain.access.identity import Permission
-from shared.domain.tenancy.departments import Department
-from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, endpoint
+from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, VerbatimObject, endpoint
 from shared.services.tenancy.departments import DepartmentDraft
 
 blueprint = func.Blueprint()
@@ -17,7 +14,9 @@ blueprint = func.Blueprint()
 
 class DepartmentRequest(Schema):
     name: Name
+    """Unique in the organization, in whatever case."""
     organization_id: Reference | None = None
+    """Whose department it is: id, slug or external id. Only operators need it."""
     description: Text | None = None
     metadata: Metadata = "{}"
 
@@ -28,6 +27,7 @@ class DepartmentPatch(MergePatch):
     name: Name = "-"
     description: Text | None = None
     metadata: ObjectPatch = None
+    """Merged into what is there."""
 
 
 class DepartmentAnswer(Schema):
@@ -35,21 +35,9 @@ class DepartmentAnswer(Schema):
     organization_id: str
     name: str
     description: str | None
-    metadata: dict[str, Any]
+    metadata: VerbatimObject
+    """The caller's own data."""
     created_at: datetime
-
-
-class DepartmentList(Schema):
-    data: list[DepartmentAnswer]
-    next_cursor: str | None
-
-
-def _shown(department: Department) -> dict[str, Any]:
-    return {**dict(department), "metadata": json.verbatim(department.metadata)}
-
-
-def _answer(department: Department, etag: str, status: int = 200) -> Reply:
-    return Reply(_shown(department), status=status, etag=etag)
 
 
 @endpoint(
@@ -62,10 +50,11 @@ def _answer(department: Department, etag: str, status: int = 200) -> Reply:
     answers={201: DepartmentAnswer},
     example={"name": "Support", "metadata": {"cost_center": "4711"}},
 )
-async def create_department(call: Call[DepartmentRequest, Query]) -> Reply:
+async def create_department(call: Call[DepartmentRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)
     draft = DepartmentDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
-    return _answer(*await call.services.departments.create(call.new_id("dep"), organization_id, draft), status=201)
+    department, etag = await call.services.departments.create(call.new_id("dep"), organization_id, draft)
+    return Reply(department, etag=etag)
 
 
 @endpoint(
@@ -75,12 +64,11 @@ async def create_department(call: Call[DepartmentRequest, Query]) -> Reply:
     summary="Departments of an organization, newest first",
     access=Permission.PROJECTS_READ,
     query=ListQuery,
-    answers={200: DepartmentList},
+    answers={200: Listed[DepartmentAnswer]},
 )
 async def list_departments(call: Call[NoBody, ListQuery]) -> Reply:
     page = await call.services.departments.page(await call.organization_id(), call.query.limit, call.query.cursor)
-    data = [_shown(department) for department in page.entities]
-    return Reply({"data": data, "next_cursor": page.cursor})
+    return Reply(page)
 
 
 @endpoint(
@@ -89,13 +77,14 @@ async def list_departments(call: Call[NoBody, ListQuery]) -> Reply:
     "departments/{department_id}",
     summary="One department",
     access=Permission.PROJECTS_READ,
+    path_values=DepartmentPath,
     answers={200: DepartmentAnswer},
 )
-async def get_department(call: Call[NoBody, Query]) -> Reply:
-    department_id = call.path["department_id"]
-    return _answer(
-        *await call.services.departments.get_item(await call.organization_id_of(department_id), department_id)
-    )
+async def get_department(call: Call[NoBody, Query, DepartmentPath]) -> Reply:
+    department_id = call.path.department_id
+    owner = await call.organization_id_of(department_id)
+    department, etag = await call.services.departments.get_item(owner, department_id)
+    return Reply(department, etag=etag)
 
 
 @endpoint(
@@ -104,15 +93,17 @@ async def get_department(call: Call[NoBody, Query]) -> Reply:
     "departments/{department_id}",
     summary="Change a department",
     access=Permission.PROJECTS_WRITE,
+    path_values=DepartmentPath,
     body=DepartmentPatch,
     answers={200: DepartmentAnswer},
     example={"description": "Answers customers"},
 )
-async def update_department(call: Call[DepartmentPatch, Query]) -> Reply:
-    department_id = call.path["department_id"]
+async def update_department(call: Call[DepartmentPatch, Query, DepartmentPath]) -> Reply:
+    department_id = call.path.department_id
     changes = call.body.model_dump(exclude_unset=True)
     owner = await call.organization_id_of(department_id)
-    return _answer(*await call.services.departments.update(owner, department_id, changes, call.if_match))
+    department, etag = await call.services.departments.update(owner, department_id, changes, call.if_match)
+    return Reply(department, etag=etag)
 
 
 @endpoint(
@@ -121,9 +112,10 @@ async def update_department(call: Call[DepartmentPatch, Query]) -> Reply:
     "departments/{department_id}",
     summary="Delete a department; its agents keep naming it, so that what they did is still found by it",
     access=Permission.PROJECTS_WRITE,
+    path_values=DepartmentPath,
     answers={204: None},
 )
-async def delete_department(call: Call[NoBody, Query]) -> Reply:
-    department_id = call.path["department_id"]
+async def delete_department(call: Call[NoBody, Query, DepartmentPath]) -> Reply:
+    department_id = call.path.department_id
     await call.services.departments.delete(await call.organization_id_of(department_id), department_id, call.if_match)
-    return Reply(status=204)
+    return Reply()

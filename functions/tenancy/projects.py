@@ -1,15 +1,13 @@
-"""Projects: what an organization's work, and so its costs, are allocated to."""
+"""Projects, to which agents, their costs and their threads are allocated."""
 
 from datetime import datetime
-from typing import Any
 
 import azure.functions as func
 
-from functions.fields import Metadata, Name, ObjectPatch, Reference, Text
-from shared import json
+from functions.fields import Listed, Metadata, Name, ObjectPatch, ProjectPath, Reference, Text
 from shared.domain.access.identity import Permission
-from shared.domain.tenancy.projects import Project, ProjectStatus
-from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, endpoint
+from shared.domain.tenancy.projects import ProjectStatus
+from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, VerbatimObject, endpoint
 from shared.services.tenancy.projects import ProjectDraft
 
 blueprint = func.Blueprint()
@@ -17,7 +15,9 @@ blueprint = func.Blueprint()
 
 class ProjectRequest(Schema):
     name: Name
+    """Unique in the organization, in whatever case."""
     organization_id: Reference | None = None
+    """Whose project it is: id, slug or external id. Only operators need it."""
     description: Text | None = None
     metadata: Metadata = "{}"
 
@@ -28,37 +28,26 @@ class ProjectPatch(MergePatch):
     name: Name = "-"
     description: Text | None = None
     metadata: ObjectPatch = None
+    """Merged into what is there."""
 
 
 class ProjectListQuery(ListQuery):
     status: ProjectStatus | None = None
+    """Only projects in this state; without it all but the deleted ones."""
 
 
 class ProjectAnswer(Schema):
-    """`gone_at` is when a deleted project is gone; until then it can be restored."""
-
     id: str
     organization_id: str
     name: str
     description: str | None
-    metadata: dict[str, Any]
+    metadata: VerbatimObject
+    """The caller's own data."""
     status: str
     created_at: datetime
     archived_at: datetime | None
     gone_at: datetime | None
-
-
-class ProjectList(Schema):
-    data: list[ProjectAnswer]
-    next_cursor: str | None
-
-
-def _shown(project: Project) -> dict[str, Any]:
-    return {**dict(project), "metadata": json.verbatim(project.metadata)}
-
-
-def _answer(project: Project, etag: str, status: int = 200) -> Reply:
-    return Reply(_shown(project), status=status, etag=etag)
+    """When a deleted project is gone; until then it can be restored."""
 
 
 @endpoint(
@@ -71,10 +60,11 @@ def _answer(project: Project, etag: str, status: int = 200) -> Reply:
     answers={201: ProjectAnswer},
     example={"name": "Website", "metadata": {"cost_center": "4711"}},
 )
-async def create_project(call: Call[ProjectRequest, Query]) -> Reply:
+async def create_project(call: Call[ProjectRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)
     draft = ProjectDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
-    return _answer(*await call.services.projects.create(call.new_id("prj"), organization_id, draft), status=201)
+    project, etag = await call.services.projects.create(call.new_id("prj"), organization_id, draft)
+    return Reply(project, etag=etag)
 
 
 @endpoint(
@@ -84,13 +74,12 @@ async def create_project(call: Call[ProjectRequest, Query]) -> Reply:
     summary="Projects of an organization, newest first; without a status all but the deleted ones",
     access=Permission.PROJECTS_READ,
     query=ProjectListQuery,
-    answers={200: ProjectList},
+    answers={200: Listed[ProjectAnswer]},
 )
 async def list_projects(call: Call[NoBody, ProjectListQuery]) -> Reply:
     query = call.query
     page = await call.services.projects.page(await call.organization_id(), query.status, query.limit, query.cursor)
-    data = [_shown(project) for project in page.entities]
-    return Reply({"data": data, "next_cursor": page.cursor})
+    return Reply(page)
 
 
 @endpoint(
@@ -99,11 +88,13 @@ async def list_projects(call: Call[NoBody, ProjectListQuery]) -> Reply:
     "projects/{project_id}",
     summary="One project",
     access=Permission.PROJECTS_READ,
+    path_values=ProjectPath,
     answers={200: ProjectAnswer},
 )
-async def get_project(call: Call[NoBody, Query]) -> Reply:
-    project_id = call.path["project_id"]
-    return _answer(*await call.services.projects.get_item(await call.organization_id_of(project_id), project_id))
+async def get_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
+    project_id = call.path.project_id
+    project, etag = await call.services.projects.get_item(await call.organization_id_of(project_id), project_id)
+    return Reply(project, etag=etag)
 
 
 @endpoint(
@@ -112,15 +103,17 @@ async def get_project(call: Call[NoBody, Query]) -> Reply:
     "projects/{project_id}",
     summary="Change an active project",
     access=Permission.PROJECTS_WRITE,
+    path_values=ProjectPath,
     body=ProjectPatch,
     answers={200: ProjectAnswer},
     example={"description": "The new website"},
 )
-async def update_project(call: Call[ProjectPatch, Query]) -> Reply:
-    project_id = call.path["project_id"]
+async def update_project(call: Call[ProjectPatch, Query, ProjectPath]) -> Reply:
+    project_id = call.path.project_id
     changes = call.body.model_dump(exclude_unset=True)
     owner = await call.organization_id_of(project_id)
-    return _answer(*await call.services.projects.update(owner, project_id, changes, call.if_match))
+    project, etag = await call.services.projects.update(owner, project_id, changes, call.if_match)
+    return Reply(project, etag=etag)
 
 
 @endpoint(
@@ -129,11 +122,13 @@ async def update_project(call: Call[ProjectPatch, Query]) -> Reply:
     "projects/{project_id}/archive",
     summary="Make a project read-only: nothing can be put into it any more, while its agents are metered as before",
     access=Permission.PROJECTS_WRITE,
+    path_values=ProjectPath,
     answers={200: ProjectAnswer},
 )
-async def archive_project(call: Call[NoBody, Query]) -> Reply:
-    project_id = call.path["project_id"]
-    return _answer(*await call.services.projects.archive(await call.organization_id_of(project_id), project_id))
+async def archive_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
+    project_id = call.path.project_id
+    project, etag = await call.services.projects.archive(await call.organization_id_of(project_id), project_id)
+    return Reply(project, etag=etag)
 
 
 @endpoint(
@@ -142,11 +137,13 @@ async def archive_project(call: Call[NoBody, Query]) -> Reply:
     "projects/{project_id}/restore",
     summary="Take back a project that is archived, or deleted and not gone yet",
     access=Permission.PROJECTS_WRITE,
+    path_values=ProjectPath,
     answers={200: ProjectAnswer},
 )
-async def restore_project(call: Call[NoBody, Query]) -> Reply:
-    project_id = call.path["project_id"]
-    return _answer(*await call.services.projects.restore(await call.organization_id_of(project_id), project_id))
+async def restore_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
+    project_id = call.path.project_id
+    project, etag = await call.services.projects.restore(await call.organization_id_of(project_id), project_id)
+    return Reply(project, etag=etag)
 
 
 @endpoint(
@@ -155,9 +152,10 @@ async def restore_project(call: Call[NoBody, Query]) -> Reply:
     "projects/{project_id}",
     summary="Delete a project: read-only at once, gone after 30 days; what its agents did stays billed",
     access=Permission.PROJECTS_WRITE,
+    path_values=ProjectPath,
     answers={204: None},
 )
-async def delete_project(call: Call[NoBody, Query]) -> Reply:
-    project_id = call.path["project_id"]
+async def delete_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
+    project_id = call.path.project_id
     await call.services.projects.delete(await call.organization_id_of(project_id), project_id, call.if_match)
-    return Reply(status=204)
+    return Reply()

@@ -34,13 +34,21 @@ class EventRequest(Schema):
     """One usage event in the plain form."""
 
     id: ClientId
+    """With `source` the event's identity: what has the same is the same event, however often it is sent."""
     type: EventType
+    """`llm_call`, `cost.{category}`, `outcome.{name}`, `workflow.{name}`, or the name of an activity."""
     agent: ClientId
+    """The agent's id or external id."""
     time: ZonedTime | None = None
+    """When it happened; without it now."""
     source: ClientId = DEFAULT_SOURCE
+    """Where it comes from."""
     run: ClientId | None = None
+    """The key of the run that it belongs to."""
     organization: ClientId | None = None
+    """Whose it is: id, slug or external id. Only operators need it."""
     data: dict[str, Any] = {}
+    """What meters read, and what the caller keeps with it."""
 
 
 class EventBatchRequest(Schema):
@@ -54,15 +62,25 @@ class CloudEventRequest(Schema):
 
     specversion: Literal["1.0"]
     id: ClientId
+    """With `source` the event's identity: what has the same is the same event, however often it is sent."""
     source: ClientId
+    """Where it comes from."""
     type: EventType
+    """`llm_call`, `cost.{category}`, `outcome.{name}`, `workflow.{name}`, or the name of an activity."""
     subject: ClientId
+    """The agent's id or external id."""
     time: ZonedTime | None = None
+    """When it happened; without it now."""
     datacontenttype: str | None = None
+    """Without effect: the data has to be JSON."""
     run: ClientId | None = None
+    """The key of the run that it belongs to; an extension attribute."""
     organization: ClientId | None = None
+    """Whose it is: id, slug or external id. Only operators need it; an extension attribute."""
     data: dict[str, Any] = {}
+    """What meters read, and what the caller keeps with it."""
     data_base64: str | None = None
+    """The same as JSON in Base64, instead of `data`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -165,27 +183,36 @@ def _list(value: object, pointer: str) -> list[Any]:
 
 class EventsQuery(Query):
     partial: bool = False
+    """Whether to take the good events where others are wrong; else one wrong event refuses all."""
 
 
 class FieldProblem(Schema):
     pointer: str
+    """RFC 6901, from the event on."""
     detail: str
 
 
 class RejectedEvent(Schema):
     index: int
+    """Its place in the request, from 0 on."""
     errors: list[FieldProblem]
+    """At most 5."""
 
 
 class AcceptedEventAnswer(Schema):
     index: int
+    """Its place in the request, from 0 on."""
     id: str
+    """As its sender names it."""
 
 
 class EventsAnswer(Schema):
     accepted: int
+    """How many are on their way to be rated."""
     duplicates_in_request: int
+    """How many repeat an event of the same request."""
     rejected: list[RejectedEvent]
+    """Only with `partial`."""
     events: list[AcceptedEventAnswer]
 
 
@@ -212,7 +239,7 @@ def _placed(sent: SentEvents, error: ValidationError) -> ValidationError:
     return ValidationError(error.detail, errors=places)
 
 
-async def _organizations(call: Call[Any, Any], events: Sequence[Incoming]) -> dict[str | None, str]:
+async def _organizations(call: Call[Any, Any, Any], events: Sequence[Incoming]) -> dict[str | None, str]:
     """The organization behind each name that the events use; None stands for no name."""
     return {name: await call.organization_id(name) for name in {event.organization for event in events}}
 
@@ -258,14 +285,14 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             "duplicates_in_request": acceptance.duplicates,
             "rejected": [
                 {
-                    "index": each.index,
+                    "index": rejection.index,
                     "errors": [
-                        {"pointer": call.body.named(place.pointer), "detail": place.detail} for place in each.errors
+                        {"pointer": call.body.named(place.pointer), "detail": place.detail}
+                        for place in rejection.errors
                     ],
                 }
-                for each in rejected
+                for rejection in rejected
             ],
             "events": [{"index": index, "id": event.id} for index, event in acceptance.accepted],
-        },
-        status=202,
+        }
     )

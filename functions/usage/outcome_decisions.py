@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import Field, StringConstraints, model_validator
 
-from functions.fields import ClientId
-from functions.usage.outcome_fields import Evidence, OutcomeDetailsAnswer, OutcomeType, outcome_details
+from functions.fields import ClientId, Listed
+from functions.usage.outcome_fields import Evidence, OutcomeDetailsAnswer, OutcomePath, OutcomeType, outcome_details
 from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import XyraError
@@ -26,19 +26,28 @@ Note = Annotated[str, StringConstraints(max_length=1000)]
 
 class BulkFilter(Schema):
     agent: ClientId | None = None
+    """Only outcomes of this agent, by its id or external id."""
     type: OutcomeType | None = None
+    """Only outcomes of this type."""
     start: ZonedTime | None = Field(default=None, alias="from")
+    """Only outcomes from this time on."""
     end: ZonedTime | None = Field(default=None, alias="to")
+    """Only outcomes before this time."""
 
 
 class BulkRequest(Schema):
-    """Either `ids`, or a `filter` of the pending ones: the newest 1,000, and from `cursor` on the next ones."""
+    """Either `ids` or `filter`."""
 
     ids: Annotated[list[ClientId], Field(min_length=1, max_length=MAXIMUM_DECIDED)] | None = None
+    """Of outcomes."""
     filter: BulkFilter | None = None
+    """The newest 1,000 pending ones that match, or those from `cursor` on."""
     cursor: Annotated[str, Field(max_length=2048)] | None = None
+    """With `filter`: the `next_cursor` of the answer before."""
     evidence: Evidence | None = None
+    """Kept with each of them."""
     note: Note | None = None
+    """Kept with each of them."""
 
     @model_validator(mode="after")
     def _one_choice(self) -> "BulkRequest":
@@ -50,25 +59,23 @@ class BulkRequest(Schema):
 
 
 class RefusedAnswer(Schema):
-    """The code and detail of a problem."""
+    """A problem."""
 
     code: str
     detail: str
 
 
 class BulkResult(Schema):
-    """What the outcome is now, or why it could not be verified."""
-
     id: str
     status: Status | None
+    """What the outcome is now; null where it could not be verified."""
     problem: RefusedAnswer | None
+    """Why it could not be verified."""
 
 
-class BulkAnswer(Schema):
+class BulkAnswer(Listed[BulkResult]):
     verified: int
     refused: int
-    data: list[BulkResult]
-    next_cursor: str | None
 
 
 @endpoint(
@@ -81,7 +88,7 @@ class BulkAnswer(Schema):
     answers={200: BulkAnswer},
     example={"filter": {"type": "outcome.issue_resolved"}, "note": "Checked in the tracker"},
 )
-async def verify_outcomes(call: Call[BulkRequest, Query]) -> Reply:
+async def verify_outcomes(call: Call[BulkRequest]) -> Reply:
     organization = await call.organization()
     request, ids, cursor = call.body, call.body.ids, None
     if ids is None:
@@ -103,9 +110,8 @@ def _bulk_result(id_: str, result: Outcome | XyraError) -> BulkResult:
 
 
 class VerifyRequest(Schema):
-    """`value` is what it is worth, where that is less than was reported; in the currency in which it was reported."""
-
     value: NonNegativeAmount | None = None
+    """What it is worth, where that is less than was reported; in the currency in which it was reported."""
     evidence: Evidence | None = None
     note: Note | None = None
 
@@ -120,10 +126,10 @@ def _verification(request: VerifyRequest | BulkRequest) -> Verification:
     return Verification(value, evidence, request.note)
 
 
-async def _decided(call: Call[Any, Any], organization: Organization, result: Outcome | XyraError) -> Reply:
+async def _decided(call: Call[Any, Any, Any], organization: Organization, result: Outcome | XyraError) -> Reply:
     if isinstance(result, XyraError):
         raise result
-    return outcome_details(organization, await call.services.outcomes.details(organization, result))
+    return Reply(outcome_details(organization, await call.services.outcomes.details(organization, result)))
 
 
 @endpoint(
@@ -133,12 +139,13 @@ async def _decided(call: Call[Any, Any], organization: Organization, result: Out
     summary="Verify a pending outcome, by another credential than the one that reported it; it counts in the period in"
     " which it happened",
     access=Permission.OUTCOMES_VERIFY,
+    path_values=OutcomePath,
     body=VerifyRequest,
     answers={200: OutcomeDetailsAnswer},
     example={"value": "75", "evidence": {"ticket": "closed"}, "note": "Checked with the customer"},
 )
-async def verify_outcome(call: Call[VerifyRequest, Query]) -> Reply:
-    organization, id_ = await call.organization(), call.path["outcome_id"]
+async def verify_outcome(call: Call[VerifyRequest, Query, OutcomePath]) -> Reply:
+    organization, id_ = await call.organization(), call.path.outcome_id
     results = await call.services.outcome_decisions.verify(
         organization, [id_], _verification(call.body), call.principal
     )
@@ -151,14 +158,15 @@ async def verify_outcome(call: Call[VerifyRequest, Query]) -> Reply:
     "outcomes/{outcome_id}/reject",
     summary="Reject a pending outcome: it never counts",
     access=Permission.OUTCOMES_VERIFY,
+    path_values=OutcomePath,
     body=DecisionRequest,
     answers={200: OutcomeDetailsAnswer},
     example={"reason": "The issue was opened again"},
 )
-async def reject_outcome(call: Call[DecisionRequest, Query]) -> Reply:
+async def reject_outcome(call: Call[DecisionRequest, Query, OutcomePath]) -> Reply:
     organization = await call.organization()
     result = await call.services.outcome_decisions.reject(
-        organization, call.path["outcome_id"], call.body.reason, call.principal
+        organization, call.path.outcome_id, call.body.reason, call.principal
     )
     return await _decided(call, organization, result)
 
@@ -169,13 +177,14 @@ async def reject_outcome(call: Call[DecisionRequest, Query]) -> Reply:
     "outcomes/{outcome_id}/reverse",
     summary="Take back a verified outcome; where it has been billed, the next invoice gives back what it cost",
     access=Permission.OUTCOMES_VERIFY,
+    path_values=OutcomePath,
     body=DecisionRequest,
     answers={200: OutcomeDetailsAnswer},
     example={"reason": "The customer was refunded"},
 )
-async def reverse_outcome(call: Call[DecisionRequest, Query]) -> Reply:
+async def reverse_outcome(call: Call[DecisionRequest, Query, OutcomePath]) -> Reply:
     organization = await call.organization()
     result = await call.services.outcome_decisions.reverse(
-        organization, call.path["outcome_id"], call.body.reason, call.principal
+        organization, call.path.outcome_id, call.body.reason, call.principal
     )
     return await _decided(call, organization, result)

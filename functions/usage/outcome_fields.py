@@ -1,18 +1,17 @@
 """What requests and answers about outcomes have in common."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
 from shared import json
 from shared.domain.kernel.money import ExactDecimal
-from shared.domain.kernel.times import from_text
 from shared.domain.metering.meters import EventType
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.outcomes import DecidedBy, Outcome, Status, is_outcome
-from shared.http import Reply, Schema
+from shared.http import PathValues, Schema, ThingId, VerbatimJson
 from shared.services.storage.caller_json import small_text
 from shared.services.usage.outcomes import OutcomeDetails
 
@@ -35,64 +34,71 @@ Evidence = Annotated[dict[str, Any], Field(max_length=MAXIMUM_EVIDENCE), AfterVa
 OutcomeType = Annotated[EventType, AfterValidator(_outcome_type)]
 
 
-class OutcomeAnswer(Schema):
-    """`event_id` names the event that reported it, `external_event_id` is how its sender named that. `value` was
-    reported, `verified_value` is what counts, both in `currency`. `converted_value` is what it is worth in the
-    organization's currency, the `converted_currency`, by the `exchange_rate` that was in force when it happened; null
-    in another currency without one. `verified_by` says who may verify it beside the operator; `decided_by` who did
-    decide: a rule of its charge, the operator or the organization.
-    """
+class OutcomePath(PathValues):
+    outcome_id: Annotated[str, ThingId("out")]
+    """The outcome's id."""
 
+
+class OutcomeAnswer(Schema):
     id: str
     event_id: str
+    """Of the event that reported it."""
     external_event_id: str
+    """How its sender named that event."""
     source: str
     type: str
     agent_id: str
     run: str | None
+    """The key of the run that it belongs to."""
     time: datetime
     period_start: datetime
+    """Of the period in which it counts."""
     status: Status
     reason: str | None
+    """Why it was rejected or reversed."""
     value: ExactDecimal | None
+    """As it was reported, in `currency`."""
     verified_value: ExactDecimal | None
+    """What counts, in `currency`."""
     currency: str
     exchange_rate: ExactDecimal | None
+    """To the organization's currency, in force when it happened."""
     converted_value: ExactDecimal | None
+    """What it is worth in the organization's currency; null where there was no exchange rate."""
     converted_currency: str
+    """The organization's."""
     verified_by: Literal["operator", "organization"]
+    """Who may verify it; the operator always may."""
     decided_at: datetime | None
     decided_by: DecidedBy | None
+    """Who decided: a rule of its charge, the operator or the organization."""
     note: str | None
+
+    @classmethod
+    def of(cls, outcome: Outcome, organization: Organization, **beside: str | None) -> Self:
+        return cls.showing(
+            outcome,
+            event_id=outcome.event_key,
+            external_event_id=outcome.event_id,
+            period_start=outcome.period,
+            converted_value=outcome.value_in(organization.currency),
+            converted_currency=organization.currency,
+            verified_by=outcome.verifier,
+            **beside,
+        )
 
 
 class OutcomeDetailsAnswer(OutcomeAnswer):
-    """`evidence` came with the report; `verification_evidence` with the verification."""
-
-    evidence: Any
-    verification_evidence: Any
-
-
-def outcome_answer(outcome: Outcome, organization: Organization) -> dict[str, Any]:
-    derived = {
-        "event_id": outcome.event_key,
-        "external_event_id": outcome.event_id,
-        "time": from_text(outcome.time),
-        "period_start": outcome.period,
-        "converted_value": outcome.value_in(organization.currency),
-        "converted_currency": organization.currency,
-        "verified_by": outcome.verifier,
-    }
-    return derived | {name: getattr(outcome, name) for name in OutcomeAnswer.model_fields if name not in derived}
+    evidence: VerbatimJson
+    """Came with the report."""
+    verification_evidence: VerbatimJson
+    """Came with the verification."""
 
 
-def outcome_details(organization: Organization, details: OutcomeDetails) -> Reply:
-    outcome = details.outcome
-    verification = outcome.verification_evidence
-    return Reply(
-        {
-            **outcome_answer(outcome, organization),
-            "evidence": json.verbatim(json.encode_verbatim(details.event_data.get("evidence")).decode()),
-            "verification_evidence": None if verification is None else json.verbatim(verification),
-        }
+def outcome_details(organization: Organization, details: OutcomeDetails) -> OutcomeDetailsAnswer:
+    return OutcomeDetailsAnswer.of(
+        details.outcome,
+        organization,
+        evidence=json.encode_verbatim(details.event_data.get("evidence")).decode(),
+        verification_evidence=details.outcome.verification_evidence,
     )

@@ -1,13 +1,13 @@
 """Outcomes: reported."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import azure.functions as func
 from pydantic import AfterValidator, Field, StringConstraints
 
+from functions.fields import AgentReferencePath
 from functions.usage.outcome_fields import Evidence
-from functions.usage.reported_events import Metadata, OneEventAnswer, Report, report_one
+from functions.usage.reported_events import Metadata, OneEventAnswer, Report, location, report_one
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.money import Currency, NonNegativeAmount
 from shared.domain.kernel.times import read_time
@@ -28,21 +28,23 @@ TimeAsWritten = Annotated[str, AfterValidator(_checked_time), Field(json_schema_
 
 
 class OutcomeRequest(Report):
-    """`outcome_type` is the name after `outcome.`. Without a currency the value is in the organization's; in another it
-    is converted by the operator's exchange rate for the time of the outcome.
-    `interaction_time` is when the agent did what led to it.
-    """
-
     outcome_type: OutcomeName
+    """The name after `outcome.` in the type of the event."""
     value: NonNegativeAmount | None = None
+    """What it is worth."""
     currency: Currency | None = None
+    """Without it the organization's; in another the value is converted by the operator's exchange rate of its time."""
     evidence: Evidence | None = None
+    """For whoever verifies it."""
     interaction_time: TimeAsWritten | None = None
+    """When the agent did what led to it."""
     details: Metadata = {}
+    """More data of the event, which meters can read."""
 
 
 class OneOutcomeAnswer(OneEventAnswer):
     outcome_id: str
+    """As `GET /outcomes/{outcome_id}` takes it, once the event is rated."""
 
 
 @endpoint(
@@ -51,15 +53,16 @@ class OneOutcomeAnswer(OneEventAnswer):
     "agents/{agent_id}/outcomes",
     summary="Report one outcome of an agent's work",
     access=Permission.EVENTS_WRITE,
+    path_values=AgentReferencePath,
     body=OutcomeRequest,
     answers={202: OneOutcomeAnswer},
     example={"outcome_type": "issue_resolved", "value": "80", "currency": "USD", "details": {"issue": "1042"}},
 )
-async def report_outcome(call: Call[OutcomeRequest, Query]) -> Reply:
+async def report_outcome(call: Call[OutcomeRequest, Query, AgentReferencePath]) -> Reply:
     told = call.body
     fixed = {name: getattr(told, name) for name in ("value", "currency", "evidence", "interaction_time")}
-    reply = await report_one(
+    event = await report_one(
         call, OUTCOME_TYPE + told.outcome_type, fixed=fixed, free=("details", told.details), named="outcome_type"
     )
-    assert isinstance(reply.body, dict)  # noqa: S101  as `report_one` makes it
-    return replace(reply, body={**reply.body, "outcome_id": outcome_id(reply.body["event_id"])})
+    answer = OneOutcomeAnswer.showing(event, outcome_id=outcome_id(event.event_id))
+    return Reply(answer, headers=location(event.event_id))

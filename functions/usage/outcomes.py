@@ -5,12 +5,12 @@ from typing import Any
 import azure.functions as func
 from pydantic import Field
 
-from functions.fields import ClientId, Month
+from functions.fields import ClientId, Listed, Month
 from functions.usage.outcome_fields import (
     OutcomeAnswer,
     OutcomeDetailsAnswer,
+    OutcomePath,
     OutcomeType,
-    outcome_answer,
     outcome_details,
 )
 from shared.domain.access.identity import Permission
@@ -19,41 +19,42 @@ from shared.domain.periods.periods import Period
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.outcomes import Outcome, Status
 from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
-from shared.services.usage.outcomes import OutcomeQuery, StatusTotal
+from shared.services.usage.outcomes import OutcomeQuery
 
 blueprint = func.Blueprint()
 
 
-class OutcomeList(Schema):
-    data: list[OutcomeAnswer]
-    next_cursor: str | None
-
-
 class FilterQuery(ListQuery):
     agent: ClientId | None = None
+    """Only outcomes of this agent, by its id or external id."""
     type: OutcomeType | None = None
+    """Only outcomes of this type."""
     period: Month | None = None
+    """Only outcomes of this month, such as 2026-10."""
     start: ZonedTime | None = Field(default=None, alias="from")
+    """Only outcomes from this time on."""
     end: ZonedTime | None = Field(default=None, alias="to")
+    """Only outcomes before this time."""
 
 
 class OutcomeListQuery(FilterQuery):
     status: Status | None = None
+    """Only outcomes in this state."""
 
 
 def _listed(organization: Organization, outcomes: list[Outcome], cursor: str | None) -> Reply:
-    answers = [OutcomeAnswer.model_validate(outcome_answer(outcome, organization)) for outcome in outcomes]
-    return Reply(OutcomeList(data=answers, next_cursor=cursor))
+    data = [OutcomeAnswer.of(outcome, organization) for outcome in outcomes]
+    return Reply(Listed(data=data, next_cursor=cursor))
 
 
 async def _wanted(
-    call: Call[Any, Any], organization: Organization, named: FilterQuery, status: Status | None
+    call: Call[Any, Any, Any], organization: Organization, named: FilterQuery, status: Status | None
 ) -> OutcomeQuery:
     period = await _period(call, organization, named.period)
     return OutcomeQuery(status, named.agent, named.type, period, named.start, named.end)
 
 
-async def _period(call: Call[Any, Any], organization: Organization, month: str | None) -> Period | None:
+async def _period(call: Call[Any, Any, Any], organization: Organization, month: str | None) -> Period | None:
     """None is any."""
     return None if month is None else await call.services.periods.of_month(organization, month, call.now)
 
@@ -66,7 +67,7 @@ async def _period(call: Call[Any, Any], organization: Organization, month: str |
     " limit and not the last one",
     access=Permission.OUTCOMES_READ,
     query=OutcomeListQuery,
-    answers={200: OutcomeList},
+    answers={200: Listed[OutcomeAnswer]},
 )
 async def list_outcomes(call: Call[NoBody, OutcomeListQuery]) -> Reply:
     query = call.query
@@ -83,7 +84,7 @@ async def list_outcomes(call: Call[NoBody, OutcomeListQuery]) -> Reply:
     summary="Verified outcomes that no finalized invoice has billed yet, newest first",
     access=Permission.OUTCOMES_READ,
     query=FilterQuery,
-    answers={200: OutcomeList},
+    answers={200: Listed[OutcomeAnswer]},
 )
 async def list_billing_ready_outcomes(call: Call[NoBody, FilterQuery]) -> Reply:
     query = call.query
@@ -95,22 +96,23 @@ async def list_billing_ready_outcomes(call: Call[NoBody, FilterQuery]) -> Reply:
 
 class StatisticsQuery(Query):
     agent: ClientId | None = None
+    """Only outcomes of this agent, by its id or external id."""
     period: Month | None = None
+    """Only outcomes of this month, such as 2026-10."""
 
 
 class StatusTotalAnswer(Schema):
     count: int
     value: ExactDecimal
+    """What they are worth in the organization's currency, but for those in another without an exchange rate."""
 
 
 class StatisticsAnswer(Schema):
-    """`success_rate` is verified / all, 0 where there are none. Values are in the organization's currency; one that was
-    reported in another, for whose time there was no exchange rate, is in no sum.
-    """
-
     currency: str
+    """The organization's."""
     count: int
     success_rate: ExactDecimal
+    """verified / all; 0 where there are none."""
     pending: StatusTotalAnswer
     verified: StatusTotalAnswer
     rejected: StatusTotalAnswer
@@ -131,21 +133,8 @@ async def get_outcome_statistics(call: Call[NoBody, StatisticsQuery]) -> Reply:
     organization = await call.organization()
     period = await _period(call, organization, query.period)
     statistics = await call.services.outcomes.statistics(organization, query.agent, period)
-    by_status = {status: _status_total(total) for status, total in statistics.by_status.items()}
-    return Reply(
-        StatisticsAnswer.model_validate(
-            {
-                "currency": organization.currency,
-                "count": statistics.count,
-                "success_rate": statistics.success_rate,
-                **by_status,
-            }
-        )
-    )
-
-
-def _status_total(total: StatusTotal) -> StatusTotalAnswer:
-    return StatusTotalAnswer(count=total.count, value=total.value)
+    by_status = {str(status): total for status, total in statistics.by_status.items()}
+    return Reply(StatisticsAnswer.showing(statistics, currency=organization.currency, **by_status))
 
 
 @endpoint(
@@ -154,8 +143,9 @@ def _status_total(total: StatusTotal) -> StatusTotalAnswer:
     "outcomes/{outcome_id}",
     summary="One outcome, with the evidence for it; not found while its event is on its way or parked",
     access=Permission.OUTCOMES_READ,
+    path_values=OutcomePath,
     answers={200: OutcomeDetailsAnswer},
 )
-async def get_outcome(call: Call[NoBody, Query]) -> Reply:
+async def get_outcome(call: Call[NoBody, Query, OutcomePath]) -> Reply:
     organization = await call.organization()
-    return outcome_details(organization, await call.services.outcomes.get(organization, call.path["outcome_id"]))
+    return Reply(outcome_details(organization, await call.services.outcomes.get(organization, call.path.outcome_id)))

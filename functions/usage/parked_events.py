@@ -1,63 +1,64 @@
 """Usage events that were accepted and could not be rated."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 
 import azure.functions as func
 from pydantic import Field, StringConstraints, model_validator
 
-from functions.fields import ClientId
+from functions.fields import ClientId, Listed
 from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.validation import refusal
 from shared.domain.usage.parked_events import ParkedEvent, ParkedStatus
-from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, endpoint
+from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, VerbatimObject, endpoint
 from shared.services.usage.metering import UNKNOWN_ORGANIZATION
 from shared.services.usage.parked_events import MAXIMUM_REPLAYED
 
 blueprint = func.Blueprint()
 
 
+class ParkedEventPath(PathValues):
+    parked_id: Annotated[str, ThingId("park")]
+    """The parked event's id."""
+
+
 class ReplayAnswer(Schema):
-    """When, by whom and for the how many-th time the event was last sent again."""
+    """When and by whom the event was last sent again."""
 
     attempt: int
+    """For the how many-th time."""
     at: datetime
     by: str
+    """The id of the credential's holder."""
 
 
 class DiscardAnswer(Schema):
     at: datetime
     by: str
+    """The id of the credential's holder."""
     reason: str
 
 
 class ParkedEventAnswer(Schema):
-    """`subject` is the event as it was accepted, or the message that could not be read."""
-
     id: str
     status: ParkedStatus
     reason: str
+    """Why it could not be rated."""
     parked_at: datetime
-    subject: dict[str, Any]
+    subject: VerbatimObject
+    """The event as it was accepted, or the message that could not be read."""
     replay: ReplayAnswer | None
     discard: DiscardAnswer | None
 
-
-class ParkedEventList(Schema):
-    data: list[ParkedEventAnswer]
-    next_cursor: str | None
+    @classmethod
+    def of(cls, parked: ParkedEvent) -> Self:
+        return cls.showing(parked, subject=json.encode_verbatim(parked.public_subject()).decode())
 
 
 class ParkedEventsQuery(ListQuery):
     status: ParkedStatus = "parked"
-
-
-def _parked_answer(parked: ParkedEvent) -> Mapping[str, Any]:
-    subject = json.encode_verbatim(parked.public_subject()).decode()
-    return asdict(parked) | {"subject": json.verbatim(subject)}
+    """Only events in this state."""
 
 
 @endpoint(
@@ -68,21 +69,24 @@ def _parked_answer(parked: ParkedEvent) -> Mapping[str, Any]:
     " organization the messages that could not be read",
     access=Permission.EVENTS_READ,
     query=ParkedEventsQuery,
-    answers={200: ParkedEventList},
+    answers={200: Listed[ParkedEventAnswer]},
 )
 async def list_parked_events(call: Call[NoBody, ParkedEventsQuery]) -> Reply:
     organization_id = await call.organization_id_or_operator() or UNKNOWN_ORGANIZATION
     query = call.query
     page = await call.services.parked_events.page(organization_id, query.status, query.limit, query.cursor)
-    return Reply({"data": [_parked_answer(parked) for parked in page.parked], "next_cursor": page.cursor})
+    return Reply(Listed(data=[ParkedEventAnswer.of(parked) for parked in page.parked], next_cursor=page.cursor))
 
 
 class ReplayRequest(Schema):
-    """Either `ids`, or `all`: the newest 200 that are parked, and from `cursor` on the next ones."""
+    """Either `ids` or `all`."""
 
     ids: Annotated[list[ClientId], Field(min_length=1, max_length=MAXIMUM_REPLAYED)] | None = None
+    """Of parked events."""
     all: Literal[True] | None = None
+    """The newest 200 that are parked, or those from `cursor` on."""
     cursor: Annotated[str, Field(max_length=2048)] | None = None
+    """With `all`: the `next_cursor` of the answer before."""
 
     @model_validator(mode="after")
     def _one_choice(self) -> "ReplayRequest":
@@ -96,15 +100,17 @@ class ReplayRequest(Schema):
 class NotReplayedAnswer(Schema):
     id: str
     detail: str
+    """Why it was not sent again."""
 
 
 class ReplayedAnswer(Schema):
-    """`sent` events are on their way again; `rated` ones had been rated already, so their entries are closed."""
-
     sent: int
+    """How many are on their way again."""
     rated: int
+    """How many had been rated already; their entries are closed."""
     refused: list[NotReplayedAnswer]
     next_cursor: str | None
+    """With `all`: asks for the next ones; null where there are no more."""
 
 
 @endpoint(
@@ -117,14 +123,14 @@ class ReplayedAnswer(Schema):
     answers={202: ReplayedAnswer},
     example={"all": True},
 )
-async def replay_parked_events(call: Call[ReplayRequest, Query]) -> Reply:
+async def replay_parked_events(call: Call[ReplayRequest]) -> Reply:
     organization = await call.organization()
     parked_events, ids, cursor = call.services.parked_events, call.body.ids, None
     if ids is None:
         page = await parked_events.page(organization.id, "parked", MAXIMUM_REPLAYED, call.body.cursor)
         ids, cursor = [parked.id for parked in page.parked], page.cursor
     replayed = await parked_events.replay(organization, ids, call.principal.id)
-    return Reply(asdict(replayed) | {"next_cursor": cursor}, status=202)
+    return Reply(ReplayedAnswer.showing(replayed, next_cursor=cursor))
 
 
 class DiscardRequest(Schema):
@@ -137,14 +143,15 @@ class DiscardRequest(Schema):
     "events/parked/{parked_id}/discard",
     summary="Give up a parked event for good; without an organization, a message that could not be read",
     access=Permission.PARKED_EVENTS_WRITE,
+    path_values=ParkedEventPath,
     body=DiscardRequest,
     answers={200: ParkedEventAnswer},
     example={"reason": "The sender has corrected it and sent it under another id"},
 )
-async def discard_parked_event(call: Call[DiscardRequest, Query]) -> Reply:
+async def discard_parked_event(call: Call[DiscardRequest, Query, ParkedEventPath]) -> Reply:
     organization_id = await call.organization_id_or_operator()
     owner = await call.services.organizations.get(organization_id) if organization_id else UNKNOWN_ORGANIZATION
     discarded = await call.services.parked_events.discard(
-        owner, call.path["parked_id"], call.body.reason, call.principal.id
+        owner, call.path.parked_id, call.body.reason, call.principal.id
     )
-    return Reply(_parked_answer(discarded))
+    return Reply(ParkedEventAnswer.of(discarded))

@@ -1,99 +1,118 @@
 """Usage events as they were rated."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated
 
 import azure.functions as func
 from pydantic import Field
 
-from functions.fields import ClientId
+from functions.fields import ClientId, Listed
 from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.money import plain
 from shared.domain.kernel.times import from_text
 from shared.domain.metering.meters import EventType
-from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import (
+    Call,
+    ListQuery,
+    NoBody,
+    PathValues,
+    Query,
+    Reply,
+    Schema,
+    ThingId,
+    VerbatimObject,
+    ZonedTime,
+    endpoint,
+)
 from shared.services.usage.recorded_events import EventDetails, EventQuery
 
 blueprint = func.Blueprint()
 
 
+class EventPath(PathValues):
+    event_id: Annotated[str, ThingId("evt")]
+    """The event's id as Xyra makes it, not the sender's."""
+
+
 class RatedToAnswer(Schema):
-    """Null and empty where no model version was in force. `line_keys` are the lines that it moves; of an outcome those
-    of the charges that it counts for as it stands.
-    """
+    """Where an event counts."""
 
     period_start: datetime
     model_id: str | None
+    """Null where no model version was in force."""
     version_id: str | None
     line_keys: list[str]
+    """The lines that it changes; of an outcome those of the charges that it counts for in its present state."""
 
 
 class EventAnswer(Schema):
-    """`provider_cost` is what it cost at a provider, by the price list where it is an LLM call; `stated_cost` is the
-    sender's own figure for that, and `cost_difference` what ours is above it; all in `currency`, the organization's.
-    `exchange_rate` is that of its amounts, where they are in another currency.
-    """
-
     id: str
+    """As its sender names it."""
     event_id: str
     source: str
     type: str
     agent_id: str
     run: str | None
+    """The key of the run that it belongs to."""
     time: datetime
-    data: dict[str, Any]
+    data: VerbatimObject
+    """As it was sent."""
     currency: str
+    """The organization's."""
     provider_cost: str | None
+    """What it cost at a provider; of an LLM call by the price list."""
     cost_category: str | None
     stated_cost: str | None
+    """What the sender of an LLM call says that it cost."""
     cost_difference: str | None
+    """`provider_cost` - `stated_cost`."""
     priced_by: str | None
+    """The entry of the price list, or the operator's own, that the cost comes from."""
     exchange_rate: str | None
+    """Of its amounts, where they were sent in another currency."""
     rated_to: RatedToAnswer
 
 
-class EventList(Schema):
-    data: list[EventAnswer]
-    next_cursor: str | None
-
-
 class EventListQuery(ListQuery):
-    """`source` and `id` name one event, by the identity that its sender chose."""
-
     agent: ClientId | None = None
+    """Only events of this agent, by its id or external id."""
     type: EventType | None = None
+    """Only events of this type."""
     run: ClientId | None = None
+    """Only events of the run with this key."""
     start: ZonedTime | None = Field(default=None, alias="from")
+    """Only events from this time on."""
     end: ZonedTime | None = Field(default=None, alias="to")
+    """Only events before this time."""
     source: ClientId | None = None
+    """With `id`: the one event with the identity that its sender chose."""
     id: ClientId | None = None
+    """With `source`: the one event with the identity that its sender chose."""
 
 
-def _event_answer(details: EventDetails, currency: str) -> Mapping[str, Any]:
+def _answer(details: EventDetails, currency: str) -> EventAnswer:
     event, cost = details.event, details.event.cost
-    return {
-        "id": event.id,
-        "event_id": event.key,
-        "source": event.source,
-        "type": event.type,
-        "agent_id": event.total.agent_id,
-        "run": event.run,
-        "time": from_text(event.time),
-        "data": json.verbatim(json.encode_verbatim(event.data).decode()),
-        "currency": currency,
-        "provider_cost": _plain(cost.amount),
-        "cost_category": cost.category,
-        "stated_cost": _plain(cost.reported),
-        "cost_difference": _plain(event.cost_difference),
-        "priced_by": cost.priced_by,
-        "exchange_rate": _plain(event.exchange_rate),
-        "rated_to": asdict(details.metered_to),
-    }
+    return EventAnswer(
+        id=event.id,
+        event_id=event.key,
+        source=event.source,
+        type=event.type,
+        agent_id=event.total.agent_id,
+        run=event.run,
+        time=from_text(event.time),
+        data=json.encode_verbatim(event.data).decode(),
+        currency=currency,
+        provider_cost=_plain(cost.amount),
+        cost_category=cost.category,
+        stated_cost=_plain(cost.reported),
+        cost_difference=_plain(event.cost_difference),
+        priced_by=cost.priced_by,
+        exchange_rate=_plain(event.exchange_rate),
+        rated_to=RatedToAnswer.model_validate(details.metered_to),
+    )
 
 
 def _plain(amount: Decimal | None) -> str | None:
@@ -108,7 +127,7 @@ def _plain(amount: Decimal | None) -> str | None:
     " that is rare among them, a page may be shorter than its limit and not the last one",
     access=Permission.EVENTS_READ,
     query=EventListQuery,
-    answers={200: EventList},
+    answers={200: Listed[EventAnswer]},
 )
 async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     query = call.query
@@ -117,7 +136,7 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     wanted = EventQuery(query.agent, query.type, query.run, query.start, query.end)
     if query.source is None and query.id is None:
         events, cursor = await recorded.page(organization, wanted, query.limit, query.cursor)
-        return Reply({"data": [_event_answer(event, organization.currency) for event in events], "next_cursor": cursor})
+        return Reply(Listed(data=[_answer(event, organization.currency) for event in events], next_cursor=cursor))
     if query.source is None or query.id is None:
         missing = "?source" if query.source is None else "?id"
         raise ValidationError.at(missing, "is needed: source and id name an event together")
@@ -127,7 +146,7 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
         found = [await recorded.get_by_identity(organization, query.source, query.id)]
     except NotFoundError:
         found = []
-    return Reply({"data": [_event_answer(event, organization.currency) for event in found], "next_cursor": None})
+    return Reply(Listed(data=[_answer(event, organization.currency) for event in found], next_cursor=None))
 
 
 @endpoint(
@@ -136,9 +155,10 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     "events/{event_id}",
     summary="One event, with what it was rated to; not found while it is on its way or parked",
     access=Permission.EVENTS_READ,
+    path_values=EventPath,
     answers={200: EventAnswer},
 )
-async def get_event(call: Call[NoBody, Query]) -> Reply:
+async def get_event(call: Call[NoBody, Query, EventPath]) -> Reply:
     organization = await call.organization()
-    found = await call.services.recorded_events.get(organization, call.path["event_id"])
-    return Reply(_event_answer(found, organization.currency))
+    found = await call.services.recorded_events.get(organization, call.path.event_id)
+    return Reply(_answer(found, organization.currency))

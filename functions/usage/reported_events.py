@@ -1,4 +1,4 @@
-"""The convenience routes: what an agent did, told in its own words; they make the same events as `/events`."""
+"""Routes that report one thing of an agent in its own terms; they make the same events as `/events`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import Field, StringConstraints
 
-from functions.fields import ClientId
+from functions.fields import AgentReferencePath, ClientId
 from functions.usage.events import DEFAULT_SOURCE
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationError
@@ -34,66 +34,75 @@ Tokens = Annotated[int, Field(ge=0, lt=10**15, strict=True)]
 
 
 class Report(Schema):
-    """What every report may say: when it happened, in which run, and the id that makes it the same when it is sent
-    again.
-    """
+    """What every report may say."""
 
     time: ZonedTime | None = None
+    """When it happened; without it now."""
     run: ClientId | None = None
+    """The key of the run that it belongs to."""
     id: ClientId | None = None
+    """Makes it the same event when it is sent again; without it the Idempotency-Key, else a new one."""
 
 
 class ActivityRequest(Report):
     activity_type: EventType
+    """The type of the event."""
     quantity: NonNegativeQuantity | None = None
+    """Without it 1."""
     metadata: Metadata = {}
+    """More data of the event, which meters can read."""
 
 
 class CostRequest(Report):
-    """Without a currency it is in the organization's."""
-
     cost_type: Category
+    """The category: `llm`, `compute`, `api`, `labor`, `tools` or any other."""
     amount: NonNegativeAmount
     currency: Currency | None = None
+    """Without it the organization's; in another it is converted by the operator's exchange rate."""
     details: Metadata = {}
+    """More data of the event, which meters can read."""
 
 
 class LlmCallRequest(Report):
-    """`input_tokens` include the cached ones, `output_tokens` the reasoning ones. `cost` is what the sender was charged
-    by its own figures; it is kept beside ours.
-    """
-
     model: Name
+    """As the provider names it."""
     provider: Name | None = None
     input_tokens: Tokens | None = None
+    """The cached ones included."""
     cached_input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
+    """The reasoning ones included."""
     reasoning_tokens: Tokens | None = None
     cost: NonNegativeAmount | None = None
+    """What the sender was charged by its own figures; it is kept beside the cost by the price list."""
     currency: Currency | None = None
+    """Of `cost`; without it the organization's."""
     metadata: Metadata = {}
+    """More data of the event, which meters can read."""
 
 
 class WorkflowsRequest(Report):
-    """How many of each type."""
-
     workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
+    """How many of each type."""
     metadata: Metadata = {}
+    """More data of each event, which meters can read."""
 
 
 class OneEventAnswer(Schema):
     id: str
+    """As its sender names the event."""
     event_id: str
+    """As `GET /events/{event_id}` takes it, once the event is rated."""
 
 
 class WorkflowEventAnswer(OneEventAnswer):
     workflow: str
+    """The type of the workflow."""
 
 
 class WorkflowsAnswer(Schema):
-    """`id` is that of the whole; the events have it before their own workflow's name."""
-
     id: str
+    """Of the whole; the events have it before their own workflow's type."""
     events: list[WorkflowEventAnswer]
 
 
@@ -115,19 +124,21 @@ class _Part:
     "agents/{agent_id}/activities",
     summary="Report one activity of an agent",
     access=Permission.EVENTS_WRITE,
+    path_values=AgentReferencePath,
     body=ActivityRequest,
     answers={202: OneEventAnswer},
     example={"activity_type": "command", "quantity": "1"},
 )
-async def report_activity(call: Call[ActivityRequest, Query]) -> Reply:
+async def report_activity(call: Call[ActivityRequest, Query, AgentReferencePath]) -> Reply:
     activity = call.body
-    return await report_one(
+    event = await report_one(
         call,
         activity.activity_type,
         fixed={"quantity": activity.quantity},
         free=("metadata", activity.metadata),
         named="activity_type",
     )
+    return Reply(event, headers=location(event.event_id))
 
 
 @endpoint(
@@ -136,19 +147,21 @@ async def report_activity(call: Call[ActivityRequest, Query]) -> Reply:
     "agents/{agent_id}/costs",
     summary="Report what an agent has cost at a provider",
     access=Permission.EVENTS_WRITE,
+    path_values=AgentReferencePath,
     body=CostRequest,
     answers={202: OneEventAnswer},
     example={"cost_type": "compute", "amount": "0.25", "currency": "USD", "details": {"instance": "a-1"}},
 )
-async def report_cost(call: Call[CostRequest, Query]) -> Reply:
+async def report_cost(call: Call[CostRequest, Query, AgentReferencePath]) -> Reply:
     cost = call.body
-    return await report_one(
+    event = await report_one(
         call,
         COST_TYPE + cost.cost_type,
         fixed={"amount": cost.amount, "currency": cost.currency},
         free=("details", cost.details),
         named="cost_type",
     )
+    return Reply(event, headers=location(event.event_id))
 
 
 @endpoint(
@@ -157,14 +170,16 @@ async def report_cost(call: Call[CostRequest, Query]) -> Reply:
     "agents/{agent_id}/llm-calls",
     summary="Report one call of a language model by an agent",
     access=Permission.EVENTS_WRITE,
+    path_values=AgentReferencePath,
     body=LlmCallRequest,
     answers={202: OneEventAnswer},
     example={"model": "gpt-5", "input_tokens": 1200, "cached_input_tokens": 800, "output_tokens": 90},
 )
-async def report_llm_call(call: Call[LlmCallRequest, Query]) -> Reply:
+async def report_llm_call(call: Call[LlmCallRequest, Query, AgentReferencePath]) -> Reply:
     told = call.body
     fixed = {name: getattr(told, name) for name in LlmCallRequest.model_fields if name not in _NOT_OF_A_CALL}
-    return await report_one(call, LLM_CALL, fixed=fixed, free=("metadata", told.metadata), named="")
+    event = await report_one(call, LLM_CALL, fixed=fixed, free=("metadata", told.metadata), named="")
+    return Reply(event, headers=location(event.event_id))
 
 
 _NOT_OF_A_CALL = {"metadata", *Report.model_fields}
@@ -176,11 +191,12 @@ _NOT_OF_A_CALL = {"metadata", *Report.model_fields}
     "agents/{agent_id}/workflows/bulk",
     summary="Report how many workflows of each type an agent has carried through: all or none are taken",
     access=Permission.EVENTS_WRITE,
+    path_values=AgentReferencePath,
     body=WorkflowsRequest,
     answers={202: WorkflowsAnswer},
     example={"workflows": {"lead_research": "12", "email": "3"}},
 )
-async def report_workflows(call: Call[WorkflowsRequest, Query]) -> Reply:
+async def report_workflows(call: Call[WorkflowsRequest, Query, AgentReferencePath]) -> Reply:
     whole = _chosen_id(call)
     _refuse_in(("metadata", call.body.metadata), {"quantity"})
     parts = []
@@ -196,20 +212,21 @@ async def report_workflows(call: Call[WorkflowsRequest, Query]) -> Reply:
         {"id": part.id, "event_id": key, "workflow": workflow}
         for part, key, workflow in zip(parts, keys, call.body.workflows, strict=True)
     ]
-    return Reply({"id": whole, "events": events}, status=202, headers=_location(keys[0]))
+    return Reply({"id": whole, "events": events}, headers=location(keys[0]))
 
 
 async def report_one(
-    call: Call[Any, Query],
+    call: Call[Any, Query, AgentReferencePath],
     event_type: str,
     *,
     fixed: Mapping[str, object],
     free: tuple[str, Mapping[str, Any]],
     named: str,
-) -> Reply:
-    """`fixed` are the fields of the body that have a meaning in the event's data, those that were given, amounts as
-    texts; `free` is the field whose content is the rest of it, with the content; `named` is the field that says the
-    type.
+) -> OneEventAnswer:
+    """Accept the event that a report makes.
+
+    `fixed` are the fields of the body that have a meaning in the event's data; those that are None are left out. `free`
+    is the field whose content is the rest of the data, with that content. `named` is the field that says the type.
     """
     _refuse_in(free, set(fixed))
     told = {
@@ -221,15 +238,15 @@ async def report_one(
     places = {f"/data/{name}": f"/{name}" for name in fixed} | {"/data": f"/{free[0]}", "/type": f"/{named}"}
     part = _Part(_chosen_id(call), event_type, data, places)
     (key,) = await _accept(call, [part])
-    return Reply({"id": part.id, "event_id": key}, status=202, headers=_location(key))
+    return OneEventAnswer(id=part.id, event_id=key)
 
 
-def _chosen_id(call: Call[Any, Query]) -> str:
+def _chosen_id(call: Call[Any, Query, AgentReferencePath]) -> str:
     """From the body, else from the Idempotency-Key, else made."""
     return call.body.id or call.idempotency_key or new_id("act")
 
 
-def _location(key: str) -> dict[str, str]:
+def location(key: str) -> dict[str, str]:
     return {"Location": f"/api/v1/events/{key}"}
 
 
@@ -239,9 +256,9 @@ def _refuse_in(free: tuple[str, Mapping[str, Any]], names: set[str]) -> None:
         raise ValidationError.at(pointer((field, name)), f"belongs beside {field}, as {name}")
 
 
-async def _accept(call: Call[Any, Query], parts: Sequence[_Part]) -> list[str]:
+async def _accept(call: Call[Any, Query, AgentReferencePath], parts: Sequence[_Part]) -> list[str]:
     """The keys of the events. Raises `NotFoundError`, `ValidationError` with pointers into the body."""
-    agent_id = call.path["agent_id"]
+    agent_id = call.path.agent_id
     owner = await call.organization_id_of(agent_id)
     if agent_id not in await call.services.agents.resolve(owner, {agent_id}):
         raise NotFoundError("There is no such agent")

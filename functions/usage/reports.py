@@ -5,7 +5,7 @@ from datetime import datetime
 import azure.functions as func
 from pydantic import Field
 
-from functions.fields import SpanAnswer
+from functions.fields import Listed, SpanAnswer
 from shared.domain.access.identity import Permission
 from shared.http import Call, NoBody, Query, Reply, Schema, endpoint, window
 
@@ -14,30 +14,38 @@ blueprint = func.Blueprint()
 
 class UsageQuery(Query):
     period: str | None = Field(default=None, max_length=7)
+    """A month such as 2026-10; without it the open period."""
     agent: str | None = Field(default=None, max_length=256)
+    """Only usage of this agent, by its id or external id."""
     charge: str | None = Field(default=None, max_length=64)
+    """Only usage of the charge with this key."""
     project: str | None = Field(default=None, max_length=256)
+    """Only usage of agents that are in this project now."""
     department: str | None = Field(default=None, max_length=256)
+    """Only usage of agents that are in this department now."""
     limit: int = Field(default=200, ge=1, le=1000)
+    """How many rows to answer with at most."""
     cursor: str | None = Field(default=None, max_length=2048)
+    """Where to go on: the `next_cursor` of the page before, with the same filters."""
 
 
 class UsageRow(Schema):
-    """One meter of one agent; `charge` is null for what no charge has metered."""
+    """One meter of one agent."""
 
     agent_id: str
     charge: str | None
+    """The charge's key; null for what no charge has metered."""
     event_type: str
     aggregation: str
     quantity: str
 
 
-class UsageAnswer(Schema):
+class UsageAnswer(Listed[UsageRow]):
     period: SpanAnswer
-    data: list[UsageRow]
-    next_cursor: str | None
     as_of: datetime
+    """When it was read."""
     pending: int
+    """How many accepted events are still on their way."""
 
 
 @endpoint(
@@ -59,11 +67,5 @@ async def get_usage(call: Call[NoBody, UsageQuery]) -> Reply:
     )
     shown, next_cursor = window(len(rows), query.limit, query.cursor)
     return Reply(
-        UsageAnswer(
-            period=SpanAnswer.of(period),
-            data=[UsageRow.model_validate(row) for row in rows[shown]],
-            next_cursor=next_cursor,
-            as_of=call.now,
-            pending=pending,
-        )
+        {"period": period, "data": rows[shown], "next_cursor": next_cursor, "as_of": call.now, "pending": pending}
     )

@@ -1,27 +1,33 @@
 """One way to declare an endpoint. From the declaration come the handler, the errors and the OpenAPI document."""
 
-from shared.http.bodies import (
-    FormBody,
-    JsonBody,
+from shared.http.bodies import FormBody, JsonBody, validated
+from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch
+from shared.http.platform import catch_all, endpoint
+from shared.http.problems import Problem
+from shared.http.replies import Reply
+from shared.http.schemas import (
+    Document,
     ListQuery,
     MergePatch,
     NoBody,
+    PathText,
+    PathValues,
     Query,
     Schema,
+    TextFile,
+    ThingId,
+    VerbatimJson,
+    VerbatimObject,
     ZonedTime,
-    validated,
     window,
 )
-from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch
-from shared.http.platform import endpoint
-from shared.http.problems import Problem
-from shared.http.replies import Reply
 from shared.http.tenancy import Call
 
 __all__ = [
     "ENDPOINTS",
     "Access",
     "Call",
+    "Document",
     "Endpoint",
     "FormBody",
     "IfMatch",
@@ -29,11 +35,18 @@ __all__ = [
     "ListQuery",
     "MergePatch",
     "NoBody",
+    "PathText",
+    "PathValues",
     "Problem",
     "Query",
     "Reply",
     "Schema",
+    "TextFile",
+    "ThingId",
+    "VerbatimJson",
+    "VerbatimObject",
     "ZonedTime",
+    "catch_all",
     "endpoint",
     "validated",
     "window",

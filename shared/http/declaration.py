@@ -1,32 +1,30 @@
 """The declaration of a route: the only source of its handler, its checks and its description."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
 from shared.domain.access.identity import Permission
-from shared.http.bodies import BodyFormat, Query
+from shared.domain.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    IdempotencyConflictError,
+    MalformedError,
+    NotFoundError,
+    PreconditionFailedError,
+    PreconditionRequiredError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnsupportedMediaTypeError,
+    ValidationError,
+    XyraError,
+)
+from shared.http.bodies import BodyFormat
+from shared.http.schemas import PathValues, Query, ThingId
 
 PREFIX = "api/v1/"
-
-ID_PREFIXES = {
-    "agent_id": "agt",
-    "department_id": "dep",
-    "event_id": "evt",
-    "invoice_id": "inv",
-    "job_id": "job",
-    "key_id": "key",
-    "model_id": "bm",
-    "outcome_id": "out",
-    "parked_id": "park",
-    "price_id": "llp",
-    "project_id": "prj",
-    "run_id": "run",
-    "thread_id": "thr",
-}
-"""Path values that are ids of ours, and what such an id begins with. Other path values are free."""
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -43,24 +41,35 @@ class IfMatch(Enum):
     REQUIRED = "required"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """The declaration of a route: the only source of its handler and of its description."""
 
     name: str
+    """Of its function, and the operation id."""
+    area: str
+    """The package of its handler, such as `functions.billing`."""
     method: Method
     path: str
+    """Below `/api/v1`, or absolute with a leading slash."""
     summary: str
     access: Permission | Access
-    body: BodyFormat[Any] | None
-    query: type[Query]
     answers: Mapping[int, Any]
-    if_match: IfMatch
-    idempotent: bool
-    secret_answer: bool
-    example: Any
-    media_type: str
-    tag: str
+    """Status -> the type that the answer is made of; None has no body, and bytes go out as they are."""
+    path_values: type[PathValues] = PathValues
+    query: type[Query] = Query
+    body: BodyFormat[Any] | None = None
+    if_match: IfMatch = IfMatch.NONE
+    idempotent: bool = False
+    """Whether it honours an `Idempotency-Key`."""
+    secret_answer: bool = False
+    """Whether its answer shows something only once."""
+    further_errors: tuple[type[XyraError], ...] = ()
+    """What it can be refused with beside what `errors` finds in the declaration."""
+    example: Any = None
+    """A valid body."""
+    media_type: str = "application/json"
+    """Of its answers."""
 
     @property
     def route(self) -> str:
@@ -74,15 +83,51 @@ class Endpoint:
         The platform tries routes in the order of function names: unconstrained, `events/{event_id}` would take
         `events/parked`.
         """
-        return re.sub(
-            r"\{(\w+)\}",
-            lambda value: f"{{{value[1]}:regex(^{ID_PREFIXES[value[1]]}_)}}" if value[1] in ID_PREFIXES else value[0],
-            self.route,
-        )
+        template = self.route
+        for name, prefix in self.id_prefixes.items():
+            template = template.replace(f"{{{name}}}", f"{{{name}:regex(^{prefix}_)}}")
+        return template
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return (self.method, "HEAD") if self.method == "GET" else (self.method,)
 
     @property
     def public(self) -> bool:
         return self.access is Access.PUBLIC
+
+    @property
+    def id_prefixes(self) -> Mapping[str, str]:
+        """Path values that are ids of ours -> what such an id begins with."""
+        return {
+            name: mark.prefix
+            for name, field in self.path_values.model_fields.items()
+            for mark in field.metadata
+            if isinstance(mark, ThingId)
+        }
+
+    def errors(self) -> Iterator[type[XyraError]]:
+        """What it can be refused with. A 500 is not among them: it is a bug."""
+        yield ValidationError
+        if not self.public:
+            yield from (UnauthenticatedError, ForbiddenError, NotFoundError)
+        if self.id_prefixes:
+            yield NotFoundError
+        if self.body is not None:
+            yield from (MalformedError, TooLargeError, UnsupportedMediaTypeError)
+        if "cursor" in self.query.model_fields:
+            yield MalformedError
+        if self.idempotent:
+            yield IdempotencyConflictError
+        if self.method != "GET" and not self.public:
+            yield ConflictError
+        if self.if_match is not IfMatch.NONE:
+            yield PreconditionFailedError
+        if self.if_match is IfMatch.REQUIRED:
+            yield PreconditionRequiredError
+        if self.body is not None or not self.public:
+            yield UnavailableError
+        yield from self.further_errors
 
 
 ENDPOINTS: list[Endpoint] = []

@@ -1,32 +1,59 @@
 """The OpenAPI 3.1 document. The endpoint declarations are its only source."""
 
+import importlib
+import inspect
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Literal
 
 from openapi_pydantic import OpenAPI
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from shared.domain.access.identity import Permission
-from shared.http import ENDPOINTS, Endpoint, IfMatch, Problem
+from shared.domain.kernel.errors import XyraError
+from shared.http.declaration import ENDPOINTS, Endpoint, IfMatch
+from shared.http.problems import MEDIA_TYPE, Problem
+from shared.http.serving import MAXIMUM_IDEMPOTENCY_KEY
 
 VERSION = "1.0.0"
-_PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+_SCHEMAS = "#/components/schemas/"
+
+Json = dict[str, Any]
 
 Key = tuple[str, int, str]
 """An endpoint, the status of an answer or 0 for its body, and the body's media type."""
 
-_PROBLEM = ("", 0, "problem")
+_PROBLEM: Key = ("", 0, "problem")
+
+_IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes it safe to send the request again: the same key and request give the first answer.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAXIMUM_IDEMPOTENCY_KEY},
+}
+_IF_MATCH: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The ETag of the version that was read; the request is refused where there is a newer one.",
+    "schema": {"type": "string"},
+}
+_HEADERS_OF_ERRORS: Mapping[HTTPStatus, Json] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    HTTPStatus.SERVICE_UNAVAILABLE: {
+        "Retry-After": {"description": "Seconds until it is worth another try.", "schema": {"type": "integer"}}
+    },
+}
 
 
 @cache
 def document() -> bytes:
     """As JSON. Checked against the structure of OpenAPI 3.1 as it is made."""
     schemas, definitions = _schemas(ENDPOINTS)
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, Json] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault("/" + endpoint.route, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     described = {
@@ -35,6 +62,8 @@ def document() -> bytes:
             "title": "Xyra",
             "version": VERSION,
             "summary": "Usage billing for AI agents",
+            "description": "Every path that has GET has HEAD, too. A path answers a method that it does not have with"
+            " 405, and OPTIONS with 204; both name its methods in `Allow`.",
             "license": {"name": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -43,16 +72,37 @@ def document() -> bytes:
             "schemas": definitions,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An access token or an API key"},
-                "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "api_key": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-API-Key",
+                    "description": "An API key",
+                },
             },
         },
-        "tags": [{"name": tag} for tag in dict.fromkeys(endpoint.tag for endpoint in ENDPOINTS)],
+        "tags": [_tag(area) for area in dict.fromkeys(endpoint.area for endpoint in ENDPOINTS)],
     }
     OpenAPI.model_validate(described)
     return json.dumps(described).encode()
 
 
-def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Any], dict[str, Any]]:
+def tag_of(area: str) -> str:
+    return area.rpartition(".")[2]
+
+
+def _tag(area: str) -> Json:
+    """An area of the entrypoints, described by the docstring of its package."""
+    return {"name": tag_of(area), "description": inspect.getdoc(importlib.import_module(area)) or ""}
+
+
+class _WithoutFieldTitles(GenerateJsonSchema):
+    """Titles are names of schemas: code generators take them for names of types."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002  the base's signature
+        return False
+
+
+def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, Json]]:
     inputs: list[tuple[Key, Literal["validation", "serialization"], TypeAdapter[Any]]] = [
         (_PROBLEM, "serialization", TypeAdapter(Problem))
     ]
@@ -62,23 +112,45 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Any], dict[str, A
         for status, model in endpoint.answers.items():
             if model is not None:
                 inputs.append(((endpoint.name, status, ""), "serialization", TypeAdapter(model)))
-    found, definitions = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")
-    return {key: schema for (key, _), schema in found.items()}, definitions.get("$defs", {})
+    found, described = TypeAdapter.json_schemas(
+        inputs, ref_template=_SCHEMAS + "{model}", schema_generator=_WithoutFieldTitles
+    )
+    names = {key: _schema_name(key, schema) for key, schema in described["$defs"].items()}
+    if len(set(names.values())) < len(names):
+        raise ValueError(f"two models have the same name: {sorted(names.values())}")
+    definitions = {names[key]: _renamed(schema, names) for key, schema in described["$defs"].items()}
+    for name, schema in definitions.items():
+        schema["title"] = name
+    return {key: _renamed(schema, names) for (key, _), schema in found.items()}, definitions
 
 
-def _operation(endpoint: Endpoint, schemas: dict[Key, Any]) -> dict[str, Any]:
-    operation: dict[str, Any] = {
+def _schema_name(key: str, schema: Json) -> str:
+    """The model's own name. One that looks different in requests and in answers has two schemas."""
+    name: str = schema["title"]
+    return f"{name}Input" if key.endswith("-Input") else name
+
+
+def _renamed(schema: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401  JSON is any of its types
+    """The same with all references by these names."""
+    if isinstance(schema, dict):
+        return {name: _renamed(part, names) for name, part in schema.items()}
+    if isinstance(schema, list):
+        return [_renamed(part, names) for part in schema]
+    if isinstance(schema, str) and schema.startswith(_SCHEMAS):
+        return _SCHEMAS + names[schema.removeprefix(_SCHEMAS)]
+    return schema
+
+
+def _operation(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> Json:
+    operation: Json = {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
         "description": _permission(endpoint),
-        "tags": [endpoint.tag],
+        "tags": [tag_of(endpoint.area)],
         "parameters": list(_parameters(endpoint)),
         "responses": {
             **{str(status): _answer(endpoint, status, schemas) for status in endpoint.answers},
-            "default": {
-                "description": "A problem document (RFC 9457)",
-                "content": {"application/problem+json": {"schema": schemas[_PROBLEM]}},
-            },
+            **_errors(endpoint.errors(), schemas[_PROBLEM]),
         },
         "security": [] if endpoint.public else [{"bearer": []}, {"api_key": []}],
     }
@@ -99,30 +171,50 @@ def _permission(endpoint: Endpoint) -> str:
     return "Needs no credential." if endpoint.public else "Needs a credential."
 
 
-def _example(endpoint: Endpoint, media_type: str) -> dict[str, Any]:
+def _example(endpoint: Endpoint, media_type: str) -> Json:
     first = next(iter(endpoint.body.content)) if endpoint.body else None
     return {"example": endpoint.example} if endpoint.example is not None and media_type == first else {}
 
 
-def _answer(endpoint: Endpoint, status: int, schemas: dict[Key, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+def _answer(endpoint: Endpoint, status: int, schemas: Mapping[Key, Json]) -> Json:
+    answer: Json = {"description": HTTPStatus(status).phrase}
     if endpoint.answers[status] is not None:
         answer["content"] = {endpoint.media_type: {"schema": schemas[endpoint.name, status, ""]}}
     return answer
 
 
-def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
-    for name in _PATH_PARAMETER.findall(endpoint.path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 256}}
-    for name, schema in endpoint.query.model_json_schema()["properties"].items():
-        yield {"name": name, "in": "query", "required": False, "schema": schema}
-    if endpoint.idempotent:
-        yield {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string", "maxLength": 255},
+def _errors(errors: Iterable[type[XyraError]], problem: Json) -> dict[str, Json]:
+    """By status, each with the codes that it can have."""
+    by_status: dict[HTTPStatus, dict[str, str]] = {}
+    for error in errors:
+        by_status.setdefault(error.status, {})[error.code] = error.title
+    return {
+        str(int(status)): {
+            "description": "; ".join(f"{title} (`{code}`)" for code, title in titles.items()),
+            **({"headers": _HEADERS_OF_ERRORS[status]} if status in _HEADERS_OF_ERRORS else {}),
+            "content": {MEDIA_TYPE: {"schema": problem}},
         }
+        for status, titles in sorted(by_status.items())
+    }
+
+
+def _parameters(endpoint: Endpoint) -> Iterator[Json]:
+    yield from _values(endpoint.path_values, "path")
+    yield from _values(endpoint.query, "query")
+    if endpoint.idempotent:
+        yield _IDEMPOTENCY_KEY
     if endpoint.if_match is not IfMatch.NONE:
-        required = endpoint.if_match is IfMatch.REQUIRED
-        yield {"name": "If-Match", "in": "header", "required": required, "schema": {"type": "string"}}
+        yield {**_IF_MATCH, "required": endpoint.if_match is IfMatch.REQUIRED}
+
+
+def _values(model: type[BaseModel], place: Literal["path", "query"]) -> Iterator[Json]:
+    described = model.model_json_schema(schema_generator=_WithoutFieldTitles)
+    for name, schema in described["properties"].items():
+        required = name in described.get("required", ())
+        yield {
+            "name": name,
+            "in": place,
+            "required": required,
+            "description": schema.pop("description", ""),
+            "schema": schema,
+        }

@@ -6,10 +6,14 @@ from typing import Any
 import azure.functions as func
 from pydantic import BaseModel
 
+from shared.bootstrap import application
 from shared.domain.access.identity import Permission
-from shared.http.bodies import BodyFormat, JsonBody, Query
+from shared.domain.kernel.errors import XyraError
+from shared.http.bodies import BodyFormat, JsonBody
 from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch, Method
 from shared.http.replies import Handler
+from shared.http.routes import UNKNOWN_ROUTE, answer_unknown
+from shared.http.schemas import PathValues, Query
 from shared.http.serving import Request, serve
 from shared.services.storage.idempotency import Answer
 
@@ -22,54 +26,72 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     summary: str,
     access: Permission | Access,
     answers: Mapping[int, Any],
-    body: BodyFormat[Any] | type[BaseModel] | None = None,
+    path_values: type[PathValues] = PathValues,
     query: type[Query] = Query,
+    body: BodyFormat[Any] | type[BaseModel] | None = None,
     if_match: IfMatch | None = None,
     idempotent: bool | None = None,
     secret_answer: bool = False,
+    errors: tuple[type[XyraError], ...] = (),
     example: Any = None,  # noqa: ANN401  JSON is any of its types
     media_type: str = "application/json",
 ) -> Callable[[Handler], Handler]:
-    """Declare a route on a blueprint.
+    """Declare a route on a blueprint. `Endpoint` says what the parts mean.
 
-    `path` is below `/api/v1`, or absolute with a leading slash. `If-Match` is honoured on every PUT, PATCH and DELETE,
-    an `Idempotency-Key` on every POST with a credential, unless said otherwise. `example` is a valid body, for the
-    document and for the tests made from the declarations.
+    `If-Match` is honoured on every PUT, PATCH and DELETE, an `Idempotency-Key` on every POST with a credential, unless
+    said otherwise. `errors` are those that do not follow from the rest of the declaration.
     """
 
     def declare(handler: Handler) -> Handler:
         declared = Endpoint(
             name=getattr(handler, "__name__", ""),
+            area=handler.__module__.rpartition(".")[0],
             method=method,
             path=path,
             summary=summary,
             access=access,
-            body=JsonBody(body) if isinstance(body, type) else body,
-            query=query,
             answers=answers,
+            path_values=path_values,
+            query=query,
+            body=JsonBody(body) if isinstance(body, type) else body,
             if_match=if_match or (IfMatch.HONOURED if method in ("PUT", "PATCH", "DELETE") else IfMatch.NONE),
             idempotent=(method == "POST" and access is not Access.PUBLIC) if idempotent is None else idempotent,
             secret_answer=secret_answer,
+            further_errors=errors,
             example=example,
             media_type=media_type,
-            tag=path.strip("/").split("/")[0],
         )
         ENDPOINTS.append(declared)
 
         async def invoke(req: func.HttpRequest) -> func.HttpResponse:
-            return _response(await serve(declared, handler, _request(req)))
+            return _response(await serve(declared, handler, _request(req), application))
 
         invoke.__name__ = declared.name
         blueprint.function_name(declared.name)(
-            blueprint.route(route=declared.template, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(invoke)
+            blueprint.route(route=declared.template, methods=declared.methods, auth_level=func.AuthLevel.ANONYMOUS)(
+                invoke
+            )
         )
         return handler
 
     return declare
 
 
+def catch_all(blueprint: func.Blueprint) -> None:
+    """Register what answers, with a problem document, the requests that no endpoint takes."""
+
+    async def invoke(req: func.HttpRequest) -> func.HttpResponse:
+        return _response(answer_unknown(_request(req), req.route_params.get("path", "")))
+
+    invoke.__name__ = UNKNOWN_ROUTE
+    blueprint.function_name(UNKNOWN_ROUTE)(
+        blueprint.route(route="{*path}", auth_level=func.AuthLevel.ANONYMOUS)(invoke)
+    )
+
+
 def _request(request: func.HttpRequest) -> Request:
     return Request(
+        method=request.method,
         headers={name.lower(): value for name, value in request.headers.items()},
         params=request.params,
         route_params=request.route_params,

@@ -1,39 +1,61 @@
-"""What a handler answers."""
+"""What a handler answers, and how that leaves: through the type that its endpoint declares."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from shared import json
+from shared.http.declaration import Endpoint
 from shared.http.tenancy import Call
 from shared.services.storage.idempotency import Answer
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    body: BaseModel | Mapping[str, Any] | bytes | None = None
-    status: int = 200
+    """What a handler answers.
+
+    `content` is whatever the declared type can be made from: the entity itself, a mapping, or a value of that type.
+    What the type does not name does not leave.
+    """
+
+    content: object = None
+    status: int | None = None
+    """One of the declared; without it the first of them."""
     etag: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    media_type: str = "application/json"
 
-    def answer(self) -> Answer:
+    def answer(self, declared: Endpoint) -> Answer:
+        """Raises `UndeclaredAnswerError`, and pydantic's errors for content that does not fit."""
+        status = next(iter(declared.answers)) if self.status is None else self.status
+        if status not in declared.answers:
+            raise UndeclaredAnswerError(f"{declared.name} declares no answer {status}")
         headers = dict(self.headers)
         if self.etag is not None:
             headers["ETag"] = f'"{self.etag}"'
-        return Answer(self.status, headers, self.media_type, _serialised(self.body))
+        return Answer(status, headers, declared.media_type, serialised(declared.answers[status], self.content))
 
 
-def _serialised(body: BaseModel | Mapping[str, Any] | bytes | None) -> bytes:
-    if body is None:
+Handler = Callable[[Call[Any, Any, Any]], Awaitable[Reply]]
+
+
+class UndeclaredAnswerError(Exception):
+    """A handler answered with a status that its endpoint does not declare: a bug."""
+
+
+def serialised(declared: Any, content: object) -> bytes:  # noqa: ANN401  whatever pydantic takes for a type
+    """The content as a value of the declared type, in JSON; nothing for None, and bytes as they are."""
+    adapter = _adapter(declared)
+    value = adapter.validate_python(content)
+    # Pydantic decides what leaves, msgspec writes it: it can insert JSON that is text already.
+    shown = adapter.serializer.to_python(value, mode="answer", by_alias=True, warnings="error")
+    if shown is None:
         return b""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, BaseModel):
-        return body.model_dump_json().encode()
-    return json.encode(body)
+    return shown if isinstance(shown, bytes) else json.encode(shown)
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[Reply]]
+@cache
+def _adapter(declared: Any) -> TypeAdapter[Any]:  # noqa: ANN401
+    return TypeAdapter(declared)

@@ -1,69 +1,67 @@
 """One request, answered by its declaration: authenticate, authorize, validate, call, serialise."""
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pydantic
 
 from shared import correlation, json
-from shared.bootstrap import application
+from shared.bootstrap import Application
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import (
     FieldError,
     ForbiddenError,
+    NotFoundError,
     PreconditionRequiredError,
     TooLargeError,
     UnauthenticatedError,
     UnsupportedMediaTypeError,
     ValidationError,
-    XyraError,
 )
-from shared.domain.kernel.ids import fingerprint
+from shared.domain.kernel.ids import fingerprint, is_id
 from shared.domain.kernel.validation import validation_error
-from shared.http.bodies import BodyFormat, NoBody, Query
+from shared.http.bodies import BodyFormat, validated
 from shared.http.declaration import Endpoint, IfMatch
 from shared.http.problems import problem_answer
 from shared.http.replies import Handler
+from shared.http.schemas import NoBody, PathValues
 from shared.http.tenancy import Call
 from shared.services.storage.idempotency import Answer
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
-MAXIMUM_PATH_VALUE = 256
 MAXIMUM_IDEMPOTENCY_KEY = 255
 
-_log = logging.getLogger(__name__)
+ANONYMOUS = Principal(id="anonymous", organization_id="", permissions=frozenset())
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request as the platform hands it over. Names of headers are in lower case."""
 
+    method: str
     headers: Mapping[str, str]
     params: Mapping[str, str]
     route_params: Mapping[str, str]
     body: bytes
 
 
-async def serve(declared: Endpoint, handler: Handler, request: Request) -> Answer:
+async def serve(
+    declared: Endpoint, handler: Handler, request: Request, application: Callable[[], Application]
+) -> Answer:
     """Answer one request by its declaration; every refusal is a problem document, every fault of ours a logged 500."""
     with correlation.correlated(correlation.accept(request.headers.get(correlation.HEADER.lower()))) as correlation_id:
         try:
-            answer = await _answer(declared, handler, request)
-        except XyraError as error:
-            answer = problem_answer(error, correlation_id)
-        except Exception:  # noqa: BLE001  the last resort: whatever it is, the caller gets a problem document
-            _log.exception("unexpected failure", extra={"endpoint": declared.name})
-            answer = problem_answer(
-                XyraError("An unexpected failure; it has been logged under this correlation id"), correlation_id
-            )
-    return replace(answer, headers={**answer.headers, correlation.HEADER: correlation_id})
+            answer = await _answer(declared, handler, request, application())
+        except Exception as error:  # noqa: BLE001  the last resort: whatever it is, the caller gets a problem document
+            answer = problem_answer(error, declared.name)
+    answer = replace(answer, headers={**answer.headers, correlation.HEADER: correlation_id})
+    return replace(answer, body=b"") if request.method == "HEAD" else answer
 
 
-async def _answer(declared: Endpoint, handler: Handler, request: Request) -> Answer:
+async def _answer(declared: Endpoint, handler: Handler, request: Request, services: Application) -> Answer:
+    _refuse_what_is_no_id(declared, request.route_params)
     headers = request.headers
-    services = application()
     principal = ANONYMOUS
     if not declared.public:
         principal = await services.authentication.authenticate(
@@ -75,9 +73,9 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request) -> Ans
     call = Call(
         services=services,
         principal=principal,
-        query=_query(declared.query, request.params),
+        query=validated(declared.query, dict(request.params), "?"),
         body=_body(declared.body, headers, raw),
-        path=_path(request.route_params),
+        path=_path(declared.path_values, request.route_params),
         headers=headers,
         now=services.clock.now(),
         if_match=_if_match(declared.if_match, headers),
@@ -87,10 +85,10 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request) -> Ans
     if not declared.public and call.query.organization_id is not None:
         await call.organization_id()  # a credential that names another tenant is refused on every route
     if call.idempotency_key is None:
-        return (await handler(call)).answer()
+        return (await handler(call)).answer(declared)
 
     async def act() -> Answer:
-        return (await handler(call)).answer()
+        return (await handler(call)).answer(declared)
 
     return await services.idempotency.once(
         owner=principal.organization_id,
@@ -101,7 +99,11 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request) -> Ans
     )
 
 
-ANONYMOUS = Principal(id="anonymous", organization_id="", permissions=frozenset())
+def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -> None:
+    """Before anything else: the platform does not lead there what begins otherwise, with or without a credential."""
+    for name, prefix in declared.id_prefixes.items():
+        if not is_id(route_params[name], prefix):
+            raise NotFoundError(f"There is no such path: {{{name}}} begins with {prefix}_")
 
 
 def _credential(headers: Mapping[str, str]) -> str:
@@ -111,13 +113,6 @@ def _credential(headers: Mapping[str, str]) -> str:
     if credential and credential.isascii():
         return credential
     raise UnauthenticatedError("Send an access token or API key as Authorization: Bearer, or an API key as X-API-Key")
-
-
-def _query(model: type[Query], params: Mapping[str, str]) -> Query:
-    try:
-        return model.model_validate(dict(params))
-    except pydantic.ValidationError as error:
-        raise validation_error(error, "?") from error
 
 
 def _body(body: BodyFormat[Any] | None, headers: Mapping[str, str], raw: bytes) -> Any:  # noqa: ANN401
@@ -134,12 +129,13 @@ def _body(body: BodyFormat[Any] | None, headers: Mapping[str, str], raw: bytes) 
     return body.read(media_type, headers, raw)
 
 
-def _path(route_params: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in route_params.items():
-        if len(value) > MAXIMUM_PATH_VALUE:
-            raise ValidationError.at(f"{{{name}}}", f"has at most {MAXIMUM_PATH_VALUE} characters")
+def _path(model: type[PathValues], route_params: Mapping[str, str]) -> PathValues:
     # On Azure an encoded slash is one before routes are matched; Core Tools leave it encoded.
-    return {name: value.replace("%2F", "/").replace("%2f", "/") for name, value in route_params.items()}
+    values = {name: value.replace("%2F", "/").replace("%2f", "/") for name, value in route_params.items()}
+    try:
+        return model.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise validation_error(error, placed=lambda pointer: f"{{{pointer.removeprefix('/')}}}") from error
 
 
 def _if_match(wanted: IfMatch, headers: Mapping[str, str]) -> str | None:

@@ -3,28 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic
+
+from typing_extensions import TypeVar
 
 from shared.bootstrap import Application
 from shared.domain.access.identity import Principal
 from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.ids import named_id, new_id
 from shared.domain.tenancy.organizations import Organization
-from shared.http.bodies import Query
+from shared.http.schemas import NoBody, PathValues, Query
 
-Body = TypeVar("Body")
-Parameters = TypeVar("Parameters", bound=Query)
+Body = TypeVar("Body", default=NoBody)
+Parameters = TypeVar("Parameters", bound=Query, default=Query)
+Values = TypeVar("Values", bound=PathValues, default=PathValues)
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[Body, Parameters]):
+class Call(Generic[Body, Parameters, Values]):
     """A request that passed: known caller, allowed, valid."""
 
     services: Application
     principal: Principal
     body: Body
     query: Parameters
-    path: Mapping[str, str]
+    path: Values
     headers: Mapping[str, str]
     now: datetime
     if_match: str | None

@@ -1,13 +1,16 @@
 """The one error family. Every refusal that a caller can see is an `XyraError` with a stable code."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong at one place of the input; `pointer` is an RFC 6901 JSON pointer, or `?name` for a query
-    parameter.
+    """What is wrong at one place of the input.
+
+    `pointer` is an RFC 6901 JSON pointer into the body, `?name` for a query parameter, `{name}` for a value of the
+    path, or the name of a header.
     """
 
     pointer: str
@@ -17,9 +20,11 @@ class FieldError:
 class XyraError(Exception):
     """Base of all errors of Xyra.
 
-    `code` is the last segment of the problem's `type` on the wire and never changes its meaning.
+    `code` is the last segment of the problem's `type` on the wire and never changes its meaning. A class that declares
+    no code is a fault of ours: it is logged, and a caller learns nothing of it.
     """
 
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "Internal error"
 
@@ -32,6 +37,7 @@ class XyraError(Exception):
 class ValidationError(XyraError):
     """The input is well-formed and wrong."""
 
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "validation"
     title = "The input is not valid"
 
@@ -43,36 +49,49 @@ class ValidationError(XyraError):
 class MalformedError(XyraError):
     """The input cannot be read at all: not JSON, a bad cursor, an unreadable header."""
 
+    status = HTTPStatus.BAD_REQUEST
     code = "malformed"
     title = "The input cannot be read"
 
 
 class UnauthenticatedError(XyraError):
+    status = HTTPStatus.UNAUTHORIZED
     code = "unauthenticated"
     title = "A valid credential is needed"
 
 
 class ForbiddenError(XyraError):
+    status = HTTPStatus.FORBIDDEN
     code = "forbidden"
     title = "The credential does not allow this"
 
 
 class LockedError(XyraError):
+    status = HTTPStatus.LOCKED
     code = "locked"
     title = "The account is locked"
 
 
 class NotFoundError(XyraError):
+    status = HTTPStatus.NOT_FOUND
     code = "not_found"
     title = "There is no such thing"
 
 
+class MethodNotAllowedError(XyraError):
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+    title = "The path does not have this method"
+
+
 class ConflictError(XyraError):
+    status = HTTPStatus.CONFLICT
     code = "conflict"
     title = "The request conflicts with what is there"
 
 
 class IdempotencyConflictError(XyraError):
+    status = HTTPStatus.CONFLICT
     code = "idempotency_conflict"
     title = "The idempotency key was used for another request"
 
@@ -80,28 +99,36 @@ class IdempotencyConflictError(XyraError):
 class PreconditionFailedError(XyraError):
     """`If-Match` names a version that is no longer the current one."""
 
+    status = HTTPStatus.PRECONDITION_FAILED
     code = "precondition_failed"
     title = "The thing has changed meanwhile"
 
 
 class PreconditionRequiredError(XyraError):
+    status = HTTPStatus.PRECONDITION_REQUIRED
     code = "precondition_required"
     title = "If-Match is required here"
 
 
 class TooLargeError(XyraError):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "too_large"
     title = "The input is too large"
 
 
 class UnsupportedMediaTypeError(XyraError):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
     title = "The content type is not supported"
 
 
 class UnavailableError(XyraError):
-    """A fault of something outside: throttled, timed out, down. Repeat after `retry_after` seconds."""
+    """A fault of something outside: throttled, timed out, down. Repeat after `retry_after` seconds.
 
+    `detail` is shown to callers, so it is written for them; the exception behind it is the cause (`raise ... from`).
+    """
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
     title = "Temporarily unavailable"
 

@@ -23,9 +23,14 @@ def named_id(prefix: str, *name: str | int) -> str:
     return str(TypeID.from_uuid(UUID(bytes=digest[:16]), prefix=prefix))
 
 
+def id_pattern(prefix: str) -> str:
+    """The regular expression of what could be one of our ids of this kind."""
+    return rf"{prefix}_[0-9a-z]{{1,40}}"
+
+
 def is_id(text: str, prefix: str) -> bool:
     """Whether it could be one of our ids of this kind, and so may be looked up by its text."""
-    return re.fullmatch(rf"{prefix}_[0-9a-z]{{1,40}}", text) is not None
+    return re.fullmatch(id_pattern(prefix), text) is not None
 
 
 def fingerprint(text: str | bytes) -> str:

@@ -5,7 +5,7 @@ results, and everything that divides is a `Fraction` until `round_half_up` or `t
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Overflow
 from fractions import Fraction
@@ -13,7 +13,7 @@ from functools import cache
 from typing import Annotated, Any
 
 import iso4217
-from pydantic import AfterValidator, GetJsonSchemaHandler, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, GetJsonSchemaHandler, PlainSerializer, PlainValidator, SerializationInfo
 from pydantic_core import CoreSchema
 
 MAXIMUM_DIGITS = 15
@@ -178,6 +178,15 @@ def as_written(value: Decimal) -> str:
     return f"{value:f}"
 
 
+def _written_by(text: Callable[[Decimal], str]) -> PlainSerializer:
+    """In documents and in answers; in Python it stays a decimal."""
+
+    def serialise(value: Decimal, info: SerializationInfo) -> Decimal | str:
+        return value if info.mode == "python" else text(value)
+
+    return PlainSerializer(serialise, return_type=Any)
+
+
 def _read_computed(value: object) -> Decimal:
     if isinstance(value, Decimal) and value.is_finite():
         return value
@@ -189,9 +198,7 @@ def _read_computed(value: object) -> Decimal:
 Currency = Annotated[str, AfterValidator(_currency)]
 """A currency code of ISO 4217 that has a minor unit."""
 
-Amount = Annotated[
-    Decimal, PlainValidator(read_decimal), PlainSerializer(as_written, when_used="json"), _DecimalSchema(negative=True)
-]
+Amount = Annotated[Decimal, PlainValidator(read_decimal), _written_by(as_written), _DecimalSchema(negative=True)]
 """An amount of money as it is entered, in the currency of the object around it; it keeps the places it was written
 with.
 """
@@ -199,19 +206,15 @@ with.
 NonNegativeAmount = Annotated[
     Decimal,
     PlainValidator(_read_not_negative),
-    PlainSerializer(as_written, when_used="json"),
+    _written_by(as_written),
     _DecimalSchema(negative=False),
 ]
 
 NonNegativeQuantity = NonNegativeAmount
 """A quantity as it is entered: bounded and written as an amount."""
 
-ExactDecimal = Annotated[
-    Decimal, PlainValidator(_read_computed), PlainSerializer(plain, when_used="json"), _ComputedSchema()
-]
+ExactDecimal = Annotated[Decimal, PlainValidator(_read_computed), _written_by(plain), _ComputedSchema()]
 """What was computed, not entered: of any size, written without trailing zeros."""
 
-RoundedAmount = Annotated[
-    Decimal, PlainValidator(_read_computed), PlainSerializer(as_written, when_used="json"), _ComputedSchema()
-]
+RoundedAmount = Annotated[Decimal, PlainValidator(_read_computed), _written_by(as_written), _ComputedSchema()]
 """What was rounded to its currency: written with all places of the currency."""

