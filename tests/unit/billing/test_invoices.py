@@ -1,15 +1,17 @@
 """Invoices as the API shows them: a list from their headers, one of them with its first 500 lines."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from functions.billing.invoices import InvoiceListQuery, get_invoice, list_invoice_lines, list_invoices
+from functions.billing.invoices import InvoiceListQuery, InvoicePath, get_invoice, list_invoice_lines, list_invoices
 from shared.bootstrap import Application, Ports
 from shared.containers import INVOICES
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.billing.invoicing import Invoice
 from shared.domain.pricing.billing_models import BillingModelDraft
-from shared.http import Call, ListQuery, NoBody, Query
+from shared.http import ENDPOINTS, Call, ListQuery, NoBody, PathValues, Query
+from shared.http.replies import Handler
 from shared.services.agents.agents import AgentDraft
 from shared.services.billing.invoice_runs import Task
 from shared.services.tenancy.organizations import OrganizationDraft
@@ -62,29 +64,30 @@ class Scene:
         self.clock.set(datetime(2022, 1, 15, 12, tzinfo=UTC))
         await self.host.agents.delete(ORGANIZATION, "agt_0", None)
 
-    def call(self, query: Query, **path: str) -> Call[NoBody, Any]:
-        return Call(
+    async def asked(self, handler: Handler, query: Query, path: PathValues | None = None) -> Json:
+        """The handler's answer as its endpoint sends it."""
+        call = Call(
             services=self.host,
             principal=CALLER,
             body=NoBody(),
             query=query,
-            path=path,
+            path=path or PathValues(),
             headers={},
             now=self.clock.now(),
             if_match=None,
             idempotency_key=None,
             request_hash="",
         )
+        (declared,) = [endpoint for endpoint in ENDPOINTS if endpoint.name == handler.__name__]
+        answer: Json = json.loads((await handler(call)).answer(declared).body)
+        return answer
 
     async def listed(self, limit: int = 100) -> list[Json]:
-        reply = await list_invoices(self.call(InvoiceListQuery(limit=limit)))
-        shown: list[Json] = reply.body.model_dump(mode="json")["data"]
+        shown: list[Json] = (await self.asked(list_invoices, InvoiceListQuery(limit=limit)))["data"]
         return shown
 
     async def shown(self, invoice_id: str) -> Json:
-        reply = await get_invoice(self.call(Query(), invoice_id=invoice_id))
-        shown: Json = reply.body.model_dump(mode="json")
-        return shown
+        return await self.asked(get_invoice, Query(), InvoicePath(invoice_id=invoice_id))
 
 
 async def test_50_invoices_are_listed_in_one_store_request() -> None:
@@ -142,7 +145,7 @@ async def test_one_invoice_shows_its_first_500_lines_and_its_lines_url_has_all()
     cursor: str | None = None
     while cursor is not None or not lines:
         query = ListQuery(limit=200, cursor=cursor)
-        page = (await list_invoice_lines(scene.call(query, invoice_id=header["id"]))).body.model_dump(mode="json")
+        page = await scene.asked(list_invoice_lines, query, InvoicePath(invoice_id=header["id"]))
         lines += page["data"]
         cursor = page["next_cursor"]
     assert (len(lines), lines[:500]) == (1201, whole["lines"])
