@@ -9,7 +9,8 @@ import azure.functions as func
 
 from functions.fields import Listed, Month, SpanAnswer
 from shared.domain.access.identity import Permission
-from shared.domain.billing.invoicing import LINES_SHOWN, Composed, CreditNote, Invoice, InvoiceStatus, compose
+from shared.domain.billing.documents import LINES_SHOWN, CreditNote, Invoice, InvoiceStatus
+from shared.domain.billing.invoicing import Composed, compose
 from shared.domain.kernel.money import ZERO, RoundedAmount, round_half_up
 from shared.domain.pricing.lines import Line
 from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint, window

@@ -1,160 +1,16 @@
-"""How what is due becomes documents: an invoice bills the difference between due and billed, whenever it is made."""
+"""How what is due becomes lines of documents: an invoice bills the difference between due and billed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.domain.kernel.entity import Entity
-from shared.domain.kernel.ids import fingerprint, named_id
+from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.money import ZERO, RoundedAmount, add, round_half_up, total
-from shared.domain.kernel.times import Instant, to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line, Step
-from shared.domain.tenancy.organizations import Organization
-
-InvoiceStatus = Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"]
-LINES_SHOWN = 500
-"""How many lines an answer shows of one document."""
-
-
-def invoice_id(organization_id: str, period: Period, revision: int) -> str:
-    """The same for the same period and revision, so that a repetition never makes a second invoice."""
-    return named_id("inv", organization_id, to_text(period.start), revision)
-
-
-class DraftTotals(BaseModel):
-    """The totals that finalizing a draft would issue; the credit note's is negative, or zero where there is none."""
-
-    model_config = ConfigDict(frozen=True)
-
-    invoice: RoundedAmount
-    credit_note: RoundedAmount
-
-
-class Invoice(Entity):
-    """An invoice's header. Its lines are items of their own, which `lines_hash` names."""
-
-    kind: ClassVar[str] = "invoice"
-
-    organization_id: str
-    number: str | None = None
-    status: InvoiceStatus
-    currency: str
-    start: Instant
-    end: Instant
-    timezone: str
-    revision: int
-    """Counts the invoices of one period: each cancelled one is followed by the next."""
-    lines_hash: str
-    line_count: int
-    total: RoundedAmount
-    """The sum of the lines. Negative for a draft that finalizing turns into a credit note."""
-    draft_totals: DraftTotals | None = None
-    """Only in a draft; missing in drafts that were made before this field."""
-    created_at: Instant
-    finalize_at: Instant
-    """When a draft's grace time is over."""
-    issued_at: Instant | None = None
-    payable_by: Instant | None = None
-    finalized_at: Instant | None = None
-    metadata: dict[str, Any] = {}
-
-    @property
-    def period(self) -> Period:
-        return Period(start=self.start, end=self.end, timezone=self.timezone)
-
-    @classmethod
-    def drafted(
-        cls, organization: Organization, period: Period, lines: Sequence[Line], revision: int, now: datetime
-    ) -> Self:
-        """A draft that bills these lines, to be finalized after the organization's grace time."""
-        return cls(
-            id=invoice_id(organization.id, period, revision),
-            organization_id=organization.id,
-            status="draft",
-            currency=organization.currency,
-            start=period.start,
-            end=period.end,
-            timezone=period.timezone,
-            revision=revision,
-            lines_hash=hash_of(lines),
-            line_count=len(lines),
-            total=total_of(lines, organization.currency),
-            draft_totals=compose(lines).totals(organization.currency),
-            created_at=now,
-            finalize_at=period.end + timedelta(hours=organization.grace_hours),
-        )
-
-    def issued(self, number: str, lines: Sequence[Line], now: datetime, due_days: int) -> Self:
-        """The draft as a numbered invoice with these lines, payable in so many days."""
-        return self.changed(
-            status="pending",
-            number=number,
-            lines_hash=hash_of(lines),
-            line_count=len(lines),
-            total=total_of(lines, self.currency),
-            draft_totals=None,
-            issued_at=now,
-            finalized_at=now,
-            payable_by=now + timedelta(days=due_days),
-        )
-
-
-class CreditNote(Entity):
-    """Numbered like an invoice, issued at once, never edited. Its lines are negative."""
-
-    kind: ClassVar[str] = "credit_note"
-
-    organization_id: str
-    number: str
-    reason: Literal["correction"]
-    invoice_id: str | None
-    currency: str
-    start: Instant
-    end: Instant
-    lines_hash: str
-    line_count: int
-    total: RoundedAmount
-    issued_at: Instant
-
-    @classmethod
-    def correcting(
-        cls, draft: Invoice, number: str, lines: Sequence[Line], invoice_id: str | None, now: datetime
-    ) -> Self:
-        """The note that finalizing a draft issues; `invoice_id` is the last invoice of what it corrects."""
-        return cls(
-            id=named_id("cn", draft.organization_id, number),
-            organization_id=draft.organization_id,
-            number=number,
-            reason="correction",
-            invoice_id=invoice_id,
-            currency=draft.currency,
-            start=draft.start,
-            end=draft.end,
-            lines_hash=hash_of(lines),
-            line_count=len(lines),
-            total=total_of(lines, draft.currency),
-            issued_at=now,
-        )
-
-
-class Numbering(Entity):
-    """Gapless numbers, per series and year; the name in them is the organization's slug at the first number."""
-
-    kind: ClassVar[str] = "numbering"
-
-    name: str
-    last: dict[str, int] = {}
-
-    def next(self, series: Literal["INV", "CN"], year: int) -> tuple[str, "Numbering"]:
-        """The next number, and the numbering to store with the document that has it."""
-        counter = f"{series}-{year}"
-        number = self.last.get(counter, 0) + 1
-        return f"{series}-{self.name}-{year}-{number:06d}", self.changed(last={**self.last, counter: number})
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +68,15 @@ def _adjustment(  # noqa: PLR0913  both sides of the difference and its place
         covers=line.covers if line else None,
         adjusts=period.span,
     )
+
+
+class DraftTotals(BaseModel):
+    """The totals that finalizing a draft would issue; the credit note's is negative, or zero where there is none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    invoice: RoundedAmount
+    credit_note: RoundedAmount
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from typing import ClassVar, Protocol
 from pydantic import Field
 
 from shared.containers import INVOICES
-from shared.domain.billing.invoicing import CreditNote, Invoice, compose
+from shared.domain.billing.documents import CreditNote, Invoice
+from shared.domain.billing.invoicing import compose
 from shared.domain.kernel.entity import Entity
 from shared.domain.pricing.lines import Line
 from shared.services.periods.periods import PeriodItem

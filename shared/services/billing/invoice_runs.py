@@ -9,7 +9,7 @@ import pydantic
 from pydantic import BaseModel
 
 from shared import correlation, json
-from shared.domain.billing.invoicing import Invoice
+from shared.domain.billing.documents import Invoice
 from shared.domain.kernel.errors import (
     ConflictError,
     MalformedError,

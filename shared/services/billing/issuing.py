@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
-from shared.domain.billing.invoicing import CreditNote, Invoice, Numbering, invoice_id
+from shared.domain.billing.documents import CreditNote, Invoice, Numbering, invoice_id
 from shared.domain.kernel.errors import ConflictError
 from shared.domain.periods.periods import Period
 from shared.domain.tenancy.organizations import Organization

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from shared.domain.billing.invoicing import CreditNote, Invoice
+from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.pricing.lines import Line
 from shared.services.billing.bills import Bill, BilledPeriod
 from shared.services.periods.periods import BillingDocument, PeriodItem

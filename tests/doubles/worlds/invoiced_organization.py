@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.bootstrap import Application, Ports
 from shared.containers import CONTAINERS, INVOICES, LEDGERS
-from shared.domain.billing.invoicing import CreditNote, Invoice
+from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.readings import CountAndSum

@@ -2,7 +2,7 @@
 
 from shared.bootstrap import Application
 from shared.containers import INVOICES
-from shared.domain.billing.invoicing import Invoice
+from shared.domain.billing.documents import Invoice
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.ids import named_id
 from shared.services.billing.invoice_runs import read_task

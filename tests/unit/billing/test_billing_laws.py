@@ -20,7 +20,7 @@ import pytest
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.usage.documents import TOMBSTONE
 from shared.containers import INVOICES
-from shared.domain.billing.invoicing import CreditNote, Invoice
+from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import from_text, to_text
 from shared.domain.metering.readings import CountAndSum

@@ -8,7 +8,7 @@ from functions.billing.invoices import InvoiceListQuery, InvoicePath, get_invoic
 from shared.bootstrap import Application, Ports
 from shared.containers import INVOICES
 from shared.domain.access.identity import Permission, Principal
-from shared.domain.billing.invoicing import Invoice
+from shared.domain.billing.documents import Invoice
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.http import ENDPOINTS, Call, ListQuery, NoBody, PathValues, Query
 from shared.http.replies import Handler

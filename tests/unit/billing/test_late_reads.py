@@ -13,7 +13,8 @@ import pytest
 from shared.bootstrap import Application, Ports
 from shared.containers import INVOICES, LEDGERS, TENANTS, Container
 from shared.domain.access.identity import Permission, Principal
-from shared.domain.billing.invoicing import Invoice, compose, total_of
+from shared.domain.billing.documents import Invoice
+from shared.domain.billing.invoicing import compose, total_of
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.pricing.billing_models import BillingModel, BillingModelDraft
 from shared.domain.tenancy.agents import Agent

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.domain.billing.invoicing import CreditNote
+from shared.domain.billing.documents import CreditNote
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
 from shared.services.billing.bills import Bill, BilledPeriod, GuardedPeriod

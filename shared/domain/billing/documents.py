@@ -1,0 +1,145 @@
+"""Documents: the headers of invoices and credit notes, and the numbers that they get."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal, Self
+
+from shared.domain.billing.invoicing import DraftTotals, compose, hash_of, total_of
+from shared.domain.kernel.entity import Entity
+from shared.domain.kernel.ids import named_id
+from shared.domain.kernel.money import RoundedAmount
+from shared.domain.kernel.times import Instant, to_text
+from shared.domain.periods.periods import Period
+from shared.domain.pricing.lines import Line
+from shared.domain.tenancy.organizations import Organization
+
+InvoiceStatus = Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"]
+LINES_SHOWN = 500
+"""How many lines an answer shows of one document."""
+
+
+class Invoice(Entity):
+    """An invoice's header. Its lines are items of their own, which `lines_hash` names."""
+
+    kind: ClassVar[str] = "invoice"
+
+    organization_id: str
+    number: str | None = None
+    status: InvoiceStatus
+    currency: str
+    start: Instant
+    end: Instant
+    timezone: str
+    revision: int
+    """Counts the invoices of one period: each cancelled one is followed by the next."""
+    lines_hash: str
+    line_count: int
+    total: RoundedAmount
+    """The sum of the lines. Negative for a draft that finalizing turns into a credit note."""
+    draft_totals: DraftTotals | None = None
+    """Only in a draft; missing in drafts that were made before this field."""
+    created_at: Instant
+    finalize_at: Instant
+    """When a draft's grace time is over."""
+    issued_at: Instant | None = None
+    payable_by: Instant | None = None
+    finalized_at: Instant | None = None
+    metadata: dict[str, Any] = {}
+
+    @property
+    def period(self) -> Period:
+        return Period(start=self.start, end=self.end, timezone=self.timezone)
+
+    @classmethod
+    def drafted(
+        cls, organization: Organization, period: Period, lines: Sequence[Line], revision: int, now: datetime
+    ) -> Self:
+        """A draft that bills these lines, to be finalized after the organization's grace time."""
+        return cls(
+            id=invoice_id(organization.id, period, revision),
+            organization_id=organization.id,
+            status="draft",
+            currency=organization.currency,
+            start=period.start,
+            end=period.end,
+            timezone=period.timezone,
+            revision=revision,
+            lines_hash=hash_of(lines),
+            line_count=len(lines),
+            total=total_of(lines, organization.currency),
+            draft_totals=compose(lines).totals(organization.currency),
+            created_at=now,
+            finalize_at=period.end + timedelta(hours=organization.grace_hours),
+        )
+
+    def issued(self, number: str, lines: Sequence[Line], now: datetime, due_days: int) -> Self:
+        """The draft as a numbered invoice with these lines, payable in so many days."""
+        return self.changed(
+            status="pending",
+            number=number,
+            lines_hash=hash_of(lines),
+            line_count=len(lines),
+            total=total_of(lines, self.currency),
+            draft_totals=None,
+            issued_at=now,
+            finalized_at=now,
+            payable_by=now + timedelta(days=due_days),
+        )
+
+
+class CreditNote(Entity):
+    """Numbered like an invoice, issued at once, never edited. Its lines are negative."""
+
+    kind: ClassVar[str] = "credit_note"
+
+    organization_id: str
+    number: str
+    reason: Literal["correction"]
+    invoice_id: str | None
+    currency: str
+    start: Instant
+    end: Instant
+    lines_hash: str
+    line_count: int
+    total: RoundedAmount
+    issued_at: Instant
+
+    @classmethod
+    def correcting(
+        cls, draft: Invoice, number: str, lines: Sequence[Line], invoice_id: str | None, now: datetime
+    ) -> Self:
+        """The note that finalizing a draft issues; `invoice_id` is the last invoice of what it corrects."""
+        return cls(
+            id=named_id("cn", draft.organization_id, number),
+            organization_id=draft.organization_id,
+            number=number,
+            reason="correction",
+            invoice_id=invoice_id,
+            currency=draft.currency,
+            start=draft.start,
+            end=draft.end,
+            lines_hash=hash_of(lines),
+            line_count=len(lines),
+            total=total_of(lines, draft.currency),
+            issued_at=now,
+        )
+
+
+class Numbering(Entity):
+    """Gapless numbers, per series and year; the name in them is the organization's slug at the first number."""
+
+    kind: ClassVar[str] = "numbering"
+
+    name: str
+    last: dict[str, int] = {}
+
+    def next(self, series: Literal["INV", "CN"], year: int) -> tuple[str, "Numbering"]:
+        """The next number, and the numbering to store with the document that has it."""
+        counter = f"{series}-{year}"
+        number = self.last.get(counter, 0) + 1
+        return f"{series}-{self.name}-{year}-{number:06d}", self.changed(last={**self.last, counter: number})
+
+
+def invoice_id(organization_id: str, period: Period, revision: int) -> str:
+    """The same for the same period and revision, so that a repetition never makes a second invoice."""
+    return named_id("inv", organization_id, to_text(period.start), revision)
