@@ -1,4 +1,4 @@
-"""Runs any Azure Functions app of the Python v2 model on one machine, without Azure: HTTP, queues, timers."""
+"""Runs any Azure Functions app of the Python v2 model on one machine: HTTP, queues and timers."""
 
 from local.host.broker import Broker, Message, QueueCounts, Received, Session
 from local.host.errors import StartupError

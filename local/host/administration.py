@@ -1,4 +1,4 @@
-"""`/admin`: start a function by hand, and see what the host is doing."""
+"""`/admin`: starts functions by hand, and shows what the host is doing."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from local.host.timer_trigger import TimerListener, timer_request
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What the host is doing, at one moment at which nothing moved."""
+    """What the host was doing while nothing changed."""
 
     queues: dict[str, dict[str, int]]
     running: dict[str, int]
@@ -59,7 +59,7 @@ class Administration:
         self._clock = clock
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
-        """A path below `/admin`."""
+        """Answer a request below `/admin`."""
         match request.path.strip("/").split("/"):
             case ["admin", "host", "status"]:
                 if request.method not in {"GET", "HEAD"}:
@@ -73,7 +73,7 @@ class Administration:
                 return web.Response(status=404)
 
     async def activity(self) -> Activity:
-        """Queues are counted one after the other while messages cause others: again until nothing moved meanwhile."""
+        """Count until nothing changed meanwhile: queues are counted in turn, and a message may move on to another."""
         while True:
             before = self._changes()
             found = await self._read()
@@ -133,7 +133,7 @@ class Administration:
 
 
 def _input(body: bytes) -> str:
-    """Raises `ValueError` for anything but `{"input": "..."}` or nothing."""
+    """The input of `{"input": "..."}`, or of an empty body. Raises `ValueError` for anything else."""
     document = json.loads(body) if body else {}
     text = (document.get("input") or "") if isinstance(document, dict) else None
     if not isinstance(text, str):

@@ -1,4 +1,4 @@
-"""host.json, app settings and `%NAME%` in bindings."""
+"""Reads host.json and app settings, and resolves `%NAME%` in bindings."""
 
 import json
 import os
@@ -15,7 +15,7 @@ _REFERENCE = re.compile(r"%([^%]+)%")
 
 
 class AppSettings:
-    """App settings: those given, then the environment. (Functions themselves read the environment only.)"""
+    """App settings: those given, else the environment. Functions themselves read the environment only."""
 
     def __init__(self, given: Mapping[str, str] | None = None) -> None:
         self._given = dict(given or {})
@@ -35,7 +35,7 @@ class AppSettings:
         return _REFERENCE.sub(value, text)
 
     def disables(self, function: str) -> bool:
-        """`AzureWebJobs.{function}.Disabled`, or with `__` where a name cannot have dots."""
+        """Whether `AzureWebJobs.{function}.Disabled` is set; `__` stands for dots where names cannot have them."""
         for separator in (".", "__"):
             value = self.get(f"AzureWebJobs{separator}{function}{separator}Disabled")
             if value is not None:

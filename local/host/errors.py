@@ -1,5 +1,5 @@
-"""What keeps the host from starting."""
+"""Errors that keep the host from starting."""
 
 
 class StartupError(Exception):
-    """The app, its host.json or its surroundings do not allow a start. The text is for the person at the terminal."""
+    """The app, host.json, a setting or the port does not allow a start. The text is shown at the terminal."""

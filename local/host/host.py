@@ -1,4 +1,4 @@
-"""The host: indexes an app, listens on a port, feeds queue functions, fires timers, and stops without losing work."""
+"""The host: serves HTTP, feeds queue functions and fires timers of one app."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ from local.host.timer_trigger import ScheduleMonitor, Timer, TimerListener
 _log = logging.getLogger("local.host")
 
 THREADS = 32
-"""How many functions that are not coroutines run at once."""
+"""At most so many functions that are not coroutines run at once."""
 
 
 class Host:
@@ -89,13 +89,13 @@ class Host:
 
     @property
     def port(self) -> int:
-        """The port it listens on, once started: the one asked for, or the one found for 0."""
+        """The port that the started host listens on; for 0 the one that was free."""
         if self._runner is None:
             raise RuntimeError("the host has not started")
         return int(self._runner.addresses[0][1])
 
     async def start(self, port: int, address: str = "127.0.0.1") -> None:
-        """Return when requests are answered and queues and timers are listened to. Raises `StartupError`."""
+        """Return when the host listens to its port, queues and timers. Raises `StartupError`."""
         server = web.Server(self._answer, access_log=None, logger=server_log, auto_decompress=False)
         runner = web.ServerRunner(server, shutdown_timeout=self._grace_seconds)
         await runner.setup()
@@ -109,7 +109,7 @@ class Host:
         self._listening = [asyncio.create_task(listener) for listener in listeners]
 
     async def stop(self) -> None:
-        """Take nothing new, let what runs end within the grace time, and close all sockets."""
+        """Take nothing new, wait for running invocations within the grace time, and close the port."""
         self._timers.stop()
         for queue in self._queues:
             queue.stop()

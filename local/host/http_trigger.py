@@ -1,4 +1,4 @@
-"""HTTP: from a socket to a function's `HttpRequest` and back, with what the platform changes on the way."""
+"""HTTP triggers: requests and answers with the changes that the platform makes to them."""
 
 import logging
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class BodyTooLargeError(Exception):
 
 
 class HttpEndpoint:
-    """Answers the requests for HTTP-triggered functions."""
+    """Answers requests by the functions with an HTTP trigger."""
 
     def __init__(self, router: Router, invoker: Invoker) -> None:
         self._router = router
@@ -49,7 +49,7 @@ class HttpEndpoint:
 
 
 async def read_body(request: web.BaseRequest, limit: int = MAXIMUM_BODY_BYTES) -> bytes:
-    """Raises `BodyTooLargeError`, having read no more than the limit."""
+    """The whole body. Raises `BodyTooLargeError` without reading more than the limit."""
     length = request.content_length
     if length == 0 or not request.body_exists:
         return b""
@@ -82,8 +82,7 @@ def _http_request(request: web.BaseRequest, route_params: Mapping[str, str], bod
 def _headers(request: web.BaseRequest) -> dict[str, str]:
     """Names in lower case, repeated headers joined by a comma.
 
-    As Azure's front end does, the address of the caller is added to `x-forwarded-for` at the end; the functions have no
-    other way to learn it.
+    The caller's address is added at the end of `x-forwarded-for`, as by Azure's front end.
     """
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
@@ -97,7 +96,7 @@ def _headers(request: web.BaseRequest) -> dict[str, str]:
 
 
 def _query(text: str) -> dict[str, str]:
-    """As on the platform: repeats joined by a comma, names without regard to case, empty values left out."""
+    """Query parameters as on the platform: repeats joined by a comma, whatever the case; empty ones left out."""
     if not text:
         return {}
     spelling: dict[str, str] = {}
@@ -109,7 +108,7 @@ def _query(text: str) -> dict[str, str]:
 
 
 def _response(result: object) -> web.Response:
-    """Repeated response headers become one, the last, except for cookies: the worker hands them over as a mapping."""
+    """Of repeated response headers only the last is sent, except for cookies: the worker uses a mapping."""
     if isinstance(result, str):
         return web.Response(text=result)
     if not isinstance(result, func.HttpResponse):

@@ -1,4 +1,4 @@
-"""Reads the functions of an app from its decorators, as the platform's worker does when it starts."""
+"""Reads the functions of an app from its decorators, as the platform's worker does at its start."""
 
 import inspect
 import json
@@ -45,7 +45,7 @@ class Function:
     call: Callable[..., Any]
     trigger: Trigger
     argument: str
-    """The parameter that takes what triggered it."""
+    """The parameter that takes the request, message or timer."""
     takes_context: bool
     is_async: bool
     returns: bool
@@ -55,7 +55,7 @@ class Function:
 
 
 def index(app: func.FunctionApp, settings: AppSettings) -> list[Function]:
-    """All functions of the app, which can be read once. Raises `StartupError` where the platform would not load it."""
+    """All functions of the app, once for each app. Raises `StartupError` where the platform would refuse it."""
     try:
         declared = app.get_functions()
     except ValueError as error:
@@ -94,7 +94,7 @@ def _trigger_binding(bindings: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _check_parameters(call: Callable[..., Any], argument: str, bindings: Iterable[dict[str, Any]]) -> bool:
-    """Hold the parameters to what the worker accepts; True where one of them is the context."""
+    """Raise `StartupError` for parameters that the worker refuses; True where one of them is the context."""
     unsupported = [binding["name"] for binding in bindings if binding["name"] not in {argument, "$return"}]
     if unsupported:
         raise StartupError(f"only a trigger and a return value can be bound here, not {', '.join(unsupported)}")

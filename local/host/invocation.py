@@ -1,4 +1,4 @@
-"""Runs functions: coroutines on the loop, others in threads, each invocation counted and logged."""
+"""Runs functions: coroutines in the event loop, others in threads."""
 
 import asyncio
 import contextvars
@@ -19,7 +19,7 @@ _thread_local_storage = threading.local()
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """https://www.w3.org/TR/trace-context/, as the caller sent it."""
+    """The trace context (https://www.w3.org/TR/trace-context/) as the caller sent it."""
 
     trace_parent: str = ""
     trace_state: str = ""
@@ -35,7 +35,7 @@ class RetryContext:
 
 @dataclass(frozen=True, slots=True)
 class InvocationContext:
-    """What a function gets for a parameter `context`: the attributes of `azure.functions.Context`."""
+    """The argument for a parameter `context`, with the attributes of `azure.functions.Context`."""
 
     function_name: str
     function_directory: str
@@ -49,7 +49,7 @@ class InvocationContext:
 
 
 class InvocationError(Exception):
-    """A function returned what the platform cannot take."""
+    """A function without a return binding returned something."""
 
 
 class Invoker:
@@ -58,15 +58,15 @@ class Invoker:
         self._running: Counter[str] = Counter()
         self._runs: set[asyncio.Task[bool]] = set()
         self.changes = 0
-        """Grows with every start and end of an invocation; HTTP is not counted."""
+        """Grows with every start and end of an invocation, HTTP aside."""
 
     @property
     def running(self) -> dict[str, int]:
-        """Invocations under way by function, without HTTP."""
+        """Running invocations by function, HTTP aside."""
         return {name: count for name, count in self._running.items() if count}
 
     async def invoke(self, function: Function, argument: object, trace: TraceContext | None = None) -> Any:  # noqa: ANN401  any function's result
-        """Raises whatever the function raises."""
+        """Run a function and return its result. Raises whatever the function raises."""
         arguments: dict[str, Any] = {function.argument: argument}
         if function.takes_context:
             arguments["context"] = InvocationContext(function.name, function.directory, trace or TraceContext())
@@ -81,7 +81,7 @@ class Invoker:
         return result
 
     def start(self, function: Function, argument: object) -> asyncio.Task[bool]:
-        """Begin an invocation that counts as running from now on; its result says whether it succeeded."""
+        """Begin an invocation, which counts as running from now on. The task's result is whether it succeeded."""
         self._running[function.name] += 1
         self.changes += 1
         run = asyncio.create_task(self._succeeds(function, argument))
@@ -96,11 +96,11 @@ class Invoker:
         return run
 
     async def finish(self) -> None:
-        """Wait for all that was begun by `start`; when cancelled, so is that."""
+        """Wait for all invocations begun by `start`; cancelling the wait cancels them."""
         await asyncio.gather(*self._runs)
 
     def close(self) -> None:
-        """Begin nothing more; threads that still run are left to end by themselves."""
+        """Begin nothing more. Threads that still run end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _succeeds(self, function: Function, argument: object) -> bool:

@@ -1,4 +1,4 @@
-"""A host as a process: until SIGINT or SIGTERM, with an exit code."""
+"""Runs a host as a process, until SIGINT or SIGTERM."""
 
 import asyncio
 import signal
@@ -13,7 +13,10 @@ from local.host.stopping import unless
 async def serve(
     host: Host, port: int, address: str = "127.0.0.1", *, started: Callable[[], Awaitable[None]] | None = None
 ) -> None:
-    """Run until a signal comes; `started` is awaited once requests are answered. A second signal ends at once."""
+    """Run until a signal comes; a second signal ends the process at once.
+
+    `started` is awaited when requests are answered.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -41,7 +44,7 @@ def run(
     *,
     started: Callable[[], Awaitable[None]] | None = None,
 ) -> int:
-    """The exit code: 0 after a signal, 1 with one line on stderr when the host cannot start."""
+    """Run the host and return the exit code: 0 after a signal, 1 where it cannot start, with a line on stderr."""
     try:
         asyncio.run(_make_and_serve(make_host, port, address, started))
     except StartupError as error:

@@ -1,4 +1,7 @@
-"""NCRONTAB: six fields (seconds first) or five, in UTC. Unlike cron, a day must match both day fields."""
+"""NCRONTAB schedules in UTC: five fields, or six with seconds first.
+
+Unlike in cron, a day must match both day fields.
+"""
 
 from datetime import UTC, datetime
 
@@ -10,7 +13,7 @@ from local.host.errors import StartupError
 
 class Schedule:
     def __init__(self, expression: str) -> None:
-        """Raises `StartupError` for what is not NCRONTAB or never comes."""
+        """Raises `StartupError` for what is no NCRONTAB expression, or has no occurrence."""
         fields = expression.split()
         if len(fields) not in {5, 6}:
             raise StartupError(f"the schedule {expression!r} must have six fields, seconds first")
@@ -21,7 +24,7 @@ class Schedule:
             raise StartupError(f"the schedule {expression!r} cannot be used: {error}") from error
 
     def next_after(self, instant: datetime) -> datetime:
-        """The first occurrence later than the instant."""
+        """The first occurrence after the instant."""
         following: datetime = croniter(
             self._expression, instant.astimezone(UTC), ret_type=datetime, day_or=False, second_at_beginning=True
         ).get_next()

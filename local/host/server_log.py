@@ -1,4 +1,4 @@
-"""What the HTTP server logs, without the requests that it cannot read."""
+"""The HTTP server's log, without the text of requests that it cannot parse."""
 
 import logging
 
@@ -8,9 +8,7 @@ server_log = logging.getLogger("local.host.server")
 
 
 class _WithoutTheRequest(logging.Filter):
-    """The server's exceptions quote the bytes that they stumble over: a credential, in a header with one character too
-    many or in the query of a broken request line.
-    """
+    """Removes the request from errors, which quote malformed headers and request lines with their credentials."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None

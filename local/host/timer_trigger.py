@@ -1,4 +1,4 @@
-"""Timers: fired by the host's clock, which may stand, jump or go back."""
+"""Timer triggers, fired by the host's clock, which may stand still, jump or go back."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ from local.host.schedule import Schedule
 _log = logging.getLogger("local.host")
 
 LOOK_SECONDS = 0.1
-"""How often the clock is looked at; it may be moved at any moment."""
+"""How often the clock is read, because it may be moved at any moment."""
 PUNCTUAL = timedelta(seconds=5)
 """A timer that fires later than this is past due."""
 
 
 class ScheduleMonitor:
-    """Remembers in a file when each timer last fired, so that what was missed while the host was down is made up."""
+    """Remembers in a file when each timer last fired, so that missed occurrences fire at the next start."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -55,7 +55,7 @@ class ScheduleMonitor:
 
 
 class Timer:
-    """One timer function. It never runs twice at a time, and fires once for all occurrences that a jump passed."""
+    """One timer function. It never overlaps itself, and fires once for all occurrences that a jump passed."""
 
     def __init__(self, function: Function, trigger: TimerTrigger, now: datetime, monitor: ScheduleMonitor) -> None:
         """Raises `StartupError` for a schedule that cannot be used."""
@@ -74,14 +74,14 @@ class Timer:
         self._running = False
 
     def observe(self, now: datetime) -> bool:
-        """Whether it is due, or runs because it was. A clock that went back makes earlier occurrences come again."""
+        """Whether it is due or running. After the clock went back, earlier occurrences come again."""
         if now < self._seen:
             self.next_at = self._schedule.next_after(now)
         self._seen = now
         return self._running or self._due_at_startup or now >= self.next_at
 
     def begin(self, now: datetime) -> TimerRequest | None:
-        """What to run it with if it is due and does not run already; `end` must follow."""
+        """The argument to run it with; None unless it is due and not running. `end` must follow."""
         if not self.observe(now) or self._running:
             return None
         late = now >= self.next_at and (now - self.next_at > PUNCTUAL or self._schedule.next_after(self.next_at) <= now)
@@ -99,7 +99,7 @@ class Timer:
 
 
 def timer_request(*, past_due: bool, status: dict[str, str] | None = None) -> TimerRequest:
-    """The worker's own class, with what the platform puts in. The status is empty for a start by hand."""
+    """The worker's own class with the platform's values. The status is empty for a start by hand."""
     return TimerRequest(past_due=past_due, schedule_status=status or {}, schedule={"AdjustForDST": True})
 
 
@@ -128,7 +128,7 @@ class TimerListener:
                 continue
 
     def stop(self) -> None:
-        """Fire nothing more. What runs goes on."""
+        """Fire nothing more. Running timers go on."""
         self._stopping.set()
 
     async def finish(self) -> None:

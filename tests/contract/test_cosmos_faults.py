@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.cosmos import CosmosAccount, CosmosStore, Patience, RequestCharges
+from shared.adapters.cosmos import CosmosAccount, CosmosStore, RequestCharges, RetryLimits
 from shared.domain.kernel.errors import UnavailableError
 from shared.ports.store import (
     AlreadyExistsError,
@@ -27,7 +27,7 @@ from tests.doubles.servers.cosmos_stub import CosmosStub, Fault, cosmos_stub, fa
 CONTAINER = "ledgers"
 PK = "org_1:usage:0"
 KEY = "a2V5IHRoYXQgbXVzdCBub3QgYmUgbG9nZ2Vk"
-RETRIED_FOR = Patience(attempts=4, seconds=2)
+RETRIED_FOR = RetryLimits(attempts=4, seconds=2)
 
 DROPPED = Fault()
 DROPPED_AFTER = Fault(takes_effect=True)
@@ -50,7 +50,7 @@ async def stub() -> AsyncIterator[CosmosStub]:
 
 @pytest.fixture
 async def store(stub: CosmosStub) -> AsyncIterator[CosmosStore]:
-    store = CosmosStore(CosmosAccount(stub.endpoint, "xyra", key=KEY, read_timeout=0.5), patience=RETRIED_FOR)
+    store = CosmosStore(CosmosAccount(stub.endpoint, "xyra", key=KEY, read_timeout=0.5), limits=RETRIED_FOR)
     yield store
     await store.close()
 
@@ -104,7 +104,7 @@ class TestThrottling:
         assert len(stub.seen) == RETRIED_FOR.attempts
         assert store.charges.of("upsert").throttled == RETRIED_FOR.attempts
 
-    async def test_a_wait_beyond_its_patience_is_the_callers(self, store: CosmosStore, stub: CosmosStub) -> None:
+    async def test_a_wait_beyond_its_limits_is_the_callers(self, store: CosmosStore, stub: CosmosStub) -> None:
         stub.faults.append(Fault(429, headers={"Retry-After": "30"}))
         with pytest.raises(UnavailableError) as outage:
             await store.get(CONTAINER, PK, "total")
@@ -346,7 +346,7 @@ class TestConnections:
     async def test_an_account_that_cannot_be_reached_until_it_can(self) -> None:
         async with cosmos_stub() as stub:
             port = int(stub.endpoint.rpartition(":")[2])
-        store = CosmosStore(CosmosAccount(stub.endpoint, "xyra", key=KEY), patience=Patience(2, 0.2))
+        store = CosmosStore(CosmosAccount(stub.endpoint, "xyra", key=KEY), limits=RetryLimits(2, 0.2))
         for call in (store.get(CONTAINER, PK, "a"), store.create(CONTAINER, PK, event("a"))):
             with pytest.raises(UnavailableError):
                 await call
@@ -434,7 +434,7 @@ class TestAccounting:
         caplog.set_level(logging.INFO)
         seconds = SettableSeconds()
         account = CosmosAccount(stub.endpoint, "xyra", key=KEY, read_timeout=0.5)
-        store = CosmosStore(account, patience=RETRIED_FOR, charges=RequestCharges(seconds))
+        store = CosmosStore(account, limits=RETRIED_FOR, charges=RequestCharges(seconds))
 
         def reported() -> dict[str, dict[str, Any]]:
             lines = [each.__dict__ for each in caplog.records if each.message == "store requests"]

@@ -1,15 +1,15 @@
-"""A clock that is set by writing an ISO time into a file, and moves on from the moment of writing."""
+"""A clock that tests and demos set by writing an ISO time into a file; it runs on from then."""
 
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _SETTLED = timedelta(seconds=0.1)
-"""A file can be written twice within one tick of the file system's clock, so a younger one is always read again."""
+"""A file younger than this is read at every call: two writes within one tick of the file system look the same."""
 
 
 class FileClock:
-    """All processes that look at one file agree. Without one, or with an empty one, it is the time of the machine."""
+    """All processes with the same file agree. Without a file, or with an empty one, it is the machine's time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -17,7 +17,7 @@ class FileClock:
         self._ahead = timedelta(0)
 
     def now(self) -> datetime:
-        """Raises `ValueError` when the file holds something else than an ISO time with an offset."""
+        """The time now. Raises `ValueError` where the file does not hold an ISO time with an offset."""
         present = datetime.now(UTC)
         try:
             status = self._path.stat()

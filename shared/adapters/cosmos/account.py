@@ -1,4 +1,4 @@
-"""The account and its one client per process, made in the first call's event loop."""
+"""The Cosmos DB account, with one client per process."""
 
 import asyncio
 import logging
@@ -8,14 +8,16 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 from azure.identity.aio import DefaultAzureCredential
 
 _NEVER = -1
-"""The SDK takes a 0 for an option that was not given."""
+"""Switches a retry off; the SDK ignores 0 as if the option were not given."""
 _sdk_log = logging.getLogger(f"{__name__}.sdk")
-_sdk_log.setLevel(logging.WARNING)  # below, it logs the headers of each request: partition keys hold e-mail addresses
+_sdk_log.setLevel(logging.WARNING)  # at INFO it logs headers; partition keys contain e-mail addresses
 
 
 class CosmosAccount:
-    """`key` is for emulators; without it the client is known by its managed identity, a user-assigned one by
-    `AZURE_CLIENT_ID`. `read_timeout` is in seconds.
+    """Opens the client at the first call, in that call's event loop.
+
+    `key` is for emulators. Without it the managed identity is used; `AZURE_CLIENT_ID` names a user-assigned one.
+    `read_timeout` is in seconds.
     """
 
     def __init__(
@@ -36,10 +38,11 @@ class CosmosAccount:
         self._opening: asyncio.Task[CosmosClient] | None = None
 
     async def container(self, name: str) -> ContainerProxy:
-        """One that is there: the SDK looks at it before its first request for a document, and a 404 then would look
-        like a missing document.
+        """A container that is known to exist.
 
-        Raises what the SDK raises where the account does not answer; the next call tries again.
+        The SDK reads a container before its first request for a document; without this check a missing container
+        would look like a missing document. Raises what the SDK raises where the account does not answer; the next
+        call tries again.
         """
         client = await self.client()
         if name not in self._containers:
@@ -49,18 +52,18 @@ class CosmosAccount:
         return self._containers[name]
 
     async def client(self) -> CosmosClient:
-        """Of the running loop: connections do not work in another."""
+        """The client of the running event loop; its connections work in no other."""
         loop = asyncio.get_running_loop()
         if self._opening is None or self._loop is not loop or _has_failed(self._opening):
             self._loop = loop
             self._resources = AsyncExitStack()
             self._containers = {}
             self._opening = loop.create_task(self._open(self._resources))
-            self._opening.add_done_callback(_has_failed)  # looked at, even where every caller was cancelled
+            self._opening.add_done_callback(_has_failed)  # reads the exception, also where every caller was cancelled
         return await asyncio.shield(self._opening)
 
     async def close(self) -> None:
-        """The next call opens it again."""
+        """Close the connections; the next call opens them again."""
         opening, self._opening = self._opening, None
         if opening is not None and self._loop is asyncio.get_running_loop():
             await asyncio.wait([opening])
@@ -75,7 +78,7 @@ class CosmosAccount:
                 credential = DefaultAzureCredential()
                 await resources.enter_async_context(credential)
             client = self._client(credential)
-            resources.push_async_callback(client.close)  # entering it may fail half-way
+            resources.push_async_callback(client.close)  # before entering: that may fail half-way
             return await client.__aenter__()
         except BaseException:
             await resources.aclose()
@@ -88,16 +91,16 @@ class CosmosAccount:
             consistency_level="Session",
             connection_timeout=5,
             read_timeout=self._read_timeout,
-            # Whatever the SDK repeats by itself it may repeat after the first attempt took place: it takes a connection
-            # that was lost for one that was never made. So nothing is repeated but by `requests.py`.
+            # The SDK may repeat a write that took effect: it takes a lost connection for one that was never made.
+            # So its retries are off, and `requests.py` alone repeats.
             enable_endpoint_discovery=False,
             retry_throttle_total=_NEVER,
             retry_connect=0,
             retry_read=0,
             retry_status=0,
-            # What was written is known; only its version is wanted back.
+            # Only the ETag of a write is needed.
             no_response_on_write=True,
-            # As it was measured against the limits, without six bytes for an umlaut.
+            # As the size limits are measured: UTF-8, not six bytes of escape for an umlaut.
             enable_compact_utf8_item_writes=True,
             logger=_sdk_log,
         )

@@ -1,7 +1,7 @@
-"""Cosmos DB's etags contain their quotation marks; ours do not, as they go into `ETag` headers between others."""
+"""ETags without the quotation marks that Cosmos DB stores in them: ours are quoted when they become headers."""
 
 _UNQUOTED = "~"
-"""Marks an etag that came without, as one emulator's do."""
+"""Marks an ETag that came without quotation marks, as from one emulator."""
 
 
 def etag_of(stored: str) -> str:

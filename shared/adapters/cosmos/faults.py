@@ -1,4 +1,4 @@
-"""What Cosmos DB and the way to it may answer instead of success, in the words of the port."""
+"""Failed requests to Cosmos DB, translated into the errors of the port."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,18 +13,18 @@ from shared.domain.kernel.errors import UnavailableError, XyraError
 from shared.ports.store import AlreadyExistsError, StaleEtagError, StoreLimitError
 
 _RETRY_WITH = 449
-"""Cosmos DB: the operation collided with another and did not take place."""
+"""Status of Cosmos DB for an operation that collided with another and took no effect."""
 _SESSION_NOT_AVAILABLE = 1002
-"""Cosmos DB, with 404: the replica that was asked has not come as far as this client's own writes."""
+"""Sub-status with 404: the replica has not yet received this session's own writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     status: int | None = None
-    """Of HTTP, or of the operation in a batch that made it fail; None where there was no answer."""
+    """The HTTP status, in a batch that of the operation that failed; None where no answer came."""
     sub_status: int = 0
     index: int = 0
-    """Of that operation."""
+    """The position of that operation in its batch."""
     retry_after: float | None = None
     """Seconds."""
     was_sent: bool = True
@@ -39,7 +39,7 @@ class Fault:
 
     @classmethod
     def _of_batch(cls, error: CosmosBatchOperationError) -> Self:
-        """The others have 424 for being beside the one that failed."""
+        """The first operation that failed by itself; all others of its batch have 424."""
         for index, answer in enumerate(error.operation_responses):
             status = int(answer["statusCode"])
             if status >= HTTPStatus.BAD_REQUEST and status != HTTPStatus.FAILED_DEPENDENCY:
@@ -54,12 +54,12 @@ class Fault:
 
     @property
     def is_missing(self) -> bool:
-        """The document, that is; a container that is missing and a replica that lags behind have a sub-status."""
+        """The document does not exist. A missing container and a lagging replica have a sub-status."""
         return self.status == HTTPStatus.NOT_FOUND and self.sub_status == 0
 
     @property
     def is_lagging(self) -> bool:
-        """A read of a replica that lags behind; another, or the same one a moment later, may have the answer."""
+        """A replica lags behind; repeating the read reaches another one, or the same one later."""
         return self.status == HTTPStatus.NOT_FOUND and self.sub_status == _SESSION_NOT_AVAILABLE
 
     @property
@@ -70,7 +70,7 @@ class Fault:
 
     @property
     def took_no_effect(self) -> bool:
-        """For certain: a write may be repeated as if it had never been tried."""
+        """Certainly not executed, so that a write may be repeated."""
         return not self.was_sent or self.status in {HTTPStatus.TOO_MANY_REQUESTS, _RETRY_WITH}
 
     def at(self, index: int) -> Self:

@@ -1,4 +1,4 @@
-"""The containers as Cosmos DB is told of them: for emulators and tests. In Azure they come from `infra/`."""
+"""Makes the containers, for emulators and tests. In Azure `infra/` makes them."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ _EXPIRES_BY_ITS_OWN_TTL = -1
 
 
 def indexing_policy(container: Container) -> dict[str, Any]:
-    """Nothing but what queries use: each path costs every write."""
+    """Index what queries use and nothing else: every indexed path makes every write dearer."""
     fields = (PARTITION_KEY_PATH.removeprefix("/"), *ALWAYS_INDEXED, *container.indexed)
     return {
         "indexingMode": "consistent",
         "automatic": True,
         "includedPaths": [{"path": f"/{field}/?"} for field in fields],
         "excludedPaths": [{"path": "/*"}],
-        # One serves both directions.
+        # A composite index serves both directions.
         "compositeIndexes": [
             [{"path": f"/{field}", "order": "ascending"}, {"path": "/id", "order": "ascending"}]
             for field in container.ordered
@@ -27,7 +27,7 @@ def indexing_policy(container: Container) -> dict[str, Any]:
 
 
 async def create_containers(client: CosmosClient, database: str) -> None:
-    """What is there stays as it is."""
+    """Make the database and the containers that are missing; existing ones are not changed."""
     created = await client.create_database_if_not_exists(database)
     for container in CONTAINERS.values():
         await created.create_container_if_not_exists(

@@ -14,10 +14,10 @@ class SqlQuery(DocumentQuery):
     __slots__ = ()
 
     def sql(self, cursor: str | Place | None) -> tuple[str, Parameters]:
-        """One document more than the limit where there are more."""
+        """Selects one document more than the limit, which tells whether there is a next page."""
         conditions, values = self._conditions(cursor)
         order = f"c.id {self.direction}"
-        if self.order_by != "id":  # served by the composite index of the two
+        if self.order_by != "id":  # the composite index of both serves it
             order = f"c.{self.order_by} {self.direction}, {order}"
         sql = f"SELECT TOP {self.limit + 1} * FROM c WHERE {' AND '.join(conditions)} ORDER BY {order}"
         return sql, parameters(values)
@@ -42,7 +42,9 @@ class SqlQuery(DocumentQuery):
             conditions.append(self._continues())
             values |= {"position": place.value, "tie": place.id}
         elif self.order_by != "id":
-            conditions.append(f'c.{self.order_by} >= ""')  # any text: what lacks the field is in no such order
+            conditions.append(
+                f'c.{self.order_by} >= ""'
+            )  # true for every string: documents without the field are left out
         return conditions, values
 
     def _continues(self) -> str:

@@ -1,4 +1,4 @@
-"""What the store's requests cost, in request units (RU), by the purpose of the call."""
+"""Request units (RU) and sizes of the store's requests, counted by the purpose of the call."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What a write carries."""
+    """How much a write sends."""
 
     writes: Counter[WriteOperation] = field(default_factory=Counter)
     bytes: int = 0
@@ -27,21 +27,21 @@ class Weight:
 @dataclass(slots=True)
 class RequestCharge:
     requests: int = 0
-    """Over the wire, repeated ones and further pages included."""
+    """HTTP requests, with retries and further pages."""
     throttled: int = 0
-    """Of these, how many were told to come later."""
+    """How many of them were answered with 429."""
     unstated: int = 0
-    """Of these, how many have an unknown charge: the answer did not say, or none came."""
+    """How many of them have an unknown charge: the answer did not contain it, or none came."""
     units: float = 0.0
-    """Request units, as Cosmos DB said."""
+    """Request units, as Cosmos DB reports them."""
     documents: int = 0
     """Documents read."""
     writes: Counter[WriteOperation] = field(default_factory=Counter)
-    """Documents written or deleted, by attempts."""
+    """Documents written or deleted; every attempt counts."""
     bytes: int = 0
-    """Of the documents sent."""
+    """Total size of the documents sent."""
     indexed_terms: int = 0
-    """What the indexes take in of the documents sent: a term for each value of a path, and for each composite."""
+    """Index entries of the documents sent: one for each value of a path and for each composite index."""
 
     @property
     def operations(self) -> int:
@@ -58,7 +58,7 @@ class RequestCharge:
         self.indexed_terms += other.indexed_terms
 
     def summary(self) -> dict[str, Any]:
-        """For a log line. The charge is None where it is not known whole."""
+        """Fields of a log line about one request. The charge is None where part of it is unknown."""
         return {
             "requests": self.requests,
             "request_units": None if self.unstated else round(self.units, 2),
@@ -69,7 +69,7 @@ class RequestCharge:
         }
 
     def report(self) -> dict[str, Any]:
-        """For a log line about many requests. The charge is of those whose charge is known."""
+        """Fields of a log line about many requests. The charge sums those that are known."""
         return {
             **self.summary(),
             "request_units": round(self.units, 2),
@@ -79,8 +79,9 @@ class RequestCharge:
 
 
 class RequestCharges:
-    """Counts from its making on, and logs what came to it: with the first call after each minute and at the end, a line
-    for each purpose. One per process; it is no part of any decision.
+    """Counts for this process, and logs a line for each purpose once a minute and at the end.
+
+    The line is written with the first call after the minute. No decision depends on the counts.
     """
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
@@ -96,7 +97,7 @@ class RequestCharges:
             self.report()
 
     def report(self) -> None:
-        """What has come since the last report."""
+        """Log what was counted since the last report."""
         now = self._seconds()
         passed = now - self._reported_at
         for purpose, charge in self._unreported.items():

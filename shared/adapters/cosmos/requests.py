@@ -1,4 +1,4 @@
-"""Sending requests: repeated where that is safe, measured, logged."""
+"""Sends requests to Cosmos DB: retried where that is safe, measured and logged."""
 
 import asyncio
 import itertools
@@ -21,9 +21,7 @@ from shared.adapters.cosmos.request_charges import Purpose, RequestCharge, Reque
 T = TypeVar("T", bound=Sequence[object])
 Hook = Callable[[PipelineResponse[Any, Any]], None]
 Send = Callable[[ContainerProxy, Hook], Awaitable[T]]
-"""Makes one attempt, for the documents read or the etags written; the hook goes to the SDK as `raw_response_hook` and
-sees every answer.
-"""
+"""Makes one attempt; returns the documents read or the ETags written. The hook is the SDK's `raw_response_hook`."""
 
 _log = logging.getLogger(__name__)
 _SLOW = 0.5
@@ -31,34 +29,34 @@ _NOTHING = Weight()
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
 _ATTEMPTS_AT_A_READ = 3
-"""Where the fault is none of throttling: a connection that was kept open may have been closed at the other end."""
+"""For faults other than throttling, such as a kept connection that was closed at the other end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How often, and for how many seconds in all, a throttled request is tried before the caller is told."""
+class RetryLimits:
+    """How often, and for how many seconds in all, a throttled request is tried."""
 
     attempts: int = 8
     seconds: float = 5.0
 
 
 class Requests:
-    def __init__(self, account: CosmosAccount, patience: Patience, charges: RequestCharges) -> None:
+    def __init__(self, account: CosmosAccount, limits: RetryLimits, charges: RequestCharges) -> None:
         self._account = account
-        self._patience = patience
+        self._limits = limits
         self._charges = charges
 
     async def read(self, purpose: Purpose, container: str, send: Send[T]) -> T:
-        """Raises `RequestFailedError`. Reads are repeated after every transient fault."""
+        """Read, retrying after every transient fault. Raises `RequestFailedError`."""
         return await self._send(purpose, container, send, _NOTHING, is_read=True)
 
     async def write(self, purpose: Purpose, container: str, weight: Weight, send: Send[T]) -> T:
-        """Raises `RequestFailedError`. Writes are repeated only where the one before took no effect for certain."""
+        """Write, retrying only where the attempt certainly took no effect. Raises `RequestFailedError`."""
         return await self._send(purpose, container, send, weight, is_read=False)
 
     async def _send(self, purpose: Purpose, container: str, send: Send[T], weight: Weight, *, is_read: bool) -> T:
         proxy = await self._container(container)
-        deadline = time.monotonic() + self._patience.seconds
+        deadline = time.monotonic() + self._limits.seconds
         for attempt in itertools.count(1):
             try:
                 return await self._measured(purpose, proxy, send, weight, is_read=is_read)
@@ -73,10 +71,10 @@ class Requests:
     def _is_repeated(self, fault: Fault, attempt: int, *, is_read: bool) -> bool:
         if not (fault.took_no_effect or (is_read and fault.is_transient)):
             return False
-        return attempt < (self._patience.attempts if fault.is_throttling else _ATTEMPTS_AT_A_READ)
+        return attempt < (self._limits.attempts if fault.is_throttling else _ATTEMPTS_AT_A_READ)
 
     async def _container(self, name: str) -> ContainerProxy:
-        """Whatever keeps it from being reached says nothing about the request, which was not sent."""
+        """Raises `RequestFailedError` as a request that was not sent, whatever the reason."""
         try:
             return await self._account.container(name)
         except AzureError as error:
@@ -117,13 +115,15 @@ class Requests:
 
 
 class RequestFailedError(Exception):
+    """The last attempt failed, with this fault."""
+
     def __init__(self, fault: Fault) -> None:
         super().__init__(str(fault))
         self.fault = fault
 
 
 class _Attempt:
-    """Counts the answers of one attempt."""
+    """Counts the answers to one attempt; a query has one for each page."""
 
     def __init__(self, weight: Weight) -> None:
         self.charge = RequestCharge(writes=weight.writes, bytes=weight.bytes, indexed_terms=weight.indexed_terms)
@@ -142,7 +142,7 @@ class _Attempt:
 
 
 def _estimated_units(headers: Mapping[str, str]) -> float | None:
-    """None where the answer does not say, as that of a gateway before Cosmos DB or of an emulator."""
+    """None where the answer lacks the header, as from an emulator or a gateway in between."""
     try:
         units = float(headers["x-ms-request-charge"])
     except (KeyError, ValueError):
@@ -151,7 +151,7 @@ def _estimated_units(headers: Mapping[str, str]) -> float | None:
 
 
 def _wait(fault: Fault, attempt: int) -> float:
-    """At least what Cosmos DB asks for; the jitter keeps those apart that were throttled together."""
+    """Seconds: at least what Cosmos DB asks for, plus jitter, so that throttled callers do not come back at once."""
     shortest = fault.retry_after
     if shortest is None:
         shortest = min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)

@@ -11,7 +11,7 @@ from shared.adapters.cosmos.account import CosmosAccount
 from shared.adapters.cosmos.etags import etag_of
 from shared.adapters.cosmos.query import Parameters, SqlQuery
 from shared.adapters.cosmos.request_charges import Purpose, RequestCharges, Weight
-from shared.adapters.cosmos.requests import Hook, Patience, RequestFailedError, Requests
+from shared.adapters.cosmos.requests import Hook, RequestFailedError, Requests, RetryLimits
 from shared.adapters.cosmos.writes import Write, checked_write, send_writes
 from shared.adapters.documents.query import check_limit
 from shared.adapters.documents.rules import (
@@ -39,16 +39,16 @@ from shared.ports.store import (
 )
 
 _LARGEST_PAGE = MAXIMUM_PAGE + 1
-_DEFAULT_PATIENCE = Patience()
+_DEFAULT_LIMITS = RetryLimits()
 
 
 class CosmosStore:
     def __init__(
-        self, account: CosmosAccount, *, patience: Patience = _DEFAULT_PATIENCE, charges: RequestCharges | None = None
+        self, account: CosmosAccount, *, limits: RetryLimits = _DEFAULT_LIMITS, charges: RequestCharges | None = None
     ) -> None:
         self.charges = charges or RequestCharges()
         self._account = account
-        self._requests = Requests(account, patience, self.charges)
+        self._requests = Requests(account, limits, self.charges)
 
     async def close(self) -> None:
         self.charges.report()
@@ -134,7 +134,7 @@ class CosmosStore:
                 index = list(pending)[failure.fault.index]
                 if not (failure.fault.is_missing and pending[index].is_unguarded_delete):
                     raise failure.fault.at(index).error() from failure
-                del pending[index]  # gone already, which is all that was wanted; the others took no effect yet
+                del pending[index]  # deleted already, as wanted; the rest of the batch took no effect and is sent again
             else:
                 etags = dict(zip(pending, answer, strict=True))
                 break
@@ -154,7 +154,7 @@ class CosmosStore:
     async def _select(
         self, purpose: Purpose, container: str, pk: str | None, sql: str, parameters: Parameters
     ) -> list[Document]:
-        """Without a `pk`, over all partitions."""
+        """All documents that the query selects; without a `pk` over all partitions."""
         scope: dict[str, Any] = {} if pk is None else {"partition_key": pk}
 
         async def send(proxy: ContainerProxy, hook: Hook) -> list[Document]:

@@ -1,4 +1,4 @@
-"""Writes as the SDK takes them, built anew for every attempt: it takes the guards out of what it is given."""
+"""Writes for the SDK, built anew for every attempt because it removes the ETag guards from its arguments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ BatchOperation = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One checked operation on one document of a partition; it never changes."""
+    """One checked operation on one document."""
 
     operation: WriteOperation
     pk: str
@@ -49,7 +49,7 @@ class Write:
 
 
 def checked_write(container: Container, pk: str, operation: Operation, index: int) -> Write:
-    """Raises `StoreLimitError` with that index."""
+    """Raises `StoreLimitError` with the index of the operation."""
     try:
         if isinstance(operation, Delete):
             return Write("delete", pk, check_id(operation.id), etag=operation.etag)
@@ -68,14 +68,16 @@ def checked_write(container: Container, pk: str, operation: Operation, index: in
 
 
 def _indexed_terms(container: Container, document: Document) -> int:
-    """The partition key, the indexed fields that it has, and for those that are ordered a pair with the id."""
+    """Index entries: the partition key, the indexed fields that are present, and a composite for each ordered one."""
     paths = (*ALWAYS_INDEXED, *container.indexed, *container.ordered)
     return 1 + sum(path in document for path in paths)
 
 
 async def send_writes(container: ContainerProxy, writes: Sequence[Write], hook: Hook) -> list[str]:
-    """The new etags, "" for a delete. A single write is a batch, too: a batch goes as a POST, while the replacing or
-    deleting of one item goes as a PUT or DELETE, which aiohttp sends again by itself when the connection is lost.
+    """Send one write or many as one batch. Returns the new ETags, "" for a delete.
+
+    A batch is a POST. The replacement or deletion of a single item would be a PUT or DELETE, which aiohttp repeats by
+    itself when the connection is lost.
     """
     operations = [write.for_batch() for write in writes]
     answers = await container.execute_item_batch(operations, writes[0].pk, raw_response_hook=hook)

@@ -1,4 +1,4 @@
-"""What every store asks of a query, and the cursors that continue it."""
+"""Queries with the limits that every store enforces, and the cursors of their pages."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from shared.ports.store import MAXIMUM_PAGE, Between, Place, StoreLimitError
 
 @dataclass(frozen=True, slots=True)
 class DocumentQuery:
-    """Raises `StoreLimitError` when made over a path that is not indexed."""
+    """A query over one kind of document in one partition. Raises `StoreLimitError` for a path that is not indexed."""
 
     container: Container
     pk: str
@@ -32,7 +32,7 @@ class DocumentQuery:
         if self.order_by not in {"id", *self.container.ordered}:
             raise StoreLimitError(f"{self.container.name} has no order by {self.order_by}")
         if not all(isinstance(value, str) for value in self.equals.values()):
-            raise StoreLimitError("Filters are texts")
+            raise StoreLimitError("A filter compares with a string")
         check_limit(self.limit)
 
     @property
@@ -41,14 +41,14 @@ class DocumentQuery:
 
     @property
     def beyond(self) -> str:
-        """The comparison that holds for what comes later."""
+        """The operator between a position and what follows it."""
         return "<" if self.descending else ">"
 
     def cursor_after(self, value: str, id_: str) -> str:
         return base64.urlsafe_b64encode(json.encode([self._shape(), value, id_])).decode().rstrip("=")
 
     def place_of(self, cursor: str | Place) -> Place:
-        """Raises `MalformedError` for a cursor that this query did not give."""
+        """Where the page before ended. Raises `MalformedError` for a cursor of another query."""
         if isinstance(cursor, Place):
             return cursor
         try:
@@ -67,6 +67,6 @@ class DocumentQuery:
 
 
 def check_limit(limit: int) -> None:
-    """Raises `StoreLimitError`."""
+    """Raises `StoreLimitError` for a page size out of bounds."""
     if not 1 <= limit <= MAXIMUM_PAGE:
         raise StoreLimitError(f"A page has 1 to {MAXIMUM_PAGE} documents")

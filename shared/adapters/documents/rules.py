@@ -1,6 +1,6 @@
-"""What every store asks of a document: the rules of Cosmos DB.
+"""The rules of Cosmos DB for documents, which every store enforces.
 
-A document is checked and turned into text at once, so that a later change of the caller's dict changes nothing.
+Checking a document also encodes it, so that a later change of the caller's dict has no effect.
 """
 
 import math
@@ -15,12 +15,12 @@ from shared.ports.store import MAXIMUM_ID_BYTES, MAXIMUM_ITEM_BYTES, Document, S
 
 PARTITION_KEY = PARTITION_KEY_PATH.removeprefix("/")
 RESERVED_FIELDS = frozenset({PARTITION_KEY, "_rid", "_self", "_etag", "_attachments", "_ts"})
-"""What Cosmos DB keeps beside the fields of a document."""
+"""Fields that Cosmos DB adds to every document."""
 
 _MAXIMUM_PARTITION_KEY_BYTES = 2048
 _MAXIMUM_DEPTH = 128
 _MAXIMUM_INTEGER = 2**53
-"""Numbers are doubles in Cosmos DB."""
+"""Numbers are doubles in Cosmos DB: larger ones would be rounded."""
 _MAXIMUM_TTL = 2**31 - 1
 _NEVER = -1
 _ILLEGAL_IN_ID = re.compile(r"[/\\?#]")
@@ -39,7 +39,7 @@ class CheckedDocument:
 
 
 def check_document(container: Container, document: Document) -> CheckedDocument:
-    """Raises `StoreLimitError`."""
+    """The document as it will be stored. Raises `StoreLimitError`."""
     id_ = check_id(document.get("id"))
     kind = document.get("kind")
     if not isinstance(kind, str) or not kind:
@@ -47,9 +47,9 @@ def check_document(container: Container, document: Document) -> CheckedDocument:
     for field in ("due_at", *container.indexed):
         value = document.get(field)
         if value is not None and not isinstance(value, str):
-            raise StoreLimitError(f"{field} is indexed in {container.name} and must be a text")
+            raise StoreLimitError(f"{field} is indexed in {container.name} and must be a string")
     if not RESERVED_FIELDS.isdisjoint(document):
-        raise StoreLimitError(f"Fields of the store's own: {sorted(RESERVED_FIELDS & document.keys())}")
+        raise StoreLimitError(f"Reserved by the store: {sorted(RESERVED_FIELDS & document.keys())}")
     body = _body_of(document)
     if len(body) > MAXIMUM_ITEM_BYTES:
         raise StoreLimitError(f"The document has {len(body)} bytes")
@@ -80,7 +80,7 @@ def check_partition_key(value: str) -> None:
 
 
 def _size_of(text: str) -> float:
-    """In UTF-8; infinite for what has no UTF-8."""
+    """In bytes of UTF-8; infinite for text that has no UTF-8 (lone surrogates)."""
     if text.isascii():
         return len(text)
     try:

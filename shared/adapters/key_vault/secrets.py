@@ -19,14 +19,14 @@ from shared.domain.kernel.errors import ConflictError, NotFoundError, Unavailabl
 from shared.ports.secrets import LONGEST_STALE, NotAllowedError
 
 FIRST_VALUE_TAG = "xyra-first-value"
-"""Marks the versions that `set_if_absent` made. Whoever rotates a secret sets a version without it."""
+"""Tags the versions that `set_if_absent` made. A rotation sets a version without it."""
 
 _ATTEMPTS = 3
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
 _REQUEST_SECONDS = 5.0
 _STALE_PAUSE_SECONDS = 15.0
-"""How long a stale value is used before a vault that failed is asked again."""
+"""After a failure, how long a stale value is used before the vault is asked again."""
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _UNAUTHORIZED = (401, 403)
 _TOO_MANY_REQUESTS = 429
@@ -38,21 +38,22 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Cached:
     value: str
     read_at: float
-    next_question_at: float
+    next_read_at: float
 
 
 class KeyVaultSecrets:
-    """Values are kept for `fresh_seconds`, so a rotation is seen that much later at the latest; while the vault fails,
-    for up to `stale_seconds`.
+    """Caches values for `fresh_seconds`: a rotation is seen that much later at most.
 
-    A vault has no "create unless it exists": setting a secret that exists adds a version. So `set_if_absent` adds a
-    version with a tag, lets `settle_seconds` pass, and takes the oldest of the tagged ones, like everybody else who
-    came at the same time. Versions are dated in whole seconds: only after the second of the oldest is over, no older
-    one can appear, and until then nobody uses it. A version without the tag was set on purpose and goes before all
-    tagged ones; of several the newest holds, which is how a secret is rotated.
+    While the vault fails, a cached value is used for up to `stale_seconds`.
+
+    A vault cannot "create unless it exists": setting an existing secret adds a version. So `set_if_absent` adds a
+    tagged version, waits for `settle_seconds` and takes the oldest tagged one, as do all that came at the same time.
+    Versions are dated in whole seconds, so the oldest is certain only when its second is over; until then nobody uses
+    it. A version without the tag was set on purpose and precedes all tagged ones; of several the newest is current,
+    which is how a secret is rotated.
     """
 
     def __init__(  # noqa: PLR0913  the client with what belongs to it, and by name what tests change
@@ -72,7 +73,7 @@ class KeyVaultSecrets:
         self._stale_seconds = stale_seconds
         self._settle_seconds = settle_seconds
         self._present = present
-        self._kept: dict[str, _Kept] = {}
+        self._cached: dict[str, _Cached] = {}
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @classmethod
@@ -88,32 +89,34 @@ class KeyVaultSecrets:
         return value
 
     async def set_if_absent(self, name: str, value: str) -> str:
-        """Needs the right to set secrets only where there is none."""
+        """Needs the right to set secrets only where the secret is missing."""
         async with self._one_at_a_time[name]:
             current = await self._current(name)
             if current is None:
-                await _ask(name, lambda: self._client.set_secret(name, value, tags={FIRST_VALUE_TAG: "1"}))
+                await _request(name, lambda: self._client.set_secret(name, value, tags={FIRST_VALUE_TAG: "1"}))
                 current = await self._current(name)
         if current is None:
             raise UnavailableError(f"The secret {name} was deleted as soon as it was set")
         return current
 
     async def replace(self, name: str, value: str, *, expected: str) -> None:
-        """A vault compares nothing when it stores, so this looks before and after. Of two versions of one second the
-        ids decide which is the newer: where it is the one before, this is set once more.
+        """A vault cannot compare when it stores, so the current version is read before and after.
+
+        Of two versions of the same second the greater id is the newer one; where that is the expected value, the new
+        one is set again.
         """
         async with self._one_at_a_time[name]:
             if await self._read(name) != expected:
                 raise ConflictError(f"The secret {name} was replaced meanwhile")
-            self._kept.pop(name, None)
-            holding: str | None = expected
+            self._cached.pop(name, None)
+            current: str | None = expected
             for _ in range(_ATTEMPTS):
-                await _ask(name, lambda: self._client.set_secret(name, value))
+                await _request(name, lambda: self._client.set_secret(name, value))
                 await asyncio.sleep(self._settle_seconds)
-                holding = await self._read(name)
-                if holding != expected:
+                current = await self._read(name)
+                if current != expected:
                     break
-        if holding != value:
+        if current != value:
             raise ConflictError(f"The secret {name} was replaced by another at the same time")
 
     async def close(self) -> None:
@@ -124,21 +127,21 @@ class KeyVaultSecrets:
                 await self._credential.close()
 
     async def _current(self, name: str) -> str | None:
-        kept, now = self._kept.get(name), self._present()
-        if kept is not None and now < kept.next_question_at:
-            return kept.value
+        cached, now = self._cached.get(name), self._present()
+        if cached is not None and now < cached.next_read_at:
+            return cached.value
         try:
             value = await self._read(name)
         except UnavailableError:
-            if kept is None or now - kept.read_at >= self._stale_seconds:
+            if cached is None or now - cached.read_at >= self._stale_seconds:
                 raise
-            kept.next_question_at = min(now + _STALE_PAUSE_SECONDS, kept.read_at + self._stale_seconds)
-            _log.warning("secret %s cannot be read; its value of %d s ago is used", name, now - kept.read_at)
-            return kept.value
+            cached.next_read_at = min(now + _STALE_PAUSE_SECONDS, cached.read_at + self._stale_seconds)
+            _log.warning("secret %s cannot be read; its value of %d s ago is used", name, now - cached.read_at)
+            return cached.value
         if value is None:
-            self._kept.pop(name, None)
+            self._cached.pop(name, None)
         else:
-            self._kept[name] = _Kept(value, read_at=now, next_question_at=now + self._fresh_seconds)
+            self._cached[name] = _Cached(value, read_at=now, next_read_at=now + self._fresh_seconds)
         return value
 
     async def _read(self, name: str) -> str | None:
@@ -151,22 +154,22 @@ class KeyVaultSecrets:
         usable = [version for version in versions if version.enabled]
         if not usable:
             raise UnavailableError(f"The secret {name} is disabled", retry_after=30)
-        secret = await _ask(name, lambda: self._client.get_secret(name, _holding(usable).version))
+        secret = await _request(name, lambda: self._client.get_secret(name, _current_version(usable).version))
         return None if secret is None else secret.value
 
     async def _versions(self, name: str) -> list[SecretProperties]:
         async def read() -> list[SecretProperties]:
             return [version async for version in self._client.list_properties_of_secret_versions(name)]
 
-        return await _ask(name, read) or []
+        return await _request(name, read) or []
 
 
 def key_vault_client(
     vault_url: str,
     credential: AsyncTokenCredential,
-    **options: Any,  # noqa: ANN401  whatever the SDK takes, for vaults that are none of Azure's
+    **options: Any,  # noqa: ANN401  options of the SDK, for test vaults
 ) -> SecretClient:
-    """Bodies are never logged, and nothing is repeated by the SDK, which would wait as long as it is told to."""
+    """A client that never logs bodies and never retries: the SDK would wait as long as the vault asks for."""
     return SecretClient(
         vault_url,
         credential,
@@ -185,24 +188,24 @@ def _age_key(version: SecretProperties) -> tuple[datetime, str]:
 
 
 def _is_settling(versions: list[SecretProperties]) -> bool:
-    """Whether an older first value may still appear. Long after, clocks need not agree."""
+    """Whether an older first value may still appear; allows for clocks that differ by minutes."""
     if not all(_is_first_value(version) for version in versions):
         return False
     created_at, _ = min(map(_age_key, versions))
     return created_at > datetime.now(UTC) - _CLOCKS_DIFFER
 
 
-def _holding(versions: list[SecretProperties]) -> SecretProperties:
+def _current_version(versions: list[SecretProperties]) -> SecretProperties:
     chosen = [version for version in versions if not _is_first_value(version)]
     return max(chosen, key=_age_key) if chosen else min(versions, key=_age_key)
 
 
-async def _ask(name: str, request: Callable[[], Awaitable[Answer]]) -> Answer | None:
-    """None where there is no such thing. Repeats what may pass, a little. Raises `UnavailableError`."""
+async def _request(name: str, send: Callable[[], Awaitable[Answer]]) -> Answer | None:
+    """The answer, or None for 404. Retries transient faults a few times. Raises `UnavailableError`."""
     for attempt in range(_ATTEMPTS):
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
-                return await request()
+                return await send()
         except ResourceNotFoundError:
             return None
         except (AzureError, TimeoutError) as error:
@@ -214,7 +217,7 @@ async def _ask(name: str, request: Callable[[], Awaitable[Answer]]) -> Answer | 
 
 
 def _pause(error: Exception, attempt: int) -> float | None:
-    """Before the next attempt; None where there is no use in one."""
+    """Seconds before the next attempt; None where another attempt would fail the same way."""
     if isinstance(error, HttpResponseError) and error.status_code is not None:
         if error.status_code != _TOO_MANY_REQUESTS and error.status_code < _SERVER_ERROR:
             return None
@@ -226,7 +229,7 @@ def _pause(error: Exception, attempt: int) -> float | None:
 
 
 def _unavailable(name: str, error: Exception, pause: float | None) -> UnavailableError:
-    """With the status only: the text of an answer could repeat what was sent."""
+    """Says the status only: the text of an answer could contain the secret."""
     status = getattr(error, "status_code", None)
     level = logging.ERROR if status in _UNAUTHORIZED or pause is None else logging.WARNING
     _log.log(level, "secret %s: the vault failed with %s %s", name, type(error).__name__, status or "")

@@ -1,4 +1,4 @@
-"""Secrets in a file that only its owner can read, for one machine."""
+"""Secrets of one machine, in a file that only its owner can read."""
 
 import asyncio
 import fcntl
@@ -14,7 +14,7 @@ from shared.domain.kernel.errors import ConflictError, NotFoundError, Unavailabl
 
 
 class LocalSecrets:
-    """Several processes may share the file; the first value that was set holds."""
+    """Several processes may share the file. Every change is made under a lock."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -43,7 +43,7 @@ class LocalSecrets:
 
     @contextmanager
     def _writing(self) -> Iterator[dict[str, str]]:
-        """The secrets, of which a change is kept unless an error is raised; nobody else writes meanwhile."""
+        """The secrets, to be changed in place under a lock; written at the end unless an error is raised."""
         try:
             with self._locked():
                 secrets = self._read()
@@ -63,7 +63,7 @@ class LocalSecrets:
             raise UnavailableError(f"The secrets file {self._path} cannot be read: {error}") from error
 
     def _write(self, secrets: dict[str, str]) -> None:
-        """Beside the file, then in its place: whoever reads finds the old file or the new one, also after a crash."""
+        """Write a new file and rename it: a reader finds the old file or the new one, also after a crash."""
         descriptor, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")  # mode 0600
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -78,7 +78,7 @@ class LocalSecrets:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """On a file of its own, since the secrets file itself is replaced."""
+        """Lock a second file, because the secrets file itself is replaced at every change."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path.with_name(f"{self._path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -89,7 +89,7 @@ class LocalSecrets:
 
 
 def _synchronize(directory: Path) -> None:
-    """Make a rename last."""
+    """Make a rename in the directory durable."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

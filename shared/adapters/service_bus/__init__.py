@@ -1,6 +1,6 @@
 """Azure Service Bus: sending, and for the local host receiving.
 
-The queues need sessions and duplicate detection, and must not be partitioned: a batch spans sessions.
+The queues need sessions and duplicate detection, and must not be partitioned because a batch spans sessions.
 """
 
 from shared.adapters.service_bus.namespace import ServiceBusNamespace

@@ -1,4 +1,4 @@
-"""Looking at what is in a queue, without taking or locking anything."""
+"""Peeking: reads messages without receiving or locking them."""
 
 import asyncio
 import functools
@@ -17,10 +17,10 @@ _REQUEST_SECONDS = 5.0
 
 
 class QueueBrowser:
-    """Peeks over a management link, kept open.
+    """Peeks over a management link that stays open.
 
-    The SDK's own `peek_messages` opens a receiving link, which on a queue with sessions locks a session; so its link
-    for management requests is used directly. That is not part of its public surface: requirements.txt pins it.
+    The SDK's `peek_messages` opens a receiving link, which locks a session on a queue with sessions. So this uses the
+    SDK's management link directly. It is not public; requirements.txt pins the version.
     """
 
     def __init__(self, namespace: ServiceBusNamespace, entity: str) -> None:
@@ -30,7 +30,7 @@ class QueueBrowser:
         self._one_at_a_time = asyncio.Lock()
 
     async def pages(self, session_id: str | None = None) -> AsyncIterator[list[ServiceBusReceivedMessage]]:
-        """All that is there, held by others or not; of one session or of all. Raises `UnavailableError`."""
+        """All messages of one session or of all, also those that others hold. Raises `UnavailableError`."""
         next_number = 1
         while page := await self._peek(session_id, next_number):
             yield page
@@ -50,7 +50,7 @@ class QueueBrowser:
                 await self.close()
                 if not was_open:
                     raise unavailable(self._entity, error) from error
-            try:  # the link had been lost while nobody used it
+            try:  # the link was lost while it was idle
                 return await self._request(session_id, from_number)
             except Exception as error:
                 await self.close()

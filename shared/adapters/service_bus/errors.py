@@ -1,4 +1,4 @@
-"""What a fault of Service Bus means to a caller."""
+"""Faults of Service Bus, translated into `UnavailableError`."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ _log = logging.getLogger("xyra.service_bus")
 
 _SOON_SECONDS = 2.0
 _BUSY_SECONDS = 10.0
-"""What Service Bus asks of a client that it throttles."""
+"""The pause that Service Bus asks of a throttled client."""
 _OPERATOR_SECONDS = 30.0
 _CLOSE_SECONDS = 2.0
 
@@ -38,7 +38,7 @@ class Closable(Protocol):
 
 
 def is_worth_repeating(error: Exception) -> bool:
-    """At once, over a new link. What was refused on purpose is not."""
+    """Whether to retry at once over a new link: not where Service Bus refused on purpose."""
     return not isinstance(error, (ServiceBusServerBusyError, *_NEEDS_AN_OPERATOR))
 
 
@@ -53,7 +53,7 @@ def unavailable(queue: str, error: Exception) -> UnavailableError:
 
 
 async def discard(link: Closable) -> None:
-    """Close what may be broken, without waiting long for it."""
+    """Close a link that may be broken, with a short timeout and without errors."""
     with suppress(Exception):
         async with asyncio.timeout(_CLOSE_SECONDS):
             await link.close()

@@ -8,16 +8,17 @@ from azure.core.exceptions import AzureError
 from azure.identity.aio import DefaultAzureCredential
 from azure.servicebus.aio import ServiceBusClient
 
-# Below, the SDK logs each state of each link: dozens of lines for every session that is received.
+# At INFO the SDK logs every state of every link: dozens of lines for each session that is received.
 logging.getLogger("azure.servicebus").setLevel(logging.WARNING)
 
 
 class ServiceBusNamespace:
-    """Nothing is opened before the first use, and not outside of an event loop."""
+    """One client, opened at the first use, inside the event loop."""
 
     def __init__(self, *, host: str | None = None, connection_string: str | None = None) -> None:
-        """`host` (`name.servicebus.windows.net`) is reached under the managed identity; a connection string is for the
-        emulator (`UseDevelopmentEmulator=true`).
+        """Either `host` (`name.servicebus.windows.net`), with the managed identity, or a connection string.
+
+        Connection strings are for the emulator (`UseDevelopmentEmulator=true`).
         """
         if (host is None) == (connection_string is None):
             raise ValueError("A Service Bus namespace has either a host or a connection string")
@@ -28,7 +29,7 @@ class ServiceBusNamespace:
 
     @property
     def client(self) -> ServiceBusClient:
-        """Repeats nothing by itself: whoever calls knows better what may be repeated, and for how long."""
+        """A client that does not retry: callers know what may be repeated, and for how long."""
         if self._client is None:
             if self._connection_string is not None:
                 self._client = ServiceBusClient.from_connection_string(self._connection_string, retry_total=0)

@@ -1,4 +1,4 @@
-"""The one sender of a queue in this process."""
+"""The sender of a queue: one for each queue of this process."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ _log = logging.getLogger("xyra.service_bus")
 
 @dataclass(slots=True)
 class _Parcel:
-    """What one caller hands over."""
+    """The messages of one call, and the future that tells when all were accepted."""
 
     remaining: int
     accepted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -50,11 +50,10 @@ class _Entry:
 
 
 class Outlet:
-    """Callers may come at once: a link carries one batch at a time, and what they hand over meanwhile makes up the
-    next one, in the order in which it came.
+    """Sends one batch at a time; what callers hand over meanwhile becomes the next batch, in order.
 
-    A batch that fails is sent again over a new link, a few times; the ids are the same, so the broker drops what it had
-    accepted. When it still fails, everybody who waits hears of it, and may come again.
+    A failed batch is sent again over a new link, a few times. Its message ids are the same, so the broker drops what it
+    had accepted. When it still fails, all waiting callers are refused and may try again.
     """
 
     def __init__(self, namespace: ServiceBusNamespace, queue: str, *, send_seconds: float) -> None:
@@ -68,7 +67,7 @@ class Outlet:
         self._sender: ServiceBusSender | None = None
 
     async def send(self, messages: Sequence[Message]) -> None:
-        """Raises `UnavailableError` after `send_seconds` at the latest."""
+        """Return when the broker has accepted all. Raises `UnavailableError` after `send_seconds` at the latest."""
         if self._waiting_bytes > _MOST_WAITING_BYTES:
             raise UnavailableError(f"Too much waits to be sent to the queue {self._queue}")
         parcel = _Parcel(len(messages))
@@ -84,7 +83,7 @@ class Outlet:
             raise unavailable(self._queue, error) from error
 
     async def close(self) -> None:
-        """Who still waits is refused."""
+        """Refuse the callers that still wait, and close the link."""
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
@@ -97,7 +96,7 @@ class Outlet:
             try:
                 async with asyncio.timeout(self._attempt_seconds):
                     await self._send_batch()
-            except Exception as error:  # noqa: BLE001  a broken link shows itself as anything
+            except Exception as error:  # noqa: BLE001  a broken link raises errors of any type
                 failures += 1
                 await self._discard_sender()
                 if failures < _ATTEMPTS and is_worth_repeating(error):
@@ -110,14 +109,14 @@ class Outlet:
                 failures = 0
 
     async def _send_batch(self) -> None:
-        """As much of what waits as the link takes at once; the broker accepts all of a batch or nothing."""
+        """Send as many waiting messages as fit into one batch; the broker accepts all of it or nothing."""
         sender = self._open_sender()
         batch = await sender.create_message_batch()
         taken: list[_Entry] = []
         try:
             while self._waiting:
                 entry = self._waiting[0]
-                if not entry.parcel.accepted.done():  # else its caller has gone
+                if not entry.parcel.accepted.done():  # else its caller has left
                     try:
                         batch.add_message(_outgoing(entry.message))
                     except MessageSizeExceededError:

@@ -19,7 +19,7 @@ _log = logging.getLogger("xyra.service_bus")
 
 
 class ServiceBusQueue:
-    """One sender and one management link for each queue, opened when they are first needed and then kept open."""
+    """The port `Queue`, with one sender and one management link for each queue."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class ServiceBusQueue:
         self._browsers: dict[str, QueueBrowser] = {}
 
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
-        """As the port says; `UnavailableError` within `send_seconds`."""
+        """Raises `UnavailableError` after `send_seconds` at the latest."""
         for message in messages:
             _check(message)
         if messages:
@@ -47,10 +47,10 @@ class ServiceBusQueue:
             await outlet.send(messages)
 
     async def pending(self, queue: str, session_ids: Collection[str]) -> int:
-        """By looking at the messages, which a broker counts for no session: exact up to `pending_messages` of them
-        and `pending_seconds`, and what was seen until then where there is more. Locks nothing.
+        """Counted by peeking, because a broker has no counts for sessions. Locks nothing.
 
-        Raises `UnavailableError`, also when no session is asked for: the broker is always asked.
+        Exact up to `pending_messages` messages and `pending_seconds`; beyond, what was counted until then. Raises
+        `UnavailableError`, also for no sessions: the broker is asked in any case.
         """
         browser = self._browsers.get(queue)
         if browser is None:

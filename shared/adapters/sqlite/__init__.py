@@ -1,4 +1,4 @@
-"""Everything of one machine in one SQLite file: the database, and the document store in it."""
+"""The store and the queue of one machine, in one SQLite file."""
 
 from shared.adapters.sqlite.database import Database
 from shared.adapters.sqlite.store import SqliteStore

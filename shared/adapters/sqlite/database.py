@@ -1,6 +1,6 @@
-"""One SQLite file with a writer thread, which commits for many callers at once, and a reader thread.
+"""One SQLite file with a writer thread, which commits many calls at once, and a reader thread.
 
-What a caller was told is on the disk: WAL with `synchronous=FULL`. Several processes may use the file.
+A call returns when its transaction is on the disk: WAL with `synchronous=FULL`. Several processes may use the file.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from shared.domain.kernel.errors import UnavailableError
 T = TypeVar("T")
 
 _LARGEST_GROUP = 256
-"""Calls that share one commit."""
+"""Most calls that share one commit."""
 _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA cache_size=-65536",  # KiB
-    "PRAGMA wal_autocheckpoint=10000",  # pages: keys are hashes, so a longer log saves writing the same page often
+    "PRAGMA wal_autocheckpoint=10000",  # pages; keys are hashes, so a longer log writes each page less often
     "PRAGMA journal_size_limit=67108864",
-    "PRAGMA temp_store=MEMORY",  # savepoints keep what they may undo there
+    "PRAGMA temp_store=MEMORY",  # savepoints use it
     "PRAGMA secure_delete=OFF",
 )
 _SWITCH_SECONDS = 0.0002
-"""How long a busy event loop may keep the interpreter's lock from our threads, which want it several times in every
-statement. Python's default, 5 ms, makes a commit beside a busy loop take a second."""
+"""How long a busy event loop may keep the interpreter lock from these threads, which take it several times in each
+statement. With Python's default of 5 ms a commit beside a busy loop takes a second."""
 _OUTAGES = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -45,7 +45,7 @@ _OUTAGES = {
 
 
 class _Call:
-    """One function on its way to a thread, and its outcome on the way back."""
+    """A function for one of the threads, and its outcome."""
 
     __slots__ = ("error", "function", "future", "loop", "result")
 
@@ -69,34 +69,34 @@ class Database:
     """`path` may be `:memory:`. May be used from several event loops."""
 
     def __init__(self, path: Path | str, *, busy_seconds: float = 10.0) -> None:
-        """`busy_seconds` is how long another process's lock is waited for before `UnavailableError`."""
+        """`busy_seconds` is how long to wait for the lock of another process before `UnavailableError`."""
         sys.setswitchinterval(min(_SWITCH_SECONDS, sys.getswitchinterval()))
         self._path = str(path)
         self._busy_seconds = busy_seconds
         self._definitions: list[str] = []
         self._writer = _Worker("sqlite-writer", self._connect, _commit_as_one)
-        # A database in memory belongs to its connection.
+        # A database in memory exists in one connection only.
         in_memory = self._path == ":memory:"
         self._reader = self._writer if in_memory else _Worker("sqlite-reader", self._connect, _run_each)
 
     def define(self, statements: Sequence[str]) -> None:
-        """Statements, repeatable, that every connection runs before anything else: the schema."""
+        """Add statements to the schema, which every connection runs first. They must be repeatable."""
         self._definitions += statements
 
     async def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run in the writer thread; return once it is committed. What `function` raises undoes what it did and no
-        more. It may be run twice, the first time without effect.
+        """Run a function in the writer thread and return once it is committed.
 
-        Raises `UnavailableError` for faults of the file, locks of others that last, and after `close`.
+        An error of `function` is raised here and undoes its own changes only. It may be run twice, the first time
+        without effect. Raises `UnavailableError` for faults of the file, lasting locks of others, and after `close`.
         """
         return await self._writer.call(function)
 
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run in the reader thread, with every write to be seen whose `write` has returned. Raises as `write` does."""
+        """Run a function in the reader thread; it sees every write that has returned. Raises as `write` does."""
         return await self._reader.call(function)
 
     def close(self) -> None:
-        """Finish what was begun, then let go of the file."""
+        """Finish the calls that were begun, then close the file."""
         self._writer.close()
         self._reader.close()
 
@@ -105,7 +105,7 @@ class Database:
 
 
 class _Connection:
-    """The connection of one thread: opened when first needed, and again after it broke."""
+    """The connection of one thread, opened at the first use and again after a fault."""
 
     def __init__(self, path: str, busy_seconds: float, definitions: Sequence[str]) -> None:
         self._path = path
@@ -154,7 +154,7 @@ class _Connection:
         return connection
 
     def _use_write_ahead_log(self, connection: sqlite3.Connection) -> None:
-        """Where it changes the journal's mode SQLite waits for no lock: two that open a new file could collide."""
+        """Retry: SQLite changes the journal mode without waiting for locks, and two may open a new file at once."""
         deadline = time.monotonic() + self._busy_seconds
         while True:
             try:
@@ -167,14 +167,14 @@ class _Connection:
                 return
 
     def _define(self, connection: sqlite3.Connection) -> None:
-        """Each by itself: what exists already takes no lock, so a reader does not wait for a writer here."""
+        """Run statements one by one: where the table exists none takes a lock, so no reader waits for a writer."""
         for statement in self._definitions[self._defined :]:
             connection.execute(statement)
             self._defined += 1
 
 
 class _Worker:
-    """A thread that owns a connection and takes all calls that wait as one group."""
+    """A thread with its own connection, which runs all waiting calls as one group."""
 
     def __init__(
         self, name: str, connect: Callable[[], _Connection], run: Callable[[_Connection, list[_Call]], None]
@@ -213,7 +213,7 @@ class _Worker:
         self._connection.close()
 
     def _take(self) -> tuple[list[_Call], bool]:
-        """What waits, at least one; and whether there will be more."""
+        """The waiting calls, at least one; and False once the thread has to end."""
         group: list[_Call] = []
         call = self._calls.get()
         while call is not None:
@@ -231,14 +231,14 @@ def _commit_as_one(connection: _Connection, calls: list[_Call]) -> None:
     try:
         if not _commit(connection, calls, _run_plainly):
             _commit(connection, calls, _run_in_savepoint)
-    except Exception as fault:  # noqa: BLE001  whatever it was, every caller is told
+    except Exception as fault:  # noqa: BLE001  raised to every caller
         connection.undo()
         for call in calls:
             call.error = _fault(fault)
 
 
 def _commit(connection: _Connection, calls: list[_Call], run: Callable[[sqlite3.Connection, _Call], bool]) -> bool:
-    """False, and nothing done, when a call failed in a way that only a savepoint can undo."""
+    """Run all calls in one transaction. False, without effect, where one failed after it had changed something."""
     database = connection.ready()
     database.execute("BEGIN IMMEDIATE")
     for call in calls:
@@ -251,14 +251,15 @@ def _commit(connection: _Connection, calls: list[_Call], run: Callable[[sqlite3.
 
 
 def _run_plainly(database: sqlite3.Connection, call: _Call) -> bool:
-    """Each statement lets go of the interpreter's lock and waits for it, so a savepoint around every call would be most
-    of the cost. Most calls succeed, and most that fail have changed nothing.
+    """Run a call without a savepoint, whose two statements would be most of the cost.
+
+    Most calls succeed, and most that fail have changed nothing. False for one that has.
     """
     changes = database.total_changes
     try:
         call.result = call.function(database)
     except Exception as error:
-        if not database.in_transaction:  # SQLite has undone everything, not only this
+        if not database.in_transaction:  # SQLite has rolled back the whole group
             raise
         call.error = _fault(error)
         return database.total_changes == changes
@@ -282,7 +283,7 @@ def _run_each(connection: _Connection, calls: list[_Call]) -> None:
     for call in calls:
         try:
             call.result = call.function(connection.ready())
-        except Exception as error:  # noqa: BLE001  its caller is told
+        except Exception as error:  # noqa: BLE001  raised to its caller
             call.error = _fault(error)
 
 
@@ -297,12 +298,12 @@ def _fault(error: Exception) -> Exception:
 
 
 def _answer(calls: list[_Call]) -> None:
-    """Wake each event loop once."""
+    """Hand the outcomes to the callers, with one wake-up for each event loop."""
     loops: dict[asyncio.AbstractEventLoop, list[_Call]] = {}
     for call in calls:
         loops.setdefault(call.loop, []).append(call)
     for loop, members in loops.items():
-        with suppress(RuntimeError):  # the loop was closed, so nobody waits
+        with suppress(RuntimeError):  # the loop is closed and its callers are gone
             loop.call_soon_threadsafe(_resolve, members)
 
 

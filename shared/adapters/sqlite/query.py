@@ -1,4 +1,4 @@
-"""Queries as SQL."""
+"""Document queries as SQL."""
 # ruff: noqa: S608  names come from containers.py, values are parameters
 
 from shared.adapters.documents.query import DocumentQuery
@@ -8,7 +8,7 @@ Parameters = dict[str, str | int]
 
 
 def column(field: str) -> str:
-    """SQL for a field of a document. Indexes and queries must say it in the same words."""
+    """SQL for a field of a document; an index is used only where it has the same expression."""
     return field if field in {"id", "kind", "due_at"} else f"json_extract(body, '$.{field}')"
 
 
@@ -16,14 +16,15 @@ class SqlQuery(DocumentQuery):
     __slots__ = ()
 
     def sql(self, now: int, cursor: str | Place | None) -> tuple[str, Parameters]:
-        """Rows of (id, etag, body, position): one more than the limit where there are more."""
+        """Selects (id, etag, body, position), one row more than the limit, which tells whether there is a next page."""
         conditions, parameters = self._conditions(cursor)
         parameters |= {"pk": self.pk, "kind": self.kind, "now": now, "limit": self.limit + 1}
         return (self._by_id(conditions) if self.order_by == "id" else self._by_field(conditions)), parameters
 
     def _by_id(self, conditions: list[str]) -> str:
-        """What expires comes in masses (events) and is seldom listed by id, so no index holds it in that order: it is
-        sorted when it is asked for, and merged with the rest.
+        """Two halves, merged: what expires has no index by id and is sorted here.
+
+        Documents that expire are many (events) and seldom listed by id, so that index would cost more than it saves.
         """
         order = f"ORDER BY position {self.direction}"
         name = self.container.name

@@ -1,4 +1,4 @@
-"""Reads that lag behind, for tests: a replica may answer with the version before a document's last write."""
+"""Stale reads, for tests: the version before a document's last write, as from a lagging replica."""
 
 import random
 from collections.abc import Iterable, Mapping
@@ -12,12 +12,12 @@ class StaleReads:
         self._before: dict[tuple[str, str, str], Item | None] = {}
 
     def written(self, container: str, pk: str, before: Mapping[str, Item | None]) -> None:
-        """What documents were before a write that was committed."""
+        """Remember the documents as they were before a committed write."""
         for id_, item in before.items():
             self._before[container, pk, id_] = item
 
     def instead(self, container: str, pk: str, ids: Iterable[str], found: Mapping[str, Item]) -> dict[str, Item]:
-        """The answer for these ids, some of it as it was before."""
+        """The documents found, some of them replaced by the version before."""
         answer = {id_: self._one(container, pk, id_, found.get(id_)) for id_ in ids}
         return {id_: item for id_, item in answer.items() if item is not None}
 

@@ -45,20 +45,20 @@ _SECOND = 1_000_000
 
 @dataclass(slots=True)
 class _Write:
-    """One operation, ready to run. `refusal` is raised when it changes nothing, if that means anything."""
+    """One operation as a statement. `refusal` is raised where it changes no row; None where that is no error."""
 
     id: str
     etag: str
     parameters: Parameters
     statement: str | None = None
-    """None for a create: several are one statement."""
+    """None for a create, because several creates are one statement."""
     refusal: type[StoreError] | None = None
     size: int = 0
 
 
 class SqliteStore:
     def __init__(self, database: Database, clock: Clock, *, stale_reads: random.Random | None = None) -> None:
-        """With `stale_reads`, reads may answer with the version before a document's last write, as replicas do."""
+        """With `stale_reads`, a read may return the version before the last write, as from a replica."""
         self._database = database
         self._clock = clock
         self._stale_reads = StaleReads(stale_reads) if stale_reads is not None else None
@@ -203,7 +203,7 @@ def _run(connection: sqlite3.Connection, table: Table, now: int, writes: Sequenc
 
 
 def _create(connection: sqlite3.Connection, table: Table, now: int, group: list[tuple[int, _Write]]) -> None:
-    """In one statement: each of its own would let other threads take the interpreter's lock and keep it."""
+    """Insert all in one statement: between several, other threads could take the interpreter lock and keep it."""
     parameters = [value for _, write in group for value in write.parameters]
     created = connection.execute(table.create(len(group)), (*parameters, now)).rowcount
     if created == len(group):

@@ -1,4 +1,4 @@
-"""One table per container of `containers.py`, its indexes, and the statements that write and read single documents."""
+"""One table for each container of `containers.py`, with its indexes and statements."""
 # ruff: noqa: S608  names come from containers.py, values are parameters
 
 from functools import cache
@@ -15,10 +15,10 @@ _IS_ALIVE = "(expires_at IS NULL OR expires_at > ?)"
 
 
 class Table:
-    """`expires_at` is in microseconds since 1970; a row lives while it is later than now.
+    """`expires_at` is in microseconds since 1970; an expired row counts as deleted.
 
-    Keys of mass data (events) are hashes, and each index in their order costs a write of a random page per row. So
-    only what stays is indexed by (kind, id), and equal keys of the other indexes follow the order of arrival.
+    Keys of mass data (events) are hashes: each index in their order costs a write to a random page for every row. So
+    only rows that do not expire are indexed by (kind, id); the other indexes order equal keys by arrival.
     """
 
     def __init__(self, container: Container) -> None:
@@ -53,9 +53,9 @@ class Table:
         self.purge = f"DELETE FROM {name} WHERE sequence IN (SELECT sequence FROM {name} WHERE expires_at <= ? LIMIT ?)"
         """now, limit"""
 
-    @cache  # noqa: B019  there is one table per container, for good
+    @cache  # noqa: B019  tables are never released
     def create(self, count: int) -> str:
-        """For each row the parameters of `upsert`, at the end now. Changes nothing where a document lives already."""
+        """Takes the parameters of `upsert` for each row, then now. Skips documents that exist and have not expired."""
         return (
             f"{self._insert(count)} ON CONFLICT (pk, id) DO UPDATE SET {self._taken_over()}"
             f" WHERE {self._name}.expires_at <= ?"
@@ -93,7 +93,7 @@ def _definitions(container: Container, name: str) -> list[str]:
 
 
 def _key(container: Container, field: str) -> list[str]:
-    """What is filtered by one field is in order by the others without sorting."""
+    """Rows with an equal value of the field are ordered by the container's ordered fields."""
     return ["pk", "kind", *(column(name) for name in dict.fromkeys((field, *container.ordered)))]
 
 
