@@ -13,7 +13,8 @@ from shared.adapters.service_bus import ServiceBusBroker, ServiceBusNamespace, S
 from shared.domain.kernel.errors import UnavailableError
 from shared.ports.broker import Session
 from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
-from tests.doubles.servers.amqp_broker.broker import AmqpBroker, Fault
+from tests.doubles.servers.amqp_broker.broker import AmqpBroker
+from tests.doubles.servers.amqp_broker.faults import Fault
 
 SEND_SECONDS = 4.0
 

@@ -24,7 +24,8 @@ from tests.contract import cosmos
 from tests.doubles.clients.hosts import Served
 from tests.doubles.clients.xyra_client import Organization, Xyra
 from tests.doubles.clients.xyra_process import XyraProcess
-from tests.doubles.servers.amqp_broker.broker import DEAD_LETTER_SUFFIX, AmqpBroker
+from tests.doubles.servers.amqp_broker.broker import AmqpBroker
+from tests.doubles.servers.amqp_broker.session_queue import DEAD_LETTER_SUFFIX
 from tests.doubles.servers.tcp_proxy import Fault, TcpProxy
 from tests.doubles.worlds.numbered_usage import assert_counted_once, event, organization_with_agents
 

@@ -15,7 +15,8 @@ from shared.adapters.cosmos import CosmosAccount
 from shared.adapters.cosmos.provisioning import create_containers
 from tests.contract import cosmos
 from tests.doubles.clients.xyra_process import XyraProcess
-from tests.doubles.servers.amqp_broker.broker import DEAD_LETTER_SUFFIX, AmqpBroker
+from tests.doubles.servers.amqp_broker.broker import AmqpBroker
+from tests.doubles.servers.amqp_broker.session_queue import DEAD_LETTER_SUFFIX
 from tests.doubles.servers.cosmos_server import KEY
 from tests.e2e.operations.test_demo import expected_totals
 

@@ -4,6 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+DEAD_LETTER_SUFFIX = "/$deadletterqueue"
+MESSAGE_LOCK_SECONDS = 60
+"""How long a dead letter is said to be locked; without sessions, the broker does not enforce it."""
+
 _sequence_numbers = count(1)
 
 
