@@ -46,7 +46,7 @@ def repair(
 def _show(report: ShardReport) -> None:
     for total in report.wrong:
         for each in total.differences:
-            kept = "nothing" if each.kept is None else each.kept
+            kept = "nothing" if each.stored is None else each.stored
             recomputed = "nothing" if each.recomputed is None else each.recomputed
             print(
                 f"shard {report.shard}, agent {total.key.agent_id}, version {total.key.version_id}, {each.gauge}: "

@@ -15,7 +15,7 @@ from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, ValidationError, XyraError
 from shared.domain.kernel.validation import refusal, validation_error
-from shared.domain.metering.meters import EventType
+from shared.domain.metering.event_types import EventType
 from shared.domain.usage.events import MAXIMUM_EVENTS
 from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.usage.events import Rejection, ReportedEvent

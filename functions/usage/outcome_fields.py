@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from shared import json
 from shared.domain.kernel.money import ExactDecimal
-from shared.domain.metering.meters import EventType
+from shared.domain.metering.event_types import EventType
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.outcomes import DecidedBy, Outcome, Status, is_outcome

@@ -13,7 +13,7 @@ from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.money import plain
 from shared.domain.kernel.times import from_text
-from shared.domain.metering.meters import EventType
+from shared.domain.metering.event_types import EventType
 from shared.http import (
     Call,
     ListQuery,

@@ -15,7 +15,7 @@ from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationErr
 from shared.domain.kernel.ids import new_id
 from shared.domain.kernel.money import Currency, NonNegativeAmount, NonNegativeQuantity, as_written
 from shared.domain.kernel.validation import pointer
-from shared.domain.metering.meters import LLM_CALL, EventType
+from shared.domain.metering.event_types import LLM_CALL, EventType
 from shared.domain.pricing.charges.cost import Category
 from shared.domain.pricing.charges.workflow import EVENT_TYPE, MAXIMUM_WORKFLOWS, WorkflowName
 from shared.domain.provider_costs.costs import COST_TYPE

@@ -13,7 +13,16 @@ import pytest
 
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Highest, Latest, Placed, Reading, Weighted
+from shared.domain.metering.readings import (
+    Bands,
+    CountAndSum,
+    Distinct,
+    Highest,
+    Latest,
+    OrderedEvent,
+    Reading,
+    Weighted,
+)
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard_of
 from shared.domain.usage.totals import Contribution, Totals
 from shared.ports.store import Place, Store
@@ -86,7 +95,7 @@ async def test_readings_of_every_kind_are_kept_and_merged_over_shards(usage: Usa
             "level": Latest(later, "evt", Decimal(shard)),
             "disk": Weighted(Decimal(-1), Decimal(10**18)),
             "users": user(f"user-{shard // 2}"),
-            "share#events": Bands(2, (Placed(later, "evt", Decimal(shard), "between"),)),
+            "share#events": Bands(2, (OrderedEvent(later, "evt", Decimal(shard), "between"),)),
         }
         ids = iter(in_shard(shard, shards))
         await usage.record(ORGANIZATION, [shards], [metered(next(ids), measures)])
@@ -100,8 +109,8 @@ async def test_readings_of_every_kind_are_kept_and_merged_over_shards(usage: Usa
         "share#events": Bands(
             2,
             (
-                Placed("2026-10-01T00:00:00.000000Z", "evt", Decimal(0), "between"),
-                Placed("2026-10-02T00:00:00.000000Z", "evt", Decimal(1), "between"),
+                OrderedEvent("2026-10-01T00:00:00.000000Z", "evt", Decimal(0), "between"),
+                OrderedEvent("2026-10-02T00:00:00.000000Z", "evt", Decimal(1), "between"),
             ),
             between=CountAndSum(2, Decimal(5)),
         ),
@@ -207,7 +216,9 @@ async def test_without_distinct_values_only_unique_meters_are_missing(usage: Usa
 
 async def test_totals_that_keep_many_events_fit_their_transactions(usage: Usage) -> None:
     """The stores refuse more than 2 MB in one."""
-    kept = tuple(Placed(TIME, f"evt_{number:026}", Decimal("123456789.123456"), "between") for number in range(500))
+    kept = tuple(
+        OrderedEvent(TIME, f"evt_{number:026}", Decimal("123456789.123456"), "between") for number in range(500)
+    )
     measures: dict[str, Reading] = {f"share-{number}#events": Bands(500, kept) for number in range(5)}
     for more in (measures, {"commands": CountAndSum(1)}):
         name = next(iter(more))

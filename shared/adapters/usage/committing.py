@@ -161,7 +161,7 @@ class Committer(Generic[A]):
             new_values = {(key, *value) for value in contribution.distinct()} - values
             operations += len(writes) + len(new_values)
             size += sum(_bytes_of(write.document) for write in writes)
-            size += contribution.kept_bytes + _UNIQUE_VALUE_BYTES * len(new_values)
+            size += contribution.listed_bytes + _UNIQUE_VALUE_BYTES * len(new_values)
             if key not in keys:
                 operations += 1
                 size += _bytes_of(total_document(key, totals[key].totals))

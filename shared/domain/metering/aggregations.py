@@ -1,4 +1,4 @@
-"""Aggregations: how the values of events become one reading, and a reading one number."""
+"""Aggregations: how the values of events become one reading, and a reading becomes one number."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,39 +26,41 @@ _FINGERPRINT = 32
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One event's value, where and when it was found. `value` is a number, or for unique meters a text."""
+    """The value that one event adds: a number, or for unique meters a text."""
 
     value: Decimal | str
     time: str
+    """Of the event: text of `times.to_text`."""
     key: str
+    """Identifies the event."""
 
 
 class Aggregation(ABC, Generic[R]):
-    """Of numbers, unless it says otherwise."""
+    """One way to aggregate. It reads numbers from 0 on, unless `values` says otherwise."""
 
     values: ClassVar[Literal["none", "numbers", "changes", "scalars"]] = "numbers"
-    """What stands at the meter's path: nothing is read, numbers from 0 on, numbers of either sign, or any scalar."""
+    """What is read at the meter's path: nothing, numbers from 0 on, numbers of either sign, or any scalar."""
 
     adjective: ClassVar[str] = ""
-    """What tells its numbers from those of a sum, for people."""
+    """What people call its numbers, to tell them from a sum."""
 
     nothing: R
     """The reading without events."""
 
     @abstractmethod
-    def sampled(self, sample: Sample) -> R:
+    def reading_of(self, sample: Sample) -> R:
         """The reading of one event."""
 
     @abstractmethod
     def number(self, reading: R, span: Span) -> Fraction:
-        """What the reading comes to in that period."""
+        """The number of a period with this reading."""
 
     @abstractmethod
     def estimated(self, number: Fraction, span: Span) -> R:
-        """A reading that comes to that number."""
+        """A reading with this number: for estimates."""
 
     def numbers(self, readings: Iterable[R], span: Span) -> Iterator[Fraction]:
-        """What the readings come to, merged one after the other."""
+        """The number after each reading, merged with all before it."""
         merged = self.nothing
         for reading in readings:
             merged = merged.merge(reading)
@@ -69,7 +71,7 @@ class Count(Aggregation[CountAndSum]):
     values = "none"
     nothing = CountAndSum()
 
-    def sampled(self, sample: Sample) -> CountAndSum:  # noqa: ARG002  whatever it is
+    def reading_of(self, sample: Sample) -> CountAndSum:  # noqa: ARG002  whatever its value is
         return _COUNTED
 
     def number(self, reading: CountAndSum, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
@@ -82,7 +84,7 @@ class Count(Aggregation[CountAndSum]):
 class Sum(Aggregation[CountAndSum]):
     nothing = CountAndSum()
 
-    def sampled(self, sample: Sample) -> CountAndSum:
+    def reading_of(self, sample: Sample) -> CountAndSum:
         return CountAndSum(1, _number(sample))
 
     def number(self, reading: CountAndSum, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
@@ -96,7 +98,7 @@ class Maximum(Aggregation[Highest]):
     adjective = "highest"
     nothing = Highest()
 
-    def sampled(self, sample: Sample) -> Highest:
+    def reading_of(self, sample: Sample) -> Highest:
         return Highest(_number(sample))
 
     def number(self, reading: Highest, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
@@ -110,7 +112,7 @@ class Last(Aggregation[Latest]):
     adjective = "last"
     nothing = Latest()
 
-    def sampled(self, sample: Sample) -> Latest:
+    def reading_of(self, sample: Sample) -> Latest:
         return Latest(sample.time, sample.key, _number(sample))
 
     def number(self, reading: Latest, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
@@ -125,7 +127,7 @@ class Unique(Aggregation[Distinct]):
     adjective = "distinct"
     nothing = Distinct()
 
-    def sampled(self, sample: Sample) -> Distinct:
+    def reading_of(self, sample: Sample) -> Distinct:
         return Distinct(frozenset({fingerprint(str(sample.value))[:_FINGERPRINT]}))
 
     def number(self, reading: Distinct, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
@@ -135,7 +137,7 @@ class Unique(Aggregation[Distinct]):
         return Distinct(estimate=number)
 
     def numbers(self, readings: Iterable[Distinct], span: Span) -> Iterator[Fraction]:  # noqa: ARG002  as above
-        """In one pass, so that it takes as long as there are values."""
+        """One set grows over all readings: merging each with all before it would copy the values every time."""
         seen: set[str] = set()
         estimate = Fraction(0)
         for reading in readings:
@@ -145,15 +147,16 @@ class Unique(Aggregation[Distinct]):
 
 
 class WeightedSum(Aggregation[Weighted]):
-    """The average over the period of a level that starts at 0 and that each event's value changes: a value counts by
-    the share of the period that was left when it happened. Never below 0.
+    """The average over the period of a level that starts at 0 and is changed by each event's value.
+
+    A value counts for the share of the period that is left when its event happens. The average is never below 0.
     """
 
     values = "changes"
     adjective = "average"
     nothing = Weighted()
 
-    def sampled(self, sample: Sample) -> Weighted:
+    def reading_of(self, sample: Sample) -> Weighted:
         value = _number(sample)
         return Weighted(value, EXACT.multiply(value, Decimal(_microseconds(from_text(sample.time)))))
 
@@ -168,7 +171,7 @@ class WeightedSum(Aggregation[Weighted]):
 
 def _number(sample: Sample) -> Decimal:
     if isinstance(sample.value, str):
-        raise TypeError("the aggregation is of numbers")
+        raise TypeError("the aggregation reads numbers")
     return sample.value
 
 
@@ -179,7 +182,7 @@ def _microseconds(instant: datetime) -> int:
 _COUNTED = CountAndSum(1, _ONE)
 
 AGGREGATIONS = cast(
-    "Mapping[AggregationName, Aggregation[Reading]]",  # each is asked only about readings of its own
+    "Mapping[AggregationName, Aggregation[Reading]]",  # each gets only readings of its own kind
     {
         "count": Count(),
         "sum": Sum(),

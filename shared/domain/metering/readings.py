@@ -1,5 +1,7 @@
-"""Readings: what meters have come to. Readings of one meter merge, in any order, over events, shards, agents and
-versions; an event's own is the reading of a meter that saw just it.
+"""Readings: the state of meters.
+
+Readings of one meter merge in any order, over events, shards, agents and versions. Each event has a reading of its
+own: that of a meter which has read nothing else.
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +15,7 @@ from typing import Any, ClassVar, Literal, Self
 from shared.domain.kernel.money import ZERO, Exact, plain, plus
 
 Band = Literal["minimum", "between", "maximum", "nothing"]
-"""Whether an event pays the least, the price of its own value, the most, or nothing, because it was taken back."""
+"""Whether an event pays the minimum, the price of its own value, the maximum, or nothing as it was reversed."""
 
 
 class Reading(ABC):
@@ -21,17 +23,18 @@ class Reading(ABC):
 
     @abstractmethod
     def merge(self, other: Self) -> Self:
-        """What the meter would have come to, had it seen both."""
+        """The reading of a meter that has read the events of both."""
 
-    def taken_back(self) -> Self:
-        """What undoes it, once merged. Raises `TypeError` for what cannot be undone: which value was the highest
-        before, say.
+    def inverse(self) -> Self:
+        """The reading that undoes this one when it is merged.
+
+        Raises `TypeError` for kinds without one: the second highest value is not known, for example.
         """
-        raise TypeError(f"a reading of the kind {self.kind} cannot be taken back")
+        raise TypeError(f"a reading of the kind {self.kind} has no inverse")
 
     @abstractmethod
     def document(self) -> dict[str, Any]:
-        """What totals keep of it."""
+        """As it is stored in a total."""
 
     @classmethod
     @abstractmethod
@@ -40,8 +43,9 @@ class Reading(ABC):
 
 @dataclass(frozen=True, slots=True)
 class CountAndSum(Reading):
-    """How many events, and the sum of their values. `reversed` of them were taken back and are not in either; they
-    keep their place in the order.
+    """The number of events and the sum of their values.
+
+    `reversed` counts events that were reversed: they are in neither number, and still have their place in the order.
     """
 
     kind: ClassVar[str] = "tally"
@@ -53,12 +57,12 @@ class CountAndSum(Reading):
     def merge(self, other: Self) -> Self:
         return type(self)(self.count + other.count, plus(self.sum, other.sum), self.reversed + other.reversed)
 
-    def taken_back(self) -> Self:
+    def inverse(self) -> Self:
         return type(self)(-self.count, -self.sum, int(self.count))
 
     def document(self) -> dict[str, Any]:
-        kept = {"count": int(self.count), "sum": _text(self.sum)}
-        return kept | {"reversed": self.reversed} if self.reversed else kept
+        document = {"count": int(self.count), "sum": _text(self.sum)}
+        return document | {"reversed": self.reversed} if self.reversed else document
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
@@ -67,7 +71,7 @@ class CountAndSum(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Highest(Reading):
-    """The highest of the values; without events there is none."""
+    """The highest of the values; None without events."""
 
     kind: ClassVar[str] = "highest"
 
@@ -88,7 +92,7 @@ class Highest(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Latest(Reading):
-    """The value of the last event by (time, identity)."""
+    """The value of the last event by (time, key)."""
 
     kind: ClassVar[str] = "latest"
 
@@ -101,7 +105,7 @@ class Latest(Reading):
         return self if self._order() >= other._order() else other
 
     def _order(self) -> tuple[str, str, Exact]:
-        """Events of one identity are one event; of values that are merely stated, the highest is the last."""
+        """Estimates have no event: the highest of them counts as the last."""
         return self.time, self.key, self.value
 
     def document(self) -> dict[str, Any]:
@@ -114,8 +118,9 @@ class Latest(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Distinct(Reading):
-    """The distinct values, each by its fingerprint. They are items of their own beside the totals, so that totals do
-    not grow with them. `stated` counts values that are not told apart.
+    """The distinct values, each as its fingerprint; `estimate` adds a number of values that are not known.
+
+    Stored as items of their own beside the total, so that a total does not grow with them.
     """
 
     kind: ClassVar[str] = "distinct"
@@ -130,7 +135,7 @@ class Distinct(Reading):
         return {}
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Self:  # noqa: ARG003  the values are not in it
+    def read(cls, document: Mapping[str, Any]) -> Self:  # noqa: ARG003  the values are stored beside it
         return cls()
 
 
@@ -155,75 +160,78 @@ class Weighted(Reading):
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """An event's value with its place in the order of (time, identity), and the band that it is in. One that is
-    `taken_back` undoes the event of the same place; it is never kept.
-    """
+class OrderedEvent:
+    """An event's value and band, with its place in the order of (time, key)."""
 
     time: str
     key: str
     value: Exact
     band: Band
-    taken_back: bool = False
+    is_inverse: bool = False
+    """Whether it undoes the event at the same place. Never stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bands(Reading):
-    """Events by what they pay. The first `keeps` in their order are kept one by one; the others are folded (billing
-    rules, "Order-dependent prices").
+    """Events by what they pay, for prices that depend on their order.
+
+    The first events are listed one by one, as many as `listed` says; all others are only counted by their bands.
     """
 
     kind: ClassVar[str] = "bands"
 
-    keeps: int = 0
-    first: tuple[Placed, ...] = ()
+    listed: int = 0
+    first: tuple[OrderedEvent, ...] = ()
     minimum: int = 0
+    """How many others pay the minimum."""
     between: CountAndSum = CountAndSum()
+    """The others that pay the price of their own value."""
     maximum: int = 0
+    """How many others pay the maximum."""
 
     def merge(self, other: Self) -> Self:
-        keeps = max(self.keeps, other.keeps)
-        placed = _in_order(self.first, other.first)
-        together = type(self)(
-            keeps,
-            placed[:keeps],
+        listed = max(self.listed, other.listed)
+        events = _in_order(self.first, other.first)
+        first = type(self)(
+            listed,
+            events[:listed],
             self.minimum + other.minimum,
             self.between.merge(other.between),
             self.maximum + other.maximum,
         )
-        return together.folded(placed[keeps:])
+        return first.with_counted(events[listed:])
 
-    def taken_back(self) -> Self:
+    def inverse(self) -> Self:
         return type(self)(
-            self.keeps,
-            tuple(replace(event, taken_back=True) for event in self.first),
+            self.listed,
+            tuple(replace(event, is_inverse=True) for event in self.first),
             -self.minimum,
             CountAndSum(-self.between.count, -self.between.sum),
             -self.maximum,
         )
 
-    def folded(self, events: Sequence[Placed]) -> Self:
-        """With these events beside those that were folded before."""
+    def with_counted(self, events: Sequence[OrderedEvent]) -> Self:
+        """With these events counted by their bands, not listed."""
         if not events:
             return self
         between = self.between
         numbers: dict[Band, int] = {"minimum": self.minimum, "maximum": self.maximum}
         for event in events:
-            sign = -1 if event.taken_back else 1
+            sign = -1 if event.is_inverse else 1
             if event.band == "between":
                 between = between.merge(CountAndSum(sign, sign * event.value))
             elif event.band != "nothing":
                 numbers[event.band] += sign
-        return type(self)(self.keeps, self.first, numbers["minimum"], between, numbers["maximum"])
+        return type(self)(self.listed, self.first, numbers["minimum"], between, numbers["maximum"])
 
     def without_first(self, free: int) -> Self:
-        """All of it folded, but for the first `free` events."""
-        return type(self)(0, (), self.minimum, self.between, self.maximum).folded(self.first[free:])
+        """All events but the first `free`, counted by their bands."""
+        return type(self)(0, (), self.minimum, self.between, self.maximum).with_counted(self.first[free:])
 
     def document(self) -> dict[str, Any]:
         return {
-            "keeps": self.keeps,
-            "first": [[each.time, each.key, _text(each.value), each.band] for each in self.first],
+            "keeps": self.listed,
+            "first": [[event.time, event.key, _text(event.value), event.band] for event in self.first],
             "minimum": self.minimum,
             "between": self.between.document(),
             "maximum": self.maximum,
@@ -233,7 +241,7 @@ class Bands(Reading):
     def read(cls, document: Mapping[str, Any]) -> Self:
         return cls(
             int(document["keeps"]),
-            tuple(Placed(time, key, Decimal(value), band) for time, key, value, band in document["first"]),
+            tuple(OrderedEvent(time, key, Decimal(value), band) for time, key, value, band in document["first"]),
             int(document["minimum"]),
             CountAndSum.read(document["between"]),
             int(document["maximum"]),
@@ -245,9 +253,9 @@ _KINDS: Mapping[str, type[Reading]] = {
 }
 
 
-def together(readings: Sequence[Reading]) -> Reading:
-    """All of one kind, at least one, merged two by two: readings that keep many events would be copied too often one
-    after the other.
+def merge_all(readings: Sequence[Reading]) -> Reading:
+    """Readings of one kind, at least one, merged pair by pair: a reading that lists many events is copied less often
+    than if each were merged into the sum of those before it.
     """
     rest = list(readings)
     while len(rest) > 1:
@@ -264,35 +272,35 @@ def read_reading(document: Mapping[str, Any]) -> Reading:
     return _KINDS[document["kind"]].read(document)
 
 
-def _in_order(left: Sequence[Placed], right: Sequence[Placed]) -> tuple[Placed, ...]:
-    """Both are in order; usually one of them is a single event."""
+def _in_order(left: Sequence[OrderedEvent], right: Sequence[OrderedEvent]) -> tuple[OrderedEvent, ...]:
+    """Both are in order already; usually one of them is a single event."""
     shorter, longer = sorted((left, right), key=len)
-    placed = list(longer)
+    events = list(longer)
     for event in shorter:
-        insort(placed, event, key=_place)
-    if any(event.taken_back for event in placed):
-        return _with_nothing_to_pay(placed)
-    return tuple(placed)
+        insort(events, event, key=_place)
+    if any(event.is_inverse for event in events):
+        return _with_reversed(events)
+    return tuple(events)
 
 
-def _with_nothing_to_pay(placed: Sequence[Placed]) -> tuple[Placed, ...]:
-    """An event and what undoes it become one that keeps the place and pays nothing."""
-    found: list[Placed] = []
-    for event in placed:
-        before = found[-1] if found else None
-        if before is not None and _place(before) == _place(event) and before.taken_back != event.taken_back:
-            found[-1] = replace(event, band="nothing", taken_back=False)
+def _with_reversed(events: Sequence[OrderedEvent]) -> tuple[OrderedEvent, ...]:
+    """An event and its inverse become one that pays nothing and still has its place."""
+    paired: list[OrderedEvent] = []
+    for event in events:
+        before = paired[-1] if paired else None
+        if before is not None and _place(before) == _place(event) and before.is_inverse != event.is_inverse:
+            paired[-1] = replace(event, band="nothing", is_inverse=False)
         else:
-            found.append(event)
-    return tuple(found)
+            paired.append(event)
+    return tuple(paired)
 
 
-def _place(event: Placed) -> tuple[str, str]:
+def _place(event: OrderedEvent) -> tuple[str, str]:
     return event.time, event.key
 
 
 def _text(value: Exact) -> str:
-    """Only what-ifs have fractions, and they are never kept."""
+    """Only estimates have fractions, and they are never stored."""
     if isinstance(value, Fraction):
-        raise TypeError("a fraction cannot be kept as a decimal")
+        raise TypeError("a fraction cannot be stored as a decimal")
     return plain(value)

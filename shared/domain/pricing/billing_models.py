@@ -39,7 +39,7 @@ Charges = Annotated[tuple[AnyCharge, ...], Length(1, MAXIMUM_CHARGES), AfterVali
 def _exceeded_limits(charges: Sequence[Charge]) -> Iterator[tuple[FieldPath, str]]:
     gauges = [gauge for charge in charges for gauge in charge.gauges.values()]
     unique = sum(isinstance(gauge.nothing, Distinct) for gauge in gauges)
-    free = sum(gauge.nothing.keeps for gauge in gauges if isinstance(gauge.nothing, Bands))
+    free = sum(gauge.nothing.listed for gauge in gauges if isinstance(gauge.nothing, Bands))
     if len(gauges) > MAXIMUM_GAUGES:
         yield ("charges",), f"have more than {MAXIMUM_GAUGES} meters"
     if unique > MAXIMUM_UNIQUE_METERS:

@@ -5,7 +5,7 @@ from itertools import repeat
 from typing import TypeVar
 
 from shared.domain.kernel.money import ZERO
-from shared.domain.metering.meters import Event
+from shared.domain.metering.gauges import Event
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.event_values import amount_at, reported_amount_paths, with_amounts
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError, exchanged, reported_currency

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from shared.domain.kernel.money import read_decimal
-from shared.domain.metering.meters import LLM_CALL, number_at
+from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.readings import CountAndSum, Reading
+from shared.domain.metering.values import number_at
 from shared.domain.provider_costs.exchange_rates import ExchangeRates, NoExchangeRateError, reported_currency
 from shared.domain.provider_costs.llm_prices import (
     Listing,

@@ -20,7 +20,7 @@ from shared.domain.kernel.money import (
 from shared.domain.kernel.times import BEGINNING
 from shared.domain.kernel.validation import Length
 from shared.domain.kernel.value import Value
-from shared.domain.metering.readings import Reading, together
+from shared.domain.metering.readings import Reading, merge_all
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.pricing.charges.charge import Charge
@@ -145,7 +145,7 @@ class _EstimatedReadings:
         for estimate in estimates:
             for name, reading in charge.estimated_readings(estimate, span).items():
                 readings.setdefault(name, []).append(reading)
-        self._readings = {name: together(of_name) for name, of_name in readings.items()}
+        self._readings = {name: merge_all(of_name) for name, of_name in readings.items()}
 
     def meters(self) -> list[str]:
         return list(self._readings)

@@ -8,7 +8,7 @@ from typing import Literal
 from shared.domain.kernel.money import ZERO, ExactDecimal, RoundedAmount, plain, round_half_up, total
 from shared.domain.kernel.times import to_text
 from shared.domain.kernel.value import Value
-from shared.domain.metering.meters import UnmeterableError
+from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.charges.workflow import EVENT_TYPE

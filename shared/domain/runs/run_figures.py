@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from shared.domain.kernel.money import ZERO, add, total
 from shared.domain.kernel.times import from_text
-from shared.domain.metering.meters import LLM_CALL, Event
+from shared.domain.metering.event_types import LLM_CALL
+from shared.domain.metering.gauges import Event
 from shared.domain.metering.readings import read_reading
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version

@@ -13,30 +13,31 @@ from shared.domain.kernel.errors import FieldError
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import exponent_of, read_decimal
 from shared.domain.kernel.times import read_time
-from shared.domain.metering.meanings import meanings_of
-from shared.domain.metering.meters import LLM_CALL
+from shared.domain.metering.event_types import LLM_CALL
+from shared.domain.metering.normal_forms import normal_forms_of
 
 MAXIMUM_EVENTS = 1000
 MAXIMUM_EVENT_BYTES = 32 * 1024
 AHEAD = timedelta(minutes=5)
-"""How far in the future an event's time may be."""
+"""How far in the future the time of an event may lie."""
 
 TOKEN_COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
 
-_IN_MONEY = ("cost.", "outcome.")
+_PREFIXES_OF_AMOUNTS = ("cost.", "outcome.")
 _SMALL = 10**15
-"""Integers below it are hashed as such, which is quick; all else as decimals: 1e400 is not written out."""
+"""Smaller integers are hashed as such, which is quick; larger ones as decimals, so that 1e400 is not written out."""
 _ALL_DIGITS = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An event on its way to rating: valid when it was accepted, with its agent's id and its store key."""
+    """An event that was accepted and is to be metered, with its agent's id and its store key."""
 
     key: str
-    """The event's id at Xyra (`evt_...`): a hash of organization, source and id, and nothing else."""
+    """The event's id at Xyra (`evt_...`): a hash of organization, source and id, and of nothing else."""
     id: str
+    """As its sender chose it."""
     source: str
     type: str
     agent: str
@@ -45,24 +46,24 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     run: str | None = None
     data: dict[str, Any] = {}
     reporter: str | None = None
-    """Of an outcome, the principal that reported it, who may not verify it."""
+    """The principal that reported an outcome, and so may not verify it."""
     content: str
-    """Hash of all that makes it the same event apart from its time; another content under the same identity is a
-    conflict.
-    """
+    """The `content_hash`. The same identity with another content is a conflict."""
 
 
 @dataclass(frozen=True, slots=True)
 class TotalKey:
-    """Whose running value an event moves: a period (by its start), an agent, a model version ("-" without one)."""
+    """Identifies a usage total."""
 
     period: datetime
+    """By its start."""
     agent_id: str
     version_id: str
+    """Of the billing model, or `NO_VERSION`."""
 
 
 NO_VERSION = "-"
-"""The version of usage without a billing model: metered by type, due nothing."""
+"""Stands for the version of usage without a billing model, which is metered by type and costs nothing."""
 
 
 def event_key(organization_id: str, source: str, event_id: str) -> str:
@@ -70,25 +71,26 @@ def event_key(organization_id: str, source: str, event_id: str) -> str:
 
 
 def shard_of(key: str, count: int) -> int:
-    """The usage partition of an event, by its identity only."""
+    """The usage shard of an event, by its identity only."""
     return hashlib.sha256(key.encode()).digest()[0] % count
 
 
 def content_hash(event_type: str, agent_id: str, run: str | None, data: Mapping[str, Any]) -> str:
-    """Of the data `with_derived`: equal for what means the same, however it is written, and so only for what every
-    meter reads alike.
+    """The hash of all but identity and time, from the data `with_derived_fields`.
+
+    Equal for events that every meter reads alike, however their numbers and times are written.
     """
-    meant = {name: _shortest(value) for name, value in data.items()}
-    for name, meaning in meanings_of(event_type).items():
+    normal = {name: _shortest(value) for name, value in data.items()}
+    for name, normalize in normal_forms_of(event_type).items():
         if name in data:
-            meant[name] = _shortest(meaning(data[name]))
-            if meant[name] is None:  # says no more than if it were not there
-                del meant[name]
-    return hashlib.sha256(_canonical.encode((event_type, agent_id, run, meant))).hexdigest()[:32]
+            normal[name] = _shortest(normalize(data[name]))
+            if normal[name] is None:  # as good as missing
+                del normal[name]
+    return hashlib.sha256(_canonical.encode((event_type, agent_id, run, normal))).hexdigest()[:32]
 
 
 def _shortest(value: Any) -> Any:  # noqa: ANN401  JSON is any of its types
-    """3.10 is 3.1, 1e2 is 100, and a text is itself."""
+    """Numbers in their shortest form: 3.1 for 3.10, 100 for 1e2."""
     kind = type(value)
     if kind is str:
         return value
@@ -105,34 +107,37 @@ def _shortest(value: Any) -> Any:  # noqa: ANN401  JSON is any of its types
     return value
 
 
-def with_derived(event_type: str, data: dict[str, Any], currency: str) -> dict[str, Any]:
-    """The data with what is derived at acceptance: `uncached_input_tokens` of an LLM call, and the currency of the
-    amount that the event is about, which is the organization's where it names none.
+def with_derived_fields(event_type: str, data: dict[str, Any], currency: str) -> dict[str, Any]:
+    """The data with the fields that are derived at acceptance.
+
+    These are `uncached_input_tokens` of an LLM call, and the organization's currency for an amount without one.
     """
     derived: dict[str, Any] = {}
     if event_type == LLM_CALL and "input_tokens" in data:
         derived["uncached_input_tokens"] = int(data["input_tokens"]) - int(data.get("cached_input_tokens", 0))
-    if "currency" not in data and (event_type.startswith(_IN_MONEY) or (event_type == LLM_CALL and "cost" in data)):
+    if "currency" not in data and (
+        event_type.startswith(_PREFIXES_OF_AMOUNTS) or (event_type == LLM_CALL and "cost" in data)
+    ):
         derived["currency"] = currency
     return {**data, **derived} if derived else data
 
 
-def wrong_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldError]:
-    """What breaks the fixed meanings of fields in an event's data; pointers are relative to the event."""
+def errors_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldError]:
+    """The errors in fields that have a fixed meaning; pointers are relative to the event."""
     for field in ("quantity", "amount", "cost"):
         if field in data:
-            yield from _not_an_amount(field, data[field])
+            yield from _errors_in_amount(field, data[field])
     if event_type.startswith("outcome."):
-        yield from _wrong_in_outcome(data)
+        yield from _errors_in_outcome(data)
     if event_type.startswith("cost.") and "amount" not in data:
         yield FieldError("/data/amount", "a cost has an amount")
     if "currency" in data:
-        yield from _wrong_currency(data["currency"])
+        yield from _errors_in_currency(data["currency"])
     if event_type == LLM_CALL:
-        yield from _wrong_token_counts(data)
+        yield from _errors_in_token_counts(data)
 
 
-def _wrong_currency(code: object) -> Iterator[FieldError]:
+def _errors_in_currency(code: object) -> Iterator[FieldError]:
     if not isinstance(code, str):
         yield FieldError("/data/currency", "is not a text")
         return
@@ -142,9 +147,9 @@ def _wrong_currency(code: object) -> Iterator[FieldError]:
         yield FieldError("/data/currency", str(error))
 
 
-def _wrong_in_outcome(data: Mapping[str, Any]) -> Iterator[FieldError]:
+def _errors_in_outcome(data: Mapping[str, Any]) -> Iterator[FieldError]:
     if "value" in data:
-        yield from _not_an_amount("value", data["value"])
+        yield from _errors_in_amount("value", data["value"])
     if data.get("interaction_time") is not None:
         try:
             read_time(data["interaction_time"])
@@ -152,7 +157,7 @@ def _wrong_in_outcome(data: Mapping[str, Any]) -> Iterator[FieldError]:
             yield FieldError("/data/interaction_time", str(error))
 
 
-def _not_an_amount(field: str, value: object) -> Iterator[FieldError]:
+def _errors_in_amount(field: str, value: object) -> Iterator[FieldError]:
     try:
         amount = read_decimal(value)
     except ValueError as error:
@@ -162,12 +167,12 @@ def _not_an_amount(field: str, value: object) -> Iterator[FieldError]:
             yield FieldError(f"/data/{field}", "is less than 0")
 
 
-def _wrong_token_counts(data: Mapping[str, Any]) -> Iterator[FieldError]:
-    sound = True
+def _errors_in_token_counts(data: Mapping[str, Any]) -> Iterator[FieldError]:
+    are_valid = True
     for field in TOKEN_COUNTS:
         count = data.get(field, 0)
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 10**15:
-            sound = False
+            are_valid = False
             yield FieldError(f"/data/{field}", "is not a whole number of tokens from 0 on")
-    if sound and data.get("cached_input_tokens", 0) > data.get("input_tokens", 0):
+    if are_valid and data.get("cached_input_tokens", 0) > data.get("input_tokens", 0):
         yield FieldError("/data/cached_input_tokens", "is more than input_tokens, which include the cached ones")

@@ -14,7 +14,7 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, ValidationError
 from shared.domain.kernel.money import ZERO, ExactDecimal, plain, read_decimal
 from shared.domain.kernel.times import Instant
-from shared.domain.metering.meters import Event
+from shared.domain.metering.gauges import Event
 from shared.domain.metering.readings import CountAndSum, document_of, read_reading
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE, VALUE_PATH, with_amounts
@@ -290,7 +290,7 @@ def _by(decision: Decision) -> dict[str, Any]:
 
 def _subtracted(outcome: Outcome) -> NamedReadings:
     counted = [*_readings(outcome.on_arrival), *_readings(outcome.on_decision)]
-    return tuple((name, reading.taken_back()) for name, reading in counted)
+    return tuple((name, reading.inverse()) for name, reading in counted)
 
 
 def _readings(documents: Mapping[str, Any]) -> NamedReadings:

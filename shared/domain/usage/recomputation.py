@@ -1,4 +1,4 @@
-"""Totals made once more from the events and outcomes that they came from, and what is different in those kept."""
+"""Recomputes totals from their events and outcomes, and compares them with the stored ones."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ LAST_EVENT = "last_event_at"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """In a gauge of a total, its `unmatched` or `counts` of a type, or `last_event_at`; None where it has nothing."""
+    """Between two totals, as texts for people; None where one of them has nothing there."""
 
     gauge: str
-    kept: str | None
+    """Or `unmatched` or `counts` with an event type, or `last_event_at`."""
+    stored: str | None
     recomputed: str | None
 
 
@@ -44,31 +45,33 @@ def _cost_of(event: RecordedEvent) -> EventCost:
 
 
 def added_by_outcome(outcome: Outcome, currency: str) -> Contribution:
-    """What is known of it beside its event: the state that it is in, and what decisions added."""
-    measures = [each for decision in contributions_of_decisions(outcome, currency) for each in decision.measures]
+    """What an outcome adds beside its event: to the system total of its status, and by decisions about it."""
+    measures = [reading for decision in contributions_of_decisions(outcome, currency) for reading in decision.measures]
     return Contribution(
         outcome.type, outcome.time, tuple(measures), events=0, system_totals=system_totals_of(outcome, currency)
     )
 
 
-def emptied(kept: Totals) -> Totals:
-    """Totals in which nothing has come to these names. Where there are too many names to tell apart, it depends on the
-    order of events which are; so those that are kept have their places before anything is added.
+def emptied(totals: Totals) -> Totals:
+    """Totals with the same names and nothing added to them, for recomputing.
+
+    Where there are more names than a total tells apart, the order of events decided which of them it knows; here the
+    known ones are known from the start.
     """
-    return _changed(kept, lambda reading: type(reading)(), lambda _: 0)
+    return _changed(totals, lambda reading: type(reading)(), lambda _: 0)
 
 
 def pruned(totals: Totals) -> Totals:
-    """Without the names to which nothing has come. The values of unique meters stay as they are."""
-    kept = _changed(
+    """Without the names to which nothing was added; with all values of unique meters."""
+    left = _changed(
         totals, lambda reading: None if reading == type(reading)() else reading, lambda count: count or None
     )
     for name in totals.meters():
         reading = totals.reading(name)
         if isinstance(reading, Distinct):
-            kept.add_distinct(name, reading.values)
-    kept.last_event_at = totals.last_event_at
-    return kept
+            left.add_distinct(name, reading.values)
+    left.last_event_at = totals.last_event_at
+    return left
 
 
 def _changed(
@@ -95,11 +98,12 @@ def _counts(counts: Mapping[str, int], count_of: Callable[[int], int | None]) ->
     return {event_type: count for event_type, count in changed.items() if count is not None}
 
 
-def differences(kept: Totals, recomputed: Totals) -> list[Difference]:
-    """By gauge. What nothing has come to is as good as absent."""
-    left, right = _described(pruned(kept)), _described(pruned(recomputed))
-    found = [Difference(name, left.get(name), right.get(name)) for name in sorted({*left, *right})]
-    return [each for each in found if each.kept != each.recomputed] + _different_values(kept, recomputed)
+def differences(stored: Totals, recomputed: Totals) -> list[Difference]:
+    """By gauge. A reading to which nothing was added is as good as none."""
+    left, right = _described(pruned(stored)), _described(pruned(recomputed))
+    compared = [Difference(name, left.get(name), right.get(name)) for name in sorted({*left, *right})]
+    different = [each for each in compared if each.stored != each.recomputed]
+    return different + _different_values(stored, recomputed)
 
 
 def _described(totals: Totals) -> dict[str, str]:
@@ -116,17 +120,17 @@ def _text(reading: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in reading.items() if name != "kind")
 
 
-def _different_values(kept: Totals, recomputed: Totals) -> list[Difference]:
-    found = []
-    for name in sorted({*kept.meters(), *recomputed.meters()}):
-        missing = values_of(recomputed, name) - values_of(kept, name)
-        needless = values_of(kept, name) - values_of(recomputed, name)
+def _different_values(stored: Totals, recomputed: Totals) -> list[Difference]:
+    different = []
+    for name in sorted({*stored.meters(), *recomputed.meters()}):
+        missing = values_of(recomputed, name) - values_of(stored, name)
+        needless = values_of(stored, name) - values_of(recomputed, name)
         if missing or needless:
-            found.append(Difference(name, f"{len(needless)} values too many", f"{len(missing)} values missing"))
-    return found
+            different.append(Difference(name, f"{len(needless)} values too many", f"{len(missing)} values missing"))
+    return different
 
 
 def values_of(totals: Totals, name: str) -> frozenset[str]:
-    """The distinct values of a unique meter; of any other there are none."""
+    """The distinct values of a unique meter; none of any other."""
     reading = totals.reading(name)
     return reading.values if isinstance(reading, Distinct) else frozenset()

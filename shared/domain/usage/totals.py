@@ -1,30 +1,30 @@
-"""Usage totals: the running state of the meters of one agent under one model version in one period."""
+"""Usage totals: the readings of one agent's usage under one model version in one period."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.domain.metering.meters import Event, quantity_of
+from shared.domain.metering.gauges import Event
 from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Reading, document_of, read_reading
+from shared.domain.metering.values import quantity_of
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.conversion import events_by_charge
 
 MAXIMUM_TYPES = 200
-"""How many event types are told apart where no charge bounds them."""
+"""How many event types a total tells apart where no charge limits them."""
 
 SYSTEM = "$"
-"""Begins the name of a reading that no charge asked for: provider cost, values of outcomes and the like."""
+"""Begins the name of a system total: a reading that no charge asks for, such as the provider cost."""
 
 MAXIMUM_SYSTEM_TOTALS = 50
-"""How many members of a family of standing readings (`$cost.llm` is one of `$cost`) are told apart; the others come
-to `$cost.*`.
+"""How many system totals of one family are told apart, such as `$cost.llm` of `$cost`; the others add up in `$cost.*`.
 """
 
 OTHER_TYPES = "*"
 """Stands for all event types beyond `MAXIMUM_TYPES`."""
 
-_KEPT_BYTES = 120
-"""About those of an event that a reading keeps one by one."""
+_LISTED_BYTES = 120
+"""About the size of an event that a reading lists one by one."""
 
 
 NamedReadings = tuple[tuple[str, Reading], ...]
@@ -33,30 +33,31 @@ NamedReadings = tuple[tuple[str, Reading], ...]
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one event adds: (name, its own reading) for every gauge that it matters to; without any, it is counted by
-    its type.
+    """What one event adds to a total: its reading for every gauge that it matches.
+
+    An event that matches none is counted by its type.
     """
 
     event_type: str
     time: str
     measures: tuple[tuple[str, Reading], ...]
     awaited: bool = False
-    """Whether a charge waits for what is decided about it."""
+    """Whether a charge waits for a decision about it."""
     events: int = 1
-    """0 where it adds something to an event that has been counted before."""
+    """How many events it counts: 0 for an event that has been counted before."""
 
     system_totals: NamedReadings = ()
-    """The same for what every event may move, whatever its agent's model; names start with `SYSTEM`."""
+    """Readings for the system totals, which do not depend on the agent's model. Their names start with `SYSTEM`."""
 
     @property
-    def kept_bytes(self) -> int:
-        """About the bytes of events that totals keep one by one; all else of them hardly grows."""
-        return sum(_KEPT_BYTES * len(reading.first) for _, reading in self.measures if type(reading) is Bands)
+    def listed_bytes(self) -> int:
+        """About how much it adds to the events that the total lists one by one. All else in a total hardly grows."""
+        return sum(_LISTED_BYTES * len(reading.first) for _, reading in self.measures if type(reading) is Bands)
 
     def distinct(self) -> Iterator[tuple[str, str]]:
         """(name, value) for the values of unique meters."""
         for name, reading in self.measures:
-            if type(reading) is Distinct:  # by far quicker than isinstance, of an abstract class's
+            if type(reading) is Distinct:  # far quicker than isinstance with an abstract class
                 for value in reading.values:
                     yield name, value
 
@@ -64,8 +65,9 @@ class Contribution:
 def contribution(
     event: Event, charges: Sequence[Charge], currency: str, system_totals: NamedReadings = ()
 ) -> Contribution:
-    """What it adds on arrival under a model version, whose prices are in that currency. Raises `UnmeterableError`,
-    `NoExchangeRateError`.
+    """What an event adds when it is metered under a model version with these charges, priced in that currency.
+
+    Raises `UnmeterableError`, `NoExchangeRateError`.
     """
     counting, awaited = [], False
     for charge, seen in events_by_charge(charges, event, currency):
@@ -77,29 +79,29 @@ def contribution(
 
 
 def measures(seen_by_charges: Iterable[tuple[Charge, Event]]) -> NamedReadings:
-    """The own reading of an event for every gauge of these charges that it matters to. Raises `UnmeterableError`."""
-    found = []
+    """The event's reading for every gauge of these charges that it matches. Raises `UnmeterableError`."""
+    readings = []
     for charge, seen in seen_by_charges:
         for name, gauge in charge.gauges.items():
             reading = gauge.measure(seen)
             if reading is not None:
-                found.append((name, reading))
-    return tuple(found)
+                readings.append((name, reading))
+    return tuple(readings)
 
 
 def unpriced_contribution(event: Event, system_totals: NamedReadings = ()) -> Contribution:
-    """Metered by type: how many events, and the sum of their `data.quantity`. Raises `UnmeterableError`."""
+    """Of an event without a billing model: the count and sum of `data.quantity` by type. Raises `UnmeterableError`."""
     return Contribution(
         event.type, event.time, ((event.type, CountAndSum(1, quantity_of(event))),), system_totals=system_totals
     )
 
 
 class Totals:
-    """Readings by the gauge's name (without a model, by the event type), the number of events by type, of all and of
-    those that no charge wanted, and the time of the latest event. Mutable: it collects many events, then is written
-    once.
+    """Collects the contributions of many events, and is written once; so it is mutable.
 
-    Distinct values are items of their own, so the document leaves them out.
+    It holds readings by the gauge's name (by the event type without a model), the number of events by type, of all
+    events and of those that no charge matched, and the time of the latest event. The values of unique meters are not
+    in its document: they are stored as items of their own.
     """
 
     __slots__ = ("_counts", "_distinct", "_readings", "_unmatched", "last_event_at")
@@ -123,7 +125,7 @@ class Totals:
         self._saw(contribution.time)
 
     def merge(self, other: "Totals") -> None:
-        """Add what another shard has collected."""
+        """Add the totals of another shard."""
         for name in other.meters():
             reading = other.reading(name)
             if reading is not None:
@@ -135,11 +137,11 @@ class Totals:
         self._saw(other.last_event_at)
 
     def add_distinct(self, name: str, values: Iterable[str]) -> None:
-        """Values of a unique meter, as their items name them."""
+        """Add values of a unique meter, as fingerprints."""
         self._distinct.setdefault(name, set()).update(values)
 
     def take_distinct(self) -> dict[str, set[str]]:
-        """The values of unique meters that have been added, by the name of the meter; they are no longer in it."""
+        """Take out the values of unique meters, by the meter's name."""
         taken, self._distinct = self._distinct, {}
         return taken
 
@@ -152,16 +154,17 @@ class Totals:
         return [*self._readings, *self._distinct]
 
     def charged(self) -> list[str]:
-        """The meters without the standing readings, which nobody pays for."""
+        """The meters without the system totals, which nobody pays for."""
         return [name for name in self.meters() if not name.startswith(SYSTEM)]
 
     def reading(self, name: str) -> Reading | None:
-        """None where nothing has come to it."""
+        """None where nothing was added to it."""
         if name in self._distinct:
             return Distinct(frozenset(self._distinct[name]))
         return self._readings.get(name)
 
     def unmatched(self) -> dict[str, int]:
+        """How many events no charge matched, by type."""
         return dict(self._unmatched)
 
     def counts(self) -> dict[str, int]:
@@ -179,7 +182,7 @@ class Totals:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Totals":
         totals = cls()
-        totals._readings = {name: read_reading(kept) for name, kept in document["meters"].items()}
+        totals._readings = {name: read_reading(reading) for name, reading in document["meters"].items()}
         totals._unmatched = {event_type: int(count) for event_type, count in document["unmatched"].items()}
         totals._counts = {event_type: int(count) for event_type, count in document.get("counts", {}).items()}
         totals.last_event_at = document["last_event_at"]
@@ -197,21 +200,21 @@ class Totals:
         if type(reading) is Distinct:
             self.add_distinct(name, reading.values)
             return
-        kept = self._readings.get(name)
-        if kept is None:
-            name = self._place(name)
-            kept = self._readings.get(name)
-        self._readings[name] = reading if kept is None else kept.merge(reading)
+        before = self._readings.get(name)
+        if before is None:
+            name = self._name_for(name)
+            before = self._readings.get(name)
+        self._readings[name] = reading if before is None else before.merge(reading)
 
-    def _place(self, name: str) -> str:
-        """Where a reading goes that has not been there: totals stay small, whatever senders make up."""
+    def _name_for(self, name: str) -> str:
+        """The name under which a new reading is added: totals stay small, whatever types senders make up."""
         if len(self._readings) < MAXIMUM_SYSTEM_TOTALS:
             return name
-        if not name.startswith(SYSTEM):  # a version has fewer than so many, so they are event types
-            others = sum(not kept.startswith(SYSTEM) for kept in self._readings)
+        if not name.startswith(SYSTEM):  # a version has fewer gauges than that, so these are event types
+            others = sum(not known.startswith(SYSTEM) for known in self._readings)
             return name if others < MAXIMUM_TYPES else OTHER_TYPES
         family, member, _ = name.partition(".")
-        if member and sum(kept.startswith(family + member) for kept in self._readings) >= MAXIMUM_SYSTEM_TOTALS:
+        if member and sum(known.startswith(family + member) for known in self._readings) >= MAXIMUM_SYSTEM_TOTALS:
             return f"{family}.{OTHER_TYPES}"
         return name
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from shared import correlation, json
-from shared.domain.kernel.errors import MalformedError, UnavailableError, ValidationError, XyraError
+from shared import correlation
+from shared.domain.kernel.errors import MalformedError, UnavailableError, XyraError
 from shared.domain.kernel.ids import fingerprint, named_id
 from shared.domain.kernel.times import from_text
 from shared.domain.provider_costs.costs import CostRules
@@ -24,6 +24,7 @@ from shared.services.provider_costs.costs import Costs
 from shared.services.storage import Outbox, look_twice
 from shared.services.tenancy.organizations import Organizations
 from shared.services.usage.assigning import Assigner
+from shared.services.usage.messages import read_message
 
 UNKNOWN_ORGANIZATION = "unknown"
 """Stands for the organization of a message that cannot be read."""
@@ -41,16 +42,6 @@ class Delivered:
     body: bytes
     message_id: str
     correlation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What a message holds."""
-
-    organization_id: str
-    events: list[AcceptedEvent]
-    is_replay: bool
-    """Whether they were parked and are sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +84,7 @@ class Metering:
         replayed: set[str] = set()
         for message in messages:
             try:
-                sent = _read(message.body)
+                sent = read_message(message.body)
             except MalformedError as error:
                 await self._park_message(message, error.detail)
             else:
@@ -111,7 +102,7 @@ class Metering:
         Some of them may have been recorded in spite of that: a replay finds it out.
         """
         try:
-            sent = _read(message.body)
+            sent = read_message(message.body)
         except MalformedError as error:
             await self._park_message(message, error.detail)
             return
@@ -245,13 +236,3 @@ def _correlation_ids(messages: Sequence[Delivered]) -> str:
 
 def _parked_id(event: AcceptedEvent) -> str:
     return named_id("park", event.key, event.content)
-
-
-def _read(body: bytes) -> _Sent:
-    """Raises `MalformedError` for what the accepting side cannot have written."""
-    try:
-        value = json.decode(body)
-        events = msgspec.convert(value["events"], list[AcceptedEvent])
-        return _Sent(str(value["organization"]), events, is_replay="replay" in value)
-    except (KeyError, TypeError, ValidationError, msgspec.ValidationError) as error:
-        raise MalformedError(f"The message is not one of ours: {error}") from error

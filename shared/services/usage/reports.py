@@ -1,4 +1,4 @@
-"""Usage of a period as people read it: by agent and charge, merged over shards and model versions."""
+"""Reports of a period's usage by agent and charge, merged over shards and model versions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from shared.domain.kernel.money import plain, truncate
-from shared.domain.metering.meters import Measure
+from shared.domain.metering.gauges import Measure
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
@@ -18,19 +18,19 @@ from shared.services.usage.metered_versions import MeteredVersions
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """`charge` is None for what no charge meters: events of an agent without a model, or of a type that its model has
-    no price for.
-    """
+    """What one meter of one agent counted."""
 
     agent_id: str
     charge: str | None
+    """The charge's key; None for usage without a billing model, or of a type that no charge of the model meters."""
     event_type: str
     aggregation: str
     quantity: str
+    """After the unit conversion, truncated to 12 decimal places."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Name:
+class _RowKey:
     agent_id: str
     charge: str
     event_type: str
@@ -53,54 +53,56 @@ class UsageReports:
         project: str | None,
         department: str | None,
     ) -> list[UsageRow]:
-        """Ordered by agent and charge. `agent` is an id or an external id. Of a project or a department are the agents
-        that are in it now, with all that they ever did (`Agent.is_in`). Raises `UnavailableError`.
+        """Ordered by agent and charge; None is any. `agent` is an id or an external id.
+
+        A project or department has the agents that are in it now, with all that they did in the period. Raises
+        `UnavailableError`.
         """
         wanted = {
-            each.id: each
-            for each in await self._agents.all(organization.id)
-            if agent in (None, each.id, each.external_id) and each.is_in(project_id=project, department_id=department)
+            known.id
+            for known in await self._agents.all(organization.id)
+            if agent in (None, known.id, known.external_id)
+            and known.is_in(project_id=project, department_id=department)
         }
         totals = await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
-        readings: dict[_Name, tuple[Measure | None, Reading]] = {}
+        readings: dict[_RowKey, tuple[Measure | None, Reading]] = {}
         for total in totals:
             if total.key.agent_id not in wanted:
                 continue
             version = await self._metered_versions.of(organization.id, total.key.agent_id, total.key.version_id)
-            for name, measure, reading in _readings(total, version):
-                before = readings.get(name)
-                readings[name] = (measure, reading if before is None else before[1].merge(reading))
+            for key, measure, reading in _readings(total, version):
+                before = readings.get(key)
+                readings[key] = (measure, reading if before is None else before[1].merge(reading))
         return [
             UsageRow(
-                name.agent_id,
-                name.charge or None,
-                name.event_type,
-                name.aggregation,
+                key.agent_id,
+                key.charge or None,
+                key.event_type,
+                key.aggregation,
                 _quantity(measure, reading, period.span),
             )
-            for name, (measure, reading) in sorted(readings.items(), key=lambda row: row[0])
-            if charge is None or name.charge == charge
+            for key, (measure, reading) in sorted(readings.items(), key=lambda row: row[0])
+            if charge is None or key.charge == charge
         ]
 
 
-def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Name, Measure | None, Reading]]:
+def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_RowKey, Measure | None, Reading]]:
     agent_id = total.key.agent_id
-    priced = {} if version is None else {name: charge for charge in version.charges for name in charge.gauges}
+    charges = {} if version is None else {name: charge for charge in version.charges for name in charge.gauges}
     for name in total.totals.charged():
         reading = total.totals.reading(name)
         if reading is None:
             continue
-        if name not in priced:
-            yield _Name(agent_id, "", name, "sum"), None, reading
-        elif name in priced[name].meters:
-            measure = priced[name].meters[name]
-            yield _Name(agent_id, priced[name].key, measure.event_type, measure.aggregation), measure, reading
+        if name not in charges:
+            yield _RowKey(agent_id, "", name, "sum"), None, reading
+        elif name in charges[name].meters:
+            measure = charges[name].meters[name]
+            yield _RowKey(agent_id, charges[name].key, measure.event_type, measure.aggregation), measure, reading
     for event_type, count in total.totals.unmatched().items():
-        yield _Name(agent_id, "", event_type, "count"), None, CountAndSum(count, Decimal(count))
+        yield _RowKey(agent_id, "", event_type, "count"), None, CountAndSum(count, Decimal(count))
 
 
 def _quantity(measure: Measure | None, reading: Reading, span: Span) -> str:
-    """After the unit conversion, cut to 12 places."""
     if measure is not None:
         return plain(truncate(measure.quantity(reading, span)))
     return plain(truncate(Fraction(reading.sum))) if isinstance(reading, CountAndSum) else "0"

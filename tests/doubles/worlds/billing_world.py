@@ -24,7 +24,7 @@ from shared.domain.kernel.errors import (
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import to_text
 from shared.domain.tenancy.organizations import Organization
-from shared.domain.usage.events import content_hash, event_key, with_derived
+from shared.domain.usage.events import content_hash, event_key, with_derived_fields
 from shared.domain.usage.outcomes import Verification, outcome_id
 from shared.ports.clock import Clock
 from shared.ports.queue import Message
@@ -263,7 +263,7 @@ class World:
         return event_key(self.organization_id, SOURCE, sent.id)
 
     def variant(self, sent: Sent) -> Variant:
-        data = with_derived(sent.type, sent.data, self.history.currency)
+        data = with_derived_fields(sent.type, sent.data, self.history.currency)
         return Variant(to_text(sent.time), content_hash(sent.type, self.agent_id(sent.agent), None, data))
 
     async def _decide(self, step: Decide, key: str) -> None:

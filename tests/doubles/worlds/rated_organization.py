@@ -16,7 +16,8 @@ from shared.domain.usage.events import TotalKey, event_key
 from shared.ports.store import Item, Store
 from shared.services.agents.agents import AgentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import QUEUE, ReportedEvent
+from shared.services.usage.events import ReportedEvent
+from shared.services.usage.messages import QUEUE
 from shared.services.usage.metering import Delivered
 from shared.services.usage.repair import ShardReport
 from shared.settings import Settings

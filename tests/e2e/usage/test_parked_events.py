@@ -15,7 +15,7 @@ from shared.containers import TENANTS
 from shared.domain.kernel.ids import new_id
 from shared.domain.usage.events import content_hash, event_key
 from shared.ports.queue import Message
-from shared.services.usage.events import QUEUE, session_of
+from shared.services.usage.messages import QUEUE, session_of
 from tests.doubles.clients.hosts import NOW, Served
 from tests.doubles.clients.xyra_client import Organization, Xyra
 from tests.doubles.fakes.settable_clock import SettableClock

@@ -33,7 +33,7 @@ from shared.domain.provider_costs.costs import CostedEvent, CostRules, LlmPrices
 from shared.domain.provider_costs.exchange_rates import ExchangeRates
 from shared.domain.rating.facts import Facts, Segment
 from shared.domain.rating.rating import rate
-from shared.domain.usage.events import NO_VERSION, TotalKey, with_derived
+from shared.domain.usage.events import NO_VERSION, TotalKey, with_derived_fields
 from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF, Outcome, Status, contributions_of_decisions
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
 from shared.ports.store import Create, Document, Operation, Replace, Upsert
@@ -300,7 +300,7 @@ class Pricing:
         """The version of a recorded event, and what it adds under it. Repeats may differ in what no meter sees."""
         sent = self._sent[recorded["id"]]
         currency = self._world.history.currency
-        data = with_derived(sent.type, sent.data, currency)
+        data = with_derived_fields(sent.type, sent.data, currency)
         time = from_text(recorded["time"])
         cost = _COSTS.of(sent.type, data, time, currency)
         event = CostedEvent(sent.type, data, recorded["time"], recorded["id"], cost.amount, cost.category)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.meters import UnmeterableError
+from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.pricing.lines import Line
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.rating.facts import Segment

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from pydantic import TypeAdapter
 
-from shared.domain.metering.meters import UnmeterableError
+from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.conversion import events_by_charge

@@ -13,7 +13,7 @@ import pytest
 
 from shared.adapters.price_list.genai_prices import PackagedPriceList
 from shared.domain.kernel.histories import Entry, History
-from shared.domain.metering.meters import UnmeterableError
+from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.provider_costs.costs import NO_COST, CostRules, EventCost, LlmPrices
 from shared.domain.provider_costs.exchange_rates import (

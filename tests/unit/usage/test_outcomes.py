@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from shared.domain.kernel.errors import ConflictError
 from shared.domain.kernel.errors import ValidationError as RefusedError
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.meters import Meter, UnmeterableError
+from shared.domain.metering.gauges import UnmeterableError
+from shared.domain.metering.meters import Meter
 from shared.domain.metering.readings import Bands, CountAndSum, document_of, read_reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.metered_usage import MeteredSegment, usage_steps
@@ -336,7 +337,7 @@ def test_prices_that_depend_on_order_are_those_of_the_list(
     in_order = sorted(range(len(events)), key=lambda number: (events[number].time, events[number].key))
     paid = [number for number in in_order[free:] if not values[number][1]]
     due = sum(min(Fraction(7), max(Fraction(2), Fraction(values[number][0], 10))) for number in paid)
-    nothing = {"won": CountAndSum(), "won#events": Bands(keeps=free)}
+    nothing = {"won": CountAndSum(), "won#events": Bands(listed=free)}
     readings = {name: merged.reading(name) or none for name, none in nothing.items()}
     segment = MeteredSegment(1, "a", "won", Meter.model_validate(METER), pricing, readings)
     (parts,) = usage_steps([segment], SPAN)
@@ -356,7 +357,7 @@ def test_a_reversed_one_takes_its_place_among_the_free_ones_of_the_next_version(
         for name, gauge in price.gauges.items():
             reading = gauge.measure(costed(event))
             readings[name] = readings[name].merge(reading) if name in readings else reading
-    before = CountAndSum(1, Decimal(1)).merge(CountAndSum(1, Decimal(1)).taken_back())
+    before = CountAndSum(1, Decimal(1)).merge(CountAndSum(1, Decimal(1)).inverse())
     assert read_reading(document_of(before)) == before
     segments = [
         MeteredSegment(1, "a", "won", meter, plain, {"won": before}),

@@ -17,7 +17,8 @@ from shared.ports.queue import Message
 from shared.ports.store import Item
 from shared.services.agents.agents import AgentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import QUEUE, ReportedEvent
+from shared.services.usage.events import ReportedEvent
+from shared.services.usage.messages import QUEUE
 from shared.services.usage.metering import UNKNOWN_ORGANIZATION, Delivered
 from shared.settings import Settings
 from tests.doubles.fakes.memory_queue import MemoryQueue

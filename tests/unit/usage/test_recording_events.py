@@ -24,7 +24,8 @@ from shared.ports.store import Delete, Item, Operation, StoreLimitError
 from shared.ports.usage import MeteredEvent
 from shared.services.agents.agents import AgentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import QUEUE, ReportedEvent
+from shared.services.usage.events import ReportedEvent
+from shared.services.usage.messages import QUEUE
 from shared.services.usage.metering import Delivered
 from shared.settings import Settings
 from tests.doubles.fakes import virtual_time

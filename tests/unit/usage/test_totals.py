@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from shared.domain.metering.meters import UnmeterableError
-from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Highest, Latest, Placed, Weighted
+from shared.domain.metering.gauges import UnmeterableError
+from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Highest, Latest, OrderedEvent, Weighted
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.usage.totals import (
@@ -192,7 +192,7 @@ times = st.sampled_from([TIME, "2026-10-04T00:00:00.000000Z"])
 
 
 def placed(key: str, time: str, value: Decimal) -> Bands:
-    return Bands(keeps=2, first=(Placed(time, key, value, "between"),))
+    return Bands(listed=2, first=(OrderedEvent(time, key, value, "between"),))
 
 
 def same_place_same_value(events: list[Contribution]) -> bool:

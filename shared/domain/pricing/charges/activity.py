@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from shared.domain.kernel.money import ZERO, NonNegativeQuantity
 from shared.domain.kernel.validation import refusal
-from shared.domain.metering.meters import Event, Gauge
+from shared.domain.metering.gauges import Event, Gauge
 from shared.domain.metering.readings import Reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, is_one_version

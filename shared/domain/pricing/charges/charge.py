@@ -11,8 +11,8 @@ from pydantic import Field
 
 from shared.domain.kernel.validation import FieldPath
 from shared.domain.kernel.value import Value
-from shared.domain.metering.meters import Event, Gauge, Measure
-from shared.domain.metering.readings import Reading, together
+from shared.domain.metering.gauges import Event, Gauge, Measure
+from shared.domain.metering.readings import Reading, merge_all
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.lines import ExactStep, Timing
@@ -202,7 +202,7 @@ def _quantity(segments: "Sequence[LineSegment[Charge]]") -> Fraction:
         for name in segment.charge.meters:
             readings[name].append(segment.readings[name])
     span = segments[0].span
-    return sum((meters[name].quantity(together(merged), span) for name, merged in readings.items()), Fraction(0))
+    return sum((meters[name].quantity(merge_all(merged), span) for name, merged in readings.items()), Fraction(0))
 
 
 def is_one_version(segments: "Sequence[LineSegment[Charge]]") -> bool:

@@ -11,7 +11,7 @@ from pydantic import StringConstraints
 
 from shared.domain.kernel.money import EXACT, ZERO, NonNegativeAmount, plain
 from shared.domain.kernel.validation import Length
-from shared.domain.metering.meters import Event, Measure
+from shared.domain.metering.gauges import Event, Measure
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, is_one_version

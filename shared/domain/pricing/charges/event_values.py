@@ -6,8 +6,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 from shared.domain.kernel.money import ZERO
-from shared.domain.metering.meters import LLM_CALL, Event, Meter, UnmeterableError, at_path, number_of
+from shared.domain.metering.event_types import LLM_CALL
+from shared.domain.metering.gauges import Event, UnmeterableError
+from shared.domain.metering.meters import Meter
 from shared.domain.metering.readings import CountAndSum
+from shared.domain.metering.values import at_path, number_of
 from shared.domain.provider_costs.costs import AMOUNT_PATH, COST_TYPE, REPORTED_COST_PATH, CostedEvent
 
 OUTCOME_TYPE = "outcome."

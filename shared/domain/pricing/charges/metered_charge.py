@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import ClassVar, Self
 
 from shared.domain.kernel.validation import FieldPath
-from shared.domain.metering.meters import Measure, Meter
+from shared.domain.metering.gauges import Measure
+from shared.domain.metering.meters import Meter
 from shared.domain.pricing.charges.charge import LineSegment
 from shared.domain.pricing.charges.metered_gauges import metered_money_fields
 from shared.domain.pricing.charges.metered_usage import MeteredSegment

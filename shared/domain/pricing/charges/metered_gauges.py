@@ -5,7 +5,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from shared.domain.kernel.validation import FieldPath
-from shared.domain.metering.meters import Gauge, Meter
+from shared.domain.metering.gauges import Gauge
+from shared.domain.metering.meters import Meter
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.commitment import Commitment

@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import accumulate, groupby
 
 from shared.domain.metering.meters import Meter
-from shared.domain.metering.readings import CountAndSum, Reading, together
+from shared.domain.metering.readings import CountAndSum, Reading, merge_all
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.commitment import Commitment
 from shared.domain.pricing.charges.metered_gauges import pricing_readings
@@ -138,7 +138,7 @@ def _pricing_readings_by_version(segments: Sequence[MeteredSegment]) -> Iterator
     """
     for _, of_version in groupby(segments, key=lambda segment: segment.version):
         first, *others = (segment.pricing_readings for segment in of_version)
-        yield {name: together([reading, *(other[name] for other in others)]) for name, reading in first.items()}
+        yield {name: merge_all([reading, *(other[name] for other in others)]) for name, reading in first.items()}
         for _ in others:
             yield {name: type(reading)() for name, reading in first.items()}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from shared.domain.metering.readings import CountAndSum, Reading, together
+from shared.domain.metering.readings import CountAndSum, Reading, merge_all
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.metered_usage import MeteredSegment, usage_steps
 from shared.domain.pricing.lines import exact_sum
@@ -65,4 +65,4 @@ def _readings_by_agent(segments: Sequence[MeteredSegment]) -> dict[str, Reading]
     for segment in segments:
         weighed = segment.pricing_readings[EVENT_PRICES] if _has_event_prices(segment) else segment.reading
         by_agent.setdefault(segment.agent_id, []).append(weighed)
-    return {agent_id: together(readings) for agent_id, readings in by_agent.items()}
+    return {agent_id: merge_all(readings) for agent_id, readings in by_agent.items()}

@@ -12,8 +12,9 @@ from shared.domain.kernel.money import ZERO, NonNegativeAmount
 from shared.domain.kernel.times import from_text, read_time
 from shared.domain.kernel.validation import FieldPath, refusal
 from shared.domain.kernel.value import Value
-from shared.domain.metering.meters import Event, Gauge, UnmeterableError, at_path
+from shared.domain.metering.gauges import Event, Gauge, UnmeterableError
 from shared.domain.metering.readings import CountAndSum, Reading
+from shared.domain.metering.values import at_path
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope, is_one_version
 from shared.domain.pricing.charges.estimate import Estimate

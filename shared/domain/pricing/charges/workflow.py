@@ -11,8 +11,10 @@ from pydantic import Field, StringConstraints, model_validator
 from shared.domain.kernel.money import ZERO, NonNegativeAmount, NonNegativeQuantity
 from shared.domain.kernel.validation import FieldPath, refusal
 from shared.domain.kernel.value import Value
-from shared.domain.metering.meters import QUANTITY_PATH, Event, Gauge, Meter
+from shared.domain.metering.gauges import Event, Gauge
+from shared.domain.metering.meters import Meter
 from shared.domain.metering.readings import Reading
+from shared.domain.metering.values import QUANTITY_PATH
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import LineSegment, RatedCharge, Scope
 from shared.domain.pricing.charges.commitment import Commitment

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount
 from shared.domain.kernel.validation import FieldPath, refusal
-from shared.domain.metering.meters import Event, Gauge
-from shared.domain.metering.readings import Band, Bands, CountAndSum, Placed, Reading
+from shared.domain.metering.gauges import Event, Gauge
+from shared.domain.metering.readings import Band, Bands, CountAndSum, OrderedEvent, Reading
 from shared.domain.pricing.lines import ExactStep
 from shared.domain.pricing.rules.per_event import per_event_steps
 from shared.domain.pricing.rules.rule import Basis, EstimatedEvents, PricingRule, UnitRange, percent_of
@@ -70,10 +70,10 @@ class Percentage(PricingRule):
         if not self.needs_each_value:
             return {}
         placed = tuple(
-            Placed(events.order, f"{number:09d}", value / factor, self.band(value))
+            OrderedEvent(events.order, f"{number:09d}", value / factor, self.band(value))
             for number, value in enumerate(events.values)
         )
-        return {EVENTS: Bands(keeps=len(placed), first=placed)}
+        return {EVENTS: Bands(listed=len(placed), first=placed)}
 
     def refusals_when_saved(self) -> Iterator[tuple[FieldPath, str]]:
         if self._depends_on_order:
@@ -128,8 +128,8 @@ class Percentage(PricingRule):
             left -= covered
             if covered < value or not value:
                 rest = value - covered
-                paid.append(Placed(event.time, event.key, rest / factor, self.band(rest)))
-        return Bands(keeps=len(paid), first=tuple(paid))
+                paid.append(OrderedEvent(event.time, event.key, rest / factor, self.band(rest)))
+        return Bands(listed=len(paid), first=tuple(paid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +142,14 @@ class _EventBands:
 
     @property
     def nothing(self) -> Bands:
-        return Bands(keeps=self.pricing.free_events)
+        return Bands(listed=self.pricing.free_events)
 
     def measure(self, event: Event) -> Bands | None:
         reading = self.source.measure(event)
         if not isinstance(reading, CountAndSum):
             return None
         band = self.pricing.band(Fraction(reading.sum) * self.factor)
-        placed = Placed(event.time, event.key, reading.sum, band)
+        placed = OrderedEvent(event.time, event.key, reading.sum, band)
         if not self.pricing.free_events:
-            return self.nothing.folded([placed])
-        return Bands(keeps=self.pricing.free_events, first=(placed,))
+            return self.nothing.with_counted([placed])
+        return Bands(listed=self.pricing.free_events, first=(placed,))

@@ -9,7 +9,8 @@ from typing import ClassVar, Literal
 
 from shared.domain.kernel.validation import FieldPath
 from shared.domain.kernel.value import Value
-from shared.domain.metering.meters import Gauge, Meter
+from shared.domain.metering.gauges import Gauge
+from shared.domain.metering.meters import Meter
 from shared.domain.metering.readings import Reading
 from shared.domain.pricing.lines import ExactStep, exact_sum
 

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.meters import Meter, UnmeterableError, quantity_of
+from shared.domain.metering.gauges import UnmeterableError
+from shared.domain.metering.meters import Meter
 from shared.domain.metering.readings import CountAndSum, Reading, document_of, read_reading
+from shared.domain.metering.values import quantity_of
 from shared.domain.periods.periods import Span
 
 TIME = "2026-10-03T12:00:00.000000Z"

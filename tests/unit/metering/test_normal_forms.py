@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import json
-from shared.domain.metering.meters import Meter, UnmeterableError
+from shared.domain.metering.gauges import UnmeterableError
+from shared.domain.metering.meters import Meter
 from shared.domain.provider_costs.costs import CostedEvent
-from shared.domain.usage.events import content_hash, with_derived, wrong_in_data
+from shared.domain.usage.events import content_hash, errors_in_data, with_derived_fields
 
 TYPES = ("step", "workflow.email", "cost.api", "outcome.deal", "llm_call")
 TIME = "2026-11-10T12:00:00.000000Z"
@@ -65,7 +66,7 @@ METERS = {event_type: meters_of(event_type) for event_type in TYPES}
 
 def accepted(event_type: str, data: dict[str, Any]) -> dict[str, Any] | None:
     """As it is rated; None where it is refused."""
-    return None if any(wrong_in_data(event_type, data)) else with_derived(event_type, data, "USD")
+    return None if any(errors_in_data(event_type, data)) else with_derived_fields(event_type, data, "USD")
 
 
 def hash_of(event_type: str, data: Mapping[str, Any]) -> str:
@@ -138,4 +139,4 @@ def test_the_currency_of_what_an_event_is_about_is_said_when_it_is_accepted() ->
         ("llm_call", {"input_tokens": 5}, None),
         ("step", {"amount": 5}, None),
     ):
-        assert with_derived(event_type, data, "USD").get("currency") == currency
+        assert with_derived_fields(event_type, data, "USD").get("currency") == currency

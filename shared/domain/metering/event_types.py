@@ -1,0 +1,18 @@
+"""The types of usage events: `llm_call`, or a name of the sender's own, for some kinds after a prefix."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+EVENT_TYPE_PATTERN = r"^[A-Za-z0-9_.:/-]{1,200}$"
+LLM_CALL = "llm_call"
+_PREFIXES = ("cost.", "outcome.", "workflow.")
+
+
+def _with_name(event_type: str) -> str:
+    if event_type in _PREFIXES:
+        raise ValueError(f"needs a name after {event_type}")
+    return event_type
+
+
+EventType = Annotated[str, Field(pattern=EVENT_TYPE_PATTERN), AfterValidator(_with_name)]

@@ -1,0 +1,82 @@
+"""What meters read of an event, and what every gauge does with it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Protocol
+
+from shared.domain.kernel.errors import XyraError
+from shared.domain.metering.readings import Reading
+from shared.domain.periods.periods import Span
+
+
+class UnmeterableError(XyraError):
+    """An event matches a meter, but its value is not a number that the meter can read."""
+
+    code = "unmeterable"
+    title = "The event cannot be metered"
+
+
+class Event(Protocol):
+    """An event as gauges read it."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+    @property
+    def time(self) -> str:
+        """Text of `times.to_text`, which sorts by time."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Identifies the event, and orders events of the same time."""
+        ...
+
+    @property
+    def cost(self) -> Decimal | None:
+        """The provider cost in the organization's currency; None where there is none or it is not known."""
+        ...
+
+    @property
+    def cost_category(self) -> str | None: ...
+
+    @property
+    def exchange_rate(self) -> Decimal | None:
+        """From the currency of its amounts to the organization's; None where they are the same, or without a rate."""
+        ...
+
+    @property
+    def amounts(self) -> Mapping[str, Decimal]:
+        """By path, amounts in the organization's currency that are read in place of those in the data."""
+        ...
+
+
+class Gauge(Protocol):
+    """Turns events into one reading: a meter, or what else a pricing needs to know of its events."""
+
+    @property
+    def nothing(self) -> Reading:
+        """The reading without events."""
+        ...
+
+    def measure(self, event: Event) -> Reading | None:
+        """The reading of this event alone; None where the event does not match. Raises `UnmeterableError`."""
+        ...
+
+
+class Measure(Gauge, Protocol):
+    """A gauge whose reading is shown to people, as a quantity."""
+
+    @property
+    def event_type(self) -> str: ...
+
+    @property
+    def aggregation(self) -> str: ...
+
+    def quantity(self, reading: Reading, span: Span) -> Fraction:
+        """The quantity of a period with this reading, after the unit conversion."""
+        ...

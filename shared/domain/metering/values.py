@@ -1,0 +1,140 @@
+"""Values at paths of an event, such as `data.quantity`: found, and read as numbers or as scalars."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, PlainValidator
+
+from shared.domain.kernel.money import plain, read_decimal
+from shared.domain.metering.event_types import LLM_CALL
+from shared.domain.metering.gauges import Event, UnmeterableError
+from shared.domain.metering.normal_forms import normal_form_at
+
+QUANTITY_PATH = "data.quantity"
+TOKEN_COUNTS = frozenset(
+    f"data.{name}"
+    for name in ("input_tokens", "cached_input_tokens", "uncached_input_tokens", "output_tokens", "reasoning_tokens")
+)
+
+_PATH = re.compile(r"data(\.[A-Za-z0-9_:/-]{1,64}){1,8}")
+_SMALL_INTEGER = 10**15
+_MAXIMUM_SCALAR = 256
+_INCOMPARABLE = object()
+_ONE = Decimal(1)
+
+
+def _known_path(path: str) -> str:
+    if not _PATH.fullmatch(path):
+        raise ValueError("is not a path such as data.quantity")
+    return path
+
+
+def _scalar(value: object) -> str | bool | None:
+    if isinstance(value, str) and len(value) > _MAXIMUM_SCALAR:
+        raise ValueError(f"is longer than {_MAXIMUM_SCALAR} characters")
+    if value is None or isinstance(value, bool | str):
+        return value
+    try:
+        return plain(read_decimal(value))
+    except ValueError:
+        raise ValueError("is neither a text, a number, a truth value nor null") from None
+
+
+Path = Annotated[str, AfterValidator(_known_path)]
+"""Where a value stands in an event: `data` and the names below it, joined by points."""
+
+Scalar = Annotated[str | bool | None, PlainValidator(_scalar, json_schema_input_type=str | bool | float | None)]
+"""A value that a filter accepts. A number is stored as its plain text, by which it is compared."""
+
+
+def quantity_of(event: Event) -> Decimal:
+    """`data.quantity`, or 1: what usage without a billing model is metered by. Raises `UnmeterableError`."""
+    return number_at(event.data, QUANTITY_PATH, event.type)
+
+
+def number_at(data: Mapping[str, Any], path: str, event_type: str) -> Decimal:
+    """The number at a path, at least 0. Without one, a quantity is 1 and an LLM call's token count is 0.
+
+    Raises `UnmeterableError`.
+    """
+    return _number(at_path(data, path), path, event_type, signed=False)
+
+
+def number_of(event: Event, path: str, *, signed: bool = False) -> Decimal:
+    """As `number_at`, or the amount in the organization's currency; with `signed`, also a negative one.
+
+    Raises `UnmeterableError`.
+    """
+    amount = event.amounts.get(path)
+    if amount is not None:  # computed, so the bounds of what may be entered do not apply
+        return _of_sign(amount, path, signed=signed)
+    value = at_path(event.data, path)
+    if type(value) is int and 0 <= value < _SMALL_INTEGER:  # nearly all of them: spare the checks below
+        return Decimal(value)
+    return _number(value, path, event.type, signed=signed)
+
+
+def scalar_of(event: Event, path: str) -> str:
+    """The text by which values are told apart. Raises `UnmeterableError` for what is not a scalar."""
+    value = comparable(normal_form_at(event.type, path)(at_path(event.data, path)))
+    if value is None:
+        raise UnmeterableError(f"{path} is missing")
+    if not isinstance(value, str):
+        raise UnmeterableError(f"{path} is neither a text, a number nor a truth value")
+    if len(value) > _MAXIMUM_SCALAR:
+        raise UnmeterableError(f"{path} is longer than {_MAXIMUM_SCALAR} characters")
+    return value
+
+
+def at_path(data: Mapping[str, Any], path: str) -> object:
+    """The value at a path; None where there is none."""
+    value: object = data
+    for name in _names_in(path):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(name)
+    return value
+
+
+def comparable(value: object) -> object:
+    """Scalars as texts, numbers as the plain text of their value: 1, 1.0 and "1" are equal.
+
+    What is not a scalar equals nothing that a filter can name.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    try:
+        return plain(read_decimal(value))
+    except ValueError:
+        return _INCOMPARABLE
+
+
+@lru_cache(maxsize=4096)
+def _names_in(path: str) -> tuple[str, ...]:
+    """The names below `data`."""
+    return tuple(path.split(".")[1:])
+
+
+def _number(value: object, path: str, event_type: str, *, signed: bool) -> Decimal:
+    if value is None:
+        if path == QUANTITY_PATH:
+            return _ONE
+        if event_type == LLM_CALL and path in TOKEN_COUNTS:
+            return Decimal(0)
+        raise UnmeterableError(f"{path} is missing")
+    try:
+        number = read_decimal(value)
+    except ValueError as error:
+        raise UnmeterableError(f"{path} {error}") from error
+    return _of_sign(number, path, signed=signed)
+
+
+def _of_sign(number: Decimal, path: str, *, signed: bool) -> Decimal:
+    if number < 0 and not signed:
+        raise UnmeterableError(f"{path} is negative")
+    return number
