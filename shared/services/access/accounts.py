@@ -1,4 +1,4 @@
-"""Sign-up, sign-in, and the first operator."""
+"""Accounts: signing up, signing in, and who is a member of an organization."""
 
 import asyncio
 import secrets
@@ -40,6 +40,7 @@ from shared.services.tenancy.organizations import OrganizationDraft, Organizatio
 from shared.settings import Settings
 
 _RETRY_AFTER = timedelta(seconds=30)
+"""When the sweep completes a sign-up that was cut short."""
 _ACCOUNT = "account"
 _FAILED = "failed_sign_ins"
 _WRONG = "The e-mail address or the password is wrong"
@@ -47,6 +48,8 @@ _hasher = PasswordHasher()
 
 
 class SignUp(BaseModel):
+    """A person with a first organization, as they are asked for."""
+
     email: str
     password: str
     full_name: str
@@ -60,6 +63,7 @@ class SignedIn:
     access_token: str
     refresh_token: str
     expires_in: int
+    """Seconds until the access token expires."""
 
 
 class Accounts:
@@ -86,7 +90,10 @@ class Accounts:
         self._settings = settings
 
     async def sign_up(self, wanted: SignUp) -> tuple[Account, Organization]:
-        """Raises `ConflictError` for a taken e-mail; a repeated call of the same person completes what was begun."""
+        """The account and its organization. Repeating it with the same password completes what was begun.
+
+        Raises `ConflictError` for a taken e-mail address.
+        """
         now = self._clock.now()
         account = Account(
             id=_ACCOUNT,
@@ -141,13 +148,16 @@ class Accounts:
             await self._complete(stored)
 
     async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
-        """Raises `LockedError` after 5 failures in an hour (unknown e-mails alike), `UnauthenticatedError`,
-        `ForbiddenError` for a disabled account, `MalformedError` where the organization has to be chosen.
+        """Start a session in one of the account's organizations, or with None in its only one.
+
+        Raises `LockedError` after 5 failures in an hour, also for an unknown address; `UnauthenticatedError`;
+        `ForbiddenError` for a disabled account; `MalformedError` where the organization has to be chosen.
         """
         await self._count_try(email)
         stored = await self._accounts.find(email_partition(email), _ACCOUNT)
         account = stored.entity if stored is not None else None
-        nobodys = await asyncio.to_thread(_nobodys_hash)  # also where it is not needed: it takes long the first time
+        # Also where it is not needed: it takes long the first time, which would tell unknown addresses apart.
+        nobodys = await asyncio.to_thread(_nobodys_hash)
         matches = await _matches(account.password_hash if account is not None else nobodys, password)
         if stored is None or account is None or not matches:
             raise UnauthenticatedError(_WRONG)
@@ -160,7 +170,7 @@ class Accounts:
         return await self._start_session(account, chosen, roles)
 
     async def _chosen(self, account: Account, organization_id: str | None) -> tuple[str | None, tuple[str, ...]]:
-        """The organization to sign in to and the roles there; None is the operator's side."""
+        """The organization to sign in to, None for the operator's side, and the roles there."""
         if account.operator_role is not None and organization_id is None:
             return None, (account.operator_role,)
         if organization_id is None and len(account.organization_ids) != 1:
@@ -190,9 +200,9 @@ class Accounts:
         return SignedIn(access_token, refresh_token, int(self._tokens.lifetime.total_seconds()))
 
     async def _count_try(self, email: str) -> None:
-        """Count a failure before the password is looked at, so that many at once do not pass; a success clears it.
+        """Count a failure before the password is checked, so that no attempts at the same time pass uncounted.
 
-        Raises `LockedError`.
+        A success clears the count. Raises `LockedError`.
         """
 
         def decide(failures: FailedSignIns | None) -> FailedSignIns:
@@ -206,7 +216,7 @@ class Accounts:
         await self._failures.change_or_create(email_partition(email), _FAILED, decide)
 
     async def ensure_operator(self, email: str, password: str) -> bool:
-        """Make the first superuser unless the address has an account; whether it was made."""
+        """Create the first superuser unless the address has an account. Whether it was created now."""
         account = Account(
             id=_ACCOUNT,
             user_id=new_id("usr"),
@@ -226,7 +236,7 @@ async def _hashed(password: str) -> str:
 
 @cache
 def _nobodys_hash() -> str:
-    """Checked against for unknown e-mails, so that these take as long as known ones."""
+    """Unknown addresses are checked against it, so that they take as long as known ones."""
     return _hasher.hash(secrets.token_urlsafe())
 
 

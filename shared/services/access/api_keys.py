@@ -1,4 +1,4 @@
-"""API keys: shown once, stored as a hash; the directory item is the key."""
+"""API keys: their token is shown once and stored as a hash."""
 
 from datetime import datetime
 
@@ -15,7 +15,9 @@ OPERATOR = "operator"
 
 
 class ApiKeys:
-    """A key is listed before it works and revoked before it is unlisted, so all that work can be seen and revoked."""
+    """A key works while it is in the directory. It is listed before that, and until after that, so that every key
+    that works can be seen and revoked.
+    """
 
     def __init__(self, store: Store, clock: Clock, owners: Owners) -> None:
         self._clock = clock
@@ -32,7 +34,11 @@ class ApiKeys:
         expires_at: datetime | None,
         creator: Principal,
     ) -> tuple[ApiKey, str]:
-        """The key and its token. Raises `ForbiddenError` for a scope that the creator does not have."""
+        """The key and its token; without an organization a key of the operator's.
+
+        Raises `ForbiddenError` for a scope that the creator does not have, `ValidationError`, and `ConflictError` where
+        the key was created before: its token cannot be shown again.
+        """
         now = self._clock.now()
         if expires_at is not None and expires_at <= now:
             raise ValidationError.at("/expires_at", "must be in the future")
@@ -61,7 +67,7 @@ class ApiKeys:
         return key, token
 
     async def _confirm_listed(self, owner: str, listed: Stored[ApiKey]) -> None:
-        """Whoever deletes the key at this moment may have looked for it in the directory before it was there."""
+        """Fails where the key was deleted meanwhile: the deletion may have come before the key was in the directory."""
         try:
             await self._keys.write(owner, listed, listed.entity)
         except StaleEtagError as error:
@@ -73,11 +79,11 @@ class ApiKeys:
         return await self._keys.page(organization_id or OPERATOR, descending=True, limit=limit, cursor=cursor)
 
     async def delete(self, owner: str, key_id: str, if_match: str | None) -> None:
-        """Raises `NotFoundError`, `PreconditionFailedError`."""
+        """Revoke it, then unlist it. Raises `NotFoundError`, `PreconditionFailedError`."""
 
         async def attempt() -> None:
             listed = await self._keys.get(owner, key_id, if_match)
             await self._working_keys.remove(key_partition(listed.entity.fingerprint), "key")
-            await self._keys.erase(owner, listed)  # fails for a key that works only since a moment ago
+            await self._keys.erase(owner, listed)  # loses to `_confirm_listed` of a key that has just begun to work
 
         await self._keys.retry(attempt, if_match)

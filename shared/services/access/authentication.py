@@ -1,4 +1,4 @@
-"""From a credential to who is calling."""
+"""Authentication: who is calling, by an API key or an access token."""
 
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ MAXIMUM_CACHED_KEYS = 10_000
 
 
 class Authentication:
-    """API keys are read at every call, but for events, where they are cached for at most 10 s."""
+    """API keys are read at every call; for events they may be 10 s old."""
 
     def __init__(self, store: Store, clock: Clock, tokens: Tokens) -> None:
         self._clock = clock

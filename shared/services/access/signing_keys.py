@@ -1,4 +1,4 @@
-"""The keys of access tokens, as the vault has them: one secret with the whole set."""
+"""The keys that sign access tokens: one secret in the vault with the whole set."""
 
 from datetime import datetime, timedelta
 
@@ -15,11 +15,11 @@ _NAME = "token-signing-keys"
 
 
 class SigningKeys:
-    """Read from the vault at every use, so that a rotation needs no restart; the vault's adapter spares the requests.
+    """Read from the vault at every use, so that a rotation needs no restart; the vault's adapter caches them.
 
-    A process that has not seen a rotation yet signs with the retired key for up to `LONGEST_STALE`, and those tokens
-    live for `lifetime`: so long a retired key is accepted. Before that time is over there is no other rotation, since
-    such a process would not know the key that it makes active.
+    A process that has not seen a rotation yet signs with the retired key for up to `LONGEST_STALE`, and its tokens
+    live for `lifetime`. So a retired key is accepted for the sum of both, and there is no other rotation before: such
+    a process would not know the key that becomes active then.
     """
 
     def __init__(self, secrets: Secrets, clock: Clock, lifetime: timedelta) -> None:
@@ -29,18 +29,18 @@ class SigningKeys:
         self._parsed: tuple[str, KeySet] | None = None
 
     async def current(self) -> KeySet:
-        """Made at the first use where that is allowed. Raises `UnavailableError`."""
+        """The set, created at the first use where that is allowed. Raises `UnavailableError`."""
         text, _ = await value_or_first(self._secrets, _NAME, _first)
         return self._read(text)
 
     async def ensure(self) -> bool:
-        """Whether they were made now. Raises `UnavailableError`."""
-        text, made = await value_or_first(self._secrets, _NAME, _first)
+        """Create the set unless there is one. Whether it was created now. Raises `UnavailableError`."""
+        text, created = await value_or_first(self._secrets, _NAME, _first)
         self._read(text)
-        return made
+        return created
 
     async def rotate(self, *, force: bool = False) -> KeySet:
-        """The next key becomes active, and the active one retired.
+        """Make the next key active, and retire the active one.
 
         Raises `NotFoundError` where there are none yet, `ConflictError` where another rotation is too recent (unless
         forced) or takes place at the same time, `UnavailableError`.

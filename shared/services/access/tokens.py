@@ -17,6 +17,8 @@ AUDIENCE = "xyra-api"
 
 @dataclass(frozen=True, slots=True)
 class Claims:
+    """What a token says about its holder; without an organization it is for the operator's side."""
+
     user_id: str
     organization_id: str | None
     roles: tuple[str, ...]
@@ -31,9 +33,11 @@ class Tokens:
 
     @property
     def lifetime(self) -> timedelta:
+        """Of an access token."""
         return timedelta(minutes=self._settings.access_token_minutes)
 
     async def issue(self, claims: Claims) -> str:
+        """A token signed with the active key. Raises `UnavailableError`."""
         key = (await self.keys.current()).active
         now = self._clock.now()
         payload = {
@@ -50,7 +54,7 @@ class Tokens:
         return jwt.encode(payload, key.private, algorithm="EdDSA", headers={"kid": key.kid})
 
     async def read(self, token: str) -> Claims:
-        """Raises `UnauthenticatedError` for anything but a token of ours that is in force now."""
+        """What a token says. Raises `UnauthenticatedError` unless it is one of ours that is in force now."""
         keys = await self.keys.current()
         try:
             key = keys.verifying(jwt.get_unverified_header(token).get("kid", ""), self._clock.now(), self.keys.grace)

@@ -1,4 +1,4 @@
-"""What events cost at providers: by the price list, the operator's prices and the exchange rates."""
+"""What events cost at providers, by the price list, the operator's prices and the exchange rates."""
 
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ _NOW = timedelta(0)
 
 
 class Costs:
-    """The rules are read as a whole and kept. A change by this process is known to it at once."""
+    """The rules are read as a whole and cached. A change by this process is seen by it at once."""
 
     def __init__(
         self, clock: Clock, price_list: PriceList, overrides: PriceOverrides, exchange_rates: ExchangeRateBook
@@ -35,11 +35,11 @@ class Costs:
         exchange_rates.changes.listen(self._forget)
 
     async def cached(self) -> CostRules:
-        """At most 60 s old, for raters."""
+        """At most 60 s old, for metering."""
         return await self._younger_than(CACHED)
 
     async def recent(self) -> CostRules:
-        """At most 5 s old, for who asks about them."""
+        """At most 5 s old, for those who ask what something costs."""
         return await self._younger_than(RECENT)
 
     async def rules(self) -> CostRules:
@@ -52,11 +52,11 @@ class Costs:
         return rules
 
     def miss(self, pair: CurrencyPair) -> None:
-        """The rules of now have no rate for it."""
+        """Note that there is no rate for the pair now."""
         self._missed[pair] = True
 
     def is_missed(self, pair: CurrencyPair) -> bool:
-        """Whether it was in the last 5 s, so that looking again so soon would cost every batch that needs it."""
+        """True when there was no rate for it in the last 5 s: reading again so soon would delay every batch."""
         return pair in self._missed
 
     async def _younger_than(self, age: timedelta) -> CostRules:
@@ -67,6 +67,6 @@ class Costs:
         return await self.rules()
 
     def _forget(self) -> None:
-        """Also what is being read at this moment, which may lack the change."""
+        """Drop the cached rules, and those being read at this moment, which may lack the change."""
         self._kept = None
         self._changes += 1

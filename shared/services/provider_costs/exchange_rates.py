@@ -1,4 +1,4 @@
-"""The operator's exchange rates, by the time from which they hold."""
+"""The operator's exchange rates: for each pair of currencies a history."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,11 +29,11 @@ class ExchangeRateBook:
     async def put(
         self, source: str, target: str, rate: Decimal, effective_from: datetime | None, if_match: str | None
     ) -> Stored[ExchangeRate]:
-        """A rate that holds from then on. A pair's first may take effect in the past, and so may one that is earlier
-        than its first, since before that nothing held; all others come at the end, 10 minutes ahead or later. So a
-        rate that was in force at some time never changes.
+        """Add a rate that holds from then on.
 
-        Raises `ValidationError`, `PreconditionFailedError`, `ConflictError`.
+        Where nothing held yet, before a pair's first rate, it may take effect in the past. All other rates come at the
+        end, 10 minutes ahead or later, so a rate that was in force never changes. Raises `ValidationError`,
+        `PreconditionFailedError`, `ConflictError`.
         """
 
         def decide(known: ExchangeRate | None) -> ExchangeRate:
@@ -77,9 +77,9 @@ class ExchangeRateBook:
         return stored
 
     async def page(self, limit: int, cursor: str | None) -> Page[ExchangeRate]:
-        """One entry for each pair of currencies."""
+        """A part of the pairs of currencies, each with its history."""
         return await self._rates.page(_PARTITION, limit=limit, cursor=cursor)
 
     async def rates(self) -> ExchangeRates:
-        """All of them."""
+        """All rates."""
         return ExchangeRates(tuple([rate async for rate, _ in self._rates.all(_PARTITION)]))

@@ -1,4 +1,4 @@
-"""The operator's own prices of LLM models, which hold instead of the price list; and which models have no price."""
+"""The operator's own prices of LLM models, and which models have no price."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from shared.services.storage.invalidation import Changes
 from shared.settings import Settings
 
 MAXIMUM_OVERRIDES = 2000
-"""All of them are in every rater's memory."""
+"""All of them are in the memory of each process that meters."""
 MAXIMUM_ENTRIES = 500
 """In the history of one."""
 
@@ -31,6 +31,8 @@ _UNPRICED_MODEL = f"{UNPRICED}."
 
 
 class PriceOverrides:
+    """Prices of the operator's, which hold instead of the price list."""
+
     def __init__(self, store: Store, clock: Clock, settings: Settings) -> None:
         self._clock = clock
         self._settings = settings
@@ -40,9 +42,10 @@ class PriceOverrides:
     async def create(
         self, name: ModelName, prices: ModelPrices, effective_from: datetime | None
     ) -> Stored[PriceOverride]:
-        """The first prices of a model. They may take effect in the past: events that were rated keep what they cost.
+        """The first prices of a model; they may take effect in the past.
 
-        Raises `ConflictError` where the model has a history already, `ValidationError` for a start too long ago.
+        Events that were metered keep what they cost. Raises `ConflictError` where the model has a history already,
+        `ValidationError` for a start too long ago.
         """
         now = self._clock.now()
         start = effective_from or now
@@ -65,7 +68,7 @@ class PriceOverrides:
     async def change(
         self, price_id: str, prices: ModelPrices | None, effective_from: datetime | None, if_match: str | None
     ) -> Stored[PriceOverride]:
-        """Other prices, or with None the list's again, 10 minutes ahead or later.
+        """Add other prices, or with None the list's, 10 minutes ahead or later.
 
         Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError`, `ValidationError`.
         """
@@ -76,7 +79,7 @@ class PriceOverrides:
         return await self._change(price_id, decide, if_match)
 
     async def end(self, price_id: str, effective_from: datetime | None, if_match: str | None) -> Stored[PriceOverride]:
-        """The list's prices again. Repeating it changes nothing. Raises as `change`."""
+        """Go back to the list's prices. Repeating it changes nothing. Raises as `change`."""
 
         def decide(override: PriceOverride) -> PriceOverride:
             if override.prices.last is None:
@@ -115,7 +118,7 @@ class PriceOverrides:
 
 @dataclass(frozen=True, slots=True)
 class UnpricedModel:
-    """Calls of a model that has no price, and their tokens; `*` stands for all models beyond those told apart."""
+    """Calls of a model that has no price, and their tokens; `*` is all models beyond those counted one by one."""
 
     model: str
     calls: int
@@ -127,7 +130,7 @@ class UnpricedModels:
         self._usage = usage
 
     async def of(self, organization: Organization, period: Period) -> list[UnpricedModel]:
-        """From the period's totals, so without reading an event; most calls first."""
+        """The models called without a price, most calls first. From totals, without reading events."""
         tokens_of: dict[str, CountAndSum] = {}
         shards = organization.largest_shard_count
         for usage in await self._usage.totals(organization.id, shards, period.start, distinct=False):

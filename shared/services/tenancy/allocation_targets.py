@@ -1,4 +1,4 @@
-"""Whether something may be put into a project or a department."""
+"""Whether agents, threads and runs may be allocated to a project or a department."""
 
 from shared.containers import TENANTS
 from shared.domain.kernel.errors import ValidationError
@@ -8,14 +8,14 @@ from shared.services.storage import Records, Store
 
 
 class AllocationTargets:
-    """The projects and departments of organizations, for what names them."""
+    """The projects and departments of organizations, as seen by what is allocated to them."""
 
     def __init__(self, store: Store) -> None:
         self._projects = Records(store, TENANTS, Project)
         self._departments = Records(store, TENANTS, Department)
 
     async def check_project(self, organization_id: str, project_id: str | None, pointer: str = "/project_id") -> None:
-        """Raises `ValidationError` unless it is one of the organization's, neither archived nor deleted."""
+        """Raises `ValidationError` at `pointer` unless it is an active project of the organization's, or None."""
         if project_id is None:
             return
         status = await self.status_of_project(organization_id, project_id)
@@ -25,11 +25,11 @@ class AllocationTargets:
             raise ValidationError.at(pointer, f"the project is {status}")
 
     async def status_of_project(self, organization_id: str, project_id: str) -> ProjectStatus | None:
-        """None where there is none, or none any more."""
+        """None where there is no such project, or it has expired."""
         project = await self._projects.find(organization_id, project_id)
         return None if project is None else project.entity.status
 
     async def check_department(self, organization_id: str, department_id: str | None) -> None:
-        """Raises `ValidationError` unless it is one of the organization's."""
+        """Raises `ValidationError` unless it is a department of the organization's, or None."""
         if department_id is not None and await self._departments.find(organization_id, department_id) is None:
             raise ValidationError.at("/department_id", "there is no such department")

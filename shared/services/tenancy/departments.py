@@ -13,6 +13,8 @@ from shared.services.storage.owners import Owners
 
 
 class DepartmentDraft(BaseModel):
+    """What is to be created."""
+
     name: str
     description: str | None = None
     metadata: str = "{}"
@@ -26,7 +28,10 @@ class Departments:
         )
 
     async def create(self, department_id: str, organization_id: str, draft: DepartmentDraft) -> Stored[Department]:
-        """Raises `ConflictError` for a taken name. Repeating it with the same id gives the department that was made."""
+        """The department; repeating it with the same id gives what was created.
+
+        Raises `ConflictError` for a taken name.
+        """
         department = Department(
             id=department_id, organization_id=organization_id, created_at=self._clock.now(), **draft.model_dump()
         )
@@ -51,5 +56,8 @@ class Departments:
         return await self._departments.change(organization_id, department_id, decide, if_match)
 
     async def delete(self, organization_id: str, department_id: str, if_match: str | None) -> None:
-        """Its agents keep naming it, so that what they did is still found by it. Raises `NotFoundError`."""
+        """Its agents keep naming it, so that what they did is still found by it.
+
+        Raises `NotFoundError`, `PreconditionFailedError`.
+        """
         await self._departments.delete(organization_id, department_id, if_match)

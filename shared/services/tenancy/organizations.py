@@ -35,7 +35,9 @@ MAXIMUM_CACHED = 10_000
 _CLAIM = "organization"
 """The id of the only item in the partition of a slug or an external id."""
 _RESERVED = timedelta(hours=1)
+"""How long an external id is claimed before its organization is there."""
 _RETRY_AFTER = timedelta(seconds=30)
+"""When the sweep completes a creation that was cut short."""
 _NUMBERED_SLUGS = 20
 
 
@@ -61,8 +63,9 @@ class OrganizationDraft(BaseModel):
 
 
 class Organizations:
-    """Claiming the slug in the directory decides that an organization exists. The rest is created from that claim,
-    which the outbox repeats until it is done.
+    """The claim of its slug in the directory decides that an organization exists.
+
+    The rest is created from the claim; the sweep repeats that until it is done.
     """
 
     def __init__(self, store: Store, clock: Clock, periods: Periods, outbox: Outbox, settings: Settings) -> None:
@@ -77,8 +80,9 @@ class Organizations:
         self._cached = TTLCache[str, Organization, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
 
     async def create(self, organization_id: str, draft: OrganizationDraft) -> Organization:
-        """Raises `ConflictError` where the slug or the external id is taken. Repeating it with the same id completes
-        it.
+        """The organization; repeating it with the same id completes it.
+
+        Raises `ConflictError` where the slug or the external id is taken.
         """
         if draft.external_id is not None:
             await self._reserve_external_id(draft.external_id, organization_id)
@@ -98,7 +102,7 @@ class Organizations:
             raise ConflictError("The external id is taken")
 
     async def _claim_slug(self, slug: str, organization_id: str, draft: OrganizationDraft) -> SlugClaim:
-        """This organization's claim, or that of another one which has the slug."""
+        """The claim that stands: this organization's, or that of another one which has the slug."""
         self._check_late_window(draft.late_window_days)
         now = self._clock.now()
         organization = Organization(
@@ -123,17 +127,17 @@ class Organizations:
         return claim
 
     def _check_late_window(self, days: int | None) -> None:
-        """Repeats are known as long as raw events are kept, so nothing older may come in."""
+        """A repeated event is known as long as raw events are kept, so nothing older may come in."""
         kept = self._settings.event_retention_days
         if days is not None and days > kept:
             raise ValidationError.at("/late_window_days", f"is longer than raw events are kept, {kept} days")
 
     async def complete_due(self, claim: Stored[SlugClaim]) -> None:
-        """Create an organization of which that was cut short."""
+        """Complete a creation that was cut short."""
         await self._complete(claim.entity)
 
     async def _complete(self, claim: SlugClaim) -> Organization:
-        """Create what a slug's claim promises; safe to repeat at any time."""
+        """Create the organization of a claim; safe to repeat at any time."""
         if claim.organization is None:
             return await self.made(claim.organization_id)
         organization, _ = await self._organizations.create(claim.organization_id, claim.organization)
@@ -173,7 +177,7 @@ class Organizations:
         return (await self.get_item(organization_id))[0]
 
     async def cached(self, organization_id: str, *, reload: bool = False) -> Organization:
-        """At most 60 s old: enough for raters, as every change of a history takes effect at least 10 minutes ahead."""
+        """At most 60 s old. That is enough for metering, as histories change at least 10 minutes ahead."""
         organization = None if reload else self._cached.get(organization_id)
         if organization is None:
             organization = await self.get(organization_id)
@@ -185,7 +189,7 @@ class Organizations:
         return await self._listed.page(slices()[slice_number], limit=limit, cursor=cursor)
 
     async def list(self, limit: int, cursor: str | None) -> tuple[list[Organization], str | None]:
-        """Over all slices, one after the other."""
+        """A part of all organizations, one slice after the other, and where the next part starts."""
         number, inner = _read_cursor(cursor)
         organizations: list[Organization] = []
         while number < SLICES and len(organizations) < limit:
@@ -197,7 +201,7 @@ class Organizations:
         return organizations, f"{number}.{inner or ''}" if number < SLICES else None
 
     async def update(self, organization_id: str, changes: dict[str, Any], if_match: str | None) -> Stored[Organization]:
-        """Apply fields of the API. A timezone, shard count or number of seats becomes the next entry of its history.
+        """Apply changed fields of the API. A timezone, shard count or number of seats becomes an entry of its history.
 
         Raises `NotFoundError`, `PreconditionFailedError`, `ValidationError`.
         """
@@ -209,7 +213,7 @@ class Organizations:
         return await self._change(organization_id, decide, if_match)
 
     async def _fields(self, organization: Organization, changes: dict[str, Any]) -> dict[str, Any]:
-        """The changed fields of the organization, of those of the API."""
+        """The organization's own fields, from those of the API."""
         now = self._clock.now()
         fields = dict(changes)
         timezone = fields.pop("timezone", None)
@@ -230,7 +234,10 @@ class Organizations:
         return fields
 
     async def delete(self, organization_id: str, if_match: str | None) -> None:
-        """Nothing becomes due from 10 minutes ahead on; what did is still invoiced, and nothing is erased."""
+        """End it 10 minutes ahead: nothing becomes due from then on. What did is still invoiced; nothing is erased.
+
+        Raises `NotFoundError`, `PreconditionFailedError`.
+        """
 
         def decide(organization: Organization) -> Organization:
             if organization.ended_at is not None:

@@ -14,6 +14,8 @@ from shared.services.storage.owners import Owners
 
 
 class ProjectDraft(BaseModel):
+    """What is to be created."""
+
     name: str
     description: str | None = None
     metadata: str = "{}"
@@ -27,7 +29,10 @@ class Projects:
         )
 
     async def create(self, project_id: str, organization_id: str, draft: ProjectDraft) -> Stored[Project]:
-        """Raises `ConflictError` for a taken name. Repeating it with the same id gives the project that was made."""
+        """The project; repeating it with the same id gives what was created.
+
+        Raises `ConflictError` for a taken name.
+        """
         project = Project(
             id=project_id, organization_id=organization_id, created_at=self._clock.now(), **draft.model_dump()
         )
@@ -47,8 +52,9 @@ class Projects:
     async def update(
         self, organization_id: str, project_id: str, changes: dict[str, Any], if_match: str | None
     ) -> Stored[Project]:
-        """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a taken name, or where it can only be
-        read.
+        """Apply changed fields.
+
+        Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a taken name or a read-only project.
         """
 
         def decide(project: Project) -> Project:
@@ -59,7 +65,7 @@ class Projects:
         return await self._projects.change(organization_id, project_id, decide, if_match)
 
     async def archive(self, organization_id: str, project_id: str) -> Stored[Project]:
-        """From now on it can only be read. Raises `NotFoundError`, `ConflictError` for a deleted one."""
+        """Make it read-only. Raises `NotFoundError`, `ConflictError` for a deleted one."""
 
         def decide(project: Project) -> Project:
             if project.status == "archived":
@@ -71,7 +77,7 @@ class Projects:
         return await self._projects.change(organization_id, project_id, decide)
 
     async def restore(self, organization_id: str, project_id: str) -> Stored[Project]:
-        """As it was before it was archived, or deleted less than `GRACE` ago. Raises `NotFoundError`."""
+        """Make it active again, archived or deleted less than `GRACE` ago. Raises `NotFoundError`."""
 
         def decide(project: Project) -> Project:
             return project.changed(status="active", archived_at=None, gone_at=None)
@@ -79,7 +85,10 @@ class Projects:
         return await self._projects.change(organization_id, project_id, decide)
 
     async def delete(self, organization_id: str, project_id: str, if_match: str | None) -> None:
-        """It is gone after `GRACE`, and its name free. Deleting it again puts nothing off. Raises `NotFoundError`."""
+        """Make it expire after `GRACE`; then its name is free. Deleting it again does not delay that.
+
+        Raises `NotFoundError`, `PreconditionFailedError`.
+        """
 
         def decide(project: Project) -> Project:
             if project.status == "deleted":
