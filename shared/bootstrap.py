@@ -45,7 +45,7 @@ from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
 from shared.services.periods.periods import Periods
-from shared.services.periods.rebilling import PERIOD_CHANGED
+from shared.services.periods.rebilling import PERIOD_CHANGED, Rebilling
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.provider_costs.costs import Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
@@ -102,7 +102,8 @@ class Application:
         self.outbox = Outbox(store, clock)
         self.owners = Owners(store)
         self.idempotency = Idempotency(store, ports.secrets)
-        self.periods = Periods(store, clock, self.outbox)
+        self.periods = Periods(store)
+        self.rebilling = Rebilling(self.periods, clock, self.outbox)
         self.organizations = Organizations(store, clock, self.periods, self.outbox, chosen)
         self.tokens = Tokens(ports.secrets, clock, chosen)
         self.authentication = Authentication(store, clock, self.tokens)
@@ -130,7 +131,7 @@ class Application:
             self.agents,
             self.agent_activities,
             self.costs,
-            Assigner(self.billing_models, self.periods, self.outbox),
+            Assigner(self.billing_models, self.periods, self.rebilling),
             self.outbox,
         )
         outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)
@@ -143,13 +144,13 @@ class Application:
         self.workflow_estimates = WorkflowEstimates(clock, self.agents, self.agent_pricing, self.periods)
         self.facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
-        self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.outbox, retention)
+        self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
         self.billing_documents = BillingDocuments(store, self.owners)
         self.bills = Bills(self.periods, self.facts, self.billing_documents)
         self.issuing = Issuing(store, clock, self.bills, self.billing_documents)
         self.outcomes = Outcomes(outcome_store, self.usage, clock, self.agents, self.periods)
         self.outcome_decisions = OutcomeDecisions(
-            outcome_store, clock, self.outcomes, metered_versions, self.periods, self.outbox
+            outcome_store, clock, self.outcomes, metered_versions, self.periods, self.rebilling, self.outbox
         )
         self.unbilled_outcomes = UnbilledOutcomes(clock, self.periods, self.billing_documents, self.outcomes)
         self.threads = Threads(store, clock, self.owners)
@@ -174,7 +175,7 @@ class Application:
         """What each effect does: the one way from a service to those above it."""
         return {
             AGENT_STARTED: self.agents.rebill_since_start,
-            PERIOD_CHANGED: self.periods.receive_change,
+            PERIOD_CHANGED: self.rebilling.note_change,
         }
 
     def completions(self) -> Mapping[type[Entity], Completion]:

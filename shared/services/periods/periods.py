@@ -10,12 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.containers import INVOICES
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import UnavailableError, ValidationError
-from shared.domain.kernel.times import Instant, from_text, to_text
+from shared.domain.kernel.times import Instant, to_text
 from shared.domain.periods.periods import Period, parse_month, period_of, periods_to_create
 from shared.domain.tenancy.organizations import Organization
-from shared.ports.clock import Clock
-from shared.services.periods.rebilling import PERIOD_CHANGED
-from shared.services.storage import Outbox, Records, Store, Stored, creating, retry_lost_races
+from shared.services.storage import Records, Store, Stored, creating, retry_lost_races
 
 MAXIMUM_CACHED = 10_000
 _INDEX = "periods"
@@ -75,13 +73,11 @@ def period_id(start: datetime) -> str:
 
 
 class Periods:
-    def __init__(self, store: Store, clock: Clock, outbox: Outbox) -> None:
-        self._clock = clock
+    def __init__(self, store: Store) -> None:
         self._items = Records(store, INVOICES, PeriodItem)
         self._indexes = Records(store, INVOICES, PeriodIndex)
         self._created = LRUCache[str, list[Period]](MAXIMUM_CACHED)
         """By organization. What was created never changes, so a remembered index is only ever too short."""
-        outbox.sender(PERIOD_CHANGED)
 
     async def cover(self, organization: Organization, start: datetime, end: datetime) -> list[Period]:
         """All periods in their order, after creating those that [start, end) still needs."""
@@ -154,10 +150,6 @@ class Periods:
         ids = [period_id(period.start) for period in await self.created(organization_id) if period.end <= until]
         items = await self._items.get_many(organization_id, ids)
         return [items[id_] for id_ in ids if id_ in items and not items[id_].entity.settled][:limit]
-
-    async def receive_change(self, organization_id: str, period: str) -> None:
-        """What happens for `PERIOD_CHANGED`, with the start of the period."""
-        await self.changed_after_end(organization_id, from_text(period), self._clock.now())
 
     async def changed_after_end(self, organization_id: str, start: datetime, now: datetime) -> None:
         """Note that something of this ended period changed, so that its bill is looked at again.

@@ -1,21 +1,31 @@
-"""Ended periods to which something is added all the same: their bills are looked at again."""
+"""Re-billing: an ended period to which something is added has its bill looked at again."""
 
 from datetime import datetime
 
-from shared.domain.kernel.times import to_text
+from shared.domain.kernel.times import from_text, to_text
 from shared.domain.periods.periods import Period
+from shared.ports.clock import Clock
+from shared.services.periods.periods import Periods
 from shared.services.storage import Document, Outbox
 
 PERIOD_CHANGED = "period_moved"
-"""The effect."""
+"""The effect of something that is added to a period after its end."""
 
 
-def entry_of(outbox: Outbox, organization_id: str, period: Period, now: datetime) -> Document | None:
-    """The outbox entry to commit with what is added; None as long as the period goes on."""
-    if period.end > now:
-        return None
-    start = to_text(period.start)
-    entry = outbox.sender(PERIOD_CHANGED).entry(
-        f"{PERIOD_CHANGED}:{start}", organization_id=organization_id, period=start
-    )
-    return entry.document()
+class Rebilling:
+    def __init__(self, periods: Periods, clock: Clock, outbox: Outbox) -> None:
+        self._periods = periods
+        self._clock = clock
+        self._changes = outbox.sender(PERIOD_CHANGED)
+
+    def entry(self, organization_id: str, period: Period, now: datetime) -> Document | None:
+        """The outbox entry to commit with what is added; None as long as the period goes on."""
+        if period.end > now:
+            return None
+        start = to_text(period.start)
+        entry = self._changes.entry(f"{PERIOD_CHANGED}:{start}", organization_id=organization_id, period=start)
+        return entry.document()
+
+    async def note_change(self, organization_id: str, period: str) -> None:
+        """What happens for `PERIOD_CHANGED`; `period` is when it starts."""
+        await self._periods.changed_after_end(organization_id, from_text(period), self._clock.now())

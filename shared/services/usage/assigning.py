@@ -14,10 +14,9 @@ from shared.domain.usage.events import NO_VERSION, AcceptedEvent, TotalKey
 from shared.domain.usage.outcomes import is_outcome, new_outcome, system_totals_of
 from shared.domain.usage.totals import contribution, unpriced_contribution
 from shared.ports.usage import MeteredEvent
-from shared.services.periods import rebilling
 from shared.services.periods.periods import Periods
+from shared.services.periods.rebilling import Rebilling
 from shared.services.pricing.billing_models import BillingModels
-from shared.services.storage import Outbox
 
 
 class CannotBeMeteredError(XyraError):
@@ -28,10 +27,10 @@ class CannotBeMeteredError(XyraError):
 
 
 class Assigner:
-    def __init__(self, billing_models: BillingModels, periods: Periods, outbox: Outbox) -> None:
+    def __init__(self, billing_models: BillingModels, periods: Periods, rebilling: Rebilling) -> None:
         self._billing_models = billing_models
         self._periods = periods
-        self._outbox = outbox
+        self._rebilling = rebilling
 
     async def assign(
         self,
@@ -71,7 +70,7 @@ class Assigner:
             cost=cost,
             outcome=outcome,
             exchange_rate=rate,
-            rebilling=rebilling.entry_of(self._outbox, organization.id, period, now),
+            rebilling=self._rebilling.entry(organization.id, period, now),
         )
 
     async def _version(self, organization_id: str, agent: Agent, at: datetime) -> Version | None:

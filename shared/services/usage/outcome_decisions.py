@@ -10,8 +10,8 @@ from shared.domain.usage import outcomes as rules
 from shared.domain.usage.outcomes import Decided, Decision, Outcome, Verification
 from shared.ports.clock import Clock
 from shared.ports.outcomes import OutcomeChange, OutcomeStore, StoredOutcome
-from shared.services.periods import rebilling
 from shared.services.periods.periods import Periods
+from shared.services.periods.rebilling import Rebilling
 from shared.services.storage import Document, Outbox, StaleEtagError, look_twice, retry_lost_races
 from shared.services.usage.metered_versions import MeteredVersions
 from shared.services.usage.outcomes import Outcomes, not_found
@@ -36,6 +36,7 @@ class OutcomeDecisions:
         outcomes: Outcomes,
         metered_versions: MeteredVersions,
         periods: Periods,
+        rebilling: Rebilling,
         outbox: Outbox,
     ) -> None:
         self._store = store
@@ -43,6 +44,7 @@ class OutcomeDecisions:
         self._outcomes = outcomes
         self._metered_versions = metered_versions
         self._periods = periods
+        self._rebilling = rebilling
         self._outbox = outbox
 
     async def verify(
@@ -163,15 +165,17 @@ class OutcomeDecisions:
             if decided is None:
                 unchanged[outcome_id] = stored.outcome
             else:
-                changes.append(OutcomeChange(stored, decided, await self._rebilling(organization, stored.outcome)))
+                changes.append(
+                    OutcomeChange(stored, decided, await self._rebilling_entry(organization, stored.outcome))
+                )
         return changes, unchanged
 
     def _decision(self, by: Principal) -> Decision:
         return Decision(self._clock.now(), "operator" if by.is_operator else "organization", by.id)
 
-    async def _rebilling(self, organization: Organization, outcome: Outcome) -> Document | None:
+    async def _rebilling_entry(self, organization: Organization, outcome: Outcome) -> Document | None:
         period = await self._periods.containing(organization, from_text(outcome.time))
-        return rebilling.entry_of(self._outbox, organization.id, period, self._clock.now())
+        return self._rebilling.entry(organization.id, period, self._clock.now())
 
 
 def _check_may_decide(outcome: Outcome, by: Principal) -> None:

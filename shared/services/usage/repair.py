@@ -17,7 +17,7 @@ from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Totals
 from shared.ports.clock import Clock
 from shared.ports.usage_shards import StoredTotal, UsageShards
-from shared.services.periods import rebilling
+from shared.services.periods.rebilling import Rebilling
 from shared.services.storage import AlreadyExistsError, Outbox, StaleEtagError
 from shared.services.usage.metered_versions import MeteredVersions
 
@@ -75,11 +75,12 @@ class Repair:
     with their distinct values, and none for events.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  its ports and neighbours
         self,
         shards: UsageShards,
         clock: Clock,
         metered_versions: MeteredVersions,
+        rebilling: Rebilling,
         outbox: Outbox,
         retention: timedelta,
     ) -> None:
@@ -87,6 +88,7 @@ class Repair:
         self._shards = shards
         self._clock = clock
         self._metered_versions = metered_versions
+        self._rebilling = rebilling
         self._outbox = outbox
         self._retention = retention
 
@@ -171,7 +173,7 @@ class Repair:
     async def _mend(self, part: _Part, comparison: _Comparison) -> bool:
         """False where the total has changed since."""
         organization_id, stored = part.organization.id, comparison.stored
-        entry = rebilling.entry_of(self._outbox, organization_id, part.period, self._clock.now())
+        entry = self._rebilling.entry(organization_id, part.period, self._clock.now())
         try:
             committed = await self._shards.replace_total(
                 organization_id, part.shard, stored, pruned(comparison.recomputed), entry
