@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e faults lint docs docs-script worker cosmos npm-tools infra-check laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench clean help
+.PHONY: run test e2e faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
 	@echo "make test    unit and contract tests, and one walk over HTTP per area: two minutes on 2 cores"
 	@echo "make e2e     all tests over HTTP"
 	@echo "make faults  kill -9, outages, and faults at every call in turn, in their short forms"
+	@echo "make clients clients that generators make of the OpenAPI document, and what they do"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   measure, as ratios within one run"
 	@echo "make infra-check   infra/ by the Bicep compiler, the vendor's schemas, checkov, azure-functions-doctor"
@@ -112,6 +113,20 @@ tests/doubles/node_modules/.installed: tests/doubles/package-lock.json
 cosmos: $(BIN)/.dev npm-tools
 	XYRA_REQUIRE_COSMOS=1 $(PYTEST) tests/contract tests/e2e tests/faults -m cosmos
 
+# Clients made of the OpenAPI document by the generators that people use, in an environment of their own. Needs the network
+# the first time.
+CLIENT_TOOLS := .client-tools
+
+$(CLIENT_TOOLS)/.installed: Makefile
+	@test -x $(CLIENT_TOOLS)/bin/python || $(PYTHON) -m venv $(CLIENT_TOOLS)
+	$(CLIENT_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check "openapi-python-client==0.29.1" "ruff==0.17.6"
+	npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix $(CLIENT_TOOLS) \
+	openapi-typescript@7.13.0 typescript@5.9.3
+	@touch $@
+
+clients: $(BIN)/.dev $(CLIENT_TOOLS)/.installed
+	XYRA_CLIENT_TOOLS=$(CLIENT_TOOLS) $(PYTEST) tests/clients
+
 laws: $(BIN)/.dev
 	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 $(PYTEST) \
 	tests/unit/billing/test_billing_laws.py tests/unit/pricing/test_charge_laws.py
@@ -153,4 +168,4 @@ bench: $(BIN)/.dev
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis
