@@ -20,5 +20,6 @@ class Refusal:
 
     def is_shown(self) -> None:
         self.check(snapshot(self.shape))
+        edited = snapshot(self.shape, self.edit)
         with pytest.raises((AssertionError, KeyError)):
-            self.check(snapshot(self.shape, self.edit))
+            self.check(edited)

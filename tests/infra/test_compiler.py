@@ -12,7 +12,9 @@ import pytest
 
 from tests.infra.names import check_names
 from tools.infra.compiler import PLACEHOLDERS, Compiler, CompilerError
-from tools.infra.snapshots import INFRA, SHAPES, SNAPSHOTS, read, snapshot
+from tools.infra.snapshots import INFRA, SHAPES, read, snapshot
+
+Template = dict[str, Any]
 
 pytestmark = pytest.mark.skipif("XYRA_BICEP" not in os.environ, reason="no Bicep compiler: make infra-check")
 
@@ -20,11 +22,6 @@ pytestmark = pytest.mark.skipif("XYRA_BICEP" not in os.environ, reason="no Bicep
 @pytest.fixture(scope="module")
 def compiler() -> Compiler:
     return Compiler(os.environ["XYRA_BICEP"])
-
-
-@pytest.fixture(scope="module")
-def template(compiler: Compiler) -> dict[str, Any]:
-    return compiler.template(INFRA / "main.bicep")
 
 
 @pytest.fixture
@@ -39,29 +36,48 @@ def replace(file: Path, before: str, after: str) -> None:
     file.write_text(text.replace(before, after))
 
 
+def badly_formatted(compiler: Compiler, infra: Path) -> list[str]:
+    """The files that `bicep format` would change."""
+    files = [path for path in infra.rglob("*") if path.suffix in {".bicep", ".bicepparam"}]
+    before = {path: path.read_text() for path in files}
+    for suffix in ("bicep", "bicepparam"):
+        compiler.run("format", "--pattern", str(infra / "**" / f"*.{suffix}"))
+    return [path.name for path in files if path.read_text() != before[path]]
+
+
 def test_every_file_is_as_the_compiler_formats_it(compiler: Compiler, infra: Path):
-    compiler.run("format", "--pattern", str(infra / "**" / "*.bicep"))
-    compiler.run("format", "--pattern", str(infra / "**" / "*.bicepparam"))
-    changed = [
-        path.relative_to(infra).as_posix()
-        for path in infra.rglob("*.bicep*")
-        if path.read_text() != (INFRA / path.relative_to(infra)).read_text()
-    ]
-    assert changed == []
+    assert badly_formatted(compiler, infra) == []
+
+
+def test_another_format_is_refused(compiler: Compiler, infra: Path):
+    replace(infra / "modules" / "identity.bicep", "  location: location", "    location: location")
+    assert badly_formatted(compiler, infra) == ["identity.bicep"]
+
+
+def validate(compiler: Compiler, infra: Path, shape: str) -> None:
+    parameters = infra / "snapshots" / f"{shape}.bicepparam"
+    compiler.run("snapshot", parameters, "--mode", "validate", *PLACEHOLDERS)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_compiler_makes_the_committed_snapshot_without_a_warning(compiler: Compiler, shape: str):
-    compiler.run("snapshot", SNAPSHOTS / f"{shape}.bicepparam", "--mode", "validate", *PLACEHOLDERS)
+    validate(compiler, INFRA, shape)
 
 
-def test_the_snapshots_have_the_outputs_of_the_template(template: dict[str, Any]):
+def test_a_stale_snapshot_is_refused(compiler: Compiler, infra: Path):
+    replace(infra / "modules" / "service-bus.bicep", "maxDeliveryCount: 100", "maxDeliveryCount: 10")
+    with pytest.raises(CompilerError, match="maxDeliveryCount"):
+        validate(compiler, infra, "default")
+
+
+def check_outputs(template: Template, _: Path) -> None:
     for shape in SHAPES:
         assert set(snapshot(shape).outputs) == set(template["outputs"])
 
 
-def test_azd_gives_the_parameters_that_are_needed_with_the_defaults_of_the_others(template: dict[str, Any]):
-    given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+def check_defaults_of_azd(template: Template, infra: Path) -> None:
+    """It gives the parameters that are needed, and some others with the defaults that they have anyway."""
+    given = json.loads((infra / "main.parameters.json").read_text())["parameters"]
     parameters = template["parameters"]
     assert {name for name, declared in parameters.items() if "defaultValue" not in declared} <= set(given)
     for name, entry in given.items():
@@ -70,17 +86,7 @@ def test_azd_gives_the_parameters_that_are_needed_with_the_defaults_of_the_other
         assert fallback == (str(default).lower() if isinstance(default, bool) else str(default)), name
 
 
-def resources(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Those of a template and of its modules."""
-    for resource in (
-        template["resources"].values() if isinstance(template["resources"], dict) else template["resources"]
-    ):
-        yield resource
-        if resource["type"] == "Microsoft.Resources/deployments":
-            yield from resources(resource["properties"]["template"])
-
-
-def check_order(template: dict[str, Any]) -> None:
+def check_order(template: Template, _: Path) -> None:
     """Cosmos DB and storage refuse a write while another one has their lock."""
     by_type = {resource["type"]: resource for resource in resources(template)}
     containers = by_type["Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers"]
@@ -93,31 +99,47 @@ def check_order(template: dict[str, Any]) -> None:
     assert endpoints["copy"]["name"] in app["dependsOn"], "the app starts where it reaches its services"
 
 
-def test_what_a_service_refuses_side_by_side_is_made_in_order(template: dict[str, Any]):
-    check_order(template)
+def resources(template: Template) -> Iterator[dict[str, Any]]:
+    """Those of a template and of its modules."""
+    declared = template["resources"]
+    for resource in declared.values() if isinstance(declared, dict) else declared:
+        yield resource
+        if resource["type"] == "Microsoft.Resources/deployments":
+            yield from resources(resource["properties"]["template"])
+
+
+@pytest.mark.parametrize("check", [check_outputs, check_defaults_of_azd, check_order])
+def test_the_template_holds_what_snapshots_leave_out(check, compiler: Compiler):
+    check(compiler.template(INFRA / "main.bicep"), INFRA)
+
+
+COSMOS_DB = "modules/cosmos-db.bicep"
+ONE = "@batchSize(1)\n"
 
 
 @pytest.mark.parametrize(
-    ("file", "before", "after"),
+    ("check", "edit"),
     [
-        ("modules/cosmos-db.bicep", "@batchSize(1)\nresource tables", "resource tables"),
-        ("modules/cosmos-db.bicep", "@batchSize(1)\nresource access", "@batchSize(2)\nresource access"),
-        ("modules/cosmos-db.bicep", "    dependsOn: [tables]\n", ""),
-        ("main.bicep", "@batchSize(1)\nmodule privateEndpoints", "module privateEndpoints"),
-        ("main.bicep", "  dependsOn: [privateEndpoints]\n", ""),
-    ],
-    ids=[
-        "containers at once",
-        "two roles at once",
-        "roles before containers",
-        "endpoints at once",
-        "app before endpoints",
+        pytest.param(check_outputs, ("main.bicep", "output AZURE_LOCATION", "output LOCATION"), id="another output"),
+        pytest.param(check_defaults_of_azd, ("main.bicep", "int = 1000", "int = 2000"), id="another default"),
+        pytest.param(
+            check_defaults_of_azd, ("main.parameters.json", '"location"', '"region"'), id="a parameter not given"
+        ),
+        pytest.param(check_order, (COSMOS_DB, f"{ONE}resource tables", "resource tables"), id="containers at once"),
+        pytest.param(check_order, (COSMOS_DB, f"{ONE}resource access", "resource access"), id="roles at once"),
+        pytest.param(check_order, (COSMOS_DB, "    dependsOn: [tables]\n", ""), id="roles before containers"),
+        pytest.param(check_order, ("main.bicep", f"{ONE}module", "module"), id="endpoints at once"),
+        pytest.param(
+            check_order, ("main.bicep", "  dependsOn: [privateEndpoints]\n", ""), id="the app before endpoints"
+        ),
     ],
 )
-def test_another_order_is_refused(compiler: Compiler, infra: Path, file: str, before: str, after: str):
+def test_another_template_is_refused(check, compiler: Compiler, infra: Path, edit: tuple[str, str, str]):
+    file, before, after = edit
     replace(infra / file, before, after)
+    template = compiler.template(infra / "main.bicep")
     with pytest.raises((AssertionError, KeyError)):
-        check_order(compiler.template(infra / "main.bicep"))
+        check(template, infra)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Compiler:
         """What it prints on stdout. Raises `CompilerError` for an error, and for a warning too."""
         finished = subprocess.run([self.program, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
         if finished.returncode or " : Warning " in finished.stderr:
-            raise CompilerError(finished.stderr.strip() or finished.stdout.strip())
+            raise CompilerError(f"{finished.stderr}{finished.stdout}".strip())
         return finished.stdout
 
     def template(self, main: Path) -> dict[str, Any]:
