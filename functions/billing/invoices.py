@@ -50,7 +50,7 @@ class CreditNoteAnswer(Schema):
 
 class InvoiceAnswer(Schema):
     id: str | None
-    """Null for a preview."""
+    """Null in a preview, and where finalizing a draft left only a credit note."""
     number: str | None
     """Given when it is finalized."""
     organization_id: str
@@ -62,9 +62,9 @@ class InvoiceAnswer(Schema):
     lines: list[Line]
     """The first 500; in a list none."""
     lines_url: str | None
-    """Where all lines are."""
+    """Where all lines are; null where `id` is."""
     revision: int
-    """Counts the invoices of the same period, from 0 on."""
+    """Counts the invoices of the same period, from 1 on; 0 in a preview."""
     finalized_at: datetime | None
     subtotal: RoundedAmount
     """The sum of the lines' amounts."""
