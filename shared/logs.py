@@ -25,6 +25,7 @@ def log_to(stream: TextIO, level: str) -> None:
 
 def structure_handlers() -> None:
     """Make the root's handlers, on Azure those of the platform's worker, write such lines; safe to repeat."""
+    logging.getLogger("azure").setLevel(logging.WARNING)  # host.json does not govern what the worker logs
     formatter = JsonFormatter(
         "%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s",
         rename_fields={"asctime": "time", "levelname": "level"},

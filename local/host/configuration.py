@@ -57,6 +57,7 @@ class ServiceBusOptions:
 @dataclass(frozen=True, slots=True)
 class HostConfiguration:
     route_prefix: str = "api"
+    function_timeout_seconds: float = 30 * 60
     service_bus: ServiceBusOptions = field(default_factory=ServiceBusOptions)
 
     @classmethod
@@ -74,7 +75,12 @@ class HostConfiguration:
         prefix = http.get("routePrefix", "api")
         if not isinstance(prefix, str):
             raise StartupError(f"{path}: extensions.http.routePrefix must be a string")
-        return cls(route_prefix=prefix.strip("/"), service_bus=_service_bus(document, path))
+        defaults = cls()
+        return cls(
+            route_prefix=prefix.strip("/"),
+            function_timeout_seconds=_seconds(document, "functionTimeout", defaults.function_timeout_seconds, path),
+            service_bus=_service_bus(document, path),
+        )
 
 
 def _service_bus(document: dict[str, Any], path: Path) -> ServiceBusOptions:
@@ -86,27 +92,26 @@ def _service_bus(document: dict[str, Any], path: Path) -> ServiceBusOptions:
             raise StartupError(f"{path}: extensions.serviceBus.{name} must be a positive integer")
         return value
 
-    def seconds(name: str, default: float) -> float:
-        try:
-            return _seconds(section[name]) if name in section else default
-        except ValueError as error:
-            raise StartupError(f"{path}: extensions.serviceBus.{name} {error}") from error
-
     defaults = ServiceBusOptions()
     return ServiceBusOptions(
         max_message_batch_size=positive("maxMessageBatchSize", defaults.max_message_batch_size),
         max_concurrent_sessions=positive("maxConcurrentSessions", defaults.max_concurrent_sessions),
         max_concurrent_calls=positive("maxConcurrentCalls", defaults.max_concurrent_calls),
-        session_idle_seconds=seconds("sessionIdleTimeout", defaults.session_idle_seconds),
-        max_auto_lock_renewal_seconds=seconds("maxAutoLockRenewalDuration", defaults.max_auto_lock_renewal_seconds),
+        session_idle_seconds=_seconds(section, "sessionIdleTimeout", defaults.session_idle_seconds, path),
+        max_auto_lock_renewal_seconds=_seconds(
+            section, "maxAutoLockRenewalDuration", defaults.max_auto_lock_renewal_seconds, path
+        ),
     )
 
 
-def _seconds(text: object) -> float:
-    """Of `hh:mm:ss`, with a fraction. Raises `ValueError`."""
+def _seconds(section: Mapping[str, Any], name: str, default: float, path: Path) -> float:
+    """The seconds of a time span `hh:mm:ss`, which may have a fraction."""
+    text = section.get(name)
+    if text is None:
+        return default
     found = _TIME_SPAN.fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        raise ValueError("must be a time span hh:mm:ss")
+        raise StartupError(f"{path}: {name} must be a time span hh:mm:ss")
     return int(found["hours"]) * 3600 + int(found["minutes"]) * 60 + float(found["seconds"])
 
 

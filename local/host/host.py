@@ -17,6 +17,7 @@ from local.host.errors import StartupError
 from local.host.http_trigger import HttpEndpoint
 from local.host.indexing import QueueTrigger, TimerTrigger, index
 from local.host.invocation import Invoker
+from local.host.late_lines import mark_late_lines
 from local.host.queue_trigger import QueueListener
 from local.host.routes import Router
 from local.host.server_log import server_log
@@ -41,19 +42,23 @@ class Host:
         settings: Mapping[str, str] | None = None,
         grace_seconds: float = 30,
         schedule_status: Path | None = None,
+        restart: Callable[[], None] | None = None,
     ) -> None:
         """`clock` decides when timers are due. `grace_seconds` is what invocations get to end when the host stops.
 
         `schedule_status` is a file that remembers when timers fired, so that what was missed while the host was down
-        is made up for; without it nothing is.
+        is made up for; without it nothing is. `restart` ends this process after a function exceeded its time.
         """
         app_settings = AppSettings(settings)
         configuration = HostConfiguration.read(host_json)
         functions = index(app, app_settings)
         enabled = [function for function in functions if function.enabled]
+        mark_late_lines()
         self._clock = clock
         self._grace_seconds = grace_seconds
-        self._invoker = Invoker(threads=THREADS)
+        self._invoker = Invoker(
+            threads=THREADS, timeout_seconds=configuration.function_timeout_seconds, restart=restart
+        )
         self._endpoint = HttpEndpoint(Router(functions, configuration.route_prefix), self._invoker)
         self._queues = [
             QueueListener(

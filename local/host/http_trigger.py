@@ -1,7 +1,9 @@
 """HTTP triggers: requests and answers with the changes that the platform makes to them."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 import azure.functions as func
@@ -9,9 +11,11 @@ from aiohttp import web
 from azure.functions.http import HttpRequest
 
 from local.host.indexing import Function
-from local.host.invocation import Invoker, TraceContext
+from local.host.invocation import Invoker, TraceContext, WorkerRestartedError
 from local.host.routes import Router
 
+LONGEST_ANSWER_SECONDS = 230.0
+"""After this the platform's front end answers instead, while the function goes on."""
 MAXIMUM_BODY_BYTES = 16 * 1024 * 1024
 
 _log = logging.getLogger("local.host")
@@ -28,6 +32,7 @@ class HttpEndpoint:
     def __init__(self, router: Router, invoker: Invoker) -> None:
         self._router = router
         self._invoker = invoker
+        self._invocations: set[asyncio.Task[Any]] = set()
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         found = self._router.match(request.raw_path.partition("?")[0], request.method)
@@ -41,8 +46,17 @@ class HttpEndpoint:
 
     async def _invoke(self, function: Function, argument: HttpRequest, headers: Mapping[str, str]) -> web.Response:
         trace = TraceContext(headers.get("traceparent", ""), headers.get("tracestate", ""))
+        invocation = asyncio.create_task(self._invoker.invoke(function, argument, trace))
+        self._invocations.add(invocation)
+        invocation.add_done_callback(self._invocations.discard)
         try:
-            return _response(await self._invoker.invoke(function, argument, trace))
+            await asyncio.wait((invocation,), timeout=LONGEST_ANSWER_SECONDS)
+            return _response(invocation.result()) if invocation.done() else web.Response(status=504)
+        except asyncio.CancelledError:
+            invocation.cancel()
+            raise
+        except WorkerRestartedError:
+            return web.Response(status=500)
         except Exception:  # noqa: BLE001  whatever a function raises is answered with 500
             _log.exception("function %s failed", function.name)
             return web.Response(status=500)

@@ -1,17 +1,19 @@
-"""Runs functions: coroutines in the event loop, others in threads."""
+"""Runs functions: coroutines in the event loop, others in threads; none longer than `functionTimeout`."""
 
 import asyncio
 import contextvars
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 from uuid import uuid4
 
 from local.host.indexing import Function
+from local.host.late_lines import running_invocation
 
 _log = logging.getLogger("local.host")
 _thread_local_storage = threading.local()
@@ -48,15 +50,35 @@ class InvocationContext:
         return _thread_local_storage
 
 
+class Outcome(Enum):
+    SUCCEEDED = auto()
+    FAILED = auto()
+    LOST = auto()
+    """Its worker was restarted: nobody knows how far it came."""
+
+
+class WorkerRestartedError(Exception):
+    """The invocation was ended because one of the process, itself or another, ran longer than `functionTimeout`."""
+
+
 class InvocationError(Exception):
     """A function without a return binding returned something."""
 
 
 class Invoker:
-    def __init__(self, *, threads: int) -> None:
+    """Starts invocations and counts those that run.
+
+    As on the platform, an invocation that exceeds its time takes the whole worker down: all running ones end with it.
+    """
+
+    def __init__(self, *, threads: int, timeout_seconds: float, restart: Callable[[], None] | None = None) -> None:
+        """`restart` ends this process, where another one starts it again; without it all invocations are cancelled."""
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="function")
+        self._timeout_seconds = timeout_seconds
+        self._restart = restart or self._cancel_all
+        self._calls: set[asyncio.Task[Any]] = set()
         self._running: Counter[str] = Counter()
-        self._runs: set[asyncio.Task[bool]] = set()
+        self._runs: set[asyncio.Task[Outcome]] = set()
         self.changes = 0
         """Grows with every start and end of an invocation, HTTP aside."""
 
@@ -66,28 +88,50 @@ class Invoker:
         return {name: count for name, count in self._running.items() if count}
 
     async def invoke(self, function: Function, argument: object, trace: TraceContext | None = None) -> Any:  # noqa: ANN401  any function's result
-        """Run a function and return its result. Raises whatever the function raises."""
+        """Run a function and return its result. Raises whatever the function raises, and `WorkerRestartedError`."""
+        call = asyncio.create_task(self._call(function, argument, trace))
+        self._calls.add(call)
+        try:
+            await asyncio.wait((call,), timeout=self._timeout_seconds)
+            if not call.done():
+                _log.error(
+                    "function %s ran longer than %s s; its worker is restarted", function.name, self._timeout_seconds
+                )
+                self._restart()
+            await asyncio.wait((call,))
+        except asyncio.CancelledError:
+            call.cancel()
+            await asyncio.wait((call,))
+            raise
+        finally:
+            self._calls.discard(call)
+        if call.cancelled():
+            raise WorkerRestartedError
+        return call.result()
+
+    async def _call(self, function: Function, argument: object, trace: TraceContext | None) -> Any:  # noqa: ANN401  see above
         arguments: dict[str, Any] = {function.argument: argument}
         if function.takes_context:
             arguments["context"] = InvocationContext(function.name, function.directory, trace or TraceContext())
-        if function.is_async:
-            result = await function.call(**arguments)
-        else:
-            context = contextvars.copy_context()
-            loop = asyncio.get_running_loop()
-            result = await loop.run_in_executor(self._threads, lambda: context.run(function.call, **arguments))
+        with running_invocation():
+            if function.is_async:
+                result = await function.call(**arguments)
+            else:
+                context = contextvars.copy_context()
+                loop = asyncio.get_running_loop()
+                result = await loop.run_in_executor(self._threads, lambda: context.run(function.call, **arguments))
         if result is not None and not function.returns:
             raise InvocationError(f"{function.name} has no return binding and returned {type(result).__name__}")
         return result
 
-    def start(self, function: Function, argument: object) -> asyncio.Task[bool]:
-        """Begin an invocation, which counts as running from now on. The task's result is whether it succeeded."""
+    def start(self, function: Function, argument: object) -> asyncio.Task[Outcome]:
+        """Begin an invocation, which counts as running from now on."""
         self._running[function.name] += 1
         self.changes += 1
-        run = asyncio.create_task(self._succeeds(function, argument))
+        run = asyncio.create_task(self._outcome(function, argument))
         self._runs.add(run)
 
-        def ended(_: asyncio.Task[bool]) -> None:
+        def ended(_: asyncio.Task[Outcome]) -> None:
             self._runs.discard(run)
             self._running[function.name] -= 1
             self.changes += 1
@@ -103,10 +147,17 @@ class Invoker:
         """Begin nothing more. Threads that still run end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _succeeds(self, function: Function, argument: object) -> bool:
+    def _cancel_all(self) -> None:
+        for call in self._calls:
+            call.cancel()
+
+    async def _outcome(self, function: Function, argument: object) -> Outcome:
         try:
             await self.invoke(function, argument)
+        except WorkerRestartedError:
+            _log.error("function %s was ended with its worker", function.name)
+            return Outcome.LOST
         except Exception:  # noqa: BLE001  whatever a function raises counts as its failure
             _log.exception("function %s failed", function.name)
-            return False
-        return True
+            return Outcome.FAILED
+        return Outcome.SUCCEEDED

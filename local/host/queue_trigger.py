@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from local.host.broker import Broker, Received, Session
 from local.host.configuration import ServiceBusOptions
 from local.host.indexing import Function, QueueTrigger
-from local.host.invocation import Invoker
+from local.host.invocation import Invoker, Outcome
 from local.host.service_bus_message import messages_of
 from local.host.stopping import unless
 
@@ -88,15 +88,17 @@ class QueueListener:
     async def _serve(self, session: Session) -> None:
         """Hand over the messages of a session until it is idle, lost, or the host stops."""
         renewal = None if self._trigger.batched else asyncio.create_task(self._renew(session))
+        outcome = None
         try:
-            while received := await self._receive(session):
-                await self._handle(session, received)
+            while outcome is not Outcome.LOST and (received := await self._receive(session)):
+                outcome = await self._handle(session, received)
                 if not self._trigger.sessions:
                     break
         finally:
             if renewal is not None:
                 renewal.cancel()
-            await asyncio.shield(self._release(session))
+            if outcome is not Outcome.LOST:  # else the lock runs out, as that of a process that is gone
+                await asyncio.shield(self._release(session))
 
     async def _receive(self, session: Session) -> Sequence[Received] | None:
         batch_size = self._options.max_message_batch_size if self._trigger.batched else 1
@@ -118,18 +120,20 @@ class QueueListener:
             await unless(self._stopping, asyncio.sleep(BROKER_FAULT_SECONDS))
             return None
 
-    async def _handle(self, session: Session, received: Sequence[Received]) -> None:
+    async def _handle(self, session: Session, received: Sequence[Received]) -> Outcome:
         sequence_numbers = [each.sequence_number for each in received]
-        completed: list[int] = []
+        messages = messages_of(session, received)
+        outcome = Outcome.FAILED
         try:
-            messages = messages_of(session, received)
-            if await self._invoker.start(self._function, messages if self._trigger.batched else messages[0]):
-                completed = sequence_numbers
-            elif not self._stopping.is_set():
+            outcome = await self._invoker.start(self._function, messages if self._trigger.batched else messages[0])
+            if outcome is Outcome.FAILED and not self._stopping.is_set():
                 await asyncio.sleep(_pause(received))
         finally:
-            abandoned = [] if completed else sequence_numbers
-            await asyncio.shield(self._settle(session, completed, abandoned))
+            if outcome is not Outcome.LOST:
+                completed = sequence_numbers if outcome is Outcome.SUCCEEDED else []
+                abandoned = [] if completed else sequence_numbers
+                await asyncio.shield(self._settle(session, completed, abandoned))
+        return outcome
 
     async def _settle(self, session: Session, completed: Sequence[int], abandoned: Sequence[int]) -> None:
         try:

@@ -131,6 +131,25 @@ class TestTheBrokerDies:
             broker.stop()
 
 
+async def test_a_refusal_is_logged_where_the_caller_waits(broker: AmqpBroker, queue: ServiceBusQueue) -> None:
+    """The platform drops what a background task logs after the invocation that began it."""
+    loggers: list[asyncio.Task[object] | None] = []
+
+    class Watching(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.WARNING:
+                loggers.append(asyncio.current_task())
+
+    log, watching = logging.getLogger("xyra.service_bus"), Watching()
+    log.addHandler(watching)
+    broker.meet(Fault.IS_BUSY)
+    senders = [asyncio.create_task(queue.send("usage", [message(name)])) for name in "ab"]
+    await asyncio.wait(senders)
+    log.removeHandler(watching)
+    assert [type(sender.exception()) for sender in senders] == [UnavailableError] * 2
+    assert set(loggers) == set(senders)
+
+
 class TestTheLinkIsLost:
     @pytest.mark.parametrize("fault", [Fault.DROPS_BEFORE_STORING, Fault.DROPS_AFTER_STORING, Fault.DETACHES])
     async def test_with_a_batch_in_hand(self, broker: AmqpBroker, queue: ServiceBusQueue, fault: Fault) -> None:

@@ -43,10 +43,22 @@ def is_worth_repeating(error: Exception) -> bool:
 
 
 def unavailable(queue: str, error: Exception) -> UnavailableError:
+    """Log a fault, in the call that suffers from it, and translate it."""
+    log_fault(queue, error)
+    return translated(queue, error)
+
+
+def log_fault(queue: str, error: BaseException | None) -> None:
+    """To be called where somebody waits: the platform drops what a background task logs after its invocation."""
     if isinstance(error, _NEEDS_AN_OPERATOR):
         _log.error("queue %s cannot be used: %s", queue, error)
+    else:
+        _log.warning("queue %s does not answer as it should: %s: %s", queue, type(error).__name__, error)
+
+
+def translated(queue: str, error: Exception) -> UnavailableError:
+    if isinstance(error, _NEEDS_AN_OPERATOR):
         return UnavailableError(f"The queue {queue} cannot be used now", retry_after=_OPERATOR_SECONDS)
-    _log.warning("queue %s does not answer as it should: %s: %s", queue, type(error).__name__, error)
     if isinstance(error, ServiceBusServerBusyError):
         return UnavailableError(f"The queue {queue} is busy", retry_after=_BUSY_SECONDS)
     return UnavailableError(f"The queue {queue} does not answer", retry_after=_SOON_SECONDS)

@@ -11,7 +11,13 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusSender
 from azure.servicebus.exceptions import MessageSizeExceededError
 
-from shared.adapters.service_bus.errors import discard, is_worth_repeating, unavailable
+from shared.adapters.service_bus.errors import (
+    discard,
+    is_worth_repeating,
+    log_fault,
+    translated,
+    unavailable,
+)
 from shared.adapters.service_bus.namespace import ServiceBusNamespace
 from shared.domain.kernel.errors import TooLargeError, UnavailableError
 from shared.ports.queue import Message
@@ -81,13 +87,16 @@ class Outlet:
                 await parcel.accepted
         except TimeoutError as error:
             raise unavailable(self._queue, error) from error
+        except UnavailableError as refusal:
+            log_fault(self._queue, refusal.__cause__)
+            raise
 
     async def close(self) -> None:
         """Refuse the callers that still wait, and close the link."""
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
-        self._refuse_waiting(UnavailableError(f"Sending to the queue {self._queue} was stopped"))
+        self._refuse_waiting(UnavailableError(f"Sending to the queue {self._queue} was stopped"), None)
         await self._discard_sender()
 
     async def _work(self) -> None:
@@ -104,7 +113,7 @@ class Outlet:
                     await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**failures * random.uniform(0.5, 1))  # noqa: S311  jitter
                 else:
                     failures = 0
-                    self._refuse_waiting(unavailable(self._queue, error))
+                    self._refuse_waiting(translated(self._queue, error), error)
             else:
                 failures = 0
 
@@ -141,9 +150,12 @@ class Outlet:
         self._waiting.extendleft(reversed(entries))
         self._waiting_bytes += sum(len(entry.message.body) for entry in entries)
 
-    def _refuse_waiting(self, error: UnavailableError) -> None:
+    def _refuse_waiting(self, error: UnavailableError, cause: Exception | None) -> None:
+        """Each caller gets an error of its own, and logs the cause itself."""
         while self._waiting:
-            self._waiting[0].parcel.refuse(UnavailableError(error.detail, retry_after=error.retry_after))
+            refusal = UnavailableError(error.detail, retry_after=error.retry_after)
+            refusal.__cause__ = cause
+            self._waiting[0].parcel.refuse(refusal)
             self._drop_first()
 
     def _open_sender(self) -> ServiceBusSender:

@@ -58,6 +58,8 @@ class Options:
     settings: Mapping[str, str] = field(default_factory=dict)
     grace_seconds: float = 5
     schedule_status: Path | None = None
+    function_timeout: str = "00:05:00"
+    restart: Callable[[], None] | None = None
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -81,7 +83,8 @@ async def hosted(
     clock = clock or MovableClock()
     host_json = directory / "host.json"
     extensions = {"http": {"routePrefix": options.route_prefix}, "serviceBus": options.service_bus}
-    host_json.write_text(json.dumps({"version": "2.0", "extensions": extensions}), encoding="utf-8")
+    document = {"version": "2.0", "functionTimeout": options.function_timeout, "extensions": extensions}
+    host_json.write_text(json.dumps(document), encoding="utf-8")
     host = Host(
         app,
         host_json=host_json,
@@ -90,6 +93,7 @@ async def hosted(
         settings=options.settings,
         grace_seconds=options.grace_seconds,
         schedule_status=options.schedule_status,
+        restart=options.restart,
     )
     await host.start(0)
     try:

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from local.host.late_lines import MARK
 from tests.doubles.clients.log_scan import KNOWN, scan
 from tests.places import ROOT
 
@@ -28,6 +29,7 @@ _AZURE = {"XYRA_STORE", "XYRA_QUEUE"}
 _OUTSPOKEN = "tests.doubles.clients.outspoken_xyra"
 _SECRET_SETTINGS = ("_PASSWORD", "_KEY")
 _KEPT_SECRETS = ("operator.json", "demo.json")
+_TO_BE_SEEN = ("WARNING", "ERROR", "CRITICAL")
 _DEMO_KEY = r"^  curl -H \"X-API-Key: .*"
 _MADE_UP_PASSWORD = r"^The operator: .*"
 
@@ -128,6 +130,7 @@ class XyraProcess:
         if self._process is not None and self._process.poll() is None:
             self.kill()
         self.assert_nothing_secret_is_logged()
+        self.assert_nothing_is_logged_late()
 
     def memory_mb(self) -> float:
         """What is resident now."""
@@ -146,6 +149,12 @@ class XyraProcess:
         found = [finding for output in self._outputs for finding in scan(output, but=on_purpose)]
         found += scan(self.log) if self.log.exists() else []
         assert not found, "secrets are logged:\n" + "\n".join(map(str, found))
+
+    def assert_nothing_is_logged_late(self) -> None:
+        """The platform drops what is logged after its invocation ended: no warning may be among it."""
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        late = [line for line in lines if f'"{MARK}"' in line and json.loads(line)["level"] in _TO_BE_SEEN]
+        assert not late, "lines that the platform would drop:\n" + "\n".join(late)
 
     def _learn_secrets(self) -> None:
         for name, value in self._environment.items():

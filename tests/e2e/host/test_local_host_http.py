@@ -10,6 +10,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from local.host import http_trigger
 from local.host.http_trigger import MAXIMUM_BODY_BYTES
 from tests.doubles.clients.running_host import Options, hosted
 
@@ -182,6 +183,26 @@ async def test_a_slow_function_that_is_no_coroutine_does_not_hold_up_others(tmp_
                 return await response.text()
 
         assert list(await asyncio.gather(get("/slow"), get("/quick"))) == ["True", "quick"]
+
+
+async def test_an_answer_that_takes_too_long_is_given_up_while_the_function_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_trigger, "LONGEST_ANSWER_SECONDS", 0.1)
+    release, ended = asyncio.Event(), asyncio.Event()
+    app = an_app()
+
+    @app.route(route="slow")
+    async def slow(req: func.HttpRequest) -> func.HttpResponse:
+        await release.wait()
+        ended.set()
+        return func.HttpResponse("too late")
+
+    async with hosted(app, tmp_path) as running:
+        async with running.client.get("/slow") as response:
+            assert (response.status, await response.read()) == (504, b"")
+        release.set()
+        await asyncio.wait_for(ended.wait(), 10)
 
 
 async def test_a_function_can_declare_the_context_of_its_invocation(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""Marks log lines of an invocation that has ended, because the platform drops them."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+MARK = "after_invocation"
+"""The attribute of such a line's record."""
+
+
+class _Invocation:
+    def __init__(self) -> None:
+        self.has_ended = False
+
+
+_current: ContextVar[_Invocation | None] = ContextVar("invocation", default=None)
+
+
+@contextmanager
+def running_invocation() -> Iterator[None]:
+    """What is logged in here belongs to one invocation, and so does what tasks log that are begun in here."""
+    invocation = _Invocation()
+    token = _current.set(invocation)
+    try:
+        yield
+    finally:
+        invocation.has_ended = True
+        _current.reset(token)
+
+
+class _MarkingFactory:
+    """Makes the log records of this process."""
+
+    def __init__(self, make_record: Callable[..., logging.LogRecord]) -> None:
+        self._make_record = make_record
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401  a record factory's signature
+        record = self._make_record(*args, **kwargs)
+        invocation = _current.get()
+        if invocation is not None and invocation.has_ended:
+            setattr(record, MARK, True)
+        return record
+
+
+def mark_late_lines() -> None:
+    """From now on, mark every line of this process that is logged after its invocation ended; safe to repeat."""
+    if not isinstance(logging.getLogRecordFactory(), _MarkingFactory):
+        logging.setLogRecordFactory(_MarkingFactory(logging.getLogRecordFactory()))
