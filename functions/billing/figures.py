@@ -8,7 +8,7 @@ from pydantic import Field
 from functions.fields import SpanAnswer
 from shared.domain.kernel.money import ExactDecimal, RoundedAmount
 from shared.domain.provider_costs.costs import REPORTED_COST, UNPRICED
-from shared.domain.rating.figures import AgentActivity
+from shared.domain.rating.figures import ActivityTotals
 from shared.http import Query, Schema
 
 
@@ -61,11 +61,11 @@ class ActivityAnswer(FiguresAnswer):
     events: list[CountAnswer]
 
 
-def counted_events(activity: AgentActivity) -> list[CountAnswer]:
+def counted_events(activity: ActivityTotals) -> list[CountAnswer]:
     return [CountAnswer(event_type=event_type, count=count) for event_type, count in sorted(activity.counts.items())]
 
 
-def activity_fields(activity: AgentActivity) -> Mapping[str, Any]:
+def activity_fields(activity: ActivityTotals) -> Mapping[str, Any]:
     """The fields of an `ActivityAnswer` that say what agents did."""
     return {
         "costs": [CategoryCost(category=name, amount=amount) for name, amount in activity.costs.items()],

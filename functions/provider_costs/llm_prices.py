@@ -13,15 +13,8 @@ from shared.domain.kernel.histories import Interval
 from shared.domain.kernel.money import Currency, ExactDecimal
 from shared.domain.kernel.validation import refusal
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
-from shared.domain.provider_costs.llm_prices import (
-    MAXIMUM_NAME,
-    ModelName,
-    ModelPrices,
-    Name,
-    PriceOverride,
-    TokenCounts,
-    TokenPrices,
-)
+from shared.domain.provider_costs.llm_prices import ModelPrices, PriceOverride, TokenCounts, TokenPrices
+from shared.domain.provider_costs.model_names import MAXIMUM_NAME, LowerCaseName, ModelName
 from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint, window
 
 blueprint = func.Blueprint()
@@ -47,9 +40,9 @@ class LlmPriceChange(Schema):
 
 
 class LlmPriceRequest(Schema):
-    provider: Name | None = None
+    provider: LowerCaseName | None = None
     """As events name it, or as the price list does; without one, of events that name none."""
-    model: Name
+    model: LowerCaseName
     """As events name it, or as the price list does."""
     prices: ModelPrices
     """Per million tokens."""

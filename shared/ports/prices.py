@@ -5,10 +5,11 @@ Its calls do no input or output, so they are not `async`.
 
 from typing import Protocol
 
-from shared.domain.provider_costs.llm_prices import Listing, ModelName
+from shared.domain.provider_costs.model_names import ModelName
+from shared.domain.provider_costs.price_lookup import PriceListEntry
 
 
 class PriceList(Protocol):
-    def find(self, name: ModelName) -> Listing | None:
+    def find(self, name: ModelName) -> PriceListEntry | None:
         """The model of that name; without a provider, of the one that is known by such names."""
         ...

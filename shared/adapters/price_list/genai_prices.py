@@ -9,7 +9,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from shared.domain.kernel.money import EXACT, ZERO
-from shared.domain.provider_costs.llm_prices import ModelName, TieredPrice, TokenPrices
+from shared.domain.provider_costs.llm_prices import TieredPrice, TokenPrices
+from shared.domain.provider_costs.model_names import ModelName
 
 if TYPE_CHECKING:
     from genai_prices.types import (

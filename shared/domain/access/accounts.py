@@ -23,7 +23,7 @@ LOCK_MINUTES = 60
 
 
 class Membership(Entity):
-    """A user's role in an organization; its id is the user's."""
+    """A user's role in an organization; the id is the user's."""
 
     kind: ClassVar[str] = "member"
     role: Role
@@ -31,7 +31,7 @@ class Membership(Entity):
 
 
 def member_counts(memberships: Iterable[Membership]) -> History[int]:
-    """How many members an organization had from when on."""
+    """The number of members over time."""
     joined = Counter(membership.joined_at for membership in memberships)
     entries = [Entry(effective_from=BEGINNING, value=0)]
     for at in sorted(joined):
@@ -40,8 +40,9 @@ def member_counts(memberships: Iterable[Membership]) -> History[int]:
 
 
 class Account(Entity):
-    """What an e-mail address signs in to. Its creation decides a sign-up; while `pending`, the rest is still to be
-    created.
+    """A user's account, found by e-mail address.
+
+    Creating it decides a sign-up: while it is `pending`, the organization and the membership are still to be created.
     """
 
     kind: ClassVar[str] = "account"
@@ -59,6 +60,8 @@ class Account(Entity):
 
 
 class Session(Entity):
+    """A sign-in; its refresh token is stored as a fingerprint."""
+
     kind: ClassVar[str] = "session"
     user_id: str
     organization_id: str | None
@@ -67,7 +70,7 @@ class Session(Entity):
 
 
 class FailedSignIns(Entity):
-    """When signing in to an account failed lately. Expires with the lock that it may mean."""
+    """The recent failed sign-ins of an e-mail address, which lock it after five."""
 
     kind: ClassVar[str] = "failed_sign_ins"
     at: tuple[Instant, ...] = ()
@@ -77,10 +80,11 @@ class FailedSignIns(Entity):
 
 
 class ApiKey(Entity):
-    """A key as its organization sees it. `organization_id` is None for the operator's own keys."""
+    """An API key without its secret, of which only a fingerprint is stored."""
 
     kind: ClassVar[str] = "api_key"
     organization_id: str | None
+    """None for a key of the operator."""
     name: str
     scopes: tuple[Permission, ...]
     key_prefix: str
@@ -103,17 +107,20 @@ class WorkingKey(Entity):
 
 
 def new_token() -> str:
-    """An API key as its holder sees it, once: `xyra_` and 32 characters, about 190 bits."""
+    """A new API key as its holder sees it, once: `xyra_` and 32 random characters, about 190 bits."""
     return KEY_PREFIX + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(_KEY_LENGTH))
 
 
 def shown_prefix(token: str) -> str:
+    """The start of an API key, by which people recognize it."""
     return token[:_SHOWN]
 
 
 def email_partition(email: str) -> str:
+    """The directory partition of an e-mail address, whatever its case."""
     return f"email:{fingerprint(email.casefold())}"
 
 
 def key_partition(token_fingerprint: str) -> str:
+    """The directory partition of an API key."""
     return f"key:{token_fingerprint}"

@@ -1,6 +1,6 @@
-"""Who may do what: one table from roles to permissions. API-key scopes are the same permissions.
+"""Permissions of roles and API keys.
 
-Handlers name a permission and never a role.
+Entrypoints name a permission, never a role. The scopes of API keys are the same permissions.
 """
 
 from dataclasses import dataclass
@@ -67,8 +67,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     "developer": _DEVELOPER,
     "viewer": _VIEWER,
 }
-"""What members may do in their organization. Writing billing models needs self-managed pricing besides, verifying
-outcomes a charge that names the organization (AC-20).
+"""What members may do in their organization.
+
+Two permissions need more: writing billing models that the organization manages its own pricing, verifying outcomes that
+the charge names the organization as verifier (AC-20).
 """
 
 OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
@@ -82,7 +84,7 @@ OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
     },
     "support": _VIEWER | {Permission.INVOICES_READ, Permission.API_KEYS_READ},
 }
-"""What the operator's people may do in any organization."""
+"""What the operator's staff may do in every organization."""
 
 OPERATOR_ONLY = frozenset(
     {
@@ -92,14 +94,15 @@ OPERATOR_ONLY = frozenset(
         Permission.PARKED_EVENTS_WRITE,
     }
 )
-"""Permissions that no member's role and no organization's key can have. Who is billed must not be able to discard usage
-that was accepted.
+"""Permissions that no member and no organization's API key can have.
+
+Discarding accepted usage is among them: it is not for those who are billed for it.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling: a signed-in user or an API key, of one organization, or with None of the operator."""
+    """The caller: a signed-in user or an API key of an organization, or of the operator where it is None."""
 
     id: str
     organization_id: str | None

@@ -1,6 +1,7 @@
-"""The keys of access tokens: one that signs, the one that will sign next, and those whose tokens may still be in force.
+"""The signing keys of access tokens: the active one, the next one, and retired ones.
 
-Every process knows the next key before it signs anything, so a rotation is no moment at which all must agree.
+Every process knows the next key before it signs anything, so processes need not rotate at the same moment. Retired keys
+verify tokens until those have expired.
 """
 
 import base64
@@ -16,21 +17,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.domain.kernel.times import Instant
 
 
-class _PublicKeyPart(BaseModel):
+class _KeyModel(BaseModel):
+    """An immutable model whose errors do not show its values."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class SigningKey(_PublicKeyPart):
+class SigningKey(_KeyModel):
     """An Ed25519 key as a JSON Web Key (RFC 8037)."""
 
     kid: str
-    """The key's thumbprint (RFC 7638)."""
+    """The thumbprint of the public key (RFC 7638)."""
     kty: Literal["OKP"] = "OKP"
     crv: Literal["Ed25519"] = "Ed25519"
     x: str
-    """The public half."""
+    """The public key, base64url."""
     d: str | None = Field(default=None, repr=False)
-    """The private half; a retired key has none."""
+    """The private key, base64url; None in a retired key."""
 
     @classmethod
     def generate(cls) -> Self:
@@ -48,42 +51,54 @@ class SigningKey(_PublicKeyPart):
             raise ValueError("a retired key signs nothing")
         return Ed25519PrivateKey.from_private_bytes(_to_bytes(self.d))
 
-    def without_private_half(self) -> Self:
+    def public_only(self) -> Self:
         return type(self)(kid=self.kid, x=self.x)
 
 
-class RetiredKey(_PublicKeyPart):
+class RetiredKey(_KeyModel):
+    """A key that signs no more; its private key is gone."""
+
     key: SigningKey
     retired_at: Instant
 
 
-class KeySet(_PublicKeyPart):
+class KeySet(_KeyModel):
+    """All keys that sign or verify access tokens."""
+
     next: SigningKey
     active: SigningKey
     retired: tuple[RetiredKey, ...] = ()
     """Oldest first."""
 
     @classmethod
-    def first(cls) -> Self:
+    def generate(cls) -> Self:
         return cls(next=SigningKey.generate(), active=SigningKey.generate())
 
     @property
     def rotated_at(self) -> datetime | None:
-        """The last time; None before the first."""
+        """When keys were last rotated; None before the first time."""
         return self.retired[-1].retired_at if self.retired else None
 
     def rotated(self, now: datetime, grace: timedelta) -> Self:
-        """`grace` is how long tokens of a retired key may be in force."""
-        retired = RetiredKey(key=self.active.without_private_half(), retired_at=now)
-        kept = (each for each in self.retired if now < each.retired_at + grace)
-        return type(self)(next=SigningKey.generate(), active=self.next, retired=(*kept, retired))
+        """The key set after a rotation: the next key becomes the active one, which retires.
 
-    def verifying(self, kid: str, now: datetime, grace: timedelta) -> Ed25519PublicKey | None:
-        """The key of that name, where its tokens may be in force; the next one's, too: another process may know already
-        that it is the active one.
+        `grace` is how long tokens of a retired key are accepted.
         """
-        retired = (each.key for each in self.retired if now < each.retired_at + grace)
+        retired = RetiredKey(key=self.active.public_only(), retired_at=now)
+        return type(self)(
+            next=SigningKey.generate(), active=self.next, retired=(*self._verifying_retired(now, grace), retired)
+        )
+
+    def verification_key(self, kid: str, now: datetime, grace: timedelta) -> Ed25519PublicKey | None:
+        """The public key to verify a token by, None for an unknown key or one that retired too long ago.
+
+        The next key counts, too: another process may have rotated already.
+        """
+        retired = (retired.key for retired in self._verifying_retired(now, grace))
         return next((key.public for key in (self.active, self.next, *retired) if key.kid == kid), None)
+
+    def _verifying_retired(self, now: datetime, grace: timedelta) -> list[RetiredKey]:
+        return [retired for retired in self.retired if now < retired.retired_at + grace]
 
 
 def _thumbprint(x: str) -> str:

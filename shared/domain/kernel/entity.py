@@ -1,4 +1,4 @@
-"""What is kept as one document: an id, a kind, and fields that survive the trip through JSON."""
+"""Entities: what is stored as one document with an id and a kind."""
 
 from typing import Any, ClassVar, Self
 
@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Entity(BaseModel):
-    """Immutable; a change is a new value made with `changed`."""
+    """An immutable entity; `changed` makes a changed copy."""
 
-    # What cannot be read is logged by its place alone: it may be a password's hash, or a customer's data.
+    # Errors name the field but not its value: it may be a password's hash, or a customer's data.
     model_config = ConfigDict(
         frozen=True, extra="ignore", hide_input_in_errors=True, validate_by_name=True, validate_by_alias=True
     )

@@ -1,4 +1,4 @@
-"""The one error family. Every refusal that a caller can see is an `XyraError` with a stable code."""
+"""Errors: every refusal that a caller can see is an `XyraError` with a stable code."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -7,10 +7,10 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong at one place of the input.
+    """What is wrong with one field of the input.
 
-    `pointer` is an RFC 6901 JSON pointer into the body, `?name` for a query parameter, `{name}` for a value of the
-    path, or the name of a header.
+    `pointer` is a JSON pointer (RFC 6901) into the body, `?name` for a query parameter, `{name}` for a path value, or
+    the name of a header.
     """
 
     pointer: str
@@ -20,8 +20,8 @@ class FieldError:
 class XyraError(Exception):
     """Base of all errors of Xyra.
 
-    `code` is the last segment of the problem's `type` on the wire and never changes its meaning. A class that declares
-    no code is a fault of ours: it is logged, and a caller learns nothing of it.
+    `code` ends the `type` of the problem document (RFC 9457) and never changes its meaning. An error without a code of
+    its own is a fault of ours: it is logged, and the caller learns nothing about it.
     """
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -35,7 +35,7 @@ class XyraError(Exception):
 
 
 class ValidationError(XyraError):
-    """The input is well-formed and wrong."""
+    """The input can be read, but is not valid."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "validation"

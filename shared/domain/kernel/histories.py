@@ -1,4 +1,7 @@
-"""Histories: what holds from when. They grow only at their end, and only ahead of time (billing rules, "Histories")."""
+"""Histories: values with the times from which they are in force.
+
+They grow only at their end and only ahead of time (billing rules, 1 "Histories").
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -7,34 +10,35 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.times import BEGINNING, Instant, to_text
 from shared.domain.kernel.validation import refusal
+from shared.domain.kernel.value import Value
 
 T = TypeVar("T")
 
-LEAD = timedelta(minutes=10)
-"""How far ahead a new entry takes effect at least: raters cache histories, and events may be a little ahead of the
-clock.
+MINIMUM_LEAD = timedelta(minutes=10)
+"""A new entry takes effect at least this far ahead.
+
+Metering caches histories for up to a minute, and events may be 5 minutes ahead of the clock.
 """
 
-
-REACH = timedelta(days=731)
-"""How far ahead an entry may take effect at most."""
+MAXIMUM_LEAD = timedelta(days=731)
+"""A new entry takes effect at most this far ahead."""
 
 
 def check_start(start: datetime, now: datetime, back: timedelta, pointer: str) -> None:
-    """Raises `ValidationError` at `pointer` for a beginning more than `back` ago or more than `REACH` ahead."""
+    """Raise `ValidationError` for a start more than `back` ago or more than `MAXIMUM_LEAD` ahead."""
     if start < now - back:
         raise ValidationError.at(pointer, f"must not be before {to_text(now - back)}")
-    if start > now + REACH:
-        raise ValidationError.at(pointer, f"must not be after {to_text(now + REACH)}")
+    if start > now + MAXIMUM_LEAD:
+        raise ValidationError.at(pointer, f"must not be after {to_text(now + MAXIMUM_LEAD)}")
 
 
-class Entry(BaseModel, Generic[T]):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Entry(Value, Generic[T]):
+    """A value and the time from which it is in force."""
 
     effective_from: Instant
     value: T
@@ -42,17 +46,15 @@ class Entry(BaseModel, Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Interval(Generic[T]):
-    """Half-open: from `start` up to, not including, `end`; without an end it goes on."""
+    """The time [start, end) in which a value is in force; without an end it still is."""
 
     start: datetime
     end: datetime | None
     value: T
 
 
-class History(BaseModel, Generic[T]):
-    """The entries in the order of their times, which differ. Before the first entry nothing holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class History(Value, Generic[T]):
+    """Entries in the order of their times, no two at the same. Before the first one nothing is in force."""
 
     entries: tuple[Entry[T], ...] = Field(min_length=1)
 
@@ -77,40 +79,43 @@ class History(BaseModel, Generic[T]):
         return self.entries[-1].value
 
     def at(self, instant: datetime) -> T | None:
-        """What holds then; None before the first entry."""
+        """The value in force at an instant; None before the first entry."""
         index = self._after(instant)
         return self.entries[index - 1].value if index else None
 
     def _after(self, instant: datetime) -> int:
-        """How many entries have taken effect by then, so the index of the next one."""
+        """The number of entries in effect at an instant, which is the index of the next one."""
         return bisect_right(self.entries, instant, key=lambda entry: entry.effective_from)
 
     def appended(self, value: T, effective_from: datetime, now: datetime, pointer: str = "/effective_from") -> Self:
-        """With one entry more. Raises `ValidationError` at `pointer` for a time less than `LEAD` ahead, or not after
-        the last entry.
+        """The history with one more entry.
+
+        Raises `ValidationError` at `pointer` where the entry takes effect less than `MINIMUM_LEAD` or more than
+        `MAXIMUM_LEAD` ahead, or not after the last entry.
         """
-        if effective_from < now + LEAD:
-            raise ValidationError.at(
-                pointer, f"has to be {LEAD.seconds // 60} minutes ahead or more, so {to_text(now + LEAD)} or later"
-            )
-        if effective_from > now + REACH:
-            raise ValidationError.at(pointer, f"must not be after {to_text(now + REACH)}")
+        earliest = now + MINIMUM_LEAD
+        if effective_from < earliest:
+            minutes = MINIMUM_LEAD.seconds // 60
+            detail = f"has to be {minutes} minutes ahead or more, so {to_text(earliest)} or later"
+            raise ValidationError.at(pointer, detail)
+        if effective_from > now + MAXIMUM_LEAD:
+            raise ValidationError.at(pointer, f"must not be after {to_text(now + MAXIMUM_LEAD)}")
         last = self.entries[-1].effective_from
         if effective_from <= last:
             raise ValidationError.at(pointer, f"has to be after the entry that takes effect at {to_text(last)}")
         return type(self)(entries=(*self.entries, Entry(effective_from=effective_from, value=value)))
 
     def intervals(self) -> Iterator[Interval[T]]:
-        """All of it, as contiguous intervals; the last has no end."""
+        """All intervals, contiguous; the last has no end."""
         return self._intervals(0, len(self.entries))
 
     def next_after(self, instant: datetime, limit: int) -> Iterator[Interval[T]]:
-        """The first intervals that begin later."""
+        """At most `limit` intervals that start after an instant, earliest first."""
         index = self._after(instant)
         return self._intervals(index, index + limit)
 
     def last_before(self, instant: datetime | None, limit: int) -> Iterator[Interval[T]]:
-        """The last intervals that begin earlier; without an instant, of all. In the order of their times."""
+        """At most `limit` intervals that start before an instant, or the last of all; earliest first."""
         index = len(self.entries)
         if instant is not None:
             index = bisect_left(self.entries, instant, key=lambda entry: entry.effective_from)
@@ -122,9 +127,9 @@ class History(BaseModel, Generic[T]):
             yield Interval(entry.effective_from, following.effective_from if following else None, entry.value)
 
     def within(self, start: datetime, end: datetime) -> Iterator[Interval[T]]:
-        """The intervals that lie in [start, end), cut to it."""
+        """The intervals in [start, end), clipped to it."""
         for interval in self.intervals():
-            cut_start = max(interval.start, start)
-            cut_end = end if interval.end is None else min(interval.end, end)
-            if cut_start < cut_end:
-                yield Interval(cut_start, cut_end, interval.value)
+            clipped_start = max(interval.start, start)
+            clipped_end = end if interval.end is None else min(interval.end, end)
+            if clipped_start < clipped_end:
+                yield Interval(clipped_start, clipped_end, interval.value)

@@ -11,28 +11,29 @@ _name = msgspec.json.Encoder()
 
 
 def new_id(prefix: str) -> str:
-    """A fresh id; made from a UUIDv7, so ids of one prefix sort by the time they were made."""
+    """A new id from a UUIDv7, so that ids with one prefix sort by creation time."""
     return str(TypeID(prefix=prefix))
 
 
 def named_id(prefix: str, *name: str | int) -> str:
-    """The id that this name always has: the first 128 bits of the SHA-256 of the name as a JSON array, prefix
-    included.
+    """The deterministic id of a name: whoever makes it gets the same one.
+
+    It is the first 128 bits of the SHA-256 of the JSON array of prefix and name.
     """
     digest = hashlib.sha256(_name.encode((prefix, *name))).digest()
     return str(TypeID.from_uuid(UUID(bytes=digest[:16]), prefix=prefix))
 
 
 def id_pattern(prefix: str) -> str:
-    """The regular expression of what could be one of our ids of this kind."""
+    """The regular expression of ids with this prefix."""
     return rf"{prefix}_[0-9a-z]{{1,40}}"
 
 
 def is_id(text: str, prefix: str) -> bool:
-    """Whether it could be one of our ids of this kind, and so may be looked up by its text."""
+    """Whether a text has the form of an id with this prefix, so that it is safe to look up."""
     return re.fullmatch(id_pattern(prefix), text) is not None
 
 
 def fingerprint(text: str | bytes) -> str:
-    """SHA-256 in hex, for what must be compared or found but not read."""
+    """SHA-256 in hex, to compare or find something without storing it."""
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()

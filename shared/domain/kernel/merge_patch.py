@@ -4,7 +4,7 @@ from typing import Any
 
 
 def merge_patch(target: Any, patch: Any) -> Any:  # noqa: ANN401  JSON is any of its types
-    """The target as the patch leaves it: objects are merged, what is null is removed, all else replaces."""
+    """Apply a patch: objects are merged, fields that are null removed, all else is replaced."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}

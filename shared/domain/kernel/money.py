@@ -1,7 +1,7 @@
-"""Exact decimals: amounts, quantities, currencies and the one rounding.
+"""Money and quantities as exact decimals, and the rounding to a currency.
 
-Nothing here, or built on it, rounds by accident: what is entered is read exactly or refused, sums trap inexact
-results, and everything that divides is a `Fraction` until `round_half_up` or `truncate`.
+Nothing rounds by accident: input is read exactly or refused, decimal arithmetic raises where a result would be
+inexact, and whatever divides is a `Fraction` until `round_half_up` or `truncate`.
 """
 
 import re
@@ -17,18 +17,18 @@ from pydantic import AfterValidator, GetJsonSchemaHandler, PlainSerializer, Plai
 from pydantic_core import CoreSchema
 
 MAXIMUM_DIGITS = 15
-"""Before the point, of what is entered."""
+"""Digits before the decimal point of an entered number."""
 
 PLACES = 12
-"""After the point, of everything."""
+"""Decimal places of every stored number."""
 
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, FloatOperation])
-"""For arithmetic on decimals: raises instead of rounding."""
+"""The context of decimal arithmetic: it raises instead of rounding."""
 
 ZERO = Decimal(0)
 
 Exact = Decimal | Fraction
-"""What arithmetic may meet: events carry decimals, what-ifs and shares are fractions."""
+"""An exact number: events carry decimals, estimates and shares are fractions."""
 
 _SMALLEST = Decimal(1).scaleb(-PLACES)
 _HALF_UP = Context(prec=200, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow, FloatOperation])
@@ -36,12 +36,13 @@ _BOUNDED = Context(prec=MAXIMUM_DIGITS + PLACES, traps=[Inexact, InvalidOperatio
 _DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?")
 _MAXIMUM_TEXT = 100
 _PATTERNS = {True: r"^-?[0-9]{1,15}(\.[0-9]{1,12})?$", False: r"^[0-9]{1,15}(\.[0-9]{1,12})?$"}
-"""Of decimals in JSON Schema, by whether they may be negative."""
+"""The JSON Schema pattern of an entered decimal, by whether it may be negative."""
 
 
 def bounded(value: Decimal) -> Decimal:
-    """The value itself, written without an exponent and with at most `PLACES` places. Raises `ValueError` where it is
-    no number, or has more than `MAXIMUM_DIGITS` digits before the point or `PLACES` after it.
+    """The same number without an exponent, refused where it is too large or too precise.
+
+    Raises `ValueError` for more than `MAXIMUM_DIGITS` digits before the point or `PLACES` after it, NaN and infinities.
     """
     if not value.is_finite():
         raise ValueError("is not a number")
@@ -57,8 +58,9 @@ def bounded(value: Decimal) -> Decimal:
 
 
 def read_decimal(value: object) -> Decimal:
-    """A decimal from JSON: a text, an integer, or a number decoded as `Decimal`. Raises `ValueError` for all else; a
-    float has lost what was written, so it is refused.
+    """Read a decimal from JSON: a text, an integer, or a number decoded as `Decimal`.
+
+    Raises `ValueError` for anything else, also for floats, which are no longer exact.
     """
     if isinstance(value, Decimal):
         return bounded(value)
@@ -72,7 +74,7 @@ def read_decimal(value: object) -> Decimal:
 
 
 def plain(value: Decimal) -> str:
-    """The shortest plain text of an exact decimal: `26` for 26.00 and for 2.6E+1."""
+    """The shortest text without an exponent: `26` for 26.00 and for 2.6E+1."""
     text = f"{value:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -84,14 +86,14 @@ def add(left: Decimal, right: Decimal) -> Decimal:
 
 
 def plus(left: Exact, right: Exact) -> Exact:
-    """The exact sum, a decimal where both are."""
+    """The exact sum; a decimal where both numbers are."""
     if isinstance(left, Decimal) and isinstance(right, Decimal):
         return EXACT.add(left, right)
     return Fraction(left) + Fraction(right)
 
 
 def total(values: Iterable[Decimal]) -> Decimal:
-    """The exact sum; it has as many places as the value with the most."""
+    """The exact sum, with the places of the most precise value."""
     result = ZERO
     for value in values:
         result = EXACT.add(result, value)
@@ -99,22 +101,22 @@ def total(values: Iterable[Decimal]) -> Decimal:
 
 
 def truncate(value: Fraction) -> Decimal:
-    """Cut, not rounded, to `PLACES` places; exact where the value is a decimal of so many."""
+    """The number with 12 decimal places, the rest dropped without rounding."""
     return Decimal(plain(_scaled(int(value * 10**PLACES), PLACES)))
 
 
 def to_places(value: Decimal) -> Decimal:
-    """Half away from zero to `PLACES` places; the value itself where it has no more."""
+    """Round half up (away from zero) to 12 decimal places, where there are more."""
     return value if _exponent(value) >= -PLACES else value.quantize(_SMALLEST, context=_HALF_UP)
 
 
 def round_half_up(value: Decimal | Fraction, currency: str) -> Decimal:
-    """To the currency's own exponent, half away from zero, and always with that many places."""
+    """Round half up (away from zero) to the currency's minor unit, always with all its places."""
     return round_to(value, exponent_of(currency))
 
 
 def round_to(value: Decimal | Fraction, places: int) -> Decimal:
-    """Half away from zero, with exactly so many places."""
+    """Round half up (away from zero) to exactly this many places."""
     shifted = abs(Fraction(value)) * 10**places
     units = int(shifted + Fraction(1, 2))
     return _scaled(units if value >= 0 else -units, places)
@@ -122,8 +124,9 @@ def round_to(value: Decimal | Fraction, places: int) -> Decimal:
 
 @cache
 def exponent_of(currency: str) -> int:
-    """How many places the currency's minor unit has (ISO 4217): JPY 0, USD 2, KWD 3. Raises `ValueError` for what is no
-    currency, and for those without a minor unit, such as gold (XAU).
+    """The decimal places of a currency's minor unit (ISO 4217): JPY 0, USD 2, KWD 3.
+
+    Raises `ValueError` for an unknown code, and for one without a minor unit, such as gold (XAU).
     """
     try:
         exponent = iso4217.Currency(currency).exponent
@@ -158,7 +161,7 @@ def _currency(code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _DecimalSchema:
-    """Describes a decimal in JSON Schema: a text; numbers are accepted, too."""
+    """The JSON Schema of an entered decimal: a text; input may also be a number."""
 
     negative: bool
 
@@ -169,17 +172,19 @@ class _DecimalSchema:
 
 
 class _ComputedSchema:
+    """The JSON Schema of a computed decimal: a text."""
+
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "format": "decimal"}
 
 
 def as_written(value: Decimal) -> str:
-    """As plain text, with all the places that it was written with."""
+    """The text without an exponent, with all places that the number was written with."""
     return f"{value:f}"
 
 
 def _written_by(text: Callable[[Decimal], str]) -> PlainSerializer:
-    """In documents and in answers; in Python it stays a decimal."""
+    """Serialize to text in JSON and in documents; in Python it stays a decimal."""
 
     def serialise(value: Decimal, info: SerializationInfo) -> Decimal | str:
         return value if info.mode == "python" else text(value)
@@ -199,9 +204,7 @@ Currency = Annotated[str, AfterValidator(_currency)]
 """A currency code of ISO 4217 that has a minor unit."""
 
 Amount = Annotated[Decimal, PlainValidator(read_decimal), _written_by(as_written), _DecimalSchema(negative=True)]
-"""An amount of money as it is entered, in the currency of the object around it; it keeps the places it was written
-with.
-"""
+"""An entered amount of money, in the currency of the object around it; its trailing zeros are kept."""
 
 NonNegativeAmount = Annotated[
     Decimal,
@@ -209,12 +212,13 @@ NonNegativeAmount = Annotated[
     _written_by(as_written),
     _DecimalSchema(negative=False),
 ]
+"""An entered amount of money, 0 or more."""
 
 NonNegativeQuantity = NonNegativeAmount
-"""A quantity as it is entered: bounded and written as an amount."""
+"""An entered quantity, 0 or more."""
 
 ExactDecimal = Annotated[Decimal, PlainValidator(_read_computed), _written_by(plain), _ComputedSchema()]
-"""What was computed, not entered: of any size, written without trailing zeros."""
+"""A computed number of any size, written without trailing zeros."""
 
 RoundedAmount = Annotated[Decimal, PlainValidator(_read_computed), _written_by(as_written), _ComputedSchema()]
-"""What was rounded to its currency: written with all places of the currency."""
+"""An amount rounded to its currency, written with all places of the currency."""

@@ -1,4 +1,4 @@
-"""Instants: always with a zone, cut to microseconds, kept in UTC."""
+"""Instants: always with a timezone, to the microsecond, kept in UTC."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -7,21 +7,22 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, PlainSerializer
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-"""Where a history starts whose first entry holds from the beginning."""
+"""The start of a history whose first entry has always been in force."""
 
 
 def to_text(instant: datetime) -> str:
-    """UTC text of fixed width (27 characters), so that text order is time order."""
+    """UTC text of fixed width, 27 characters, so that text order is time order."""
     utc = instant.astimezone(UTC)
     return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def from_text(text: str) -> datetime:
+    """Read what `to_text` wrote."""
     return datetime.fromisoformat(text)
 
 
 def read_time(value: object) -> datetime:
-    """Of what a sender wrote into an event. Raises `ValueError`."""
+    """Read a time in an event: ISO 8601 with an offset. Raises `ValueError`."""
     if isinstance(value, str) and "T" in value.upper():
         with suppress(ValueError):
             time = datetime.fromisoformat(value)
@@ -31,7 +32,7 @@ def read_time(value: object) -> datetime:
 
 
 def in_utc(instant: datetime) -> datetime:
-    """Raises `ValueError` at the very ends of the calendar, where UTC would leave it."""
+    """The instant in UTC. Raises `ValueError` at the ends of the calendar, where UTC is beyond it."""
     try:
         return instant.astimezone(UTC)
     except OverflowError:
@@ -39,11 +40,11 @@ def in_utc(instant: datetime) -> datetime:
 
 
 Time = Annotated[AwareDatetime, AfterValidator(in_utc)]
-"""A time on the wire: read from any offset, written in UTC."""
+"""A time in the API: read with any offset, written in UTC."""
 
 Instant = Annotated[
     AwareDatetime,
     AfterValidator(in_utc),
     PlainSerializer(to_text, when_used="json"),
 ]
-"""A time in a stored document: read from any offset, written by `to_text`."""
+"""A time in a stored document: read with any offset, written by `to_text`."""

@@ -1,4 +1,4 @@
-"""Refusals of pydantic models as JSON pointers into the input that was refused."""
+"""Validation errors of pydantic models as JSON pointers into the input."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,17 +11,22 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, cor
 from shared.domain.kernel.errors import FieldError, ValidationError
 
 FieldPath = tuple[str | int, ...]
+"""The names and indexes that lead to a field of the input."""
 
 MAXIMUM_ERRORS = 100
-MAXIMUM_STEP = 300
-"""Characters of a name in a pointer. A longer one is cut: each of many errors would repeat it."""
+MAXIMUM_NAME = 300
+"""Characters of a name in a pointer; a longer one is truncated, because many errors may repeat it."""
 _KEY_MARK = "[key]"
+"""Ends pydantic's path to a key of a dict."""
 _TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
 
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How many items a list has. Counted in the input, so that a wrong item is not also a missing one."""
+    """The number of items of a list.
+
+    They are counted in the input: an item that is not valid is not missing as well.
+    """
 
     minimum: int
     maximum: int
@@ -38,56 +43,60 @@ class Length:
         return value
 
 
-def refusal(*places: tuple[FieldPath, str]) -> pydantic.ValidationError:
-    """What a model's validator raises to name fields below itself: each place is a path from the model, with what is
-    wrong.
+def refusal(*fields: tuple[FieldPath, str]) -> pydantic.ValidationError:
+    """The error for a model's validator to raise about fields below the model.
+
+    Each field is a path from the model, with what is wrong.
     """
-    return _refusal((place, "refused", detail, None) for place, detail in places)
+    return _refusal((field, "refused", detail, None) for field, detail in fields)
 
 
 def named_by_type(value: object, validate: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401  any model of the union
-    """Wraps a union discriminated by `type` (as a `WrapValidator`), so that errors have places of the input: without
-    the tag that pydantic puts into them, and at `type` where the type itself is unknown or missing.
+    """A `WrapValidator` of a union with the discriminator `type`, so that errors point into the input.
+
+    It removes the tag that pydantic puts into paths, and points to `type` where the type is unknown or missing.
     """
     try:
         return validate(value)
     except pydantic.ValidationError as error:
         raise _refusal(
-            (_place_in_input(detail["type"], detail["loc"]), detail["type"], detail["msg"], detail["input"])
+            (_path_in_input(detail["type"], detail["loc"]), detail["type"], detail["msg"], detail["input"])
             for detail in error.errors(include_url=False)
         ) from error
 
 
-def pointer(place: Iterable[str | int], prefix: str = "") -> str:
-    """RFC 6901; below the prefix `?` the name of a query parameter."""
-    parts = [str(part)[:MAXIMUM_STEP].replace("~", "~0").replace("/", "~1") for part in place]
+def pointer(path: Iterable[str | int], prefix: str = "") -> str:
+    """A path as a JSON pointer (RFC 6901), or with the prefix `?` as the name of a query parameter."""
+    names = [str(name)[:MAXIMUM_NAME].replace("~", "~0").replace("/", "~1") for name in path]
     if prefix == "?":
-        return prefix + "/".join(parts)
-    return prefix + "".join(f"/{part}" for part in parts)
+        return prefix + "/".join(names)
+    return prefix + "".join(f"/{name}" for name in names)
 
 
 def validation_error(
     error: pydantic.ValidationError, prefix: str = "", placed: Callable[[str], str] = str
 ) -> ValidationError:
-    """The same refusal for a caller; `prefix` is the pointer of what was validated, or `?` for query parameters, and
-    `placed` says where that is in what was sent.
+    """A pydantic error as the error for a caller, with at most 100 fields.
+
+    `prefix` is the pointer of what was validated, or `?` for query parameters; `placed` maps a pointer to where the
+    field is in what was sent.
     """
-    found = error.errors(include_url=False, include_input=False)
+    details = error.errors(include_url=False, include_input=False)
     errors = tuple(
-        FieldError(placed(pointer(_without_mark(detail["loc"]), prefix)), _readable(detail["msg"]))
-        for detail in found[:MAXIMUM_ERRORS]
+        FieldError(placed(pointer(_without_key_mark(detail["loc"]), prefix)), _readable(detail["msg"]))
+        for detail in details[:MAXIMUM_ERRORS]
     )
-    if len(found) == 1:
+    if len(details) == 1:
         return ValidationError(f"{errors[0].pointer or 'The input'}: {errors[0].detail}", errors=errors)
-    return ValidationError(f"{len(found)} places of the input are not valid", errors=errors)
+    return ValidationError(f"{len(details)} places of the input are not valid", errors=errors)
 
 
 def _refusal(details: Iterable[tuple[FieldPath, str, str, object]]) -> pydantic.ValidationError:
     return pydantic.ValidationError.from_exception_data(
         "refusal",
         [
-            InitErrorDetails(type=PydanticCustomError(kind, _literal(message)), loc=place, input=value)
-            for place, kind, message, value in details
+            InitErrorDetails(type=PydanticCustomError(kind, _literal(message)), loc=path, input=value)
+            for path, kind, message, value in details
         ],
     )
 
@@ -96,14 +105,14 @@ def _literal(message: str) -> Any:  # noqa: ANN401  the signature asks for a lit
     return message
 
 
-def _place_in_input(kind: str, place: FieldPath) -> FieldPath:
-    if not place:
+def _path_in_input(kind: str, path: FieldPath) -> FieldPath:
+    if not path:
         return ("type",) if kind in _TAG_ERRORS else ()
-    return place[1:]
+    return path[1:]
 
 
-def _without_mark(place: FieldPath) -> FieldPath:
-    return tuple(step for step in place if step != _KEY_MARK)
+def _without_key_mark(path: FieldPath) -> FieldPath:
+    return tuple(name for name in path if name != _KEY_MARK)
 
 
 def _readable(message: str) -> str:

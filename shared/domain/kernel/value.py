@@ -43,6 +43,8 @@ def _field_docstrings(cls: type[BaseModel]) -> dict[str, str]:
 
 
 def _docstrings_in(cls: type[BaseModel]) -> dict[str, str]:
+    if cls.__pydantic_generic_metadata__["origin"] is not None:  # `Entry[int]` has no source; its base `Entry` has
+        return {}
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     docstrings = {}

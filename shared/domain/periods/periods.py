@@ -1,4 +1,7 @@
-"""Billing periods: half-open, contiguous, bounded by local midnights, daylight saving included."""
+"""Billing periods: contiguous [start, end) between local midnights, daylight saving included.
+
+A period is stored when it is first used and never recomputed (billing rules, 2 "Periods").
+"""
 
 import re
 from collections.abc import Sequence
@@ -8,42 +11,44 @@ from functools import cache, lru_cache
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.times import Time
 from shared.domain.kernel.validation import refusal
+from shared.domain.kernel.value import Value
 
-SHORTEST = timedelta(days=3)
-"""A first boundary less than this after a new calendar's beginning is skipped."""
+SHORTEST_PERIOD = timedelta(days=3)
+"""A new calendar's first boundary is skipped where its period would be shorter than this."""
 
 MAXIMUM_PERIODS = 1200
-"""How many periods are laid at once at most."""
+"""How many periods are created at once at most."""
 
 YEAR = 12
+"""Months of a year."""
 QUARTER = 3
-"""Their months."""
+"""Months of a quarter."""
 
-_NEXT_MONTHS = 23
-"""From this day of a month on, a period that starts is the next month's. Anchors before it start on their own day in
-every month, the others on it or later even in February: an anchor's periods are all for the month that they start in or
-all for the next. The usual anchors (1, 15, 28 and later) are so far off that a change of timezone, 26 hours at most,
-carries none over.
+_FIRST_DAY_OF_NEXT_MONTH = 23
+"""A period that starts on this day of a month or later belongs to the next month.
+
+So all periods of one anchor day belong to the month they start in, or all to the next, even in February. The usual
+anchor days (1, 15, 28 and later) are far enough off that no change of timezone, 26 hours at most, moves a period.
 """
-_AROUND = timedelta(days=460)
+_MORE_THAN_A_YEAR = timedelta(days=460)
 """Reaches from any period beyond both ends of the year that it belongs to."""
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 _MIDDLE_OF_MONTH = 15
 _ONE_DAY = timedelta(days=1)
-_NAMES_OF_MACHINES = {"localtime", "posixrules", "Factory"}
+_NO_TIMEZONES = {"localtime", "posixrules", "Factory"}
 
 
 @cache
 def _timezone_names() -> frozenset[str]:
-    return frozenset(available_timezones() - _NAMES_OF_MACHINES)
+    return frozenset(available_timezones() - _NO_TIMEZONES)
 
 
 def _known_timezone(name: str) -> str:
@@ -56,22 +61,21 @@ Timezone = Annotated[str, AfterValidator(_known_timezone)]
 """The name of an IANA timezone."""
 
 
-class Calendar(BaseModel):
-    """Months that begin on the anchor day in a timezone; in a shorter month, on its last day."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Calendar(Value):
+    """Billing months that start on one day of the month, at midnight in a timezone."""
 
     timezone: Timezone
     anchor: int = Field(default=1, ge=1, le=31)
+    """The day of the month; in a shorter month its last day."""
 
 
-class Span(BaseModel):
-    """Half-open: from `start` up to, not including, `end`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Span(Value):
+    """A span of time [start, end)."""
 
     start: Time
+    """Inclusive."""
     end: Time
+    """Exclusive."""
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -85,7 +89,7 @@ class Span(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The part of a local day that lies in a period."""
+    """A local day, clipped to the period that it lies in."""
 
     date: date
     start: datetime
@@ -93,7 +97,7 @@ class Day:
 
 
 class Period(Span):
-    """A billing period with the timezone it was laid in."""
+    """A billing period, with the timezone that was in force when it was created."""
 
     timezone: Timezone
 
@@ -102,7 +106,7 @@ class Period(Span):
         return Span(start=self.start, end=self.end)
 
     def days(self) -> Sequence[Day]:
-        """The local days that the period touches, in order, cut to it. A day that a timezone skipped is none."""
+        """The local days of the period, in order, clipped to it; a day that the timezone skipped is left out."""
         return _days(self.start, self.end, self.timezone)
 
     def local_days(self) -> list[date]:
@@ -110,17 +114,17 @@ class Period(Span):
 
 
 def first_instant(day: date, timezone: str) -> datetime:
-    """When the local day begins, in UTC: at midnight, or where the clocks skip midnight, at the first time after it."""
+    """The first instant of a local day, in UTC: midnight, or the first time after it where clocks skip midnight."""
     zone = ZoneInfo(timezone)
     midnight = datetime.combine(day, time(), zone)
     instant = midnight.astimezone(UTC)
     if instant.astimezone(zone).date() == day and instant.astimezone(zone).time() == time():
         return instant
-    return _jump_over(day, zone, midnight.replace(fold=1).astimezone(UTC), instant)
+    return _clock_change(day, zone, midnight.replace(fold=1).astimezone(UTC), instant)
 
 
-def _jump_over(day: date, zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The instant in (before, after] at which the clocks jumped into the day, or past it."""
+def _clock_change(day: date, zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The instant in (before, after] at which clocks jumped into the day or past it, by bisection."""
     while after - before > timedelta(seconds=1):
         middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
         if middle.astimezone(zone).date() >= day:
@@ -146,7 +150,7 @@ def _days(start: datetime, end: datetime, timezone: str) -> tuple[Day, ...]:
 
 
 def first_period(instant: datetime, calendars: History[Calendar]) -> Period:
-    """The period to lay when none is laid: the one of that instant by the calendar in force at it."""
+    """The first period to create: that of the instant, by the calendar in force then."""
     calendar = calendars.at(instant) or calendars.first
     return Period(
         start=_boundary_at(instant, calendar), end=_boundary_after(instant, calendar), timezone=calendar.timezone
@@ -154,19 +158,19 @@ def first_period(instant: datetime, calendars: History[Calendar]) -> Period:
 
 
 def next_period(last: Period, calendars: History[Calendar]) -> Period:
-    """The one after the last laid period, by the calendar in force when that ends."""
+    """The period after the last one, by the calendar in force when that ends."""
     calendar = calendars.at(last.end) or calendars.first
     end = _boundary_after(last.end, calendar)
-    if end - last.end < SHORTEST:
+    if end - last.end < SHORTEST_PERIOD:
         end = _boundary_after(end, calendar)
     return Period(start=last.end, end=end, timezone=calendar.timezone)
 
 
 def previous_period(first: Period, calendars: History[Calendar]) -> Period:
-    """The one before the first laid period, by the first calendar."""
+    """The period before the first one, by the first calendar."""
     calendar = calendars.first
     start = _boundary_before(first.start, calendar)
-    if first.start - start < SHORTEST:
+    if first.start - start < SHORTEST_PERIOD:
         start = _boundary_before(start, calendar)
     return Period(start=start, end=first.start, timezone=calendar.timezone)
 
@@ -174,9 +178,9 @@ def previous_period(first: Period, calendars: History[Calendar]) -> Period:
 def periods_to_create(
     created: Sequence[Period], calendars: History[Calendar], start: datetime, end: datetime
 ) -> list[Period]:
-    """The new periods, in order, that it takes so that `laid` (contiguous, in order) and they cover `start` to `end`.
+    """The missing periods, in order, so that with the created ones they cover `start` to `end`.
 
-    Raises `ValidationError` for more than `MAXIMUM_PERIODS`.
+    `created` are contiguous and in order. Raises `ValidationError` where more than `MAXIMUM_PERIODS` are missing.
     """
     first = created[0] if created else first_period(start, calendars)
     last = created[-1] if created else first
@@ -194,37 +198,41 @@ def periods_to_create(
 
 
 def period_of(instant: datetime, created: Sequence[Period]) -> Period | None:
-    """The laid period that contains the instant."""
+    """The created period that contains the instant, if any."""
     return next((period for period in created if period.contains(instant)), None)
 
 
-def around(periods: Sequence[Period], created: Sequence[Period], calendars: History[Calendar]) -> list[Period]:
-    """Periods that are in order, with those for more than a year before and after them: as laid, else as they would
-    be laid.
+def periods_around(periods: Sequence[Period], created: Sequence[Period], calendars: History[Calendar]) -> list[Period]:
+    """All periods from more than a year before these to more than a year after them, in order.
+
+    Those that are not created yet are as they would be.
     """
-    known = list(created) or [periods[0]]
-    new = periods_to_create(known, calendars, periods[0].start - _AROUND, periods[-1].end + _AROUND)
-    return sorted([*known, *new], key=lambda each: each.start)
+    existing = list(created) or [periods[0]]
+    start, end = periods[0].start - _MORE_THAN_A_YEAR, periods[-1].end + _MORE_THAN_A_YEAR
+    missing = periods_to_create(existing, calendars, start, end)
+    return sorted([*existing, *missing], key=lambda period: period.start)
 
 
 def cycle_of(period: Period, others: Sequence[Period], months: int) -> Period:
-    """The quarter or year, of so many months from January on, that a period belongs to: the contiguous periods whose
-    months lie in it, with the timezone of the first of them. `others` are those around it.
+    """The quarter or year that a period belongs to, as one period in the timezone of its first one.
+
+    It has `months` months, counted from January; `others` are all periods around this one.
     """
-    number = _month_it_is_for(period) // months
-    own = [other for other in others if _month_it_is_for(other) // months == number]
-    return Period(start=own[0].start, end=own[-1].end, timezone=own[0].timezone)
+    number = _month_of_period(period) // months
+    in_cycle = [other for other in others if _month_of_period(other) // months == number]
+    return Period(start=in_cycle[0].start, end=in_cycle[-1].end, timezone=in_cycle[0].timezone)
 
 
-def _month_it_is_for(period: Period) -> int:
-    """Months since year 0."""
+def _month_of_period(period: Period) -> int:
+    """The month that a period is for, in months since year 0."""
     start = period.start.astimezone(ZoneInfo(period.timezone))
-    return start.year * 12 + start.month - 1 + (start.day >= _NEXT_MONTHS)
+    return start.year * 12 + start.month - 1 + (start.day >= _FIRST_DAY_OF_NEXT_MONTH)
 
 
 def parse_month(text: str, timezone: str, pointer: str = "?period") -> datetime:
-    """The instant that `YYYY-MM` stands for: the beginning of that month's 15th. Raises `ValidationError` at
-    `pointer`.
+    """The instant that `YYYY-MM` stands for: the start of the month's 15th, which is in the month's period.
+
+    Raises `ValidationError` at `pointer`.
     """
     match = _MONTH.fullmatch(text)
     if match is None or not _FIRST_YEAR <= int(match[1]) <= _LAST_YEAR:
@@ -245,22 +253,25 @@ def _boundary_at(instant: datetime, calendar: Calendar) -> datetime:
 
 
 def _boundary_before(instant: datetime, calendar: Calendar) -> datetime:
+    """The last boundary before the instant."""
     return _boundary_at(instant - timedelta(microseconds=1), calendar)
 
 
 def _boundary_after(instant: datetime, calendar: Calendar) -> datetime:
+    """The first boundary after the instant."""
     month = _month_of(instant, calendar)
     boundary = _boundary(month, calendar)
     return boundary if boundary > instant else _boundary(month + 1, calendar)
 
 
 def _month_of(instant: datetime, calendar: Calendar) -> int:
-    """Months since year 0 of the local date, so that the one before and the one after are a step away."""
+    """The month of the local date, in months since year 0."""
     local = instant.astimezone(ZoneInfo(calendar.timezone))
     return local.year * 12 + local.month - 1
 
 
 def _boundary(month: int, calendar: Calendar) -> datetime:
+    """When the billing month starts that is anchored in this month."""
     year, month_of_year = divmod(month, 12)
     following_year, following_month = divmod(month + 1, 12)
     last_day = date(following_year, following_month + 1, 1) - _ONE_DAY

@@ -1,6 +1,6 @@
-"""What events cost the operator at providers, in the organization's currency, beside what their senders say."""
+"""What an event costs the operator at its provider, in the organization's currency."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,45 +13,40 @@ from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.metering.values import number_at
 from shared.domain.provider_costs.exchange_rates import ExchangeRates, NoExchangeRateError, reported_currency
-from shared.domain.provider_costs.llm_prices import (
-    Listing,
-    ModelName,
-    PriceOverride,
-    TokenCounts,
-    TokenPrices,
-    candidates,
-    reported_model,
-    unpriced_name,
-)
+from shared.domain.provider_costs.llm_prices import TokenCounts
+from shared.domain.provider_costs.model_names import reported_model, unpriced_name
+from shared.domain.provider_costs.price_lookup import LlmPrices
 
 COST_TYPE = "cost."
 AMOUNT_PATH = "data.amount"
 REPORTED_COST_PATH = "data.cost"
 LLM = "llm"
-"""The category of what LLM calls cost."""
+"""The category of LLM calls."""
 
 PROVIDER_COST = "$cost."
-"""The standing reading of each category of costs is this and the category."""
+"""With the category after it, the system total of a category of costs."""
 REPORTED_COST = "$stated_cost"
+"""The system total of what senders of LLM calls say they cost."""
 UNPRICED = "$unpriced"
-"""The standing reading of LLM calls without a price: how many, and their tokens; `$unpriced.{model}` of each model."""
+"""The system total of LLM calls without a price and their tokens; `$unpriced.{model}` for each model."""
 
 
 class EventCost(msgspec.Struct, frozen=True):
-    """Of one event. Without an amount it costs nothing, or what it costs is not known: `unpriced` names the model."""
+    """What one event costs at its provider. Without an amount it costs nothing, or the cost is not known."""
 
     amount: Decimal | None = None
     category: str | None = None
     reported: Decimal | None = None
-    """What the sender of an LLM call says that it cost."""
+    """What the sender of an LLM call says it cost."""
     priced_by: str | None = None
-    """The `provider/model` whose price it is."""
+    """The `provider/model` whose price was applied."""
     unpriced: str | None = None
+    """The model of an LLM call without a price."""
     tokens: int = 0
-    """Of an unpriced call, in and out."""
+    """Input and output tokens of such a call."""
 
     def readings(self) -> tuple[tuple[str, Reading], ...]:
-        """The standing readings that it moves, whatever the agent's model."""
+        """What it adds to system totals, by their names."""
         if self.category is None:
             return ()
         readings: list[tuple[str, Reading]] = []
@@ -69,7 +64,7 @@ NO_COST = EventCost()
 
 
 class CostedEvent(msgspec.Struct, frozen=True):
-    """An event as gauges see it."""
+    """An event with its provider cost, as meters read it (`metering.meters.Event`)."""
 
     type: str
     data: Mapping[str, Any]
@@ -79,84 +74,22 @@ class CostedEvent(msgspec.Struct, frozen=True):
     """In the organization's currency."""
     cost_category: str | None = None
     exchange_rate: Decimal | None = None
-    """What one unit of another currency that it names was worth in the organization's when it was rated."""
+    """From the currency that the event names to the organization's; None without one."""
     amounts: Mapping[str, Decimal] = {}
-    """By path, what is read instead of what was reported: in the organization's currency."""
-
-
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """What a model is priced by: the operator's prices while there are any, else the list's."""
-
-    overrides: tuple[PriceOverride, ...]
-    """Best first."""
-    listing: Listing | None
-    listed_as: str
-    """Its `provider/model`."""
-
-    def at(self, time: datetime) -> "PriceAt | None":
-        for override in self.overrides:
-            prices = override.prices.at(time)
-            if prices is not None:
-                return PriceAt(override.name.readable, prices.token_prices, overridden=True)
-        if self.listing is None:
-            return None
-        return PriceAt(self.listed_as, self.listing.at(time), overridden=False)
-
-
-_UNKNOWN = Priced((), None, "")
-
-
-class PriceAt(msgspec.Struct, frozen=True):
-    """The prices of a model at some time; `name` is its `provider/model`."""
-
-    name: str
-    prices: TokenPrices
-    overridden: bool
-
-
-class LlmPrices:
-    """The operator's prices before those of the list, for any model by the names that senders use."""
-
-    REMEMBERED = 4096
-
-    def __init__(
-        self, find_listed: Callable[[ModelName], Listing | None], overrides: Iterable[PriceOverride] = ()
-    ) -> None:
-        self._find_listed = find_listed
-        self._overrides = {override.name: override for override in overrides}
-        self._found: dict[tuple[str | None, str], Priced] = {}
-
-    def of(self, provider: str | None, model: str) -> Priced:
-        priced = self._found.get((provider, model))
-        if priced is None:
-            names = candidates(provider, model)
-            if not names:  # nor remembered: such a name can be of any length
-                return _UNKNOWN
-            if len(self._found) >= self.REMEMBERED:
-                self._found.clear()
-            priced = self._found[provider, model] = self._find(names)
-        return priced
-
-    def _find(self, names: tuple[ModelName, ...]) -> Priced:
-        listing = next((found for found in map(self._find_listed, names) if found is not None), None)
-        if listing is not None:
-            names = (*names, ModelName.normalized(listing.provider, listing.model))
-        overrides = {name: self._overrides[name] for name in names if name in self._overrides}
-        listed_as = "" if listing is None else f"{listing.provider}/{listing.model}"
-        return Priced(tuple(overrides.values()), listing, listed_as)
+    """Amounts by path that are read instead of the reported ones, in the organization's currency."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostRules:
-    """All that it takes to say what an event costs."""
+    """The prices and exchange rates that decide what events cost."""
 
     prices: LlmPrices
     rates: ExchangeRates
 
     def of(self, event_type: str, data: Mapping[str, Any], at: datetime, currency: str) -> EventCost:
-        """In that currency, by the prices and rates in force then. Raises `NoExchangeRateError`; `UnmeterableError` for
-        a cost without an amount.
+        """What an event costs, in `currency`, at the prices and rates in force at a time.
+
+        Raises `NoExchangeRateError`, and `UnmeterableError` for a cost without an amount.
         """
         if event_type == LLM_CALL:
             return self._of_llm_call(data, at, currency)
@@ -167,16 +100,17 @@ class CostRules:
         return NO_COST
 
     def _of_llm_call(self, data: Mapping[str, Any], at: datetime, currency: str) -> EventCost:
-        named, tokens = reported_model(data), TokenCounts.of(data)
-        reported = self._reported(data, at, currency)
-        price = self.prices.of(*named).at(at)
-        cost = price.prices.cost(tokens) if price is not None else None
-        if price is None or cost is None:
-            return EventCost(None, LLM, reported, unpriced=unpriced_name(*named), tokens=tokens.total)
-        return EventCost(self.rates.convert(cost, price.prices.currency, currency, at), LLM, reported, price.name)
+        model, tokens = reported_model(data), TokenCounts.of(data)
+        reported = self._reported_cost(data, at, currency)
+        effective = self.prices.of(*model).at(at)
+        cost = effective.prices.cost(tokens) if effective is not None else None
+        if effective is None or cost is None:
+            return EventCost(None, LLM, reported, unpriced=unpriced_name(*model), tokens=tokens.total)
+        converted = self.rates.convert(cost, effective.prices.currency, currency, at)
+        return EventCost(converted, LLM, reported, effective.name)
 
-    def _reported(self, data: Mapping[str, Any], at: datetime, currency: str) -> Decimal | None:
-        """None where it cannot be compared: nothing depends on it."""
+    def _reported_cost(self, data: Mapping[str, Any], at: datetime, currency: str) -> Decimal | None:
+        """What the sender says the call cost; None where it cannot be converted, as no bill depends on it."""
         if data.get("cost") is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Exchange rates: the operator's, by the time from which they hold. What was once used never changes."""
+"""Exchange rates: the operator's, as histories. A rate that was in force is never changed."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,11 +12,11 @@ from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import EXACT, Amount, to_places
 
 CurrencyPair = tuple[str, str]
-"""From the first to the second."""
+"""From the first currency to the second."""
 
 
 class NoExchangeRateError(XyraError):
-    """Nothing says what an amount is worth in the currency that it is needed in."""
+    """No exchange rate was in force for an amount that has to be converted."""
 
     code = "no_exchange_rate"
     title = "There is no exchange rate"
@@ -27,7 +27,7 @@ class NoExchangeRateError(XyraError):
 
 
 class ExchangeRate(Entity):
-    """What one unit of a currency is worth in another: one way only, the other way has a rate of its own."""
+    """What one unit of a currency is in another, in this direction only."""
 
     kind: ClassVar[str] = "exchange_rate"
 
@@ -41,18 +41,18 @@ def exchange_rate_id(source: str, target: str) -> str:
 
 
 class ExchangeRates:
-    """Those that are known, to convert by."""
+    """Converts amounts at the rate in force."""
 
     def __init__(self, rates: tuple[ExchangeRate, ...] = ()) -> None:
         self._histories = {(rate.from_currency, rate.to_currency): rate.rates for rate in rates}
 
     def rate(self, source: str, target: str, at: datetime) -> Decimal | None:
-        """The one in force then."""
+        """The rate in force at a time, if any."""
         history = self._histories.get((source, target))
         return None if history is None else history.at(at)
 
     def convert(self, amount: Decimal, source: str, target: str, at: datetime) -> Decimal:
-        """By the rate in force then. Nothing is nothing in every currency. Raises `NoExchangeRateError`."""
+        """Convert at the rate in force, to 12 places. Zero needs no rate. Raises `NoExchangeRateError`."""
         if source == target or not amount:
             return amount
         rate = self.rate(source, target, at)
@@ -62,10 +62,10 @@ class ExchangeRates:
 
 
 def reported_currency(data: Mapping[str, Any], currency: str) -> str:
-    """That of the amounts in an event's data; the organization's, where it names none."""
+    """The currency of the amounts in an event's data, by default the organization's `currency`."""
     return str(data.get("currency") or currency)
 
 
 def exchanged(amount: Decimal, rate: Decimal) -> Decimal:
-    """Half up to 12 places whatever the currencies: only lines are rounded to minor units."""
+    """The amount at a rate, half up to 12 places; only lines are rounded to minor units."""
     return to_places(EXACT.multiply(amount, rate))

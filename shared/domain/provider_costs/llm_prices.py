@@ -1,62 +1,59 @@
-"""What an LLM call costs at its provider: exact decimals, from token counts and prices per million tokens."""
+"""Prices of LLM models per million tokens, and what a call costs at them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import EXACT, PLACES, ZERO, Currency, NonNegativeAmount, to_places
-
-MAXIMUM_NAME = 200
-"""Characters of a provider's or model's name; a longer one has no price."""
-
-UNNAMED = "unnamed"
-"""Stands for the model of a call that names none."""
+from shared.domain.kernel.value import Value
+from shared.domain.provider_costs.model_names import ModelName
 
 _MILLION = 10**6
 _TO_PLACES = 10**6
-"""Units of 10^-18 in the last of 12 places."""
+"""Units of 10^-18 in the last of 12 decimal places."""
 _HALF = _TO_PLACES // 2
 
 
 @dataclass(frozen=True, slots=True)
 class TieredPrice:
-    """A price per million tokens that depends on the size of the context, the input tokens of the call. The highest
-    tier that begins below it holds for all of them.
+    """A price per million tokens that depends on the context: the input tokens of the call.
+
+    The highest tier that the context exceeds holds for all its tokens.
     """
 
     base: Decimal
     tiers: tuple[tuple[int, Decimal], ...] = ()
-    """(input tokens above which it holds, price), rising."""
+    """(input tokens above which the tier holds, price), rising."""
 
     def at(self, context: int) -> Decimal:
         price = self.base
-        for start, tier in self.tiers:
-            if context <= start:
+        for above, tier_price in self.tiers:
+            if context <= above:
                 break
-            price = tier
+            price = tier_price
         return price
 
 
-class TokenCounts(msgspec.Struct, frozen=True):  # one for each LLM call: by far quicker to make than a dataclass
+class TokenCounts(msgspec.Struct, frozen=True):  # one per LLM call: much faster to make than a dataclass
+    """The token counts of an LLM call."""
+
     input: int
-    """Includes the cached ones."""
+    """Including cached input tokens."""
     cached_input: int
     output: int
-    """Includes the reasoning ones; some providers leave them out, and then there may be more of those."""
+    """Including reasoning tokens, but for some providers, where `reasoning` may be the greater number."""
     reasoning: int
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """Those of an LLM call that was accepted."""
+        """The counts in the data of an accepted event."""
         return cls(
             data.get("input_tokens", 0),
             data.get("cached_input_tokens", 0),
@@ -70,8 +67,8 @@ class TokenCounts(msgspec.Struct, frozen=True):  # one for each LLM call: by far
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
-    """What each kind of tokens costs from some size of the context on, in units of 10^-18 per token."""
+class _ContextTier:
+    """The price of each kind of token for a context of more than `above` tokens, in units of 10^-18 per token."""
 
     above: int
     input: int | None
@@ -82,8 +79,9 @@ class _Level:
 
 @dataclass(frozen=True)
 class TokenPrices:
-    """Of one model, per million tokens in `currency`. Kinds of tokens without a price of their own cost what the kind
-    costs that includes them.
+    """The prices of one model per million tokens, in `currency`.
+
+    Cached input tokens without a price cost as input tokens, reasoning tokens as output tokens.
     """
 
     currency: str
@@ -92,30 +90,28 @@ class TokenPrices:
     cached_input: TieredPrice | None = None
     reasoning: TieredPrice | None = None
     request: Decimal = ZERO
-    """Of each call, whatever its tokens."""
+    """Due for every call, whatever its tokens."""
 
     def cost(self, tokens: TokenCounts) -> Decimal | None:
-        """(input - cached) x input + cached x cached + output x output, and where reasoning is priced apart, its tokens
-        at that price and the rest of the output at the other. Exact up to 12 places, then rounded half up. None where
-        it has tokens of a kind that has no price.
+        """What a call costs, rounded half up to 12 places; None where a kind of its tokens has no price.
+
+        (input - cached) x input price + cached x cached price + (output - reasoning) x output price + reasoning x
+        reasoning price + the price of the request.
         """
         context = tokens.input
-        level = self._levels[0]
-        for each in self._levels[1:]:
-            if context > each.above:
-                level = each
-        cached, reasoning = tokens.cached_input, tokens.reasoning
-        if level.cached_input is None:
-            cached = 0
-        if level.reasoning is None:
-            reasoning = 0
-        units = self._request
-        # Whole numbers, because this is done for each call.
+        tier = self._context_tiers[0]
+        for higher in self._context_tiers[1:]:
+            if context > higher.above:
+                tier = higher
+        cached = 0 if tier.cached_input is None else tokens.cached_input
+        reasoning = 0 if tier.reasoning is None else tokens.reasoning
+        units = self._request_units
+        # Integers are faster than decimals, and this is done for every call.
         for count, price in (
-            (context - cached, level.input),
-            (cached, level.cached_input),
-            (max(0, tokens.output - reasoning), level.output),
-            (reasoning, level.reasoning),
+            (context - cached, tier.input),
+            (cached, tier.cached_input),
+            (max(0, tokens.output - reasoning), tier.output),
+            (reasoning, tier.reasoning),
         ):
             if count:
                 if price is None:
@@ -124,17 +120,17 @@ class TokenPrices:
         return Decimal((units + _HALF) // _TO_PLACES).scaleb(-PLACES, context=EXACT)
 
     @cached_property
-    def _levels(self) -> tuple[_Level, ...]:
-        """Rising, the first from no tokens on."""
-        kinds = (self.input, self.cached_input, self.output, self.reasoning)
-        starts = {start for kind in kinds if kind is not None for start, _ in kind.tiers}
+    def _context_tiers(self) -> tuple[_ContextTier, ...]:
+        """Rising; the first holds from the first token on."""
+        prices = (self.input, self.cached_input, self.output, self.reasoning)
+        bounds = {above for price in prices if price is not None for above, _ in price.tiers}
         return tuple(
-            _Level(above, *(None if kind is None else _units(kind.at(above + 1)) for kind in kinds))
-            for above in (-1, *sorted(starts))
+            _ContextTier(above, *(None if price is None else _units(price.at(above + 1)) for price in prices))
+            for above in (-1, *sorted(bounds))
         )
 
     @cached_property
-    def _request(self) -> int:
+    def _request_units(self) -> int:
         return _units(self.request) * _MILLION
 
 
@@ -142,32 +138,19 @@ def _units(price: Decimal) -> int:
     return int(to_places(price).scaleb(PLACES, context=EXACT))
 
 
-class Listing(Protocol):
-    """A model on a price list."""
-
-    @property
-    def provider(self) -> str: ...
-
-    @property
-    def model(self) -> str: ...
-
-    def at(self, time: datetime) -> TokenPrices:
-        """What was asked for it then."""
-        ...
-
-
-class ModelPrices(BaseModel):
-    """What the operator says a model costs, per million tokens. Cached input tokens without a price cost as the others,
-    reasoning tokens as the output that includes them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ModelPrices(Value):
+    """The operator's prices of a model, per million tokens."""
 
     currency: Currency = "USD"
+    """Of all prices here."""
     input: NonNegativeAmount
+    """Per million input tokens."""
     cached_input: NonNegativeAmount | None = None
+    """Per million cached input tokens; null where they cost as other input tokens."""
     output: NonNegativeAmount
+    """Per million output tokens."""
     reasoning: NonNegativeAmount | None = None
+    """Per million reasoning tokens; null where they cost as other output tokens."""
 
     @cached_property
     def token_prices(self) -> TokenPrices:
@@ -180,38 +163,15 @@ class ModelPrices(BaseModel):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ModelName:
-    """In lower case; without a provider, of whichever is known by the model's name."""
-
-    provider: str | None
-    model: str
-
-    @classmethod
-    def normalized(cls, provider: str | None, model: str) -> Self:
-        return cls(provider.strip().lower() if provider is not None else None, model.strip().lower())
-
-    @property
-    def readable(self) -> str:
-        return self.model if self.provider is None else f"{self.provider}/{self.model}"
-
-
-Name = Annotated[
-    str,
-    StringConstraints(max_length=MAXIMUM_NAME, pattern=r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"),
-    AfterValidator(str.lower),
-]
-"""Of a provider or model, in lower case."""
-
-
 class PriceOverride(Entity):
-    """What holds for a model instead of the price list, while it has prices: None ends it."""
+    """The operator's prices of a model, which replace those of the price list while they are in force."""
 
     kind: ClassVar[str] = "llm_price"
 
     provider: str | None
     model: str
     prices: History[ModelPrices | None]
+    """None is from when on the price list holds again."""
 
     @property
     def name(self) -> ModelName:
@@ -220,34 +180,3 @@ class PriceOverride(Entity):
 
 def override_id(name: ModelName) -> str:
     return named_id("llp", name.provider or "", name.model)
-
-
-def reported_model(data: Mapping[str, Any]) -> tuple[str | None, str]:
-    """The provider and the model that an LLM call names."""
-    provider, model = data.get("provider"), data.get("model")
-    return provider if isinstance(provider, str) and provider else None, model if isinstance(model, str) else ""
-
-
-def candidates(provider: str | None, model: str) -> tuple[ModelName, ...]:
-    """What the model may be listed as, best first. A vendor's prefix in its name (`google/gemini-3-pro-preview`) is
-    the provider, unless another is named: then it may be part of that one's name for the model.
-    """
-    if not model or len(model) > MAXIMUM_NAME or len(provider or "") > MAXIMUM_NAME:
-        return ()
-    vendor, slash, rest = model.partition("/")
-    whole = ModelName.normalized(provider, model)
-    if not (slash and vendor and rest):
-        return (whole,)
-    if provider is not None:
-        return whole, ModelName.normalized(provider, rest)
-    return ModelName.normalized(vendor, rest), whole
-
-
-def unpriced_name(provider: str | None, model: str) -> str:
-    """Under which calls of a model without a price are counted: short, and of letters that every total can keep."""
-    name = f"{provider}/{model}" if provider is not None else model
-    shown = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in name[:_SHOWN])
-    return shown or UNNAMED
-
-
-_SHOWN = 100

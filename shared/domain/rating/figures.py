@@ -34,15 +34,15 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentActivity:
-    """What usage totals say whatever the billing model: system totals, events by type, time of the latest event."""
+class ActivityTotals:
+    """What usage totals sum up to under any billing model: system totals, events by type, and the latest event."""
 
     system_totals: Mapping[str, CountAndSum]
     counts: Mapping[str, int]
     last_event_at: str | None
 
     @classmethod
-    def of(cls, all_totals: Iterable[Totals]) -> "AgentActivity":
+    def of(cls, all_totals: Iterable[Totals]) -> "ActivityTotals":
         """The sum over agents, versions and periods."""
         system_totals: dict[str, CountAndSum] = {}
         counts: dict[str, int] = {}

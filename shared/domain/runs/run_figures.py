@@ -1,4 +1,4 @@
-"""What a run has cost and earned: its own usage, priced as if there were no other."""
+"""Figures of a run: its costs, outcomes and price, as if its usage were the only usage."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,22 +27,22 @@ from shared.domain.usage.totals import Contribution, Totals, contribution
 
 @dataclass(slots=True)
 class RunFigures:
-    """Counted one event after the other. Amounts are exact, in the organization's currency."""
+    """The figures of a run, collected event by event; exact amounts in the organization's currency."""
 
     currency: str
     events: Counter[str] = field(default_factory=Counter)
-    """By type."""
+    """The number of events by type."""
     outcomes: Counter[Status] = field(default_factory=Counter)
     provider_cost: Decimal = ZERO
     outcome_value: Decimal = ZERO
-    """Of verified outcomes, but for those in another currency without an exchange rate."""
+    """The value of verified outcomes, without those in another currency that had no exchange rate."""
     unpriced_calls: int = 0
-    """LLM calls whose model has no price, so that their cost is not known."""
+    """LLM calls whose model has no price, so that their cost is unknown."""
     price: Decimal = ZERO
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
     is_complete: bool = True
-    """Whether these are all of its events that have been rated."""
+    """Whether these are all events of the run that have been metered."""
 
     def count(self, event: Event) -> None:
         time = from_text(event.time)
@@ -62,15 +62,17 @@ class RunFigures:
 
     @property
     def margin(self) -> Decimal:
-        """The part of the price that is left after the costs, as a ratio; 0 where the price is 0."""
+        """(price - provider cost) / price; 0 where the price is 0."""
         return Figures(self.provider_cost, self.price, self.outcome_value).margin
 
 
 def contributions(
     event: Event, outcome: Outcome | None, charges: Sequence[Charge], currency: str
 ) -> Iterator[Contribution]:
-    """What an event adds under a version as its outcome stands now: nothing to charges for outcomes once it is rejected
-    or reversed. Raises `UnmeterableError`, `NoExchangeRateError`.
+    """What an event adds to usage totals under a version, given the present state of its outcome.
+
+    Once the outcome is rejected or reversed, it adds nothing to charges for outcomes. Raises `UnmeterableError`,
+    `NoExchangeRateError`.
     """
     if outcome is not None and outcome.status in ("rejected", "reversed"):
         charges = [charge for charge in charges if not isinstance(charge, OutcomeCharge)]
@@ -80,51 +82,54 @@ def contributions(
         yield Contribution(outcome.type, outcome.time, counted, events=0)
 
 
-def price_alone(
+def standalone_price(
     versions: Iterable[Version], usage: Mapping[tuple[str, str], Totals], period: Period, currency: str
 ) -> Decimal:
-    """What usage, by agent and version, comes to in a period without any other: by the charges that it moves, without
-    fees, minima, maxima and discounts. The versions of a model that were used go on in one line where the one before
-    left off, and share the period as they follow each other in it. Exact, cut to 12 places by line.
+    """What usage, by agent id and version id, costs in a period without any other usage.
+
+    Only charges for this usage count, without fees, minima, maxima and discounts. The versions of a model follow each
+    other in one line. Exact amounts in `currency`, truncated to 12 places per line.
     """
     by_model: dict[str, list[Version]] = {}
     for version in sorted(versions, key=lambda version: version.number):
         by_model.setdefault(version.model_id, []).append(version)
-    return total(_price_under(of_model, usage, period, currency) for of_model in by_model.values())
+    return total(_model_price(of_model, usage, period, currency) for of_model in by_model.values())
 
 
-def _price_under(
+def _model_price(
     versions: Sequence[Version], usage: Mapping[tuple[str, str], Totals], period: Period, currency: str
 ) -> Decimal:
     ids = {version.id for version in versions}
-    totals = {place: own for place, own in usage.items() if place[1] in ids}
-    gauges = {name for own in totals.values() for name in own.charged()}
+    totals = {
+        (agent_id, version_id): of_agent for (agent_id, version_id), of_agent in usage.items() if version_id in ids
+    }
+    gauges = {name for of_agent in totals.values() for name in of_agent.charged()}
     used = {charge.key for version in versions for charge in version.charges if not gauges.isdisjoint(charge.gauges)}
-    alone = [
+    reduced = [
         version.model_copy(
-            update={"charges": tuple(usage_alone(charge) for charge in version.charges if charge.key in used)}
+            update={"charges": tuple(without_modifiers(charge) for charge in version.charges if charge.key in used)}
         )
         for version in versions
     ]
-    starts = [period.start, *(version.effective_from for version in alone[1:])]
+    starts = [period.start, *(version.effective_from for version in reduced[1:])]
     ends = [*starts[1:], period.end]
     segments = [
         Segment(agent_id, version, start, end)
         for agent_id in sorted({agent_id for agent_id, _ in totals})
-        for version, start, end in zip(alone, starts, ends, strict=True)
+        for version, start, end in zip(reduced, starts, ends, strict=True)
     ]
     lines = rate(Facts(period=period, currency=currency, segments=segments, totals=totals))
     return total(line.exact_amount for line in lines)
 
 
-def usage_alone(charge: AnyCharge) -> AnyCharge:
-    """The charge without what is put around the price of usage."""
+def without_modifiers(charge: AnyCharge) -> AnyCharge:
+    """The charge without base fee, discount, minimum and maximum."""
     if not isinstance(charge, ModifiedCharge):
         return charge
-    around: dict[str, object] = {"base_fee": None, "discount": None, "minimum": None, "maximum": None}
+    removed: dict[str, object] = {"base_fee": None, "discount": None, "minimum": None, "maximum": None}
     if isinstance(charge, WorkflowCharge):
-        around["workflows"] = {
+        removed["workflows"] = {
             name: workflow.model_copy(update={"minimum": None, "maximum": None})
             for name, workflow in charge.workflows.items()
         }
-    return charge.model_copy(update=around)
+    return charge.model_copy(update=removed)

@@ -1,4 +1,4 @@
-"""Runs: single executions of an agent. The events of a run name it by its key."""
+"""Runs: single executions of an agent, which group its events by the run's key."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,51 +11,53 @@ from shared.domain.kernel.times import Instant
 
 RunStatus = Literal["pending", "running", "completed", "failed"]
 
-NEXT: Mapping[RunStatus, frozenset[RunStatus]] = {
+NEXT_STATES: Mapping[RunStatus, frozenset[RunStatus]] = {
     "pending": frozenset({"running", "failed"}),
     "running": frozenset({"completed", "failed"}),
     "completed": frozenset(),
     "failed": frozenset(),
 }
-"""What a run can become."""
+"""The states that can follow a state."""
 
 ENDED: frozenset[RunStatus] = frozenset({"completed", "failed"})
 
 
 class Run(Entity):
+    """One execution of an agent."""
+
     kind: ClassVar[str] = "run"
 
     organization_id: str
     key: str
-    """By which events name it."""
+    """Names the run in events; unique in its organization."""
     thread_id: str | None = None
     agent_id: str | None = None
     project_id: str | None = None
-    """The agent's, else the thread's, when the run was made."""
+    """The agent's, else the thread's, at the time when the run was created."""
     status: RunStatus = "pending"
     started_at: Instant | None = None
     completed_at: Instant | None = None
-    """When it ended, well or not."""
+    """When it completed or failed."""
     error: str | None = None
     result: str = "null"
     metadata: str = "{}"
-    """Both JSON as text: numbers in documents would become doubles."""
+    """JSON as text, as `result`, because numbers in Cosmos documents become doubles."""
     created_at: Instant
 
     def with_changes(self, changes: Mapping[str, Any], now: datetime) -> Self:
-        """With these fields changed. It starts and ends now, where no other time is given.
+        """The run with changed fields; it starts or ends now, unless they give another time.
 
-        Raises `ConflictError` for a state that does not follow, `ValidationError` for times and errors that do not go
-        with its state.
+        Raises `ConflictError` for a state that cannot follow, `ValidationError` for times and an error that do not go
+        with the state.
         """
         status: RunStatus = changes.get("status", self.status)
-        if status != self.status and status not in NEXT[self.status]:
+        if status != self.status and status not in NEXT_STATES[self.status]:
             raise ConflictError(f"The run is {self.status} and cannot become {status}")
         return self._consistent(self.changed(**changes), now)
 
     @classmethod
     def beginning(cls, now: datetime, **fields: Any) -> Self:  # noqa: ANN401  the run's fields, validated here
-        """A new one, in any state. Raises `ValidationError`."""
+        """A new run, in any state. Raises `ValidationError`."""
         return cls._consistent(cls(created_at=now, **fields), now)
 
     @classmethod
@@ -76,5 +78,5 @@ class Run(Entity):
 
 
 def key_claim_id(key: str) -> str:
-    """The item that makes a key unique in its organization."""
+    """The id of the item that makes a run's key unique in its organization."""
     return named_id("runkey", key)

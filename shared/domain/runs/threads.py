@@ -7,11 +7,13 @@ from shared.domain.kernel.times import Instant
 
 
 class Thread(Entity):
+    """A conversation of an organization's agents."""
+
     kind: ClassVar[str] = "thread"
 
     organization_id: str
     project_id: str | None = None
     title: str | None = None
     metadata: str = "{}"
-    """JSON as text: numbers in documents would become doubles."""
+    """JSON as text, because numbers in Cosmos documents become doubles."""
     created_at: Instant

@@ -1,4 +1,4 @@
-"""Agents: what acts and is billed."""
+"""Agents: what acts and what is billed for."""
 
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -12,7 +12,7 @@ AgentStatus = Literal["active", "inactive", "deleted"]
 
 
 class Agent(Entity):
-    """`models` says which billing model prices the agent from when; None is no model."""
+    """An agent of an organization."""
 
     kind: ClassVar[str] = "agent"
 
@@ -23,14 +23,15 @@ class Agent(Entity):
     type: str | None = None
     capabilities: tuple[str, ...] = ()
     config: str = "{}"
-    """JSON as text: numbers in documents would become doubles."""
+    """JSON as text, because numbers in Cosmos documents become doubles."""
     project_id: str | None = None
     department_id: str | None = None
     status: AgentStatus = "active"
     models: History[str | None]
+    """The id of the billing model that prices the agent; None for no model, whose usage is metered but not billed."""
     created_at: Instant
     ended_at: Instant | None = None
-    """From then on its usage is refused. Set ahead, as every end is an entry of a history."""
+    """From then on its usage is refused; at least 10 minutes ahead when set, as every entry of a history."""
 
     def document(self) -> dict[str, Any]:
         return {**super().document(), "listed": "no" if self.status == "deleted" else "yes"}
@@ -41,7 +42,7 @@ class Agent(Entity):
 
     @property
     def billing_model_id(self) -> str | None:
-        """As last chosen; it may be in force only later (`billing_model_from`)."""
+        """The model last assigned; it may be in force only from `billing_model_from` on."""
         return self.models.last
 
     @property
@@ -49,10 +50,14 @@ class Agent(Entity):
         return self.models.entries[-1].effective_from if self.billing_model_id is not None else None
 
     def is_in(self, *, project_id: str | None = None, department_id: str | None = None) -> bool:
-        """Whether it is there now: what an agent ever did goes with it where it is moved. None is any."""
+        """Whether it belongs to a project and a department now; None stands for any.
+
+        A moved agent takes all its past usage along.
+        """
         return project_id in (None, self.project_id) and department_id in (None, self.department_id)
 
     def ended_by(self, instant: datetime) -> bool:
+        """Whether its usage at an instant is refused."""
         return self.ended_at is not None and instant >= self.ended_at
 
 

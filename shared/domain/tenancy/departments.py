@@ -1,4 +1,4 @@
-"""Departments: whose costs they are."""
+"""Departments: what costs are allocated to, besides projects."""
 
 from typing import ClassVar
 
@@ -7,11 +7,13 @@ from shared.domain.kernel.times import Instant
 
 
 class Department(Entity):
+    """A department of an organization."""
+
     kind: ClassVar[str] = "department"
 
     organization_id: str
     name: str
     description: str | None = None
     metadata: str = "{}"
-    """JSON as text: numbers in documents would become doubles."""
+    """JSON as text, because numbers in Cosmos documents become doubles."""
     created_at: Instant

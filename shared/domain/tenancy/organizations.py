@@ -5,17 +5,16 @@ import unicodedata
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import BEGINNING, Instant
+from shared.domain.kernel.value import Value
 from shared.domain.periods.periods import Calendar
 
 SLICES = 16
-"""In how many partitions of the directory the organizations are enumerated."""
+"""The number of directory partitions over which the list of all organizations is spread."""
 
 SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 _SLUG_LENGTH = 40
@@ -23,17 +22,16 @@ _SLUG_LENGTH = 40
 MAXIMUM_SEATS = 1_000_000
 
 
-class OrganizationSettings(BaseModel):
-    """`self_managed_pricing`: whether the organization writes billing models of its own. Only the operator switches
-    it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class OrganizationSettings(Value):
+    """Settings of an organization that only the operator changes."""
 
     self_managed_pricing: bool = False
+    """Whether the organization writes its own billing models."""
 
 
 class Organization(Entity):
+    """A tenant and billed customer."""
+
     kind: ClassVar[str] = "organization"
 
     name: str
@@ -54,19 +52,19 @@ class Organization(Entity):
     calendars: History[Calendar]
     shard_counts: History[int]
     seats: History[int] = History[int].starting(0)
-    """How many seats are paid where a charge prices seats; without any, none is."""
+    """The number of seats to bill where a charge prices seats."""
     created_at: Instant
     ended_at: Instant | None = None
     """From then on nothing more becomes due."""
 
     @property
     def timezone(self) -> str:
-        """As last chosen; a period keeps the timezone that it was created in."""
+        """The timezone last set; existing periods keep the one that they were created with."""
         return self.calendars.last.timezone
 
     @property
     def seats_from(self) -> datetime | None:
-        """When the seats as last chosen take effect; None for those from the beginning."""
+        """When the number of seats last set takes effect; None for the first one."""
         since = self.seats.entries[-1].effective_from
         return None if since == BEGINNING else since
 
@@ -74,12 +72,12 @@ class Organization(Entity):
     def largest_shard_count(self) -> int:
         return max(entry.value for entry in self.shard_counts.entries)
 
-    def counts_until(self, now: datetime) -> tuple[int, ...]:
-        """The shard counts up to now, the one in force last."""
+    def shard_counts_until(self, now: datetime) -> tuple[int, ...]:
+        """All shard counts that have been in force, the present one last."""
         return tuple(entry.value for entry in self.shard_counts.entries if entry.effective_from <= now)
 
-    def grown_to(self, shard_count: int, now: datetime, effective_from: datetime) -> History[int]:
-        """Raises `ValidationError` unless it is a larger power of two: shards only ever grow."""
+    def grown_shard_counts(self, shard_count: int, now: datetime, effective_from: datetime) -> History[int]:
+        """The history with a larger shard count, a power of two up to 64. Raises `ValidationError`."""
         if shard_count not in (2, 4, 8, 16, 32, 64) or shard_count <= self.largest_shard_count:
             raise ValidationError.at(
                 "/shard_count", f"must be a power of two over {self.largest_shard_count}, at most 64"
@@ -130,11 +128,12 @@ class ListedOrganization(Entity):
 
 
 def slice_of(organization_id: str) -> str:
-    """The directory partition in which this organization is enumerated."""
+    """The directory partition that lists this organization."""
     return f"organizations:{int(fingerprint(organization_id)[:8], 16) % SLICES}"
 
 
 def slices() -> list[str]:
+    """All directory partitions that list organizations."""
     return [f"organizations:{number}" for number in range(SLICES)]
 
 
@@ -143,6 +142,6 @@ def is_slug(text: str) -> bool:
 
 
 def slug_from(name: str) -> str:
-    """A legal slug that resembles the name."""
+    """A valid slug that resembles a name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-") or "organization"

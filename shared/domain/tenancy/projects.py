@@ -1,4 +1,4 @@
-"""Projects: what an organization's work, and so its costs, are allocated to."""
+"""Projects: what an organization's work and its costs are allocated to."""
 
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
@@ -7,14 +7,16 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 
 GRACE = timedelta(days=30)
-"""From the deletion of a project until it is gone."""
+"""How long a deleted project can be restored."""
 
 ProjectStatus = Literal["active", "archived", "deleted"]
 
 
 class Project(Entity):
-    """Archived, it can only be read; deleted, it can be taken back until `gone_at`. Either way, what its agents do is
-    still metered, and counts as its own; their runs can be made, those of its threads cannot.
+    """A project of an organization.
+
+    An archived project is read-only; a deleted one can be restored until `gone_at`. The usage of its agents is still
+    metered and counted as the project's. Their runs can be created, runs of its threads cannot.
     """
 
     kind: ClassVar[str] = "project"
@@ -23,7 +25,7 @@ class Project(Entity):
     name: str
     description: str | None = None
     metadata: str = "{}"
-    """JSON as text: numbers in documents would become doubles."""
+    """JSON as text, because numbers in Cosmos documents become doubles."""
     status: ProjectStatus = "active"
     created_at: Instant
     archived_at: Instant | None = None

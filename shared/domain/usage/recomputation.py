@@ -7,7 +7,8 @@ from typing import Any
 from shared.domain.metering.readings import Distinct, Reading, document_of
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.provider_costs.costs import EventCost
-from shared.domain.provider_costs.llm_prices import TokenCounts, reported_model, unpriced_name
+from shared.domain.provider_costs.llm_prices import TokenCounts
+from shared.domain.provider_costs.model_names import reported_model, unpriced_name
 from shared.domain.usage.outcomes import Outcome, contributions_of_decisions, system_totals_of
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution

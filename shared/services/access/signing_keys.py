@@ -70,7 +70,7 @@ class SigningKeys:
 
 
 def _first() -> str:
-    return _written(KeySet.first())
+    return _written(KeySet.generate())
 
 
 def _written(keys: KeySet) -> str:

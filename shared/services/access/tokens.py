@@ -57,7 +57,9 @@ class Tokens:
         """What a token says. Raises `UnauthenticatedError` unless it is one of ours that is in force now."""
         keys = await self.keys.current()
         try:
-            key = keys.verifying(jwt.get_unverified_header(token).get("kid", ""), self._clock.now(), self.keys.grace)
+            key = keys.verification_key(
+                jwt.get_unverified_header(token).get("kid", ""), self._clock.now(), self.keys.grace
+            )
             if key is None:
                 raise UnauthenticatedError("The access token is signed with a key that is not in use")
             payload = jwt.decode(

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
 from shared.domain.kernel.errors import NotFoundError, ValidationError
-from shared.domain.kernel.histories import LEAD, History, check_start
+from shared.domain.kernel.histories import MINIMUM_LEAD, History, check_start
 from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.times import from_text, to_text
-from shared.domain.periods.periods import YEAR, around, cycle_of
+from shared.domain.periods.periods import YEAR, cycle_of, periods_around
 from shared.domain.tenancy.agents import Agent, external_id_claim_id
 from shared.ports.clock import Clock
 from shared.services.periods.periods import Periods
@@ -143,7 +143,7 @@ class Agents:
         organization = await self._organizations.get(organization_id)
         created = await self._periods.cover(organization, started_at, max(started_at, now))
         first_period = await self._periods.containing(organization, started_at)
-        year = cycle_of(first_period, around([first_period], created, organization.calendars), YEAR)
+        year = cycle_of(first_period, periods_around([first_period], created, organization.calendars), YEAR)
         for period in created:
             if period.start >= year.start and period.end <= now:
                 await self._periods.changed_after_end(organization_id, period.start, now)
@@ -218,7 +218,9 @@ class Agents:
             await self._billing_models.check_usable(agent.organization_id, model_id)
         if model_id != agent.billing_model_id:
             now = self._clock.now()
-            fields["models"] = agent.models.appended(model_id, start or now + LEAD, now, pointer="/billing_model_from")
+            fields["models"] = agent.models.appended(
+                model_id, start or now + MINIMUM_LEAD, now, pointer="/billing_model_from"
+            )
         return fields
 
     async def _check_allocation(self, agent: Agent, fields: Mapping[str, Any]) -> None:
@@ -234,7 +236,7 @@ class Agents:
 
         def decide(agent: Agent) -> Agent:
             _refuse_deleted(agent)
-            return agent.changed(status="deleted", ended_at=self._clock.now() + LEAD)
+            return agent.changed(status="deleted", ended_at=self._clock.now() + MINIMUM_LEAD)
 
         ended = await self._agents.change(organization_id, agent_id, decide, if_match)
         self._forget(organization_id, ended.entity)

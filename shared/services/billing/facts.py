@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.times import BEGINNING
-from shared.domain.periods.periods import QUARTER, YEAR, Period, Span, around, cycle_of, period_of
+from shared.domain.periods.periods import QUARTER, YEAR, Period, Span, cycle_of, period_of, periods_around
 from shared.domain.pricing.billing_models import Version, version_history
 from shared.domain.pricing.charges.charge import HeadcountName, Recurrence
 from shared.domain.rating.facts import Cycle, Facts, Segment
@@ -138,7 +138,7 @@ class FactsReader:
         needed = {recurrence: months for recurrence, months in _MONTHS_OF_CYCLE.items() if recurrence in recurrences}
         if not needed or not periods:
             return [{} for _ in periods]
-        all_around = around(periods, await self._periods.created(organization.id), organization.calendars)
+        all_around = periods_around(periods, await self._periods.created(organization.id), organization.calendars)
         cycles: dict[Period, Cycle] = {}
         cycles_of_periods: list[dict[Recurrence, Cycle]] = []
         for period in periods:

@@ -9,7 +9,7 @@ from shared.domain.kernel.money import round_half_up, total
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
 from shared.domain.rating.allocation import ChargeShare, amounts_by_agent, charge_shares
-from shared.domain.rating.figures import AgentActivity, Figures
+from shared.domain.rating.figures import ActivityTotals, Figures
 from shared.domain.rating.rating import RatedLine, rate_by_segment
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
@@ -39,7 +39,7 @@ class Summary:
     period: Period
     figures: Figures
     shares: Sequence[AgentShare]
-    activity: AgentActivity
+    activity: ActivityTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class GroupSummary:
     period: Period
     figures: Figures
     shares: Sequence[ChargeShare]
-    activity: AgentActivity
+    activity: ActivityTotals
     agents: int
     active_agents: int
     """With an event in the period."""
@@ -171,9 +171,9 @@ def _active(totals: Sequence[UsageTotal]) -> int:
     return len({usage.key.agent_id for usage in totals})
 
 
-def _activity(totals: Sequence[UsageTotal]) -> AgentActivity:
+def _activity(totals: Sequence[UsageTotal]) -> ActivityTotals:
     """Under all versions."""
-    return AgentActivity.of(usage.totals for usage in totals)
+    return ActivityTotals.of(usage.totals for usage in totals)
 
 
 def _summary_of_agent(facts: _PeriodFacts, agent_id: str, currency: str) -> Summary:

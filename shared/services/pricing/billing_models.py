@@ -14,7 +14,7 @@ from shared.domain.kernel.errors import (
     UnavailableError,
     ValidationError,
 )
-from shared.domain.kernel.histories import LEAD, History, check_start
+from shared.domain.kernel.histories import MINIMUM_LEAD, History, check_start
 from shared.domain.kernel.ids import named_id
 from shared.domain.pricing.billing_models import (
     BillingModel,
@@ -110,7 +110,7 @@ class BillingModels:
             await self._check_publishable(model, draft)
             now = self._clock.now()
             last = model.versions.entries[-1]
-            start = draft.effective_from or max(now + LEAD, last.effective_from + timedelta(microseconds=1))
+            start = draft.effective_from or max(now + MINIMUM_LEAD, last.effective_from + timedelta(microseconds=1))
             version = _version(model_id, last.value.number + 1, start, draft)
             return model.changed(
                 name=draft.name,

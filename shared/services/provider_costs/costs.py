@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from cachetools import TTLCache
 
-from shared.domain.provider_costs.costs import CostRules, LlmPrices
+from shared.domain.provider_costs.costs import CostRules
 from shared.domain.provider_costs.exchange_rates import CurrencyPair
+from shared.domain.provider_costs.price_lookup import LlmPrices
 from shared.ports.clock import Clock
 from shared.ports.prices import PriceList
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from shared.containers import CATALOG
 from shared.domain.kernel.errors import ConflictError, NotFoundError
-from shared.domain.kernel.histories import LEAD, Entry, History, check_start
+from shared.domain.kernel.histories import MINIMUM_LEAD, Entry, History, check_start
 from shared.domain.kernel.money import Amount
 from shared.domain.provider_costs.exchange_rates import ExchangeRate, ExchangeRates, exchange_rate_id
 from shared.ports.clock import Clock
@@ -60,7 +60,7 @@ class ExchangeRateBook:
         if len(rates.entries) >= MAXIMUM_RATES:
             raise ConflictError(f"A pair of currencies has at most {MAXIMUM_RATES} rates")
         now = self._clock.now()
-        start = effective_from or max(now + LEAD, rates.entries[-1].effective_from + timedelta(microseconds=1))
+        start = effective_from or max(now + MINIMUM_LEAD, rates.entries[-1].effective_from + timedelta(microseconds=1))
         if start < rates.entries[0].effective_from:
             self._check_start(start)
             return History[Amount](entries=(Entry(effective_from=start, value=rate), *rates.entries))

@@ -7,12 +7,13 @@ from fractions import Fraction
 
 from shared.containers import CATALOG
 from shared.domain.kernel.errors import ConflictError
-from shared.domain.kernel.histories import LEAD, History, check_start
+from shared.domain.kernel.histories import MINIMUM_LEAD, History, check_start
 from shared.domain.kernel.money import plain, truncate
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.periods.periods import Period
 from shared.domain.provider_costs.costs import UNPRICED
-from shared.domain.provider_costs.llm_prices import ModelName, ModelPrices, PriceOverride, override_id
+from shared.domain.provider_costs.llm_prices import ModelPrices, PriceOverride, override_id
+from shared.domain.provider_costs.model_names import ModelName
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.usage import Usage
@@ -95,7 +96,7 @@ class PriceOverrides:
             raise ConflictError(f"A model's prices change at most {MAXIMUM_ENTRIES} times")
         now = self._clock.now()
         last = override.prices.entries[-1].effective_from
-        start = effective_from or max(now + LEAD, last + timedelta(microseconds=1))
+        start = effective_from or max(now + MINIMUM_LEAD, last + timedelta(microseconds=1))
         return override.changed(prices=override.prices.appended(prices, start, now))
 
     async def _change(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from shared.containers import TENANTS
 from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.pricing.billing_models import Version
-from shared.domain.runs.run_figures import RunFigures, contributions, price_alone
+from shared.domain.runs.run_figures import RunFigures, contributions, standalone_price
 from shared.domain.runs.runs import Run, RunStatus, key_claim_id
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
@@ -191,7 +191,7 @@ class Runs:
         for start, in_period in usage.items():
             period = await self._periods.would_contain(organization, start)
             used = [versions[version_id] for version_id in {version_id for _, version_id in in_period}]
-            figures.add_price(price_alone(used, in_period, period, organization.currency))
+            figures.add_price(standalone_price(used, in_period, period, organization.currency))
         return figures
 
     async def _pages(self, organization: Organization, key: str) -> AsyncIterator[list[RecordedEvent]]:

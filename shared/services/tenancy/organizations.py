@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.kernel.errors import ConflictError, MalformedError, ValidationError
-from shared.domain.kernel.histories import LEAD, History
+from shared.domain.kernel.histories import MINIMUM_LEAD, History
 from shared.domain.kernel.ids import fingerprint, is_id
 from shared.domain.kernel.merge_patch import merge_patch
 from shared.domain.periods.periods import Calendar
@@ -218,17 +218,19 @@ class Organizations:
         fields = dict(changes)
         timezone = fields.pop("timezone", None)
         if timezone is not None and timezone != organization.timezone:
-            created = await self._periods.cover(organization, now, now + LEAD)
+            created = await self._periods.cover(organization, now, now + MINIMUM_LEAD)
             calendar = Calendar(timezone=timezone)
             fields["calendars"] = organization.calendars.appended(calendar, created[-1].end, now, pointer="/timezone")
         shard_count = fields.pop("shard_count", None)
         if shard_count is not None and shard_count != organization.shard_counts.last:
-            fields["shard_counts"] = organization.grown_to(shard_count, now, now + LEAD)
+            fields["shard_counts"] = organization.grown_shard_counts(shard_count, now, now + MINIMUM_LEAD)
         seats, seats_from = fields.pop("seats", None), fields.pop("seats_from", None)
         if seats is None and seats_from is not None:
             raise ValidationError.at("/seats_from", "goes with seats")
         if seats is not None and seats != organization.seats.last:
-            fields["seats"] = organization.seats.appended(seats, seats_from or now + LEAD, now, pointer="/seats_from")
+            fields["seats"] = organization.seats.appended(
+                seats, seats_from or now + MINIMUM_LEAD, now, pointer="/seats_from"
+            )
         if "settings" in fields:
             fields["settings"] = merge_patch(organization.settings.model_dump(), fields["settings"]) or {}
         return fields
@@ -242,7 +244,7 @@ class Organizations:
         def decide(organization: Organization) -> Organization:
             if organization.ended_at is not None:
                 return organization
-            return organization.changed(status="deleted", ended_at=self._clock.now() + LEAD)
+            return organization.changed(status="deleted", ended_at=self._clock.now() + MINIMUM_LEAD)
 
         await self._change(organization_id, decide, if_match)
 

@@ -83,7 +83,7 @@ class Events:
         for organization_id, members in _by_organization(reported).items():
             organization = await self._organizations.cached(organization_id)
             agents = await self._agents.resolve(organization_id, {event.agent for event in members})
-            shard_count = organization.counts_until(now)[-1]
+            shard_count = organization.shard_counts_until(now)[-1]
             for event in members:
                 agent = agents.get(event.agent)
                 errors = tuple(_errors_of(event, agent, organization, now))
@@ -112,7 +112,7 @@ class Events:
 
         Raises `UnavailableError` when the broker does not accept; send them with a higher attempt then.
         """
-        shard_count = organization.counts_until(self._clock.now())[-1]
+        shard_count = organization.shard_counts_until(self._clock.now())[-1]
         packer = MessagePacker()
         for event, attempt in events:
             shard = shard_of(event.key, shard_count)

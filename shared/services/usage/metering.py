@@ -116,7 +116,9 @@ class Metering:
             metered, unmetered = await self._meter(organization, events, replayed)
             await self._park(organization_id, unmetered)
             try:
-                return await self._usage.record(organization_id, organization.counts_until(self._clock.now()), metered)
+                return await self._usage.record(
+                    organization_id, organization.shard_counts_until(self._clock.now()), metered
+                )
             except ShardCountChangedError:
                 _log.info("the shard history is read again", extra={"organization_id": organization_id})
         raise UnavailableError("The shard history of the organization is not current yet")

@@ -91,13 +91,13 @@ class Outcomes:
 
     async def details(self, organization: Organization, outcome: Outcome) -> OutcomeDetails:
         """Of an outcome that was just decided, which a read may not show yet."""
-        shard_counts = organization.counts_until(self._clock.now())
+        shard_counts = organization.shard_counts_until(self._clock.now())
         return _details(outcome, await self._usage.find(organization.id, shard_counts, outcome.event_key))
 
     async def find(self, organization: Organization, outcome_ids: Sequence[str]) -> dict[str, StoredOutcome]:
         """Those that exist, by id, with their events."""
         wanted = [outcome_id for outcome_id in outcome_ids if is_id(outcome_id, "out")]
-        return await self._store.find(organization.id, organization.counts_until(self._clock.now()), wanted)
+        return await self._store.find(organization.id, organization.shard_counts_until(self._clock.now()), wanted)
 
     async def page(
         self,

@@ -91,7 +91,9 @@ class ParkedEvents:
             return NotReplayed(id_, f"it is {stored.parked.status} already")
         event = stored.parked.event()
         # A stale read does no harm: what was recorded once stays recorded with its content.
-        recorded = await self._usage.find(organization.id, organization.counts_until(self._clock.now()), event.key)
+        recorded = await self._usage.find(
+            organization.id, organization.shard_counts_until(self._clock.now()), event.key
+        )
         if recorded is None:
             return await self._count_attempt(organization.id, stored, event, by)
         if recorded.content != event.content:
@@ -147,7 +149,7 @@ class ParkedEvents:
         return discarded
 
     async def _use_up_identity(self, organization: Organization, parked: ParkedEvent) -> None:
-        shard_counts = organization.counts_until(self._clock.now())
+        shard_counts = organization.shard_counts_until(self._clock.now())
         try:
             is_discarded = await self._usage.discard(organization.id, shard_counts, parked.event())
         except ShardCountChangedError as error:

@@ -60,7 +60,7 @@ async def outcomes_of(
     ids = [outcome_id(event.key) for event in events if is_outcome(event.type)]
     if not ids:
         return {}
-    stored = await store.find(organization.id, organization.counts_until(now), ids, with_events=False)
+    stored = await store.find(organization.id, organization.shard_counts_until(now), ids, with_events=False)
     return {each.outcome.event_key: each.outcome for each in stored.values()}
 
 
@@ -76,7 +76,7 @@ class RecordedEvents:
 
     async def get(self, organization: Organization, key: str) -> EventDetails:
         """Raises `NotFoundError`, also while the event is queued or parked; `UnavailableError`."""
-        shard_counts = organization.counts_until(self._clock.now())
+        shard_counts = organization.shard_counts_until(self._clock.now())
         event = await self._usage.find(organization.id, shard_counts, key) if is_id(key, "evt") else None
         if event is None:
             raise NotFoundError("There is no such event, it is still on its way, or it is parked: see /events/parked")

@@ -29,8 +29,9 @@ from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.outcome import OutcomeCharge
 from shared.domain.pricing.lines import Line
-from shared.domain.provider_costs.costs import CostedEvent, CostRules, LlmPrices
+from shared.domain.provider_costs.costs import CostedEvent, CostRules
 from shared.domain.provider_costs.exchange_rates import ExchangeRates
+from shared.domain.provider_costs.price_lookup import LlmPrices
 from shared.domain.rating.facts import Facts, Segment
 from shared.domain.rating.rating import rate
 from shared.domain.usage.events import NO_VERSION, TotalKey, with_derived_fields

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.kernel.errors import ValidationError
-from shared.domain.kernel.histories import LEAD, Entry, History, Interval
+from shared.domain.kernel.histories import MINIMUM_LEAD, Entry, History, Interval
 from shared.domain.kernel.times import BEGINNING
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -41,10 +41,10 @@ def test_an_entry_can_say_that_nothing_holds_any_more():
 
 def test_an_entry_takes_effect_at_least_ten_minutes_ahead():
     history = History[str].starting("a")
-    assert timedelta(minutes=10) == LEAD
-    assert history.appended("b", NOW + LEAD, NOW).at(NOW + LEAD) == "b"
+    assert timedelta(minutes=10) == MINIMUM_LEAD
+    assert history.appended("b", NOW + MINIMUM_LEAD, NOW).at(NOW + MINIMUM_LEAD) == "b"
     with pytest.raises(ValidationError) as refused:
-        history.appended("b", NOW + LEAD - timedelta(microseconds=1), NOW, pointer="/billing_model_from")
+        history.appended("b", NOW + MINIMUM_LEAD - timedelta(microseconds=1), NOW, pointer="/billing_model_from")
     assert [error.pointer for error in refused.value.errors] == ["/billing_model_from"]
 
 

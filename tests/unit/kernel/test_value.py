@@ -1,10 +1,14 @@
 """Values are described field by field, and refuse what they do not know."""
 
+from typing import Generic, TypeVar
+
 import pydantic
 import pytest
 from pydantic import Field
 
 from shared.domain.kernel.value import Value
+
+T = TypeVar("T")
 
 
 class Price(Value):
@@ -25,6 +29,15 @@ def test_the_docstring_under_a_field_describes_it_also_where_it_is_inherited_or_
     assert properties["amount"]["description"] == "The price of one unit."
     assert properties["from"]["description"] == "The lower bound of the tier,\nexclusive."
     assert "description" not in properties["note"]
+
+
+class Dated(Value, Generic[T]):
+    value: T
+    """What is in force from that day on."""
+
+
+def test_a_generic_value_is_described_as_any() -> None:
+    assert Dated[int].model_json_schema()["properties"]["value"]["description"] == "What is in force from that day on."
 
 
 def test_an_unknown_field_is_refused_and_none_is_changed() -> None:

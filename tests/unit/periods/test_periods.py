@@ -15,13 +15,13 @@ from shared.domain.periods.periods import (
     YEAR,
     Calendar,
     Period,
-    around,
     cycle_of,
     first_instant,
     first_period,
     next_period,
     parse_month,
     period_of,
+    periods_around,
     periods_to_create,
     previous_period,
 )
@@ -230,7 +230,7 @@ def test_laid_periods_are_contiguous_and_begin_at_the_first_instant_of_a_local_d
 def cycles(months: int, history: History[Calendar], start: datetime, end: datetime) -> list[tuple[Period, int]]:
     """The quarters or years of all periods between, with how many periods each has."""
     created = periods_to_create([], history, start, end)
-    others = around(created, created, history)
+    others = periods_around(created, created, history)
     found = dict.fromkeys(cycle_of(period, others, months) for period in created)
     return [(cycle, sum(cycle.contains(period.start) for period in others)) for cycle in found]
 
@@ -282,7 +282,7 @@ def test_a_year_turns_once_when_the_timezone_changes_with_it(before, after, turn
 def test_a_quarter_keeps_whole_periods_when_the_calendar_changes_in_it():
     history = calendars().appended(Calendar(timezone="Europe/Berlin", anchor=15), utc(2026, 5, 10), NOW)
     created = periods_to_create([], calendars(), utc(2026, 1, 5), utc(2026, 5, 10))  # up to the end of May
-    others = around(created, created, history)
+    others = periods_around(created, created, history)
     quarter = cycle_of(created[-1], others, QUARTER)
     assert (quarter.start, quarter.end) == (utc(2026, 4, 1), utc(2026, 7, 14, 22))  # June's first half is a period, too
     assert quarter.timezone == "UTC"
@@ -291,10 +291,10 @@ def test_a_quarter_keeps_whole_periods_when_the_calendar_changes_in_it():
 def test_a_quarter_of_which_nothing_else_is_laid_is_as_it_would_be_laid():
     july = first_period(utc(2026, 7, 20), calendars(anchor=15))
     assert july.start == utc(2026, 7, 15)
-    quarter = cycle_of(july, around([july], [], calendars(anchor=15)), QUARTER)
+    quarter = cycle_of(july, periods_around([july], [], calendars(anchor=15)), QUARTER)
     assert (quarter.start, quarter.end) == (utc(2026, 7, 15), utc(2026, 10, 15))
     created = periods_to_create([july], calendars(anchor=15), utc(2025, 7, 20), utc(2027, 7, 20))
-    assert cycle_of(july, around([july], [*created, july], calendars(anchor=15)), QUARTER) == quarter
+    assert cycle_of(july, periods_around([july], [*created, july], calendars(anchor=15)), QUARTER) == quarter
 
 
 @settings(deadline=None, max_examples=60)
@@ -314,11 +314,13 @@ def test_every_instant_is_in_exactly_one_quarter_and_one_year(calendar, other, s
         Calendar(timezone=other[0], anchor=other[1]), max(created[-1].end, instant + timedelta(minutes=10)), instant
     )
     whole = created + periods_to_create(created, history, instant, instant + timedelta(days=900))
-    found = list(dict.fromkeys(cycle_of(period, around([period], created, history), months) for period in whole))
+    found = list(
+        dict.fromkeys(cycle_of(period, periods_around([period], created, history), months) for period in whole)
+    )
     assert all(left.end == right.start for left, right in pairwise(found))
     assert found[0].start <= whole[0].start
     assert found[-1].end >= whole[-1].end
-    edges = {period.start for period in around(whole, created, history)}
+    edges = {period.start for period in periods_around(whole, created, history)}
     assert all(cycle.start in edges for cycle in found)
     # A change of the calendar may leave a piece of a month, or make one period of two.
     assert all(months * 28 - 35 < (cycle.end - cycle.start).days < months * 31 + 35 for cycle in found)

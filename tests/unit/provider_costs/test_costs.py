@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from shared.adapters.price_list.genai_prices import PackagedPriceList
-from shared.domain.kernel.histories import LEAD
+from shared.domain.kernel.histories import MINIMUM_LEAD
 from shared.domain.provider_costs.costs import CostRules
 from shared.domain.provider_costs.exchange_rates import ExchangeRate
-from shared.domain.provider_costs.llm_prices import ModelName, ModelPrices
+from shared.domain.provider_costs.llm_prices import ModelPrices
+from shared.domain.provider_costs.model_names import ModelName
 from shared.ports.store import Page
 from shared.services.provider_costs.costs import CACHED, RECENT, Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
@@ -95,11 +96,11 @@ async def test_a_host_knows_its_own_changes_at_once():
     override, _ = await hosts.prices.create(*OURS)
     assert priced(await hosts.here.cached()) == 3
     await hosts.prices.end(override.id, None, None)
-    assert (await hosts.here.cached()).of("llm_call", CALL, NOW + LEAD, "USD").amount is None
+    assert (await hosts.here.cached()).of("llm_call", CALL, NOW + MINIMUM_LEAD, "USD").amount is None
     await hosts.rates.put("EUR", "USD", Decimal("1.5"), BEFORE, None)
     assert (await hosts.here.cached()).of("cost.api", COST, NOW, "USD").amount == 15
-    await hosts.rates.put("EUR", "USD", Decimal(2), NOW + LEAD, None)
-    assert (await hosts.here.cached()).of("cost.api", COST, NOW + LEAD, "USD").amount == 20
+    await hosts.rates.put("EUR", "USD", Decimal(2), NOW + MINIMUM_LEAD, None)
+    assert (await hosts.here.cached()).of("cost.api", COST, NOW + MINIMUM_LEAD, "USD").amount == 20
 
 
 async def test_a_change_while_the_rules_are_read_is_known_after_it():

@@ -15,7 +15,7 @@ from shared.adapters.price_list.genai_prices import PackagedPriceList
 from shared.domain.kernel.histories import Entry, History
 from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.metering.readings import CountAndSum
-from shared.domain.provider_costs.costs import NO_COST, CostRules, EventCost, LlmPrices
+from shared.domain.provider_costs.costs import NO_COST, CostRules, EventCost
 from shared.domain.provider_costs.exchange_rates import (
     ExchangeRate,
     ExchangeRates,
@@ -23,7 +23,6 @@ from shared.domain.provider_costs.exchange_rates import (
     exchange_rate_id,
 )
 from shared.domain.provider_costs.llm_prices import (
-    ModelName,
     ModelPrices,
     PriceOverride,
     TieredPrice,
@@ -31,6 +30,8 @@ from shared.domain.provider_costs.llm_prices import (
     TokenPrices,
     override_id,
 )
+from shared.domain.provider_costs.model_names import ModelName
+from shared.domain.provider_costs.price_lookup import LlmPrices
 from shared.domain.usage.totals import MAXIMUM_SYSTEM_TOTALS, Contribution, Totals
 from tests.places import DEMO_DATA
 

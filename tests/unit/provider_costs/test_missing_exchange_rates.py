@@ -8,7 +8,8 @@ from typing import Any
 
 from shared.bootstrap import Application, Ports
 from shared.containers import CATALOG
-from shared.domain.provider_costs.llm_prices import ModelName, ModelPrices
+from shared.domain.provider_costs.llm_prices import ModelPrices
+from shared.domain.provider_costs.model_names import ModelName
 from shared.ports.store import Page
 from shared.services.agents.agents import AgentDraft
 from shared.services.provider_costs.costs import RECENT

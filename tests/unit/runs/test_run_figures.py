@@ -12,7 +12,7 @@ from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
 from shared.domain.provider_costs.costs import CostedEvent
 from shared.domain.rating.calculation import ModelSketch
-from shared.domain.runs.run_figures import RunFigures, contributions, price_alone
+from shared.domain.runs.run_figures import RunFigures, contributions, standalone_price
 from shared.domain.usage.outcomes import Outcome, Status
 from shared.domain.usage.totals import Totals
 
@@ -67,7 +67,7 @@ def used(priced_by: Version, events: Sequence[CostedEvent], became: Outcome | No
 
 def price(priced_by: Version, **usage: Totals) -> Decimal:
     by_version = {(agent, priced_by.id): totals for agent, totals in usage.items()}
-    return price_alone([priced_by], by_version, OCTOBER, "USD")
+    return standalone_price([priced_by], by_version, OCTOBER, "USD")
 
 
 def test_what_is_put_around_usage_is_left_out() -> None:
@@ -119,7 +119,7 @@ def next_version(before: Version, *charges: dict[str, Any]) -> Version:
 
 def price_over(first: Version, second: Version, before: Sequence[CostedEvent], after: Sequence[CostedEvent]) -> Decimal:
     usage = {("a", first.id): used(first, before), ("a", second.id): used(second, after)}
-    return price_alone([second, first], usage, OCTOBER, "USD")
+    return standalone_price([second, first], usage, OCTOBER, "USD")
 
 
 @pytest.mark.parametrize(

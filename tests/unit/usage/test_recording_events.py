@@ -17,7 +17,7 @@ from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.provider_costs.costs import EventCost
-from shared.domain.provider_costs.llm_prices import MAXIMUM_NAME
+from shared.domain.provider_costs.model_names import MAXIMUM_NAME
 from shared.domain.usage.events import MAXIMUM_EVENT_BYTES, NO_VERSION, AcceptedEvent, TotalKey, content_hash, event_key
 from shared.domain.usage.totals import Contribution, unpriced_contribution
 from shared.ports.store import Delete, Item, Operation, StoreLimitError
