@@ -39,15 +39,15 @@ class BulkRequest(Schema):
     """Either `ids` or `filter`."""
 
     ids: Annotated[list[ClientId], Field(min_length=1, max_length=MAXIMUM_DECIDED)] | None = None
-    """Of outcomes."""
+    """Ids of outcomes."""
     filter: BulkFilter | None = None
-    """The newest 1,000 pending ones that match, or those from `cursor` on."""
+    """The newest 1,000 pending outcomes that match, or the next ones after `cursor`."""
     cursor: Annotated[str, Field(max_length=2048)] | None = None
-    """With `filter`: the `next_cursor` of the answer before."""
+    """With `filter`: the `next_cursor` of the previous answer."""
     evidence: Evidence | None = None
-    """Kept with each of them."""
+    """Stored with each outcome."""
     note: Note | None = None
-    """Kept with each of them."""
+    """Stored with each outcome."""
 
     @model_validator(mode="after")
     def _one_choice(self) -> "BulkRequest":
@@ -59,7 +59,7 @@ class BulkRequest(Schema):
 
 
 class RefusedAnswer(Schema):
-    """A problem."""
+    """Why an outcome could not be verified."""
 
     code: str
     detail: str
@@ -68,9 +68,8 @@ class RefusedAnswer(Schema):
 class BulkResult(Schema):
     id: str
     status: Status | None
-    """What the outcome is now; null where it could not be verified."""
+    """Its status now; null where it could not be verified."""
     problem: RefusedAnswer | None
-    """Why it could not be verified."""
 
 
 class BulkAnswer(Listed[BulkResult]):
@@ -82,7 +81,7 @@ class BulkAnswer(Listed[BulkResult]):
     blueprint,
     "POST",
     "outcomes/verify",
-    summary="Verify up to 1,000 outcomes, each as if by itself; what is verified already stays as it is",
+    summary="Verify up to 1,000 outcomes, each by itself; one that is verified already stays as it is",
     access=Permission.OUTCOMES_VERIFY,
     body=BulkRequest,
     answers={200: BulkAnswer},
@@ -111,7 +110,7 @@ def _bulk_result(id_: str, result: Outcome | XyraError) -> BulkResult:
 
 class VerifyRequest(Schema):
     value: NonNegativeAmount | None = None
-    """What it is worth, where that is less than was reported; in the currency in which it was reported."""
+    """Replaces the reported value where it is less; in the currency of the report."""
     evidence: Evidence | None = None
     note: Note | None = None
 
@@ -175,7 +174,7 @@ async def reject_outcome(call: Call[DecisionRequest, Query, OutcomePath]) -> Rep
     blueprint,
     "POST",
     "outcomes/{outcome_id}/reverse",
-    summary="Take back a verified outcome; where it has been billed, the next invoice gives back what it cost",
+    summary="Reverse a verified outcome; if it has been billed, the next invoice credits it",
     access=Permission.OUTCOMES_VERIFY,
     path_values=OutcomePath,
     body=DecisionRequest,

@@ -16,7 +16,7 @@ from shared.services.storage.caller_json import small_text
 from shared.services.usage.outcomes import OutcomeDetails
 
 MAXIMUM_EVIDENCE = 50
-"""Fields at the top of the evidence for an outcome."""
+"""Fields at the top level of the evidence for an outcome."""
 
 
 def _small(evidence: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class OutcomeAnswer(Schema):
     event_id: str
     """Of the event that reported it."""
     external_event_id: str
-    """How its sender named that event."""
+    """Of that event, as its sender chose it."""
     source: str
     type: str
     agent_id: str
@@ -52,23 +52,23 @@ class OutcomeAnswer(Schema):
     """The key of the run that it belongs to."""
     time: datetime
     period_start: datetime
-    """Of the period in which it counts."""
+    """The start of the period in which it counts."""
     status: Status
     reason: str | None
     """Why it was rejected or reversed."""
     value: ExactDecimal | None
     """As it was reported, in `currency`."""
     verified_value: ExactDecimal | None
-    """What counts, in `currency`."""
+    """The value that counts, in `currency`."""
     currency: str
     exchange_rate: ExactDecimal | None
     """To the organization's currency, in force when it happened."""
     converted_value: ExactDecimal | None
-    """What it is worth in the organization's currency; null where there was no exchange rate."""
+    """The value in the organization's currency; null where there was no exchange rate."""
     converted_currency: str
     """The organization's."""
     verified_by: Literal["operator", "organization"]
-    """Who may verify it; the operator always may."""
+    """Who may verify it: only the operator, or the organization as well."""
     decided_at: datetime | None
     decided_by: DecidedBy | None
     """Who decided: a rule of its charge, the operator or the organization."""
@@ -90,9 +90,9 @@ class OutcomeAnswer(Schema):
 
 class OutcomeDetailsAnswer(OutcomeAnswer):
     evidence: VerbatimJson
-    """Came with the report."""
+    """From the report."""
     verification_evidence: VerbatimJson
-    """Came with the verification."""
+    """From the verification."""
 
 
 def outcome_details(organization: Organization, details: OutcomeDetails) -> OutcomeDetailsAnswer:

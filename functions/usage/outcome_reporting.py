@@ -1,4 +1,4 @@
-"""Outcomes: reported."""
+"""Outcomes: reported as events."""
 
 from typing import Annotated
 
@@ -31,20 +31,20 @@ class OutcomeRequest(Report):
     outcome_type: OutcomeName
     """The name after `outcome.` in the type of the event."""
     value: NonNegativeAmount | None = None
-    """What it is worth."""
+    """The value of the outcome, in `currency`."""
     currency: Currency | None = None
-    """Without it the organization's; in another the value is converted by the operator's exchange rate of its time."""
+    """The organization's, if left out. From another one, the value is converted by the operator's exchange rate."""
     evidence: Evidence | None = None
     """For whoever verifies it."""
     interaction_time: TimeAsWritten | None = None
-    """When the agent did what led to it."""
+    """When the agent did what led to the outcome."""
     details: Metadata = {}
-    """More data of the event, which meters can read."""
+    """Other data of the event, which meters can read."""
 
 
 class OneOutcomeAnswer(OneEventAnswer):
     outcome_id: str
-    """As `GET /outcomes/{outcome_id}` takes it, once the event is rated."""
+    """For `GET /outcomes/{outcome_id}`, once the event is metered."""
 
 
 @endpoint(
@@ -59,10 +59,14 @@ class OneOutcomeAnswer(OneEventAnswer):
     example={"outcome_type": "issue_resolved", "value": "80", "currency": "USD", "details": {"issue": "1042"}},
 )
 async def report_outcome(call: Call[OutcomeRequest, Query, AgentReferencePath]) -> Reply:
-    told = call.body
-    fixed = {name: getattr(told, name) for name in ("value", "currency", "evidence", "interaction_time")}
+    outcome = call.body
+    fixed = {name: getattr(outcome, name) for name in ("value", "currency", "evidence", "interaction_time")}
     event = await report_one(
-        call, OUTCOME_TYPE + told.outcome_type, fixed=fixed, free=("details", told.details), named="outcome_type"
+        call,
+        OUTCOME_TYPE + outcome.outcome_type,
+        fixed=fixed,
+        free=("details", outcome.details),
+        type_field="outcome_type",
     )
     answer = OneOutcomeAnswer.showing(event, outcome_id=outcome_id(event.event_id))
     return Reply(answer, headers=location(event.event_id))

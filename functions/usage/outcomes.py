@@ -39,7 +39,7 @@ class FilterQuery(ListQuery):
 
 class OutcomeListQuery(FilterQuery):
     status: Status | None = None
-    """Only outcomes in this state."""
+    """Only outcomes with this status."""
 
 
 def _listed(organization: Organization, outcomes: list[Outcome], cursor: str | None) -> Reply:
@@ -55,7 +55,6 @@ async def _wanted(
 
 
 async def _period(call: Call[Any, Any, Any], organization: Organization, month: str | None) -> Period | None:
-    """None is any."""
     return None if month is None else await call.services.periods.of_month(organization, month, call.now)
 
 
@@ -63,8 +62,8 @@ async def _period(call: Call[Any, Any, Any], organization: Organization, month: 
     blueprint,
     "GET",
     "outcomes",
-    summary="Outcomes, newest first; where a type is wanted that is rare among them, a page may be shorter than its"
-    " limit and not the last one",
+    summary="Outcomes, newest first; with a type that is rare among them, a page may be shorter than its limit without"
+    " being the last one",
     access=Permission.OUTCOMES_READ,
     query=OutcomeListQuery,
     answers={200: Listed[OutcomeAnswer]},
@@ -104,7 +103,7 @@ class StatisticsQuery(Query):
 class StatusTotalAnswer(Schema):
     count: int
     value: ExactDecimal
-    """What they are worth in the organization's currency, but for those in another without an exchange rate."""
+    """The sum of their values in the organization's currency, without those that have no exchange rate."""
 
 
 class StatisticsAnswer(Schema):
@@ -112,7 +111,7 @@ class StatisticsAnswer(Schema):
     """The organization's."""
     count: int
     success_rate: ExactDecimal
-    """verified / all; 0 where there are none."""
+    """verified / all; 0 where there are no outcomes."""
     pending: StatusTotalAnswer
     verified: StatusTotalAnswer
     rejected: StatusTotalAnswer
@@ -123,7 +122,7 @@ class StatisticsAnswer(Schema):
     blueprint,
     "GET",
     "outcomes/statistics",
-    summary="How many outcomes are in which state, what they are worth, and the share of the verified ones",
+    summary="Number and value of outcomes by status, and the share that is verified",
     access=Permission.OUTCOMES_READ,
     query=StatisticsQuery,
     answers={200: StatisticsAnswer},

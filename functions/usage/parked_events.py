@@ -1,4 +1,4 @@
-"""Usage events that were accepted and could not be rated."""
+"""Parked events: accepted, but not metered."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -24,19 +24,19 @@ class ParkedEventPath(PathValues):
 
 
 class ReplayAnswer(Schema):
-    """When and by whom the event was last sent again."""
+    """The last time that the event was sent again."""
 
     attempt: int
-    """For the how many-th time."""
+    """The number of this resend, from 1."""
     at: datetime
     by: str
-    """The id of the credential's holder."""
+    """The id of the user or API key."""
 
 
 class DiscardAnswer(Schema):
     at: datetime
     by: str
-    """The id of the credential's holder."""
+    """The id of the user or API key."""
     reason: str
 
 
@@ -44,7 +44,7 @@ class ParkedEventAnswer(Schema):
     id: str
     status: ParkedStatus
     reason: str
-    """Why it could not be rated."""
+    """Why it was not metered."""
     parked_at: datetime
     subject: VerbatimObject
     """The event as it was accepted, or the message that could not be read."""
@@ -58,15 +58,15 @@ class ParkedEventAnswer(Schema):
 
 class ParkedEventsQuery(ListQuery):
     status: ParkedStatus = "parked"
-    """Only events in this state."""
+    """Only events with this status."""
 
 
 @endpoint(
     blueprint,
     "GET",
     "events/parked",
-    summary="Accepted events that could not be rated, with the reason, newest first; for an operator who names no"
-    " organization the messages that could not be read",
+    summary="Accepted events that could not be metered, with the reason, newest first; for an operator who names no"
+    " organization, the messages that could not be read",
     access=Permission.EVENTS_READ,
     query=ParkedEventsQuery,
     answers={200: Listed[ParkedEventAnswer]},
@@ -82,11 +82,11 @@ class ReplayRequest(Schema):
     """Either `ids` or `all`."""
 
     ids: Annotated[list[ClientId], Field(min_length=1, max_length=MAXIMUM_REPLAYED)] | None = None
-    """Of parked events."""
+    """Ids of parked events."""
     all: Literal[True] | None = None
-    """The newest 200 that are parked, or those from `cursor` on."""
+    """The newest 200 that are parked, or the next ones after `cursor`."""
     cursor: Annotated[str, Field(max_length=2048)] | None = None
-    """With `all`: the `next_cursor` of the answer before."""
+    """With `all`: the `next_cursor` of the previous answer."""
 
     @model_validator(mode="after")
     def _one_choice(self) -> "ReplayRequest":
@@ -105,19 +105,19 @@ class NotReplayedAnswer(Schema):
 
 class ReplayedAnswer(Schema):
     sent: int
-    """How many are on their way again."""
+    """How many were sent again."""
     rated: int
-    """How many had been rated already; their entries are closed."""
+    """How many had been metered already, so that they are parked no longer."""
     refused: list[NotReplayedAnswer]
     next_cursor: str | None
-    """With `all`: asks for the next ones; null where there are no more."""
+    """With `all`: asks for the next ones; null after the last."""
 
 
 @endpoint(
     blueprint,
     "POST",
     "events/parked/replay",
-    summary="Send parked events again; each stays parked until it is found rated",
+    summary="Send parked events again; each stays parked until it is found metered",
     access=Permission.PARKED_EVENTS_WRITE,
     body=ReplayRequest,
     answers={202: ReplayedAnswer},

@@ -1,4 +1,4 @@
-"""Usage events as they were rated."""
+"""Recorded events: listed and read, with what they count for."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -34,7 +34,7 @@ blueprint = func.Blueprint()
 
 class EventPath(PathValues):
     event_id: Annotated[str, ThingId("evt")]
-    """The event's id as Xyra makes it, not the sender's."""
+    """The event's id at Xyra (`evt_...`), not the one that its sender chose."""
 
 
 class RatedToAnswer(Schema):
@@ -42,16 +42,17 @@ class RatedToAnswer(Schema):
 
     period_start: datetime
     model_id: str | None
-    """Null where no model version was in force."""
+    """Null where the agent had no billing model."""
     version_id: str | None
     line_keys: list[str]
-    """The lines that it changes; of an outcome those of the charges that it counts for in its present state."""
+    """The invoice lines that it counts in; for an outcome, with its present status."""
 
 
 class EventAnswer(Schema):
     id: str
-    """As its sender names it."""
+    """As its sender chose it."""
     event_id: str
+    """Its id at Xyra."""
     source: str
     type: str
     agent_id: str
@@ -63,16 +64,16 @@ class EventAnswer(Schema):
     currency: str
     """The organization's."""
     provider_cost: str | None
-    """What it cost at a provider; of an LLM call by the price list."""
+    """The cost at the provider; for an LLM call by the price list."""
     cost_category: str | None
     stated_cost: str | None
-    """What the sender of an LLM call says that it cost."""
+    """The cost of an LLM call as its sender reported it."""
     cost_difference: str | None
-    """`provider_cost` - `stated_cost`."""
+    """`provider_cost` minus `stated_cost`."""
     priced_by: str | None
-    """The entry of the price list, or the operator's own, that the cost comes from."""
+    """The `provider/model` whose price was used."""
     exchange_rate: str | None
-    """Of its amounts, where they were sent in another currency."""
+    """From the currency of its amounts to the organization's, where they differ."""
     rated_to: RatedToAnswer
 
 
@@ -123,8 +124,8 @@ def _plain(amount: Decimal | None) -> str | None:
     blueprint,
     "GET",
     "events",
-    summary="Events that were rated, newest first, with times from `from` on and before `to`; where a type is wanted"
-    " that is rare among them, a page may be shorter than its limit and not the last one",
+    summary="Metered events, newest first, with times at or after `from` and before `to`; with a type that is rare"
+    " among them, a page may be shorter than its limit without being the last one",
     access=Permission.EVENTS_READ,
     query=EventListQuery,
     answers={200: Listed[EventAnswer]},
@@ -143,22 +144,22 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     if wanted != EventQuery() or query.cursor is not None:
         raise ValidationError.at("?id", "names one event, so no filter goes with it")
     try:
-        found = [await recorded.get_by_identity(organization, query.source, query.id)]
+        event = await recorded.get_by_identity(organization, query.source, query.id)
     except NotFoundError:
-        found = []
-    return Reply(Listed(data=[_answer(event, organization.currency) for event in found], next_cursor=None))
+        return Reply(Listed(data=[], next_cursor=None))
+    return Reply(Listed(data=[_answer(event, organization.currency)], next_cursor=None))
 
 
 @endpoint(
     blueprint,
     "GET",
     "events/{event_id}",
-    summary="One event, with what it was rated to; not found while it is on its way or parked",
+    summary="One event, with what it counts for; not found while it is on its way or parked",
     access=Permission.EVENTS_READ,
     path_values=EventPath,
     answers={200: EventAnswer},
 )
 async def get_event(call: Call[NoBody, Query, EventPath]) -> Reply:
     organization = await call.organization()
-    found = await call.services.recorded_events.get(organization, call.path.event_id)
-    return Reply(_answer(found, organization.currency))
+    event = await call.services.recorded_events.get(organization, call.path.event_id)
+    return Reply(_answer(event, organization.currency))

@@ -1,4 +1,4 @@
-"""Routes that report one thing of an agent in its own terms; they make the same events as `/events`."""
+"""Activities, costs, LLM calls and workflows: reported in their own terms, as the same events as by `/events`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import azure.functions as func
 from pydantic import Field, StringConstraints
 
 from functions.fields import AgentReferencePath, ClientId
-from functions.usage.events import DEFAULT_SOURCE
+from functions.usage.event_forms import DEFAULT_SOURCE
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationError
 from shared.domain.kernel.ids import new_id
@@ -34,23 +34,25 @@ Tokens = Annotated[int, Field(ge=0, lt=10**15, strict=True)]
 
 
 class Report(Schema):
-    """What every report may say."""
+    """Fields that every report may have."""
 
     time: ZonedTime | None = None
-    """When it happened; without it now."""
+    """When it happened; now, if it is left out."""
     run: ClientId | None = None
     """The key of the run that it belongs to."""
     id: ClientId | None = None
-    """Makes it the same event when it is sent again; without it the Idempotency-Key, else a new one."""
+    """Identifies the event, which counts once however often it is sent. If left out: the Idempotency-Key, else a new
+    one.
+    """
 
 
 class ActivityRequest(Report):
     activity_type: EventType
     """The type of the event."""
     quantity: NonNegativeQuantity | None = None
-    """Without it 1."""
+    """1, if left out."""
     metadata: Metadata = {}
-    """More data of the event, which meters can read."""
+    """Other data of the event, which meters can read."""
 
 
 class CostRequest(Report):
@@ -58,9 +60,9 @@ class CostRequest(Report):
     """The category: `llm`, `compute`, `api`, `labor`, `tools` or any other."""
     amount: NonNegativeAmount
     currency: Currency | None = None
-    """Without it the organization's; in another it is converted by the operator's exchange rate."""
+    """The organization's, if left out. From another one, the amount is converted by the operator's exchange rate."""
     details: Metadata = {}
-    """More data of the event, which meters can read."""
+    """Other data of the event, which meters can read."""
 
 
 class LlmCallRequest(Report):
@@ -68,31 +70,31 @@ class LlmCallRequest(Report):
     """As the provider names it."""
     provider: Name | None = None
     input_tokens: Tokens | None = None
-    """The cached ones included."""
+    """Including the cached ones."""
     cached_input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
-    """The reasoning ones included."""
+    """Including the reasoning ones."""
     reasoning_tokens: Tokens | None = None
     cost: NonNegativeAmount | None = None
-    """What the sender was charged by its own figures; it is kept beside the cost by the price list."""
+    """The cost by the sender's own figures, stored beside the cost by the price list."""
     currency: Currency | None = None
-    """Of `cost`; without it the organization's."""
+    """Of `cost`; the organization's, if left out."""
     metadata: Metadata = {}
-    """More data of the event, which meters can read."""
+    """Other data of the event, which meters can read."""
 
 
 class WorkflowsRequest(Report):
     workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
-    """How many of each type."""
+    """The number of workflows by type."""
     metadata: Metadata = {}
-    """More data of each event, which meters can read."""
+    """Other data of each event, which meters can read."""
 
 
 class OneEventAnswer(Schema):
     id: str
-    """As its sender names the event."""
+    """As its sender chose it."""
     event_id: str
-    """As `GET /events/{event_id}` takes it, once the event is rated."""
+    """For `GET /events/{event_id}`, once the event is metered."""
 
 
 class WorkflowEventAnswer(OneEventAnswer):
@@ -102,20 +104,19 @@ class WorkflowEventAnswer(OneEventAnswer):
 
 class WorkflowsAnswer(Schema):
     id: str
-    """Of the whole; the events have it before their own workflow's type."""
+    """Of the report; the id of each event is this one with its workflow's type."""
     events: list[WorkflowEventAnswer]
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One event of a report. `places` says where the body has what the event has there; the longest that fits
-    counts.
-    """
+    """One event of a report."""
 
     id: str
     type: str
     data: dict[str, Any]
-    places: Mapping[str, str]
+    pointers: Mapping[str, str]
+    """Where the body has the values of the event: by pointer in the event, the pointer in the body."""
 
 
 @endpoint(
@@ -136,7 +137,7 @@ async def report_activity(call: Call[ActivityRequest, Query, AgentReferencePath]
         activity.activity_type,
         fixed={"quantity": activity.quantity},
         free=("metadata", activity.metadata),
-        named="activity_type",
+        type_field="activity_type",
     )
     return Reply(event, headers=location(event.event_id))
 
@@ -145,7 +146,7 @@ async def report_activity(call: Call[ActivityRequest, Query, AgentReferencePath]
     blueprint,
     "POST",
     "agents/{agent_id}/costs",
-    summary="Report what an agent has cost at a provider",
+    summary="Report what an agent cost at a provider",
     access=Permission.EVENTS_WRITE,
     path_values=AgentReferencePath,
     body=CostRequest,
@@ -159,7 +160,7 @@ async def report_cost(call: Call[CostRequest, Query, AgentReferencePath]) -> Rep
         COST_TYPE + cost.cost_type,
         fixed={"amount": cost.amount, "currency": cost.currency},
         free=("details", cost.details),
-        named="cost_type",
+        type_field="cost_type",
     )
     return Reply(event, headers=location(event.event_id))
 
@@ -176,20 +177,20 @@ async def report_cost(call: Call[CostRequest, Query, AgentReferencePath]) -> Rep
     example={"model": "gpt-5", "input_tokens": 1200, "cached_input_tokens": 800, "output_tokens": 90},
 )
 async def report_llm_call(call: Call[LlmCallRequest, Query, AgentReferencePath]) -> Reply:
-    told = call.body
-    fixed = {name: getattr(told, name) for name in LlmCallRequest.model_fields if name not in _NOT_OF_A_CALL}
-    event = await report_one(call, LLM_CALL, fixed=fixed, free=("metadata", told.metadata), named="")
+    llm_call = call.body
+    fixed = {name: getattr(llm_call, name) for name in LlmCallRequest.model_fields if name not in _NOT_OF_THE_CALL}
+    event = await report_one(call, LLM_CALL, fixed=fixed, free=("metadata", llm_call.metadata), type_field="")
     return Reply(event, headers=location(event.event_id))
 
 
-_NOT_OF_A_CALL = {"metadata", *Report.model_fields}
+_NOT_OF_THE_CALL = {"metadata", *Report.model_fields}
 
 
 @endpoint(
     blueprint,
     "POST",
     "agents/{agent_id}/workflows/bulk",
-    summary="Report how many workflows of each type an agent has carried through: all or none are taken",
+    summary="Report how many workflows of each type an agent completed; all of them are accepted, or none",
     access=Permission.EVENTS_WRITE,
     path_values=AgentReferencePath,
     body=WorkflowsRequest,
@@ -197,22 +198,22 @@ _NOT_OF_A_CALL = {"metadata", *Report.model_fields}
     example={"workflows": {"lead_research": "12", "email": "3"}},
 )
 async def report_workflows(call: Call[WorkflowsRequest, Query, AgentReferencePath]) -> Reply:
-    whole = _chosen_id(call)
+    report_id = _id_of(call)
     _refuse_in(("metadata", call.body.metadata), {"quantity"})
     parts = []
     for workflow, quantity in call.body.workflows.items():
-        id_, place = f"{whole}:{workflow}", pointer(("workflows", workflow))
+        id_, in_body = f"{report_id}:{workflow}", pointer(("workflows", workflow))
         if len(id_) > MAXIMUM_ID:
-            raise ValidationError.at(place, f"makes the id of its event longer than {MAXIMUM_ID} characters")
+            raise ValidationError.at(in_body, f"makes the id of its event longer than {MAXIMUM_ID} characters")
         data = {**call.body.metadata, "quantity": as_written(quantity)}
-        places = {"/data/quantity": place, "/data": "/metadata", "/type": place}
-        parts.append(_Part(id_, EVENT_TYPE + workflow, data, places))
+        pointers = {"/data/quantity": in_body, "/data": "/metadata", "/type": in_body}
+        parts.append(_Part(id_, EVENT_TYPE + workflow, data, pointers))
     keys = await _accept(call, parts)
     events = [
         {"id": part.id, "event_id": key, "workflow": workflow}
         for part, key, workflow in zip(parts, keys, call.body.workflows, strict=True)
     ]
-    return Reply({"id": whole, "events": events}, headers=location(keys[0]))
+    return Reply({"id": report_id, "events": events}, headers=location(keys[0]))
 
 
 async def report_one(
@@ -221,28 +222,28 @@ async def report_one(
     *,
     fixed: Mapping[str, object],
     free: tuple[str, Mapping[str, Any]],
-    named: str,
+    type_field: str,
 ) -> OneEventAnswer:
-    """Accept the event that a report makes.
+    """Accept the event of a report.
 
-    `fixed` are the fields of the body that have a meaning in the event's data; those that are None are left out. `free`
-    is the field whose content is the rest of the data, with that content. `named` is the field that says the type.
+    Its data are the fields of the body in `fixed` that are not None, and the content of the field `free`, given by its
+    name and content. `type_field` is the field of the body that the type is made from.
     """
     _refuse_in(free, set(fixed))
-    told = {
+    given = {
         name: as_written(value) if isinstance(value, Decimal) else value
         for name, value in fixed.items()
         if value is not None
     }
-    data = {**free[1], **told}
-    places = {f"/data/{name}": f"/{name}" for name in fixed} | {"/data": f"/{free[0]}", "/type": f"/{named}"}
-    part = _Part(_chosen_id(call), event_type, data, places)
+    data = {**free[1], **given}
+    pointers = {f"/data/{name}": f"/{name}" for name in fixed} | {"/data": f"/{free[0]}", "/type": f"/{type_field}"}
+    part = _Part(_id_of(call), event_type, data, pointers)
     (key,) = await _accept(call, [part])
     return OneEventAnswer(id=part.id, event_id=key)
 
 
-def _chosen_id(call: Call[Any, Query, AgentReferencePath]) -> str:
-    """From the body, else from the Idempotency-Key, else made."""
+def _id_of(call: Call[Any, Query, AgentReferencePath]) -> str:
+    """The id in the body, else the Idempotency-Key, else a new one."""
     return call.body.id or call.idempotency_key or new_id("act")
 
 
@@ -272,16 +273,17 @@ async def _accept(call: Call[Any, Query, AgentReferencePath], parts: Sequence[_P
     try:
         await call.services.events.accept(events, partial=False)
     except ValidationError as error:
-        places = tuple(FieldError(_place_in_body(parts, place.pointer), place.detail) for place in error.errors)
-        raise ValidationError(error.detail, errors=tuple(dict.fromkeys(places))) from error
+        errors = tuple(FieldError(_pointer_in_body(parts, each.pointer), each.detail) for each in error.errors)
+        raise ValidationError(error.detail, errors=tuple(dict.fromkeys(errors))) from error
     return [event_key(owner, DEFAULT_SOURCE, part.id) for part in parts]
 
 
-def _place_in_body(parts: Sequence[_Part], place: str) -> str:
-    _, index, *rest = place.split("/")
-    inner = "".join(f"/{part}" for part in rest)
-    places = parts[int(index)].places
-    for prefix in sorted(places, key=len, reverse=True):
-        if inner == prefix or inner.startswith(f"{prefix}/"):
-            return places[prefix] + inner.removeprefix(prefix)
-    return inner
+def _pointer_in_body(parts: Sequence[_Part], pointer_in_events: str) -> str:
+    """The longest pointer of the part that leads to it."""
+    _, index, *names = pointer_in_events.split("/")
+    in_event = "".join(f"/{name}" for name in names)
+    pointers = parts[int(index)].pointers
+    for prefix in sorted(pointers, key=len, reverse=True):
+        if in_event == prefix or in_event.startswith(f"{prefix}/"):
+            return pointers[prefix] + in_event.removeprefix(prefix)
+    return in_event

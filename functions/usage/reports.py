@@ -1,4 +1,4 @@
-"""What the meters of a period have come to."""
+"""Reports of a period's usage by agent and charge."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ blueprint = func.Blueprint()
 
 class UsageQuery(Query):
     period: str | None = Field(default=None, max_length=7)
-    """A month such as 2026-10; without it the open period."""
+    """A month such as 2026-10; the open period, if left out."""
     agent: str | None = Field(default=None, max_length=256)
     """Only usage of this agent, by its id or external id."""
     charge: str | None = Field(default=None, max_length=64)
@@ -24,17 +24,17 @@ class UsageQuery(Query):
     department: str | None = Field(default=None, max_length=256)
     """Only usage of agents that are in this department now."""
     limit: int = Field(default=200, ge=1, le=1000)
-    """How many rows to answer with at most."""
+    """The most rows of a page."""
     cursor: str | None = Field(default=None, max_length=2048)
-    """Where to go on: the `next_cursor` of the page before, with the same filters."""
+    """The `next_cursor` of the previous page, with the same filters."""
 
 
 class UsageRow(Schema):
-    """One meter of one agent."""
+    """What one meter of one agent counted."""
 
     agent_id: str
     charge: str | None
-    """The charge's key; null for what no charge has metered."""
+    """The charge's key; null for usage that no charge meters."""
     event_type: str
     aggregation: str
     quantity: str
@@ -43,16 +43,16 @@ class UsageRow(Schema):
 class UsageAnswer(Listed[UsageRow]):
     period: SpanAnswer
     as_of: datetime
-    """When it was read."""
+    """When the totals were read."""
     pending: int
-    """How many accepted events are still on their way."""
+    """How many accepted events are not metered yet."""
 
 
 @endpoint(
     blueprint,
     "GET",
     "usage",
-    summary="Usage of a period by agent and charge, and how many accepted events are still on their way",
+    summary="Usage of a period by agent and charge, and how many accepted events are not metered yet",
     access=Permission.USAGE_READ,
     query=UsageQuery,
     answers={200: UsageAnswer},

@@ -87,10 +87,10 @@ class Usage(Protocol):
     async def record(
         self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]
     ) -> Recorded:
-        """Commit each event together with what it adds to its total and with its outbox entry, exactly once ever:
-        whatever was sent before, by whom, and under which shard count.
+        """Commit each event with what it adds to its total and with its outbox entry, exactly once ever.
 
-        Raises `ShardCountChangedError`.
+        It does not matter what was sent before, by whom, and under which shard count. Raises
+        `ShardCountChangedError`.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Commits items together with the usage totals that they change: either both are written or neither.
 
-An event and an outcome's decision are both such an item. Each transaction stays within the store's bounds, each total
-is guarded by its ETag, and an item whose id is taken is noticed by the conflict that it causes.
+Such an item is an event, or an outcome with a decision about it. Each transaction stays within the store's limits,
+each total is guarded by its ETag, and whether an item is stored already shows by the conflict that its write causes.
 """
 
 import asyncio
@@ -144,7 +144,9 @@ class Committer(Generic[A]):
     async def _still_wanted(
         self, partition: str, waiting: Sequence[A], is_still_wanted: Callable[[A, Item | None], bool]
     ) -> list[A]:
-        """Looks at all that wait, not at one transaction: repeats come in long rows, a few for each transaction."""
+        """Checks all that wait, not just one transaction: repeated items come in long rows, which would cause a
+        conflict in every transaction.
+        """
         stored = await read_items(self._store, partition, [addition.id for addition in waiting])
         return [addition for addition in waiting if is_still_wanted(addition, stored.get(addition.id))]
 

@@ -1,4 +1,4 @@
-"""One list out of several that are read in pages, each in the same order: always the next of all of them."""
+"""Merges lists that are read page by page, all in the same order, into one list."""
 
 import asyncio
 import heapq
@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from shared.ports.store import Document, Page, Place
 
 ReadPage = Callable[[str | Place | None], Awaitable[Page]]
-"""What stands after a cursor or place, latest first; from the beginning without one."""
+"""Reads the page after a cursor or place, latest first; the first page without one."""
 
 
 @dataclass(slots=True)
 class _List:
-    """What has been read of one list and not yet been taken, latest last."""
+    """A list, with what was read of it and not taken yet: latest last, so that it is taken from the end."""
 
     read: ReadPage
     waiting: list[Document] = field(default_factory=list)
     cursor: str | None = None
 
     async def fill(self, after: str | Place | None) -> None:
-        """A page that is empty is no end, as long as it has a cursor."""
+        """Read the next page that is not empty; an empty page with a cursor is not the end."""
         while True:
             page = await self.read(after)
             self.waiting = [item.document for item in reversed(page.items)]
@@ -30,10 +30,10 @@ class _List:
 
 
 async def merged(lists: Sequence[ReadPage], order_by: str, after: Place | None) -> AsyncIterator[Document]:
-    """The documents of all lists, latest first, from after a place on; they are read as they are taken.
+    """The documents of all lists, latest first, from after a place on; read as they are taken.
 
-    A document has the same place whichever list it is in, so that who goes on after the last one that was taken misses
-    none that was there and meets none again, even where others have come or lists been added meanwhile.
+    The place of a document does not depend on its list. So whoever goes on after the last document that was taken
+    misses none and meets none twice, even where documents or lists have been added meanwhile.
     """
     sources = [_List(read) for read in lists]
     await asyncio.gather(*(source.fill(after) for source in sources))

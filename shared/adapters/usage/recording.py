@@ -1,4 +1,4 @@
-"""Records events, each once ever: whatever was sent before, by whom, and under which shard count."""
+"""Records each event once ever, whatever was sent before, by whom, and under which shard count."""
 
 from collections.abc import Sequence
 
@@ -23,9 +23,10 @@ _MORE_SHARDS = "The organization's usage has been moved to more shards"
 
 
 class Recorder:
-    """An event is recorded in the partition of the newest shard count, under its key. Before that, a tombstone takes
-    its key in the partition of each older shard count, oldest first: there it cannot be recorded any more, and where
-    it has been already, the tombstone is refused.
+    """Records an event under its key, in its partition by the newest shard count.
+
+    Before that, a tombstone takes the key in its partition by each older shard count, oldest first. So nothing can
+    record it there any more; and where it has been recorded there, the tombstone is refused.
     """
 
     def __init__(self, store: Store, retention_seconds: int) -> None:
@@ -153,8 +154,9 @@ def _is_discarded(stored: Document, event: AcceptedEvent) -> bool:
 
 
 def _without_repeats(events: Sequence[MeteredEvent], result: Recorded) -> tuple[list[MeteredEvent], list[MeteredEvent]]:
-    """The first of each identity, and those with other content: which of them conflicts is known only when one has
-    been recorded.
+    """The first event of each identity, and those with the same identity and other content.
+
+    Which of two contents conflicts is decided by the store: the one that is recorded first stands.
     """
     first: dict[str, MeteredEvent] = {}
     others: list[MeteredEvent] = []

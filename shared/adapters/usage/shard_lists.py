@@ -10,7 +10,7 @@ from shared.domain.kernel.times import to_text
 from shared.ports.store import MAXIMUM_PAGE, Between, Document, Page, Place, Store
 
 _SPARE = 10
-"""Read of each shard beyond its share of a page, as no two shards have just as many."""
+"""Read from each shard beyond its share of a page, as shards do not hold exactly as many."""
 
 
 def newest_of_shards(  # noqa: PLR0913  the parts of a query

@@ -141,7 +141,7 @@ class Distinct(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Weighted(Reading):
-    """The sum of the values, and the sum of each value times its moment, in microseconds since 1970."""
+    """The sum of the values, and the sum of each value times its time in microseconds since 1970."""
 
     kind: ClassVar[str] = "weighted"
 

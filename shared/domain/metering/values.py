@@ -1,4 +1,4 @@
-"""Values at paths of an event, such as `data.quantity`: found, and read as numbers or as scalars."""
+"""Values at paths of an event, such as `data.quantity`, read as numbers or as scalars."""
 
 import re
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from shared.domain.usage.events import TotalKey
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):  # repair makes millions: quicker than a dataclass
-    """An event that was metered, as it is kept until it expires."""
+    """An event that was metered, as it is stored until it expires."""
 
     key: str
     id: str

@@ -6,26 +6,26 @@ from typing import TypeVar
 from shared.services.storage import Place
 
 EXAMINED = 2000
-"""How many things one page examines at most, so that a page that finds few of them ends all the same."""
+"""How many items one page examines at most, so that it ends although few of them are wanted."""
 
 T = TypeVar("T")
 
 
 async def filtered_page(
-    things: AsyncIterator[T], is_wanted: Callable[[T], bool], place_of: Callable[[T], Place], limit: int
+    items: AsyncIterator[T], is_wanted: Callable[[T], bool], place_of: Callable[[T], Place], limit: int
 ) -> tuple[list[T], Place | None]:
-    """Up to `limit` wanted things, and the place after which the next page starts; None at the end of the list.
+    """Up to `limit` wanted items, and the place after which the next page starts; None at the end of the list.
 
     A page may be shorter than its limit, or empty, without being the last one.
     """
     page: list[T] = []
     place: Place | None = None
     examined = 0
-    async for thing in things:
+    async for item in items:
         if len(page) == limit or examined == max(EXAMINED, limit):
             return page, place
         examined += 1
-        place = place_of(thing)
-        if is_wanted(thing):
-            page.append(thing)
+        place = place_of(item)
+        if is_wanted(item):
+            page.append(item)
     return page, None

@@ -136,9 +136,9 @@ class Metering:
             event = metered.event
             latest[event.agent] = max(event.time, latest.get(event.agent, ""))
         await self._agent_activities.note(organization_id, {agent: from_text(at) for agent, at in latest.items()})
-        found = [metered.event for metered in (*recorded.recorded, *recorded.duplicates) if metered.id in replayed]
-        if found:
-            await self._parked_events.close(organization_id, {_parked_id(event) for event in found})
+        unparked = [metered.event for metered in (*recorded.recorded, *recorded.duplicates) if metered.id in replayed]
+        if unparked:
+            await self._parked_events.close(organization_id, {_parked_id(event) for event in unparked})
         _log.info(
             "metered",
             extra={

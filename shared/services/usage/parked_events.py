@@ -54,7 +54,7 @@ class ParkedEvents:
     def __init__(
         self, store: ParkedEventStore, usage: Usage, clock: Clock, events: Events, retention: timedelta
     ) -> None:
-        """`retention` is how long recorded events are kept."""
+        """`retention` is the time until a recorded event expires."""
         self._store = store
         self._usage = usage
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Recorded events: found, listed, and what each of them counts for."""
+"""Recorded events: read and listed, with what they count for."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

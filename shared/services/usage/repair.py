@@ -24,7 +24,7 @@ from shared.services.usage.metered_versions import MeteredVersions
 MAXIMUM_COMPARISONS = 12
 """Of a total that changes meanwhile, or differs."""
 _PAUSE_SECONDS = 0.3
-"""Longer than the replicas of the store differ: a difference has to look the same once more."""
+"""Longer than the replicas of the store differ: a difference counts only when it is seen twice."""
 _EXPIRY_MARGIN = timedelta(days=1)
 """No event may expire while it is read."""
 _FEW_AGENTS = 20
@@ -54,7 +54,7 @@ class ShardReport:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What is repaired at a time."""
+    """A shard of a period's usage, which is compared as one."""
 
     organization: Organization
     period: Period
@@ -84,7 +84,7 @@ class Repair:
         outbox: Outbox,
         retention: timedelta,
     ) -> None:
-        """`retention` is how long recorded events are kept."""
+        """`retention` is the time until a recorded event expires."""
         self._shards = shards
         self._clock = clock
         self._metered_versions = metered_versions
@@ -106,7 +106,7 @@ class Repair:
             yield await self._run_in(_Part(organization, period, shard), mend=mend)
 
     async def _run_in(self, part: _Part, *, mend: bool) -> ShardReport:
-        """Compares again what changed meanwhile, and what differs: only a difference that is found twice counts."""
+        """Compares totals again that changed meanwhile or differ: a difference counts only when it is seen twice."""
         report = ShardReport(part.shard)
         earlier: dict[TotalKey, _Comparison] = {}
         wanted: set[TotalKey] | None = None

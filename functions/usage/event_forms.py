@@ -1,0 +1,178 @@
+"""The forms in which events are sent: plain JSON, or CloudEvents 1.0 one by one, in batches or in binary mode."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
+
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
+
+from functions.fields import ClientId
+from shared import json
+from shared.domain.kernel.errors import ValidationError, XyraError
+from shared.domain.kernel.validation import refusal
+from shared.domain.metering.event_types import EventType
+from shared.domain.usage.events import MAXIMUM_EVENTS
+from shared.http import Schema, ZonedTime
+
+PLAIN = "application/json"
+CLOUD_EVENT = "application/cloudevents+json"
+CLOUD_EVENT_BATCH = "application/cloudevents-batch+json"
+DEFAULT_SOURCE = "api"
+
+
+class EventRequest(Schema):
+    """One usage event in the plain form."""
+
+    id: ClientId
+    """With `source` the identity of the event: it counts once, however often it is sent."""
+    type: EventType
+    """`llm_call`, `cost.{category}`, `outcome.{name}`, `workflow.{name}`, or the name of an activity."""
+    agent: ClientId
+    """The agent's id or external id."""
+    time: ZonedTime | None = None
+    """When it happened; now, if it is left out."""
+    source: ClientId = DEFAULT_SOURCE
+    """The system that it comes from."""
+    run: ClientId | None = None
+    """The key of the run that it belongs to."""
+    organization: ClientId | None = None
+    """The organization's id, slug or external id. Only operators need it."""
+    data: dict[str, Any] = {}
+    """The values that meters read, and any others of the caller's."""
+
+
+class EventBatchRequest(Schema):
+    events: list[EventRequest]
+
+
+class CloudEventRequest(Schema):
+    """One usage event as a CloudEvent 1.0; `run` and `organization` are extension attributes, others are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    specversion: Literal["1.0"]
+    id: ClientId
+    """With `source` the identity of the event: it counts once, however often it is sent."""
+    source: ClientId
+    """The system that it comes from."""
+    type: EventType
+    """`llm_call`, `cost.{category}`, `outcome.{name}`, `workflow.{name}`, or the name of an activity."""
+    subject: ClientId
+    """The agent's id or external id."""
+    time: ZonedTime | None = None
+    """When it happened; now, if it is left out."""
+    datacontenttype: str | None = None
+    """Not read: the data has to be JSON."""
+    run: ClientId | None = None
+    """The key of the run that it belongs to; an extension attribute."""
+    organization: ClientId | None = None
+    """The organization's id, slug or external id. Only operators need it; an extension attribute."""
+    data: dict[str, Any] = {}
+    """The values that meters read, and any others of the caller's."""
+    data_base64: str | None = None
+    """In place of `data`: the same as JSON in Base64."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decoded(cls, value: object) -> object:
+        """Takes `data` from `data_base64`."""
+        if not isinstance(value, dict) or value.get("data_base64") is None:
+            return value
+        if "data" in value:
+            raise refusal((("data_base64",), "cannot stand beside data"))
+        try:
+            data = json.decode_request(base64.b64decode(value["data_base64"], validate=True))
+        except (TypeError, ValueError, XyraError):
+            raise refusal((("data_base64",), "is not JSON in Base64")) from None
+        return {**value, "data": data, "data_base64": None}
+
+    @property
+    def agent(self) -> str:
+        return self.subject
+
+
+AnyEventRequest = EventRequest | CloudEventRequest
+
+_plain = TypeAdapter(EventRequest)
+_plain_list = TypeAdapter(list[EventRequest])
+_cloud = TypeAdapter(CloudEventRequest)
+_cloud_list = TypeAdapter(list[CloudEventRequest])
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvents:
+    """The values of a body that should be events, before they are validated."""
+
+    values: list[Any]
+    prefix: str
+    """The pointer to the list of events in the body."""
+    single: bool
+    """Whether the body is one event, not a list."""
+    adapter: TypeAdapter[Any]
+    list_adapter: TypeAdapter[Any]
+
+    def pointer_in_body(self, pointer: str) -> str:
+        """The place in the body of `/{index}/...`, which is relative to the list of events."""
+        _, index, *names = pointer.split("/")
+        in_event = self.pointer_in_event("".join(f"/{name}" for name in names))
+        return in_event if self.single else f"{self.prefix}/{index}{in_event}"
+
+    def pointer_in_event(self, pointer: str) -> str:
+        """The place in an event by the names of its form: the agent of a CloudEvent is its subject."""
+        return "/subject" if pointer == "/agent" and self.adapter is _cloud else pointer
+
+
+# As raw JSON: a client generated for a list of a second form tells the forms apart by `isinstance(body, list[...])`,
+# which Python refuses.
+CloudEventBatch = Annotated[bytes, Field(description="A JSON array of CloudEvents, each as in the single form.")]
+
+
+class EventsBody:
+    """Reads a body in any of the forms."""
+
+    content: Mapping[str, Any] = {
+        PLAIN: EventRequest | list[EventRequest] | EventBatchRequest,
+        CLOUD_EVENT: CloudEventRequest,
+        CLOUD_EVENT_BATCH: CloudEventBatch,
+    }
+
+    def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> SentEvents:
+        if "ce-specversion" in headers:
+            return self._read_binary(headers, raw)
+        value = json.decode_request(raw)
+        if media_type == CLOUD_EVENT:
+            return self._checked(SentEvents([value], "", single=True, adapter=_cloud, list_adapter=_cloud_list))
+        if media_type == CLOUD_EVENT_BATCH:
+            return self._checked(
+                SentEvents(_list(value, ""), "", single=False, adapter=_cloud, list_adapter=_cloud_list)
+            )
+        if isinstance(value, dict) and "events" in value:
+            if unknown := sorted(set(value) - {"events"}):
+                raise ValidationError.at(f"/{unknown[0]}", "is not a field of a batch")
+            values = _list(value["events"], "/events")
+            return self._checked(SentEvents(values, "/events", single=False, adapter=_plain, list_adapter=_plain_list))
+        single = not isinstance(value, list)
+        values = [value] if single else value
+        return self._checked(SentEvents(values, "", single=single, adapter=_plain, list_adapter=_plain_list))
+
+    def _read_binary(self, headers: Mapping[str, str], raw: bytes) -> SentEvents:
+        attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
+        value = {**attributes, "data": json.decode_request(raw) if raw else {}}
+        return SentEvents([value], "", single=True, adapter=_cloud, list_adapter=_cloud_list)
+
+    def _checked(self, sent: SentEvents) -> SentEvents:
+        if not sent.values:
+            raise ValidationError.at(sent.prefix, "is empty")
+        if len(sent.values) > MAXIMUM_EVENTS:
+            raise ValidationError.at(
+                sent.prefix, f"has {len(sent.values)} events, at most {MAXIMUM_EVENTS} are allowed"
+            )
+        return sent
+
+
+def _list(value: object, pointer: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValidationError.at(pointer, "is not a list of events")
+    return value
