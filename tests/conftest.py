@@ -1,8 +1,12 @@
-"""The order of long tests, and how long each area took."""
+"""The order of long tests, how long each area took, and no deadline for an example of Hypothesis."""
 
 from collections import defaultdict
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("no deadline", deadline=None)  # a busy machine takes its time
+hypothesis.settings.load_profile("no deadline")
 
 LONG = {
     "test_demo.py",

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pydantic
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.kernel.errors import ValidationError
@@ -80,7 +80,6 @@ def test_intervals_within_bounds_are_cut_to_them():
     assert list(history.within(NOW, end)) == [Interval(NOW, LATER, "a"), Interval(LATER, end, "b")]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(min_value=1, max_value=100), max_size=10), st.integers(min_value=-10, max_value=1000))
 def test_intervals_are_contiguous_and_agree_with_what_holds_at_each_time(gaps, probe):
     history = History[int].starting(0, at=NOW)

@@ -3,7 +3,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -23,7 +23,6 @@ from shared.domain.kernel.money import (
 from tests.places import DATA
 
 ORACLES = json.loads((DATA / "pricing.json").read_text())
-laws = settings(deadline=None)
 entered = st.decimals(
     min_value=Decimal(-999999999999999),
     max_value=Decimal(999999999999999),
@@ -117,7 +116,6 @@ def test_a_price_is_not_negative(refused):
         Price.model_validate({"amount": refused})
 
 
-@laws
 @given(entered)
 def test_an_amount_survives_the_trip_through_json(amount):
     stored = Priced(amount=amount).model_dump_json()
@@ -183,7 +181,6 @@ def test_a_fraction_is_rounded_from_its_exact_value():
     assert str(round_half_up(Fraction(2, 3), "USD")) == "0.67"
 
 
-@laws
 @given(st.fractions(max_denominator=10**6))
 def test_rounding_is_never_off_by_more_than_half_a_minor_unit(value):
     assert abs(Fraction(round_half_up(value, "USD")) - value) <= Fraction(1, 200)
@@ -196,7 +193,6 @@ def test_a_fraction_is_cut_to_twelve_places():
     assert str(truncate(Fraction(26))) == "26"
 
 
-@laws
 @given(st.lists(entered, max_size=50))
 def test_sums_are_exact(amounts):
     assert Fraction(total(amounts)) == sum(map(Fraction, amounts), Fraction(0))

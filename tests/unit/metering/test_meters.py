@@ -8,7 +8,7 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.kernel.times import to_text
@@ -264,7 +264,6 @@ def test_a_fraction_is_never_kept():
         document_of(CountAndSum(sum=Fraction(1, 3)))
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(AGGREGATIONS),
     st.fractions(min_value=0, max_denominator=1000),
@@ -285,7 +284,6 @@ events_of_all_kinds = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.sampled_from(AGGREGATIONS), st.lists(events_of_all_kinds, unique_by=lambda event: (event.time, event.key)))
 def test_readings_merged_one_after_the_other_are_what_they_come_to_at_once(aggregation, events):
     meter = meter_of(aggregation, unit={"divide_by": "7", "rounding": "half_up"})

@@ -383,8 +383,8 @@ def as_outcomes(share: Share, events: Sequence[Happened]) -> list[Happened]:
     ]
 
 
-pure = settings(deadline=None, max_examples=150)
-stored = settings(deadline=None, max_examples=40)
+pure = settings(max_examples=150)
+stored = settings(max_examples=40)
 
 
 @pure

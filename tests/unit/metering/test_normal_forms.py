@@ -82,7 +82,7 @@ def seen_by(meter: Meter, event_type: str, data: Mapping[str, Any]) -> object:
 
 
 @given(pairs())
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 def test_what_has_one_hash_is_metered_alike(pair: tuple[str, dict[str, Any], dict[str, Any]]) -> None:
     event_type, *both = pair
     one, other = (accepted(event_type, data) for data in both)

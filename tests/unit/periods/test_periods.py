@@ -198,7 +198,7 @@ def test_a_period_is_read_back_as_it_was_written():
     assert Period.model_validate(period.model_dump(mode="json")) == period
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     timezone=st.sampled_from(ZONES),
     anchor=st.integers(1, 31),
@@ -297,7 +297,7 @@ def test_a_quarter_of_which_nothing_else_is_laid_is_as_it_would_be_laid():
     assert cycle_of(july, periods_around([july], [*created, july], calendars(anchor=15)), QUARTER) == quarter
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     calendar=st.tuples(st.sampled_from(ZONES), st.integers(1, 31)),
     other=st.tuples(st.sampled_from(ZONES), st.integers(1, 31)),

@@ -31,7 +31,7 @@ from tests.doubles.worlds import second_computation
 EXAMPLES = int(os.environ.get("XYRA_LAW_EXAMPLES", "50"))
 """For each law. `make laws` takes 2,000."""
 
-laws = settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+laws = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 FINDING = settings(laws, max_examples=5_000, phases=[Phase.generate], database=None)
 Json = dict[str, Any]
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.kernel.money import truncate
@@ -20,7 +20,6 @@ def test_steps_are_cut_to_twelve_places_and_the_last_takes_the_remainder():
     assert [str(step.amount) for step in steps] == ["0.333333333333", "0.333333333333", "0.333333333334"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.fractions(max_denominator=10**5), max_size=10))
 def test_steps_add_up_to_the_exact_amount(amounts):
     steps = [ExactStep("unit", amount) for amount in amounts]

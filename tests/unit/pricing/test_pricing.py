@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import pydantic
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -12,7 +12,6 @@ from shared.domain.pricing.rules import Pricing
 from shared.domain.pricing.rules.rule import UnitRange
 
 PRICING = TypeAdapter(Pricing)
-laws = settings(deadline=None)
 
 
 def graduated(*tiers: tuple[object, object, object]):
@@ -154,13 +153,11 @@ def pricings(draw: st.DrawFn):
     return graduated(*[(bound, draw(prices), draw(prices)) for bound in [*bounds, None]])
 
 
-@laws
 @given(pricings(), quantities, quantities)
 def test_more_never_costs_less(pricing, one, other):
     assert pricing.price(min(one, other)) <= pricing.price(max(one, other))
 
 
-@laws
 @given(pricings(), st.lists(quantities, min_size=1, max_size=6))
 def test_portions_that_follow_each_other_cost_what_the_whole_costs(pricing, quantities):
     total = sum(quantities, Fraction(0))

@@ -20,7 +20,7 @@ from shared.domain.rating.rating import rate
 from shared.domain.rating.segments import segments
 from tests.doubles.worlds.rated_october import OCTOBER, Used, activity, assigned, flat_fee, rated, version
 
-laws = settings(deadline=None, max_examples=80)
+laws = settings(max_examples=80)
 money = st.decimals(0, 100, places=2).map(str)
 
 

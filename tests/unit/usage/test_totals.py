@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -238,7 +238,6 @@ def stored(totals: Totals) -> Totals:
     return again
 
 
-@settings(deadline=None)
 @given(contributions, st.integers(1, 4))
 def test_totals_do_not_depend_on_the_shards_they_were_collected_in(events, shard_count):
     whole = Totals()
