@@ -76,7 +76,7 @@ $(INFRA_CHECK)/.installed: Makefile
 	npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix $(INFRA_CHECK) $(RESOURCE_SCHEMAS)@2.0.5
 	@test -x $(INFRA_CHECK)/bin/python || $(PYTHON) -m venv $(INFRA_CHECK)
 	$(INFRA_CHECK)/bin/python -m pip install --quiet --disable-pip-version-check "checkov>=3.3,<4" "azure-functions-doctor>=0.23,<0.24" \
-	"azure-mgmt-monitor==6.0.2" "azure-mgmt-privatedns==1.2.0"
+	"azure-mgmt-monitor==6.0.2" "azure-mgmt-privatedns==1.2.0" "azure-mgmt-resource==23.4.0"
 	@touch $@
 
 .PHONY: bicep infra-snapshots

@@ -66,6 +66,16 @@ param dataPlaneLogs bool = false
 @minValue(1)
 param dailyLogGigabytes int = 5
 
+@description('Keep the store from being deleted, also by `azd down`, until somebody removes the lock. Making it needs the role Owner.')
+param deleteLock bool = false
+
+@description('Costs of a month of which somebody is told: when 80 % of them have come, and when they are expected to be passed. 0: nobody. In the currency of the bill.')
+@minValue(0)
+param monthlyBudget int = 0
+
+@description('The first day of the month in which the budget begins, such as 2026-12-01. It stays the same later.')
+param budgetStart string = ''
+
 @description('Take back the vault of an earlier deployment of this name, which was deleted. Fails where there is none.')
 param recoverKeyVault bool = false
 
@@ -137,6 +147,10 @@ var rules = [
   {
     kept: eventRetentionDays >= lateWindowDays
     says: 'eventRetentionDays must not be shorter than lateWindowDays: the functions would refuse every call.'
+  }
+  {
+    kept: monthlyBudget == 0 || !empty(alertEmail) && endsWith(budgetStart, '-01')
+    says: 'monthlyBudget needs alertEmail, and budgetStart: the first day of the current month, such as 2026-12-01.'
   }
 ]
 var broken = map(filter(rules, rule => !rule.kept), rule => rule.says)
@@ -210,6 +224,7 @@ module cosmosDb 'modules/cosmos-db.bicep' = {
     ledgersThroughput: ledgersThroughput
     containerThroughput: containerThroughput
     zoneRedundant: zoneRedundant
+    deleteLock: deleteLock
     workspaceId: monitoring.outputs.workspaceId
     dataPlaneLogs: dataPlaneLogs
     publicAccess: !privateNetworking
@@ -350,6 +365,8 @@ module alerts 'modules/alerts.bicep' = {
     insightsId: monitoring.outputs.insightsId
     workspaceId: monitoring.outputs.workspaceId
     dailyLogGigabytes: dailyLogGigabytes
+    monthlyBudget: monthlyBudget
+    budgetStart: budgetStart
   }
 }
 

@@ -15,6 +15,10 @@ param workspaceId string
 @description('Logs of one day above which somebody is told, in GB.')
 param dailyLogGigabytes int
 
+@description('Costs of a month of which somebody is told, in the currency of the bill; 0 for nobody.')
+param monthlyBudget int
+param budgetStart string
+
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
   name: 'ag-${name}'
   location: 'global'
@@ -199,5 +203,25 @@ resource access 'Microsoft.Insights/activityLogAlerts@2020-10-01' = {
       ]
     }
     actions: { actionGroups: empty(email) ? [] : [{ actionGroupId: people.id }] }
+  }
+}
+
+resource budget 'Microsoft.Consumption/budgets@2024-08-01' = if (monthlyBudget > 0) {
+  name: 'budget-${name}'
+  properties: {
+    category: 'Cost'
+    amount: monthlyBudget
+    timeGrain: 'Monthly'
+    timePeriod: { startDate: budgetStart }
+    notifications: {
+      spent: { enabled: true, operator: 'GreaterThan', threshold: 80, thresholdType: 'Actual', contactEmails: [email] }
+      expected: {
+        enabled: true
+        operator: 'GreaterThan'
+        threshold: 100
+        thresholdType: 'Forecasted'
+        contactEmails: [email]
+      }
+    }
   }
 }

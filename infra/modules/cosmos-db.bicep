@@ -17,6 +17,7 @@ param ledgersThroughput int
 param containerThroughput int
 
 param zoneRedundant bool
+param deleteLock bool
 @description('Where changes are recorded.')
 param workspaceId string
 
@@ -130,6 +131,15 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
       { category: 'ControlPlaneRequests', enabled: true }
       { category: 'DataPlaneRequests', enabled: dataPlaneLogs }
     ]
+  }
+}
+
+resource lock 'Microsoft.Authorization/locks@2016-09-01' = if (deleteLock) {
+  scope: account
+  name: 'data'
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'All data of Xyra: remove this lock only to give the data up.'
   }
 }
 

@@ -8,6 +8,7 @@ param grantOperator = false
 param alertEmail = 'operator@example.com'
 param privateNetworking = true
 param ledgersThroughput = 20000
+param deleteLock = true
 param dataPlaneLogs = true
 param zoneRedundant = true
 param alwaysReadyHttp = 2

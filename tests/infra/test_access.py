@@ -5,8 +5,9 @@ import pytest
 from tests.infra.refusals import Refusal
 from tools.infra.snapshots import SHAPES, Resource, Snapshot, changed, copied, dropped, is_expression, snapshot
 
+ACCOUNT = "Microsoft.DocumentDB/databaseAccounts"
 ROLE = "Microsoft.Authorization/roleAssignments"
-DATA_ROLE = "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments"
+DATA_ROLE = f"{ACCOUNT}/sqlRoleAssignments"
 OPERATOR = "33333333-3333-3333-3333-333333333333"
 
 FUNCTIONS_ROLES = {
@@ -27,7 +28,7 @@ OPERATOR_ROLES = {
 def check_no_keys(deployment: Snapshot) -> None:
     """Whoever wants in is known to Entra ID and has a role."""
     assert deployment.one("Microsoft.Storage/storageAccounts").properties["allowSharedKeyAccess"] is False
-    assert deployment.one("Microsoft.DocumentDB/databaseAccounts").properties["disableLocalAuth"] is True
+    assert deployment.one(ACCOUNT).properties["disableLocalAuth"] is True
     assert deployment.one("Microsoft.ServiceBus/namespaces").properties["disableLocalAuth"] is True
     assert deployment.one("Microsoft.Insights/components").properties["DisableLocalAuth"] is True
     vault = deployment.one("Microsoft.KeyVault/vaults").properties
@@ -44,16 +45,17 @@ def check_roles(deployment: Snapshot) -> None:
         principal = assignment.properties["principalId"]
         granted["functions" if is_expression(principal) else principal].append(_role(assignment))
     assert sorted(granted["functions"]) == sorted(FUNCTIONS_ROLES)
-    assert granted[OPERATOR] == [] or sorted(granted[OPERATOR]) == sorted(OPERATOR_ROLES)
+    grants = deployment.outputs["OPERATOR_PRINCIPAL_ID"] == OPERATOR
+    assert sorted(granted[OPERATOR]) == (sorted(OPERATOR_ROLES) if grants else [])
 
 
 def _role(assignment: Resource) -> str:
-    scope = "Microsoft.DocumentDB/databaseAccounts" if assignment.type == DATA_ROLE else assignment.scope
+    scope = ACCOUNT if assignment.type == DATA_ROLE else assignment.scope
     return f"{scope} {assignment.properties['roleDefinitionId'].rpartition('/')[2]}"
 
 
 RECORDED = {
-    "Microsoft.DocumentDB/databaseAccounts": "ControlPlaneRequests",
+    ACCOUNT: "ControlPlaneRequests",
     "Microsoft.ServiceBus/namespaces": "OperationalLogs",
     "Microsoft.KeyVault/vaults": "audit",
 }
@@ -100,9 +102,7 @@ REFUSED = {
         check_no_keys,
         changed("Microsoft.Storage/storageAccounts", "properties/allowSharedKeyAccess", value=True),
     ),
-    "keys of the store": Refusal(
-        check_no_keys, changed("Microsoft.DocumentDB/databaseAccounts", "properties/disableLocalAuth", value=False)
-    ),
+    "keys of the store": Refusal(check_no_keys, changed(ACCOUNT, "properties/disableLocalAuth", value=False)),
     "keys of the broker": Refusal(
         check_no_keys, changed("Microsoft.ServiceBus/namespaces", "properties/disableLocalAuth", value=False)
     ),
@@ -135,3 +135,8 @@ def test_the_operator_has_roles_only_where_that_is_chosen(shape: str, holds: boo
 def test_requests_to_data_are_recorded_only_where_that_is_chosen():
     assert {category for _, category in recorded(snapshot("default"))} & DATA_PLANE == set()
     assert {category for _, category in recorded(snapshot("private-large"))} >= DATA_PLANE
+
+
+@pytest.mark.parametrize(("shape", "scopes"), [("default", []), ("private-large", [ACCOUNT])])
+def test_the_store_is_kept_from_deletion_only_where_that_is_chosen(shape: str, scopes: list[str]):
+    assert [each.scope for each in snapshot(shape).of("Microsoft.Authorization/locks")] == scopes

@@ -169,3 +169,11 @@ def test_access_to_data_given_to_anybody_is_noticed():
         "Microsoft.Authorization/roleAssignments/write",
         "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write",
     }
+
+
+def test_costs_of_a_month_are_told_only_where_a_budget_is_chosen():
+    budget = "Microsoft.Consumption/budgets"
+    assert snapshot("default").of(budget) == []
+    told = snapshot("large").one(budget).properties["notifications"].values()
+    assert {each["thresholdType"]: each["threshold"] for each in told} == {"Actual": 80, "Forecasted": 100}
+    assert all(each["enabled"] and each["contactEmails"] == ["operator@example.com"] for each in told)

@@ -179,6 +179,8 @@ def with_parameters(infra: Path, shape: str, **parameters: str | int) -> Path:
         ({"alwaysReadyHttp": 1}, "alwaysReadyHttp and alwaysReadyRating must each be 0, or 2 or more"),
         ({"alwaysReadyRating": 1}, "alwaysReadyHttp and alwaysReadyRating must each be 0, or 2 or more"),
         ({"eventRetentionDays": 89}, "eventRetentionDays must not be shorter than lateWindowDays"),
+        ({"alertEmail": ""}, "monthlyBudget needs alertEmail, and budgetStart"),
+        ({"budgetStart": "2026-12-15"}, "monthlyBudget needs alertEmail, and budgetStart"),
     ],
 )
 def test_parameters_that_do_not_fit_are_refused_with_what_is_right(

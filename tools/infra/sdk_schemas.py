@@ -1,6 +1,6 @@
 """Schemas of the resource types that the vendor's offline program lacks, from the models of the vendor's Python SDKs.
 
-Prints them in the form of that program's answers. Runs where `azure-mgmt-monitor` and `azure-mgmt-privatedns` are
+Prints them in the form of that program's answers. Runs where `azure-mgmt-monitor`, `-privatedns` and `-resource` are
 installed (`make infra-check`): their models state names, types, enumerations, required and read-only properties.
 """
 
@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 MODELS = {
+    "Microsoft.Authorization/locks@2016-09-01": ("azure.mgmt.resource.locks.v2016_09_01", "ManagementLockObject"),
     "Microsoft.Insights/actionGroups@2023-01-01": ("azure.mgmt.monitor.v2023_01_01", "ActionGroupResource"),
     "Microsoft.Insights/activityLogAlerts@2020-10-01": ("azure.mgmt.monitor.v2020_10_01", "ActivityLogAlertResource"),
     "Microsoft.Insights/diagnosticSettings@2021-05-01-preview": (
