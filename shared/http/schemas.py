@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -18,6 +17,7 @@ from shared import json
 from shared.domain.kernel.errors import MalformedError
 from shared.domain.kernel.ids import id_pattern
 from shared.domain.kernel.times import Time
+from shared.domain.kernel.value import DescribedModel
 
 MAXIMUM_PATH_VALUE = 256
 
@@ -64,7 +64,7 @@ class ThingId:
         return {**handler(schema), "pattern": f"^{id_pattern(self.prefix)}$"}
 
 
-class Schema(BaseModel):
+class Schema(DescribedModel):
     """Base of request and response models: what is not named is refused, never ignored."""
 
     model_config = ConfigDict(
@@ -72,7 +72,6 @@ class Schema(BaseModel):
         from_attributes=True,  # an answer is made from the entity that it shows
         json_schema_serialization_defaults_required=True,  # an answer always has all its fields
         hide_input_in_errors=True,  # an answer that does not fit is logged without what is in it
-        use_attribute_docstrings=True,  # they describe the fields
     )
 
     @classmethod

@@ -21,9 +21,10 @@ class DescribedModel(BaseModel):
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for name, text in _field_docstrings(cls).items():
-            field = properties.get(name) or properties.get(cls.model_fields[name].alias)
-            if field is not None:
-                field.setdefault("description", text)
+            field = cls.model_fields[name]
+            for shown_as in (name, field.alias, field.serialization_alias):
+                if shown_as in properties:
+                    properties[shown_as].setdefault("description", text)
         return schema
 
 

@@ -52,12 +52,15 @@ class BillingModelDraft(Value):
     """A billing model, or a new version of one, as it is sent."""
 
     name: str = Field(min_length=1, max_length=200)
+    """For people."""
     description: str = Field(default="", max_length=2000)
+    """For people."""
     currency: Currency
     """Of all amounts in the model."""
     effective_from: Instant | None = None
     """When the version takes effect; null for as soon as it may."""
     charges: Charges
+    """What is priced; each has a key of its own."""
 
     SAVED: ClassVar[bool] = True
     """Whether it is to be saved, and not only calculated with."""

@@ -87,6 +87,7 @@ class Line(Value):
     type: str
     """The charge's type, or `adjustment` or `correction`."""
     model_id: str | None = None
+    """The billing model's id."""
     charge: str | None = None
     """The charge's key."""
     agent_id: str | None = None

@@ -36,6 +36,7 @@ class WorkflowWarning(Value):
     """Something about the cost of workflows that may surprise."""
 
     code: WarningCode
+    """What the warning is."""
     workflow: str | None = None
     """The type that it is about; null for all types."""
     detail: str

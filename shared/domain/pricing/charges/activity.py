@@ -33,6 +33,7 @@ class ActivityCharge(MeteredCharge):
     included_units: NonNegativeQuantity = ZERO
     """Units that are free in a whole period; prorated by day."""
     commitment: Commitment | None = None
+    """On the quantity; units beyond it cost a multiple."""
 
     @model_validator(mode="after")
     def _fields_go_together(self) -> Self:

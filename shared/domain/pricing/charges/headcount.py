@@ -24,6 +24,7 @@ class HeadcountCharge(RecurringCharge):
     pricing: Pricing
     """The price of a number of agents or seats, for a whole interval."""
     discount: Discount | None = None
+    """Given from a number of agents or seats on."""
     tier: Annotated[str, Field(max_length=200)] | None = None
     """A label for people, such as the name of a plan."""
 

@@ -23,7 +23,9 @@ class MeteredCharge(ModifiedCharge):
     FIXED: ClassVar[tuple[str, ...]] = ("type", "meter", "scope")
 
     meter: Meter
+    """How events become the quantity; the same in all versions."""
     pricing: Pricing
+    """The price of the quantity, or of the events' values."""
 
     @cached_property
     def meters(self) -> Mapping[str, Measure]:

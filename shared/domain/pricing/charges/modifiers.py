@@ -22,7 +22,9 @@ class ModifiedCharge(Charge):
     """
 
     base_fee: BaseFee | None = None
+    """Due besides the price of usage."""
     discount: Discount | None = None
+    """Off base fee and usage."""
     minimum: NonNegativeAmount | None = None
     """What the line costs at least."""
     minimum_when_unused: bool = True

@@ -90,6 +90,7 @@ class OutcomeCharge(MeteredCharge):
     risk_premium_percent: NonNegativeAmount = ZERO
     """Added to the price of the outcomes, in percent of it."""
     success_bonus: SuccessBonus | None = None
+    """Due besides, once the outcomes' total value is high enough."""
 
     @model_validator(mode="after")
     def _fields_go_together(self) -> Self:

@@ -39,6 +39,7 @@ class WorkflowType(Value):
     """The price of one type of workflow. Its amounts are for a whole period and prorated by day."""
 
     pricing: Pricing
+    """The price of the number of workflows, or of their values."""
     included_units: NonNegativeQuantity = ZERO
     """Workflows of this type that are free."""
     minimum: NonNegativeAmount | None = None
@@ -48,6 +49,7 @@ class WorkflowType(Value):
     maximum: NonNegativeAmount | None = None
     """What all workflows of this type cost at most."""
     commitment: Commitment | None = None
+    """On the number of workflows of this type."""
 
     @model_validator(mode="after")
     def _fields_go_together(self) -> Self:

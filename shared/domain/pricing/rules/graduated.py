@@ -14,6 +14,7 @@ class Graduated(PricingRule):
 
     type: Literal["graduated"]
     tiers: Tiers
+    """In rising order; the last one is open."""
 
     @property
     def expected_steps(self) -> int:

@@ -18,6 +18,7 @@ class GraduatedPercentage(PricingRule):
 
     type: Literal["graduated_percentage"]
     tiers: PercentageTiers
+    """In rising order; the last one is open."""
     fixed_per_event: NonNegativeAmount = ZERO
     """Due for every event besides."""
 

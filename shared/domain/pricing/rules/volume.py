@@ -15,6 +15,7 @@ class Volume(PricingRule):
 
     type: Literal["volume"]
     tiers: Tiers
+    """In rising order; the last one is open."""
 
     def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
         if not units.quantity and not units.first:

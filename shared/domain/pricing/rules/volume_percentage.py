@@ -18,6 +18,7 @@ class VolumePercentage(PricingRule):
 
     type: Literal["volume_percentage"]
     tiers: PercentageTiers
+    """In rising order; the last one is open."""
     fixed_per_event: NonNegativeAmount = ZERO
     """Due for every event besides."""
 
