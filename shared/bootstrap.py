@@ -50,6 +50,7 @@ from shared.services.pricing.billing_models import BillingModels
 from shared.services.provider_costs.costs import Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_prices import PriceOverrides, UnpricedModels
+from shared.services.runs.figures import RunFiguresReader
 from shared.services.runs.runs import Runs
 from shared.services.runs.threads import Threads
 from shared.services.storage import Outbox, Owners
@@ -154,17 +155,8 @@ class Application:
         )
         self.unbilled_outcomes = UnbilledOutcomes(clock, self.periods, self.billing_documents, self.outcomes)
         self.threads = Threads(store, clock, self.owners)
-        self.runs = Runs(
-            store,
-            self.usage,
-            outcome_store,
-            clock,
-            self.owners,
-            self.agents,
-            self.threads,
-            metered_versions,
-            self.periods,
-        )
+        self.runs = Runs(store, clock, self.owners, self.agents, self.threads)
+        self.run_figures = RunFiguresReader(self.usage, outcome_store, clock, metered_versions, self.periods)
         self.invoice_jobs = InvoiceJobs(store, self.outbox)
         self.invoice_runs = InvoiceRuns(
             ports.queue, clock, self.organizations, self.periods, self.issuing, self.invoice_jobs

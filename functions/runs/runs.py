@@ -258,7 +258,7 @@ async def get_run(call: Call[NoBody, Query, RunPath]) -> Reply:
     owner = await call.organization_id_of(run_id)
     run, etag = await call.services.runs.get_item(owner, run_id)
     organization = await call.services.organizations.get(owner)
-    figures = await call.services.runs.figures(organization, run.key)
+    figures = await call.services.run_figures.of_key(organization, run.key)
     return Reply(_report(organization, run.key, run, figures), etag=etag)
 
 
@@ -275,7 +275,7 @@ async def get_run_by_key(call: Call[NoBody, Query, RunKeyPath]) -> Reply:
     key = call.path.run_key
     organization = await call.organization()
     run = await call.services.runs.by_key(organization.id, key)
-    figures = await call.services.runs.figures(organization, key)
+    figures = await call.services.run_figures.of_key(organization, key)
     if run is None and not figures.events:
         raise NotFoundError("There is no such run, or its events are still on their way or parked: see /events/parked")
     return Reply(_report(organization, key, run, figures))

@@ -39,7 +39,7 @@ from shared.settings import Settings
 CACHED = timedelta(seconds=60)
 MAXIMUM_CACHED = 100_000
 AGENT_STARTED = "agent_started"
-"""The effect of an agent's first or next billing model."""
+"""The effect of a billing model that an agent gets, from the model's start on."""
 
 
 class ExternalIdClaim(Claim):
@@ -55,6 +55,8 @@ class ExternalIdClaim(Claim):
 
 
 class AgentDraft(BaseModel):
+    """What is to be created."""
+
     external_id: str
     name: str
     description: str | None = None
@@ -94,8 +96,10 @@ class Agents:
         self._cached = TTLCache[tuple[str, str], Agent, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
 
     async def create(self, agent_id: str, organization_id: str, draft: AgentDraft) -> Stored[Agent]:
-        """Raises `ConflictError` for a taken external id, `ValidationError` for a model of another organization or
-        currency. Repeating it with the same id gives the agent that was made.
+        """The agent; repeating it with the same id gives what was created.
+
+        Raises `ConflictError` for a taken external id, `ValidationError` for a project, department or billing model
+        that it cannot have.
         """
         _refuse_id(draft.external_id)
         await self._allocation_targets.check_project(organization_id, draft.project_id)
@@ -124,7 +128,7 @@ class Agents:
         return stored
 
     def _start_entry(self, agent: Agent) -> OutboxEntry | None:
-        """None where no billing model is assigned."""
+        """The entry to store with an agent that gets this billing model; None where it has none."""
         start = agent.billing_model_from
         if start is None:
             return None
@@ -136,8 +140,9 @@ class Agents:
         )
 
     async def rebill_since_start(self, organization_id: str, start: str) -> None:
-        """Re-bill every ended period since the start, used or not, and earlier ones of that year, because of annual
-        fees. What happens for `AGENT_STARTED`.
+        """What happens for `AGENT_STARTED`: every ended period since the start is billed again, used or not.
+
+        So are earlier ones of that year, because of annual fees.
         """
         now, started_at = self._clock.now(), from_text(start)
         organization = await self._organizations.get(organization_id)
@@ -178,14 +183,15 @@ class Agents:
         return await self._agents.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
 
     async def all(self, organization_id: str) -> list[Agent]:
-        """Every agent that ever was, for rating."""
+        """Every agent that ever was, ended ones included."""
         return [agent async for agent, _ in self._agents.all(organization_id)]
 
     async def update(
         self, organization_id: str, agent_id: str, changes: dict[str, Any], if_match: str | None
     ) -> Stored[Agent]:
-        """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a taken external id,
-        `ValidationError`.
+        """Apply changed fields; another billing model becomes the next entry of its history.
+
+        Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a taken external id, `ValidationError`.
         """
 
         async def decide(agent: Agent) -> Agent:
@@ -200,12 +206,12 @@ class Agents:
         return changed
 
     def _beside(self, before: Agent, after: Agent) -> Sequence[Operation]:
-        """What is stored with a change: that another billing model has periods billed again."""
+        """What is stored with a change: another billing model has periods billed again."""
         entry = self._start_entry(after) if after.models != before.models else None
         return [] if entry is None else [putting(entry)]
 
     async def _fields(self, agent: Agent, changes: dict[str, Any]) -> dict[str, Any]:
-        """The changed fields of the agent, its billing model as the next entry of its history."""
+        """The agent's own fields, from those of the API."""
         fields = dict(changes)
         await self._check_allocation(agent, fields)
         start = fields.pop("billing_model_from", None)
@@ -224,7 +230,7 @@ class Agents:
         return fields
 
     async def _check_allocation(self, agent: Agent, fields: Mapping[str, Any]) -> None:
-        """Where it is already, it may stay."""
+        """Raises `ValidationError`. A project or department that it has already may stay, whatever has become of it."""
         targets = self._allocation_targets
         if fields.get("project_id") != agent.project_id:
             await targets.check_project(agent.organization_id, fields.get("project_id"))
@@ -232,7 +238,10 @@ class Agents:
             await targets.check_department(agent.organization_id, fields.get("department_id"))
 
     async def delete(self, organization_id: str, agent_id: str, if_match: str | None) -> None:
-        """Its usage is refused from 10 minutes ahead on; what it did before stays billed, late events still count."""
+        """End it 10 minutes ahead: its usage from then on is refused, what it did before stays billed.
+
+        Raises `NotFoundError`, `PreconditionFailedError`.
+        """
 
         def decide(agent: Agent) -> Agent:
             _refuse_deleted(agent)
@@ -242,7 +251,7 @@ class Agents:
         self._forget(organization_id, ended.entity)
 
     def _forget(self, organization_id: str, agent: Agent) -> None:
-        """What is cached under an external id that it had before is checked by `resolve`."""
+        """An external id that it had before may stay cached: `resolve` compares it with the agent's."""
         self._cached.pop((organization_id, agent.id), None)
         self._cached_ids.pop((organization_id, agent.external_id), None)
 
@@ -262,7 +271,7 @@ class Agents:
         return resolved
 
     async def newest(self, organization_id: str, agent_id: str) -> Agent | None:
-        """As it is now, also where it has ended."""
+        """As it is now, ended or not; None where there is none."""
         return (await self._read(organization_id, {agent_id})).get(agent_id)
 
     async def _read(self, organization_id: str, references: set[str]) -> dict[str, Agent]:

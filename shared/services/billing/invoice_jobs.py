@@ -76,6 +76,7 @@ class InvoiceJobs:
             await self._parts.ensure(_partition(job_id), JobPart(id=organization_id, organization_id=organization_id))
 
     async def mark_fanned_out(self, job: Job) -> None:
+        """Note that all its parts are there; from then on the job is not due."""
         await self._jobs.put(_partition(job.id), job.changed(fanned_out=True))
 
     async def finish_part(self, job_id: str, part: JobPart) -> None:

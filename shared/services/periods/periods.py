@@ -91,6 +91,7 @@ class Periods:
         return created
 
     async def containing(self, organization: Organization, instant: datetime) -> Period:
+        """The period of that instant, created where it is not there yet."""
         created = await self.cover(organization, instant, instant)
         return created[bisect_right(created, instant, key=lambda period: period.start) - 1]
 
@@ -122,7 +123,7 @@ class Periods:
         return [period for period in periods if period.start <= now][-at_most:]
 
     async def created(self, organization_id: str) -> list[Period]:
-        """In their order."""
+        """All periods in their order."""
         index = await self._indexes.find(organization_id, _INDEX)
         return [] if index is None else [*index.entity.periods]
 

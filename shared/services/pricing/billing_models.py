@@ -1,4 +1,4 @@
-"""Billing models: the operator's, for every organization, and the organizations' own; in versions that never change."""
+"""Billing models: the operator's, for all organizations, and the organizations' own; versions never change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class BillingModels:
         """A version never changes."""
 
     def _place(self, organization_id: str | None) -> _Place:
-        """Of the organization's own models, or with None of the operator's."""
+        """Where the organization's own models are, or with None the operator's."""
         if organization_id is None:
             return _Place(*self._operators, _OPERATORS_PARTITION)
         return _Place(*self._organizations_own, organization_id)
@@ -68,10 +68,10 @@ class BillingModels:
     async def create(
         self, model_id: str, organization_id: str | None, draft: BillingModelDraft
     ) -> tuple[BillingModel, Version, str]:
-        """A published first version; it may take effect in the past. Repeating it with the same id gives what was
-        made.
+        """A model with a published first version, which may take effect in the past, and the model's ETag.
 
-        Raises `ValidationError` for a start too long ago, or another currency than the organization's.
+        Repeating it with the same id gives what was created. Raises `ValidationError` for a start too long ago, or
+        another currency than the organization's.
         """
         now = self._clock.now()
         start = draft.effective_from or now
@@ -99,10 +99,10 @@ class BillingModels:
     async def publish(
         self, organization_id: str | None, model_id: str, draft: BillingModelDraft, if_match: str | None
     ) -> tuple[BillingModel, Version, str]:
-        """A new version, 10 minutes ahead or later.
+        """Add a version, 10 minutes ahead or later; the model's ETag comes with it.
 
-        Raises `PreconditionFailedError`, `ConflictError` for an archived model, `ValidationError` where a charge's key
-        would change its meaning.
+        Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for an archived model, `ValidationError`
+        where a charge's key would change its meaning.
         """
         place = self._place(organization_id)
 
@@ -136,7 +136,7 @@ class BillingModels:
         check_succession(published, draft.charges)
 
     async def archive(self, organization_id: str | None, model_id: str) -> Stored[BillingModel]:
-        """No agent can be put on it from then on; those on it stay. Repeating it changes nothing."""
+        """No agent can be put on it any more; those on it stay. Repeating it changes nothing."""
 
         def decide(model: BillingModel) -> BillingModel:
             return model if model.archived_at is not None else model.changed(archived_at=self._clock.now())
@@ -145,7 +145,7 @@ class BillingModels:
         return await place.models.change(place.partition, model_id, decide)
 
     async def get_item(self, organization_id: str | None, model_id: str) -> Stored[BillingModel]:
-        """A model of this organization's own, or with None of the operator's. Raises `NotFoundError`."""
+        """One of the organization's own models, or with None of the operator's. Raises `NotFoundError`."""
         place = self._place(organization_id)
         return await place.models.get(place.partition, model_id)
 
@@ -157,7 +157,7 @@ class BillingModels:
             return await self.get_item(None, model_id)
 
     async def check_usable(self, organization_id: str, model_id: str) -> None:
-        """Raises `ValidationError` at `/billing_model_id`."""
+        """Raises `ValidationError` unless the organization's agents can be put on the model."""
         try:
             model, _ = await self.visible(organization_id, model_id)
         except NotFoundError as error:
@@ -171,7 +171,7 @@ class BillingModels:
             )
 
     async def cached(self, organization_id: str, model_id: str) -> BillingModel:
-        """At most 60 s old, for raters."""
+        """At most 60 s old, for metering."""
         model = self._cached_models.get((organization_id, model_id))
         return model if model is not None else await self._read_again(organization_id, model_id)
 
@@ -189,8 +189,9 @@ class BillingModels:
         return await self._read_versions(model, [entry.value.id for entry in model.versions.entries])
 
     async def version_of(self, organization_id: str, models: History[str | None], version_id: str) -> Version | None:
-        """The version with this id among those of the models in an agent's history; None where there is none, and for
-        usage without one. Models are read anew where they have no such version yet as they are known here.
+        """The version with this id among those of an agent's models; None where there is none.
+
+        Where the cached models have no such version, they are read again.
         """
         if version_id == NO_VERSION:
             return None
@@ -203,7 +204,7 @@ class BillingModels:
         return None
 
     async def _read_versions(self, model: BillingModel, ids: list[str]) -> list[Version]:
-        """Written with the model that names them, so one that is missing cannot be read yet."""
+        """Versions are stored with the model that names them. Raises `UnavailableError` where one is not read yet."""
         known = {version_id: version for version_id in ids if (version := self._cached_versions.get(version_id))}
         missing = [version_id for version_id in ids if version_id not in known]
         if missing:
@@ -220,7 +221,7 @@ class BillingModels:
         return await place.models.page(place.partition, descending=True, limit=limit, cursor=cursor)
 
     async def page_visible(self, organization_id: str, limit: int, cursor: str | None) -> Page[BillingModel]:
-        """The organization's own models, then the operator's."""
+        """The organization's own models, then the operator's. Raises `MalformedError` for a cursor of another list."""
         owner, _, inner = (cursor or "own.").partition(".")
         if owner not in ("own", "operator"):
             raise MalformedError("The cursor is not one of ours")

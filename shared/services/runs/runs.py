@@ -1,6 +1,5 @@
-"""Runs: created and changed; their figures are worked out from their events when they are read."""
+"""Runs: created and changed."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -8,33 +7,18 @@ from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
 from shared.domain.kernel.errors import NotFoundError, ValidationError
-from shared.domain.pricing.billing_models import Version
-from shared.domain.runs.run_figures import RunFigures, contributions, standalone_price
 from shared.domain.runs.runs import Run, RunStatus, key_claim_id
 from shared.domain.tenancy.agents import Agent
-from shared.domain.tenancy.organizations import Organization
-from shared.domain.usage.recorded_events import RecordedEvent
-from shared.domain.usage.totals import Totals
 from shared.ports.clock import Clock
-from shared.ports.outcomes import OutcomeStore
-from shared.ports.usage import EventFilter, Usage
 from shared.services.agents.agents import Agents
-from shared.services.periods.periods import Periods
 from shared.services.runs.threads import Threads
 from shared.services.storage import Claim, Owners, Page, Records, Store, Stored, Unique
 from shared.services.storage.caller_json import merged
 from shared.services.tenancy.allocation_targets import AllocationTargets
-from shared.services.usage.metered_versions import MeteredVersions
-from shared.services.usage.recorded_events import outcomes_of
-
-MAXIMUM_EVENTS = 10_000
-"""How many events of a run its figures are worked out from, the newest."""
-_PAGE = 200
-"""How many of them are held at a time: each may have 32 KiB."""
 
 
 class RunDraft(BaseModel):
-    """`agent` is an id or an external id; without a key the run's own id is its key."""
+    """What is to be created. `agent` is an id or an external id; without a key the run's own id is its key."""
 
     key: str | None = None
     thread_id: str | None = None
@@ -59,32 +43,19 @@ class KeyClaim(Claim):
 
 
 class Runs:
-    def __init__(  # noqa: PLR0913  its ports and neighbours
-        self,
-        store: Store,
-        usage: Usage,
-        outcomes: OutcomeStore,
-        clock: Clock,
-        owners: Owners,
-        agents: Agents,
-        threads: Threads,
-        metered_versions: MeteredVersions,
-        periods: Periods,
-    ) -> None:
-        self._usage = usage
-        self._outcomes = outcomes
+    def __init__(self, store: Store, clock: Clock, owners: Owners, agents: Agents, threads: Threads) -> None:
         self._clock = clock
         self._agents = agents
         self._threads = threads
-        self._metered_versions = metered_versions
-        self._periods = periods
         self._allocation_targets = AllocationTargets(store)
         self._runs = Records(store, TENANTS, Run, prefix="run", owners=owners, unique=Unique("key", KeyClaim.of))
         self._keys = Records(store, TENANTS, KeyClaim)
 
     async def create(self, run_id: str, organization_id: str, draft: RunDraft) -> Stored[Run]:
-        """Raises `ConflictError` for a taken key, `ValidationError`. Repeating it with the same id gives the run that
-        was made. An agent's run is made whatever its project has become, as its usage is still metered.
+        """The run; repeating it with the same id gives what was created.
+
+        An agent's run is created whatever has become of its project, as its usage is still metered. Raises
+        `ConflictError` for a taken key, `ValidationError`.
         """
         agent = await self._agent(organization_id, draft.agent)
         project_id = await self._project_of_thread(organization_id, draft.thread_id)
@@ -109,7 +80,7 @@ class Runs:
         return agent
 
     async def _project_of_thread(self, organization_id: str, thread_id: str | None) -> str | None:
-        """Raises `ValidationError` for one that nothing can be put into."""
+        """Raises `ValidationError` for a thread that is not there or whose project is not active."""
         if thread_id is None:
             return None
         try:
@@ -124,7 +95,7 @@ class Runs:
         return await self._runs.get(organization_id, run_id)
 
     async def by_key(self, organization_id: str, key: str) -> Run | None:
-        """None where events may name it, but nobody has created it."""
+        """None where nobody has created it, though events may name it."""
         claim = await self._keys.find(organization_id, key_claim_id(key))
         return None if claim is None else (await self._runs.get(organization_id, claim.entity.holder_id)).entity
 
@@ -153,55 +124,13 @@ class Runs:
     async def update(
         self, organization_id: str, run_id: str, changes: dict[str, Any], if_match: str | None
     ) -> Stored[Run]:
-        """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError`, `ValidationError`."""
+        """Apply changed fields.
+
+        Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` for a state that does not follow,
+        `ValidationError`.
+        """
 
         def decide(run: Run) -> Run:
             return run.with_changes(merged(run, changes), self._clock.now())
 
         return await self._runs.change(organization_id, run_id, decide, if_match)
-
-    async def figures(self, organization: Organization, key: str) -> RunFigures:
-        """Of the metered events that name this key. As bills do, each period has its own price: quantities begin anew
-        in it, and averages are over it. Raises `UnavailableError`.
-        """
-        figures = RunFigures(organization.currency)
-        usage: dict[datetime, dict[tuple[str, str], Totals]] = {}
-        versions = dict[str, Version]()
-        async for events in self._pages(organization, key):
-            if figures.events.total() >= MAXIMUM_EVENTS:
-                figures.is_complete = False
-                break
-            outcomes = await outcomes_of(self._outcomes, organization, events, self._clock.now())
-            for event in events:
-                costed, metered_to = event.costed(), event.total
-                figures.count(costed)
-                outcome = outcomes.get(event.key)
-                if outcome is not None:
-                    figures.count_outcome(outcome)
-                version = versions.get(metered_to.version_id) or await self._metered_versions.of(
-                    organization.id, metered_to.agent_id, metered_to.version_id
-                )
-                if version is None:
-                    continue
-                versions[version.id] = version
-                in_period = usage.setdefault(metered_to.period, {})
-                totals = in_period.setdefault((metered_to.agent_id, version.id), Totals())
-                for added in contributions(costed, outcome, version.charges, organization.currency):
-                    totals.add(added)
-        for start, in_period in usage.items():
-            period = await self._periods.would_contain(organization, start)
-            used = [versions[version_id] for version_id in {version_id for _, version_id in in_period}]
-            figures.add_price(standalone_price(used, in_period, period, organization.currency))
-        return figures
-
-    async def _pages(self, organization: Organization, key: str) -> AsyncIterator[list[RecordedEvent]]:
-        """The newest first."""
-        shards = organization.largest_shard_count
-        page: list[RecordedEvent] = []
-        async for event in self._usage.events(organization.id, shards, EventFilter(run=key), page=_PAGE):
-            page.append(event)
-            if len(page) == _PAGE:
-                yield page
-                page = []
-        if page:
-            yield page

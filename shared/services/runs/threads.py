@@ -14,6 +14,8 @@ from shared.services.tenancy.allocation_targets import AllocationTargets
 
 
 class ThreadDraft(BaseModel):
+    """What is to be created."""
+
     project_id: str | None = None
     title: str | None = None
     metadata: str = "{}"
@@ -26,8 +28,9 @@ class Threads:
         self._threads = Records(store, TENANTS, Thread, prefix="thr", owners=owners)
 
     async def create(self, thread_id: str, organization_id: str, draft: ThreadDraft) -> Stored[Thread]:
-        """Raises `ValidationError` for a project that nothing can be put into. Repeating it with the same id gives the
-        thread that was made.
+        """The thread; repeating it with the same id gives what was created.
+
+        Raises `ValidationError` for a project that is not there or not active.
         """
         await self._allocation_targets.check_project(organization_id, draft.project_id)
         thread = Thread(
@@ -47,7 +50,9 @@ class Threads:
     async def update(
         self, organization_id: str, thread_id: str, changes: dict[str, Any], if_match: str | None
     ) -> Stored[Thread]:
-        """Raises `NotFoundError`, `PreconditionFailedError`; `ConflictError` where its project can only be read,
+        """Apply changed fields.
+
+        Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` where its project is read-only,
         `ValidationError` as `create`.
         """
 
@@ -60,7 +65,7 @@ class Threads:
         return await self._threads.change(organization_id, thread_id, decide, if_match)
 
     async def _check_writable(self, thread: Thread) -> None:
-        """Raises `ConflictError`. What is left of a project that is gone can be put elsewhere."""
+        """Raises `ConflictError` where its project is read-only. Where that is gone, the thread can be changed."""
         if thread.project_id is None:
             return
         status = await self._allocation_targets.status_of_project(thread.organization_id, thread.project_id)

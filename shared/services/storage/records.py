@@ -1,6 +1,7 @@
 """Entities of one kind as they are stored: read, created once, and changed under their ETag."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from inspect import isawaitable
 from typing import Generic, TypeVar
@@ -35,11 +36,14 @@ from shared.services.storage.operations import deleting, putting, replacing
 from shared.services.storage.outbox import Outbox
 from shared.services.storage.owners import Owners
 from shared.services.storage.preconditions import check_if_match
-from shared.services.storage.retrying import retry_lost_races
+from shared.services.storage.retrying import look_twice, retry_lost_races
 from shared.services.storage.stored import Page, Stored
 
 E = TypeVar("E", bound=Entity)
 T = TypeVar("T")
+
+_DOUBTFUL = (NotFoundError, PreconditionFailedError)
+"""Refusals that a stale read may be the reason of."""
 
 
 def _nothing(_before: Entity, _after: Entity) -> Sequence[Operation]:
@@ -50,7 +54,8 @@ class Records(Generic[E]):
     """The entities of one kind in a container.
 
     Lost races have one rule: `PreconditionFailedError` (412) where the caller sent `If-Match`; else the change is
-    decided again on what is there now; where that keeps losing, `ConflictError` (409).
+    decided again on what is there now; where that keeps losing, `ConflictError` (409). What would end without a write,
+    as the entity is not found or is so already, rests on a read that may be stale: it is decided twice.
     """
 
     def __init__(  # noqa: PLR0913  what distinguishes one kind from another
@@ -195,14 +200,15 @@ class Records(Generic[E]):
         and after lost races as the class says.
         """
 
-        async def attempt() -> Stored[E]:
+        async def attempt() -> _Outcome[E]:
             current = await self.get(partition, entity_id, if_match)
             changed = await _decided(decide(current.entity))
             if changed == current.entity:
-                return current
-            return await self.write(partition, current, changed, *beside(current.entity, changed))
+                return _Outcome(current, is_written=False)
+            written = await self.write(partition, current, changed, *beside(current.entity, changed))
+            return _Outcome(written, is_written=True)
 
-        return await self.retry(attempt, if_match)
+        return (await self.retry(lambda: _decide_twice(attempt), if_match)).stored
 
     async def change_or_create(
         self,
@@ -213,22 +219,23 @@ class Records(Generic[E]):
     ) -> Stored[E]:
         """As `change`, also where there is none yet: then `decide` gets None."""
 
-        async def attempt() -> Stored[E]:
+        async def attempt() -> _Outcome[E]:
             current = await self.find(partition, entity_id)
             if if_match is not None:
                 check_if_match(if_match, current.etag if current is not None else "")
             changed = await _decided(decide(current.entity if current is not None else None))
             if current is not None and changed == current.entity:
-                return current
-            return await self.write(partition, current, changed)
+                return _Outcome(current, is_written=False)
+            return _Outcome(await self.write(partition, current, changed), is_written=True)
 
-        return await self.retry(attempt, if_match)
+        return (await self.retry(lambda: _decide_twice(attempt), if_match)).stored
 
     async def delete(self, partition: str, entity_id: str, if_match: str | None = None) -> None:
         """With its claim. Raises `NotFoundError`, and after lost races as the class says."""
 
         async def attempt() -> None:
-            await self.erase(partition, await self.get(partition, entity_id, if_match))
+            current = await look_twice(lambda: self.get(partition, entity_id, if_match), errors=_DOUBTFUL)
+            await self.erase(partition, current)
 
         await self.retry(attempt, if_match)
 
@@ -323,6 +330,16 @@ class Records(Generic[E]):
 def _claim(unique: Unique[E], entity: E) -> Document:
     document, claim = entity.document(), unique.claim_of(entity).document()
     return claim | {"ttl": document["ttl"]} if "ttl" in document else claim
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome(Generic[E]):
+    stored: Stored[E]
+    is_written: bool
+
+
+async def _decide_twice(attempt: Callable[[], Awaitable[_Outcome[E]]]) -> _Outcome[E]:
+    return await look_twice(attempt, is_doubtful=lambda outcome: not outcome.is_written, errors=_DOUBTFUL)
 
 
 async def _decided(decision: T | Awaitable[T]) -> T:

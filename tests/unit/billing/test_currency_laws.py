@@ -297,8 +297,8 @@ async def compared(seed: int) -> None:
         own = [each for each in outcomes if each.status == status]
         worth = total(each.dollars(each.value if each.verified_as is None else each.verified_as) for each in own)
         assert (state.count, state.value) == (len(own), worth)
-    of_outcomes = [await host.runs.figures(organization, f"run {number}") for number in range(2, 7)]
+    of_outcomes = [await host.run_figures.of_key(organization, f"run {number}") for number in range(2, 7)]
     assert total(each.outcome_value for each in of_outcomes) == statistics.by_status["verified"].value
-    run = await host.runs.figures(organization, RUN)
+    run = await host.run_figures.of_key(organization, RUN)
     assert run.price == total([bundles, *(expected[key] for key in PRICED_IN_RUN)])
     assert run.provider_cost == total(each.dollars(each.value) for each in rated if each.type == "cost.api")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.ports.store import Item, Page
-from shared.services.runs import runs
+from shared.services.runs import figures as figures_of_runs
 from shared.services.usage.events import ReportedEvent
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.worlds.rated_organization import AGENTS, ORGANIZATION, START, Scene
@@ -56,8 +56,8 @@ def _held(item: Item) -> Item:
 async def test_few_of_its_events_are_in_memory_at_a_time(
     monkeypatch: pytest.MonkeyPatch, events: int, is_complete: bool
 ) -> None:
-    monkeypatch.setattr(runs, "_PAGE", PAGE)
-    monkeypatch.setattr(runs, "MAXIMUM_EVENTS", MOST)
+    monkeypatch.setattr(figures_of_runs, "_EVENTS_PER_PAGE", PAGE)
+    monkeypatch.setattr(figures_of_runs, "MAXIMUM_EVENTS", MOST)
     scene = Scene(HoldingStore())
     await scene.set_up()
     reported = [
@@ -71,7 +71,7 @@ async def test_few_of_its_events_are_in_memory_at_a_time(
     await scene.rated()
     gc.collect()
     Held.now = Held.most = 0
-    figures = await scene.host.runs.figures(await scene.organization(), "run")
+    figures = await scene.host.run_figures.of_key(await scene.organization(), "run")
     assert (figures.events.total(), figures.is_complete) == (min(events, MOST), is_complete)
     assert figures.outcomes["pending"] == figures.events["outcome.sale"] > 0
     assert figures.price > 0

@@ -33,5 +33,5 @@ async def test_each_period_has_its_own_price(times: list[datetime], price: Decim
     ]
     await scene.host.events.accept(reported, partial=False)
     await scene.rated()
-    figures = await scene.host.runs.figures(await scene.organization(), "run")
+    figures = await scene.host.run_figures.of_key(await scene.organization(), "run")
     assert figures.price == price

@@ -84,7 +84,7 @@ async def test_a_host_that_is_behind_reads_what_usage_was_rated_by(change: str) 
     behind = another_host(scene, scene.store)
     await rated_by_what_is_new(scene, behind, change)
     organization = await behind.organizations.get(ORGANIZATION)
-    assert (await behind.runs.figures(organization, RUN)).price == 15  # 10 and half of it
+    assert (await behind.run_figures.of_key(organization, RUN)).price == 15  # 10 and half of it
     page, _ = await behind.recorded_events.page(organization, EventQuery(run=RUN), 10, None)
     model_id = "bm_2" if change == "model" else MODEL
     lines = {details.event.id: details.metered_to.line_keys for details in page}
@@ -93,7 +93,7 @@ async def test_a_host_that_is_behind_reads_what_usage_was_rated_by(change: str) 
     verified = (await behind.outcome_decisions.verify(organization, [sale], Verification(), OPERATOR))[sale]
     assert isinstance(verified, Outcome)
     assert verified.on_decision["sales"]["sum"] == "100"
-    assert (await behind.runs.figures(organization, RUN)).price == 15 + 20
+    assert (await behind.run_figures.of_key(organization, RUN)).price == 15 + 20
 
 
 async def test_what_cannot_be_read_yet_is_asked_for_again() -> None:
@@ -102,14 +102,14 @@ async def test_what_cannot_be_read_yet_is_asked_for_again() -> None:
     await rated_by_what_is_new(scene, behind, "version")
     organization = await behind.organizations.get(ORGANIZATION)
     with pytest.raises(UnavailableError):
-        await behind.runs.figures(organization, RUN)
+        await behind.run_figures.of_key(organization, RUN)
     with pytest.raises(UnavailableError):
         await behind.recorded_events.page(organization, EventQuery(run=RUN), 10, None)
     scene.clock.set(NOW)
     free = ReportedEvent(0, "free", "cost.compute", FREE, "api", None, "run-2", {"amount": Decimal(1)}, ORGANIZATION)
     await scene.host.events.accept([free], partial=False)
     await scene.rated()
-    assert (await behind.runs.figures(organization, "run-2")).price == 0
+    assert (await behind.run_figures.of_key(organization, "run-2")).price == 0
 
 
 class CountingStore(MemoryStore):
