@@ -1,4 +1,7 @@
-"""The forms in which events are sent: plain JSON, or CloudEvents 1.0 one by one, in batches or in binary mode."""
+"""The forms in which events are sent: plain JSON, or CloudEvents 1.0.
+
+CloudEvents come one by one, in batches, or in binary mode with their attributes as headers.
+"""
 
 import base64
 from collections.abc import Mapping
@@ -48,7 +51,10 @@ class EventBatchRequest(Schema):
 
 
 class CloudEventRequest(Schema):
-    """One usage event as a CloudEvent 1.0; `run` and `organization` are extension attributes, others are ignored."""
+    """One usage event as a CloudEvent 1.0.
+
+    `run` and `organization` are extension attributes; all others are ignored.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -120,7 +126,7 @@ class SentEvents:
         return in_event if self.single else f"{self.prefix}/{index}{in_event}"
 
     def pointer_in_event(self, pointer: str) -> str:
-        """The place in an event by the names of its form: the agent of a CloudEvent is its subject."""
+        """With the names of the form: the agent of a CloudEvent is its subject."""
         return "/subject" if pointer == "/agent" and self.adapter is _cloud else pointer
 
 

@@ -1,4 +1,4 @@
-"""The queue of accepted events: they are metered, or parked where the broker gives up on them."""
+"""The queue of accepted events: metered, or parked if the broker gives up on them."""
 
 import azure.functions as func
 
@@ -18,7 +18,7 @@ blueprint = func.Blueprint()
     data_type=func.DataType.BINARY,
 )
 async def rate_usage(message: func.ServiceBusMessage) -> None:
-    """Meters one message an invocation: with batches, the platform would serve one session at a time."""
+    """Meters one message: with batches, the platform would serve one session at a time."""
     await retry_while_unavailable(lambda: application().metering.meter([_delivered(message)]))
 
 
@@ -30,7 +30,7 @@ async def rate_usage(message: func.ServiceBusMessage) -> None:
     data_type=func.DataType.BINARY,
 )
 async def park_dead_usage(message: func.ServiceBusMessage) -> None:
-    """Parks the events of a message that was delivered 100 times in vain, so that nothing accepted is lost."""
+    """Parks the events of a message that was delivered 100 times in vain."""
     await retry_while_unavailable(lambda: application().metering.park_dead(_delivered(message)))
 
 

@@ -1,4 +1,7 @@
-"""Activities, costs, LLM calls and workflows: reported in their own terms, as the same events as by `/events`."""
+"""Activities, costs, LLM calls and workflows, reported in their own terms.
+
+They become the same events as those that `/events` accepts.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -14,8 +14,9 @@ from shared.ports.store import Document, Place
 
 @dataclass(frozen=True, slots=True)
 class OutcomeFilter:
-    """By status, the agent's id, the start of the period, and times at or after `start` and before `end`; None is
-    any.
+    """By status, the agent's id, the period's start and time; None is any.
+
+    Times are at or after `start` and before `end`.
     """
 
     status: Status | None = None
@@ -94,7 +95,8 @@ class OutcomeStore(Protocol):
         ...
 
     async def commit(self, changes: Sequence[OutcomeChange]) -> ChangeResult:
-        """Commit each change together with what it adds to its total and with its outbox entry, unless the outcome
-        has changed since it was read.
+        """Commit each change with what it adds to its total and with its outbox entry.
+
+        An outcome that has changed since it was read is left as it is.
         """
         ...

@@ -63,7 +63,10 @@ class UsageTotal:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """By the agent's id, the run's key, and times at or after `start` and before `end`; None is any."""
+    """By the agent's id, the run's key and time; None is any.
+
+    Times are at or after `start` and before `end`.
+    """
 
     agent_id: str | None = None
     run: str | None = None
@@ -87,17 +90,18 @@ class Usage(Protocol):
     async def record(
         self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]
     ) -> Recorded:
-        """Commit each event with what it adds to its total and with its outbox entry, exactly once ever.
+        """Commit each event exactly once ever, with what it adds to its total.
 
-        It does not matter what was sent before, by whom, and under which shard count. Raises
-        `ShardCountChangedError`.
+        Its outbox entry is committed with it. It does not matter what was sent before, by whom, and under which shard
+        count. Raises `ShardCountChangedError`.
         """
         ...
 
     async def discard(self, organization_id: str, shard_counts: Sequence[int], event: AcceptedEvent) -> bool:
-        """Use up the identity of an event that is not recorded, so that it never will be. False where it is recorded.
+        """Use up the identity of an event, so that it can never be recorded.
 
-        Of recording and discarding an event, the first stands. Raises `ShardCountChangedError`.
+        False where it is recorded already. Of recording and discarding an event, the first stands. Raises
+        `ShardCountChangedError`.
         """
         ...
 

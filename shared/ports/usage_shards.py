@@ -1,4 +1,4 @@
-"""Usage as it is stored in each shard, for recomputing totals from the events that they came from."""
+"""Usage as it is stored in each shard, for recomputing totals from their events."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class UsageShards(Protocol):
     def events(
         self, organization_id: str, shard: int, span: Span, agent_id: str | None = None
     ) -> AsyncIterator[RecordedEvent]:
-        """The recorded events whose times lie in the span, in no order, read as they are taken."""
+        """The recorded events with times in the span, in no order, read as taken."""
         ...
 
     def outcomes(self, organization_id: str, shard: int, period: datetime) -> AsyncIterator[Outcome]:

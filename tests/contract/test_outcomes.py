@@ -99,7 +99,7 @@ async def test_decisions_move_their_totals_whatever_the_shard_count_has_become(
     assert (await system_totals(usage, 4))["$outcome_value"][0] == MANY + 20
 
 
-async def test_deciders_and_raters_at_the_same_time_lose_nothing(outcomes: ItemOutcomes, usage: ItemUsage) -> None:
+async def test_deciders_and_recorders_at_the_same_time_lose_nothing(outcomes: ItemOutcomes, usage: ItemUsage) -> None:
     events, more = [reported(number) for number in range(60)], [reported(60 + number) for number in range(40)]
     await usage.record(ORGANIZATION, [1], events)
     found = list((await outcomes.find(ORGANIZATION, [1], ids_of(events))).values())

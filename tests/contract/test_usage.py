@@ -231,7 +231,7 @@ async def test_totals_that_keep_many_events_fit_their_transactions(usage: Usage)
         assert totals.reading("commands") == CountAndSum(1)
 
 
-async def test_raters_at_the_same_time_lose_nothing(usage: Usage) -> None:
+async def test_recorders_at_the_same_time_lose_nothing(usage: Usage) -> None:
     events = [
         metered(f"{number}", {"commands": CountAndSum(1, Decimal("0.5")), "users": user(f"{number % 11}")})
         for number in range(40)

@@ -1,4 +1,4 @@
-"""Commits items together with the usage totals that they change: either both are written or neither.
+"""Commits items in one transaction with the usage totals that they change.
 
 Such an item is an event, or an outcome with a decision about it. Each transaction stays within the store's limits,
 each total is guarded by its ETag, and whether an item is stored already shows by the conflict that its write causes.
@@ -73,7 +73,7 @@ Write = Create | Replace | Upsert
 
 @dataclass(slots=True)
 class Committed(Generic[A]):
-    """What became of the additions of one call, save for those that were dropped after a conflict."""
+    """What became of the additions of one call, without those that were dropped."""
 
     additions: list[A] = field(default_factory=list)
     refused: list[tuple[A, str]] = field(default_factory=list)
@@ -94,8 +94,9 @@ class _Batch(Generic[A]):
 
 class Committer(Generic[A]):
     def __init__(self, store: Store, writes_of: Callable[[A], Sequence[Write]]) -> None:
-        """`writes_of` gives the write of an addition's item, which fails when the item is there already or was changed
-        meanwhile, and what else is written with it.
+        """`writes_of` gives the writes of an addition.
+
+        The write of its item fails when the item is there already, or was changed since it was read.
         """
         self._store = store
         self._writes_of = writes_of
@@ -144,9 +145,7 @@ class Committer(Generic[A]):
     async def _still_wanted(
         self, partition: str, waiting: Sequence[A], is_still_wanted: Callable[[A, Item | None], bool]
     ) -> list[A]:
-        """Checks all that wait, not just one transaction: repeated items come in long rows, which would cause a
-        conflict in every transaction.
-        """
+        """Checks all that wait: repeated items come in rows, which would fail transaction after transaction."""
         stored = await read_items(self._store, partition, [addition.id for addition in waiting])
         return [addition for addition in waiting if is_still_wanted(addition, stored.get(addition.id))]
 

@@ -62,7 +62,7 @@ class ItemUsageShards:
     async def replace_total(
         self, organization_id: str, shard: int, stored: StoredTotal, corrected: Totals, rebilling: Document | None
     ) -> tuple[str, str, str] | None:
-        """The values of unique meters come first, in as many batches as they need, each under the total's ETag."""
+        """Writes distinct values first, in as many batches as needed, under the total's ETag."""
         partition = partition_of(organization_id, shard)
         values = _value_writes(stored, corrected)
         etag = stored.etag

@@ -1,4 +1,4 @@
-"""Merges lists that are read page by page, all in the same order, into one list."""
+"""Merges ordered lists that are read page by page into one list."""
 
 import asyncio
 import heapq
@@ -13,14 +13,17 @@ ReadPage = Callable[[str | Place | None], Awaitable[Page]]
 
 @dataclass(slots=True)
 class _List:
-    """A list, with what was read of it and not taken yet: latest last, so that it is taken from the end."""
+    """A list, with what was read of it and not taken yet.
+
+    The latest is last, so that it is taken from the end.
+    """
 
     read: ReadPage
     waiting: list[Document] = field(default_factory=list)
     cursor: str | None = None
 
     async def fill(self, after: str | Place | None) -> None:
-        """Read the next page that is not empty; an empty page with a cursor is not the end."""
+        """Read the next page that is not empty: an empty one may have a cursor."""
         while True:
             page = await self.read(after)
             self.waiting = [item.document for item in reversed(page.items)]
@@ -30,10 +33,11 @@ class _List:
 
 
 async def merged(lists: Sequence[ReadPage], order_by: str, after: Place | None) -> AsyncIterator[Document]:
-    """The documents of all lists, latest first, from after a place on; read as they are taken.
+    """The documents of all lists, latest first, from after a place on.
 
-    The place of a document does not depend on its list. So whoever goes on after the last document that was taken
-    misses none and meets none twice, even where documents or lists have been added meanwhile.
+    They are read as they are taken. The place of a document does not depend on its list. So whoever goes on after the
+    last document that was taken misses none and meets none twice, even where documents or lists have been added
+    meanwhile.
     """
     sources = [_List(read) for read in lists]
     await asyncio.gather(*(source.fill(after) for source in sources))

@@ -1,4 +1,4 @@
-"""Records each event once ever, whatever was sent before, by whom, and under which shard count."""
+"""Records each event once ever, whatever was sent before, and under whatever shard count."""
 
 from collections.abc import Sequence
 
@@ -149,7 +149,7 @@ class Recorder:
 
 
 def _is_discarded(stored: Document, event: AcceptedEvent) -> bool:
-    """An identity that another content has used up is as good as discarded for this one."""
+    """Whether the stored event has used up the identity of this one."""
     return bool(stored["kind"] == DISCARDED or stored["content"] != event.content)
 
 

@@ -25,9 +25,10 @@ def newest_of_shards(  # noqa: PLR0913  the parts of a query
     after: Place | None,
     page: int,
 ) -> AsyncIterator[Document]:
-    """Documents by (time, id), from after a place on; read as they are taken, about `page` of them at a time.
+    """Documents by (time, id), newest first, from after a place on.
 
-    A None in `equals` is any value. Times are at or after `start` and before `end`.
+    They are read as they are taken, about `page` of them at a time. A None in `equals` is any value. Times are at or
+    after `start` and before `end`.
     """
     wanted = {name: value for name, value in equals.items() if value is not None}
     between = Between("time", _text(start), _text(end))

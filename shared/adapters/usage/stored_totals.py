@@ -13,7 +13,7 @@ from shared.ports.usage_shards import StoredTotal
 
 
 async def read_totals(store: Store, partition: str, keys: Collection[TotalKey]) -> dict[TotalKey, StoredTotal]:
-    """The totals with these keys, without their distinct values; those that do not exist are empty."""
+    """The totals with these keys, without distinct values; empty where there is none."""
     by_id = {total_id(key): key for key in keys}
     totals = {key: StoredTotal(key, Totals(), None) for key in keys}
     for id_, item in (await read_items(store, partition, by_id)).items():

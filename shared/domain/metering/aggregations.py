@@ -137,7 +137,7 @@ class Unique(Aggregation[Distinct]):
         return Distinct(estimate=number)
 
     def numbers(self, readings: Iterable[Distinct], span: Span) -> Iterator[Fraction]:  # noqa: ARG002  as above
-        """One set grows over all readings: merging each with all before it would copy the values every time."""
+        """With one set for all: merging one by one would copy it every time."""
         seen: set[str] = set()
         estimate = Fraction(0)
         for reading in readings:
@@ -147,9 +147,10 @@ class Unique(Aggregation[Distinct]):
 
 
 class WeightedSum(Aggregation[Weighted]):
-    """The average over the period of a level that starts at 0 and is changed by each event's value.
+    """The average over the period of a level that each event's value changes.
 
-    A value counts for the share of the period that is left when its event happens. The average is never below 0.
+    The level starts at 0. A value counts for the share of the period that is left when its event happens. The average
+    is never below 0.
     """
 
     values = "changes"

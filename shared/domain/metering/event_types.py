@@ -1,4 +1,4 @@
-"""The types of usage events: `llm_call`, or a name of the sender's own, for some kinds after a prefix."""
+"""The types of usage events: `llm_call`, or a name that the sender chose."""
 
 from typing import Annotated
 

@@ -11,7 +11,7 @@ from shared.domain.periods.periods import Span
 
 
 class UnmeterableError(XyraError):
-    """An event matches a meter, but its value is not a number that the meter can read."""
+    """An event matches a meter, but the meter cannot read its value."""
 
     code = "unmeterable"
     title = "The event cannot be metered"
@@ -38,7 +38,7 @@ class Event(Protocol):
 
     @property
     def cost(self) -> Decimal | None:
-        """The provider cost in the organization's currency; None where there is none or it is not known."""
+        """The provider cost in the organization's currency; None without one, or if unknown."""
         ...
 
     @property
@@ -46,17 +46,17 @@ class Event(Protocol):
 
     @property
     def exchange_rate(self) -> Decimal | None:
-        """From the currency of its amounts to the organization's; None where they are the same, or without a rate."""
+        """From its currency to the organization's; None if not needed, or unknown."""
         ...
 
     @property
     def amounts(self) -> Mapping[str, Decimal]:
-        """By path, amounts in the organization's currency that are read in place of those in the data."""
+        """By path, amounts in the organization's currency, read in place of the data's."""
         ...
 
 
 class Gauge(Protocol):
-    """Turns events into one reading: a meter, or what else a pricing needs to know of its events."""
+    """Turns events into one reading: a meter, or something else that a pricing reads."""
 
     @property
     def nothing(self) -> Reading:

@@ -22,7 +22,7 @@ _ONE = Decimal(1)
 
 
 class Meter(BaseModel):
-    """Aggregates the events that match: `count` counts them, the others read the value at the path `value`."""
+    """Aggregates the events that match: counts them, or reads the values at a path."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Fields of an event's data with a fixed meaning, and the normal form in which their values are compared.
+"""Normal forms, in which values of an event's fields with a fixed meaning are compared.
 
 "2.50" and 2.5 are the same quantity. Whatever compares events, filters them or tells values apart reads these fields
 here, so that what is the same event is also metered alike.
@@ -16,7 +16,7 @@ Normalize = Callable[[object], object]
 
 
 def normal_forms_of(event_type: str) -> Mapping[str, Normalize]:
-    """By field of the data; the values of all other fields are compared as they are."""
+    """By field of the data; all other values are compared as they are."""
     for prefix, normal_forms in _BY_PREFIX.items():
         if event_type.startswith(prefix):
             return normal_forms

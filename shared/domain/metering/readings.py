@@ -118,9 +118,10 @@ class Latest(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Distinct(Reading):
-    """The distinct values, each as its fingerprint; `estimate` adds a number of values that are not known.
+    """The distinct values, each as its fingerprint.
 
-    Stored as items of their own beside the total, so that a total does not grow with them.
+    `estimate` is a number of further values, which are not known. The values are stored as items of their own beside
+    the total, so that a total does not grow with them.
     """
 
     kind: ClassVar[str] = "distinct"
@@ -141,7 +142,7 @@ class Distinct(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Weighted(Reading):
-    """The sum of the values, and the sum of each value times its time in microseconds since 1970."""
+    """The sum of the values, and of each value times its time (microseconds since 1970)."""
 
     kind: ClassVar[str] = "weighted"
 
@@ -254,8 +255,9 @@ _KINDS: Mapping[str, type[Reading]] = {
 
 
 def merge_all(readings: Sequence[Reading]) -> Reading:
-    """Readings of one kind, at least one, merged pair by pair: a reading that lists many events is copied less often
-    than if each were merged into the sum of those before it.
+    """Readings of one kind, at least one, merged into one.
+
+    They are merged pair by pair, so that a reading that lists many events is copied less often.
     """
     rest = list(readings)
     while len(rest) > 1:

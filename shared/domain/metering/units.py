@@ -11,7 +11,7 @@ from shared.domain.kernel.validation import refusal
 
 
 class UnitConversion(BaseModel):
-    """Divides or multiplies a period's quantity and may round it, such as from tokens to millions of tokens."""
+    """Divides, multiplies or rounds a period's quantity: tokens to millions of tokens, for example."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -100,7 +100,7 @@ def at_path(data: Mapping[str, Any], path: str) -> object:
 
 
 def comparable(value: object) -> object:
-    """Scalars as texts, numbers as the plain text of their value: 1, 1.0 and "1" are equal.
+    """A scalar as its plain text, so that 1, 1.0 and "1" are equal.
 
     What is not a scalar equals nothing that a filter can name.
     """

@@ -32,7 +32,7 @@ _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An event that was accepted and is to be metered, with its agent's id and its store key."""
+    """An accepted event on its way to metering, with its agent's id and its key."""
 
     key: str
     """The event's id at Xyra (`evt_...`): a hash of organization, source and id, and of nothing else."""

@@ -142,7 +142,7 @@ def is_outcome(event_type: str) -> bool:
 
 
 def outcome_id(event_key: str) -> str:
-    """Has the same 128 bits as the key of its event, so that either leads to their partition."""
+    """Has the bits of the event's key, so that either leads to their partition."""
     return _PREFIX + event_key.removeprefix(_EVENT_PREFIX)
 
 
@@ -159,11 +159,11 @@ def new_outcome(  # noqa: PLR0913  what an event is metered by
     now: datetime,
     exchange_rate: Decimal | None = None,
 ) -> Outcome:
-    """The outcome of an event that is being metered; `counted` is what the event adds to its total now.
+    """The outcome of an event that is being metered.
 
-    Rejected where the attribution windows of all its charges have passed; verified where no charge waits for a
-    decision; else pending. Raises `UnmeterableError` where it could not count once it is verified,
-    `NoExchangeRateError`.
+    `counted` is what the event adds to its total now. Rejected where the attribution windows of all its charges have
+    passed; verified where no charge waits for a decision; else pending. Raises `UnmeterableError` where it could not
+    count once it is verified, `NoExchangeRateError`.
     """
     reported = CostedEvent(event.type, event.data, event.time, event.key, exchange_rate=exchange_rate)
     wanting = [charge for charge in charges if isinstance(charge, OutcomeCharge) and charge.meter.matches(reported)]
@@ -204,7 +204,7 @@ def new_outcome(  # noqa: PLR0913  what an event is metered by
 
 
 def system_totals_of(outcome: Outcome, currency: str, *, sign: int = 1) -> NamedReadings:
-    """What it adds to the system total of its status; a `sign` of -1 takes it out again.
+    """What it adds to the system total of its status, or subtracts with -1.
 
     In the organization's currency; a value in another one without an exchange rate counts as zero.
     """
@@ -267,7 +267,7 @@ def reverse(outcome: Outcome, currency: str, reason: str, decision: Decision) ->
 
 
 def contributions_of_decisions(outcome: Outcome, currency: str) -> list[Contribution]:
-    """What each decision so far added to its total, beside what its event added when it was metered."""
+    """What each decision so far added to its total, beside what its event added."""
     added: list[Contribution] = []
     before = outcome.changed(status=outcome.arrived_as, verified_value=None)
     if before.status == "pending" and outcome.status in ("verified", "reversed"):

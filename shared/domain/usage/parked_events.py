@@ -1,4 +1,4 @@
-"""Parked events: accepted, but not metered; each with the reason, until it is metered after all or discarded."""
+"""Parked events: accepted but not metered, until they are metered after all or discarded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

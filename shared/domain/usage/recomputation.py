@@ -27,7 +27,7 @@ class Difference:
 
 
 def added_by(event: RecordedEvent, charges: Sequence[Charge] | None, currency: str) -> Contribution:
-    """What a recorded event added when it was metered, save for what it adds as an outcome.
+    """What a recorded event added to its total, without what its outcome adds.
 
     `charges` are those of its model version; None is usage without a billing model.
     """
@@ -38,7 +38,7 @@ def added_by(event: RecordedEvent, charges: Sequence[Charge] | None, currency: s
 
 
 def _cost_of(event: RecordedEvent) -> EventCost:
-    """With what is not recorded of an LLM call without a price: its model and number of tokens."""
+    """With what is not recorded of an unpriced LLM call: its model and tokens."""
     if event.cost.category is None or event.cost.amount is not None:
         return event.cost
     model, tokens = unpriced_name(*reported_model(event.data)), TokenCounts.of(event.data).total
@@ -46,7 +46,7 @@ def _cost_of(event: RecordedEvent) -> EventCost:
 
 
 def added_by_outcome(outcome: Outcome, currency: str) -> Contribution:
-    """What an outcome adds beside its event: to the system total of its status, and by decisions about it."""
+    """What an outcome adds beside its event: by its status and by decisions."""
     measures = [reading for decision in contributions_of_decisions(outcome, currency) for reading in decision.measures]
     return Contribution(
         outcome.type, outcome.time, tuple(measures), events=0, system_totals=system_totals_of(outcome, currency)

@@ -1,4 +1,4 @@
-"""Events as they were recorded: what was reported, which total it was added to, and what it cost."""
+"""Events as they were recorded: with their total, cost and exchange rate."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -32,13 +32,13 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):  # repair makes 
     """From the currency of its amounts to the organization's, where they differ."""
 
     def costed(self) -> CostedEvent:
-        """The event as meters see it, with the cost and exchange rate of the time when it was metered."""
+        """The event as meters read it, with its recorded cost and exchange rate."""
         return CostedEvent(
             self.type, self.data, self.time, self.key, self.cost.amount, self.cost.category, self.exchange_rate
         )
 
     @property
     def cost_difference(self) -> Decimal | None:
-        """What an LLM call costs by the price list minus what its sender reported; None unless both are known."""
+        """The cost of an LLM call minus the reported one; None unless both are known."""
         amount, reported = self.cost.amount, self.cost.reported
         return None if amount is None or reported is None else EXACT.subtract(amount, reported)

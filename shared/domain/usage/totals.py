@@ -65,9 +65,9 @@ class Contribution:
 def contribution(
     event: Event, charges: Sequence[Charge], currency: str, system_totals: NamedReadings = ()
 ) -> Contribution:
-    """What an event adds when it is metered under a model version with these charges, priced in that currency.
+    """What an event adds under a model version with these charges.
 
-    Raises `UnmeterableError`, `NoExchangeRateError`.
+    `currency` is the organization's, in which the charges are priced. Raises `UnmeterableError`, `NoExchangeRateError`.
     """
     counting, awaited = [], False
     for charge, seen in events_by_charge(charges, event, currency):
@@ -207,7 +207,7 @@ class Totals:
         self._readings[name] = reading if before is None else before.merge(reading)
 
     def _name_for(self, name: str) -> str:
-        """The name under which a new reading is added: totals stay small, whatever types senders make up."""
+        """The name for a new reading: totals stay small, whatever types senders make up."""
         if len(self._readings) < MAXIMUM_SYSTEM_TOTALS:
             return name
         if not name.startswith(SYSTEM):  # a version has fewer gauges than that, so these are event types

@@ -1,4 +1,4 @@
-"""Assigns each event to the total that it counts in, and says what it adds to it."""
+"""Assigns each event to a total, and works out what it adds to it."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Accepts usage events: validates them and hands them to the broker, where what is acknowledged is durable."""
+"""Accepts usage events: validates them and hands them to the broker, which makes them durable."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ _ERRORS_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class ReportedEvent:
-    """An event as it was sent: well-formed, but not yet checked against the agents and the clock."""
+    """An event as it was sent: well-formed, not yet checked against agents and clock."""
 
     index: int
     """Its place in the request."""
@@ -108,9 +108,10 @@ class Events:
         return acceptance
 
     async def send_again(self, organization: Organization, events: Sequence[tuple[AcceptedEvent, int]]) -> None:
-        """Send accepted events once more, each with the number of its attempt, which grows with every resend.
+        """Send accepted events again, each with the number of its attempt.
 
-        Raises `UnavailableError` when the broker does not accept; send them with a higher attempt then.
+        The number grows with every resend. Raises `UnavailableError` when the broker does not accept; send them with a
+        higher attempt then.
         """
         shard_count = organization.shard_counts_until(self._clock.now())[-1]
         packer = MessagePacker()

@@ -14,9 +14,10 @@ T = TypeVar("T")
 async def filtered_page(
     items: AsyncIterator[T], is_wanted: Callable[[T], bool], place_of: Callable[[T], Place], limit: int
 ) -> tuple[list[T], Place | None]:
-    """Up to `limit` wanted items, and the place after which the next page starts; None at the end of the list.
+    """Up to `limit` wanted items, and the place after which the next page starts.
 
-    A page may be shorter than its limit, or empty, without being the last one.
+    The place is None at the end of the list. A page may be shorter than its limit, or empty, without being the last
+    one.
     """
     page: list[T] = []
     place: Place | None = None

@@ -1,4 +1,4 @@
-"""The messages of the queue of accepted usage: events are packed into them, and read from them again."""
+"""Messages of the queue of accepted usage: events are packed into them and read again."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ def read_message(body: bytes) -> UsageMessage:
 
 
 class MessagePacker:
-    """Packs events into as few messages as hold them; a message has events of one organization and shard."""
+    """Packs events into as few messages as hold them, by organization and shard."""
 
     def __init__(self) -> None:
         self._drafts: dict[tuple[str, int], list[_Draft]] = {}

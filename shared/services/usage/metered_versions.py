@@ -14,10 +14,10 @@ class MeteredVersions:
         self._billing_models = billing_models
 
     async def of(self, organization_id: str, agent_id: str, version_id: str) -> Version | None:
-        """The version of an agent's usage, whatever is in force now; None for usage without a billing model.
+        """The version of an agent's usage, whatever version is in force now.
 
-        Where the cached agent does not lead to it, the agent is read again: another host may have changed its model.
-        Raises `UnavailableError` where the version cannot be read yet.
+        None for usage without a billing model. Where the cached agent does not lead to it, the agent is read again:
+        another host may have changed its model. Raises `UnavailableError` where the version cannot be read yet.
         """
         if version_id == NO_VERSION:
             return None

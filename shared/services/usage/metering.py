@@ -1,4 +1,4 @@
-"""Metering: each accepted event is added once to the total of its period, agent and model version."""
+"""Metering: adds each accepted event once to the total of its period, agent and version."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -76,9 +76,9 @@ class Metering:
         self._outbox = outbox
 
     async def meter(self, messages: Sequence[Delivered]) -> None:
-        """Count every event of these messages exactly once, or park it with its reason; none blocks another.
+        """Count every event of these messages exactly once, or park it with its reason.
 
-        Raises `UnavailableError`; repeating is safe.
+        No event blocks another. Raises `UnavailableError`; repeating is safe.
         """
         events: dict[str, list[AcceptedEvent]] = {}
         replayed: set[str] = set()
@@ -154,9 +154,10 @@ class Metering:
     async def _meter(
         self, organization: Organization, events: Sequence[AcceptedEvent], replayed: set[str]
     ) -> tuple[list[MeteredEvent], list[_Unmetered]]:
-        """Looks twice at what cannot be metered: a read may miss an agent, a model or an exchange rate that was created
-        a moment ago. A rate that was missing just before is not looked for again, save for events that are replayed
-        because of it.
+        """Looks twice at what cannot be metered: a read may miss what is new.
+
+        That is an agent, a model or an exchange rate. A rate that was missing a moment ago is not looked for again,
+        save for events that are replayed because of it.
         """
         metered: list[MeteredEvent] = []
         unmetered: list[_Unmetered] = []

@@ -87,8 +87,9 @@ class OutcomeDecisions:
     async def _check_organization_may_reverse(
         self, organization: Organization, outcome: Outcome, by: Principal
     ) -> None:
-        """An organization may reverse what it verified itself while its period lasts; later that would be a credit,
-        which only the operator gives. Raises `ForbiddenError`.
+        """An organization may reverse what it verified itself, until the period ends.
+
+        After that a reversal is a credit, which only the operator gives. Raises `ForbiddenError`.
         """
         if outcome.reported_by == by.id:
             raise ForbiddenError("The credential that reported an outcome cannot reverse it")
@@ -146,7 +147,7 @@ class OutcomeDecisions:
     async def _changes(
         self, organization: Organization, outcome_ids: Sequence[str], decide: Decide, decision: Decision
     ) -> tuple[list[OutcomeChange], dict[str, Result]]:
-        """What becomes of the outcomes as they are read now, and the results of those that do not change."""
+        """The changes of these outcomes, and the results of those that do not change."""
         stored_outcomes = await self._outcomes.find(organization, outcome_ids)
         changes: list[OutcomeChange] = []
         unchanged: dict[str, Result] = {}

@@ -47,7 +47,7 @@ class OutcomeDetails:
 
 @dataclass(frozen=True, slots=True)
 class StatusTotal:
-    """How many outcomes have a status, and the sum of their values in the organization's currency.
+    """The number and value of outcomes with a status, in the organization's currency.
 
     A value in another currency without an exchange rate is not in the sum.
     """
@@ -131,10 +131,10 @@ class Outcomes:
         return outcomes, None if place is None else cursor_to(place, shape)
 
     async def statistics(self, organization: Organization, agent: str | None, period: Period | None) -> Statistics:
-        """Of an agent, given by its id or external id, or of all; in a period, or ever.
+        """Outcomes of one agent or of all, in one period or ever, by status.
 
-        Read from totals alone, so that it costs the same however many outcomes there are. Raises `NotFoundError` for
-        an unknown agent.
+        `agent` is an id or an external id. Read from totals alone, so that it costs the same however many outcomes
+        there are. Raises `NotFoundError` for an unknown agent.
         """
         agent_id = None
         if agent is not None:

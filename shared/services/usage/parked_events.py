@@ -104,7 +104,7 @@ class ParkedEvents:
     async def _count_attempt(
         self, organization_id: str, stored: StoredParkedEvent, event: AcceptedEvent, by: str
     ) -> _ToSend | NotReplayed:
-        """Before anything is sent: a repeat after a fault is another attempt then, which the broker does not drop."""
+        """Before sending, so that a repeat after a fault is another attempt for the broker."""
         parked, now = stored.parked, self._clock.now()
         if self._may_be_forgotten(event, now):
             return NotReplayed(parked.id, "it is older than raw events are kept; it can only be discarded")
@@ -117,7 +117,7 @@ class ParkedEvents:
         return _ToSend(event, attempt)
 
     def _may_be_forgotten(self, event: AcceptedEvent, now: datetime) -> bool:
-        """Whether it may have been recorded so long ago that the record has expired, and a repeat would look new."""
+        """Whether its record may have expired, so that a repeat would look new."""
         try:
             return from_text(event.time) + self._retention - _QUEUE_TIME <= now
         except ValueError:  # such an event was never recorded; metering says why

@@ -24,7 +24,7 @@ from shared.services.usage.metered_versions import MeteredVersions
 
 @dataclass(frozen=True, slots=True)
 class MeteredTo:
-    """Where an event counts: its period by the start, its model version, and the keys of the invoice lines.
+    """Where an event counts: period, given by its start, model version and invoice lines.
 
     An outcome has the lines of outcome charges only while it counts for them: once it is verified, where the charge
     waits for that, and no longer when it is rejected or reversed.

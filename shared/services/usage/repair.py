@@ -1,4 +1,4 @@
-"""Repair: recomputes the totals of a period from its events and outcomes, and compares them with the stored ones."""
+"""Repair: recomputes totals from events and outcomes, and compares them with the stored ones."""
 
 import asyncio
 import logging
@@ -70,9 +70,11 @@ class _Comparison:
 
 
 class Repair:
-    """Safe while events come in: each event changes its total in its own transaction, so a total whose ETag is the same
-    before and after its events were read is compared with exactly those events. Needs memory for one shard's totals
-    with their distinct values, and none for events.
+    """Compares totals with their events, safely while more events come in.
+
+    Each event changes its total in its own transaction. So a total whose ETag is the same before and after its events
+    were read is compared with exactly those events. Needs memory for one shard's totals with their distinct values, and
+    none for events.
     """
 
     def __init__(  # noqa: PLR0913  its ports and neighbours
@@ -106,7 +108,7 @@ class Repair:
             yield await self._run_in(_Part(organization, period, shard), mend=mend)
 
     async def _run_in(self, part: _Part, *, mend: bool) -> ShardReport:
-        """Compares totals again that changed meanwhile or differ: a difference counts only when it is seen twice."""
+        """Compares again what changed meanwhile or differs: a difference counts when seen twice."""
         report = ShardReport(part.shard)
         earlier: dict[TotalKey, _Comparison] = {}
         wanted: set[TotalKey] | None = None

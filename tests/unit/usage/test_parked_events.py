@@ -59,7 +59,7 @@ class UnchangingStore(MemoryStore):
 
 @dataclass
 class Scene:
-    """An organization whose agent cannot be found by the rater until `mend` is called."""
+    """An organization whose agent cannot be found by metering until `mend` is called."""
 
     store: UnchangingStore = field(default_factory=UnchangingStore)
     queue: RefusingQueue = field(default_factory=RefusingQueue)
