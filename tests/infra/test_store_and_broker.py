@@ -140,6 +140,10 @@ def test_throughput_is_paid_by_request_unless_it_is_chosen():
     assert snapshot("large").one(ACCOUNT).properties["capabilities"] == []
 
 
+def test_the_guide_converts_every_container():
+    assert f"for container in {' '.join(CONTAINERS)}; do" in (ROOT / "docs" / "deployment.md").read_text()
+
+
 def check_throughput(deployment: Snapshot) -> None:
     """Each container has its own: so a converted serverless account has it, and no database takes it back."""
     assert "options" not in deployment.one(f"{ACCOUNT}/sqlDatabases").properties

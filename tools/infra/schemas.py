@@ -6,6 +6,7 @@ lacks from the vendor's SDKs (`sdk_schemas.py`).
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -177,7 +178,7 @@ def main(program: str, from_sdks: str) -> int:
     schemas = Schemas(Path(program), {type_name: Schema(answer) for type_name, answer in answers.items()})
     resources = [each for shape in SHAPES for each in snapshot(shape).resources]
     types = {each.type for each in resources}
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(schemas.of, types))  # the program takes a second for each
     found = {
         f"{each.name} ({each.type}): {problem}"
