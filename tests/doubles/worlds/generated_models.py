@@ -53,12 +53,12 @@ class Reported:
 
     @property
     def cost(self) -> Decimal | None:
-        """Of events whose costs are stated, in the currency of the model."""
+        """Of events that report their costs, in the currency of the model."""
         return None if self.cost_category is None else Decimal(self.data["amount"])
 
 
 @dataclass(frozen=True)
-class Stay:
+class Assignment:
     """An agent on a model while one of its versions, by its place among them, was in force."""
 
     agent: str
@@ -336,7 +336,7 @@ def changed_charges(most: int = 3) -> st.SearchStrategy[list[Json]]:
 
 
 @st.composite
-def stays(draw: st.DrawFn, versions: int) -> list[Stay]:
+def assignments(draw: st.DrawFn, versions: int) -> list[Assignment]:
     """Agents that join, leave and return at any moment of the month, while the versions follow each other."""
     cuts = sorted(draw(st.lists(st.integers(1, 999), min_size=versions - 1, max_size=versions - 1, unique=True)))
     spans = list(pairwise([0, *cuts, 1000]))
@@ -347,14 +347,17 @@ def stays(draw: st.DrawFn, versions: int) -> list[Stay]:
         for joined, left in zip(turns[::2], turns[1::2], strict=False):
             for number, (start, end) in enumerate(spans):
                 if max(start, joined) < min(end, left):
-                    found.append(Stay(agent, number, moment(max(start, joined)), moment(min(end, left))))
+                    found.append(Assignment(agent, number, moment(max(start, joined)), moment(min(end, left))))
     return found
 
 
-def segments_of(found: Iterable[Stay], priced: Sequence[Json]) -> list[Segment]:
+def segments_of(found: Iterable[Assignment], priced: Sequence[Json]) -> list[Segment]:
     """With the charge under each version."""
     versions = [version([{"key": "charge", **charge}], number) for number, charge in enumerate(priced, 1)]
-    return [Segment(stay.agent, versions[stay.version], stay.start, stay.end) for stay in found]
+    return [
+        Segment(assignment.agent, versions[assignment.version], assignment.start, assignment.end)
+        for assignment in found
+    ]
 
 
 def models(one: st.SearchStrategy[Json] | None = None, most: int = 4) -> st.SearchStrategy[list[Json]]:
@@ -419,7 +422,7 @@ def totals_of(found: Sequence[Segment], reported: Iterable[Reported]) -> dict[tu
     return totals
 
 
-LEVELS = {
+HEADCOUNTS = {
     "members": History[int](entries=(Entry(effective_from=YEAR.start, value=3),)),
     "seats": History[int](
         entries=(
@@ -435,7 +438,7 @@ def lines_of(
     totals: dict[tuple[str, str], Totals],
     currency: str = "USD",
 ) -> list[Line]:
-    """What is due for October; quarter and year are the same stretch, which closes with it."""
+    """What is due for October; quarter and year are the same cycle, which closes with it."""
     cycle = Cycle(OCTOBER, found, closes=OCTOBER.end)
     return rate(
         Facts(
@@ -445,7 +448,7 @@ def lines_of(
             totals=totals,
             first_starts=first_starts(found),
             cycles={"quarter": cycle, "year": cycle},
-            headcounts=LEVELS,
+            headcounts=HEADCOUNTS,
         )
     )
 

@@ -170,8 +170,8 @@ def _agent(model: Json, usage: Json) -> _Translated:
     if config["volume_discount_enabled"]:
         charge["discount"] = _discount(config)
     setup = {"key": "setup", "type": "setup_fee", "amount": config["setup_fee"]}
-    stated = {"charge": "agents"} | ({"quantity": usage["agents"]} if "agents" in usage else {})
-    return _Translated([charge, setup], [stated], set() if usage.get("include_setup_fee", False) else {"setup"})
+    estimated = {"charge": "agents"} | ({"quantity": usage["agents"]} if "agents" in usage else {})
+    return _Translated([charge, setup], [estimated], set() if usage.get("include_setup_fee", False) else {"setup"})
 
 
 def _activity(model: Json, usage: Json) -> _Translated:
@@ -220,10 +220,10 @@ def _outcome(model: Json, usage: Json) -> _Translated:
             "from_value": config["success_bonus_threshold"],
             "percent": config["success_bonus_percentage"],
         }
-    stated = {"charge": "outcomes"}
+    estimated = {"charge": "outcomes"}
     if "outcome_value" in usage:
-        stated |= {"value": usage["outcome_value"], "quantity": usage.get("outcome_count", "1")}
-    return _Translated([charge], [stated], set() if config["is_active"] else {"outcomes"})
+        estimated |= {"value": usage["outcome_value"], "quantity": usage.get("outcome_count", "1")}
+    return _Translated([charge], [estimated], set() if config["is_active"] else {"outcomes"})
 
 
 def _workflow(model: Json, usage: Json) -> _Translated:

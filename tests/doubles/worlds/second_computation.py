@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.doubles.worlds.generated_models import LEVELS, OCTOBER, Json, Reported, Stay, to_text
+from tests.doubles.worlds.generated_models import HEADCOUNTS, OCTOBER, Assignment, Json, Reported, to_text
 
 ZERO = Fraction(0)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -19,7 +19,7 @@ COUNTING = ("per_unit", "graduated", "volume", "package")
 
 
 @dataclass
-class Part:
+class LineSegment:
     """An agent under a version: its events, its days, and those of the days that count for the line."""
 
     agent: str
@@ -33,28 +33,32 @@ def share(days: Iterable[object]) -> Fraction:
     return Fraction(len(list(days)), len(DAYS))
 
 
-def parts_by_line(stays: Sequence[Stay], pooled: bool, events: Sequence[Reported]) -> dict[str, list[Part]]:
-    found: dict[str, dict[tuple[str, int], Part]] = {}
+def segments_by_line(
+    assignments: Sequence[Assignment], pooled: bool, events: Sequence[Reported]
+) -> dict[str, list[LineSegment]]:
+    found: dict[str, dict[tuple[str, int], LineSegment]] = {}
     taken: dict[str, set[int]] = {}
-    for stay in sorted(stays, key=lambda each: (each.start, each.agent)):
-        line = "-" if pooled else stay.agent
-        part = found.setdefault(line, {}).setdefault(
-            (stay.agent, stay.version), Part(stay.agent, stay.version, [], set(), set())
+    for assignment in sorted(assignments, key=lambda each: (each.start, each.agent)):
+        line = "-" if pooled else assignment.agent
+        segment = found.setdefault(line, {}).setdefault(
+            (assignment.agent, assignment.version), LineSegment(assignment.agent, assignment.version, [], set(), set())
         )
-        start, end = to_text(stay.start), to_text(stay.end)
-        part.events += [each for each in events if each.agent == stay.agent and start <= each.time < end]
-        days = {day for day in DAYS if last_of_day(day, stay.agent, stays) is stay}
-        part.own_days |= days
-        part.line_days |= days - taken.setdefault(line, set())
+        start, end = to_text(assignment.start), to_text(assignment.end)
+        segment.events += [each for each in events if each.agent == assignment.agent and start <= each.time < end]
+        days = {day for day in DAYS if last_of_day(day, assignment.agent, assignments) is assignment}
+        segment.own_days |= days
+        segment.line_days |= days - taken.setdefault(line, set())
         taken[line] |= days
     return {line: list(own.values()) for line, own in found.items()}
 
 
-def last_of_day(day: int, agent: str, stays: Sequence[Stay]) -> Stay | None:
+def last_of_day(day: int, agent: str, assignments: Sequence[Assignment]) -> Assignment | None:
     there = [
-        stay for stay in stays if stay.agent == agent and stay.start < MIDNIGHTS[day + 1] and stay.end > MIDNIGHTS[day]
+        assignment
+        for assignment in assignments
+        if assignment.agent == agent and assignment.start < MIDNIGHTS[day + 1] and assignment.end > MIDNIGHTS[day]
     ]
-    return max(there, key=lambda stay: stay.start, default=None)
+    return max(there, key=lambda assignment: assignment.start, default=None)
 
 
 # Prices
@@ -159,63 +163,69 @@ def converted(meter: Json, quantity: Fraction) -> Fraction:
 
 @dataclass
 class Thing:
-    """What is priced: its meter, its price under each version, and which events it is about, with what they are worth.
-    `worth_counts` are the versions under which that is known.
+    """What is priced: its meter, its price under each version, and which events it is about, with their values.
+    `priced_by_value` are the versions under which that is known.
     """
 
     meter: Json
     prices: dict[int, Json]
-    events: Callable[[Part], list[Reported]]
-    worth: Callable[[Reported], Fraction]
-    worth_counts: set[int]
+    events: Callable[[LineSegment], list[Reported]]
+    value_of: Callable[[Reported], Fraction]
+    priced_by_value: set[int]
 
 
-def usage(thing: Thing, parts: Sequence[Part]) -> dict[int, Fraction]:
+def usage(thing: Thing, segments: Sequence[LineSegment]) -> dict[int, Fraction]:
     """What each version's part of it costs. Its versions follow each other in time."""
-    having = [part for part in parts if part.version in thing.prices]
+    having = [segment for segment in segments if segment.version in thing.prices]
     included = sum(
-        (Fraction(thing.prices[part.version].get("included_units", 0)) * share(part.line_days) for part in having), ZERO
+        (
+            Fraction(thing.prices[segment.version].get("included_units", 0)) * share(segment.line_days)
+            for segment in having
+        ),
+        ZERO,
     )
-    due = dict.fromkeys(sorted({part.version for part in having}), ZERO)
+    due = dict.fromkeys(sorted({segment.version for segment in having}), ZERO)
     add_units(thing, having, included, due)
     add_values(thing, having, due)
     return due
 
 
-def add_units(thing: Thing, parts: Sequence[Part], included: Fraction, due: dict[int, Fraction]) -> None:
-    levels = [
+def add_units(thing: Thing, segments: Sequence[LineSegment], included: Fraction, due: dict[int, Fraction]) -> None:
+    ends = [
         max(
-            ZERO, measured(thing.meter, [each for part in parts[: index + 1] for each in thing.events(part)]) - included
+            ZERO,
+            measured(thing.meter, [each for segment in segments[: index + 1] for each in thing.events(segment)])
+            - included,
         )
-        for index in range(len(parts))
+        for index in range(len(segments))
     ]
     before = ZERO
-    for index, part in enumerate(parts):
-        priced = thing.prices[part.version]
+    for index, segment in enumerate(segments):
+        priced = thing.prices[segment.version]
         pricing, commitment = priced["pricing"], priced.get("commitment")
-        lasts = min(levels[index:])
-        total = levels[-1]
+        lasts = min(ends[index:])
+        total = ends[-1]
         if pricing["type"] in COUNTING:
-            due[part.version] += of_units(pricing, lasts, total) - of_units(pricing, before, total)
-            due[part.version] += flat_between(pricing, before, lasts, total, index == 0)
+            due[segment.version] += of_units(pricing, lasts, total) - of_units(pricing, before, total)
+            due[segment.version] += flat_between(pricing, before, lasts, total, index == 0)
             if commitment is not None:
                 agreed = max(ZERO, Fraction(commitment["quantity"]) - included, before)
                 above = of_units(pricing, max(agreed, lasts), total) - of_units(pricing, agreed, total)
-                due[part.version] += above * (Fraction(commitment["overage_multiplier"]) - 1)
+                due[segment.version] += above * (Fraction(commitment["overage_multiplier"]) - 1)
         before = lasts
 
 
-def add_values(thing: Thing, parts: Sequence[Part], due: dict[int, Fraction]) -> None:
+def add_values(thing: Thing, segments: Sequence[LineSegment], due: dict[int, Fraction]) -> None:
     """Event by event, in their order."""
     found = sorted(
-        ((part.version, each) for part in parts for each in thing.events(part)),
+        ((segment.version, each) for segment in segments for each in thing.events(segment)),
         key=lambda each: (each[0], each[1].time, each[1].key),
     )
-    known = [thing.worth(each) if version in thing.worth_counts else ZERO for version, each in found]
+    known = [thing.value_of(each) if version in thing.priced_by_value else ZERO for version, each in found]
     total = sum(known, ZERO)
-    first = thing.prices[parts[0].version]["pricing"] if parts else {"type": ""}
+    first = thing.prices[segments[0].version]["pricing"] if segments else {"type": ""}
     if "tiers" in first and "percentage" in first["type"]:
-        due[parts[0].version] += flat_between(first, ZERO, ZERO, total, first=True)
+        due[segments[0].version] += flat_between(first, ZERO, ZERO, total, first=True)
     before = ZERO
     for place, ((version, event), value) in enumerate(zip(found, known, strict=True)):
         pricing = thing.prices[version]["pricing"]
@@ -256,16 +266,22 @@ def rates(pricing: Json, value: Fraction) -> Fraction:
 
 
 def line(
-    charges: Sequence[Json], parts: Sequence[Part], due: dict[int, Fraction], quantity: Fraction, *, fee_apart: bool
+    charges: Sequence[Json],
+    segments: Sequence[LineSegment],
+    due: dict[int, Fraction],
+    quantity: Fraction,
+    *,
+    fee_apart: bool,
 ) -> Fraction:
     fees = dict.fromkeys(due, ZERO)
-    for part in parts:
-        fee = charges[part.version].get("base_fee")
+    for segment in segments:
+        fee = charges[segment.version].get("base_fee")
         if fee is not None:
-            days = part.own_days if fee["per"] == "agent" else part.line_days
-            fees[part.version] += Fraction(fee["amount"]) * share(days)
+            days = segment.own_days if fee["per"] == "agent" else segment.line_days
+            fees[segment.version] += Fraction(fee["amount"]) * share(days)
     in_force = {
-        version: share(day for part in parts if part.version == version for day in part.line_days) for version in due
+        version: share(day for segment in segments if segment.version == version for day in segment.line_days)
+        for version in due
     }
     due = {version: own + fees[version] for version, own in due.items()}
     due = discounted(
@@ -323,38 +339,41 @@ def discounted(
 # Charges
 
 
-def activity(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
+def activity(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
     meter = charges[0]["meter"]
 
-    def matching(part: Part) -> list[Reported]:
+    def matching(segment: LineSegment) -> list[Reported]:
         wanted = meter.get("filter", {}).get("data.status")
         return [
             each
-            for each in part.events
+            for each in segment.events
             if each.type == "step" and (wanted is None or each.data["status"] in ("ok", True))
         ]
 
-    worth = (lambda each: number(each, meter["value"])) if meter.get("aggregation") == "sum" else (lambda _: ZERO)
+    value_of = (lambda each: number(each, meter["value"])) if meter.get("aggregation") == "sum" else (lambda _: ZERO)
     if meter.get("unit"):
-        worth = lambda _: ZERO  # noqa: E731  values of converted meters are not priced here
-    thing = Thing(meter, dict(enumerate(charges)), matching, worth, set(range(len(charges))))
-    quantity = measured(meter, [each for part in parts for each in matching(part)])
-    return line(charges, parts, usage(thing, parts), quantity, fee_apart=False)
+        value_of = lambda _: ZERO  # noqa: E731  values of converted meters are not priced here
+    thing = Thing(meter, dict(enumerate(charges)), matching, value_of, set(range(len(charges))))
+    quantity = measured(meter, [each for segment in segments for each in matching(segment)])
+    return line(charges, segments, usage(thing, segments), quantity, fee_apart=False)
 
 
-def outcome(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
+def outcome(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
     meter = charges[0]["meter"]
     path = meter.get("value", "data.value")
 
-    def counting(part: Part) -> list[Reported]:
-        least = Fraction(charges[part.version].get("minimum_value", 0))
-        return [each for each in part.events if each.type == "outcome.sale" and number(each, path) >= least]
+    def counting(segment: LineSegment) -> list[Reported]:
+        least = Fraction(charges[segment.version].get("minimum_value", 0))
+        return [each for each in segment.events if each.type == "outcome.sale" and number(each, path) >= least]
 
     versions = set(range(len(charges)))
     thing = Thing(meter, dict(enumerate(charges)), counting, lambda each: number(each, path), versions)
-    due = usage(thing, parts)
+    due = usage(thing, segments)
     values = {
-        version: sum((number(each, path) for part in parts if part.version == version for each in counting(part)), ZERO)
+        version: sum(
+            (number(each, path) for segment in segments if segment.version == version for each in counting(segment)),
+            ZERO,
+        )
         for version in due
     }
     for version in due:
@@ -362,15 +381,15 @@ def outcome(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
         bonus = charges[version].get("success_bonus")
         if bonus is not None and sum(values.values(), ZERO) >= Fraction(bonus["from_value"]):
             due[version] += values[version] * Fraction(bonus["percent"]) / 100
-    quantity = measured(meter, [each for part in parts for each in counting(part)])
-    return line(charges, parts, due, quantity, fee_apart=True)
+    quantity = measured(meter, [each for segment in segments for each in counting(segment)])
+    return line(charges, segments, due, quantity, fee_apart=True)
 
 
-def workflow(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
-    due = dict.fromkeys(sorted({part.version for part in parts}), ZERO)
+def workflow(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
+    due = dict.fromkeys(sorted({segment.version for segment in segments}), ZERO)
     quantity = ZERO
     for kind in dict.fromkeys(kind for version in due for kind in charges[version]["workflows"]):
-        number_of_it, of_kind = workflows_of(kind, charges, parts)
+        number_of_it, of_kind = workflows_of(kind, charges, segments)
         quantity += number_of_it
         for version, own in of_kind.items():
             due[version] += own
@@ -378,25 +397,28 @@ def workflow(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
         commitment = charges[version].get("commitment")
         if commitment is not None and quantity > Fraction(commitment["quantity"]):
             due[version] *= Fraction(commitment["overage_multiplier"])
-    return line(charges, parts, due, quantity, fee_apart=False)
+    return line(charges, segments, due, quantity, fee_apart=False)
 
 
-def workflows_of(kind: str, charges: Sequence[Json], parts: Sequence[Part]) -> tuple[Fraction, dict[int, Fraction]]:
+def workflows_of(
+    kind: str, charges: Sequence[Json], segments: Sequence[LineSegment]
+) -> tuple[Fraction, dict[int, Fraction]]:
     """How many of a type, and what each version's cost; what its bounds change goes to the first version with it."""
     prices = {
         version: charge["workflows"][kind] for version, charge in enumerate(charges) if kind in charge["workflows"]
     }
     by_value = {version for version, priced in prices.items() if "percentage" in priced["pricing"]["type"]}
 
-    def of_kind(part: Part) -> list[Reported]:
-        return [each for each in part.events if each.type == f"workflow.{kind}"]
+    def of_kind(segment: LineSegment) -> list[Reported]:
+        return [each for each in segment.events if each.type == f"workflow.{kind}"]
 
-    having = [part for part in parts if part.version in prices]
+    having = [segment for segment in segments if segment.version in prices]
     meter = {"aggregation": "sum", "value": "data.quantity"}
     due = usage(Thing(meter, prices, of_kind, lambda each: number(each, "data.value"), by_value), having)
-    quantity = measured(meter, [each for part in having for each in of_kind(part)])
+    quantity = measured(meter, [each for segment in having for each in of_kind(segment)])
     days = {
-        version: share(day for part in having if part.version == version for day in part.line_days) for version in due
+        version: share(day for segment in having if segment.version == version for day in segment.line_days)
+        for version in due
     }
     capped = [version for version in due if "maximum" in prices[version]]
     above = sum((due[version] - Fraction(prices[version]["maximum"]) * days[version] for version in capped), ZERO)
@@ -408,31 +430,37 @@ def workflows_of(kind: str, charges: Sequence[Json], parts: Sequence[Part]) -> t
     return quantity, due
 
 
-def cost(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
+def cost(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
     categories = charges[0].get("categories", ["llm", "tools"])
     amounts: dict[int, Fraction] = {}
-    for part in parts:
-        found = (number(each, "data.amount") for each in part.events if each.type.removeprefix("cost.") in categories)
-        amounts[part.version] = amounts.get(part.version, ZERO) + sum(found, ZERO)
+    for segment in segments:
+        found = (
+            number(each, "data.amount") for each in segment.events if each.type.removeprefix("cost.") in categories
+        )
+        amounts[segment.version] = amounts.get(segment.version, ZERO) + sum(found, ZERO)
     due = {
         version: amount * (1 + Fraction(charges[version]["markup_percent"]) / 100)
         for version, amount in amounts.items()
     }
-    return line(charges, parts, due, sum(amounts.values(), ZERO), fee_apart=False)
+    return line(charges, segments, due, sum(amounts.values(), ZERO), fee_apart=False)
 
 
-def agent(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
-    heads = list(dict.fromkeys(part.agent for part in parts if any(p.own_days for p in parts if p.agent == part.agent)))
+def agent(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
+    agents = list(
+        dict.fromkeys(
+            segment.agent for segment in segments if any(p.own_days for p in segments if p.agent == segment.agent)
+        )
+    )
     groups = [
         (
-            charges[part.version],
-            heads.index(part.agent),
-            Fraction(len(heads)),
-            share(part.own_days),
-            share(part.line_days),
+            charges[segment.version],
+            agents.index(segment.agent),
+            Fraction(len(agents)),
+            share(segment.own_days),
+            share(segment.line_days),
         )
-        for part in parts
-        if part.agent in heads
+        for segment in segments
+        if segment.agent in agents
     ]
     return of_heads(
         [
@@ -449,39 +477,39 @@ def of_head(pricing: Json, place: int, total: Fraction) -> Fraction:
 
 
 def of_heads(groups: Sequence[tuple[Json, Fraction, Fraction, Fraction]]) -> Fraction:
-    """(charge, due, share of the line's days, how many heads) of each group."""
+    """(charge, due, share of the line's days, number of agents or seats) of each group."""
     found = [(charge.get("discount"), due, days, total) for charge, due, days, total in groups]
     return sum(discounted(found, {index: due for index, (_, due, _, _) in enumerate(found)}).values(), ZERO)
 
 
-def seat(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
+def seat(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
     """Day by day."""
     groups = []
-    for part in parts:
-        charge = charges[part.version]
-        for day in sorted(part.line_days):
+    for segment in segments:
+        charge = charges[segment.version]
+        for day in sorted(segment.line_days):
             said = charge["quantity"]
-            seats = seats_on(day, said) if said in LEVELS else Fraction(said)
+            seats = seats_on(day, said) if said in HEADCOUNTS else Fraction(said)
             pricing = charge["pricing"]
             whole = of_units(pricing, seats, seats) + flat_between(pricing, ZERO, seats, seats, first=True)
             groups.append((charge, whole * share([day]), share([day]), seats))
     return of_heads(groups)
 
 
-def seats_on(day: int, level: str) -> Fraction:
-    entries = [each for each in LEVELS[level].entries if each.effective_from < MIDNIGHTS[day + 1]]
+def seats_on(day: int, headcount: str) -> Fraction:
+    entries = [each for each in HEADCOUNTS[headcount].entries if each.effective_from < MIDNIGHTS[day + 1]]
     return Fraction(entries[-1].value)
 
 
-def flat_fee(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
-    return sum((Fraction(charges[part.version]["amount"]) * share(part.line_days) for part in parts), ZERO)
+def flat_fee(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
+    return sum((Fraction(charges[segment.version]["amount"]) * share(segment.line_days) for segment in segments), ZERO)
 
 
-def setup_fee(charges: Sequence[Json], parts: Sequence[Part]) -> Fraction:
-    return Fraction(charges[parts[0].version]["amount"])
+def setup_fee(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
+    return Fraction(charges[segments[0].version]["amount"])
 
 
-COMPUTED: dict[str, Callable[[Sequence[Json], Sequence[Part]], Fraction]] = {
+COMPUTED: dict[str, Callable[[Sequence[Json], Sequence[LineSegment]], Fraction]] = {
     "activity": activity,
     "outcome": outcome,
     "workflow": workflow,
@@ -493,8 +521,10 @@ COMPUTED: dict[str, Callable[[Sequence[Json], Sequence[Part]], Fraction]] = {
 }
 
 
-def computed(charges: Sequence[Json], stays: Sequence[Stay], events: Sequence[Reported]) -> dict[str, Fraction]:
+def computed(
+    charges: Sequence[Json], assignments: Sequence[Assignment], events: Sequence[Reported]
+) -> dict[str, Fraction]:
     """What each line of a charge comes to, by its agent: the charge under each version of the model."""
     pooled = charges[0].get("scope", "organization") == "organization"
-    found = parts_by_line(stays, pooled, events)
-    return {name: COMPUTED[charges[0]["type"]](charges, parts) for name, parts in found.items()}
+    found = segments_by_line(assignments, pooled, events)
+    return {name: COMPUTED[charges[0]["type"]](charges, segments) for name, segments in found.items()}

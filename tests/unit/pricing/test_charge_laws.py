@@ -101,12 +101,12 @@ def test_cutting_a_period_into_identical_versions_changes_no_price(charges, even
 @given(st.data(), generated.changed_charges())
 def test_prices_that_change_within_the_month_come_to_what_the_events_do_one_by_one(data, charges):
     """Agents join, leave and return meanwhile; all is computed a second time from the list of events."""
-    stays, events = data.draw(generated.stays(len(charges))), data.draw(generated.events_for(charges[0]))
-    found = generated.segments_of(stays, charges)
+    assignments, events = data.draw(generated.assignments(len(charges))), data.draw(generated.events_for(charges[0]))
+    found = generated.segments_of(assignments, charges)
     lines = generated.lines_of(found, generated.totals_of(found, events))
     due = {line.agent_id or "-": line.exact_amount for line in lines}
     assert due == {
-        name: truncate(amount) for name, amount in second_computation.computed(charges, stays, events).items()
+        name: truncate(amount) for name, amount in second_computation.computed(charges, assignments, events).items()
     }
 
 

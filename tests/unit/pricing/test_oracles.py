@@ -1,4 +1,4 @@
-"""The worked examples with known answers, as stated usage and as events that come to it."""
+"""The worked examples with known answers, as estimated usage and as events that come to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -79,9 +79,9 @@ def metered(version: Version, found: Iterator[Event]) -> Totals:
 
 
 def agents_of(case: Case) -> int:
-    stated = [entry.get("agents", entry.get("quantity", 1)) for entry in case.usage if "agents" in entry]
-    stated += [entry.get("quantity", 1) for entry in case.usage if entry["charge"] == "agents"]
-    return int(stated[0]) if stated else 1
+    agent_numbers = [entry.get("agents", entry.get("quantity", 1)) for entry in case.usage if "agents" in entry]
+    agent_numbers += [entry.get("quantity", 1) for entry in case.usage if entry["charge"] == "agents"]
+    return int(agent_numbers[0]) if agent_numbers else 1
 
 
 @pytest.mark.parametrize("case", parameters(NOT_FROM_EVENTS))

@@ -338,7 +338,7 @@ def test_a_stated_quantity_costs_what_events_cost_that_come_to_it(aggregation, r
     meter = {"event_type": "step", "aggregation": aggregation} | ({} if aggregation == "count" else {"value": "data.v"})
     pricing = {"type": "graduated", "tiers": [{"up_to": "2", "unit_amount": "1"}, {"up_to": None, "unit_amount": "3"}]}
     charge = {"key": "steps", "type": "activity", "meter": meter, "pricing": pricing}
-    (stated,) = calculated([charge], [{"charge": "steps", "agent": "a", "quantity": quantity}]).lines
+    (estimated,) = calculated([charge], [{"charge": "steps", "agent": "a", "quantity": quantity}]).lines
     start = datetime(2026, 10, 1, tzinfo=UTC)
     version = generated.version([charge], start=start, model="draft")
     found = [Segment("a", version, OCTOBER.start, OCTOBER.end)]
@@ -348,8 +348,8 @@ def test_a_stated_quantity_costs_what_events_cost_that_come_to_it(aggregation, r
     ]
     period = Period(start=OCTOBER.start, end=OCTOBER.end, timezone="UTC")
     (rated,) = rate(Facts(period, "USD", found, generated.totals_of(found, events)))
-    assert stated == rated
-    assert stated.quantity == Decimal(quantity)
+    assert estimated == rated
+    assert estimated.quantity == Decimal(quantity)
 
 
 def test_of_last_values_of_several_agents_the_highest_counts_in_any_order():

@@ -174,11 +174,11 @@ def test_a_setup_fee_that_comes_later_in_the_first_month_is_due_in_full():
 # Agents that come and go
 
 
-def agents_line(stays: Sequence[tuple[str, datetime, datetime]], charge: Json) -> Line:
+def agents_line(assignments: Sequence[tuple[str, datetime, datetime]], charge: Json) -> Line:
     priced = generated.version([{"key": "agents", "type": "agent", **charge}])
     other = generated.version([{"key": "fee", "type": "flat_fee", "amount": "1"}], model="bm_2")
-    found = [Segment(agent, priced, start, end) for agent, start, end in stays]
-    found += [Segment(agent, other, end, OCTOBER.end) for agent, _, end in stays if end < OCTOBER.end]
+    found = [Segment(agent, priced, start, end) for agent, start, end in assignments]
+    found += [Segment(agent, other, end, OCTOBER.end) for agent, _, end in assignments if end < OCTOBER.end]
     lines = {each.charge: each for each in generated.lines_of(found, {})}
     return lines["agents"]
 
@@ -194,8 +194,8 @@ AN_HOUR = OCTOBER.start + timedelta(hours=1)
 
 
 def test_an_agent_without_a_day_has_no_place_among_those_that_pay():
-    stays = [("a", OCTOBER.start, AN_HOUR), ("b", OCTOBER.start, OCTOBER.end)]
-    rated = agents_line(stays, SECOND_IS_CHEAP)
+    assignments = [("a", OCTOBER.start, AN_HOUR), ("b", OCTOBER.start, OCTOBER.end)]
+    rated = agents_line(assignments, SECOND_IS_CHEAP)
     assert (rated.quantity, rated.exact_amount) == (1, 100)
 
 
@@ -207,8 +207,8 @@ def test_agents_without_a_day_cost_nothing():
 def test_a_discount_amount_on_agents_is_for_the_days_of_the_line():
     """Not for those of each agent: the amount is one for all of them."""
     charge = {"pricing": {"type": "per_unit", "unit_amount": "62"}, "discount": {"amount": "31"}}
-    stays = [("a", OCTOBER.start, OCTOBER.end), ("b", generated.halfway(), OCTOBER.end)]
-    assert agents_line(stays, charge).exact_amount == 62 + 62 * (1 - HALF) - 31
+    assignments = [("a", OCTOBER.start, OCTOBER.end), ("b", generated.halfway(), OCTOBER.end)]
+    assert agents_line(assignments, charge).exact_amount == 62 + 62 * (1 - HALF) - 31
 
 
 def test_included_units_of_a_pooled_charge_are_there_once_however_many_agents():
