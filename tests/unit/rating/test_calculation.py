@@ -1,58 +1,30 @@
+"""What stated usage would cost: lines in, amounts with their arithmetic out."""
+
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-import pydantic
 import pytest
 
-from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.charges.estimate import MAXIMUM_AGENTS
-from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
+from shared.domain.rating.calculation import ModelSketch, calculate
 from shared.domain.rating.facts import Facts, Segment
 from shared.domain.rating.rating import rate
 from tests.doubles.worlds import generated_models as generated
-
-OCTOBER = Span(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC))
-
-PLATFORM = {"key": "platform", "type": "flat_fee", "amount": "499.00"}
-TIERS = [{"up_to": "1000", "unit_amount": "0.01"}, {"up_to": None, "unit_amount": "0.005"}]
-
-
-def activity(key: str = "commands", **more: Any) -> dict[str, Any]:
-    return {
-        "key": key,
-        "type": "activity",
-        "meter": {"event_type": "command"},
-        "pricing": {"type": "graduated", "tiers": TIERS},
-        "base_fee": {"amount": "15.00", "per": "agent"},
-        "minimum": "5.00",
-        **more,
-    }
-
-
-def calculated(
-    charges: list[dict[str, Any]],
-    usage: list[dict[str, Any]] | None = None,
-    only: list[str] | None = None,
-    currency: str = "USD",
-    period: Span = OCTOBER,
-) -> Calculation:
-    sketch = ModelSketch.model_validate({"currency": currency, "charges": charges})
-    entries = [UsageEntry.model_validate(entry) for entry in usage or []]
-    return calculate(sketch.version(), sketch.currency, entries, period, only)
-
-
-def due(calculation: Calculation) -> dict[str, str]:
-    return {line.key.removeprefix("draft/"): str(line.amount) for line in calculation.lines}
-
-
-def refused_at(*arguments: Any, **more: Any) -> list[str]:
-    with pytest.raises(ValidationError) as refused:
-        calculated(*arguments, **more)
-    return [error.pointer for error in refused.value.errors]
+from tests.doubles.worlds.calculated_usage import (
+    AGENTS,
+    OCTOBER,
+    PLATFORM,
+    SEATS,
+    activity,
+    calculated,
+    due,
+    outcome,
+    refused_at,
+    valued,
+)
 
 
 def test_quantity_in_lines_out_with_the_arithmetic():
@@ -151,72 +123,11 @@ def test_a_period_of_any_length_counts_as_one_whole_period():
     ]
 
 
-@pytest.mark.parametrize(
-    ("usage", "places"),
-    [
-        ([{"charge": "commands"}, {"charge": "x"}, {"charge": "y"}], ["/usage/1/charge", "/usage/2/charge"]),
-        ([{"charge": "platform", "quantity": "1"}], ["/usage/0/quantity"]),
-        ([{"charge": "commands", "values": ["1"]}], ["/usage/0/values"]),
-        ([{"charge": "commands", "value": "1"}], ["/usage/0/value"]),
-        ([{"charge": "commands", "workflows": {"email": "1"}}], ["/usage/0/workflows"]),
-        ([{"charge": "commands", "agents": "0"}], ["/usage/0/agents"]),
-        ([{"charge": "commands", "agents": "1.5"}], ["/usage/0/agents"]),
-        ([{"charge": "commands", "agents": str(MAXIMUM_AGENTS + 1)}], ["/usage/0/agents"]),
-        ([{"charge": "commands", "agents": "2"}, {"charge": "commands", "agents": "3"}], ["/usage/1/agents"]),
-        ([{"charge": "commands", "agent": "a", "agents": "2"}], ["/usage/0/agents"]),
-        ([{"charge": "commands", "agent": "a"}, {"charge": "commands", "quantity": "1"}], ["/usage/1/agent"]),
-        ([{"charge": "pooled", "agent": "a", "agents": "1"}, {"charge": "pooled", "agent": "b"}], ["/usage/0/agents"]),
-    ],
-)
-def test_usage_that_does_not_fit_the_model_is_refused_at_its_place(usage, places):
-    assert refused_at([PLATFORM, activity(), activity("pooled", scope="organization")], usage) == places
-
-
-def test_an_unknown_charge_in_only_is_refused_at_its_place():
-    assert refused_at([PLATFORM], only=["platform", "x"]) == ["/only/1"]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"quantity": "-1"},
-        {"quantity": "NaN"},
-        {"quantity": 1.5},
-        {"agent": ""},
-        {"agent": "-"},
-        {"agents": "-1"},
-        {"value": "-1"},
-        {"values": "1"},
-        {"workflows": {"email": "-1"}},
-        {"volume": "1"},
-    ],
-)
-def test_a_malformed_usage_entry_is_refused(wrong):
-    with pytest.raises(pydantic.ValidationError) as refused:
-        UsageEntry.model_validate({"charge": "commands", **wrong})
-    (error,) = refused.value.errors()
-    assert error["loc"][:1] == tuple(wrong)
-
-
 def test_many_agents_are_calculated_together():
     usage = [{"charge": "commands", "quantity": "10", "agents": str(MAXIMUM_AGENTS)}]
     (line,) = calculated([activity(minimum=None)], usage).lines
     assert line.amount == 15 * MAXIMUM_AGENTS + Decimal("0.10")
     assert len(line.steps) == 2
-
-
-SEATS = {"key": "seats", "type": "seat", "pricing": {"type": "per_unit", "unit_amount": "12"}}
-AGENTS = {"key": "agents", "type": "agent", "pricing": {"type": "per_unit", "unit_amount": "29.99"}}
-PRICES = {
-    "percentage": {"type": "percentage", "rate": "10", "fixed_per_event": "1"},
-    "bounded": {"type": "percentage", "rate": "10", "maximum_per_event": "5"},
-    "dynamic": {"type": "dynamic", "value": "data.price"},
-}
-
-
-def valued(key: str, **more: Any) -> dict[str, Any]:
-    meter = {"event_type": "order", "aggregation": "sum", "value": "data.value"}
-    return {"key": key, "type": "activity", "meter": meter, "pricing": PRICES[key], **more}
 
 
 @pytest.mark.parametrize(
@@ -295,35 +206,6 @@ def test_a_free_amount_is_used_up_in_the_order_of_the_values():
 
 
 @pytest.mark.parametrize(
-    ("usage", "places"),
-    [
-        ([{"charge": "bounded", "value": "90", "quantity": "2"}], ["/usage/0/values"]),
-        ([{"charge": "bounded", "quantity": "2"}], ["/usage/0/values"]),
-        ([{"charge": "bounded", "quantity": "1"}], ["/usage/0/value"]),
-        ([{"charge": "percentage", "quantity": "3"}], ["/usage/0/value"]),
-        ([{"charge": "percentage", "values": ["1"], "quantity": "1"}], ["/usage/0/quantity"]),
-        ([{"charge": "percentage", "values": ["1"], "value": "1"}], ["/usage/0/value"]),
-        ([{"charge": "percentage", "value": "1", "quantity": "1.5"}], ["/usage/0/quantity"]),
-        ([{"charge": "seats", "quantity": "1.5"}], ["/usage/0/quantity"]),
-        ([{"charge": "seats", "quantity": "1"}, {"charge": "seats", "quantity": "2"}], ["/usage/1/quantity"]),
-        ([{"charge": "agents", "quantity": str(MAXIMUM_AGENTS + 1)}], ["/usage/0/quantity"]),
-        ([{"charge": "agents", "quantity": "1"}, {"charge": "agents", "quantity": "2"}], ["/usage/1/quantity"]),
-        ([{"charge": "agents", "quantity": "1", "agents": "1"}], ["/usage/0/agents"]),
-        ([{"charge": "agents", "agent": name, "quantity": "1"} for name in "ab"], ["/usage/0/quantity"]),
-        ([{"charge": "flows", "quantity": "1"}], ["/usage/0/quantity"]),
-        ([{"charge": "flows", "workflows": {"a/b~c": "1"}}], ["/usage/0/workflows/a~1b~0c"]),
-    ],
-)
-def test_usage_that_a_charge_cannot_be_priced_by_is_refused_at_its_field(usage, places):
-    flows = {
-        "key": "flows",
-        "type": "workflow",
-        "workflows": {"email": {"pricing": {"type": "per_unit", "unit_amount": "1"}}},
-    }
-    assert refused_at([valued("bounded"), valued("percentage"), SEATS, AGENTS, flows], usage) == places
-
-
-@pytest.mark.parametrize(
     ("aggregation", "reported", "quantity"),
     [
         ("count", ["7", "8"], "2"),
@@ -363,16 +245,6 @@ def test_of_last_values_of_several_agents_the_highest_counts_in_any_order():
     assert str(calculated([charge], unnamed).total) == "4.00"
 
 
-def outcome(**more: Any) -> dict[str, Any]:
-    return {
-        "key": "sales",
-        "type": "outcome",
-        "meter": {"event_type": "outcome.sale"},
-        "pricing": {"type": "per_unit", "unit_amount": "2"},
-        **more,
-    }
-
-
 ADDED_UP = {"meter": {"event_type": "outcome.sale", "aggregation": "sum", "value": "data.tickets"}}
 
 
@@ -393,84 +265,3 @@ def test_outcomes_are_stated_by_what_is_priced(charge, entry, amount):
 @pytest.mark.parametrize("terms", [{"success_bonus": {"percent": "10"}}, {"minimum_value": "5"}])
 def test_outcomes_whose_value_matters_are_not_stated_by_their_number_alone(terms):
     assert refused_at([outcome(**terms)], [{"charge": "sales", "quantity": "1"}]) == ["/usage/0/value"]
-
-
-@pytest.mark.parametrize(
-    "pricing",
-    [
-        {"type": "percentage", "rate": "5"},
-        {"type": "dynamic", "value": "data.price"},
-        {"type": "volume_percentage", "tiers": [{"up_to": None, "rate": "1"}]},
-    ],
-)
-def test_workflows_that_are_not_priced_by_their_number_cannot_be_stated_by_it(pricing):
-    charge = {"key": "flows", "type": "workflow", "workflows": {"a/b": {"pricing": pricing}}}
-    usage = [{"charge": "flows", "workflows": {"a/b": "1"}}]
-    assert refused_at([charge], usage) == ["/usage/0/workflows/a~1b"]
-    assert str(calculated([charge], [{"charge": "flows", "workflows": {"a/b": "0"}}]).total) == "0.00"
-
-
-def test_meters_of_one_charge_count_each_for_the_bound():
-    types = {f"type-{number}": {"pricing": {"type": "per_unit", "unit_amount": "1"}} for number in range(60)}
-    charge = {"key": "flows", "type": "workflow", "scope": "agent", "workflows": types}
-    usage = [{"charge": "flows", "agent": str(number), "workflows": {"type-1": "1"}} for number in range(200)]
-    assert refused_at([charge], usage) == ["/usage"]
-    assert len(calculated([charge], usage[:50]).lines) == 50
-
-
-def test_charges_times_agents_are_bounded():
-    usage = [{"charge": "a", "agent": str(number)} for number in range(200)]
-    charges = [activity(key) for key in ("a", *(f"b{number}" for number in range(50)))]
-    assert refused_at(charges, usage) == ["/usage"]
-    assert len(calculated(charges, usage, only=["a"]).lines) == 200
-
-
-@pytest.mark.parametrize(
-    ("charge", "description"),
-    [
-        (PLATFORM | {"interval": "year"}, "Platform (fee per year)"),
-        ({"key": "set-up", "type": "setup_fee", "amount": "1"}, "Set up (once)"),
-        (AGENTS | {"tier": "professional"}, "Agents (per agent and month, professional)"),
-        (SEATS, "Seats (per seat and month)"),
-        (activity("shell_commands"), "Shell commands (per command)"),
-        (
-            activity(
-                "input",
-                meter={
-                    "event_type": "llm_call",
-                    "aggregation": "sum",
-                    "value": "data.input_tokens",
-                    "unit": {"divide_by": "1000000"},
-                },
-            ),
-            "Input (per 1,000,000 input tokens)",
-        ),
-        (
-            activity("users", meter={"event_type": "chat", "aggregation": "unique", "value": "data.user_id"}),
-            "Users (per distinct user id)",
-        ),
-        (valued("percentage"), "Percentage (by the value of order events)"),
-        (
-            {
-                "key": "llm",
-                "type": "cost",
-                "categories": ["llm", "api"],
-                "markup_percent": "12.5",
-            },
-            "Llm (llm, api costs plus 12.5 %)",
-        ),
-        ({"key": "all", "type": "cost"}, "All (all costs)"),
-        (
-            {
-                "key": "tickets",
-                "type": "outcome",
-                "meter": {"event_type": "outcome.ticket_resolved"},
-                "pricing": {"type": "per_unit", "unit_amount": "1"},
-            },
-            "Tickets (per ticket_resolved outcome)",
-        ),
-    ],
-)
-def test_a_line_says_in_words_what_it_is_for(charge, description):
-    (line,) = calculated([charge]).lines
-    assert line.description == description
