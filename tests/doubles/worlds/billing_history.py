@@ -1,16 +1,33 @@
-"""Random histories of one organization: what its people and systems did, when, as plain data.
+"""Random histories of one organization: what its people and systems did, and when.
 
 What goes wrong underneath (faults, crashes, repeats, what runs at the same time) is no part of a history.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
-from shared.domain.pricing.billing_models import BillingModelDraft
+from tests.doubles.worlds.billing_steps import (
+    ChangeOrganization,
+    CreateAgent,
+    CreateModel,
+    Decide,
+    Decision,
+    DeleteAgent,
+    DeleteOrganization,
+    History,
+    MoveAgent,
+    PublishVersion,
+    Report,
+    RunInvoices,
+    Sent,
+    Step,
+    Wait,
+)
+from tests.doubles.worlds.random_charges import RandomCharges
 
 TIMEZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo", "UTC")
 LATE = timedelta(days=60)
@@ -40,122 +57,15 @@ _DATA: Mapping[str, Callable[[Random], dict[str, Any]]] = {
     "workflow.lead": lambda random: {"quantity": random.randint(0, 4)},
     "workflow.mail": lambda _: {},
 }
-"""What events carry, by their type."""
-
-
-Decision = Literal["verify", "reject", "reverse"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CreateModel(Step):
-    model: str
-    draft: BillingModelDraft
-
-
-@dataclass(frozen=True, slots=True)
-class PublishVersion(Step):
-    model: str
-    draft: BillingModelDraft
-
-
-@dataclass(frozen=True, slots=True)
-class CreateAgent(Step):
-    agent: str
-    model: str | None
-    since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class MoveAgent(Step):
-    agent: str
-    model: str | None
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteAgent(Step):
-    agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeOrganization(Step):
-    """Of its timezone, its shard count or its seats."""
-
-    changes: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteOrganization(Step):
-    """The end of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """An event as its sender puts it; `id` is its identity."""
-
-    id: str
-    type: str
-    agent: str
-    time: datetime
-    data: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Report(Step):
-    """Requests that are made at the same time."""
-
-    requests: tuple[tuple[Sent, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RunInvoices(Step):
-    """What is due by now, or the period of a month on request; asked for `times` times at once."""
-
-    month: str | None
-    finalize: bool
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
-class Decide(Step):
-    """About these outcomes, each asked for `times` times at once; some decisions are refused, as they come too late."""
-
-    decision: Decision
-    outcomes: tuple[Sent, ...]
-    value: Decimal | None
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
-class Wait(Step):
-    """Time passes, and the timers go off."""
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    seed: int
-    currency: str
-    timezone: str
-    grace_hours: int
-    seats: int
-    steps: tuple[Step, ...]
+"""The data of an event, by its type."""
 
 
 def random_history(seed: int) -> History:
     return _Writer(seed).history()
 
 
-def _meter(event_type: str, aggregation: str, value: str) -> dict[str, Any]:
-    return {"event_type": event_type, "aggregation": aggregation, "value": value}
-
-
 class _Writer:
-    """Keeps what it has to know so that every step is one that the API would take."""
+    """Remembers enough of the history to write only steps that the API would take."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -163,8 +73,9 @@ class _Writer:
         # Somewhere around the changes of the clocks in spring and autumn.
         self._now = datetime(2026, self._random.choice((1, 2, 3, 8, 9)), self._random.randint(1, 28), 9, 30, tzinfo=UTC)
         self._currency = self._random.choice(_CURRENCIES)
-        self._models: dict[str, BillingModelDraft] = {}
-        self._last_version: dict[str, datetime] = {}
+        self._charges = RandomCharges(self._random, seed)
+        self._models: dict[str, datetime] = {}
+        """When the last version of each billing model takes effect."""
         self._agents: dict[str, datetime] = {}
         """When the last entry of the agent's history takes effect."""
         self._deleted: dict[str, datetime] = {}
@@ -231,169 +142,22 @@ class _Writer:
     def _create_model(self) -> Step:
         name = _MODELS[len(self._models)]
         start = self._now - timedelta(days=self._random.randint(0, 150))
-        draft = self._draft(start)
-        self._models[name] = draft
-        self._last_version[name] = start
+        draft = self._charges.draft(self._currency, start)
+        self._models[name] = start
         return CreateModel(self._now, name, draft)
 
     def _publish(self) -> Step:
         name = self._random.choice(list(self._models))
-        start = self._ahead(self._last_version[name])
-        self._last_version[name] = start
-        self._models[name] = self._draft(start)
-        return PublishVersion(self._now, name, self._models[name])
+        start = self._ahead(self._models[name])
+        self._models[name] = start
+        return PublishVersion(self._now, name, self._charges.draft(self._currency, start))
 
     def _ahead(self, last: datetime) -> datetime:
-        """Takes effect as soon as it may, or later, or at the very microsecond after the entry before."""
+        """A time at which a change may take effect: as soon as possible, later, or a microsecond after the last one."""
         earliest = max(self._now + _LEAD, last + timedelta(microseconds=1))
         return earliest + self._random.choice(
             (timedelta(0), timedelta(minutes=self._random.randint(1, 90)), timedelta(days=self._random.randint(1, 20)))
         )
-
-    def _draft(self, start: datetime) -> BillingModelDraft:
-        """A key keeps its meaning over the versions; its prices and whether it is there change."""
-        random = self._random
-        charges = [self._commands()]
-        charges += [charge for charge in (*self._fees(), *self._usage()) if random.random() < 0.35]
-        if random.random() < 0.8:
-            charges.append(self._asked())
-        if random.random() < 0.6:  # what is billed ahead is too much when an agent leaves: credit notes
-            amount = random.choice(("120", "200"))
-            charges.append(
-                {"key": "ahead", "type": "flat_fee", "amount": amount, "timing": "advance", "scope": "agent"}
-            )
-        random.shuffle(charges)
-        return BillingModelDraft.model_validate(
-            {"name": "Model", "currency": self._currency, "effective_from": start, "charges": charges}
-        )
-
-    def _scope(self, key: str) -> str:
-        """The same for a key in all the models of a history."""
-        return Random(f"{self._seed} {key}").choice(("agent", "organization"))
-
-    def _fees(self) -> list[dict[str, Any]]:
-        """By any interval, before it or after it. A key keeps its interval and timing, so it names them."""
-        random = self._random
-        fees: list[dict[str, Any]] = [
-            {"key": "setup", "type": "setup_fee", "amount": self._price(), "scope": self._scope("setup")}
-        ]
-        for kind in ("fee", "agents", "seats"):
-            interval = random.choice(("month", "quarter", "year"))
-            timing = random.choice(("arrears", "advance"))
-            key = f"{kind}-{interval}-{timing}"
-            fee: dict[str, Any] = {"key": key, "interval": interval, "timing": timing}
-            if kind == "fee":
-                fee |= {"type": "flat_fee", "amount": random.choice(("365", "99.99")), "scope": self._scope(key)}
-            elif kind == "agents":
-                fee |= {"type": "agent", "pricing": self._units(), "scope": self._scope(key)}
-                fee["discount"] = random.choice((None, {"from_quantity": "2", "percent": "15"}))
-            else:
-                fee |= {"type": "seat", "pricing": self._units(), "quantity": random.choice(("seats", "members", "3"))}
-                fee["discount"] = random.choice((None, {"from_quantity": "5", "amount": "11"}))
-            fees.append(fee)
-        return fees
-
-    def _commands(self) -> dict[str, Any]:
-        random = self._random
-        return {
-            "key": "commands",
-            "type": "activity",
-            "meter": {"event_type": "command", "aggregation": "sum", "value": "data.quantity"},
-            "pricing": self._units(),
-            "scope": self._scope("commands"),
-            "included_units": str(random.choice((0, 0, 2.5, 10))),
-            "base_fee": random.choice((None, {"amount": "15.01", "per": "agent"}, {"amount": "7.77"})),
-            "minimum": random.choice((None, "5.00", "41.13")),
-            "maximum": random.choice((None, None, "55.55")),
-        }
-
-    def _usage(self) -> list[dict[str, Any]]:
-        """Of every kind of meter and pricing."""
-        random = self._random
-        tokens = {"event_type": "llm_call", "aggregation": "sum", "value": "data.output_tokens"}
-        sales = {"event_type": "sale", "aggregation": "sum", "value": "data.amount"}
-        lead = {"pricing": self._units(), "minimum": "4.00", "included_units": "1"}
-        charges: list[dict[str, Any]] = [
-            self._activity("tokens", tokens | {"unit": {"divide_by": "1000"}}, self._units()),
-            self._activity("peak", _meter("command", "max", "data.quantity"), self._units()),
-            self._activity("level", _meter("llm_call", "last", "data.output_tokens"), self._units()),
-            self._activity("users", _meter("command", "unique", "data.user"), self._units()),
-            self._activity("stored", _meter("sale", "weighted_sum", "data.change"), self._units()),
-            self._activity("sales", sales, self._values()),
-            self._activity("resold", {"event_type": "sale"}, {"type": "dynamic", "value": "data.price"}),
-            {
-                "key": "won",
-                "type": "outcome",
-                "meter": {"event_type": "outcome.won"},
-                "pricing": random.choice((self._units(), self._values())),
-                "verification": "none",
-                "minimum_value": random.choice((None, "5")),
-                "risk_premium_percent": "7",
-                "success_bonus": {"from_value": "60", "percent": "1"},
-                "maximum": random.choice((None, "77.77")),
-            },
-            {
-                "key": "flows",
-                "type": "workflow",
-                "workflows": {"lead": lead, "mail": {"pricing": self._units()}},
-                "commitment": {"quantity": "9", "overage_multiplier": "1.5"},
-            },
-            {"key": "passed-on", "type": "cost", "categories": ["llm"], "markup_percent": "20"},
-        ]
-        return charges
-
-    def _asked(self) -> dict[str, Any]:
-        """What somebody has to verify."""
-        random = self._random
-        return {
-            "key": "asked",
-            "type": "outcome",
-            "meter": {"event_type": "outcome.asked"},
-            "pricing": random.choice((self._units(), self._values(), self._values())),
-            "auto_verify": random.choice((None, None, {"minimum_value": "40"})),
-            "minimum_value": random.choice((None, "5")),
-            "scope": self._scope("asked"),
-        }
-
-    def _activity(self, key: str, meter: dict[str, Any], pricing: dict[str, Any]) -> dict[str, Any]:
-        return {"key": key, "type": "activity", "meter": meter, "pricing": pricing, "scope": self._scope(key)}
-
-    def _units(self) -> dict[str, Any]:
-        """A price of units."""
-        tiers = [
-            {"up_to": str(self._random.randint(3, 30)), "unit_amount": self._price(), "flat_amount": "0.3"},
-            {"up_to": None, "unit_amount": self._price()},
-        ]
-        return self._random.choice(
-            (
-                {"type": "per_unit", "unit_amount": self._price()},
-                {"type": "graduated", "tiers": tiers},
-                {"type": "volume", "tiers": tiers},
-                {"type": "package", "package_size": "4", "package_amount": self._price(), "free_units": "1"},
-            )
-        )
-
-    def _values(self) -> dict[str, Any]:
-        """A share of values."""
-        random = self._random
-        tiers = [{"up_to": "40", "rate": "5", "flat_amount": "0.3"}, {"up_to": None, "rate": "2.5"}]
-        return random.choice(
-            (
-                {
-                    "type": "percentage",
-                    "rate": "5",
-                    "fixed_per_event": self._price(),
-                    "free_events": random.choice((0, 2, 5)),
-                }
-                | {"minimum_per_event": random.choice((None, "1")), "maximum_per_event": random.choice((None, "4"))},
-                {"type": "percentage", "rate": "3", "free_amount": "25"},
-                {"type": "graduated_percentage", "tiers": tiers, "fixed_per_event": "0.1"},
-                {"type": "volume_percentage", "tiers": tiers},
-            )
-        )
-
-    def _price(self) -> str:
-        return str(self._random.choice(("0", "0.0375", "1.5", "2.333", "9.99", "30")))
 
     # Agents
 
@@ -482,7 +246,7 @@ class _Writer:
         return Sent(event_id, event_type, agent, time, _DATA[event_type](random))
 
     def _again(self, event: Sent) -> Sent:
-        """Mostly as it was, sometimes with another time or, by mistake, other content."""
+        """The event once more: mostly as it was, sometimes with another time or, by mistake, other content."""
         random = self._random
         kind = random.random()
         if kind < 0.6 or event.agent in self._deleted:

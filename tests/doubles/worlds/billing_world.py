@@ -39,7 +39,7 @@ from tests.doubles.fakes.faulty_store import QUIET, Faults, FaultyStore
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock
-from tests.doubles.worlds.billing_history import (
+from tests.doubles.worlds.billing_steps import (
     ChangeOrganization,
     CreateAgent,
     CreateModel,

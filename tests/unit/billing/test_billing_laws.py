@@ -44,7 +44,8 @@ from shared.services.periods.periods import PeriodItem
 from shared.services.periods.rebilling import PERIOD_CHANGED
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.faulty_store import QUIET, FaultyStore
-from tests.doubles.worlds.billing_history import (
+from tests.doubles.worlds.billing_history import random_history
+from tests.doubles.worlds.billing_steps import (
     CreateAgent,
     CreateModel,
     DeleteAgent,
@@ -54,7 +55,6 @@ from tests.doubles.worlds.billing_history import (
     Report,
     RunInvoices,
     Sent,
-    random_history,
 )
 from tests.doubles.worlds.billing_world import STORM, Variant, World
 
