@@ -174,7 +174,7 @@ async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
 )
 async def get_agent(call: Call[NoBody, Query, AgentPath]) -> Reply:
     agent_id = call.path.agent_id
-    return await _reply(call, *await call.services.agents.get_item(await call.organization_id_of(agent_id), agent_id))
+    return await _reply(call, *await call.services.agents.get(await call.organization_id_of(agent_id), agent_id))
 
 
 @endpoint(

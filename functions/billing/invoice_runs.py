@@ -5,7 +5,7 @@ import azure.functions as func
 from shared import correlation
 from shared.bootstrap import application
 from shared.services.billing.invoice_runs import read_task
-from shared.services.storage.retrying import retry_while_unavailable
+from shared.services.storage import retry_while_unavailable
 
 blueprint = func.Blueprint()
 

@@ -206,7 +206,7 @@ async def list_billing_model_templates(call: Call) -> Reply:  # noqa: ARG001  th
 )
 async def get_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Reply:
     model_id = call.path.model_id
-    model, etag = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
+    model, etag = await call.services.billing_models.get(await _owner_of_model(call, model_id), model_id)
     version = await call.services.billing_models.version(model, model.versions.last)
     return Reply(BillingModelAnswer.of(model, version), etag=etag)
 
@@ -256,7 +256,7 @@ async def archive_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> 
 )
 async def list_billing_model_versions(call: Call[NoBody, Query, BillingModelPath]) -> Reply:
     model_id = call.path.model_id
-    model, _ = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
+    model, _ = await call.services.billing_models.get(await _owner_of_model(call, model_id), model_id)
     versions = await call.services.billing_models.versions(model)
     return Reply(Listed(data=versions, next_cursor=None))
 
@@ -301,6 +301,6 @@ async def calculate_sketch(call: Call[SketchCalculateRequest]) -> Reply:
 )
 async def calculate_billing_model(call: Call[CalculateRequest, Query, BillingModelPath]) -> Reply:
     model_id = call.path.model_id
-    model, _ = await call.services.billing_models.get_item(await _owner_of_model(call, model_id), model_id)
+    model, _ = await call.services.billing_models.get(await _owner_of_model(call, model_id), model_id)
     version = await call.services.billing_models.version(model, model.versions.last)
     return Reply(await _calculated(call, version, model.currency))

@@ -256,7 +256,7 @@ async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
 async def get_run(call: Call[NoBody, Query, RunPath]) -> Reply:
     run_id = call.path.run_id
     owner = await call.organization_id_of(run_id)
-    run, etag = await call.services.runs.get_item(owner, run_id)
+    run, etag = await call.services.runs.get(owner, run_id)
     organization = await call.services.organizations.get(owner)
     figures = await call.services.run_figures.of_key(organization, run.key)
     return Reply(_report(organization, run.key, run, figures), etag=etag)

@@ -108,7 +108,7 @@ async def list_threads(call: Call[NoBody, ThreadListQuery]) -> Reply:
 )
 async def get_thread(call: Call[NoBody, Query, ThreadPath]) -> Reply:
     thread_id = call.path.thread_id
-    thread, etag = await call.services.threads.get_item(await call.organization_id_of(thread_id), thread_id)
+    thread, etag = await call.services.threads.get(await call.organization_id_of(thread_id), thread_id)
     return Reply(thread, etag=etag)
 
 

@@ -83,7 +83,7 @@ async def list_departments(call: Call[NoBody, ListQuery]) -> Reply:
 async def get_department(call: Call[NoBody, Query, DepartmentPath]) -> Reply:
     department_id = call.path.department_id
     owner = await call.organization_id_of(department_id)
-    department, etag = await call.services.departments.get_item(owner, department_id)
+    department, etag = await call.services.departments.get(owner, department_id)
     return Reply(department, etag=etag)
 
 

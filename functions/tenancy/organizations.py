@@ -108,7 +108,7 @@ OPERATORS_FIELDS = frozenset({"settings", "shard_count", "late_window_days", "gr
 async def create_organization(call: Call[OrganizationRequest]) -> Reply:
     draft = OrganizationDraft.model_validate(call.body.model_dump(exclude={"billing_mode"}))
     organization = await call.services.organizations.create(call.new_id("org"), draft)
-    _, etag = await call.services.organizations.get_item(organization.id)
+    _, etag = await call.services.organizations.get_stored(organization.id)
     return Reply(organization, etag=etag)
 
 
@@ -139,7 +139,7 @@ async def list_organizations(call: Call[NoBody, ListQuery]) -> Reply:
 )
 async def get_organization(call: Call[NoBody, Query, OrganizationPath]) -> Reply:
     organization_id = await call.organization_id(call.path.organization_id)
-    organization, etag = await call.services.organizations.get_item(organization_id)
+    organization, etag = await call.services.organizations.get_stored(organization_id)
     return Reply(organization, etag=etag)
 
 

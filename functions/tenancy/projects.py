@@ -93,7 +93,7 @@ async def list_projects(call: Call[NoBody, ProjectListQuery]) -> Reply:
 )
 async def get_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
     project_id = call.path.project_id
-    project, etag = await call.services.projects.get_item(await call.organization_id_of(project_id), project_id)
+    project, etag = await call.services.projects.get(await call.organization_id_of(project_id), project_id)
     return Reply(project, etag=etag)
 
 

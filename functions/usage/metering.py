@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from shared.bootstrap import application
-from shared.services.storage.retrying import retry_while_unavailable
+from shared.services.storage import retry_while_unavailable
 from shared.services.usage.metering import Delivered
 
 blueprint = func.Blueprint()

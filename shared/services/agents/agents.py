@@ -153,7 +153,7 @@ class Agents:
             if period.start >= year.start and period.end <= now:
                 await self._periods.changed_after_end(organization_id, period.start, now)
 
-    async def get_item(self, organization_id: str, agent_id: str) -> Stored[Agent]:
+    async def get(self, organization_id: str, agent_id: str) -> Stored[Agent]:
         """Raises `NotFoundError`, for deleted ones as well."""
         stored = await self._agents.get(organization_id, agent_id)
         _refuse_deleted(stored.entity)
@@ -164,7 +164,7 @@ class Agents:
         claim = await self._external_ids.find(organization_id, external_id_claim_id(external_id))
         if claim is None:
             raise NotFoundError("There is no agent with this external id")
-        return await self.get_item(organization_id, claim.entity.holder_id)
+        return await self.get(organization_id, claim.entity.holder_id)
 
     async def page(  # noqa: PLR0913  the filters of the list
         self,

@@ -13,8 +13,7 @@ from shared.domain.billing.invoicing import compose
 from shared.domain.kernel.entity import Entity
 from shared.domain.pricing.lines import Line
 from shared.services.periods.periods import PeriodItem
-from shared.services.storage import Page, Records, Store, Stored
-from shared.services.storage.owners import Owners
+from shared.services.storage import Owners, Page, Records, Store, Stored
 
 LINES_PER_CHUNK = 500
 _BYTES_PER_CHUNK = 900_000

@@ -95,7 +95,7 @@ class Summaries:
     async def agent(self, organization_id: str, agent_id: str) -> Agent:
         """Also one that has ended, because what it did stays billed. Raises `NotFoundError`."""
         try:
-            return (await self._agents.get_item(organization_id, agent_id))[0]
+            return (await self._agents.get(organization_id, agent_id)).entity
         except NotFoundError:
             ended = (await self._agents.resolve(organization_id, {agent_id})).get(agent_id)
             if ended is None:
@@ -113,7 +113,7 @@ class Summaries:
         """Also when it is deleted, as long as an agent names it. Raises `NotFoundError`."""
         agents = [agent for agent in await self._agents.all(organization.id) if agent.is_in(project_id=project_id)]
         if not agents:
-            await self._projects.get_item(organization.id, project_id)
+            await self._projects.get(organization.id, project_id)
         return await self._of_group(organization, agents, period)
 
     async def of_department(self, organization: Organization, department_id: str, period: Period) -> GroupSummary:
@@ -122,7 +122,7 @@ class Summaries:
             agent for agent in await self._agents.all(organization.id) if agent.is_in(department_id=department_id)
         ]
         if not agents:
-            await self._departments.get_item(organization.id, department_id)
+            await self._departments.get(organization.id, department_id)
         return await self._of_group(organization, agents, period)
 
     async def of_organization(self, organization: Organization, period: Period) -> OrganizationSummary:

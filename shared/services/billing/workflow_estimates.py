@@ -26,7 +26,7 @@ class WorkflowEstimates:
 
         Nothing is recorded. Raises `NotFoundError`, `UnavailableError`.
         """
-        agent, _ = await self._agents.get_item(organization.id, agent_id)
+        agent, _ = await self._agents.get(organization.id, agent_id)
         version = await self._agent_pricing.version_now(agent)
         period = await self._periods.would_contain(organization, self._clock.now())
         return version, validated_workflows(version, organization.currency, agent.id, workflows, period)

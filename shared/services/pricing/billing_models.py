@@ -144,7 +144,7 @@ class BillingModels:
         place = self._place(organization_id)
         return await place.models.change(place.partition, model_id, decide)
 
-    async def get_item(self, organization_id: str | None, model_id: str) -> Stored[BillingModel]:
+    async def get(self, organization_id: str | None, model_id: str) -> Stored[BillingModel]:
         """One of the organization's own models, or with None of the operator's. Raises `NotFoundError`."""
         place = self._place(organization_id)
         return await place.models.get(place.partition, model_id)
@@ -152,9 +152,9 @@ class BillingModels:
     async def visible(self, organization_id: str, model_id: str) -> Stored[BillingModel]:
         """A model that the organization can use: its own or the operator's. Raises `NotFoundError`."""
         try:
-            return await self.get_item(organization_id, model_id)
+            return await self.get(organization_id, model_id)
         except NotFoundError:
-            return await self.get_item(None, model_id)
+            return await self.get(None, model_id)
 
     async def check_usable(self, organization_id: str, model_id: str) -> None:
         """Raises `ValidationError` unless the organization's agents can be put on the model."""

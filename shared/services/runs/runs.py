@@ -84,13 +84,13 @@ class Runs:
         if thread_id is None:
             return None
         try:
-            thread, _ = await self._threads.get_item(organization_id, thread_id)
+            thread, _ = await self._threads.get(organization_id, thread_id)
         except NotFoundError:
             raise ValidationError.at("/thread_id", "there is no such thread") from None
         await self._allocation_targets.check_project(organization_id, thread.project_id, "/thread_id")
         return thread.project_id
 
-    async def get_item(self, organization_id: str, run_id: str) -> Stored[Run]:
+    async def get(self, organization_id: str, run_id: str) -> Stored[Run]:
         """Raises `NotFoundError`."""
         return await self._runs.get(organization_id, run_id)
 

@@ -38,7 +38,7 @@ class Threads:
         )
         return await self._threads.create(organization_id, thread)
 
-    async def get_item(self, organization_id: str, thread_id: str) -> Stored[Thread]:
+    async def get(self, organization_id: str, thread_id: str) -> Stored[Thread]:
         """Raises `NotFoundError`."""
         return await self._threads.get(organization_id, thread_id)
 

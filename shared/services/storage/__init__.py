@@ -2,15 +2,11 @@
 
 from shared.ports.store import (
     AlreadyExistsError,
-    Create,
-    Delete,
     Document,
     Operation,
     Place,
-    Replace,
     StaleEtagError,
     Store,
-    Upsert,
 )
 from shared.services.storage.claims import Claim, Unique, name_claim
 from shared.services.storage.operations import creating, deleting, putting, replacing
@@ -23,8 +19,6 @@ from shared.services.storage.stored import Page, Stored
 __all__ = [
     "AlreadyExistsError",
     "Claim",
-    "Create",
-    "Delete",
     "Document",
     "Operation",
     "Outbox",
@@ -33,13 +27,11 @@ __all__ = [
     "Page",
     "Place",
     "Records",
-    "Replace",
     "Sender",
     "StaleEtagError",
     "Store",
     "Stored",
     "Unique",
-    "Upsert",
     "creating",
     "deleting",
     "look_twice",

@@ -7,9 +7,8 @@ from pydantic import BaseModel
 from shared.containers import TENANTS
 from shared.domain.tenancy.departments import Department
 from shared.ports.clock import Clock
-from shared.services.storage import Page, Records, Store, Stored, Unique, name_claim
+from shared.services.storage import Owners, Page, Records, Store, Stored, Unique, name_claim
 from shared.services.storage.caller_json import merged
-from shared.services.storage.owners import Owners
 
 
 class DepartmentDraft(BaseModel):
@@ -37,7 +36,7 @@ class Departments:
         )
         return await self._departments.create(organization_id, department)
 
-    async def get_item(self, organization_id: str, department_id: str) -> Stored[Department]:
+    async def get(self, organization_id: str, department_id: str) -> Stored[Department]:
         """Raises `NotFoundError`."""
         return await self._departments.get(organization_id, department_id)
 

@@ -169,12 +169,12 @@ class Organizations:
         claim = slug or await self._external_ids.find(_external_partition(reference), _CLAIM)
         return None if claim is None else claim.entity.organization_id
 
-    async def get_item(self, organization_id: str) -> Stored[Organization]:
+    async def get_stored(self, organization_id: str) -> Stored[Organization]:
         """Raises `NotFoundError`."""
         return await self._organizations.get(organization_id, organization_id)
 
     async def get(self, organization_id: str) -> Organization:
-        return (await self.get_item(organization_id))[0]
+        return (await self.get_stored(organization_id)).entity
 
     async def cached(self, organization_id: str, *, reload: bool = False) -> Organization:
         """At most 60 s old. That is enough for metering, as histories change at least 10 minutes ahead."""

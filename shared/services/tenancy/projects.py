@@ -8,9 +8,8 @@ from shared.containers import TENANTS
 from shared.domain.kernel.errors import ConflictError
 from shared.domain.tenancy.projects import GRACE, Project, ProjectStatus
 from shared.ports.clock import Clock
-from shared.services.storage import Page, Records, Store, Stored, Unique, name_claim
+from shared.services.storage import Owners, Page, Records, Store, Stored, Unique, name_claim
 from shared.services.storage.caller_json import merged
-from shared.services.storage.owners import Owners
 
 
 class ProjectDraft(BaseModel):
@@ -38,7 +37,7 @@ class Projects:
         )
         return await self._projects.create(organization_id, project)
 
-    async def get_item(self, organization_id: str, project_id: str) -> Stored[Project]:
+    async def get(self, organization_id: str, project_id: str) -> Stored[Project]:
         """Deleted ones as well, until they are gone. Raises `NotFoundError`."""
         return await self._projects.get(organization_id, project_id)
 

@@ -220,7 +220,7 @@ class World:
                 assert await self._is_published(self.observer, step)
 
     async def _is_published(self, host: Application, step: PublishVersion) -> bool:
-        model, _ = await host.billing_models.get_item(self._owner(step.model), self.model_id(step.model))
+        model, _ = await host.billing_models.get(self._owner(step.model), self.model_id(step.model))
         return model.versions.entries[-1].effective_from == step.draft.effective_from
 
     async def _delete(self, host: Application, step: DeleteAgent | DeleteOrganization) -> None:

@@ -129,7 +129,7 @@ class Scene:
     async def version_of(self, agent: str) -> str:
         if agent == FREE:
             return "-"
-        model, _ = await self.host.billing_models.get_item(ORGANIZATION, MODEL)
+        model, _ = await self.host.billing_models.get(ORGANIZATION, MODEL)
         return model.versions.last.id
 
     async def damage(self, change: Callable[[Json], object], agent: str = AGENTS[0]) -> None:

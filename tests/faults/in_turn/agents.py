@@ -56,7 +56,7 @@ class ChangeModel(Path):
 
     async def result(self) -> Result:
         """No change undid another."""
-        before, _ = await self.scene.host().agents.get_item(ORGANIZATION, AGENT)
+        before, _ = await self.scene.host().agents.get(ORGANIZATION, AGENT)
         assert before.billing_model_id == FEE_MODEL
         assert before.name == (f"Name {self.names}" if self.names else "a")
         return await super().result()

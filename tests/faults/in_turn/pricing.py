@@ -23,7 +23,7 @@ class CreateModel(Path):
 
     async def result(self) -> Result:
         months = await super().result()
-        created, _ = await self.scene.host().billing_models.get_item(ORGANIZATION, self.model_id)
+        created, _ = await self.scene.host().billing_models.get(ORGANIZATION, self.model_id)
         owner = await self.scene.host().owners.of(self.model_id)
         return Result((months.exact, created, owner), months.undisturbed)
 
@@ -40,7 +40,7 @@ class PublishVersion(Path):
             assert await self._published(), error  # noqa: PT017  what the client would look up
 
     async def _published(self) -> bool:
-        created, _ = await self.scene.host().billing_models.get_item(ORGANIZATION, MODEL)
+        created, _ = await self.scene.host().billing_models.get(ORGANIZATION, MODEL)
         return created.versions.last.number > 1
 
     async def result(self) -> Result:
@@ -48,5 +48,5 @@ class PublishVersion(Path):
         host = self.scene.host()
         await host.events.accept([reported("m-later", 7, LATER + timedelta(hours=1))], partial=False)
         months = await super().result()
-        created, _ = await self.scene.host().billing_models.get_item(ORGANIZATION, MODEL)
+        created, _ = await self.scene.host().billing_models.get(ORGANIZATION, MODEL)
         return Result((months.exact, created.versions), months.undisturbed)
