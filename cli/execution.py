@@ -32,7 +32,7 @@ def run(act: Callable[[Application], Awaitable[None]]) -> None:
     except NotAllowedError as error:
         end(ExitCode.NOT_ALLOWED, f"{error.detail}. docs/deployment.md says which roles are needed")
     except UnavailableError as error:
-        end(ExitCode.OUT_OF_REACH, error.detail)
+        end(ExitCode.OUT_OF_REACH, error.for_operators)
     except XyraError as error:
         end(ExitCode.REFUSED, error.detail)
     except OSError as error:

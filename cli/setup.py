@@ -63,7 +63,7 @@ class Patience:
             except UnavailableError as error:
                 if loop.time() + _PAUSE_SECONDS > deadline:
                     raise
-                print(f"Waiting: {error.detail}", file=sys.stderr, flush=True)
+                print(f"Waiting: {error.for_operators}", file=sys.stderr, flush=True)
             await asyncio.sleep(_PAUSE_SECONDS)
 
 

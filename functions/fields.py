@@ -84,7 +84,9 @@ class SpanAnswer(Schema):
     """Half-open: from its start on, before its end."""
 
     start: datetime
+    """Its first moment."""
     end: datetime
+    """The first moment after it."""
 
 
 _LAST = BeforeValidator(lambda history: history.last)
@@ -100,9 +102,13 @@ class OrganizationAnswer(Schema):
     """The caller's own id for it, unique among all organizations."""
     description: str | None
     billing_email: str | None
+    """Where invoices go."""
     contact: str | None
+    """Whom to turn to there."""
     address: str | None
+    """As invoices show it."""
     tax_id: str | None
+    """As invoices show it."""
     currency: str
     """ISO 4217. It never changes."""
     timezone: str
@@ -111,6 +117,7 @@ class OrganizationAnswer(Schema):
     """`postpaid`: usage is invoiced after a period."""
     status: str
     settings: OrganizationSettings
+    """What the operator lets the organization do."""
     due_days: int
     """Days from the issue of an invoice until it is due."""
     grace_hours: int
@@ -122,6 +129,7 @@ class OrganizationAnswer(Schema):
     seats: Annotated[int, _LAST]
     """Billed by seat charges, from `seats_from` on."""
     seats_from: datetime | None
+    """Null where the seats have held from the beginning."""
     created_at: datetime
     ended_at: datetime | None
     """When it was deleted; its usage until then is still invoiced."""

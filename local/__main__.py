@@ -98,7 +98,7 @@ async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> No
             shown = "as in XYRA_OPERATOR_PASSWORD" if chosen.operator_password else password
             console.print(f"The operator: {email}  password: {shown}", soft_wrap=True)
     except UnavailableError as error:
-        raise StartupError(f"the store cannot be used: {error}") from error
+        raise StartupError(f"the store cannot be used: {error.for_operators}") from error
     host = Host(
         app,
         host_json=HOST_JSON,

@@ -27,31 +27,39 @@ class SignUpRequest(Schema):
     email: EmailStr
     """What the user signs in with."""
     password: Password
+    """Kept as a hash alone."""
     full_name: Name
     """The user's."""
     organization_name: Name
+    """Of the organization that is made for the user."""
     currency: Currency
     """The organization's, by ISO 4217. It can never be changed."""
     timezone: Timezone
     """IANA name. The organization's billing periods are calendar months there."""
     accept_terms: Literal[True]
+    """Nobody signs up without."""
 
 
 class UserAnswer(Schema):
     id: str
     email: str
+    """What the user signs in with."""
     full_name: str
+    """The user's."""
 
 
 class SignUpAnswer(Schema):
     user: UserAnswer
+    """Who can sign in now."""
     organization: OrganizationAnswer
+    """The user's own."""
 
 
 class SignInForm(Schema):
     username: str = Field(max_length=320)
     """The e-mail address."""
     password: str = Field(max_length=256)
+    """The user's."""
     organization_id: str | None = Field(default=None, max_length=256)
     """Which organization to sign in to, where the user belongs to several."""
     grant_type: Literal["password"] = "password"
@@ -68,7 +76,9 @@ class TokenAnswer(Schema):
     access_token: str
     """Goes into the header `Authorization`, after `Bearer`."""
     refresh_token: str
+    """For a new access token after this one."""
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  the scheme's name
+    """How the access token is sent."""
     expires_in: int
     """Seconds until the access token expires."""
 

@@ -39,6 +39,7 @@ class ApiKeyAnswer(Schema):
     """Null for an operator's own key."""
     created_at: datetime
     expires_at: datetime | None
+    """Null for a key that is valid until it is revoked."""
 
 
 class NewApiKeyAnswer(ApiKeyAnswer):

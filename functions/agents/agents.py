@@ -70,15 +70,19 @@ class AgentPatch(MergePatch):
     """JSON Merge Patch."""
 
     external_id: Reference = "-"
+    """The caller's own id, unique in the organization."""
     name: Name = "-"
     description: Text | None = None
     type: Label | None = None
+    """A label of the caller's."""
     capabilities: Labels = ()
+    """Labels of the caller's."""
     config: ObjectPatch = None
     """Merged into what is there."""
     project_id: Reference | None = None
     department_id: Reference | None = None
     billing_model_id: Reference | None = None
+    """What prices it; null for none, so that its usage is metered and not billed."""
     billing_model_from: ZonedTime | None = None
     """When the billing model takes effect, 10 minutes ahead or later; without it in 10 minutes."""
     is_active: bool = True
@@ -102,7 +106,9 @@ class AgentAnswer(Schema):
     name: str
     description: str | None
     type: str | None
+    """A label of the caller's."""
     capabilities: list[str]
+    """Labels of the caller's."""
     config: VerbatimObject
     """The caller's own data."""
     project_id: str | None
@@ -113,6 +119,7 @@ class AgentAnswer(Schema):
     """When that model takes effect."""
     status: str
     is_active: bool
+    """Whether the status is `active`."""
     last_active_at: datetime | None
     """When its latest event was reported."""
     created_at: datetime

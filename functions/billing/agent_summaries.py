@@ -30,6 +30,7 @@ TREND_PERIODS = 6
 
 class PeriodFigures(FiguresAnswer):
     period: SpanAnswer
+    """The billing period that the figures are of."""
 
 
 class AgentStatsAnswer(FiguresAnswer):
@@ -38,7 +39,9 @@ class AgentStatsAnswer(FiguresAnswer):
     agent_id: str
     currency: str
     period: SpanAnswer
+    """The open billing period."""
     events: list[CountAnswer]
+    """How many of each type."""
     last_active_at: datetime | None
     """When its latest event happened or was reported."""
     trend: list[PeriodFigures]
@@ -49,12 +52,17 @@ class PricingAnswer(Schema):
     """From `start` on, until the next entry. Without a model usage is metered and not billed."""
 
     start: datetime
+    """From when on it holds."""
     billing_model_id: str | None
+    """Null where there is none, or no version of it is in force."""
     name: str | None
     """The model's."""
     version_id: str | None
+    """Null as the model."""
     version: int | None
+    """The version's number."""
     charges: tuple[AnyCharge, ...]
+    """The version's."""
 
     @classmethod
     def of(cls, pricing: ModelPricing) -> Self:
@@ -95,7 +103,9 @@ class AgentShareAnswer(Schema):
     pooled: bool
     """Whether other agents have a share in the line."""
     amount: RoundedAmount
+    """The agent's share."""
     line_amount: RoundedAmount
+    """The whole line's amount."""
 
     @classmethod
     def of(cls, share: AgentShare) -> Self:

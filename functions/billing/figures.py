@@ -23,6 +23,7 @@ class FiguresAnswer(Schema):
     provider_cost: ExactDecimal
     """What providers charge for what the agents did."""
     billed_amount: RoundedAmount
+    """What the organization is billed for it."""
     outcome_value: ExactDecimal
     """What verified outcomes are worth."""
     margin: ExactDecimal
@@ -35,23 +36,29 @@ class CountAnswer(Schema):
     event_type: str
     """`*` stands for all types beyond those that are told apart."""
     count: int
+    """How many events."""
 
 
 class CategoryCost(Schema):
     category: str
+    """`llm`, `compute`, `api`, `labor`, `tools` or any other that was reported."""
     amount: ExactDecimal
+    """What providers charge."""
 
 
 class UnpricedAnswer(Schema):
     """LLM calls of models that have no price."""
 
     calls: int
+    """How many."""
     tokens: ExactDecimal
+    """Input and output together."""
 
 
 class ActivityAnswer(FiguresAnswer):
     currency: str
     period: SpanAnswer
+    """The billing period that the figures are of."""
     costs: list[CategoryCost]
     """The parts of `provider_cost`."""
     stated_cost: ExactDecimal
@@ -59,6 +66,7 @@ class ActivityAnswer(FiguresAnswer):
     unpriced: UnpricedAnswer
     """Their cost is not known, and so not in `provider_cost`."""
     events: list[CountAnswer]
+    """How many of each type."""
 
 
 def counted_events(activity: ActivityTotals) -> list[CountAnswer]:

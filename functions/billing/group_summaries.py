@@ -19,6 +19,7 @@ class ChargeShareAnswer(Schema):
     """What of a charge falls to the agents together: `amount` of `organization_amount`."""
 
     billing_model_id: str | None
+    """The model that has the charge."""
     charge: str | None
     """The charge's key."""
     type: str
@@ -27,6 +28,7 @@ class ChargeShareAnswer(Schema):
     pooled: bool
     """Whether its lines are the organization's, shared out over agents."""
     amount: RoundedAmount
+    """The agents' share."""
     organization_amount: RoundedAmount
     """The sum of all lines of the charge."""
 
@@ -80,6 +82,7 @@ class OrganizationStatsAnswer(FiguresAnswer):
     organization_id: str
     currency: str
     period: SpanAnswer
+    """The open billing period."""
     agents: int
     """How many there are now; deleted ones are not counted."""
     active_agents: int

@@ -43,6 +43,7 @@ class JobAnswer(Schema):
     id: str
     status: Literal["running", "done"]
     done: bool
+    """Whether the status is `done`."""
     period: str
     """The month that is invoiced."""
     finalize: bool

@@ -29,11 +29,14 @@ class CreditNoteAnswer(Schema):
     number: str | None
     """Null while it is only what would be issued."""
     reason: str
+    """Why it is issued."""
     currency: str
     lines: list[Line]
     """The first 500."""
     total: RoundedAmount
+    """What is given back."""
     issued_at: datetime | None
+    """Null while it is only what would be issued."""
 
     @classmethod
     def of(cls, note: CreditNote, lines: Sequence[Line]) -> Self:
@@ -57,8 +60,11 @@ class InvoiceAnswer(Schema):
     status: InvoiceStatus
     currency: str
     period: SpanAnswer
+    """The billing period that it closes."""
     issued_at: datetime | None
+    """Null for a draft."""
     due_at: datetime | None
+    """When it has to be paid; null for a draft."""
     lines: list[Line]
     """The first 500; in a list none."""
     lines_url: str | None
@@ -66,18 +72,27 @@ class InvoiceAnswer(Schema):
     revision: int
     """Counts the invoices of the same period, from 1 on; 0 in a preview."""
     finalized_at: datetime | None
+    """Null for a draft."""
     subtotal: RoundedAmount
     """The sum of the lines' amounts."""
     discount_total: RoundedAmount
+    """What discounts take off."""
     tax_total: RoundedAmount
+    """What taxes add."""
     tax_lines: list[Line] = []
+    """The parts of `tax_total`."""
     credits_applied: RoundedAmount
+    """What was paid by credits."""
     total: RoundedAmount
+    """After discounts and taxes."""
     amount_paid: RoundedAmount
+    """By payments."""
     amount_due: RoundedAmount
+    """What is still to be paid; of a draft nothing."""
     credit_notes: list[CreditNoteAnswer]
     """In a list none."""
     metadata: dict[str, Any]
+    """The caller's own data."""
 
     @classmethod
     def of(

@@ -26,7 +26,9 @@ class WorkflowValidationAnswer(WorkflowValidation):
 
     agent_id: str
     billing_model_id: str | None
+    """The model that prices the agent now."""
     version: int | None
+    """Its version's number."""
 
     @classmethod
     def of(cls, agent_id: str, version: Version | None, validation: WorkflowValidation) -> Self:

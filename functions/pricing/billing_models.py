@@ -60,7 +60,9 @@ class VersionAnswer(Schema):
     number: int
     """From 1 on."""
     effective_from: datetime
+    """From when on it prices, until the next version."""
     charges: tuple[AnyCharge, ...]
+    """What it prices."""
 
 
 class BillingModelAnswer(Schema):
@@ -75,6 +77,7 @@ class BillingModelAnswer(Schema):
     version: int
     """The number of the newest version, which may take effect only later."""
     version_id: str
+    """Of the newest version."""
     effective_from: datetime
     """When the newest version takes effect."""
     charges: tuple[AnyCharge, ...]
@@ -92,8 +95,12 @@ class BillingModelAnswer(Schema):
 
 
 class CalculatedPeriod(Schema):
+    """Half-open: from its start on, before its end."""
+
     start: ZonedTime
+    """Its first moment."""
     end: ZonedTime
+    """The first moment after it."""
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -113,6 +120,7 @@ class CalculateRequest(Schema):
 
 class SketchCalculateRequest(CalculateRequest):
     model: ModelSketch
+    """What is calculated with."""
 
 
 class BillingModelTemplate(RootModel[dict[str, Any]]):

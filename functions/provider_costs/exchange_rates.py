@@ -48,8 +48,11 @@ class ExchangeRateRequest(Schema):
 
 class RateEntry(Schema):
     effective_from: datetime
+    """From when on it holds."""
     effective_to: datetime | None
+    """Until when; null for the last entry."""
     rate: RoundedAmount
+    """What one unit of the first currency is worth in the second."""
 
     @classmethod
     def of(cls, interval: Interval[Decimal]) -> Self:
@@ -58,7 +61,9 @@ class RateEntry(Schema):
 
 class ExchangeRateListed(Schema):
     from_currency: str
+    """Whose worth is said."""
     to_currency: str
+    """In which it is said."""
     rate: RoundedAmount | None
     """What one unit is worth now; null before the first rate."""
     upcoming: list[RateEntry]

@@ -57,7 +57,9 @@ class LlmPriceEnd(Schema):
 
 class PriceEntry(Schema):
     effective_from: datetime
+    """From when on it holds."""
     effective_to: datetime | None
+    """Until when; null for the last entry."""
     prices: ModelPrices | None
     """Per million tokens; null where the price list holds again."""
 
@@ -69,7 +71,9 @@ class PriceEntry(Schema):
 class LlmPriceListed(Schema):
     id: str
     provider: str | None
+    """Null for the model of whatever provider."""
     model: str
+    """In lower case."""
     prices: ModelPrices | None
     """In force now, per million tokens; null where the price list holds."""
     upcoming: list[PriceEntry]
@@ -95,7 +99,9 @@ class CalculateLlmCallRequest(Schema):
     """An LLM call as its event would say it."""
 
     provider: Annotated[str, Field(max_length=MAXIMUM_NAME)] | None = None
+    """As the event would name it."""
     model: Annotated[str, Field(max_length=MAXIMUM_NAME)]
+    """As the event would name it."""
     time: ZonedTime | None = None
     """When it happens; without it now."""
     currency: Currency | None = None
@@ -103,9 +109,11 @@ class CalculateLlmCallRequest(Schema):
     input_tokens: TokenCount = 0
     """The cached ones included."""
     cached_input_tokens: TokenCount = 0
+    """Those of the input that the provider had in its cache."""
     output_tokens: TokenCount = 0
     """The reasoning ones included."""
     reasoning_tokens: TokenCount = 0
+    """Those of the output that were spent on reasoning."""
 
     @model_validator(mode="after")
     def _cached_is_input(self) -> Self:
@@ -123,9 +131,11 @@ class CalculatedPrices(Schema):
 
     currency: str
     input: ExactDecimal | None
+    """Null where input has no price."""
     cached_input: ExactDecimal | None
     """Null where cached tokens cost what all input does."""
     output: ExactDecimal | None
+    """Null where output has no price."""
     reasoning: ExactDecimal | None
     """Null where reasoning tokens cost what all output does."""
     request: ExactDecimal
@@ -145,11 +155,13 @@ class CalculatedLlmCall(Schema):
     cost: ExactDecimal | None
     """Null for a model without a price."""
     currency: str | None
+    """The one that was asked for, else that of the prices."""
     priced_by: str | None
     """The entry of the price list, or the operator's own, that has the prices."""
     overridden: bool
     """Whether the prices are the operator's own."""
     prices: CalculatedPrices | None
+    """What the cost is made of."""
 
 
 class UnpricedQuery(ListQuery):
@@ -163,7 +175,9 @@ class UnpricedModelAnswer(Schema):
     model: str
     """`*` stands for all models beyond the 50 that are told apart for an agent."""
     calls: int
+    """How many."""
     tokens: ExactDecimal
+    """Input and output together."""
 
 
 @endpoint(

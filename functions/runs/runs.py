@@ -113,10 +113,13 @@ class RunAnswer(Schema):
     project_id: str | None
     status: RunStatus
     started_at: datetime | None
+    """Null before it is running."""
     completed_at: datetime | None
+    """When it ended, well or not."""
     duration: str | None
     """Seconds from the start to the end; null before the end."""
     error: str | None
+    """Why it failed."""
     result: VerbatimJson
     """The caller's own JSON."""
     metadata: VerbatimObject
@@ -139,10 +142,13 @@ class RunReportAnswer(Schema):
     project_id: str | None
     status: RunStatus | None
     started_at: datetime | None
+    """Null before it is running, and where it is only known from events."""
     completed_at: datetime | None
+    """When it ended, well or not; null where it is only known from events."""
     duration: str | None
     """Seconds; while a start or end is not known, the first or last event stands for it."""
     error: str | None
+    """Why it failed."""
     result: VerbatimJson
     """The caller's own JSON."""
     metadata: VerbatimObject | None
@@ -152,8 +158,11 @@ class RunReportAnswer(Schema):
     events: dict[str, int]
     """How many of each type."""
     event_count: int
+    """How many together."""
     first_event_at: datetime | None
+    """When its earliest event happened."""
     last_event_at: datetime | None
+    """When its latest event happened."""
     provider_cost: ExactDecimal
     """What its events cost at providers."""
     price: ExactDecimal

@@ -38,6 +38,7 @@ class ThreadRequest(Schema):
     """Whose thread it is: id, slug or external id. Only operators need it."""
     project_id: Reference | None = None
     title: Title | None = None
+    """What it is about."""
     metadata: Metadata = "{}"
 
 
@@ -46,6 +47,7 @@ class ThreadPatch(MergePatch):
 
     project_id: Reference | None = None
     title: Title | None = None
+    """What it is about."""
     metadata: ObjectPatch = None
     """Merged into what is there."""
 
@@ -60,6 +62,7 @@ class ThreadAnswer(Schema):
     organization_id: str
     project_id: str | None
     title: str | None
+    """What it is about."""
     metadata: VerbatimObject
     """The caller's own data."""
     created_at: datetime

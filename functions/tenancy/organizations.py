@@ -34,9 +34,13 @@ class OrganizationRequest(Schema):
     billing_mode: Literal["postpaid", "prepaid"] = "postpaid"
     """`postpaid`: usage is invoiced after a period. `prepaid` is not there yet."""
     billing_email: EmailStr | None = None
+    """Where invoices go."""
     contact: Text | None = None
+    """Whom to turn to there."""
     address: Text | None = None
+    """As invoices show it."""
     tax_id: Annotated[str, StringConstraints(max_length=100)] | None = None
+    """As invoices show it."""
     due_days: int | None = Field(default=None, ge=0, le=365)
     """Days from the issue of an invoice until it is due; without it the operator's setting."""
     grace_hours: int | None = Field(default=None, ge=0, le=720)
@@ -48,6 +52,7 @@ class OrganizationRequest(Schema):
     seats: Seats = 0
     """How many seats are billed where a charge prices seats."""
     settings: OrganizationSettings = OrganizationSettings()
+    """What the operator lets the organization do."""
 
     @field_validator("billing_mode")
     @classmethod
@@ -72,9 +77,13 @@ class OrganizationPatch(MergePatch):
     """IANA name. A new one holds from the end of the last period that there is."""
     description: Text | None = None
     billing_email: EmailStr | None = None
+    """Where invoices go."""
     contact: Text | None = None
+    """Whom to turn to there."""
     address: Text | None = None
+    """As invoices show it."""
     tax_id: Annotated[str, StringConstraints(max_length=100)] | None = None
+    """As invoices show it."""
     due_days: int = Field(default=0, ge=0, le=365)
     """Days from the issue of an invoice until it is due."""
     grace_hours: int = Field(default=0, ge=0, le=720)

@@ -46,6 +46,7 @@ class ProjectAnswer(Schema):
     status: str
     created_at: datetime
     archived_at: datetime | None
+    """Since then it can only be read."""
     gone_at: datetime | None
     """When a deleted project is gone; until then it can be restored."""
 

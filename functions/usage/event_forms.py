@@ -48,6 +48,7 @@ class EventRequest(Schema):
 
 class EventBatchRequest(Schema):
     events: list[EventRequest]
+    """At most 1,000."""
 
 
 class CloudEventRequest(Schema):
@@ -59,6 +60,7 @@ class CloudEventRequest(Schema):
     model_config = ConfigDict(extra="ignore")
 
     specversion: Literal["1.0"]
+    """Of CloudEvents."""
     id: ClientId
     """With `source` the identity of the event: it counts once, however often it is sent."""
     source: ClientId

@@ -28,6 +28,7 @@ class FieldProblem(Schema):
     pointer: str
     """A JSON pointer (RFC 6901), relative to the event."""
     detail: str
+    """What is wrong there."""
 
 
 class RejectedEvent(Schema):
@@ -52,6 +53,7 @@ class EventsAnswer(Schema):
     rejected: list[RejectedEvent]
     """Only with `partial`."""
     events: list[AcceptedEventAnswer]
+    """Those that were accepted."""
 
 
 def _read(sent: SentEvents, *, partial: bool) -> tuple[list[tuple[int, AnyEventRequest]], list[Rejection]]:

@@ -62,7 +62,9 @@ class RefusedAnswer(Schema):
     """Why an outcome could not be verified."""
 
     code: str
+    """The last segment of a problem's `type`."""
     detail: str
+    """What is wrong."""
 
 
 class BulkResult(Schema):
@@ -74,7 +76,9 @@ class BulkResult(Schema):
 
 class BulkAnswer(Listed[BulkResult]):
     verified: int
+    """How many are verified now."""
     refused: int
+    """How many could not be verified."""
 
 
 @endpoint(
@@ -105,18 +109,21 @@ async def verify_outcomes(call: Call[BulkRequest]) -> Reply:
 def _bulk_result(id_: str, result: Outcome | XyraError) -> BulkResult:
     if isinstance(result, Outcome):
         return BulkResult(id=id_, status=result.status, problem=None)
-    return BulkResult(id=id_, status=None, problem=RefusedAnswer(code=result.code, detail=result.detail))
+    return BulkResult(id=id_, status=None, problem=RefusedAnswer(code=result.code, detail=result.public_detail))
 
 
 class VerifyRequest(Schema):
     value: NonNegativeAmount | None = None
     """Replaces the reported value where it is less; in the currency of the report."""
     evidence: Evidence | None = None
+    """Why it holds: an object of at most 50 keys."""
     note: Note | None = None
+    """Kept with it."""
 
 
 class DecisionRequest(Schema):
     reason: Reason
+    """Kept with it."""
 
 
 def _verification(request: VerifyRequest | BulkRequest) -> Verification:

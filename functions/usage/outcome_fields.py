@@ -46,11 +46,14 @@ class OutcomeAnswer(Schema):
     external_event_id: str
     """Of that event, as its sender chose it."""
     source: str
+    """Where that event came from, as its sender says."""
     type: str
+    """`outcome.` and a name."""
     agent_id: str
     run: str | None
     """The key of the run that it belongs to."""
     time: datetime
+    """When it happened."""
     period_start: datetime
     """The start of the period in which it counts."""
     status: Status
@@ -70,9 +73,11 @@ class OutcomeAnswer(Schema):
     verified_by: Literal["operator", "organization"]
     """Who may verify it: only the operator, or the organization as well."""
     decided_at: datetime | None
+    """When it was verified, rejected or reversed."""
     decided_by: DecidedBy | None
     """Who decided: a rule of its charge, the operator or the organization."""
     note: str | None
+    """Of whoever verified it."""
 
     @classmethod
     def of(cls, outcome: Outcome, organization: Organization, **beside: str | None) -> Self:

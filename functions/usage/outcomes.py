@@ -102,6 +102,7 @@ class StatisticsQuery(Query):
 
 class StatusTotalAnswer(Schema):
     count: int
+    """How many."""
     value: ExactDecimal
     """The sum of their values in the organization's currency, without those that have no exchange rate."""
 
@@ -110,12 +111,17 @@ class StatisticsAnswer(Schema):
     currency: str
     """The organization's."""
     count: int
+    """How many in all states."""
     success_rate: ExactDecimal
     """verified / all; 0 where there are no outcomes."""
     pending: StatusTotalAnswer
+    """Those that nobody has decided about."""
     verified: StatusTotalAnswer
+    """Those that count."""
     rejected: StatusTotalAnswer
+    """Those that never counted."""
     reversed: StatusTotalAnswer
+    """Those that count no longer."""
 
 
 @endpoint(

@@ -29,15 +29,18 @@ class ReplayAnswer(Schema):
     attempt: int
     """The number of this resend, from 1."""
     at: datetime
+    """When."""
     by: str
     """The id of the user or API key."""
 
 
 class DiscardAnswer(Schema):
     at: datetime
+    """When it was given up."""
     by: str
     """The id of the user or API key."""
     reason: str
+    """Why it was given up."""
 
 
 class ParkedEventAnswer(Schema):
@@ -46,10 +49,13 @@ class ParkedEventAnswer(Schema):
     reason: str
     """Why it was not metered."""
     parked_at: datetime
+    """When it could not be rated."""
     subject: VerbatimObject
     """The event as it was accepted, or the message that could not be read."""
     replay: ReplayAnswer | None
+    """When it was sent again; null where it never was."""
     discard: DiscardAnswer | None
+    """Who gave it up; null where nobody did."""
 
     @classmethod
     def of(cls, parked: ParkedEvent) -> Self:
@@ -109,6 +115,7 @@ class ReplayedAnswer(Schema):
     rated: int
     """How many had been metered already, so that they are parked no longer."""
     refused: list[NotReplayedAnswer]
+    """Those that were not sent again."""
     next_cursor: str | None
     """With `all`: asks for the next ones; null after the last."""
 
@@ -135,6 +142,7 @@ async def replay_parked_events(call: Call[ReplayRequest]) -> Reply:
 
 class DiscardRequest(Schema):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+    """Why it is given up."""
 
 
 @endpoint(

@@ -41,9 +41,11 @@ class RatedToAnswer(Schema):
     """Where an event counts."""
 
     period_start: datetime
+    """Of the billing period."""
     model_id: str | None
     """Null where the agent had no billing model."""
     version_id: str | None
+    """Null where no version of a model was in force."""
     line_keys: list[str]
     """The invoice lines that it counts in; for an outcome, with its present status."""
 
@@ -54,11 +56,14 @@ class EventAnswer(Schema):
     event_id: str
     """Its id at Xyra."""
     source: str
+    """The system that it came from."""
     type: str
+    """What it says happened."""
     agent_id: str
     run: str | None
     """The key of the run that it belongs to."""
     time: datetime
+    """When it happened."""
     data: VerbatimObject
     """As it was sent."""
     currency: str
@@ -66,6 +71,7 @@ class EventAnswer(Schema):
     provider_cost: str | None
     """The cost at the provider; for an LLM call by the price list."""
     cost_category: str | None
+    """`llm`, `compute`, `api`, `labor`, `tools` or any other that was reported."""
     stated_cost: str | None
     """The cost of an LLM call as its sender reported it."""
     cost_difference: str | None
@@ -75,6 +81,7 @@ class EventAnswer(Schema):
     exchange_rate: str | None
     """From the currency of its amounts to the organization's, where they differ."""
     rated_to: RatedToAnswer
+    """Where it counts."""
 
 
 class EventListQuery(ListQuery):

@@ -62,6 +62,7 @@ class CostRequest(Report):
     cost_type: Category
     """The category: `llm`, `compute`, `api`, `labor`, `tools` or any other."""
     amount: NonNegativeAmount
+    """What the provider charges."""
     currency: Currency | None = None
     """The organization's, if left out. From another one, the amount is converted by the operator's exchange rate."""
     details: Metadata = {}
@@ -72,12 +73,15 @@ class LlmCallRequest(Report):
     model: Name
     """As the provider names it."""
     provider: Name | None = None
+    """Where the same model's prices depend on it."""
     input_tokens: Tokens | None = None
     """Including the cached ones."""
     cached_input_tokens: Tokens | None = None
+    """Those of the input that the provider had in its cache."""
     output_tokens: Tokens | None = None
     """Including the reasoning ones."""
     reasoning_tokens: Tokens | None = None
+    """Those of the output that were spent on reasoning."""
     cost: NonNegativeAmount | None = None
     """The cost by the sender's own figures, stored beside the cost by the price list."""
     currency: Currency | None = None
@@ -109,6 +113,7 @@ class WorkflowsAnswer(Schema):
     id: str
     """Of the report; the id of each event is this one with its workflow's type."""
     events: list[WorkflowEventAnswer]
+    """One for each type."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,16 @@ class UsageRow(Schema):
     charge: str | None
     """The charge's key; null for usage that no charge meters."""
     event_type: str
+    """Of the events that it counts."""
     aggregation: str
+    """How they become one number."""
     quantity: str
+    """What they come to."""
 
 
 class UsageAnswer(Listed[UsageRow]):
     period: SpanAnswer
+    """The billing period that the usage is of."""
     as_of: datetime
     """When the totals were read."""
     pending: int

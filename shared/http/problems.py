@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 
 from shared import correlation
-from shared.domain.kernel.errors import XyraError
+from shared.domain.kernel.errors import UnavailableError, XyraError
 from shared.http.replies import serialised
 from shared.http.schemas import Schema
 from shared.services.storage.idempotency import Answer
@@ -20,6 +20,7 @@ class ProblemPlace(Schema):
     pointer: str
     """RFC 6901 into the body; `?name` is a query parameter, `{name}` a value of the path, else it is a header."""
     detail: str
+    """What is wrong there."""
 
 
 class Problem(Schema):
@@ -28,34 +29,42 @@ class Problem(Schema):
     type: str
     """`urn:xyra:problem:` and a code that never changes its meaning."""
     title: str
+    """What all problems of this type have in common."""
     status: int
+    """Of the answer."""
     detail: str
+    """What is wrong with this request."""
     errors: list[ProblemPlace]
+    """The places that are wrong, where they are known."""
     correlation_id: str
     """Names this request in the logs."""
 
 
 def problem_answer(error: Exception, endpoint: str) -> Answer:
     """The answer to a request that was refused or failed; what is not the caller's fault is logged."""
-    if not isinstance(error, XyraError) or error.status is HTTPStatus.INTERNAL_SERVER_ERROR:
+    refusal = error if isinstance(error, XyraError) else XyraError(str(error))
+    if refusal.status is HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("unexpected failure", exc_info=error, extra={"endpoint": endpoint})
-        error = XyraError("An unexpected failure; it has been logged under this correlation id")
-    elif error.status is HTTPStatus.SERVICE_UNAVAILABLE:
-        _log.warning("unavailable: %s", error.detail, extra={"endpoint": endpoint, "cause": _cause(error)})
-    headers: dict[str, str] = {}
-    if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(max(1, round(getattr(error, "retry_after", 1))))
-    if error.status is HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
+    elif refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        _log.warning("unavailable: %s", refusal.detail, extra={"endpoint": endpoint, "cause": _cause(error)})
     problem = {
-        "type": f"urn:xyra:problem:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "errors": error.errors,
+        "type": f"urn:xyra:problem:{refusal.code}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.public_detail,
+        "errors": refusal.errors,
         "correlation_id": correlation.current(),
     }
-    return Answer(int(error.status), headers, MEDIA_TYPE, serialised(Problem, problem))
+    return Answer(int(refusal.status), _headers(refusal), MEDIA_TYPE, serialised(Problem, problem))
+
+
+def _headers(refusal: XyraError) -> dict[str, str]:
+    if refusal.status is HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Bearer"}
+    if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        seconds = refusal.retry_after if isinstance(refusal, UnavailableError) else 0
+        return {"Retry-After": str(max(1, round(seconds)))}
+    return {}
 
 
 def _cause(error: BaseException) -> str:

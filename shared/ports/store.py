@@ -6,6 +6,7 @@ A document is a JSON object with `id` and `kind`. Amounts and quantities in it a
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from shared.domain.kernel.errors import XyraError
@@ -90,6 +91,7 @@ class StoreError(XyraError):
 class AlreadyExistsError(StoreError):
     """Cosmos DB: 409."""
 
+    status = HTTPStatus.CONFLICT
     code = "conflict"
     title = "The item exists already"
 
@@ -97,6 +99,7 @@ class AlreadyExistsError(StoreError):
 class StaleEtagError(StoreError):
     """The item has changed since it was read, or is gone. Cosmos DB: 412 or 404 on a guarded write."""
 
+    status = HTTPStatus.CONFLICT
     code = "conflict"
     title = "The item has changed meanwhile"
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Protocol
 
 from shared.domain.kernel.errors import XyraError
@@ -77,7 +78,9 @@ class EventFilter:
 class ShardCountChangedError(XyraError):
     """The caller's shard history is not the newest: read it again, then repeat."""
 
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
+    title = "Temporarily unavailable"
 
 
 class Usage(Protocol):

@@ -83,7 +83,8 @@ class Fault:
             return StaleEtagError("The item has changed or is gone", index=self.index)
         if self.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
             return StoreLimitError(f"Cosmos DB refuses this with {self.status}", index=self.index)
-        return UnavailableError(f"Cosmos DB: {self}", retry_after=self.retry_after or 1.0)
+        detail = "The store is busy" if self.is_throttling else "The store does not answer"
+        return UnavailableError(detail, retry_after=self.retry_after or 1.0)
 
     def __str__(self) -> str:
         if self.status is None:

@@ -118,7 +118,7 @@ class RequestFailedError(Exception):
     """The last attempt failed, with this fault."""
 
     def __init__(self, fault: Fault) -> None:
-        super().__init__(str(fault))
+        super().__init__(f"Cosmos DB: {fault}")
         self.fault = fault
 
 

@@ -211,7 +211,7 @@ async def _request(name: str, send: Callable[[], Awaitable[Answer]]) -> Answer |
         except (AzureError, TimeoutError) as error:
             pause = _pause(error, attempt)
             if pause is None or pause > _LONGEST_PAUSE_SECONDS or attempt == _ATTEMPTS - 1:
-                raise _unavailable(name, error, pause) from error
+                raise _unavailable(name, error, pause) from None
             await asyncio.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 

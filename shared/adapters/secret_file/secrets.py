@@ -52,7 +52,7 @@ class LocalSecrets:
                 if secrets != before:
                     self._write(secrets)
         except OSError as error:
-            raise UnavailableError(f"The secrets file {self._path} cannot be written: {error}") from error
+            raise UnavailableError("The secrets cannot be written now") from error
 
     def _read(self) -> dict[str, str]:
         try:
@@ -60,7 +60,7 @@ class LocalSecrets:
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.DecodeError) as error:
-            raise UnavailableError(f"The secrets file {self._path} cannot be read: {error}") from error
+            raise UnavailableError("The secrets cannot be read now") from error
 
     def _write(self, secrets: dict[str, str]) -> None:
         """Write a new file and rename it: a reader finds the old file or the new one, also after a crash."""

@@ -289,12 +289,16 @@ def _run_each(connection: _Connection, calls: list[_Call]) -> None:
 
 def _fault(error: Exception) -> Exception:
     if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTAGES:
-        unavailable = UnavailableError(f"The database does not answer: {error}")
-        unavailable.__cause__ = error
-        return unavailable
+        return _unavailable("The database does not answer", error)
     if isinstance(error, OSError):
-        return UnavailableError(f"The database cannot be opened: {error}")
+        return _unavailable("The database cannot be opened", error)
     return error
+
+
+def _unavailable(detail: str, cause: Exception) -> UnavailableError:
+    unavailable = UnavailableError(detail)
+    unavailable.__cause__ = cause
+    return unavailable
 
 
 def _answer(calls: list[_Call]) -> None:

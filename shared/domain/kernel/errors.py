@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
 
+UNEXPECTED = "An unexpected failure; it has been logged under the correlation id"
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -32,6 +34,11 @@ class XyraError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.errors = errors
+
+    @property
+    def public_detail(self) -> str:
+        """What a caller may read: of a fault of ours only that it was logged."""
+        return UNEXPECTED if self.status is HTTPStatus.INTERNAL_SERVER_ERROR else self.detail
 
 
 class ValidationError(XyraError):
@@ -135,3 +142,8 @@ class UnavailableError(XyraError):
     def __init__(self, detail: str, *, retry_after: float = 1.0) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+    @property
+    def for_operators(self) -> str:
+        """The detail with the cause behind it, which no caller is shown."""
+        return self.detail if self.__cause__ is None else f"{self.detail}: {self.__cause__}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from shared.domain.kernel.errors import XyraError
@@ -13,6 +14,7 @@ from shared.domain.periods.periods import Span
 class UnmeterableError(XyraError):
     """An event matches a meter, but the meter cannot read its value."""
 
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "unmeterable"
     title = "The event cannot be metered"
 

@@ -6,9 +6,10 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from shared.domain.kernel.validation import Length, refusal
+from shared.domain.kernel.value import Value
 from shared.domain.metering.aggregations import AGGREGATIONS, Aggregation, AggregationName, Sample
 from shared.domain.metering.event_types import EventType
 from shared.domain.metering.gauges import Event
@@ -21,14 +22,15 @@ from shared.domain.periods.periods import Span
 _ONE = Decimal(1)
 
 
-class Meter(BaseModel):
+class Meter(Value):
     """Aggregates the events that match: counts them, or reads the values at a path."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     event_type: EventType
+    """Only events of this type match."""
     aggregation: AggregationName = "count"
+    """How the events that match become one quantity."""
     value: Path | None = None
+    """The path of what it reads of an event, such as `data.quantity`."""
     filter: dict[Path, Annotated[tuple[Scalar, ...], Length(1, 100)]] = Field(default_factory=dict, max_length=20)
     """An event matches when each of these paths has one of its values."""
     unit: UnitConversion | None = None

@@ -4,19 +4,20 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from shared.domain.kernel.money import NonNegativeQuantity, plain
 from shared.domain.kernel.validation import refusal
+from shared.domain.kernel.value import Value
 
 
-class UnitConversion(BaseModel):
+class UnitConversion(Value):
     """Divides, multiplies or rounds a period's quantity: tokens to millions of tokens, for example."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     multiply_by: NonNegativeQuantity | None = None
+    """The factor; null where it divides or leaves the quantity as it is."""
     divide_by: NonNegativeQuantity | None = None
+    """The divisor; null where it multiplies or leaves the quantity as it is."""
     rounding: Literal["up", "down", "half_up"] | None = None
     """To an integer, once for the whole period."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from shared.domain.kernel.entity import Entity
@@ -18,6 +19,7 @@ CurrencyPair = tuple[str, str]
 class NoExchangeRateError(XyraError):
     """No exchange rate was in force for an amount that has to be converted."""
 
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "no_exchange_rate"
     title = "There is no exchange rate"
 

@@ -169,7 +169,7 @@ class InvoiceRuns:
             raise
         except XyraError as error:
             _log.exception("an organization cannot be invoiced", extra={"organization_id": organization_id})
-            part = part.changed(status="failed", detail=error.detail)
+            part = part.changed(status="failed", detail=error.public_detail)
         await self._jobs.finish_part(task.job_id, part)
 
     async def _run_part(self, task: Task, part: JobPart) -> JobPart:

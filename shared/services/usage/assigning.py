@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
 
 from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.times import from_text
@@ -22,6 +23,7 @@ from shared.services.pricing.billing_models import BillingModels
 class CannotBeMeteredError(XyraError):
     """Why an accepted event is parked instead of metered."""
 
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "unrateable"
     title = "The event cannot be rated"
 

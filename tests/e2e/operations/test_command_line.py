@@ -160,7 +160,7 @@ def test_without_the_store_it_says_so_and_has_made_what_it_could(data_dir: Path,
         "XYRA_COSMOS_ENDPOINT": f"https://127.0.0.1:{deaf_port}",
     }
     end = command_line.run("setup", **settings)
-    assert (end.returncode, end.stderr) == (4, "Cosmos DB: no answer\n")
+    assert (end.returncode, end.stderr) == (4, "The store does not answer: Cosmos DB: no answer\n")
     assert end.stdout == "The token keys: made\nThe idempotency secret: made\n"
     assert command_line.run("setup", XYRA_DATA_DIR=str(data_dir)).returncode == 0
 

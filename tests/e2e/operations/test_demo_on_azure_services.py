@@ -104,4 +104,7 @@ def test_a_start_without_cosmos_db_ends_with_1_and_a_line(new_process: Callable[
         with pytest.raises(AssertionError, match="the process has ended"):
             process.start()
     assert process.wait() == 1
-    assert process.output == "The host cannot start: the store cannot be used: Cosmos DB: no answer\n"
+    assert (
+        process.output
+        == "The host cannot start: the store cannot be used: The store does not answer: Cosmos DB: no answer\n"
+    )

@@ -1,0 +1,98 @@
+"""What follows from the declarations of the endpoints."""
+
+import re
+from typing import Annotated, Any
+
+import pytest
+
+import function_app
+from shared.domain.access.identity import Permission
+from shared.http import (
+    ENDPOINTS,
+    Call,
+    Endpoint,
+    IfMatch,
+    JsonBody,
+    ListQuery,
+    NoBody,
+    PathText,
+    PathValues,
+    Query,
+    Reply,
+    Schema,
+    ThingId,
+)
+from tests.doubles.worlds.served_endpoint import ServedEndpoint, request
+
+assert function_app.app, "importing it declares the endpoints"
+
+every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+
+
+class ThingPath(PathValues):
+    thing_id: Annotated[str, ThingId("thing")]
+    name: PathText
+
+
+async def unreached(_: Call[Any, Any, Any]) -> Reply:
+    raise AssertionError("the request should have been refused")
+
+
+THING: dict[str, Any] = {"path": "things/{thing_id}/{name}", "path_values": ThingPath}
+PRIVATE: dict[str, Any] = {"access": Permission.AGENTS_READ}
+
+
+def statuses(**declaration: Any) -> set[int]:
+    return {int(error.status) for error in ServedEndpoint(unreached, declaration).declared.errors()}
+
+
+@every_endpoint
+def test_every_value_of_a_path_is_declared(endpoint: Endpoint) -> None:
+    assert re.findall(r"\{(\w+)\}", endpoint.path) == list(endpoint.path_values.model_fields)
+
+
+@every_endpoint
+def test_names_are_unique(endpoint: Endpoint) -> None:
+    assert [other.name for other in ENDPOINTS].count(endpoint.name) == 1
+
+
+def test_ids_of_ours_are_constrained_for_the_platform_alone() -> None:
+    declared = ServedEndpoint(unreached, THING).declared
+    assert declared.route == "api/v1/things/{thing_id}/{name}"
+    assert declared.template == "api/v1/things/{thing_id:regex(^thing_)}/{name}"
+
+
+@pytest.mark.parametrize("thing_id", ["7", "thing", "thing_", "other_7", "thing_" + "7" * 41, "thing_é", "THING_7"])
+async def test_what_cannot_be_an_id_is_not_found_also_without_a_credential(thing_id: str) -> None:
+    endpoint = ServedEndpoint(unreached, THING | PRIVATE)
+    problem = await endpoint.problem(request(thing_id=thing_id, name="x"))
+    assert (problem["status"], problem["type"]) == (404, "urn:xyra:problem:not_found")
+
+
+async def test_what_can_be_one_needs_a_credential() -> None:
+    problem = await ServedEndpoint(unreached, THING | PRIVATE).problem(request(thing_id="thing_7", name="x"))
+    assert problem["status"] == 401
+
+
+async def test_an_overlong_free_value_is_not_valid() -> None:
+    problem = await ServedEndpoint(unreached, THING).problem(request(thing_id="thing_7", name="x" * 257))
+    assert (problem["status"], problem["errors"][0]["pointer"]) == (422, "{name}")
+
+
+async def test_path_values_arrive_by_name() -> None:
+    async def handler(call: Call[NoBody, Query, ThingPath]) -> Reply:
+        return Reply({"both": [call.path.thing_id, call.path.name]})
+
+    answer = await ServedEndpoint(handler, THING).answer(request(thing_id="thing_7", name="a%2Fb"))
+    assert answer.body == b'{"both":["thing_7","a/b"]}'
+
+
+def test_errors_follow_from_the_declaration() -> None:
+    assert statuses() == {422}
+    assert statuses(**PRIVATE) == {401, 403, 404, 422, 503}
+    assert statuses(**PRIVATE, query=ListQuery) == {400, 401, 403, 404, 422, 503}
+    assert statuses(**THING) == {404, 422}
+    assert statuses(method="POST", body=JsonBody(Schema)) == {400, 413, 415, 422, 503}
+    write = {"method": "PUT", **PRIVATE}
+    assert statuses(**write, if_match=IfMatch.HONOURED) == {401, 403, 404, 409, 412, 422, 503}
+    assert statuses(**write, if_match=IfMatch.REQUIRED) == {401, 403, 404, 409, 412, 422, 428, 503}

@@ -1,0 +1,169 @@
+"""The OpenAPI document: complete, fit for generators, and what it was before the code was arranged by areas."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+import function_app
+import functions
+from shared.http import ENDPOINTS, Endpoint, openapi
+from tests.places import DATA
+
+Json = dict[str, Any]
+
+assert function_app.app, "importing it declares the endpoints"
+
+DOCUMENT: Json = json.loads(openapi.document())
+SCHEMAS: Mapping[str, Json] = DOCUMENT["components"]["schemas"]
+OPERATIONS: list[Json] = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
+BEFORE: Json = json.loads((DATA / "before_areas" / "openapi.json").read_bytes())
+
+PLAIN_NAMES = {
+    "id",
+    "name",
+    "description",
+    "currency",
+    "status",
+    "data",
+    "created_at",
+    "organization_id",
+    "agent_id",
+    "project_id",
+    "department_id",
+    "thread_id",
+}
+"""Names of fields that say all."""
+
+CHANGES = {
+    r".*/summary": "summaries are prose, and some say it in plainer words",
+    r".*/responses/(default|[45]\d\d)": "errors are declared status by status",
+    r".*/parameters/\w+_id/schema/(pattern|maxLength)": "ids in paths say what they look like",
+    r".*/parameters/Idempotency-Key/schema/minLength": "an empty key was always refused",
+    r"/api/v1/docs/scalar\.js": "the script of the page is new",
+    r"/api/v1/billing-models/.*/next_cursor/.*": "all lists have one form",
+    r"/api/v1/events/post/.*/application/cloudevents-batch\+json/.*": "clients cannot tell two kinds of lists apart",
+    r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
+}
+"""What differs from the document as it was before, and why; by the place in `paths`."""
+
+
+def test_each_schema_has_its_own_name_as_its_title() -> None:
+    assert {name: schema["title"] for name, schema in SCHEMAS.items()} == {name: name for name in SCHEMAS}
+    assert [name for name in SCHEMAS if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name)] == []
+
+
+def test_nothing_else_has_a_title() -> None:
+    """Generators would make a type of it."""
+    inner = [part for schema in SCHEMAS.values() for part in parts_of(schema) if part is not schema]
+    inner += parts_of(DOCUMENT["paths"])
+    assert [part for part in inner if isinstance(part.get("title"), str)] == []
+
+
+def parts_of(value: Any) -> list[Json]:
+    if isinstance(value, list):
+        return [part for each in value for part in parts_of(each)]
+    if not isinstance(value, dict):
+        return []
+    return [value, *(part for name, each in value.items() if name != "example" for part in parts_of(each))]
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMAS))
+def test_each_field_is_described_unless_its_name_says_all(name: str) -> None:
+    fields = SCHEMAS[name].get("properties", {})
+    assert [
+        field
+        for field, schema in fields.items()
+        if field not in PLAIN_NAMES and "description" not in schema and not is_described_elsewhere(schema)
+    ] == []
+
+
+def is_described_elsewhere(schema: Json) -> bool:
+    """Its parts have a schema with a name of its own."""
+    parts = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *([schema["items"]] if "items" in schema else ())]
+    return "$ref" in schema or any(is_described_elsewhere(part) for part in parts)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation["operationId"])
+def test_each_parameter_is_described(operation: Json) -> None:
+    assert [each["name"] for each in operation["parameters"] if not each["description"]] == []
+
+
+def test_tags_are_the_areas_of_the_entrypoints_and_described() -> None:
+    areas = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}
+    assert {tag for operation in OPERATIONS for tag in operation["tags"]} == set(areas)
+    for area, description in areas.items():
+        assert description == getattr(functions, area).__doc__
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_each_operation_says_with_what_it_can_be_refused(endpoint: Endpoint) -> None:
+    operation = DOCUMENT["paths"][f"/{endpoint.route}"][endpoint.method.lower()]
+    assert operation["operationId"] == endpoint.name
+    refusals = {status for status in operation["responses"] if status >= "400"}
+    assert refusals == {str(int(error.status)) for error in endpoint.errors()}
+    for error in endpoint.errors():
+        answer = operation["responses"][str(int(error.status))]
+        assert f"`{error.code}`" in answer["description"]
+        assert answer["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_it_says_what_it_said_before_but_for_what_was_changed() -> None:
+    unused = set(CHANGES)
+    for place, before, now in differences(resolved(BEFORE), resolved(DOCUMENT)):
+        named = [pattern for pattern in CHANGES if re.fullmatch(pattern, place)]
+        assert named, f"{place} was {before} and is {now}"
+        unused -= set(named)
+    assert unused == set()
+
+
+def resolved(document: Json) -> Json:
+    """Its paths with every `$ref` resolved, without titles, descriptions and tags, and without an order of names."""
+
+    def value_of(value: Any, within: tuple[str, ...] = ()) -> Any:
+        if isinstance(value, list):
+            return [value_of(each, within) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            name = value["$ref"].rpartition("/")[2]
+            assert name not in within, "a recursive schema cannot be written out"
+            return value_of(document["components"]["schemas"][name] | without_ref(value), (*within, name))
+        return {name: part_of(name, part, within) for name, part in value.items() if name not in LEFT_OUT}
+
+    def part_of(name: str, part: Any, within: tuple[str, ...]) -> Any:
+        match name:
+            case "properties":
+                return {field: value_of(schema, within) for field, schema in part.items()}
+            case "parameters":
+                return {each["name"]: value_of(each, within) for each in part}
+            case "required" if isinstance(part, list):
+                return sorted(part)
+            case "mapping":
+                return sorted(part)
+            case _:
+                return value_of(part, within)
+
+    paths: Json = value_of(document["paths"])
+    return paths
+
+
+LEFT_OUT = {"title", "description", "tags"}
+
+
+def without_ref(value: Json) -> Json:
+    return {name: part for name, part in value.items() if name != "$ref"}
+
+
+ABSENT = object()
+
+
+def differences(before: Any, now: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in before.keys() | now.keys():
+            inner = name if place == "" else f"{place}/{name}"
+            yield from differences(before.get(name, ABSENT), now.get(name, ABSENT), inner)
+    elif before != now:
+        yield place, before, now
