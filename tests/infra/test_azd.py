@@ -18,6 +18,10 @@ def test_azd_finds_the_function_app_it_deploys_to():
     assert declared == {"project": ".", "language": "python", "host": "function", "remoteBuild": True}
 
 
+def test_an_older_azd_is_refused():
+    assert yaml.safe_load((ROOT / "azure.yaml").read_text())["requiredVersions"] == {"azd": ">= 1.23.5"}
+
+
 @pytest.mark.parametrize(
     ("hook", "script", "does"),
     [
