@@ -26,7 +26,7 @@ from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntr
 from shared.domain.rating.facts import Segment
 from shared.domain.usage.totals import Totals
 from tests.doubles.worlds import generated_models as generated
-from tests.doubles.worlds import second_computation
+from tests.doubles.worlds.second_computation.charges import computed
 
 EXAMPLES = int(os.environ.get("XYRA_LAW_EXAMPLES", "50"))
 """For each law. `make laws` takes 2,000."""
@@ -105,9 +105,7 @@ def test_prices_that_change_within_the_month_come_to_what_the_events_do_one_by_o
     found = generated.segments_of(assignments, charges)
     lines = generated.lines_of(found, generated.totals_of(found, events))
     due = {line.agent_id or "-": line.exact_amount for line in lines}
-    assert due == {
-        name: truncate(amount) for name, amount in second_computation.computed(charges, assignments, events).items()
-    }
+    assert due == {name: truncate(amount) for name, amount in computed(charges, assignments, events).items()}
 
 
 @laws

@@ -1,0 +1,61 @@
+"""The days of October, and which agent and version each of them belongs to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from tests.doubles.worlds.generated_models import Assignment, Reported, to_text
+
+ZERO = Fraction(0)
+BERLIN = ZoneInfo("Europe/Berlin")
+MIDNIGHTS = [datetime(2026, 10, day, tzinfo=BERLIN) for day in range(1, 32)] + [datetime(2026, 11, 1, tzinfo=BERLIN)]
+DAYS = range(31)
+
+
+@dataclass
+class LineSegment:
+    """An agent under one version: its events, its days, and the days that it has in its line.
+
+    In a pooled line each day belongs to one agent only.
+    """
+
+    agent: str
+    version: int
+    events: list[Reported]
+    own_days: set[int]
+    line_days: set[int]
+
+
+def share(days: Iterable[object]) -> Fraction:
+    """The part of the month that these days are."""
+    return Fraction(len(list(days)), len(DAYS))
+
+
+def segments_by_line(
+    assignments: Sequence[Assignment], pooled: bool, events: Sequence[Reported]
+) -> dict[str, list[LineSegment]]:
+    found: dict[str, dict[tuple[str, int], LineSegment]] = {}
+    taken: dict[str, set[int]] = {}
+    for assignment in sorted(assignments, key=lambda each: (each.start, each.agent)):
+        line = "-" if pooled else assignment.agent
+        segment = found.setdefault(line, {}).setdefault(
+            (assignment.agent, assignment.version), LineSegment(assignment.agent, assignment.version, [], set(), set())
+        )
+        start, end = to_text(assignment.start), to_text(assignment.end)
+        segment.events += [each for each in events if each.agent == assignment.agent and start <= each.time < end]
+        days = {day for day in DAYS if last_of_day(day, assignment.agent, assignments) is assignment}
+        segment.own_days |= days
+        segment.line_days |= days - taken.setdefault(line, set())
+        taken[line] |= days
+    return {line: list(own.values()) for line, own in found.items()}
+
+
+def last_of_day(day: int, agent: str, assignments: Sequence[Assignment]) -> Assignment | None:
+    there = [
+        assignment
+        for assignment in assignments
+        if assignment.agent == agent and assignment.start < MIDNIGHTS[day + 1] and assignment.end > MIDNIGHTS[day]
+    ]
+    return max(there, key=lambda assignment: assignment.start, default=None)
