@@ -140,7 +140,7 @@ class Application:
         self.recorded_events = RecordedEvents(self.usage, outcome_store, clock, self.agents, metered_versions)
         retention = timedelta(days=chosen.event_retention_days)
         self.parked_events = ParkedEvents(parked_event_store, self.usage, clock, self.events, retention)
-        self.usage_reports = UsageReports(self.usage, self.agents, metered_versions)
+        self.usage_reports = UsageReports(store, self.usage, self.agents, metered_versions)
         self.agent_pricing = AgentPricing(clock, self.billing_models)
         self.workflow_estimates = WorkflowEstimates(clock, self.agents, self.agent_pricing, self.periods)
         self.facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)

@@ -97,7 +97,9 @@ async def verify_outcomes(call: Call[BulkRequest]) -> Reply:
     if ids is None:
         wanted = request.filter or BulkFilter()
         query = OutcomeQuery("pending", wanted.agent, wanted.type, None, wanted.start, wanted.end)
-        pending, cursor = await call.services.outcomes.page(organization, query, MAXIMUM_DECIDED, request.cursor)
+        pending, cursor = await call.services.outcomes.page(
+            organization, query, MAXIMUM_DECIDED, request.cursor, pointer="/filter/agent"
+        )
         ids = [outcome.id for outcome in pending]
     verification = _verification(request)
     results = await call.services.outcome_decisions.verify(organization, ids, verification, call.principal)

@@ -49,6 +49,11 @@ class Agent(Entity):
     def billing_model_from(self) -> datetime | None:
         return self.models.entries[-1].effective_from if self.billing_model_id is not None else None
 
+    @property
+    def all_model_ids(self) -> set[str]:
+        """Of every billing model that it ever had, has, or will have."""
+        return {entry.value for entry in self.models.entries if entry.value is not None}
+
     def is_in(self, *, project_id: str | None = None, department_id: str | None = None) -> bool:
         """Whether it belongs to a project and a department now; None stands for any.
 

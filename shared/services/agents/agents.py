@@ -176,11 +176,18 @@ class Agents:
         limit: int,
         cursor: str | None,
     ) -> Page[Agent]:
-        """Without the deleted ones, newest first."""
+        """Without the deleted ones, newest first.
+
+        Raises `ValidationError` for a project or department that is not known and that no agent is in.
+        """
         status = {True: "active", False: "inactive", None: None}[active]
         wanted = {"project_id": project_id, "department_id": department_id, "status": status, "listed": "yes"}
         equals = {field: value for field, value in wanted.items() if value is not None}
-        return await self._agents.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
+        page = await self._agents.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
+        if not page.stored:
+            await self._allocation_targets.check_known_project(organization_id, project_id, "?project_id")
+            await self._allocation_targets.check_known_department(organization_id, department_id, "?department_id")
+        return page
 
     async def all(self, organization_id: str) -> list[Agent]:
         """Every agent that ever was, ended ones included."""
@@ -269,6 +276,16 @@ class Agents:
         if unknown:
             resolved |= await self._read(organization_id, unknown)
         return resolved
+
+    async def named(self, organization_id: str, reference: str, pointer: str) -> Agent:
+        """The agent with this id or external id, also where it has ended.
+
+        Raises `ValidationError` at `pointer` where there is none.
+        """
+        agent = (await self.resolve(organization_id, {reference})).get(reference)
+        if agent is None:
+            raise ValidationError.at(pointer, "there is no agent with this id or external id")
+        return agent
 
     async def newest(self, organization_id: str, agent_id: str) -> Agent | None:
         """As it is now, ended or not; None where there is none."""

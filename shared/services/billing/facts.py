@@ -82,7 +82,7 @@ class FactsReader:
     ) -> list[Facts]:
         """Raises `_StaleReadError`."""
         agents = await self._agents.all(organization.id)
-        models = await self._models(organization.id, {model for agent in agents for model in _model_ids(agent.models)})
+        models = await self._models(organization.id, {model for agent in agents for model in agent.all_model_ids})
         histories = [(agent.id, agent.models) for agent in agents]
         agent_ends = {agent.id: agent.ended_at for agent in agents}
 
@@ -170,10 +170,6 @@ def _check_consistent(facts: Facts) -> None:
     if missing is not None:
         agent_id, version_id = missing
         raise _StaleReadError(f"The version {version_id} that agent {agent_id} was rated by cannot be read yet")
-
-
-def _model_ids(history: History[str | None]) -> set[str]:
-    return {entry.value for entry in history.entries if entry.value is not None}
 
 
 def _first_starts(

@@ -1,6 +1,6 @@
 """Billing models: the operator's, for all organizations, and the organizations' own; versions never change."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -196,10 +196,24 @@ class BillingModels:
         if version_id == NO_VERSION:
             return None
         used = dict.fromkeys(entry.value for entry in models.entries if entry.value is not None)
+        return await self._first_version(organization_id, used, lambda version: version.id == version_id)
+
+    async def has_charge(self, organization_id: str, model_id: str, key: str) -> bool:
+        """Whether any version of the model has a charge with this key."""
+
+        def has_key(version: Version) -> bool:
+            return any(charge.key == key for charge in version.charges)
+
+        return await self._first_version(organization_id, [model_id], has_key) is not None
+
+    async def _first_version(
+        self, organization_id: str, model_ids: Collection[str], is_wanted: Callable[[Version], bool]
+    ) -> Version | None:
+        """Among those of cached models, else of the models read anew."""
         for read in (self.cached, self._read_again):
-            for model_id in used:
+            for model_id in model_ids:
                 for version in await self.versions(await read(organization_id, model_id)):
-                    if version.id == version_id:
+                    if is_wanted(version):
                         return version
         return None
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
-from shared.domain.kernel.errors import NotFoundError, ValidationError
+from shared.domain.kernel.errors import ValidationError
 from shared.domain.runs.runs import Run, RunStatus, key_claim_id
 from shared.domain.tenancy.agents import Agent
 from shared.ports.clock import Clock
@@ -83,10 +83,7 @@ class Runs:
         """Raises `ValidationError` for a thread that is not there or whose project is not active."""
         if thread_id is None:
             return None
-        try:
-            thread, _ = await self._threads.get(organization_id, thread_id)
-        except NotFoundError:
-            raise ValidationError.at("/thread_id", "there is no such thread") from None
+        thread = await self._threads.named(organization_id, thread_id, "/thread_id")
         await self._allocation_targets.check_project(organization_id, thread.project_id, "/thread_id")
         return thread.project_id
 
@@ -110,16 +107,19 @@ class Runs:
         limit: int,
         cursor: str | None,
     ) -> Page[Run]:
-        """Newest first. `agent` is an id or an external id."""
-        agent_id = agent
-        if agent is not None:
-            known = (await self._agents.resolve(organization_id, {agent})).get(agent)
-            if known is None:
-                return Page([], None)
-            agent_id = known.id
+        """Newest first. `agent` is an id or an external id.
+
+        Raises `ValidationError` for an unknown agent, and for a thread or project that is not known and has no run.
+        """
+        agent_id = None if agent is None else (await self._agents.named(organization_id, agent, "?agent")).id
         wanted = {"thread_id": thread_id, "agent_id": agent_id, "project_id": project_id, "status": status}
         equals = {field: value for field, value in wanted.items() if value is not None}
-        return await self._runs.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
+        page = await self._runs.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
+        if not page.stored:
+            if thread_id is not None:
+                await self._threads.named(organization_id, thread_id, "?thread_id")
+            await self._allocation_targets.check_known_project(organization_id, project_id, "?project_id")
+        return page
 
     async def update(
         self, organization_id: str, run_id: str, changes: dict[str, Any], if_match: str | None

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.containers import TENANTS
-from shared.domain.kernel.errors import ConflictError
+from shared.domain.kernel.errors import ConflictError, NotFoundError, ValidationError
 from shared.domain.runs.threads import Thread
 from shared.ports.clock import Clock
 from shared.services.storage import Owners, Page, Records, Store, Stored
@@ -42,10 +42,20 @@ class Threads:
         """Raises `NotFoundError`."""
         return await self._threads.get(organization_id, thread_id)
 
+    async def named(self, organization_id: str, thread_id: str, pointer: str) -> Thread:
+        """The same where a request names it. Raises `ValidationError` at `pointer`."""
+        try:
+            return (await self.get(organization_id, thread_id)).entity
+        except NotFoundError:
+            raise ValidationError.at(pointer, "there is no such thread") from None
+
     async def page(self, organization_id: str, project_id: str | None, limit: int, cursor: str | None) -> Page[Thread]:
-        """Newest first."""
+        """Newest first. Raises `ValidationError` for a project that is not known and has no thread."""
         equals = {} if project_id is None else {"project_id": project_id}
-        return await self._threads.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
+        page = await self._threads.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
+        if not page.stored:
+            await self._allocation_targets.check_known_project(organization_id, project_id, "?project_id")
+        return page
 
     async def update(
         self, organization_id: str, thread_id: str, changes: dict[str, Any], if_match: str | None

@@ -11,8 +11,8 @@ class AllocationTargets:
     """The projects and departments of organizations, as seen by what is allocated to them."""
 
     def __init__(self, store: Store) -> None:
-        self._projects = Records(store, TENANTS, Project)
-        self._departments = Records(store, TENANTS, Department)
+        self._projects = Records(store, TENANTS, Project, prefix="prj")
+        self._departments = Records(store, TENANTS, Department, prefix="dep")
 
     async def check_project(self, organization_id: str, project_id: str | None, pointer: str = "/project_id") -> None:
         """Raises `ValidationError` at `pointer` unless it is an active project of the organization's, or None."""
@@ -31,5 +31,14 @@ class AllocationTargets:
 
     async def check_department(self, organization_id: str, department_id: str | None) -> None:
         """Raises `ValidationError` unless it is a department of the organization's, or None."""
+        await self.check_known_department(organization_id, department_id, "/department_id")
+
+    async def check_known_project(self, organization_id: str, project_id: str | None, pointer: str) -> None:
+        """Raises `ValidationError` at `pointer` unless there is such a project, in any state, or it is None."""
+        if project_id is not None and await self.status_of_project(organization_id, project_id) is None:
+            raise ValidationError.at(pointer, "there is no such project")
+
+    async def check_known_department(self, organization_id: str, department_id: str | None, pointer: str) -> None:
+        """Raises `ValidationError` at `pointer` unless there is such a department, or it is None."""
         if department_id is not None and await self._departments.find(organization_id, department_id) is None:
-            raise ValidationError.at("/department_id", "there is no such department")
+            raise ValidationError.at(pointer, "there is no such department")

@@ -1,5 +1,8 @@
 """The versions of billing models under which usage was metered."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.pricing.billing_models import Version
 from shared.domain.tenancy.agents import Agent
@@ -32,7 +35,23 @@ class MeteredVersions:
     async def _version_of(self, agent: Agent | None, version_id: str) -> Version | None:
         if agent is None:
             return None
-        try:
+        with _known_models():
             return await self._billing_models.version_of(agent.organization_id, agent.models, version_id)
-        except NotFoundError as error:
-            raise UnavailableError("The billing model was created a moment ago and cannot be read yet") from error
+
+    async def have_charge(self, agents: Iterable[Agent], key: str) -> bool:
+        """Whether any version that ever prices one of these agents has a charge with this key.
+
+        Raises `UnavailableError` where a billing model cannot be read yet.
+        """
+        models = {(agent.organization_id, model_id) for agent in agents for model_id in agent.all_model_ids}
+        with _known_models():
+            return any([await self._billing_models.has_charge(*model, key) for model in sorted(models)])
+
+
+@contextmanager
+def _known_models() -> Iterator[None]:
+    """Of models that agents name, so that one which is not found cannot be read yet."""
+    try:
+        yield
+    except NotFoundError as error:
+        raise UnavailableError("The billing model was created a moment ago and cannot be read yet") from error

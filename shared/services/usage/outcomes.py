@@ -99,27 +99,23 @@ class Outcomes:
         wanted = [outcome_id for outcome_id in outcome_ids if is_id(outcome_id, "out")]
         return await self._store.find(organization.id, organization.shard_counts_until(self._clock.now()), wanted)
 
-    async def page(
+    async def page(  # noqa: PLR0913  the parts of a list
         self,
         organization: Organization,
         query: OutcomeQuery,
         limit: int,
         cursor: str | None,
         is_wanted: Callable[[Outcome], bool] = lambda _: True,
+        pointer: str = "?agent",
     ) -> tuple[list[Outcome], str | None]:
         """Newest first, over all shards, with the cursor of the next page.
 
         A page may end early where few of the examined outcomes are wanted. Raises `MalformedError` for a cursor of
-        another query.
+        another query, `ValidationError` at `pointer` for an unknown agent.
         """
         shape = shape_of(organization.id, query)
         after = None if cursor is None else place_behind(cursor, shape)
-        agent_id = None
-        if query.agent is not None:
-            agent = (await self._agents.resolve(organization.id, {query.agent})).get(query.agent)
-            if agent is None:
-                return [], None
-            agent_id = agent.id
+        agent_id = await self._agent_id(organization, query.agent, pointer)
         period = query.period.start if query.period is not None else None
         wanted = OutcomeFilter(query.status, agent_id, period, query.start, query.end)
         outcomes, place = await filtered_page(
@@ -134,14 +130,9 @@ class Outcomes:
         """Outcomes of one agent or of all, in one period or ever, by status.
 
         `agent` is an id or an external id. Read from totals alone, so that it costs the same however many outcomes
-        there are. Raises `NotFoundError` for an unknown agent.
+        there are. Raises `ValidationError` for an unknown agent.
         """
-        agent_id = None
-        if agent is not None:
-            known = (await self._agents.resolve(organization.id, {agent})).get(agent)
-            if known is None:
-                raise NotFoundError("There is no such agent")
-            agent_id = known.id
+        agent_id = await self._agent_id(organization, agent, "?agent")
         periods = [period] if period is not None else await self._periods.created(organization.id)
         shard_count = organization.largest_shard_count
         by_status = dict.fromkeys(SYSTEM_TOTAL_OF, CountAndSum())
@@ -159,6 +150,10 @@ class Outcomes:
                 for status, reading in by_status.items()
             }
         )
+
+    async def _agent_id(self, organization: Organization, agent: str | None, pointer: str) -> str | None:
+        """None is any agent. Raises `ValidationError` at `pointer` for an unknown one."""
+        return None if agent is None else (await self._agents.named(organization.id, agent, pointer)).id
 
 
 def not_found() -> NotFoundError:

@@ -94,15 +94,13 @@ class RecordedEvents:
 
         No event that was there at the first page is missed or met twice, whatever comes in meanwhile. Only agent, run
         and time are indexed, as each index costs with every event; so a page may end early where another type is
-        wanted. Raises `MalformedError` for a cursor of another query.
+        wanted. Raises `MalformedError` for a cursor of another query, `ValidationError` for an unknown agent.
         """
         shape = shape_of(organization.id, query)
         after = None if cursor is None else place_behind(cursor, shape)
         wanted = EventFilter(run=query.run, start=query.start, end=query.end)
         if query.agent is not None:
-            agent = (await self._agents.resolve(organization.id, {query.agent})).get(query.agent)
-            if agent is None:
-                return [], None
+            agent = await self._agents.named(organization.id, query.agent, "?agent")
             wanted = replace(wanted, agent_id=agent.id)
         events, place = await filtered_page(
             self._usage.events(organization.id, organization.largest_shard_count, wanted, after, page=limit),

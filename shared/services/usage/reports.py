@@ -1,18 +1,22 @@
 """Reports of a period's usage by agent and charge, merged over shards and model versions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.money import plain, truncate
 from shared.domain.metering.gauges import Measure
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
+from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.usage import Usage, UsageTotal
 from shared.services.agents.agents import Agents
+from shared.services.storage import Store
+from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.usage.metered_versions import MeteredVersions
 
 
@@ -38,10 +42,11 @@ class _RowKey:
 
 
 class UsageReports:
-    def __init__(self, usage: Usage, agents: Agents, metered_versions: MeteredVersions) -> None:
+    def __init__(self, store: Store, usage: Usage, agents: Agents, metered_versions: MeteredVersions) -> None:
         self._usage = usage
         self._agents = agents
         self._metered_versions = metered_versions
+        self._allocation_targets = AllocationTargets(store)
 
     async def rows(  # noqa: PLR0913  the filters of the report
         self,
@@ -56,11 +61,13 @@ class UsageReports:
         """Ordered by agent and charge; None is any. `agent` is an id or an external id.
 
         A project or department has the agents that are in it now, with all that they did in the period. Raises
-        `UnavailableError`.
+        `UnavailableError`, and `ValidationError` for a filter that names nothing there is.
         """
+        agents = await self._agents.all(organization.id)
+        await self._check_known(organization.id, agents, agent=agent, project=project, department=department)
         wanted = {
             known.id
-            for known in await self._agents.all(organization.id)
+            for known in agents
             if agent in (None, known.id, known.external_id)
             and known.is_in(project_id=project, department_id=department)
         }
@@ -73,7 +80,7 @@ class UsageReports:
             for key, measure, reading in _readings(total, version):
                 before = readings.get(key)
                 readings[key] = (measure, reading if before is None else before[1].merge(reading))
-        return [
+        rows = [
             UsageRow(
                 key.agent_id,
                 key.charge or None,
@@ -84,6 +91,26 @@ class UsageReports:
             for key, (measure, reading) in sorted(readings.items(), key=lambda row: row[0])
             if charge is None or key.charge == charge
         ]
+        if not rows and charge is not None and not await self._metered_versions.have_charge(agents, charge):
+            raise ValidationError.at("?charge", "no billing model of the organization's agents has such a charge")
+        return rows
+
+    async def _check_known(
+        self,
+        organization_id: str,
+        agents: Sequence[Agent],
+        *,
+        agent: str | None,
+        project: str | None,
+        department: str | None,
+    ) -> None:
+        """Raises `ValidationError`. A project or department that is gone is known as long as an agent names it."""
+        if agent is not None:
+            await self._agents.named(organization_id, agent, "?agent")
+        if not any(known.is_in(project_id=project) for known in agents):
+            await self._allocation_targets.check_known_project(organization_id, project, "?project")
+        if not any(known.is_in(department_id=department) for known in agents):
+            await self._allocation_targets.check_known_department(organization_id, department, "?department")
 
 
 def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_RowKey, Measure | None, Reading]]:
