@@ -19,9 +19,12 @@ from shared.domain.usage.events import NO_VERSION, AcceptedEvent, TotalKey
 from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF
 from shared.domain.usage.totals import Contribution
 from shared.ports.usage import MeteredEvent
-from shared.services.agents.agents import AGENT_STARTED
+from shared.services.agents.agents import AGENT_STARTED, ExternalIdClaim
 from shared.services.periods.periods import PeriodItem
 from shared.services.periods.rebilling import PERIOD_CHANGED
+from shared.services.runs.runs import KeyClaim
+from shared.services.storage import Claim
+from shared.services.storage.claims import NameClaim
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock
 
@@ -64,6 +67,21 @@ def test_a_period_that_changed_after_its_end() -> None:
     )
     document = period.document()
     assert (document["movements"], document["moved_at"]) == (2, to_text(NOVEMBER))
+
+
+@pytest.mark.parametrize(
+    ("claim", "holder"),
+    [
+        (NameClaim(id="name_1", of="project", holder_id="prj_1"), {"thing_id": "prj_1", "of": "project"}),
+        (
+            ExternalIdClaim(id="ext_1", external_id="sales", holder_id="agt_1"),
+            {"agent_id": "agt_1", "external_id": "sales"},
+        ),
+        (KeyClaim(id="runkey_1", holder_id="run_1"), {"run_id": "run_1"}),
+    ],
+)
+def test_who_holds_a_claimed_value(claim: Claim, holder: dict[str, str]) -> None:
+    assert claim.document() == {"id": claim.id, "kind": claim.kind, **holder}
 
 
 def test_a_recorded_event() -> None:
