@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
 	@echo "make test    unit and contract tests, and one walk over HTTP per area: two minutes on 2 cores"
 	@echo "make e2e     all tests over HTTP"
+	@echo "make groups  the walks on a host with one process for each function group"
 	@echo "make faults  kill -9, outages, and faults at every call in turn, in their short forms"
 	@echo "make clients clients that generators make of the OpenAPI document, and what they do"
 	@echo "make lint    ruff, mypy, import-linter"
@@ -39,6 +40,10 @@ test: $(BIN)/.dev
 e2e: SELECT ?= not cosmos
 e2e: $(BIN)/.dev
 	$(PYTEST) tests/e2e -m "$(SELECT)"
+
+# The walks again, on a host with one process for each function group, which see each other's writes late.
+groups: $(BIN)/.dev
+	XYRA_TEST_PROCESSES=groups $(PYTEST) tests/e2e -m "walk and not cosmos"
 
 faults: $(BIN)/.dev
 	$(PYTEST) tests/faults -m "not cosmos"

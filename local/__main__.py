@@ -6,7 +6,9 @@ import logging
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pydantic
 from pydantic import Field
@@ -15,7 +17,15 @@ from rich.console import Console
 
 from function_app import app
 from local.demo.run import Demo
-from local.host import Host, StartupError, serve
+from local.host import (
+    GroupedHost,
+    Host,
+    StartupError,
+    end_now,
+    end_with_standard_input,
+    report_port,
+    serve,
+)
 from shared.bootstrap import application, broker, clock
 from shared.domain.kernel.errors import UnavailableError
 from shared.logs import log_to
@@ -34,6 +44,8 @@ class LocalSettings(BaseSettings):
 
     port: int = Field(default=7071, ge=0, le=65535)
     demo: bool = True
+    processes: Literal["one", "groups"] = "one"
+    """`groups`: a process for each function group, as on Azure."""
 
 
 class FirstOperator:
@@ -60,7 +72,8 @@ class FirstOperator:
         return made["email"], made["password"]
 
 
-def main() -> int:
+def main(group: str | None = None) -> int:
+    """`group` names the function group of a process that a host with `groups` started."""
     try:
         chosen, local = settings(), LocalSettings()
     except pydantic.ValidationError as error:
@@ -74,17 +87,20 @@ def main() -> int:
     with (chosen.data_dir / "log.jsonl").open("a") as log:
         log_to(log, chosen.log_level)
         try:
-            asyncio.run(_serve_and_close(chosen, local, console))
+            asyncio.run(_serve_and_close(chosen, local, console, group))
         except StartupError as error:
             print(f"The host cannot start: {' '.join(str(error).split())}", file=sys.stderr)
             return 1
     return 0
 
 
-async def _serve_and_close(chosen: Settings, local: LocalSettings, console: Console) -> None:
+async def _serve_and_close(chosen: Settings, local: LocalSettings, console: Console, group: str | None) -> None:
     """All of it in one event loop: connections to a store and a queue elsewhere work in no other."""
     try:
-        await _serve(chosen, local, console)
+        if group is None:
+            await _serve(chosen, local, console)
+        else:
+            await _serve_group(chosen, group)
     finally:
         await application().close()
 
@@ -99,14 +115,7 @@ async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> No
             console.print(f"The operator: {email}  password: {shown}", soft_wrap=True)
     except UnavailableError as error:
         raise StartupError(f"the store cannot be used: {error.for_operators}") from error
-    host = Host(
-        app,
-        host_json=HOST_JSON,
-        broker=broker(),
-        clock=clock().now,
-        settings=os.environ,
-        schedule_status=chosen.data_dir / "timers.json",
-    )
+    host = GroupedHost(app, _command, settings=os.environ) if local.processes == "groups" else _host(chosen)
 
     async def started() -> None:
         base = f"http://127.0.0.1:{host.port}"
@@ -116,6 +125,36 @@ async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> No
             demo.add_done_callback(_report)
 
     await serve(host, local.port, started=started)
+
+
+async def _serve_group(chosen: Settings, group: str) -> None:
+    """The functions of one group, for the process that serves the port."""
+    end_with_standard_input()
+    host = _host(chosen, group, restart=end_now)
+
+    async def started() -> None:
+        report_port(host.port)
+
+    await serve(host, 0, started=started)
+
+
+def _host(chosen: Settings, group: str | None = None, restart: Callable[[], None] | None = None) -> Host:
+    return Host(
+        app,
+        host_json=HOST_JSON,
+        broker=broker(),
+        clock=clock().now,
+        settings=os.environ,
+        schedule_status=chosen.data_dir / (f"timers.{group}.json" if group else "timers.json"),
+        group=group,
+        restart=restart,
+    )
+
+
+def _command(group: str) -> list[str]:
+    """This program again, for one group."""
+    spec = sys.modules["__main__"].__spec__
+    return [sys.executable, "-m", spec.name if spec is not None else "local", group]
 
 
 def _complaints(error: pydantic.ValidationError) -> str:
@@ -132,4 +171,4 @@ def _report(demo: asyncio.Task[None]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.adapters.clock.file_clock import FileClock
@@ -12,6 +13,7 @@ from shared.adapters.clock.system_clock import SystemClock
 from shared.adapters.price_list.genai_prices import PackagedPriceList
 from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
+from shared.adapters.sqlite.lagging_reads import LaggingReads
 from shared.adapters.sqlite.queue import LocalQueue
 from shared.adapters.usage.item_outcomes import ItemOutcomes
 from shared.adapters.usage.item_parked_events import ItemParkedEvents
@@ -203,11 +205,15 @@ def clock() -> Clock:
 @cache
 def database() -> Database:
     """The one file of a machine without Azure."""
-    data_dir = settings().data_dir
-    data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(data_dir / "xyra.db")
+    chosen = settings()
+    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(_database_path(chosen))
     _opened().callback(database.close)
     return database
+
+
+def _database_path(chosen: Settings) -> Path:
+    return chosen.data_dir / "xyra.db"
 
 
 @cache
@@ -215,10 +221,18 @@ def local_queue() -> LocalQueue:
     return LocalQueue(database(), lock_seconds=settings().queue_lock_seconds)
 
 
+def _lagging_reads(chosen: Settings) -> LaggingReads | None:
+    if not chosen.read_lag_milliseconds:
+        return None
+    reads = LaggingReads(database(), _database_path(chosen), chosen.read_lag_milliseconds / 1000)
+    _opened().callback(reads.close)
+    return reads
+
+
 def _store(chosen: Settings) -> Store:
     """Azure's SDKs are imported where they are used: together they take a second."""
     if chosen.store == "sqlite":
-        return SqliteStore(database(), clock())
+        return SqliteStore(database(), clock(), lagging_reads=_lagging_reads(chosen))
     from shared.adapters.cosmos import CosmosAccount, CosmosStore  # noqa: PLC0415  see above
 
     key = chosen.cosmos_key.get_secret_value() if chosen.cosmos_key else None

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
     store: Literal["sqlite", "cosmos"] = "sqlite"
+    read_lag_milliseconds: int = Field(default=0, ge=0, le=10_000)
+    """Of `sqlite`, for tests: how late at most a process sees what others wrote."""
     cosmos_endpoint: str | None = None
     cosmos_database: str = "xyra"
     cosmos_key: SecretStr | None = None

@@ -2,7 +2,23 @@
 
 from local.host.broker import Broker, Message, QueueCounts, Received, Session
 from local.host.errors import StartupError
+from local.host.group_process import end_now, end_with_standard_input, report_port
+from local.host.groups import GroupedHost
 from local.host.host import Host
 from local.host.run import run, serve
 
-__all__ = ["Broker", "Host", "Message", "QueueCounts", "Received", "Session", "StartupError", "run", "serve"]
+__all__ = [
+    "Broker",
+    "GroupedHost",
+    "Host",
+    "Message",
+    "QueueCounts",
+    "Received",
+    "Session",
+    "StartupError",
+    "end_now",
+    "end_with_standard_input",
+    "report_port",
+    "run",
+    "serve",
+]

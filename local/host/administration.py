@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
 from aiohttp import web
 
+from local.host.activity import Activity
 from local.host.broker import DEAD_LETTER_SUFFIX, Broker
 from local.host.http_trigger import BodyTooLargeError, read_body
 from local.host.indexing import Function, HttpTrigger, QueueTrigger
@@ -16,28 +15,6 @@ from local.host.invocation import Invoker
 from local.host.queue_trigger import QueueListener
 from local.host.service_bus_message import message_by_hand
 from local.host.timer_trigger import TimerListener, timer_request
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """What the host was doing while nothing changed."""
-
-    queues: dict[str, dict[str, int]]
-    running: dict[str, int]
-    timers: dict[str, dict[str, Any]]
-    dead_letter: int
-
-    @property
-    def queued(self) -> int:
-        return sum(counts["active"] + counts["locked"] for counts in self.queues.values())
-
-    @property
-    def overdue(self) -> int:
-        return sum(1 for timer in self.timers.values() if timer["overdue"])
-
-    @property
-    def idle(self) -> bool:
-        return not (self.queued or self.running or self.overdue)
 
 
 class Administration:
@@ -64,7 +41,7 @@ class Administration:
             case ["admin", "host", "status"]:
                 if request.method not in {"GET", "HEAD"}:
                     return web.Response(status=405, headers={"Allow": "GET, HEAD"})
-                return web.json_response(await self._status())
+                return web.json_response((await self.activity()).status())
             case ["admin", "functions", name]:
                 if request.method != "POST":
                     return web.Response(status=405, headers={"Allow": "POST"})
@@ -76,9 +53,9 @@ class Administration:
         """Count until nothing changed meanwhile: queues are counted in turn, and a message may move on to another."""
         while True:
             before = self._changes()
-            found = await self._read()
-            if not found.idle or self._changes() == before:
-                return found
+            activity = await self._read()
+            if not activity.idle or activity.changes == before:
+                return activity
 
     async def _start(self, name: str, request: web.BaseRequest) -> web.Response:
         function = self._functions.get(name.lower())
@@ -106,30 +83,15 @@ class Administration:
             timer.function.name: {"overdue": timer.observe(now), "next": timer.next_at.isoformat()}
             for timer in self._timers.timers
         }
-        running = self._invoker.running
+        invocations = self._invoker.running
         queues = {}
         for queue in dict.fromkeys(listener.queue for listener in self._queues):
             counts = await self._broker.counts(queue)
             queues[queue] = {"active": counts.active, "locked": counts.locked, "dead_letter": counts.dead_letter}
-        dead_letter = 0
+        dead_letters = {}
         for queue in {name.removesuffix(DEAD_LETTER_SUFFIX) for name in queues}:
-            counts = await self._broker.counts(queue)
-            dead_letter += counts.dead_letter
-        return Activity(queues, running, timers, dead_letter)
-
-    async def _status(self) -> dict[str, Any]:
-        found = await self.activity()
-        return {
-            "state": "Running",
-            "version": f"local, azure-functions {version('azure-functions')}",
-            "queued": found.queued,
-            "running": sum(found.running.values()),
-            "overdue": found.overdue,
-            "dead_letter": found.dead_letter,
-            "queues": found.queues,
-            "invocations": found.running,
-            "timers": found.timers,
-        }
+            dead_letters[queue] = (await self._broker.counts(queue)).dead_letter
+        return Activity(queues, dead_letters, invocations, timers, self._changes())
 
 
 def _input(body: bytes) -> str:

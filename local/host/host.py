@@ -42,16 +42,18 @@ class Host:
         settings: Mapping[str, str] | None = None,
         grace_seconds: float = 30,
         schedule_status: Path | None = None,
+        group: str | None = None,
         restart: Callable[[], None] | None = None,
     ) -> None:
         """`clock` decides when timers are due. `grace_seconds` is what invocations get to end when the host stops.
 
         `schedule_status` is a file that remembers when timers fired, so that what was missed while the host was down
-        is made up for; without it nothing is. `restart` ends this process after a function exceeded its time.
+        is made up for; without it nothing is. With `group` only the functions of that group run
+        here, behind a `GroupedHost`. `restart` ends this process after a function exceeded its time.
         """
         app_settings = AppSettings(settings)
         configuration = HostConfiguration.read(host_json)
-        functions = index(app, app_settings)
+        functions = [each for each in index(app, app_settings) if group in {None, each.group}]
         enabled = [function for function in functions if function.enabled]
         mark_late_lines()
         self._clock = clock
@@ -59,7 +61,9 @@ class Host:
         self._invoker = Invoker(
             threads=THREADS, timeout_seconds=configuration.function_timeout_seconds, restart=restart
         )
-        self._endpoint = HttpEndpoint(Router(functions, configuration.route_prefix), self._invoker)
+        self._endpoint = HttpEndpoint(
+            Router(functions, configuration.route_prefix), self._invoker, adds_address=group is None
+        )
         self._queues = [
             QueueListener(
                 function=function,

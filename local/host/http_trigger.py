@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -29,7 +29,9 @@ class BodyTooLargeError(Exception):
 class HttpEndpoint:
     """Answers requests by the functions with an HTTP trigger."""
 
-    def __init__(self, router: Router, invoker: Invoker) -> None:
+    def __init__(self, router: Router, invoker: Invoker, *, adds_address: bool = True) -> None:
+        """`adds_address`: to `x-forwarded-for`, unless who forwards the requests has done so."""
+        self._adds_address = adds_address
         self._router = router
         self._invoker = invoker
         self._invocations: set[asyncio.Task[Any]] = set()
@@ -42,7 +44,11 @@ class HttpEndpoint:
             body = await read_body(request)
         except BodyTooLargeError:
             return web.Response(status=413)
-        return await self._invoke(found.function, _http_request(request, found.route_params, body), request.headers)
+        headers = _headers(request)
+        if self._adds_address:
+            add_address_of_caller(request, headers)
+        argument = _http_request(request, headers, found.route_params, body)
+        return await self._invoke(found.function, argument, request.headers)
 
     async def _invoke(self, function: Function, argument: HttpRequest, headers: Mapping[str, str]) -> web.Response:
         trace = TraceContext(headers.get("traceparent", ""), headers.get("tracestate", ""))
@@ -80,12 +86,23 @@ async def read_body(request: web.BaseRequest, limit: int = MAXIMUM_BODY_BYTES) -
     return bytes(body)
 
 
-def _http_request(request: web.BaseRequest, route_params: Mapping[str, str], body: bytes) -> HttpRequest:
+def add_address_of_caller(request: web.BaseRequest, headers: MutableMapping[str, str]) -> None:
+    """At the end of `x-forwarded-for`, as Azure's front end does; a function has no other way to learn it."""
+    peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+    if peer is not None:
+        address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
+        forwarded = headers.get("x-forwarded-for")
+        headers["x-forwarded-for"] = f"{forwarded}, {address}" if forwarded else address
+
+
+def _http_request(
+    request: web.BaseRequest, headers: Mapping[str, str], route_params: Mapping[str, str], body: bytes
+) -> HttpRequest:
     host = request.headers.get("Host", "localhost")
     return HttpRequest(
         method=request.method,
         url=f"{request.scheme}://{host}{request.raw_path}",
-        headers=_headers(request),
+        headers=headers,
         params=_query(request.raw_path.partition("?")[2]),
         route_params=route_params,
         body_type="bytes",
@@ -94,18 +111,11 @@ def _http_request(request: web.BaseRequest, route_params: Mapping[str, str], bod
 
 
 def _headers(request: web.BaseRequest) -> dict[str, str]:
-    """Names in lower case, repeated headers joined by a comma.
-
-    The caller's address is added at the end of `x-forwarded-for`, as by Azure's front end.
-    """
+    """Names in lower case, repeated headers joined by a comma."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         name = name.lower()  # noqa: PLW2901  the only form used
         headers[name] = f"{headers[name]},{value}" if name in headers else value
-    if request.transport is not None and (peer := request.transport.get_extra_info("peername")):
-        address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
-        forwarded = headers.get("x-forwarded-for")
-        headers["x-forwarded-for"] = f"{forwarded}, {address}" if forwarded else address
     return headers
 
 

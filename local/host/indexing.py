@@ -13,6 +13,8 @@ import azure.functions as func
 from local.host.configuration import AppSettings
 from local.host.errors import StartupError
 
+HTTP_GROUP = "http"
+
 
 @dataclass(frozen=True, slots=True)
 class HttpTrigger:
@@ -52,6 +54,11 @@ class Function:
     """It has a `$return` binding; any other function must return None."""
     directory: str
     enabled: bool
+
+    @property
+    def group(self) -> str:
+        """What scales together: HTTP functions do, every other function does by itself."""
+        return HTTP_GROUP if isinstance(self.trigger, HttpTrigger) else self.name
 
 
 def index(app: func.FunctionApp, settings: AppSettings) -> list[Function]:

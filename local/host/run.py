@@ -4,14 +4,21 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from local.host.errors import StartupError
-from local.host.host import Host
 from local.host.stopping import unless
 
 
+class Servable(Protocol):
+    """A `Host` or a `GroupedHost`."""
+
+    async def start(self, port: int, address: str = ...) -> None: ...
+    async def stop(self) -> None: ...
+
+
 async def serve(
-    host: Host, port: int, address: str = "127.0.0.1", *, started: Callable[[], Awaitable[None]] | None = None
+    host: Servable, port: int, address: str = "127.0.0.1", *, started: Callable[[], Awaitable[None]] | None = None
 ) -> None:
     """Run until a signal comes; a second signal ends the process at once.
 
@@ -38,7 +45,7 @@ async def serve(
 
 
 def run(
-    make_host: Callable[[], Host],
+    make_host: Callable[[], Servable],
     port: int,
     address: str = "127.0.0.1",
     *,
@@ -54,6 +61,6 @@ def run(
 
 
 async def _make_and_serve(
-    make_host: Callable[[], Host], port: int, address: str, started: Callable[[], Awaitable[None]] | None
+    make_host: Callable[[], Servable], port: int, address: str, started: Callable[[], Awaitable[None]] | None
 ) -> None:
     await serve(make_host(), port, address, started=started)

@@ -1,16 +1,18 @@
-"""What the SQLite store is beyond the contract of all stores: one file for several, outages, stale reads."""
+"""The SQLite store beyond the contract of all stores: one file for several, outages, stale and lagging reads."""
 
 import asyncio
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.adapters.sqlite import Database, SqliteStore
+from shared.adapters.sqlite.lagging_reads import LaggingReads
 from shared.domain.kernel.errors import UnavailableError
 from shared.ports.store import (
     MAXIMUM_PAGE,
@@ -159,3 +161,52 @@ class TestStaleReads:
         assert seen == {None, 1, 2}
         with pytest.raises(StaleEtagError):
             await store.replace(CONTAINER, PK, thing("a", n=3), first)
+
+
+class TestLaggingReads:
+    """Two processes are two databases on one file."""
+
+    @pytest.fixture
+    def lagging(
+        self, databases: list[Database], database_path: Path, clock: SettableClock
+    ) -> Iterator[Callable[[float], SqliteStore]]:
+        with ExitStack() as opened:
+
+            def make(seconds: float) -> SqliteStore:
+                reads = LaggingReads(databases[0], database_path, seconds)
+                opened.callback(reads.close)
+                return SqliteStore(databases[0], clock, lagging_reads=reads)
+
+            yield make
+
+    async def test_what_others_write_is_seen_late(
+        self, databases: list[Database], lagging: Callable[[float], SqliteStore], clock: SettableClock
+    ) -> None:
+        store, other = lagging(60), SqliteStore(databases[1], clock)
+        await other.create(CONTAINER, PK, thing("a"))
+        assert await ids_of_all_pages(store) == ["a"]
+        await other.create(CONTAINER, PK, thing("b"))
+        assert await ids_of_all_pages(store) == ["a"]
+        assert await store.get(CONTAINER, PK, "b") is None
+        with pytest.raises(AlreadyExistsError):
+            await store.create(CONTAINER, PK, thing("b"))
+
+    async def test_after_its_own_write_a_process_sees_all_of_that_partition(
+        self, databases: list[Database], lagging: Callable[[float], SqliteStore], clock: SettableClock
+    ) -> None:
+        store, other = lagging(60), SqliteStore(databases[1], clock)
+        assert await ids_of_all_pages(store) == []
+        await other.create(CONTAINER, PK, thing("a"))
+        await other.create(CONTAINER, "another", thing("a"))
+        await store.create(CONTAINER, PK, thing("b"))
+        assert await ids_of_all_pages(store) == ["a", "b"]
+        assert await store.get(CONTAINER, "another", "a") is None
+
+    async def test_after_the_lag_all_is_seen(
+        self, databases: list[Database], lagging: Callable[[float], SqliteStore], clock: SettableClock
+    ) -> None:
+        store, other = lagging(0.05), SqliteStore(databases[1], clock)
+        assert await ids_of_all_pages(store) == []
+        await other.create(CONTAINER, PK, thing("a"))
+        await asyncio.sleep(0.06)
+        assert await ids_of_all_pages(store) == ["a"]

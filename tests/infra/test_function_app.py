@@ -13,6 +13,7 @@ from tools.infra.snapshots import SHAPES, Snapshot, changed, dropped, is_express
 APP = "Microsoft.Web/sites"
 
 ONLY_LOCAL = {
+    "read_lag_milliseconds": "of the store of one machine; in a deployment replicas lag by themselves",
     "queue_lock_seconds": "of the queue of one machine; in a deployment it belongs to the queue",
     "data_dir": "a deployment keeps data in Cosmos DB and secrets in Key Vault",
     "clock_file": "refused outside local",

@@ -3,15 +3,17 @@
 import itertools
 import random
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from uuid import uuid4
 
 from shared import json
 from shared.adapters.documents.query import check_limit
 from shared.adapters.documents.rules import check_document, check_id, check_partition_key, is_legal_id
 from shared.adapters.sqlite.database import Database
+from shared.adapters.sqlite.lagging_reads import LaggingReads
 from shared.adapters.sqlite.query import SqlQuery
 from shared.adapters.sqlite.stale_reads import StaleReads
 from shared.adapters.sqlite.tables import TABLES, Parameters, Table, table_of
@@ -36,6 +38,8 @@ from shared.ports.store import (
     Upsert,
 )
 
+T = TypeVar("T")
+
 _WRITES_BETWEEN_PURGES = 256
 _PURGED_AT_ONCE = 512
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,11 +61,22 @@ class _Write:
 
 
 class SqliteStore:
-    def __init__(self, database: Database, clock: Clock, *, stale_reads: random.Random | None = None) -> None:
-        """With `stale_reads`, a read may return the version before the last write, as from a replica."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        stale_reads: random.Random | None = None,
+        lagging_reads: LaggingReads | None = None,
+    ) -> None:
+        """With `stale_reads`, a read may return the version before the last write, as from a replica.
+
+        With `lagging_reads`, it sees late what other processes wrote.
+        """
         self._database = database
         self._clock = clock
         self._stale_reads = StaleReads(stale_reads) if stale_reads is not None else None
+        self._lagging_reads = lagging_reads
         self._etag_prefix = uuid4().hex[:16]
         self._etag_numbers = itertools.count()
         self._writes_until_purge = dict.fromkeys(TABLES, _WRITES_BETWEEN_PURGES)
@@ -77,7 +92,7 @@ class SqliteStore:
             raise StoreLimitError(f"At most {MAXIMUM_PAGE} documents at once")
         now = self._now()
         legal = [id_ for id_ in ids if is_legal_id(id_)]
-        found = await self._database.read(lambda connection: _versions(connection, table, pk, legal, now))
+        found = await self._read(container, pk, lambda connection: _versions(connection, table, pk, legal, now))
         return found if self._stale_reads is None else self._stale_reads.instead(container, pk, legal, found)
 
     async def create(self, container: str, pk: str, document: Document) -> str:
@@ -112,7 +127,7 @@ class SqliteStore:
     ) -> Page:
         query = SqlQuery(table_of(container).container, pk, kind, equals or {}, between, order_by, descending, limit)
         sql, parameters = query.sql(self._now(), cursor)
-        rows = await self._database.read(lambda connection: connection.execute(sql, parameters).fetchall())
+        rows = await self._read(container, pk, lambda connection: connection.execute(sql, parameters).fetchall())
         found = {id_: _item(etag, body) for id_, etag, body, _ in rows[:limit]}
         if self._stale_reads is not None:
             found = self._stale_reads.instead(container, pk, list(found), found)
@@ -126,8 +141,15 @@ class SqliteStore:
         table = table_of(container)
         check_limit(limit)
         parameters = (before, self._now(), limit)
-        rows = await self._database.read(lambda connection: connection.execute(table.due, parameters).fetchall())
+        rows = await self._read(
+            container, None, lambda connection: connection.execute(table.due, parameters).fetchall()
+        )
         return [(pk, _item(etag, body)) for pk, etag, body in rows]
+
+    async def _read(self, container: str, pk: str | None, function: Callable[[sqlite3.Connection], T]) -> T:
+        if self._lagging_reads is None:
+            return await self._database.read(function)
+        return await self._lagging_reads.read(container, pk, function)
 
     async def _write(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
         table = table_of(container)
@@ -149,6 +171,8 @@ class SqliteStore:
             return before
 
         before = await self._database.write(run)
+        if self._lagging_reads is not None:
+            self._lagging_reads.written(container, pk)
         if self._stale_reads is not None:
             self._stale_reads.written(container, pk, before)
         return [write.etag for write in writes]

@@ -23,4 +23,4 @@ for setting, (module, log) in _QUIETED.items():
 
 if __name__ == "__main__":
     prompt_service_bus.make_prompt()
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -16,6 +16,7 @@ import aiohttp
 from jsonschema import Draft202012Validator
 
 from tests.doubles.clients.log_scan import KNOWN, SHORTEST
+from tests.doubles.clients.xyra_process import READ_LAG_SECONDS
 
 Json = Any
 
@@ -296,11 +297,12 @@ class Xyra:
         return self.bearing((await self.operator.post("api-keys", body))["token"])
 
     async def idle(self) -> Json:
-        """Wait until nothing is queued, running or overdue: the host's status."""
+        """Wait until nothing is queued, running or overdue, and all of it can be read: the host's status."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             status = await self.anonymous.get("/admin/host/status")
             if status["queued"] == status["running"] == status["overdue"] == 0:
+                await asyncio.sleep(READ_LAG_SECONDS)
                 return status
             assert time.monotonic() < deadline, status
             await asyncio.sleep(0.02)

@@ -1,54 +1,14 @@
 import asyncio
 import json
-import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests.doubles.clients.sample_process import free_port, process, up
 from tests.places import ROOT
-
-SERVE = ROOT / "tests" / "doubles" / "worlds" / "sample_app" / "serve.py"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@asynccontextmanager
-async def process(directory: Path, *arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    sample = {
-        "SAMPLE_RECORD": str(directory / "record"),
-        "SAMPLE_GATE": str(directory / "gate"),
-        "PYTHONPATH": str(ROOT),
-    }
-    started = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(SERVE),
-        *arguments,
-        env=os.environ | sample | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(30):
-            yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.communicate()
-
-
-async def up(started: asyncio.subprocess.Process) -> None:
-    assert started.stdout is not None
-    assert await started.stdout.readline() == b"up\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
