@@ -25,7 +25,8 @@ from shared.domain.pricing.rules import Pricing
 from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
 from shared.domain.rating.facts import Segment
 from shared.domain.usage.totals import Totals
-from tests.doubles.worlds import generated_models as generated
+from tests.doubles.worlds import generated_charges, generated_pricings
+from tests.doubles.worlds import generated_usage as generated
 from tests.doubles.worlds.second_computation.charges import computed
 
 EXAMPLES = int(os.environ.get("XYRA_LAW_EXAMPLES", "50"))
@@ -41,7 +42,7 @@ def exact(lines: Sequence[Line]) -> dict[str, Fraction]:
 
 
 @laws
-@given(generated.models(), generated.events())
+@given(generated_charges.models(), generated.events())
 def test_steps_add_up_to_lines_and_lines_are_rounded_once(charges, events):
     found = generated.whole_month(generated.version(charges))
     for line in generated.lines_of(found, generated.totals_of(found, events)):
@@ -51,7 +52,7 @@ def test_steps_add_up_to_lines_and_lines_are_rounded_once(charges, events):
 
 
 @laws
-@given(generated.models(generated.usage_charges()), generated.events(), st.integers(0, 2**32))
+@given(generated_charges.models(generated_charges.usage_charges()), generated.events(), st.integers(0, 2**32))
 def test_the_splitting_of_usage_into_batches_and_shards_changes_no_price(charges, events, seed):
     """Totals of shards, each kept as a document between its batches, in any order of the events."""
     random = Random(seed)
@@ -79,7 +80,7 @@ def test_the_splitting_of_usage_into_batches_and_shards_changes_no_price(charges
 
 
 @laws
-@given(generated.models(), generated.events(), st.integers(1, 30), st.lists(st.integers(1, 30), max_size=2))
+@given(generated_charges.models(), generated.events(), st.integers(1, 30), st.lists(st.integers(1, 30), max_size=2))
 def test_cutting_a_period_into_identical_versions_changes_no_price(charges, events, first_day, days):
     whole = generated.whole_month(generated.version(charges))
     local_days = generated.OCTOBER.days()
@@ -98,10 +99,13 @@ def test_cutting_a_period_into_identical_versions_changes_no_price(charges, even
 
 
 @laws
-@given(st.data(), generated.changed_charges())
+@given(st.data(), generated_charges.changed_charges())
 def test_prices_that_change_within_the_month_come_to_what_the_events_do_one_by_one(data, charges):
     """Agents join, leave and return meanwhile; all is computed a second time from the list of events."""
-    assignments, events = data.draw(generated.assignments(len(charges))), data.draw(generated.events_for(charges[0]))
+    assignments, events = (
+        data.draw(generated.assignments(len(charges))),
+        data.draw(generated.events_for(charges[0])),
+    )
     found = generated.segments_of(assignments, charges)
     lines = generated.lines_of(found, generated.totals_of(found, events))
     due = {line.agent_id or "-": line.exact_amount for line in lines}
@@ -109,7 +113,7 @@ def test_prices_that_change_within_the_month_come_to_what_the_events_do_one_by_o
 
 
 @laws
-@given(generated.models(generated.usage_charges()), generated.events())
+@given(generated_charges.models(generated_charges.usage_charges()), generated.events())
 def test_minimum_and_maximum_hold(charges, events):
     found = generated.whole_month(generated.version(charges))
     lines = generated.lines_of(found, generated.totals_of(found, events))
@@ -127,7 +131,7 @@ def test_minimum_and_maximum_hold(charges, events):
 
 
 @laws
-@given(generated.models(), generated.events())
+@given(generated_charges.models(), generated.events())
 def test_a_model_written_and_read_back_prices_the_same(charges, events):
     version = generated.version(charges)
     again = Version.model_validate_json(version.model_dump_json())
@@ -139,7 +143,7 @@ def test_a_model_written_and_read_back_prices_the_same(charges, events):
 
 
 @laws
-@given(generated.models(), generated.events())
+@given(generated_charges.models(), generated.events())
 def test_lines_are_written_and_read_back_the_same_without_a_float(charges, events):
     found = generated.whole_month(generated.version(charges))
     for line in generated.lines_of(found, generated.totals_of(found, events)):
@@ -170,7 +174,7 @@ def rising(pricing: Json) -> bool:
 
 @laws
 @given(
-    generated.unit_pricings() | generated.value_pricings().filter(lambda each: not by_event(each)),
+    generated_pricings.unit_pricings() | generated_pricings.value_pricings().filter(lambda each: not by_event(each)),
     st.fractions(0, 600),
     st.fractions(0, 600),
 )
@@ -185,7 +189,7 @@ def by_event(pricing: Json) -> bool:
 
 
 @laws
-@given(generated.models(generated.usage_charges(), most=1), generated.events(most=12))
+@given(generated_charges.models(generated_charges.usage_charges(), most=1), generated.events(most=12))
 def test_usage_never_makes_a_line_negative(charges, events):
     found = generated.whole_month(generated.version(charges))
     assert all(line.exact_amount >= 0 for line in generated.lines_of(found, generated.totals_of(found, events)))
@@ -230,7 +234,7 @@ def _places(value: Any, before: tuple[Any, ...] = ()) -> Any:
 
 
 @settings(laws, max_examples=4 * EXAMPLES)
-@given(generated.models(most=1), JUNK, st.integers(0, 1000))
+@given(generated_charges.models(most=1), JUNK, st.integers(0, 1000))
 def test_whatever_stands_in_a_charge_it_is_accepted_or_refused_with_a_place(charges, junk, place):
     charge = spoiled(charges[0], junk, place)
     try:
@@ -251,17 +255,19 @@ def calculated(charges: Sequence[AnyCharge], usage: Sequence[Json], currency: st
 
 @laws
 @given(
-    generated.models(most=2),
+    generated_charges.models(most=2),
     st.lists(
         st.fixed_dictionaries(
             {"charge": st.sampled_from(["charge-0", "charge-1"])},
             optional={
                 "agent": st.sampled_from(["a", "b"]),
-                "quantity": generated.amounts(),
-                "value": generated.amounts(),
-                "values": st.lists(generated.amounts(), max_size=3),
+                "quantity": generated_pricings.amounts(),
+                "value": generated_pricings.amounts(),
+                "values": st.lists(generated_pricings.amounts(), max_size=3),
                 "agents": st.integers(0, 3).map(str),
-                "workflows": st.dictionaries(st.sampled_from([*generated.FLOW_TYPES, "no"]), generated.amounts()),
+                "workflows": st.dictionaries(
+                    st.sampled_from([*generated_charges.FLOW_TYPES, "no"]), generated_pricings.amounts()
+                ),
             },
         ),
         max_size=3,
@@ -287,7 +293,7 @@ def outcome_of(version: Version, usage: Sequence[Json]) -> Calculation | Validat
 @pytest.mark.parametrize("pricing", TypeAdapter(Pricing).json_schema()["discriminator"]["mapping"])
 def test_the_laws_are_about_every_pricing(pricing):
     found = hypothesis.find(
-        generated.usage_charges(),
+        generated_charges.usage_charges(),
         lambda charge: pricing in {priced["pricing"]["type"] for priced in priced_parts(charge)},
         settings=FINDING,
     )
@@ -296,7 +302,7 @@ def test_the_laws_are_about_every_pricing(pricing):
 
 @pytest.mark.parametrize("charge_type", TypeAdapter(AnyCharge).json_schema()["discriminator"]["mapping"])
 def test_the_laws_are_about_every_charge(charge_type):
-    assert hypothesis.find(generated.charges(), lambda charge: charge["type"] == charge_type, settings=FINDING)
+    assert hypothesis.find(generated_charges.charges(), lambda charge: charge["type"] == charge_type, settings=FINDING)
 
 
 def priced_parts(charge: Json) -> list[Json]:

@@ -16,7 +16,8 @@ from shared.domain.pricing.conversion import events_by_charge
 from shared.domain.provider_costs.costs import CostedEvent
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.usage.totals import Contribution, contribution
-from tests.doubles.worlds import generated_models as generated
+from tests.doubles.worlds import generated_charges
+from tests.doubles.worlds import generated_usage as generated
 
 Json = dict[str, Any]
 
@@ -212,7 +213,7 @@ def test_charges_add_up_what_was_converted() -> None:
     )
 
 
-@given(generated.models(generated.usage_charges()), generated.events(10, least=1))
+@given(generated_charges.models(generated_charges.usage_charges()), generated.events(10, least=1))
 def test_at_a_rate_of_1_it_counts_as_if_it_were_in_the_organizations_currency(
     charges: list[Json], reported: list[generated.Reported]
 ) -> None:

@@ -20,7 +20,7 @@ from shared.domain.rating.facts import Cycle, Facts, Segment
 from shared.domain.rating.rating import rate
 from shared.domain.rating.segments import first_starts
 from shared.domain.usage.totals import Totals, contribution
-from tests.doubles.worlds.generated_models import Reported
+from tests.doubles.worlds.generated_usage import Reported
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from shared.domain.pricing.charges.estimate import MAXIMUM_AGENTS
 from shared.domain.rating.calculation import ModelSketch, calculate
 from shared.domain.rating.facts import Facts, Segment
 from shared.domain.rating.rating import rate
-from tests.doubles.worlds import generated_models as generated
+from tests.doubles.worlds import generated_usage as generated
 from tests.doubles.worlds.calculated_usage import (
     AGENTS,
     OCTOBER,

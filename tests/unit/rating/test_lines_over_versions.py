@@ -13,8 +13,8 @@ from shared.domain.pricing.lines import Line
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.rating.facts import Segment
 from shared.domain.usage.totals import contribution
-from tests.doubles.worlds import generated_models as generated
-from tests.doubles.worlds.generated_models import OCTOBER, Reported
+from tests.doubles.worlds import generated_usage as generated
+from tests.doubles.worlds.generated_usage import OCTOBER, Reported
 
 Json = dict[str, Any]
 HALF = Fraction(14, 31)

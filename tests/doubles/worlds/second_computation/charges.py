@@ -5,7 +5,7 @@ by day and agent by agent where that can be. It knows the words of billing model
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from tests.doubles.worlds.generated_models import HEADCOUNTS, Assignment, Json, Reported
+from tests.doubles.worlds.generated_usage import HEADCOUNTS, Assignment, Json, Reported
 from tests.doubles.worlds.second_computation.days import MIDNIGHTS, ZERO, LineSegment, segments_by_line, share
 from tests.doubles.worlds.second_computation.lines import discounted, line
 from tests.doubles.worlds.second_computation.meters import measured, number

@@ -6,7 +6,8 @@ from datetime import datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from tests.doubles.worlds.generated_models import Assignment, Reported, to_text
+from shared.domain.kernel.times import to_text
+from tests.doubles.worlds.generated_usage import Assignment, Reported
 
 ZERO = Fraction(0)
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from tests.doubles.worlds.generated_models import Json
+from tests.doubles.worlds.generated_usage import Json
 from tests.doubles.worlds.second_computation.days import ZERO, LineSegment, share
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from tests.doubles.worlds.generated_models import OCTOBER, Json, Reported
+from tests.doubles.worlds.generated_usage import OCTOBER, Json, Reported
 from tests.doubles.worlds.second_computation.days import ZERO
 
 

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from tests.doubles.worlds.generated_models import Json
+from tests.doubles.worlds.generated_usage import Json
 from tests.doubles.worlds.second_computation.days import ZERO
 
 COUNTING = ("per_unit", "graduated", "volume", "package")

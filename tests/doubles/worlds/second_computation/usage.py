@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tests.doubles.worlds.generated_models import Json, Reported
+from tests.doubles.worlds.generated_usage import Json, Reported
 from tests.doubles.worlds.second_computation.days import ZERO, LineSegment, share
 from tests.doubles.worlds.second_computation.meters import measured, number
 from tests.doubles.worlds.second_computation.prices import COUNTING, flat_between, of_event, of_units
