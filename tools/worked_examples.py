@@ -28,10 +28,10 @@ page has an example of every charge, pricing and modifier. The figures are made 
 page, and a test holds it to the code.
 
 Every example can be tried: put the charge into `model.charges` and the usage into `usage` of
-`POST /api/v1/billing-models/calculate`. The stated period counts as a whole one there. Over real periods, fees, minima,
-maxima, included units and discount amounts are by the days for which they were in force.
+`POST /api/v1/billing-models/calculate`. The period given there counts as a whole one. In billing, fees, minima, maxima,
+included units and discount amounts are prorated by the days for which they were in force.
 
-A line is worked out in this order: base fee and usage, discount, maximum, minimum. Its steps add up to its exact
+A line is calculated in this order: base fee and usage, discount, maximum, minimum. Its steps add up to its exact
 amount, which is rounded once, half up, to the currency.
 """
 
@@ -102,21 +102,21 @@ _AGENTS: Json = {"key": "agents", "type": "agent", "pricing": {"type": "per_unit
 CHARGES = (
     _example(
         "Flat fee",
-        "A fee for every month, quarter or year, whatever happens in it.",
+        "A fee for every month, quarter or year, with or without usage.",
         {"key": "platform", "type": "flat_fee", "amount": "499.00", "interval": "month"},
     ),
     _example(
         "Setup fee",
-        "A fee once, in the period in which the model is first used. It is never prorated. One that a later version of"
-        " the model adds is due in full where that version starts in the period of the model's first use, and never"
-        " where it starts later.",
+        "A fee once, in the period in which the model is first used, never prorated. A setup fee that a later version"
+        " of the model adds is due in full if that version starts in the period of the first use, and never if it"
+        " starts later.",
         {"key": "setup", "type": "setup_fee", "amount": "1500.00"},
     ),
     _example(
         "Seat",
-        "A fee for each of the organization's `members` or `seats`, or for a set number, by the days that it had them."
-        " `PATCH /organizations/{id}` sets `seats`, from `seats_from` on: 10 minutes ahead, or later. Heads are not"
-        " events: seats and agents are priced per unit, graduated, by volume or in packages, never by percentages or"
+        "A fee for each of the organization's `members` or `seats`, or for a fixed number, prorated by day."
+        " `PATCH /organizations/{id}` sets `seats`, from `seats_from` on: 10 minutes ahead, or later. Seats and agents"
+        " are not events, so they are priced per unit, graduated, by volume or in packages, never by percentages or"
         " dynamic prices.",
         {
             "key": "seats",
@@ -129,8 +129,8 @@ CHARGES = (
     ),
     _example(
         "Agent",
-        "A fee for each agent on the model, by the days that it was; one that left within its first day is not counted."
-        " A discount starts at a number of agents.",
+        "A fee for each agent on the model, prorated by day; an agent that left on its first day is not counted."
+        " A discount is given from a number of agents on.",
         _AGENTS | {"discount": {"from_quantity": "10", "percent": "15"}},
         {"quantity": "12"},
     ),
@@ -152,22 +152,22 @@ CHARGES = (
     ),
     _example(
         "Outcome",
-        "What agents achieve, by its value or its number. Values below `minimum_value` do not count: here the first.",
+        "What agents achieve, priced by number or by value. Values below `minimum_value` do not count: here the first.",
         _SALES,
         {"values": ["4.00", "80.00", "200.00"]},
     ),
     _example(
         "Workflow",
-        "Workflows that agents carry through, each type at its own price and with its own minimum. What an agent's"
-        " would cost, `POST /api/v1/agents/{agent_id}/workflows/validate` says before they run. A type may be priced by"
-        " percentages of `data.value` of its events, which is 0 where it is not given, or by dynamic prices; such a"
-        " type cannot be calculated from how many there are.",
+        "Workflows that agents complete, each type at its own price and with its own minimum."
+        " `POST /api/v1/agents/{agent_id}/workflows/validate` says what an agent's would cost before they run. A type"
+        " may be priced by a percentage of `data.value` of its events (0 where it is missing), or by dynamic prices;"
+        " the number of workflows alone is then not enough to calculate with.",
         _FLOWS,
         {"workflows": {"lead_research": "12", "email": "40"}},
     ),
     _example(
         "Cost",
-        "What other providers charge for the agents, passed on with a markup.",
+        "Costs of the agents at other providers, passed on with a markup.",
         {"key": "llm", "type": "cost", "categories": ["llm"], "markup_percent": "20"},
         {"agent": "coder", "value": "41.20", "quantity": "318"},
     ),
@@ -178,7 +178,7 @@ PRICINGS = (
     _example(
         "Graduated",
         "Each unit at the price of the tier that it falls into. `up_to` is inclusive. A tier's `flat_amount` is due"
-        " once the tier is reached; that of the first tier even without usage.",
+        " as soon as the tier is reached; that of the first tier even without usage.",
         _activity({"type": "graduated", "tiers": [_TIERS[0], _TIERS[1] | {"flat_amount": "3.00"}]}),
         {"quantity": "1200"},
     ),
@@ -190,13 +190,13 @@ PRICINGS = (
     ),
     _example(
         "Package",
-        "Packages of units, the begun one included, beyond the free units.",
+        "Packages of units beyond the free units; a started package is charged in full.",
         _activity({"type": "package", "package_size": "100", "package_amount": "1.50", "free_units": "50"}),
         {"quantity": "1200"},
     ),
     _example(
         "Percentage",
-        "A rate of each value plus a fixed amount for each event, with a least and a most per event. The first"
+        "A percentage of each value plus a fixed amount per event, within a minimum and a maximum per event. The first"
         " `free_events` cost nothing.",
         _orders(
             {
@@ -212,7 +212,7 @@ PRICINGS = (
     ),
     _example(
         "Graduated percentage",
-        "Each part of the period's sum at the rate of the tier that it falls into.",
+        "Each part of the sum of values at the rate of the tier that it falls into.",
         _orders(
             {"type": "graduated_percentage", "tiers": [{"up_to": "1000", "rate": "20"}, {"up_to": None, "rate": "10"}]}
         ),
@@ -220,7 +220,7 @@ PRICINGS = (
     ),
     _example(
         "Volume percentage",
-        "The whole sum at the rate of the tier that it reaches.",
+        "The whole sum of values at the rate of the tier that it reaches.",
         _orders(
             {"type": "volume_percentage", "tiers": [{"up_to": "1000", "rate": "20"}, {"up_to": None, "rate": "10"}]}
         ),
@@ -228,8 +228,8 @@ PRICINGS = (
     ),
     _example(
         "Dynamic",
-        "Each event brings its own price, found at `value`. What the meter adds up as units (`data.quantity` of "
-        "workflows) cannot be the price, too.",
+        "Each event carries its own price, at the path `value`. What the meter adds up as units (`data.quantity` of "
+        "workflows) cannot be the price as well.",
         _activity({"type": "dynamic", "value": "data.price"}),
         {"values": ["0.10", "0.25", "0.052"]},
     ),
@@ -238,63 +238,63 @@ PRICINGS = (
 MODIFIERS = (
     _example(
         "Base fee",
-        "A fee that belongs to a charge: for each agent, or once for the line (`charge`).",
+        "A fee besides the price of usage: for each agent, or once for the line (`charge`).",
         _activity(_PER_UNIT, base_fee={"amount": "15.00", "per": "agent"}),
         {"quantity": "1200", "agents": "3"},
     ),
     _example(
         "Included units",
-        "Units that cost nothing; prices and tiers begin after them.",
+        "Units that are free; prices and tiers start after them.",
         _activity({"type": "graduated", "tiers": _TIERS}, included_units="500"),
         {"quantity": "1700"},
     ),
     _example(
         "Minimum",
-        "What the line comes to at least. It holds without usage, too, unless `minimum_when_unused` is false.",
+        "What the line costs at least, also without usage, unless `minimum_when_unused` is false.",
         _activity(_PER_UNIT, minimum="5.00"),
         {"quantity": "120"},
     ),
     _example(
         "Maximum",
-        "What the line comes to at most. On outcomes it leaves the base fee whole.",
+        "What the line costs at most. On outcomes it never reduces the base fee.",
         _activity(_PER_UNIT, maximum="10.00"),
         {"quantity": "1200"},
     ),
     _example(
         "Discount in percent",
-        "Taken off all of the line, once the quantity reaches `from_quantity`.",
+        "Taken off the whole line, once the quantity reaches `from_quantity`.",
         _activity(_PER_UNIT, discount={"from_quantity": "1000", "percent": "10"}),
         {"quantity": "1200"},
     ),
     _example(
         "Discount by an amount",
-        "Never more than the line comes to.",
+        "Never more than the line costs.",
         _activity(_PER_UNIT, discount={"amount": "2.50"}),
         {"quantity": "1200"},
     ),
     _example(
         "Commitment",
-        "Units above the agreed quantity, which counts included units, cost a multiple. Units only: flat amounts of"
-        " tiers are never multiplied, nor is a package that was begun before the agreed quantity was reached.",
+        "Units beyond the agreed quantity cost a multiple; included units count towards it. Flat amounts of tiers are"
+        " never multiplied, nor is a package that was started before the agreed quantity was reached.",
         _activity(_PER_UNIT, commitment={"quantity": "1000", "overage_multiplier": "1.5"}),
         {"quantity": "1200"},
     ),
     _example(
         "Commitment of all workflows",
-        "On a workflow charge it counts all types. Once it is exceeded, all usage is multiplied, flat amounts and all,"
-        " but not the base fee.",
+        "On a workflow charge it counts workflows of all types. Once it is exceeded, the price of all usage is"
+        " multiplied, flat amounts included, but not the base fee.",
         _FLOWS | {"commitment": {"quantity": "50", "overage_multiplier": "1.5"}},
         {"workflows": {"lead_research": "30", "email": "40"}},
     ),
     _example(
         "Risk premium",
-        "On outcomes: a percentage on top of their price, but not of the bonus.",
+        "On outcomes: a percentage on top of their price, but not on the bonus.",
         _SALES | {"risk_premium_percent": "40"},
         {"values": ["80.00", "200.00"]},
     ),
     _example(
         "Success bonus",
-        "On outcomes: a percentage of all values that count, once they come to `from_value`.",
+        "On outcomes: a percentage of all values that count, once their sum reaches `from_value`.",
         _SALES | {"success_bonus": {"from_value": "250", "percent": "1"}},
         {"values": ["80.00", "200.00"]},
     ),
