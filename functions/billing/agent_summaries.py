@@ -52,7 +52,7 @@ class PricingAnswer(Schema):
     """From `start` on, until the next entry. Without a model usage is metered and not billed."""
 
     start: datetime
-    """From when on it holds."""
+    """When this version, or its model for this agent, took effect or will; without a model when pricing ended."""
     billing_model_id: str | None
     """Null where there is none, or no version of it is in force."""
     name: str | None

@@ -293,7 +293,7 @@ async def test_what_an_agent_is_priced_by_now_and_later(xyra: Xyra) -> None:
     path = f"agents/{agents['a']['id']}"
     shown = await organization.key.get(f"{path}/billing-config")
     model_id = agents["a"]["billing_model_id"]
-    assert shown["current"]["billing_model_id"] == model_id
+    assert (shown["current"]["billing_model_id"], shown["current"]["start"]) == (model_id, START)
     assert [charge["key"] for charge in shown["current"]["charges"]] == [charge["key"] for charge in CHARGES]
     assert shown["upcoming"] == []
     model = await xyra.operator.send("GET", f"billing-models/{model_id}")
@@ -320,6 +320,7 @@ async def test_an_agent_without_a_model_is_priced_by_nothing(xyra: Xyra) -> None
     agent = await organization.agent("free")
     current = (await organization.key.get(f"agents/{agent['id']}/billing-config"))["current"]
     assert (current["billing_model_id"], current["version"], current["charges"]) == (None, None, [])
+    assert current["start"] == agent["created_at"]
 
 
 async def test_what_is_decided_for_later_is_not_in_force_now(xyra: Xyra) -> None:
@@ -334,14 +335,38 @@ async def test_what_is_decided_for_later_is_not_in_force_now(xyra: Xyra) -> None
     goes_on = {"billing_model_id": future["id"], "billing_model_from": march}
     (await organization.key.send("PATCH", f"agents/{later['id']}", goes_on)).expect(200)
 
-    async def shown(agent: Json) -> tuple[str | None, list[tuple[str, str | None]]]:
+    async def shown(agent: Json) -> list[tuple[str, str | None]]:
+        """From when which model holds, the one in force first."""
         config = await organization.key.get(f"agents/{agent['id']}/billing-config")
-        upcoming = [(each["start"], each["billing_model_id"]) for each in config["upcoming"]]
-        return config["current"]["billing_model_id"], upcoming
+        return [(each["start"], each["billing_model_id"]) for each in (config["current"], *config["upcoming"])]
 
-    assert await shown(from_march) == (None, [(march, present["id"])])
-    assert await shown(too_early) == (None, [(april, future["id"])])
-    assert await shown(later) == (present["id"], [(march, None), (april, future["id"])])
+    assert await shown(from_march) == [(from_march["created_at"], None), (march, present["id"])]
+    assert await shown(too_early) == [(START, None), (april, future["id"])]
+    assert await shown(later) == [(START, present["id"]), (march, None), (april, future["id"])]
+
+
+async def test_what_is_in_force_says_since_when(time_machine: TimeMachine) -> None:
+    """Since its version's start, or since the agent was put on its model, whichever came later."""
+    await time_machine.at("2026-12-10T00:00:00Z")
+    organization = await time_machine.xyra.organization()
+    model = await organization.model(*CHARGES, effective_from=START)
+    agent = await organization.agent(billing_model_id=model["id"], billing_model_from="2026-12-05T00:00:00Z")
+    path, priced = f"agents/{agent['id']}", f"billing-models/{model['id']}"
+
+    async def current() -> tuple[str, int | None]:
+        shown = (await organization.key.get(f"{path}/billing-config"))["current"]
+        return shown["start"], shown["version"]
+
+    assert await current() == ("2026-12-05T00:00:00Z", 1)
+    etag = (await organization.operator.send("GET", priced)).headers["ETag"]
+    second = {"name": "Model", "currency": "USD", "effective_from": "2026-12-12T00:00:00Z", "charges": CHARGES}
+    (await organization.operator.send("PUT", priced, second, headers={"If-Match": etag})).expect(200)
+    ends = {"billing_model_id": None, "billing_model_from": "2026-12-20T00:00:00Z"}
+    (await organization.key.send("PATCH", path, ends)).expect(200)
+    await time_machine.at("2026-12-15T00:00:00Z")
+    assert await current() == ("2026-12-12T00:00:00Z", 2)
+    await time_machine.at("2026-12-31T00:00:00Z")
+    assert await current() == ("2026-12-20T00:00:00Z", None)
 
 
 async def test_an_agent_that_has_been_deleted_is_priced_by_nothing(time_machine: TimeMachine) -> None:
