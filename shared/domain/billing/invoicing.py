@@ -1,7 +1,7 @@
 """How what is due becomes lines of documents: an invoice bills the difference between due and billed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,12 +14,20 @@ from shared.domain.pricing.lines import Line, Step
 
 
 @dataclass(frozen=True, slots=True)
+class BilledLine:
+    """What documents have billed of a line in one period; `line` is how it was billed first."""
+
+    line: Line
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class PeriodBill:
     """A period with what is due for it now and what documents billed for it, by line key."""
 
     period: Period
     due: Sequence[Line]
-    billed: Mapping[str, Decimal]
+    billed: Mapping[str, BilledLine]
 
 
 def differences(bill: PeriodBill, invoiced_period: Period, currency: str) -> list[Line]:
@@ -31,43 +39,42 @@ def differences(bill: PeriodBill, invoiced_period: Period, currency: str) -> lis
     due = {line.key: line for line in bill.due}
     lines: list[Line] = []
     for key in sorted({*due, *bill.billed}):
-        line = due.get(key)
-        billed = bill.billed.get(key, ZERO)
-        difference = (line.amount if line else ZERO) - billed
-        if difference == 0:
+        line, billed = due.get(key), bill.billed.get(key)
+        billed_amount = billed.amount if billed else ZERO
+        if line is None and billed is not None:
+            line = _no_longer_due(billed.line, currency)
+        if line is None or line.amount == billed_amount:
             continue
-        if line is not None and billed == 0 and bill.period.start >= invoiced_period.start:
+        if key in due and billed_amount == 0 and bill.period.start >= invoiced_period.start:
             lines.append(line)
         else:
-            lines.append(_adjustment(key, line, billed, difference, bill.period, currency))
+            lines.append(_adjustment(line, billed_amount, bill.period, currency))
     return lines
 
 
-def _adjustment(  # noqa: PLR0913  both sides of the difference and its place
-    key: str, line: Line | None, billed: Decimal, difference: Decimal, period: Period, currency: str
-) -> Line:
-    """`line` is what is due; None where nothing is due any more, and the key says what was billed."""
-    amount = round_half_up(difference, currency)
-    model, charge, agent = key.split("/", 2)
-    due = line.amount if line else round_half_up(ZERO, currency)
-    name = line.description if line else charge
-    return Line(
-        key=key,
-        type="adjustment",
-        model_id=model,
-        charge=charge,
-        agent_id=None if agent == "-" else agent,
-        description=f"Adjustment of {name}: {due} due, {round_half_up(billed, currency)} billed before",
-        quantity=line.quantity if line else ZERO,
-        unit=line.unit if line else None,
-        unit_amount=None,
-        steps=(Step(kind="adjustment", amount=amount),),
-        exact_amount=amount,
-        amount=amount,
-        period=period.span,
-        covers=line.covers if line else None,
-        adjusts=period.span,
-    )
+def _no_longer_due(billed: Line, currency: str) -> Line:
+    """The line with nothing due. One that was itself an adjustment is described by its charge."""
+    description = billed.description if billed.adjusts is None else billed.charge or billed.description
+    nothing = {"description": description, "quantity": ZERO, "amount": round_half_up(ZERO, currency)}
+    return billed.model_copy(update=nothing)
+
+
+def _adjustment(due: Line, billed: Decimal, period: Period, currency: str) -> Line:
+    """What is due and was not billed before, or the other way round as a negative amount."""
+    amount = round_half_up(add(due.amount, -billed), currency)
+    before = round_half_up(billed, currency)
+    changes = {
+        "type": "adjustment",
+        "description": f"Adjustment of {due.description}: {due.amount} due, {before} billed before",
+        "unit_amount": None,
+        "steps": (Step(kind="adjustment", amount=amount),),
+        "exact_amount": amount,
+        "amount": amount,
+        "period": period.span,
+        "adjusts": period.span,
+        "timing": "arrears",
+    }
+    return due.model_copy(update=changes)
 
 
 class DraftTotals(BaseModel):
@@ -128,12 +135,13 @@ def total_of(lines: Iterable[Line], currency: str) -> Decimal:
     return round_half_up(total(line.amount for line in lines), currency)
 
 
-def billed_amounts(lines: Iterable[Line], period_start: datetime) -> dict[str, Decimal]:
-    """What these lines bill for the period that starts then, by line key."""
-    billed: dict[str, Decimal] = {}
+def billed_lines(lines: Iterable[Line], period_start: datetime) -> dict[str, BilledLine]:
+    """What these lines bill for the period that starts then, by line key; `lines` are in the order of their issue."""
+    billed: dict[str, BilledLine] = {}
     for line in lines:
         if line.period.start == period_start:
-            billed[line.key] = add(billed.get(line.key, ZERO), line.amount)
+            before = billed.get(line.key, BilledLine(line, ZERO))
+            billed[line.key] = replace(before, amount=add(before.amount, line.amount))
     return billed
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
-from shared.domain.billing.invoicing import Composed, PeriodBill, billed_amounts, compose, differences
+from shared.domain.billing.invoicing import BilledLine, Composed, PeriodBill, billed_lines, compose, differences
 from shared.domain.periods.periods import Period, next_period
 from shared.domain.pricing.lines import Line
 from shared.domain.rating.facts import Facts
@@ -128,18 +127,18 @@ class Bills:
         if guarded.period.start >= invoiced_period.end:
             due = [line for line in due if line.timing == "advance"]
             keys = {line.key for line in due}
-            billed = {key: amount for key, amount in billed.items() if key in keys}
+            billed = {key: line for key, line in billed.items() if key in keys}
         lines = differences(PeriodBill(guarded.period, due, billed), invoiced_period, organization.currency)
         return BilledPeriod(guarded, lines, open_until)
 
-    async def _billed(self, organization_id: str, guarded: GuardedPeriod) -> dict[str, Decimal]:
+    async def _billed(self, organization_id: str, guarded: GuardedPeriod) -> dict[str, BilledLine]:
         """What the documents that the period lists have billed for it, by line key."""
         if guarded.stored is None:
             return {}
         lines: list[Line] = []
         for document in guarded.stored.entity.documents:
             lines += await self._documents.lines(organization_id, document)
-        return billed_amounts(lines, guarded.period.start)
+        return billed_lines(lines, guarded.period.start)
 
 
 def _open_until(period: Period, due: Sequence[Line]) -> datetime:

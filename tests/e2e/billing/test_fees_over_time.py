@@ -234,6 +234,30 @@ async def test_an_adjustment_of_a_fee_in_advance_names_the_period_and_the_year(t
     assert await billed(organization) == {("2027-01", "seats"): Decimal(763), ("2028-01", "seats"): Decimal(1095)}
 
 
+async def test_a_year_that_falls_due_in_another_month_is_taken_back_by_its_name(time_machine: TimeMachine) -> None:
+    """March billed it with the first agent. By another one that starts in the past it was due in January."""
+    await time_machine.at("2027-03-02T12:00:00Z")
+    organization = await time_machine.xyra.organization()
+    model = await organization.model(
+        fee("year_ahead", "365.00", "year", "advance"), effective_from="2027-01-01T00:00:00Z"
+    )
+    await organization.agent("coder", billing_model_id=model["id"])
+    await time_machine.at("2027-04-01T00:01:00Z")
+    (march,) = await time_machine.xyra.generate(organization, "2027-03")
+    assert shown(march) == [("2027-03", "year_ahead", "305.00")]  # from 2 March on
+    await organization.agent("helper", billing_model_id=model["id"], billing_model_from="2027-01-11T00:00:00Z")
+    await time_machine.at("2027-05-03T00:00:00Z")
+    assert await billed(organization) == {("2027-01", "year_ahead"): Decimal(355)}
+    year = {"start": "2027-01-01T00:00:00Z", "end": "2028-01-01T00:00:00Z"}
+    documents = [each for invoice in await organization.invoices() for each in (invoice, *invoice["credit_notes"])]
+    lines = [line for document in documents for line in document["lines"]]
+    assert [(line["amount"], line["covers"]) for line in lines if line["amount"][0] == "-"] == [("-305.00", year)]
+    assert {line["description"] for line in lines} == {
+        "Year ahead (fee per year)",
+        "Adjustment of Year ahead (fee per year): 0.00 due, 305.00 billed before",
+    }
+
+
 async def test_an_agent_that_starts_in_the_past_adds_to_what_january_had_billed_for_that_year(
     time_machine: TimeMachine,
 ) -> None:

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from shared.domain.billing.invoicing import PeriodBill, billed_amounts, compose, differences
-from shared.domain.periods.periods import Period
+from shared.domain.billing.invoicing import BilledLine, PeriodBill, billed_lines, compose, differences
+from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.lines import Line
 
 OCTOBER = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC), timezone="UTC")
@@ -28,8 +28,8 @@ def line(charge: str, amount: str, period: Period = OCTOBER) -> Line:
 def difference(due: str | None, billed: str | None, invoiced_period: Period = OCTOBER) -> list[Line]:
     """What an invoice bills of October's commands."""
     lines = [] if due is None else [line("commands", due)]
-    amounts = {} if billed is None else {"bm_1/commands/-": Decimal(billed)}
-    return differences(PeriodBill(OCTOBER, lines, amounts), invoiced_period, "USD")
+    before = {} if billed is None else billed_lines([line("commands", billed)], OCTOBER.start)
+    return differences(PeriodBill(OCTOBER, lines, before), invoiced_period, "USD")
 
 
 def amounts(lines: list[Line] | tuple[Line, ...]) -> list[tuple[str | None, str, str]]:
@@ -62,7 +62,25 @@ def test_what_was_billed_beyond_what_is_due_is_negative() -> None:
 def test_what_is_no_longer_due_is_taken_back_whole() -> None:
     (adjustment,) = difference(due=None, billed="10.00")
     assert (adjustment.charge, adjustment.amount, adjustment.quantity) == ("commands", Decimal("-10.00"), 0)
-    assert adjustment.description == "Adjustment of commands: 0.00 due, 10.00 billed before"
+    assert adjustment.description == "Adjustment of Commands: 0.00 due, 10.00 billed before"
+    assert adjustment.exact_amount == sum(step.amount for step in adjustment.steps)
+
+
+def test_what_is_taken_back_names_the_year_that_it_was_billed_for() -> None:
+    year = Span(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2027, 1, 1, tzinfo=UTC))
+    fee = line("platform", "365.00").model_copy(update={"covers": year, "timing": "advance"})
+    (taken_back,) = differences(PeriodBill(OCTOBER, [], billed_lines([fee], OCTOBER.start)), OCTOBER, "USD")
+    assert (taken_back.covers, taken_back.amount, taken_back.adjusts) == (year, Decimal("-365.00"), OCTOBER.span)
+    again = fee.model_copy(update={"amount": Decimal("73.00")})
+    billed = billed_lines([fee, taken_back, again], OCTOBER.start)
+    (taken_back_again,) = differences(PeriodBill(OCTOBER, [], billed), NOVEMBER, "USD")
+    assert (taken_back_again.covers, taken_back_again.amount) == (year, Decimal("-73.00"))
+
+
+def test_an_adjustment_that_is_taken_back_is_described_by_its_charge() -> None:
+    (late,) = difference(due="12.50", billed=None, invoiced_period=NOVEMBER)
+    (taken_back,) = differences(PeriodBill(OCTOBER, [], billed_lines([late], OCTOBER.start)), NOVEMBER, "USD")
+    assert taken_back.description == "Adjustment of commands: 0.00 due, 12.50 billed before"
 
 
 def test_an_older_period_is_adjusted_even_where_nothing_was_billed_for_it() -> None:
@@ -114,9 +132,9 @@ def test_a_line_of_nothing_stays_on_the_invoice() -> None:
     assert amounts(compose([line("commands", "0.00")]).invoice) == [("commands", "activity", "0.00")]
 
 
-# billed_amounts
+# billed_lines
 
 
 def test_what_documents_billed_is_summed_by_line_for_one_period() -> None:
     lines = [line("commands", "10.00"), line("commands", "-2.50"), line("seats", "5.00", NOVEMBER)]
-    assert billed_amounts(lines, OCTOBER.start) == {"bm_1/commands/-": Decimal("7.50")}
+    assert billed_lines(lines, OCTOBER.start) == {"bm_1/commands/-": BilledLine(lines[0], Decimal("7.50"))}
