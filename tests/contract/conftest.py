@@ -10,10 +10,10 @@ from shared.adapters.cosmos import CosmosStore
 from shared.adapters.key_vault import secrets as key_vault
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.ports.store import Store
-from tests.contract import cosmos
 from tests.doubles.fakes import prompt_service_bus
 from tests.doubles.fakes.settable_clock import SettableClock
 from tests.doubles.fakes.settable_seconds import SettableSeconds
+from tests.doubles.servers import cosmos_account
 from tests.doubles.servers.key_vault_server import SECOND, KeyVaultServer
 
 SQLITE = ["sqlite-file", "sqlite-memory"]
@@ -62,24 +62,26 @@ def database(adapter: str, database_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def cosmos_endpoint() -> Iterator[cosmos.Endpoint]:
-    with cosmos.endpoint() as endpoint:
+def cosmos_endpoint() -> Iterator[cosmos_account.Endpoint]:
+    with cosmos_account.endpoint() as endpoint:
         yield endpoint
 
 
 @pytest.fixture
-async def cosmos_store(cosmos_endpoint: cosmos.Endpoint, request: pytest.FixtureRequest) -> AsyncIterator[CosmosStore]:
-    cosmos.skip_what_it_cannot(cosmos_endpoint, request.node.originalname)
-    async with cosmos.new_store(cosmos_endpoint) as store:
+async def cosmos_store(
+    cosmos_endpoint: cosmos_account.Endpoint, request: pytest.FixtureRequest
+) -> AsyncIterator[CosmosStore]:
+    cosmos_account.skip_what_it_cannot(cosmos_endpoint, request.node.originalname)
+    async with cosmos_account.new_store(cosmos_endpoint) as store:
         yield store
 
 
 @pytest.fixture
 async def store(adapter: str, clock: SettableClock, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     if adapter == "cosmos":
-        endpoint: cosmos.Endpoint = request.getfixturevalue("cosmos_endpoint")
-        cosmos.skip_what_it_cannot(endpoint, request.node.originalname)
-        async with cosmos.new_store(endpoint) as store:
+        endpoint: cosmos_account.Endpoint = request.getfixturevalue("cosmos_endpoint")
+        cosmos_account.skip_what_it_cannot(endpoint, request.node.originalname)
+        async with cosmos_account.new_store(endpoint) as store:
             yield store
     else:
         yield SqliteStore(request.getfixturevalue("database"), clock)

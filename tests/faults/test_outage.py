@@ -20,10 +20,10 @@ import pytest
 
 from shared.adapters.cosmos import CosmosAccount
 from shared.adapters.cosmos.provisioning import create_containers
-from tests.contract import cosmos
 from tests.doubles.clients.hosts import Served
 from tests.doubles.clients.xyra_client import Organization, Xyra
 from tests.doubles.clients.xyra_process import XyraProcess
+from tests.doubles.servers import cosmos_account
 from tests.doubles.servers.amqp_broker.broker import AmqpBroker
 from tests.doubles.servers.amqp_broker.session_queue import DEAD_LETTER_SUFFIX
 from tests.doubles.servers.tcp_proxy import Fault, TcpProxy
@@ -65,7 +65,7 @@ async def way_to(host: str, port: int) -> AsyncIterator[TcpProxy]:
 
 
 @asynccontextmanager
-async def cosmos_database(endpoint: cosmos.Endpoint) -> AsyncIterator[str]:
+async def cosmos_database(endpoint: cosmos_account.Endpoint) -> AsyncIterator[str]:
     database = f"xyra-outage-{uuid4().hex}"
     account = CosmosAccount(endpoint.url, database, key=endpoint.key)
     try:
@@ -212,7 +212,7 @@ async def assert_nothing_given_up(organization: Organization, xyra: Xyra, broker
 async def test_while_cosmos_db_cannot_be_reached_nothing_is_given_up_and_all_is_rated_after_it(
     broker: AmqpBroker, new_process: MakeProcess
 ) -> None:
-    with cosmos.endpoint() as endpoint:
+    with cosmos_account.endpoint() as endpoint:
         if endpoint.is_real:
             pytest.skip("the certificate of a real account is not one of loopback")
         address = urlsplit(endpoint.url)

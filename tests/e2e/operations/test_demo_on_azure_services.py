@@ -13,8 +13,8 @@ import pytest
 
 from shared.adapters.cosmos import CosmosAccount
 from shared.adapters.cosmos.provisioning import create_containers
-from tests.contract import cosmos
 from tests.doubles.clients.xyra_process import XyraProcess
+from tests.doubles.servers import cosmos_account
 from tests.doubles.servers.amqp_broker.broker import AmqpBroker
 from tests.doubles.servers.amqp_broker.session_queue import DEAD_LETTER_SUFFIX
 from tests.doubles.servers.cosmos_server import KEY
@@ -27,13 +27,13 @@ PATIENCE_SECONDS = 180
 
 
 @pytest.fixture
-def endpoint() -> Iterator[cosmos.Endpoint]:
-    with cosmos.endpoint() as endpoint:
+def endpoint() -> Iterator[cosmos_account.Endpoint]:
+    with cosmos_account.endpoint() as endpoint:
         yield endpoint
 
 
 @pytest.fixture
-async def store_settings(endpoint: cosmos.Endpoint) -> AsyncIterator[Settings]:
+async def store_settings(endpoint: cosmos_account.Endpoint) -> AsyncIterator[Settings]:
     """Of a database of this test's own."""
     database = f"xyra-demo-{uuid4().hex}"
     account = CosmosAccount(endpoint.url, database, key=endpoint.key)

@@ -20,9 +20,7 @@ from shared.domain.kernel.money import (
     total,
     truncate,
 )
-from tests.places import DATA
 
-ORACLES = json.loads((DATA / "pricing.json").read_text())
 entered = st.decimals(
     min_value=Decimal(-999999999999999),
     max_value=Decimal(999999999999999),
@@ -165,14 +163,6 @@ def test_what_nothing_can_be_billed_in_is_no_currency(code):
 def test_rounding_is_half_away_from_zero_to_the_currency(value, currency, rounded):
     assert str(round_half_up(Decimal(value), currency)) == rounded
     assert str(round_half_up(Fraction(value), currency)) == rounded
-
-
-@pytest.mark.parametrize(
-    "case", [case for case in ORACLES if case["pricing"] == "line rounding half-up"], ids=lambda case: case["id"]
-)
-def test_rounding_gives_the_known_answers(case):
-    amount, currency = case["input"]["amount"], case["input"]["currency"].upper()
-    assert str(round_half_up(Decimal(amount), currency)) == case["expected"]
 
 
 def test_a_fraction_is_rounded_from_its_exact_value():
