@@ -31,7 +31,7 @@ class BodyFormat(Protocol[Body_co]):
 
 @dataclass(frozen=True, slots=True)
 class JsonBody(Generic[Model]):
-    """An empty one is an empty object."""
+    """JSON of one model. An empty body is an empty object."""
 
     model: type[Model]
 
@@ -39,12 +39,14 @@ class JsonBody(Generic[Model]):
     def content(self) -> Mapping[str, Any]:
         return {"application/json": self.model}
 
-    def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Model:  # noqa: ARG002  the format's face
+    def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Model:  # noqa: ARG002  as `BodyFormat` has it
         return validated(self.model, json.decode_request(raw or b"{}"))
 
 
 @dataclass(frozen=True, slots=True)
 class FormBody(Generic[Model]):
+    """An HTML form with the fields of a model."""
+
     model: type[Model]
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Literal
 
 from shared.domain.access.identity import Permission
@@ -99,12 +100,7 @@ class Endpoint:
     @property
     def id_prefixes(self) -> Mapping[str, str]:
         """Path values that are ids of ours -> what such an id begins with."""
-        return {
-            name: mark.prefix
-            for name, field in self.path_values.model_fields.items()
-            for mark in field.metadata
-            if isinstance(mark, ThingId)
-        }
+        return _id_prefixes(self.path_values)
 
     def errors(self) -> Iterator[type[XyraError]]:
         """What it can be refused with. A 500 is not among them: it is a bug."""
@@ -128,6 +124,16 @@ class Endpoint:
         if self.body is not None or not self.public:
             yield UnavailableError
         yield from self.further_errors
+
+
+@cache
+def _id_prefixes(path_values: type[PathValues]) -> Mapping[str, str]:
+    return {
+        name: mark.prefix
+        for name, field in path_values.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, ThingId)
+    }
 
 
 ENDPOINTS: list[Endpoint] = []

@@ -81,7 +81,7 @@ def catch_all(blueprint: func.Blueprint) -> None:
     """Register what answers, with a problem document, the requests that no endpoint takes."""
 
     async def invoke(req: func.HttpRequest) -> func.HttpResponse:
-        return _response(answer_unknown(_request(req), req.route_params.get("path", "")))
+        return _response(await answer_unknown(_request(req), req.route_params.get("path", "")))
 
     invoke.__name__ = UNKNOWN_ROUTE
     blueprint.function_name(UNKNOWN_ROUTE)(

@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 
 from shared import correlation
-from shared.domain.kernel.errors import UnavailableError, XyraError
+from shared.domain.kernel.errors import MethodNotAllowedError, UnauthenticatedError, UnavailableError, XyraError
 from shared.http.replies import serialised
 from shared.http.schemas import Schema
 from shared.services.storage.idempotency import Answer
@@ -59,12 +59,17 @@ def problem_answer(error: Exception, endpoint: str) -> Answer:
 
 
 def _headers(refusal: XyraError) -> dict[str, str]:
-    if refusal.status is HTTPStatus.UNAUTHORIZED:
-        return {"WWW-Authenticate": "Bearer"}
-    if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
-        seconds = refusal.retry_after if isinstance(refusal, UnavailableError) else 0
-        return {"Retry-After": str(max(1, round(seconds)))}
-    return {}
+    match refusal:
+        case UnauthenticatedError():
+            return {"WWW-Authenticate": "Bearer"}
+        case MethodNotAllowedError():
+            return {"Allow": ", ".join(refusal.allowed)}
+        case UnavailableError():
+            return {"Retry-After": str(max(1, round(refusal.retry_after)))}
+        case _ if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
+            return {"Retry-After": "1"}
+        case _:
+            return {}
 
 
 def _cause(error: BaseException) -> str:

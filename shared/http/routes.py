@@ -2,15 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 
-from shared import correlation
 from shared.domain.kernel.errors import MethodNotAllowedError, NotFoundError
 from shared.domain.kernel.ids import id_pattern
 from shared.http.declaration import ENDPOINTS, Endpoint
-from shared.http.problems import problem_answer
-from shared.http.serving import Request
+from shared.http.serving import Request, answered
 from shared.services.storage.idempotency import Answer
 
 UNKNOWN_ROUTE = "zz_unknown_route"
@@ -19,22 +16,18 @@ UNKNOWN_ROUTE = "zz_unknown_route"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-def answer_unknown(request: Request, path: str) -> Answer:
-    """204 for OPTIONS and 405 for a method that the path does not have, with `Allow`; else 404."""
-    methods = allowed_methods(path)
-    with correlation.correlated(correlation.accept(request.headers.get(correlation.HEADER.lower()))) as correlation_id:
-        headers = {correlation.HEADER: correlation_id, **({"Allow": ", ".join(methods)} if methods else {})}
-        if methods and request.method == "OPTIONS":
-            return Answer(204, headers, "application/json", b"")
-        answer = problem_answer(_refusal(request.method, methods), UNKNOWN_ROUTE)
-    body = b"" if request.method == "HEAD" else answer.body
-    return replace(answer, headers=answer.headers | headers, body=body)
+async def answer_unknown(request: Request, path: str) -> Answer:
+    """For OPTIONS 204, for another method that the path does not have 405, both with `Allow`; else 404."""
 
+    async def answer() -> Answer:
+        methods = allowed_methods(path)
+        if not methods:
+            raise NotFoundError("There is no such path")
+        if request.method != "OPTIONS":
+            raise MethodNotAllowedError(f"The path has {', '.join(methods)}, not {request.method}", allowed=methods)
+        return Answer(204, {"Allow": ", ".join(methods)}, "application/json", b"")
 
-def _refusal(method: str, methods: Sequence[str]) -> MethodNotAllowedError | NotFoundError:
-    if methods:
-        return MethodNotAllowedError(f"The path does not have {method}, but {', '.join(methods)}")
-    return NotFoundError("There is no such path")
+    return await answered(request, UNKNOWN_ROUTE, answer)
 
 
 def allowed_methods(path: str) -> list[str]:

@@ -76,7 +76,7 @@ class Schema(DescribedModel):
 
     @classmethod
     def showing(cls, thing: object, **beside: Any) -> Self:  # noqa: ANN401  fields of any type, validated here
-        """An answer that shows a thing and what belongs beside it: fields that the thing does not have as they are."""
+        """The answer about a thing: these fields as given, all others as the thing has them."""
         fields = {name: getattr(thing, name) for name in cls.model_fields if name not in beside}
         return cls.model_validate(fields | beside)
 

@@ -1,6 +1,6 @@
 """One request, answered by its declaration: authenticate, authorize, validate, call, serialise."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,14 +49,19 @@ class Request:
 async def serve(
     declared: Endpoint, handler: Handler, request: Request, application: Callable[[], Application]
 ) -> Answer:
-    """Answer one request by its declaration; every refusal is a problem document, every fault of ours a logged 500."""
+    """Answer one request by its declaration."""
+    return await answered(request, declared.name, lambda: _answer(declared, handler, request, application()))
+
+
+async def answered(request: Request, name: str, answer: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer under the request's correlation id; what is raised instead becomes a problem document."""
     with correlation.correlated(correlation.accept(request.headers.get(correlation.HEADER.lower()))) as correlation_id:
         try:
-            answer = await _answer(declared, handler, request, application())
+            finished = await answer()
         except Exception as error:  # noqa: BLE001  the last resort: whatever it is, the caller gets a problem document
-            answer = problem_answer(error, declared.name)
-    answer = replace(answer, headers={**answer.headers, correlation.HEADER: correlation_id})
-    return replace(answer, body=b"") if request.method == "HEAD" else answer
+            finished = problem_answer(error, name)
+    headers = {**finished.headers, correlation.HEADER: correlation_id}
+    return replace(finished, headers=headers, body=b"" if request.method == "HEAD" else finished.body)
 
 
 async def _answer(declared: Endpoint, handler: Handler, request: Request, services: Application) -> Answer:

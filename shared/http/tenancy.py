@@ -53,11 +53,11 @@ class Call(Generic[Body, Parameters, Values]):
         return found
 
     async def organization(self) -> Organization:
-        """The same organization, whole."""
+        """The organization of `organization_id`."""
         return await self.services.organizations.get(await self.organization_id())
 
     async def organization_id_or_operator(self, named: str | None = None) -> str | None:
-        """As `organization`; None where an operator names none and means the operator's own."""
+        """As `organization_id`; None for an operator who names none, and so means the operator's own things."""
         if self.principal.is_operator and named is None and self.query.organization_id is None:
             return None
         return await self.organization_id(named)
@@ -69,7 +69,7 @@ class Call(Generic[Body, Parameters, Values]):
         return await self.organization_id()
 
     async def organization_of(self, thing_id: str) -> Organization:
-        """The same organization, whole."""
+        """The organization of `organization_id_of`."""
         return await self.services.organizations.get(await self.organization_id_of(thing_id))
 
     def new_id(self, prefix: str) -> str:

@@ -1,5 +1,6 @@
 """Errors: every refusal that a caller can see is an `XyraError` with a stable code."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
@@ -86,9 +87,15 @@ class NotFoundError(XyraError):
 
 
 class MethodNotAllowedError(XyraError):
+    """The path exists, with other methods: those that are `allowed`."""
+
     status = HTTPStatus.METHOD_NOT_ALLOWED
     code = "method_not_allowed"
     title = "The path does not have this method"
+
+    def __init__(self, detail: str, *, allowed: Collection[str] = ()) -> None:
+        super().__init__(detail)
+        self.allowed = allowed
 
 
 class ConflictError(XyraError):

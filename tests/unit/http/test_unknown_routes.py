@@ -45,22 +45,22 @@ def test_these_paths_have_these_methods(path: str, methods: list[str]) -> None:
     assert allowed_methods(path) == methods
 
 
-def test_a_method_that_the_path_does_not_have_is_refused_with_those_that_it_has() -> None:
-    answer = answer_unknown(request("DELETE", headers={"x-correlation-id": "mine"}), "api/v1/agents")
+async def test_a_method_that_the_path_does_not_have_is_refused_with_those_that_it_has() -> None:
+    answer = await answer_unknown(request("DELETE", headers={"x-correlation-id": "mine"}), "api/v1/agents")
     problem = json.loads(answer.body)
     assert (answer.status, problem["type"]) == (405, "urn:xyra:problem:method_not_allowed")
     assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
     assert answer.headers["X-Correlation-Id"] == problem["correlation_id"] == "mine"
 
 
-def test_options_names_them() -> None:
-    answer = answer_unknown(request("OPTIONS"), "api/v1/agents")
+async def test_options_names_them() -> None:
+    answer = await answer_unknown(request("OPTIONS"), "api/v1/agents")
     assert (answer.status, answer.headers["Allow"], answer.body) == (204, "GET, HEAD, OPTIONS, POST", b"")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "HEAD"])
-def test_a_path_that_leads_nowhere_is_not_found(method: str) -> None:
-    answer = answer_unknown(request(method), "api/v1/agents/7")
+async def test_a_path_that_leads_nowhere_is_not_found(method: str) -> None:
+    answer = await answer_unknown(request(method), "api/v1/agents/7")
     assert answer.status == 404
     assert "Allow" not in answer.headers
     assert (answer.body == b"") == (method == "HEAD")

@@ -1,0 +1,16 @@
+"""Functions are deployed under their names: alerts, settings and the order of routes rest on them."""
+
+import json
+
+import function_app
+from tests.places import DATA
+
+ADDED = {"docs_script", "zz_unknown_route"}
+"""Since the code was arranged by areas: the script of the API's page, and what answers unknown paths."""
+
+
+def test_functions_have_the_names_that_they_had() -> None:
+    before = json.loads((DATA / "before_areas" / "function_names.json").read_bytes())
+    # Not by `get_functions`, which an app allows once.
+    names = {builder._function.get_function_name() for builder in function_app.app._function_builders}
+    assert names == {*before, *ADDED}
