@@ -1,4 +1,4 @@
-"""One way to declare an endpoint. From the declaration come the handler, the errors and the OpenAPI document."""
+"""Endpoints by declaration: validation, errors, answers and the OpenAPI document all follow from it."""
 
 from shared.http.bodies import FormBody, JsonBody, validated
 from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch

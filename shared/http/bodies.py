@@ -1,4 +1,4 @@
-"""How a request body is read, and what its content types are."""
+"""Formats of request bodies: how each is read, and which content types it has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class BodyFormat(Protocol[Body_co]):
-    """How a request body is read and described."""
+    """A format in which request bodies are sent."""
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """Media type -> the type that its schema is made from."""
+        """Content type -> the type that describes the body in the OpenAPI document."""
         ...
 
-    def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Body_co: ...
+    def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Body_co:
+        """Raises `MalformedError`, `ValidationError`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,16 @@ class FormBody(Generic[Model]):
                 raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=MAXIMUM_FORM_FIELDS
             )
         except ValueError as error:
-            # Its text quotes the field that is none, and that is a part of a password where this has a bare `&` in it.
+            # The parser's text is not shown: it quotes what it cannot read, which may be part of a password with a `&`.
             raise MalformedError(f"The body is not a form of at most {MAXIMUM_FORM_FIELDS} fields") from error
         return validated(self.model, dict(pairs))
 
 
 def validated(model: type[Model], value: object, prefix: str = "") -> Model:
-    """Raises `ValidationError` with pointers below `prefix`, which is `?` for query parameters."""
+    """The value as the model. `prefix` begins the pointers of errors: `?` for query parameters.
+
+    Raises `ValidationError`.
+    """
     try:
         return model.model_validate(value)
     except pydantic.ValidationError as error:

@@ -1,4 +1,4 @@
-"""The declaration of a route: the only source of its handler, its checks and its description."""
+"""What an endpoint declares. Its checks, its errors and its description have no other source."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,12 +31,14 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Access(Enum):
-    """What a call needs instead of a permission."""
+    """Who may call, where no permission decides it."""
 
     PUBLIC = "public"
 
 
 class IfMatch(Enum):
+    """Whether an endpoint looks at the header `If-Match`."""
+
     NONE = "none"
     HONOURED = "honoured"
     REQUIRED = "required"
@@ -44,37 +46,37 @@ class IfMatch(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """The declaration of a route: the only source of its handler and of its description."""
+    """One method of one path."""
 
     name: str
-    """Of its function, and the operation id."""
+    """The name of its function, and its operation id."""
     area: str
-    """The package of its handler, such as `functions.billing`."""
+    """The package that its handler is in, such as `functions.billing`."""
     method: Method
     path: str
     """Below `/api/v1`, or absolute with a leading slash."""
     summary: str
     access: Permission | Access
     answers: Mapping[int, Any]
-    """Status -> the type that the answer is made of; None has no body, and bytes go out as they are."""
+    """Status -> the type of the answer's body; None for no body. Bodies of bytes are sent unchanged."""
     path_values: type[PathValues] = PathValues
     query: type[Query] = Query
     body: BodyFormat[Any] | None = None
     if_match: IfMatch = IfMatch.NONE
     idempotent: bool = False
-    """Whether it honours an `Idempotency-Key`."""
+    """Whether it looks at the header `Idempotency-Key`."""
     secret_answer: bool = False
-    """Whether its answer shows something only once."""
+    """Whether the answer contains a secret; kept for repeated requests, it is encrypted."""
     further_errors: tuple[type[XyraError], ...] = ()
-    """What it can be refused with beside what `errors` finds in the declaration."""
+    """Errors that do not follow from the rest of the declaration."""
     example: Any = None
-    """A valid body."""
+    """A valid request body."""
     media_type: str = "application/json"
-    """Of its answers."""
+    """The content type of its answers."""
 
     @property
     def route(self) -> str:
-        """The path as callers write it, from the root and without a leading slash."""
+        """The path from the root, without a leading slash."""
         return self.path.lstrip("/") if self.path.startswith("/") else PREFIX + self.path
 
     @property
@@ -99,11 +101,11 @@ class Endpoint:
 
     @property
     def id_prefixes(self) -> Mapping[str, str]:
-        """Path values that are ids of ours -> what such an id begins with."""
+        """Name of a path value -> the prefix of its ids, for ids that Xyra makes."""
         return _id_prefixes(self.path_values)
 
     def errors(self) -> Iterator[type[XyraError]]:
-        """What it can be refused with. A 500 is not among them: it is a bug."""
+        """The errors that it can answer with. A 500 is never declared: it is a bug."""
         yield ValidationError
         if not self.public:
             yield from (UnauthenticatedError, ForbiddenError, NotFoundError)
@@ -137,4 +139,4 @@ def _id_prefixes(path_values: type[PathValues]) -> Mapping[str, str]:
 
 
 ENDPOINTS: list[Endpoint] = []
-"""All declared endpoints, in the order of their declaration."""
+"""All endpoints, in the order in which they were declared."""

@@ -24,7 +24,7 @@ _SCHEMAS = "#/components/schemas/"
 Json = dict[str, Any]
 
 Key = tuple[str, int, str]
-"""An endpoint, the status of an answer or 0 for its body, and the body's media type."""
+"""Endpoint, status of the answer (0: the request), content type of the request."""
 
 _PROBLEM: Key = ("", 0, "problem")
 
@@ -51,7 +51,7 @@ _HEADERS_OF_ERRORS: Mapping[HTTPStatus, Json] = {
 
 @cache
 def document() -> bytes:
-    """As JSON. Checked against the structure of OpenAPI 3.1 as it is made."""
+    """The document as JSON, checked against the structure of OpenAPI 3.1."""
     schemas, definitions = _schemas(ENDPOINTS)
     paths: dict[str, Json] = {}
     for endpoint in ENDPOINTS:
@@ -91,12 +91,12 @@ def tag_of(area: str) -> str:
 
 
 def _tag(area: str) -> Json:
-    """An area of the entrypoints, described by the docstring of its package."""
+    """The tag of an area of `functions/`, described by the docstring of its package."""
     return {"name": tag_of(area), "description": inspect.getdoc(importlib.import_module(area)) or ""}
 
 
 class _WithoutFieldTitles(GenerateJsonSchema):
-    """Titles are names of schemas: code generators take them for names of types."""
+    """Leaves out titles of fields: code generators would make types of them."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002  the base's signature
         return False
@@ -125,13 +125,13 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, 
 
 
 def _schema_name(key: str, schema: Json) -> str:
-    """The model's own name. One that looks different in requests and in answers has two schemas."""
+    """The model's name; `...Input` for its form in requests, where that differs from the one in answers."""
     name: str = schema["title"]
     return f"{name}Input" if key.endswith("-Input") else name
 
 
 def _renamed(schema: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401  JSON is any of its types
-    """The same with all references by these names."""
+    """The schema with all references to these names."""
     if isinstance(schema, dict):
         return {name: _renamed(part, names) for name, part in schema.items()}
     if isinstance(schema, list):
@@ -184,7 +184,7 @@ def _answer(endpoint: Endpoint, status: int, schemas: Mapping[Key, Json]) -> Jso
 
 
 def _errors(errors: Iterable[type[XyraError]], problem: Json) -> dict[str, Json]:
-    """By status, each with the codes that it can have."""
+    """The answer for each status, which names the codes that it can have."""
     by_status: dict[HTTPStatus, dict[str, str]] = {}
     for error in errors:
         by_status.setdefault(error.status, {})[error.code] = error.title

@@ -1,4 +1,4 @@
-"""Routes on the platform's blueprints: the only place that knows its requests and responses."""
+"""Registers endpoints with Azure Functions. Only this module knows its requests and responses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,10 +36,10 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     example: Any = None,  # noqa: ANN401  JSON is any of its types
     media_type: str = "application/json",
 ) -> Callable[[Handler], Handler]:
-    """Declare a route on a blueprint. `Endpoint` says what the parts mean.
+    """Declare an endpoint and register it on the blueprint. The parts are described at `Endpoint`.
 
-    `If-Match` is honoured on every PUT, PATCH and DELETE, an `Idempotency-Key` on every POST with a credential, unless
-    said otherwise. `errors` are those that do not follow from the rest of the declaration.
+    Unless declared otherwise, every PUT, PATCH and DELETE looks at `If-Match`, and every POST that needs a credential
+    at `Idempotency-Key`.
     """
 
     def declare(handler: Handler) -> Handler:
@@ -78,7 +78,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
 
 
 def catch_all(blueprint: func.Blueprint) -> None:
-    """Register what answers, with a problem document, the requests that no endpoint takes."""
+    """Register the function that answers all requests for which there is no endpoint."""
 
     async def invoke(req: func.HttpRequest) -> func.HttpResponse:
         return _response(await answer_unknown(_request(req), req.route_params.get("path", "")))

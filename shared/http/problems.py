@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457). Nothing of a fault of ours leaves; it is logged with its cause."""
+"""Errors as problem documents (RFC 9457). Faults of ours are logged; callers learn nothing of their cause."""
 
 import logging
 from http import HTTPStatus
@@ -24,7 +24,7 @@ class ProblemPlace(Schema):
 
 
 class Problem(Schema):
-    """An error (RFC 9457)."""
+    """Why a request was refused or failed (RFC 9457)."""
 
     type: str
     """`urn:xyra:problem:` and a code that never changes its meaning."""
@@ -41,7 +41,7 @@ class Problem(Schema):
 
 
 def problem_answer(error: Exception, endpoint: str) -> Answer:
-    """The answer to a request that was refused or failed; what is not the caller's fault is logged."""
+    """The answer for an error. Logs a 500 with its traceback, and a 503 as one warning with its cause."""
     refusal = error if isinstance(error, XyraError) else XyraError(str(error))
     if refusal.status is HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("unexpected failure", exc_info=error, extra={"endpoint": endpoint})
@@ -73,7 +73,7 @@ def _headers(refusal: XyraError) -> dict[str, str]:
 
 
 def _cause(error: BaseException) -> str:
-    """What is behind an error, from the outside in."""
+    """The chain of causes behind an error, in one line."""
     causes = []
     while (cause := error.__cause__) is not None:
         causes.append(f"{type(cause).__name__}: {cause}")

@@ -1,4 +1,4 @@
-"""What a handler answers, and how that leaves: through the type that its endpoint declares."""
+"""Answers are serialised through the type that their endpoint declares."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,20 +15,23 @@ from shared.services.storage.idempotency import Answer
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a handler answers.
+    """What a handler answers with.
 
-    `content` is whatever the declared type can be made from: the entity itself, a mapping, or a value of that type.
-    What the type does not name does not leave.
+    `content` is anything that pydantic can validate as the declared type: an entity, a mapping or a value of the type.
+    A field that the declared type does not have is not sent.
     """
 
     content: object = None
     status: int | None = None
-    """One of the declared; without it the first of them."""
+    """One of the declared statuses; by default the first."""
     etag: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def answer(self, declared: Endpoint) -> Answer:
-        """Raises `UndeclaredAnswerError`, and pydantic's errors for content that does not fit."""
+        """The reply as its endpoint sends it.
+
+        Raises `UndeclaredAnswerError`, and pydantic's errors for content that does not fit the declared type.
+        """
         status = next(iter(declared.answers)) if self.status is None else self.status
         if status not in declared.answers:
             raise UndeclaredAnswerError(f"{declared.name} declares no answer {status}")
@@ -42,14 +45,14 @@ Handler = Callable[[Call[Any, Any, Any]], Awaitable[Reply]]
 
 
 class UndeclaredAnswerError(Exception):
-    """A handler answered with a status that its endpoint does not declare: a bug."""
+    """A bug: a handler answered with a status that its endpoint does not declare."""
 
 
 def serialised(declared: Any, content: object) -> bytes:  # noqa: ANN401  whatever pydantic takes for a type
-    """The content as a value of the declared type, in JSON; nothing for None, and bytes as they are."""
+    """The content as JSON of the declared type. None becomes an empty body; bytes stay as they are."""
     adapter = _adapter(declared)
     value = adapter.validate_python(content)
-    # Pydantic decides what leaves, msgspec writes it: it can insert JSON that is text already.
+    # Pydantic selects the fields; msgspec writes them, since only it can insert text that is JSON already.
     shown = adapter.serializer.to_python(value, mode="answer", by_alias=True, warnings="error")
     if shown is None:
         return b""

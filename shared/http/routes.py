@@ -1,4 +1,4 @@
-"""Requests that no function takes: the methods that their path has, or that there is no such path."""
+"""Answers requests for which there is no endpoint: 404, or 405 with the methods that the path has."""
 
 import re
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from shared.http.serving import Request, answered
 from shared.services.storage.idempotency import Answer
 
 UNKNOWN_ROUTE = "zz_unknown_route"
-"""The platform tries functions in the order of their names, so this one comes last."""
+"""The platform tries functions in the order of their names, so this one has to sort last."""
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 async def answer_unknown(request: Request, path: str) -> Answer:
-    """For OPTIONS 204, for another method that the path does not have 405, both with `Allow`; else 404."""
+    """404 for an unknown path; else 204 for OPTIONS and 405 for other methods, with `Allow`."""
 
     async def answer() -> Answer:
         methods = allowed_methods(path)
@@ -31,7 +31,7 @@ async def answer_unknown(request: Request, path: str) -> Answer:
 
 
 def allowed_methods(path: str) -> list[str]:
-    """Of a decoded path, in the order of the alphabet; none where it leads nowhere."""
+    """The methods of a decoded path, sorted; empty for an unknown path."""
     found = {method for expression, methods in _routes() if expression.fullmatch(path.strip("/")) for method in methods}
     return sorted(found | {"OPTIONS"}) if found else []
 
@@ -42,7 +42,7 @@ def _routes() -> list[tuple[re.Pattern[str], Sequence[str]]]:
 
 
 def _expression(endpoint: Endpoint) -> re.Pattern[str]:
-    """Literals are matched without regard to case, as the platform does."""
+    """Matches the endpoint's paths, literals in any case, as the platform does."""
     parts = _PARAMETER.split(endpoint.route)
     literals, names = parts[::2], parts[1::2]
     prefixes = endpoint.id_prefixes

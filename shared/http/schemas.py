@@ -1,4 +1,4 @@
-"""Shapes of requests and answers, and the types of their fields."""
+"""Bases of request and response models, and types of their fields."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
@@ -39,24 +39,24 @@ def _verbatim(text: str | None) -> object:
 VerbatimObject = Annotated[
     str, PlainSerializer(_verbatim, return_type=Any), WithJsonSchema({"type": "object", "additionalProperties": True})
 ]
-"""The text of a JSON object, which an answer shows as it was received: no number of it changes its form."""
+"""A JSON object kept as text. Answers contain it unchanged, so its numbers keep all their digits."""
 
 VerbatimJson = Annotated[str | None, PlainSerializer(_verbatim, return_type=Any), WithJsonSchema({})]
-"""The same of any JSON; None is null."""
+"""Any JSON kept as text, as `VerbatimObject`; None is null."""
 
 PathText = Annotated[str, Field(max_length=MAXIMUM_PATH_VALUE)]
-"""A path value that callers choose."""
+"""A path value that is not an id of ours."""
 
 Document = Annotated[bytes, WithJsonSchema({"type": "object", "additionalProperties": True})]
-"""An answer whose JSON has been written already."""
+"""An answer that is serialised JSON already."""
 
 TextFile = Annotated[bytes, WithJsonSchema({"type": "string"})]
-"""An answer that is a text of another media type, or one that is compressed."""
+"""An answer that is a file, not JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThingId:
-    """Marks a path value as an id that we make, by its prefix. What cannot be one is not found, whoever asks."""
+    """Marks a path value as an id that Xyra makes. A value that cannot be one is 404, even without a credential."""
 
     prefix: str
 
@@ -65,20 +65,20 @@ class ThingId:
 
 
 class Schema(DescribedModel):
-    """Base of request and response models: what is not named is refused, never ignored."""
+    """Base of request and response models. Unknown fields are refused, never ignored."""
 
     model_config = ConfigDict(
         extra="forbid",
-        from_attributes=True,  # an answer is made from the entity that it shows
-        json_schema_serialization_defaults_required=True,  # an answer always has all its fields
-        hide_input_in_errors=True,  # an answer that does not fit is logged without what is in it
+        from_attributes=True,  # answers are made from entities
+        json_schema_serialization_defaults_required=True,  # answers always have all their fields
+        hide_input_in_errors=True,  # errors are logged, and must not contain what callers sent
     )
 
     @classmethod
-    def showing(cls, thing: object, **beside: Any) -> Self:  # noqa: ANN401  fields of any type, validated here
-        """The answer about a thing: these fields as given, all others as the thing has them."""
-        fields = {name: getattr(thing, name) for name in cls.model_fields if name not in beside}
-        return cls.model_validate(fields | beside)
+    def showing(cls, source: object, **fields: Any) -> Self:  # noqa: ANN401  of any type, validated here
+        """The model with these fields, and all others from the attributes of an object."""
+        attributes = {name: getattr(source, name) for name in cls.model_fields if name not in fields}
+        return cls.model_validate(attributes | fields)
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -87,40 +87,40 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 
 
 class MergePatch(Schema):
-    """Base of JSON Merge Patches (RFC 7396): what is not sent stays as it is, so defaults mean nothing.
+    """Base of JSON Merge Patches (RFC 7396), in which defaults have no meaning.
 
-    Objects are merged, and what is null in them is removed.
+    A field that is not sent stays as it is. Objects are merged; what is null in them is removed.
     """
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
 class NoBody(Schema):
-    """Of endpoints that take none."""
+    """The body of requests to endpoints that declare none."""
 
 
 class PathValues(Schema):
-    """Base of path values, and what an endpoint without any has. Every `{name}` of the path is a field."""
+    """Base of the values in a path: one field for each `{name}`."""
 
 
 class Query(Schema):
-    """Base of query parameters; an operator's credential names the organization here."""
+    """Base of query parameters."""
 
     organization_id: str | None = Field(default=None, max_length=256)
-    """The organization that the call is about: id, slug or external id. Operators name one, others need not."""
+    """The organization that the request is about: id, slug or external id. Only operators need it."""
 
 
 class ListQuery(Query):
     limit: int = Field(default=50, ge=1, le=200)
-    """How many to answer with at most."""
+    """The most items to return."""
     cursor: str | None = Field(default=None, max_length=2048)
-    """Where to go on: the `next_cursor` of the page before, with the same filters."""
+    """The `next_cursor` of the page before, with the same filters."""
 
 
 def window(size: int, limit: int, cursor: str | None) -> tuple[slice, str | None]:
-    """Where a page lies in a list that is whole in memory, and the cursor of the next one.
+    """The slice of a list in memory that is a page, and the cursor of the next page.
 
-    Raises `MalformedError` for a cursor that no page gave.
+    Raises `MalformedError` for a cursor that no page returned.
     """
     if cursor is not None and not (cursor.isdecimal() and cursor.isascii() and 0 < int(cursor) < size):
         raise MalformedError("The cursor is not one of ours")

@@ -1,4 +1,4 @@
-"""One request, answered by its declaration: authenticate, authorize, validate, call, serialise."""
+"""Serves a request by its endpoint's declaration: authenticate, authorize, validate, call, serialise."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ ANONYMOUS = Principal(id="anonymous", organization_id="", permissions=frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as the platform hands it over. Names of headers are in lower case."""
+    """A request, independent of the platform. Header names are in lower case."""
 
     method: str
     headers: Mapping[str, str]
@@ -49,16 +49,16 @@ class Request:
 async def serve(
     declared: Endpoint, handler: Handler, request: Request, application: Callable[[], Application]
 ) -> Answer:
-    """Answer one request by its declaration."""
+    """Answer a request by the declaration of its endpoint."""
     return await answered(request, declared.name, lambda: _answer(declared, handler, request, application()))
 
 
 async def answered(request: Request, name: str, answer: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer under the request's correlation id; what is raised instead becomes a problem document."""
+    """The answer with a correlation id. An error that is raised becomes a problem document."""
     with correlation.correlated(correlation.accept(request.headers.get(correlation.HEADER.lower()))) as correlation_id:
         try:
             finished = await answer()
-        except Exception as error:  # noqa: BLE001  the last resort: whatever it is, the caller gets a problem document
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a problem document
             finished = problem_answer(error, name)
     headers = {**finished.headers, correlation.HEADER: correlation_id}
     return replace(finished, headers=headers, body=b"" if request.method == "HEAD" else finished.body)
@@ -105,7 +105,7 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
 
 
 def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -> None:
-    """Before anything else: the platform does not lead there what begins otherwise, with or without a credential."""
+    """Comes before authentication, as the platform's routes refuse other prefixes without asking for a credential."""
     for name, prefix in declared.id_prefixes.items():
         if not is_id(route_params[name], prefix):
             raise NotFoundError(f"There is no such path: {{{name}}} begins with {prefix}_")
@@ -165,7 +165,7 @@ def _idempotency_key(headers: Mapping[str, str]) -> str | None:
 
 
 def _request_hash(declared: Endpoint, request: Request, raw: bytes) -> str:
-    """Of all that says what is asked for: route, parameters, query, headers that carry content, body."""
+    """Identifies a request by its route, path values, query, CloudEvents headers, content type and body."""
     carried = {
         name: value for name, value in request.headers.items() if name.startswith("ce-") or name == "content-type"
     }

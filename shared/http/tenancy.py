@@ -1,4 +1,4 @@
-"""A request that passed, and the organization that it is about."""
+"""A validated request, and the organization that it is about."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Values = TypeVar("Values", bound=PathValues, default=PathValues)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Body, Parameters, Values]):
-    """A request that passed: known caller, allowed, valid."""
+    """A request whose caller is authenticated and authorized, and whose values are valid."""
 
     services: Application
     principal: Principal
@@ -35,9 +35,12 @@ class Call(Generic[Body, Parameters, Values]):
     request_hash: str
 
     async def organization_id(self, named: str | None = None) -> str:
-        """The organization that this call is about: the credential's, or the one that an operator names.
+        """The id of the organization that the request is about.
 
-        Raises `NotFoundError` where a credential names another tenant, `ValidationError` where an operator names none.
+        It is the credential's own; an operator's credential names one, here or in the query.
+
+        Raises `NotFoundError` for another organization than the credential's, and for one that does not exist.
+        Raises `ValidationError` where an operator names none.
         """
         reference = named or self.query.organization_id
         own = self.principal.organization_id
@@ -57,13 +60,13 @@ class Call(Generic[Body, Parameters, Values]):
         return await self.services.organizations.get(await self.organization_id())
 
     async def organization_id_or_operator(self, named: str | None = None) -> str | None:
-        """As `organization_id`; None for an operator who names none, and so means the operator's own things."""
+        """As `organization_id`; None for an operator who names none and so means the operator's own."""
         if self.principal.is_operator and named is None and self.query.organization_id is None:
             return None
         return await self.organization_id(named)
 
     async def organization_id_of(self, thing_id: str) -> str:
-        """The organization whose thing this is, for paths that name only the thing."""
+        """The id of the organization that owns what has this id, for paths that name nothing else."""
         if self.principal.is_operator and self.query.organization_id is None:
             return await self.services.owners.of(thing_id)
         return await self.organization_id()
@@ -73,7 +76,7 @@ class Call(Generic[Body, Parameters, Values]):
         return await self.services.organizations.get(await self.organization_id_of(thing_id))
 
     def new_id(self, prefix: str) -> str:
-        """A fresh id; the same again when the call is repeated under its idempotency key."""
+        """A new id; repeating the request with its idempotency key gives the same one."""
         if self.idempotency_key is None:
             return new_id(prefix)
         owner = self.principal.organization_id or "operator"
