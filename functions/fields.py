@@ -13,17 +13,17 @@ from shared.services.storage.caller_json import text_of_metadata
 Metadata = Annotated[
     str,
     BeforeValidator(text_of_metadata, json_schema_input_type=dict[str, Any]),
-    Field(json_schema_extra={"default": {}}, description="The caller's own data: an object of at most 50 keys"),
+    Field(json_schema_extra={"default": {}}, description="Data of the caller's own: an object of at most 50 keys."),
 ]
-"""Request fields for caller-owned metadata, carried as text."""
+"""Request fields for caller-owned metadata, kept as text."""
 
 ObjectPatch = dict[str, Any] | None
-"""A JSON Merge Patch of an object. The bounds apply to the merged object."""
+"""A JSON Merge Patch of an object. Bounds apply to the merged object."""
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-"""An id of ours, or one that the caller has chosen."""
+"""An id of Xyra's, or one that the caller has chosen."""
 
 # No control characters: an identity must be readable and unambiguous wherever it is shown.
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -40,7 +40,7 @@ class Listed(Schema, Generic[Item]):
 
     data: list[Item]
     next_cursor: str | None
-    """Asks for the next page; null on the last one."""
+    """The `cursor` of the next page; null on the last one."""
 
     @model_validator(mode="before")
     @classmethod
@@ -81,16 +81,16 @@ class DepartmentPath(PathValues):
 
 
 class SpanAnswer(Schema):
-    """Half-open: from its start on, before its end."""
+    """A span of time [start, end)."""
 
     start: datetime
-    """Its first moment."""
+    """Inclusive."""
     end: datetime
-    """The first moment after it."""
+    """Exclusive."""
 
 
 _LAST = BeforeValidator(lambda history: history.last)
-"""Of a history, what was decided last."""
+"""The newest value of a history, which may not be in force yet."""
 
 
 class OrganizationAnswer(Schema):
@@ -99,25 +99,25 @@ class OrganizationAnswer(Schema):
     slug: str
     """Short name, unique among all organizations; part of invoice numbers."""
     external_id: str | None
-    """The caller's own id for it, unique among all organizations."""
+    """The caller's own id, unique among all organizations."""
     description: str | None
     billing_email: str | None
-    """Where invoices go."""
+    """The address that invoices are sent to."""
     contact: str | None
-    """Whom to turn to there."""
+    """The person to contact."""
     address: str | None
     """As invoices show it."""
     tax_id: str | None
     """As invoices show it."""
     currency: str
-    """ISO 4217. It never changes."""
+    """ISO 4217 code. It never changes."""
     timezone: str
     """IANA name. Billing periods are calendar months there."""
     billing_mode: str
-    """`postpaid`: usage is invoiced after a period."""
+    """`postpaid`: usage is invoiced after each period."""
     status: str
     settings: OrganizationSettings
-    """What the operator lets the organization do."""
+    """What the operator allows the organization."""
     due_days: int
     """Days from the issue of an invoice until it is due."""
     grace_hours: int
@@ -125,11 +125,11 @@ class OrganizationAnswer(Schema):
     late_window_days: int
     """Days after which an event is too old to be accepted."""
     shard_count: Annotated[int, _LAST] = Field(validation_alias="shard_counts")
-    """How many partitions take the organization's usage."""
+    """The number of store partitions for the organization's usage."""
     seats: Annotated[int, _LAST]
-    """Billed by seat charges, from `seats_from` on."""
+    """The number of seats that seat charges bill, from `seats_from` on."""
     seats_from: datetime | None
-    """Null where the seats have held from the beginning."""
+    """Null where the number never changed."""
     created_at: datetime
     ended_at: datetime | None
-    """When it was deleted; its usage until then is still invoiced."""
+    """When it was deleted. Usage until then is still invoiced."""

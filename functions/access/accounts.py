@@ -1,4 +1,4 @@
-"""Sign-up and sign-in."""
+"""Sign-up and sign-in of users."""
 
 from typing import Annotated, Literal
 
@@ -27,17 +27,17 @@ class SignUpRequest(Schema):
     email: EmailStr
     """What the user signs in with."""
     password: Password
-    """Kept as a hash alone."""
+    """Only a hash of it is stored."""
     full_name: Name
     """The user's."""
     organization_name: Name
-    """Of the organization that is made for the user."""
+    """The name of the organization that is created for the user."""
     currency: Currency
     """The organization's, by ISO 4217. It can never be changed."""
     timezone: Timezone
     """IANA name. The organization's billing periods are calendar months there."""
     accept_terms: Literal[True]
-    """Nobody signs up without."""
+    """Has to be true."""
 
 
 class UserAnswer(Schema):
@@ -50,9 +50,9 @@ class UserAnswer(Schema):
 
 class SignUpAnswer(Schema):
     user: UserAnswer
-    """Who can sign in now."""
+    """The new user."""
     organization: OrganizationAnswer
-    """The user's own."""
+    """The organization that the user owns."""
 
 
 class SignInForm(Schema):
@@ -63,20 +63,20 @@ class SignInForm(Schema):
     organization_id: str | None = Field(default=None, max_length=256)
     """Which organization to sign in to, where the user belongs to several."""
     grant_type: Literal["password"] = "password"
-    """As OAuth2 has it."""
+    """As OAuth2 defines it."""
     scope: str = ""
-    """Without effect; OAuth2 clients send it."""
+    """Ignored; OAuth2 clients send it."""
     client_id: str | None = None
-    """Without effect; OAuth2 clients send it."""
+    """Ignored; OAuth2 clients send it."""
     client_secret: str | None = None
-    """Without effect; OAuth2 clients send it."""
+    """Ignored; OAuth2 clients send it."""
 
 
 class TokenAnswer(Schema):
     access_token: str
-    """Goes into the header `Authorization`, after `Bearer`."""
+    """Sent in the header `Authorization`, after `Bearer`."""
     refresh_token: str
-    """For a new access token after this one."""
+    """Used to get a new access token."""
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  the scheme's name
     """How the access token is sent."""
     expires_in: int
@@ -87,7 +87,7 @@ class TokenAnswer(Schema):
     blueprint,
     "POST",
     "auth/signup",
-    summary="Make a user with an organization of their own",
+    summary="Create a user and an organization that the user owns",
     access=Access.PUBLIC,
     body=SignUpRequest,
     answers={201: SignUpAnswer},

@@ -1,4 +1,4 @@
-"""API keys."""
+"""API keys: created, listed, revoked."""
 
 from datetime import datetime
 from typing import Annotated
@@ -21,11 +21,11 @@ class ApiKeyPath(PathValues):
 class ApiKeyRequest(Schema):
     name: Name
     scopes: Annotated[tuple[Permission, ...], Field(min_length=1, max_length=50)]
-    """What the key may do: permissions that its maker has."""
+    """The permissions of the key. Its creator must have them, too."""
     expires_at: ZonedTime | None = None
-    """Without one the key is valid until it is revoked."""
+    """By default the key is valid until it is revoked."""
     organization_id: str | None = Field(default=None, max_length=256)
-    """Whose key it is; an operator who names none makes their own."""
+    """The organization's id, slug or external id. Operators who name none create a key of their own."""
 
 
 class ApiKeyAnswer(Schema):
@@ -34,7 +34,7 @@ class ApiKeyAnswer(Schema):
     scopes: list[str]
     """The permissions of the key."""
     key_prefix: str
-    """How the token begins."""
+    """The first characters of the token."""
     organization_id: str | None
     """Null for an operator's own key."""
     created_at: datetime
@@ -51,7 +51,7 @@ class NewApiKeyAnswer(ApiKeyAnswer):
     blueprint,
     "POST",
     "api-keys",
-    summary="Make an API key; its token is shown this once. An operator who names no organization makes their own",
+    summary="Create an API key. Its token is shown only in this answer",
     access=Permission.API_KEYS_WRITE,
     body=ApiKeyRequest,
     answers={201: NewApiKeyAnswer},

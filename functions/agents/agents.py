@@ -50,20 +50,20 @@ class AgentRequest(Schema):
     """The caller's own id, unique in the organization. Events may name the agent by it."""
     name: Name
     organization_id: Reference | None = None
-    """Whose agent it is: id, slug or external id. Only operators need it."""
+    """The organization's id, slug or external id. Only operators need it."""
     description: Text | None = None
     type: Label | None = None
     """A label of the caller's."""
     capabilities: Labels = ()
     """Labels of the caller's."""
     config: Config = "{}"
-    """The caller's own data: an object of at most 16 KiB."""
+    """Data of the caller's own: an object of at most 16 KiB."""
     project_id: Reference | None = None
     department_id: Reference | None = None
     billing_model_id: Reference | None = None
-    """What prices it; without one its usage is metered and not billed."""
+    """The billing model that prices it. Without one its usage is metered, but not billed."""
     billing_model_from: ZonedTime | None = None
-    """When that takes effect, which may be in the past; without it now."""
+    """When the billing model takes effect; may be in the past. By default now."""
 
 
 class AgentPatch(MergePatch):
@@ -82,11 +82,11 @@ class AgentPatch(MergePatch):
     project_id: Reference | None = None
     department_id: Reference | None = None
     billing_model_id: Reference | None = None
-    """What prices it; null for none, so that its usage is metered and not billed."""
+    """The billing model that prices it; null for none, so that its usage is not billed."""
     billing_model_from: ZonedTime | None = None
-    """When the billing model takes effect, 10 minutes ahead or later; without it in 10 minutes."""
+    """When the billing model takes effect: in 10 minutes (the default) or later."""
     is_active: bool = True
-    """A mark for lists: events of an inactive agent are taken all the same."""
+    """Whether the agent is in use. Events of inactive agents are accepted all the same."""
 
 
 class AgentListQuery(ListQuery):
@@ -95,7 +95,7 @@ class AgentListQuery(ListQuery):
     department_id: Reference | None = None
     """Only agents of this department."""
     active: bool | None = None
-    """Only active agents, or only the others."""
+    """Only active agents, or only inactive ones."""
 
 
 class AgentAnswer(Schema):
@@ -110,11 +110,11 @@ class AgentAnswer(Schema):
     capabilities: list[str]
     """Labels of the caller's."""
     config: VerbatimObject
-    """The caller's own data."""
+    """Data of the caller's own."""
     project_id: str | None
     department_id: str | None
     billing_model_id: str | None
-    """As decided last; null where its usage is not billed."""
+    """The billing model that was chosen last; null where its usage is not billed."""
     billing_model_from: datetime | None
     """When that model takes effect."""
     status: str
@@ -134,7 +134,7 @@ async def _reply(call: Call[Any, Any, Any], agent: Agent, etag: str) -> Reply:
     blueprint,
     "POST",
     "agents",
-    summary="Make an agent",
+    summary="Create an agent",
     access=Permission.AGENTS_WRITE,
     body=AgentRequest,
     answers={201: AgentAnswer},

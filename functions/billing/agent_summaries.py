@@ -1,4 +1,4 @@
-"""What one agent costs and earns, and what it is priced by."""
+"""The cost, revenue and pricing of one agent."""
 
 from datetime import datetime
 from typing import Self
@@ -34,7 +34,7 @@ class PeriodFigures(FiguresAnswer):
 
 
 class AgentStatsAnswer(FiguresAnswer):
-    """Of the open period, up to now."""
+    """Figures of the open billing period up to now."""
 
     agent_id: str
     currency: str
@@ -49,20 +49,20 @@ class AgentStatsAnswer(FiguresAnswer):
 
 
 class PricingAnswer(Schema):
-    """From `start` on, until the next entry. Without a model usage is metered and not billed."""
+    """What prices an agent from a time on. Without a billing model its usage is not billed."""
 
     start: datetime
     """When this version, or its model for this agent, took effect or will; without a model when pricing ended."""
     billing_model_id: str | None
-    """Null where there is none, or no version of it is in force."""
+    """Null where no billing model is in force."""
     name: str | None
-    """The model's."""
+    """The billing model's name."""
     version_id: str | None
-    """Null as the model."""
+    """Null where no billing model is in force."""
     version: int | None
     """The version's number."""
     charges: tuple[AnyCharge, ...]
-    """The version's."""
+    """The charges of the version."""
 
     @classmethod
     def of(cls, pricing: ModelPricing) -> Self:
@@ -81,22 +81,21 @@ class BillingConfigAnswer(Schema):
     agent_id: str
     currency: str
     current: PricingAnswer
-    """In force now."""
+    """What prices the agent now."""
     upcoming: list[PricingAnswer]
-    """What has been decided for later, in order."""
+    """What will price the agent later, in order."""
 
 
 class AgentShareAnswer(Schema):
-    """What of a line falls to the agent: `amount` of `line_amount`.
+    """The agent's share of a line.
 
-    A pooled line is shared out by what its charge prices, by quantity where all of it is free, or by days where there
-    is none.
+    A pooled line is shared by what its charge prices; by quantity, where all of it is free; by days, without usage.
     """
 
     key: str
-    """The line's."""
+    """The key of the line."""
     type: str
-    """The charge's."""
+    """The type of the charge."""
     charge: str | None
     """The charge's key."""
     description: str
@@ -115,7 +114,7 @@ class AgentShareAnswer(Schema):
 class BillingSummaryAnswer(ActivityAnswer):
     agent_id: str
     lines: list[AgentShareAnswer]
-    """The agent's share of each line; together they are `billed_amount`."""
+    """The agent's share of each line. They add up to `billed_amount`."""
 
 
 @endpoint(

@@ -1,4 +1,4 @@
-"""Answers about what agents cost and earn, for one agent and for groups of them."""
+"""Answers about cost and revenue, for one agent or a group of agents."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,18 +14,18 @@ from shared.http import Query, Schema
 
 class SummaryQuery(Query):
     period: str | None = Field(default=None, max_length=7)
-    """A month such as 2026-10; without it the open period."""
+    """A month such as 2026-10; by default the open period."""
 
 
 class FiguresAnswer(Schema):
-    """Amounts are in `currency`."""
+    """Cost and revenue, in `currency`."""
 
     provider_cost: ExactDecimal
-    """What providers charge for what the agents did."""
+    """The cost at providers."""
     billed_amount: RoundedAmount
-    """What the organization is billed for it."""
+    """The revenue: what the organization is billed."""
     outcome_value: ExactDecimal
-    """What verified outcomes are worth."""
+    """The value of verified outcomes."""
     margin: ExactDecimal
     """(billed_amount - provider_cost) / billed_amount; 0 where nothing is billed."""
     return_ratio: ExactDecimal = Field(serialization_alias="return")
@@ -34,7 +34,7 @@ class FiguresAnswer(Schema):
 
 class CountAnswer(Schema):
     event_type: str
-    """`*` stands for all types beyond those that are told apart."""
+    """`*` stands for all types beyond those that are counted one by one."""
     count: int
     """How many events."""
 
@@ -43,7 +43,7 @@ class CategoryCost(Schema):
     category: str
     """`llm`, `compute`, `api`, `labor`, `tools` or any other that was reported."""
     amount: ExactDecimal
-    """What providers charge."""
+    """The cost at providers."""
 
 
 class UnpricedAnswer(Schema):
@@ -62,9 +62,9 @@ class ActivityAnswer(FiguresAnswer):
     costs: list[CategoryCost]
     """The parts of `provider_cost`."""
     stated_cost: ExactDecimal
-    """What the senders of LLM calls say that these cost. It is not part of `provider_cost`."""
+    """The cost of LLM calls as their senders report it. Not part of `provider_cost`."""
     unpriced: UnpricedAnswer
-    """Their cost is not known, and so not in `provider_cost`."""
+    """LLM calls without a price. Their cost is unknown, so it is not in `provider_cost`."""
     events: list[CountAnswer]
     """How many of each type."""
 

@@ -1,4 +1,4 @@
-"""What the agents of a project, a department or an organization cost and earn together."""
+"""The cost and revenue of the agents of a project, department or organization."""
 
 from typing import Any, Self
 
@@ -16,17 +16,17 @@ blueprint = func.Blueprint()
 
 
 class ChargeShareAnswer(Schema):
-    """What of a charge falls to the agents together: `amount` of `organization_amount`."""
+    """The agents' share of a charge."""
 
     billing_model_id: str | None
-    """The model that has the charge."""
+    """The billing model of the charge."""
     charge: str | None
     """The charge's key."""
     type: str
-    """The charge's."""
+    """The type of the charge."""
     description: str
     pooled: bool
-    """Whether its lines are the organization's, shared out over agents."""
+    """Whether its lines are shared by the organization's agents."""
     amount: RoundedAmount
     """The agents' share."""
     organization_amount: RoundedAmount
@@ -45,14 +45,14 @@ class ChargeShareAnswer(Schema):
 
 
 class GroupSummaryAnswer(ActivityAnswer):
-    """Of the agents that are in it now, with all that they ever did."""
+    """Figures of the agents that belong to it now, wherever they belonged in the period."""
 
     agents: int
-    """How many there are now; deleted ones are not counted."""
+    """The number of agents now, without deleted ones."""
     active_agents: int
-    """How many had an event in the period."""
+    """The number of agents with an event in the period."""
     charges: list[ChargeShareAnswer]
-    """The agents' share of each charge; together they are `billed_amount`."""
+    """The agents' share of each charge. They add up to `billed_amount`."""
 
     @classmethod
     def of(cls, summary: GroupSummary, currency: str, **group: str) -> Self:
@@ -77,16 +77,16 @@ class DepartmentSummaryAnswer(GroupSummaryAnswer):
 
 
 class OrganizationStatsAnswer(FiguresAnswer):
-    """Of the open period, up to now."""
+    """Figures of the open billing period up to now."""
 
     organization_id: str
     currency: str
     period: SpanAnswer
     """The open billing period."""
     agents: int
-    """How many there are now; deleted ones are not counted."""
+    """The number of agents now, without deleted ones."""
     active_agents: int
-    """How many had an event in the period."""
+    """The number of agents with an event in the period."""
 
 
 @endpoint(

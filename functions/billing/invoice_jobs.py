@@ -1,4 +1,4 @@
-"""Invoice jobs: runs that are asked for, and how far they have come."""
+"""Invoice jobs: invoicing a month on request, and the progress of that."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -29,7 +29,7 @@ class GenerateRequest(Schema):
 
 
 class JobPartAnswer(Schema):
-    """What the job did for one organization."""
+    """The result for one organization."""
 
     organization_id: str
     status: str

@@ -1,4 +1,4 @@
-"""The timer and the queue that make invoices."""
+"""Invoicing by timer and queue."""
 
 import azure.functions as func
 
@@ -13,7 +13,7 @@ blueprint = func.Blueprint()
 @blueprint.function_name("start_invoice_runs")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 5 * * * *")
 async def start_invoice_runs(timer: func.TimerRequest) -> None:  # noqa: ARG001  the platform's signature
-    """Every hour: somewhere a month has just ended, or a draft's grace time is over."""
+    """Runs hourly, because months end at a different hour in each timezone."""
     with correlation.correlated(correlation.accept(None)):
         await application().invoice_runs.start_all()
 
@@ -40,6 +40,6 @@ async def run_invoices(message: func.ServiceBusMessage) -> None:
     data_type=func.DataType.BINARY,
 )
 async def fail_dead_invoice_runs(message: func.ServiceBusMessage) -> None:
-    """What could not be done a hundred times ends its job's part; the timer's own runs come again by themselves."""
+    """Marks an organization as failed in its job after 100 deliveries. Runs by the timer repeat anyway."""
     with correlation.correlated(correlation.accept(message.correlation_id)):
         await retry_while_unavailable(lambda: application().invoice_runs.give_up(message.get_body()))

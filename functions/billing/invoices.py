@@ -1,4 +1,4 @@
-"""Invoices: previewed, listed, read, finalized."""
+"""Invoices: previewed, listed, read and finalized."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,18 +25,18 @@ class InvoicePath(PathValues):
 
 class CreditNoteAnswer(Schema):
     id: str | None
-    """Null while it is only what would be issued."""
+    """Null in a draft or preview."""
     number: str | None
-    """Null while it is only what would be issued."""
+    """Null in a draft or preview."""
     reason: str
     """Why it is issued."""
     currency: str
     lines: list[Line]
     """The first 500."""
     total: RoundedAmount
-    """What is given back."""
+    """The sum of the lines."""
     issued_at: datetime | None
-    """Null while it is only what would be issued."""
+    """Null in a draft or preview."""
 
     @classmethod
     def of(cls, note: CreditNote, lines: Sequence[Line]) -> Self:
@@ -60,7 +60,7 @@ class InvoiceAnswer(Schema):
     status: InvoiceStatus
     currency: str
     period: SpanAnswer
-    """The billing period that it closes."""
+    """The billing period that is invoiced."""
     issued_at: datetime | None
     """Null for a draft."""
     due_at: datetime | None
@@ -88,7 +88,7 @@ class InvoiceAnswer(Schema):
     amount_paid: RoundedAmount
     """By payments."""
     amount_due: RoundedAmount
-    """What is still to be paid; of a draft nothing."""
+    """What is still to be paid; 0 for a draft."""
     credit_notes: list[CreditNoteAnswer]
     """In a list none."""
     metadata: dict[str, Any]
@@ -102,7 +102,6 @@ class InvoiceAnswer(Schema):
         lines: Sequence[Line] = (),
         credit_notes: Sequence[CreditNoteAnswer] = (),
     ) -> Self:
-        """Nothing of a draft is to be paid yet."""
         zero = round_half_up(ZERO, invoice.currency)
         return cls(
             id=invoice.id,
@@ -130,7 +129,7 @@ class InvoiceAnswer(Schema):
 
     @classmethod
     def of_draft(cls, draft: Invoice, composed: Composed) -> Self:
-        """As finalizing would issue it: negative differences without an offset are a credit note."""
+        """As finalizing would issue it. Negative differences that nothing offsets become a credit note."""
         totals = composed.totals(draft.currency)
         note = CreditNoteAnswer(
             id=None,
@@ -151,7 +150,7 @@ class InvoiceListQuery(ListQuery):
 
 class PreviewQuery(Query):
     period: Month | None = None
-    """A month such as 2026-10; without it the open period."""
+    """A month such as 2026-10; by default the open period."""
 
 
 async def _whole(call: Call[Any, Any, Any], invoice: Invoice) -> InvoiceAnswer:
@@ -172,7 +171,7 @@ async def _note(call: Call[Any, Any, Any], note: CreditNote) -> CreditNoteAnswer
     blueprint,
     "GET",
     "invoices/preview",
-    summary="The invoice that the close would issue if nothing more were reported; without `period` of the open one",
+    summary="The invoice of a period as it would be issued now; by default of the open period",
     access=Permission.INVOICES_READ,
     query=PreviewQuery,
     answers={200: InvoiceAnswer},
@@ -243,14 +242,14 @@ async def list_invoice_lines(call: Call[NoBody, ListQuery, InvoicePath]) -> Repl
     blueprint,
     "POST",
     "invoices/{invoice_id}/finalize",
-    summary="Number a draft, with its lines computed again; what was finalized before stays as it is",
+    summary="Finalize a draft: compute its lines again and number it. A finalized invoice stays as it is",
     access=Permission.INVOICES_WRITE,
     path_values=InvoicePath,
     answers={200: InvoiceAnswer, 204: None},
     if_match=IfMatch.HONOURED,
 )
 async def finalize_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
-    """The draft is gone where there was nothing left to bill, 204, or only a credit note, which is shown alone."""
+    """Answers 204 where nothing is left to bill, and with the credit note alone where only that is issued."""
     invoice_id = call.path.invoice_id
     organization = await call.organization_of(invoice_id)
     documents = call.services.billing_documents

@@ -1,4 +1,4 @@
-"""What workflows would cost, before they run."""
+"""Estimates of what workflows would cost before they run."""
 
 from typing import Annotated, Self
 
@@ -22,7 +22,7 @@ class ValidateWorkflowsRequest(Schema):
 
 
 class WorkflowValidationAnswer(WorkflowValidation):
-    """By the model version that prices the agent now; without one there is nothing to bill."""
+    """The estimate by the model version that prices the agent now. Without one nothing is billed."""
 
     agent_id: str
     billing_model_id: str | None
@@ -44,8 +44,7 @@ class WorkflowValidationAnswer(WorkflowValidation):
     blueprint,
     "POST",
     "agents/{agent_id}/workflows/validate",
-    summary="What workflows of an agent would be billed in a period without other usage, with warnings; nothing is"
-    " recorded",
+    summary="Estimate what workflows of an agent would cost in a period without other usage. Nothing is recorded",
     access=Permission.BILLING_MODELS_READ,
     path_values=AgentPath,
     body=ValidateWorkflowsRequest,

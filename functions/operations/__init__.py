@@ -1,4 +1,4 @@
-"""Health, and the description of the API."""
+"""Health, and the documentation of the API."""
 
 from functions.operations import operations, unknown_routes
 

@@ -1,4 +1,4 @@
-"""Health, and the description of the API."""
+"""Health, and the documentation of the API."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ class HealthAnswer(Schema):
     blueprint,
     "GET",
     "/health",
-    summary="Whether the process answers",
+    summary="Whether the process is running",
     access=Access.PUBLIC,
     answers={200: HealthAnswer},
 )
@@ -30,7 +30,7 @@ async def health(call: Call) -> Reply:  # noqa: ARG001  it only has to answer
     blueprint,
     "GET",
     "/health/ready",
-    summary="Whether the store and the queue answer",
+    summary="Whether the store and the queue are reachable",
     access=Access.PUBLIC,
     answers={200: HealthAnswer},
     errors=(UnavailableError,),
@@ -49,7 +49,7 @@ async def health_ready(call: Call) -> Reply:
     blueprint,
     "GET",
     "openapi.json",
-    summary="This API as an OpenAPI 3.1 document",
+    summary="The OpenAPI 3.1 document of this API",
     access=Access.PUBLIC,
     answers={200: Document},
 )
@@ -61,7 +61,7 @@ async def openapi_document(call: Call) -> Reply:  # noqa: ARG001  the same for e
     blueprint,
     "GET",
     "docs",
-    summary="This API as a page",
+    summary="The documentation of this API as a page",
     access=Access.PUBLIC,
     answers={200: TextFile},
     media_type="text/html",
@@ -77,7 +77,7 @@ async def docs(call: Call) -> Reply:  # noqa: ARG001  the same for everyone
     blueprint,
     "GET",
     "docs/scalar.js",
-    summary="The script of the page on this API",
+    summary="The script of the documentation page",
     access=Access.PUBLIC,
     answers={200: TextFile},
     media_type="text/javascript",

@@ -1,4 +1,4 @@
-"""What answers a path that no endpoint has, or a method that a path does not have."""
+"""The function for requests without an endpoint: unknown paths and methods."""
 
 import azure.functions as func
 

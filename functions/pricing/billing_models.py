@@ -1,4 +1,4 @@
-"""Billing models: price books in versions, and what usage would cost under them."""
+"""Billing models, their versions, and calculations with them."""
 
 import asyncio
 from datetime import datetime
@@ -47,7 +47,7 @@ class BillingModelPath(PathValues):
 
 class BillingModelRequest(BillingModelDraft):
     organization_id: str | None = Field(default=None, max_length=256)
-    """Whose model it is; an operator who names none makes one for every organization."""
+    """The organization's id, slug or external id. An operator who names none publishes for all organizations."""
 
     def draft(self) -> BillingModelDraft:
         return BillingModelDraft.model_construct(
@@ -60,22 +60,22 @@ class VersionAnswer(Schema):
     number: int
     """From 1 on."""
     effective_from: datetime
-    """From when on it prices, until the next version."""
+    """When it takes effect."""
     charges: tuple[AnyCharge, ...]
-    """What it prices."""
+    """What it prices, and how."""
 
 
 class BillingModelAnswer(Schema):
     id: str
     organization_id: str | None
-    """Null for a model of the operator's, which every organization can use."""
+    """Null for a model that every organization can use."""
     name: str
     description: str
     currency: str
     archived_at: datetime | None
-    """Since then no agent can be given it."""
+    """Since when no agent can be given it."""
     version: int
-    """The number of the newest version, which may take effect only later."""
+    """The number of the newest version. It may not be in force yet."""
     version_id: str
     """Of the newest version."""
     effective_from: datetime
@@ -95,12 +95,12 @@ class BillingModelAnswer(Schema):
 
 
 class CalculatedPeriod(Schema):
-    """Half-open: from its start on, before its end."""
+    """A span of time [start, end)."""
 
     start: ZonedTime
-    """Its first moment."""
+    """Inclusive."""
     end: ZonedTime
-    """The first moment after it."""
+    """Exclusive."""
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -111,35 +111,39 @@ class CalculatedPeriod(Schema):
 
 class CalculateRequest(Schema):
     usage: Annotated[list[UsageEntry], Field(max_length=1000)] = []
-    """What the meters would have come to; a charge that is not named has no usage."""
+    """The usage of each charge. A charge that is not named has none."""
     period: CalculatedPeriod | None = None
-    """Without one, the calendar month of now in UTC."""
+    """By default the current calendar month in UTC."""
     only: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)] | None = None
-    """Keys of charges; all others are left out."""
+    """The keys of the charges to calculate; by default all."""
 
 
 class SketchCalculateRequest(CalculateRequest):
     model: ModelSketch
-    """What is calculated with."""
+    """The billing model to calculate with. It is not saved."""
 
 
 class BillingModelTemplate(RootModel[dict[str, Any]]):
-    """A billing model to start from: a body of `POST /billing-models`."""
+    """A billing model to start from, in the form of a request to `POST /billing-models`."""
 
 
-async def _writable(call: Call[Any, Any, Any], organization_id: str | None) -> str | None:
-    """Only the operator writes billing models, or an organization with self-managed pricing (AC-20)."""
-    if not call.principal.is_operator:
-        organization = await call.organization()
-        if not organization.settings.self_managed_pricing:
-            raise ForbiddenError(
-                "Billing models are written by the operator; self-managed pricing is off for this organization"
-            )
-    return organization_id
+async def _check_self_managed(call: Call[Any, Any, Any]) -> None:
+    """Only operators, and organizations with self-managed pricing, write billing models (AC-20).
+
+    Raises `ForbiddenError`.
+    """
+    if call.principal.is_operator or (await call.organization()).settings.self_managed_pricing:
+        return
+    raise ForbiddenError(
+        "Billing models are written by the operator; self-managed pricing is off for this organization"
+    )
 
 
 async def _owner_of_model(call: Call[Any, Any, Any], model_id: str) -> str | None:
-    """Whose model this is; None is the operator's. Another organization's is not found."""
+    """The organization that owns the model; None for the operator's.
+
+    Raises `NotFoundError` for a model of another organization than the caller's.
+    """
     owner = await call.services.owners.of(model_id)
     if owner == OPERATOR:
         return None
@@ -148,27 +152,28 @@ async def _owner_of_model(call: Call[Any, Any, Any], model_id: str) -> str | Non
     return owner
 
 
-async def _own_model(call: Call[Any, Any, Any]) -> tuple[str | None, str]:
-    """A model that the caller may write, with its owner."""
-    model_id = call.path.model_id
+async def _owner_of_writable_model(call: Call[Any, Any, Any], model_id: str) -> str | None:
+    """As `_owner_of_model`, for a model that the caller may change. Raises `ForbiddenError`."""
     owner = await _owner_of_model(call, model_id)
     if owner is None and not call.principal.is_operator:
         raise ForbiddenError("This is a billing model of the operator's")
-    return await _writable(call, owner), model_id
+    await _check_self_managed(call)
+    return owner
 
 
 @endpoint(
     blueprint,
     "POST",
     "billing-models",
-    summary="Publish a billing model's first version",
+    summary="Create a billing model with its first version",
     access=Permission.BILLING_MODELS_WRITE,
     body=BillingModelRequest,
     answers={201: BillingModelAnswer},
     example=_EXAMPLE,
 )
 async def create_billing_model(call: Call[BillingModelRequest]) -> Reply:
-    owner = await _writable(call, await call.organization_id_or_operator(call.body.organization_id))
+    owner = await call.organization_id_or_operator(call.body.organization_id)
+    await _check_self_managed(call)
     model, version, etag = await call.services.billing_models.create(call.new_id("bm"), owner, call.body.draft())
     return Reply(BillingModelAnswer.of(model, version), etag=etag)
 
@@ -177,7 +182,7 @@ async def create_billing_model(call: Call[BillingModelRequest]) -> Reply:
     blueprint,
     "GET",
     "billing-models",
-    summary="The organization's own billing models, then the operator's; an operator who names none sees theirs",
+    summary="The organization's own billing models, then the operator's. Operators who name no organization see theirs",
     access=Permission.BILLING_MODELS_READ,
     query=ListQuery,
     answers={200: Listed[BillingModelAnswer]},
@@ -223,7 +228,7 @@ async def get_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Repl
     blueprint,
     "PUT",
     "billing-models/{model_id}",
-    summary="Publish a new version, 10 minutes ahead or later",
+    summary="Publish a new version. It takes effect in 10 minutes or later",
     access=Permission.BILLING_MODELS_WRITE,
     path_values=BillingModelPath,
     body=BillingModelDraft,
@@ -232,7 +237,8 @@ async def get_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Repl
     example=_EXAMPLE,
 )
 async def publish_billing_model(call: Call[BillingModelDraft, Query, BillingModelPath]) -> Reply:
-    owner, model_id = await _own_model(call)
+    model_id = call.path.model_id
+    owner = await _owner_of_writable_model(call, model_id)
     model, version, etag = await call.services.billing_models.publish(owner, model_id, call.body, call.if_match)
     return Reply(BillingModelAnswer.of(model, version), etag=etag)
 
@@ -241,13 +247,14 @@ async def publish_billing_model(call: Call[BillingModelDraft, Query, BillingMode
     blueprint,
     "POST",
     "billing-models/{model_id}/archive",
-    summary="Take a billing model out of use for new agents",
+    summary="Archive a billing model: no agent can be given it any more",
     access=Permission.BILLING_MODELS_WRITE,
     path_values=BillingModelPath,
     answers={200: BillingModelAnswer},
 )
 async def archive_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Reply:
-    owner, model_id = await _own_model(call)
+    model_id = call.path.model_id
+    owner = await _owner_of_writable_model(call, model_id)
     model, etag = await call.services.billing_models.archive(owner, model_id)
     version = await call.services.billing_models.version(model, model.versions.last)
     return Reply(BillingModelAnswer.of(model, version), etag=etag)
@@ -272,7 +279,7 @@ async def list_billing_model_versions(call: Call[NoBody, Query, BillingModelPath
 async def _calculated(call: Call[Any, Any, Any], version: Version, currency: str) -> Calculation:
     asked = call.body.period
     span = Span(start=asked.start, end=asked.end) if asked else first_period(call.now, _UTC).span
-    # Many agents take a while, and nobody else should wait for that.
+    # In a thread: usage of many agents takes long, and other requests should not wait for it.
     return await asyncio.to_thread(calculate, version, currency, call.body.usage, span, call.body.only)
 
 
@@ -283,7 +290,7 @@ _UTC = History[Calendar].starting(Calendar(timezone="UTC"))
     blueprint,
     "POST",
     "billing-models/calculate",
-    summary="What usage would cost under a model that is not saved",
+    summary="Calculate what usage would cost under a model that is not saved",
     access=Permission.BILLING_MODELS_READ,
     body=SketchCalculateRequest,
     answers={200: Calculation},
@@ -299,7 +306,7 @@ async def calculate_sketch(call: Call[SketchCalculateRequest]) -> Reply:
     blueprint,
     "POST",
     "billing-models/{model_id}/calculate",
-    summary="What usage would cost under the newest version of a model",
+    summary="Calculate what usage would cost under the newest version of a model",
     access=Permission.BILLING_MODELS_READ,
     path_values=BillingModelPath,
     body=CalculateRequest,

@@ -1,4 +1,4 @@
-"""What LLM calls cost at their providers, and exchange rates."""
+"""Prices of LLM calls at their providers, and exchange rates."""
 
 from functions.provider_costs import exchange_rates, llm_prices
 

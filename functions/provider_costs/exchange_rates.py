@@ -1,4 +1,4 @@
-"""The operator's exchange rates: what one unit of a currency is worth in another, from when on."""
+"""Exchange rates of the operator, each with the time from which it is valid."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -32,27 +32,27 @@ def _positive(rate: Decimal) -> Decimal:
 
 class CurrencyPairPath(PathValues):
     from_currency: PathText
-    """ISO 4217 code of the currency whose worth is said."""
+    """The ISO 4217 code of the currency that is converted."""
     to_currency: PathText
-    """ISO 4217 code of the currency in which it is said."""
+    """The ISO 4217 code of the currency that it is converted to."""
 
 
 class ExchangeRateRequest(Schema):
     rate: Annotated[NonNegativeAmount, AfterValidator(_positive)]
-    """What one unit of the first currency is worth in the second."""
+    """The price of one unit of `from_currency` in `to_currency`."""
     effective_from: ZonedTime | None = None
-    """For the pair's first rate, or one before it: now or any time in the past, by default now. For all others: 10
-    minutes ahead or later, by default in 10 minutes.
+    """When it takes effect: in 10 minutes (the default) or later. The first rate of a pair, or one before it, may take
+    effect in the past, by default now.
     """
 
 
 class RateEntry(Schema):
     effective_from: datetime
-    """From when on it holds."""
+    """Inclusive."""
     effective_to: datetime | None
-    """Until when; null for the last entry."""
+    """Exclusive; null for the last rate."""
     rate: RoundedAmount
-    """What one unit of the first currency is worth in the second."""
+    """The price of one unit of `from_currency` in `to_currency`."""
 
     @classmethod
     def of(cls, interval: Interval[Decimal]) -> Self:
@@ -61,11 +61,11 @@ class RateEntry(Schema):
 
 class ExchangeRateListed(Schema):
     from_currency: str
-    """Whose worth is said."""
+    """The currency that is converted."""
     to_currency: str
-    """In which it is said."""
+    """The currency that it is converted to."""
     rate: RoundedAmount | None
-    """What one unit is worth now; null before the first rate."""
+    """The present rate; null before the first one."""
     upcoming: list[RateEntry]
     """The next rates, at most 5."""
 
@@ -77,12 +77,12 @@ class ExchangeRateListed(Schema):
 
 class ExchangeRateAnswer(ExchangeRateListed):
     history: list[RateEntry]
-    """The last 500 rates, those that are upcoming included, in the order of their times."""
+    """The last 500 rates in the order of their times, upcoming ones included."""
 
 
 class HistoryQuery(Query):
     before: ZonedTime | None = None
-    """The history is that of the last 500 rates that took effect earlier."""
+    """Only rates that took effect before this time are in `history`."""
 
 
 def _shown(known: ExchangeRate, now: datetime, before: datetime | None = None) -> ExchangeRateAnswer:
@@ -94,7 +94,7 @@ def _shown(known: ExchangeRate, now: datetime, before: datetime | None = None) -
     blueprint,
     "GET",
     "exchange-rates",
-    summary="All exchange rates: those in force and the next ones",
+    summary="All pairs of currencies with their present and next exchange rates",
     access=Permission.PRICES_READ,
     query=ListQuery,
     answers={200: Listed[ExchangeRateListed]},
@@ -124,7 +124,7 @@ async def get_exchange_rate(call: Call[NoBody, HistoryQuery, CurrencyPairPath]) 
     blueprint,
     "PUT",
     "exchange-rates/{from_currency}/{to_currency}",
-    summary="Say what a currency is worth in another from some time on",
+    summary="Set the exchange rate of a pair of currencies from a time on",
     access=Permission.PRICES_WRITE,
     path_values=CurrencyPairPath,
     body=ExchangeRateRequest,
@@ -134,7 +134,7 @@ async def get_exchange_rate(call: Call[NoBody, HistoryQuery, CurrencyPairPath]) 
 async def put_exchange_rate(call: Call[ExchangeRateRequest, Query, CurrencyPairPath]) -> Reply:
     source, target = _currency(call.path.from_currency), _currency(call.path.to_currency)
     if source == target:
-        raise NotFoundError("A currency is worth itself")
+        raise NotFoundError("A currency has no exchange rate to itself")
     known, etag = await call.services.exchange_rates.put(
         source, target, call.body.rate, call.body.effective_from, call.if_match
     )
@@ -142,7 +142,7 @@ async def put_exchange_rate(call: Call[ExchangeRateRequest, Query, CurrencyPairP
 
 
 def _currency(code: str) -> str:
-    """Raises `NotFoundError` for what is no currency: the path leads nowhere."""
+    """Raises `NotFoundError` for a path with anything but a currency."""
     try:
         return _CODE.validate_python(code)
     except pydantic.ValidationError as error:

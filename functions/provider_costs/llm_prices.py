@@ -1,4 +1,4 @@
-"""What LLM calls cost at their providers: the operator's own prices beside the price list, and what has no price."""
+"""Prices of LLM models: the operator's own, calculations, and models without a price."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -36,32 +36,32 @@ class LlmPriceChange(Schema):
     prices: ModelPrices
     """Per million tokens."""
     effective_from: ZonedTime | None = None
-    """10 minutes ahead or later; without it in 10 minutes."""
+    """When it takes effect: in 10 minutes (the default) or later."""
 
 
 class LlmPriceRequest(Schema):
     provider: LowerCaseName | None = None
-    """As events name it, or as the price list does; without one, of events that name none."""
+    """As events or the price list name it. Null for events that name no provider."""
     model: LowerCaseName
-    """As events name it, or as the price list does."""
+    """As events or the price list name it."""
     prices: ModelPrices
     """Per million tokens."""
     effective_from: ZonedTime | None = None
-    """May be in the past; without it now."""
+    """When it takes effect; may be in the past. By default now."""
 
 
 class LlmPriceEnd(Schema):
     effective_from: ZonedTime | None = None
-    """10 minutes ahead or later; without it in 10 minutes."""
+    """When it takes effect: in 10 minutes (the default) or later."""
 
 
 class PriceEntry(Schema):
     effective_from: datetime
-    """From when on it holds."""
+    """Inclusive."""
     effective_to: datetime | None
-    """Until when; null for the last entry."""
+    """Exclusive; null for the last entry."""
     prices: ModelPrices | None
-    """Per million tokens; null where the price list holds again."""
+    """Per million tokens; null where the price list applies again."""
 
     @classmethod
     def of(cls, interval: Interval[ModelPrices | None]) -> Self:
@@ -71,11 +71,11 @@ class PriceEntry(Schema):
 class LlmPriceListed(Schema):
     id: str
     provider: str | None
-    """Null for the model of whatever provider."""
+    """Null for events that name no provider."""
     model: str
     """In lower case."""
     prices: ModelPrices | None
-    """In force now, per million tokens; null where the price list holds."""
+    """The present prices per million tokens; null where the price list applies."""
     upcoming: list[PriceEntry]
     """The next prices, at most 5."""
 
@@ -87,7 +87,7 @@ class LlmPriceListed(Schema):
 
 class LlmPriceAnswer(LlmPriceListed):
     history: list[PriceEntry]
-    """All of it, what is upcoming included: at most 500 entries."""
+    """All prices in the order of their times, upcoming ones included; at most 500."""
 
 
 def _shown(override: PriceOverride, now: datetime) -> LlmPriceAnswer:
@@ -96,16 +96,16 @@ def _shown(override: PriceOverride, now: datetime) -> LlmPriceAnswer:
 
 
 class CalculateLlmCallRequest(Schema):
-    """An LLM call as its event would say it."""
+    """An LLM call as its event would report it."""
 
     provider: Annotated[str, Field(max_length=MAXIMUM_NAME)] | None = None
     """As the event would name it."""
     model: Annotated[str, Field(max_length=MAXIMUM_NAME)]
     """As the event would name it."""
     time: ZonedTime | None = None
-    """When it happens; without it now."""
+    """When the call happens; by default now."""
     currency: Currency | None = None
-    """Of the cost; without it that of the prices. Another one needs an exchange rate."""
+    """The currency of the cost; by default that of the prices. Another one needs an exchange rate."""
     input_tokens: TokenCount = 0
     """The cached ones included."""
     cached_input_tokens: TokenCount = 0
@@ -127,19 +127,19 @@ class CalculateLlmCallRequest(Schema):
 
 
 class CalculatedPrices(Schema):
-    """Per million tokens, at the size of this call's context."""
+    """Prices per million tokens, for the size of this call's context."""
 
     currency: str
     input: ExactDecimal | None
     """Null where input has no price."""
     cached_input: ExactDecimal | None
-    """Null where cached tokens cost what all input does."""
+    """Null where cached input has no price of its own."""
     output: ExactDecimal | None
     """Null where output has no price."""
     reasoning: ExactDecimal | None
-    """Null where reasoning tokens cost what all output does."""
+    """Null where reasoning has no price of its own."""
     request: ExactDecimal
-    """Of each call, whatever its tokens."""
+    """The price of each call, in addition to its tokens."""
 
     @classmethod
     def of(cls, prices: TokenPrices, context: int) -> Self:
@@ -155,25 +155,25 @@ class CalculatedLlmCall(Schema):
     cost: ExactDecimal | None
     """Null for a model without a price."""
     currency: str | None
-    """The one that was asked for, else that of the prices."""
+    """The currency of the cost."""
     priced_by: str | None
-    """The entry of the price list, or the operator's own, that has the prices."""
+    """The `provider/model` whose prices were used."""
     overridden: bool
     """Whether the prices are the operator's own."""
     prices: CalculatedPrices | None
-    """What the cost is made of."""
+    """The prices that the cost is calculated from."""
 
 
 class UnpricedQuery(ListQuery):
     period: str | None = Field(default=None, max_length=7)
-    """A month such as 2026-10; without it the open period."""
+    """A month such as 2026-10; by default the open period."""
 
 
 class UnpricedModelAnswer(Schema):
-    """Calls whose cost nobody knows."""
+    """LLM calls of a model without a price."""
 
     model: str
-    """`*` stands for all models beyond the 50 that are told apart for an agent."""
+    """`*` stands for all models beyond the 50 that are counted one by one for an agent."""
     calls: int
     """How many."""
     tokens: ExactDecimal
@@ -184,7 +184,7 @@ class UnpricedModelAnswer(Schema):
     blueprint,
     "POST",
     "llm-prices",
-    summary="Give a model prices of the operator's, which hold instead of the price list",
+    summary="Set prices of a model, which apply instead of the price list",
     access=Permission.PRICES_WRITE,
     body=LlmPriceRequest,
     answers={201: LlmPriceAnswer},
@@ -200,7 +200,7 @@ async def create_llm_price(call: Call[LlmPriceRequest]) -> Reply:
     blueprint,
     "GET",
     "llm-prices",
-    summary="The operator's prices of LLM models: those in force and the next ones",
+    summary="Models with prices of the operator's: the present and the next ones",
     access=Permission.PRICES_READ,
     query=ListQuery,
     answers={200: Listed[LlmPriceListed]},
@@ -232,7 +232,7 @@ async def list_unpriced_models(call: Call[NoBody, UnpricedQuery]) -> Reply:
     blueprint,
     "POST",
     "llm-prices/calculate",
-    summary="What an LLM call costs at its provider",
+    summary="Calculate what an LLM call costs at its provider",
     access=Permission.PRICES_READ,
     body=CalculateLlmCallRequest,
     answers={200: CalculatedLlmCall},
@@ -267,7 +267,7 @@ async def calculate_llm_call(call: Call[CalculateLlmCallRequest]) -> Reply:
     blueprint,
     "GET",
     "llm-prices/{price_id}",
-    summary="One model's prices of the operator's, with their history",
+    summary="The operator's prices of one model, with their history",
     access=Permission.PRICES_READ,
     path_values=LlmPricePath,
     answers={200: LlmPriceAnswer},
@@ -281,7 +281,7 @@ async def get_llm_price(call: Call[NoBody, Query, LlmPricePath]) -> Reply:
     blueprint,
     "PUT",
     "llm-prices/{price_id}",
-    summary="Give a model other prices, 10 minutes ahead or later",
+    summary="Change the prices of a model in 10 minutes or later",
     access=Permission.PRICES_WRITE,
     path_values=LlmPricePath,
     body=LlmPriceChange,
@@ -299,7 +299,7 @@ async def change_llm_price(call: Call[LlmPriceChange, Query, LlmPricePath]) -> R
     blueprint,
     "POST",
     "llm-prices/{price_id}/end",
-    summary="Let the price list hold for a model again, 10 minutes ahead or later",
+    summary="Return to the price list for a model, in 10 minutes or later",
     access=Permission.PRICES_WRITE,
     path_values=LlmPricePath,
     body=LlmPriceEnd,

@@ -1,4 +1,4 @@
-"""Runs: single executions of an agent, each with its cost, price and margin in one read."""
+"""Runs, and reports of their cost, price and margin."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -57,21 +57,21 @@ class RunKeyPath(PathValues):
 
 class RunRequest(Schema):
     organization_id: Reference | None = None
-    """Whose run it is: id, slug or external id. Only operators need it."""
+    """The organization's id, slug or external id. Only operators need it."""
     key: ClientId | None = None
-    """What events name as their `run`; without one the run's own id."""
+    """What events name as their `run`; by default the run's id."""
     thread_id: Reference | None = None
     agent: Reference | None = None
     """The agent's id or external id."""
     status: RunStatus = "pending"
     started_at: ZonedTime | None = None
-    """Without it, now where it is running or has ended."""
+    """By default now, for a run that is running or has ended."""
     completed_at: ZonedTime | None = None
-    """Without it, now where it has ended."""
+    """By default now, for a run that has ended."""
     error: ErrorText | None = None
     """Why it failed."""
     result: Result = "null"
-    """The caller's own JSON, at most 16 KiB."""
+    """JSON of the caller's own, at most 16 KiB."""
     metadata: Metadata = "{}"
 
 
@@ -81,13 +81,13 @@ class RunPatch(MergePatch):
     status: RunStatus = "pending"
     """From pending to running or failed, from running to completed or failed."""
     started_at: ZonedTime | None = None
-    """Without it, now where the run starts."""
+    """By default now, where the run starts."""
     completed_at: ZonedTime | None = None
-    """Without it, now where the run ends."""
+    """By default now, where the run ends."""
     error: ErrorText | None = None
     """Why it failed."""
     result: Any = None
-    """The caller's own JSON, at most 16 KiB."""
+    """JSON of the caller's own, at most 16 KiB."""
     metadata: ObjectPatch = None
     """Merged into what is there."""
 
@@ -115,22 +115,22 @@ class RunAnswer(Schema):
     started_at: datetime | None
     """Null before it is running."""
     completed_at: datetime | None
-    """When it ended, well or not."""
+    """When it ended, completed or failed."""
     duration: str | None
     """Seconds from the start to the end; null before the end."""
     error: str | None
     """Why it failed."""
     result: VerbatimJson
-    """The caller's own JSON."""
+    """JSON of the caller's own."""
     metadata: VerbatimObject
-    """The caller's own data."""
+    """Data of the caller's own."""
     created_at: datetime
 
 
 class RunReportAnswer(Schema):
-    """A run with its figures, from its events that have been rated.
+    """A run with the figures of its metered events.
 
-    What is only known from events has no `id`, `status`, `metadata` and `created_at`.
+    A run that is known only from events has no `id`, `status`, `metadata` and `created_at`.
     """
 
     id: str | None
@@ -142,17 +142,17 @@ class RunReportAnswer(Schema):
     project_id: str | None
     status: RunStatus | None
     started_at: datetime | None
-    """Null before it is running, and where it is only known from events."""
+    """Null before it is running, and for a run that is known only from events."""
     completed_at: datetime | None
-    """When it ended, well or not; null where it is only known from events."""
+    """When it ended, completed or failed; null for a run that is known only from events."""
     duration: str | None
-    """Seconds; while a start or end is not known, the first or last event stands for it."""
+    """Seconds, from its start or first event to its end or last event."""
     error: str | None
     """Why it failed."""
     result: VerbatimJson
-    """The caller's own JSON."""
+    """JSON of the caller's own."""
     metadata: VerbatimObject | None
-    """The caller's own data."""
+    """Data of the caller's own."""
     created_at: datetime | None
     currency: str
     events: dict[str, int]
@@ -164,21 +164,22 @@ class RunReportAnswer(Schema):
     last_event_at: datetime | None
     """When its latest event happened."""
     provider_cost: ExactDecimal
-    """What its events cost at providers."""
+    """The cost of its events at providers."""
     price: ExactDecimal
-    """What they come to under the billing models of their agents as if there was no other usage, without fees, minima,
-    maxima and discounts. A run that goes on over the end of a billing period is priced in each of its periods.
+    """The price of its events under the agents' billing models, as if there were no other usage.
+
+    Fees, minima, maxima and discounts are left out. A run over several billing periods is priced period by period.
     """
     margin: ExactDecimal
-    """The part of the price that is left after the costs."""
+    """(price - provider_cost) / price; 0 where the price is 0."""
     outcomes: dict[str, int]
     """How many in each state."""
     outcome_value: ExactDecimal
-    """What its verified outcomes are worth."""
+    """The value of its verified outcomes."""
     unpriced_calls: int
-    """LLM calls whose cost is not known."""
+    """The number of LLM calls of models without a price."""
     is_complete: bool
-    """False beyond 10,000 events: then the newest were counted."""
+    """False for more than 10,000 events, of which only the newest are counted."""
 
 
 def _reply(run: Run, etag: str) -> Reply:
@@ -217,7 +218,7 @@ def _report(organization: Organization, key: str, run: Run | None, figures: RunF
     blueprint,
     "POST",
     "runs",
-    summary="Make a run of an agent",
+    summary="Create a run of an agent",
     access=Permission.EVENTS_WRITE,
     body=RunRequest,
     answers={201: RunAnswer},
@@ -257,7 +258,7 @@ async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
     blueprint,
     "GET",
     "runs/{run_id}",
-    summary="One run, with what its events cost at providers, their price, the margin and its outcomes",
+    summary="One run with its cost, price, margin and outcomes",
     access=Permission.EVENTS_READ,
     path_values=RunPath,
     answers={200: RunReportAnswer},
@@ -275,7 +276,7 @@ async def get_run(call: Call[NoBody, Query, RunPath]) -> Reply:
     blueprint,
     "GET",
     "runs/by-key/{run_key}",
-    summary="The same by the key that its events name, whether or not the run was ever made",
+    summary="The same report by the key that events name, whether or not the run was created",
     access=Permission.EVENTS_READ,
     path_values=RunKeyPath,
     answers={200: RunReportAnswer},
@@ -294,7 +295,7 @@ async def get_run_by_key(call: Call[NoBody, Query, RunKeyPath]) -> Reply:
     blueprint,
     "PATCH",
     "runs/{run_id}",
-    summary="Move a run on, or change what is kept with it",
+    summary="Change a run: its status, times, error, result or metadata",
     access=Permission.EVENTS_WRITE,
     path_values=RunPath,
     body=RunPatch,

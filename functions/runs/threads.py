@@ -35,7 +35,7 @@ class ThreadPath(PathValues):
 
 class ThreadRequest(Schema):
     organization_id: Reference | None = None
-    """Whose thread it is: id, slug or external id. Only operators need it."""
+    """The organization's id, slug or external id. Only operators need it."""
     project_id: Reference | None = None
     title: Title | None = None
     """What it is about."""
@@ -64,7 +64,7 @@ class ThreadAnswer(Schema):
     title: str | None
     """What it is about."""
     metadata: VerbatimObject
-    """The caller's own data."""
+    """Data of the caller's own."""
     created_at: datetime
 
 
@@ -72,7 +72,7 @@ class ThreadAnswer(Schema):
     blueprint,
     "POST",
     "threads",
-    summary="Make a thread",
+    summary="Create a thread",
     access=Permission.EVENTS_WRITE,
     body=ThreadRequest,
     answers={201: ThreadAnswer},

@@ -1,4 +1,4 @@
-"""The outbox's sweep."""
+"""The timer of the outbox."""
 
 from functions.storage import outbox
 

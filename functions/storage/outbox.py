@@ -1,4 +1,4 @@
-"""What was committed beside its cause and not done at once."""
+"""Sends the effects in the outbox that were not sent at once."""
 
 import azure.functions as func
 

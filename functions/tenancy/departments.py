@@ -14,9 +14,9 @@ blueprint = func.Blueprint()
 
 class DepartmentRequest(Schema):
     name: Name
-    """Unique in the organization, in whatever case."""
+    """Unique in the organization, regardless of case."""
     organization_id: Reference | None = None
-    """Whose department it is: id, slug or external id. Only operators need it."""
+    """The organization's id, slug or external id. Only operators need it."""
     description: Text | None = None
     metadata: Metadata = "{}"
 
@@ -36,7 +36,7 @@ class DepartmentAnswer(Schema):
     name: str
     description: str | None
     metadata: VerbatimObject
-    """The caller's own data."""
+    """Data of the caller's own."""
     created_at: datetime
 
 
@@ -44,7 +44,7 @@ class DepartmentAnswer(Schema):
     blueprint,
     "POST",
     "departments",
-    summary="Make a department",
+    summary="Create a department",
     access=Permission.PROJECTS_WRITE,
     body=DepartmentRequest,
     answers={201: DepartmentAnswer},
@@ -110,7 +110,7 @@ async def update_department(call: Call[DepartmentPatch, Query, DepartmentPath]) 
     blueprint,
     "DELETE",
     "departments/{department_id}",
-    summary="Delete a department; its agents keep naming it, so that what they did is still found by it",
+    summary="Delete a department. Its agents still name it, so their usage can still be found by it",
     access=Permission.PROJECTS_WRITE,
     path_values=DepartmentPath,
     answers={204: None},

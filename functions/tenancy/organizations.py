@@ -27,32 +27,32 @@ class OrganizationRequest(Schema):
     timezone: Timezone = "UTC"
     """IANA name. Billing periods are calendar months there."""
     slug: Annotated[str, StringConstraints(pattern=SLUG_PATTERN)] | None = None
-    """Short name, unique among all organizations; made from the name where it is left out."""
+    """Short name, unique among all organizations; by default made from the name."""
     external_id: Reference | None = None
     """The caller's own id for it, unique among all organizations."""
     description: Text | None = None
     billing_mode: Literal["postpaid", "prepaid"] = "postpaid"
-    """`postpaid`: usage is invoiced after a period. `prepaid` is not there yet."""
+    """`postpaid`: usage is invoiced after each period. `prepaid` is refused: it needs a credit value."""
     billing_email: EmailStr | None = None
-    """Where invoices go."""
+    """The address that invoices are sent to."""
     contact: Text | None = None
-    """Whom to turn to there."""
+    """The person to contact."""
     address: Text | None = None
     """As invoices show it."""
     tax_id: Annotated[str, StringConstraints(max_length=100)] | None = None
     """As invoices show it."""
     due_days: int | None = Field(default=None, ge=0, le=365)
-    """Days from the issue of an invoice until it is due; without it the operator's setting."""
+    """Days from the issue of an invoice until it is due; by default the operator's setting."""
     grace_hours: int | None = Field(default=None, ge=0, le=720)
-    """Hours from a period's end until its invoice is issued; without it the operator's setting."""
+    """Hours from a period's end until its invoice is issued; by default the operator's setting."""
     late_window_days: int | None = Field(default=None, ge=1, le=365)
-    """Days after which an event is too old to be accepted; without it the operator's setting."""
+    """Days after which an event is too old to be accepted; by default the operator's setting."""
     shard_count: ShardCount | None = None
-    """How many partitions take its usage; without it the operator's setting."""
+    """The number of store partitions for its usage; by default the operator's setting."""
     seats: Seats = 0
-    """How many seats are billed where a charge prices seats."""
+    """The number of seats that seat charges bill."""
     settings: OrganizationSettings = OrganizationSettings()
-    """What the operator lets the organization do."""
+    """What the operator allows the organization."""
 
     @field_validator("billing_mode")
     @classmethod
@@ -63,7 +63,7 @@ class OrganizationRequest(Schema):
 
 
 class SettingsPatch(MergePatch):
-    """What is null takes its default again."""
+    """Settings to change; null resets one to its default."""
 
     self_managed_pricing: bool | None = None
     """Whether the organization writes billing models of its own."""
@@ -74,12 +74,12 @@ class OrganizationPatch(MergePatch):
 
     name: Name = Field(default="")
     timezone: Timezone = Field(default="UTC")
-    """IANA name. A new one holds from the end of the last period that there is."""
+    """IANA name. A new one applies from the end of the last billing period that exists."""
     description: Text | None = None
     billing_email: EmailStr | None = None
-    """Where invoices go."""
+    """The address that invoices are sent to."""
     contact: Text | None = None
-    """Whom to turn to there."""
+    """The person to contact."""
     address: Text | None = None
     """As invoices show it."""
     tax_id: Annotated[str, StringConstraints(max_length=100)] | None = None
@@ -91,24 +91,24 @@ class OrganizationPatch(MergePatch):
     late_window_days: int = Field(default=1, ge=1, le=365)
     """Days after which an event is too old to be accepted."""
     shard_count: ShardCount = 1
-    """How many partitions take its usage. It only grows."""
+    """The number of store partitions for its usage. It can only grow."""
     seats: Seats = 0
-    """How many seats are billed, from `seats_from` on."""
+    """The number of seats that seat charges bill, from `seats_from` on."""
     seats_from: ZonedTime | None = None
-    """10 minutes ahead or later; without it in 10 minutes."""
+    """When new seats take effect: in 10 minutes (the default) or later."""
     settings: SettingsPatch | None = None
     """Needs the header If-Match."""
 
 
 OPERATORS_FIELDS = frozenset({"settings", "shard_count", "late_window_days", "grace_hours", "due_days"})
-"""What an organization cannot change about itself."""
+"""Fields that only operators change."""
 
 
 @endpoint(
     blueprint,
     "POST",
     "organizations",
-    summary="Make an organization",
+    summary="Create an organization",
     access=Permission.ORGANIZATIONS_CREATE,
     body=OrganizationRequest,
     answers={201: OrganizationAnswer},
@@ -125,7 +125,7 @@ async def create_organization(call: Call[OrganizationRequest]) -> Reply:
     blueprint,
     "GET",
     "organizations",
-    summary="The organizations that the credential can see, in no order of time",
+    summary="The organizations that the credential can see, in no particular order",
     access=Permission.ORGANIZATIONS_READ,
     query=ListQuery,
     answers={200: Listed[OrganizationAnswer]},
@@ -179,7 +179,7 @@ async def update_organization(call: Call[OrganizationPatch, Query, OrganizationP
     blueprint,
     "DELETE",
     "organizations/{organization_id}",
-    summary="End an organization: what it used is still invoiced, nothing is erased",
+    summary="End an organization. Its usage is still invoiced, and nothing is erased",
     access=Permission.ORGANIZATIONS_CREATE,
     path_values=OrganizationPath,
     answers={204: None},

@@ -15,9 +15,9 @@ blueprint = func.Blueprint()
 
 class ProjectRequest(Schema):
     name: Name
-    """Unique in the organization, in whatever case."""
+    """Unique in the organization, regardless of case."""
     organization_id: Reference | None = None
-    """Whose project it is: id, slug or external id. Only operators need it."""
+    """The organization's id, slug or external id. Only operators need it."""
     description: Text | None = None
     metadata: Metadata = "{}"
 
@@ -33,7 +33,7 @@ class ProjectPatch(MergePatch):
 
 class ProjectListQuery(ListQuery):
     status: ProjectStatus | None = None
-    """Only projects in this state; without it all but the deleted ones."""
+    """Only projects in this state; by default all but deleted ones."""
 
 
 class ProjectAnswer(Schema):
@@ -42,20 +42,20 @@ class ProjectAnswer(Schema):
     name: str
     description: str | None
     metadata: VerbatimObject
-    """The caller's own data."""
+    """Data of the caller's own."""
     status: str
     created_at: datetime
     archived_at: datetime | None
-    """Since then it can only be read."""
+    """Since when it is read-only."""
     gone_at: datetime | None
-    """When a deleted project is gone; until then it can be restored."""
+    """When a deleted project is erased. Until then it can be restored."""
 
 
 @endpoint(
     blueprint,
     "POST",
     "projects",
-    summary="Make a project",
+    summary="Create a project",
     access=Permission.PROJECTS_WRITE,
     body=ProjectRequest,
     answers={201: ProjectAnswer},
@@ -72,7 +72,7 @@ async def create_project(call: Call[ProjectRequest]) -> Reply:
     blueprint,
     "GET",
     "projects",
-    summary="Projects of an organization, newest first; without a status all but the deleted ones",
+    summary="Projects of an organization, newest first",
     access=Permission.PROJECTS_READ,
     query=ProjectListQuery,
     answers={200: Listed[ProjectAnswer]},
@@ -121,7 +121,7 @@ async def update_project(call: Call[ProjectPatch, Query, ProjectPath]) -> Reply:
     blueprint,
     "POST",
     "projects/{project_id}/archive",
-    summary="Make a project read-only: nothing can be put into it any more, while its agents are metered as before",
+    summary="Archive a project: it becomes read-only; its agents are metered as before",
     access=Permission.PROJECTS_WRITE,
     path_values=ProjectPath,
     answers={200: ProjectAnswer},
@@ -136,7 +136,7 @@ async def archive_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
     blueprint,
     "POST",
     "projects/{project_id}/restore",
-    summary="Take back a project that is archived, or deleted and not gone yet",
+    summary="Restore a project that is archived or deleted",
     access=Permission.PROJECTS_WRITE,
     path_values=ProjectPath,
     answers={200: ProjectAnswer},
@@ -151,7 +151,7 @@ async def restore_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
     blueprint,
     "DELETE",
     "projects/{project_id}",
-    summary="Delete a project: read-only at once, gone after 30 days; what its agents did stays billed",
+    summary="Delete a project: read-only at once, erased after 30 days. Usage of its agents stays billed",
     access=Permission.PROJECTS_WRITE,
     path_values=ProjectPath,
     answers={204: None},
