@@ -89,7 +89,7 @@ class CloudEventRequest(Schema):
         if not isinstance(value, dict) or value.get("data_base64") is None:
             return value
         if "data" in value:
-            raise refusal((("data_base64",), "cannot stand beside data"))
+            raise refusal((("data_base64",), "cannot be combined with data"))
         try:
             data = json.decode_request(base64.b64decode(value["data_base64"], validate=True))
         except (TypeError, ValueError, XyraError):

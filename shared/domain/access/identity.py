@@ -102,7 +102,10 @@ Discarding accepted usage is among them: it is not for those who are billed for 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller: a signed-in user or an API key of an organization, or of the operator where it is None."""
+    """The caller: a signed-in user or an API key.
+
+    It belongs to an organization, or to the operator where `organization_id` is None.
+    """
 
     id: str
     organization_id: str | None

@@ -90,9 +90,10 @@ class KeySet(_KeyModel):
         )
 
     def verification_key(self, kid: str, now: datetime, grace: timedelta) -> Ed25519PublicKey | None:
-        """The public key to verify a token by, None for an unknown key or one that retired too long ago.
+        """The public key to verify a token by.
 
-        The next key counts, too: another process may have rotated already.
+        None for an unknown key, and for one that retired too long ago. The next key counts, too: another process may
+        have rotated already.
         """
         retired = (retired.key for retired in self._verifying_retired(now, grace))
         return next((key.public for key in (self.active, self.next, *retired) if key.kid == kid), None)

@@ -46,7 +46,7 @@ class Entry(Value, Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Interval(Generic[T]):
-    """The time [start, end) in which a value is in force; without an end it still is."""
+    """The time [start, end) in which a value is in force, or from `start` on."""
 
     start: datetime
     end: datetime | None
@@ -84,7 +84,7 @@ class History(Value, Generic[T]):
         return self.entries[index - 1].value if index else None
 
     def _after(self, instant: datetime) -> int:
-        """The number of entries in effect at an instant, which is the index of the next one."""
+        """How many entries are in effect at an instant: the index of the next one."""
         return bisect_right(self.entries, instant, key=lambda entry: entry.effective_from)
 
     def appended(self, value: T, effective_from: datetime, now: datetime, pointer: str = "/effective_from") -> Self:
@@ -115,7 +115,10 @@ class History(Value, Generic[T]):
         return self._intervals(index, index + limit)
 
     def last_before(self, instant: datetime | None, limit: int) -> Iterator[Interval[T]]:
-        """At most `limit` intervals that start before an instant, or the last of all; earliest first."""
+        """At most `limit` intervals that start before an instant, earliest first.
+
+        Without an instant, the last of all.
+        """
         index = len(self.entries)
         if instant is not None:
             index = bisect_left(self.entries, instant, key=lambda entry: entry.effective_from)

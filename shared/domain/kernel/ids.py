@@ -11,7 +11,7 @@ _name = msgspec.json.Encoder()
 
 
 def new_id(prefix: str) -> str:
-    """A new id from a UUIDv7, so that ids with one prefix sort by creation time."""
+    """A new id, from a UUIDv7: ids with one prefix sort by creation time."""
     return str(TypeID(prefix=prefix))
 
 
@@ -30,7 +30,7 @@ def id_pattern(prefix: str) -> str:
 
 
 def is_id(text: str, prefix: str) -> bool:
-    """Whether a text has the form of an id with this prefix, so that it is safe to look up."""
+    """Whether a text has the form of an id with this prefix."""
     return re.fullmatch(id_pattern(prefix), text) is not None
 
 

@@ -111,7 +111,7 @@ def to_places(value: Decimal) -> Decimal:
 
 
 def round_half_up(value: Decimal | Fraction, currency: str) -> Decimal:
-    """Round half up (away from zero) to the currency's minor unit, always with all its places."""
+    """Round half up (away from zero) to all places of the currency's minor unit."""
     return round_to(value, exponent_of(currency))
 
 
@@ -204,7 +204,7 @@ Currency = Annotated[str, AfterValidator(_currency)]
 """A currency code of ISO 4217 that has a minor unit."""
 
 Amount = Annotated[Decimal, PlainValidator(read_decimal), _written_by(as_written), _DecimalSchema(negative=True)]
-"""An entered amount of money, in the currency of the object around it; its trailing zeros are kept."""
+"""An entered amount of money, in the currency of the object around it. Trailing zeros are kept."""
 
 NonNegativeAmount = Annotated[
     Decimal,

@@ -15,7 +15,7 @@ FieldPath = tuple[str | int, ...]
 
 MAXIMUM_ERRORS = 100
 MAXIMUM_NAME = 300
-"""Characters of a name in a pointer; a longer one is truncated, because many errors may repeat it."""
+"""Characters of a name in a pointer. Longer names are truncated, because many errors may repeat them."""
 _KEY_MARK = "[key]"
 """Ends pydantic's path to a key of a dict."""
 _TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
@@ -52,7 +52,7 @@ def refusal(*fields: tuple[FieldPath, str]) -> pydantic.ValidationError:
 
 
 def named_by_type(value: object, validate: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401  any model of the union
-    """A `WrapValidator` of a union with the discriminator `type`, so that errors point into the input.
+    """A `WrapValidator` of unions with the discriminator `type`: errors point into the input.
 
     It removes the tag that pydantic puts into paths, and points to `type` where the type is unknown or missing.
     """
@@ -66,7 +66,7 @@ def named_by_type(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 def pointer(path: Iterable[str | int], prefix: str = "") -> str:
-    """A path as a JSON pointer (RFC 6901), or with the prefix `?` as the name of a query parameter."""
+    """A path as a JSON pointer (RFC 6901). With the prefix `?` it names a query parameter."""
     names = [str(name)[:MAXIMUM_NAME].replace("~", "~0").replace("/", "~1") for name in path]
     if prefix == "?":
         return prefix + "/".join(names)
@@ -88,7 +88,7 @@ def validation_error(
     )
     if len(details) == 1:
         return ValidationError(f"{errors[0].pointer or 'The input'}: {errors[0].detail}", errors=errors)
-    return ValidationError(f"{len(details)} places of the input are not valid", errors=errors)
+    return ValidationError(f"{len(details)} fields of the input are not valid", errors=errors)
 
 
 def _refusal(details: Iterable[tuple[FieldPath, str, str, object]]) -> pydantic.ValidationError:

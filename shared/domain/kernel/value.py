@@ -1,4 +1,4 @@
-"""The base of immutable values that are read from JSON, and of models whose fields have docstrings."""
+"""Bases of pydantic models: immutable values, and models whose fields have docstrings."""
 
 import ast
 import inspect

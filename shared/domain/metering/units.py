@@ -24,7 +24,7 @@ class UnitConversion(Value):
     @model_validator(mode="after")
     def _one_factor(self) -> Self:
         if self.multiply_by is not None and self.divide_by is not None:
-            raise refusal((("divide_by",), "cannot stand beside multiply_by"))
+            raise refusal((("divide_by",), "cannot be combined with multiply_by"))
         if self.multiply_by is None and self.divide_by is None and self.rounding is None:
             raise refusal(((), "needs multiply_by, divide_by or rounding"))
         for name in ("multiply_by", "divide_by"):

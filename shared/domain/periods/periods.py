@@ -31,7 +31,7 @@ QUARTER = 3
 """Months of a quarter."""
 
 _FIRST_DAY_OF_NEXT_MONTH = 23
-"""A period that starts on this day of a month or later belongs to the next month.
+"""A period that starts this late in a month belongs to the next month.
 
 So all periods of one anchor day belong to the month they start in, or all to the next, even in February. The usual
 anchor days (1, 15, 28 and later) are far enough off that no change of timezone, 26 hours at most, moves a period.
@@ -106,7 +106,10 @@ class Period(Span):
         return Span(start=self.start, end=self.end)
 
     def days(self) -> Sequence[Day]:
-        """The local days of the period, in order, clipped to it; a day that the timezone skipped is left out."""
+        """The local days of the period, in order, clipped to it.
+
+        A day that the timezone skipped is left out.
+        """
         return _days(self.start, self.end, self.timezone)
 
     def local_days(self) -> list[date]:
@@ -114,7 +117,7 @@ class Period(Span):
 
 
 def first_instant(day: date, timezone: str) -> datetime:
-    """The first instant of a local day, in UTC: midnight, or the first time after it where clocks skip midnight."""
+    """The first instant of a local day, in UTC. Where clocks skip midnight, the first time after it."""
     zone = ZoneInfo(timezone)
     midnight = datetime.combine(day, time(), zone)
     instant = midnight.astimezone(UTC)
@@ -124,7 +127,7 @@ def first_instant(day: date, timezone: str) -> datetime:
 
 
 def _clock_change(day: date, zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The instant in (before, after] at which clocks jumped into the day or past it, by bisection."""
+    """When, in (before, after], clocks jumped into the day or past it; by bisection."""
     while after - before > timedelta(seconds=1):
         middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
         if middle.astimezone(zone).date() >= day:
@@ -178,9 +181,10 @@ def previous_period(first: Period, calendars: History[Calendar]) -> Period:
 def periods_to_create(
     created: Sequence[Period], calendars: History[Calendar], start: datetime, end: datetime
 ) -> list[Period]:
-    """The missing periods, in order, so that with the created ones they cover `start` to `end`.
+    """The periods that are missing to cover `start` to `end`, in order.
 
-    `created` are contiguous and in order. Raises `ValidationError` where more than `MAXIMUM_PERIODS` are missing.
+    `created` are those that exist, contiguous and in order. Raises `ValidationError` where more than `MAXIMUM_PERIODS`
+    are missing.
     """
     first = created[0] if created else first_period(start, calendars)
     last = created[-1] if created else first
@@ -203,7 +207,7 @@ def period_of(instant: datetime, created: Sequence[Period]) -> Period | None:
 
 
 def periods_around(periods: Sequence[Period], created: Sequence[Period], calendars: History[Calendar]) -> list[Period]:
-    """All periods from more than a year before these to more than a year after them, in order.
+    """These periods with all periods of more than a year around them, in order.
 
     Those that are not created yet are as they would be.
     """
@@ -214,9 +218,10 @@ def periods_around(periods: Sequence[Period], created: Sequence[Period], calenda
 
 
 def cycle_of(period: Period, others: Sequence[Period], months: int) -> Period:
-    """The quarter or year that a period belongs to, as one period in the timezone of its first one.
+    """The quarter or year that a period belongs to, as one period.
 
-    It has `months` months, counted from January; `others` are all periods around this one.
+    Its timezone is that of its first billing period. It has `months` months, counted from January; `others` are all
+    periods around this one.
     """
     number = _month_of_period(period) // months
     in_cycle = [other for other in others if _month_of_period(other) // months == number]
@@ -230,7 +235,7 @@ def _month_of_period(period: Period) -> int:
 
 
 def parse_month(text: str, timezone: str, pointer: str = "?period") -> datetime:
-    """The instant that `YYYY-MM` stands for: the start of the month's 15th, which is in the month's period.
+    """The instant that `YYYY-MM` stands for: the start of the month's 15th.
 
     Raises `ValidationError` at `pointer`.
     """

@@ -20,7 +20,7 @@ MAXIMUM_CHARGES = 100
 MAXIMUM_GAUGES = 200
 """Per model: bounds what one event may change and what one usage total may hold."""
 MAXIMUM_UNIQUE_METERS = 20
-"""Per model: every distinct value is an item of its own in the transaction that stores its event."""
+"""Per model: every distinct value takes an item of its own in the event's transaction."""
 MAXIMUM_FREE_EVENTS = 5_000
 """Per model: usage totals keep each free event."""
 

@@ -14,7 +14,7 @@ C = TypeVar("C", bound=Charge)
 
 
 def events_by_charge(charges: Iterable[C], event: Event, currency: str) -> Iterator[tuple[C, Event]]:
-    """Each charge with the event as it sees it: all that it reads as money is in `currency`.
+    """Each charge with the event as it sees it, with amounts in `currency`.
 
     Amounts are converted at the exchange rate that the event was rated with; all else is as reported. Without a rate,
     an amount that does not matter to the charge is 0.

@@ -60,13 +60,13 @@ class Step(Value):
     kind: StepKind
     """What the step does."""
     version: int | None = None
-    """The version of the billing model whose price it is; null for bounds over all versions."""
+    """The version of the billing model; null for bounds over all versions."""
     lower: ExactDecimal | None = Field(default=None, alias="from")
     """The lower bound of the tier, exclusive."""
     upper: ExactDecimal | None = Field(default=None, alias="to")
     """The upper bound of the tier, inclusive; null in an open tier."""
     quantity: ExactDecimal | None = None
-    """The units, or the value, that the step prices: in a tier those that lie in it."""
+    """The units, or the value, that the step prices."""
     unit_amount: ExactDecimal | None = None
     """The price of one unit."""
     flat_amount: ExactDecimal | None = None
@@ -76,7 +76,7 @@ class Step(Value):
     workflow: str | None = None
     """The type of workflow that the step is about."""
     amount: ExactDecimal
-    """What the step adds to the line, truncated to 12 places; negative where it reduces it."""
+    """What the step adds to the line, truncated to 12 places; may be negative."""
 
 
 class Line(Value):
@@ -121,7 +121,7 @@ def exact_sum(steps: Iterable[ExactStep]) -> Fraction:
 
 
 def merged_steps(steps: Iterable[ExactStep]) -> list[ExactStep]:
-    """Merge steps at the same price, such as one tier used by several agents, in the order of their first."""
+    """Merge steps at the same price, such as one tier used by several agents."""
     merged: dict[tuple[object, ...], ExactStep] = {}
     for step in steps:
         price = (step.kind, step.version, step.lower, step.upper, step.unit_amount, step.rate, step.workflow)

@@ -87,7 +87,7 @@ class CostRules:
     rates: ExchangeRates
 
     def of(self, event_type: str, data: Mapping[str, Any], at: datetime, currency: str) -> EventCost:
-        """What an event costs, in `currency`, at the prices and rates in force at a time.
+        """What an event costs, in `currency`, at the prices and rates of a time.
 
         Raises `NoExchangeRateError`, and `UnmeterableError` for a cost without an amount.
         """

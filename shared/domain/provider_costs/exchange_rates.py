@@ -69,5 +69,5 @@ def reported_currency(data: Mapping[str, Any], currency: str) -> str:
 
 
 def exchanged(amount: Decimal, rate: Decimal) -> Decimal:
-    """The amount at a rate, half up to 12 places; only lines are rounded to minor units."""
+    """The amount at a rate, rounded half up to 12 places."""
     return to_places(EXACT.multiply(amount, rate))

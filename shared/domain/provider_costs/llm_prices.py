@@ -23,9 +23,9 @@ _HALF = _TO_PLACES // 2
 
 @dataclass(frozen=True, slots=True)
 class TieredPrice:
-    """A price per million tokens that depends on the context: the input tokens of the call.
+    """A price per million tokens that depends on the size of the context.
 
-    The highest tier that the context exceeds holds for all its tokens.
+    The context are all input tokens of the call. The highest tier that the context exceeds holds for all its tokens.
     """
 
     base: Decimal
@@ -68,7 +68,10 @@ class TokenCounts(msgspec.Struct, frozen=True):  # one per LLM call: much faster
 
 @dataclass(frozen=True, slots=True)
 class _ContextTier:
-    """The price of each kind of token for a context of more than `above` tokens, in units of 10^-18 per token."""
+    """The price of each kind of token for a context of more than `above` tokens.
+
+    In units of 10^-18 per token.
+    """
 
     above: int
     input: int | None
@@ -164,7 +167,7 @@ class ModelPrices(Value):
 
 
 class PriceOverride(Entity):
-    """The operator's prices of a model, which replace those of the price list while they are in force."""
+    """The operator's prices of a model, which replace those of the price list."""
 
     kind: ClassVar[str] = "llm_price"
 

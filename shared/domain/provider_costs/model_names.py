@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, StringConstraints
 
 MAXIMUM_NAME = 200
-"""Characters of a provider's or model's name; a call with a longer one has no price."""
+"""Characters of a provider's or model's name. A call with a longer one has no price."""
 
 UNNAMED = "unnamed"
 """Takes the place of the model where a call names none."""
@@ -25,7 +25,7 @@ LowerCaseName = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ModelName:
-    """A model's name in lower case; without a provider it is any provider's model of that name."""
+    """A model's name in lower case. Without a provider, any provider's model of that name."""
 
     provider: str | None
     model: str
@@ -40,16 +40,16 @@ class ModelName:
 
 
 def reported_model(data: Mapping[str, Any]) -> tuple[str | None, str]:
-    """The provider and the model that an LLM call names; the model is empty where it names none."""
+    """The provider and the model that an LLM call names; an empty model for none."""
     provider, model = data.get("provider"), data.get("model")
     return provider if isinstance(provider, str) and provider else None, model if isinstance(model, str) else ""
 
 
 def candidate_names(provider: str | None, model: str) -> tuple[ModelName, ...]:
-    """The names under which a reported model may be listed, best first; none for a name that is too long.
+    """The names under which a reported model may be listed, best first.
 
-    A prefix in the model's name (`google/gemini-3-pro-preview`) is the provider. Where another provider is named, the
-    prefix may be part of its name for the model.
+    None for a name that is too long. A prefix in the model's name (`google/gemini-3-pro-preview`) is the provider.
+    Where another provider is named, the prefix may be part of its name for the model.
     """
     if not model or len(model) > MAXIMUM_NAME or len(provider or "") > MAXIMUM_NAME:
         return ()

@@ -1,4 +1,4 @@
-"""The price of a model at a time: the operator's override where there is one, else the price list."""
+"""The price of a model at a time: the operator's, else the price list's."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -47,7 +47,7 @@ def charge_shares(lines: Iterable[RatedLine], currency: str, agent_ids: Abstract
 
 
 def amounts_by_agent(rated: RatedLine, currency: str) -> dict[str, Decimal]:
-    """A line's amount by agent, all of it for an agent's own line; they add up to the line."""
+    """A line's amount split by agent; the parts add up to it."""
     line = rated.line
     if line.agent_id is not None:
         return {line.agent_id: line.amount}
@@ -55,10 +55,11 @@ def amounts_by_agent(rated: RatedLine, currency: str) -> dict[str, Decimal]:
 
 
 def allocate(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) -> dict[str, Decimal]:
-    """Split an amount, rounded to the currency, by weights and largest remainder; the parts add up to it.
+    """Split an amount by weights and largest remainder; the parts add up to it.
 
-    Each part is truncated to the minor unit; the units left go to the parts that lost most, equal ones by name. Where
-    all weights are 0 they count as equal. Raises `ValueError` for a negative weight.
+    The amount and all parts are rounded to the currency. Each part is truncated to the minor unit; the units left go to
+    the parts that lost most, equal ones by name. Where all weights are 0 they count as equal. Raises `ValueError` for a
+    negative weight.
     """
     if any(weight < 0 for weight in weights.values()):
         raise ValueError("a weight is negative")
@@ -75,7 +76,7 @@ def allocate(amount: Decimal, currency: str, weights: Mapping[str, Fraction]) ->
 
 
 def allocation_weights(segments: Sequence[LineSegment[Charge]]) -> Mapping[str, Fraction]:
-    """Each agent's weight in a pooled line: what its charge prices, else its quantity, else its days."""
+    """Each agent's weight in a pooled line: what is priced, else quantity, else days."""
     for weights in (type(segments[0].charge).weights(segments), quantities(segments)):
         if any(weights.values()):
             return weights

@@ -103,7 +103,7 @@ class Calculation(Value):
 def calculate(
     version: Version, currency: str, usage: Sequence[UsageEntry], period: Span, only: Sequence[str] | None = None
 ) -> Calculation:
-    """What this usage of a version would cost in a whole period, in the version's currency.
+    """What this usage of a version would cost in a whole period, in `currency`.
 
     A charge without an entry has a quantity of 0; with `only`, all other charges are left out. The agents are those
     that the usage names, or one without a name. Usage of a charge per agent that is not attributed is priced as one
@@ -131,7 +131,7 @@ def calculate(
 
 @dataclass(frozen=True, slots=True)
 class _ChargeUsage:
-    """The estimates of one charge by agent, and how many agents alike each agent stands for."""
+    """The estimates of one charge by agent, and how many agents each stands for."""
 
     estimates: Mapping[str, Sequence[Estimate]]
     agents: Mapping[str, Fraction]
@@ -181,7 +181,10 @@ def _charge_usage(charge: Charge, usage: Sequence[UsageEntry], agents: Sequence[
 
 
 def _counted_agents(agents: Sequence[str], attributed: Sequence[str], number: Fraction | None) -> dict[str, Fraction]:
-    """The agents to calculate with; those beyond the attributed ones, up to `number`, stand together as one."""
+    """The agents to calculate with, and how many agents each stands for.
+
+    Of `number` agents, those without usage of their own stand together as one.
+    """
     if number is None:
         return dict.fromkeys(agents or [POOLED], Fraction(1))
     counted = dict.fromkeys(attributed, Fraction(1))

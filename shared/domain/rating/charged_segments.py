@@ -1,4 +1,4 @@
-"""Charged segments: which segments a line is made of, and on which days it is due for each.
+"""Charged segments: the segments of each line, with the days that they pay for.
 
 Fees, minima, maxima and included units are prorated by these days (billing rules, 3 "Days").
 """
@@ -76,7 +76,7 @@ def _segments_with_days(cycle: Cycle) -> list[tuple[Segment, AbstractSet[int]]]:
 
 
 def _with_days_of_agent(segments: Sequence[Segment], days: Sequence[Day]) -> list[tuple[Segment, AbstractSet[int]]]:
-    """One agent's segments with their days; a day belongs to the last segment in force on it."""
+    """One agent's segments with their days. A day belongs to the last segment in force on it."""
     if len(segments) == 1 and segments[0].start <= days[0].start and segments[0].end >= days[-1].end:
         return [(segments[0], frozenset(range(len(days))))]
     with_days: list[tuple[Segment, AbstractSet[int]]] = []
@@ -91,9 +91,10 @@ def _with_days_of_agent(segments: Sequence[Segment], days: Sequence[Day]) -> lis
 
 
 def line_segments(facts: Facts, period: Period, charged: Sequence[ChargedSegment]) -> list[LineSegment[Charge]]:
-    """What the charge of a line is rated from: one line segment per agent and version, in the order of first starts.
+    """What a line is rated from: one line segment per agent and version.
 
-    A version that returns adds to its first segment. `period` is the time that the charge is for.
+    They are in the order of first starts. A version that returns adds to its first segment. `period` is the time that
+    the charge is for.
     """
     by_agent_and_version: dict[tuple[str, str], list[ChargedSegment]] = {}
     for charged_segment in charged:

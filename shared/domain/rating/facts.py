@@ -18,7 +18,10 @@ POOLED = "-"
 
 
 class InconsistentFactsError(XyraError):
-    """The facts contradict each other, such as usage of a version that was not in force: a bug of ours."""
+    """The facts contradict each other, which is a bug.
+
+    Usage of a version that was not in force, for example.
+    """
 
 
 class MeterReadings(Protocol):
@@ -44,7 +47,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """The time that a recurring charge is for: a billing period, or the quarter or year of billing periods around it.
+    """The time that a recurring charge is for: a billing period, quarter or year.
 
     `segments` are all segments in it; `closes` is when its last billing period ends, or that in which the organization
     ended.
@@ -67,9 +70,12 @@ class Facts:
     segments: Sequence[Segment]
     totals: Mapping[tuple[str, str], MeterReadings]
     first_starts: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
-    """When a model was first used, by model id and agent id or `POOLED`; needed where a charge is due once."""
+    """When a model was first used, by model id and agent id (or `POOLED`).
+
+    Needed where a charge is due once.
+    """
     cycles: Mapping[Recurrence, Cycle] = field(default_factory=dict)
-    """The quarter and the year of the period; needed where a charge is due by them."""
+    """The quarter and the year of the period; needed where charges recur by them."""
     headcounts: Mapping[HeadcountName, History[int]] = field(default_factory=dict)
     """The organization's headcounts; needed where a charge prices them."""
 

@@ -16,7 +16,7 @@ RATIO_PLACES = 6
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What agents cost at providers, what they are billed at, and the value of their outcomes, in one currency."""
+    """Provider cost, billed amount and outcome value of agents, in one currency."""
 
     provider_cost: Decimal = ZERO
     billed_amount: Decimal = ZERO
@@ -35,7 +35,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class ActivityTotals:
-    """What usage totals sum up to under any billing model: system totals, events by type, and the latest event."""
+    """System totals, events by type, and the time of the latest event."""
 
     system_totals: Mapping[str, CountAndSum]
     counts: Mapping[str, int]

@@ -31,9 +31,10 @@ def segments(
 
 
 def first_starts(all_segments: Iterable[Segment]) -> dict[tuple[str, str], datetime]:
-    """When each model was first used: by (model id, agent id), and by (model id, `POOLED`) for any agent.
+    """When each model was first used, by model id and agent id.
 
-    `all_segments` are those since the beginning, not of one period only.
+    `POOLED` in place of the agent id is for any agent. `all_segments` are those since the beginning, not of one period
+    only.
     """
     starts: dict[tuple[str, str], datetime] = {}
     for segment in all_segments:
@@ -46,7 +47,10 @@ def first_starts(all_segments: Iterable[Segment]) -> dict[tuple[str, str], datet
 def isolated_facts(
     period: Period, currency: str, all_segments: Sequence[Segment], totals: Mapping[tuple[str, str], MeterReadings]
 ) -> Facts:
-    """The facts of a period as if it stood alone: the first of its models, and a whole quarter and year."""
+    """The facts of a period as if there were no other period.
+
+    It is the first period of its models, and a whole quarter and year.
+    """
     cycle = Cycle(period, all_segments, closes=period.end)
     return Facts(
         period=period,

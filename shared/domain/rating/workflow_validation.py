@@ -44,7 +44,7 @@ class WorkflowWarning(Value):
 
 
 class WorkflowCost(Value):
-    """What the workflows of one type add, before base fee, discount and bounds over all types."""
+    """What the workflows of one type add, before modifiers over all types."""
 
     workflow: str
     """The type."""
@@ -97,7 +97,7 @@ def validated_workflows(
 
 @dataclass(frozen=True, slots=True)
 class _MeteredWorkflows:
-    """The workflows of one type, with what they add to usage totals and the charges that price them."""
+    """The workflows of one type, with their contribution and the charges that price them."""
 
     workflow: str
     quantity: Decimal

@@ -1,4 +1,4 @@
-"""Figures of a run: its costs, outcomes and price, as if its usage were the only usage."""
+"""Figures of a run: its cost, its outcomes, and the price of its usage alone."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,7 +69,7 @@ class RunFigures:
 def contributions(
     event: Event, outcome: Outcome | None, charges: Sequence[Charge], currency: str
 ) -> Iterator[Contribution]:
-    """What an event adds to usage totals under a version, given the present state of its outcome.
+    """What an event adds to usage totals, given the present state of its outcome.
 
     Once the outcome is rejected or reversed, it adds nothing to charges for outcomes. Raises `UnmeterableError`,
     `NoExchangeRateError`.
@@ -85,10 +85,11 @@ def contributions(
 def standalone_price(
     versions: Iterable[Version], usage: Mapping[tuple[str, str], Totals], period: Period, currency: str
 ) -> Decimal:
-    """What usage, by agent id and version id, costs in a period without any other usage.
+    """What usage costs in a period without any other usage.
 
-    Only charges for this usage count, without fees, minima, maxima and discounts. The versions of a model follow each
-    other in one line. Exact amounts in `currency`, truncated to 12 places per line.
+    `usage` is by agent id and version id. Only charges for this usage count, without fees, minima, maxima and
+    discounts. The versions of a model follow each other in one line. Exact amounts in `currency`, truncated to 12
+    places per line.
     """
     by_model: dict[str, list[Version]] = {}
     for version in sorted(versions, key=lambda version: version.number):

@@ -31,7 +31,7 @@ class Agent(Entity):
     """The id of the billing model that prices the agent; None for no model, whose usage is metered but not billed."""
     created_at: Instant
     ended_at: Instant | None = None
-    """From then on its usage is refused; at least 10 minutes ahead when set, as every entry of a history."""
+    """From then on its usage is refused. It is set at least 10 minutes ahead, as all histories are."""
 
     def document(self) -> dict[str, Any]:
         return {**super().document(), "listed": "no" if self.status == "deleted" else "yes"}
@@ -67,7 +67,10 @@ class Agent(Entity):
 
 
 class AgentActivity(Entity):
-    """When an agent was last active: apart from the agent, whose ETag must not change with usage."""
+    """When an agent was last active.
+
+    It is apart from the agent, whose ETag must not change with usage.
+    """
 
     kind: ClassVar[str] = "agent_activity"
 

@@ -10,7 +10,7 @@ from shared.domain.pricing.charges.headcount import HeadcountCharge, HeadcountSe
 
 
 class AgentCharge(HeadcountCharge):
-    """A fee by the number of agents, each for the days that it was on the billing model."""
+    """A fee by the number of agents, prorated by their days on the billing model."""
 
     type: Literal["agent"]
     scope: Scope = "organization"
@@ -49,12 +49,15 @@ class AgentCharge(HeadcountCharge):
         if estimate.quantity is None:
             return super().estimated_agents(estimate)
         if estimate.agents is not None:
-            raise estimate.refused("agents", "cannot stand beside quantity, which says it")
+            raise estimate.refused("agents", "cannot be combined with quantity, which is the number of agents")
         return estimate.whole_number("quantity", Fraction(estimate.quantity))
 
 
 def _with_days(segments: Sequence[LineSegment[AgentCharge]]) -> list[LineSegment[AgentCharge]]:
-    """The segments of agents that have a day in the line; an agent that left on its first day is not counted."""
+    """The segments of agents that have a day in the line.
+
+    An agent that left on its first day is not counted.
+    """
     days: dict[str, Fraction] = {}
     for segment in segments:
         days[segment.agent_id] = days.get(segment.agent_id, Fraction(0)) + segment.agent_share

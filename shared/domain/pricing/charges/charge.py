@@ -1,4 +1,4 @@
-"""The base of all charges, and what a charge is rated from: the segments of one line."""
+"""The base of all charges, and the line segments that they are rated from."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,10 +20,10 @@ from shared.domain.pricing.lines import ExactStep, Timing
 ChargeKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 
 Scope = Literal["agent", "organization"]
-"""Whether a charge has a line per agent, or one pooled line for all agents on its billing model."""
+"""Whether a charge has a line per agent, or one pooled line for all agents."""
 
 Recurrence = Literal["period", "quarter", "year", "once"]
-"""How often a charge is due: per billing period, quarter or year, or once per billing model."""
+"""How often a charge is due: by period, quarter or year, or once per model."""
 
 HeadcountName = Literal["members", "seats"]
 """Headcounts of an organization that are priced by the day."""
@@ -33,20 +33,20 @@ class Charge(Value, ABC):
     """One priced thing of a billing model."""
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope")
-    """The fields that no later version may change, because the charge's line goes on from version to version."""
+    """The fields that no later version may change: its line goes on over all versions."""
 
     key: ChargeKey
     """Names the charge in its model; stable over the model's versions."""
     type: str
     """Which kind of charge it is."""
     scope: Scope
-    """Whether tiers, fees and bounds are per agent, or pooled over the organization's agents on the model."""
+    """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
 
     # What it meters
 
     @property
     def meters(self) -> Mapping[str, Measure]:
-        """The meters whose quantities its lines show, by the name of their reading in usage totals.
+        """The meters whose quantities its lines show, by the name of their reading.
 
         The name is the charge's key, or `key/part` for a part of the charge.
         """
@@ -54,29 +54,29 @@ class Charge(Value, ABC):
 
     @property
     def gauges(self) -> Mapping[str, Gauge]:
-        """Everything that it reads from events, by name: its meters, and what its pricing needs besides."""
+        """All that it reads from events, by name: its meters and what its pricing needs."""
         return self.meters
 
     def counts_on_arrival(self, event: Event) -> bool:
-        """Whether the event counts as soon as it is metered, given that it is about this charge."""
+        """Whether an event about this charge counts as soon as it is metered."""
         del event
         return True
 
     def awaits(self, event: Event) -> bool:
-        """Whether the event counts only once it has been verified."""
+        """Whether an event about this charge counts only once it is verified."""
         del event
         return False
 
     def amount_paths(self, event: Event) -> frozenset[str]:
-        """The paths in this event that the charge reads as amounts of money; none where the event is not about it.
+        """The paths in this event that the charge reads as amounts of money.
 
-        Raises `UnmeterableError`.
+        None where the event is not about it. Raises `UnmeterableError`.
         """
         del event
         return frozenset()
 
     def money_fields(self) -> Iterator[FieldPath]:
-        """Its fields that make money of what the meter reads, which would be units without them."""
+        """The fields by which the numbers that its meter reads are money, not units."""
         return iter(())
 
     # When it is due
@@ -87,7 +87,7 @@ class Charge(Value, ABC):
 
     @property
     def billing_timing(self) -> Timing:
-        """Whether it is billed for the period that ended, or in advance for the one that starts."""
+        """Whether it is billed after its period, or in advance."""
         return "arrears"
 
     # What it costs
@@ -104,7 +104,7 @@ class Charge(Value, ABC):
 
     @property
     def expected_steps(self) -> int:
-        """About how many steps it adds to a line per agent: a measure of the work of rating it."""
+        """About how many steps it adds to a line per agent; bounds the work."""
         return max(1, len(self.gauges))
 
     @classmethod
@@ -114,7 +114,10 @@ class Charge(Value, ABC):
 
     @classmethod
     def weights(cls, segments: "Sequence[LineSegment[Self]]") -> Mapping[str, Fraction]:
-        """Weights by which a pooled line is allocated to its agents, 0 or more: here their quantities."""
+        """The weights by which a pooled line is allocated to its agents, 0 or more.
+
+        They are the agents' quantities, unless the charge prices something else.
+        """
         return quantities(segments)
 
     # What it would cost
@@ -135,7 +138,7 @@ class Charge(Value, ABC):
         return self
 
     def refusals_when_saved(self) -> Iterator[tuple[FieldPath, str]]:
-        """Why it can be calculated with, but not be part of a saved model: its fields, each with the reason."""
+        """Why it cannot be saved, though it can be calculated with, by field."""
         return iter(())
 
 
@@ -144,7 +147,7 @@ C_co = TypeVar("C_co", bound=Charge, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Headcount:
-    """A number of members or seats, and the share of the line's days that had it."""
+    """A number of members or seats, and the share of days that had it."""
 
     number: Fraction
     share: Fraction
@@ -152,7 +155,7 @@ class Headcount:
 
 @dataclass(frozen=True, slots=True)
 class LineSegment(Generic[C_co]):
-    """What one agent, or `agents` alike, contribute to a line under one version of its charge.
+    """What one agent, or `agents` alike, contribute to a line under one version.
 
     Shares are days over the days of the period. `share` are the days that count for the line, where a pooled line
     counts each day once; `agent_share` are the agent's own days. `headcounts` split `share` by the charge's headcount.
@@ -170,13 +173,13 @@ class LineSegment(Generic[C_co]):
 
     @property
     def times(self) -> Fraction:
-        """How often a fee is due: agents alike share one line, where each would have its own."""
+        """How often a fee is due: once per line, or for each of `agents` alike."""
         return self.agents if self.charge.scope == "agent" else Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
 class RatedCharge:
-    """The price of a line: exact steps in the currency of the billing model, not rounded.
+    """The price of a line in exact steps, in the billing model's currency, not rounded.
 
     `unit_amount` is the price of one unit where all units have the same.
     """
@@ -188,7 +191,7 @@ class RatedCharge:
 
 
 def quantities(segments: "Sequence[LineSegment[Charge]]") -> dict[str, Fraction]:
-    """The quantity that each agent's meters have come to over all versions, by agent id; 0 or more."""
+    """The quantity of each agent over all versions, by agent id; 0 or more."""
     by_agent: dict[str, list[LineSegment[Charge]]] = {}
     for segment in segments:
         by_agent.setdefault(segment.agent_id, []).append(segment)

@@ -77,7 +77,7 @@ class CostCharge(ModifiedCharge):
 
 @dataclass(frozen=True, slots=True)
 class _CostMeter:
-    """Counts and adds up the costs of some categories, or of all where `categories` is None."""
+    """Counts and adds up the costs of some categories, or of all."""
 
     categories: frozenset[str] | None
 

@@ -47,7 +47,7 @@ class Estimate:
         if self.values is not None:
             for name in ("quantity", "value"):
                 if getattr(self, name) is not None:
-                    raise self.refused(name, "cannot stand beside values, which say it")
+                    raise self.refused(name, "cannot be combined with values, which say it")
             values = tuple(Fraction(value) for value in self.values)
             return EstimatedEvents(Fraction(len(values)), sum(values, Fraction(0)), values, order)
         count = self._event_count()

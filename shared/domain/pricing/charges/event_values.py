@@ -53,7 +53,7 @@ def value_of(event: Event, path: str) -> Decimal:
 
 
 def reported_amount_paths(event_type: str) -> frozenset[str]:
-    """The paths that are amounts of money in every event of a type, whoever reads them."""
+    """The paths that are amounts of money in every event of a type."""
     if event_type.startswith(OUTCOME_TYPE):
         return _VALUE
     if event_type.startswith(COST_TYPE):

@@ -1,4 +1,4 @@
-"""Fees: amounts for a whole period, prorated by the days for which they were in force."""
+"""Fees: amounts for a whole period, prorated by day."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.domain.pricing.charges.charge import Charge, Recurrence
 from shared.domain.pricing.lines import ExactStep, Timing
 
 FeeInterval = Literal["month", "quarter", "year"]
-"""How often a fee is due: every billing period, or every quarter or year of them."""
+"""How often a fee is due: every billing period, quarter or year."""
 
 
 class RecurringCharge(Charge):

@@ -15,11 +15,11 @@ from shared.domain.pricing.charges.event_values import reported_amount_paths
 from shared.domain.pricing.rules.rule import EstimatedEvents, PricingRule
 
 SEPARATOR = "#"
-"""Between the name of a meter's reading and that of a gauge of its pricing; not part of any key or event type."""
+"""Joins the names of a meter and of a gauge of its pricing."""
 
 
 def with_pricing_gauges(name: str, gauge: Gauge, pricing: PricingRule, factor: Fraction) -> dict[str, Gauge]:
-    """A gauge and those that its pricing needs besides, by the names of their readings in usage totals."""
+    """A gauge and those that its pricing needs, by the names of their readings."""
     others = pricing.gauges(gauge, factor)
     return {name: gauge} | {f"{name}{SEPARATOR}{suffix}": other for suffix, other in others.items()}
 
@@ -40,7 +40,7 @@ def metered_amount_paths(meter: Meter, pricing: PricingRule) -> frozenset[str]:
 
 
 def metered_money_fields(meter: Meter, pricing: PricingRule) -> Iterator[FieldPath]:
-    """The field of the pricing that makes money of what the meter reads, where it would be units without it."""
+    """The field of a pricing by which the numbers that a meter reads are money."""
     if pricing.BASIS == "values" and _adds_up_units(meter):
         yield ("pricing", "type")
 
@@ -52,7 +52,7 @@ def _adds_up_units(meter: Meter) -> bool:
 def refused_combinations(
     pricing: PricingRule, meter: Meter, included_units: Decimal, commitment: Commitment | None
 ) -> Iterator[tuple[FieldPath, str]]:
-    """Why a pricing does not go with the other fields of its charge: fields, each with the reason."""
+    """Why a pricing does not go with its charge: fields, each with the reason."""
     yield from pricing.refusals(meter)
     if meter.value in pricing.amount_paths and _adds_up_units(meter):
         detail = f"is the path of what the meter adds up: {meter.value} cannot be both a price and a number of units"
@@ -60,9 +60,9 @@ def refused_combinations(
     if pricing.BASIS == "units":
         return
     if included_units:
-        yield ("included_units",), f"cannot stand beside {pricing.type}, which does not price units"
+        yield ("included_units",), f"cannot be combined with {pricing.type}, which does not price units"
     if commitment is not None:
-        yield ("commitment",), f"cannot stand beside {pricing.type}, which does not price units"
+        yield ("commitment",), f"cannot be combined with {pricing.type}, which does not price units"
 
 
 def estimated_metered_readings(

@@ -96,7 +96,7 @@ def _unit_ranges(segments: Sequence[MeteredSegment], span: Span, included: Fract
 
 
 def _range_ends(segments: Sequence[MeteredSegment], span: Span, included: Fraction) -> list[list[Fraction]]:
-    """For each segment, where the ranges of all segments end as its own version measures them.
+    """For each segment, where all ranges end as its own version measures them.
 
     Versions measure differently where one prices units and another the values of the same events.
     """
@@ -132,9 +132,10 @@ def _without_later_falls(quantities: Sequence[Fraction]) -> list[Fraction]:
 
 
 def _pricing_readings_by_version(segments: Sequence[MeteredSegment]) -> Iterator[Mapping[str, Reading]]:
-    """For each segment the readings of its pricing's own gauges: the first of a version has those of all of them.
+    """For each segment the readings of its pricing's own gauges.
 
-    The segments of one version are adjacent, because a model has one version at a time.
+    The first segment of a version has the readings of all of them, the others none. The segments of one version are
+    adjacent, because a model has one version at a time.
     """
     for _, of_version in groupby(segments, key=lambda segment: segment.version):
         first, *others = (segment.pricing_readings for segment in of_version)
@@ -144,7 +145,10 @@ def _pricing_readings_by_version(segments: Sequence[MeteredSegment]) -> Iterator
 
 
 def _overage_steps(segment: MeteredSegment, units: UnitRange, included: Fraction) -> list[ExactStep]:
-    """What the units beyond the commitment cost on top, without flat amounts of tiers and packages begun before."""
+    """What units beyond the commitment cost on top of their price.
+
+    Flat amounts of tiers, and packages that were started before, are not multiplied.
+    """
     if segment.commitment is None:
         return []
     committed = max(Fraction(0), Fraction(segment.commitment.quantity) - included)

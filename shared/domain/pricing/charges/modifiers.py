@@ -42,7 +42,10 @@ class ModifiedCharge(Charge):
     def modified_steps(
         cls, segments: Sequence[LineSegment[Self]], usage: Sequence[Sequence[ExactStep]], quantity: Fraction
     ) -> list[ExactStep]:
-        """All steps of a line, from the steps of each segment's usage and the quantity of the whole line."""
+        """All steps of a line; `usage` are the steps of each segment's usage.
+
+        `quantity` is that of the whole line.
+        """
         fees = [_base_fee(segment) for segment in segments]
         steps = fee_steps(fees) + [step for of_segment in usage for step in of_segment]
         due = [exact_sum(of_segment) + fee.due for of_segment, fee in zip(usage, fees, strict=True)]
@@ -61,7 +64,10 @@ class ModifiedCharge(Charge):
     def maximum_steps(
         cls, segments: Sequence[LineSegment[Self]], fees: Sequence[Fee], due: Sequence[Fraction]
     ) -> list[ExactStep]:
-        """What the maximum takes off: the sum of all maxima caps the sum of the segments that have one."""
+        """What the maximum takes off.
+
+        The sum of all maxima caps the sum of the segments that have one.
+        """
         del fees
         capped = Fraction(0)
         maximum = Fraction(0)
@@ -82,7 +88,10 @@ def _base_fee(segment: LineSegment[ModifiedCharge]) -> Fee:
 
 
 def _minimum_steps(segments: Sequence[LineSegment[ModifiedCharge]], due: Fraction, *, unused: bool) -> list[ExactStep]:
-    """What raises the line to the sum of its minima; without usage, of those that are due then."""
+    """What raises the line to the sum of its minima.
+
+    Without usage, only minima that are due without usage count.
+    """
     minimum = sum(
         (
             Fraction(segment.charge.minimum) * segment.share

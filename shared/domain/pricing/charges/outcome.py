@@ -41,7 +41,7 @@ class SuccessBonus(Value):
     """A percentage of all values, once their sum reaches a threshold."""
 
     from_value: NonNegativeAmount = ZERO
-    """The sum of the line's values in the period from which on the bonus is due."""
+    """The sum of the line's values from which on the bonus is due."""
     percent: NonNegativeAmount
     """In percent of all values, not only of those beyond the threshold."""
 
@@ -84,7 +84,7 @@ class OutcomeCharge(MeteredCharge):
     verified_by: Verifier = "operator"
     """Who may verify outcomes besides the operator."""
     attribution_window_days: Annotated[int, Field(ge=0, le=3660, strict=True)] = 30
-    """How many days after the interaction it is attributed to an outcome may happen at most."""
+    """The days within which an outcome has to follow its interaction."""
     minimum_value: NonNegativeAmount | None = None
     """Outcomes of less value do not count."""
     risk_premium_percent: NonNegativeAmount = ZERO
@@ -224,7 +224,7 @@ class OutcomeCharge(MeteredCharge):
 
     @property
     def prices_values(self) -> bool:
-        """Whether the price depends on the outcomes' values, not only on their number or metered quantity."""
+        """Whether the price depends on the outcomes' values, not only on their number."""
         return self._has_value_terms or self.pricing.BASIS != "units" or self.meter.value == VALUE_PATH
 
     def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:

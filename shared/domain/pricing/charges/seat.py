@@ -34,7 +34,7 @@ SeatNumber = Annotated[
 
 
 class SeatCharge(HeadcountCharge):
-    """A fee by the number of the organization's members or seats on each day, or by a fixed number."""
+    """A fee by a fixed number of seats, or by members or seats each day."""
 
     type: Literal["seat"]
     quantity: SeatNumber = "members"
@@ -56,7 +56,7 @@ class SeatCharge(HeadcountCharge):
         )
 
     def with_estimates(self, estimates: Sequence[Estimate], agents: Fraction) -> Self:
-        """With the estimated number of seats, else its own fixed number, else one seat per agent."""
+        """With the estimated number of seats, else its fixed number, else one per agent."""
         seats = agents if self.headcount is not None else None
         numbers = [
             (estimate, estimate.whole_number("quantity", Fraction(estimate.quantity)))
@@ -71,7 +71,7 @@ class SeatCharge(HeadcountCharge):
 
 
 def _by_number(segment: LineSegment[SeatCharge]) -> Sequence[HeadcountSegment]:
-    """The segment split by the number of seats; a fixed number holds on all its days."""
+    """The segment split by the number of seats. A fixed number holds on all days."""
     charge = segment.charge
     if isinstance(charge.quantity, str):
         headcounts = segment.headcounts

@@ -10,10 +10,11 @@ from shared.domain.pricing.lines import ExactStep, Timing
 
 
 class SetupFee(Charge):
-    """An amount once, in the period in which its billing model is first used; never prorated.
+    """An amount once, in the period in which its billing model is first used.
 
-    First used by any agent of the organization, or with the scope `agent` by each agent. A fee that a later version
-    adds is due in full where that version is in force in the period of the first use, and else never.
+    It is never prorated. First used by any agent of the organization, or with the scope `agent` by each agent. A fee
+    that a later version adds is due in full where that version is in force in the period of the first use, and else
+    never.
     """
 
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "timing")

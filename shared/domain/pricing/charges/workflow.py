@@ -70,7 +70,7 @@ class WorkflowCharge(ModifiedCharge):
     workflows: Annotated[dict[WorkflowName, WorkflowType], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
     """The price of each type, by the type's name."""
     commitment: Commitment | None = None
-    """On the number of workflows of all types; exceeding it multiplies the price of all, not the base fee."""
+    """On the number of workflows of all types. Exceeding it multiplies their price, not the base fee."""
     scope: Scope = "organization"
     minimum_when_unused: bool = False
     """Whether the minimum is due without any workflow."""
@@ -101,7 +101,10 @@ class WorkflowCharge(ModifiedCharge):
         return f"{self.key}/{workflow}"
 
     def priced_gauge(self, workflow: str) -> tuple[str, Gauge]:
-        """The gauge that this type is priced by, with its name: the number of workflows or the sum of their values."""
+        """The gauge that a type is priced by, with its name.
+
+        It reads the number of workflows, or the sum of their values.
+        """
         name = self.name_of(workflow)
         if self.workflows[workflow].pricing.BASIS == "values":
             return f"{name}{SEPARATOR}value", ValueGauge(self.meters[name])
@@ -155,7 +158,7 @@ class WorkflowCharge(ModifiedCharge):
                 raise estimate.refused("workflows", f"the charge {self.key} has no price for it", workflow)
             pricing = self.workflows[workflow].pricing
             if counts[workflow] and pricing.BASIS != "units":
-                detail = f"is priced by {pricing.type}, for which it is not enough how many there are"
+                detail = f"is priced by {pricing.type}, which needs more than the number of workflows"
                 raise estimate.refused("workflows", detail, workflow)
         return {
             self.name_of(workflow): meter_of(workflow).reading_of(Fraction(count), span)
@@ -185,9 +188,10 @@ def _types_of(segments: Sequence[LineSegment[WorkflowCharge]]) -> list[str]:
 def _rated_workflow(
     workflow: str, segments: Sequence[LineSegment[WorkflowCharge]]
 ) -> tuple[Fraction, list[list[ExactStep]]]:
-    """The number of workflows of one type, and their price by segment; a segment that does not price it has no steps.
+    """The number of workflows of one type, and their price by segment.
 
-    Values are known only in segments that are priced by value, so they are 0 in the others.
+    A segment that does not price the type has no steps. Values are known only in segments that are priced by value, so
+    they are 0 in the others.
     """
     priced = [index for index, segment in enumerate(segments) if workflow in segment.charge.workflows]
     of_type = [segments[index] for index in priced]
@@ -229,7 +233,7 @@ def _bound_steps(
     usage: Sequence[Sequence[ExactStep]],
     quantity: Fraction,
 ) -> Iterator[ExactStep]:
-    """What the maximum and the minimum of one type change in the sum of its segments."""
+    """What the maximum and the minimum of one type change."""
     capped = maximum = minimum = Fraction(0)
     due = sum((exact_sum(steps) for steps in usage), Fraction(0))
     for segment, steps in zip(segments, usage, strict=True):

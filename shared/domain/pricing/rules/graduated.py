@@ -10,7 +10,7 @@ from shared.domain.pricing.rules.tiers import Tiers, split_by_tier
 
 
 class Graduated(PricingRule):
-    """Each unit costs the price of its tier; a tier's flat amount is due once it is reached."""
+    """Each unit costs the price of its tier. A tier's flat amount is due once it is reached."""
 
     type: Literal["graduated"]
     tiers: Tiers

@@ -1,4 +1,4 @@
-"""Graduated percentage: each part of the value at the rate of the tier it falls into."""
+"""Graduated percentage: each part of the value at the rate of its tier."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,7 +12,10 @@ from shared.domain.pricing.rules.tiers import PercentageTiers, split_by_tier
 
 
 class GraduatedPercentage(PricingRule):
-    """Each part of the value costs the rate of its tier; a tier's flat amount is due once it is reached."""
+    """Each part of the value costs the rate of its tier.
+
+    A tier's flat amount is due once it is reached.
+    """
 
     BASIS: ClassVar[Basis] = "values"
 

@@ -15,7 +15,7 @@ from shared.domain.metering.readings import Reading
 from shared.domain.pricing.lines import ExactStep, exact_sum
 
 Basis = Literal["units", "values", "event_prices"]
-"""What a pricing prices: metered units, the values of events, or prices that the events carry."""
+"""What a pricing prices: metered units, values of events, or prices in events."""
 
 EVENT_PRICES = "prices"
 """Names the gauge that adds up the prices in events."""
@@ -53,9 +53,10 @@ class UnitRange:
 
 @dataclass(frozen=True, slots=True)
 class EstimatedEvents:
-    """Events of an estimate: their number, their values' sum and, where given, each value in order.
+    """Events of an estimate: their number, the sum of their values, and each value.
 
-    Values are after the unit conversion.
+    `values` are in the order of the events, and empty where only the sum is known. Values are after the unit
+    conversion.
     """
 
     count: Fraction
@@ -114,21 +115,21 @@ class PricingRule(Value, ABC):
         return False
 
     def refusals_when_saved(self) -> Iterator[tuple[FieldPath, str]]:
-        """Why a billing model with this pricing can be calculated with, but not saved: fields of the charge."""
+        """Why it cannot be saved, though it can be calculated with, by field."""
         return iter(())
 
     def refusals(self, meter: Meter) -> Iterator[tuple[FieldPath, str]]:
-        """Why this pricing does not go with a meter: fields of the charge, each with its reason."""
+        """Why it does not go with a meter, by field of the charge."""
         if self.BASIS != "values":
             return
         if meter.aggregation not in ("count", "sum"):
             yield ("pricing", "type"), f"{self.type} prices the values of events, so the meter has to be a sum"
         if meter.unit is not None and meter.unit.rounding is not None:
-            yield ("meter", "unit", "rounding"), f"cannot stand beside {self.type}, which prices exact values"
+            yield ("meter", "unit", "rounding"), f"cannot be combined with {self.type}, which prices exact values"
 
     @abstractmethod
     def steps(self, units: UnitRange, version: int) -> Sequence[ExactStep]:
-        """What a range costs, step by step: exact amounts in the currency of the billing model."""
+        """What a range costs: exact steps in the currency of the billing model."""
 
     def price(self, quantity: Fraction, events: Fraction = Fraction(1)) -> Fraction:
         """What a quantity costs that is a line of its own."""

@@ -11,7 +11,10 @@ from shared.domain.pricing.rules.tiers import Tiers, tier_at
 
 
 class Volume(PricingRule):
-    """All units cost the price of the tier that the whole quantity reaches; its flat amount is due once."""
+    """All units cost the price of the tier that the whole quantity reaches.
+
+    The tier's flat amount is due once.
+    """
 
     type: Literal["volume"]
     tiers: Tiers

@@ -12,7 +12,10 @@ from shared.domain.pricing.rules.tiers import PercentageTiers, tier_at
 
 
 class VolumePercentage(PricingRule):
-    """The whole value costs the rate of the tier that it reaches; the tier's flat amount is due once."""
+    """The whole value costs the rate of the tier that it reaches.
+
+    The tier's flat amount is due once.
+    """
 
     BASIS: ClassVar[Basis] = "values"
 
