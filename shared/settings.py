@@ -80,7 +80,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_deployment(self) -> Self:
-        """Nothing of one machine serves as a default elsewhere (AC-15)."""
+        """Refuse outside of local what only one machine may use."""
         if self.environment == "local":
             return self
         if self.clock_file is not None:

@@ -128,7 +128,7 @@ class BillingModelTemplate(RootModel[dict[str, Any]]):
 
 
 async def _check_self_managed(call: Call[Any, Any, Any]) -> None:
-    """Only operators, and organizations with self-managed pricing, write billing models (AC-20).
+    """Only operators, and organizations with self-managed pricing, write billing models.
 
     Raises `ForbiddenError`.
     """

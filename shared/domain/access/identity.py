@@ -69,8 +69,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 """What members may do in their organization.
 
-Two permissions need more: writing billing models that the organization manages its own pricing, verifying outcomes that
-the charge names the organization as verifier (AC-20).
+Two of them need more. Only organizations with self-managed pricing write billing models. Outcomes are verified by the
+organization only where their charge says so.
 """
 
 OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {

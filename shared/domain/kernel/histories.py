@@ -1,6 +1,6 @@
 """Histories: values with the times from which they are in force.
 
-They grow only at their end and only ahead of time (billing rules, 1 "Histories").
+They grow only at their end and only ahead of time (docs/billing.md, "Histories").
 """
 
 from bisect import bisect_left, bisect_right

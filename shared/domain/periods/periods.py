@@ -1,6 +1,6 @@
 """Billing periods: contiguous [start, end) between local midnights, daylight saving included.
 
-A period is stored when it is first used and never recomputed (billing rules, 2 "Periods").
+A period is stored when it is first used and never recomputed (docs/billing.md, "Periods").
 """
 
 import re

@@ -122,7 +122,7 @@ def check_succession(previous: Iterable[Charge], new: Sequence[Charge]) -> None:
     """Refuse a new version in which a charge key changes its meaning.
 
     A key keeps its type, meter, unit and scope, and whether its meter reads money or units, because its line goes on
-    from version to version (billing rules, 1). `previous` are the charges of all earlier versions. Raises
+    from version to version (docs/billing.md, "Histories"). `previous` are the charges of all earlier versions. Raises
     `ValidationError` at the fields that differ.
     """
     by_key = {charge.key: (index, charge) for index, charge in enumerate(new)}

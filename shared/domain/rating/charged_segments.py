@@ -1,6 +1,6 @@
 """Charged segments: the segments of each line, with the days that they pay for.
 
-Fees, minima, maxima and included units are prorated by these days (billing rules, 3 "Days").
+Fees, minima, maxima and included units are prorated by these days (docs/billing.md, "Days").
 """
 
 from bisect import bisect_left, bisect_right

@@ -1,4 +1,4 @@
-"""Rating: what is due for a billing period. No price comes about anywhere else (billing rules, 3 "Due").
+"""Rating: what is due for a billing period. No other module computes what is due (docs/billing.md).
 
 `rate` takes the facts of a whole period and returns its lines. Where the rules are:
 

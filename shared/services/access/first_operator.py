@@ -1,4 +1,4 @@
-"""The first superuser (AC-15), created by the first-run step. On one machine the local host creates it, too."""
+"""The first operator, created by the command `setup`. On one machine the local host creates it, too."""
 
 from typing import ClassVar
 

@@ -23,7 +23,7 @@ from shared.containers import DIRECTORY, TENANTS
 from shared.domain.access.accounts import Account, Membership, email_partition
 from shared.domain.access.identity import OPERATOR_PERMISSIONS, ROLE_PERMISSIONS, OperatorRole, Permission, Role
 from shared.domain.usage.events import event_key
-from shared.http import ENDPOINTS, Access, Endpoint, FormBody
+from shared.http import ENDPOINTS, Endpoint, FormBody
 from shared.services.access.tokens import Tokens
 from shared.settings import Settings
 from tests.doubles.clients.hosts import NOW, Served
@@ -334,9 +334,7 @@ async def test_another_organizations_credential_shows_nothing(xyra: Xyra, victim
 
 @private
 async def test_a_role_without_the_permission_is_refused(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
-    if not isinstance(endpoint.access, Permission):
-        assert endpoint.access is Access.SIGNED_IN
-        return
+    assert isinstance(endpoint.access, Permission)
     lower = [token for role, token in victim.members.items() if endpoint.access not in ROLE_PERMISSIONS[role]]
     lower += [token for role, token in victim.operators.items() if endpoint.access not in OPERATOR_PERMISSIONS[role]]
     lower += [key for scope, key in victim.keys.items() if scope is not endpoint.access]

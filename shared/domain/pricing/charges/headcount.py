@@ -1,7 +1,4 @@
-"""Charges for a number of agents or seats, prorated by day.
-
-The rule is "Heads by the day" in the billing rules, 3.
-"""
+"""Charges for a number of agents or seats, prorated by day (docs/billing.md, "Heads by the day")."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +31,7 @@ class HeadcountCharge(RecurringCharge):
     @model_validator(mode="after")
     def _prices_units(self) -> Self:
         if self.pricing.BASIS != "units":
-            detail = f"{self.pricing.type} needs events; agents and seats take per_unit, graduated, volume or package"
+            detail = f"{self.pricing.type} needs events; for heads use per_unit, graduated, volume or package"
             raise refusal((("pricing", "type"), detail))
         return self
 
@@ -51,7 +48,7 @@ class HeadcountCharge(RecurringCharge):
 
 @dataclass(frozen=True, slots=True)
 class HeadcountSegment:
-    """The agents or seats (start, end] of a line that one version prices.
+    """The agents or seats (start, end] of a line that one version prices for a share of the days.
 
     `total` is the line's whole number at the time. `share` are the days over which they are paid, `line_share` those
     that count for the line, where each day counts once.

@@ -1,4 +1,4 @@
-"""The price of metered usage, segment by segment of a line (billing rules, 3 "Quantities")."""
+"""The price of metered usage, segment by segment of a line (docs/billing.md, "Quantities")."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -125,7 +125,7 @@ def _without_later_falls(quantities: Sequence[Fraction]) -> list[Fraction]:
     """Cap each running quantity at the lowest one after it, so that none falls.
 
     Last values and averages may fall. A fall takes back the units added last, each at the price at which it was added
-    (billing rules, 3 "Falling meters"): a segment then pays only for those of its units that are left at the end. So no
+    (docs/billing.md, "Falling meters"): a segment then pays only for those of its units that are left at the end. So no
     range is negative, and tiers, commitments and minima see what is left.
     """
     return list(accumulate(reversed(quantities), min))[::-1]

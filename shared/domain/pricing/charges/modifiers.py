@@ -18,7 +18,7 @@ class ModifiedCharge(Charge):
     """A charge for usage with modifiers of the whole line.
 
     The base fee is added first, then the discount taken off; the sum is capped at the maximum and raised to the
-    minimum. Amounts are for a whole period and prorated by day (billing rules, 3 "Once per line").
+    minimum. Amounts are for a whole period and prorated by day (docs/billing.md, "Once per line").
     """
 
     base_fee: BaseFee | None = None

@@ -21,7 +21,7 @@ EVENTS = "events"
 
 
 class Percentage(PricingRule):
-    """Every event costs a percentage of its value and a fixed amount, within bounds.
+    """Every event costs a percentage of its value plus a fixed amount, within bounds per event.
 
     The first `free_events` cost nothing, nor do events that the `free_amount` covers wholly.
     """
@@ -60,7 +60,10 @@ class Percentage(PricingRule):
 
     @property
     def _depends_on_order(self) -> bool:
-        """Whether the price depends on each value in order, which totals do not keep."""
+        """Whether the price depends on each value in order, which totals do not keep.
+
+        See docs/billing.md, "Order-dependent prices".
+        """
         return self.free_amount > 0 and (self._depends_on_events or self.fixed_per_event > 0)
 
     def gauges(self, source: Gauge, factor: Fraction) -> Mapping[str, Gauge]:
@@ -77,7 +80,7 @@ class Percentage(PricingRule):
 
     def refusals_when_saved(self) -> Iterator[tuple[FieldPath, str]]:
         if self._depends_on_order:
-            detail = "cannot be combined with parts per event, because it would depend on the order of all events"
+            detail = "cannot stand beside parts per event, because it would depend on the order of all events"
             yield ("pricing", "free_amount"), detail
 
     def band(self, value: Fraction) -> Band:
@@ -119,7 +122,7 @@ class Percentage(PricingRule):
         return [ExactStep("percentage", amount=amount, version=version, quantity=value, rate=self.rate), *fixed]
 
     def _beyond_free_amount(self, bands: Bands, factor: Fraction) -> Bands:
-        """The events with what the free amount leaves of their values, in order."""
+        """The events with the values that the free amount leaves; earlier events use it up first."""
         left = Fraction(self.free_amount)
         paid = []
         for event in bands.first:
