@@ -17,10 +17,12 @@ def of_units(pricing: Json, quantity: Fraction, total: Fraction) -> Fraction:
             return quantity * Fraction(tier_of(pricing, total)["unit_amount"])
         case "graduated":
             return sum((inside * Fraction(tier["unit_amount"]) for tier, inside in spread(pricing, quantity)), ZERO)
-        case _:
+        case "package":
             packages = max(ZERO, quantity - Fraction(pricing["free_units"])) / Fraction(pricing["package_size"])
             begun = packages.denominator > 1 and pricing["rounding"] == "up"
             return (int(packages) + begun) * Fraction(pricing["package_amount"])
+        case _:
+            raise NotImplementedError(pricing["type"])
 
 
 def flat_amounts(pricing: Json, quantity: Fraction) -> Fraction:
@@ -57,8 +59,11 @@ def flat_between(pricing: Json, start: Fraction, end: Fraction, total: Fraction,
 
 
 def of_event(pricing: Json, place: int, before: Fraction, value: Fraction, total: Fraction) -> Fraction:
+    """What the event at this place costs, after events of the value `before`."""
     fixed = Fraction(pricing.get("fixed_per_event", 0))
     match pricing["type"]:
+        case "percentage":
+            return _of_event_by_percentage(pricing, place, before, value)
         case "volume_percentage":
             return value * Fraction(tier_of(pricing, total)["rate"]) / 100 + fixed
         case "graduated_percentage":
@@ -68,11 +73,16 @@ def of_event(pricing: Json, place: int, before: Fraction, value: Fraction, total
                 + flat_between(pricing, before, before + value, total, first=False)
                 + fixed
             )
+        case _:
+            raise NotImplementedError(pricing["type"])
+
+
+def _of_event_by_percentage(pricing: Json, place: int, before: Fraction, value: Fraction) -> Fraction:
     if place < pricing.get("free_events", 0):
         return ZERO
     free = Fraction(pricing.get("free_amount", 0))
     paying = max(ZERO, before + value - free) - max(ZERO, before - free)
-    price = paying * Fraction(pricing["rate"]) / 100 + fixed
+    price = paying * Fraction(pricing["rate"]) / 100 + Fraction(pricing.get("fixed_per_event", 0))
     least, most = pricing.get("minimum_per_event"), pricing.get("maximum_per_event")
     price = price if least is None else max(price, Fraction(least))
     return price if most is None else min(price, Fraction(most))
