@@ -18,7 +18,7 @@ from bench.documented_costs import estimated_units
 from bench.invoices import MONTH, NOW, REPEATS, UNIQUE, Place, summed
 from bench.store_requests import StoreRequest
 from shared.adapters.sqlite import SqliteStore
-from shared.ports.store import Item, Page
+from shared.ports.store import Item, ItemPage
 
 EVENTS = (10, 1_000, 100_000)
 DISTINCT = (10, 1_000, 20_000)
@@ -54,7 +54,7 @@ class CountingStore(SqliteStore):
         self._note("get_many", container, len(found))
         return found
 
-    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:  # noqa: ANN401  the port's signature
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> ItemPage:  # noqa: ANN401  the port's signature
         page = await super().query(container, pk, kind, **how)
         self._note("query", container, len(page.items))
         return page

@@ -9,7 +9,7 @@ from shared.domain.usage.events import TotalKey
 from shared.domain.usage.outcomes import Decided, Outcome, Status
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution
-from shared.ports.store import Document, Place
+from shared.ports.store import Document, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class OutcomeStore(Protocol):
         ...
 
     def newest(
-        self, organization_id: str, shard_count: int, wanted: OutcomeFilter, after: Place | None = None, *, page: int
+        self, organization_id: str, shard_count: int, wanted: OutcomeFilter, after: Position | None = None, *, page: int
     ) -> AsyncIterator[Outcome]:
         """By (time, id), newest first, from after a place on. They are read as they are taken, about `page` of them at
         a time. `shard_count` is the largest that ever was.

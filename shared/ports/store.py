@@ -29,16 +29,17 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ItemPage:
     items: list[Item]
     cursor: str | None
     """Where the next page starts; None at the end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a document stands in an order: by the text that it is ordered by, and among equal ones by its id. It means
-    the same in every partition.
+class Position:
+    """The position of a document in an order: the text that it is ordered by, then its id.
+
+    It means the same in every partition.
     """
 
     value: str
@@ -151,12 +152,12 @@ class Store(Protocol):
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | Place | None = None,
-    ) -> Page:
+        cursor: str | Position | None = None,
+    ) -> ItemPage:
         """Documents of one kind in one partition. Only paths that `containers.py` lists as indexed can be used, and for
         the order `id` and those that it lists as ordered. Equal values are in the order of the ids.
 
-        It goes on behind a cursor that the query gave, or behind a place, whether or not a document stands there. At
+        It goes on behind a cursor that the query gave, or behind a position, whether or not a document stands there. At
         most `MAXIMUM_PAGE`. Raises `MalformedError` for a cursor that this query did not give.
         """
         ...

@@ -16,7 +16,7 @@ from shared.domain.usage.events import AcceptedEvent, TotalKey
 from shared.domain.usage.outcomes import Outcome
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution, Totals
-from shared.ports.store import Document, Place
+from shared.ports.store import Document, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Usage(Protocol):
     async def find(self, organization_id: str, shard_counts: Sequence[int], key: str) -> RecordedEvent | None: ...
 
     def events(
-        self, organization_id: str, shard_count: int, wanted: EventFilter, after: Place | None = None, *, page: int
+        self, organization_id: str, shard_count: int, wanted: EventFilter, after: Position | None = None, *, page: int
     ) -> AsyncIterator[RecordedEvent]:
         """Recorded events by (time, key), newest first, from after a place on. They are read as they are taken, about
         `page` of them at a time.

@@ -14,7 +14,7 @@ from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard
 from shared.domain.usage.outcomes import Decision, Outcome, Verification, new_outcome, reject, system_totals_of, verify
 from shared.domain.usage.totals import unpriced_contribution
 from shared.ports.outcomes import ChangeResult, OutcomeChange, OutcomeFilter, StoredOutcome
-from shared.ports.store import Document, Place, Store
+from shared.ports.store import Document, Position, Store
 from shared.ports.usage import MeteredEvent
 
 ORGANIZATION = "org_1"
@@ -73,7 +73,7 @@ async def system_totals(usage: ItemUsage, shards: int, period: datetime = OCTOBE
     return found
 
 
-async def listed(outcomes: ItemOutcomes, wanted: OutcomeFilter, after: Place | None = None) -> list[Outcome]:
+async def listed(outcomes: ItemOutcomes, wanted: OutcomeFilter, after: Position | None = None) -> list[Outcome]:
     return [outcome async for outcome in outcomes.newest(ORGANIZATION, 4, wanted, after, page=50)]
 
 
@@ -138,7 +138,7 @@ async def test_lists_are_newest_first_over_all_shards(outcomes: ItemOutcomes, us
     found = await outcomes.find(ORGANIZATION, [4], ids_of(events[:10]))
     await outcomes.commit([accepting(kept) for kept in found.values()])
 
-    async def names(wanted: OutcomeFilter, after: Place | None = None) -> list[int]:
+    async def names(wanted: OutcomeFilter, after: Position | None = None) -> list[int]:
         return [int(outcome.event_id) for outcome in await listed(outcomes, wanted, after)]
 
     everything = list(range(MANY - 1, -1, -1))
@@ -149,4 +149,4 @@ async def test_lists_are_newest_first_over_all_shards(outcomes: ItemOutcomes, us
     window = OutcomeFilter(start=OCTOBER + timedelta(minutes=5), end=OCTOBER + timedelta(minutes=8))
     assert await names(window) == [7, 6, 5]
     middle = (await listed(outcomes, OutcomeFilter()))[64]
-    assert await names(OutcomeFilter(), Place(middle.time, middle.id)) == everything[65:]
+    assert await names(OutcomeFilter(), Position(middle.time, middle.id)) == everything[65:]

@@ -10,7 +10,7 @@ from shared.ports.store import (
     MAXIMUM_PAGE,
     Between,
     Create,
-    Place,
+    Position,
     Store,
     StoreLimitError,
 )
@@ -86,8 +86,8 @@ class TestQueries:
     @pytest.mark.parametrize("descending", [False, True])
     async def test_it_goes_on_behind_any_place(self, store: Store, *, descending: bool) -> None:
         """In any partition, whether or not a document stands there."""
-        places = [(start, id_) for start in "acd" for id_ in "135"]
-        for start, id_ in places:
+        positions = [(start, id_) for start in "acd" for id_ in "135"]
+        for start, id_ in positions:
             await store.create(CONTAINER, PK, thing(f"{start}{id_}", start=start))
         for start in "abcde":
             for number in "02345":
@@ -97,15 +97,17 @@ class TestQueries:
                     "thing",
                     order_by="start",
                     descending=descending,
-                    cursor=Place(start, f"{start}{number}"),
+                    cursor=Position(start, f"{start}{number}"),
                 )
                 behind = [
-                    place for place in places if (place < (start, number) if descending else place > (start, number))
+                    position
+                    for position in positions
+                    if (position < (start, number) if descending else position > (start, number))
                 ]
                 assert [item.document["id"] for item in page.items] == [
-                    "".join(place) for place in sorted(behind, reverse=descending)
+                    "".join(position) for position in sorted(behind, reverse=descending)
                 ]
-        page = await store.query(CONTAINER, PK, "thing", cursor=Place("c", "c3"))
+        page = await store.query(CONTAINER, PK, "thing", cursor=Position("c", "c3"))
         assert [item.document["id"] for item in page.items] == ["c5", "d1", "d3", "d5"]
 
     @pytest.mark.parametrize(

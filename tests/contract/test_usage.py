@@ -25,7 +25,7 @@ from shared.domain.metering.readings import (
 )
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard_of
 from shared.domain.usage.totals import Contribution, Totals
-from shared.ports.store import Place, Store
+from shared.ports.store import Position, Store
 from shared.ports.usage import EventFilter, MeteredEvent, ShardCountChangedError, Usage
 from tests.doubles.fakes.settable_clock import SettableClock
 
@@ -141,19 +141,19 @@ async def test_what_is_not_recorded_leaves_no_value_after(usage: Usage) -> None:
 
 
 async def test_values_count_for_their_own_period_agent_version_and_meter(usage: Usage) -> None:
-    places = [
+    positions = [
         (agent, version, period)
         for agent in ("agt_1", "agt_2")
         for version in ("bmv_1", "bmv_2")
         for period in (OCTOBER, NOVEMBER)
     ]
-    for agent, version, period in places:
+    for agent, version, period in positions:
         name = f"{agent} {version} {to_text(period)}"
         measures = {"users": user("everybody"), "guests": user(name)}
         await usage.record(ORGANIZATION, [1], [metered(name, measures, agent=agent, version=version, period=period)])
     for period in (OCTOBER, NOVEMBER):
         found = await totals_of(usage, 1, period)
-        assert found.keys() == {(agent, version) for agent, version, own in places if own == period}
+        assert found.keys() == {(agent, version) for agent, version, own in positions if own == period}
         for (agent, version), totals in found.items():
             assert totals.reading("users") == user("everybody")
             assert totals.reading("guests") == user(f"{agent} {version} {to_text(period)}")
@@ -277,7 +277,7 @@ def happened(number: int, minute: int, *, agent: str = "agt_1", run: str | None 
 
 
 async def listed(
-    usage: Usage, shards: int, wanted: EventFilter, *, page: int = 3, after: Place | None = None
+    usage: Usage, shards: int, wanted: EventFilter, *, page: int = 3, after: Position | None = None
 ) -> list[str]:
     return [event.id async for event in usage.events(ORGANIZATION, shards, wanted, after, page=page)]
 
@@ -291,7 +291,7 @@ async def test_events_are_listed_newest_first_over_the_shards(usage: Usage) -> N
     ids = [each.event.id for each in newest_first]
     assert await listed(usage, 4, EventFilter()) == ids
     for index, each in enumerate(newest_first):
-        after = Place(each.event.time, each.event.key)
+        after = Position(each.event.time, each.event.key)
         assert await listed(usage, 4, EventFilter(), after=after) == ids[index + 1 :]
 
 

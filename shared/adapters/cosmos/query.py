@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.adapters.documents.query import DocumentQuery
-from shared.ports.store import Place
+from shared.ports.store import Position
 
 Parameters = list[dict[str, Any]]
 
@@ -13,7 +13,7 @@ Parameters = list[dict[str, Any]]
 class SqlQuery(DocumentQuery):
     __slots__ = ()
 
-    def sql(self, cursor: str | Place | None) -> tuple[str, Parameters]:
+    def sql(self, cursor: str | Position | None) -> tuple[str, Parameters]:
         """Selects one document more than the limit, which tells whether there is a next page."""
         conditions, values = self._conditions(cursor)
         order = f"c.id {self.direction}"
@@ -25,7 +25,7 @@ class SqlQuery(DocumentQuery):
     def cursor_after_document(self, document: dict[str, Any]) -> str:
         return self.cursor_after(document[self.order_by], document["id"])
 
-    def _conditions(self, cursor: str | Place | None) -> tuple[list[str], dict[str, str]]:
+    def _conditions(self, cursor: str | Position | None) -> tuple[list[str], dict[str, str]]:
         conditions = ["c.pk = @pk", "c.kind = @kind"]
         values = {"pk": self.pk, "kind": self.kind}
         for number, (path, value) in enumerate(self.equals.items()):
@@ -38,9 +38,9 @@ class SqlQuery(DocumentQuery):
             conditions.append(f"c.{self.between.path} < @below")
             values["below"] = self.between.below
         if cursor is not None:
-            place = self.place_of(cursor)
+            position = self.position_of(cursor)
             conditions.append(self._continues())
-            values |= {"position": place.value, "tie": place.id}
+            values |= {"position": position.value, "tie": position.id}
         elif self.order_by != "id":
             conditions.append(
                 f'c.{self.order_by} >= ""'

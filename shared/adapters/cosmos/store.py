@@ -30,9 +30,9 @@ from shared.ports.store import (
     Delete,
     Document,
     Item,
+    ItemPage,
     Operation,
-    Page,
-    Place,
+    Position,
     Replace,
     StoreLimitError,
     Upsert,
@@ -111,12 +111,12 @@ class CosmosStore:
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | Place | None = None,
-    ) -> Page:
+        cursor: str | Position | None = None,
+    ) -> ItemPage:
         query = SqlQuery(container_named(container), pk, kind, equals or {}, between, order_by, descending, limit)
         found = await self._select("query", container, pk, *query.sql(cursor))
         items = [_item(raw) for raw in found[:limit]]
-        return Page(items, query.cursor_after_document(items[-1].document) if len(found) > limit else None)
+        return ItemPage(items, query.cursor_after_document(items[-1].document) if len(found) > limit else None)
 
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
         container_named(container)

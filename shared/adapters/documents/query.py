@@ -9,7 +9,7 @@ from shared import json
 from shared.containers import Container
 from shared.domain.kernel.errors import MalformedError, ValidationError
 from shared.domain.kernel.ids import fingerprint
-from shared.ports.store import MAXIMUM_PAGE, Between, Place, StoreLimitError
+from shared.ports.store import MAXIMUM_PAGE, Between, Position, StoreLimitError
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class DocumentQuery:
     def cursor_after(self, value: str, id_: str) -> str:
         return base64.urlsafe_b64encode(json.encode([self._shape(), value, id_])).decode().rstrip("=")
 
-    def place_of(self, cursor: str | Place) -> Place:
+    def position_of(self, cursor: str | Position) -> Position:
         """Where the page before ended. Raises `MalformedError` for a cursor of another query."""
-        if isinstance(cursor, Place):
+        if isinstance(cursor, Position):
             return cursor
         try:
             raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
@@ -58,7 +58,7 @@ class DocumentQuery:
             raise MalformedError("The cursor cannot be read") from error
         if shape != self._shape() or not isinstance(value, str) or not isinstance(id_, str):
             raise MalformedError("The cursor belongs to another query")
-        return Place(value, id_)
+        return Position(value, id_)
 
     def _shape(self) -> str:
         between = self.between and [self.between.path, self.between.at_least, self.between.below]

@@ -2,7 +2,7 @@
 # ruff: noqa: S608  names come from containers.py, values are parameters
 
 from shared.adapters.documents.query import DocumentQuery
-from shared.ports.store import Place
+from shared.ports.store import Position
 
 Parameters = dict[str, str | int]
 
@@ -15,7 +15,7 @@ def column(field: str) -> str:
 class SqlQuery(DocumentQuery):
     __slots__ = ()
 
-    def sql(self, now: int, cursor: str | Place | None) -> tuple[str, Parameters]:
+    def sql(self, now: int, cursor: str | Position | None) -> tuple[str, Parameters]:
         """Selects (id, etag, body, position), one row more than the limit, which tells whether there is a next page."""
         conditions, parameters = self._conditions(cursor)
         parameters |= {"pk": self.pk, "kind": self.kind, "now": now, "limit": self.limit + 1}
@@ -44,7 +44,7 @@ class SqlQuery(DocumentQuery):
             f"SELECT id, etag, body, {column(self.order_by)} AS position FROM {table} WHERE {' AND '.join(conditions)}"
         )
 
-    def _conditions(self, cursor: str | Place | None) -> tuple[list[str], Parameters]:
+    def _conditions(self, cursor: str | Position | None) -> tuple[list[str], Parameters]:
         conditions = ["pk = :pk", "kind = :kind", f"{column(self.order_by)} IS NOT NULL"]
         parameters: Parameters = {}
         for number, (path, value) in enumerate(self.equals.items()):
@@ -57,8 +57,8 @@ class SqlQuery(DocumentQuery):
             conditions.append(f"{column(self.between.path)} < :below")
             parameters["below"] = self.between.below
         if cursor is not None:
-            place = self.place_of(cursor)
-            parameters |= {"position": place.value, "after": place.id}
+            position = self.position_of(cursor)
+            parameters |= {"position": position.value, "after": position.id}
             if self.order_by == "id":
                 conditions.append(f"id {self.beyond} :after")
             else:

@@ -28,9 +28,9 @@ from shared.ports.store import (
     Delete,
     Document,
     Item,
+    ItemPage,
     Operation,
-    Page,
-    Place,
+    Position,
     Replace,
     StaleEtagError,
     StoreError,
@@ -123,8 +123,8 @@ class SqliteStore:
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | Place | None = None,
-    ) -> Page:
+        cursor: str | Position | None = None,
+    ) -> ItemPage:
         query = SqlQuery(table_of(container).container, pk, kind, equals or {}, between, order_by, descending, limit)
         sql, parameters = query.sql(self._now(), cursor)
         rows = await self._read(container, pk, lambda connection: connection.execute(sql, parameters).fetchall())
@@ -135,7 +135,7 @@ class SqliteStore:
         if len(rows) > limit:
             id_, *_, position = rows[limit - 1]
             next_cursor = query.cursor_after(position, id_)
-        return Page(list(found.values()), next_cursor)
+        return ItemPage(list(found.values()), next_cursor)
 
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
         table = table_of(container)

@@ -10,7 +10,7 @@ from shared.domain.kernel.times import to_text
 from shared.domain.usage.events import shard_of
 from shared.domain.usage.outcomes import Outcome, event_key_of
 from shared.ports.outcomes import ChangeResult, OutcomeChange, OutcomeFilter, StoredOutcome
-from shared.ports.store import Item, Place, Replace, Store
+from shared.ports.store import Item, Position, Replace, Store
 
 
 class ItemOutcomes:
@@ -47,7 +47,7 @@ class ItemOutcomes:
         return {id_: _read(items[id_], items.get(event_key_of(id_)), partition) for id_ in ids if id_ in items}
 
     async def newest(
-        self, organization_id: str, shard_count: int, wanted: OutcomeFilter, after: Place | None = None, *, page: int
+        self, organization_id: str, shard_count: int, wanted: OutcomeFilter, after: Position | None = None, *, page: int
     ) -> AsyncIterator[Outcome]:
         documents = newest_of_shards(
             self._store,

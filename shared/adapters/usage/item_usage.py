@@ -12,7 +12,7 @@ from shared.containers import LEDGERS
 from shared.domain.usage.events import AcceptedEvent, TotalKey, shard_of
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Totals
-from shared.ports.store import Place, Store
+from shared.ports.store import Position, Store
 from shared.ports.usage import EventFilter, MeteredEvent, Recorded, UsageTotal
 
 
@@ -53,7 +53,7 @@ class ItemUsage:
         return None
 
     async def events(
-        self, organization_id: str, shard_count: int, wanted: EventFilter, after: Place | None = None, *, page: int
+        self, organization_id: str, shard_count: int, wanted: EventFilter, after: Position | None = None, *, page: int
     ) -> AsyncIterator[RecordedEvent]:
         documents = newest_of_shards(
             self._store,

@@ -5,9 +5,9 @@ import heapq
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from shared.ports.store import Document, Page, Place
+from shared.ports.store import Document, ItemPage, Position
 
-ReadPage = Callable[[str | Place | None], Awaitable[Page]]
+ReadPage = Callable[[str | Position | None], Awaitable[ItemPage]]
 """Reads the page after a cursor or place, latest first; the first page without one."""
 
 
@@ -22,7 +22,7 @@ class _List:
     waiting: list[Document] = field(default_factory=list)
     cursor: str | None = None
 
-    async def fill(self, after: str | Place | None) -> None:
+    async def fill(self, after: str | Position | None) -> None:
         """Read the next page that is not empty: an empty one may have a cursor."""
         while True:
             page = await self.read(after)
@@ -32,16 +32,15 @@ class _List:
                 return
 
 
-async def merged(lists: Sequence[ReadPage], order_by: str, after: Place | None) -> AsyncIterator[Document]:
-    """The documents of all lists, latest first, from after a place on.
+async def merged(lists: Sequence[ReadPage], order_by: str, after: Position | None) -> AsyncIterator[Document]:
+    """The documents of all lists, latest first, after a position.
 
-    They are read as they are taken. The place of a document does not depend on its list. So whoever goes on after the
-    last document that was taken misses none and meets none twice, even where documents or lists have been added
-    meanwhile.
+    They are read as they are taken. The position of a document does not depend on its list, so a reader who goes on
+    after the last document misses none and meets none twice, even where documents or lists have been added meanwhile.
     """
     sources = [_List(read) for read in lists]
     await asyncio.gather(*(source.fill(after) for source in sources))
-    heads = [_Head(place_of(source.waiting[-1], order_by), source) for source in sources if source.waiting]
+    heads = [_Head(position_of(source.waiting[-1], order_by), source) for source in sources if source.waiting]
     heapq.heapify(heads)
     while heads:
         source = heads[0].source
@@ -49,19 +48,19 @@ async def merged(lists: Sequence[ReadPage], order_by: str, after: Place | None) 
         if not source.waiting and source.cursor is not None:
             await source.fill(source.cursor)
         if source.waiting:
-            heapq.heapreplace(heads, _Head(place_of(source.waiting[-1], order_by), source))
+            heapq.heapreplace(heads, _Head(position_of(source.waiting[-1], order_by), source))
         else:
             heapq.heappop(heads)
 
 
-def place_of(document: Document, order_by: str) -> Place:
-    return Place(document[order_by], document["id"])
+def position_of(document: Document, order_by: str) -> Position:
+    return Position(document[order_by], document["id"])
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    place: Place
+    position: Position
     source: _List
 
     def __lt__(self, other: "_Head") -> bool:
-        return (self.place.value, self.place.id) > (other.place.value, other.place.id)
+        return (self.position.value, self.position.id) > (other.position.value, other.position.id)

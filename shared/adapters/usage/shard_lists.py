@@ -7,7 +7,7 @@ from shared.adapters.usage.documents import partition_of
 from shared.adapters.usage.merged_pages import ReadPage, merged
 from shared.containers import LEDGERS
 from shared.domain.kernel.times import to_text
-from shared.ports.store import MAXIMUM_PAGE, Between, Document, Page, Place, Store
+from shared.ports.store import MAXIMUM_PAGE, Between, Document, ItemPage, Position, Store
 
 _SPARE = 10
 """Read from each shard beyond its share of a page, as shards do not hold exactly as many."""
@@ -22,7 +22,7 @@ def newest_of_shards(  # noqa: PLR0913  the parts of a query
     equals: Mapping[str, str | None],
     start: datetime | None,
     end: datetime | None,
-    after: Place | None,
+    after: Position | None,
     page: int,
 ) -> AsyncIterator[Document]:
     """Documents by (time, id), newest first, from after a place on.
@@ -35,7 +35,7 @@ def newest_of_shards(  # noqa: PLR0913  the parts of a query
     limit = min(MAXIMUM_PAGE, page // shard_count + _SPARE)
 
     def pages_of(shard: int) -> ReadPage:
-        async def read(cursor: str | Place | None) -> Page:
+        async def read(cursor: str | Position | None) -> ItemPage:
             return await store.query(
                 LEDGERS.name,
                 partition_of(organization_id, shard),

@@ -122,7 +122,7 @@ class Last(Aggregation[Latest]):
         return Latest(to_text(span.start), value=number)
 
 
-class Unique(Aggregation[Distinct]):
+class UniqueCount(Aggregation[Distinct]):
     values = "scalars"
     adjective = "distinct"
     nothing = Distinct()
@@ -189,7 +189,7 @@ AGGREGATIONS = cast(
         "sum": Sum(),
         "max": Maximum(),
         "last": Last(),
-        "unique": Unique(),
+        "unique": UniqueCount(),
         "weighted_sum": WeightedSum(),
     },
 )

@@ -112,7 +112,7 @@ class SlugClaim(Entity):
         return {**document, "organization": self.organization.document()}
 
 
-class ExternalIdClaim(Entity):
+class OrganizationExternalId(Entity):
     """Which organization has an external id."""
 
     kind: ClassVar[str] = "external_id"

@@ -42,7 +42,7 @@ AGENT_STARTED = "agent_started"
 """The effect of a billing model that an agent gets, from the model's start on."""
 
 
-class ExternalIdClaim(Claim):
+class AgentExternalIdClaim(Claim):
     """The claim of an external id by an agent."""
 
     kind: ClassVar[str] = "external_id"
@@ -50,7 +50,7 @@ class ExternalIdClaim(Claim):
     holder_id: str = Field(alias="agent_id")
 
     @classmethod
-    def of(cls, agent: Agent) -> "ExternalIdClaim":
+    def of(cls, agent: Agent) -> "AgentExternalIdClaim":
         return cls(id=external_id_claim_id(agent.external_id), external_id=agent.external_id, holder_id=agent.id)
 
 
@@ -89,9 +89,9 @@ class Agents:
         self._settings = settings
         self._starts = outbox.sender(AGENT_STARTED)
         self._allocation_targets = AllocationTargets(store)
-        unique = Unique("external_id", ExternalIdClaim.of)
+        unique = Unique("external_id", AgentExternalIdClaim.of)
         self._agents = Records(store, TENANTS, Agent, prefix="agt", owners=owners, unique=unique)
-        self._external_ids = Records(store, TENANTS, ExternalIdClaim)
+        self._external_ids = Records(store, TENANTS, AgentExternalIdClaim)
         self._cached_ids = TTLCache[tuple[str, str], str, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
         self._cached = TTLCache[tuple[str, str], Agent, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
 

@@ -4,7 +4,7 @@ from shared.ports.store import (
     AlreadyExistsError,
     Document,
     Operation,
-    Place,
+    Position,
     StaleEtagError,
     Store,
 )
@@ -25,7 +25,7 @@ __all__ = [
     "OutboxEntry",
     "Owners",
     "Page",
-    "Place",
+    "Position",
     "Records",
     "Sender",
     "StaleEtagError",

@@ -26,7 +26,7 @@ from shared.ports.store import (
     Document,
     Item,
     Operation,
-    Place,
+    Position,
     Store,
     Upsert,
     every_item,
@@ -126,7 +126,7 @@ class Records(Generic[E]):
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | Place | None = None,
+        cursor: str | Position | None = None,
     ) -> Page[E]:
         """As `Store.query`. Raises `MalformedError` for a cursor of another query."""
         page = await self._store.query(

@@ -15,9 +15,9 @@ from shared.domain.kernel.merge_patch import merge_patch
 from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import (
     SLICES,
-    ExternalIdClaim,
     ListedOrganization,
     Organization,
+    OrganizationExternalId,
     OrganizationSettings,
     SlugClaim,
     is_slug,
@@ -74,7 +74,7 @@ class Organizations:
         self._settings = settings
         self._organizations = Records(store, TENANTS, Organization)
         self._slugs = Records(store, DIRECTORY, SlugClaim, outbox=outbox)
-        self._external_ids = Records(store, DIRECTORY, ExternalIdClaim, called="external id")
+        self._external_ids = Records(store, DIRECTORY, OrganizationExternalId, called="external id")
         self._listed = Records(store, DIRECTORY, ListedOrganization)
         self._cached_ids = TTLCache[str, str, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
         self._cached = TTLCache[str, Organization, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
@@ -96,7 +96,9 @@ class Organizations:
 
     async def _reserve_external_id(self, external_id: str, organization_id: str) -> None:
         claim, _ = await self._external_ids.create(
-            _external_partition(external_id), ExternalIdClaim(organization_id=organization_id), expires_in=_RESERVED
+            _external_partition(external_id),
+            OrganizationExternalId(organization_id=organization_id),
+            expires_in=_RESERVED,
         )
         if claim.organization_id != organization_id:
             raise ConflictError("The external id is taken")
@@ -143,7 +145,7 @@ class Organizations:
         organization, _ = await self._organizations.create(claim.organization_id, claim.organization)
         await self._listed.put(slice_of(organization.id), ListedOrganization(id=organization.id))
         if organization.external_id is not None:
-            confirmed = ExternalIdClaim(organization_id=organization.id)
+            confirmed = OrganizationExternalId(organization_id=organization.id)
             await self._external_ids.put(_external_partition(organization.external_id), confirmed)
         done = SlugClaim(slug=organization.slug, organization_id=organization.id)
         await self._slugs.put(_slug_partition(organization.slug), done)

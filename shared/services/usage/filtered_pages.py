@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from shared.services.storage import Place
+from shared.services.storage import Position
 
 EXAMINED = 2000
 """How many items one page examines at most, so that it ends although few of them are wanted."""
@@ -12,21 +12,21 @@ T = TypeVar("T")
 
 
 async def filtered_page(
-    items: AsyncIterator[T], is_wanted: Callable[[T], bool], place_of: Callable[[T], Place], limit: int
-) -> tuple[list[T], Place | None]:
+    items: AsyncIterator[T], is_wanted: Callable[[T], bool], position_of: Callable[[T], Position], limit: int
+) -> tuple[list[T], Position | None]:
     """Up to `limit` wanted items, and the place after which the next page starts.
 
-    The place is None at the end of the list. A page may be shorter than its limit, or empty, without being the last
+    The position is None at the end of the list. A page may be shorter than its limit, or empty, without being the last
     one.
     """
     page: list[T] = []
-    place: Place | None = None
+    position: Position | None = None
     examined = 0
     async for item in items:
         if len(page) == limit or examined == max(EXAMINED, limit):
-            return page, place
+            return page, position
         examined += 1
-        place = place_of(item)
+        position = position_of(item)
         if is_wanted(item):
             page.append(item)
     return page, None

@@ -21,8 +21,8 @@ from shared.ports.outcomes import OutcomeFilter, OutcomeStore, StoredOutcome
 from shared.ports.usage import Usage
 from shared.services.agents.agents import Agents
 from shared.services.periods.periods import Periods
-from shared.services.storage import Place, look_twice
-from shared.services.storage.cursors import cursor_to, place_behind, shape_of
+from shared.services.storage import Position, look_twice
+from shared.services.storage.cursors import cursor_to, position_after, shape_of
 from shared.services.usage.filtered_pages import filtered_page
 
 
@@ -114,17 +114,17 @@ class Outcomes:
         another query, `ValidationError` at `pointer` for an unknown agent.
         """
         shape = shape_of(organization.id, query)
-        after = None if cursor is None else place_behind(cursor, shape)
+        after = None if cursor is None else position_after(cursor, shape)
         agent_id = await self._agent_id(organization, query.agent, pointer)
         period = query.period.start if query.period is not None else None
         wanted = OutcomeFilter(query.status, agent_id, period, query.start, query.end)
-        outcomes, place = await filtered_page(
+        outcomes, position = await filtered_page(
             self._store.newest(organization.id, organization.largest_shard_count, wanted, after, page=limit),
             lambda outcome: query.type in (None, outcome.type) and is_wanted(outcome),
-            lambda outcome: Place(outcome.time, outcome.id),
+            lambda outcome: Position(outcome.time, outcome.id),
             limit,
         )
-        return outcomes, None if place is None else cursor_to(place, shape)
+        return outcomes, None if position is None else cursor_to(position, shape)
 
     async def statistics(self, organization: Organization, agent: str | None, period: Period | None) -> Statistics:
         """Outcomes of one agent or of all, in one period or ever, by status.

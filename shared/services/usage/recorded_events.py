@@ -16,8 +16,8 @@ from shared.ports.clock import Clock
 from shared.ports.outcomes import OutcomeStore
 from shared.ports.usage import EventFilter, Usage
 from shared.services.agents.agents import Agents
-from shared.services.storage import Place
-from shared.services.storage.cursors import cursor_to, place_behind, shape_of
+from shared.services.storage import Position
+from shared.services.storage.cursors import cursor_to, position_after, shape_of
 from shared.services.usage.filtered_pages import filtered_page
 from shared.services.usage.metered_versions import MeteredVersions
 
@@ -97,18 +97,18 @@ class RecordedEvents:
         wanted. Raises `MalformedError` for a cursor of another query, `ValidationError` for an unknown agent.
         """
         shape = shape_of(organization.id, query)
-        after = None if cursor is None else place_behind(cursor, shape)
+        after = None if cursor is None else position_after(cursor, shape)
         wanted = EventFilter(run=query.run, start=query.start, end=query.end)
         if query.agent is not None:
             agent = await self._agents.named(organization.id, query.agent, "?agent")
             wanted = replace(wanted, agent_id=agent.id)
-        events, place = await filtered_page(
+        events, position = await filtered_page(
             self._usage.events(organization.id, organization.largest_shard_count, wanted, after, page=limit),
             lambda event: query.type in (None, event.type),
-            lambda event: Place(event.time, event.key),
+            lambda event: Position(event.time, event.key),
             limit,
         )
-        return await self._details(organization, events), None if place is None else cursor_to(place, shape)
+        return await self._details(organization, events), None if position is None else cursor_to(position, shape)
 
     async def _details(self, organization: Organization, events: Sequence[RecordedEvent]) -> list[EventDetails]:
         outcomes = await outcomes_of(self._outcomes, organization, events, self._clock.now())

@@ -53,7 +53,7 @@ class ShardReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _PeriodShard:
     """A shard of a period's usage, which is compared as one."""
 
     organization: Organization
@@ -105,9 +105,9 @@ class Repair:
                 "/period", f"Events are kept for {self._retention.days} days: some of this period may be gone"
             )
         for shard in range(organization.largest_shard_count):
-            yield await self._run_in(_Part(organization, period, shard), mend=mend)
+            yield await self._run_in(_PeriodShard(organization, period, shard), mend=mend)
 
-    async def _run_in(self, part: _Part, *, mend: bool) -> ShardReport:
+    async def _run_in(self, part: _PeriodShard, *, mend: bool) -> ShardReport:
         """Compares again what changed meanwhile or differs: a difference counts when seen twice."""
         report = ShardReport(part.shard)
         earlier: dict[TotalKey, _Comparison] = {}
@@ -135,7 +135,7 @@ class Repair:
         return report
 
     async def _compare(
-        self, part: _Part, wanted: AbstractSet[TotalKey] | None, report: ShardReport
+        self, part: _PeriodShard, wanted: AbstractSet[TotalKey] | None, report: ShardReport
     ) -> dict[TotalKey, _Comparison]:
         """The wanted totals, or all of them."""
         organization, period = part.organization, part.period
@@ -161,7 +161,7 @@ class Repair:
                 comparisons[key] = _Comparison(before, totals, has_changed=before.etag != etags.get(key))
         return comparisons
 
-    async def _events(self, part: _Part, wanted: AbstractSet[TotalKey] | None) -> AsyncIterator[RecordedEvent]:
+    async def _events(self, part: _PeriodShard, wanted: AbstractSet[TotalKey] | None) -> AsyncIterator[RecordedEvent]:
         agents: list[str | None] = [*{key.agent_id for key in wanted}] if wanted is not None else [None]
         for agent_id in agents if len(agents) <= _FEW_AGENTS else [None]:
             events = self._shards.events(part.organization.id, part.shard, part.period.span, agent_id=agent_id)
@@ -172,7 +172,7 @@ class Repair:
         version = await self._metered_versions.of(organization.id, key.agent_id, key.version_id)
         return None if version is None else version.charges
 
-    async def _mend(self, part: _Part, comparison: _Comparison) -> bool:
+    async def _mend(self, part: _PeriodShard, comparison: _Comparison) -> bool:
         """False where the total has changed since."""
         organization_id, stored = part.organization.id, comparison.stored
         entry = self._rebilling.entry(organization_id, part.period, self._clock.now())

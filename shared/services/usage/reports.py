@@ -21,7 +21,7 @@ from shared.services.usage.metered_versions import MeteredVersions
 
 
 @dataclass(frozen=True, slots=True)
-class UsageRow:
+class UsageReportRow:
     """What one meter of one agent counted."""
 
     agent_id: str
@@ -57,7 +57,7 @@ class UsageReports:
         charge: str | None,
         project: str | None,
         department: str | None,
-    ) -> list[UsageRow]:
+    ) -> list[UsageReportRow]:
         """Ordered by agent and charge; None is any. `agent` is an id or an external id.
 
         A project or department has the agents that are in it now, with all that they did in the period. Raises
@@ -81,7 +81,7 @@ class UsageReports:
                 before = readings.get(key)
                 readings[key] = (measure, reading if before is None else before[1].merge(reading))
         rows = [
-            UsageRow(
+            UsageReportRow(
                 key.agent_id,
                 key.charge or None,
                 key.event_type,

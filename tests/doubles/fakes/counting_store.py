@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from shared.ports.store import Item, Operation, Page
+from shared.ports.store import Item, ItemPage, Operation
 from tests.doubles.fakes.memory_store import MemoryStore
 
 
@@ -28,7 +28,7 @@ class CountingStore(MemoryStore):
         self.requests += 1
         return await super().batch(container, pk, operations)
 
-    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> ItemPage:
         self.requests += 1
         self.queries[kind] += 1
         return await super().query(container, pk, kind, **how)

@@ -12,7 +12,7 @@ from typing import Any
 from shared.domain.kernel.errors import UnavailableError
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
-from shared.ports.store import Create, Delete, Item, Operation, Page, Replace
+from shared.ports.store import Create, Delete, Item, ItemPage, Operation, Replace
 from tests.doubles.fakes.batched_writes import BatchedWrites
 from tests.doubles.fakes.memory_store import MemoryStore
 
@@ -178,7 +178,7 @@ class FaultInTurnStore(BatchedWrites):
     async def get_many(self, container: str, pk: str, ids: Collection[str]) -> dict[str, Item]:
         return await (await self._source("get many", container, pk)).get_many(container, pk, ids)
 
-    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> ItemPage:
         return await (await self._source("query", container, pk)).query(container, pk, kind, **how)
 
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:

@@ -10,7 +10,7 @@ from random import Random
 
 from shared.domain.kernel.errors import UnavailableError
 from shared.ports.clock import Clock
-from shared.ports.store import Between, Delete, Item, Operation, Page, Place, Store
+from shared.ports.store import Between, Delete, Item, ItemPage, Operation, Position, Store
 from tests.doubles.fakes.batched_writes import BatchedWrites
 
 LAG = timedelta(seconds=30)
@@ -64,8 +64,8 @@ class FaultyStore(BatchedWrites):
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | Place | None = None,
-    ) -> Page:
+        cursor: str | Position | None = None,
+    ) -> ItemPage:
         await self._before()
         page = await self._inner.query(
             container,
@@ -81,7 +81,7 @@ class FaultyStore(BatchedWrites):
         if kind != "total":
             return page
         lagging = [self._lagging(container, pk, item.document["id"], item) for item in page.items]
-        return Page([item for item in lagging if item is not None], page.cursor)
+        return ItemPage([item for item in lagging if item is not None], page.cursor)
 
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
         await self._before()

@@ -16,9 +16,9 @@ from shared.ports.store import (
     Create,
     Delete,
     Item,
+    ItemPage,
     Operation,
-    Page,
-    Place,
+    Position,
     Replace,
     StaleEtagError,
     Upsert,
@@ -84,8 +84,8 @@ class MemoryStore(BatchedWrites):
         order_by: str = "id",
         descending: bool = False,
         limit: int = 100,
-        cursor: str | Place | None = None,
-    ) -> Page:
+        cursor: str | Position | None = None,
+    ) -> ItemPage:
         paths = {*(equals or {}), order_by, *([between.path] if between else [])} - {"id"}
         if not paths <= {*CONTAINERS[container].indexed, *ALWAYS_INDEXED}:
             raise AssertionError(f"{sorted(paths)} are not all indexed in {container}")
@@ -105,7 +105,7 @@ class MemoryStore(BatchedWrites):
             ]
         page = found[:limit]
         more = json.dumps(_place(page[-1], order_by)) if len(found) > limit else None
-        return Page([kept.item() for kept in page], more)
+        return ItemPage([kept.item() for kept in page], more)
 
     async def due(self, container: str, before: str, *, limit: int = 100) -> list[tuple[str, Item]]:
         found = [
@@ -122,8 +122,8 @@ class MemoryStore(BatchedWrites):
         return self._partitions.setdefault((container, pk), {})
 
 
-def _read(cursor: str | Place) -> tuple[str, str]:
-    if isinstance(cursor, Place):
+def _read(cursor: str | Position) -> tuple[str, str]:
+    if isinstance(cursor, Position):
         return cursor.value, cursor.id
     try:
         value, id_ = json.loads(cursor)

@@ -21,7 +21,7 @@ from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import event_key
 from shared.domain.usage.outcomes import Outcome, Verification, outcome_id
-from shared.ports.store import Item, Operation, Page, Replace, Store
+from shared.ports.store import Item, ItemPage, Operation, Replace, Store
 from shared.services.agents.agents import AgentDraft
 from shared.services.billing.invoice_runs import QUEUE, Task, read_task
 from shared.services.storage.retrying import SECOND_LOOK_SECONDS
@@ -67,7 +67,7 @@ class LateReplica:
         shown = {id_: item for id_, item in found.items() if id_ not in late}
         return shown | await self._before.get_many(container, pk, late)
 
-    async def query(self, container: str, pk: str, kind: str, **more: Any) -> Page:
+    async def query(self, container: str, pk: str, kind: str, **more: Any) -> ItemPage:
         shown = self._before if self._is_late(container, kind) else self._store
         return await shown.query(container, pk, kind, **more)
 

@@ -19,7 +19,7 @@ from shared.domain.usage.events import NO_VERSION, AcceptedEvent, TotalKey
 from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF
 from shared.domain.usage.totals import Contribution
 from shared.ports.usage import MeteredEvent
-from shared.services.agents.agents import AGENT_STARTED, ExternalIdClaim
+from shared.services.agents.agents import AGENT_STARTED, AgentExternalIdClaim
 from shared.services.periods.periods import PeriodItem
 from shared.services.periods.rebilling import PERIOD_CHANGED
 from shared.services.runs.runs import KeyClaim
@@ -74,7 +74,7 @@ def test_a_period_that_changed_after_its_end() -> None:
     [
         (NameClaim(id="name_1", of="project", holder_id="prj_1"), {"thing_id": "prj_1", "of": "project"}),
         (
-            ExternalIdClaim(id="ext_1", external_id="sales", holder_id="agt_1"),
+            AgentExternalIdClaim(id="ext_1", external_id="sales", holder_id="agt_1"),
             {"agent_id": "agt_1", "external_id": "sales"},
         ),
         (KeyClaim(id="runkey_1", holder_id="run_1"), {"run_id": "run_1"}),

@@ -11,7 +11,7 @@ from shared.domain.provider_costs.costs import CostRules
 from shared.domain.provider_costs.exchange_rates import ExchangeRate
 from shared.domain.provider_costs.llm_prices import ModelPrices
 from shared.domain.provider_costs.model_names import ModelName
-from shared.ports.store import Page
+from shared.ports.store import ItemPage
 from shared.services.provider_costs.costs import CACHED, RECENT, Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_prices import PriceOverrides
@@ -33,7 +33,7 @@ class SlowStore(MemoryStore):
         self.open = asyncio.Event()
         self.open.set()
 
-    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> ItemPage:
         page = await super().query(container, pk, kind, **how)
         if kind == ExchangeRate.kind:
             await self.open.wait()

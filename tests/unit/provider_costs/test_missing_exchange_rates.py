@@ -10,7 +10,7 @@ from shared.bootstrap import Application, Ports
 from shared.containers import CATALOG
 from shared.domain.provider_costs.llm_prices import ModelPrices
 from shared.domain.provider_costs.model_names import ModelName
-from shared.ports.store import Page
+from shared.ports.store import ItemPage
 from shared.services.agents.agents import AgentDraft
 from shared.services.provider_costs.costs import RECENT
 from shared.services.tenancy.organizations import OrganizationDraft
@@ -39,7 +39,7 @@ class CountingStore(MemoryStore):
 
     looks = 0
 
-    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> ItemPage:
         self.looks += container == CATALOG.name
         return await super().query(container, pk, kind, **how)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.ports.store import Item, Page
+from shared.ports.store import Item, ItemPage
 from shared.services.runs import figures as figures_of_runs
 from shared.services.usage.events import ReportedEvent
 from tests.doubles.fakes.memory_store import MemoryStore
@@ -43,7 +43,7 @@ class HoldingStore(MemoryStore):
         found = await super().get_many(container, pk, ids)
         return {id_: _held(item) for id_, item in found.items()}
 
-    async def query(self, *place: Any, **wanted: Any) -> Page:
+    async def query(self, *place: Any, **wanted: Any) -> ItemPage:
         page = await super().query(*place, **wanted)
         return replace(page, items=[_held(item) for item in page.items])
 

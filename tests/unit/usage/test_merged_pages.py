@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.usage.merged_pages import ReadPage, merged, place_of
+from shared.adapters.usage.merged_pages import ReadPage, merged, position_of
 from shared.containers import LEDGERS
-from shared.ports.store import Create, Delete, Document, Page, Place
+from shared.ports.store import Create, Delete, Document, ItemPage, Position
 from tests.doubles.fakes.memory_store import MemoryStore
 
 SHARDS = st.integers(1, 4)
@@ -27,8 +27,8 @@ class Event:
         return {"id": f"{self.number * 7919 % 1000:03}-{self.number}", "kind": "event", "time": self.time}
 
     @property
-    def place(self) -> Place:
-        return place_of(self.document(), "time")
+    def position(self) -> Position:
+        return position_of(self.document(), "time")
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Shards:
         await self.store.batch(LEDGERS.name, str(event.shard), [Delete(event.document()["id"])])
 
     def pages_of(self, shard: int, size: int) -> ReadPage:
-        async def read(cursor: str | Place | None) -> Page:
+        async def read(cursor: str | Position | None) -> ItemPage:
             self.reads[shard] += 1
             return await self.store.query(
                 LEDGERS.name, str(shard), "event", order_by="time", descending=True, limit=size, cursor=cursor
@@ -51,7 +51,7 @@ class Shards:
 
         return read
 
-    async def taken(self, shards: int, size: int, behind: Place | None, count: int) -> list[Document]:
+    async def taken(self, shards: int, size: int, behind: Position | None, count: int) -> list[Document]:
         found: list[Document] = []
         async for document in merged([self.pages_of(shard, size) for shard in range(shards)], "time", behind):
             found.append(document)
@@ -61,7 +61,7 @@ class Shards:
 
 
 def latest_first(event: Event) -> tuple[str, str]:
-    return event.place.value, event.place.id
+    return event.position.value, event.position.id
 
 
 @st.composite
@@ -84,7 +84,7 @@ async def test_pages_make_up_the_whole_while_others_come_and_go(
     for event in there:
         await shards.add(event)
     found: list[Document] = []
-    behind: Place | None = None
+    behind: Position | None = None
     for page in range(1, 100):
         for event, comes, goes in later:
             if page == comes:
@@ -96,12 +96,12 @@ async def test_pages_make_up_the_whole_while_others_come_and_go(
         found += taken
         if len(taken) < count and page > 7:
             break
-        behind = place_of(found[-1], "time") if found else None
+        behind = position_of(found[-1], "time") if found else None
     ids = [document["id"] for document in found]
     assert len(set(ids)) == len(ids)
     assert {event.document()["id"] for event in there} <= set(ids)
-    places = [place_of(document, "time") for document in found]
-    assert places == sorted(places, key=lambda place: (place.value, place.id), reverse=True)
+    positions = [position_of(document, "time") for document in found]
+    assert positions == sorted(positions, key=lambda position: (position.value, position.id), reverse=True)
 
 
 @given(st.lists(st.tuples(TIMES, st.integers(0, 3)), max_size=30), st.integers(1, 5))

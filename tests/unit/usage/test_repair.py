@@ -20,7 +20,7 @@ from shared.domain.metering.readings import CountAndSum
 from shared.domain.usage.events import TotalKey, shard_of
 from shared.domain.usage.outcomes import Verification, outcome_id
 from shared.domain.usage.totals import MAXIMUM_TYPES
-from shared.ports.store import Delete, Document, Operation, Page, Upsert
+from shared.ports.store import Delete, Document, ItemPage, Operation, Upsert
 from shared.services.usage import repair
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.memory_store import MemoryStore
@@ -248,7 +248,7 @@ class InterruptedStore(MemoryStore):
 
     meanwhile: Callable[[str], Awaitable[None]] | None = None
 
-    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> ItemPage:
         if kind == "event" and self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             await happens(pk)
@@ -343,11 +343,11 @@ class ForgetfulStore(MemoryStore):
 
     forgets = 0
 
-    async def query(self, container: str, pk: str, kind: str, **how: Any) -> Page:
+    async def query(self, container: str, pk: str, kind: str, **how: Any) -> ItemPage:
         page = await super().query(container, pk, kind, **how)
         if kind == "event" and page.items and self.forgets:
             self.forgets -= 1
-            return Page(page.items[:-1], page.cursor)
+            return ItemPage(page.items[:-1], page.cursor)
         return page
 
 
