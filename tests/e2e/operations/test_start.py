@@ -76,11 +76,7 @@ def test_a_taken_port_is_named_and_ends_it_with_1(new_process: MakeProcess, take
     ("setting", "value"),
     [
         ("XYRA_PORT", "http"),
-        ("XYRA_PORT", "70000"),
         ("XYRA_SHARD_COUNT", "3"),
-        ("XYRA_QUEUE_LOCK_SECONDS", "0"),
-        ("XYRA_DEMO", "perhaps"),
-        ("XYRA_LOG_LEVEL", "debug"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(new_process: MakeProcess, setting: str, value: str) -> None:
