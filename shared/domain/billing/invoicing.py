@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.money import ZERO, RoundedAmount, add, round_half_up, total
 from shared.domain.periods.periods import Period
-from shared.domain.pricing.lines import Line, Step
+from shared.domain.pricing.lines import Line, Step, distinguished
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class PeriodBill:
     due: Sequence[Line]
     billed: Mapping[str, BilledLine]
 
+    def billed_amount(self, key: str) -> Decimal:
+        return self.billed[key].amount if key in self.billed else ZERO
+
 
 def differences(bill: PeriodBill, invoiced_period: Period, currency: str) -> list[Line]:
     """The lines that bring a period from billed to due, on the invoice of `invoiced_period`.
@@ -36,19 +39,15 @@ def differences(bill: PeriodBill, invoiced_period: Period, currency: str) -> lis
     What was never billed appears as it was rated. Where something was billed before, or the period is older than the
     invoice's, the line is an adjustment that names the period.
     """
-    due = {line.key: line for line in bill.due}
+    due = {key: _no_longer_due(billed.line, currency) for key, billed in bill.billed.items()}
+    due |= {line.key: line for line in bill.due}
+    differing = [line for _, line in sorted(due.items()) if line.amount != bill.billed_amount(line.key)]
+    is_older = bill.period.start < invoiced_period.start
     lines: list[Line] = []
-    for key in sorted({*due, *bill.billed}):
-        line, billed = due.get(key), bill.billed.get(key)
-        billed_amount = billed.amount if billed else ZERO
-        if line is None and billed is not None:
-            line = _no_longer_due(billed.line, currency)
-        if line is None or line.amount == billed_amount:
-            continue
-        if key in due and billed_amount == 0 and bill.period.start >= invoiced_period.start:
-            lines.append(line)
-        else:
-            lines.append(_adjustment(line, billed_amount, bill.period, currency))
+    for line in distinguished(differing):
+        billed_amount = bill.billed_amount(line.key)
+        is_new = billed_amount == 0 and not is_older
+        lines.append(line if is_new else _adjustment(line, billed_amount, bill.period, currency))
     return lines
 
 

@@ -1,5 +1,6 @@
 """Rated lines: the amount due for one charge, with the steps of its arithmetic."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -88,12 +89,16 @@ class Line(Value):
     """The charge's type, or `adjustment` or `correction`."""
     model_id: str | None = None
     """The billing model's id."""
+    model_name: str | None = None
+    """The billing model's name; on an invoice as it was when that was finalized. Null in calculations."""
     charge: str | None = None
     """The charge's key."""
     agent_id: str | None = None
     """Null where the line is for all agents of the organization."""
+    agent_name: str | None = None
+    """The agent's name; on an invoice as it was when that was finalized. Null in calculations."""
     description: str
-    """The charge in words, for people."""
+    """The charge in words, for people, with the names of agent and model where two lines would read the same."""
     quantity: ExactDecimal
     """The units of the whole line, before any included units."""
     unit: str | None = None
@@ -114,6 +119,17 @@ class Line(Value):
     """The ended period whose bill the line corrects."""
     timing: Timing = "arrears"
     """Whether the line is billed after its period or in advance."""
+
+
+def distinguished(lines: Sequence[Line]) -> list[Line]:
+    """The lines, those that would read the same with the names of their agent and billing model."""
+    readings = Counter(line.description for line in lines)
+    return [line if readings[line.description] == 1 else _with_names(line) for line in lines]
+
+
+def _with_names(line: Line) -> Line:
+    names = ", ".join(name for name in (line.agent_name, line.model_name) if name is not None)
+    return line.model_copy(update={"description": f"{line.description} - {names}"}) if names else line
 
 
 def exact_sum(steps: Iterable[ExactStep]) -> Fraction:

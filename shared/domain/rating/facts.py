@@ -78,6 +78,8 @@ class Facts:
     """The quarter and the year of the period; needed where charges recur by them."""
     headcounts: Mapping[HeadcountName, History[int]] = field(default_factory=dict)
     """The organization's headcounts; needed where a charge prices them."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The names of agents and billing models, by id; they decide nothing, and lines show them."""
 
     def cycle(self, recurrence: Recurrence) -> Cycle | None:
         """The time that charges of this recurrence are rated over; None where it is not known."""

@@ -36,6 +36,8 @@ class _Models:
 
     versions: Mapping[str, History[Version]]
     """By billing model."""
+    names: Mapping[str, str]
+    """By billing model."""
     recurrences: AbstractSet[Recurrence]
     headcounts: AbstractSet[HeadcountName]
 
@@ -92,6 +94,7 @@ class FactsReader:
         cycles = await self._cycles(organization, periods, models.recurrences, segments_in)
         starts = _first_starts(segments_in, periods) if "once" in models.recurrences else {}
         headcounts = await self._headcounts(organization, models.headcounts)
+        names = {**models.names, **{agent.id: agent.name for agent in agents}}
         facts = [
             Facts(
                 period=period,
@@ -105,6 +108,7 @@ class FactsReader:
                 first_starts=starts,
                 cycles=period_cycles,
                 headcounts=headcounts,
+                names=names,
             )
             for period, period_totals, period_cycles in zip(periods, totals, cycles, strict=True)
         ]
@@ -114,15 +118,18 @@ class FactsReader:
 
     async def _models(self, organization_id: str, model_ids: AbstractSet[str]) -> _Models:
         versions: dict[str, History[Version]] = {}
+        names: dict[str, str] = {}
         for model_id in sorted(model_ids):
             try:
                 model, _ = await self._billing_models.visible(organization_id, model_id)
             except NotFoundError as error:
                 raise _StaleReadError("A billing model was made a moment ago and cannot be read yet") from error
             versions[model_id] = version_history(await self._billing_models.versions(model))
+            names[model_id] = model.name
         charges = [charge for model in versions.values() for entry in model.entries for charge in entry.value.charges]
         return _Models(
             versions,
+            names,
             {charge.recurrence for charge in charges},
             {charge.headcount for charge in charges if charge.headcount is not None},
         )

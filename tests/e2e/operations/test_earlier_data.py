@@ -14,6 +14,8 @@ from tests.doubles.clients.xyra_client import Description, Xyra
 from tests.doubles.clients.xyra_process import XyraProcess
 from tests.places import DATA
 
+Json = dict[str, Any]
+
 EARLIER = DATA / "before_areas"
 
 
@@ -36,10 +38,11 @@ async def test_a_data_directory_of_before_is_served_with_the_same_answers(
         xyra = Xyra(session, description, expected["operator_key"])
         for organization in expected["organizations"].values():
             key = xyra.bearing(organization["key"])
+            names = names_in(organization["answers"])
             for path, before in organization["answers"].items():
                 name, _, query = path.partition("?")
                 answer = await key.send("GET", name, **dict(part.split("=") for part in query.split("&") if part))
-                assert without_time(json.loads(answer.body)) == without_time(as_listed_now(name, before)), path
+                assert without_time(json.loads(answer.body)) == without_time(as_answered_now(name, before, names)), path
         await xyra.sign_in(expected["signed_up"])
     assert process.stop() == 0
     for organization in expected["organizations"].values():
@@ -56,13 +59,29 @@ async def test_a_data_directory_of_before_is_served_with_the_same_answers(
             assert repaired.returncode == 0, repaired.stdout + repaired.stderr
 
 
-def as_listed_now(path: str, before: dict[str, Any]) -> dict[str, Any]:
-    """Since then a list of invoices shows their headers: without lines and credit notes, all else as it was."""
-    if path != "invoices":
-        return before
-    return {**before, "data": [{**invoice, "lines": [], "credit_notes": []} for invoice in before["data"]]}
+def names_in(answers: Json) -> dict[str, str]:
+    """Of agents and billing models, by id."""
+    return {thing["id"]: thing["name"] for path in ("agents", "billing-models") for thing in answers[path]["data"]}
 
 
-def without_time(answer: dict[str, Any]) -> dict[str, Any]:
+def as_answered_now(path: str, before: Json, names: dict[str, str]) -> Json:
+    """What has changed since then.
+
+    A list of invoices shows their headers: without lines and credit notes, all else as it was. Lines have the names of
+    their agent and billing model, which the invoices of then do not know.
+    """
+    if path == "invoices":
+        return {**before, "data": [{**invoice, "lines": [], "credit_notes": []} for invoice in before["data"]]}
+    if path.startswith("invoices/"):
+        known = names if path == "invoices/preview" else {}
+        return {**before, "lines": [with_names(line, known) for line in before["lines"]]}
+    return before
+
+
+def with_names(line: Json, names: dict[str, str]) -> Json:
+    return {**line, "agent_name": names.get(line["agent_id"]), "model_name": names.get(line["model_id"])}
+
+
+def without_time(answer: Json) -> Json:
     """Without the time of asking."""
     return {name: value for name, value in answer.items() if name != "as_of"}

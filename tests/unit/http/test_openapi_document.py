@@ -45,6 +45,7 @@ CHANGES = {
     r"/api/v1/docs/scalar\.js": "the script of the page is new",
     r"/api/v1/billing-models/.*/next_cursor/.*": "all lists have one form",
     r"/api/v1/events/post/.*/application/cloudevents-batch\+json/.*": "clients cannot tell two kinds of lists apart",
+    r".*/items/properties/(agent|model)_name": "lines have names beside their ids",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""
