@@ -49,6 +49,28 @@ _HEADERS_OF_ERRORS: Mapping[HTTPStatus, Json] = {
 }
 
 
+_SAID_EVERYWHERE = {
+    "id": "Its id.",
+    "name": "Its name, for people.",
+    "description": "What it is, for people.",
+    "currency": "The currency of all amounts, ISO 4217.",
+    "status": "The state that it is in.",
+    "created_at": "When it was created.",
+    "data": "The entries of this page.",
+    "organization_id": "The organization that it belongs to.",
+    "project_id": "The project that it is allocated to.",
+    "department_id": "The department that it is allocated to.",
+    "agent_id": "The agent that it is about.",
+    "thread_id": "The thread that it belongs to.",
+    "lines": "The lines, each with its arithmetic.",
+    "unit": "What is counted.",
+    "workflows": "How many workflows there are of each type.",
+    "warnings": "What to look at before it is relied on.",
+    "problem": "Why it was refused.",
+}
+"""Descriptions of fields that mean the same in every schema, where the field has none of its own."""
+
+
 @cache
 def document() -> bytes:
     """The document as JSON, checked against the structure of OpenAPI 3.1."""
@@ -121,6 +143,9 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, 
     definitions = {names[key]: _renamed(schema, names) for key, schema in described["$defs"].items()}
     for name, schema in definitions.items():
         schema["title"] = name
+        for field, described_field in schema.get("properties", {}).items():
+            if field in _SAID_EVERYWHERE:
+                described_field.setdefault("description", _SAID_EVERYWHERE[field])
     return {key: _renamed(schema, names) for (key, _), schema in found.items()}, definitions
 
 
