@@ -4,6 +4,7 @@ import azure.functions as func
 
 from shared import correlation
 from shared.bootstrap import application
+from shared.services.storage import within_deadline
 
 blueprint = func.Blueprint()
 
@@ -12,4 +13,4 @@ blueprint = func.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule="30 * * * * *")
 async def sweep_outbox(timer: func.TimerRequest) -> None:  # noqa: ARG001  the platform's signature
     with correlation.correlated(correlation.accept(None)):
-        await application().outbox.sweep()
+        await within_deadline(application().outbox.sweep())

@@ -27,6 +27,7 @@ from shared.http.problems import problem_answer
 from shared.http.replies import Handler
 from shared.http.schemas import NoBody, PathValues
 from shared.http.tenancy import Call
+from shared.services.storage import within_deadline
 from shared.services.storage.idempotency import Answer
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
@@ -57,7 +58,7 @@ async def answered(request: Request, name: str, answer: Callable[[], Awaitable[A
     """The answer with a correlation id. An error that is raised becomes a problem document."""
     with correlation.correlated(correlation.accept(request.headers.get(correlation.HEADER.lower()))) as correlation_id:
         try:
-            finished = await answer()
+            finished = await within_deadline(answer())
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a problem document
             finished = problem_answer(error, name)
     headers = {**finished.headers, correlation.HEADER: correlation_id}

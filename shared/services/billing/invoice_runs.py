@@ -21,7 +21,7 @@ from shared.domain.kernel.errors import (
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Period, parse_month
-from shared.domain.tenancy.organizations import SLICES, Organization
+from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
 from shared.services.billing.bills import PERIODS_PER_BILL
@@ -37,15 +37,24 @@ _ORGANIZATIONS_PER_PAGE = 90
 _log = logging.getLogger(__name__)
 
 
-class Task(BaseModel):
-    """The message: invoice one organization, or with `organization_id` None send one such message for each.
+class OrganizationsPage(BaseModel):
+    """Where a page of organizations begins."""
 
-    Without `period` everything that is due by now, drafts held for their grace time; with it that period, finalized if
-    asked.
+    started: str
+    """When the first page was sent for: the same page sent twice is the same message, another run's is not."""
+    cursor: str | None = None
+
+
+class Task(BaseModel):
+    """The message: invoice one organization, or with a `page` send one such message for each on it.
+
+    With neither it starts a job, which sends for its first page. Without `period` it is about everything that is due by
+    now, drafts held for their grace time; with it about that period, finalized if asked.
     """
 
     job_id: str | None = None
     organization_id: str | None = None
+    page: OrganizationsPage | None = None
     period: str | None = None
     finalize: bool = False
 
@@ -87,17 +96,19 @@ class InvoiceRuns:
         await self._send([_start_of(job.entity)])
 
     async def start_all(self) -> None:
-        """What the timer does: one message per organization, for whatever is due by now."""
-        await self._fan_out(Task())
+        """What the timer does: begin with one message per organization, for whatever is due by now."""
+        await self._send_for_first_page(Task())
 
     async def run(self, task: Task) -> None:
         """Do what a message says; safe to repeat. Raises `UnavailableError` where it has to be repeated."""
         if task.organization_id is not None:
             await self._run_for(task, task.organization_id)
+        elif task.page is not None:
+            await self._fan_out(task, task.page)
         elif task.job_id is not None:
             await self._start_job(task, task.job_id)
         else:
-            await self._fan_out(task)
+            await self._send_for_first_page(task)
 
     async def give_up(self, body: bytes) -> None:
         """Say in the job that this organization's part has failed, so that whoever waits for it sees an end."""
@@ -117,36 +128,44 @@ class InvoiceRuns:
 
     async def _start_job(self, task: Task, job_id: str) -> None:
         job = await self._jobs.created(job_id)
-        await self._fan_out(task.model_copy(update={"organization_id": job.organization_id}))
-        await self._jobs.mark_fanned_out(job)
+        if job.organization_id is None:
+            await self._send_for_first_page(task)
+        else:
+            await self._send_to(task, [job.organization_id])
+            await self._jobs.mark_fanned_out(job)
 
-    async def _fan_out(self, task: Task) -> None:
-        """Send one message for the organization that the task names, else for each."""
-        if task.organization_id is not None:
-            await self._send_to(task, [task.organization_id])
-            return
-        for number in range(SLICES):
-            cursor: str | None = None
-            while True:
-                page = await self._organizations.page(number, _ORGANIZATIONS_PER_PAGE, cursor)
-                await self._send_to(task, [organization.id for organization in page.entities])
-                cursor = page.cursor
-                if cursor is None:
-                    break
+    async def _send_for_first_page(self, task: Task) -> None:
+        await self._send([task.model_copy(update={"page": OrganizationsPage(started=to_text(self._clock.now()))})])
+
+    async def _fan_out(self, task: Task, page: OrganizationsPage) -> None:
+        """Send one message for each organization of a page, then one for the next page.
+
+        A page for each invocation: none takes longer the more organizations there are.
+        """
+        organization_ids, cursor = await self._organizations.list_ids(_ORGANIZATIONS_PER_PAGE, page.cursor)
+        await self._send_to(task, organization_ids)
+        if cursor is not None:
+            following = page.model_copy(update={"cursor": cursor})
+            await self._send([task.model_copy(update={"page": following})])
+        elif task.job_id is not None:
+            await self._jobs.mark_fanned_out(await self._jobs.created(task.job_id))
 
     async def _send_to(self, task: Task, organization_ids: Sequence[str]) -> None:
         if task.job_id is not None:
             await self._jobs.add_parts(task.job_id, organization_ids)
         await self._send(
-            [task.model_copy(update={"organization_id": organization_id}) for organization_id in organization_ids]
+            [
+                task.model_copy(update={"organization_id": organization_id, "page": None})
+                for organization_id in organization_ids
+            ]
         )
 
     async def _send(self, tasks: Sequence[Task]) -> None:
         """The time in the message id tells a deliberate repetition from one that the broker should drop."""
-        attempt = to_text(self._clock.now())[:16]
         messages = []
         for task in tasks:
             body = task.model_dump_json().encode()
+            attempt = task.page.started if task.page is not None else to_text(self._clock.now())[:16]
             messages.append(
                 Message(
                     body=body,

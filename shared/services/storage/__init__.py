@@ -13,7 +13,12 @@ from shared.services.storage.operations import creating, deleting, putting, repl
 from shared.services.storage.outbox import Outbox, OutboxEntry, Sender
 from shared.services.storage.owners import Owners
 from shared.services.storage.records import Records
-from shared.services.storage.retrying import look_twice, retry_lost_races, retry_while_unavailable
+from shared.services.storage.retrying import (
+    look_twice,
+    retry_lost_races,
+    retry_while_unavailable,
+    within_deadline,
+)
 from shared.services.storage.stored import Page, Stored
 
 __all__ = [
@@ -40,4 +45,5 @@ __all__ = [
     "replacing",
     "retry_lost_races",
     "retry_while_unavailable",
+    "within_deadline",
 ]

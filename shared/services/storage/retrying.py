@@ -24,6 +24,11 @@ MAXIMUM_ATTEMPTS = 20
 """Of a write that loses races, and of a read that is waited for."""
 RETRIED_FOR = timedelta(seconds=45)
 """Well below the time for which a message is locked."""
+LONGEST_WORK = timedelta(seconds=200)
+"""After this an invocation breaks its work off by itself.
+
+The platform cuts HTTP at 230 s, and at functionTimeout (240 s in host.json) it ends all invocations of the process.
+"""
 SECOND_LOOK_SECONDS = 0.25
 """Longer than the replicas of a store usually differ."""
 
@@ -97,10 +102,22 @@ async def poll(look: Callable[[], Awaitable[T | None]]) -> T | None:
     return await retrying(run)
 
 
+async def within_deadline(work: Awaitable[T]) -> T:
+    """The result of the work. Raises `UnavailableError` where it takes longer than `LONGEST_WORK`."""
+    try:
+        async with asyncio.timeout(LONGEST_WORK.total_seconds()) as deadline:
+            return await work
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise
+        raise UnavailableError("This took too long and was broken off") from error
+
+
 async def retry_while_unavailable(act: Callable[[], Awaitable[None]]) -> None:
     """Repeat `act`, which must be safe to repeat, while it raises `UnavailableError`; after 45 s raise that.
 
-    Done while a message is locked, so that an outage does not use up the number of its deliveries.
+    Done while a message is locked, so that an outage does not use up the number of its deliveries. In all it takes no
+    longer than `LONGEST_WORK`.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + RETRIED_FOR.total_seconds()
@@ -119,7 +136,7 @@ async def retry_while_unavailable(act: Callable[[], Awaitable[None]]) -> None:
         before_sleep=_log_fault,
         reraise=True,
     )
-    await retrying(run)
+    await within_deadline(retrying(run))
 
 
 def _log_fault(state: RetryCallState) -> None:

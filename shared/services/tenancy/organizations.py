@@ -27,7 +27,7 @@ from shared.domain.tenancy.organizations import (
 )
 from shared.ports.clock import Clock
 from shared.services.periods.periods import Periods
-from shared.services.storage import Outbox, Page, Records, Store, Stored
+from shared.services.storage import Outbox, Records, Store, Stored
 from shared.settings import Settings
 
 CACHED = timedelta(seconds=60)
@@ -186,21 +186,22 @@ class Organizations:
             self._cached[organization_id] = organization
         return organization
 
-    async def page(self, slice_number: int, limit: int, cursor: str | None) -> Page[ListedOrganization]:
-        """A part of the organizations in one of the 16 slices."""
-        return await self._listed.page(slices()[slice_number], limit=limit, cursor=cursor)
-
-    async def list(self, limit: int, cursor: str | None) -> tuple[list[Organization], str | None]:
-        """A part of all organizations, one slice after the other, and where the next part starts."""
+    async def list_ids(self, limit: int, cursor: str | None) -> tuple[list[str], str | None]:
+        """The ids of a part of all organizations, one slice after the other, and where the next part starts."""
         number, inner = _read_cursor(cursor)
-        organizations: list[Organization] = []
-        while number < SLICES and len(organizations) < limit:
-            page = await self.page(number, limit - len(organizations), inner)
-            organizations += [await self.made(listed.id) for listed in page.entities]
+        ids: list[str] = []
+        while number < SLICES and len(ids) < limit:
+            page = await self._listed.page(slices()[number], limit=limit - len(ids), cursor=inner)
+            ids += [listed.id for listed in page.entities]
             inner = page.cursor
             if inner is None:
                 number += 1
-        return organizations, f"{number}.{inner or ''}" if number < SLICES else None
+        return ids, f"{number}.{inner or ''}" if number < SLICES else None
+
+    async def list(self, limit: int, cursor: str | None) -> tuple[list[Organization], str | None]:
+        """The same organizations, whole."""
+        ids, following = await self.list_ids(limit, cursor)
+        return [await self.made(id_) for id_ in ids], following
 
     async def update(self, organization_id: str, changes: dict[str, Any], if_match: str | None) -> Stored[Organization]:
         """Apply changed fields of the API. A timezone, shard count or number of seats becomes an entry of its history.

@@ -6,6 +6,7 @@ To add a path: write a class beside those of its area and declare it in `PATHS`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.http.routes import UNKNOWN_ROUTE
 from tests.faults.in_turn import access, agents, billing, outcomes, parked_events, pricing, storage, tenancy, usage
 from tests.faults.in_turn.path import Path
 
@@ -61,6 +62,7 @@ _NO_AMOUNT = "no amount depends on it"
 
 WITHOUT_PATH: Mapping[str, str] = {
     "sign_in": _NOTHING_WRITTEN,
+    UNKNOWN_ROUTE: _NOTHING_WRITTEN,
     "sign_in_alias": _NOTHING_WRITTEN,
     "calculate_sketch": _NOTHING_WRITTEN,
     "calculate_billing_model": _NOTHING_WRITTEN,

@@ -8,6 +8,7 @@ import pytest
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.services.storage import AlreadyExistsError, StaleEtagError
 from shared.services.storage.retrying import (
+    LONGEST_WORK,
     MAXIMUM_ATTEMPTS,
     RETRIED_FOR,
     SECOND_LOOK_SECONDS,
@@ -15,6 +16,7 @@ from shared.services.storage.retrying import (
     poll,
     retry_lost_races,
     retry_while_unavailable,
+    within_deadline,
 )
 from tests.doubles.fakes import virtual_time
 
@@ -108,3 +110,31 @@ def test_an_outage_that_lasts_is_raised_before_the_lock_of_the_message_runs_out(
         virtual_time.run(retry_while_unavailable(attempts))
     assert len(attempts.at) > 9
     assert 30 < attempts.at[-1] <= RETRIED_FOR.total_seconds()
+
+
+def test_work_that_takes_too_long_is_broken_off_before_the_platform_does_it() -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def run() -> float:
+        with pytest.raises(UnavailableError, match="took too long"):
+            await within_deadline(never())
+        return asyncio.get_running_loop().time()
+
+    assert virtual_time.run(run()) == pytest.approx(LONGEST_WORK.total_seconds(), abs=1)
+
+
+def test_a_time_out_of_the_work_itself_stays_one() -> None:
+    async def late() -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        virtual_time.run(within_deadline(late()))
+
+
+def test_a_message_is_worked_on_no_longer_than_that() -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(UnavailableError, match="took too long"):
+        virtual_time.run(retry_while_unavailable(never))
