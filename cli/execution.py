@@ -11,6 +11,7 @@ import typer
 
 from shared.bootstrap import Application, application
 from shared.domain.kernel.errors import UnavailableError, XyraError
+from shared.domain.kernel.validation_messages import message
 from shared.ports.secrets import NotAllowedError
 from shared.settings import Settings, settings
 
@@ -62,6 +63,6 @@ async def _with_application(act: Callable[[Application], Awaitable[None]]) -> No
 
 def _complaints(error: pydantic.ValidationError) -> str:
     """Without the values, which may be secret."""
-    details = error.errors(include_url=False, include_input=False, include_context=False)
+    details = error.errors(include_url=False, include_input=False)
     places = ("".join(f"XYRA_{str(place).upper()} " for place in detail["loc"][:1]) for detail in details)
-    return "; ".join(f"{place}{detail['msg']}" for place, detail in zip(places, details, strict=True))
+    return "; ".join(f"{place}{message(detail)}" for place, detail in zip(places, details, strict=True))

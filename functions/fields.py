@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from shared.domain.kernel.validation_messages import Expected
 from shared.domain.tenancy.organizations import OrganizationSettings
 from shared.http import PathText, PathValues, Schema, ThingId
 from shared.services.storage import Page
@@ -26,10 +27,14 @@ Reference = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 """An id of Xyra's, or one that the caller has chosen."""
 
 # No control characters: an identity must be readable and unambiguous wherever it is shown.
-ClientId = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ClientId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    Expected("a string of 1 to 256 characters without control characters"),
+]
 """An id that the caller chooses."""
 
-Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$"), Expected("a month such as 2026-10")]
 """A month such as 2026-10."""
 
 Item = TypeVar("Item")

@@ -94,11 +94,13 @@ def encode_canonical(value: Any) -> bytes:  # noqa: ANN401
 
 def _refusal(raw: bytes | str, detail: str) -> XyraError:
     """Reads the text again, tolerantly, to name the place."""
+    if not raw.strip():
+        return MalformedError("The body is empty, and this needs one: send JSON")
     try:
         value = json.loads(raw, parse_float=_number, parse_constant=lambda _: _Refused("is not a number"))
     except json.JSONDecodeError as error:
-        place = FieldError("", f"line {error.lineno}, column {error.colno}: {error.msg}")
-        return MalformedError(f"The body is not JSON: {detail}", errors=(place,))
+        detail = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
     except (ValueError, RecursionError):
         return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
     _refuse_deep(value)

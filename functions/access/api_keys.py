@@ -8,6 +8,7 @@ from pydantic import Field
 
 from functions.fields import Listed, Name
 from shared.domain.access.identity import Permission
+from shared.domain.kernel.validation import Length
 from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint
 
 blueprint = func.Blueprint()
@@ -20,7 +21,7 @@ class ApiKeyPath(PathValues):
 
 class ApiKeyRequest(Schema):
     name: Name
-    scopes: Annotated[tuple[Permission, ...], Field(min_length=1, max_length=50)]
+    scopes: Annotated[tuple[Permission, ...], Length(1, 50)]
     """The permissions of the key. Its creator must have them, too."""
     expires_at: ZonedTime | None = None
     """By default the key is valid until it is revoked."""

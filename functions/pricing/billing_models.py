@@ -135,7 +135,8 @@ async def _check_self_managed(call: Call[Any, Any, Any]) -> None:
     if call.principal.is_operator or (await call.organization()).settings.self_managed_pricing:
         return
     raise ForbiddenError(
-        "Billing models are written by the operator; self-managed pricing is off for this organization"
+        "Billing models are written by the operator; they let an organization write its own by "
+        'PATCH /organizations/{organization_id} with {"settings": {"self_managed_pricing": true}}'
     )
 
 

@@ -9,6 +9,7 @@ from functions.fields import Listed, Name, OrganizationAnswer, OrganizationPath,
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError, PreconditionRequiredError
 from shared.domain.kernel.money import Currency
+from shared.domain.kernel.validation_messages import Expected
 from shared.domain.periods.periods import Timezone
 from shared.domain.tenancy.organizations import MAXIMUM_SEATS, SLUG_PATTERN, OrganizationSettings
 from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
@@ -17,6 +18,11 @@ from shared.services.tenancy.organizations import OrganizationDraft
 blueprint = func.Blueprint()
 
 ShardCount = Literal[1, 2, 4, 8, 16, 32, 64]
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=SLUG_PATTERN),
+    Expected("1 to 40 small letters, digits and hyphens, with no hyphen at an end"),
+]
 Seats = Annotated[int, Field(ge=0, le=MAXIMUM_SEATS, strict=True)]
 
 
@@ -26,7 +32,7 @@ class OrganizationRequest(Schema):
     """ISO 4217. It can never be changed."""
     timezone: Timezone = "UTC"
     """IANA name. Billing periods are calendar months there."""
-    slug: Annotated[str, StringConstraints(pattern=SLUG_PATTERN)] | None = None
+    slug: Slug | None = None
     """Short name, unique among all organizations; by default made from the name."""
     external_id: Reference | None = None
     """The caller's own id for it, unique among all organizations."""

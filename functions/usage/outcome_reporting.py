@@ -11,6 +11,7 @@ from functions.usage.reported_events import Metadata, OneEventAnswer, Report, lo
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.money import Currency, NonNegativeAmount
 from shared.domain.kernel.times import read_time
+from shared.domain.kernel.validation_messages import Expected
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE
 from shared.domain.usage.outcomes import outcome_id
 from shared.http import Call, Query, Reply, endpoint
@@ -23,7 +24,9 @@ def _checked_time(text: str) -> str:
     return text
 
 
-OutcomeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,192}$")]
+OutcomeName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,192}$"), Expected("1 to 192 letters, digits and _ . : / -")
+]
 TimeAsWritten = Annotated[str, AfterValidator(_checked_time), Field(json_schema_extra={"format": "date-time"})]
 
 

@@ -33,7 +33,7 @@ class BodyFormat(Protocol[Body_co]):
 
 @dataclass(frozen=True, slots=True)
 class JsonBody(Generic[Model]):
-    """JSON of one model. An empty body is an empty object."""
+    """JSON of one model. An empty body is an empty object, and refused where the model has required fields."""
 
     model: type[Model]
 
@@ -42,7 +42,7 @@ class JsonBody(Generic[Model]):
         return {"application/json": self.model}
 
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Model:  # noqa: ARG002  as `BodyFormat` has it
-        return validated(self.model, json.decode_request(raw or b"{}"))
+        return validated(self.model, json.decode_request(raw) if raw or _has_required(self.model) else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class FormBody(Generic[Model]):
         return {"application/x-www-form-urlencoded": self.model}
 
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Model:  # noqa: ARG002
+        if not raw and _has_required(self.model):
+            raise MalformedError("The body is empty, and this needs one: send a form")
         try:
             pairs = parse_qsl(
                 raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=MAXIMUM_FORM_FIELDS
@@ -64,6 +66,10 @@ class FormBody(Generic[Model]):
             # The parser's text is not shown: it quotes what it cannot read, which may be part of a password with a `&`.
             raise MalformedError(f"The body is not a form of at most {MAXIMUM_FORM_FIELDS} fields") from error
         return validated(self.model, dict(pairs))
+
+
+def _has_required(model: type[BaseModel]) -> bool:
+    return any(field.is_required() for field in model.model_fields.values())
 
 
 def validated(model: type[Model], value: object, prefix: str = "") -> Model:

@@ -17,6 +17,7 @@ from shared import json
 from shared.domain.kernel.errors import MalformedError
 from shared.domain.kernel.ids import id_pattern
 from shared.domain.kernel.times import Time
+from shared.domain.kernel.validation_messages import ISO_TIME
 from shared.domain.kernel.value import DescribedModel
 
 MAXIMUM_PATH_VALUE = 256
@@ -25,7 +26,7 @@ MAXIMUM_PATH_VALUE = 256
 def _iso_text(value: object) -> object:
     if isinstance(value, str) and "T" in value.upper():
         return value
-    raise ValueError("is not an ISO 8601 time with an offset, such as 2026-10-03T12:00:00Z")
+    raise ValueError(ISO_TIME)
 
 
 ZonedTime = Annotated[Time, BeforeValidator(_iso_text, json_schema_input_type=str)]

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, PlainSerializer
 
+from shared.domain.kernel.validation_messages import ISO_TIME
+
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 """The start of a history whose first entry has always been in force."""
 
@@ -28,7 +30,7 @@ def read_time(value: object) -> datetime:
             time = datetime.fromisoformat(value)
             if time.tzinfo is not None:
                 return in_utc(time)
-    raise ValueError("is not an ISO 8601 time with an offset, such as 2026-10-03T12:00:00Z")
+    raise ValueError(ISO_TIME)
 
 
 def in_utc(instant: datetime) -> datetime:

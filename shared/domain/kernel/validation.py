@@ -1,14 +1,15 @@
 """Validation errors of pydantic models as JSON pointers into the input."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pydantic
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidatorFunctionWrapHandler
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
 from shared.domain.kernel.errors import FieldError, ValidationError
+from shared.domain.kernel.validation_messages import KNOWN_NAMES, REFUSED, message
 
 FieldPath = tuple[str | int, ...]
 """The names and indexes that lead to a field of the input."""
@@ -48,7 +49,7 @@ def refusal(*fields: tuple[FieldPath, str]) -> pydantic.ValidationError:
 
     Each field is a path from the model, with what is wrong.
     """
-    return _refusal((field, "refused", detail, None) for field, detail in fields)
+    return _error((field, PydanticCustomError(REFUSED, _literal(detail))) for field, detail in fields)
 
 
 def named_by_type(value: object, validate: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401  any model of the union
@@ -59,10 +60,19 @@ def named_by_type(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
     try:
         return validate(value)
     except pydantic.ValidationError as error:
-        raise _refusal(
-            (_path_in_input(detail["type"], detail["loc"]), detail["type"], detail["msg"], detail["input"])
-            for detail in error.errors(include_url=False)
+        raise _carried(
+            (_path_in_input(detail["type"], detail["loc"]), detail, {}) for detail in _details(error)
         ) from error
+
+
+def with_known_names(error: pydantic.ValidationError, known: Collection[str]) -> pydantic.ValidationError:
+    """The error of a model with the fields `known`, which each error about an unknown one then carries."""
+    details = _details(error)
+    if not any(_is_unknown_name(detail) for detail in details):
+        return error
+    return _carried(
+        (detail["loc"], detail, {KNOWN_NAMES: known} if _is_unknown_name(detail) else {}) for detail in details
+    )
 
 
 def pointer(path: Iterable[str | int], prefix: str = "") -> str:
@@ -81,9 +91,9 @@ def validation_error(
     `prefix` is the pointer of what was validated, or `?` for query parameters; `placed` maps a pointer to where the
     field is in what was sent.
     """
-    details = error.errors(include_url=False, include_input=False)
+    details = _details(error)
     errors = tuple(
-        FieldError(placed(pointer(_without_key_mark(detail["loc"]), prefix)), _readable(detail["msg"]))
+        FieldError(placed(pointer(_without_key_mark(detail["loc"]), prefix)), message(detail))
         for detail in details[:MAXIMUM_ERRORS]
     )
     if len(details) == 1:
@@ -91,18 +101,32 @@ def validation_error(
     return ValidationError(f"{len(details)} fields of the input are not valid", errors=errors)
 
 
-def _refusal(details: Iterable[tuple[FieldPath, str, str, object]]) -> pydantic.ValidationError:
-    return pydantic.ValidationError.from_exception_data(
-        "refusal",
-        [
-            InitErrorDetails(type=PydanticCustomError(kind, _literal(message)), loc=path, input=value)
-            for path, kind, message, value in details
-        ],
+def _details(error: pydantic.ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False, include_input=False)
+
+
+def _carried(details: Iterable[tuple[FieldPath, ErrorDetails, Mapping[str, object]]]) -> pydantic.ValidationError:
+    """The same errors at other paths, and with more in their context."""
+    return _error(
+        (path, PydanticCustomError(detail["type"], _literal(detail["msg"]), {**detail.get("ctx", {}), **more}))
+        for path, detail, more in details
     )
 
 
-def _literal(message: str) -> Any:  # noqa: ANN401  the signature asks for a literal; without a context nothing is filled in
-    return message
+def _error(errors: Iterable[tuple[FieldPath, PydanticCustomError]]) -> pydantic.ValidationError:
+    """Without the input, which may be secret."""
+    return pydantic.ValidationError.from_exception_data(
+        "refusal", [InitErrorDetails(type=error, loc=path, input=None) for path, error in errors]
+    )
+
+
+def _is_unknown_name(detail: ErrorDetails) -> bool:
+    """Of a field of the model itself, not of one below it."""
+    return detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1
+
+
+def _literal(text: str) -> Any:  # noqa: ANN401  the signature asks for a literal
+    return text
 
 
 def _path_in_input(kind: str, path: FieldPath) -> FieldPath:
@@ -113,7 +137,3 @@ def _path_in_input(kind: str, path: FieldPath) -> FieldPath:
 
 def _without_key_mark(path: FieldPath) -> FieldPath:
     return tuple(name for name in path if name != _KEY_MARK)
-
-
-def _readable(message: str) -> str:
-    return message.removeprefix("Value error, ")

@@ -6,17 +6,29 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+import pydantic
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ModelWrapValidatorHandler, model_validator
 from pydantic_core import CoreSchema
+
+from shared.domain.kernel.validation import with_known_names
 
 
 class DescribedModel(BaseModel):
     """The docstring under a field is the field's description in JSON Schema.
 
     Sources are read only when a schema is made: pydantic's `use_attribute_docstrings` reads them at every import.
+    Where unknown fields are refused, the error carries the known ones, to suggest the one that was meant.
     """
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _naming_known_fields(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except pydantic.ValidationError as error:
+            raise with_known_names(error, _input_names(cls)) from None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -34,6 +46,10 @@ class Value(DescribedModel):
     """An immutable value that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _input_names(cls: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in cls.model_fields.items()]
 
 
 def _field_docstrings(cls: type[BaseModel]) -> dict[str, str]:

@@ -4,8 +4,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from shared.domain.kernel.validation_messages import Expected
+
 EVENT_TYPE_PATTERN = r"^[A-Za-z0-9_.:/-]{1,200}$"
 LLM_CALL = "llm_call"
+_EXPECTED = "1 to 200 letters, digits and _ . : / -, such as llm_call or outcome.resolved"
 _PREFIXES = ("cost.", "outcome.", "workflow.")
 
 
@@ -15,4 +18,4 @@ def _with_name(event_type: str) -> str:
     return event_type
 
 
-EventType = Annotated[str, Field(pattern=EVENT_TYPE_PATTERN), AfterValidator(_with_name)]
+EventType = Annotated[str, Field(pattern=EVENT_TYPE_PATTERN), Expected(_EXPECTED), AfterValidator(_with_name)]

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, StringConstraints
 
+from shared.domain.kernel.validation_messages import Expected
+
 MAXIMUM_NAME = 200
 """Characters of a provider's or model's name. A call with a longer one has no price."""
 
@@ -18,6 +20,7 @@ _SHOWN = 100
 LowerCaseName = Annotated[
     str,
     StringConstraints(max_length=MAXIMUM_NAME, pattern=r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"),
+    Expected(f"1 to {MAXIMUM_NAME} characters without control characters or blanks around it"),
     AfterValidator(str.lower),
 ]
 """The name of a provider or a model, in lower case."""

@@ -42,7 +42,7 @@ async def test_a_bad_sign_up_is_refused(unchanged: TwoOrganizations, change: Jso
         (b"username", 400, "malformed"),
         (b"a=1&" * 60 + b"a=1", 400, "malformed"),
         (b"\xff=1", 400, "malformed"),
-        (b"", 422, "validation"),
+        (b"", 400, "malformed"),
         (b"username=a", 422, "validation"),
         (b"username=a&password=b&grant_type=code", 422, "validation"),
     ],

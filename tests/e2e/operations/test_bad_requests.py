@@ -32,25 +32,75 @@ async def test_what_is_no_json_is_malformed(unchanged: TwoOrganizations, raw: by
         answer.problem(400, "malformed")
 
 
-async def test_an_empty_body_is_an_empty_object(unchanged: TwoOrganizations) -> None:
+async def test_an_empty_body_is_refused_where_something_is_required(unchanged: TwoOrganizations) -> None:
     agent = f"agents/{unchanged.agent['id']}"
-    for path, pointers in (
-        ("agents", ["/external_id", "/name"]),
-        (f"{agent}/activities", ["/activity_type"]),
-        (f"{agent}/costs", ["/cost_type", "/amount"]),
-        (f"{agent}/outcomes", ["/outcome_type"]),
-        (f"{agent}/llm-calls", ["/model"]),
-        (f"{agent}/workflows/bulk", ["/workflows"]),
+    reports = [f"{agent}/{path}" for path in ("activities", "costs", "outcomes", "llm-calls", "workflows/bulk")]
+    for path in ("events", "agents", *reports):
+        for raw, headers in ((b"", {}), (b"", {"Content-Type": "application/json"}), (b" \n", {})):
+            answer = await unchanged.key.send("POST", path, raw=raw, headers=headers)
+            answer.problem(400, "malformed")
+            assert answer.json()["detail"] == "The body is empty, and this needs one: send JSON"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await unchanged.xyra.anonymous.send("POST", "auth/login", raw=b"", headers=form)
+    answer.problem(400, "malformed")
+    assert answer.json()["detail"] == "The body is empty, and this needs one: send a form"
+
+
+async def test_an_empty_body_is_an_empty_object_where_nothing_is_required(unchanged: TwoOrganizations) -> None:
+    for method, path in (
+        ("POST", "outcomes/out_1/verify"),
+        ("PATCH", "runs/run_1"),
+        ("PATCH", "agents/agt_1"),
     ):
-        for headers in ({}, {"Content-Type": "application/json"}):
-            answer = await unchanged.key.send("POST", path, raw=b"", headers=headers)
-            assert answer.problem(422, "validation") == pointers
-    for path in ("outcomes/out_1/verify", "runs/run_1", "agents/agt_1"):
-        method = "POST" if path.endswith("verify") else "PATCH"
-        (await unchanged.operator.send(method, path, raw=b"", organization_id=unchanged.own.id)).problem(
-            404, "not_found"
-        )
-    (await unchanged.key.send("POST", "events", raw=b"")).problem(400, "malformed")
+        answer = await unchanged.operator.send(method, path, raw=b"", organization_id=unchanged.own.id)
+        answer.problem(404, "not_found")
+
+
+@pytest.mark.parametrize("raw", [b"{", b'{"events": [', b'"text', b'{"id": tru'], ids=repr)
+async def test_json_that_breaks_off_is_refused_with_its_place(unchanged: TwoOrganizations, raw: bytes) -> None:
+    answer = await unchanged.key.send("POST", "events", raw=raw)
+    answer.problem(400, "malformed")
+    assert "The body is not JSON: line 1, column " in answer.json()["detail"]
+    assert "truncated" not in answer.body.decode()
+
+
+async def test_a_refusal_says_what_to_write(unchanged: TwoOrganizations) -> None:
+    """As someone new met them."""
+    time = "2026-10-03T12:00:00"
+    for client, method, path, body, query, errors in (
+        (
+            unchanged.key,
+            "POST",
+            "events",
+            EVENT | {"timestamp": f"{time}Z"},
+            {},
+            ["/timestamp: is not known here; did you mean time?"],
+        ),
+        (
+            unchanged.key,
+            "GET",
+            "usage",
+            None,
+            {"perod": "2026-10"},
+            ["?perod: is not known here; did you mean period?"],
+        ),
+        (
+            unchanged.operator,
+            "POST",
+            "invoices/generate/monthly",
+            {"period": "October"},
+            {},
+            ["/period: has to be a month such as 2026-10"],
+        ),
+    ):
+        answer = await client.send(method, path, body, **query)
+        answer.problem(422, "validation")
+        assert [f"{error['pointer']}: {error['detail']}" for error in answer.json()["errors"]] == errors
+    scopes = await unchanged.operator.send("POST", "api-keys", {"name": "Key", "scopes": ["events:rite"]})
+    assert scopes.problem(422, "validation") == ["/scopes/0"]
+    model = await unchanged.key.send("POST", "billing-models", MODEL)
+    model.problem(403, "forbidden")
+    assert "self_managed_pricing" in model.json()["detail"]
 
 
 @pytest.mark.parametrize("number", ["1e99999999999999999999", "-1E-999999999", "1e401", "1" * 402 + ".0"])

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import Field
 
 from shared.domain.kernel.validation import FieldPath
+from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
 from shared.domain.metering.gauges import Event, Gauge, Measure
 from shared.domain.metering.readings import Reading, merge_all
@@ -17,7 +18,7 @@ from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.lines import ExactStep, Timing
 
-ChargeKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+ChargeKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$"), Expected("1 to 64 small letters, digits, _ and -")]
 
 Scope = Literal["agent", "organization"]
 """Whether a charge has a line per agent, or one pooled line for all agents."""

@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 
 from shared.domain.kernel.money import EXACT, ZERO, NonNegativeAmount, plain
 from shared.domain.kernel.validation import Length
+from shared.domain.kernel.validation_messages import Expected
 from shared.domain.metering.gauges import Event, Measure
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Span
@@ -25,7 +26,9 @@ MAXIMUM_CATEGORIES = 100
 _NAMED = 5
 """How many categories the description of a line names."""
 
-Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$")]
+Category = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$"), Expected("1 to 190 letters, digits and _ . : / -")
+]
 
 
 class CostCharge(ModifiedCharge):

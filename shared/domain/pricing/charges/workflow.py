@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount, NonNegativeQuantity
 from shared.domain.kernel.validation import FieldPath, refusal
+from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
 from shared.domain.metering.gauges import Event, Gauge
 from shared.domain.metering.meters import Meter
@@ -32,7 +33,9 @@ EVENT_TYPE = "workflow."
 _NAMED = 5
 """How many types the description of a line names."""
 
-WorkflowName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$")]
+WorkflowName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,190}$"), Expected("1 to 190 letters, digits and _ . : / -")
+]
 
 
 class WorkflowType(Value):
