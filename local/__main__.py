@@ -17,6 +17,7 @@ from rich.console import Console
 
 from function_app import app
 from local.demo.run import Demo
+from local.first_steps import first_steps
 from local.host import (
     GroupedHost,
     Host,
@@ -28,6 +29,7 @@ from local.host import (
 )
 from shared.bootstrap import application, broker, clock
 from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.validation_messages import message
 from shared.logs import log_to
 from shared.settings import Settings, settings
 
@@ -109,18 +111,21 @@ async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> No
     email, password = FirstOperator(chosen.data_dir / "operator.json").credentials()
     # Before it serves: who waits until it is ready may sign in at once.
     try:
-        if await application().accounts.ensure_operator(email, password):
-            # A password that was chosen is known, and what is printed may be collected.
-            shown = "as in XYRA_OPERATOR_PASSWORD" if chosen.operator_password else password
-            console.print(f"The operator: {email}  password: {shown}", soft_wrap=True)
+        await application().accounts.ensure_operator(email, password)
     except UnavailableError as error:
         raise StartupError(f"the store cannot be used: {error.for_operators}") from error
     host = GroupedHost(app, _command, settings=os.environ) if local.processes == "groups" else _host(chosen)
 
     async def started() -> None:
         base = f"http://127.0.0.1:{host.port}"
-        console.print(f"Xyra serves on {base} (docs: {base}/api/v1/docs)")
-        if local.demo:
+        # A password that was chosen is known, and what is printed may be collected.
+        shown = "as in XYRA_OPERATOR_PASSWORD" if chosen.operator_password else password
+        console.print(f"The operator: {email}  password: {shown}", soft_wrap=True)
+        console.print(f"Xyra serves on {base} (docs: {base}/api/v1/docs)", soft_wrap=True)
+        if not local.demo:
+            sent = "$XYRA_OPERATOR_PASSWORD" if chosen.operator_password else password
+            console.print(first_steps(base, email, sent), soft_wrap=True, markup=False)
+        else:
             demo = asyncio.create_task(Demo(base, email, password, chosen.data_dir, clock().now, console).run())
             demo.add_done_callback(_report)
 
@@ -159,8 +164,8 @@ def _command(group: str) -> list[str]:
 
 def _complaints(error: pydantic.ValidationError) -> str:
     return "; ".join(
-        f"{('XYRA_' + str(detail['loc'][0]).upper() + ' ') if detail['loc'] else ''}{detail['msg']}"
-        for detail in error.errors(include_url=False, include_input=False, include_context=False)
+        f"{('XYRA_' + str(detail['loc'][0]).upper() + ' ') if detail['loc'] else ''}{message(detail)}"
+        for detail in error.errors(include_url=False, include_input=False)
     )
 
 

@@ -1,8 +1,11 @@
 """How `python -m local` starts and stops."""
 
+import json
+import os
 import re
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 
 import aiohttp
@@ -32,7 +35,7 @@ async def test_who_waits_until_it_is_ready_can_sign_in(new_process: MakeProcess)
             assert response.status == 200
 
 
-async def test_an_operator_that_was_made_up_is_printed_once_and_stays(new_process: MakeProcess) -> None:
+async def test_an_operator_that_was_made_up_stays_and_is_printed_at_every_start(new_process: MakeProcess) -> None:
     nobody = {"XYRA_OPERATOR_EMAIL": "", "XYRA_OPERATOR_PASSWORD": ""}
     first, second = new_process(**nobody), new_process(**nobody)
     first.start()
@@ -40,11 +43,25 @@ async def test_an_operator_that_was_made_up_is_printed_once_and_stays(new_proces
     assert printed
     assert first.stop(signal.SIGTERM) == 0
     second.start()
-    assert "password" not in second.output
+    assert printed[0] in second.output
     async with aiohttp.ClientSession(second.base) as session:
         xyra = Xyra(session, Description({"paths": {}}), "")
         operator = await xyra.sign_in(printed[1], printed[2])
         await operator.get("organizations")
+
+
+@pytest.mark.parametrize("password", [{}, {"XYRA_OPERATOR_PASSWORD": ""}], ids=["chosen", "made up"])
+def test_what_it_prints_without_a_demo_can_be_copied(new_process: MakeProcess, password: dict[str, str]) -> None:
+    process = new_process(**password)
+    process.start()
+    process.until(lambda: "Ctrl-C" in process.output)
+    assert "docs/quick-start.md" in process.output
+    commands = "\n".join(line for line in process.output.splitlines() if line.startswith("  "))
+    environment = os.environ | {"XYRA_OPERATOR_PASSWORD": OPERATOR[1]}
+    done = subprocess.run(  # noqa: S603  what it prints
+        ["/bin/bash", "-c", commands], capture_output=True, text=True, timeout=60, check=True, env=environment
+    )
+    assert json.loads(done.stdout)["slug"] == "acme"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -77,6 +94,7 @@ def test_a_taken_port_is_named_and_ends_it_with_1(new_process: MakeProcess, take
     [
         ("XYRA_PORT", "http"),
         ("XYRA_SHARD_COUNT", "3"),
+        ("XYRA_QUEUE_LOCK_SECONDS", "long"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(new_process: MakeProcess, setting: str, value: str) -> None:
@@ -87,3 +105,4 @@ def test_a_setting_that_cannot_be_used_is_named(new_process: MakeProcess, settin
     (line,) = process.output.splitlines()
     assert line.startswith("The settings cannot be used: ")
     assert setting in line
+    assert "Input" not in line
