@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from functions.fields import AgentReferencePath
 from functions.usage.outcome_fields import Evidence
-from functions.usage.reported_events import Metadata, OneEventAnswer, Report, location, report_one
+from functions.usage.reported_events import OneEventAnswer, Report, ReportMetadata, location, report_one
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.money import Currency, NonNegativeAmount
 from shared.domain.kernel.times import read_time
@@ -41,7 +41,7 @@ class OutcomeRequest(Report):
     """For whoever verifies it."""
     interaction_time: TimeAsWritten | None = None
     """When the agent did what led to the outcome."""
-    details: Metadata = {}
+    details: ReportMetadata = {}
     """Other data of the event, which meters can read."""
 
 

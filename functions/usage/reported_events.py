@@ -31,8 +31,8 @@ blueprint = func.Blueprint()
 MAXIMUM_ID = 256
 MAXIMUM_METADATA = 50
 
-Metadata = Annotated[dict[str, Any], Field(max_length=MAXIMUM_METADATA)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+ReportMetadata = Annotated[dict[str, Any], Field(max_length=MAXIMUM_METADATA)]
+ReportedName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Tokens = Annotated[int, Field(ge=0, lt=10**15, strict=True)]
 
 
@@ -54,7 +54,7 @@ class ActivityRequest(Report):
     """The type of the event."""
     quantity: NonNegativeQuantity | None = None
     """1, if left out."""
-    metadata: Metadata = {}
+    metadata: ReportMetadata = {}
     """Other data of the event, which meters can read."""
 
 
@@ -65,14 +65,14 @@ class CostRequest(Report):
     """What the provider charges."""
     currency: Currency | None = None
     """The organization's, if left out. From another one, the amount is converted by the operator's exchange rate."""
-    details: Metadata = {}
+    details: ReportMetadata = {}
     """Other data of the event, which meters can read."""
 
 
 class LlmCallRequest(Report):
-    model: Name
+    model: ReportedName
     """As the provider names it."""
-    provider: Name | None = None
+    provider: ReportedName | None = None
     """Where the same model's prices depend on it."""
     input_tokens: Tokens | None = None
     """Including the cached ones."""
@@ -86,14 +86,14 @@ class LlmCallRequest(Report):
     """The cost by the sender's own figures, stored beside the cost by the price list."""
     currency: Currency | None = None
     """Of `cost`; the organization's, if left out."""
-    metadata: Metadata = {}
+    metadata: ReportMetadata = {}
     """Other data of the event, which meters can read."""
 
 
 class WorkflowsRequest(Report):
     workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
     """The number of workflows by type."""
-    metadata: Metadata = {}
+    metadata: ReportMetadata = {}
     """Other data of each event, which meters can read."""
 
 
