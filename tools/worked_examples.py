@@ -129,8 +129,9 @@ CHARGES = (
     ),
     _example(
         "Agent",
-        "A fee for each agent on the model, prorated by day; an agent that left on its first day is not counted."
-        " A discount is given from a number of agents on.",
+        "A fee for the agents on the model, counted at the end of each local day: a day costs the price of its number"
+        " over the days of the period, so an agent that replaces another takes its place. A discount is given on the"
+        " days that reach its number of agents.",
         _AGENTS | {"discount": {"from_quantity": "10", "percent": "15"}},
         {"quantity": "12"},
     ),

@@ -147,7 +147,7 @@ class UniqueCount(Aggregation[Distinct]):
 
 
 class WeightedSum(Aggregation[Weighted]):
-    """The average over the period of a level that each event's value changes.
+    """The average over the period of a level that each event's value changes (docs/billing.md, "Levels").
 
     The level starts at 0. A value counts for the share of the period that is left when its event happens. The average
     is never below 0.
@@ -168,6 +168,17 @@ class WeightedSum(Aggregation[Weighted]):
 
     def estimated(self, number: Fraction, span: Span) -> Weighted:
         return Weighted(number, number * _microseconds(span.start))
+
+
+def bounded_level(reading: Weighted, level: Fraction, start: datetime, end: datetime) -> Weighted:
+    """The changes of a level in [start, end) as those of one that is 0 before and after.
+
+    It is `level` at the start, and changed by the reading. The average over a period around it is then that of the
+    bounded time.
+    """
+    left = level + Fraction(reading.sum)
+    moments = Fraction(reading.moments) + level * _microseconds(start) - left * _microseconds(end)
+    return Weighted(Fraction(0), moments)
 
 
 def _number(sample: Sample) -> Decimal:

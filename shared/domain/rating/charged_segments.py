@@ -4,18 +4,14 @@ Fees, minima, maxima and included units are prorated by these days (docs/billing
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import timedelta
-from fractions import Fraction
+from datetime import datetime
 
-from shared.domain.metering.readings import Reading
-from shared.domain.periods.periods import Day, Period
-from shared.domain.pricing.charges.charge import Charge, Headcount, LineSegment, Recurrence
-from shared.domain.rating.facts import POOLED, Cycle, Facts, InconsistentFactsError, MeterReadings, Segment
-
-_INSTANT = timedelta(microseconds=1)
+from shared.domain.periods.periods import Day
+from shared.domain.pricing.charges.charge import Charge, Recurrence
+from shared.domain.rating.facts import POOLED, Cycle, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +31,12 @@ class ChargedSegment:
     """A segment with one charge of its version.
 
     Days are indexes of the period's local days: `agent_days` belong to the segment, `line_days` are those of them that
-    count for the charge's line.
+    count for the charge's line. `on_model_since` is when the agent came to the model, before earlier versions of it.
     """
 
     segment: Segment
     charge: Charge
+    on_model_since: datetime
     agent_days: AbstractSet[int]
     line_days: AbstractSet[int]
 
@@ -51,7 +48,12 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
     """
     lines: dict[LineKey, list[ChargedSegment]] = {}
     pooled_days: dict[LineKey, set[int]] = {}
+    previous: dict[tuple[str, str], tuple[datetime, datetime]] = {}
     for segment, agent_days in _segments_with_days(cycle):
+        agent_and_model = (segment.agent_id, segment.version.model_id)
+        since, until = previous.get(agent_and_model, (segment.start, segment.start))
+        since = since if until == segment.start else segment.start
+        previous[agent_and_model] = (since, segment.end)
         for charge in segment.version.charges:
             if charge.recurrence != recurrence:
                 continue
@@ -62,7 +64,7 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
                 taken = pooled_days.setdefault(key, set())
                 line_days = agent_days - taken
                 taken |= line_days
-            lines.setdefault(key, []).append(ChargedSegment(segment, charge, agent_days, line_days))
+            lines.setdefault(key, []).append(ChargedSegment(segment, charge, since, agent_days, line_days))
     return lines
 
 
@@ -88,56 +90,3 @@ def _with_days_of_agent(segments: Sequence[Segment], days: Sequence[Day]) -> lis
         taken |= owned
         with_days.append((segment, owned))
     return with_days
-
-
-def line_segments(facts: Facts, period: Period, charged: Sequence[ChargedSegment]) -> list[LineSegment[Charge]]:
-    """What a line is rated from: one line segment per agent and version.
-
-    They are in the order of first starts. A version that returns adds to its first segment. `period` is the time that
-    the charge is for.
-    """
-    by_agent_and_version: dict[tuple[str, str], list[ChargedSegment]] = {}
-    for charged_segment in charged:
-        segment = charged_segment.segment
-        by_agent_and_version.setdefault((segment.agent_id, segment.version.id), []).append(charged_segment)
-    return [_line_segment(facts, period, of_one) for of_one in by_agent_and_version.values()]
-
-
-def _line_segment(facts: Facts, period: Period, charged: Sequence[ChargedSegment]) -> LineSegment[Charge]:
-    """All segments of one agent under one version as one."""
-    segment, charge = charged[0].segment, charged[0].charge
-    days = period.days()
-    agent_days = sum(len(charged_segment.agent_days) for charged_segment in charged)
-    line_days = {day for charged_segment in charged for day in charged_segment.line_days}
-    return LineSegment(
-        charge=charge,
-        version=segment.version.number,
-        agent_id=segment.agent_id,
-        share=Fraction(len(line_days), len(days)),
-        agent_share=Fraction(agent_days, len(days)),
-        readings=_readings(facts.totals.get((segment.agent_id, segment.version.id)), charge),
-        span=period.span,
-        agents=segment.agents,
-        headcounts=_headcounts(facts, charge, line_days, days),
-    )
-
-
-def _readings(totals: MeterReadings | None, charge: Charge) -> Mapping[str, Reading]:
-    return {
-        name: (None if totals is None else totals.reading(name)) or gauge.nothing
-        for name, gauge in charge.gauges.items()
-    }
-
-
-def _headcounts(facts: Facts, charge: Charge, counted: AbstractSet[int], days: Sequence[Day]) -> list[Headcount]:
-    """The charge's headcount over the counted days, by number."""
-    if charge.headcount is None:
-        return []
-    if charge.headcount not in facts.headcounts:
-        raise InconsistentFactsError(f"The organization's {charge.headcount} are missing")
-    history = facts.headcounts[charge.headcount]
-    days_by_number: dict[int, int] = {}
-    for day in sorted(counted):
-        number = history.at(days[day].end - _INSTANT) or 0  # as it is at the day's end
-        days_by_number[number] = days_by_number.get(number, 0) + 1
-    return [Headcount(Fraction(number), Fraction(count, len(days))) for number, count in days_by_number.items()]

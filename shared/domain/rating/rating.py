@@ -4,7 +4,7 @@
 
 - A late event needs no rule here: it raises the usage totals of its own period, so rating that period again gives a
   higher amount, and `billing/invoicing.py` bills the difference to what was billed before.
-- Proration, days, pooled lines and headcounts: `charged_segments.py`.
+- Proration, days and pooled lines: `charged_segments.py`; headcounts and levels over versions: `line_segments.py`.
 - What is due once, by quarter or by year: `_is_due`, below.
 - The price of usage over versions: `pricing/charges/metered_usage.py`; fees and bounds: `pricing/charges/modifiers.py`.
 - Rounding, once per line: `_rated_line`, below.
@@ -17,8 +17,9 @@ from datetime import datetime
 from shared.domain.kernel.money import round_half_up, truncate
 from shared.domain.pricing.charges.charge import Charge, LineSegment, Recurrence
 from shared.domain.pricing.lines import Line, exact_sum, merged_steps, truncated_steps
-from shared.domain.rating.charged_segments import ChargedSegment, LineKey, charged_segments, line_segments
+from shared.domain.rating.charged_segments import ChargedSegment, LineKey, charged_segments
 from shared.domain.rating.facts import POOLED, Cycle, Facts, InconsistentFactsError
+from shared.domain.rating.line_segments import line_segments
 from shared.domain.usage.totals import SYSTEM
 
 RECURRENCES: tuple[Recurrence, ...] = ("period", "quarter", "year", "once")

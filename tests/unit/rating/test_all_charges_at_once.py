@@ -225,7 +225,11 @@ def expected(currency: str, events: Sequence[Reported]) -> dict[str, Fraction]:
         "setup/-": money("1500.50"),
         # Four seats for the first 20 days, seven from the 21st on.
         "seats/-": (4 * 20 + 7 * 11) * money("12.35") / 31,
-        "agents/-": (2 * money("29.99") + share_of_third * money("19.99")) * Fraction(85, 100),
+        # Two agents for the first 10 days, without discount, and three from the 11th on.
+        "agents/-": (
+            2 * money("29.99") * (1 - share_of_third)
+            + (2 * money("29.99") + money("19.99")) * Fraction(85, 100) * share_of_third
+        ),
     }
     for agent in AGENTS:
         share = share_of_third if agent == "a3" else Fraction(1)

@@ -26,8 +26,8 @@ Scope = Literal["agent", "organization"]
 Recurrence = Literal["period", "quarter", "year", "once"]
 """How often a charge is due: by period, quarter or year, or once per model."""
 
-HeadcountName = Literal["members", "seats"]
-"""Headcounts of an organization that are priced by the day."""
+HeadcountName = Literal["agents", "members", "seats"]
+"""What is counted at each local day's end: agents of a line, or members or seats."""
 
 
 class Charge(Value, ABC):
@@ -100,7 +100,7 @@ class Charge(Value, ABC):
 
     @property
     def headcount(self) -> HeadcountName | None:
-        """The organization's headcount that it prices, if any."""
+        """The headcount that it prices, if any."""
         return None
 
     @property
@@ -148,7 +148,7 @@ C_co = TypeVar("C_co", bound=Charge, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Headcount:
-    """A number of members or seats, and the share of days that had it."""
+    """A number of agents, members or seats, and the share of days that ended with it."""
 
     number: Fraction
     share: Fraction
@@ -159,7 +159,8 @@ class LineSegment(Generic[C_co]):
     """What one agent, or `agents` alike, contribute to a line under one version.
 
     Shares are days over the days of the period. `share` are the days that count for the line, where a pooled line
-    counts each day once; `agent_share` are the agent's own days. `headcounts` split `share` by the charge's headcount.
+    counts each day once; `agent_share` are the agent's own days. `headcounts` are the days on which the charge's
+    headcount is counted, by number.
     """
 
     charge: C_co

@@ -1,21 +1,26 @@
-"""Charges for a number of agents or seats, prorated by day (docs/billing.md, "Heads by the day")."""
+"""Charges for a number of agents or seats (docs/billing.md, "Heads by the day").
 
+The number is counted at each local day's end: a day with n of them costs the price of n over the days of the period.
+"""
+
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from shared.domain.kernel.validation import refusal
 from shared.domain.metering.readings import Reading
 from shared.domain.periods.periods import Span
+from shared.domain.pricing.charges.charge import Headcount, LineSegment, RatedCharge, is_one_version
 from shared.domain.pricing.charges.discount import Discount, DiscountedSegment, discount_steps
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.fees import RecurringCharge, proration_steps
 from shared.domain.pricing.lines import ExactStep, exact_sum
 from shared.domain.pricing.rules import Pricing
-from shared.domain.pricing.rules.rule import PricingRule, UnitRange
+from shared.domain.pricing.rules.rule import UnitRange
 
 
 class HeadcountCharge(RecurringCharge):
@@ -40,6 +45,21 @@ class HeadcountCharge(RecurringCharge):
         purpose = f"per {self.type} and {self.interval}"
         return purpose if self.tier is None else f"{purpose}, {self.tier}"
 
+    @classmethod
+    def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
+        days = _days_by_number(segments)
+        return RatedCharge(
+            quantity=sum((counted.number * counted.share for counted in days), Fraction(0)),
+            unit=segments[0].charge.type,
+            unit_amount=segments[0].charge.pricing.single_price if is_one_version(segments) else None,
+            steps=_headcount_steps(days),
+        )
+
+    @classmethod
+    @abstractmethod
+    def headcounts(cls, segment: LineSegment[Self]) -> Sequence[Headcount]:
+        """The days of a segment by the number that is priced on them."""
+
     def estimated_readings(self, estimate: Estimate, span: Span) -> dict[str, Reading]:
         del span
         estimate.allow_only("quantity")
@@ -47,43 +67,48 @@ class HeadcountCharge(RecurringCharge):
 
 
 @dataclass(frozen=True, slots=True)
-class HeadcountSegment:
-    """The agents or seats (start, end] of a line that one version prices for a share of the days.
-
-    `total` is the line's whole number at the time. `share` are the days over which they are paid, `line_share` those
-    that count for the line, where each day counts once.
-    """
+class _Days:
+    """The days, as a share of the period's, that ended with the same number under the same version."""
 
     version: int
-    pricing: PricingRule
-    discount: Discount | None
-    start: Fraction
-    end: Fraction
-    total: Fraction
+    charge: HeadcountCharge
+    number: Fraction
     share: Fraction
-    line_share: Fraction
 
     @property
     def whole_period(self) -> Sequence[ExactStep]:
-        """What they would cost for the whole period."""
-        units = UnitRange(self.start, self.end, self.total, first=self.start == 0)
-        return self.pricing.steps(units, self.version)
+        """What the number would cost for the whole period."""
+        return self.charge.pricing.steps(UnitRange.whole(self.number), self.version)
 
 
-def headcount_steps(segments: Sequence[HeadcountSegment]) -> list[ExactStep]:
-    """The price of the whole period, then what proration and discounts take off."""
+H = TypeVar("H", bound=HeadcountCharge)
+
+
+def _days_by_number(segments: Sequence[LineSegment[H]]) -> list[_Days]:
+    """The days of a line, in the order of their segments."""
+    days: dict[tuple[int, Fraction], _Days] = {}
+    for segment in segments:
+        for headcount in segment.charge.headcounts(segment):
+            place = (segment.version, headcount.number)
+            before = days[place].share if place in days else Fraction(0)
+            days[place] = _Days(segment.version, segment.charge, headcount.number, before + headcount.share)
+    return list(days.values())
+
+
+def _headcount_steps(days: Sequence[_Days]) -> list[ExactStep]:
+    """The price of the whole period for each number, then what proration and discounts take off."""
     steps: list[ExactStep] = []
     proration: list[ExactStep] = []
     discounted: list[DiscountedSegment] = []
-    for segment in segments:
-        whole_period = segment.whole_period
+    for counted in days:
+        whole_period = counted.whole_period
         whole = exact_sum(whole_period)
-        due = whole * segment.share
-        if segment.share:
+        due = whole * counted.share
+        if counted.share:
             steps += whole_period
-            proration += proration_steps(due - whole, segment.version)
+            proration += proration_steps(due - whole, counted.version)
         discounted.append(
-            DiscountedSegment(segment.discount, segment.version, due, segment.line_share, quantity=segment.total)
+            DiscountedSegment(counted.charge.discount, counted.version, due, counted.share, quantity=counted.number)
         )
-    discounts = [step for of_segment in discount_steps(discounted) for step in of_segment]
+    discounts = [step for of_number in discount_steps(discounted) for step in of_number]
     return [*steps, *proration, *discounts]

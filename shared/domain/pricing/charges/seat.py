@@ -9,17 +9,19 @@ import pydantic
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from shared.domain.kernel.money import NonNegativeQuantity
-from shared.domain.pricing.charges.charge import Headcount, HeadcountName, LineSegment, RatedCharge, is_one_version
+from shared.domain.pricing.charges.charge import Headcount, LineSegment
 from shared.domain.pricing.charges.estimate import Estimate
-from shared.domain.pricing.charges.headcount import HeadcountCharge, HeadcountSegment, headcount_steps
+from shared.domain.pricing.charges.headcount import HeadcountCharge
+
+SeatHeadcount = Literal["members", "seats"]
 
 _NO_SEATS = "is neither members, seats nor a whole number from 0 on"
 
 
-def _one_refusal(value: object, validate: ValidatorFunctionWrapHandler) -> HeadcountName | Decimal:
+def _one_refusal(value: object, validate: ValidatorFunctionWrapHandler) -> SeatHeadcount | Decimal:
     """One error in place of two, one for each type of the union."""
     try:
-        number: HeadcountName | Decimal = validate(value)
+        number: SeatHeadcount | Decimal = validate(value)
     except pydantic.ValidationError:
         raise ValueError(_NO_SEATS) from None
     if isinstance(number, Decimal) and number != int(number):
@@ -28,7 +30,7 @@ def _one_refusal(value: object, validate: ValidatorFunctionWrapHandler) -> Headc
 
 
 SeatNumber = Annotated[
-    HeadcountName | NonNegativeQuantity, Field(union_mode="left_to_right"), WrapValidator(_one_refusal)
+    SeatHeadcount | NonNegativeQuantity, Field(union_mode="left_to_right"), WrapValidator(_one_refusal)
 ]
 """A headcount of the organization, or a fixed whole number."""
 
@@ -42,18 +44,14 @@ class SeatCharge(HeadcountCharge):
     scope: Literal["organization"] = "organization"
 
     @property
-    def headcount(self) -> HeadcountName | None:
+    def headcount(self) -> SeatHeadcount | None:
         return self.quantity if isinstance(self.quantity, str) else None
 
     @classmethod
-    def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
-        by_number = [counted for segment in segments for counted in _by_number(segment)]
-        return RatedCharge(
-            quantity=sum((counted.end * counted.share for counted in by_number), Fraction(0)),
-            unit="seat",
-            unit_amount=segments[0].charge.pricing.single_price if is_one_version(segments) else None,
-            steps=headcount_steps(by_number),
-        )
+    def headcounts(cls, segment: LineSegment[Self]) -> Sequence[Headcount]:
+        """A fixed number holds on all days of the segment."""
+        quantity = segment.charge.quantity
+        return segment.headcounts if isinstance(quantity, str) else [Headcount(Fraction(quantity), segment.share)]
 
     def with_estimates(self, estimates: Sequence[Estimate], agents: Fraction) -> Self:
         """With the estimated number of seats, else its fixed number, else one per agent."""
@@ -68,25 +66,3 @@ class SeatCharge(HeadcountCharge):
                 raise estimate.refused("quantity", "is not what another entry of this charge says")
             seats = number
         return self if seats is None else self.model_copy(update={"quantity": Decimal(int(seats))})
-
-
-def _by_number(segment: LineSegment[SeatCharge]) -> Sequence[HeadcountSegment]:
-    """The segment split by the number of seats. A fixed number holds on all days."""
-    charge = segment.charge
-    if isinstance(charge.quantity, str):
-        headcounts = segment.headcounts
-    else:
-        headcounts = [Headcount(Fraction(charge.quantity), segment.share)]
-    return [
-        HeadcountSegment(
-            version=segment.version,
-            pricing=charge.pricing,
-            discount=charge.discount,
-            start=Fraction(0),
-            end=headcount.number,
-            total=headcount.number,
-            share=headcount.share,
-            line_share=headcount.share,
-        )
-        for headcount in headcounts
-    ]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from tests.doubles.worlds.generated_usage import HEADCOUNTS, Assignment, Json, Reported
-from tests.doubles.worlds.second_computation.days import MIDNIGHTS, ZERO, LineSegment, segments_by_line, share
+from tests.doubles.worlds.second_computation.days import DAYS, MIDNIGHTS, ZERO, LineSegment, segments_by_line, share
 from tests.doubles.worlds.second_computation.lines import discounted, line
-from tests.doubles.worlds.second_computation.meters import measured, number
+from tests.doubles.worlds.second_computation.meters import measured_over, number
 from tests.doubles.worlds.second_computation.prices import flat_between, of_units
 from tests.doubles.worlds.second_computation.usage import PricedMeter, usage
 
@@ -28,7 +28,7 @@ def activity(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fracti
     if meter.get("unit"):
         value_of = lambda _: ZERO  # noqa: E731  values of converted meters are not priced here
     priced = PricedMeter(meter, dict(enumerate(charges)), matching, value_of, set(range(len(charges))))
-    quantity = measured(meter, [each for segment in segments for each in matching(segment)])
+    quantity = measured_over(meter, segments, matching)
     return line(charges, segments, usage(priced, segments), quantity, fee_apart=False)
 
 
@@ -55,7 +55,7 @@ def outcome(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fractio
         bonus = charges[version].get("success_bonus")
         if bonus is not None and sum(values.values(), ZERO) >= Fraction(bonus["from_value"]):
             due[version] += values[version] * Fraction(bonus["percent"]) / 100
-    quantity = measured(meter, [each for segment in segments for each in counting(segment)])
+    quantity = measured_over(meter, segments, counting)
     return line(charges, segments, due, quantity, fee_apart=True)
 
 
@@ -92,7 +92,7 @@ def workflows_of(
     having = [segment for segment in segments if segment.version in prices]
     meter = {"aggregation": "sum", "value": "data.quantity"}
     due = usage(PricedMeter(meter, prices, of_kind, lambda each: number(each, "data.value"), by_value), having)
-    quantity = measured(meter, [each for segment in having for each in of_kind(segment)])
+    quantity = measured_over(meter, having, of_kind)
     days = {
         version: share(day for segment in having if segment.version == version for day in segment.line_days)
         for version in due
@@ -123,35 +123,19 @@ def cost(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
 
 
 def agent(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
-    agents = list(
-        dict.fromkeys(
-            segment.agent for segment in segments if any(p.own_days for p in segments if p.agent == segment.agent)
-        )
-    )
-    groups = [
-        (
-            charges[segment.version],
-            agents.index(segment.agent),
-            Fraction(len(agents)),
-            share(segment.own_days),
-            share(segment.line_days),
-        )
-        for segment in segments
-        if segment.agent in agents
-    ]
-    return discounted_sum(
-        [
-            (charge, price_of_one(charge["pricing"], place, total) * days, line_days, total)
-            for charge, place, total, days, line_days in groups
-        ]
-    )
+    """Each day is priced by the agents that are there at its end."""
+    groups = []
+    for day in DAYS:
+        there = [segment for segment in segments if day in segment.ended_days]
+        if there:
+            groups.append(on_day(charges[there[0].version], day, Fraction(len(there))))
+    return discounted_sum(groups)
 
 
-def price_of_one(pricing: Json, place: int, total: Fraction) -> Fraction:
-    """What the agent at this place, counted from 0, costs among all of them."""
-    before = Fraction(place)
-    units = of_units(pricing, before + 1, total) - of_units(pricing, before, total)
-    return units + flat_between(pricing, before, before + 1, total, first=place == 0)
+def on_day(charge: Json, day: int, heads: Fraction) -> tuple[Json, Fraction, Fraction, Fraction]:
+    pricing = charge["pricing"]
+    whole = of_units(pricing, heads, heads) + flat_between(pricing, ZERO, heads, heads, first=True)
+    return charge, whole * share([day]), share([day]), heads
 
 
 def discounted_sum(groups: Sequence[tuple[Json, Fraction, Fraction, Fraction]]) -> Fraction:
@@ -168,9 +152,7 @@ def seat(charges: Sequence[Json], segments: Sequence[LineSegment]) -> Fraction:
         for day in sorted(segment.line_days):
             said = charge["quantity"]
             seats = seats_on(day, said) if said in HEADCOUNTS else Fraction(said)
-            pricing = charge["pricing"]
-            whole = of_units(pricing, seats, seats) + flat_between(pricing, ZERO, seats, seats, first=True)
-            groups.append((charge, whole * share([day]), share([day]), seats))
+            groups.append(on_day(charge, day, seats))
     return discounted_sum(groups)
 
 

@@ -19,7 +19,8 @@ DAYS = range(31)
 class LineSegment:
     """An agent under one version: its events, its days, and the days that it has in its line.
 
-    In a pooled line each day belongs to one agent only.
+    In a pooled line each day belongs to one agent only. `ended_days` are the days at whose end it was there. Segments
+    with the same number of `absences` follow each other, the agent was on the model throughout.
     """
 
     agent: str
@@ -27,6 +28,10 @@ class LineSegment:
     events: list[Reported]
     own_days: set[int]
     line_days: set[int]
+    ended_days: set[int]
+    start: datetime
+    end: datetime
+    absences: int
 
 
 def share(days: Iterable[object]) -> Fraction:
@@ -41,16 +46,29 @@ def segments_by_line(
     taken: dict[str, set[int]] = {}
     for assignment in sorted(assignments, key=lambda each: (each.start, each.agent)):
         line = "-" if pooled else assignment.agent
-        segment = found.setdefault(line, {}).setdefault(
-            (assignment.agent, assignment.version), LineSegment(assignment.agent, assignment.version, [], set(), set())
-        )
+        segments = found.setdefault(line, {})
+        place = (assignment.agent, assignment.version)
+        segment = segments.get(place)
+        if segment is None:
+            absences = absences_before(assignment, list(segments.values()))
+            segment = LineSegment(
+                *place, [], set(), set(), set(), start=assignment.start, end=assignment.end, absences=absences
+            )
+            segments[place] = segment
+        segment.end = assignment.end
         start, end = to_text(assignment.start), to_text(assignment.end)
         segment.events += [each for each in events if each.agent == assignment.agent and start <= each.time < end]
         days = {day for day in DAYS if last_of_day(day, assignment.agent, assignments) is assignment}
         segment.own_days |= days
+        segment.ended_days |= {day for day in DAYS if assignment.start < MIDNIGHTS[day + 1] <= assignment.end}
         segment.line_days |= days - taken.setdefault(line, set())
         taken[line] |= days
     return {line: list(own.values()) for line, own in found.items()}
+
+
+def absences_before(assignment: Assignment, segments: Sequence[LineSegment]) -> int:
+    before = [segment for segment in segments if segment.agent == assignment.agent]
+    return before[-1].absences + (before[-1].end < assignment.start) if before else 0
 
 
 def last_of_day(day: int, agent: str, assignments: Sequence[Assignment]) -> Assignment | None:

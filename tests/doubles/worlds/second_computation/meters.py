@@ -1,11 +1,45 @@
 """What events come to by a meter, read one by one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 from tests.doubles.worlds.generated_usage import OCTOBER, Json, Reported
-from tests.doubles.worlds.second_computation.days import ZERO
+from tests.doubles.worlds.second_computation.days import ZERO, LineSegment
+
+
+def measured_over(
+    meter: Json, segments: Sequence[LineSegment], events: Callable[[LineSegment], Sequence[Reported]]
+) -> Fraction:
+    """What the events of these segments come to together."""
+    if meter.get("aggregation") == "weighted_sum":
+        return max(ZERO, sum((lasting_level(meter, segment, segments, events) for segment in segments), ZERO))
+    return measured(meter, [each for segment in segments for each in events(segment)])
+
+
+def lasting_level(
+    meter: Json,
+    segment: LineSegment,
+    segments: Sequence[LineSegment],
+    events: Callable[[LineSegment], Sequence[Reported]],
+) -> Fraction:
+    """The level during a segment times the part of the month that it lasted: change by change.
+
+    A change lasts to the end of the segment, also one under an earlier version, unless the agent was away since.
+    """
+    whole = in_seconds(OCTOBER.end - OCTOBER.start)
+    return sum(
+        (
+            number(each, meter["value"])
+            * in_seconds(segment.end - max(segment.start, datetime.fromisoformat(each.time)))
+            / whole
+            for earlier in segments
+            if (earlier.agent, earlier.absences) == (segment.agent, segment.absences)
+            and earlier.version <= segment.version
+            for each in events(earlier)
+        ),
+        ZERO,
+    )
 
 
 def number(event: Reported, path: str) -> Fraction:
@@ -27,10 +61,8 @@ def measured(meter: Json, events: Sequence[Reported]) -> Fraction:
             return ZERO if last is None else number(last, path)
         case "unique":
             return Fraction(len({each.data["user"] for each in events}))
-        case _:
-            whole = OCTOBER.end - OCTOBER.start
-            lasted = ((number(each, path), OCTOBER.end - datetime.fromisoformat(each.time)) for each in events)
-            return max(ZERO, sum((change * in_seconds(left) for change, left in lasted), ZERO) / in_seconds(whole))
+        case other:
+            raise ValueError(f"{other} depends on more than the events")
 
 
 def in_seconds(time: timedelta) -> Fraction:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from tests.doubles.worlds.generated_usage import Json, Reported
 from tests.doubles.worlds.second_computation.days import ZERO, LineSegment, share
-from tests.doubles.worlds.second_computation.meters import measured, number
+from tests.doubles.worlds.second_computation.meters import measured_over, number
 from tests.doubles.worlds.second_computation.prices import COUNTING, flat_between, of_event, of_units
 
 
@@ -47,8 +47,7 @@ def add_units(
     ends = [
         max(
             ZERO,
-            measured(priced.meter, [each for segment in segments[: index + 1] for each in priced.events(segment)])
-            - included,
+            measured_over(priced.meter, segments[: index + 1], priced.events) - included,
         )
         for index in range(len(segments))
     ]

@@ -1,0 +1,137 @@
+"""Line segments: what a charge is rated from, one segment per agent and version.
+
+They are in the order of first starts; a version that returns adds to its first segment.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from shared.domain.metering.aggregations import bounded_level
+from shared.domain.metering.readings import Reading, Weighted
+from shared.domain.periods.periods import Day, Period
+from shared.domain.pricing.charges.charge import Charge, Headcount, LineSegment
+from shared.domain.rating.charged_segments import ChargedSegment
+from shared.domain.rating.facts import Facts, InconsistentFactsError
+
+_INSTANT = timedelta(microseconds=1)
+
+
+def line_segments(facts: Facts, period: Period, charged: Sequence[ChargedSegment]) -> list[LineSegment[Charge]]:
+    """The segments of a line; `period` is the time that its charge is for.
+
+    Raises `InconsistentFactsError` where a headcount is missing.
+    """
+    by_agent_and_version: dict[tuple[str, str], list[int]] = {}
+    for place, charged_segment in enumerate(charged):
+        segment = charged_segment.segment
+        by_agent_and_version.setdefault((segment.agent_id, segment.version.id), []).append(place)
+    numbers = _numbers_by_day(facts, charged, period.days())
+    levels = _Levels(period)
+    segments = []
+    for places in by_agent_and_version.values():
+        of_one = [charged[place] for place in places]
+        readings = levels.bounded(of_one, _readings(facts, of_one[0]))
+        headcounts = _headcounts([number for place in places for number in numbers[place]], len(period.days()))
+        segments.append(_line_segment(period, of_one, readings, headcounts))
+    return segments
+
+
+def _line_segment(
+    period: Period, charged: Sequence[ChargedSegment], readings: Mapping[str, Reading], headcounts: Sequence[Headcount]
+) -> LineSegment[Charge]:
+    """All segments of one agent under one version as one."""
+    segment, charge = charged[0].segment, charged[0].charge
+    days = len(period.days())
+    return LineSegment(
+        charge=charge,
+        version=segment.version.number,
+        agent_id=segment.agent_id,
+        share=Fraction(sum(len(charged_segment.line_days) for charged_segment in charged), days),
+        agent_share=Fraction(sum(len(charged_segment.agent_days) for charged_segment in charged), days),
+        readings=readings,
+        span=period.span,
+        agents=segment.agents,
+        headcounts=headcounts,
+    )
+
+
+def _readings(facts: Facts, charged_segment: ChargedSegment) -> dict[str, Reading]:
+    segment, charge = charged_segment.segment, charged_segment.charge
+    totals = facts.totals.get((segment.agent_id, segment.version.id))
+    return {
+        name: (None if totals is None else totals.reading(name)) or gauge.nothing
+        for name, gauge in charge.gauges.items()
+    }
+
+
+class _Levels:
+    """Passes the levels of weighted sums from version to version of a line (docs/billing.md, "Levels").
+
+    A level ends where its agent leaves the billing model. Where an agent comes back under the version that it left,
+    its level is taken to have lasted: a total does not tell the two times apart.
+    """
+
+    def __init__(self, period: Period) -> None:
+        self._end = period.end
+        self._last: dict[str, tuple[datetime, Mapping[str, Fraction]]] = {}
+        """By agent: since when it was on the model, and its levels at the end of its last segment."""
+
+    def bounded(self, charged: Sequence[ChargedSegment], readings: Mapping[str, Reading]) -> dict[str, Reading]:
+        """The readings of the agent's next version, with levels from the start of its segment to the end."""
+        agent_id = charged[0].segment.agent_id
+        start, end = charged[0].segment.start, min(charged[-1].segment.end, self._end)
+        since, before = self._last.get(agent_id, (start, {}))
+        if since != charged[0].on_model_since:
+            before = {}
+        weighted = {name: reading for name, reading in readings.items() if isinstance(reading, Weighted)}
+        levels = {name: before.get(name, Fraction(0)) for name in weighted}
+        after = {name: levels[name] + Fraction(reading.sum) for name, reading in weighted.items()}
+        self._last[agent_id] = (charged[-1].on_model_since, after)
+        return dict(readings) | {
+            name: bounded_level(reading, levels[name], start, end) for name, reading in weighted.items()
+        }
+
+
+def _numbers_by_day(facts: Facts, charged: Sequence[ChargedSegment], days: Sequence[Day]) -> list[list[int | Fraction]]:
+    """For each charged segment the number of its charge's headcount on each day that it is counted on."""
+    if charged[0].charge.headcount == "agents":
+        return _numbers_of_agents(charged, days)
+    return [_numbers_of_organization(facts, charged_segment, days) for charged_segment in charged]
+
+
+def _numbers_of_organization(facts: Facts, charged: ChargedSegment, days: Sequence[Day]) -> list[int | Fraction]:
+    """The organization's members or seats at the end of each day of the line; none for a charge without headcount."""
+    name = charged.charge.headcount
+    if name is None:
+        return []
+    if name not in facts.headcounts:
+        raise InconsistentFactsError(f"The organization's {name} are missing")
+    return [facts.headcounts[name].at(days[day].end - _INSTANT) or 0 for day in sorted(charged.line_days)]
+
+
+def _numbers_of_agents(charged: Sequence[ChargedSegment], days: Sequence[Day]) -> list[list[int | Fraction]]:
+    """Agents on the line at each day's end; a day counts for the first of the segments that are in force then."""
+    numbers = [Fraction(0)] * len(days)
+    first: list[int | None] = [None] * len(days)
+    for place, charged_segment in enumerate(charged):
+        segment = charged_segment.segment
+        begins = bisect_right(days, segment.start, key=lambda day: day.end)
+        ends = bisect_right(days, segment.end, key=lambda day: day.end)
+        for day in range(begins, ends):
+            numbers[day] += segment.agents
+            first[day] = place if first[day] is None else first[day]
+    counted: list[list[int | Fraction]] = [[] for _ in charged]
+    for number, place_of_day in zip(numbers, first, strict=True):
+        if place_of_day is not None:
+            counted[place_of_day].append(number)
+    return counted
+
+
+def _headcounts(numbers: Sequence[int | Fraction], days: int) -> list[Headcount]:
+    """The days by their number, `days` being those of the whole period."""
+    days_by_number: dict[Fraction, int] = {}
+    for number in numbers:
+        days_by_number[Fraction(number)] = days_by_number.get(Fraction(number), 0) + 1
+    return [Headcount(number, Fraction(count, days)) for number, count in days_by_number.items()]
