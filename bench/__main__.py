@@ -1,4 +1,4 @@
-"""`make bench`: what Xyra takes in and rates per second, beside the floor measured in the same run; and, on protocol
+"""`make bench`: what Xyra takes in and meters per second, beside the floor measured in the same run; and, on protocol
 doubles of Azure's services, what it asks of its store.
 
 The floor decodes the same bytes and inserts the same rows into SQLite with the same number of commits, and does
@@ -22,8 +22,8 @@ async def main() -> int:
         data_dir = Path(folder)
         accepted = await embedded.accepting(data_dir)
         console.print(tables.of_accepting(accepted))
-        rated = await embedded.rating(data_dir)
-        console.print(tables.of_rating(rated, accepted))
+        metered = await embedded.metering(data_dir)
+        console.print(tables.of_metering(metered, accepted))
         by_kind, by_route = await kinds.by_kind(data_dir / "kinds"), await kinds.by_route(data_dir / "routes")
         console.print(*kinds.tables_of(by_kind, by_route))
         console.print(f"Lines rated/s, model of 20 metered charges, 50 agents: {invoices.lines_per_second():,.0f}")
@@ -39,16 +39,16 @@ async def main() -> int:
 async def _on_azure(data_dir: Path, console: Console) -> None:
     large, *others = azure.SHAPES
     async with azure_doubles() as doubles:
-        load, first = await azure.rating(doubles, data_dir / "large", large)
+        load, first = await azure.metering(doubles, data_dir / "large", large)
         catch_up = await azure.catch_up(doubles, data_dir / "large", load)
     async with azure_doubles() as doubles:
         visibility, memory = await azure.visibility(doubles, data_dir / "visibility")
-    rated = [first]
+    metered = [first]
     for number, shape in enumerate(others):
         async with azure_doubles() as doubles:
-            rated.append((await azure.rating(doubles, data_dir / f"other-{number}", shape))[1])
-    console.print(tables.of_store_requests(rated))
-    console.print(tables.of_azure(rated, catch_up, visibility, memory))
+            metered.append((await azure.metering(doubles, data_dir / f"other-{number}", shape))[1])
+    console.print(tables.of_store_requests(metered))
+    console.print(tables.of_azure(metered, catch_up, visibility, memory))
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ class Cost:
 
 
 @dataclass(slots=True)
-class Rating:
-    """What rating so many events asked of the store, from the host's start."""
+class Metering:
+    """What metering so many events asked of the store, from the host's start."""
 
     shape: Shape
     events: int
@@ -65,33 +65,36 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Events rated per second before an outage of the store, and after it; seconds until it was noticed to be over."""
+    """Events metered per second before and after an outage of the store.
+
+    Also the seconds until its end was noticed.
+    """
 
     before: float
     after: float
     pause: float
-    """From the end of the outage to the first event rated."""
+    """From the end of the outage to the first event metered."""
     after_pause: float
 
 
-async def rating(doubles: AzureDoubles, data_dir: Path, shape: Shape) -> tuple[Load, Rating]:
-    """Rating of what waits, by a host that has just started."""
+async def metering(doubles: AzureDoubles, data_dir: Path, shape: Shape) -> tuple[Load, Metering]:
+    """Metering of what waits, by a host that has just started."""
     load = await _backlog(doubles, data_dir / "accepting", None, shape)
-    async with Server(data_dir / "rating", rating=True, settings=doubles.settings, log_level="DEBUG") as server:
+    async with Server(data_dir / "metering", metering=True, settings=doubles.settings, log_level="DEBUG") as server:
         await _until_idle(doubles)
         memory = server.peak_memory_mb()
     requests = list(store_requests(server.log))
     recorded = [request.at for request in requests if request.events]
-    rated = Rating(shape, EVENTS, EVENTS / (recorded[-1] - recorded[0]).total_seconds(), memory)
+    metered = Metering(shape, EVENTS, EVENTS / (recorded[-1] - recorded[0]).total_seconds(), memory)
     for request in requests:
-        rated.add(request)
-    return load, rated
+        metered.add(request)
+    return load, metered
 
 
 async def catch_up(doubles: AzureDoubles, data_dir: Path, load: Load) -> CatchUp:
-    """The store goes away when half of what waits has been rated, and comes back."""
+    """The store goes away when half of what waits has been metered, and comes back."""
     await _backlog(doubles, data_dir / "accepting", load, SHAPES[0])
-    async with Server(data_dir / "outage", rating=True, settings=doubles.settings, log_level="DEBUG") as server:
+    async with Server(data_dir / "outage", metering=True, settings=doubles.settings, log_level="DEBUG") as server:
         while _recorded(server.log) < EVENTS / 2:  # noqa: ASYNC110  another process
             await asyncio.sleep(_LOOK_SECONDS)
         lost_at = datetime.now()  # noqa: DTZ005  as the host's log has it
@@ -115,7 +118,7 @@ async def visibility(doubles: AzureDoubles, data_dir: Path) -> tuple[Visibility,
     """And the most memory that the host had, in MB. To be measured on an empty store: the double has no index, so that
     each query takes time for every document that is there.
     """
-    async with Server(data_dir, rating=True, settings=doubles.settings) as server:
+    async with Server(data_dir, metering=True, settings=doubles.settings) as server:
         load = await Load.prepared(server.base, VISIBILITY_SHAPE)
         found = await Visibility.at_half_of_maximum(load, seconds=1, probes=50)
         return found, server.peak_memory_mb()
@@ -123,7 +126,7 @@ async def visibility(doubles: AzureDoubles, data_dir: Path) -> tuple[Visibility,
 
 async def _backlog(doubles: AzureDoubles, data_dir: Path, load: Load | None, shape: Shape) -> Load:
     """`EVENTS` events that wait."""
-    async with Server(data_dir, rating=False, settings=doubles.settings) as server:
+    async with Server(data_dir, metering=False, settings=doubles.settings) as server:
         load = load.at(server) if load is not None else await Load.prepared(server.base, shape)
         await load.send(EVENTS)
     return load

@@ -24,7 +24,7 @@ class AzureDoubles:
     way_to_store: TcpProxy
 
     def is_idle(self) -> bool:
-        """Whether no usage waits and none is being rated."""
+        """Whether no usage waits and none is being metered."""
         return not self.broker.bodies("usage") and not self.broker.has_lock("usage")
 
     async def lose_store(self) -> None:

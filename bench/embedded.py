@@ -31,7 +31,7 @@ class Accepting:
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class Metered:
     """Events per second; latencies in seconds."""
 
     per_second: float
@@ -44,7 +44,7 @@ class Rated:
 
 async def accepting(data_dir: Path) -> Accepting:
     rows: list[Accepted] = []
-    async with Server(data_dir / "accepting", rating=False) as server:
+    async with Server(data_dir / "accepting", metering=False) as server:
         load = await Load.prepared(server.base)
         for size in BATCHES:
             bottom = floor.accepted_per_second(data_dir / "floor.db", batch_of(size, "floor"), size, SECONDS / 2)
@@ -55,14 +55,14 @@ async def accepting(data_dir: Path) -> Accepting:
         return Accepting(rows, server.peak_memory_mb())
 
 
-async def rating(data_dir: Path) -> Rated:
-    async with Server(data_dir / "rating", rating=False) as server:
+async def metering(data_dir: Path) -> Metered:
+    async with Server(data_dir / "metering", metering=False) as server:
         load = await Load.prepared(server.base)
         await load.send(BACKLOG)
-    async with Server(data_dir / "rating", rating=True) as server:
+    async with Server(data_dir / "metering", metering=True) as server:
         load.at(server)
         per_second = await load.drained()
         bottom = floor.rated_per_second(data_dir / "floor.db", BACKLOG)
         p50, p99 = await load.latencies(PROBES)
         loaded = await Visibility.at_half_of_maximum(load, seconds=SECONDS, probes=PROBES)
-        return Rated(per_second, bottom, p50, p99, loaded, server.peak_memory_mb())
+        return Metered(per_second, bottom, p50, p99, loaded, server.peak_memory_mb())

@@ -1,4 +1,4 @@
-"""What each kind of event takes: accepted and rated per second, beside plain activities of the same round.
+"""What each kind of event takes: accepted and metered per second, beside plain activities of the same round.
 
 Each row is a fresh organization in one running host, on a model that has a charge for every kind. Rounds are
 interleaved, and ratios are taken within a round, so that a busy moment of the machine does not fall on one kind alone;
@@ -19,7 +19,7 @@ from bench.server import Server
 
 ROUNDS = 5
 SECONDS = 1.0
-"""Of sending, before what still waits is rated."""
+"""Of sending, before what still waits is metered."""
 WARM_UP_SECONDS = 0.5
 EVENTS_PER_REQUEST = 100
 CONNECTIONS = 8
@@ -89,7 +89,7 @@ _Act = Callable[[float], Awaitable[Sustained]]
 
 async def by_kind(data_dir: Path) -> list[Measured]:
     """Events, against activities."""
-    async with Server(data_dir, rating=True) as server:
+    async with Server(data_dir, metering=True) as server:
         await _put_exchange_rate(server)
         loads = {
             name: await Load.prepared(server.base, Shape(kind=kind, charges=CHARGES)) for name, kind in KINDS.items()
@@ -105,7 +105,7 @@ async def by_kind(data_dir: Path) -> list[Measured]:
 
 async def by_route(data_dir: Path) -> list[Measured]:
     """Requests to the convenience routes, against requests to `/events` of one activity each."""
-    async with Server(data_dir, rating=True) as server:
+    async with Server(data_dir, metering=True) as server:
         load = await Load.prepared(server.base, Shape(charges=CHARGES))
         acts: Mapping[str, _Act] = {"events": partial(load.sustained, 1, CONNECTIONS)} | {
             route: partial(load.reported, route, body, CONNECTIONS) for route, body in ROUTES.items()
@@ -144,8 +144,8 @@ def _compared(found: Mapping[str, Sequence[_Sample]]) -> list[Measured]:
 
 def tables_of(kinds: list[Measured], routes: list[Measured]) -> tuple[Table, Table]:
     return (
-        _table(f"Events accepted and rated by kind ({EVENTS_PER_REQUEST} a request)", "kind", kinds),
-        _table("Requests accepted and rated by route (one report each)", "route", routes),
+        _table(f"Events accepted and metered by kind ({EVENTS_PER_REQUEST} a request)", "kind", kinds),
+        _table("Requests accepted and metered by route (one report each)", "route", routes),
     )
 
 
@@ -174,6 +174,6 @@ async def _put_exchange_rate(server: Server) -> None:
 
 
 async def _refuse_parked(load: Load) -> None:
-    """What is parked has not been rated."""
+    """What is parked has not been metered."""
     if parked := await load.parked():
         raise AssertionError(f"parked: {parked[0]['reason']}")

@@ -89,7 +89,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Sustained:
-    """What was accepted and rated in how many seconds, from the first request until nothing waited."""
+    """What was accepted and metered in how many seconds, from the first request until nothing waited."""
 
     count: int
     seconds: float
@@ -160,7 +160,7 @@ class Load:
         )
 
     async def parked(self) -> list[dict[str, Any]]:
-        """The newest events that were accepted and could not be rated."""
+        """The newest events that were accepted and could not be metered."""
         async with aiohttp.ClientSession(self._base) as session:
             found: list[dict[str, Any]] = (await self._get(session, "events/parked"))["data"]
             return found
@@ -183,7 +183,7 @@ class Load:
                 await _post(session, sender, Request(_EVENTS, body))
 
     async def drained(self) -> float:
-        """Events rated per second, from the first look until nothing waits."""
+        """Events metered per second, from the first look until nothing waits."""
         async with aiohttp.ClientSession(self._base) as session:
             before = int((await self._usage(session))["pending"])
             start = time.perf_counter()

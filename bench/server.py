@@ -23,7 +23,7 @@ class Server:
         self,
         data_dir: Path,
         *,
-        rating: bool,
+        metering: bool,
         settings: Mapping[str, str] | None = None,
         log_level: str = "WARNING",
     ) -> None:
@@ -38,7 +38,7 @@ class Server:
             "XYRA_OPERATOR_EMAIL": OPERATOR[0],
             "XYRA_OPERATOR_PASSWORD": OPERATOR[1],
             "XYRA_LOG_LEVEL": log_level,
-            "AzureWebJobs.rate_usage.Disabled": "false" if rating else "true",
+            "AzureWebJobs.rate_usage.Disabled": "false" if metering else "true",
         }
         self.base = ""
 

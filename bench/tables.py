@@ -2,8 +2,8 @@
 
 from rich.table import Table
 
-from bench.azure import OUTAGE_SECONDS, CatchUp, Rating
-from bench.embedded import BACKLOG, Accepting, Rated
+from bench.azure import OUTAGE_SECONDS, CatchUp, Metering
+from bench.embedded import BACKLOG, Accepting, Metered
 from bench.visibility import EVENTS_PER_REQUEST, Visibility
 
 WIDTH = 120
@@ -15,7 +15,7 @@ AIM_UNITS = 7000
 
 
 def of_accepting(accepted: Accepting) -> Table:
-    table = _table("Events accepted per second (rating switched off)", "events per request", "connections")
+    table = _table("Events accepted per second (metering switched off)", "events per request", "connections")
     for column in ("Xyra", "floor", "ratio", "requests/s"):
         table.add_column(column, justify="right")
     for row in accepted.rows:
@@ -30,35 +30,35 @@ def of_accepting(accepted: Accepting) -> Table:
     return table
 
 
-def of_rating(rated: Rated, accepted: Accepting) -> Table:
-    table = _table("Rating and visibility", "what", "Xyra", "floor", "ratio")
+def of_metering(metered: Metered, accepted: Accepting) -> Table:
+    table = _table("Metering and visibility", "what", "Xyra", "floor", "ratio")
     table.add_row(
-        f"events rated/s ({BACKLOG:,} waiting)",
-        f"{rated.per_second:,.0f}",
-        f"{rated.floor:,.0f}",
-        f"{rated.per_second / rated.floor:.3f}",
+        f"events metered/s ({BACKLOG:,} waiting)",
+        f"{metered.per_second:,.0f}",
+        f"{metered.floor:,.0f}",
+        f"{metered.per_second / metered.floor:.3f}",
     )
-    table.add_row("acknowledged to visible on an idle host, p50", _milliseconds(rated.idle_p50))
-    table.add_row("acknowledged to visible on an idle host, p99", _milliseconds(rated.idle_p99))
-    _add_visibility(table, rated.loaded)
+    table.add_row("acknowledged to visible on an idle host, p50", _milliseconds(metered.idle_p50))
+    table.add_row("acknowledged to visible on an idle host, p99", _milliseconds(metered.idle_p99))
+    _add_visibility(table, metered.loaded)
     table.add_row("peak memory accepting", f"{accepted.memory_mb:.0f} MB")
-    table.add_row("peak memory rating", f"{rated.memory_mb:.0f} MB")
+    table.add_row("peak memory metering", f"{metered.memory_mb:.0f} MB")
     return table
 
 
-def of_store_requests(rated: list[Rating]) -> Table:
+def of_store_requests(metered: list[Metering]) -> Table:
     table = _table(
-        "On Azure's services (protocol doubles): for 1,000 events rated",
+        "On Azure's services (protocol doubles): for 1,000 events metered",
         "container and call",
-        *_requests_and_units(rated),
+        *_requests_and_units(metered),
     )
-    calls = sorted({call for each in rated for call in each.costs})
+    calls = sorted({call for each in metered for call in each.costs})
     for call in calls:
         table.add_row(
             " ".join(call),
             *(
                 cell
-                for each in rated
+                for each in metered
                 for cell in (
                     f"{each.per_thousand(each.costs[call].requests):.2f}",
                     f"{each.per_thousand(each.costs[call].units):,.0f}",
@@ -70,7 +70,7 @@ def of_store_requests(rated: list[Rating]) -> Table:
         f"all (aim: {AIM_REQUESTS} and {AIM_UNITS:,})",
         *(
             cell
-            for each in rated
+            for each in metered
             for cell in (
                 f"{each.per_thousand(each.total.requests):.2f}",
                 f"{each.per_thousand(each.total.units):,.0f}",
@@ -80,22 +80,22 @@ def of_store_requests(rated: list[Rating]) -> Table:
     return table
 
 
-def of_azure(rated: list[Rating], catch_up: CatchUp, visibility: Visibility, memory_mb: float) -> Table:
+def of_azure(metered: list[Metering], catch_up: CatchUp, visibility: Visibility, memory_mb: float) -> Table:
     table = _table("On Azure's services (protocol doubles): speed", "what", "Xyra", "ratio")
-    for each in rated:
-        table.add_row(f"events rated/s: {each.shape}", f"{each.per_second:,.0f}")
+    for each in metered:
+        table.add_row(f"events metered/s: {each.shape}", f"{each.per_second:,.0f}")
         table.add_row("  bytes stored per event, its totals included", f"{each.bytes / each.events:,.0f}")
-    table.add_row("events rated/s before an outage of the store", f"{catch_up.before:,.0f}")
+    table.add_row("events metered/s before an outage of the store", f"{catch_up.before:,.0f}")
     table.add_row(
-        f"events rated/s after {OUTAGE_SECONDS:.0f} s of it, from its end on",
+        f"events metered/s after {OUTAGE_SECONDS:.0f} s of it, from its end on",
         f"{catch_up.after:,.0f}",
         f"{catch_up.after / catch_up.before:.2f}",
     )
     table.add_row("  seconds until the first", f"{catch_up.pause:.1f}")
     table.add_row("  and from then on", f"{catch_up.after_pause:,.0f}", f"{catch_up.after_pause / catch_up.before:.2f}")
     _add_visibility(table, visibility)
-    table.add_row("peak memory rating what waited", f"{max(each.memory_mb for each in rated):.0f} MB")
-    table.add_row("peak memory accepting and rating", f"{memory_mb:.0f} MB")
+    table.add_row("peak memory metering what waited", f"{max(each.memory_mb for each in metered):.0f} MB")
+    table.add_row("peak memory accepting and metering", f"{memory_mb:.0f} MB")
     return table
 
 
@@ -107,12 +107,14 @@ def _table(title: str, first: str, *others: str) -> Table:
     return table
 
 
-def _requests_and_units(rated: list[Rating]) -> list[str]:
-    return [f"{what}\n{each.shape.brief}" for each in rated for what in ("requests", "RU")]
+def _requests_and_units(metered: list[Metering]) -> list[str]:
+    return [f"{what}\n{each.shape.brief}" for each in metered for what in ("requests", "RU")]
 
 
 def _add_visibility(table: Table, visibility: Visibility) -> None:
-    table.add_row(f"events/s accepted and rated at most ({EVENTS_PER_REQUEST} a request)", f"{visibility.maximum:,.0f}")
+    table.add_row(
+        f"events/s accepted and metered at most ({EVENTS_PER_REQUEST} a request)", f"{visibility.maximum:,.0f}"
+    )
     beside = f"acknowledged to visible beside {visibility.load:,.0f} events/s"
     table.add_row(f"{beside}, p50", _milliseconds(visibility.p50))
     table.add_row(f"{beside}, p99", _milliseconds(visibility.p99))

@@ -11,7 +11,7 @@ CONNECTIONS = 8
 @dataclass(frozen=True, slots=True)
 class Visibility:
     maximum: float
-    """Events per second that the host accepts and rates."""
+    """Events per second that the host accepts and meters."""
     load: float
     """Events per second beside which the time was taken."""
     p50: float

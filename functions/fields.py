@@ -37,13 +37,13 @@ ClientId = Annotated[
 Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$"), Expected("a month such as 2026-10")]
 """A month such as 2026-10."""
 
-Item = TypeVar("Item")
+ListedItem = TypeVar("ListedItem")
 
 
-class Listed(Schema, Generic[Item]):
+class Listed(Schema, Generic[ListedItem]):
     """A page of a list."""
 
-    data: list[Item]
+    data: list[ListedItem]
     next_cursor: str | None
     """The `cursor` of the next page; null on the last one."""
 

@@ -1,12 +1,14 @@
-"""Containers, indexed paths and expiry: the one table that both stores and the provisioning are held to."""
+"""The containers of the store and their indexes. Both stores and the provisioning are held to this table."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`indexed` are the top-level fields, besides `id`, `kind` and `due_at`, that queries may filter by; `ordered` are
-    those of them that queries may also order by.
+    """A container of the store, with the fields that queries may use.
+
+    Queries may filter by the top-level fields `indexed`, besides `id`, `kind` and `due_at`, and order by those of them
+    that are in `ordered`.
     """
 
     name: str

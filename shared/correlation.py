@@ -1,4 +1,4 @@
-"""The correlation id of what is being done now: from the request through the queue and rating into every log line."""
+"""The correlation id of what is being done now: from the request through queue and metering into every log line."""
 
 import re
 from collections.abc import Iterator

@@ -13,9 +13,9 @@ from shared.domain.kernel.errors import FieldError, MalformedError, ValidationEr
 from shared.domain.kernel.validation import FieldPath, pointer
 
 MAXIMUM_DEPTH = 64
-"""Of requests."""
+"""How deep objects and lists may be nested in a request."""
 MAXIMUM_EXPONENT = 400
-"""Of the first digit of a number, either way: more than doubles have, and so few that nothing done with it explodes."""
+"""The largest power of ten of a number, up or down: more than a double has, and small enough to compute with."""
 _PLACES_SHOWN = 100
 
 

@@ -17,7 +17,7 @@ from shared.domain.pricing.billing_models import BillingModel, BillingModelDraft
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
 from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint
-from shared.services.pricing.billing_models import OPERATOR
+from shared.services.storage import OPERATOR
 from shared.templates import billing_model_templates
 
 blueprint = func.Blueprint()

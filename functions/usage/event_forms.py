@@ -16,7 +16,7 @@ from shared import json
 from shared.domain.kernel.errors import ValidationError, XyraError
 from shared.domain.kernel.validation import refusal
 from shared.domain.metering.event_types import EventType
-from shared.domain.usage.events import MAXIMUM_EVENTS
+from shared.domain.usage.events import MAXIMUM_EVENTS_OF_REQUEST
 from shared.http import Schema, ZonedTime
 
 PLAIN = "application/json"
@@ -173,9 +173,9 @@ class EventsBody:
     def _checked(self, sent: SentEvents) -> SentEvents:
         if not sent.values:
             raise ValidationError.at(sent.prefix, "is empty")
-        if len(sent.values) > MAXIMUM_EVENTS:
+        if len(sent.values) > MAXIMUM_EVENTS_OF_REQUEST:
             raise ValidationError.at(
-                sent.prefix, f"has {len(sent.values)} events, at most {MAXIMUM_EVENTS} are allowed"
+                sent.prefix, f"has {len(sent.values)} events, at most {MAXIMUM_EVENTS_OF_REQUEST} are allowed"
             )
         return sent
 

@@ -1,4 +1,4 @@
-"""The queue of accepted events: metered, or parked if the broker gives up on them."""
+"""The queue of accepted events: metered, or parked once the broker delivers them no more."""
 
 import azure.functions as func
 

@@ -36,11 +36,11 @@ class ReplayAnswer(Schema):
 
 class DiscardAnswer(Schema):
     at: datetime
-    """When it was given up."""
+    """When it was discarded."""
     by: str
     """The id of the user or API key."""
     reason: str
-    """Why it was given up."""
+    """Why it was discarded."""
 
 
 class ParkedEventAnswer(Schema):
@@ -49,7 +49,7 @@ class ParkedEventAnswer(Schema):
     reason: str
     """Why it was not metered."""
     parked_at: datetime
-    """When it could not be rated."""
+    """When metering it failed."""
     subject: VerbatimObject
     """The event as it was accepted, or the message that could not be read."""
     replay: ReplayAnswer | None
@@ -142,7 +142,7 @@ async def replay_parked_events(call: Call[ReplayRequest]) -> Reply:
 
 class DiscardRequest(Schema):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
-    """Why it is given up."""
+    """Why it is discarded."""
 
 
 @endpoint(

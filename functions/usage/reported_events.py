@@ -33,7 +33,7 @@ MAXIMUM_METADATA = 50
 
 ReportMetadata = Annotated[dict[str, Any], Field(max_length=MAXIMUM_METADATA)]
 ReportedName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Tokens = Annotated[int, Field(ge=0, lt=10**15, strict=True)]
+TokenCount = Annotated[int, Field(ge=0, lt=10**15, strict=True)]
 
 
 class Report(Schema):
@@ -74,13 +74,13 @@ class LlmCallRequest(Report):
     """As the provider names it."""
     provider: ReportedName | None = None
     """Where the same model's prices depend on it."""
-    input_tokens: Tokens | None = None
+    input_tokens: TokenCount | None = None
     """Including the cached ones."""
-    cached_input_tokens: Tokens | None = None
+    cached_input_tokens: TokenCount | None = None
     """Those of the input that the provider had in its cache."""
-    output_tokens: Tokens | None = None
+    output_tokens: TokenCount | None = None
     """Including the reasoning ones."""
-    reasoning_tokens: Tokens | None = None
+    reasoning_tokens: TokenCount | None = None
     """Those of the output that were spent on reasoning."""
     cost: NonNegativeAmount | None = None
     """The cost by the sender's own figures, stored beside the cost by the price list."""
@@ -117,7 +117,7 @@ class WorkflowsAnswer(Schema):
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _ReportedEvent:
     """One event of a report."""
 
     id: str
@@ -215,7 +215,7 @@ async def report_workflows(call: Call[WorkflowsRequest, Query, AgentReferencePat
             raise ValidationError.at(in_body, f"makes the id of its event longer than {MAXIMUM_ID} characters")
         data = {**call.body.metadata, "quantity": as_written(quantity)}
         pointers = {"/data/quantity": in_body, "/data": "/metadata", "/type": in_body}
-        parts.append(_Part(id_, EVENT_TYPE + workflow, data, pointers))
+        parts.append(_ReportedEvent(id_, EVENT_TYPE + workflow, data, pointers))
     keys = await _accept(call, parts)
     events = [
         {"id": part.id, "event_id": key, "workflow": workflow}
@@ -245,7 +245,7 @@ async def report_one(
     }
     data = {**free[1], **given}
     pointers = {f"/data/{name}": f"/{name}" for name in fixed} | {"/data": f"/{free[0]}", "/type": f"/{type_field}"}
-    part = _Part(_id_of(call), event_type, data, pointers)
+    part = _ReportedEvent(_id_of(call), event_type, data, pointers)
     (key,) = await _accept(call, [part])
     return OneEventAnswer(id=part.id, event_id=key)
 
@@ -265,7 +265,7 @@ def _refuse_in(free: tuple[str, Mapping[str, Any]], names: set[str]) -> None:
         raise ValidationError.at(pointer((field, name)), f"belongs beside {field}, as {name}")
 
 
-async def _accept(call: Call[Any, Query, AgentReferencePath], parts: Sequence[_Part]) -> list[str]:
+async def _accept(call: Call[Any, Query, AgentReferencePath], parts: Sequence[_ReportedEvent]) -> list[str]:
     """The keys of the events. Raises `NotFoundError`, `ValidationError` with pointers into the body."""
     agent_id = call.path.agent_id
     owner = await call.organization_id_of(agent_id)
@@ -286,7 +286,7 @@ async def _accept(call: Call[Any, Query, AgentReferencePath], parts: Sequence[_P
     return [event_key(owner, DEFAULT_SOURCE, part.id) for part in parts]
 
 
-def _pointer_in_body(parts: Sequence[_Part], pointer_in_events: str) -> str:
+def _pointer_in_body(parts: Sequence[_ReportedEvent], pointer_in_events: str) -> str:
     """The longest pointer of the part that leads to it."""
     _, index, *names = pointer_in_events.split("/")
     in_event = "".join(f"/{name}" for name in names)

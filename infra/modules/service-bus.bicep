@@ -44,7 +44,7 @@ resource sessionQueues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [
       duplicateDetectionHistoryTimeWindow: 'PT10M'
       lockDuration: 'PT5M' // the longest there is; the platform does not renew the locks of a batch
       maxDeliveryCount: 100
-      defaultMessageTimeToLive: 'P14D' // if nothing rates for so long, the dead-letter queue keeps what was accepted
+      defaultMessageTimeToLive: 'P14D' // if nothing meters for so long, the dead-letter queue keeps what was accepted
       deadLetteringOnMessageExpiration: true
       enablePartitioning: false // one batch carries messages of several sessions
       maxSizeInMegabytes: 5120

@@ -12,7 +12,7 @@ from typing import Any
 _DATA = Path(__file__).parent / "data"
 
 RESOLVED = "outcome.issue_resolved"
-"""What every run says of itself, and somebody else finds out."""
+"""The outcome that every run reports; whether it is true, the issue's tests show."""
 
 Event = dict[str, Any]
 

@@ -16,7 +16,7 @@ from local.host.routes import Router
 
 LONGEST_ANSWER_SECONDS = 230.0
 """After this the platform's front end answers instead, while the function goes on."""
-MAXIMUM_BODY_BYTES = 16 * 1024 * 1024
+PLATFORM_BODY_BYTES = 16 * 1024 * 1024
 
 _log = logging.getLogger("local.host")
 _SET_BY_THE_SERVER = frozenset({"content-length", "transfer-encoding", "connection", "set-cookie"})
@@ -68,7 +68,7 @@ class HttpEndpoint:
             return web.Response(status=500)
 
 
-async def read_body(request: web.BaseRequest, limit: int = MAXIMUM_BODY_BYTES) -> bytes:
+async def read_body(request: web.BaseRequest, limit: int = PLATFORM_BODY_BYTES) -> bytes:
     """The whole body. Raises `BodyTooLargeError` without reading more than the limit."""
     length = request.content_length
     if length == 0 or not request.body_exists:

@@ -30,7 +30,7 @@ from shared.http.tenancy import Call
 from shared.services.storage import within_deadline
 from shared.services.storage.idempotency import Answer
 
-MAXIMUM_BODY_BYTES = 1024 * 1024
+API_BODY_BYTES = 1024 * 1024
 MAXIMUM_IDEMPOTENCY_KEY = 255
 
 ANONYMOUS = Principal(id="anonymous", organization_id="", permissions=frozenset())
@@ -124,10 +124,10 @@ def _credential(headers: Mapping[str, str]) -> str:
 def _body(body: BodyFormat[Any] | None, headers: Mapping[str, str], raw: bytes) -> Any:  # noqa: ANN401
     if body is None:
         return NoBody()
-    if len(raw) > MAXIMUM_BODY_BYTES:
+    if len(raw) > API_BODY_BYTES:
         raise TooLargeError(
-            f"A body has at most {MAXIMUM_BODY_BYTES} bytes, this one has {len(raw)}",
-            errors=(FieldError("", f"has {len(raw)} bytes, at most {MAXIMUM_BODY_BYTES} are allowed"),),
+            f"A body has at most {API_BODY_BYTES} bytes, this one has {len(raw)}",
+            errors=(FieldError("", f"has {len(raw)} bytes, at most {API_BODY_BYTES} are allowed"),),
         )
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower() or next(iter(body.content))
     if media_type not in body.content:

@@ -13,6 +13,7 @@ from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.ids import named_id, new_id
 from shared.domain.tenancy.organizations import Organization
 from shared.http.schemas import NoBody, PathValues, Query
+from shared.services.storage import OPERATOR
 
 Body = TypeVar("Body", default=NoBody)
 Parameters = TypeVar("Parameters", bound=Query, default=Query)
@@ -60,7 +61,7 @@ class Call(Generic[Body, Parameters, Values]):
         return await self.services.organizations.get(await self.organization_id())
 
     async def organization_id_or_operator(self, named: str | None = None) -> str | None:
-        """As `organization_id`; None for an operator who names none and so means the operator's own."""
+        """The id of the organization, or None for an operator who names none: the operator's own."""
         if self.principal.is_operator and named is None and self.query.organization_id is None:
             return None
         return await self.organization_id(named)
@@ -79,5 +80,5 @@ class Call(Generic[Body, Parameters, Values]):
         """A new id; repeating the request with its idempotency key gives the same one."""
         if self.idempotency_key is None:
             return new_id(prefix)
-        owner = self.principal.organization_id or "operator"
+        owner = self.principal.organization_id or OPERATOR
         return named_id(prefix, "idempotency", owner, self.idempotency_key, self.request_hash)

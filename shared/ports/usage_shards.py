@@ -26,21 +26,21 @@ class UsageShards(Protocol):
     """All methods raise `UnavailableError` for faults that may pass. A period is given by its start."""
 
     async def totals(self, organization_id: str, shard: int, period: datetime) -> list[StoredTotal]:
-        """With the distinct values that are stored beside them."""
+        """The totals of a shard and period, with the distinct values stored beside them."""
         ...
 
     async def etags(self, organization_id: str, shard: int, period: datetime) -> Mapping[TotalKey, str]:
-        """Of the same totals. Whatever is added to a total changes its ETag, in the same transaction."""
+        """The ETags of the same totals. Every addition changes its total's ETag in the same transaction."""
         ...
 
     def events(
         self, organization_id: str, shard: int, span: Span, agent_id: str | None = None
     ) -> AsyncIterator[RecordedEvent]:
-        """The recorded events with times in the span, in no order, read as taken."""
+        """The recorded events with times in the span, in no order, read as they are iterated."""
         ...
 
     def outcomes(self, organization_id: str, shard: int, period: datetime) -> AsyncIterator[Outcome]:
-        """Those that count in the period, in no order, read as they are taken."""
+        """The outcomes that count in the period, in no order, read as they are iterated."""
         ...
 
     async def replace_total(

@@ -134,8 +134,8 @@ async def test_what_is_not_recorded_leaves_no_value_after(usage: Usage) -> None:
     await usage.record(ORGANIZATION, [1], [metered("a", {"users": user("ada")})])
     repeated = metered("a", {"users": user("a later reading of the same event")}, period=NOVEMBER)
     conflicting = metered("a", {"users": user("ben")}, content="other")
-    outcome = await usage.record(ORGANIZATION, [1], [repeated, conflicting])
-    assert (outcome.recorded, outcome.duplicates, outcome.conflicting) == ([], [repeated], [conflicting])
+    recorded = await usage.record(ORGANIZATION, [1], [repeated, conflicting])
+    assert (recorded.recorded, recorded.duplicates, recorded.conflicting) == ([], [repeated], [conflicting])
     assert (await only_total(usage)).reading("users") == user("ada")
     assert await totals_of(usage, 1, NOVEMBER) == {}
 
@@ -169,8 +169,8 @@ async def test_many_unique_meters_and_many_values_fit_their_transactions(usage: 
         )
         for number in range(60)
     ]
-    outcome = await usage.record(ORGANIZATION, [2], events)
-    assert len(outcome.recorded) == len(events)
+    recorded = await usage.record(ORGANIZATION, [2], events)
+    assert len(recorded.recorded) == len(events)
     totals = await only_total(usage, 2)
     assert totals.reading("commands") == CountAndSum(60)
     for meter in range(MOST_UNIQUE_METERS):
@@ -251,8 +251,8 @@ async def test_a_value_counts_once_after_its_shard_has_moved(usage: Usage) -> No
     event = metered(next(moving), {"users": user("ada")})
     await usage.record(ORGANIZATION, [1], [event])
     new = metered(next(moving), {"users": user("ada")})
-    outcome = await usage.record(ORGANIZATION, [1, 2], [event, new])
-    assert (outcome.duplicates, outcome.recorded) == ([event], [new])
+    recorded = await usage.record(ORGANIZATION, [1, 2], [event, new])
+    assert (recorded.duplicates, recorded.recorded) == ([event], [new])
     with pytest.raises(ShardCountChangedError):
         await usage.record(ORGANIZATION, [1], [new])
     assert (await only_total(usage, 2)).reading("users") == user("ada")

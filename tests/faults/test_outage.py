@@ -1,5 +1,5 @@
 """Under load the store, or the broker, cannot be reached for a while: nothing that was acknowledged is lost, nothing is
-given up, and all of it is rated by itself afterwards.
+parked, and all of it is metered by itself afterwards.
 """
 
 import asyncio

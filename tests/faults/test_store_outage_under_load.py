@@ -1,4 +1,4 @@
-"""The store does not answer for a minute under load: every message is rated before the broker gives it up."""
+"""The store does not answer for a minute under load: every message is metered before the broker gives it up."""
 
 import asyncio
 import random
@@ -100,8 +100,8 @@ async def through_an_outage() -> None:
     scene = await Scene.prepared()
     clock = LoopClock()
     store = StoreWithOutage(scene.store, clock, random.Random(1))
-    rater = Application(Ports(store, scene.queue, clock, NoSecrets()), SETTINGS)
-    broker = SessionBroker(lambda messages: retry_while_unavailable(lambda: rater.metering.meter(delivered(messages))))
+    host = Application(Ports(store, scene.queue, clock, NoSecrets()), SETTINGS)
+    broker = SessionBroker(lambda messages: retry_while_unavailable(lambda: host.metering.meter(delivered(messages))))
     accepting = Application(Ports(store, broker, clock, NoSecrets()), SETTINGS)
     refused = 0
 
@@ -125,7 +125,7 @@ async def through_an_outage() -> None:
     count = requests * EVENTS_PER_REQUEST
     print(  # noqa: T201  figures for the report
         f"{count} events, {refused} requests refused and repeated, at most {broker.most_deliveries} deliveries, "
-        f"all rated at {asyncio.get_running_loop().time():.1f} s"
+        f"all metered at {asyncio.get_running_loop().time():.1f} s"
     )
     assert broker.dead == []
     assert broker.most_deliveries > 1

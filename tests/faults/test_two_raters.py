@@ -1,4 +1,4 @@
-"""Two raters of one session at once, as after a lock that expired while its holder still worked."""
+"""Two hosts that meter one session at once, as after a lock that expired while its holder still worked."""
 
 import asyncio
 import random
@@ -26,12 +26,12 @@ class ContestedStore(FaultyStore):
 
 def test_two_raters_of_one_session_count_each_event_once() -> None:
     lost = sum(virtual_time.run(rated_by_two(seed)) for seed in range(20))
-    print(f"two raters: {lost} batches lost against the other's, in 20 rounds")  # noqa: T201  figures
+    print(f"two hosts: {lost} batches lost against the other's, in 20 rounds")  # noqa: T201  figures
     assert lost > 20
 
 
 async def rated_by_two(seed: int) -> int:
-    """How many batches lost against the other rater's."""
+    """How many batches lost against the other host's."""
     random.seed(seed)  # jitter
     scene = await Scene.prepared()
     await scene.host().events.accept([march(f"m{number}", number) for number in range(1, 151)], partial=False)
@@ -42,11 +42,11 @@ async def rated_by_two(seed: int) -> int:
         for number in range(2)
     ]
 
-    async def rate(store: Store) -> None:
-        rater = scene.host_with(store, scene.queue)
-        await retry_while_unavailable(lambda: rater.metering.meter(messages))
+    async def meter(store: Store) -> None:
+        host = scene.host_with(store, scene.queue)
+        await retry_while_unavailable(lambda: host.metering.meter(messages))
 
-    await asyncio.gather(*(rate(store) for store in stores))
+    await asyncio.gather(*(meter(store) for store in stores))
     found = await counted(scene)
     assert found["months"] == {"2026-01": (3, 12), "2026-02": (2, 6), "2026-03": (150, sum(range(1, 151)))}
     assert found["events"] == sorted(["f1", "f2", "j1", "j2", "j3", *(f"m{number}" for number in range(1, 151))])

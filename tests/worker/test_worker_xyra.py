@@ -168,7 +168,7 @@ async def test_its_functions_do_their_work_in_the_worker(worker: Worker, tmp_pat
     assert accepted["status"] == 202
     assert json.loads(accepted["body"])["events"] == [{"index": 0, "id": "1"}]
 
-    # The event of the message was rated, once; the one that was posted waits in the queue.
+    # The event of the message was metered, once; the one that was posted waits in the queue.
     shown = json.loads(usage["body"])
     assert [(row["charge"], row["quantity"]) for row in shown["data"]] == [("commands", "4")]
     assert shown["pending"] == 1

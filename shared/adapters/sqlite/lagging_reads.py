@@ -1,7 +1,7 @@
-"""Reads that lag behind, for tests of several processes: what others wrote is seen late, one's own writes at once.
+"""Reads that lag behind: a process sees its own writes at once, and those of others late.
 
-As Cosmos DB with session consistency and a session token for each process: after its own write to a partition a process
-reads that partition as it is.
+Cosmos DB reads like this with session consistency and a session token for each process: after its own write to a
+partition, a process reads that partition as it is. Tests of several processes use it.
 """
 
 import asyncio

@@ -33,15 +33,11 @@ from shared.ports.store import (
 from shared.ports.usage_shards import StoredTotal
 
 MAXIMUM_BYTES = 900_000
-"""Of a transaction: below the 1 MB that it should stay under."""
+"""The most that a transaction may have, safely below the 1 MB that a store takes."""
 _FRAME_BYTES = 1024
-"""At most what surrounds a document in a transaction: its operation, and in its total the name and count of an event
-type that is new there.
-"""
+"""The most that a document adds besides itself: its operation, and a new event type's name and count in the total."""
 _READING_BYTES = 256
-"""At most what a reading adds to its total beside its name, or gains by a whole transaction, without the events that it
-lists one by one.
-"""
+"""The most that a reading adds to its total besides its name, without the events that it lists one by one."""
 _UNIQUE_VALUE_BYTES = 500
 """About the size of a unique meter's value as an item."""
 _MAXIMUM_ATTEMPTS = 40

@@ -137,7 +137,7 @@ class Recorder:
         return _is_discarded(stored, event)
 
     async def _create(self, partition: str, document: Document) -> Document | None:
-        """What takes the id already, if anything does."""
+        """Create the document. Returns the one that has its id already, if any."""
         try:
             await self._store.create(LEDGERS.name, partition, document)
         except AlreadyExistsError:
@@ -149,7 +149,7 @@ class Recorder:
 
 
 def _is_discarded(stored: Document, event: AcceptedEvent) -> bool:
-    """Whether the stored event has used up the identity of this one."""
+    """True when the identity is taken: its event was discarded, or has other content."""
     return bool(stored["kind"] == DISCARDED or stored["content"] != event.content)
 
 

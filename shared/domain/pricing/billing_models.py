@@ -130,12 +130,12 @@ def check_succession(previous: Iterable[Charge], new: Sequence[Charge]) -> None:
     for before in previous:
         if before.key in by_key:
             index, charge = by_key[before.key]
-            errors.update(dict.fromkeys(_differences(before, charge, index)))
+            errors.update(dict.fromkeys(_changes_of_meaning(before, charge, index)))
     if errors:
         raise ValidationError("A charge's key keeps its meaning over the versions of its model", errors=tuple(errors))
 
 
-def _differences(before: Charge, charge: Charge, index: int) -> Iterator[FieldError]:
+def _changes_of_meaning(before: Charge, charge: Charge, index: int) -> Iterator[FieldError]:
     if before.type != charge.type:
         yield FieldError(pointer(("charges", index, "type")), _kept(charge.key, "type"))
         return

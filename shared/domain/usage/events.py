@@ -16,7 +16,7 @@ from shared.domain.kernel.times import read_time
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.normal_forms import normal_forms_of
 
-MAXIMUM_EVENTS = 1000
+MAXIMUM_EVENTS_OF_REQUEST = 1000
 MAXIMUM_EVENT_BYTES = 32 * 1024
 AHEAD = timedelta(minutes=5)
 """How far in the future the time of an event may lie."""

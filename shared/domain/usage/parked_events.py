@@ -10,7 +10,7 @@ import msgspec
 from shared.domain.usage.events import AcceptedEvent
 
 ParkedStatus = Literal["parked", "rated", "discarded"]
-"""Waiting; metered after all; discarded with a reason."""
+"""Waiting; metered after all, for which `rated` is the stored name; discarded with a reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _counts(counts: Mapping[str, int], count_of: Callable[[int], int | None]) ->
     return {event_type: count for event_type, count in changed.items() if count is not None}
 
 
-def differences(stored: Totals, recomputed: Totals) -> list[Difference]:
+def wrong_readings(stored: Totals, recomputed: Totals) -> list[Difference]:
     """By gauge. A reading to which nothing was added is as good as none."""
     left, right = _described(pruned(stored)), _described(pruned(recomputed))
     compared = [Difference(name, left.get(name), right.get(name)) for name in sorted({*left, *right})]

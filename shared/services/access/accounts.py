@@ -118,7 +118,7 @@ class Accounts:
     async def _complete(self, stored: Stored[Account]) -> tuple[Account, Organization]:
         """Create what a pending account promises, and make it active unless another was faster.
 
-        The membership comes first, so that no organization is seen, and rated, without its owner.
+        The membership comes first, so that no organization is seen, and billed, without its owner.
         """
         account = stored.entity
         organization_id = account.organization_ids[0]

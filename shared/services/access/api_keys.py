@@ -8,9 +8,7 @@ from shared.domain.access.identity import OPERATOR_ONLY, Permission, Principal
 from shared.domain.kernel.errors import ConflictError, ForbiddenError, ValidationError
 from shared.domain.kernel.ids import fingerprint
 from shared.ports.clock import Clock
-from shared.services.storage import Owners, Page, Records, StaleEtagError, Store, Stored
-
-OPERATOR = "operator"
+from shared.services.storage import OPERATOR, Owners, Page, Records, StaleEtagError, Store, Stored
 
 
 class ApiKeys:

@@ -27,7 +27,7 @@ from shared.services.storage import (
     Records,
     Store,
     Stored,
-    Unique,
+    UniqueField,
     creating,
     putting,
 )
@@ -89,7 +89,7 @@ class Agents:
         self._settings = settings
         self._starts = outbox.sender(AGENT_STARTED)
         self._allocation_targets = AllocationTargets(store)
-        unique = Unique("external_id", AgentExternalIdClaim.of)
+        unique = UniqueField("external_id", AgentExternalIdClaim.of)
         self._agents = Records(store, TENANTS, Agent, prefix="agt", owners=owners, unique=unique)
         self._external_ids = Records(store, TENANTS, AgentExternalIdClaim)
         self._cached_ids = TTLCache[tuple[str, str], str, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)

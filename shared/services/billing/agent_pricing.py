@@ -18,9 +18,10 @@ _FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class ModelPricing:
-    """By what an agent is priced from a time on; both None without a model, or before its first version is in force.
+    """What prices an agent from `start` on.
 
-    `start` is when the version, or its model for the agent, took effect.
+    Model and version are both None where the agent has no model, or no version of it is in force. `start` is when the
+    version, or the model for this agent, took effect.
     """
 
     start: datetime

@@ -69,8 +69,10 @@ class Bill:
 
 
 class Bills:
-    """A bill covers every ended period that is not settled, the invoiced period itself, and of the one that starts at
-    its end what is charged in advance.
+    """Makes the bills of periods.
+
+    A bill covers every ended period that is not settled, the invoiced period itself, and what is charged in advance for
+    the period after it.
     """
 
     def __init__(self, periods: Periods, facts: FactsReader, documents: BillingDocuments) -> None:

@@ -62,7 +62,7 @@ class FactsReader:
     async def totals(self, organization: Organization, periods: Sequence[Period]) -> list[list[UsageTotal]]:
         """The usage totals of each period.
 
-        Read before agents and models, so that usage is not seen before what it was rated by.
+        Read before agents and models, so that no usage is seen before its agent and version.
         """
         return [
             await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
@@ -74,8 +74,8 @@ class FactsReader:
     ) -> list[Facts]:
         """The same with totals that were read before.
 
-        Agents and models get a second look where the first does not show what the usage was rated by. Raises
-        `UnavailableError` where it is still missing.
+        Agents and models get a second look where the first does not show an agent or version that
+        has usage. Raises `UnavailableError` where it is still missing.
         """
         return await look_twice(lambda: self._read(organization, periods, totals), errors=(_StaleReadError,))
 
@@ -176,7 +176,7 @@ def _check_consistent(facts: Facts) -> None:
     missing = min(facts.totals.keys() - priced, default=None)
     if missing is not None:
         agent_id, version_id = missing
-        raise _StaleReadError(f"The version {version_id} that agent {agent_id} was rated by cannot be read yet")
+        raise _StaleReadError(f"The version {version_id} that agent {agent_id} was metered under cannot be read yet")
 
 
 def _first_starts(

@@ -10,9 +10,11 @@ from shared.services.periods.periods import BillingDocument, PeriodItem
 from shared.services.storage import Stored
 
 SETTLES_AFTER = timedelta(days=1)
-"""How long ago a period must have ended for a bill to settle it."""
+"""A bill settles only periods that ended at least this long ago."""
 REPLICA_LAG = timedelta(minutes=10)
-"""Upper bound on replica lag. A newer change may be missing although the ETag matches, so the period stays unsettled.
+"""The longest that a replica is assumed to lag behind.
+
+Of a newer change the bill may have seen the ETag and not the facts, so the period stays unsettled.
 """
 
 IssuedDocument = tuple[Invoice | CreditNote, Sequence[Line]]

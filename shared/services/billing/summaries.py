@@ -83,7 +83,7 @@ class Summaries:
     (`Agent.is_in`). Their shares of lines are its own, so the billed amounts of all projects, and of the agents without
     one, add up to the organization's, to the minor unit.
 
-    All raise `UnavailableError` where what the usage was rated by cannot be read yet.
+    All raise `UnavailableError` where the agent or version of some usage cannot be read yet.
     """
 
     def __init__(self, agents: Agents, projects: Projects, departments: Departments, facts: FactsReader) -> None:
@@ -162,12 +162,12 @@ class Summaries:
 
 
 def _present(agents: Collection[Agent]) -> int:
-    """How many of them are not deleted."""
+    """The number of agents that are not deleted."""
     return sum(agent.status != "deleted" for agent in agents)
 
 
 def _active(totals: Sequence[UsageTotal]) -> int:
-    """How many agents these totals are of."""
+    """The number of agents that have one of these totals."""
     return len({usage.key.agent_id for usage in totals})
 
 

@@ -21,10 +21,10 @@ _PERIODS_PER_BATCH = 90
 
 
 class BillingDocument(BaseModel):
-    """A document that bills lines of a period: a finalized invoice or a correction note, listed until it is cancelled.
+    """A finalized invoice or credit note that bills lines of a period, listed until it is cancelled.
 
-    It names its lines by their hash, so that they are under the period's guard: the header of the document may be read
-    as it was when it was a draft.
+    It names its lines by their hash, so that the period's ETag guards them: a read of the document's header may still
+    show a draft.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""Re-billing: an ended period to which something is added has its bill looked at again."""
+"""Re-billing: an ended period that changes has its bill looked at again."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from shared.services.periods.periods import Periods
 from shared.services.storage import Document, Outbox
 
 PERIOD_CHANGED = "period_moved"
-"""The effect of something that is added to a period after its end."""
+"""The effect of a change to a period after its end; its value is a stored name."""
 
 
 class Rebilling:

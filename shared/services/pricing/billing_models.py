@@ -25,11 +25,10 @@ from shared.domain.pricing.billing_models import (
 )
 from shared.domain.usage.events import NO_VERSION
 from shared.ports.clock import Clock
-from shared.services.storage import Operation, Owners, Page, Records, Store, Stored, creating
+from shared.services.storage import OPERATOR, Operation, Owners, Page, Records, Store, Stored, creating
 from shared.services.tenancy.organizations import Organizations
 from shared.settings import Settings
 
-OPERATOR = "operator"
 CACHED = timedelta(seconds=60)
 MAXIMUM_VERSIONS = 500
 MAXIMUM_CACHED = 10_000

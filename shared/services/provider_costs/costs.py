@@ -57,7 +57,10 @@ class Costs:
         self._missed[pair] = True
 
     def is_missed(self, pair: CurrencyPair) -> bool:
-        """True when there was no rate for it in the last 5 s: reading again so soon would delay every batch."""
+        """True when no rate was found for the pair in the last 5 s.
+
+        Reading again so soon would delay every batch.
+        """
         return pair in self._missed
 
     async def _younger_than(self, age: timedelta) -> CostRules:

@@ -16,7 +16,7 @@ from shared.services.periods.periods import Periods
 from shared.services.usage.metered_versions import MeteredVersions
 from shared.services.usage.recorded_events import outcomes_of
 
-MAXIMUM_EVENTS = 10_000
+MAXIMUM_EVENTS_OF_RUN = 10_000
 """From how many events of a run its figures are worked out, the newest."""
 _EVENTS_PER_PAGE = 200
 """How many of them are in memory at a time: each may have 32 KiB."""
@@ -50,7 +50,7 @@ class RunFiguresReader:
         versions: dict[str, Version] = {}
         totals: dict[datetime, dict[tuple[str, str], Totals]] = {}
         async for events in self._pages(organization, key):
-            if figures.events.total() >= MAXIMUM_EVENTS:
+            if figures.events.total() >= MAXIMUM_EVENTS_OF_RUN:
                 figures.is_complete = False
                 break
             outcomes = await outcomes_of(self._outcomes, organization, events, self._clock.now())

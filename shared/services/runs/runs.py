@@ -12,7 +12,7 @@ from shared.domain.tenancy.agents import Agent
 from shared.ports.clock import Clock
 from shared.services.agents.agents import Agents
 from shared.services.runs.threads import Threads
-from shared.services.storage import Claim, Owners, Page, Records, Store, Stored, Unique
+from shared.services.storage import Claim, Owners, Page, Records, Store, Stored, UniqueField
 from shared.services.storage.caller_json import merged
 from shared.services.tenancy.allocation_targets import AllocationTargets
 
@@ -48,7 +48,7 @@ class Runs:
         self._agents = agents
         self._threads = threads
         self._allocation_targets = AllocationTargets(store)
-        self._runs = Records(store, TENANTS, Run, prefix="run", owners=owners, unique=Unique("key", KeyClaim.of))
+        self._runs = Records(store, TENANTS, Run, prefix="run", owners=owners, unique=UniqueField("key", KeyClaim.of))
         self._keys = Records(store, TENANTS, KeyClaim)
 
     async def create(self, run_id: str, organization_id: str, draft: RunDraft) -> Stored[Run]:

@@ -8,10 +8,10 @@ from shared.ports.store import (
     StaleEtagError,
     Store,
 )
-from shared.services.storage.claims import Claim, Unique, name_claim
+from shared.services.storage.claims import Claim, UniqueField, name_claim
 from shared.services.storage.operations import creating, deleting, putting, replacing
 from shared.services.storage.outbox import Outbox, OutboxEntry, Sender
-from shared.services.storage.owners import Owners
+from shared.services.storage.owners import OPERATOR, Owners
 from shared.services.storage.records import Records
 from shared.services.storage.retrying import (
     look_twice,
@@ -22,6 +22,7 @@ from shared.services.storage.retrying import (
 from shared.services.storage.stored import Page, Stored
 
 __all__ = [
+    "OPERATOR",
     "AlreadyExistsError",
     "Claim",
     "Document",
@@ -36,7 +37,7 @@ __all__ = [
     "StaleEtagError",
     "Store",
     "Stored",
-    "Unique",
+    "UniqueField",
     "creating",
     "deleting",
     "look_twice",

@@ -20,7 +20,7 @@ class Claim(Entity):
 
 
 @dataclass(frozen=True, slots=True)
-class Unique(Generic[E_contra]):
+class UniqueField(Generic[E_contra]):
     """Which value of an entity is unique in its partition."""
 
     field: str

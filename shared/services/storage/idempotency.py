@@ -17,13 +17,13 @@ from shared.domain.kernel.ids import named_id
 from shared.ports.secrets import Secrets
 from shared.ports.store import AlreadyExistsError, StaleEtagError, Store
 from shared.services.storage.initial_secrets import value_or_first
+from shared.services.storage.owners import OPERATOR
 from shared.services.storage.records import Records
 from shared.services.storage.retrying import poll, retry_lost_races
 from shared.services.storage.stored import Stored
 
 KEPT_SECONDS = 48 * 3600
 _SECRET = "idempotency-secret"  # noqa: S105  the secret's name
-OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)

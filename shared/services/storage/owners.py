@@ -8,6 +8,9 @@ from shared.domain.kernel.errors import NotFoundError
 from shared.domain.kernel.ids import is_id
 from shared.ports.store import Store
 
+OPERATOR = "operator"
+"""Stands for an organization's id where something is the operator's own."""
+
 
 class Owner(Entity):
     """Its id is that of what is owned."""

@@ -31,7 +31,7 @@ from shared.ports.store import (
     Upsert,
     every_item,
 )
-from shared.services.storage.claims import Unique
+from shared.services.storage.claims import UniqueField
 from shared.services.storage.operations import deleting, putting, replacing
 from shared.services.storage.outbox import Outbox
 from shared.services.storage.owners import Owners
@@ -66,7 +66,7 @@ class Records(Generic[E]):
         *,
         prefix: str | None = None,
         called: str | None = None,
-        unique: Unique[E] | None = None,
+        unique: UniqueField[E] | None = None,
         owners: Owners | None = None,
         outbox: Outbox | None = None,
     ) -> None:
@@ -200,13 +200,13 @@ class Records(Generic[E]):
         and after lost races as the class says.
         """
 
-        async def attempt() -> _Outcome[E]:
+        async def attempt() -> _Attempt[E]:
             current = await self.get(partition, entity_id, if_match)
             changed = await _decided(decide(current.entity))
             if changed == current.entity:
-                return _Outcome(current, is_written=False)
+                return _Attempt(current, is_written=False)
             written = await self.write(partition, current, changed, *beside(current.entity, changed))
-            return _Outcome(written, is_written=True)
+            return _Attempt(written, is_written=True)
 
         return (await self.retry(lambda: _decide_twice(attempt), if_match)).stored
 
@@ -219,14 +219,14 @@ class Records(Generic[E]):
     ) -> Stored[E]:
         """As `change`, also where there is none yet: then `decide` gets None."""
 
-        async def attempt() -> _Outcome[E]:
+        async def attempt() -> _Attempt[E]:
             current = await self.find(partition, entity_id)
             if if_match is not None:
                 check_if_match(if_match, current.etag if current is not None else "")
             changed = await _decided(decide(current.entity if current is not None else None))
             if current is not None and changed == current.entity:
-                return _Outcome(current, is_written=False)
-            return _Outcome(await self.write(partition, current, changed), is_written=True)
+                return _Attempt(current, is_written=False)
+            return _Attempt(await self.write(partition, current, changed), is_written=True)
 
         return (await self.retry(lambda: _decide_twice(attempt), if_match)).stored
 
@@ -310,7 +310,7 @@ class Records(Generic[E]):
             return [Create(new), Delete(old["id"])]
         return [] if old == new else [Upsert(new)]
 
-    async def _refuse_taken(self, unique: Unique[E], partition: str, entity: E) -> None:
+    async def _refuse_taken(self, unique: UniqueField[E], partition: str, entity: E) -> None:
         """Before anything is written. A claim made at this very moment is found by the batch."""
         claim = unique.claim_of(entity)
         item = await self._store.get(self._container, partition, claim.id)
@@ -327,19 +327,21 @@ class Records(Generic[E]):
         return UnavailableError(f"The {self._called} was made a moment ago and cannot be read yet")
 
 
-def _claim(unique: Unique[E], entity: E) -> Document:
+def _claim(unique: UniqueField[E], entity: E) -> Document:
     document, claim = entity.document(), unique.claim_of(entity).document()
     return claim | {"ttl": document["ttl"]} if "ttl" in document else claim
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome(Generic[E]):
+class _Attempt(Generic[E]):
+    """What a read and a decision came to, and whether anything was written."""
+
     stored: Stored[E]
     is_written: bool
 
 
-async def _decide_twice(attempt: Callable[[], Awaitable[_Outcome[E]]]) -> _Outcome[E]:
-    return await look_twice(attempt, is_doubtful=lambda outcome: not outcome.is_written, errors=_DOUBTFUL)
+async def _decide_twice(attempt: Callable[[], Awaitable[_Attempt[E]]]) -> _Attempt[E]:
+    return await look_twice(attempt, is_doubtful=lambda attempted: not attempted.is_written, errors=_DOUBTFUL)
 
 
 async def _decided(decision: T | Awaitable[T]) -> T:

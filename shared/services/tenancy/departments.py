@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from shared.containers import TENANTS
 from shared.domain.tenancy.departments import Department
 from shared.ports.clock import Clock
-from shared.services.storage import Owners, Page, Records, Store, Stored, Unique, name_claim
+from shared.services.storage import Owners, Page, Records, Store, Stored, UniqueField, name_claim
 from shared.services.storage.caller_json import merged
 
 
@@ -23,7 +23,7 @@ class Departments:
     def __init__(self, store: Store, clock: Clock, owners: Owners) -> None:
         self._clock = clock
         self._departments = Records(
-            store, TENANTS, Department, prefix="dep", owners=owners, unique=Unique("name", name_claim)
+            store, TENANTS, Department, prefix="dep", owners=owners, unique=UniqueField("name", name_claim)
         )
 
     async def create(self, department_id: str, organization_id: str, draft: DepartmentDraft) -> Stored[Department]:

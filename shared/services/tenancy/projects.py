@@ -8,7 +8,7 @@ from shared.containers import TENANTS
 from shared.domain.kernel.errors import ConflictError
 from shared.domain.tenancy.projects import GRACE, Project, ProjectStatus
 from shared.ports.clock import Clock
-from shared.services.storage import Owners, Page, Records, Store, Stored, Unique, name_claim
+from shared.services.storage import Owners, Page, Records, Store, Stored, UniqueField, name_claim
 from shared.services.storage.caller_json import merged
 
 
@@ -24,7 +24,7 @@ class Projects:
     def __init__(self, store: Store, clock: Clock, owners: Owners) -> None:
         self._clock = clock
         self._projects = Records(
-            store, TENANTS, Project, prefix="prj", owners=owners, unique=Unique("name", name_claim)
+            store, TENANTS, Project, prefix="prj", owners=owners, unique=UniqueField("name", name_claim)
         )
 
     async def create(self, project_id: str, organization_id: str, draft: ProjectDraft) -> Stored[Project]:

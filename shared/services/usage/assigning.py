@@ -25,7 +25,7 @@ class CannotBeMeteredError(XyraError):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "unrateable"
-    title = "The event cannot be rated"
+    title = "The event cannot be metered"
 
 
 class Assigner:

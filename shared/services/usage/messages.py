@@ -12,7 +12,7 @@ from shared.domain.usage.events import AcceptedEvent
 from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
 
 QUEUE = "usage"
-_MAXIMUM_EVENTS = 64
+_MAXIMUM_EVENTS_OF_MESSAGE = 64
 _ENVELOPE_BYTES = 256
 """More than the bytes of a message around its events."""
 
@@ -70,7 +70,7 @@ class _Draft:
     """The highest one of its events."""
 
     def has_room_for(self, event: bytes) -> bool:
-        return len(self.events) < _MAXIMUM_EVENTS and self.size + len(event) < MAXIMUM_MESSAGE_BYTES
+        return len(self.events) < _MAXIMUM_EVENTS_OF_MESSAGE and self.size + len(event) < MAXIMUM_MESSAGE_BYTES
 
     def add(self, event: bytes, attempt: int) -> None:
         self.events.append(event)

@@ -224,7 +224,7 @@ class Metering:
 def _not_recorded(recorded: Recorded) -> list[_Unmetered]:
     other_content = "the same identity was used for an event with other content"
     # Discarding it again closes its entry, where a discard was cut short before that.
-    discarded = "it has been given up; discard it again"
+    discarded = "it has been discarded; discard it again"
     return [
         *(_Unmetered(metered.event, other_content) for metered in recorded.conflicting),
         *(_Unmetered(metered.event, discarded) for metered in recorded.discarded),

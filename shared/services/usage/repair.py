@@ -12,7 +12,7 @@ from shared.domain.periods.periods import Period
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import TotalKey
-from shared.domain.usage.recomputation import Difference, added_by, added_by_outcome, differences, emptied, pruned
+from shared.domain.usage.recomputation import Difference, added_by, added_by_outcome, emptied, pruned, wrong_readings
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Totals
 from shared.ports.clock import Clock
@@ -121,7 +121,7 @@ class Repair:
                 if comparison.has_changed:
                     wanted.add(key)
                     continue
-                different = differences(comparison.stored.totals, comparison.recomputed)
+                different = wrong_readings(comparison.stored.totals, comparison.recomputed)
                 if not different:
                     continue
                 if comparison != earlier.get(key) or (mend and not await self._mend(part, comparison)):

@@ -1,5 +1,6 @@
-"""`python -m local`, with what its adapters keep quiet in the logs of Azure's SDKs, and without idle time in the one of
-Service Bus.
+"""`python -m local` with all log lines of Azure's SDKs, also those that the adapters keep quiet.
+
+The SDK of Service Bus runs without its idle time (`prompt_service_bus.py`).
 """
 
 import importlib
@@ -14,7 +15,7 @@ _QUIETED = {
     "XYRA_STORE": ("shared.adapters.cosmos.account", "shared.adapters.cosmos.account.sdk"),
     "XYRA_QUEUE": ("shared.adapters.service_bus.namespace", "azure.servicebus"),
 }
-"""By the setting that chooses an adapter: the module that quiets a log as it is imported, and that log."""
+"""Modules that quiet a log when they are imported, with the log, by the setting that chooses them."""
 
 for setting, (module, log) in _QUIETED.items():
     if setting in os.environ:

@@ -1,5 +1,7 @@
-"""The SDK of Service Bus without its idle time: whether a link is open it asks every 50 ms, and every link, as it is
-closed, sleeps for the rest of a second in which it looks after the connection.
+"""Makes the SDK of Service Bus wait less, so that tests of it are quick.
+
+The SDK asks every 50 ms whether a link is open. A link that is closed also sleeps for the rest of the second in which
+it last looked after its connection.
 """
 
 import asyncio
@@ -10,11 +12,11 @@ from azure.servicebus._pyamqp.aio import _client_async
 from azure.servicebus.aio import _servicebus_receiver_async, _servicebus_sender_async, _session_browser_async
 
 _TIMES = 20
-"""As fast."""
+"""How many times shorter its sleeps become."""
 
 
 class _Asyncio:
-    """The module, but for its sleep."""
+    """The module `asyncio` with a shorter `sleep`."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(asyncio, name)

@@ -59,7 +59,7 @@ class TcpProxy:
             self._meet(connection)
 
     async def recover(self) -> None:
-        """Connections that met a fault do not."""
+        """End all faults: new connections work, and those that met a fault are reset."""
         self._faults = ()
         for connection in self._connections:
             if connection.fault is not None:

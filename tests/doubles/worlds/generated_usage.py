@@ -1,4 +1,4 @@
-"""Generated agents, events and totals of a month, and what they are rated to."""
+"""Generated agents, events and totals of a month, and the lines that they make."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -91,7 +91,7 @@ class Scene:
     store: RememberingStore
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     redelivered: list[Message] = field(default_factory=list)
-    """Messages that were rated in January and are delivered once more."""
+    """Messages that were metered in January and are delivered once more."""
 
     @classmethod
     async def prepared(cls) -> "Scene":

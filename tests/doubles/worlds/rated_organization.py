@@ -1,4 +1,4 @@
-"""An organization whose events are rated as they are reported, by the real services."""
+"""An organization whose events are metered as they are reported, by the real services."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ CHARGES = [
 
 @dataclass
 class Scene:
-    """An organization whose events are rated as they are reported."""
+    """An organization whose events are metered as they are reported."""
 
     store: Store = field(default_factory=MemoryStore)
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW))

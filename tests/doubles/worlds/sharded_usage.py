@@ -112,9 +112,9 @@ async def recorded(
         size = draw(st.integers(1, len(waiting)))
         again = [event for event in sent if draw(st.booleans())]
         batch = [*waiting[:size], *again]
-        outcome = await usage.record(ORGANIZATION, counts, draw(st.permutations(batch)))
-        assert len(outcome.recorded) == size
-        assert len(outcome.duplicates) == len(again)
+        recorded = await usage.record(ORGANIZATION, counts, draw(st.permutations(batch)))
+        assert len(recorded.recorded) == size
+        assert len(recorded.duplicates) == len(again)
         sent += waiting[:size]
         waiting = waiting[size:]
         if draw(st.booleans()):

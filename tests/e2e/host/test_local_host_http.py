@@ -11,7 +11,7 @@ import azure.functions as func
 import pytest
 
 from local.host import http_trigger
-from local.host.http_trigger import MAXIMUM_BODY_BYTES
+from local.host.http_trigger import PLATFORM_BODY_BYTES
 from tests.doubles.clients.running_host import Options, hosted
 
 
@@ -88,13 +88,13 @@ async def test_a_client_that_expects_to_be_told_to_go_on_is_told_so(tmp_path: Pa
 
 async def test_a_body_is_bounded(tmp_path: Path) -> None:
     async def endless() -> Any:
-        for _ in range(MAXIMUM_BODY_BYTES // 65536 + 1):
+        for _ in range(PLATFORM_BODY_BYTES // 65536 + 1):
             yield bytes(65536)
 
     async with hosted(echo_app(), tmp_path) as running:
         async with running.client.post("/echo", data=io.BytesIO(bytes(2 * 1024 * 1024))) as response:
             assert response.status == 200
-        too_large = io.BytesIO(bytes(MAXIMUM_BODY_BYTES + 1))
+        too_large = io.BytesIO(bytes(PLATFORM_BODY_BYTES + 1))
         async with running.client.post("/echo", data=too_large, expect100=True) as response:
             assert response.status == 413
         async with running.client.post("/echo", data=endless()) as response:

@@ -163,7 +163,7 @@ def figures(sending: Sending, seconds: float, repair_seconds: float) -> str:
     return "\n".join(
         [
             f"\n{EVENTS:,} events of {ORGANIZATIONS} organizations",
-            f"accepted and rated per second: {EVENTS / seconds:,.0f}",
+            f"accepted and metered per second: {EVENTS / seconds:,.0f}",
             f"resident memory in MB: {', '.join(f'{megabytes:.0f} after {sent:,}' for sent, megabytes in shown)}",
             f"grown by {sending.grown_mb:.0f} MB, of which the store's page cache may be {PAGE_CACHE_MB:.0f}",
             f"repaired per second: {EVENTS / repair_seconds:,.0f}, with no difference",

@@ -177,7 +177,7 @@ async def test_all_meters_over_shards_equal_a_plain_computation(xyra: Xyra, seed
 
 
 async def test_reading_says_how_many_accepted_events_are_on_their_way(new_process: MakeProcess) -> None:
-    """One host accepts and does not rate; another one comes and does."""
+    """One host accepts and does not meter; another one comes and does."""
     accepting = new_process(**{"AzureWebJobs.rate_usage.Disabled": "true"})
     async with (await Served.by(accepting)).clients() as xyra:
         organization = await xyra.organization(shard_count=SHARDS)

@@ -1,4 +1,4 @@
-"""What was accepted and cannot be rated waits, visibly, until it is rated or discarded."""
+"""What was accepted and cannot be metered waits, visibly, until it is metered or discarded."""
 
 import asyncio
 import json

@@ -31,8 +31,8 @@ REPORTING = (
 PATHS = (
     DeclaredPath("accept", usage.Accept, REPORTING),
     DeclaredPath("accept for a new agent", usage.AcceptForNewAgent),
-    DeclaredPath("rate", usage.Rate, ("rate_usage",)),
-    DeclaredPath("rate for a new agent", usage.RateForNewAgent),
+    DeclaredPath("meter", usage.Meter, ("rate_usage",)),
+    DeclaredPath("meter for a new agent", usage.MeterForNewAgent),
     DeclaredPath("park what the broker gave up on", parked_events.ParkDeadUsage, ("park_dead_usage",)),
     DeclaredPath("replay", parked_events.Replay, ("replay_parked_events",)),
     DeclaredPath("discard while it is replayed", parked_events.DiscardWhileReplayed, ("discard_parked_event",)),

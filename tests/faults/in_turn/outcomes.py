@@ -67,7 +67,7 @@ class DecideOutcomes(Path):
         await host.metering.meter(delivered(queue.waiting["usage"]))
 
     async def do_other(self, host: Application) -> None:
-        """More outcomes of the agent are rated in these months, and one of them is verified."""
+        """More outcomes of the agent are metered in these months, and one of them is verified."""
         await super().do_other(host)
         await self._report(host, {"j-more": JANUARY, "m-more": MARCH})
         await self.decide(host, "verify", "m-more")

@@ -39,7 +39,7 @@ class ParkedUsage(KnownUsage):
         await self.scene.deliver_usage(host)
 
     async def assert_rated_by_replays(self) -> None:
-        """Two replays: one rates what is parked, the next one closes the entries of what was found rated."""
+        """Two replays: one meters what is parked, the next one closes the entries of what was found metered."""
         host = self.scene.host()
         await self.replay(host)
         await self.replay(host)
@@ -72,14 +72,14 @@ class DiscardWhileReplayed(ParkedUsage):
     async def discard(self, host: Application) -> None:
         organization = await host.organizations.get(ORGANIZATION)
         for id_ in await self.parked(host):
-            with suppress(ConflictError):  # it has been rated, or is being changed and shown again
+            with suppress(ConflictError):  # it has been metered, or is being changed and shown again
                 await host.parked_events.discard(organization, id_, "Not wanted", "usr_1")
 
     async def do_other(self, host: Application) -> None:
         await self.replay(host)
 
     async def result(self) -> Result:
-        """Each event is either rated or discarded; its entry says which, and only rated ones count."""
+        """Each event is either metered or discarded; its entry says which, and only metered ones count."""
         await self.scene.drain()
         host = self.scene.host()
         await self.replay(host)
@@ -105,7 +105,7 @@ class DiscardWhileReplayed(ParkedUsage):
 
 
 class ParkDeadUsage(ParkedUsage):
-    """The broker gave up on a message: its events are parked, and a replay rates them."""
+    """The broker delivers a message no more: its events are parked, and a replay meters them."""
 
     async def prepare(self) -> None:
         await KnownUsage.prepare(self)

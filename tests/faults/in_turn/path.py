@@ -52,7 +52,7 @@ class Path(ABC):
         """Safe to repeat as a whole. Raises one of `UNFINISHED` where the broker or the client would repeat it."""
 
     async def do_other(self, host: Application) -> None:
-        """What another host does meanwhile: rate usage of three months."""
+        """What another host does meanwhile: meter usage of three months."""
         queue = MemoryQueue()
         accepting = self.scene.host_with(self.scene.store, queue)
         events = [january("j-other", 1), february("f-other", 1), march("m-other", 5)]

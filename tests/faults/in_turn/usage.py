@@ -1,4 +1,4 @@
-"""Usage that is reported, rated, or given up by the broker."""
+"""Usage that is reported, metered, or delivered no more by the broker."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -26,7 +26,7 @@ LATE_AND_NEW = (january("j3", 4), march("m1", 1), march("m2", 2), march("m3", 3)
 
 
 class KnownUsage(Path):
-    """Paths that end with `LATE_AND_NEW` counted and billed beside 4 units of March that were rated before."""
+    """Paths that end with `LATE_AND_NEW` counted and billed beside 4 units of March that were metered before."""
 
     totals: ClassVar[dict[str, Any]] = {"2026-01": (4, 13), "2026-02": (3, 7), "2026-03": (8, 15)}
     amounts: ClassVar[dict[str, Any]] = {
@@ -62,8 +62,8 @@ class Accept(KnownUsage):
         await host.events.accept([*LATE_AND_NEW[:-1], reported("m3", 3, None)], partial=False)
 
 
-class Rate(KnownUsage):
-    """A batch with late usage, usage rated long ago under fewer shards, and one identity with other content."""
+class Meter(KnownUsage):
+    """A batch with late usage, usage metered long ago under fewer shards, and one identity with other content."""
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -97,8 +97,8 @@ class AcceptForNewAgent(Path):
         return replace(event, agent="new")
 
 
-class RateForNewAgent(AcceptForNewAgent):
-    """A host that knows neither the agent nor its model rates what another one accepted."""
+class MeterForNewAgent(AcceptForNewAgent):
+    """A host that knows neither the agent nor its model meters what another one accepted."""
 
     async def prepare(self) -> None:
         await super().prepare()

@@ -65,7 +65,7 @@ METERS = {event_type: meters_of(event_type) for event_type in TYPES}
 
 
 def accepted(event_type: str, data: dict[str, Any]) -> dict[str, Any] | None:
-    """As it is rated; None where it is refused."""
+    """As it is metered; None where it is refused."""
     return None if any(errors_in_data(event_type, data)) else with_derived_fields(event_type, data, "USD")
 
 

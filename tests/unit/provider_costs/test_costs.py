@@ -1,4 +1,4 @@
-"""Costs as raters know them, and as events keep them."""
+"""Costs as metering knows them, and as events keep them."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

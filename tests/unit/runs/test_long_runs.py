@@ -57,7 +57,7 @@ async def test_few_of_its_events_are_in_memory_at_a_time(
     monkeypatch: pytest.MonkeyPatch, events: int, is_complete: bool
 ) -> None:
     monkeypatch.setattr(figures_of_runs, "_EVENTS_PER_PAGE", PAGE)
-    monkeypatch.setattr(figures_of_runs, "MAXIMUM_EVENTS", MOST)
+    monkeypatch.setattr(figures_of_runs, "MAXIMUM_EVENTS_OF_RUN", MOST)
     scene = Scene(HoldingStore())
     await scene.set_up()
     reported = [

@@ -14,7 +14,8 @@ from shared.containers import TENANTS
 from shared.domain.kernel.errors import ConflictError, IdempotencyConflictError, UnavailableError, XyraError
 from shared.domain.kernel.ids import named_id
 from shared.ports.store import Item, Store
-from shared.services.storage.idempotency import OPERATOR, Answer, Idempotency
+from shared.services.storage import OPERATOR
+from shared.services.storage.idempotency import Answer, Idempotency
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.fault_in_turn import Fault, FaultInTurnStore, RememberingStore, Script
 from tests.doubles.fakes.settable_clock import SettableClock

@@ -11,7 +11,7 @@ from shared.domain.kernel.times import to_text
 from shared.domain.tenancy.departments import Department
 from shared.domain.tenancy.projects import Project
 from shared.ports.store import Item
-from shared.services.storage import Operation, Records, Unique, creating, name_claim
+from shared.services.storage import Operation, Records, UniqueField, creating, name_claim
 from shared.services.storage.owners import Owners
 from shared.services.storage.retrying import MAXIMUM_ATTEMPTS
 from tests.doubles.fakes import virtual_time
@@ -45,7 +45,9 @@ def department(number: int, name: str = "Support") -> Department:
 
 
 def records_of(store: MemoryStore) -> Records[Department]:
-    return Records(store, TENANTS, Department, prefix="dep", owners=Owners(store), unique=Unique("name", name_claim))
+    return Records(
+        store, TENANTS, Department, prefix="dep", owners=Owners(store), unique=UniqueField("name", name_claim)
+    )
 
 
 def renamed(name: str) -> Callable[[Department], Department]:
@@ -250,7 +252,7 @@ async def test_many_are_put_in_batches_and_removed_one_by_one(store: RacedStore)
 
 
 async def test_a_claim_expires_with_its_entity(store: RacedStore) -> None:
-    projects = Records(store, TENANTS, Project, unique=Unique("name", name_claim))
+    projects = Records(store, TENANTS, Project, unique=UniqueField("name", name_claim))
     project = Project(id="prj_1", organization_id=ORGANIZATION, name="Site", created_at=NOW)
     claim_id = name_claim(project).id
 

@@ -1,4 +1,4 @@
-"""What was rated by a version that a host has not read yet is never shown as if it had no price."""
+"""What was metered under a version that a host has not read yet is never shown as if it had no price."""
 
 from collections.abc import Collection
 from datetime import timedelta

@@ -180,7 +180,7 @@ async def test_a_replayed_event_that_was_recorded_but_not_closed_is_closed_by_th
 
 
 async def test_an_event_older_than_raw_events_are_kept_is_not_replayed(scene: Scene) -> None:
-    """It may have been rated and forgotten since."""
+    """It may have been metered and forgotten since."""
     await scene.mend()
     days = Settings().event_retention_days
     scene.clock.set(NOW + timedelta(days=days - 2))
@@ -264,7 +264,7 @@ async def test_a_discarded_event_stays_discarded_when_it_is_reported_again(scene
 
 
 async def test_a_discard_uses_up_the_identity(scene: Scene) -> None:
-    """As rating does; so other content under it is parked, and seen."""
+    """As metering does; so other content under it is parked, and seen."""
     (entry,) = await scene.parked()
     await scene.mend()
     await scene.discard(entry)

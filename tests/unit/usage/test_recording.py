@@ -147,8 +147,8 @@ class TestLargeTotals:
                 events = [
                     replace(each, contribution=Contribution("command", to_text(NOW), measures)) for each in events
                 ]
-            outcome = await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)
-            assert len(outcome.recorded) == len(agents)
+            recorded = await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)
+            assert len(recorded.recorded) == len(agents)
         assert store.largest < MEGABYTE
         assert await counted(store) == len(agents) * (200 + 2)
 
@@ -157,8 +157,8 @@ class TestLargeTotals:
             replace(metered(number), rebilling={"id": f"outbox:{number}", "kind": "outbox", "text": "ü" * 15_000})
             for number in range(EVENTS)
         ]
-        outcome = await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)
-        assert len(outcome.recorded) == len(outcome.outbox_entries) == EVENTS
+        recorded = await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)
+        assert len(recorded.recorded) == len(recorded.outbox_entries) == EVENTS
         assert store.largest < MEGABYTE
 
     async def test_small_events_still_share_full_batches(self) -> None:
@@ -203,17 +203,17 @@ class TestRefusals:
     async def test_after_it_batches_are_as_large_as_before(self) -> None:
         store = StrictStore(refused=frozenset({"0"}))
         events = [metered(number) for number in range(991)]
-        outcome = await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)
-        assert len(outcome.recorded) == 990
+        recorded = await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)
+        assert len(recorded.recorded) == 990
         assert store.accepted < 15
 
     @pytest.mark.parametrize("refused", [{"0"}, {"57"}, {"99"}, {"3", "4", "98"}, {f"{n}" for n in range(EVENTS)}])
     async def test_what_is_refused_alone_leaves_its_neighbours_alone(self, refused: set[str]) -> None:
         store = StrictStore(refused=frozenset(refused))
         events = [metered(number) for number in range(EVENTS)]
-        outcome = await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)
-        assert {each.event.id: reason for each, reason in outcome.refused} == dict.fromkeys(refused, "Too much")
-        assert {each.event.id for each in outcome.recorded} == {each.event.id for each in events} - refused
+        recorded = await usage_in(store).record(ORGANIZATION, ONE_SHARD, events)
+        assert {each.event.id: reason for each, reason in recorded.refused} == dict.fromkeys(refused, "Too much")
+        assert {each.event.id for each in recorded.recorded} == {each.event.id for each in events} - refused
         assert await counted(store) == EVENTS - len(refused)
 
     async def test_it_is_parked_with_its_reason(self) -> None:
@@ -287,9 +287,9 @@ class TestOlderPartitions:
         events = [metered(number) for number in range(20)]
         await usage.record(ORGANIZATION, [1], events[:10])
         store.lags = 3
-        outcome = await usage.record(ORGANIZATION, [1, 16], events)
-        assert len(outcome.recorded) == 10
-        assert len(outcome.duplicates) == 10
+        recorded = await usage.record(ORGANIZATION, [1, 16], events)
+        assert len(recorded.recorded) == 10
+        assert len(recorded.duplicates) == 10
 
     def test_a_read_that_never_catches_up_is_an_outage_after_some_time(self) -> None:
         async def seconds_until_told() -> float:

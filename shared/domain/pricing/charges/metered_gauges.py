@@ -40,7 +40,7 @@ def metered_amount_paths(meter: Meter, pricing: PricingRule) -> frozenset[str]:
 
 
 def metered_money_fields(meter: Meter, pricing: PricingRule) -> Iterator[FieldPath]:
-    """The field of a pricing by which the numbers that a meter reads are money."""
+    """The field `type` of a pricing that takes what the meter adds up for money, if it does."""
     if pricing.BASIS == "values" and _adds_up_units(meter):
         yield ("pricing", "type")
 

@@ -1,4 +1,7 @@
-"""What another host has just written, a read may not show yet: nothing that is wrong is answered or issued for that."""
+"""A read may not show yet what another host has just written.
+
+Then nothing wrong is answered, and no wrong invoice is issued.
+"""
 
 import asyncio
 import math
@@ -42,13 +45,13 @@ SOON = 0.2
 """Seconds, within which replicas are alike again."""
 
 
-class LateReplica:
+class StaleReplica:
     """The store, but it shows the items of one kind in a container as they were when it was made."""
 
     def __init__(self, store: Store, container: Container, kind: str) -> None:
         self._store = store
         self._before: Store = deepcopy(store)
-        self._late = container.name, kind
+        self._stale = container.name, kind
         self._until = math.inf
 
     def __getattr__(self, name: str) -> Any:
@@ -63,19 +66,19 @@ class LateReplica:
 
     async def get_many(self, container: str, pk: str, ids: Collection[str]) -> dict[str, Item]:
         found = await self._store.get_many(container, pk, ids)
-        late = [id_ for id_, item in found.items() if self._is_late(container, item.document["kind"])]
-        shown = {id_: item for id_, item in found.items() if id_ not in late}
-        return shown | await self._before.get_many(container, pk, late)
+        stale = [id_ for id_, item in found.items() if self._is_stale(container, item.document["kind"])]
+        shown = {id_: item for id_, item in found.items() if id_ not in stale}
+        return shown | await self._before.get_many(container, pk, stale)
 
     async def query(self, container: str, pk: str, kind: str, **more: Any) -> ItemPage:
-        shown = self._before if self._is_late(container, kind) else self._store
+        shown = self._before if self._is_stale(container, kind) else self._store
         return await shown.query(container, pk, kind, **more)
 
-    def _is_late(self, container: str, kind: str) -> bool:
-        return (container, kind) == self._late and asyncio.get_running_loop().time() < self._until
+    def _is_stale(self, container: str, kind: str) -> bool:
+        return (container, kind) == self._stale and asyncio.get_running_loop().time() < self._until
 
 
-def host_with(scene: Scene, replica: LateReplica) -> Application:
+def host_with(scene: Scene, replica: StaleReplica) -> Application:
     return Application(Ports(replica, scene.queue, scene.clock, NoSecrets()), Settings())
 
 
@@ -101,14 +104,14 @@ async def usage_of_what_is_new(scene: Scene, change: str) -> None:
     await scene.rated()
 
 
-LATE = {"version": BillingModel.kind, "agent": Agent.kind, "model": BillingModel.kind}
+STALE = {"version": BillingModel.kind, "agent": Agent.kind, "model": BillingModel.kind}
 """The kind of which a read may miss what is new, by what that is."""
 
 
-async def late_reader(change: str) -> tuple[Scene, LateReplica, Application]:
+async def stale_reader(change: str) -> tuple[Scene, StaleReplica, Application]:
     scene = Scene()
     await scene.set_up()
-    replica = LateReplica(scene.store, TENANTS, LATE[change])
+    replica = StaleReplica(scene.store, TENANTS, STALE[change])
     await usage_of_what_is_new(scene, change)
     return scene, replica, host_with(scene, replica)
 
@@ -127,45 +130,45 @@ async def read(host: Application, what: str) -> Any:
 
 
 @pytest.mark.parametrize("what", ["agent", "organization", "preview"])
-@pytest.mark.parametrize("change", LATE)
+@pytest.mark.parametrize("change", STALE)
 def test_a_summary_is_never_made_of_a_part_of_what_there_is(change: str, what: str) -> None:
     async def reading() -> None:
-        _, _, late = await late_reader(change)
+        _, _, stale = await stale_reader(change)
         with pytest.raises(UnavailableError):
-            await read(late, what)
+            await read(stale, what)
 
     virtual_time.run(reading())
 
 
 @pytest.mark.parametrize("what", ["agent", "organization", "preview"])
-@pytest.mark.parametrize("change", LATE)
+@pytest.mark.parametrize("change", STALE)
 def test_what_can_be_read_a_moment_later_is_in_the_summary(change: str, what: str) -> None:
     async def reading() -> None:
-        scene, replica, late = await late_reader(change)
+        scene, replica, stale = await stale_reader(change)
         replica.catches_up()
-        assert await read(late, what) == await read(scene.host, what)
+        assert await read(stale, what) == await read(scene.host, what)
 
     virtual_time.run(reading())
 
 
-@pytest.mark.parametrize("change", LATE)
+@pytest.mark.parametrize("change", STALE)
 def test_an_invoice_is_issued_when_all_of_it_can_be_read(change: str) -> None:
     """Until then its message waits, and the job does not say that it has failed."""
 
     async def issuing() -> None:
-        scene, replica, late = await late_reader(change)
+        scene, replica, stale = await stale_reader(change)
         job = await scene.host.invoice_runs.request("job_1", ORGANIZATION, "2026-10", finalize=True)
         await scene.host.invoice_runs.run(next_task(scene))
         task = next_task(scene)
         with pytest.raises(UnavailableError):
-            await late.invoice_runs.run(task)
+            await stale.invoice_runs.run(task)
         with pytest.raises(UnavailableError):
-            await late.invoice_runs.run(Task(organization_id=ORGANIZATION))
+            await stale.invoice_runs.run(Task(organization_id=ORGANIZATION))
         assert await invoices(scene) == []
         assert not (await scene.host.invoice_jobs.progress(job.id)).is_done
         due = compose(await read(scene.host, "preview")).invoice
         replica.catches_up()
-        await late.invoice_runs.run(task)
+        await stale.invoice_runs.run(task)
         (issued,) = await invoices(scene)
         assert (issued.status, issued.total) == ("pending", total_of(due, "USD"))
         assert (await scene.host.invoice_jobs.progress(job.id)).is_done
@@ -187,14 +190,14 @@ def test_a_draft_that_another_host_has_just_made_is_waited_for() -> None:
         scene = Scene()
         await scene.set_up()
         await scene.steps(10)
-        replica = LateReplica(scene.store, INVOICES, Invoice.kind)
+        replica = StaleReplica(scene.store, INVOICES, Invoice.kind)
         made = await scene.host.issuing.draft(await scene.organization(), await scene.period())
-        late = host_with(scene, replica)
+        stale = host_with(scene, replica)
         with pytest.raises(UnavailableError):
-            await late.issuing.draft(await scene.organization(), await scene.period())
+            await stale.issuing.draft(await scene.organization(), await scene.period())
         replica.catches_up()
         await asyncio.sleep(SOON)
-        assert await late.issuing.draft(await scene.organization(), await scene.period()) == made
+        assert await stale.issuing.draft(await scene.organization(), await scene.period()) == made
 
     virtual_time.run(drafting())
 
@@ -203,19 +206,19 @@ def test_what_is_named_elsewhere_is_waited_for() -> None:
     """An agent's model, an organization of the list, one that is to be invoiced: there is no 404 for them."""
 
     async def reading() -> None:
-        scene, _, late = await late_reader("model")
-        agent = await late.summaries.agent(ORGANIZATION, NEW_AGENT)
+        scene, _, stale = await stale_reader("model")
+        agent = await stale.summaries.agent(ORGANIZATION, NEW_AGENT)
         with pytest.raises(UnavailableError):
-            await late.agent_pricing.from_now_on(agent)
-        late = host_with(scene, LateReplica(scene.store, TENANTS, Organization.kind))
+            await stale.agent_pricing.from_now_on(agent)
+        stale = host_with(scene, StaleReplica(scene.store, TENANTS, Organization.kind))
         draft = OrganizationDraft(name="New", currency="USD", timezone="UTC")
         await scene.host.organizations.create(NEW_ORGANIZATION, draft)
         with pytest.raises(UnavailableError):
-            await late.organizations.list(100, None)
+            await stale.organizations.list(100, None)
         with pytest.raises(UnavailableError):
-            await late.invoice_runs.run(Task(organization_id=NEW_ORGANIZATION))
+            await stale.invoice_runs.run(Task(organization_id=NEW_ORGANIZATION))
         with pytest.raises(UnavailableError):
-            await late.invoice_runs.run(Task(job_id="job_1", organization_id=NEW_ORGANIZATION, period="2026-10"))
+            await stale.invoice_runs.run(Task(job_id="job_1", organization_id=NEW_ORGANIZATION, period="2026-10"))
 
     virtual_time.run(reading())
 
@@ -250,9 +253,9 @@ def test_a_decision_is_not_answered_from_a_late_read() -> None:
         await scene.set_up()
         organization = await scene.organization()
         first, second = await sales(scene, 2)
-        pending = LateReplica(scene.store, LEDGERS, Outcome.kind)
+        pending = StaleReplica(scene.store, LEDGERS, Outcome.kind)
         await verify(scene.host, organization, first, second)
-        verified = LateReplica(scene.store, LEDGERS, Outcome.kind)
+        verified = StaleReplica(scene.store, LEDGERS, Outcome.kind)
         await reverse(scene.host, organization, second)
         pending.catches_up()
         assert statuses([await reverse(host_with(scene, pending), organization, first)]) == ["reversed"]
@@ -267,7 +270,7 @@ def test_an_outcome_that_has_just_been_rated_is_found() -> None:
         scene = Scene()
         await scene.set_up()
         organization = await scene.organization()
-        reader, decider = [LateReplica(scene.store, LEDGERS, Outcome.kind) for _ in range(2)]
+        reader, decider = [StaleReplica(scene.store, LEDGERS, Outcome.kind) for _ in range(2)]
         (id_,) = await sales(scene, 1)
         reader.catches_up()
         assert (await host_with(scene, reader).outcomes.get(organization, id_)).outcome.status == "pending"
@@ -340,7 +343,7 @@ def test_an_outcome_is_decided_when_that_is_done_and_not_when_it_was_first_tried
         scene = Scene()
         await scene.set_up()
         organization = await scene.organization()
-        replica = LateReplica(scene.store, LEDGERS, Outcome.kind)
+        replica = StaleReplica(scene.store, LEDGERS, Outcome.kind)
         (id_,) = await sales(scene, 1)
         replica.catches_up()
         asyncio.get_running_loop().call_later(SOON / 2, scene.clock.move, timedelta(minutes=1))
