@@ -1,7 +1,7 @@
-"""`make bench`: what Xyra takes in and meters per second, beside the floor measured in the same run; and, on protocol
-doubles of Azure's services, what it asks of its store.
+"""`make bench`: what Xyra takes in and meters per second, beside a floor.
 
-The floor decodes the same bytes and inserts the same rows into SQLite with the same number of commits, and does
+The floor is measured in the same run. On protocol doubles of Azure's services it also counts what Xyra asks of its
+store. The floor decodes the same bytes and inserts the same rows into SQLite with the same number of commits, and does
 nothing in between. Machines differ and are noisy: compare ratios, not figures.
 """
 

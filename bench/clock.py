@@ -1,4 +1,4 @@
-"""A clock that stands still, so that what is measured is the same month in every run."""
+"""A clock that stands still, so that every run measures the same month."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Protocol doubles of Azure's services, for a host that is wired as it is on Azure."""
+"""Protocol doubles of Azure's services, for a host wired as on Azure."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

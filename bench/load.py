@@ -89,7 +89,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Sustained:
-    """What was accepted and metered in how many seconds, from the first request until nothing waited."""
+    """What was accepted and metered, and in how many seconds.
+
+    They count from the first request until nothing waited.
+    """
 
     count: int
     seconds: float
@@ -191,8 +194,9 @@ class Load:
             return before / (time.perf_counter() - start)
 
     async def latencies(self, probes: int, *, size: int = 1, per_second: float = 0) -> tuple[float, float]:
-        """Seconds from the acknowledgement of an event until a reader sees its total, median and 99th percentile,
-        beside so many other events per second in requests of that size.
+        """Median and 99th percentile of the seconds from acknowledgement to visible total.
+
+        Beside the event that is waited for, there are so many other events per second in requests of that size.
         """
         async with aiohttp.ClientSession(self._base, connector=aiohttp.TCPConnector(limit=MOST_IN_FLIGHT)) as session:
             others = asyncio.create_task(self._send_steadily(session, size, per_second))
@@ -211,7 +215,10 @@ class Load:
         return time.perf_counter() - start
 
     async def _send_steadily(self, session: aiohttp.ClientSession, size: int, per_second: float) -> None:
-        """Whether or not the answers keep up, so that a host that lags is seen to."""
+        """Send at a steady pace, whether or not the answers keep up.
+
+        So a host that lags is seen to.
+        """
         if not per_second:
             return
         start = time.perf_counter()

@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
 
 
 def run(act: Callable[[Application], Awaitable[None]]) -> None:
-    """Ends the process with a line and an exit code where `act` raises an error of ours."""
+    """Run `act`; an error of ours ends the process with a line and exit code."""
     chosen_settings()
     try:
         asyncio.run(_with_application(act))

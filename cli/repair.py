@@ -16,7 +16,7 @@ def repair(
     *,
     mend: Annotated[bool, typer.Option("--mend", help="Put right what is wrong.")] = False,
 ) -> None:
-    """Compute the totals of a period again from its events and outcomes, and show every difference.
+    """Compute a period's totals again from its events and outcomes, and show differences.
 
     Safe while events flow. Ends with 6 where something is wrong and was not mended, or moved whenever it was looked at.
     """

@@ -1,4 +1,7 @@
-"""The only place that chooses and wires adapters, and connects the effects of services with what receives them."""
+"""Chooses and wires adapters, and connects effects with what receives them.
+
+No other module does so.
+"""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack

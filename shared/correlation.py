@@ -17,7 +17,10 @@ def current() -> str:
 
 
 def accept(offered: str | None) -> str:
-    """The caller's id where it sent a usable one (1 to 128 visible ASCII characters), else a new one."""
+    """The caller's id where it is usable, else a new one.
+
+    Usable ids have 1 to 128 visible ASCII characters.
+    """
     return offered if offered and _ACCEPTABLE.fullmatch(offered) else new_id("req")
 
 

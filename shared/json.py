@@ -44,7 +44,9 @@ class _Refused:
 
 
 def decode(raw: bytes | str) -> Any:  # noqa: ANN401  JSON is any of its types
-    """Raises `ValidationError` naming the place of a NaN, an Infinity or a number beyond `MAXIMUM_EXPONENT`,
+    """Decode JSON, with exact decimals for numbers that are not integers.
+
+    Raises `ValidationError` naming the place of a NaN, an Infinity or a number beyond `MAXIMUM_EXPONENT`, and
     `MalformedError` naming the byte of anything else.
     """
     try:

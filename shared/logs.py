@@ -24,7 +24,10 @@ def log_to(stream: TextIO, level: str) -> None:
 
 
 def structure_handlers() -> None:
-    """Make the root's handlers, on Azure those of the platform's worker, write such lines; safe to repeat."""
+    """Make the root's handlers write structured lines; safe to repeat.
+
+    On Azure these are the handlers of the platform's worker.
+    """
     logging.getLogger("azure").setLevel(logging.WARNING)  # host.json does not govern what the worker logs
     formatter = JsonFormatter(
         "%(asctime)s %(levelname)s %(name)s %(message)s %(correlation_id)s",

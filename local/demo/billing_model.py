@@ -6,7 +6,10 @@ from local.demo.recording import RESOLVED
 
 
 def billing_model(name: str, organization_id: str, effective_from: str) -> dict[str, Any]:
-    """A platform fee, commands in graduated tiers, a price per run, per resolved issue and per million LLM tokens."""
+    """The demo's model: a fee, and prices for commands, runs, resolved issues and tokens.
+
+    Commands have graduated tiers; tokens are priced per million.
+    """
     return {
         "name": name,
         "organization_id": organization_id,

@@ -24,7 +24,7 @@ def invoice_table(invoice: dict[str, Any]) -> Table:
 
 
 def margin_table(summaries: dict[str, dict[str, Any]]) -> Table:
-    """What each project cost at providers, what it is billed, and what of that is left."""
+    """What each project cost, what it is billed, and what is left."""
     currency = next(iter(summaries.values()))["currency"]
     table = Table(title="By project", box=SIMPLE)
     table.add_column("Project")

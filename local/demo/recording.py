@@ -55,7 +55,10 @@ class Month:
 
 
 def runs_over(month: Month) -> list[Run]:
-    """All runs, sorted by (started, id), run i moved by whole days onto day 1 + i mod (days of the month - 1)."""
+    """All runs, sorted by (started, id), laid over a month.
+
+    Run i is moved by whole days onto day 1 + i mod (days of the month - 1).
+    """
     rows = sorted(_rows("agent_runs.csv.gz"), key=lambda row: (row["started"], row["run_id"]))
     places = monthrange(month.year, month.month)[1] - 1
     return [_run(row, date(month.year, month.month, 1 + index % places)) for index, row in enumerate(rows)]

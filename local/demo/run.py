@@ -39,7 +39,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """One of the demo's organizations, with its project and the key that its agent reports with."""
+    """One of the demo's organizations, with its project and its agent's key."""
 
     organization_id: str
     project_id: str

@@ -13,7 +13,10 @@ DEAD_LETTER_SUFFIX = "/$deadletterqueue"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that is locked for one receiver until it is released or its lock runs out."""
+    """A session that is locked for one receiver.
+
+    The lock lasts until it is released or runs out.
+    """
 
     queue: str
     id: str

@@ -11,5 +11,8 @@ from shared.domain.provider_costs.price_lookup import PriceListEntry
 
 class PriceList(Protocol):
     def find(self, name: ModelName) -> PriceListEntry | None:
-        """The model of that name; without a provider, of the one that is known by such names."""
+        """The model of that name.
+
+        Without a provider, that of the provider which is known by such names.
+        """
         ...

@@ -19,8 +19,9 @@ class Secrets(Protocol):
         ...
 
     async def set_if_absent(self, name: str, value: str) -> str:
-        """Store a first value unless there is one; the value that holds afterwards, whoever was first. Raises
-        `NotAllowedError` without the right to.
+        """Store a first value unless there is one.
+
+        Returns the value that holds afterwards, whoever was first. Raises `NotAllowedError` without the right to.
         """
         ...
 

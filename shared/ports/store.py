@@ -110,7 +110,9 @@ class StoreLimitError(StoreError):
 
 
 class Store(Protocol):
-    """All methods raise `UnavailableError` for throttling, time-outs and outages; whether a write took place is then
+    """Documents in partitions, written one by one or in batches.
+
+    All methods raise `UnavailableError` for throttling, time-outs and outages. Whether a write took place is then
     unknown: repeat it under the same id and expect `AlreadyExistsError` or `StaleEtagError`.
     """
 

@@ -36,7 +36,7 @@ class UsageShards(Protocol):
     def events(
         self, organization_id: str, shard: int, span: Span, agent_id: str | None = None
     ) -> AsyncIterator[RecordedEvent]:
-        """The recorded events with times in the span, in no order, read as they are iterated."""
+        """The recorded events of the span, in no order, read as they are iterated."""
         ...
 
     def outcomes(self, organization_id: str, shard: int, period: datetime) -> AsyncIterator[Outcome]:

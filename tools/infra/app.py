@@ -1,4 +1,4 @@
-"""The functions of the app, as the platform indexes them, and the groups in which it scales them."""
+"""The app's functions as the platform indexes them, and the groups that scale them."""
 
 import json
 import subprocess

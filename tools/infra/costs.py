@@ -1,6 +1,7 @@
-"""What a month costs in which nobody uses the deployment, in US dollars, from the snapshots and a dated price list.
+"""What a month without use costs, in US dollars.
 
-Left out: storage, the vault and its secrets (cents), and logs, which stay within the free 5 GB of a month.
+The figures come from the snapshots and a dated price list. Left out: storage, the vault and its secrets (cents), and
+logs, which stay within the free 5 GB of a month.
 """
 
 import json
@@ -52,7 +53,10 @@ def _broker(deployment: Snapshot) -> float:
 
 
 def _store(deployment: Snapshot) -> float:
-    """An idle container with autoscale is billed at a tenth of its maximum, also in an account with zones."""
+    """What the store costs.
+
+    An idle container with autoscale is billed at a tenth of its maximum, also in an account with zones.
+    """
     containers = deployment.of("Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers")
     options = [container.properties["options"] for container in containers]
     maximum = sum(each["autoscaleSettings"]["maxThroughput"] for each in options if each)

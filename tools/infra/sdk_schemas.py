@@ -1,7 +1,8 @@
-"""Schemas of the resource types that the vendor's offline program lacks, from the models of the vendor's Python SDKs.
+"""Schemas of resource types that the vendor's offline program lacks.
 
-Prints them in the form of that program's answers. Runs where `azure-mgmt-monitor`, `-privatedns` and `-resource` are
-installed (`make infra-check`): their models state names, types, enumerations, required and read-only properties.
+They come from the models of the vendor's Python SDKs. Prints them in the form of that program's answers. Runs where
+`azure-mgmt-monitor`, `-privatedns` and `-resource` are installed (`make infra-check`): their models state names, types,
+enumerations, required and read-only properties.
 """
 
 import enum

@@ -1,4 +1,7 @@
-"""A clock that tests and demos set by writing an ISO time into a file; it runs on from then."""
+"""A clock that is set by writing an ISO time into a file.
+
+It runs on from there. Tests and demos use it.
+"""
 
 import os
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Request units (RU) and sizes of the store's requests, counted by the purpose of the call."""
+"""Request units (RU) and sizes of the store's requests, by purpose of the call."""
 
 import logging
 import time
@@ -79,9 +79,10 @@ class RequestCharge:
 
 
 class RequestCharges:
-    """Counts for this process, and logs a line for each purpose once a minute and at the end.
+    """Counts and logs the request units of this process, by purpose.
 
-    The line is written with the first call after the minute. No decision depends on the counts.
+    It logs a line for each purpose once a minute and at the end. The line is written with the first call after the
+    minute. No decision depends on the counts.
     """
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:

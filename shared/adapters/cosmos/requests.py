@@ -142,7 +142,10 @@ class _Attempt:
 
 
 def _estimated_units(headers: Mapping[str, str]) -> float | None:
-    """None where the answer lacks the header, as from an emulator or a gateway in between."""
+    """An estimate of request units, None where the answer has no such header.
+
+    Emulators and gateways may leave it out.
+    """
     try:
         units = float(headers["x-ms-request-charge"])
     except (KeyError, ValueError):

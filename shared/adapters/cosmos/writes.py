@@ -1,4 +1,7 @@
-"""Writes for the SDK, built anew for every attempt because it removes the ETag guards from its arguments."""
+"""Writes for the SDK, built anew for every attempt.
+
+The SDK removes the ETag guards from its arguments.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

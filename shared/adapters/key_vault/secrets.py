@@ -100,10 +100,10 @@ class KeyVaultSecrets:
         return current
 
     async def replace(self, name: str, value: str, *, expected: str) -> None:
-        """A vault cannot compare when it stores, so the current version is read before and after.
+        """Store a new value if the present one is as expected.
 
-        Of two versions of the same second the greater id is the newer one; where that is the expected value, the new
-        one is set again.
+        A vault cannot compare when it stores, so the current version is read before and after. Of two versions of the
+        same second the greater id is the newer one; where that is the expected value, the new one is set again.
         """
         async with self._one_at_a_time[name]:
             if await self._read(name) != expected:

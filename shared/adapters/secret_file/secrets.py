@@ -43,7 +43,10 @@ class LocalSecrets:
 
     @contextmanager
     def _writing(self) -> Iterator[dict[str, str]]:
-        """The secrets, to be changed in place under a lock; written at the end unless an error is raised."""
+        """The secrets, to be changed in place under a lock.
+
+        They are written at the end unless an error is raised.
+        """
         try:
             with self._locked():
                 secrets = self._read()

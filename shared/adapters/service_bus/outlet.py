@@ -56,10 +56,11 @@ class _Entry:
 
 
 class Outlet:
-    """Sends one batch at a time; what callers hand over meanwhile becomes the next batch, in order.
+    """Sends one batch at a time, in order.
 
-    A failed batch is sent again over a new link, a few times. Its message ids are the same, so the broker drops what it
-    had accepted. When it still fails, all waiting callers are refused and may try again.
+    What callers hand over meanwhile becomes the next batch. A failed batch is sent again over a new link, a few times.
+    Its message ids are the same, so the broker drops what it had accepted. When it still fails, all waiting callers are
+    refused and may try again.
     """
 
     def __init__(self, namespace: ServiceBusNamespace, queue: str, *, send_seconds: float) -> None:
@@ -118,7 +119,10 @@ class Outlet:
                 failures = 0
 
     async def _send_batch(self) -> None:
-        """Send as many waiting messages as fit into one batch; the broker accepts all of it or nothing."""
+        """Send as many waiting messages as fit into one batch.
+
+        The broker accepts all of it or nothing.
+        """
         sender = self._open_sender()
         batch = await sender.create_message_batch()
         taken: list[_Entry] = []

@@ -1,4 +1,7 @@
-"""The receiving side of Service Bus, for a local host on a real broker; on Azure the platform receives."""
+"""Receives from Service Bus, for a local host on a real broker.
+
+On Azure the platform receives.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection

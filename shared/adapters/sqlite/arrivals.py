@@ -23,7 +23,10 @@ class Arrival:
             self._loop.call_soon_threadsafe(self._came.set)
 
     async def before(self, deadline: float, is_there: Callable[[], Awaitable[bool]]) -> bool:
-        """Wait until it is worth looking again; False when the deadline, on the loop's clock, has passed."""
+        """Wait until it is worth looking again.
+
+        Returns False when the deadline, on the loop's clock, has passed.
+        """
         while (left := deadline - self._loop.time()) > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, LOOK_SECONDS)):

@@ -1,6 +1,7 @@
-"""One SQLite file with a writer thread, which commits many calls at once, and a reader thread.
+"""One SQLite file with one writer thread and one reader thread.
 
-A call returns when its transaction is on the disk: WAL with `synchronous=FULL`. Several processes may use the file.
+The writer commits many calls at once. A call returns when its transaction is on the disk: WAL with `synchronous=FULL`.
+Several processes may use the file.
 """
 
 import asyncio

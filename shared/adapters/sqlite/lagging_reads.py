@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class LaggingReads:
-    """Reads from a snapshot of the file that is renewed when it is older than the lag."""
+    """Reads from a snapshot of the file, which is renewed when older than the lag."""
 
     def __init__(self, database: Database, path: Path, lag_seconds: float) -> None:
         """`path` is the file of the database."""
@@ -39,9 +39,10 @@ class LaggingReads:
         self._written_at[container, pk] = now
 
     async def read(self, container: str, pk: str | None, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function on the snapshot, or on the file where this process wrote since the snapshot was taken.
+        """Run a function on the snapshot, or on the file after an own write.
 
-        Without a `pk` a write to any partition of the container counts.
+        The file is read where this process wrote since the snapshot was taken. Without a `pk` a write to any partition
+        of the container counts.
         """
         if not self._shows_own_writes(container, pk):
             return await self._database.read(function)

@@ -8,7 +8,10 @@ Parameters = dict[str, str | int]
 
 
 def column(field: str) -> str:
-    """SQL for a field of a document; an index is used only where it has the same expression."""
+    """SQL for a field of a document.
+
+    An index is used only where it has the same expression.
+    """
     return field if field in {"id", "kind", "due_at"} else f"json_extract(body, '$.{field}')"
 
 
@@ -16,7 +19,10 @@ class SqlQuery(DocumentQuery):
     __slots__ = ()
 
     def sql(self, now: int, cursor: str | Position | None) -> tuple[str, Parameters]:
-        """Selects (id, etag, body, position), one row more than the limit, which tells whether there is a next page."""
+        """SQL that selects (id, etag, body, position) of a page and one row more.
+
+        The additional row tells whether there is a next page.
+        """
         conditions, parameters = self._conditions(cursor)
         parameters |= {"pk": self.pk, "kind": self.kind, "now": now, "limit": self.limit + 1}
         return (self._by_id(conditions) if self.order_by == "id" else self._by_field(conditions)), parameters

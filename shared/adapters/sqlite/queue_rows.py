@@ -93,7 +93,7 @@ def extend(connection: sqlite3.Connection, session: Session, locked_until: float
 
 
 def take(connection: sqlite3.Connection, session: Session, limit: int) -> list[Received]:
-    """Hold the oldest messages of the group that are not held yet, and count their delivery."""
+    """Hold the oldest free messages of the group, and count their delivery."""
     rows = connection.execute(
         "SELECT body, message_id, correlation_id, count, sequence_number, delivery_count, enqueued_at"
         " FROM queue_messages JOIN queue_bodies USING (sequence_number)"
@@ -210,7 +210,10 @@ def _oldest_free(connection: sqlite3.Connection, queue: str, now: float) -> str 
 
 
 def _held(connection: sqlite3.Connection, queue: str, group: str) -> dict[int, int]:
-    """How often each message that was received and not settled has been delivered, by sequence number."""
+    """The number of deliveries of each held message, by sequence number.
+
+    Held messages were received and not settled yet.
+    """
     return dict(
         connection.execute(
             "SELECT sequence_number, delivery_count FROM queue_messages"
@@ -223,7 +226,10 @@ def _held(connection: sqlite3.Connection, queue: str, group: str) -> dict[int, i
 def _give_back(
     connection: sqlite3.Connection, queue: str, group: str, deliveries: dict[int, int], most_deliveries: int
 ) -> None:
-    """Free messages, or make them dead letters after their last delivery; a dead letter has no last one."""
+    """Free messages, or make them dead letters after their last delivery.
+
+    A dead letter has no last delivery.
+    """
     connection.execute(
         "UPDATE queue_messages SET lock_token = NULL WHERE sequence_number IN (SELECT value FROM json_each(?))",
         (_array(deliveries),),

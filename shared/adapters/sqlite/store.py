@@ -69,9 +69,10 @@ class SqliteStore:
         stale_reads: random.Random | None = None,
         lagging_reads: LaggingReads | None = None,
     ) -> None:
-        """With `stale_reads`, a read may return the version before the last write, as from a replica.
+        """Open the store, for tests also with reads that are stale or lag.
 
-        With `lagging_reads`, it sees late what other processes wrote.
+        With `stale_reads`, a read may return the version before the last write, as from a replica. With
+        `lagging_reads`, it sees late what other processes wrote.
         """
         self._database = database
         self._clock = clock

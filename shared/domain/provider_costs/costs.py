@@ -110,7 +110,10 @@ class CostRules:
         return EventCost(converted, LLM, reported, effective.name)
 
     def _reported_cost(self, data: Mapping[str, Any], at: datetime, currency: str) -> Decimal | None:
-        """What the sender says the call cost; None where it cannot be converted, as no bill depends on it."""
+        """What the sender says the call cost.
+
+        None where it cannot be converted, as no bill depends on it.
+        """
         if data.get("cost") is None:
             return None
         try:

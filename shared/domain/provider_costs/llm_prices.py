@@ -96,10 +96,10 @@ class TokenPrices:
     """Due for every call, whatever its tokens."""
 
     def cost(self, tokens: TokenCounts) -> Decimal | None:
-        """What a call costs, rounded half up to 12 places; None where a kind of its tokens has no price.
+        """What a call costs, rounded half up to 12 places.
 
-        (input - cached) x input price + cached x cached price + (output - reasoning) x output price + reasoning x
-        reasoning price + the price of the request.
+        None where a kind of its tokens has no price. The cost is (input - cached) x input price + cached x cached price
+        + (output - reasoning) x output price + reasoning x reasoning price + the price of the request.
         """
         context = tokens.input
         tier = self._context_tiers[0]

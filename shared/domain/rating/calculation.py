@@ -168,7 +168,10 @@ def _lines(charge: Charge, version: Version, currency: str, usage: _ChargeUsage,
 
 
 def _charge_usage(charge: Charge, usage: Sequence[UsageEntry], agents: Sequence[str]) -> _ChargeUsage:
-    """Attribute the estimates of a charge to agents; `agents` are all that the whole usage names."""
+    """Attribute the estimates of a charge to agents.
+
+    `agents` are all that the whole usage names.
+    """
     entries = [(entry.agent, entry.estimate(index)) for index, entry in enumerate(usage) if entry.charge == charge.key]
     number = _number_of_agents(charge, entries)
     attributed = list(dict.fromkeys(agent for agent, _ in entries if agent is not None))

@@ -82,7 +82,10 @@ class Facts:
     """The names of agents and billing models, by id; they decide nothing, and lines show them."""
 
     def cycle(self, recurrence: Recurrence) -> Cycle | None:
-        """The time that charges of this recurrence are rated over; None where it is not known."""
+        """The time that charges of this recurrence are rated over.
+
+        None where it is not known.
+        """
         if recurrence in ("period", "once"):
             return Cycle(self.period, self.segments, closes=self.period.end)
         return self.cycles.get(recurrence)

@@ -148,10 +148,11 @@ class Accounts:
             await self._complete(stored)
 
     async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
-        """Start a session in one of the account's organizations, or with None in its only one.
+        """Start a session in one of the account's organizations.
 
-        Raises `LockedError` after 5 failures in an hour, also for an unknown address; `UnauthenticatedError`;
-        `ForbiddenError` for a disabled account; `MalformedError` where the organization has to be chosen.
+        With None it is the account's only organization. Raises `LockedError` after 5 failures in an hour, also for an
+        unknown address; `UnauthenticatedError`; `ForbiddenError` for a disabled account; `MalformedError` where the
+        organization has to be chosen.
         """
         await self._count_try(email)
         stored = await self._accounts.find(email_partition(email), _ACCOUNT)
@@ -200,9 +201,9 @@ class Accounts:
         return SignedIn(access_token, refresh_token, int(self._tokens.lifetime.total_seconds()))
 
     async def _count_try(self, email: str) -> None:
-        """Count a failure before the password is checked, so that no attempts at the same time pass uncounted.
+        """Count a failure before the password is checked.
 
-        A success clears the count. Raises `LockedError`.
+        So attempts at the same time do not pass uncounted. A success clears the count. Raises `LockedError`.
         """
 
         def decide(failures: FailedSignIns | None) -> FailedSignIns:

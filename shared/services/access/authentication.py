@@ -54,7 +54,10 @@ class Authentication:
 
 
 def permissions_of(organization_id: str | None, roles: tuple[str, ...]) -> frozenset[Permission]:
-    """What the roles in an access token allow, in an organization or, without one, as the operator."""
+    """What the roles in an access token allow in an organization.
+
+    Without one: what they allow as the operator.
+    """
     if organization_id is None:
         return frozenset().union(*(permissions for role, permissions in OPERATOR_PERMISSIONS.items() if role in roles))
     return (

@@ -15,11 +15,12 @@ _NAME = "token-signing-keys"
 
 
 class SigningKeys:
-    """Read from the vault at every use, so that a rotation needs no restart; the vault's adapter caches them.
+    """The keys that sign access tokens, read from the vault at every use.
 
-    A process that has not seen a rotation yet signs with the retired key for up to `LONGEST_STALE`, and its tokens
-    live for `lifetime`. So a retired key is accepted for the sum of both, and there is no other rotation before: such
-    a process would not know the key that becomes active then.
+    So a rotation needs no restart; the vault's adapter caches them. A process that has not seen a rotation yet signs
+    with the retired key for up to `LONGEST_STALE`, and its tokens live for `lifetime`. So a retired key is accepted for
+    the sum of both, and there is no other rotation before: such a process would not know the key that becomes active
+    then.
     """
 
     def __init__(self, secrets: Secrets, clock: Clock, lifetime: timedelta) -> None:

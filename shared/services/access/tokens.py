@@ -17,7 +17,10 @@ AUDIENCE = "xyra-api"
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says about its holder; without an organization it is for the operator's side."""
+    """What a token says about its holder.
+
+    Without an organization it is for the operator's side.
+    """
 
     user_id: str
     organization_id: str | None

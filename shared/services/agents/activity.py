@@ -24,7 +24,10 @@ class AgentActivities:
         self._written = TTLCache[tuple[str, str], datetime, datetime](_MAXIMUM_REMEMBERED, _REMEMBERED, timer=clock.now)
 
     async def last_active(self, organization_id: str, agent_ids: Collection[str]) -> dict[str, datetime]:
-        """To the minute, from the events that were metered; agents that never were active are missing."""
+        """When agents were last active, to the minute, by their metered events.
+
+        Agents that never were active are missing.
+        """
         ids = [activity_id(agent_id) for agent_id in agent_ids]
         activities = await self._activities.get_many(organization_id, ids)
         return {activity.agent_id: activity.last_active_at for activity, _ in activities.values()}

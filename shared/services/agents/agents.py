@@ -128,7 +128,10 @@ class Agents:
         return stored
 
     def _start_entry(self, agent: Agent) -> OutboxEntry | None:
-        """The entry to store with an agent that gets this billing model; None where it has none."""
+        """The outbox entry to store with an agent that gets this billing model.
+
+        None where it has none.
+        """
         start = agent.billing_model_from
         if start is None:
             return None

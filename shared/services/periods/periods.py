@@ -21,10 +21,10 @@ _PERIODS_PER_BATCH = 90
 
 
 class BillingDocument(BaseModel):
-    """A finalized invoice or credit note that bills lines of a period, listed until it is cancelled.
+    """A finalized invoice or credit note that bills a period.
 
-    It names its lines by their hash, so that the period's ETag guards them: a read of the document's header may still
-    show a draft.
+    The period lists it until it is cancelled. It names its lines by their hash, so that the period's ETag guards them:
+    a read of the document's header may still show a draft.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,9 +106,9 @@ class Periods:
     async def of_month(
         self, organization: Organization, month: str | None, now: datetime, pointer: str = "?period"
     ) -> Period:
-        """The period that contains the month's 15th, or without one the present; as created, or as it would be.
+        """The period that contains the month's 15th, or without a month the present one.
 
-        Raises `ValidationError` at `pointer`.
+        It is as created, or as it would be. Raises `ValidationError` at `pointer`.
         """
         instant = now if month is None else parse_month(month, organization.timezone, pointer)
         try:
@@ -128,7 +128,10 @@ class Periods:
         return [] if index is None else [*index.entity.periods]
 
     async def _create(self, organization: Organization, start: datetime, end: datetime) -> list[Period]:
-        """All periods after one batch of new ones; they may not cover all of [start, end) yet."""
+        """All periods after one batch of new ones.
+
+        They may not cover all of [start, end) yet.
+        """
         index = await self._indexes.find(organization.id, _INDEX)
         created = [] if index is None else [*index.entity.periods]
         if _covers(created, start, end):
@@ -153,7 +156,7 @@ class Periods:
         return [items[id_] for id_ in ids if id_ in items and not items[id_].entity.settled][:limit]
 
     async def changed_after_end(self, organization_id: str, start: datetime, now: datetime) -> None:
-        """Note that something of this ended period changed, so that its bill is looked at again.
+        """Note a change of this ended period, so that it is billed again.
 
         The item is always written: a finalization that has read its facts already must lose its guard.
         """
@@ -180,7 +183,10 @@ def _covers(created: list[Period], start: datetime, end: datetime) -> bool:
 
 
 def _nearest(created: list[Period], new: list[Period]) -> list[Period]:
-    """Those next to what is created come first, so that the index is contiguous after every batch."""
+    """The new periods, those next to the created ones first.
+
+    So the index is contiguous after every batch.
+    """
     backwards = [period for period in reversed(new) if created and period.end <= created[0].start]
     forwards = [period for period in new if not created or period.start >= created[-1].end]
     return [*backwards, *forwards]

@@ -19,7 +19,10 @@ class Rebilling:
         self._changes = outbox.sender(PERIOD_CHANGED)
 
     def entry(self, organization_id: str, period: Period, now: datetime) -> Document | None:
-        """The outbox entry to commit with what is added; None as long as the period goes on."""
+        """The outbox entry to commit with what is added.
+
+        None as long as the period goes on.
+        """
         if period.end > now:
             return None
         start = to_text(period.start)

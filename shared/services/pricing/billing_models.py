@@ -67,10 +67,10 @@ class BillingModels:
     async def create(
         self, model_id: str, organization_id: str | None, draft: BillingModelDraft
     ) -> tuple[BillingModel, Version, str]:
-        """A model with a published first version, which may take effect in the past, and the model's ETag.
+        """Create a model with its first version, published. Returns also its ETag.
 
-        Repeating it with the same id gives what was created. Raises `ValidationError` for a start too long ago, or
-        another currency than the organization's.
+        The version may take effect in the past. Repeating it with the same id gives what was created. Raises
+        `ValidationError` for a start too long ago, or another currency than the organization's.
         """
         now = self._clock.now()
         start = draft.effective_from or now
@@ -188,9 +188,9 @@ class BillingModels:
         return await self._read_versions(model, [entry.value.id for entry in model.versions.entries])
 
     async def version_of(self, organization_id: str, models: History[str | None], version_id: str) -> Version | None:
-        """The version with this id among those of an agent's models; None where there is none.
+        """The version with this id among those of an agent's models.
 
-        Where the cached models have no such version, they are read again.
+        None where there is none. Where the cached models have no such version, they are read again.
         """
         if version_id == NO_VERSION:
             return None

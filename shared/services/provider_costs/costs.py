@@ -1,4 +1,7 @@
-"""What events cost at providers, by the price list, the operator's prices and the exchange rates."""
+"""What events cost at providers.
+
+It rests on the price list, the operator's prices and the exchange rates.
+"""
 
 from datetime import datetime, timedelta
 
@@ -71,6 +74,9 @@ class Costs:
         return await self.rules()
 
     def _forget(self) -> None:
-        """Drop the cached rules, and those being read at this moment, which may lack the change."""
+        """Drop the cached rules, and those that are being read.
+
+        The latter may lack the change.
+        """
         self._kept = None
         self._changes += 1

@@ -119,7 +119,10 @@ class PriceOverrides:
 
 @dataclass(frozen=True, slots=True)
 class UnpricedModel:
-    """Calls of a model that has no price, and their tokens; `*` is all models beyond those counted one by one."""
+    """Calls of a model that has no price, and their tokens.
+
+    `*` is all models beyond those counted one by one.
+    """
 
     model: str
     calls: int

@@ -46,9 +46,9 @@ _FIELDS: Mapping[str, tuple[Callable[[object], str], Any]] = {
 
 
 def merged(entity: Entity, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The changed fields of an entity after a JSON Merge Patch, with such JSON as the text that the patch leaves.
+    """The fields of an entity that a JSON Merge Patch changes.
 
-    Raises `ValidationError` where that text is out of bounds.
+    Such JSON comes as the text that the patch leaves. Raises `ValidationError` where that text is out of bounds.
     """
     fields = dict(changes)
     for name in _FIELDS.keys() & changes.keys():

@@ -1,4 +1,7 @@
-"""Values that no two entities of a partition may share, each claimed by an item of its own."""
+"""Values that no two entities of a partition may share.
+
+Each is claimed by an item of its own.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +17,10 @@ E_contra = TypeVar("E_contra", bound=Entity, contravariant=True)
 
 
 class Claim(Entity):
-    """Its id is made from the claimed value, so a second claim of the same value conflicts."""
+    """A claim of a value, with an id made from the value.
+
+    So a second claim of the same value conflicts.
+    """
 
     holder_id: str
 
@@ -34,7 +40,10 @@ class UniqueField(Generic[E_contra]):
 
 
 class NameClaim(Claim):
-    """The claim of a name by an entity of the kind `of`, whatever case it is written in."""
+    """The claim of a name by an entity of the kind `of`.
+
+    Upper and lower case are the same.
+    """
 
     kind: ClassVar[str] = "name"
     of: str

@@ -46,7 +46,10 @@ class StoredAnswer(BaseModel):
 
 
 class IdempotencyRecord(Entity):
-    """A key with the request that it is used for, and its answer once there is one. Expires after 48 hours."""
+    """A key with the request that it is used for, and its answer.
+
+    There is no answer until the work is done. Expires after 48 hours.
+    """
 
     kind: ClassVar[str] = "idempotency"
     request: str
@@ -74,12 +77,13 @@ class _Claim:
 
 
 class Idempotency:
-    """A record is created before the work and gets the answer after it; the first answer stored is everybody's.
+    """Does the work of a request once, and answers its repetitions alike.
 
-    Reads may be stale, so only guarded writes decide. Work whose outcome is unknown, because it was cut short or a
-    service did not answer, leaves its record: the same request takes it over and does the work again, any other is
-    refused. The ids created under a key and request are always the same, so nothing is created twice. A refusal frees
-    the key, unless another call may have acted under it.
+    A record is created before the work and gets the answer after it; the first answer stored is everybody's. Reads may
+    be stale, so only guarded writes decide. Work whose outcome is unknown, because it was cut short or a service did
+    not answer, leaves its record: the same request takes it over and does the work again, any other is refused. The ids
+    created under a key and request are always the same, so nothing is created twice. A refusal frees the key, unless
+    another call may have acted under it.
     """
 
     def __init__(self, store: Store, secrets: Secrets) -> None:
@@ -150,7 +154,10 @@ class Idempotency:
         return await self._take_over(partition, seen)
 
     async def _take_over(self, partition: str, record: Stored[IdempotencyRecord]) -> _Claim:
-        """The call that was first was cut short, or takes its time; from now on it cannot free the key."""
+        """Take the record over from a call that was cut short, or takes its time.
+
+        From now on that call cannot free the key.
+        """
         try:
             return _Claim(await self._records.write(partition, record, record.entity), is_first=False)
         except StaleEtagError as error:

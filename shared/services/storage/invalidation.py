@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 
 class Changes:
-    """What a service changes, for those in this process that cache what they read of it."""
+    """Tells those in this process that cache something when a service changes it."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[], None]] = []

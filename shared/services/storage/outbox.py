@@ -70,7 +70,10 @@ class Outbox:
         self._completions: Mapping[type[Entity], Completion] = {}
 
     def sender(self, effect: str) -> Sender:
-        """For a service to call when it is built, so that `connect` knows of the effect."""
+        """The sender of an effect, for a service to ask for when it is built.
+
+        So `connect` knows of the effect.
+        """
         self._sent.add(effect)
         return Sender(effect, self._clock)
 

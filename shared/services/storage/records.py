@@ -70,9 +70,10 @@ class Records(Generic[E]):
         owners: Owners | None = None,
         outbox: Outbox | None = None,
     ) -> None:
-        """`prefix` is that of the ids, `called` names the kind in errors, `owners` notes who owns what is created.
+        """Records of one kind in a container.
 
-        With an `outbox`, entities may be created with a `due_at`, and it has to know how to complete them.
+        `prefix` is that of the ids, `called` names the kind in errors, `owners` notes who owns what is created. With an
+        `outbox`, entities may be created with a `due_at`, and it has to know how to complete them.
         """
         self._store = store
         self._container = container.name
@@ -194,10 +195,10 @@ class Records(Generic[E]):
         *,
         beside: Callable[[E, E], Sequence[Operation]] = _nothing,
     ) -> Stored[E]:
-        """Store what `decide` makes of it, in one batch with what belongs to that; nothing where it stays as it is.
+        """Store what `decide` makes of it, in one batch with what belongs to that.
 
-        `decide` may be called again with a newer version. Raises `NotFoundError`, `ConflictError` for a taken value,
-        and after lost races as the class says.
+        Nothing is stored where it stays as it is. `decide` may be called again with a newer version. Raises
+        `NotFoundError`, `ConflictError` for a taken value, and after lost races as the class says.
         """
 
         async def attempt() -> _Attempt[E]:
@@ -240,7 +241,10 @@ class Records(Generic[E]):
         await self.retry(attempt, if_match)
 
     async def retry(self, attempt: Callable[[], Awaitable[T]], if_match: str | None = None) -> T:
-        """Repeat what reads, decides and writes, with the end that the class says for lost races."""
+        """Repeat what reads, decides and writes when it loses a race.
+
+        The class says how that ends.
+        """
         if if_match is not None:
             return await retry_lost_races(
                 attempt, PreconditionFailedError(f"The {self._called} has changed meanwhile; read it again")

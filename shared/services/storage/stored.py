@@ -18,7 +18,10 @@ class Stored(NamedTuple, Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[E]):
-    """A part of a list; `cursor` is where the next part starts, None at the end."""
+    """A part of a list.
+
+    `cursor` is where the next part starts, None at the end.
+    """
 
     stored: Sequence[Stored[E]]
     cursor: str | None

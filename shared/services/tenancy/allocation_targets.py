@@ -34,7 +34,10 @@ class AllocationTargets:
         await self.check_known_department(organization_id, department_id, "/department_id")
 
     async def check_known_project(self, organization_id: str, project_id: str | None, pointer: str) -> None:
-        """Raises `ValidationError` at `pointer` unless there is such a project, in any state, or it is None."""
+        """Raise `ValidationError` at `pointer` unless there is such a project.
+
+        It may have any state; None is accepted, too.
+        """
         if project_id is not None and await self.status_of_project(organization_id, project_id) is None:
             raise ValidationError.at(pointer, "there is no such project")
 

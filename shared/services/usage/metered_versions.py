@@ -39,9 +39,9 @@ class MeteredVersions:
             return await self._billing_models.version_of(agent.organization_id, agent.models, version_id)
 
     async def have_charge(self, agents: Iterable[Agent], key: str) -> bool:
-        """Whether any version that ever prices one of these agents has a charge with this key.
+        """Whether a version that ever prices one of these agents has this charge.
 
-        Raises `UnavailableError` where a billing model cannot be read yet.
+        The charge is given by its key. Raises `UnavailableError` where a billing model cannot be read yet.
         """
         models = {(agent.organization_id, model_id) for agent in agents for model_id in agent.all_model_ids}
         with _known_models():
@@ -50,7 +50,10 @@ class MeteredVersions:
 
 @contextmanager
 def _known_models() -> Iterator[None]:
-    """Of models that agents name, so that one which is not found cannot be read yet."""
+    """The models that agents name.
+
+    One of these that is not found cannot be read yet.
+    """
     try:
         yield
     except NotFoundError as error:

@@ -81,7 +81,7 @@ async def xyra(shared_host: Served) -> AsyncIterator[Xyra]:
 
 
 class TimeMachine:
-    """Clients of a host whose clock a test sets, to any time, as often as it likes."""
+    """Clients of a host whose clock a test sets, to any time."""
 
     def __init__(self, xyra: Xyra, process: XyraProcess) -> None:
         self.xyra = xyra
@@ -106,7 +106,10 @@ async def time_machine(travelling_host: Served) -> AsyncIterator[TimeMachine]:
 
 @pytest.fixture
 def new_process(tmp_path: Path) -> Iterator[Callable[..., XyraProcess]]:
-    """Makes processes, not yet started, on one data directory of this test's own; without `present` from `NOW` on."""
+    """Makes processes, not started yet, on one data directory of this test.
+
+    Without `present` their clock runs from `NOW` on.
+    """
     clock_file = _clock(tmp_path)
     names = (f"host-{number}" for number in count())
 

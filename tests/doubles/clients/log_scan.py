@@ -50,7 +50,7 @@ class Finding:
 
 
 class KnownSecrets:
-    """Secrets in the forms in which they could be written, to be looked for in texts of any size."""
+    """Secrets in all forms in which they could be written, to look for in texts."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
@@ -65,7 +65,10 @@ class KnownSecrets:
             self._kinds[form[:SHORTEST]].setdefault(form, f"{kind}{name}")
 
     def add_key(self, kind: str, text: str) -> None:
-        """Also each line of a PEM by itself, since a log may break them, and the private halves of JSON Web Keys."""
+        """Add a key: its text, each line of a PEM, and private halves of JSON Web Keys.
+
+        A log may break a PEM into lines.
+        """
         self.add(kind, text)
         for part in (*_BODY_OF_PEM.findall(text), *_PRIVATE_HALF_OF_JWK.findall(text)):
             self.add(f"part of the {kind}", part)
@@ -83,7 +86,10 @@ class KnownSecrets:
         return set(found)
 
     def learn_body(self, body: bytes) -> set[str]:
-        """The same of what was sent as JSON or as a form, as far as it is one."""
+        """Learn the secrets of a body that was sent as JSON or as a form.
+
+        Other bodies are left alone.
+        """
         try:
             return self.learn(json.loads(body))
         except (ValueError, RecursionError):
@@ -114,7 +120,10 @@ KNOWN = KnownSecrets()
 def scan(
     path: Path, known: KnownSecrets = KNOWN, *, since: int = 0, but: re.Pattern[str] | None = None
 ) -> list[Finding]:
-    """What should not be in the file from this byte on; what matches `but` is left out."""
+    """What should not be in the file, from this byte on.
+
+    What matches `but` is left out.
+    """
     text = path.read_bytes()[since:].decode(errors="replace")
     if but is not None:
         text = but.sub("", text)
@@ -159,6 +168,9 @@ def _forms(value: str) -> Iterator[tuple[str, str]]:
 
 
 def _within_base64(value: bytes, before: int) -> str:
-    """What of it is the same whatever stands around it, when it begins at this place within three bytes."""
+    """The part of its base64 text that does not depend on what stands around it.
+
+    It begins at this place within three bytes.
+    """
     whole = base64.b64encode(bytes(before) + value).decode()
     return whole[-(-before * 4 // 3) : (before + len(value)) * 4 // 3]

@@ -12,7 +12,10 @@ from shared.adapters.sqlite.queue import LocalQueue
 
 
 async def consume(queue: LocalQueue) -> None:
-    """Print "TIME SESSION BODY" for each message completed, until nothing is left and one in the queue `stop` came."""
+    """Print "TIME SESSION BODY" for each completed message.
+
+    Ends when nothing is left and a message in the queue `stop` came.
+    """
     is_stopping = False
     while True:
         session = await queue.accept("usage", wait_seconds=0.01)

@@ -1,4 +1,7 @@
-"""A local host on a free port, inside the test's own loop, with what a test moves it by: a broker and a clock."""
+"""A local host inside the test's own loop, with a broker and a clock.
+
+It listens on a free port.
+"""
 
 import asyncio
 import json

@@ -77,7 +77,10 @@ class XyraProcess:
         self.until(self._ready)
 
     def start_at(self, base: str) -> None:
-        """As `start`, with a port that was chosen before; return as soon as it is ready."""
+        """As `start`, on a port that was chosen before.
+
+        Returns as soon as it is ready.
+        """
         self.spawn()
         self.base = base
         self.until(self._ready)
@@ -181,7 +184,10 @@ class XyraProcess:
         draft.replace(self.clock_file)
 
     def tables(self) -> Tables:
-        """All rows of all tables, to compare; but for session locks, which are held a while after their work."""
+        """All rows of all tables, to compare, without session locks.
+
+        Those are held a while after their work.
+        """
         with closing(sqlite3.connect(f"file:{self.data_dir / 'xyra.db'}?mode=ro", uri=True)) as database:
             names = [
                 row[0]

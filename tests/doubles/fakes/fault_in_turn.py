@@ -67,7 +67,10 @@ class Script:
         return self.fault is None or len(self.calls) + 1 == self.at
 
     async def turn(self, name: str, possible: frozenset[Fault]) -> Fault | None:
-        """Count a call; the fault that the rest of it has to show, those before it have been shown."""
+        """Count a call, and say which fault the rest of it has to show.
+
+        Those before it have been shown.
+        """
         self.calls.append((name, possible))
         if len(self.calls) != self.at or self.fault not in possible:
             return None
@@ -129,7 +132,10 @@ class RememberingStore(MemoryStore):
         return etags
 
     def staleness(self, container: str, pk: str | None) -> frozenset[Fault]:
-        """How a read of the partition, or of all, can be stale in ways that differ from each other and from now."""
+        """In which ways a read of the partition, or of all, can be stale.
+
+        They differ from each other and from now.
+        """
         places = [place for place in self._partitions if place[0] == container and pk in (None, place[1])]
         seen = [[self._partitions[place] for place in places]]
         different: set[Fault] = set()

@@ -1,4 +1,7 @@
-"""Secrets in front of others, each call of which fails in turn, as those of `fault_in_turn.py`."""
+"""Secrets in front of others, each call of which fails in turn.
+
+`fault_in_turn.py` has the turns.
+"""
 
 import asyncio
 

@@ -19,7 +19,10 @@ LAG = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Probabilities per call; `pauses` is how many turns the other tasks get at most around a call."""
+    """Probabilities of faults per call.
+
+    `pauses` is how many turns the other tasks get at most around a call.
+    """
 
     unavailable: float = 0.0
     """The call has no effect and says so."""

@@ -1,4 +1,4 @@
-"""Passwords that are hashed as they are outside of tests, but at next to no cost."""
+"""Passwords that are hashed as outside of tests, at next to no cost."""
 
 import pytest
 from argon2 import PasswordHasher

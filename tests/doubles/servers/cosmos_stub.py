@@ -1,7 +1,7 @@
-"""Cosmos DB's answers over HTTP for documents in memory, with faults before or after a request takes effect.
+"""Cosmos DB's answers over HTTP for documents in memory, with faults.
 
-It knows what the adapter's handling of faults needs, and queries that ask for a whole partition; for the rest there is
-`cosmos_server.py`.
+A fault comes before or after a request takes effect. It knows what the adapter's handling of faults needs, and queries
+that ask for a whole partition; for the rest there is `cosmos_server.py`.
 """
 
 import asyncio

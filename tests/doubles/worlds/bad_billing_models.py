@@ -1,4 +1,7 @@
-"""Billing models with one mistake each, and the place to be named; and sound charges with all their fields."""
+"""Billing models with one mistake each, and sound charges with all their fields.
+
+A mistake says which place is to be named.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +142,10 @@ def model(*charges: Json) -> Json:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A model, and the places that its refusal names; `calculable` where it is only refused when it is saved."""
+    """A model with a mistake, and the places that its refusal names.
+
+    It is `calculable` where it is only refused when it is saved.
+    """
 
     name: str
     model: Json

@@ -80,7 +80,10 @@ class Report(Step):
 
 @dataclass(frozen=True, slots=True)
 class RunInvoices(Step):
-    """Invoice what is due by now, or a named month; asked for `times` times at once."""
+    """Invoice what is due by now, or a named month.
+
+    It is asked for `times` times at once.
+    """
 
     month: str | None
     finalize: bool

@@ -1,4 +1,4 @@
-"""Plays a history on the real services, with whatever goes wrong underneath, until everything has come to rest."""
+"""Plays a history with faults on the real services, until all is at rest."""
 
 import asyncio
 import random
@@ -83,7 +83,10 @@ class Variant:
 
 
 class World:
-    """One organization, its history, and the hosts that serve it; each host remembers what it has seen."""
+    """One organization, its history, and the hosts that serve it.
+
+    Each host remembers what it has seen.
+    """
 
     def __init__(
         self,
@@ -334,7 +337,10 @@ class World:
         return False
 
     async def deliver(self, queue: str = "usage") -> None:
-        """Some messages in any order, to one host; they wait again where it fails, and sometimes where it does not."""
+        """Deliver some messages, in any order, to one host.
+
+        They wait again where it fails, and sometimes where it does not.
+        """
         waiting = self.queue.waiting.get(queue, [])
         if waiting:
             batch = self._random.sample(waiting, self._random.randint(1, min(len(waiting), 6)))

@@ -58,7 +58,10 @@ class Reported:
 
 @dataclass(frozen=True)
 class Assignment:
-    """An agent on a model while one of its versions, by its place among them, was in force."""
+    """An agent on a model while one of its versions was in force.
+
+    The version is given by its place among them.
+    """
 
     agent: str
     version: int
@@ -73,7 +76,10 @@ def moment(part: int) -> datetime:
 
 @st.composite
 def assignments(draw: st.DrawFn, versions: int) -> list[Assignment]:
-    """Agents that join, leave and return at any moment of the month, while the versions follow each other."""
+    """Agents that join, leave and return while versions follow each other.
+
+    They may do so at any moment of the month.
+    """
     cuts = sorted(draw(st.lists(st.integers(1, 999), min_size=versions - 1, max_size=versions - 1, unique=True)))
     spans = list(pairwise([0, *cuts, 1000]))
     found = []
@@ -167,7 +173,10 @@ def lines_of(
     totals: dict[tuple[str, str], Totals],
     currency: str = "USD",
 ) -> list[Line]:
-    """What is due for October; quarter and year are the same cycle, which closes with it."""
+    """What is due for October.
+
+    Quarter and year are the same cycle, which closes with it.
+    """
     cycle = Cycle(OCTOBER, found, closes=OCTOBER.end)
     return rate(
         Facts(

@@ -1,4 +1,7 @@
-"""An organization with two months of history, kept in memory, and readers of its totals and documents."""
+"""An organization with two months of history, kept in memory.
+
+Readers of its totals and documents come with it.
+"""
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -85,7 +88,10 @@ def march(id_: str, quantity: int) -> ReportedEvent:
 
 @dataclass
 class Scene:
-    """January was invoiced; then the organization got a second shard; February was used and is not yet invoiced."""
+    """January was invoiced; then the organization got a second shard.
+
+    February was used and is not yet invoiced.
+    """
 
     clock: SettableClock
     store: RememberingStore
@@ -179,7 +185,10 @@ def delivered(messages: list[Message]) -> list[Delivered]:
 
 
 async def counted(scene: Scene) -> dict[str, Any]:
-    """Totals by month as (count, sum), the ids of the recorded events, and why others are parked."""
+    """Totals by month, ids of recorded events, and why others are parked.
+
+    A total is (count, sum).
+    """
     host = scene.host()
     shards = range((await host.organizations.get(ORGANIZATION)).largest_shard_count)
     months: dict[str, tuple[Decimal, Decimal]] = {}

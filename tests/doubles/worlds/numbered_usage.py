@@ -59,7 +59,7 @@ async def agent_names(organization: Organization) -> dict[str, str]:
 
 
 def totals(numbers: Collection[int]) -> dict[tuple[str, str], Decimal]:
-    """What the events of these numbers come to when each counts once, by agent and charge."""
+    """Totals of these numbered events, each counted once, by agent and charge."""
     found = {}
     for place, agent in enumerate(AGENTS):
         own = [number for number in numbers if number % len(AGENTS) == place]

@@ -44,7 +44,10 @@ def cases() -> list[Case]:
 
 
 def parameters(skipped: Mapping[str, str] | None = None) -> list[Any]:
-    """Every worked example as a parameter of a test, skipped by name where it is not reproduced; by the caller, too."""
+    """Every worked example as a parameter of a test.
+
+    One that is not reproduced, here or by the caller, is skipped by name.
+    """
     reasons = NOT_REPRODUCED | dict(skipped or {})
     known: dict[str, Case | None] = dict.fromkeys(NOT_REPRODUCED)
     known |= {case.id: case for case in cases()}
@@ -55,7 +58,10 @@ def parameters(skipped: Mapping[str, str] | None = None) -> list[Any]:
 
 
 def _raw(name: str) -> list[Json]:
-    """As they are written; numbers as texts, so that none goes by way of a float."""
+    """The examples as they are written.
+
+    Numbers are texts, so that none goes by way of a float.
+    """
     text = (DATA / name).read_text(encoding="utf-8")
     read: list[Json] = json.loads(text, parse_float=str, parse_int=str)
     return read
@@ -270,7 +276,10 @@ def _tiers(config: Json, what: str) -> list[tuple[str, str, bool]]:
 
 
 def _graduated(tiers: Sequence[tuple[str, str, bool]], otherwise: str, price: str) -> Json:
-    """Beyond the last tier its own price where it is the third one, else the price without tiers."""
+    """Tiers with a price beyond the last one.
+
+    That is its own price where it is the third one, else the price without tiers.
+    """
     beyond = tiers[-1][1] if tiers and tiers[-1][2] else otherwise
     bounded = [{"up_to": up_to, price: amount} for up_to, amount, _ in tiers]
     return {"type": "graduated", "tiers": [*bounded, {"up_to": None, price: beyond}]}

@@ -52,7 +52,10 @@ class Happened:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Happened]:
-    """Some at the same time, at the very beginning of the period and of the second version."""
+    """Histories of events, some at the same time or at a very beginning.
+
+    Beginnings are those of the period and of the second version.
+    """
     moments = st.sampled_from([OCTOBER.start, MIDDLE, OCTOBER.start + timedelta(days=3)]) | st.integers(
         0, 31 * 24 * 3600 - 1
     ).map(lambda seconds: OCTOBER.start + timedelta(seconds=seconds))
@@ -120,7 +123,10 @@ def different_users(events: Sequence[Happened]) -> Fraction:
 
 
 def average_level(events: Sequence[Happened]) -> Fraction:
-    """The integral of the level over the period, step by step from change to change, by the period's length."""
+    """The integral of the level over the period, by the period's length.
+
+    It is added up step by step from change to change.
+    """
     changes: dict[datetime, Fraction] = {OCTOBER.start: Fraction(0), OCTOBER.end: Fraction(0)}
     for event in events:
         changes[event.at] = changes.get(event.at, Fraction(0)) + Fraction(event.data["change"])
@@ -170,7 +176,10 @@ meters = st.builds(
 
 @dataclass(frozen=True)
 class Share:
-    """A percentage under two versions with its parts per event, of values that are converted by a factor."""
+    """A percentage under two versions, with its parts per event.
+
+    Its values are converted by a factor.
+    """
 
     kind: str
     unit: str

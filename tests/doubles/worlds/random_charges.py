@@ -19,7 +19,10 @@ class RandomCharges:
         self._seed = seed
 
     def draft(self, currency: str, start: datetime) -> BillingModelDraft:
-        """A key keeps its meaning over the versions; its prices and whether it is there change."""
+        """A model of random charges.
+
+        A key keeps its meaning over the versions; its prices and whether it is there change.
+        """
         random = self._random
         charges = [self._commands()]
         charges += [charge for charge in (*self._fees(), *self._usage()) if random.random() < 0.35]

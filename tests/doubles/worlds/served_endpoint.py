@@ -1,4 +1,4 @@
-"""One endpoint of a test's own, served as every other one is, over a store in memory."""
+"""One endpoint of a test's own, served as every other, over memory."""
 
 import json
 from collections.abc import Mapping

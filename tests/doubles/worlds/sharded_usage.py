@@ -103,7 +103,10 @@ def dealt(events: Sequence[MeteredEvent], draw: Callable[[st.SearchStrategy[Any]
 async def recorded(
     store: Store, events: Sequence[MeteredEvent], draw: Callable[[st.SearchStrategy[Any]], Any]
 ) -> Collected:
-    """In any order and batches, some of them sent again, over shards whose number grows meanwhile."""
+    """Record events in any order and batches, some of them twice.
+
+    The number of shards grows meanwhile.
+    """
     usage = ItemUsage(store, YEAR)
     waiting = list(draw(st.permutations(events)))
     sent: list[MeteredEvent] = []
@@ -112,9 +115,9 @@ async def recorded(
         size = draw(st.integers(1, len(waiting)))
         again = [event for event in sent if draw(st.booleans())]
         batch = [*waiting[:size], *again]
-        recorded = await usage.record(ORGANIZATION, counts, draw(st.permutations(batch)))
-        assert len(recorded.recorded) == size
-        assert len(recorded.duplicates) == len(again)
+        result = await usage.record(ORGANIZATION, counts, draw(st.permutations(batch)))
+        assert len(result.recorded) == size
+        assert len(result.duplicates) == len(again)
         sent += waiting[:size]
         waiting = waiting[size:]
         if draw(st.booleans()):

@@ -1,4 +1,4 @@
-"""Two organizations in which a test refuses things, and whatever it does is checked to change nothing."""
+"""Two organizations in which refused requests are checked to change nothing."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace

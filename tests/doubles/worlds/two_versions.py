@@ -24,7 +24,10 @@ def event(kind: str, time: datetime, agent: str = "a", **data: Any) -> Reported:
 
 
 def line(versions: Sequence[Json], reported: Sequence[Reported] = (), agents: Sequence[str] = ("a",)) -> Line:
-    """The only line of a charge whose first version is in force until halfway, and its second one from then on."""
+    """The only line of a charge that has two versions.
+
+    The first is in force until halfway, the second from then on.
+    """
     starts = [OCTOBER.start, generated.halfway()][: len(versions)]
     ends = [*starts[1:], OCTOBER.end]
     found = [

@@ -1,6 +1,6 @@
-"""A broker that the SDK of Service Bus talks to over AMQP 1.0, on a loopback port, with faults on demand.
+"""A broker for the SDK of Service Bus, over AMQP 1.0, with faults on demand.
 
-It runs in a thread of its own. What it stores survives its deaths.
+It listens on a loopback port. It runs in a thread of its own. What it stores survives its deaths.
 """
 
 import os
@@ -88,7 +88,10 @@ class AmqpBroker:
             return self.queues[queue].has_lock()
 
     def wait_for_a_waiting_link(self) -> bool:
-        """Wait until a receiving link waits for a session; False where none does within ten seconds."""
+        """Wait until a receiving link waits for a session.
+
+        False where none does within ten seconds.
+        """
         return self._endpoint.receivers.has_waiting.wait(10)
 
     def drop_connections(self) -> None:

@@ -30,7 +30,10 @@ def agree_on_settlement(link: Link) -> None:
 
 
 def refuse(link: Link, condition: str, description: str) -> None:
-    """AMQP refuses a link by attaching it without a terminus, and closing it with the reason."""
+    """Refuse a link, as AMQP does.
+
+    It is attached without a terminus, and closed with the reason.
+    """
     link.source.type = Terminus.UNSPECIFIED
     link.target.type = Terminus.UNSPECIFIED
     link.open()

@@ -29,7 +29,10 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A link that waits for the next free session of a queue, and until when on the monotonic clock."""
+    """A link that waits for the next free session of a queue.
+
+    It waits until a time on the monotonic clock.
+    """
 
     link: Link
     queue: str
@@ -62,7 +65,10 @@ class Receivers:
             links.refuse(link, "amqp:not-allowed", "An entity that requires sessions takes session receivers only")
 
     def _open_session(self, link: Link, queue: str, session_id: str | None) -> None:
-        """A named session at once or not at all; without a name the next free one, for which the link waits."""
+        """Open a named session at once or not at all.
+
+        Without a name it is the next free one, for which the link waits.
+        """
         if self._give_session(link, queue, session_id):
             return
         if session_id is not None:

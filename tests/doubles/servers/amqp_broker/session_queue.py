@@ -77,7 +77,10 @@ class SessionQueue:
         return session_id, locked_until
 
     def renew_session(self, holder: str, session_id: str) -> float | None:
-        """Until when the session is locked from now on; None where the holder has lost it."""
+        """Lock the session anew, and return until when.
+
+        None where the holder has lost it.
+        """
         if not self.holds(holder, session_id):
             return None
         lock = self._locks[session_id]
@@ -94,7 +97,10 @@ class SessionQueue:
         return lock is not None and lock.holder == holder
 
     def take(self, holder: str, session_id: str | None, most: int) -> list[StoredMessage]:
-        """The oldest messages of a session, or of all where there is none to hold, given to the holder."""
+        """Give the oldest messages of a session to the holder.
+
+        Where there is no session to hold, they are the oldest of all.
+        """
         waiting = [
             message
             for message in self.messages

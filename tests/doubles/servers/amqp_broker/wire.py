@@ -31,7 +31,10 @@ def entity_of(address: str) -> str:
 
 
 def messages_of_batch(encoded: bytes) -> list[Message]:
-    """The envelope of a batch has one data section per message, which is that message, encoded."""
+    """The messages of a batch.
+
+    Its envelope has one data section per message, which is that message, encoded.
+    """
     messages = []
     while encoded:
         data = Data()

@@ -121,7 +121,10 @@ async def fails(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route(route="waits", methods=["GET"])
 async def waits(req: func.HttpRequest) -> func.HttpResponse:
-    """Says in the record that it has begun, and ends when the file in `SAMPLE_GATE` is there."""
+    """Ends when the file in `SAMPLE_GATE` is there.
+
+    It says in the record that it has begun.
+    """
     _record("waiting")
     while not await asyncio.to_thread(Path(os.environ["SAMPLE_GATE"]).exists):  # noqa: ASYNC110  a file has no event
         await asyncio.sleep(0.02)

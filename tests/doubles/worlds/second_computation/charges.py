@@ -1,5 +1,7 @@
-"""What a charge comes to in October, worked out anew from the list of events, in plain fractions: event by event, day
-by day and agent by agent where that can be. It knows the words of billing models and nothing of the code that rates.
+"""What a charge comes to in October, computed anew from the list of events.
+
+It is computed in plain fractions: event by event, day by day and agent by agent where that can be. It
+knows the words of billing models and nothing of the code that rates.
 """
 
 from collections.abc import Callable, Sequence
@@ -139,7 +141,10 @@ def on_day(charge: Json, day: int, heads: Fraction) -> tuple[Json, Fraction, Fra
 
 
 def discounted_sum(groups: Sequence[tuple[Json, Fraction, Fraction, Fraction]]) -> Fraction:
-    """What is left after discounts; each group has its charge, amount, days and number of agents or seats."""
+    """What is left after discounts.
+
+    Each group has its charge, amount, days and number of agents or seats.
+    """
     found = [(charge.get("discount"), due, days, total) for charge, due, days, total in groups]
     return sum(discounted(found, {index: due for index, (_, due, _, _) in enumerate(found)}).values(), ZERO)
 
@@ -184,7 +189,10 @@ COMPUTED: dict[str, Callable[[Sequence[Json], Sequence[LineSegment]], Fraction]]
 def computed(
     charges: Sequence[Json], assignments: Sequence[Assignment], events: Sequence[Reported]
 ) -> dict[str, Fraction]:
-    """The amount of each line, by its agent or `-`; `charges` is the charge under each version of the model."""
+    """The amount of each line, by its agent or `-`.
+
+    `charges` is the charge under each version of the model.
+    """
     pooled = charges[0].get("scope", "organization") == "organization"
     found = segments_by_line(assignments, pooled, events)
     return {name: COMPUTED[charges[0]["type"]](charges, segments) for name, segments in found.items()}

@@ -12,9 +12,9 @@ from tests.doubles.worlds.second_computation.prices import COUNTING, flat_betwee
 
 @dataclass
 class PricedMeter:
-    """A meter with its price under each version, and the events that it counts with their values.
+    """A meter with its price under each version, and the events that it counts.
 
-    `priced_by_value` are the versions under which values are known.
+    The events have their values. `priced_by_value` are the versions under which values are known.
     """
 
     meter: Json
