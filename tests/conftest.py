@@ -1,4 +1,7 @@
-"""The order of long tests, how long each area took, and no deadline for an example of Hypothesis."""
+"""The order of long tests, and the time that each area took.
+
+Examples of Hypothesis have no deadline.
+"""
 
 from collections import defaultdict
 
@@ -20,12 +23,18 @@ LONG = {
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests begin first, so that no worker is left alone with one at the end."""
+    """Put long tests first.
+
+    So no worker is left alone with one at the end.
+    """
     items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A table of the tests and the seconds of each area, setting up included, added up over all workers."""
+    """Show the number and seconds of tests of each area.
+
+    Seconds are added up over all workers, setting up included.
+    """
     tests: dict[str, int] = defaultdict(int)
     seconds: dict[str, float] = defaultdict(float)
     for report in [report for reports in terminalreporter.stats.values() for report in reports]:

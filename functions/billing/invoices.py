@@ -249,7 +249,10 @@ async def list_invoice_lines(call: Call[NoBody, ListQuery, InvoicePath]) -> Repl
     if_match=IfMatch.HONOURED,
 )
 async def finalize_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
-    """Answers 204 where nothing is left to bill, and with the credit note alone where only that is issued."""
+    """Finalize a draft.
+
+    Answers 204 where nothing is left to bill, and with the credit note alone where only that is issued.
+    """
     invoice_id = call.path.invoice_id
     organization = await call.organization_of(invoice_id)
     documents = call.services.billing_documents

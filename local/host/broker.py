@@ -34,7 +34,10 @@ class Received(Protocol):
 
 
 class Session(Protocol):
-    """A session that is locked for one receiver until it is released or its lock runs out."""
+    """A session that is locked for one receiver.
+
+    The lock lasts until it is released or runs out.
+    """
 
     @property
     def id(self) -> str: ...
@@ -71,7 +74,10 @@ class Broker(Protocol[SessionT]):
         ...
 
     async def receive(self, session: SessionT, *, max_messages: int, wait_seconds: float) -> Sequence[Received] | None:
-        """The next messages of the session; none where none comes within the time, None where the lock was lost."""
+        """The next messages of the session.
+
+        None of them where none comes within the time; None where the lock was lost.
+        """
         ...
 
     async def renew(self, session: SessionT) -> datetime | None:

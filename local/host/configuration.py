@@ -62,7 +62,10 @@ class HostConfiguration:
 
     @classmethod
     def read(cls, path: Path) -> "HostConfiguration":
-        """Raises `StartupError` for a file that is missing, not JSON, or not what the platform would accept."""
+        """Read the host's configuration.
+
+        Raises `StartupError` for a file that is missing, not JSON, or not what the platform would accept.
+        """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:

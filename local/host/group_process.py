@@ -21,7 +21,10 @@ class GroupProcess:
     """Seen from the process that serves the port."""
 
     def __init__(self, group: str, command: Callable[[str], Sequence[str]]) -> None:
-        """`command` starts the group; it ends when its standard input does, and first prints its port in a line."""
+        """`command` starts the group.
+
+        It ends when its standard input does, and first prints its port in a line.
+        """
         self.group = group
         self._command = command
         self._process: asyncio.subprocess.Process | None = None
@@ -102,7 +105,7 @@ def report_port(port: int) -> None:
 
 
 def end_with_standard_input() -> None:
-    """End this process at once when the one that started it is gone, however that ended."""
+    """End this process when the one that started it is gone, however that ended."""
 
     def watch() -> None:
         while os.read(0, 1024):  # not by `sys.stdin`, whose lock would be held when the interpreter ends

@@ -1,4 +1,4 @@
-"""One process for each function group behind one port, as the platform runs an app on Flex Consumption.
+"""One process for each function group behind one port, as on Flex Consumption.
 
 HTTP functions are one group, every other function is a group by itself. Each group has its own clients, caches and
 session tokens.

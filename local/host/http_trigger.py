@@ -87,7 +87,10 @@ async def read_body(request: web.BaseRequest, limit: int = PLATFORM_BODY_BYTES) 
 
 
 def add_address_of_caller(request: web.BaseRequest, headers: MutableMapping[str, str]) -> None:
-    """At the end of `x-forwarded-for`, as Azure's front end does; a function has no other way to learn it."""
+    """Add the caller's address at the end of `x-forwarded-for`, as Azure does.
+
+    A function has no other way to learn it.
+    """
     peer = request.transport.get_extra_info("peername") if request.transport is not None else None
     if peer is not None:
         address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"

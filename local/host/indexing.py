@@ -1,4 +1,4 @@
-"""Reads the functions of an app from its decorators, as the platform's worker does at its start."""
+"""Reads the functions of an app from its decorators, as the platform does."""
 
 import inspect
 import json
@@ -101,7 +101,10 @@ def _trigger_binding(bindings: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _check_parameters(call: Callable[..., Any], argument: str, bindings: Iterable[dict[str, Any]]) -> bool:
-    """Raise `StartupError` for parameters that the worker refuses; True where one of them is the context."""
+    """True where one of the parameters is the context.
+
+    Raises `StartupError` for parameters that the worker refuses.
+    """
     unsupported = [binding["name"] for binding in bindings if binding["name"] not in {argument, "$return"}]
     if unsupported:
         raise StartupError(f"only a trigger and a return value can be bound here, not {', '.join(unsupported)}")

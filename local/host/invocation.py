@@ -58,7 +58,10 @@ class Outcome(Enum):
 
 
 class WorkerRestartedError(Exception):
-    """The invocation was ended because one of the process, itself or another, ran longer than `functionTimeout`."""
+    """The invocation was ended with its process.
+
+    The invocation itself, or another one of the process, ran longer than `functionTimeout`.
+    """
 
 
 class InvocationError(Exception):
@@ -72,7 +75,10 @@ class Invoker:
     """
 
     def __init__(self, *, threads: int, timeout_seconds: float, restart: Callable[[], None] | None = None) -> None:
-        """`restart` ends this process, where another one starts it again; without it all invocations are cancelled."""
+        """`restart` ends this process, where another one starts it again.
+
+        Without it all invocations are cancelled.
+        """
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="function")
         self._timeout_seconds = timeout_seconds
         self._restart = restart or self._cancel_all

@@ -20,7 +20,10 @@ _current: ContextVar[_Invocation | None] = ContextVar("invocation", default=None
 
 @contextmanager
 def running_invocation() -> Iterator[None]:
-    """What is logged in here belongs to one invocation, and so does what tasks log that are begun in here."""
+    """What is logged in here belongs to one invocation.
+
+    So does what tasks log that are begun in here.
+    """
     invocation = _Invocation()
     token = _current.set(invocation)
     try:
@@ -45,6 +48,6 @@ class _MarkingFactory:
 
 
 def mark_late_lines() -> None:
-    """From now on, mark every line of this process that is logged after its invocation ended; safe to repeat."""
+    """From now on, mark what is logged after its invocation ended; safe to repeat."""
     if not isinstance(logging.getLogRecordFactory(), _MarkingFactory):
         logging.setLogRecordFactory(_MarkingFactory(logging.getLogRecordFactory()))

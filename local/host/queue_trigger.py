@@ -86,7 +86,7 @@ class QueueListener:
             raise
 
     async def _serve(self, session: Session) -> None:
-        """Hand over the messages of a session until it is idle, lost, or the host stops."""
+        """Hand over a session's messages until it is idle or lost, or the host stops."""
         renewal = None if self._trigger.batched else asyncio.create_task(self._renew(session))
         outcome = None
         try:
@@ -112,7 +112,10 @@ class QueueListener:
         return received
 
     async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T | None:
-        """What the broker answers; None when the host stops, or after a pause when the broker fails."""
+        """What the broker answers.
+
+        None when the host stops, or after a pause when the broker fails.
+        """
         try:
             return await unless(self._stopping, ask())
         except Exception:  # noqa: BLE001  any fault of the broker's is logged and waited out

@@ -98,7 +98,10 @@ class _Template:
         self._expression = re.compile("".join(segments) + "/?", re.IGNORECASE | re.DOTALL)
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The route values of a decoded path, which begins with a slash; None where it does not match."""
+        """The route values of a decoded path, which begins with a slash.
+
+        None where it does not match.
+        """
         found = self._expression.fullmatch(path)
         if found is None:
             return None
@@ -155,7 +158,10 @@ class Router:
     """Finds the function for a request."""
 
     def __init__(self, functions: Sequence[Function], prefix: str) -> None:
-        """Raises `StartupError` for a template that the platform refuses, or two functions on one route and method."""
+        """Raises `StartupError` for a template that the platform refuses.
+
+        It raises it also for two functions on one route and method.
+        """
         self._routes: list[_Route] = []
         for function in sorted(functions, key=lambda function: function.name.upper()):
             if isinstance(function.trigger, HttpTrigger) and function.enabled:

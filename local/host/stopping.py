@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 async def unless(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
-    """The result of the work; None where it was time to stop first, and the work cancelled.
+    """The result of the work, None where it was time to stop first.
 
-    Raises what the work raises.
+    The work is cancelled then. Raises what the work raises.
     """
     working = asyncio.ensure_future(work)
     told = asyncio.create_task(stopping.wait())

@@ -24,7 +24,10 @@ PUNCTUAL = timedelta(seconds=5)
 
 
 class ScheduleMonitor:
-    """Remembers in a file when each timer last fired, so that missed occurrences fire at the next start."""
+    """Remembers in a file when each timer last fired.
+
+    So missed occurrences fire at the next start.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path

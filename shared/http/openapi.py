@@ -150,7 +150,10 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, 
 
 
 def _schema_name(key: str, schema: Json) -> str:
-    """The model's name; `...Input` for its form in requests, where that differs from the one in answers."""
+    """The model's name, with `...Input` for its form in requests.
+
+    That form has a name of its own only where it differs from the one in answers.
+    """
     name: str = schema["title"]
     return f"{name}Input" if key.endswith("-Input") else name
 

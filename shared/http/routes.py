@@ -17,7 +17,10 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 async def answer_unknown(request: Request, path: str) -> Answer:
-    """404 for an unknown path; else 204 for OPTIONS and 405 for other methods, with `Allow`."""
+    """Answer 404 for an unknown path.
+
+    On a known one answer 204 for OPTIONS and 405 for other methods, with `Allow`.
+    """
 
     async def answer() -> Answer:
         methods = allowed_methods(path)

@@ -119,7 +119,7 @@ class ListQuery(Query):
 
 
 def window(size: int, limit: int, cursor: str | None) -> tuple[slice, str | None]:
-    """The slice of a list in memory that is a page, and the cursor of the next page.
+    """The slice of a list in memory that is a page, and the next cursor.
 
     Raises `MalformedError` for a cursor that no page returned.
     """

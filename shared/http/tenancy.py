@@ -67,7 +67,10 @@ class Call(Generic[Body, Parameters, Values]):
         return await self.organization_id(named)
 
     async def organization_id_of(self, thing_id: str) -> str:
-        """The id of the organization that owns what has this id, for paths that name nothing else."""
+        """The id of the organization that owns the thing with this id.
+
+        It is for paths that name nothing else.
+        """
         if self.principal.is_operator and self.query.organization_id is None:
             return await self.services.owners.of(thing_id)
         return await self.organization_id()

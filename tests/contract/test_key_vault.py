@@ -81,7 +81,10 @@ class TestFirstValues:
     async def test_who_reads_in_the_second_of_the_first_value_waits_for_an_older_one(
         self, vault: KeyVaultServer, secrets: KeyVaultSecrets
     ) -> None:
-        """Two versions of one second are ordered by their ids, and the second may come after the first was seen."""
+        """Two versions of one second are ordered by their ids.
+
+        The second may come after the first was seen.
+        """
         later = vault.store("key", "seen first", {FIRST_VALUE_TAG: "1"})
         later.id = "f" * 32
         reading = asyncio.create_task(secrets.get("key"))
@@ -165,7 +168,10 @@ class TestReplacing:
     async def test_of_the_same_second_the_value_before_does_not_stay(
         self, vault: KeyVaultServer, secrets: KeyVaultSecrets
     ) -> None:
-        """Two versions of one second are ordered by their ids, and that of the value before is the highest."""
+        """Two versions of one second are ordered by their ids.
+
+        That of the value before is the highest.
+        """
 
         def store_in_the_same_second() -> None:
             first = vault.store("key", "first", {})

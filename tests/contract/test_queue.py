@@ -1,4 +1,7 @@
-"""The sending side of every message broker, as the port describes it; and several processes on one file."""
+"""The sending side of every message broker, as the port describes it.
+
+Several processes work on one file.
+"""
 
 import asyncio
 from collections import Counter

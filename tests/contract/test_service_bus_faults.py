@@ -1,4 +1,4 @@
-"""What the sender of Service Bus does when the broker dies, refuses, is late, or repeats itself."""
+"""The sender of Service Bus when the broker dies, refuses, is late or repeats."""
 
 import asyncio
 import gc
@@ -27,8 +27,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def _known_to_stay() -> Iterator[None]:
-    """What was there before the tests, so that collecting need not look at it each time. What the last test left can be
-    collected only now that its event loop is gone.
+    """What was there before the tests, so that collecting skips it.
+
+    What the last test left can be collected only now that its event loop is gone.
     """
     gc.freeze()
     yield

@@ -1,4 +1,4 @@
-"""The hosts that these tests talk to, and the marker by which `make test` tells them apart."""
+"""The hosts that these tests talk to, and the marker for `make test`."""
 
 from pathlib import Path
 

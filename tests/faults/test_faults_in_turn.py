@@ -1,4 +1,4 @@
-"""On every declared path each call to the store and the queue fails once, in each way that it can.
+"""Each call to store and queue fails once in each way, on every declared path.
 
 After redelivery totals and documents are exact. Each path is walked twice, by two hosts.
 """
@@ -65,9 +65,10 @@ async def prepared(path: type[Path]) -> Scene:
 
 
 async def walked(path: Path, script: Script, known: dict[Hashable, Result]) -> Result:
-    """Walk twice, by two hosts, as if the first had died before it could say that it was done.
+    """Walk twice, by two hosts.
 
-    Most faults leave no trace. Where all is stored as in an earlier case, so is the result, which is `known` then.
+    The first seems to have died before it could say that it was done. Most faults leave no trace. Where all is stored
+    as in an earlier case, so is the result, which is `known` then.
     """
 
     async def meanwhile(fault: Fault) -> None:

@@ -197,7 +197,10 @@ class Rounds:
     # Months
 
     def _next_month(self) -> str:
-        """Set the hosts' clock to a day after the end of the grace time; the month that has ended."""
+        """Set the hosts' clock to a day after the end of the grace time.
+
+        Returns the month that has ended.
+        """
         ended = f"{self._now:%Y-%m}"
         self._now = (self._now.replace(day=1) + timedelta(days=31)).replace(day=3)
         self._first.set_clock(self._now)

@@ -146,7 +146,10 @@ class Outage:
 
 
 async def live_through_an_outage(proxy: TcpProxy, broker: AmqpBroker, xyra: Xyra, process: XyraProcess) -> Outage:
-    """The load goes on from before it until after it, and what came of it is exact."""
+    """The load goes on from before the outage until after it.
+
+    What came of it is exact.
+    """
     at = datetime.now(UTC) - timedelta(minutes=1)
     start_of_prices = (at - timedelta(days=1)).isoformat()
     organization = await organization_with_agents(xyra, start=start_of_prices, shard_count=4)
@@ -173,7 +176,10 @@ async def live_through_an_outage(proxy: TcpProxy, broker: AmqpBroker, xyra: Xyra
 
 
 async def read_again_and_again(organization: Organization) -> Counter[str]:
-    """What the store and the broker are needed for, until it is answered after it was not: how it was answered."""
+    """Read what needs store and broker until it is answered after it was not.
+
+    Returns how it was answered. how it was answered.
+    """
     answers: Counter[str] = Counter()
     status = 0
     while status != 200 or not answers["503"]:

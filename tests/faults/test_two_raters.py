@@ -1,4 +1,7 @@
-"""Two hosts that meter one session at once, as after a lock that expired while its holder still worked."""
+"""Two hosts that meter one session at once.
+
+That happens after a lock that expired while its holder still worked.
+"""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Nothing opens with a key, and everybody has the roles that they need and no others."""
+"""Nothing opens with a key, and everybody has only the roles they need."""
 
 import pytest
 
@@ -39,7 +39,10 @@ def check_no_keys(deployment: Snapshot) -> None:
 
 
 def check_roles(deployment: Snapshot) -> None:
-    """The functions are known to Azure only when it has made their identity; the operator's id is a parameter."""
+    """Check the roles of functions and operator.
+
+    The functions are known to Azure only when it has made their identity; the operator's id is a parameter.
+    """
     granted: dict[str, list[str]] = {"functions": [], OPERATOR: []}
     for assignment in (*deployment.of(ROLE), *deployment.of(DATA_ROLE)):
         principal = assignment.properties["principalId"]

@@ -1,4 +1,4 @@
-"""Every alert asks for something that exists, and there is one for each way of going wrong."""
+"""Every alert asks for what exists, and each way of going wrong has one."""
 
 import re
 from typing import Any, NamedTuple
@@ -56,7 +56,10 @@ def check_metrics(deployment: Snapshot) -> None:
 
 
 def check_queries(deployment: Snapshot) -> None:
-    """Of columns that the table has; and a new workspace, which has no tables yet, must not stop the deployment."""
+    """Check that queries are of columns that the table has.
+
+    A new workspace, which has no tables yet, must not stop the deployment.
+    """
     for alert in deployment.of(LOG_ALERT):
         assert alert.properties["skipQueryValidation"] is True
         (criterion,) = alert.properties["criteria"]["allOf"]

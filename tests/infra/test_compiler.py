@@ -76,7 +76,7 @@ def check_outputs(template: Template, _: Path) -> None:
 
 
 def check_defaults_of_azd(template: Template, infra: Path) -> None:
-    """It gives the parameters that are needed, and some others with the defaults that they have anyway."""
+    """Check what it gives: needed parameters, and some others with their own defaults."""
     given = json.loads((infra / "main.parameters.json").read_text())["parameters"]
     parameters = template["parameters"]
     assert {name for name, declared in parameters.items() if "defaultValue" not in declared} <= set(given)

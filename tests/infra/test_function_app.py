@@ -115,7 +115,10 @@ def test_what_does_not_fit_is_refused(refused: str):
 
 
 def test_the_guide_says_what_zones_cost():
-    """The platform keeps and bills two instances for each scale group, at $21.02 a month for 2 GB."""
+    """The platform keeps and bills two instances for each scale group.
+
+    A month of them is $21.02 for 2 GB.
+    """
     instances = 2 * len(scale_groups())
     guide = " ".join((ROOT / "docs" / "deployment.md").read_text().split())
     assert f"{len(scale_groups())} groups, so {instances} instances: about ${instances * 21.024:.0f} a month" in guide

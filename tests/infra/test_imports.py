@@ -1,4 +1,7 @@
-"""Each contract of import-linter breaks when a forbidden import is planted in a copy of the tree."""
+"""Each contract of import-linter breaks when a forbidden import is planted.
+
+It is planted in a copy of the tree.
+"""
 
 import shutil
 import subprocess
@@ -24,7 +27,7 @@ HOST = "The local host knows no billing"
 
 @dataclass(frozen=True)
 class Plant:
-    """An import statement in a new module of the package, and the contract that it breaks."""
+    """An import in a new module of the package, and the contract it breaks."""
 
     package: str
     statement: str

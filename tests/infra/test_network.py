@@ -30,7 +30,10 @@ def check_closed(deployment: Snapshot) -> None:
 
 
 def check_reached(deployment: Snapshot) -> None:
-    """An endpoint for each part, a zone that names it, and a link from that zone to the network."""
+    """Check each part's endpoint, the zone that names it, and the zone's link.
+
+    The link goes to the network.
+    """
     connections = [
         each.properties["privateLinkServiceConnections"][0]["properties"] for each in deployment.of(ENDPOINT)
     ]

@@ -59,7 +59,10 @@ def check_queues(deployment: Snapshot) -> None:
 
 
 def check_limits(deployment: Snapshot) -> None:
-    """A message is done, or given back, before its lock ends; metering waits out faults well within that."""
+    """Check that a message is done, or given back, before its lock ends.
+
+    Metering waits out faults well within that.
+    """
     for queue in deployment.of(QUEUE):
         assert function_timeout() < duration(queue.properties["lockDuration"])
         assert duration(queue.properties["defaultMessageTimeToLive"]).days >= 14

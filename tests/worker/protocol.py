@@ -1,8 +1,9 @@
-"""What passes between the platform's host and its Python worker, as far as these tests use it.
+"""The messages between the platform's host and its Python worker.
 
-The names are those of the host's RPC protocol, in which the worker is written; `http_request`, `queue_batch`,
-`queue_message` and `timer` put things into it as the host does. That code is public (azure-functions-host,
-WebJobs.Script.Grpc; azure-sdk-for-net, WebJobs.Extensions.ServiceBus), and these are its rules:
+They are modelled as far as these tests use them. The names are those of the host's RPC protocol, in which the worker is
+written; `http_request`, `queue_batch`, `queue_message` and `timer` put things into it as the host does. That code is
+public (azure-functions-host, WebJobs.Script.Grpc; azure-sdk-for-net, WebJobs.Extensions.ServiceBus), and these are its
+rules:
 
 - HTTP: repeated query parameters and headers are joined by a comma, query names are equal without regard to case,
   parameters without a value are left out, header names are in lower case, a body is bytes, none is nothing at all.

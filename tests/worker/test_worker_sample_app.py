@@ -69,7 +69,10 @@ def recorded(record: Path) -> list[Any]:
 
 
 async def in_the_local_host(broker: MemoryBroker, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ask for each request, then wait until the queues are empty and a timer has fired."""
+    """Ask for each request, then wait until the host is at rest.
+
+    That is when the queues are empty and a timer has fired.
+    """
     clock = MovableClock()
     host = Host(load_sample_app(), host_json=SAMPLE_APP / "host.json", broker=broker, clock=clock, settings=SETTINGS)
     await host.start(0)
@@ -173,7 +176,10 @@ async def test_queue_and_timer_functions_see_the_same(
 
 
 def as_sent(message: Message, seen: dict[str, str]) -> dict[str, Any]:
-    """A message as the platform passes it on, with what the broker made up taken from what the local host gave."""
+    """A message as the platform passes it on.
+
+    What the broker made up is taken from what the local host gave.
+    """
     enqueued = datetime.fromisoformat(seen["enqueued_time_utc"])
     return {
         "body": message.body.decode("latin-1"),

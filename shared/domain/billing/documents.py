@@ -108,7 +108,10 @@ class CreditNote(Entity):
     def correcting(
         cls, draft: Invoice, number: str, lines: Sequence[Line], invoice_id: str | None, now: datetime
     ) -> Self:
-        """The note that finalizing a draft issues; `invoice_id` is the last invoice of what it corrects."""
+        """The credit note that finalizing a draft issues.
+
+        `invoice_id` is the last invoice of what it corrects.
+        """
         return cls(
             id=named_id("cn", draft.organization_id, number),
             organization_id=draft.organization_id,
@@ -126,7 +129,10 @@ class CreditNote(Entity):
 
 
 class Numbering(Entity):
-    """Gapless numbers, per series and year; the name in them is the organization's slug at the first number."""
+    """Gapless numbers, counted per series and year.
+
+    The name in them is the organization's slug at the first number.
+    """
 
     kind: ClassVar[str] = "numbering"
 
@@ -141,5 +147,8 @@ class Numbering(Entity):
 
 
 def invoice_id(organization_id: str, period: Period, revision: int) -> str:
-    """The same for the same period and revision, so that a repetition never makes a second invoice."""
+    """The id of an invoice, the same for the same period and revision.
+
+    So a repetition never makes a second invoice.
+    """
     return named_id("inv", organization_id, to_text(period.start), revision)

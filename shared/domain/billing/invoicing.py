@@ -15,7 +15,10 @@ from shared.domain.pricing.lines import Line, Step, distinguished
 
 @dataclass(frozen=True, slots=True)
 class BilledLine:
-    """What documents have billed of a line in one period; `line` is how it was billed first."""
+    """What documents have billed of a line in one period.
+
+    `line` is how it was billed first.
+    """
 
     line: Line
     amount: Decimal
@@ -23,7 +26,7 @@ class BilledLine:
 
 @dataclass(frozen=True, slots=True)
 class PeriodBill:
-    """A period with what is due for it now and what documents billed for it, by line key."""
+    """What is due for a period and what documents billed, by line key."""
 
     period: Period
     due: Sequence[Line]
@@ -59,7 +62,10 @@ def _no_longer_due(billed: Line, currency: str) -> Line:
 
 
 def _adjustment(due: Line, billed: Decimal, period: Period, currency: str) -> Line:
-    """What is due and was not billed before, or the other way round as a negative amount."""
+    """The line for the difference between due and billed.
+
+    It is negative where more was billed than is due.
+    """
     amount = round_half_up(add(due.amount, -billed), currency)
     before = round_half_up(billed, currency)
     changes = {
@@ -77,7 +83,10 @@ def _adjustment(due: Line, billed: Decimal, period: Period, currency: str) -> Li
 
 
 class DraftTotals(BaseModel):
-    """The totals that finalizing a draft would issue; the credit note's is negative, or zero where there is none."""
+    """The totals that finalizing a draft would issue.
+
+    The credit note's is negative, or zero where there is none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -135,7 +144,10 @@ def total_of(lines: Iterable[Line], currency: str) -> Decimal:
 
 
 def billed_lines(lines: Iterable[Line], period_start: datetime) -> dict[str, BilledLine]:
-    """What these lines bill for the period that starts then, by line key; `lines` are in the order of their issue."""
+    """What these lines bill for the period with this start, by line key.
+
+    `lines` are in the order of their issue.
+    """
     billed: dict[str, BilledLine] = {}
     for line in lines:
         if line.period.start == period_start:

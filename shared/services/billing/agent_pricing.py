@@ -52,7 +52,10 @@ class AgentPricing:
         return _without_repeats(pricing[begun - 1 :])
 
     async def _within(self, agent: Agent, assignment: Interval[str | None]) -> list[ModelPricing]:
-        """The versions of an assigned model, after the time until the first of them is in force."""
+        """The versions of an assigned model.
+
+        The time until the first of them is in force comes first, without a version.
+        """
         unpriced = _unpriced(agent.created_at if assignment.start == BEGINNING else assignment.start)
         if assignment.value is None:
             return [unpriced]

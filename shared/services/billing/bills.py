@@ -107,7 +107,10 @@ class Bills:
     async def _guarded_periods(
         self, organization: Organization, invoiced_period: Period, created: Sequence[Period]
     ) -> list[GuardedPeriod]:
-        """Read before the facts, so that whatever changes a period after its facts were read changes its ETag, too."""
+        """The periods of a bill with their ETags, read before the facts.
+
+        So whatever changes a period after its facts were read changes its ETag, too.
+        """
         unsettled = await self._periods.unsettled(organization.id, invoiced_period.start, PERIODS_PER_BILL)
         guarded_periods = [GuardedPeriod(item.entity.period, item) for item in unsettled]
         stored = {period.start: period for period in created}
@@ -144,9 +147,9 @@ class Bills:
 
 
 def _open_until(period: Period, due: Sequence[Line]) -> datetime:
-    """The period's end, or that of the longest quarter or year that is due in it in advance.
+    """The period's end, or that of its longest cycle that is due in advance.
 
-    Agents and seats come and go until then, and change what is due.
+    A cycle is a quarter or a year. Agents and seats come and go until then, and change what is due.
     """
     ahead = [line.covers.end for line in due if line.timing == "advance" and line.covers is not None]
     return max([period.end, *ahead])

@@ -21,7 +21,7 @@ _MAXIMUM_NOTES = 100
 
 
 class WithLines(Protocol):
-    """The header of an invoice or credit note, or what a period's list of documents says of it."""
+    """What has lines: a document's header, or its entry in a period's list."""
 
     @property
     def id(self) -> str: ...
@@ -88,9 +88,10 @@ class BillingDocuments:
         return lines[:wanted]
 
     async def shown_total(self, invoice: Invoice) -> Decimal:
-        """The total that an answer shows; of a draft, that of the invoice which finalizing it would issue.
+        """The total that an answer shows.
 
-        A draft from before `draft_totals` is composed again from its lines. Raises `UnavailableError`.
+        Of a draft it is that of the invoice which finalizing it would issue. A draft from before `draft_totals` is
+        composed again from its lines. Raises `UnavailableError`.
         """
         if invoice.status != "draft":
             return invoice.total

@@ -27,12 +27,15 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class _StaleReadError(UnavailableError):
-    """An agent, a billing model or a version is named elsewhere, but this read does not show it yet."""
+    """An agent, a model or a version that this read does not show yet.
+
+    It is named elsewhere.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class _Models:
-    """The billing models of an organization's agents, and what the charges of all their versions need."""
+    """The billing models of an organization's agents, and what their charges need."""
 
     versions: Mapping[str, History[Version]]
     """By billing model."""
@@ -171,7 +174,10 @@ class FactsReader:
 
 
 def _check_consistent(facts: Facts) -> None:
-    """Raises `_StaleReadError` for usage of an agent under a version that, by this read, never priced it."""
+    """Raise `_StaleReadError` for usage under a version that never priced its agent.
+
+    By this read, that is.
+    """
     priced = {(segment.agent_id, segment.version.id) for segment in facts.segments}
     missing = min(facts.totals.keys() - priced, default=None)
     if missing is not None:

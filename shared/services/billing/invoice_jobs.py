@@ -49,7 +49,10 @@ class JobProgress:
 
 
 class InvoiceJobs:
-    """A job is due until it has fanned out, so that the sweep starts it again where its start was lost."""
+    """Jobs as they are stored.
+
+    A job is due until it has fanned out, so that the sweep starts it again where its start was lost.
+    """
 
     def __init__(self, store: Store, outbox: Outbox) -> None:
         self._jobs = Records(store, DIRECTORY, Job, prefix="job", outbox=outbox)

@@ -64,10 +64,11 @@ class Issuing:
         return await self._documents.create_draft(draft, bill.lines)
 
     async def finalize(self, organization: Organization, draft_id: str, if_match: str | None = None) -> Issued:
-        """Number the invoice, once, with its lines computed again under the guards of all periods that it bills.
+        """Number the invoice, once, with its lines computed again.
 
-        What is finalized already stays as it is. Raises `NotFoundError`, `PreconditionFailedError`,
-        `UnavailableError`, and `ConflictError` where its periods are changed by many at once.
+        They are computed under the guards of all periods that it bills. What is finalized already stays as it is.
+        Raises `NotFoundError`, `PreconditionFailedError`, `UnavailableError`, and `ConflictError` where its periods are
+        changed by many at once.
         """
 
         async def attempt() -> Issued:
@@ -118,7 +119,7 @@ def _first_numbering(organization: Organization) -> Numbering:
 def _issued(
     organization: Organization, draft: Invoice, bill: Bill, numbering: Numbering, now: datetime
 ) -> tuple[Issued, list[IssuedDocument], Numbering]:
-    """What a bill makes of a draft, with the lines of each document and the numbering after them.
+    """What a bill makes of a draft, with each document's lines and the numbering.
 
     The year in a number is that of the issue in the organization's timezone.
     """

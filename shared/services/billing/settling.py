@@ -24,7 +24,7 @@ IssuedDocument = tuple[Invoice | CreditNote, Sequence[Line]]
 def changed_periods(
     bill: Bill, documents: Sequence[IssuedDocument], now: datetime
 ) -> list[tuple[Stored[PeriodItem], PeriodItem]]:
-    """The periods that issuing a bill changes, each as it was read and as it becomes.
+    """The periods that issuing a bill changes, as they were and as they become.
 
     A period lists those of the bill's documents that bill it, and is settled where the bill is final.
     """
@@ -55,7 +55,7 @@ def _listed(header: Invoice | CreditNote) -> BillingDocument:
 
 
 def _saw_all_changes(item: PeriodItem, now: datetime) -> bool:
-    """True when a bill made now rests on every change that was made to the period so far."""
+    """True when a bill made now rests on every change to the period."""
     changed_at = item.changed_after_end_at
     return item.end <= now - SETTLES_AFTER and (changed_at is None or changed_at <= now - REPLICA_LAG)
 

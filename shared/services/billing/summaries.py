@@ -74,10 +74,11 @@ class _PeriodFacts:
 
 
 class Summaries:
-    """A summary reads the totals of all agents in its periods, because pooled lines are shared out by what each used.
+    """Makes summaries of agents, projects, departments and organizations.
 
-    That takes as many reads as an invoice's preview, however many events there are, and grows with the number of
-    distinct values where a model has a unique meter.
+    A summary reads the totals of all agents in its periods, because pooled lines are shared out by what each used. That
+    takes as many reads as an invoice's preview, however many events there are, and grows with the number of distinct
+    values where a model has a unique meter.
 
     A project or department consists of the agents that are in it now, with all that they ever did, as in usage reports
     (`Agent.is_in`). Their shares of lines are its own, so the billed amounts of all projects, and of the agents without

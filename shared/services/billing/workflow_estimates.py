@@ -22,9 +22,10 @@ class WorkflowEstimates:
     async def validate(
         self, organization: Organization, agent_id: str, workflows: Mapping[str, Decimal]
     ) -> tuple[Version | None, WorkflowValidation]:
-        """By the version that prices the agent now, if one does, over its present billing period.
+        """What workflows would cost an agent in its present billing period.
 
-        Nothing is recorded. Raises `NotFoundError`, `UnavailableError`.
+        The version that prices the agent now prices them, if there is one. Nothing is recorded. Raises `NotFoundError`,
+        `UnavailableError`.
         """
         agent, _ = await self._agents.get(organization.id, agent_id)
         version = await self._agent_pricing.version_now(agent)

@@ -187,7 +187,10 @@ class Organizations:
         return organization
 
     async def list_ids(self, limit: int, cursor: str | None) -> tuple[list[str], str | None]:
-        """The ids of a part of all organizations, one slice after the other, and where the next part starts."""
+        """The ids of a part of all organizations, and where the next part starts.
+
+        They are read one slice after the other.
+        """
         number, inner = _read_cursor(cursor)
         ids: list[str] = []
         while number < SLICES and len(ids) < limit:

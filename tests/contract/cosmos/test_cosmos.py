@@ -81,7 +81,10 @@ async def test_a_document_expires_by_cosmos_dbs_clock(cosmos_store: CosmosStore)
 
 @pytest.mark.cosmos
 async def test_due_documents_of_many_partitions_come_earliest_first(cosmos_store: CosmosStore) -> None:
-    """Over more documents than one page, so that a real account merges the streams of its partitions."""
+    """There are more documents than one page holds.
+
+    So a real account merges the streams of its partitions.
+    """
     for number in range(150):
         due_at = f"2026-01-01T00:{number % 60:02}:{number // 60:02}"
         await cosmos_store.create(CONTAINER, f"org_{number}", {"id": "a", "kind": "outbox", "due_at": due_at})

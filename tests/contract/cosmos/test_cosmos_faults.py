@@ -1,4 +1,7 @@
-"""The Cosmos DB store when Cosmos DB throttles, fails, or leaves it open whether a write took place."""
+"""The Cosmos DB store when Cosmos DB throttles, fails, or answers nothing.
+
+Then it is open whether a write took place.
+"""
 
 import asyncio
 import time
@@ -103,7 +106,10 @@ class TestThrottling:
 
 
 class TestUnknownOutcomes:
-    """A write is sent once; that it may have taken place is the caller's to know."""
+    """A write is sent once.
+
+    That it may have taken place is the caller's to know.
+    """
 
     @every_write
     @pytest.mark.parametrize("status", [408, 500, 502, 503])

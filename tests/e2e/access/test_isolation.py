@@ -71,7 +71,10 @@ private = pytest.mark.parametrize("endpoint", PRIVATE, ids=route_of)
 
 @dataclass(frozen=True)
 class Victim:
-    """An organization with one of each thing, and credentials of every kind for it and beside it."""
+    """An organization with one of each thing, and credentials of every kind.
+
+    Some credentials are its own, others of strangers.
+    """
 
     organization: Organization
     path_values: Mapping[str, str]
@@ -176,7 +179,10 @@ def credential(client: Client) -> str:
 
 
 class People:
-    """Makes people that the API cannot make yet, by writing into the data directory of the running host."""
+    """Makes people that the API cannot make yet.
+
+    It writes into the data directory of the running host.
+    """
 
     def __init__(self, xyra: Xyra, data_dir: Path) -> None:
         self._xyra = xyra
@@ -205,7 +211,7 @@ class People:
         return credential(await self._xyra.sign_in(account.email))
 
     async def expired(self, token: str) -> str:
-        """The same claims of the same living session, in a token whose half hour is over."""
+        """A token with the same claims of the same session, half an hour over."""
         claims = await self._tokens.read(token)
         self._clock.set(NOW - timedelta(minutes=31))
         try:

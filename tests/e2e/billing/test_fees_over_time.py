@@ -1,4 +1,7 @@
-"""Fees by quarter and year, setup fees and seats in documents over months, every figure worked out by hand."""
+"""Fees by quarter and year, setup fees and seats in documents over months.
+
+Every figure is worked out by hand.
+"""
 
 from decimal import Decimal
 from itertools import pairwise

@@ -1,4 +1,7 @@
-"""An event belongs to the month of its time, in its organization's timezone; months and days are local ones."""
+"""An event belongs to the month of its time, in its organization's timezone.
+
+Months and days are local ones.
+"""
 
 from decimal import Decimal
 from typing import Any

@@ -346,7 +346,10 @@ async def test_what_is_decided_for_later_is_not_in_force_now(xyra: Xyra) -> None
 
 
 async def test_what_is_in_force_says_since_when(time_machine: TimeMachine) -> None:
-    """Since its version's start, or since the agent was put on its model, whichever came later."""
+    """Since its version's start or the agent's change to the model.
+
+    The later of both counts.
+    """
     await time_machine.at("2026-12-10T00:00:00Z")
     organization = await time_machine.xyra.organization()
     model = await organization.model(*CHARGES, effective_from=START)

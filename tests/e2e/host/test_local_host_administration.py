@@ -13,7 +13,10 @@ Messages = typing.List[func.ServiceBusMessage]  # noqa: UP006  the platform's wo
 
 
 def relay_app(hops: int, arrived: list[bytes], broker: MemoryBroker) -> func.FunctionApp:
-    """Each queue passes on to the one before it; a timer or a request begins with the last."""
+    """Each queue passes on to the one before it.
+
+    A timer or a request begins with the last.
+    """
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
     def hop(number: int) -> None:

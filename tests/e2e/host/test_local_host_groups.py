@@ -19,7 +19,10 @@ GROUPS = {"http", "take_many", "take_one", "tick"}
 
 @asynccontextmanager
 async def grouped(directory: Path, **environment: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """Clients of the sample app, with a process for each group; at the end a signal has to end all of them."""
+    """Clients of the sample app, with a process for each group.
+
+    At the end a signal has to end all of them.
+    """
     port = free_port()
     host_json = directory / "host.json"
     document = json.loads(SERVE.with_name("host.json").read_text())

@@ -1,5 +1,8 @@
 # ruff: noqa: ARG001  the platform passes what triggered a function by name, used or not
-"""The platform ends all running invocations when one takes too long, and drops what is logged after them."""
+"""The platform ends all running invocations when one takes too long.
+
+It drops what is logged after them.
+"""
 
 import asyncio
 import logging

@@ -28,7 +28,10 @@ def _answers_with(name: str) -> Any:
 
 
 async def reached(running: RunningHost, path: str, method: str = "GET") -> Any:
-    """The name of the function that answers and its route parameters; None for a bare 404."""
+    """The name of the function that answers, and its route parameters.
+
+    None for a bare 404.
+    """
     url = URL(f"http://127.0.0.1:{running.host.port}{path}", encoded=True)
     async with running.client.request(method, url) as response:
         if response.status == 404:

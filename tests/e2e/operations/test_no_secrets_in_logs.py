@@ -66,7 +66,10 @@ def assert_kept(secret: str, answer: Answer, *statuses: int) -> None:
 
 
 async def test_a_secret_that_a_host_logs_is_found(tmp_path: Path) -> None:
-    """The caller chooses the correlation id, and it is in every line of what the call leads to."""
+    """The caller chooses the correlation id.
+
+    It is in every line of what the call leads to.
+    """
     process = XyraProcess(tmp_path / "data")
     try:
         served = await Served.by(process)

@@ -1,4 +1,4 @@
-"""Paths that no endpoint has, methods that a path does not have, HEAD and OPTIONS, as the platform leads there."""
+"""Unknown paths, unknown methods, HEAD and OPTIONS, as the platform leads there."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What recorded calls of an agent cost by our price list, against what their provider charged for each of them.
+"""Recorded calls of an agent by our price list, against what their provider charged.
 
 `make llm-costs` takes all four projects, `make e2e` the smallest.
 """
@@ -53,7 +53,10 @@ def by_run(costs: Costs, calls: list[Json]) -> Costs:
 
 
 async def project(xyra: Xyra, name: str) -> tuple[Organization, str]:
-    """An organization of its own, as its agents and runs have the same names, and the project's id."""
+    """The id of a project in an organization of its own.
+
+    Its agents and runs have the same names as others.
+    """
     organization = await xyra.organization()
     model = await organization.model(PASSED_ON, effective_from=START)
     project_id = (await organization.key.post("projects", {"name": name}))["id"]

@@ -140,7 +140,10 @@ def cut_to_12_places(number: Fraction) -> Decimal:
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_all_meters_over_shards_equal_a_plain_computation(xyra: Xyra, seed: int) -> None:
-    """Sent shuffled in batches, some of them twice and some long after the others, and their month is over."""
+    """Events are sent shuffled and in batches, some of them twice.
+
+    Some come long after the others, when their month is over.
+    """
     random = Random(seed)
     organization = await xyra.organization(shard_count=SHARDS)
     model = await organization.model(*EVERY_METER, effective_from=START)

@@ -143,7 +143,10 @@ async def test_a_verifier_may_find_less_than_was_reported(xyra: Xyra) -> None:
 
 
 async def test_a_reversed_outcome_keeps_its_place_before_the_free_ones(xyra: Xyra) -> None:
-    """The first two are free; that one of them is taken back makes no other one free."""
+    """The first two are free.
+
+    That one of them is taken back makes no other one free.
+    """
     pricing = {"type": "percentage", "rate": "10", "free_events": 2, "minimum_per_event": "1"}
     organization = await priced(xyra, RESOLVED | {"pricing": pricing}, shard_count=4)
     names = [f"{number}" for number in range(6)]

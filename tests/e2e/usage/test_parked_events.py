@@ -32,7 +32,7 @@ COMMANDS = {
 
 
 class Backstage:
-    """The store and the queue of the running host, for what the API does not let happen."""
+    """Store and queue of the running host, for what the API does not allow."""
 
     def __init__(self, data_dir: Path) -> None:
         self._database = Database(data_dir / "xyra.db")

@@ -144,7 +144,10 @@ async def another_period(scene: Scene) -> None:
 
 
 async def another_timezone(scene: Scene) -> None:
-    """From the end of the last period that was laid; a boundary is elsewhere from then on."""
+    """Another timezone from the end of the last stored period on.
+
+    A boundary is elsewhere from then on.
+    """
     await scene.organization.key.send("PATCH", f"organizations/{scene.organization.id}", {"timezone": "Asia/Tokyo"})
     await scene.later(days=50)
     for time in ("2026-11-30T16:00:00Z", "2026-12-31T16:00:00Z", None):

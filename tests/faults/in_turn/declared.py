@@ -1,4 +1,4 @@
-"""The paths on which each call fails in turn, and the functions of the app that they stand for.
+"""The paths on which each call fails in turn, and their functions of the app.
 
 To add a path: write a class beside those of its area and declare it in `PATHS`. The test tries it by itself.
 """

@@ -67,7 +67,10 @@ class DecideOutcomes(Path):
         await host.metering.meter(delivered(queue.waiting["usage"]))
 
     async def do_other(self, host: Application) -> None:
-        """More outcomes of the agent are metered in these months, and one of them is verified."""
+        """More outcomes of the agent are metered in these months.
+
+        One of them is verified.
+        """
         await super().do_other(host)
         await self._report(host, {"j-more": JANUARY, "m-more": MARCH})
         await self.decide(host, "verify", "m-more")
@@ -130,7 +133,10 @@ class RejectOutcomes(DecideOutcomes):
 
 
 class ReverseOutcomes(DecideOutcomes):
-    """An operator reverses one that was billed and the free one of its month; no other one is free instead."""
+    """An operator reverses a billed outcome and the free one of its month.
+
+    No other one is free instead.
+    """
 
     statuses: ClassVar = {
         "j-first": "verified",

@@ -59,7 +59,10 @@ class Replay(ParkedUsage):
 
 
 class DiscardWhileReplayed(ParkedUsage):
-    """An operator replays it, another discards it while it is on its way, and a third replays what is left."""
+    """An operator replays it; another discards it while it is on its way.
+
+    A third replays what is left.
+    """
 
     quantities: ClassVar = {"j3": 4, "m1": 1, "m2": 2, "m3": 3}
 
@@ -79,7 +82,10 @@ class DiscardWhileReplayed(ParkedUsage):
         await self.replay(host)
 
     async def result(self) -> Result:
-        """Each event is either metered or discarded; its entry says which, and only metered ones count."""
+        """Each event is either metered or discarded; its entry says which.
+
+        Only metered ones count.
+        """
         await self.scene.drain()
         host = self.scene.host()
         await self.replay(host)

@@ -29,7 +29,10 @@ class CreateModel(Path):
 
 
 class PublishVersion(Path):
-    """A client doubles the price from next week on; what is used later in March costs twice as much."""
+    """A client doubles the price from next week on.
+
+    What is used later in March costs twice as much.
+    """
 
     async def walk(self, host: Application) -> None:
         try:

@@ -26,7 +26,10 @@ LATE_AND_NEW = (january("j3", 4), march("m1", 1), march("m2", 2), march("m3", 3)
 
 
 class KnownUsage(Path):
-    """Paths that end with `LATE_AND_NEW` counted and billed beside 4 units of March that were metered before."""
+    """Paths that end with `LATE_AND_NEW` counted and billed, beside earlier usage.
+
+    That is 4 units of March, metered before.
+    """
 
     totals: ClassVar[dict[str, Any]] = {"2026-01": (4, 13), "2026-02": (3, 7), "2026-03": (8, 15)}
     amounts: ClassVar[dict[str, Any]] = {
@@ -63,7 +66,10 @@ class Accept(KnownUsage):
 
 
 class Meter(KnownUsage):
-    """A batch with late usage, usage metered long ago under fewer shards, and one identity with other content."""
+    """A batch with late usage, old usage, and one identity with other content.
+
+    The old usage was metered long ago under fewer shards.
+    """
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -76,7 +82,10 @@ class Meter(KnownUsage):
 
 
 class AcceptForNewAgent(Path):
-    """A client reports usage of an agent that was created a moment ago, as its billing model was."""
+    """A client reports usage of an agent that was created just now.
+
+    Its billing model was, too.
+    """
 
     async def prepare(self) -> None:
         host = self.scene.host()

@@ -23,7 +23,10 @@ CLAIMS = Claims("usr_1", "org_1", ("owner",), "ses_1")
 
 
 class KeptSecrets(LocalSecrets):
-    """Gives what it read first until it is told to look again, as the adapter of a remote vault does for a while."""
+    """Gives what it read first until it is told to look again.
+
+    So does the adapter of a remote vault for a while.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -219,7 +222,10 @@ async def test_no_private_half_of_a_retired_key_is_kept(tokens: Tokens, path: Pa
 
 
 async def test_keys_are_json_web_keys(tokens: Tokens, path: Path) -> None:
-    """As another implementation reads them; so that their public halves can be published as they are."""
+    """As another implementation reads them.
+
+    So their public halves can be published as they are.
+    """
     token = await tokens.issue(CLAIMS)
     kept = json.loads(await LocalSecrets(path).get(NAME))
     assert set(kept) == {"next", "active", "retired"}

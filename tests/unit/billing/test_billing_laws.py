@@ -176,8 +176,9 @@ async def check_billed(world: World, closed: list[Period], billed: Mapping[Key, 
 
 
 def check_fees_are_due_once(known: Sequence[Facts], lines: Sequence[Line]) -> None:
-    """What was in force in a quarter or year that is over is due in exactly one of its periods, a setup fee in one of
-    all.
+    """A fee of a finished quarter or year is due in exactly one period.
+
+    What was in force in it decides; a setup fee is due in one of all periods.
     """
     due = Counter((line.key, line.covers) for line in lines if line.covers is not None or line.type == "setup_fee")
     assert set(due.values()) <= {1}
@@ -212,8 +213,9 @@ async def check_periods(world: World) -> list[Period]:
 
 
 async def check_usage(world: World, periods: list[Period]) -> dict[str, Variant]:
-    """Every accepted event is there once, as it was accepted at some time, and the totals count it where its time says
-    so.
+    """Every accepted event is there once, as it was accepted at some time.
+
+    The totals count it where its time says so.
     """
     events = await world.usage_documents("event")
     recorded = {event["id"]: Variant(event["time"], event["content"]) for event in events}
@@ -346,7 +348,10 @@ def _at(timeline: list[tuple[datetime, T]], time: datetime) -> T | None:
 
 
 async def check_previews(world: World, now: datetime) -> None:
-    """At a moment when nothing else happens, the preview of every period is what its close issues."""
+    """The preview of every period is what its close issues.
+
+    That holds at a moment when nothing else happens.
+    """
     world.clock.set(now)
     host, periods = world.observer, world.observer.periods
     organization = await world.organization()
@@ -413,7 +418,10 @@ def test_a_period_that_was_moved_a_moment_ago_stays_unsettled() -> None:
 
 
 async def unsettled_after_late_usage(pause: timedelta) -> list[str]:
-    """The ended periods that are unsettled after an invoice run so long after late usage of January."""
+    """The ended periods that are unsettled after late usage of January.
+
+    The invoice run comes so long after it.
+    """
     begin, late = datetime(2026, 1, 10, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
     charge = {"key": "commands", "type": "activity", "meter": {"event_type": "command"}}
     charge["pricing"] = {"type": "per_unit", "unit_amount": "1"}
@@ -500,7 +508,10 @@ def test_the_laws_notice_what_breaks_them(broken: type[FaultyStore], law: str) -
 
 
 def test_the_laws_notice_a_period_that_is_settled_too_early() -> None:
-    """January is billed for the quarter that its fee pays in advance; then the agent ends within that quarter."""
+    """January is billed for the quarter that its fee pays in advance.
+
+    Then the agent ends within that quarter.
+    """
     begin = datetime(2026, 1, 10, tzinfo=UTC)
     fee = {"key": "fee", "type": "flat_fee", "amount": "90", "interval": "quarter", "timing": "advance"}
     draft = BillingModelDraft.model_validate(

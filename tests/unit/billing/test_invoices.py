@@ -56,7 +56,10 @@ class Scene:
         await self.host.invoice_runs.run(Task(organization_id=ORGANIZATION))
 
     async def invoiced_then_ended(self) -> None:
-        """January is billed in advance with December; then its agent ends in the middle of it."""
+        """January is billed in advance with December.
+
+        Then its agent ends in the middle of it.
+        """
         await self.set_up(ADVANCE_FEE)
         await self.host.invoice_runs.run(
             Task(job_id="job_1", organization_id=ORGANIZATION, period="2021-12", finalize=True)

@@ -46,7 +46,10 @@ SOON = 0.2
 
 
 class StaleReplica:
-    """The store, but it shows the items of one kind in a container as they were when it was made."""
+    """The store, with the items of one kind as they once were.
+
+    That is as they were when the replica was made.
+    """
 
     def __init__(self, store: Store, container: Container, kind: str) -> None:
         self._store = store

@@ -1,4 +1,7 @@
-"""Each error has a status, a code and a text for callers; of a fault of ours they learn nothing, and the log all."""
+"""Each error has a status, a code and a text for callers.
+
+Of a fault of ours callers learn nothing, and the log all.
+"""
 
 import importlib
 import logging

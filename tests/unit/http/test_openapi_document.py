@@ -95,7 +95,10 @@ def test_it_says_what_it_said_before_but_for_what_was_changed() -> None:
 
 
 def resolved(document: Json) -> Json:
-    """Its paths with every `$ref` resolved, without titles, descriptions and tags, and without an order of names."""
+    """The document's paths with every `$ref` resolved.
+
+    Titles, descriptions, tags and the order of names are left out.
+    """
 
     def value_of(value: Any, within: tuple[str, ...] = ()) -> Any:
         if isinstance(value, list):

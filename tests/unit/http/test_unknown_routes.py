@@ -1,4 +1,4 @@
-"""What answers a path that no endpoint has, or a method that a path does not have."""
+"""What answers an unknown path, or a method that a path lacks."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What meters come to and what percentages cost, collected in batches and shards, in any order, with repeats."""
+"""Meters and percentages, collected in batches and shards, in any order, with repeats."""
 
 import asyncio
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,7 @@
-"""The scan of logs finds every kind of secret in every form, and takes nothing else for one."""
+"""The scan of logs finds every kind of secret and nothing else.
+
+It finds them in every form.
+"""
 
 import base64
 import json
@@ -49,7 +52,7 @@ def known() -> KnownSecrets:
 
 @pytest.fixture
 def found(tmp_path: Path, known: KnownSecrets) -> Callable[[str], list[str]]:
-    """What is found in a log of three lines whose second has this text in it."""
+    """What is found in a log of three lines with this text in the second."""
 
     def find(text: str) -> list[str]:
         log = tmp_path / "log.jsonl"

@@ -240,7 +240,10 @@ RATE: Json = {"type": "percentage", "rate": "5"}
     ],
 )
 def test_a_key_keeps_whether_its_meter_reads_money(kind, meter, changes, place):
-    """In another currency money is converted and units are not, and a line adds up what all its versions read."""
+    """In another currency money is converted and units are not.
+
+    A line adds up what all its versions read.
+    """
     units = {"key": "saved", "type": kind, "meter": meter, "pricing": PER_UNIT}
     places = [] if place is None else [f"/charges/1/{place}"]
     assert changed_at(units, {**units, **changes}) == places

@@ -54,7 +54,10 @@ def test_steps_add_up_to_lines_and_lines_are_rounded_once(charges, events):
 @laws
 @given(generated_charges.models(generated_charges.usage_charges()), generated.events(), st.integers(0, 2**32))
 def test_the_splitting_of_usage_into_batches_and_shards_changes_no_price(charges, events, seed):
-    """Totals of shards, each kept as a document between its batches, in any order of the events."""
+    """Totals of shards, with the events in any order.
+
+    Each is kept as a document between its batches.
+    """
     random = Random(seed)
     found = generated.whole_month(generated.version(charges))
     together = generated.lines_of(found, generated.totals_of(found, events))
@@ -101,7 +104,10 @@ def test_cutting_a_period_into_identical_versions_changes_no_price(charges, even
 @laws
 @given(st.data(), generated_charges.changed_charges())
 def test_prices_that_change_within_the_month_come_to_what_the_events_do_one_by_one(data, charges):
-    """Agents join, leave and return meanwhile; all is computed a second time from the list of events."""
+    """Agents join, leave and return meanwhile.
+
+    All is computed a second time from the list of events.
+    """
     assignments, events = (
         data.draw(generated.assignments(len(charges))),
         data.draw(generated.events_for(charges[0])),

@@ -116,7 +116,10 @@ def test_events_of_any_type_may_be_in_another_currency(by: AnyCharge, amounts: s
 
 
 def test_each_charge_sees_its_own_money() -> None:
-    """What one counts as units stays as it is, though another has a price for its value."""
+    """What one charge counts as units stays as it is.
+
+    Another has a price for its value.
+    """
     charges = [
         charge("activity", **summing("data.saved")),
         charge("activity", PER_UNIT, key="b", **summing("data.saved")),

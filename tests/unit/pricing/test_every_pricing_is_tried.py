@@ -1,4 +1,7 @@
-"""A new pricing fails here until the generated models, the bad ones and the second computation have it."""
+"""A new pricing fails here until all lists of pricings have it.
+
+They are those of the generated models, the bad ones and the second computation.
+"""
 
 from datetime import UTC, datetime
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""The worked examples with known answers, as estimated usage and as events that come to it."""
+"""The worked examples with known answers, as estimated usage and as events."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""docs/charges.md has the figures of the code, and leaves out nothing that a charge can be."""
+"""docs/charges.md has the figures of the code, and all that a charge can be."""
 
 from pydantic import TypeAdapter
 

@@ -26,7 +26,10 @@ COST = {"amount": "10", "currency": "EUR"}
 
 
 class SlowStore(MemoryStore):
-    """What was found of exchange rates, which are read last, is held back until it is let through."""
+    """Holds back what was found of exchange rates until it is let through.
+
+    Exchange rates are read last.
+    """
 
     def __init__(self) -> None:
         super().__init__()

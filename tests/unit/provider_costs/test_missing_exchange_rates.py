@@ -46,7 +46,10 @@ class CountingStore(MemoryStore):
 
 @dataclass
 class Scene:
-    """One host rates; another, with nothing in common but the store, is where the operator works."""
+    """One host meters, and on another one the operator works.
+
+    They have nothing in common but the store.
+    """
 
     store: CountingStore = field(default_factory=CountingStore)
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW))

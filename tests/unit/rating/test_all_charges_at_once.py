@@ -1,4 +1,7 @@
-"""A month over every type of charge at once, against a second computation that knows nothing of the first."""
+"""A month over every type of charge at once, against a second computation.
+
+That computation knows nothing of the first.
+"""
 
 import math
 from collections.abc import Sequence

@@ -216,7 +216,10 @@ FLOWS = {
 
 
 def one_line(usage: Usage, *versions: Version, currency: str = "USD") -> RatedLine:
-    """What each agent did under each of the versions; the second is in force after the first."""
+    """What each agent did under each of the versions.
+
+    The second is in force after the first.
+    """
     starts = [OCTOBER.start, MIDDLE][: len(versions)]
     segments = [
         Segment(agent, version, start, end)
@@ -272,7 +275,10 @@ def test_only_values_that_count_weigh_after_the_unit_conversion() -> None:
 
 
 def test_a_type_of_workflow_is_shared_out_by_what_it_is_priced_by() -> None:
-    """Leads by value come to 101, mails by dynamic prices to 30, calls at no price of their own to their minimum."""
+    """Leads by value come to 101, mails by dynamic prices to 30.
+
+    Calls, without a price of their own, come to their minimum.
+    """
     types = {
         "lead": {"pricing": {"type": "percentage", "rate": "10"}},
         "mail": {"pricing": {"type": "dynamic", "value": "data.price"}, "maximum": "15"},
@@ -295,7 +301,10 @@ def test_a_type_of_workflow_is_shared_out_by_what_it_is_priced_by() -> None:
 
 
 def test_versions_that_price_different_things_each_go_by_their_own() -> None:
-    """Ten outcomes of little worth at 2 each, then one of 1000 and one of 200 at 5 %."""
+    """Ten outcomes of little worth at 2 each.
+
+    Then one of 1000 and one of 200 at 5 %.
+    """
     by_count = version_of(SALES | {"pricing": {"type": "per_unit", "unit_amount": "2"}})
     by_value = version_of(SALES, number=2)
     usage: Usage = [

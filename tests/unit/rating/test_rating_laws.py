@@ -55,7 +55,10 @@ times = st.integers(1, 31 * 24 - 1).map(lambda hours: OCTOBER.start + timedelta(
 def cases(
     draw: st.DrawFn,
 ) -> tuple[list[dict[str, Any]], dict[str, History[str | None]], list[datetime], dict[tuple[str, int], int]]:
-    """Charges of one model, when each of some agents was on it, when versions begin, and usage by agent and version."""
+    """Charges, versions, times of agents on the model, and their usage.
+
+    Usage is by agent and version.
+    """
     agents = {}
     for agent in ("a", "b", "c")[: draw(st.integers(1, 3))]:
         switches = sorted(draw(st.sets(times, max_size=3)))

@@ -199,7 +199,10 @@ def test_outcomes_count_as_they_stand(status: Status, verification: str, expecte
 
 @pytest.mark.parametrize(("status", "of_outcomes"), [("verified", 10), ("rejected", 0)])
 def test_what_is_in_another_currency_is_converted_whatever_becomes_of_it(status: Status, of_outcomes: int) -> None:
-    """8 by 1.25, for the charge for outcomes and for the one that counts what was reported."""
+    """8 by 1.25, for both charges.
+
+    One is for outcomes, one counts what was reported.
+    """
     summed = {"meter": METER | {"event_type": "outcome.done", "value": "data.value"}}
     by_value = RESOLVED | {"verification": "none", "pricing": {"type": "percentage", "rate": "100"}}
     priced_by = version(by_value | summed, REPORTS | {"pricing": {"type": "per_unit", "unit_amount": "1"}} | summed)

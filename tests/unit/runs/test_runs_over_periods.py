@@ -23,7 +23,10 @@ EVERYTHING_ELSE = 1 + 10 + 10 + 10 + 1
     ],
 )
 async def test_each_period_has_its_own_price(times: list[datetime], price: Decimal) -> None:
-    """What happens after the end of the first takes nothing away from what its average came to."""
+    """The average of the first period stays as it came to.
+
+    What happens after its end takes nothing away from it.
+    """
     scene = Scene()
     await scene.set_up()
     step = {"level": Decimal(10), "user": "u"}

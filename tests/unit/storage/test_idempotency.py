@@ -30,7 +30,10 @@ def answer(text: str) -> Answer:
 
 
 class LaggingStore(FaultInTurnStore):
-    """Shows an item as it was before its last write, the first times that it is read."""
+    """Shows an item as it was before its last write, for some reads.
+
+    They are the first ones.
+    """
 
     def __init__(self, inner: RememberingStore, times: int) -> None:
         super().__init__(inner, Script())
@@ -195,7 +198,10 @@ def test_a_lagging_host_does_not_hold_a_refused_request_against_another(hosts: H
 
 
 def test_two_hosts_with_one_request_at_once_give_one_answer(hosts: Hosts) -> None:
-    """The second waits, and goes on with the work where the first takes too long; the first answer kept is both's."""
+    """The second waits, and goes on where the first takes too long.
+
+    The first answer kept is both's.
+    """
 
     async def history() -> None:
         slow, fast = await asyncio.gather(hosts.send("a", takes_long), hosts.send("a"))

@@ -31,7 +31,10 @@ class Order(Entity):
 
 
 class Hall:
-    """What is sent from it is heard, unless it is deaf; orders are completed by storing them as done."""
+    """What is sent from it is heard, unless it is deaf.
+
+    Orders are completed by storing them as done.
+    """
 
     def __init__(self) -> None:
         self.store = MemoryStore()

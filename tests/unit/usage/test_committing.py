@@ -38,7 +38,7 @@ class Note:
 
 @dataclass
 class WatchedStore(MemoryStore):
-    """It remembers the batches that it was given, and lets others write before one of them."""
+    """Remembers its batches, and lets others write before one of them."""
 
     batches: list[Sequence[Operation]] = field(default_factory=list)
     reads: int = 0
@@ -61,7 +61,7 @@ class WatchedStore(MemoryStore):
 
 
 async def committed(store: MemoryStore, *notes: Note) -> tuple[list[str], list[str]]:
-    """The ids of those that were written, and of those that were dropped as they were there already."""
+    """The ids of what was written, and of what was there already."""
     dropped: list[str] = []
 
     def is_still_wanted(note: Note, stored: Item | None) -> bool:

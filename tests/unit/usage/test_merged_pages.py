@@ -66,7 +66,10 @@ def latest_first(event: Event) -> tuple[str, str]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Event], list[tuple[Event, int, bool]]]:
-    """Events that are there from the beginning, and others with the page before which they come, or go again."""
+    """Events that are there from the beginning, and others that come or go.
+
+    Those have the page before which they do so.
+    """
     shards = draw(SHARDS)
     drawn = draw(st.lists(st.tuples(TIMES, st.integers(0, shards - 1)), max_size=30))
     events = [Event(number, time, shard) for number, (time, shard) in enumerate(drawn)]

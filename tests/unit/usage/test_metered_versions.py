@@ -1,4 +1,7 @@
-"""What was metered under a version that a host has not read yet is never shown as if it had no price."""
+"""A version that a host has not read yet never shows as no price.
+
+Usage was metered under it by another host.
+"""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -57,7 +60,10 @@ async def report(scene: Scene, event_id: str, event_type: str, **data: Any) -> N
 
 
 async def rated_by_what_is_new(scene: Scene, behind: Application, change: str) -> None:
-    """The other host has read what was before; a minute later, and all the time after, it is still that minute."""
+    """The other host has read what was before.
+
+    A minute later, and all the time after, it is still that minute.
+    """
     await scene.set_up()
     agents = await behind.agents.resolve(ORGANIZATION, set(AGENTS))
     assert agents[AGENT].models.last == MODEL

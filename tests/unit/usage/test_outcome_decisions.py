@@ -1,4 +1,7 @@
-"""What the store does not take is refused alone, with its reason, and nothing of it is kept."""
+"""What the store does not take is refused alone, with its reason.
+
+Nothing of it is kept.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

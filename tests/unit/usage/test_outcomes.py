@@ -298,7 +298,10 @@ VALUES = st.lists(st.tuples(st.integers(0, 100), st.booleans()), max_size=14)
 def test_prices_that_depend_on_order_are_those_of_the_list(
     values: list[tuple[int, bool]], free: int, shards: int, seed: int
 ) -> None:
-    """Verified in any order over shards, some of it reversed at any time, against a plain computation."""
+    """Verified in any order over shards, against a plain computation.
+
+    Some of it is reversed at any time.
+    """
     pricing = TypeAdapter(Pricing).validate_python(BOUNDED | {"free_events": free})
     assert isinstance(pricing, Percentage)
     price = charge(pricing=pricing.model_dump())

@@ -211,7 +211,10 @@ def value_id(document: Document) -> str:
 
 
 async def test_names_beyond_those_that_are_told_apart_are_no_difference(scene: Scene) -> None:
-    """Which are told apart depends on what came first; the events are read in another order."""
+    """Which names are told apart depends on what came first.
+
+    The events are read in another order.
+    """
     for agent in (AGENTS[0], FREE):
         for number in range(5 * MAXIMUM_TYPES):
             await scene.report(f"type-{number}", agent)
@@ -289,7 +292,10 @@ class TestWhileEventsFlow:
         assert [report.unsteady for report in reports] == [[]] * SHARDS
 
     async def test_what_comes_in_meanwhile_hides_no_damage(self, scene: Scene) -> None:
-        """A total has an event that is not there, and as it is looked at, just that event comes."""
+        """A total has an event that is not there.
+
+        As it is looked at, just that event comes.
+        """
         await scene.steps(60)
         key = await scene.report("search", event_id=EARLY)
         await scene.rated()
