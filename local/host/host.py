@@ -17,7 +17,7 @@ from local.host.errors import StartupError
 from local.host.http_trigger import HttpEndpoint
 from local.host.indexing import QueueTrigger, TimerTrigger, index
 from local.host.invocation import Invoker
-from local.host.late_lines import mark_late_lines
+from local.host.log_lines_after_end import mark_lines_after_end
 from local.host.queue_trigger import QueueListener
 from local.host.routes import Router
 from local.host.server_log import server_log
@@ -55,7 +55,7 @@ class Host:
         configuration = HostConfiguration.read(host_json)
         functions = [each for each in index(app, app_settings) if group in {None, each.group}]
         enabled = [function for function in functions if function.enabled]
-        mark_late_lines()
+        mark_lines_after_end()
         self._clock = clock
         self._grace_seconds = grace_seconds
         self._invoker = Invoker(

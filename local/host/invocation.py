@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from local.host.indexing import Function
-from local.host.late_lines import running_invocation
+from local.host.log_lines_after_end import running_invocation
 
 _log = logging.getLogger("local.host")
 _thread_local_storage = threading.local()
@@ -50,7 +50,7 @@ class InvocationContext:
         return _thread_local_storage
 
 
-class Outcome(Enum):
+class InvocationResult(Enum):
     SUCCEEDED = auto()
     FAILED = auto()
     LOST = auto()
@@ -84,7 +84,7 @@ class Invoker:
         self._restart = restart or self._cancel_all
         self._calls: set[asyncio.Task[Any]] = set()
         self._running: Counter[str] = Counter()
-        self._runs: set[asyncio.Task[Outcome]] = set()
+        self._runs: set[asyncio.Task[InvocationResult]] = set()
         self.changes = 0
         """Grows with every start and end of an invocation, HTTP aside."""
 
@@ -130,14 +130,14 @@ class Invoker:
             raise InvocationError(f"{function.name} has no return binding and returned {type(result).__name__}")
         return result
 
-    def start(self, function: Function, argument: object) -> asyncio.Task[Outcome]:
+    def start(self, function: Function, argument: object) -> asyncio.Task[InvocationResult]:
         """Begin an invocation, which counts as running from now on."""
         self._running[function.name] += 1
         self.changes += 1
-        run = asyncio.create_task(self._outcome(function, argument))
+        run = asyncio.create_task(self._result(function, argument))
         self._runs.add(run)
 
-        def ended(_: asyncio.Task[Outcome]) -> None:
+        def ended(_: asyncio.Task[InvocationResult]) -> None:
             self._runs.discard(run)
             self._running[function.name] -= 1
             self.changes += 1
@@ -157,13 +157,13 @@ class Invoker:
         for call in self._calls:
             call.cancel()
 
-    async def _outcome(self, function: Function, argument: object) -> Outcome:
+    async def _result(self, function: Function, argument: object) -> InvocationResult:
         try:
             await self.invoke(function, argument)
         except WorkerRestartedError:
             _log.error("function %s was ended with its worker", function.name)
-            return Outcome.LOST
+            return InvocationResult.LOST
         except Exception:  # noqa: BLE001  whatever a function raises counts as its failure
             _log.exception("function %s failed", function.name)
-            return Outcome.FAILED
-        return Outcome.SUCCEEDED
+            return InvocationResult.FAILED
+        return InvocationResult.SUCCEEDED

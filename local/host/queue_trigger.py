@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from local.host.broker import Broker, Received, Session
 from local.host.configuration import ServiceBusOptions
 from local.host.indexing import Function, QueueTrigger
-from local.host.invocation import Invoker, Outcome
+from local.host.invocation import InvocationResult, Invoker
 from local.host.service_bus_message import messages_of
 from local.host.stopping import unless
 
@@ -88,16 +88,16 @@ class QueueListener:
     async def _serve(self, session: Session) -> None:
         """Hand over a session's messages until it is idle or lost, or the host stops."""
         renewal = None if self._trigger.batched else asyncio.create_task(self._renew(session))
-        outcome = None
+        result = None
         try:
-            while outcome is not Outcome.LOST and (received := await self._receive(session)):
-                outcome = await self._handle(session, received)
+            while result is not InvocationResult.LOST and (received := await self._receive(session)):
+                result = await self._handle(session, received)
                 if not self._trigger.sessions:
                     break
         finally:
             if renewal is not None:
                 renewal.cancel()
-            if outcome is not Outcome.LOST:  # else the lock runs out, as that of a process that is gone
+            if result is not InvocationResult.LOST:  # else the lock runs out, as that of a process that is gone
                 await asyncio.shield(self._release(session))
 
     async def _receive(self, session: Session) -> Sequence[Received] | None:
@@ -123,20 +123,20 @@ class QueueListener:
             await unless(self._stopping, asyncio.sleep(BROKER_FAULT_SECONDS))
             return None
 
-    async def _handle(self, session: Session, received: Sequence[Received]) -> Outcome:
+    async def _handle(self, session: Session, received: Sequence[Received]) -> InvocationResult:
         sequence_numbers = [each.sequence_number for each in received]
         messages = messages_of(session, received)
-        outcome = Outcome.FAILED
+        result = InvocationResult.FAILED
         try:
-            outcome = await self._invoker.start(self._function, messages if self._trigger.batched else messages[0])
-            if outcome is Outcome.FAILED and not self._stopping.is_set():
+            result = await self._invoker.start(self._function, messages if self._trigger.batched else messages[0])
+            if result is InvocationResult.FAILED and not self._stopping.is_set():
                 await asyncio.sleep(_pause(received))
         finally:
-            if outcome is not Outcome.LOST:
-                completed = sequence_numbers if outcome is Outcome.SUCCEEDED else []
+            if result is not InvocationResult.LOST:
+                completed = sequence_numbers if result is InvocationResult.SUCCEEDED else []
                 abandoned = [] if completed else sequence_numbers
                 await asyncio.shield(self._settle(session, completed, abandoned))
-        return outcome
+        return result
 
     async def _settle(self, session: Session, completed: Sequence[int], abandoned: Sequence[int]) -> None:
         try:

@@ -43,8 +43,10 @@ class StoreWithOutage(FaultyStore):
 
 @dataclass
 class SessionBroker:
-    """Delivers each session's messages in batches, one batch at a time, again at once where the receiver fails; counts
-    deliveries as Service Bus does, and gives up on a message after the maximum.
+    """Delivers each session's messages in batches, one batch at a time.
+
+    It delivers again at once where the receiver fails, counts deliveries as Service Bus does, and makes a dead
+    letter of a message after the maximum.
     """
 
     receive: Callable[[list[Message]], Awaitable[None]]

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local.host.late_lines import MARK
+from local.host.log_lines_after_end import MARK
 from tests.doubles.clients.log_scan import KNOWN, scan
 from tests.places import ROOT
 

@@ -324,7 +324,10 @@ async def test_an_agent_without_a_model_is_priced_by_nothing(xyra: Xyra) -> None
 
 
 async def test_what_is_decided_for_later_is_not_in_force_now(xyra: Xyra) -> None:
-    """From March on; an agent whose model starts later than it is on it; and one that goes on to such a model."""
+    """Models are decided on from March on.
+
+    One agent's model starts later than it is on it, and one agent goes on to such a model.
+    """
     organization = await xyra.organization()
     march, april = "2027-03-01T00:00:00Z", "2027-04-01T00:00:00Z"
     present = await organization.model(*CHARGES, effective_from=START)

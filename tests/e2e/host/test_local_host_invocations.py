@@ -12,7 +12,7 @@ import azure.functions as func
 import pytest
 
 from local.host import StartupError
-from local.host.late_lines import MARK
+from local.host.log_lines_after_end import MARK
 from tests.doubles.clients.running_host import Options, hosted, until
 from tests.doubles.fakes.memory_broker import MemoryBroker, Message
 

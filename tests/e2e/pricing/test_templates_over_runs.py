@@ -1,5 +1,6 @@
-"""The demo's four organizations, priced by each template over their recorded runs, against sums made here from the
-recordings alone.
+"""Each template prices the recorded runs of the demo's four organizations.
+
+The lines are compared with sums made here from the recordings alone.
 
 What of the runs is a template's usage:
 

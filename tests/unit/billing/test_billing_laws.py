@@ -252,8 +252,9 @@ async def check_usage(world: World, periods: list[Period]) -> dict[str, Variant]
 async def check_outcomes(
     world: World, recorded: Mapping[str, Variant], pricing: "Pricing"
 ) -> list[tuple[TotalKey, Contribution]]:
-    """Each recorded outcome is what the decisions about it, in their order, have made of it: what these added to the
-    totals.
+    """Each recorded outcome is what its decisions, in their order, have made of it.
+
+    Returns what the decisions added to the totals.
     """
     outcomes = [Outcome.read(document) for document in await world.usage_documents(Outcome.kind)]
     assert sorted(outcome.event_key for outcome in outcomes) == sorted(filter(pricing.is_outcome, recorded))

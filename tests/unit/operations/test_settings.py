@@ -1,4 +1,7 @@
-"""Settings that cannot be used are refused by name, and never with their value, which may be secret."""
+"""Settings that cannot be used are refused by name.
+
+Their value is never shown, as it may be secret.
+"""
 
 from typing import Any
 

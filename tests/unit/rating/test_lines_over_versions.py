@@ -1,4 +1,4 @@
-"""What a line comes to whose prices change within the month, or that several agents come to together."""
+"""Lines whose prices change within the month, or that several agents share."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

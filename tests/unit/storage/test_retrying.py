@@ -1,4 +1,7 @@
-"""What is tried again, how often, and what comes of it in the end; in virtual time."""
+"""What is tried again, how often, and how it ends.
+
+Time is virtual.
+"""
 
 import asyncio
 from collections.abc import Callable

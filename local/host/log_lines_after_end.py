@@ -47,7 +47,7 @@ class _MarkingFactory:
         return record
 
 
-def mark_late_lines() -> None:
+def mark_lines_after_end() -> None:
     """From now on, mark what is logged after its invocation ended; safe to repeat."""
     if not isinstance(logging.getLogRecordFactory(), _MarkingFactory):
         logging.setLogRecordFactory(_MarkingFactory(logging.getLogRecordFactory()))
