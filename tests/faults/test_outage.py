@@ -178,7 +178,7 @@ async def live_through_an_outage(proxy: TcpProxy, broker: AmqpBroker, xyra: Xyra
 async def read_again_and_again(organization: Organization) -> Counter[str]:
     """Read what needs store and broker until it is answered after it was not.
 
-    Returns how it was answered. how it was answered.
+    Returns how it was answered.
     """
     answers: Counter[str] = Counter()
     status = 0

@@ -52,7 +52,7 @@ class Resource:
     def scope(self) -> str:
         """The type of the resource whose id comes first in this one's.
 
-        Of an extension resource it is that of what it extends. what it extends.
+        Of an extension resource it is that of what it extends.
         """
         found = re.search(r"/providers/([^/']+/[^/']+)/", self.id)
         return found.group(1) if found else ""

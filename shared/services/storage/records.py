@@ -241,10 +241,7 @@ class Records(Generic[E]):
         await self.retry(attempt, if_match)
 
     async def retry(self, attempt: Callable[[], Awaitable[T]], if_match: str | None = None) -> T:
-        """Repeat what reads, decides and writes when it loses a race.
-
-        The class says how that ends.
-        """
+        """Repeat what reads, decides and writes after a lost race; the class says how it ends."""
         if if_match is not None:
             return await retry_lost_races(
                 attempt, PreconditionFailedError(f"The {self._called} has changed meanwhile; read it again")
