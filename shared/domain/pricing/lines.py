@@ -122,7 +122,7 @@ class Line(Value):
 
 
 def distinguished(lines: Sequence[Line]) -> list[Line]:
-    """The lines, those that would read the same with the names of their agent and billing model."""
+    """The lines, with names of agent and model where two would read alike."""
     readings = Counter(line.description for line in lines)
     return [line if readings[line.description] == 1 else _with_names(line) for line in lines]
 

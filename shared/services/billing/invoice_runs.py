@@ -111,7 +111,10 @@ class InvoiceRuns:
             await self._send_for_first_page(task)
 
     async def give_up(self, body: bytes) -> None:
-        """Say in the job that this organization's part has failed, so that whoever waits for it sees an end."""
+        """Say in the job that this organization's part has failed.
+
+        So whoever waits for it sees an end.
+        """
         try:
             task = read_task(body)
         except MalformedError:
@@ -161,7 +164,10 @@ class InvoiceRuns:
         )
 
     async def _send(self, tasks: Sequence[Task]) -> None:
-        """The time in the message id tells a deliberate repetition from one that the broker should drop."""
+        """Send the messages of a run.
+
+        The time in the message id tells a deliberate repetition from one that the broker should drop.
+        """
         messages = []
         for task in tasks:
             body = task.model_dump_json().encode()

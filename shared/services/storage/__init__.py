@@ -1,4 +1,4 @@
-"""How services store entities, and the store's own words where they write several in one batch."""
+"""How services store entities, and how they write several in one batch."""
 
 from shared.ports.store import (
     AlreadyExistsError,

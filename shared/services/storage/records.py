@@ -241,7 +241,7 @@ class Records(Generic[E]):
         await self.retry(attempt, if_match)
 
     async def retry(self, attempt: Callable[[], Awaitable[T]], if_match: str | None = None) -> T:
-        """Repeat what reads, decides and writes after a lost race; the class says how it ends."""
+        """Repeat what reads, decides and writes after lost races, as the class says."""
         if if_match is not None:
             return await retry_lost_races(
                 attempt, PreconditionFailedError(f"The {self._called} has changed meanwhile; read it again")

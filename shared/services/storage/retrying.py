@@ -74,9 +74,10 @@ async def look_twice(
     is_doubtful: Callable[[T], bool] = _never,
     errors: tuple[type[Exception], ...] = (),
 ) -> T:
-    """Repeat a read once, a moment later, where its result is doubtful or it raises one of `errors`.
+    """Repeat a read once, a moment later, where it is doubtful.
 
-    For decisions without a write, such as "not found" or "already so": no guard shows that they rest on a stale read.
+    That is by its result, or because it raises one of `errors`. For decisions without a write, such as "not found" or
+    "already so": no guard shows that they rest on a stale read.
     """
     with suppress(*errors):
         seen = await look()
@@ -114,10 +115,10 @@ async def within_deadline(work: Awaitable[T]) -> T:
 
 
 async def retry_while_unavailable(act: Callable[[], Awaitable[None]]) -> None:
-    """Repeat `act`, which must be safe to repeat, while it raises `UnavailableError`; after 45 s raise that.
+    """Repeat `act` while it raises `UnavailableError`; after 45 s raise that.
 
-    Done while a message is locked, so that an outage does not use up the number of its deliveries. In all it takes no
-    longer than `LONGEST_WORK`.
+    `act` must be safe to repeat. Done while a message is locked, so that an outage does not use up the number of its
+    deliveries. In all it takes no longer than `LONGEST_WORK`.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + RETRIED_FOR.total_seconds()

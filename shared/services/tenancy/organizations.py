@@ -129,7 +129,10 @@ class Organizations:
         return claim
 
     def _check_late_window(self, days: int | None) -> None:
-        """A repeated event is known as long as raw events are kept, so nothing older may come in."""
+        """Refuse a late window that is longer than raw events are kept.
+
+        A repeated event is known only as long as that.
+        """
         kept = self._settings.event_retention_days
         if days is not None and days > kept:
             raise ValidationError.at("/late_window_days", f"is longer than raw events are kept, {kept} days")

@@ -40,7 +40,7 @@ def metered_amount_paths(meter: Meter, pricing: PricingRule) -> frozenset[str]:
 
 
 def metered_money_fields(meter: Meter, pricing: PricingRule) -> Iterator[FieldPath]:
-    """The field `type` of a pricing that takes what the meter adds up for money, if it does."""
+    """The pricing's field `type`, where it takes the meter's sum for money."""
     if pricing.BASIS == "values" and _adds_up_units(meter):
         yield ("pricing", "type")
 

@@ -21,7 +21,7 @@ EVENTS = "events"
 
 
 class Percentage(PricingRule):
-    """Every event costs a percentage of its value plus a fixed amount, within bounds per event.
+    """A percentage of each event's value and a fixed amount, within bounds per event.
 
     The first `free_events` cost nothing, nor do events that the `free_amount` covers wholly.
     """
@@ -122,7 +122,10 @@ class Percentage(PricingRule):
         return [ExactStep("percentage", amount=amount, version=version, quantity=value, rate=self.rate), *fixed]
 
     def _beyond_free_amount(self, bands: Bands, factor: Fraction) -> Bands:
-        """The events with the values that the free amount leaves; earlier events use it up first."""
+        """The events with the values that the free amount leaves.
+
+        Earlier events use it up first.
+        """
         left = Fraction(self.free_amount)
         paid = []
         for event in bands.first:
