@@ -90,6 +90,8 @@ class AgentPatch(MergePatch):
 
 
 class AgentListQuery(ListQuery):
+    external_id: Reference | None = None
+    """Only the agent with this external id. Unlike in a path, it may contain any character."""
     project_id: Reference | None = None
     """Only agents of this project."""
     department_id: Reference | None = None
@@ -159,6 +161,7 @@ async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
     organization_id = await call.organization_id()
     page = await call.services.agents.page(
         organization_id,
+        external_id=call.query.external_id,
         project_id=call.query.project_id,
         department_id=call.query.department_id,
         active=call.query.active,

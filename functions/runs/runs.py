@@ -93,6 +93,8 @@ class RunPatch(MergePatch):
 
 
 class RunListQuery(ListQuery):
+    key: ClientId | None = None
+    """Only the run with this key, if it was created. Unlike in a path, it may contain any character."""
     thread_id: Reference | None = None
     """Only runs of this thread."""
     agent: Reference | None = None
@@ -101,6 +103,11 @@ class RunListQuery(ListQuery):
     """Only runs of this project."""
     status: RunStatus | None = None
     """Only runs in this state."""
+
+
+class RunKeyQuery(Query):
+    key: ClientId
+    """What events name as their `run`."""
 
 
 class RunAnswer(Schema):
@@ -243,6 +250,7 @@ async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
     query = call.query
     page = await call.services.runs.page(
         await call.organization_id(),
+        key=query.key,
         thread_id=query.thread_id,
         agent=query.agent,
         project_id=query.project_id,
@@ -282,7 +290,23 @@ async def get_run(call: Call[NoBody, Query, RunPath]) -> Reply:
     answers={200: RunReportAnswer},
 )
 async def get_run_by_key(call: Call[NoBody, Query, RunKeyPath]) -> Reply:
-    key = call.path.run_key
+    return await _report_by_key(call, call.path.run_key)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "runs/by-key",
+    summary="The same report by a key that may contain any character",
+    access=Permission.EVENTS_READ,
+    query=RunKeyQuery,
+    answers={200: RunReportAnswer},
+)
+async def find_run_by_key(call: Call[NoBody, RunKeyQuery]) -> Reply:
+    return await _report_by_key(call, call.query.key)
+
+
+async def _report_by_key(call: Call[NoBody, Any, Any], key: str) -> Reply:
     organization = await call.organization()
     run = await call.services.runs.by_key(organization.id, key)
     figures = await call.services.run_figures.of_key(organization, key)

@@ -164,29 +164,40 @@ class Agents:
 
     async def by_external_id(self, organization_id: str, external_id: str) -> Stored[Agent]:
         """Raises `NotFoundError`."""
-        claim = await self._external_ids.find(organization_id, external_id_claim_id(external_id))
-        if claim is None:
+        agent = await self.find_by_external_id(organization_id, external_id)
+        if agent is None:
             raise NotFoundError("There is no agent with this external id")
-        return await self.get(organization_id, claim.entity.holder_id)
+        return agent
+
+    async def find_by_external_id(self, organization_id: str, external_id: str) -> Stored[Agent] | None:
+        """None where there is none, or it was deleted."""
+        claim = await self._external_ids.find(organization_id, external_id_claim_id(external_id))
+        agent = await self._agents.find(organization_id, claim.entity.holder_id) if claim is not None else None
+        return agent if agent is not None and agent.entity.status != "deleted" else None
 
     async def page(  # noqa: PLR0913  the filters of the list
         self,
         organization_id: str,
         *,
+        external_id: str | None,
         project_id: str | None,
         department_id: str | None,
         active: bool | None,
         limit: int,
         cursor: str | None,
     ) -> Page[Agent]:
-        """Without the deleted ones, newest first.
+        """Without the deleted ones, newest first; with an external id at most one.
 
         Raises `ValidationError` for a project or department that is not known and that no agent is in.
         """
         status = {True: "active", False: "inactive", None: None}[active]
-        wanted = {"project_id": project_id, "department_id": department_id, "status": status, "listed": "yes"}
+        wanted = {"project_id": project_id, "department_id": department_id, "status": status}
         equals = {field: value for field, value in wanted.items() if value is not None}
-        page = await self._agents.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
+        if external_id is not None:
+            page = Page.of_one(await self.find_by_external_id(organization_id, external_id), equals)
+        else:
+            listed = {**equals, "listed": "yes"}
+            page = await self._agents.page(organization_id, equals=listed, descending=True, limit=limit, cursor=cursor)
         if not page.stored:
             await self._allocation_targets.check_known_project(organization_id, project_id, "?project_id")
             await self._allocation_targets.check_known_department(organization_id, department_id, "?department_id")

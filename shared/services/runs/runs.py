@@ -93,13 +93,18 @@ class Runs:
 
     async def by_key(self, organization_id: str, key: str) -> Run | None:
         """None where nobody has created it, though events may name it."""
+        stored = await self._find_by_key(organization_id, key)
+        return stored.entity if stored is not None else None
+
+    async def _find_by_key(self, organization_id: str, key: str) -> Stored[Run] | None:
         claim = await self._keys.find(organization_id, key_claim_id(key))
-        return None if claim is None else (await self._runs.get(organization_id, claim.entity.holder_id)).entity
+        return None if claim is None else await self._runs.get(organization_id, claim.entity.holder_id)
 
     async def page(  # noqa: PLR0913  the filters of the list
         self,
         organization_id: str,
         *,
+        key: str | None,
         thread_id: str | None,
         agent: str | None,
         project_id: str | None,
@@ -107,14 +112,17 @@ class Runs:
         limit: int,
         cursor: str | None,
     ) -> Page[Run]:
-        """Newest first. `agent` is an id or an external id.
+        """Newest first; with a key at most one. `agent` is an id or an external id.
 
         Raises `ValidationError` for an unknown agent, and for a thread or project that is not known and has no run.
         """
         agent_id = None if agent is None else (await self._agents.named(organization_id, agent, "?agent")).id
         wanted = {"thread_id": thread_id, "agent_id": agent_id, "project_id": project_id, "status": status}
         equals = {field: value for field, value in wanted.items() if value is not None}
-        page = await self._runs.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
+        if key is not None:
+            page = Page.of_one(await self._find_by_key(organization_id, key), equals)
+        else:
+            page = await self._runs.page(organization_id, equals=equals, descending=True, limit=limit, cursor=cursor)
         if not page.stored:
             if thread_id is not None:
                 await self._threads.named(organization_id, thread_id, "?thread_id")

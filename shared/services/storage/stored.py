@@ -1,8 +1,8 @@
 """Entities as a store gives them: with their version, one by one or page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from shared.domain.kernel.entity import Entity
 
@@ -25,6 +25,12 @@ class Page(Generic[E]):
 
     stored: Sequence[Stored[E]]
     cursor: str | None
+
+    @classmethod
+    def of_one(cls, stored: Stored[E] | None, wanted: Mapping[str, Any]) -> Self:
+        """A whole list of at most one entity, which has to have the wanted fields."""
+        has_all = stored is not None and all(getattr(stored.entity, name) == value for name, value in wanted.items())
+        return cls([stored] if stored is not None and has_all else [], None)
 
     @property
     def entities(self) -> list[E]:

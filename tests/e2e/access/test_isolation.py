@@ -78,6 +78,8 @@ class Victim:
 
     organization: Organization
     path_values: Mapping[str, str]
+    query_values: Mapping[str, str]
+    """Of the parameters that a request has to have."""
     """A thing of the victim's for every path parameter of the API, by the parameter's name."""
     names: tuple[str, ...]
     """What of it must not be in an answer."""
@@ -153,6 +155,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "price_id": price["id"],
             **pair,
         },
+        query_values={"key": SECRET},
         names=(
             SECRET,
             EXTERNAL_ID,
@@ -264,11 +267,13 @@ def requests(endpoint: Endpoint, victim: Victim) -> Iterator[Request]:
     unknown = set(names) - set(victim.path_values)
     assert not unknown, f"{route_of(endpoint)}: give `path_values` a thing of the victim's for {unknown}"
     assert endpoint.body is None or endpoint.example is not None, f"{route_of(endpoint)} needs an example"
-    by_path = Request("/" + endpoint.route.format(**victim.path_values), endpoint.example, {})
+    needed = [name for name, field in endpoint.query.model_fields.items() if field.is_required()]
+    query = {name: victim.query_values[name] for name in needed}
+    by_path = Request("/" + endpoint.route.format(**victim.path_values), endpoint.example, query)
     if names and route_of(endpoint) not in OPERATORS:
         yield by_path
-    yield replace(by_path, query={"organization_id": victim.organization.id})
-    yield replace(by_path, query={"organization_id": victim.organization.slug})
+    yield replace(by_path, query={**query, "organization_id": victim.organization.id})
+    yield replace(by_path, query={**query, "organization_id": victim.organization.slug})
     for field in ("organization_id", "organization"):
         if takes(endpoint, field):
             yield replace(by_path, body=endpoint.example | {field: victim.organization.id})

@@ -105,7 +105,7 @@ async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
         "POST",
         "agents",
         {
-            "external_id": "bots Ä 1",
+            "external_id": "bots/Ä?1",
             "name": "Bot",
             "type": "chat",
             "capabilities": ["talk"],
@@ -117,8 +117,9 @@ async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
     assert made["status"] == "active"
     assert made["config"] == {"temperature": Decimal("0.7"), "nested": [1, None]}
     assert await organization.key.get(f"agents/{made['id']}") == made
-    assert await organization.key.get("agents/external/bots Ä 1") == made
+    assert (await organization.key.get("agents", external_id="bots/Ä?1"))["data"] == [made]
     other = await organization.agent("other")
+    assert await organization.key.get("agents/external/other") == other
     assert [each["id"] for each in (await organization.key.get("agents"))["data"]] == [other["id"], made["id"]]
     assert [each["id"] for each in (await organization.key.get("agents", project_id=project["id"]))["data"]] == [
         made["id"]
@@ -133,3 +134,28 @@ async def test_agents_are_made_found_changed_and_ended(xyra: Xyra) -> None:
     (await organization.key.send("GET", f"agents/{made['id']}")).problem(404, "not_found")
     assert [each["id"] for each in (await organization.key.get("agents"))["data"]] == [other["id"]]
     (await organization.key.send("POST", "agents", {"external_id": "other", "name": "Twin"})).problem(409, "conflict")
+
+
+async def test_an_agent_is_listed_by_its_external_id_where_it_passes_the_other_filters(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    project = await organization.project()
+    agent = await organization.agent("a%2Fb/c", project_id=project["id"])
+    await organization.agent("other")
+
+    async def listed(**filters: str) -> list[str]:
+        page = await organization.key.get("agents", external_id="a%2Fb/c", **filters)
+        assert page["next_cursor"] is None
+        return [each["id"] for each in page["data"]]
+
+    assert await listed() == await listed(project_id=project["id"], active="true") == [agent["id"]]
+    assert await listed(active="false") == []
+    assert (await organization.key.get("agents", external_id="nobody"))["data"] == []
+    (await organization.key.send("DELETE", f"agents/{agent['id']}")).expect(204)
+    assert await listed() == []
+
+
+async def test_a_slash_in_a_path_value_is_one_of_the_path(xyra: Xyra) -> None:
+    """As on Azure: whatever contains one is found by the query parameter."""
+    organization = await xyra.organization()
+    await organization.agent("a/b")
+    (await organization.key.send("GET", "/api/v1/agents/external/a%2Fb")).problem(404, "not_found")

@@ -129,6 +129,21 @@ async def test_a_run_that_was_never_made_is_read_by_its_key(xyra: Xyra) -> None:
     assert (report["provider_cost"], report["price"]) == ("0.1", "0.06")
     assert report["margin"] == "-0.666667"
     (await organization.key.send("GET", "runs/by-key/run-6")).problem(404, "not_found")
+    assert await organization.key.get("runs/by-key", key="run-7") == report
+    (await organization.key.send("GET", "runs/by-key", key="run-6")).problem(404, "not_found")
+    assert (await organization.key.send("GET", "runs/by-key")).problem(422, "validation") == ["?key"]
+    assert (await organization.key.get("runs", key="run-7"))["data"] == []
+
+
+async def test_a_run_whose_key_has_slashes_is_found_by_it(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    thread = await organization.key.post("threads", {"title": "A thread"})
+    run = await organization.key.post("runs", {"key": "tasks/7%2F8", "thread_id": thread["id"]})
+    await organization.key.post("runs", {"key": "another"})
+    assert (await organization.key.get("runs", key="tasks/7%2F8"))["data"] == [run]
+    assert (await organization.key.get("runs", key="tasks/7%2F8", thread_id=thread["id"]))["data"] == [run]
+    assert (await organization.key.get("runs", key="tasks/7%2F8", status="failed"))["data"] == []
+    assert (await organization.key.get("runs/by-key", key="tasks/7%2F8"))["id"] == run["id"]
 
 
 async def test_a_run_without_events_has_no_figures(xyra: Xyra) -> None:
