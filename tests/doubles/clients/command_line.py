@@ -1,4 +1,4 @@
-"""The command line as it is run: `python -m cli`, to its end."""
+"""Runs the command line, `python -m cli`, to its end."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ _PATIENCE = 60
 
 
 def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
-    """`settings` are environment variables, besides which there are none of ours."""
+    """`settings` are the only `XYRA_*` environment variables that it sees."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("XYRA_")}
     return subprocess.Popen(  # noqa: S603  our own program
         [sys.executable, "-m", "cli", *arguments],

@@ -1,8 +1,8 @@
-"""Fixtures for tests over HTTP.
+"""Fixtures for tests over HTTP: running hosts and clients of them.
 
-`xyra`: the project in a process of its own, shared by the tests of one test worker, each with new organizations.
-`time_machine`: another one, whose clock a test may set. A module whose tests compare all that is stored, before and
-after, has `small_host` for its `shared_host`.
+`xyra` is a client of a host that the tests of one pytest worker share, each with organizations of its own.
+`time_machine` is a client of another host, whose clock tests set. `small_host` is for tests that compare the whole
+store before and after.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ from tests.doubles.clients.xyra_client import OPERATOR_SCOPES, Description, Xyra
 from tests.doubles.clients.xyra_process import OPERATOR, XyraProcess
 
 NOW = datetime(2026, 11, 18, 10, 5, 30, tzinfo=UTC)
-"""Just after the hourly timer, so that it does not fire while the tests of a long run look at the store."""
+"""Just after the hourly timer: it does not fire while tests look at the store."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """A process with what its clients need to know."""
+    """A running host, with the API description and a key for its clients."""
 
     process: XyraProcess
     description: Description
@@ -34,7 +34,7 @@ class Served:
 
     @classmethod
     async def by(cls, process: XyraProcess) -> "Served":
-        """Start it and sign in, once: with the API key that comes of it a test may also move the clock."""
+        """Start the process and sign in once. The operator has an API key, which outlives any move of the clock."""
         await asyncio.to_thread(process.start)
         async with aiohttp.ClientSession(process.base) as session:
             async with session.get("/api/v1/openapi.json") as response:
@@ -70,7 +70,7 @@ def shared_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def small_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """What the tests of other modules have stored would be compared each time."""
+    """A host with little in its store, so that comparing all of it is quick."""
     yield from _served(tmp_path_factory.mktemp("small"))
 
 
@@ -88,7 +88,7 @@ class TimeMachine:
         self._process = process
 
     async def at(self, moment: str) -> None:
-        """Go there, and wait until what is due by then is done."""
+        """Set the clock, and wait until everything that is due by then is done."""
         self._process.set_clock(datetime.fromisoformat(moment))
         await self.xyra.idle()
 

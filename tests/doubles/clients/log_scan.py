@@ -1,4 +1,4 @@
-"""Finds secrets in what a host has logged: those that this test process has seen, and whatever looks like one."""
+"""Finds secrets in logs: those that this test process has seen, and whatever looks like one."""
 
 import base64
 import json
@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl, quote, quote_plus
 Json = Any
 
 SECRET_FIELDS = frozenset({"password", "client_secret", "token", "access_token", "refresh_token", "api_key"})
-"""Of requests, of answers and of what a host keeps beside its data."""
+"""Names of fields whose values are secret."""
 SECRET_HEADERS = frozenset({"authorization", "x-api-key", "cookie", "set-cookie"})
 SHORTEST = 8
-"""Characters. A shorter one is found only where its name stands beside it: it may be any word."""
+"""In characters. A shorter secret may be any word: it is found only beside its name."""
 
 _KEY_IN_CONNECTION_STRING = re.compile(r"(?:SharedAccessKey|AccountKey|SharedAccessSignature)=([^;]+)")
 _BODY_OF_PEM = re.compile(r"^[A-Za-z0-9+/=]+$", re.MULTILINE)
@@ -43,7 +43,7 @@ class Finding:
     line: int
     kind: str
     before: str
-    """What stands before it in its line: enough to find it, without the secret."""
+    """The text before the secret in its line: enough to find it there."""
 
     def __str__(self) -> str:
         return f"{self.path.name}:{self.line}: {self.kind} after {self.before!r}"
@@ -55,7 +55,7 @@ class KnownSecrets:
     def __init__(self) -> None:
         self._known: set[str] = set()
         self._kinds: dict[str, dict[str, str]] = defaultdict(dict)
-        """By its first characters each form, with what it is."""
+        """Each form by its first characters, with the name of the secret."""
 
     def add(self, kind: str, value: str) -> None:
         if len(value) < SHORTEST or value in self._known:
@@ -79,7 +79,7 @@ class KnownSecrets:
             self.add(f"key of the {kind}", key)
 
     def learn(self, value: Json) -> set[str]:
-        """What is secret in JSON, by the names of its fields."""
+        """Learn what is secret in JSON, by the names of its fields, and return it."""
         found = dict(_secret_fields(value))
         for secret, name in found.items():
             self.add(name, secret)
@@ -105,7 +105,7 @@ class KnownSecrets:
         return found
 
     def in_text(self, text: str) -> Iterator[tuple[int, str]]:
-        """Where in it each begins, and what it is."""
+        """Where secrets begin in the text, and which they are."""
         for start in range(len(text) - SHORTEST + 1):
             forms = self._kinds.get(text[start : start + SHORTEST])
             for form, kind in forms.items() if forms else ():
@@ -114,7 +114,7 @@ class KnownSecrets:
 
 
 KNOWN = KnownSecrets()
-"""Those of this process: of the tests that it runs, and so of all hosts that it starts."""
+"""The secrets of all tests of this process, and so of all hosts that it starts."""
 
 
 def scan(

@@ -1,4 +1,4 @@
-"""Another process on the same files, running one of the programs beside this module."""
+"""Starts one of the programs beside this module in a process of its own."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Another process that receives from the queue `usage` of a file. Run as `queue_process.py TASK PATH`."""
+"""A process that receives from the queue `usage` of a file: `queue_process.py TASK PATH`."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ async def consume(queue: LocalQueue) -> None:
 
 
 async def vanish(queue: LocalQueue) -> None:
-    """Receive and go without settling or closing anything."""
+    """Receive, and exit without settling or closing anything."""
     session = await queue.accept("usage", wait_seconds=0)
     assert session is not None
     assert await queue.receive(session, max_messages=1, wait_seconds=0)

@@ -44,7 +44,7 @@ class RunningHost:
             return status
 
     async def idle(self) -> dict[str, Any]:
-        """Wait until the status says that there is nothing left to do."""
+        """Wait until the host's status shows nothing left to do."""
         deadline = time.monotonic() + 10
         while True:
             status = await self.status()

@@ -1,4 +1,4 @@
-"""Another process that sets secrets. Run as `secrets_process.py PATH VALUE`; prints the values that hold."""
+"""A process that sets secrets: `secrets_process.py PATH VALUE` prints the values that hold."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Another process on the file of a store. Run as `store_process.py TASK PATH`."""
+"""A process that writes to the file of a store: `store_process.py TASK PATH`."""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ def say(line: str) -> None:
 
 
 async def write(store: Store) -> None:
-    """Until killed: single documents and batches, each id printed when it was acknowledged."""
+    """Write documents and batches until killed; print each id when it was acknowledged."""
 
     async def singles(writer: int) -> None:
         for number in range(1_000_000):
@@ -36,7 +36,7 @@ async def write(store: Store) -> None:
 
 
 async def increment(store: Store) -> None:
-    """When told to: count a total up 20 times under its guard."""
+    """When told to, count a total up 20 times under its ETag."""
     sys.stdin.readline()
     done = 0
     while done < 20:

@@ -1,4 +1,4 @@
-"""Clients of a running Xyra. Every answer that they see is held to the API's own description."""
+"""Clients of a running host. They hold every answer to the API's own description."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ _PATIENCE = 60
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`method` and `path` are those of the request."""
+    """An answer with the method and the path of its request."""
 
     method: str
     path: str
@@ -47,7 +47,7 @@ class Answer:
         return self.json() if self.body and self.media_type.endswith("json") else None
 
     def problem(self, status: int, code: str) -> list[str]:
-        """It is a problem document of this kind; the pointers of what is wrong."""
+        """Assert that it is a problem document of this kind, and return the pointers of what is wrong."""
         document = self.expect(status)
         assert self.media_type == _PROBLEM
         assert document["type"] == f"urn:xyra:problem:{code}"
@@ -60,14 +60,14 @@ class Answer:
 
 
 def assert_not_given_back(secrets: set[str], answer: Answer) -> None:
-    """An answer, whatever it refuses, shows nothing of what was secret in the request."""
+    """No answer shows what was secret in its request."""
     shown = answer.body.decode(errors="replace") + json.dumps(dict(answer.headers))
     back = [secret for secret in secrets if len(secret) >= SHORTEST and secret in shown]
     assert not back, f"{answer.method} {answer.path} answered {answer.status} with a secret of the request"
 
 
 class Description:
-    """The OpenAPI document, for checking answers by it."""
+    """The OpenAPI document, by which answers are checked."""
 
     def __init__(self, document: Json) -> None:
         self.document = document
@@ -75,7 +75,7 @@ class Description:
         self._validators: dict[str, Draft202012Validator] = {}
 
     def check(self, answer: Answer) -> None:
-        """What an answer says of itself is true: status, media type and shape are among the declared ones."""
+        """Assert that status, media type and shape of the answer are declared."""
         template = self._template(answer.path)
         if template is None:
             return
@@ -97,12 +97,12 @@ class Description:
 
     @staticmethod
     def _check_other_method(answer: Answer, operations: Json) -> None:
-        """Of a method that the path does not have."""
+        """The answer to a method that the path does not have."""
         assert answer.status == (204 if answer.method == "OPTIONS" else 405)
         assert {each.upper() for each in operations} <= set(answer.headers["Allow"].split(", "))
 
     def _pattern(self, path: str) -> re.Pattern[str]:
-        """Of the paths that it stands for: an id of another kind leads nowhere."""
+        """A pattern of the paths that a declared path stands for; an id of another kind matches none."""
         parameters = next(iter(self.document["paths"][path].values()))["parameters"]
         values = {each["name"]: each["schema"].get("pattern", "[^/]+") for each in parameters if each["in"] == "path"}
         return re.compile(re.sub(r"\{(\w+)\}", lambda found: values[found[1]].strip("^$"), path))
@@ -177,7 +177,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Organization:
-    """An organization with an API key that has all scopes that it may have."""
+    """An organization with an API key that has every scope it can have."""
 
     id: str
     slug: str
@@ -200,13 +200,13 @@ class Organization:
         return await self.key.post("departments", {"name": name, **fields})
 
     async def usage(self, period: str, charge: str) -> Decimal:
-        """What the charge's meter has come to over all agents."""
+        """The usage of the charge, over all agents."""
         found = await self.key.get("usage", period=period, charge=charge, limit="1000")
         assert found["next_cursor"] is None
         return sum((Decimal(row["quantity"]) for row in found["data"]), Decimal(0))
 
     async def invoices(self) -> list[Json]:
-        """All with their lines and credit notes, oldest period first."""
+        """All invoices with their lines and credit notes, oldest period first."""
         headers = (await self.key.get("invoices", limit="200"))["data"]
         return [await self.key.get(f"invoices/{header['id']}") for header in reversed(headers)]
 
@@ -243,7 +243,7 @@ OPERATOR_SCOPES = [
 
 
 class Xyra:
-    """A running Xyra as its users see it, for the length of a test."""
+    """A running host as its users see it, for the length of a test."""
 
     def __init__(self, session: aiohttp.ClientSession, description: Description, operator_key: str) -> None:
         self._session = session
@@ -256,7 +256,7 @@ class Xyra:
 
     @cached_property
     def operator(self) -> Client:
-        """By an API key, which no moving of the clock ends."""
+        """The operator, by an API key that outlives any move of the clock."""
         return self.bearing(self._operator_key)
 
     def bearing(self, credential: str) -> Client:
@@ -268,7 +268,7 @@ class Xyra:
         return self.bearing(answer["access_token"])
 
     async def sign_up(self, email: str | None = None, **fields: str) -> Json:
-        """A new user with a new organization: the answer."""
+        """The answer to a new user's sign-up with a new organization."""
         body = {
             "email": email or f"{uuid4().hex}@example.com",
             "password": PASSWORD,
@@ -281,7 +281,7 @@ class Xyra:
         return await self.anonymous.post("auth/signup", body | fields)
 
     async def organization(self, **fields: Json) -> Organization:
-        """A fresh one, made by the operator."""
+        """A new organization, made by the operator."""
         slug = f"t{uuid4().hex[:20]}"
         body = {"name": "Acme", "slug": slug, "currency": "USD", "timezone": "UTC"}
         made = await self.operator.post("organizations", body | fields)
@@ -297,7 +297,7 @@ class Xyra:
         return self.bearing((await self.operator.post("api-keys", body))["token"])
 
     async def idle(self) -> Json:
-        """Wait until nothing is queued, running or overdue, and all of it can be read: the host's status."""
+        """Wait until the host has nothing queued, running or overdue, and all of it can be read."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             status = await self.anonymous.get("/admin/host/status")
@@ -308,7 +308,7 @@ class Xyra:
             await asyncio.sleep(0.02)
 
     async def generate(self, organization: Organization, period: str, *, finalize: bool = True) -> list[Json]:
-        """Invoice a month now; the invoices that the job made."""
+        """Invoice a month now, and return the invoices of the job."""
         body = {"organization_id": organization.id, "period": period, "finalize": finalize}
         job = await self.operator.post("invoices/generate/monthly", body, expect=202)
         await self.idle()

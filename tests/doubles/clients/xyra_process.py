@@ -1,4 +1,4 @@
-"""The project as it is run: `python -m local`, a process with a data directory."""
+"""The host as it is run: `python -m local`, a process with a data directory."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ from tests.places import ROOT
 OPERATOR = ("operator@example.com", "a password of the operator's")
 
 IN_GROUPS = os.environ.get("XYRA_TEST_PROCESSES") == "groups"
-"""Whether hosts have a process for each function group, which see each other's writes late."""
+"""True where hosts have a process for each function group, which see each other's writes late."""
 READ_LAG_SECONDS = 0.1 if IN_GROUPS else 0
 
 _GROUPS = {"XYRA_PROCESSES": "groups", "XYRA_READ_LAG_MILLISECONDS": str(round(READ_LAG_SECONDS * 1000))}
@@ -43,9 +43,9 @@ Tables = dict[str, Counter[tuple[object, ...]]]
 
 
 class XyraProcess:
-    """Several may be started on one data directory. What it prints goes to a file, so that nothing ever blocks it.
+    """A host; several may run on one data directory.
 
-    It logs all that it can, and none of it may be secret.
+    Its output goes to a file, so that it never blocks. It logs at `DEBUG`; at its end the log is scanned for secrets.
     """
 
     def __init__(self, data_dir: Path, *, clock_file: Path | None = None, name: str = "host", **settings: str) -> None:
@@ -95,11 +95,11 @@ class XyraProcess:
 
     @property
     def output(self) -> str:
-        """Since the last start."""
+        """What it has printed since the last start."""
         return self._outputs[-1].read_text(encoding="utf-8")
 
     def until(self, condition: Callable[[], object], *, seconds: float = _PATIENCE) -> None:
-        """Wait for it, as long as the process lives."""
+        """Wait until the condition holds, as long as the process lives."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert self._running.poll() is None, f"the process has ended:\n{self.output}"
@@ -115,7 +115,7 @@ class XyraProcess:
             return connection.getresponse().status == _OK
 
     def wait(self) -> int:
-        """The exit code, once it has ended by itself."""
+        """Wait until it ends by itself, and return the exit code."""
         return self._running.wait(_PATIENCE)
 
     @property
@@ -124,25 +124,25 @@ class XyraProcess:
         return self._process
 
     def kill(self) -> None:
-        """As `kill -9`: nothing is finished. Its port may soon be another's, so nobody finds it there any more."""
+        """End it as `kill -9` does. Its port may soon belong to another process, so it is forgotten."""
         self._running.kill()
         self._running.wait()
         self.base = ""
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """The exit code after a signal."""
+        """Send a signal, and return the exit code."""
         self._running.send_signal(number)
         return self._running.wait(_PATIENCE)
 
     def end(self) -> None:
-        """However it stands: leave nothing behind, least of all a secret in a log."""
+        """End it in whatever state it is, and assert that its logs hold no secret."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
         self.assert_nothing_secret_is_logged()
         self.assert_nothing_is_logged_late()
 
     def memory_mb(self) -> float:
-        """What is resident now."""
+        """The resident memory in MiB."""
         status = Path(f"/proc/{self._running.pid}/status").read_text(encoding="utf-8")
         return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
@@ -151,7 +151,7 @@ class XyraProcess:
         return self.data_dir / "log.jsonl"
 
     def assert_nothing_secret_is_logged(self) -> None:
-        """Of all that the tests know by now, whichever host it is of."""
+        """Scan for all secrets that the tests know by now, of any host."""
         self._learn_secrets()
         password = _CHOSEN_PASSWORD if self._environment["XYRA_OPERATOR_PASSWORD"] else _MADE_UP_PASSWORD
         on_purpose = re.compile(f"{_DEMO_KEY}|{password}", re.MULTILINE)  # to a person who has no other way to learn it
@@ -160,7 +160,7 @@ class XyraProcess:
         assert not found, "secrets are logged:\n" + "\n".join(map(str, found))
 
     def assert_nothing_is_logged_late(self) -> None:
-        """The platform drops what is logged after its invocation ended: no warning may be among it."""
+        """The platform drops lines that are logged after their invocation ended: no warning may be among them."""
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         late = [line for line in lines if f'"{MARK}"' in line and json.loads(line)["level"] in _TO_BE_SEEN]
         assert not late, "lines that the platform would drop:\n" + "\n".join(late)

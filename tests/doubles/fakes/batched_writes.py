@@ -1,4 +1,4 @@
-"""A store's single writes, as batches of one."""
+"""Single writes as batches of one, for stores that only implement `batch`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
-"""One fault at one call: counts the calls that a path makes to the store and the queue, and has exactly one of them
-fail in a chosen way. Nothing is left to chance.
+"""Counts the calls to the store and the queue, and lets exactly one of them fail in a chosen way.
+
+Nothing is left to chance.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from tests.doubles.fakes.batched_writes import BatchedWrites
 from tests.doubles.fakes.memory_store import MemoryStore
 
 LAG = timedelta(seconds=30)
-"""How long ago at most the version that a stale read serves was overwritten."""
+"""A stale read serves a version that was overwritten at most this long ago."""
 
 
 class Fault(Enum):
@@ -53,17 +54,17 @@ SEND = WRITE | {Fault.PARTLY, Fault.TWICE}
 
 @dataclass(slots=True)
 class Script:
-    """Which call fails, from 1, and how; 0 is none."""
+    """Which call fails, counted from 1, and how; 0 is none."""
 
     at: int = 0
     fault: Fault | None = None
     meanwhile: Callable[[Fault], Awaitable[None]] | None = None
     calls: list[tuple[str, frozenset[Fault]]] = field(default_factory=list)
-    """What was called, and how it could have failed, as far as anybody minds."""
+    """Each call, and the faults that were possible there."""
 
     @property
     def minds_next_call(self) -> bool:
-        """Whether anybody wants to know how it could fail."""
+        """False where the faults that are possible at the next call need not be found out."""
         return self.fault is None or len(self.calls) + 1 == self.at
 
     async def turn(self, name: str, possible: frozenset[Fault]) -> Fault | None:
@@ -98,13 +99,13 @@ Items = dict[str, Any]
 
 
 class RememberingStore(MemoryStore):
-    """Knows how everything was before, for stale reads."""
+    """A store that remembers what was overwritten, for stale reads."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
         self._before: dict[Partition, list[tuple[datetime, Items]]] = {}
-        """Each partition before each write to it."""
+        """Each partition as it was before each write to it."""
 
     def copy(self, clock: Clock) -> "RememberingStore":
         made = RememberingStore(clock)
@@ -114,7 +115,7 @@ class RememberingStore(MemoryStore):
         return made
 
     def contents(self) -> frozenset[tuple[Partition, str, str]]:
-        """Every item as text, by its place and id."""
+        """Every item as text, with its partition and id."""
         return frozenset(
             (place, id_, kept.text) for place, items in self._partitions.items() for id_, kept in items.items()
         )
@@ -147,7 +148,7 @@ class RememberingStore(MemoryStore):
         return frozenset(different)
 
     def replica(self, how: Fault) -> MemoryStore:
-        """One that lags behind."""
+        """A copy that lags behind in this way."""
         made = MemoryStore()
         made._partitions = {place: self._served(place, how) for place in self._partitions}
         return made
@@ -169,7 +170,7 @@ class RememberingStore(MemoryStore):
 
 
 def _before_last_change(versions: Sequence[Any]) -> Any:
-    """Of an item, oldest first; as it is where it did not change."""
+    """The version before the last change, of versions given oldest first; the last one where nothing changed."""
     return next((version for version in reversed(versions) if version != versions[-1]), versions[-1])
 
 
@@ -191,7 +192,7 @@ class FaultInTurnStore(BatchedWrites):
         return await (await self._source("due", container, None)).due(container, before, limit=limit)
 
     async def _source(self, name: str, container: str, pk: str | None) -> MemoryStore:
-        """What the read is answered from."""
+        """The store that answers the read."""
         stale = self._inner.staleness(container, pk) if self._script.minds_next_call else frozenset()
         fault = await self._script.turn(f"{name} {container}", ANYWHERE | stale)
         return self._inner.replica(fault) if fault in STALENESS else self._inner

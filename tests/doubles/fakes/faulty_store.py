@@ -1,5 +1,7 @@
-"""A store in front of another that fails as a remote one does: before a write, after it, in the middle of a task, with
-reads that lag behind; and that lets other tasks run in between. All of it comes from one seeded source.
+"""A store in front of another that fails at random, as a remote one does.
+
+It fails before a write, after it or in the middle of a task, its reads lag behind, and other tasks run in between. All
+of it comes from one seeded source.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ from shared.ports.store import Between, Delete, Item, ItemPage, Operation, Posit
 from tests.doubles.fakes.batched_writes import BatchedWrites
 
 LAG = timedelta(seconds=30)
-"""How long ago at most the version that a lagging read serves was overwritten."""
+"""A lagging read serves a version that was overwritten at most this long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Faults:
     crash: float = 0.0
     """The calling task ends there, before or after the write."""
     lagging: float = 0.0
-    """A read of items by their ids serves the version before the last; one of usage totals may miss new ones, too."""
+    """A read by id serves the version before the last; a query of totals may also miss new ones."""
     pauses: int = 0
 
 
@@ -120,7 +122,7 @@ class FaultyStore(BatchedWrites):
             await asyncio.sleep(0)
 
     def _lagging(self, container: str, pk: str, id_: str, item: Item | None) -> Item | None:
-        """The item, or as it was before; None where it was not there."""
+        """The item as it is or, by chance, as it was before its last change; None where it was not there."""
         written = self._overwritten.get((container, pk, id_))
         if written is None or not self._happens(self.faults.lagging) or self._clock.now() - written[0] > LAG:
             return item

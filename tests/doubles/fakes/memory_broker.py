@@ -31,7 +31,7 @@ class Received:
 
 
 class MemoryBroker:
-    """Every call lets others go first, as one over a wire would."""
+    """Every call lets other tasks run first, as a call over a wire would."""
 
     def __init__(
         self,

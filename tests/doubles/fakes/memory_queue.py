@@ -1,4 +1,4 @@
-"""Keeps what is sent, for a test to deliver: in any order, twice, or at once."""
+"""Keeps what is sent until a test delivers it: in any order, twice, or all at once."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field

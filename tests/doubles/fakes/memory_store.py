@@ -1,6 +1,6 @@
-"""The store's contract over dictionaries: no thread and no file, so a run over it can be repeated exactly.
+"""The store in dictionaries: without thread and file, so that a run can be repeated exactly.
 
-It does not enforce limits and lets nothing expire; the real stores are held to that by their own tests.
+It enforces no limits and lets nothing expire; the contract tests hold the real stores to that.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Seconds that pass when a test says so, for what runs on the machine's time."""
+"""A monotonic clock in seconds that stands still until a test moves it."""
 
 from dataclasses import dataclass
 

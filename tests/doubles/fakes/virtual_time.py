@@ -1,6 +1,6 @@
-"""An event loop in which waiting takes no time: what sleeps is woken in its order as soon as nothing else can run.
+"""An event loop in which waiting takes no time: sleepers wake in order as soon as nothing else can run.
 
-With no thread and no socket in play, a run depends on its inputs only and can be repeated.
+Without threads and sockets a run depends on its inputs only, and can be repeated.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class _Selector(selectors.SelectSelector):
-    """Adds to `skipped` what it would have waited."""
+    """Adds up in `skipped` what it would have waited."""
 
     skipped = 0.0
 
@@ -32,7 +32,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._skipping.skipped
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # noqa: ARG002  the signature is asyncio's
-        """At once: a thread would take real time, during which virtual time runs away."""
+        """Run it at once: a thread would take real time, in which virtual time runs away."""
         done = self.create_future()
         try:
             done.set_result(func(*args))

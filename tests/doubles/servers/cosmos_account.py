@@ -1,7 +1,7 @@
-"""Where the store's contract meets Cosmos DB: the server at hand by default, or a real account or another emulator.
+"""The Cosmos DB that tests use: the npm double by default, or an account or emulator that the environment names.
 
-`XYRA_TEST_COSMOS_ENDPOINT` and `XYRA_TEST_COSMOS_KEY` name an account, `XYRA_REQUIRE_COSMOS=1` turns the skip where no
-server is at hand into a failure. Every test makes a database of its own, which takes the account's key or an emulator.
+`XYRA_TEST_COSMOS_ENDPOINT` and `XYRA_TEST_COSMOS_KEY` name an account. `XYRA_REQUIRE_COSMOS=1` fails instead of
+skipping where there is none. Every test makes a database of its own.
 """
 
 import os
@@ -25,8 +25,10 @@ NOT_FOR_COSMOS_DB = {
 NEEDS_A_REAL_ACCOUNT = {
     "test_a_document_expires_by_cosmos_dbs_clock": "@vercel/cosmosdb-server knows no time to live",
 }
-"""What the server at hand cannot do, by the names of the tests. It has one physical partition, so that a query over all
-merges nothing; its batches, which neither roll back nor find their partition, are put right by `cosmos_server.cjs`.
+"""Tests that the npm double cannot pass, with the reason.
+
+It has one physical partition, so a query over all of them merges nothing. Its batches neither roll back nor find their
+partition; `cosmos_server.cjs` puts that right.
 """
 
 
@@ -59,7 +61,7 @@ def skip_what_it_cannot(endpoint: Endpoint, test: str) -> None:
 
 @asynccontextmanager
 async def new_store(endpoint: Endpoint) -> AsyncIterator[CosmosStore]:
-    """On a database of its own."""
+    """A store on a database of its own."""
     database = f"xyra-test-{uuid4().hex}"
     account = CosmosAccount(endpoint.url, database, key=endpoint.key)
     client = await account.client()

@@ -10,7 +10,7 @@ _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parent / "node_modules" / "@vercel" / "cosmosdb-server"
 
 KEY = "a2V5IG9mIHRoZSBkb3VibGU="
-"""It takes any."""
+"""The double accepts any key."""
 
 
 def is_installed() -> bool:
@@ -19,7 +19,7 @@ def is_installed() -> bool:
 
 @contextmanager
 def cosmos_server() -> Iterator[str]:
-    """Its endpoint. The SDK does not check certificates of this machine's own address."""
+    """Run the double and yield its endpoint. The SDK does not check certificates of the loopback address."""
     node = shutil.which("node")
     assert node is not None
     process = subprocess.Popen(  # noqa: S603  our own script

@@ -23,17 +23,17 @@ UPSERT = "x-ms-documentdb-is-upsert"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Instead of the answer to one request for documents."""
+    """What happens to one request for documents instead of its answer."""
 
     status: int | None = None
-    """None: the connection is dropped."""
+    """The status of the answer; None drops the connection."""
     takes_effect: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     is_cut: bool = False
     """The answer ends in its middle."""
     delay: float = 0
-    """Seconds; with it, and without a status, the answer itself is what comes late."""
+    """In seconds. Without a status it is the right answer that comes late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,11 @@ class CosmosStub:
     account_faults: deque[Fault] = field(default_factory=deque)
     container_faults: deque[Fault] = field(default_factory=deque)
     seen: list[Seen] = field(default_factory=list)
-    """Requests for documents."""
+    """The requests for documents that came."""
     opened: int = 0
-    """How often a client introduced itself."""
+    """How often clients looked at the account."""
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
-    """By partition key and id."""
+    """Documents by partition key and id."""
     _etags: Iterator[int] = field(default_factory=itertools.count)
     _received: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -173,7 +173,7 @@ class CosmosStub:
 
 
 def failed_batch(operations: int, index: int, status: int, **more: Any) -> list[dict[str, Any]]:
-    """The results of a batch in which one operation failed."""
+    """The body of the answer to a batch in which one operation failed."""
     results: list[dict[str, Any]] = [{"statusCode": 424, "requestCharge": 0} for _ in range(operations)]
     results[index] = {"statusCode": status, "requestCharge": 0, **more}
     return results

@@ -1,5 +1,6 @@
-"""A Key Vault over HTTPS on loopback: versions, tags, rotation, throttling, failures. Its clock is a quick one, as
-versions are dated in whole seconds, and who reads them waits for a second to be over.
+"""A Key Vault over HTTPS on loopback: versions, tags, rotation, throttling, failures.
+
+Versions are dated in whole seconds, and readers wait for a second to be over; so its clock runs fast.
 """
 
 import ipaddress
@@ -25,19 +26,19 @@ from cryptography.x509.oid import NameOID
 
 TOKEN = "access-token-of-the-test"
 SECOND = 0.2
-"""How long a second of the vault takes."""
+"""How long one second of the vault takes, in seconds of the machine."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What a request meets."""
+    """What happens to a request instead of its answer."""
 
     status: int
     retry_after: int | None = None
 
 
 DROP = Failure(0)
-"""The connection, without an answer."""
+"""Drop the connection without an answer."""
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Version:
 
 
 class TokenOfTheTest:
-    """A credential, as the SDK takes it."""
+    """A credential as the SDK expects it."""
 
     is_closed = False
 
@@ -71,17 +72,17 @@ class KeyVaultServer:
         self.certificate = directory / "vault.pem"
         self.secrets: dict[str, list[Version]] = {}
         self.requests: list[str] = []
-        """Method and path of each that was authorized."""
+        """Method and path of each authorized request."""
         self.failures: deque[Failure] = deque()
-        """The next authorized requests meet these."""
+        """The faults of the next authorized requests."""
         self.is_down = False
         self.may_set = True
         self.before_storing: Callable[[], None] | None = None
-        """Called once, in the midst of the next setting of a secret."""
+        """Called once, in the middle of the next request that sets a secret."""
         self.meeting: threading.Barrier | None = None
-        """Where the next listings of versions wait for one another, after they were read."""
+        """A barrier at which the next listings of versions wait for each other, after they were read."""
         self.answered_a_listing = threading.Event()
-        """Of the versions of a secret."""
+        """Set when a listing of the versions of a secret was answered."""
         self._guard = threading.RLock()
         self._began_at = time.time()
         self._server = _Server(self)
@@ -96,7 +97,7 @@ class KeyVaultServer:
         return f"https://127.0.0.1:{self._server.server_port}"
 
     def rotate(self, name: str, value: str) -> None:
-        """As an operator does."""
+        """Store a newer version, as an operator does."""
         self.store(name, value, {})
 
     def store(self, name: str, value: str, tags: dict[str, str], *, seconds_ago: int = 0) -> Version:
@@ -107,7 +108,7 @@ class KeyVaultServer:
         return version
 
     def let_meet(self, count: int) -> None:
-        """So many listings, the next ones, see the same."""
+        """Let that many of the next listings see the same versions."""
 
         def end() -> None:
             self.meeting = None
@@ -166,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, _bundle(self._vault, name, version, with_value=True))
 
     def log_message(self, *_: object) -> None:
-        """Nothing of a double belongs in the output of a test."""
+        """The double prints nothing."""
 
     def _path(self) -> list[str]:
         return [part for part in urlsplit(self.path).path.split("/") if part]
@@ -221,7 +222,7 @@ def _bundle(vault: KeyVaultServer, name: str, version: Version, *, with_value: b
 
 
 def _write_certificate(directory: Path, certificate_path: Path) -> Path:
-    """A file with the key and the certificate; the certificate alone is what clients trust."""
+    """Two files: the key with its certificate, and the certificate alone, which clients trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault of the test")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A way to a server over loopback that can fail: nobody listens, nothing comes through, or the answers are lost."""
+"""A TCP proxy on loopback that can fail: it refuses connections, hangs, or loses answers."""
 
 import asyncio
 import socket
@@ -13,15 +13,15 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 class Fault(Enum):
     REFUSES = auto()
-    """Open connections are reset, new ones refused or, where other connections meet other faults, reset."""
+    """Open connections are reset, and new ones refused; they are reset where other connections meet other faults."""
     HANGS = auto()
-    """Nothing comes through, and nobody is told."""
+    """Nothing gets through, and no side is told."""
     LOSES_ANSWERS = auto()
-    """What is sent arrives; the connection is reset instead of the answer."""
+    """Requests arrive; the connection is reset instead of the answer."""
 
 
 class _Connection:
-    """Both ends."""
+    """The two ends of a connection."""
 
     def __init__(self, ends: Sequence[asyncio.StreamWriter]) -> None:
         self.fault: Fault | None = None
@@ -35,7 +35,7 @@ class _Connection:
 
 
 class TcpProxy:
-    """Listens on the same port however often it fails. What fails for which connection comes from `chance`."""
+    """Keeps its port however often it fails. `chance` decides which connection meets which fault."""
 
     def __init__(self, host: str, port: int, chance: Random) -> None:
         self._target = (host, port)
@@ -50,7 +50,7 @@ class TcpProxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def fail(self, *faults: Fault) -> None:
-        """From now on each connection, open or new, meets one of these."""
+        """Let every connection, open or new, meet one of these faults from now on."""
         await self.recover()
         self._faults = faults
         if faults == (Fault.REFUSES,):

@@ -125,11 +125,11 @@ CHARGES: dict[str, Json] = {
     },
     "cost": {"key": "llm", "type": "cost", "categories": ["llm", "compute"], "markup_percent": "20", **_MODIFIERS},
 }
-"""One of each type, with every field it has."""
+"""One charge of each type, with every field that it has."""
 
 
 def activity(pricing: str, **more: Any) -> Json:
-    """With that pricing, and what can stand beside all pricings."""
+    """A charge with that pricing, and all that can stand beside any pricing."""
     return {"key": "commands", "type": "activity", "meter": METER, "pricing": PRICINGS[pricing], **more}
 
 
@@ -209,7 +209,7 @@ def _pricings() -> list[Mistake]:
 
 
 def _usage() -> list[Mistake]:
-    """What does not go together in charges for usage."""
+    """Fields that do not go together in charges for usage."""
     by_order = [
         {"type": "percentage", "rate": "5", "free_amount": "100", **part}
         for part in (

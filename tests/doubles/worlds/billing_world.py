@@ -62,7 +62,7 @@ STORM = Faults(unavailable=0.02, unknown=0.03, crash=0.01, lagging=0.15, pauses=
 SOURCE = "test"
 _TRIES = 1000
 _NOT_DONE = (UnavailableError, asyncio.CancelledError)
-"""How a task ends that the broker delivers again."""
+"""Ends of a task after which the broker delivers its message again."""
 _HOSTS = 3
 
 
@@ -76,7 +76,7 @@ class NoSecrets:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What may differ between repeats of one event."""
+    """What may differ between repeats of one event: its time, and the hash of its content."""
 
     time: str
     content: str
@@ -101,16 +101,16 @@ class World:
         self.queue = MemoryQueue()
         self.organization_id = named_id("org", history.seed)
         self.decisions: list[tuple[Decide, str]] = []
-        """What was decided about which event's outcome, in that order."""
+        """The decisions in their order, each with the key of the event."""
         self.accepted: dict[str, set[Variant]] = {}
-        """By event key, all that was ever answered with 202."""
+        """All variants of each event that were acknowledged, by event key."""
         self._storm = faults
         self._calm = faults == QUIET
         self._random = Random(history.seed)
         self._faulty = faulty(self.store, self.clock, Random(history.seed + 1))
         self._hosts = [self._host(self._faulty) for _ in range(_HOSTS)]
         self.observer = self._host(self.store)
-        """Sees what is stored, without a memory of its own worth the name."""
+        """A host whose store never fails: it sees what is stored."""
 
     def _host(self, store: Any) -> Application:
         ports = Ports(store=store, queue=self.queue, clock=self.clock, secrets=NoSecrets())
@@ -126,7 +126,7 @@ class World:
     # The history
 
     async def play(self, variants: Mapping[str, Variant] | None = None) -> None:
-        """With `variants`, of every event only that one is reported."""
+        """Play the whole history. With `variants`, only that variant of each event is reported."""
         random.seed(self.history.seed)  # jitter
         draft = OrganizationDraft(
             name="Acme", currency=self.history.currency, timezone=self.history.timezone, seats=self.history.seats
@@ -146,7 +146,7 @@ class World:
         self._faulty.faults = QUIET
 
     async def _stragglers(self) -> None:
-        """What a task that crashed had set going."""
+        """Wait for tasks that a crashed task had started."""
         others = asyncio.all_tasks() - {task for task in (asyncio.current_task(),) if task}
         if others:
             await asyncio.wait(others)
@@ -190,7 +190,7 @@ class World:
                 await self._go_on(step, variants)
 
     async def _go_on(self, step: Step, variants: Mapping[str, Variant] | None) -> None:
-        """What happens every day."""
+        """The steps that happen often: reports, invoice runs, decisions, waiting."""
         match step:
             case Report():
                 await asyncio.gather(*(self._report(request, variants) for request in step.requests))
@@ -211,11 +211,11 @@ class World:
         return named_id("bm", self.history.seed, name)
 
     def _owner(self, model: str) -> str | None:
-        """One of the models is the operator's."""
+        """The organization that owns the model; None for `m`, which is the operator's."""
         return None if model == "m" else self.organization_id
 
     async def _publish(self, host: Application, step: PublishVersion) -> None:
-        """Whose answer was lost looks whether it was done, before and after trying again."""
+        """Try until it is done. Where the answer was lost, look whether it was done before trying again."""
         if not await self._is_published(host, step):
             try:
                 await host.billing_models.publish(self._owner(step.model), self.model_id(step.model), step.draft, None)
@@ -234,7 +234,7 @@ class World:
             await host.agents.delete(self.organization_id, self.agent_id(step.agent), None)
 
     async def _insist(self, act: Callable[[Application], Awaitable[T]]) -> T:
-        """As a client that repeats what it has no answer for."""
+        """Try until there is an answer, as a client does."""
         for _ in range(_TRIES):
             with suppress(*_NOT_DONE, PreconditionFailedError, ConflictError):
                 return await act(self._anyone)
@@ -270,7 +270,7 @@ class World:
         return Variant(to_text(sent.time), content_hash(sent.type, self.agent_id(sent.agent), None, data))
 
     async def _decide(self, step: Decide, key: str) -> None:
-        """Whoever is refused tries again where reads do not lag behind."""
+        """Who is refused tries again on a host whose reads do not lag behind."""
         for _ in range(_TRIES):
             try:
                 await self._decide_by(self._anyone, step, key)
@@ -369,7 +369,7 @@ class World:
     # Rest
 
     async def settle_down(self) -> None:
-        """Everything is delivered and every effect has taken place."""
+        """Deliver everything, until every effect has taken place."""
         await self.deliver_all()
         for _ in range(10):
             self.clock.move(timedelta(minutes=6))
@@ -378,7 +378,7 @@ class World:
         raise AssertionError("The outbox is never empty")
 
     async def sweep_before(self, now: datetime) -> None:
-        """As the timer does every minute: what became due before then has taken place when it is then."""
+        """Sweep the outbox as the timer does every minute."""
         self.clock.set(now - timedelta(minutes=20))
         await self.observer.outbox.sweep()
         self.clock.set(now)

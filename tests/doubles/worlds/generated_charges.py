@@ -175,11 +175,11 @@ def charges() -> st.SearchStrategy[Json]:
 
 
 _KEPT = ("type", "meter", "scope", "interval", "timing", "categories")
-"""What a key keeps over the versions of its model."""
+"""The fields that a key keeps over the versions of its model."""
 
 
 def _with_one_meter(found: list[Json]) -> list[Json]:
-    """Other prices for the same thing: all that differs but for what a key keeps."""
+    """The charges as versions of the first: what a key keeps is taken from it."""
     kept = {name: found[0][name] for name in _KEPT if name in found[0]}
     if found[0]["type"] == "activity" and any(
         each["pricing"]["type"] == "dynamic" or "percentage" in each["pricing"]["type"] for each in found
@@ -189,7 +189,7 @@ def _with_one_meter(found: list[Json]) -> list[Json]:
 
 
 def changed_charges(most: int = 3) -> st.SearchStrategy[list[Json]]:
-    """One charge under the versions of its model, which differ in whatever they may."""
+    """One charge under several versions, which differ in everything that may change."""
     kinds = [_activities(), _outcomes(), _workflows(), _costs(), _heads(), _fees_of("flat_fee"), _fees_of("setup_fee")]
     weighted = st.sampled_from([0, 0, 0, 1, 1, 2, 2, 3, 4, 4, 5, 6])
     return (

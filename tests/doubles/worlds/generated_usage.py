@@ -26,7 +26,7 @@ Json = dict[str, Any]
 OCTOBER = Period(
     start=datetime(2026, 9, 30, 22, tzinfo=UTC), end=datetime(2026, 10, 31, 23, tzinfo=UTC), timezone="Europe/Berlin"
 )
-"""With the end of daylight saving in it."""
+"""October in Berlin, in which daylight saving ends."""
 YEAR = Period(
     start=datetime(2025, 12, 31, 23, tzinfo=UTC), end=datetime(2026, 12, 31, 23, tzinfo=UTC), timezone="Europe/Berlin"
 )
@@ -36,7 +36,7 @@ EVENT_TYPES = ("step", "outcome.sale", "cost.llm", "cost.tools", "workflow.resea
 
 @dataclass(frozen=True)
 class Reported:
-    """An event as a gauge sees it."""
+    """An event as gauges read it."""
 
     agent: str
     type: str
@@ -52,7 +52,7 @@ class Reported:
 
     @property
     def cost(self) -> Decimal | None:
-        """Of events that report their costs, in the currency of the model."""
+        """The cost that the event reports, in the model's currency."""
         return None if self.cost_category is None else Decimal(self.data["amount"])
 
 
@@ -70,7 +70,7 @@ class Assignment:
 
 
 def moment(part: int) -> datetime:
-    """A thousandth of the month."""
+    """A moment of the month in thousandths."""
     return OCTOBER.start + (OCTOBER.end - OCTOBER.start) * part / 1000
 
 
@@ -94,7 +94,7 @@ def assignments(draw: st.DrawFn, versions: int) -> list[Assignment]:
 
 
 def segments_of(found: Iterable[Assignment], priced: Sequence[Json]) -> list[Segment]:
-    """With the charge under each version."""
+    """Segments for the assignments, priced by the charge under each version."""
     versions = [version([{"key": "charge", **charge}], number) for number, charge in enumerate(priced, 1)]
     return [
         Segment(assignment.agent, versions[assignment.version], assignment.start, assignment.end)
@@ -125,7 +125,7 @@ _ABOUT = {
 
 
 def events_for(charge: Json) -> st.SearchStrategy[list[Reported]]:
-    """Hardly any others than those that it prices."""
+    """Events of which most are priced by the charge."""
     about = _ABOUT.get(charge["type"], ())
     return events(30, (*about, *about, "other"), least=8 if about else 0)
 
@@ -147,7 +147,7 @@ def version(found: Iterable[Json], number: int = 1, start: datetime = YEAR.start
 
 
 def totals_of(found: Sequence[Segment], reported: Iterable[Reported]) -> dict[tuple[str, str], Totals]:
-    """Each event counted under the version that was in force at its time."""
+    """Totals by agent and version; each event counts under the version in force at its time."""
     totals: dict[tuple[str, str], Totals] = {}
     for event in reported:
         for segment in found:
@@ -200,5 +200,5 @@ def exact(lines: Iterable[Line]) -> dict[str, Fraction]:
 
 
 def halfway() -> datetime:
-    """A local midnight in the month."""
+    """A local midnight in the middle of the month."""
     return OCTOBER.start + timedelta(days=14)

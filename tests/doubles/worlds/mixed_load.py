@@ -1,4 +1,4 @@
-"""Senders that hosts may be killed under: batches, single events, repeats, and batches that overlap."""
+"""Load under which hosts are killed: batches, single events, repeats and overlapping batches."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -16,20 +16,20 @@ from tests.doubles.worlds.numbered_usage import event
 
 SENDERS = 6
 LONGEST_PAST = timedelta(days=15)
-"""How long ago an event happened at most."""
+"""The maximum age of an event."""
 REPEATED_FOR = timedelta(days=60)
-"""Its age up to which it is repeated: far enough from the 90 days after which it is refused."""
+"""The age up to which an event is repeated; from 90 days on it would be refused."""
 
 _SIZES = (1, 2, 10, 60, 200)
 _LARGEST_EXTENDED = 600
-"""New events on both sides of so many are still no more than a request takes."""
+"""A request takes this many repeats with new events on both sides."""
 _REMEMBERED = 500
 _MILLISECONDS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A usage event. Its number is its own among all organizations."""
+    """A usage event, with a number that no other event of any organization has."""
 
     number: int
     organization: int
@@ -41,11 +41,13 @@ class Step:
 
 
 Request = list[Step]
-"""Of one organization."""
+"""The events of one request, all of one organization."""
 
 
 class MixedLoad:
-    """What was not acknowledged is sent again sooner or later: as it was, in another order, or among other events."""
+    """Sends events. Sooner or later it repeats what was not acknowledged: as it was, in another order, or among other
+    events.
+    """
 
     def __init__(
         self, random: Random, hosts: Sequence[XyraProcess], organizations: Sequence[Organization], now: datetime
@@ -53,9 +55,9 @@ class MixedLoad:
         self.requests = 0
         self.acknowledged_requests = 0
         self.repeated_events = 0
-        """Acknowledged although they had been acknowledged before."""
+        """Events that were acknowledged once more."""
         self.acknowledged: defaultdict[tuple[int, str], set[Step]] = defaultdict(set)
-        """By organization and month."""
+        """Acknowledged events by organization and month."""
         self._random = random
         self._hosts = hosts
         self._organizations = organizations
@@ -66,7 +68,7 @@ class MixedLoad:
 
     @property
     def doubtful(self) -> set[Step]:
-        """Sent and never acknowledged: each may count or not, until it is sent again."""
+        """Sent and not acknowledged: each may count or not, until it is sent again."""
         return {step for request in self._unanswered for step in request if not self._is_acknowledged(step)}
 
     @property
@@ -75,7 +77,7 @@ class MixedLoad:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Send, until the block ends; what is on its way then is waited for."""
+        """Send until the block ends, then wait for the open requests."""
         stopping = asyncio.Event()
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as senders:
             for _ in range(SENDERS):
@@ -84,19 +86,19 @@ class MixedLoad:
             stopping.set()
 
     async def until_acknowledged(self, requests: int) -> None:
-        """Wait for so many more."""
+        """Wait until that many more were acknowledged."""
         wanted = self.acknowledged_requests + requests
         while self.acknowledged_requests < wanted:  # noqa: ASYNC110  the senders move it
             await asyncio.sleep(0.002)
 
     async def settle(self) -> None:
-        """Send again whatever was not acknowledged, until it is."""
+        """Send what was not acknowledged until it is."""
         async with aiohttp.ClientSession() as session:
             while self._unanswered:
                 await self._send(session, self._unanswered.pop())
 
     def move_to(self, now: datetime) -> None:
-        """The hosts' clock was set."""
+        """Tell the load that the hosts' clock was set."""
         self._now = now
         kept = [request for request in self._recent if min(step.time for step in request) > now - REPEATED_FOR]
         self._recent = deque(kept, maxlen=_REMEMBERED)
@@ -144,7 +146,7 @@ class MixedLoad:
         return self._new(self._random.randrange(len(self._organizations)))
 
     def _varied(self, request: Request) -> Request:
-        """The same events: as they were, in another order, or, on both sides, among new ones."""
+        """The same events: as they were, in another order, or with new ones on both sides."""
         match self._random.randrange(3):
             case 0:
                 return request

@@ -1,4 +1,4 @@
-"""Usage whose sums show which events were counted, not only how many."""
+"""Usage whose sums show which events were counted, and not only how many."""
 
 from collections.abc import Collection
 from decimal import Decimal
@@ -45,7 +45,7 @@ def event(number: int, time: str = "2026-11-10T12:00:00Z") -> Json:
 async def organization_with_agents(
     xyra: Xyra, *charges: Json, start: str = "2026-10-01T00:00:00Z", **fields: Any
 ) -> Organization:
-    """It pays for the events, and the `charges`, from `start` on."""
+    """An organization that is billed for the events, and by the `charges`, from `start` on."""
     organization = await xyra.organization(**fields)
     model = await organization.model(COUNTED, SUMMED, *charges, effective_from=start)
     for agent in AGENTS:
@@ -54,7 +54,7 @@ async def organization_with_agents(
 
 
 async def agent_names(organization: Organization) -> dict[str, str]:
-    """The external id behind each id."""
+    """The external id of each agent, by its id."""
     return {each["id"]: each["external_id"] for each in (await organization.key.get("agents"))["data"]}
 
 

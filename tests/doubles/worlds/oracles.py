@@ -1,5 +1,6 @@
-"""Worked examples with known answers (`data/pricing.json`, `data/agent_models.json`) as billing models with usage: the
-one translation from their older notations into charges.
+"""Worked examples with known answers, translated from older notations into billing models with usage.
+
+They are in `data/pricing.json` and `data/agent_models.json`.
 """
 
 import json
@@ -19,12 +20,12 @@ NOT_REPRODUCED = {
     "activity-091": "a model without any charge, which is refused",
     "workflow-165": "an inactive configuration that was charged all the same",
 }
-"""Old quirks, by name, with the reason why no charge does so."""
+"""Examples that no charge reproduces, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`only` is left out of the request where it is None. `rounded` is None where the example says nothing of it."""
+    """An example. `exact` and `rounded` are None where it does not say them; `only` None stands for all charges."""
 
     id: str
     model: Json
@@ -39,7 +40,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """All but those that are not reproduced."""
+    """All examples that are reproduced."""
     return [*_pricing_cases(), *_model_cases()]
 
 
@@ -121,7 +122,7 @@ def _graduated_percentage(given: Json) -> tuple[Json, Json]:
 
 
 def _dynamic(given: Json) -> tuple[Json, Json]:
-    """Its events carry prices, here in cents."""
+    """The events carry their prices; the example has them in cents."""
     prices = Decimal(given["sum_precise_total_amount_cents"]) / 100
     return {"type": "dynamic", "value": "data.price"}, {"value": str(prices), "quantity": given["units"]}
 
@@ -148,7 +149,7 @@ class _Translated:
     charges: list[Json] = field(default_factory=list)
     usage: list[Json] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
-    """What is inactive, or not asked for."""
+    """Keys of charges that are inactive, or not asked for."""
 
 
 def _model_cases() -> Iterator[Case]:
@@ -181,7 +182,7 @@ def _agent(model: Json, usage: Json) -> _Translated:
 
 
 def _activity(model: Json, usage: Json) -> _Translated:
-    """Each configuration counts all units, whatever their type: one charge each, over the same units."""
+    """One charge for each configuration, all over the same units: an example counts every unit for each of them."""
     found = _Translated()
     for number, config in enumerate(model["activity_config"]):
         key = f"activity-{number}"
@@ -233,7 +234,9 @@ def _outcome(model: Json, usage: Json) -> _Translated:
 
 
 def _workflow(model: Json, usage: Json) -> _Translated:
-    """That a commitment is exceeded is said by a number: one less than there are, or as many."""
+    """An example says only whether the commitment is exceeded: it becomes one less than there are workflows, or as
+    many.
+    """
     config = model["workflow_config"]
     counts = usage.get("workflows", {})
     charge: Json = {
@@ -266,7 +269,7 @@ _MODELS: Mapping[str, Callable[[Json, Json], _Translated]] = {
 
 
 def _tiers(config: Json, what: str) -> list[tuple[str, str, bool]]:
-    """(up to, price, whether it is the third tier), of the tiers that are given."""
+    """The tiers that are given: (up to, price, whether it is the third one)."""
     prefix = "volume_tier" if what == "price" else "tier"
     return [
         (threshold, config[f"{prefix}_{number}_{what}"], number == 3)

@@ -16,7 +16,7 @@ from shared.domain.periods.periods import Period
 Json = dict[str, Any]
 OCTOBER = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC), timezone="UTC")
 MIDDLE = datetime(2026, 10, 12, 6, tzinfo=UTC)
-"""When the second version takes effect."""
+"""The time from which the second version is in force."""
 USERS = {
     "ada": "ada",
     "Ada": "Ada",
@@ -32,7 +32,7 @@ SAME_USER = {"its text": "a number", "written otherwise": "a number", "its word"
 
 @dataclass(frozen=True)
 class Happened:
-    """An event of an agent, with who in `USERS` it was."""
+    """An event of an agent, caused by one of `USERS`."""
 
     key: str
     type: str
@@ -149,7 +149,7 @@ PLAIN: dict[str, tuple[str | None, Callable[[Sequence[Happened]], Fraction]]] = 
 
 @dataclass(frozen=True)
 class Metered:
-    """A meter, and what it has to come to."""
+    """A meter, with the plain computation of what it comes to."""
 
     aggregation: str
     filter: str

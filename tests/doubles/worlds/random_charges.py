@@ -39,11 +39,11 @@ class RandomCharges:
         )
 
     def _scope(self, key: str) -> str:
-        """The same for a key in all the models of a history."""
+        """The scope of a key, which is the same in all models of a history."""
         return Random(f"{self._seed} {key}").choice(("agent", "organization"))
 
     def _fees(self) -> list[dict[str, Any]]:
-        """By any interval, before it or after it. A key keeps its interval and timing, so it names them."""
+        """Fees of any interval and timing. A key keeps both, so it names them."""
         random = self._random
         fees: list[dict[str, Any]] = [
             {"key": "setup", "type": "setup_fee", "amount": self._price(), "scope": self._scope("setup")}
@@ -79,7 +79,7 @@ class RandomCharges:
         }
 
     def _usage(self) -> list[dict[str, Any]]:
-        """Of every kind of meter and pricing."""
+        """Charges with every kind of meter and pricing."""
         random = self._random
         tokens = {"event_type": "llm_call", "aggregation": "sum", "value": "data.output_tokens"}
         sales = {"event_type": "sale", "aggregation": "sum", "value": "data.amount"}
@@ -114,7 +114,7 @@ class RandomCharges:
         return charges
 
     def _asked(self) -> dict[str, Any]:
-        """What somebody has to verify."""
+        """A charge for outcomes that somebody has to verify."""
         random = self._random
         return {
             "key": "asked",
@@ -130,7 +130,7 @@ class RandomCharges:
         return {"key": key, "type": "activity", "meter": meter, "pricing": pricing, "scope": self._scope(key)}
 
     def _units(self) -> dict[str, Any]:
-        """A price of units."""
+        """A random pricing of units."""
         tiers = [
             {"up_to": str(self._random.randint(3, 30)), "unit_amount": self._price(), "flat_amount": "0.3"},
             {"up_to": None, "unit_amount": self._price()},
@@ -145,7 +145,7 @@ class RandomCharges:
         )
 
     def _values(self) -> dict[str, Any]:
-        """A share of values."""
+        """A random pricing of the values of events."""
         random = self._random
         tiers = [{"up_to": "40", "rate": "5", "flat_amount": "0.3"}, {"up_to": None, "rate": "2.5"}]
         return random.choice(

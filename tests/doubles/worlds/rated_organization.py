@@ -33,10 +33,10 @@ NOW = datetime(2026, 11, 10, tzinfo=UTC)
 ORGANIZATION = "org_1"
 AGENTS = ("agt_1", "agt_2", "agt_3")
 FREE = AGENTS[-1]
-"""It has no model."""
+"""An agent without a billing model."""
 MODEL = "bm_1"
 EARLY = "early"
-"""The id of an event at the very beginning."""
+"""The id of an event at the beginning of the month."""
 SHARDS = 4
 
 
@@ -92,7 +92,7 @@ class Scene:
         return await self.host.periods.containing(await self.organization(), START)
 
     async def report(self, event_type: str, agent: str = AGENTS[0], event_id: str | None = None, **data: Any) -> str:
-        """The event's key."""
+        """Report an event and rate it; returns its key."""
         self.numbers += 1
         event_id = event_id or f"{self.numbers}"
         at = START + timedelta(hours=0 if event_id == EARLY else self.numbers % 700)
@@ -117,7 +117,7 @@ class Scene:
         return [report async for report in self.host.repair.run(organization, period, mend=mend)]
 
     async def total(self, agent: str = AGENTS[0]) -> tuple[str, Item]:
-        """The partition and item of one of an agent's totals."""
+        """The partition and the item of one of the agent's totals."""
         version_id = await self.version_of(agent)
         id_ = total_id(TotalKey(START, agent, version_id))
         for shard in range(SHARDS):

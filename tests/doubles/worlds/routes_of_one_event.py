@@ -38,12 +38,12 @@ REPORTS = {
         {"type": "workflow.email", "data": {"quantity": "3", "list": [1, "2"]}},
     ),
 }
-"""By what they are: a convenience route, a body for it, and the same event."""
+"""By name: a convenience route, a body for it, and the same event."""
 _FIXED = re.compile(r'("(?:quantity|amount|value|cost|email)": )"([0-9.]+)"')
 
 
 def as_numbers(body: Json) -> bytes:
-    """The amounts as JSON numbers, to the digit."""
+    """The body with its amounts as JSON numbers, digit by digit."""
     return _FIXED.sub(r"\1\2", json.dumps(body)).encode()
 
 
@@ -52,6 +52,6 @@ def as_texts(body: Json) -> bytes:
 
 
 def id_of(event_: Json, id_: str) -> str:
-    """A report of workflows has an event each."""
+    """The id of the event; a report of workflows has one event for each type."""
     _, is_workflow, name = event_["type"].partition("workflow.")
     return f"{id_}:{name}" if is_workflow else id_

@@ -29,7 +29,7 @@ def request(
 
 @dataclass
 class ServedEndpoint:
-    """`declaration` are the parts of `Endpoint` that matter to the test."""
+    """`declaration` has the parts of `Endpoint` that matter to the test."""
 
     handler: Handler
     declaration: Mapping[str, Any]

@@ -27,7 +27,7 @@ YEAR = 365 * 24 * 60 * 60
 
 
 def versions(*charges: Json) -> list[Version]:
-    """Two that differ in nothing but their charges."""
+    """Two versions that differ only in their charges."""
     return [
         Version.model_validate(
             {
@@ -60,7 +60,7 @@ def metered(event: Happened, priced: Sequence[Version]) -> MeteredEvent:
 
 
 class Shards:
-    """Totals as a store keeps them, in shards: documents, and the values of unique meters beside them."""
+    """Totals in shards, as a store keeps them: documents, with the values of unique meters beside them."""
 
     def __init__(self, count: int) -> None:
         self._documents: list[dict[TotalKey, str]] = [{} for _ in range(count)]
@@ -93,7 +93,7 @@ class Shards:
 
 
 def dealt(events: Sequence[MeteredEvent], draw: Callable[[st.SearchStrategy[Any]], Any]) -> Collected:
-    """In any order over 1 to 4 shards."""
+    """Spread the events over 1 to 4 shards, in any order."""
     shards = Shards(draw(st.integers(1, 4)))
     for event in draw(st.permutations(events)):
         shards.record(draw(st.integers(0, 3)) % len(shards._documents), [event])

@@ -15,7 +15,7 @@ from tests.doubles.worlds.generated_usage import OCTOBER, Reported
 
 Json = dict[str, Any]
 HALF = Fraction(14, 31)
-"""Of the days of October, those before the halfway mark."""
+"""The part of the month before the second version."""
 EARLY, LATE = OCTOBER.start + timedelta(days=2), OCTOBER.start + timedelta(days=20)
 
 
@@ -44,7 +44,7 @@ def due(*arguments: Any) -> Fraction:
 
 
 def about(share: Fraction) -> Any:
-    """Where shares are no decimals, amounts are cut to 12 places."""
+    """Equal to 9 places: where a share is no decimal, amounts are cut to 12 places."""
     return pytest.approx(float(share), abs=1e-9)
 
 

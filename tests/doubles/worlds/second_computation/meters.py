@@ -47,7 +47,7 @@ def number(event: Reported, path: str) -> Fraction:
 
 
 def measured(meter: Json, events: Sequence[Reported]) -> Fraction:
-    """What the events of a whole month come to."""
+    """The quantity of all events of the month by this meter."""
     path = meter.get("value")
     match meter.get("aggregation", "count"):
         case "count":

@@ -9,7 +9,7 @@ COUNTING = ("per_unit", "graduated", "volume", "package")
 
 
 def of_units(pricing: Json, quantity: Fraction, total: Fraction) -> Fraction:
-    """What that many cost without flat amounts, where all of the line is `total`."""
+    """What the first units cost without flat amounts; `total` is the quantity of the whole line."""
     match pricing["type"]:
         case "per_unit":
             return quantity * Fraction(pricing["unit_amount"])
@@ -26,7 +26,7 @@ def of_units(pricing: Json, quantity: Fraction, total: Fraction) -> Fraction:
 
 
 def flat_amounts(pricing: Json, quantity: Fraction) -> Fraction:
-    """Of the tiers that the quantity reaches; the first is always reached."""
+    """The flat amounts of the tiers that the quantity reaches; the first is always reached."""
     lower = ZERO
     found = ZERO
     for tier in pricing["tiers"]:
@@ -59,7 +59,7 @@ def flat_between(pricing: Json, start: Fraction, end: Fraction, total: Fraction,
 
 
 def of_event(pricing: Json, place: int, before: Fraction, value: Fraction, total: Fraction) -> Fraction:
-    """What the event at this place costs, after events of the value `before`."""
+    """What the event at this place costs, after events that add up to `before`."""
     fixed = Fraction(pricing.get("fixed_per_event", 0))
     match pricing["type"]:
         case "percentage":
