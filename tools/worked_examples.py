@@ -115,7 +115,7 @@ CHARGES = (
     _example(
         "Seat",
         "A fee for each of the organization's `members` or `seats`, or for a fixed number, prorated by day."
-        " `PATCH /organizations/{id}` sets `seats`, from `seats_from` on: 10 minutes ahead, or later. Seats and agents"
+        " `PATCH /organizations/{id}` sets `seats`, from `seats_from` on (`changing-prices.md`). Seats and agents"
         " are not events, so they are priced per unit, graduated, by volume or in packages, never by percentages or"
         " dynamic prices.",
         {

@@ -82,7 +82,10 @@ class AgentPatch(MergePatch):
     project_id: Reference | None = None
     department_id: Reference | None = None
     billing_model_id: Reference | None = None
-    """The billing model that prices it; null for none, so that its usage is not billed."""
+    """The billing model that prices it from `billing_model_from` on, in place of one that has not begun.
+
+    The one in force withdraws what has not begun. Null ends pricing: usage is no longer billed.
+    """
     billing_model_from: ZonedTime | None = None
     """When the billing model takes effect: in 10 minutes (the default) or later."""
     is_active: bool = True

@@ -99,7 +99,10 @@ class OrganizationPatch(MergePatch):
     shard_count: ShardCount = 1
     """The number of store partitions for its usage. It can only grow."""
     seats: Seats = 0
-    """The number of seats that seat charges bill, from `seats_from` on."""
+    """The number of seats that seat charges bill from `seats_from` on, in place of a number that has not begun.
+
+    The number in force withdraws what has not begun.
+    """
     seats_from: ZonedTime | None = None
     """When new seats take effect: in 10 minutes (the default) or later."""
     settings: SettingsPatch | None = None

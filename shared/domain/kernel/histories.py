@@ -37,6 +37,23 @@ def check_start(start: datetime, now: datetime, back: timedelta, pointer: str) -
         raise ValidationError.at(pointer, f"must not be after {to_text(now + MAXIMUM_LEAD)}")
 
 
+def _check_lead(start: datetime, now: datetime, pointer: str) -> None:
+    earliest = now + MINIMUM_LEAD
+    if start < earliest:
+        minutes = MINIMUM_LEAD.seconds // 60
+        detail = f"has to be {minutes} minutes ahead or more, so {to_text(earliest)} or later"
+        raise ValidationError.at(pointer, detail)
+    if start > now + MAXIMUM_LEAD:
+        raise ValidationError.at(pointer, f"must not be after {to_text(now + MAXIMUM_LEAD)}")
+
+
+def _check_repeated(start: datetime | None, in_force_from: datetime, pointer: str) -> None:
+    """Raises `ValidationError` for another start than that of what is in force."""
+    if start not in (None, in_force_from):
+        since = "the beginning" if in_force_from == BEGINNING else to_text(in_force_from)
+        raise ValidationError.at(pointer, f"has to be left out: this is in force from {since} on, which stays")
+
+
 class Entry(Value, Generic[T]):
     """A value and the time from which it is in force."""
 
@@ -93,17 +110,31 @@ class History(Value, Generic[T]):
         Raises `ValidationError` at `pointer` where the entry takes effect less than `MINIMUM_LEAD` or more than
         `MAXIMUM_LEAD` ahead, or not after the last entry.
         """
-        earliest = now + MINIMUM_LEAD
-        if effective_from < earliest:
-            minutes = MINIMUM_LEAD.seconds // 60
-            detail = f"has to be {minutes} minutes ahead or more, so {to_text(earliest)} or later"
-            raise ValidationError.at(pointer, detail)
-        if effective_from > now + MAXIMUM_LEAD:
-            raise ValidationError.at(pointer, f"must not be after {to_text(now + MAXIMUM_LEAD)}")
+        _check_lead(effective_from, now, pointer)
         last = self.entries[-1].effective_from
         if effective_from <= last:
             raise ValidationError.at(pointer, f"has to be after the entry that takes effect at {to_text(last)}")
         return type(self)(entries=(*self.entries, Entry(effective_from=effective_from, value=value)))
+
+    def scheduled(self, value: T, effective_from: datetime | None, now: datetime, pointer: str) -> Self:
+        """The history with this value as the one entry to come, instead of what was to come.
+
+        The value in force withdraws what was to come. Without `effective_from` an entry keeps the time that it has,
+        and a new one takes effect as early as it may. What is less than `MINIMUM_LEAD` ahead counts as in force.
+
+        Raises `ValidationError` at `pointer` for a time less than `MINIMUM_LEAD` or more than `MAXIMUM_LEAD` ahead, and
+        for another time of the value in force.
+        """
+        fixed = bisect_left(self.entries, now + MINIMUM_LEAD, key=lambda entry: entry.effective_from)
+        in_force, to_come = self.entries[:fixed], self.entries[fixed:]
+        if to_come and to_come[-1].value == value and effective_from in (None, to_come[-1].effective_from):
+            return self
+        if value == (in_force[-1].value if in_force else None):
+            _check_repeated(effective_from, in_force[-1].effective_from if in_force else BEGINNING, pointer)
+            return type(self)(entries=in_force) if in_force else type(self).starting(value)
+        start = effective_from or now + MINIMUM_LEAD
+        _check_lead(start, now, pointer)
+        return type(self)(entries=(*in_force, Entry(effective_from=start, value=value)))
 
     def intervals(self) -> Iterator[Interval[T]]:
         """All intervals, contiguous; the last has no end."""

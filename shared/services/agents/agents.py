@@ -227,8 +227,8 @@ class Agents:
         return changed
 
     def _beside(self, before: Agent, after: Agent) -> Sequence[Operation]:
-        """What is stored with a change: another billing model has periods billed again."""
-        entry = self._start_entry(after) if after.models != before.models else None
+        """What is stored with a change: another billing model, or another start, has periods billed again."""
+        entry = self._start_entry(after) if _has_new_entry(before.models, after.models) else None
         return [] if entry is None else [putting(entry)]
 
     async def _fields(self, agent: Agent, changes: dict[str, Any]) -> dict[str, Any]:
@@ -241,13 +241,9 @@ class Agents:
                 raise ValidationError.at("/billing_model_from", "goes with a billing_model_id")
             return fields
         model_id = fields.pop("billing_model_id")
-        if model_id is not None:
+        fields["models"] = agent.models.scheduled(model_id, start, self._clock.now(), "/billing_model_from")
+        if model_id is not None and _has_new_entry(agent.models, fields["models"]):
             await self._billing_models.check_usable(agent.organization_id, model_id)
-        if model_id != agent.billing_model_id:
-            now = self._clock.now()
-            fields["models"] = agent.models.appended(
-                model_id, start or now + MINIMUM_LEAD, now, pointer="/billing_model_from"
-            )
         return fields
 
     async def _check_allocation(self, agent: Agent, fields: Mapping[str, Any]) -> None:
@@ -320,6 +316,11 @@ class Agents:
                 self._cached_ids[organization_id, reference] = agent.id
                 self._cached[organization_id, agent.id] = agent
         return resolved
+
+
+def _has_new_entry(before: History[str | None], after: History[str | None]) -> bool:
+    """False where nothing has changed, or what was to come is withdrawn."""
+    return after.entries[-1] not in before.entries
 
 
 def _refuse_deleted(agent: Agent) -> None:

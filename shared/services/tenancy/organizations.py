@@ -236,10 +236,8 @@ class Organizations:
         seats, seats_from = fields.pop("seats", None), fields.pop("seats_from", None)
         if seats is None and seats_from is not None:
             raise ValidationError.at("/seats_from", "goes with seats")
-        if seats is not None and seats != organization.seats.last:
-            fields["seats"] = organization.seats.appended(
-                seats, seats_from or now + MINIMUM_LEAD, now, pointer="/seats_from"
-            )
+        if seats is not None:
+            fields["seats"] = organization.seats.scheduled(seats, seats_from, now, "/seats_from")
         if "settings" in fields:
             fields["settings"] = merge_patch(organization.settings.model_dump(), fields["settings"]) or {}
         return fields

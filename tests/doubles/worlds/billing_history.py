@@ -28,10 +28,11 @@ from tests.doubles.worlds.billing_steps import (
     Wait,
 )
 from tests.doubles.worlds.random_charges import RandomCharges
+from tests.doubles.worlds.schedules import LEAD, Schedule
 
 TIMEZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo", "UTC")
 LATE = timedelta(days=60)
-_LEAD = timedelta(minutes=10)
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _AGENTS = ("a", "b", "c")
 _MODELS = ("m", "n")
 _CURRENCIES = ("USD", "JPY", "KWD")
@@ -76,13 +77,14 @@ class _Writer:
         self._charges = RandomCharges(self._random, seed)
         self._models: dict[str, datetime] = {}
         """When the last version of each billing model takes effect."""
-        self._agents: dict[str, datetime] = {}
-        """When the last entry of the agent's history takes effect."""
+        self._agents: dict[str, Schedule[str | None]] = {}
+        """The model of each agent."""
         self._deleted: dict[str, datetime] = {}
         self._sent: list[Sent] = []
         self._verified: list[Sent] = []
         self._shards = 1
-        self._seats_changed = self._now
+        self._seats = Schedule(_BEGINNING, self._random.choice((0, 3)))
+        self._first_seats = self._seats.fixed(self._now)[1]
 
     def history(self) -> History:
         random = self._random
@@ -97,7 +99,7 @@ class _Writer:
             self._pass_time()
             steps.append(DeleteOrganization(self._now))
         grace = random.choice((0, 0, 6, 24, 72))
-        return History(self._seed, self._currency, timezone, grace, random.choice((0, 3)), tuple(steps))
+        return History(self._seed, self._currency, timezone, grace, self._first_seats, tuple(steps))
 
     def _pass_time(self) -> None:
         random = self._random
@@ -154,7 +156,7 @@ class _Writer:
 
     def _ahead(self, last: datetime) -> datetime:
         """A time at which a change may take effect: as soon as possible, later, or a microsecond after the last one."""
-        earliest = max(self._now + _LEAD, last + timedelta(microseconds=1))
+        earliest = max(self._now + LEAD, last + timedelta(microseconds=1))
         return earliest + self._random.choice(
             (timedelta(0), timedelta(minutes=self._random.randint(1, 90)), timedelta(days=self._random.randint(1, 20)))
         )
@@ -170,7 +172,8 @@ class _Writer:
         since = None
         if model is not None and self._random.random() < 0.5:
             since = self._now - timedelta(minutes=self._random.randint(0, 120 * 24 * 60))
-        self._agents[name] = (since or self._now) if model is not None else datetime(1, 1, 1, tzinfo=UTC)
+        start = _BEGINNING if model is None else since or self._now
+        self._agents[name] = Schedule[str | None](start, model)
         return CreateAgent(self._now, name, model, since)
 
     def _living(self) -> list[str]:
@@ -181,16 +184,18 @@ class _Writer:
         if not living:
             return None
         name = self._random.choice(living)
-        since = self._ahead(self._agents[name])
-        self._agents[name] = since
-        return MoveAgent(self._now, name, self._random.choice((*self._models, None, None)), since)
+        model = self._random.choice((*self._models, None, None))
+        start, present = self._agents[name].fixed(self._now)
+        since = None if model == present else self._ahead(start)
+        self._agents[name].decide(self._now, model, since)
+        return MoveAgent(self._now, name, model, since)
 
     def _delete_agent(self) -> Step | None:
         living = self._living()
         if not living:
             return None
         name = self._random.choice(living)
-        self._deleted[name] = max(self._now + _LEAD, self._agents[name])
+        self._deleted[name] = max(self._now + LEAD, self._agents[name].last_start)
         return DeleteAgent(self._now, name)
 
     # The organization
@@ -205,9 +210,11 @@ class _Writer:
         return ChangeOrganization(self._now, {"shard_count": self._shards})
 
     def _change_seats(self) -> Step:
-        since = self._ahead(self._seats_changed)
-        self._seats_changed = since
-        return ChangeOrganization(self._now, {"seats": self._random.randint(0, 12), "seats_from": since})
+        start, present = self._seats.fixed(self._now)
+        number = self._random.choice((present, self._random.randint(0, 12)))
+        since = None if number == present else self._ahead(start)
+        self._seats.decide(self._now, number, since)
+        return ChangeOrganization(self._now, {"seats": number, "seats_from": since})
 
     # Usage
 

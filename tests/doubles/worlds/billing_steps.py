@@ -38,9 +38,11 @@ class CreateAgent(Step):
 
 @dataclass(frozen=True, slots=True)
 class MoveAgent(Step):
+    """Put an agent on a model from a time on; without one, on the model in force, which withdraws what was to come."""
+
     agent: str
     model: str | None
-    since: datetime
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -366,19 +366,29 @@ async def test_seats_are_chosen_ahead_of_time(time_machine: TimeMachine) -> None
     async def change(**fields: Json | int | str) -> Any:
         return await organization.key.send("PATCH", path, fields)
 
+    async def refused(**fields: Json | int | str) -> list[str]:
+        return (await change(**fields)).problem(422, "validation")
+
     assert await seats() == (0, "the beginning")
     (await change(seats=4)).expect(200)
     assert await seats() == (4, "2027-04-11T12:10")
-    (await change(seats=4, seats_from="2027-05-01T00:00:00Z")).expect(200)
-    assert await seats() == (4, "2027-04-11T12:10")
+    await time_machine.at("2027-04-11T13:00:00Z")
+    assert await refused(seats=4, seats_from="2027-05-01T00:00:00Z") == ["/seats_from"]
     for fields, pointer in (
-        ({"seats": 5, "seats_from": "2027-04-11T12:09:00Z"}, "/seats_from"),
+        ({"seats": 5, "seats_from": "2027-04-11T13:09:00Z"}, "/seats_from"),
         ({"seats_from": "2027-05-01T00:00:00Z"}, "/seats_from"),
         ({"seats": -1}, "/seats"),
         ({"seats": 1_000_001}, "/seats"),
         ({"seats": 1.5}, "/seats"),
     ):
-        assert (await change(**fields)).problem(422, "validation") == [pointer]
+        assert await refused(**fields) == [pointer]
+    assert await seats() == (4, "2027-04-11T12:10")
+    (await change(seats=6, seats_from="2027-06-01T00:00:00Z")).expect(200)
+    (await change(seats=6, seats_from="2027-05-01T00:00:00Z")).expect(200)
+    assert await seats() == (6, "2027-05-01T00:00")
+    (await change(seats=7, seats_from="2027-07-01T00:00:00Z")).expect(200)
+    assert await seats() == (7, "2027-07-01T00:00")
+    (await change(seats=4)).expect(200)
     assert await seats() == (4, "2027-04-11T12:10")
 
 

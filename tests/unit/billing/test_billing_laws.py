@@ -22,7 +22,7 @@ from shared.adapters.usage.documents import TOMBSTONE
 from shared.containers import INVOICES
 from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.kernel.ids import named_id
-from shared.domain.kernel.times import from_text, to_text
+from shared.domain.kernel.times import BEGINNING, from_text, to_text
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModelDraft
@@ -57,6 +57,7 @@ from tests.doubles.worlds.billing_steps import (
     Sent,
 )
 from tests.doubles.worlds.billing_world import STORM, Variant, World
+from tests.doubles.worlds.schedules import Schedule
 
 HISTORIES = int(os.environ.get("XYRA_LAW_HISTORIES", "40"))
 SEEDS = [int(os.environ["XYRA_LAW_SEED"])] if "XYRA_LAW_SEED" in os.environ else range(HISTORIES)
@@ -278,7 +279,7 @@ class Pricing:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._agents: dict[str, list[tuple[datetime, str | None]]] = {}
+        self._agents: dict[str, Schedule[str | None]] = {}
         self._versions: dict[str, list[tuple[datetime, tuple[str, BillingModelDraft]]]] = {}
         self._sent: dict[str, Sent] = {}
         for step in world.history.steps:
@@ -286,9 +287,10 @@ class Pricing:
                 case CreateModel() | PublishVersion():
                     self._add_version(step.model, step.draft)
                 case CreateAgent():
-                    self._agents[world.agent_id(step.agent)] = [(step.since or step.at, step.model)]
+                    start = BEGINNING if step.model is None else step.since or step.at
+                    self._agents[world.agent_id(step.agent)] = Schedule[str | None](start, step.model)
                 case MoveAgent():
-                    self._agents[world.agent_id(step.agent)].append((step.since, step.model))
+                    self._agents[world.agent_id(step.agent)].decide(step.at, step.model, step.since)
                 case Report():
                     self._sent |= {world.key(sent): sent for request in step.requests for sent in request}
                 case DeleteAgent():
@@ -308,7 +310,7 @@ class Pricing:
         time = from_text(recorded["time"])
         cost = _COSTS.of(sent.type, data, time, currency)
         event = CostedEvent(sent.type, data, recorded["time"], recorded["id"], cost.amount, cost.category)
-        model = _at(self._agents[recorded["agent_id"]], time)
+        model = self._agents[recorded["agent_id"]].at(time)
         priced = _at(self._versions[model], time) if model else None
         if priced is None:
             added = unpriced_contribution(event, cost.readings())

@@ -127,3 +127,80 @@ def test_the_last_intervals_before_an_instant_are_in_the_order_of_their_times(in
     found = list(STEPWISE.last_before(instant, 2))
     assert [each.value for each in found] == expected
     assert found == [each for each in STEPWISE.intervals() if each.value in expected]
+
+
+# The one entry to come
+
+
+def scheduled(history, value, start=None, now=NOW):
+    return history.scheduled(value, start, now, "/start")
+
+
+def refused_at(history, value, start, now=NOW):
+    with pytest.raises(ValidationError) as refused:
+        scheduled(history, value, start, now)
+    return [error.pointer for error in refused.value.errors]
+
+
+IN_FORCE = History[str | None].starting("a", at=NOW - timedelta(days=1))
+TO_COME = IN_FORCE.appended("b", LATER, NOW)
+LATEST = LATER + timedelta(days=1)
+
+
+def test_without_a_time_an_entry_takes_effect_as_early_as_it_may():
+    assert scheduled(IN_FORCE, "b") == IN_FORCE.appended("b", NOW + MINIMUM_LEAD, NOW)
+
+
+@pytest.mark.parametrize(("value", "start"), [("b", LATEST), ("b", NOW + MINIMUM_LEAD), ("c", LATER), (None, LATEST)])
+def test_what_is_to_come_is_replaced(value, start):
+    assert scheduled(TO_COME, value, start) == IN_FORCE.appended(value, start, NOW)
+
+
+@pytest.mark.parametrize("history", [IN_FORCE, TO_COME])
+@pytest.mark.parametrize("start", [None, NOW - timedelta(days=1)])
+def test_the_value_in_force_withdraws_what_is_to_come(history, start):
+    assert scheduled(history, "a", start) == IN_FORCE
+
+
+@pytest.mark.parametrize("history", [IN_FORCE, TO_COME])
+@pytest.mark.parametrize("start", [LATER, NOW - timedelta(days=2)])
+def test_the_value_in_force_keeps_its_start(history, start):
+    assert refused_at(history, "a", start) == ["/start"]
+
+
+@pytest.mark.parametrize("start", [None, LATER])
+def test_repeating_what_is_to_come_changes_nothing(start):
+    assert scheduled(TO_COME, "b", start) == TO_COME
+
+
+def test_what_is_less_than_ten_minutes_ahead_stays():
+    soon = LATER - MINIMUM_LEAD + timedelta(microseconds=1)
+    assert scheduled(TO_COME, "b", None, soon) == TO_COME
+    assert refused_at(TO_COME, "b", LATEST, soon) == ["/start"]
+    assert scheduled(TO_COME, "a", None, soon) == TO_COME.appended("a", soon + MINIMUM_LEAD, soon)
+    assert scheduled(TO_COME, "a", LATEST, soon) == TO_COME.appended("a", LATEST, soon)
+
+
+def test_ten_minutes_ahead_it_can_still_be_withdrawn():
+    assert scheduled(TO_COME, "a", None, LATER - MINIMUM_LEAD) == IN_FORCE
+
+
+def test_what_takes_effect_too_soon_or_too_late_is_not_scheduled():
+    for start in (NOW + MINIMUM_LEAD - timedelta(microseconds=1), NOW + timedelta(days=732)):
+        assert refused_at(TO_COME, "c", start) == ["/start"]
+        assert refused_at(TO_COME, "b", start) == ["/start"]
+
+
+def test_where_nothing_is_in_force_yet_the_first_entry_can_be_moved_and_withdrawn():
+    first = History[str | None].starting("a", at=LATER)
+    assert scheduled(first, "a", LATEST) == History[str | None].starting("a", at=LATEST)
+    assert scheduled(first, None) == History[str | None].starting(None)
+    assert refused_at(first, None, LATEST) == ["/start"]
+
+
+def test_several_entries_to_come_are_replaced_together():
+    """Histories of before could have them."""
+    history = TO_COME.appended("c", LATEST, NOW)
+    assert scheduled(history, "c") == history
+    assert scheduled(history, "a") == IN_FORCE
+    assert scheduled(history, "b", LATER) == TO_COME
