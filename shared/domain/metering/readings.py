@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from itertools import groupby
 from typing import Any, ClassVar, Literal, Self
 
 from shared.domain.kernel.money import ZERO, Exact, plain, plus
@@ -31,6 +32,14 @@ class Reading(ABC):
         Raises `TypeError` for kinds without one: the second highest value is not known, for example.
         """
         raise TypeError(f"a reading of the kind {self.kind} has no inverse")
+
+    def replacement(self, new: Self) -> Self | None:
+        """The reading that, merged with this one of an event, leaves the `new` one of the same event.
+
+        None for kinds that cannot take an event back.
+        """
+        del new
+        return None
 
     @abstractmethod
     def document(self) -> dict[str, Any]:
@@ -59,6 +68,9 @@ class CountAndSum(Reading):
 
     def inverse(self) -> Self:
         return type(self)(-self.count, -self.sum, int(self.count))
+
+    def replacement(self, new: Self) -> Self:
+        return type(self)(new.count - self.count, plus(new.sum, -self.sum), new.reversed - self.reversed)
 
     def document(self) -> dict[str, Any]:
         document = {"count": int(self.count), "sum": _text(self.sum)}
@@ -152,6 +164,9 @@ class Weighted(Reading):
     def merge(self, other: Self) -> Self:
         return type(self)(plus(self.sum, other.sum), plus(self.moments, other.moments))
 
+    def replacement(self, new: Self) -> Self:
+        return type(self)(plus(new.sum, -self.sum), plus(new.moments, -self.moments))
+
     def document(self) -> dict[str, Any]:
         return {"sum": _text(self.sum), "moments": _text(self.moments)}
 
@@ -209,6 +224,17 @@ class Bands(Reading):
             -self.minimum,
             CountAndSum(-self.between.count, -self.between.sum),
             -self.maximum,
+        )
+
+    def replacement(self, new: Self) -> Self:
+        """The event keeps its place in the order, with its new value and band."""
+        inverse = self.inverse()
+        return type(self)(
+            self.listed,
+            (*inverse.first, *new.first),
+            inverse.minimum + new.minimum,
+            inverse.between.merge(new.between),
+            inverse.maximum + new.maximum,
         )
 
     def with_counted(self, events: Sequence[OrderedEvent]) -> Self:
@@ -286,15 +312,29 @@ def _in_order(left: Sequence[OrderedEvent], right: Sequence[OrderedEvent]) -> tu
 
 
 def _with_reversed(events: Sequence[OrderedEvent]) -> tuple[OrderedEvent, ...]:
-    """An event and its inverse become one that pays nothing and still has its place."""
+    """Each inverse takes back the event that it undoes.
+
+    What the event was replaced by takes its place; else it stays there as one that pays nothing.
+    """
     paired: list[OrderedEvent] = []
-    for event in events:
-        before = paired[-1] if paired else None
-        if before is not None and _place(before) == _place(event) and before.is_inverse != event.is_inverse:
-            paired[-1] = replace(event, band="nothing", is_inverse=False)
-        else:
-            paired.append(event)
+    for _, at_place in groupby(events, key=_place):
+        paired += _taken_back(list(at_place))
     return tuple(paired)
+
+
+def _taken_back(at_place: Sequence[OrderedEvent]) -> list[OrderedEvent]:
+    """The events at one place after their inverses; an inverse stays where what it undoes is not listed."""
+    events = [event for event in at_place if not event.is_inverse]
+    inverses = []
+    for inverse in (event for event in at_place if event.is_inverse):
+        undone = replace(inverse, is_inverse=False)
+        if undone not in events:
+            inverses.append(inverse)
+            continue
+        events.remove(undone)
+        if not events:
+            events.append(replace(undone, band="nothing"))
+    return inverses + events
 
 
 def _place(event: OrderedEvent) -> tuple[str, str]:

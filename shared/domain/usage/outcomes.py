@@ -15,7 +15,7 @@ from shared.domain.kernel.errors import ConflictError, ValidationError
 from shared.domain.kernel.money import ZERO, ExactDecimal, plain, read_decimal
 from shared.domain.kernel.times import Instant
 from shared.domain.metering.gauges import Event
-from shared.domain.metering.readings import CountAndSum, document_of, read_reading
+from shared.domain.metering.readings import CountAndSum, Reading, document_of, read_reading
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE, VALUE_PATH, with_amounts
 from shared.domain.pricing.charges.outcome import OutcomeCharge, Verifier
@@ -87,9 +87,12 @@ class Outcome(Entity):
     on_arrival: dict[str, Any] = {}
     """Readings by gauge that it added to its total when its event was metered."""
     on_decision: dict[str, Any] = {}
-    """Readings by gauge that it added when it was verified. A reversal subtracts just these and those on arrival,
-    whatever else has changed meanwhile.
+    """Readings by gauge that it has counted as since it was verified.
+
+    A reversal subtracts just those of outcome charges that count then, whatever else has changed meanwhile.
     """
+    taken_back: dict[str, Any] = {}
+    """Readings by gauge of the reported value that verification at a lower one took back; see `on_decision`."""
 
     @property
     def event_key(self) -> str:
@@ -239,13 +242,34 @@ def verify(  # noqa: PLR0913  what a verification is made of
         verification_evidence=verification.evidence,
         **_by(decision),
     )
-    waiting = [charge for charge, seen in events_by_charge(charges, event, currency) if charge.awaits(seen)]
-    with_value = event
+    verified = event
     if verification.value is not None:
-        with_value = with_amounts(event, {VALUE_PATH: after.value_in(currency) or ZERO})
-    counted = measures(events_by_charge(waiting, with_value, currency))
-    after = after.changed(on_decision={name: document_of(reading) for name, reading in counted})
-    return Decided(after, _change_of_total(outcome, after, counted, currency))
+        verified = with_amounts(event, {VALUE_PATH: after.value_in(currency) or ZERO})
+    seen_by_charges = list(events_by_charge(charges, event, currency))
+    waiting = [charge for charge, seen in seen_by_charges if charge.awaits(seen)]
+    counted = [charge for charge, seen in seen_by_charges if charge.counts_on_arrival(seen)]
+    taken_back, replacing = _replaced(counted, event, verified, currency)
+    added = dict(measures(events_by_charge(waiting, verified, currency))) | replacing
+    after = after.changed(on_decision=_documents(added), taken_back=_documents(taken_back))
+    return Decided(after, _change_of_total(outcome, after, _added_by_verification(after), currency))
+
+
+def _replaced(
+    charges: Sequence[Charge], reported: Event, verified: Event, currency: str
+) -> tuple[dict[str, Reading], dict[str, Reading]]:
+    """What the charges that counted an outcome on arrival read of its reported value, and what in its place.
+
+    Both by gauge, where they differ and the reading can be taken back. An outcome that does not count any more has
+    nothing in its place.
+    """
+    before = dict(measures(events_by_charge(charges, reported, currency)))
+    after = dict(measures(events_by_charge(charges, verified, currency)))
+    changed = {
+        name: reading
+        for name, reading in before.items()
+        if reading != after.get(name) and reading.replacement(reading) is not None
+    }
+    return changed, {name: after[name] for name in changed if name in after}
 
 
 def reject(outcome: Outcome, currency: str, reason: str, decision: Decision) -> Decided | None:
@@ -272,7 +296,7 @@ def contributions_of_decisions(outcome: Outcome, currency: str) -> list[Contribu
     before = outcome.changed(status=outcome.arrived_as, verified_value=None)
     if before.status == "pending" and outcome.status in ("verified", "reversed"):
         after = outcome.changed(status="verified")
-        added.append(_change_of_total(before, after, _readings(outcome.on_decision), currency))
+        added.append(_change_of_total(before, after, _added_by_verification(outcome), currency))
         before = after
     if before.status != outcome.status:
         added.append(_change_of_total(before, outcome, _subtracted(outcome), currency))
@@ -289,8 +313,29 @@ def _by(decision: Decision) -> dict[str, Any]:
 
 
 def _subtracted(outcome: Outcome) -> NamedReadings:
-    counted = [*_readings(outcome.on_arrival), *_readings(outcome.on_decision)]
-    return tuple((name, reading.inverse()) for name, reading in counted)
+    """What outcome charges count of it, taken back. Other charges price the report, whatever becomes of it."""
+    on_arrival = [(name, reading) for name, reading in _readings(outcome.on_arrival) if name not in outcome.taken_back]
+    on_decision = [
+        (name, reading)
+        for name, reading in _readings(outcome.on_decision)
+        if name in outcome.on_arrival or name not in outcome.taken_back
+    ]
+    return tuple((name, reading.inverse()) for name, reading in (*on_arrival, *on_decision))
+
+
+def _added_by_verification(outcome: Outcome) -> NamedReadings:
+    """What its verification added to its total."""
+    added = dict(_readings(outcome.on_decision))
+    for name, before in _readings(outcome.taken_back):
+        after = added.get(name)
+        change = before.inverse() if after is None else before.replacement(after)
+        if change is not None:
+            added[name] = change
+    return tuple(added.items())
+
+
+def _documents(readings: Mapping[str, Reading]) -> dict[str, Any]:
+    return {name: document_of(reading) for name, reading in readings.items()}
 
 
 def _readings(documents: Mapping[str, Any]) -> NamedReadings:

@@ -257,3 +257,29 @@ async def test_the_convenience_route_makes_the_same_event(xyra: Xyra) -> None:
     refused = body | {"details": {"value": 3}}
     answer = await organization.key.post(f"agents/{agent['id']}/outcomes", refused, expect=422)
     assert answer["errors"][0]["pointer"] == "/details/value"
+
+
+async def test_every_charge_reads_the_verified_value_in_the_period_of_the_outcome(time_machine: TimeMachine) -> None:
+    """Also one that counted it on arrival: by 10 % each, 3.00 of an outcome at 100 that is verified at 30."""
+    await time_machine.at("2026-10-21T00:00:00Z")
+    organization = await time_machine.xyra.organization(grace_hours=0)
+    ten_percent = {"type": "percentage", "rate": "10"}
+    proven = RESOLVED | {"key": "proven", "pricing": ten_percent}
+    reported = RESOLVED | {"key": "reported", "pricing": ten_percent, "verification": "none"}
+    model = await organization.model(proven, reported, effective_from=START)
+    await organization.agent(billing_model_id=model["id"], billing_model_from=START)
+    await organization.key.report(resolved("at once", value="100"))
+    await time_machine.xyra.idle()
+    await decide(organization, "at once", "verify", value="30")
+    preview = await organization.preview("2026-10")
+    assert (amounts(preview), preview["total"]) == ([("proven", "3.00"), ("reported", "3.00")], "6.00")
+    await organization.key.report(resolved("late", value="100"))
+    await time_machine.at("2026-11-02T12:00:00Z")
+    (invoice,) = await organization.invoices()
+    assert amounts(invoice) == [("proven", "3.00"), ("reported", "13.00")]
+
+    await decide(organization, "late", "verify", value="30")
+    await time_machine.at("2026-12-02T12:00:00Z")
+    october, adjustment = await organization.invoices()
+    assert amounts(adjustment) == [("proven", "3.00"), ("reported", "-3.00")]
+    assert [amounts(note) for note in october["credit_notes"]] == [[("reported", "-4.00")]]

@@ -18,8 +18,9 @@ from shared.domain.kernel.errors import ValidationError as RefusedError
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.metering.meters import Meter
-from shared.domain.metering.readings import Bands, CountAndSum, document_of, read_reading
+from shared.domain.metering.readings import Bands, CountAndSum, Highest, document_of, read_reading
 from shared.domain.periods.periods import Span
+from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.charges.metered_usage import MeteredSegment, usage_steps
 from shared.domain.pricing.charges.outcome import OutcomeCharge
 from shared.domain.pricing.lines import exact_sum
@@ -77,7 +78,7 @@ def costed(event: AcceptedEvent, rate: Decimal | None = None) -> CostedEvent:
     return CostedEvent(event.type, event.data, event.time, event.key, exchange_rate=rate)
 
 
-def rated(event: AcceptedEvent, *charges: OutcomeCharge, rate: Decimal | None = None) -> tuple[Outcome, Contribution]:
+def rated(event: AcceptedEvent, *charges: AnyCharge, rate: Decimal | None = None) -> tuple[Outcome, Contribution]:
     added = contribution(costed(event, rate), charges, "USD")
     outcome = new_outcome(event, TOTAL, charges, added, "USD", NOW, rate)
     return outcome, replace(added, system_totals=system_totals_of(outcome, "USD"))
@@ -90,9 +91,7 @@ def totals_of(*contributions: Contribution) -> Totals:
     return totals
 
 
-def verified(
-    outcome: Outcome, event: AcceptedEvent, *charges: OutcomeCharge, value: str | None = None
-) -> Decided | None:
+def verified(outcome: Outcome, event: AcceptedEvent, *charges: AnyCharge, value: str | None = None) -> Decided | None:
     verification = Verification(None if value is None else Decimal(value))
     return verify(outcome, costed(event, outcome.exchange_rate), charges, "USD", verification, DECISION)
 
@@ -223,7 +222,7 @@ def test_what_decisions_added_can_be_told_from_the_outcome_alone(
         assert totals.reading("other") == (
             CountAndSum(0, Decimal(0), 1)
             if way == "rejected" or "reversed" in way
-            else CountAndSum(1, 100 * Decimal(unit))
+            else CountAndSum(1, (40 if way == "less" else 100) * Decimal(unit))
         )
     system_totals = {
         status: reading
@@ -288,9 +287,108 @@ def test_what_else_is_money_is_converted_beside_what_it_is_verified_as() -> None
         assert dict(done.contribution.measures) == (expected if counts else {})
 
 
+# Verified at a lower value
+
+
+ACTIVITY = TypeAdapter(AnyCharge)
+BOUNDED = {"type": "percentage", "rate": "10", "minimum_per_event": "2", "maximum_per_event": "7"}
+AUTOMATIC = {"auto_verify": {"minimum_value": "50"}}
+
+
+def reading_after(*charges: AnyCharge, value: str, then_reversed: bool = False) -> Totals:
+    """The totals of an outcome that was reported at 100 and verified at `value`."""
+    event = accepted()
+    outcome, arrival = rated(event, *charges)
+    done = verified(outcome, event, *charges, value=value)
+    assert done is not None
+    steps = [arrival, done.contribution]
+    if then_reversed:
+        gone = reverse(done.outcome, "USD", "no", DECISION)
+        assert gone is not None
+        steps.append(gone.contribution)
+    return totals_of(*steps)
+
+
+@pytest.mark.parametrize("fields", [{"verification": "none"}, AUTOMATIC])
+def test_a_charge_that_counted_it_on_arrival_reads_the_verified_value(fields: dict[str, Any]) -> None:
+    totals = reading_after(charge(), charge(key="early", **fields), value="30")
+    assert totals.reading("early") == totals.reading("won") == CountAndSum(1, Decimal(30))
+
+
+def test_what_is_verified_below_a_minimum_value_does_not_count_any_more() -> None:
+    early = charge(key="early", minimum_value="40", **AUTOMATIC)
+    assert reading_after(charge(), early, value="39.99").reading("early") == CountAndSum(0, Decimal(0), 1)
+    assert reading_after(charge(), early, value="40").reading("early") == CountAndSum(1, Decimal(40))
+    taken_back = reading_after(charge(), early, value="30", then_reversed=True)
+    assert taken_back.reading("early") == CountAndSum(0, Decimal(0), 1)
+
+
+def test_a_reversal_takes_back_the_verified_value() -> None:
+    totals = reading_after(charge(), charge(key="early", verification="none"), value="30", then_reversed=True)
+    assert totals.reading("early") == totals.reading("won") == CountAndSum(0, Decimal(0), 1)
+
+
+def test_an_activity_reads_the_verified_value_where_it_can_be_taken_back() -> None:
+    """And counts it on after a reversal, since the report did happen."""
+
+    def activity(aggregation: str) -> AnyCharge:
+        meter = METER | {"aggregation": aggregation, "value": "data.value"}
+        pricing = {"type": "per_unit", "unit_amount": "1"}
+        return ACTIVITY.validate_python({"key": aggregation, "type": "activity", "meter": meter, "pricing": pricing})
+
+    charges = [charge(), activity("sum"), activity("max")]
+    for then_reversed in (False, True):
+        totals = reading_after(*charges, value="30", then_reversed=then_reversed)
+        assert totals.reading("sum") == CountAndSum(1, Decimal(30))
+        assert totals.reading("max") == Highest(Decimal(100))
+
+
+@given(
+    st.lists(st.tuples(st.integers(10, 100), st.integers(0, 100), st.booleans()), max_size=10),
+    st.integers(0, 5),
+    st.integers(0, 60),
+    st.integers(),
+)
+def test_lower_values_change_what_is_paid_and_never_a_place_in_the_order(
+    values: list[tuple[int, int, bool]], free: int, minimum: int, seed: int
+) -> None:
+    """All counted on arrival, verified lower or not at all in any order, some reversed: against the plain list."""
+    pricing = TypeAdapter(Pricing).validate_python(BOUNDED | {"free_events": free})
+    early = charge(key="early", pricing=pricing.model_dump(), verification="none", minimum_value=str(minimum))
+    charges = [charge(), early]
+    random = Random(seed)
+    events = [
+        accepted(str(value), name=f"{number}", time=datetime(2026, 10, 1 + number // 2, tzinfo=UTC))
+        for number, (value, _, _) in enumerate(values)
+    ]
+    arrivals = [rated(event, *charges) for event in events]
+    totals = Totals()
+    for _, arrival in random.sample(arrivals, len(arrivals)):
+        totals.add(arrival)
+        totals = Totals.read(totals.document())
+    for number in random.sample(range(len(values)), len(values)):
+        reported, lower, then_reversed = values[number]
+        done = verified(arrivals[number][0], events[number], *charges, value=str(min(reported, lower)))
+        assert done is not None
+        totals.add(done.contribution)
+        totals = Totals.read(totals.document())
+        gone = reverse(Outcome.read(done.outcome.document()), "USD", "no", DECISION) if then_reversed else None
+        if gone is not None:
+            totals.add(gone.contribution)
+            totals = Totals.read(totals.document())
+    counted = [number for number, (reported, _, _) in enumerate(values) if reported >= minimum]
+    in_order = sorted(counted, key=lambda number: (events[number].time, events[number].key))
+    left = {number: min(reported, lower) for number, (reported, lower, gone) in enumerate(values) if not gone}
+    paid = [left[number] for number in in_order[free:] if left.get(number, -1) >= minimum]
+    due = sum(min(Fraction(7), max(Fraction(2), Fraction(value, 10))) for value in paid)
+    nothing = {"early": CountAndSum(), "early#events": Bands(listed=free)}
+    readings = {name: totals.reading(name) or none for name, none in nothing.items()}
+    (parts,) = usage_steps([MeteredSegment(1, "a", "early", Meter.model_validate(METER), pricing, readings)], SPAN)
+    assert exact_sum(parts) == due
+
+
 # Places in the order
 
-BOUNDED = {"type": "percentage", "rate": "10", "minimum_per_event": "2", "maximum_per_event": "7"}
 VALUES = st.lists(st.tuples(st.integers(0, 100), st.booleans()), max_size=14)
 
 
