@@ -123,8 +123,8 @@ async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> No
         console.print(f"The operator: {email}  password: {shown}", soft_wrap=True)
         console.print(f"Xyra serves on {base} (docs: {base}/api/v1/docs)", soft_wrap=True)
         if not local.demo:
-            sent = "$XYRA_OPERATOR_PASSWORD" if chosen.operator_password else password
-            console.print(first_steps(base, email, sent), soft_wrap=True, markup=False)
+            made_up = None if chosen.operator_password else password
+            console.print(first_steps(base, email, made_up), soft_wrap=True, markup=False)
         else:
             demo = asyncio.create_task(Demo(base, email, password, chosen.data_dir, clock().now, console).run())
             demo.add_done_callback(_report)

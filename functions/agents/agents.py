@@ -143,7 +143,12 @@ async def _reply(call: Call[Any, Any, Any], agent: Agent, etag: str) -> Reply:
     access=Permission.AGENTS_WRITE,
     body=AgentRequest,
     answers={201: AgentAnswer},
-    example={"external_id": "coder", "name": "Coding agent", "type": "coding"},
+    example={
+        "external_id": "coder",
+        "name": "Coding agent",
+        "type": "coding",
+        "billing_model_id": "bm_01k9zj8m4ye3wv5t7q2x6r0hcd",
+    },
 )
 async def create_agent(call: Call[AgentRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)

@@ -93,7 +93,7 @@ async def _organizations(call: Call[Any, Any, Any], events: Sequence[AnyEventReq
     body=EventsBody(),
     query=EventsQuery,
     answers={202: EventsAnswer},
-    example={"id": "call-1", "type": "llm_call", "agent": "coder", "data": {"input_tokens": 1200, "output_tokens": 90}},
+    example={"id": "commands-1", "type": "command", "agent": "coder", "data": {"quantity": 40}},
 )
 async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
     partial = call.query.partial

@@ -16,8 +16,7 @@ def invoice_table(invoice: dict[str, Any]) -> Table:
     table.add_column("Exact", justify="right")
     table.add_column(f"Amount {invoice['currency']}", justify="right", footer=invoice["total"])
     for line in invoice["lines"]:
-        unit = (line["unit"] or "").replace("1000000 ", "million ")
-        quantity = f"{_grouped(line['quantity'])} {unit}".strip()
+        quantity = f"{_grouped(line['quantity'])} {_unit(line['unit'] or '')}".strip()
         steps = "\n".join(_step(step) for step in line["steps"])
         table.add_row(line["description"], quantity, steps, _grouped(line["exact_amount"]), line["amount"])
     return table
@@ -34,6 +33,20 @@ def margin_table(summaries: dict[str, dict[str, Any]]) -> Table:
         cost, billed = Decimal(summary["provider_cost"]), summary["billed_amount"]
         table.add_row(project, f"{cost:.7f}", billed, f"{Decimal(summary['margin']):.1%}")
     return table
+
+
+def totals_table(invoices: list[dict[str, Any]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    for invoice in invoices:
+        table.add_row(invoice["number"], f"{invoice['total']} {invoice['currency']}")
+    return table
+
+
+def _unit(unit: str) -> str:
+    """For people: `1000000 output_tokens` are million output tokens, and the name of an outcome says enough."""
+    return unit.replace("1000000 ", "million ").removeprefix("outcome.").replace("_", " ")
 
 
 def _step(step: dict[str, Any]) -> str:
@@ -54,11 +67,14 @@ def next_steps(base: str, kept: dict[str, str]) -> str:
     return "\n".join(
         [
             "",
-            "Next, for example:",
+            "Next, in another terminal, with an API key of the first project. What the agent used last month:",
             f"  curl {key} '{api}/usage?period={kept['month']}'",
+            "What it was billed:",
             f"  curl {key} '{api}/invoices'",
+            "An event of your own, and this month's invoice as it stands with it:",
             f"  curl {key} -H 'Content-Type: application/json' -d '{event}' '{api}/events'",
             f"  curl {key} '{api}/invoices/preview'",
+            "From nothing to an invoice of your own: docs/quick-start.md",
             "",
             "Ctrl-C ends it; the data stays.",
         ]

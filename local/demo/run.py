@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local.demo.billing_model import billing_model
-from local.demo.presentation import invoice_table, margin_table, next_steps
+from local.demo.presentation import invoice_table, margin_table, next_steps, totals_table
 from local.demo.recording import Event, Month, events_over, runs_over
 
 BATCH = 500
@@ -90,8 +90,7 @@ class Demo:
             await self._decide(customer, month)
         invoices = [await self._invoice(customer, month) for customer in customers.values()]
         self._console.print(invoice_table(invoices[0]))
-        for invoice in invoices:
-            self._console.print(f"{invoice['number']}  {invoice['total']:>12} {invoice['currency']}")
+        self._console.print(totals_table(invoices))
         summaries = {project: await self._summary(customer, month) for project, customer in customers.items()}
         self._console.print(margin_table(summaries))
         first = next(iter(customers.values()))

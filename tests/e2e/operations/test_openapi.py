@@ -48,6 +48,20 @@ async def test_each_example_is_a_body_that_is_taken(xyra: Xyra) -> None:
     assert checked == sum(endpoint.example is not None for endpoint in ENDPOINTS)
 
 
+async def test_the_examples_of_model_agent_and_event_fit_each_other(xyra: Xyra) -> None:
+    """Once the agent's example has the id of the model that was created."""
+    examples = {endpoint.name: endpoint.example for endpoint in ENDPOINTS}
+    organization = await xyra.organization()
+    model = await xyra.operator.post("billing-models", examples["create_billing_model"])
+    agent = examples["create_agent"]
+    assert re.fullmatch(r"bm_[0-9a-z]{26}", agent["billing_model_id"])
+    await organization.key.post("agents", agent | {"billing_model_id": model["id"]})
+    await organization.key.post("events", examples["report_events"], expect=202)
+    await xyra.idle()
+    lines = (await organization.key.get("invoices/preview"))["lines"]
+    assert [(line["quantity"], line["amount"]) for line in lines if line["charge"] == "commands"] == [("40", "0.40")]
+
+
 async def test_what_needs_a_credential_says_so(xyra: Xyra) -> None:
     document = await xyra.anonymous.get("openapi.json")
     open_to_all = {each["operationId"] for each in operations(document) if each["security"] == []}

@@ -29,6 +29,7 @@ CHANGES = {
     r"/api/v1/docs/scalar\.js": "the script of the page is new",
     r"/api/v1/runs/by-key": "the report of a key that may contain a slash is new",
     r"/api/v1/(agents|runs)/get/parameters/(external_id|key)": "the same, for lists of at most one",
+    r"/api/v1/(agents|events)/post/.*/example/.*": "the examples of agent, model and event fit each other",
     r"/api/v1/billing-models/.*/next_cursor/.*": "all lists have one form",
     r"/api/v1/events/post/.*/application/cloudevents-batch\+json/.*": "clients cannot tell two kinds of lists apart",
     r".*/items/properties/(agent|model)_name": "lines have names beside their ids",
