@@ -9,13 +9,11 @@ from collections.abc import Hashable
 
 import pytest
 
-from function_app import app
-from shared.http import ENDPOINTS
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.fault_in_turn import STALENESS, Fault, Script
 from tests.doubles.fakes.quick_passwords import hash_quickly
 from tests.doubles.worlds.invoiced_organization import Scene
-from tests.faults.in_turn.declared import PATHS, WITHOUT_PATH, DeclaredPath
+from tests.faults.in_turn.declared import PATHS, DeclaredPath
 from tests.faults.in_turn.path import Path, Result, until_done
 
 DISTURBING = {*STALENESS, Fault.OTHER_MEANWHILE}
@@ -83,10 +81,3 @@ async def walked(path: Path, script: Script, known: dict[Hashable, Result]) -> R
     if state not in known:
         known[state] = await path.result()
     return known[state]
-
-
-def test_every_function_that_is_not_a_read_is_on_a_path_or_named_with_a_reason() -> None:
-    reads = {endpoint.name for endpoint in ENDPOINTS if endpoint.method == "GET"}
-    functions = {function.get_function_name() for function in app.get_functions()}
-    on_paths = [name for declared in PATHS for name in declared.functions]
-    assert sorted([*on_paths, *WITHOUT_PATH]) == sorted(functions - reads)
