@@ -71,7 +71,7 @@ worker: $(BIN)/.dev
 	@python313=$$(tools/find_python313) || { echo "no working Python 3.13: the worker tests are skipped"; exit 0; }; \
 	test -e .venv-3.13/.dev || { "$$python313" -m venv .venv-3.13 && \
 	.venv-3.13/bin/python -m pip install --quiet --disable-pip-version-check ".[local,dev]" && touch .venv-3.13/.dev; }; \
-	XYRA_WORKER_PYTHON=.venv-3.13/bin/python $(BIN)/python -m pytest tests/worker
+	XYRA_WORKER_PYTHON=.venv-3.13/bin/python XYRA_BUILD_PACKAGE=1 $(BIN)/python -m pytest tests/worker
 
 # The vendor's resource schemas, checkov and the doctor of function apps: a hundred packages, so not beside the app's.
 INFRA_CHECK := .infra-check

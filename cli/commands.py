@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from cli import keys, repair, setup
+from cli import health, keys, repair, setup
 from cli.execution import chosen_settings
 from shared.logs import log_to
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("setup")(setup.setup)
+app.command("health")(health.health)
 app.command("repair")(repair.repair)
 app.add_typer(keys.app, name="keys")
 

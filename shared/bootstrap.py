@@ -291,6 +291,5 @@ def _secrets(chosen: Settings) -> Secrets:
 def application() -> Application:
     """This process's application, made at the first call."""
     chosen = settings()
-    if chosen.environment != "local":  # there the host has chosen where its lines go
-        structure_handlers()
+    structure_handlers()
     return Application(Ports(_store(chosen), _queue(chosen), clock(), _secrets(chosen)), chosen, _opened())

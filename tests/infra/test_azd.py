@@ -27,6 +27,7 @@ def test_an_older_azd_is_refused():
     [
         ("preprovision", "register", "Microsoft.App"),
         ("postdeploy", "setup", "-m cli setup --patience"),
+        ("postdeploy", "setup", "-m cli health"),
     ],
 )
 def test_azd_runs_the_hook_on_every_system(hook: str, script: str, does: str):
@@ -84,6 +85,11 @@ def test_a_private_network_has_its_provider_registered(
     assert ran.returncode == 0, "provisioning goes on"
 
 
+INSTALLED = "-m pip install --quiet --disable-pip-version-check .[cli]"
+SET_UP = "-m cli setup --patience 600"
+ANSWERS = "-m cli health https://xyra --patience 300"
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The script, in a project whose Python writes down what it is called with."""
@@ -92,7 +98,7 @@ def project(tmp_path: Path) -> Path:
     script.write_text((INFRA / "hooks" / "setup.sh").read_text())
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\necho "$PWD: $*" >> calls\ntest "$2" != "$FAILS"\n')
+    python.write_text('#!/bin/sh\necho "$PWD: $*" >> calls\ntest "$3" != "$FAILS"\n')
     python.chmod(0o755)
     return tmp_path
 
@@ -100,22 +106,22 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("settings", "code", "calls"),
     [
-        ({}, 0, ["-m pip install --quiet --disable-pip-version-check .[cli]", "-m cli setup --patience 600"]),
-        ({"FAILS": "pip"}, 1, ["-m pip install --quiet --disable-pip-version-check .[cli]"]),
-        (
-            {"FAILS": "cli"},
-            1,
-            ["-m pip install --quiet --disable-pip-version-check .[cli]", "-m cli setup --patience 600"],
-        ),
-        ({"PRIVATE_NETWORKING": "true"}, 0, []),
-        ({"GRANT_OPERATOR": "false"}, 0, []),
+        ({}, 0, [INSTALLED, SET_UP, ANSWERS]),
+        ({"FAILS": "install"}, 1, [INSTALLED]),
+        ({"FAILS": "setup"}, 1, [INSTALLED, SET_UP]),
+        ({"FAILS": "health"}, 1, [INSTALLED, SET_UP, ANSWERS]),
+        ({"PRIVATE_NETWORKING": "true"}, 0, [INSTALLED, ANSWERS]),
+        ({"GRANT_OPERATOR": "false"}, 0, [INSTALLED, ANSWERS]),
     ],
 )
-def test_the_script_installs_and_runs_the_first_run_step(
+def test_the_script_runs_the_first_run_step_and_waits_until_the_app_answers(
     project: Path, settings: dict[str, str], code: int, calls: list[str]
 ):
     ran = subprocess.run(
-        ["/bin/sh", "infra/hooks/setup.sh"], cwd=project, env={"PATH": os.environ["PATH"], **settings}, check=False
+        ["/bin/sh", "infra/hooks/setup.sh"],
+        cwd=project,
+        env={"PATH": os.environ["PATH"], "SERVICE_API_URI": "https://xyra", **settings},
+        check=False,
     )
     assert ran.returncode == code
     made = project / "calls"

@@ -13,6 +13,7 @@ from tests.places import ROOT
 
 APP = {"function_app.py", "functions", "host.json", "requirements.txt", "shared"}
 LICENSE = "LICENSE"
+DEPENDENCIES = ".python_packages"
 
 LEFT_BY_TOOLS = (
     ".azure/production/.env",
@@ -21,9 +22,11 @@ LEFT_BY_TOOLS = (
     ".venv/bin/python",
     ".xyra/secrets.json",
     "build/bdist.linux-x86_64/wheel",
+    "env/bin/python",
     "functions/__pycache__/usage.cpython-313.pyc",
     "local.settings.json",
     "node_modules/package/index.js",
+    "venv/bin/python",
     "xyra.egg-info/PKG-INFO",
 )
 """Files that running, testing and setting up leave in the project."""
@@ -47,7 +50,7 @@ def packed(project: Path) -> Iterator[Path]:
 
 
 def test_the_package_is_the_app():
-    files = list(packed(ROOT))
+    files = [file for file in packed(ROOT) if file.parts[0] != DEPENDENCIES]
     assert {file.parts[0] for file in files} == APP | {LICENSE}
     code = {file for file in files if file.parts[0] in {"functions", "shared"}}
     assert {file.suffix for file in code} == {".py", ".json", ".gz"}
@@ -65,8 +68,18 @@ def test_what_tools_leave_in_the_project_is_not_packed(tmp_path: Path, file: str
     assert list(packed(tmp_path)) == [app.relative_to(tmp_path)]
 
 
+def test_dependencies_that_were_installed_here_are_packed(tmp_path: Path):
+    """By tools/build_package, where the platform must not build."""
+    packages = tmp_path / ".python_packages" / "lib" / "site-packages"
+    modules = [packages / "pydantic" / "main.py", packages / "typeid" / "cli" / "__init__.py"]
+    for module in modules:
+        module.parent.mkdir(parents=True)
+        module.touch()
+    assert list(packed(tmp_path)) == [module.relative_to(tmp_path) for module in modules]
+
+
 def test_the_package_is_enough_for_the_platform_to_find_the_functions(tmp_path: Path):
-    for file in packed(ROOT):
+    for file in (file for file in packed(ROOT) if file.parts[0] != DEPENDENCIES):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, tmp_path / file)
     script = "import function_app; print(function_app.__file__, len(function_app.app.get_functions()))"

@@ -25,7 +25,7 @@ def _can_run_the_worker(python: str) -> bool:
         return False
 
 
-def _interpreter() -> str | None:
+def interpreter() -> str | None:
     """A Python that can run the worker: the one that was named, this one, or that of `.venv-3.13`."""
     named = os.environ.get("XYRA_WORKER_PYTHON")
     if named:
@@ -38,13 +38,13 @@ def _interpreter() -> str | None:
 @pytest.fixture(scope="session")
 def worker() -> Worker:
     """Call it with an app's directory, invocations as `driver.py` takes them, and further environment variables."""
-    interpreter = _interpreter()
-    if interpreter is None:
+    python = interpreter()
+    if python is None:
         pytest.skip("no Python 3.13 with azure-functions-runtime here: make .venv-3.13 or set XYRA_WORKER_PYTHON")
 
     def run(app: Path, *invocations: dict[str, Any], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
         finished = subprocess.run(  # noqa: S603  our own driver
-            [interpreter, str(DRIVER)],
+            [python, str(DRIVER)],
             input=json.dumps({"app": str(app), "invocations": invocations}),
             env=os.environ | (environment or {}),
             capture_output=True,

@@ -4,13 +4,17 @@ Needs Python 3.13 or later with `azure-functions-runtime`. One app per process: 
 Reads one JSON document from stdin and writes one to stdout:
 
     {"app": DIRECTORY, "invocations": [{"function": NAME, "http" | "batch" | "message" | "timer": ...}, ...]}
-    {"failure": null | TEXT, "functions": [{"name", "bindings"}, ...], "results": [{"failure", "http"}, ...]}
+    {"failure": null | TEXT, "functions": [{"name", "bindings"}, ...], "results": [{"failure", "http"}, ...],
+     "logs": [{"level", "category", "message", "invocation_id"}, ...]}
+
+`logs` are the lines as they leave the worker for the host, which makes traces of them: a text, without an exception.
 
 What an invocation takes is described at the functions of `protocol.py`.
 """
 
 import asyncio
 import json
+import logging
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +25,24 @@ from protocol import MESSAGES, ParameterBinding, TypedData, http_request, queue_
 
 def _request(**content: Any) -> SimpleNamespace:
     return SimpleNamespace(request=SimpleNamespace(**content), properties={"host": "127.0.0.1", "protos": MESSAGES})
+
+
+class _LogLines(logging.Handler):
+    """As the worker's own handler: it formats a record and adds the invocation that logged it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(
+            {
+                "level": record.levelname,
+                "category": record.name,
+                "message": self.format(record),
+                "invocation_id": worker.invocation_id_cv.get(),
+            }
+        )
 
 
 async def _index(directory: str) -> tuple[str | None, list[Any]]:
@@ -59,7 +81,9 @@ async def _invoke(function: Any, number: int, invocation: dict[str, Any]) -> dic
         trace_context=SimpleNamespace(trace_parent="", trace_state="", attributes={}),
         retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
     )
+    token = worker.invocation_id_cv.set(request.invocation_id)  # as the process does that the worker runs in
     answer = await worker.invocation_request(_request(invocation_request=request))
+    worker.invocation_id_cv.reset(token)
     if answer.result.status != MESSAGES.StatusResult.Success:
         return {"failure": answer.result.exception.message, "http": None}
     return {"failure": None, "http": _http_answer(answer.return_value)}
@@ -79,19 +103,25 @@ def _http_answer(value: TypedData | None) -> dict[str, Any] | None:
 
 
 async def _run(task: dict[str, Any]) -> dict[str, Any]:
+    logs = _LogLines()
+    root = logging.getLogger()
+    root.addHandler(logs)
+    root.setLevel(logging.INFO)
     failure, functions = await _index(task["app"])
     by_name = {function.name: function for function in functions}
     invocations = [] if failure else task["invocations"]
+    results = [
+        await _invoke(by_name[invocation["function"]], number, invocation)
+        for number, invocation in enumerate(invocations)
+    ]
     return {
         "failure": failure,
         "functions": [
             {"name": each.name, "bindings": [json.loads(binding) for binding in each.raw_bindings]}
             for each in functions
         ],
-        "results": [
-            await _invoke(by_name[invocation["function"]], number, invocation)
-            for number, invocation in enumerate(invocations)
-        ],
+        "results": results,
+        "logs": logs.lines,
     }
 
 

@@ -13,12 +13,14 @@ from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.sqlite.queue import LocalQueue
 from shared.bootstrap import Application, Ports
+from shared.containers import TENANTS
 from shared.domain.access.identity import OPERATOR_ONLY, Permission, Principal
 from shared.domain.kernel.ids import new_id
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.http import ENDPOINTS
 from shared.ports.queue import Message
 from shared.services.agents.agents import AgentDraft
+from shared.services.storage import OutboxEntry
 from shared.services.tenancy.organizations import OrganizationDraft
 from shared.services.usage.events import ReportedEvent
 from shared.settings import Settings
@@ -37,6 +39,7 @@ class Data:
     """A data directory with an organization, seen by another process than the worker's."""
 
     application: Application
+    store: SqliteStore
     queue: LocalQueue
     organization_id: str
     key: str
@@ -63,7 +66,8 @@ async def set_up(data_dir: Path) -> Data:
     clock = SystemClock()
     queue, sent = LocalQueue(database), MemoryQueue()
     secrets = LocalSecrets(data_dir / "secrets.json")
-    application = Application(Ports(SqliteStore(database, clock), sent, clock, secrets), Settings(data_dir=data_dir))
+    store = SqliteStore(database, clock)
+    application = Application(Ports(store, sent, clock, secrets), Settings(data_dir=data_dir))
     organization_id = new_id("org")
     draft = OrganizationDraft(name="Acme", currency="USD", timezone="UTC")
     await application.organizations.create(organization_id, draft)
@@ -91,7 +95,7 @@ async def set_up(data_dir: Path) -> Data:
         expires_at=None,
         creator=system,
     )
-    return Data(application, queue, organization_id, key, await message_of(application, sent, organization_id))
+    return Data(application, store, queue, organization_id, key, await message_of(application, sent, organization_id))
 
 
 async def message_of(application: Application, sent: MemoryQueue, organization_id: str) -> Message:
@@ -176,3 +180,28 @@ async def test_its_functions_do_their_work_in_the_worker(worker: Worker, tmp_pat
     (event,) = json.loads(await data.waiting("usage"))["events"]
     assert (event["id"], event["data"]) == ("1", {"quantity": "2.5"})
     assert json.loads(await data.waiting("invoices"))["page"]["cursor"] is None
+
+
+async def test_what_is_logged_reaches_the_host_as_a_text_with_its_correlation_id(
+    worker: Worker, tmp_path: Path
+) -> None:
+    """A trace in Application Insights has no fields for an exception: `parse_json(message)` finds it, and the id."""
+    data = await set_up(tmp_path / "data")
+    due = data.application.clock.now() - timedelta(minutes=1)
+    entry = OutboxEntry(id="outbox:1", effect="nobody's", payload={}, correlation_id="request-7", due_at=due)
+    await data.store.create(TENANTS.name, data.organization_id, entry.document())
+    answer = worker(
+        ROOT,
+        {"function": "health", "http": request("GET", "/health")},
+        {"function": "sweep_outbox", "timer": {"past_due": False}},
+        environment={"XYRA_DATA_DIR": str(tmp_path / "data")},
+    )
+    (line,) = [each for each in answer["logs"] if each["level"] == "ERROR"]
+    assert line["category"] == "shared.services.storage.outbox"
+    assert line["invocation_id"] == "invocation-1"
+    logged = json.loads(line["message"])
+    assert (logged["level"], logged["correlation_id"]) == ("ERROR", "request-7")
+    assert logged["message"] == "an effect failed and is put off"
+    assert 'KeyError: "nobody\'s"' in logged["exc_info"]
+    talk = [each for each in answer["logs"] if each["category"].startswith("azure") and each["level"] == "INFO"]
+    assert talk == []
