@@ -139,6 +139,11 @@ class Sent:
         return self.status in ("rejected", "reversed")
 
     @property
+    def counted_value(self) -> Decimal:
+        """What it was verified as, else what was reported; a reversal leaves it to charges for the report."""
+        return self.value if self.verified_as is None else self.verified_as
+
+    @property
     def counts_by_rule(self) -> bool:
         return 50 <= self.dollars(self.value) <= 100
 
@@ -241,8 +246,8 @@ def due(events: Iterable[Sent]) -> dict[str, Decimal]:
             for each in sales
             if each.status == "verified" or (each.counts_by_rule and not each.is_gone)
         ),
-        "at_once": of_values((each for each in sales[3:] if not each.is_gone), 1),
-        "reported": of_values(sales, 2),
+        "at_once": total(each.dollars(each.counted_value) / 100 for each in sales[3:] if not each.is_gone),
+        "reported": total(each.dollars(each.counted_value) * 2 / 100 for each in sales),
         "agreed": of_prices(verified),
         "counted": Decimal(3 * sum(each.status == "verified" for each in free)),
         "pounds": Decimal(sum(each.currency == "GBP" and not each.is_gone for each in free)),
@@ -295,7 +300,7 @@ async def compared(seed: int) -> None:
     statistics = await host.outcomes.statistics(organization, None, None)
     for status, state in statistics.by_status.items():
         own = [each for each in outcomes if each.status == status]
-        worth = total(each.dollars(each.value if each.verified_as is None else each.verified_as) for each in own)
+        worth = total(each.dollars(each.counted_value) for each in own)
         assert (state.count, state.value) == (len(own), worth)
     of_outcomes = [await host.run_figures.of_key(organization, f"run {number}") for number in range(2, 7)]
     assert total(each.outcome_value for each in of_outcomes) == statistics.by_status["verified"].value
