@@ -1,4 +1,7 @@
-"""Waits until a deployed app answers, and says what is likely wrong where it does not."""
+"""Waits until a deployed app answers.
+
+Where it does not, says what is likely wrong.
+"""
 
 import time
 from http import HTTPStatus

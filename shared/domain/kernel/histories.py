@@ -117,7 +117,7 @@ class History(Value, Generic[T]):
         return type(self)(entries=(*self.entries, Entry(effective_from=effective_from, value=value)))
 
     def scheduled(self, value: T, effective_from: datetime | None, now: datetime, pointer: str) -> Self:
-        """The history with this value as the one entry to come, instead of what was to come.
+        """The history with this value as its only entry to come.
 
         The value in force withdraws what was to come. Without `effective_from` an entry keeps the time that it has,
         and a new one takes effect as early as it may. What is less than `MINIMUM_LEAD` ahead counts as in force.

@@ -66,7 +66,7 @@ def named_by_type(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 def with_known_names(error: pydantic.ValidationError, known: Collection[str]) -> pydantic.ValidationError:
-    """The error of a model with the fields `known`, which each error about an unknown one then carries."""
+    """A model's error; those about unknown fields carry the `known` ones."""
     details = _details(error)
     if not any(_is_unknown_name(detail) for detail in details):
         return error

@@ -67,7 +67,7 @@ _LONGEST_COMPARED = 100
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Says what a text has to be, in place of the pattern and the lengths that it has to match.
+    """Says what a text has to be, in place of its pattern and lengths.
 
     Stands after them: `Annotated[str, Field(pattern=...), Expected("a month such as 2026-10")]`.
     """

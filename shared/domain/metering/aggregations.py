@@ -171,7 +171,7 @@ class WeightedSum(Aggregation[Weighted]):
 
 
 def bounded_level(reading: Weighted, level: Fraction, start: datetime, end: datetime) -> Weighted:
-    """The changes of a level in [start, end) as those of one that is 0 before and after.
+    """A level's changes in [start, end), as if it were 0 before and after.
 
     It is `level` at the start, and changed by the reading. The average over a period around it is then that of the
     bounded time.

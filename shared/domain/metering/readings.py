@@ -34,7 +34,7 @@ class Reading(ABC):
         raise TypeError(f"a reading of the kind {self.kind} has no inverse")
 
     def replacement(self, new: Self) -> Self | None:
-        """The reading that, merged with this one of an event, leaves the `new` one of the same event.
+        """The reading that turns this one into the `new` one when merged.
 
         None for kinds that cannot take an event back.
         """
@@ -323,7 +323,7 @@ def _with_reversed(events: Sequence[OrderedEvent]) -> tuple[OrderedEvent, ...]:
 
 
 def _taken_back(at_place: Sequence[OrderedEvent]) -> list[OrderedEvent]:
-    """The events at one place after their inverses; an inverse stays where what it undoes is not listed."""
+    """The events at one place after their inverses. An inverse stays where what it undoes is not listed."""
     events = [event for event in at_place if not event.is_inverse]
     inverses = []
     for inverse in (event for event in at_place if event.is_inverse):

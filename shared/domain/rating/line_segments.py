@@ -79,7 +79,7 @@ class _Levels:
         """By agent: since when it was on the model, and its levels at the end of its last segment."""
 
     def bounded(self, charged: Sequence[ChargedSegment], readings: Mapping[str, Reading]) -> dict[str, Reading]:
-        """The readings of the agent's next version, with levels from the start of its segment to the end."""
+        """The next version's readings, with levels from its segment's start on."""
         agent_id = charged[0].segment.agent_id
         start, end = charged[0].segment.start, min(charged[-1].segment.end, self._end)
         since, before = self._last.get(agent_id, (start, {}))
@@ -95,14 +95,17 @@ class _Levels:
 
 
 def _numbers_by_day(facts: Facts, charged: Sequence[ChargedSegment], days: Sequence[Day]) -> list[list[int | Fraction]]:
-    """For each charged segment the number of its charge's headcount on each day that it is counted on."""
+    """For each charged segment, its charge's headcount on each counted day."""
     if charged[0].charge.headcount == "agents":
         return _numbers_of_agents(charged, days)
     return [_numbers_of_organization(facts, charged_segment, days) for charged_segment in charged]
 
 
 def _numbers_of_organization(facts: Facts, charged: ChargedSegment, days: Sequence[Day]) -> list[int | Fraction]:
-    """The organization's members or seats at the end of each day of the line; none for a charge without headcount."""
+    """The organization's members or seats at the end of each day of the line.
+
+    None for a charge without headcount.
+    """
     name = charged.charge.headcount
     if name is None:
         return []
@@ -112,7 +115,7 @@ def _numbers_of_organization(facts: Facts, charged: ChargedSegment, days: Sequen
 
 
 def _numbers_of_agents(charged: Sequence[ChargedSegment], days: Sequence[Day]) -> list[list[int | Fraction]]:
-    """Agents on the line at each day's end; a day counts for the first of the segments that are in force then."""
+    """Agents on the line at each day's end. A day counts for the first segment in force then."""
     numbers = [Fraction(0)] * len(days)
     first: list[int | None] = [None] * len(days)
     for place, charged_segment in enumerate(charged):

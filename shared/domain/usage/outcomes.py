@@ -257,7 +257,7 @@ def verify(  # noqa: PLR0913  what a verification is made of
 def _replaced(
     charges: Sequence[Charge], reported: Event, verified: Event, currency: str
 ) -> tuple[dict[str, Reading], dict[str, Reading]]:
-    """What the charges that counted an outcome on arrival read of its reported value, and what in its place.
+    """The readings of the reported value, and those in their place.
 
     Both by gauge, where they differ and the reading can be taken back. An outcome that does not count any more has
     nothing in its place.

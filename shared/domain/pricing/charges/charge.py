@@ -148,7 +148,7 @@ C_co = TypeVar("C_co", bound=Charge, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Headcount:
-    """A number of agents, members or seats, and the share of days that ended with it."""
+    """A number of agents, members or seats, and its share of the days."""
 
     number: Fraction
     share: Fraction

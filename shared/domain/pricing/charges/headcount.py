@@ -68,7 +68,7 @@ class HeadcountCharge(RecurringCharge):
 
 @dataclass(frozen=True, slots=True)
 class _Days:
-    """The days, as a share of the period's, that ended with the same number under the same version."""
+    """The share of days that ended with one number under one version."""
 
     version: int
     charge: HeadcountCharge
@@ -96,7 +96,7 @@ def _days_by_number(segments: Sequence[LineSegment[H]]) -> list[_Days]:
 
 
 def _headcount_steps(days: Sequence[_Days]) -> list[ExactStep]:
-    """The price of the whole period for each number, then what proration and discounts take off."""
+    """For each number the whole period's price, then proration and discounts."""
     steps: list[ExactStep] = []
     proration: list[ExactStep] = []
     discounted: list[DiscountedSegment] = []
