@@ -10,10 +10,10 @@ import azure.functions as func
 from functions.fields import Listed, Month, SpanAnswer
 from shared.domain.access.identity import Permission
 from shared.domain.billing.documents import LINES_SHOWN, CreditNote, Invoice, InvoiceStatus
-from shared.domain.billing.invoicing import Composed, compose
 from shared.domain.kernel.money import ZERO, RoundedAmount, round_half_up
 from shared.domain.pricing.lines import Line
 from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint, window
+from shared.services.billing.bill import Bill
 
 blueprint = func.Blueprint()
 
@@ -93,6 +93,10 @@ class InvoiceAnswer(Schema):
     """In a list none."""
     metadata: dict[str, Any]
     """The caller's own data."""
+    as_of: datetime | None
+    """When the amounts of a draft or preview were computed; null once it is finalized, as they stay."""
+    assumes_issued: list[SpanAnswer]
+    """Earlier periods whose own invoices a draft or preview assumes to be issued before; in a list none."""
 
     @classmethod
     def of(
@@ -125,11 +129,14 @@ class InvoiceAnswer(Schema):
             amount_due=zero if invoice.status == "draft" else total,
             credit_notes=list(credit_notes),
             metadata=invoice.metadata,
+            as_of=invoice.totals_as_of,
+            assumes_issued=[],
         )
 
     @classmethod
-    def of_draft(cls, draft: Invoice, composed: Composed) -> Self:
-        """As finalizing would issue it. Negative differences that nothing offsets become a credit note."""
+    def of_bill(cls, draft: Invoice, bill: Bill, as_of: datetime) -> Self:
+        """As finalizing would issue it now. Negative differences that nothing offsets become a credit note."""
+        composed = bill.composed()
         totals = composed.totals(draft.currency)
         note = CreditNoteAnswer(
             id=None,
@@ -140,7 +147,10 @@ class InvoiceAnswer(Schema):
             total=totals.credit_note,
             issued_at=None,
         )
-        return cls.of(draft, totals.invoice, composed.invoice, [note] if composed.correction else [])
+        notes = [note] if composed.correction else []
+        assumed = [SpanAnswer(start=period.start, end=period.end) for period in bill.issued_first]
+        answer = cls.of(draft, totals.invoice, composed.invoice, notes)
+        return answer.model_copy(update={"as_of": as_of, "assumes_issued": assumed})
 
 
 class InvoiceListQuery(ListQuery):
@@ -150,16 +160,27 @@ class InvoiceListQuery(ListQuery):
 
 class PreviewQuery(Query):
     period: Month | None = None
-    """A month such as 2026-10; by default the open period."""
+    """A month such as 2026-10 that has begun; by default the open period."""
+
+
+class InvoiceLinesAnswer(Listed[Line]):
+    as_of: datetime | None
+    """When the lines of a draft were computed; null once it is finalized, as they stay."""
 
 
 async def _whole(call: Call[Any, Any, Any], invoice: Invoice) -> InvoiceAnswer:
     documents = call.services.billing_documents
     if invoice.status == "draft":
-        return InvoiceAnswer.of_draft(invoice, compose(await documents.lines(invoice.organization_id, invoice)))
+        return InvoiceAnswer.of_bill(invoice, await _bill_of_draft(call, invoice), call.now)
     lines = await documents.lines(invoice.organization_id, invoice, LINES_SHOWN)
     notes = await documents.credit_notes(invoice.organization_id, invoice.id)
     return InvoiceAnswer.of(invoice, invoice.total, lines, [await _note(call, note) for note in notes])
+
+
+async def _bill_of_draft(call: Call[Any, Any, Any], draft: Invoice) -> Bill:
+    """What the draft would bill now, once earlier drafts are issued."""
+    organization = await call.services.organizations.get(draft.organization_id)
+    return await call.services.bills.of_draft(organization, draft.period)
 
 
 async def _note(call: Call[Any, Any, Any], note: CreditNote) -> CreditNoteAnswer:
@@ -178,10 +199,10 @@ async def _note(call: Call[Any, Any, Any], note: CreditNote) -> CreditNoteAnswer
 )
 async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
     organization = await call.organization()
-    period = await call.services.periods.of_month(organization, call.query.period, call.now)
+    period = await call.services.periods.to_preview(organization, call.query.period, call.now)
     bill = await call.services.bills.preview(organization, period)
     draft = Invoice.drafted(organization, period, bill.lines, revision=0, now=call.now)
-    answer = InvoiceAnswer.of_draft(draft, bill.composed())
+    answer = InvoiceAnswer.of_bill(draft, bill, call.now)
     return Reply(answer.model_copy(update={"id": None, "lines_url": None, "amount_due": answer.total}))
 
 
@@ -189,7 +210,7 @@ async def preview_invoice(call: Call[NoBody, PreviewQuery]) -> Reply:
     blueprint,
     "GET",
     "invoices",
-    summary="Invoices, newest period first",
+    summary="Invoices, newest period first; drafts with the total that was computed at `as_of`",
     access=Permission.INVOICES_READ,
     query=InvoiceListQuery,
     answers={200: Listed[InvoiceAnswer]},
@@ -207,7 +228,7 @@ async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
     blueprint,
     "GET",
     "invoices/{invoice_id}",
-    summary="One invoice",
+    summary="One invoice; a draft as it would be issued now",
     access=Permission.INVOICES_READ,
     path_values=InvoicePath,
     answers={200: InvoiceAnswer},
@@ -223,19 +244,23 @@ async def get_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
     blueprint,
     "GET",
     "invoices/{invoice_id}/lines",
-    summary="All lines of an invoice, in their order",
+    summary="All lines of an invoice, in their order; of a draft those that would be issued now",
     access=Permission.INVOICES_READ,
     path_values=InvoicePath,
     query=ListQuery,
-    answers={200: Listed[Line]},
+    answers={200: InvoiceLinesAnswer},
 )
 async def list_invoice_lines(call: Call[NoBody, ListQuery, InvoicePath]) -> Reply:
     invoice_id = call.path.invoice_id
     documents = call.services.billing_documents
     invoice, _ = await documents.invoice(await call.organization_id_of(invoice_id), invoice_id)
+    if invoice.status == "draft":
+        drafted = (await _bill_of_draft(call, invoice)).composed().invoice
+        shown, next_cursor = window(len(drafted), call.query.limit, call.query.cursor)
+        return Reply(InvoiceLinesAnswer(data=list(drafted[shown]), next_cursor=next_cursor, as_of=call.now))
     shown, next_cursor = window(invoice.line_count, call.query.limit, call.query.cursor)
     lines = await documents.lines(invoice.organization_id, invoice, shown.stop)
-    return Reply(Listed(data=lines[shown], next_cursor=next_cursor))
+    return Reply(InvoiceLinesAnswer(data=lines[shown], next_cursor=next_cursor, as_of=None))
 
 
 @endpoint(
@@ -265,4 +290,4 @@ async def finalize_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
         return Reply(status=204)
     note = await _note(call, issued.credit_note)
     nothing = InvoiceAnswer.of(draft, round_half_up(ZERO, draft.currency), credit_notes=[note])
-    return Reply(nothing.model_copy(update={"id": None, "lines_url": None}))
+    return Reply(nothing.model_copy(update={"id": None, "lines_url": None, "as_of": None}))

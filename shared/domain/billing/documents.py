@@ -19,7 +19,10 @@ LINES_SHOWN = 500
 
 
 class Invoice(Entity):
-    """An invoice's header. Its lines are items of their own, which `lines_hash` names."""
+    """An invoice's header. Its lines are items of their own, which `lines_hash` names.
+
+    A draft has no such items: its lines are computed when it is read, and its header keeps what they came to before.
+    """
 
     kind: ClassVar[str] = "invoice"
 
@@ -38,6 +41,8 @@ class Invoice(Entity):
     """The sum of the lines. Negative for a draft that finalizing turns into a credit note."""
     draft_totals: DraftTotals | None = None
     """Only in a draft; missing in drafts that were made before this field."""
+    as_of: Instant | None = None
+    """When the totals of a draft were computed; missing in drafts that were made before this field."""
     created_at: Instant
     finalize_at: Instant
     """When a draft's grace time is over."""
@@ -68,8 +73,24 @@ class Invoice(Entity):
             line_count=len(lines),
             total=total_of(lines, organization.currency),
             draft_totals=compose(lines).totals(organization.currency),
+            as_of=now,
             created_at=now,
             finalize_at=period.end + timedelta(hours=organization.grace_hours),
+        )
+
+    @property
+    def totals_as_of(self) -> datetime | None:
+        """When the stored totals of a draft were computed; None once it is finalized, as they stay."""
+        return (self.as_of or self.created_at) if self.status == "draft" else None
+
+    def refreshed(self, lines: Sequence[Line], now: datetime) -> Self:
+        """The draft with the totals of these lines."""
+        return self.changed(
+            lines_hash=hash_of(lines),
+            line_count=len(lines),
+            total=total_of(lines, self.currency),
+            draft_totals=compose(lines).totals(self.currency),
+            as_of=now,
         )
 
     def issued(self, number: str, lines: Sequence[Line], now: datetime, due_days: int) -> Self:
@@ -81,6 +102,7 @@ class Invoice(Entity):
             line_count=len(lines),
             total=total_of(lines, self.currency),
             draft_totals=None,
+            as_of=None,
             issued_at=now,
             finalized_at=now,
             payable_by=now + timedelta(days=due_days),

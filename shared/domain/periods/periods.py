@@ -245,6 +245,12 @@ def parse_month(text: str, timezone: str, pointer: str = "?period") -> datetime:
     return first_instant(date(int(match[1]), int(match[2]), _MIDDLE_OF_MONTH), timezone)
 
 
+def name_of_month(period: Period) -> str | None:
+    """The `YYYY-MM` by which `parse_month` finds a period; None where no month's 15th is in it."""
+    middles = [day for day in period.local_days() if day.day == _MIDDLE_OF_MONTH]
+    return f"{middles[0]:%Y-%m}" if middles else None
+
+
 def _refuse_too_many(periods: Sequence[Period]) -> None:
     if len(periods) > MAXIMUM_PERIODS:
         raise ValidationError(f"The time is more than {MAXIMUM_PERIODS} billing periods away from those there are")

@@ -8,9 +8,10 @@ from typing import ClassVar, Protocol
 from pydantic import Field
 
 from shared.containers import INVOICES
-from shared.domain.billing.documents import CreditNote, Invoice
+from shared.domain.billing.documents import CreditNote, Invoice, invoice_id
 from shared.domain.billing.invoicing import compose
 from shared.domain.kernel.entity import Entity
+from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
 from shared.services.periods.periods import PeriodItem
 from shared.services.storage import Owners, Page, Records, Store, Stored
@@ -53,9 +54,21 @@ class BillingDocuments:
         """The header. Raises `NotFoundError`, and `PreconditionFailedError` for another version than the one named."""
         return await self._invoices.get(organization_id, invoice_id, if_match)
 
-    async def find_invoice(self, organization_id: str, invoice_id: str) -> Invoice | None:
-        stored = await self._invoices.find(organization_id, invoice_id)
-        return stored.entity if stored is not None else None
+    async def latest_invoice(self, organization_id: str, period: Period) -> Invoice | None:
+        """The header of the period's own invoice: draft, issued, or cancelled without another one after it."""
+        latest: Invoice | None = None
+        while latest is None or latest.status == "cancelled":
+            revision = 1 if latest is None else latest.revision + 1
+            stored = await self._invoices.find(organization_id, invoice_id(organization_id, period, revision))
+            if stored is None:
+                return latest
+            latest = stored.entity
+        return latest
+
+    async def drafts(self, organization_id: str, limit: int) -> list[Invoice]:
+        """The headers of open drafts, earliest period first."""
+        page = await self._invoices.page(organization_id, equals={"status": "draft"}, order_by="start", limit=limit)
+        return page.entities
 
     async def invoices(self, organization_id: str, status: str | None, limit: int, cursor: str | None) -> Page[Invoice]:
         """Headers by period, newest first."""
@@ -100,10 +113,20 @@ class BillingDocuments:
         lines = await self.lines(invoice.organization_id, invoice)
         return compose(lines).totals(invoice.currency).invoice
 
-    async def create_draft(self, draft: Invoice, lines: Sequence[Line]) -> Invoice:
+    async def create_draft(self, draft: Invoice) -> Invoice:
         """The draft, or what is stored under its id already. Raises `UnavailableError`."""
-        await self.write_lines(draft.organization_id, draft, lines)
         return (await self._invoices.create(draft.organization_id, draft)).entity
+
+    async def refresh_draft(self, draft: Invoice, lines: Sequence[Line], now: datetime) -> Invoice:
+        """The draft with the totals of these lines; what was finalized meanwhile stays as it is.
+
+        Raises `NotFoundError` where finalizing it left nothing.
+        """
+
+        def decide(current: Invoice) -> Invoice:
+            return current.refreshed(lines, now) if current.status == "draft" else current
+
+        return (await self._invoices.change(draft.organization_id, draft.id, decide)).entity
 
     async def write_lines(self, organization_id: str, document: WithLines, lines: Sequence[Line]) -> None:
         """Before the document itself. Repeating it changes nothing."""

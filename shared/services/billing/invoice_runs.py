@@ -4,6 +4,7 @@ once.
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 import pydantic
 from pydantic import BaseModel
@@ -19,8 +20,8 @@ from shared.domain.kernel.errors import (
     XyraError,
 )
 from shared.domain.kernel.ids import fingerprint
-from shared.domain.kernel.times import to_text
-from shared.domain.periods.periods import Period, parse_month
+from shared.domain.kernel.times import BEGINNING, to_text
+from shared.domain.periods.periods import parse_month
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
@@ -204,18 +205,17 @@ class InvoiceRuns:
         period = await self._periods.of_month(organization, task.period, now, "/period")
         if period.end > now:
             return part.changed(status="done", detail="the period has not ended")
-        invoice_id = await self._invoice(organization, period, finalize=task.finalize)
-        return part.changed(status="done", invoice_id=invoice_id, detail=None if invoice_id else "nothing to bill")
-
-    async def _invoice(self, organization: Organization, period: Period, *, finalize: bool) -> str | None:
         await self._periods.cover(organization, period.start, period.end)
-        draft = await self._issuing.draft(organization, period)
-        if draft is None:
-            return None
-        if finalize and draft.status == "draft":
-            issued = await self._finalize(organization, draft)
-            return issued.invoice.id if issued.invoice else None
-        return draft.id
+        invoice = await self._issuing.draft(organization, period)
+        if invoice is not None and invoice.status == "draft" and task.finalize:
+            try:
+                await self._issuing.check_order(invoice)
+            except ConflictError as error:
+                return part.changed(status="failed", invoice_id=invoice.id, detail=error.detail)
+            invoice = (await self._finalize(organization, invoice)).invoice
+        if invoice is None:
+            return part.changed(status="done", detail="nothing to bill")
+        return part.changed(status="done", invoice_id=invoice.id)
 
     async def _finalize(self, organization: Organization, draft: Invoice) -> Issued:
         """Raises `UnavailableError` where the message has to be tried again: the periods are changed by many at once,
@@ -228,23 +228,28 @@ class InvoiceRuns:
             raise UnavailableError("The draft cannot be finalized now") from error
 
     async def _catch_up(self, organization: Organization) -> None:
-        """Ended periods in their order: drafted, and finalized once their grace time is over.
+        """Draft the ended periods in their order, and finalize drafts whose grace time is over.
 
-        A draft that still waits holds back the later ones, which would show its lines as well.
+        A draft that waits holds back later ones. What changed after a draft was computed refreshes it.
         """
         now = self._clock.now()
         created = await self._periods.created(organization.id)
         if not created:
             return
         await self._periods.cover(organization, created[-1].start, now)
+        changed_at = BEGINNING
         for item, _ in await self._periods.unsettled(organization.id, now, PERIODS_PER_BILL):
+            changed_at = max(changed_at, item.changed_after_end_at or BEGINNING)
             if item.open_until is not None:
                 continue
-            draft = await self._issuing.draft(organization, item.period)
-            if draft is None or draft.status != "draft":
-                continue
-            if draft.finalize_at > now:
-                return
+            draft = await self._issuing.draft(organization, item.period, changed_at)
+            if draft is not None and draft.status == "draft" and draft.finalize_at <= now:
+                await self._finalize_due(organization, item.end)
+        await self._finalize_due(organization, now)
+
+    async def _finalize_due(self, organization: Organization, until: datetime) -> None:
+        """Finalize the due drafts of periods that ended by then; some may be of periods that are settled."""
+        for draft in await self._issuing.due_drafts(organization.id, until):
             await self._finalize(organization, draft)
 
 

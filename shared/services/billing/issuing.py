@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
-from shared.domain.billing.documents import CreditNote, Invoice, Numbering, invoice_id
-from shared.domain.kernel.errors import ConflictError
+from shared.domain.billing.documents import CreditNote, Invoice, Numbering
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.domain.periods.periods import Period
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.services.billing.bills import Bill, Bills
+from shared.services.billing.bill import Bill
+from shared.services.billing.bills import PERIODS_PER_BILL, Bills
 from shared.services.billing.documents import BillingDocuments
-from shared.services.billing.settling import IssuedDocument, changed_periods
+from shared.services.billing.settling import REPLICA_LAG, IssuedDocument, changed_periods
 from shared.services.storage import (
     Records,
     StaleEtagError,
@@ -20,6 +22,7 @@ from shared.services.storage import (
     Stored,
     creating,
     deleting,
+    look_twice,
     replacing,
     retry_lost_races,
 )
@@ -43,43 +46,82 @@ class Issuing:
         self._documents = documents
         self._numberings = Records(store, INVOICES, Numbering)
 
-    async def draft(self, organization: Organization, period: Period) -> Invoice | None:
-        """The invoice of this period: the one there is, else a new draft; None where there is nothing to bill.
+    async def draft(
+        self, organization: Organization, period: Period, changed_at: datetime | None = None
+    ) -> Invoice | None:
+        """The invoice of this period: the issued one, else its draft; None where there is nothing to bill.
 
+        A draft's totals are computed again: always, or with `changed_at` where they may not rest on what changed then.
         Repeating it never makes a second one, because its id is made from the period and the revision. Raises
         `UnavailableError`.
         """
-        revision = 1
-        while invoice := await self._documents.find_invoice(
-            organization.id, invoice_id(organization.id, period, revision)
-        ):
-            if invoice.status != "cancelled":
-                return invoice
-            revision += 1
-        bill = await self._bills.to_issue(organization, period)
+        invoice = await self._documents.latest_invoice(organization.id, period)
+        if invoice is None or invoice.status == "cancelled":
+            return await self._new_draft(organization, period, 1 if invoice is None else invoice.revision + 1)
+        if invoice.status == "draft" and _may_be_outdated(invoice, changed_at):
+            return await self._refreshed(organization, invoice)
+        return invoice
+
+    async def _new_draft(self, organization: Organization, period: Period, revision: int) -> Invoice | None:
+        now = self._clock.now()
+        bill = await self._bills.of_draft(organization, period)
         if not bill.lines:
             await self._settle(organization.id, bill)
             return None
-        draft = Invoice.drafted(organization, period, bill.lines, revision, self._clock.now())
-        return await self._documents.create_draft(draft, bill.lines)
+        return await self._documents.create_draft(Invoice.drafted(organization, period, bill.lines, revision, now))
+
+    async def _refreshed(self, organization: Organization, draft: Invoice) -> Invoice:
+        now = self._clock.now()
+        bill = await self._bills.of_draft(organization, draft.period)
+        try:
+            return await self._documents.refresh_draft(draft, bill.lines, now)
+        except (NotFoundError, ConflictError) as error:
+            raise UnavailableError("The draft is being finalized") from error
 
     async def finalize(self, organization: Organization, draft_id: str, if_match: str | None = None) -> Issued:
         """Number the invoice, once, with its lines computed again.
 
         They are computed under the guards of all periods that it bills. What is finalized already stays as it is.
-        Raises `NotFoundError`, `PreconditionFailedError`, `UnavailableError`, and `ConflictError` where its periods are
-        changed by many at once.
+        Raises `NotFoundError`, `PreconditionFailedError`, `UnavailableError`, and `ConflictError` where an earlier
+        draft is open or its periods are changed by many at once.
         """
 
         async def attempt() -> Issued:
             draft = await self._documents.invoice(organization.id, draft_id, if_match)
             if draft.entity.status != "draft":
                 return Issued(draft.entity)
+            await self.check_order(draft.entity)
             bill = await self._bills.to_issue(organization, draft.entity.period)
             return await self._issue(organization, draft, bill)
 
         otherwise = ConflictError("The periods of the invoice are being changed by many at once; try again")
         return await retry_lost_races(attempt, otherwise)
+
+    async def check_order(self, draft: Invoice) -> None:
+        """Raises `ConflictError` while the draft of an earlier period is open.
+
+        Its amounts would become adjustments on this one. Money does not rest on the order: whatever is finalized first
+        bills what is not billed yet.
+        """
+
+        async def earliest() -> Invoice | None:
+            return next(iter(await self._documents.drafts(draft.organization_id, limit=1)), None)
+
+        def is_earlier(other: Invoice | None) -> bool:
+            return other is not None and other.start < draft.start
+
+        first = await look_twice(earliest, is_doubtful=is_earlier)
+        if first is not None and is_earlier(first):
+            raise ConflictError(f"The draft {first.id} of an earlier period is open: finalize it first")
+
+    async def due_drafts(self, organization_id: str, until: datetime) -> list[Invoice]:
+        """Drafts of periods that ended by then and whose grace time is over, earliest first.
+
+        The first one whose grace time goes on holds back those after it.
+        """
+        now = self._clock.now()
+        drafts = await self._documents.drafts(organization_id, PERIODS_PER_BILL)
+        return list(takewhile(lambda draft: draft.end <= until and draft.finalize_at <= now, drafts))
 
     async def _issue(self, organization: Organization, draft: Stored[Invoice], bill: Bill) -> Issued:
         """Turn a draft into what its bill says, in one batch: header, note, numbers and periods.
@@ -102,7 +144,12 @@ class Issuing:
         return issued
 
     async def _settle(self, organization_id: str, bill: Bill) -> None:
-        """Nothing is to be billed: settle what ended long ago, unless something has just changed."""
+        """Nothing is to be billed: settle what ended long ago, unless something has just changed.
+
+        Where earlier drafts are open, nothing is settled: the bill takes them to be issued.
+        """
+        if bill.issued_first:
+            return
         writes = [replacing(stored, changed) for stored, changed in changed_periods(bill, [], self._clock.now())]
         if not writes:
             return
@@ -110,6 +157,12 @@ class Issuing:
             await self._store.batch(INVOICES.name, organization_id, writes)
         except StaleEtagError:
             return
+
+
+def _may_be_outdated(draft: Invoice, changed_at: datetime | None) -> bool:
+    """True where the draft's totals may have been computed without what changed then, or without a time at all."""
+    computed_at = draft.totals_as_of
+    return changed_at is None or computed_at is None or computed_at < changed_at + REPLICA_LAG
 
 
 def _first_numbering(organization: Organization) -> Numbering:

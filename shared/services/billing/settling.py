@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.pricing.lines import Line
-from shared.services.billing.bills import Bill, BilledPeriod
+from shared.services.billing.bill import Bill, BilledPeriod
 from shared.services.periods.periods import BillingDocument, PeriodItem
 from shared.services.storage import Stored
 

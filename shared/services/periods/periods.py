@@ -11,7 +11,7 @@ from shared.containers import INVOICES
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.times import Instant, to_text
-from shared.domain.periods.periods import Period, parse_month, period_of, periods_to_create
+from shared.domain.periods.periods import Period, name_of_month, parse_month, period_of, periods_to_create
 from shared.domain.tenancy.organizations import Organization
 from shared.services.storage import Records, Store, Stored, creating, retry_lost_races
 
@@ -115,6 +115,20 @@ class Periods:
             return await self.would_contain(organization, instant)
         except ValidationError as refused:
             raise ValidationError.at(pointer, refused.detail) from None
+
+    async def to_preview(self, organization: Organization, month: str | None, now: datetime) -> Period:
+        """The period of the month that is named, or without a month the open one. Changes nothing.
+
+        Raises `ValidationError` at `?period` for a period that has not begun.
+        """
+        period = await self.of_month(organization, month, now)
+        if period.start <= now:
+            return period
+        open_period = await self.would_contain(organization, now)
+        last = name_of_month(open_period) or f"the period from {to_text(open_period.start)} on"
+        raise ValidationError.at(
+            "?period", f"has not begun yet; {last}, which is open, and earlier ones can be previewed"
+        )
 
     async def latest(self, organization: Organization, now: datetime, at_most: int) -> list[Period]:
         """The open period last and those before it, as created or as they would be. Changes nothing."""

@@ -68,14 +68,19 @@ def as_answered_now(path: str, before: Json, names: dict[str, str]) -> Json:
     """What has changed since then.
 
     A list of invoices shows their headers: without lines and credit notes, all else as it was. Lines have the names of
-    their agent and billing model, which the invoices of then do not know.
+    their agent and billing model, which the invoices of then do not know. Previews and drafts say as of when they are,
+    and which earlier invoices they assume.
     """
     if path == "invoices":
-        return {**before, "data": [{**invoice, "lines": [], "credit_notes": []} for invoice in before["data"]]}
+        headers = [{**invoice, "lines": [], "credit_notes": []} | FINALIZED for invoice in before["data"]]
+        return {**before, "data": headers}
     if path.startswith("invoices/"):
         known = names if path == "invoices/preview" else {}
-        return {**before, "lines": [with_names(line, known) for line in before["lines"]]}
+        return {**before, "lines": [with_names(line, known) for line in before["lines"]]} | FINALIZED
     return before
+
+
+FINALIZED: Json = {"as_of": None, "assumes_issued": []}
 
 
 def with_names(line: Json, names: dict[str, str]) -> Json:

@@ -42,6 +42,7 @@ from shared.services.billing.bills import PERIODS_PER_BILL
 from shared.services.billing.settling import SETTLES_AFTER
 from shared.services.periods.periods import PeriodItem
 from shared.services.periods.rebilling import PERIOD_CHANGED
+from shared.services.storage import Stored
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.faulty_store import QUIET, FaultyStore
 from tests.doubles.worlds.billing_history import random_history
@@ -351,23 +352,48 @@ def _at(timeline: list[tuple[datetime, T]], time: datetime) -> T | None:
 
 
 async def check_previews(world: World, now: datetime) -> None:
-    """The preview of every period is what its close issues.
+    """The previews of all periods are what their closes issue, one after the other.
 
     That holds at a moment when nothing else happens.
     """
     world.clock.set(now)
-    host, periods = world.observer, world.observer.periods
+    host = world.observer
     organization = await world.organization()
-    await periods.cover(organization, world.history.steps[0].at, now)
-    for item, _ in await periods.unsettled(organization.id, now, PERIODS_PER_BILL):
-        preview = (await host.bills.preview(organization, item.period)).composed()
-        draft = await host.issuing.draft(organization, item.period)
+    await host.periods.cover(organization, world.history.steps[0].at, now)
+    await finalize_what_is_left_over(world, now)
+    periods = [item.period for item, _ in await unsettled(world, now) if await is_invoiced_alone(world, item)]
+    previews = [(await host.bills.preview(organization, period)).composed() for period in periods]
+    is_waiting = False
+    for period, preview in zip(periods, previews, strict=True):
+        draft = await host.issuing.draft(organization, period)
         if draft is None:
             assert preview.invoice == preview.correction == ()
-        elif draft.status == "draft" and draft.finalize_at <= now:
+            continue
+        assert (await host.bills.of_draft(organization, period)).composed() == preview
+        is_waiting = is_waiting or draft.finalize_at > now
+        if not is_waiting:
             written = await host.issuing.finalize(organization, draft.id)
             assert tuple(await lines_of(world, written.invoice)) == preview.invoice
             assert tuple(await lines_of(world, written.credit_note)) == preview.correction
+
+
+async def unsettled(world: World, now: datetime) -> list[Stored[PeriodItem]]:
+    return await world.observer.periods.unsettled(world.organization_id, now, PERIODS_PER_BILL)
+
+
+async def is_invoiced_alone(world: World, item: PeriodItem) -> bool:
+    """Whether its own invoice is still to come, drafted or not; otherwise the next one bills what has changed."""
+    invoice = await world.observer.billing_documents.latest_invoice(world.organization_id, item.period)
+    return item.open_until is None if invoice is None else invoice.status == "draft"
+
+
+async def finalize_what_is_left_over(world: World, now: datetime) -> None:
+    """Drafts of periods that a later invoice has billed and settled meanwhile: nothing is left of them."""
+    open_starts = {item.start for item, _ in await unsettled(world, now)}
+    for draft in await world.observer.billing_documents.drafts(world.organization_id, PERIODS_PER_BILL):
+        if draft.start not in open_starts:
+            issued = await world.observer.issuing.finalize(await world.organization(), draft.id)
+            assert (issued.invoice, issued.credit_note) == (None, None)
 
 
 async def lines_of(world: World, document: Invoice | CreditNote | None) -> list[Line]:

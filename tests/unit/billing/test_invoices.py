@@ -117,8 +117,8 @@ async def test_a_list_shows_all_of_an_invoice_but_its_lines_and_credit_notes() -
     assert header["lines_url"] == f"/api/v1/invoices/{header['id']}/lines"
 
 
-async def test_a_draft_shows_the_same_total_in_a_list_as_alone_however_old_it_is() -> None:
-    """One that finalizing turns into a credit note shows nothing to pay. Drafts of before keep no totals."""
+async def test_a_draft_shows_the_same_total_in_a_list_as_alone() -> None:
+    """One that finalizing turns into a credit note shows nothing to pay."""
     scene = Scene()
     await scene.invoiced_then_ended()
     await scene.invoiced(datetime(2022, 2, 1, 1, tzinfo=UTC))
@@ -127,12 +127,23 @@ async def test_a_draft_shows_the_same_total_in_a_list_as_alone_however_old_it_is
     assert (draft["status"], draft["total"]) == ("draft", "0.00")
     assert [note["total"] for note in whole["credit_notes"]] == ["-16.00"]
     assert draft == {**whole, "lines": [], "credit_notes": []}
-    stored = await scene.store.get(INVOICES.name, ORGANIZATION, draft["id"])
+
+
+async def test_a_draft_of_before_is_listed_by_the_lines_that_were_stored_with_it() -> None:
+    """It has neither totals nor the time at which they were computed."""
+    scene = Scene()
+    await scene.invoiced_then_ended()
+    await scene.invoiced(datetime(2022, 2, 1, 1, tzinfo=UTC))
+    listed, _ = await scene.listed()
+    stored = await scene.store.get(INVOICES.name, ORGANIZATION, listed["id"])
     assert stored is not None
-    assert Invoice.read(stored.document).draft_totals is not None
-    del stored.document["draft_totals"]
+    draft = Invoice.read(stored.document)
+    bill = await scene.host.bills.of_draft(await scene.host.organizations.get(ORGANIZATION), draft.period)
+    await scene.host.billing_documents.write_lines(ORGANIZATION, draft, bill.lines)
+    del stored.document["draft_totals"], stored.document["as_of"]
     await scene.store.upsert(INVOICES.name, ORGANIZATION, stored.document)
-    assert (await scene.listed())[0] == draft
+    assert (await scene.listed())[0] == listed
+    assert (await scene.shown(listed["id"]))["total"] == listed["total"]
 
 
 async def test_one_invoice_shows_its_first_500_lines_and_its_lines_url_has_all() -> None:
@@ -162,3 +173,16 @@ async def test_the_grace_time_of_a_day_keeps_a_draft_open() -> None:
     assert [invoice["status"] for invoice in await scene.listed()] == ["draft"]
     await scene.invoiced(end + timedelta(hours=25))
     assert [invoice["status"] for invoice in await scene.listed()] == ["pending"]
+
+
+async def test_a_draft_is_finalized_also_where_its_period_is_settled_already() -> None:
+    """A later invoice may have billed the period while the draft was made; left open, it would hold back all others."""
+    scene = Scene()
+    await scene.set_up()
+    await scene.invoiced(datetime(2022, 2, 1, 1, tzinfo=UTC))
+    (draft,) = await scene.listed()
+    january = await scene.host.periods.item(ORGANIZATION, START)
+    settled = january.entity.changed(settled=True)
+    await scene.store.upsert(INVOICES.name, ORGANIZATION, settled.document())
+    await scene.invoiced(datetime(2022, 2, 10, tzinfo=UTC))
+    assert [(invoice["id"], invoice["status"]) for invoice in await scene.listed()] == [(draft["id"], "pending")]

@@ -8,7 +8,7 @@ import pytest
 from shared.domain.billing.documents import CreditNote
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
-from shared.services.billing.bills import Bill, BilledPeriod, GuardedPeriod
+from shared.services.billing.bill import Bill, BilledPeriod, GuardedPeriod
 from shared.services.billing.settling import REPLICA_LAG, SETTLES_AFTER, changed_periods
 from shared.services.periods.periods import PeriodItem, period_id
 from shared.services.storage import Stored

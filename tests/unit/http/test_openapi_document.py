@@ -33,6 +33,8 @@ CHANGES = {
     r"/api/v1/billing-models/.*/next_cursor/.*": "all lists have one form",
     r"/api/v1/events/post/.*/application/cloudevents-batch\+json/.*": "clients cannot tell two kinds of lists apart",
     r".*/items/properties/(agent|model)_name": "lines have names beside their ids",
+    r"/api/v1/invoices.*/(as_of|assumes_issued)": "previews and drafts say as of when, and after which other invoices",
+    r"/api/v1/invoices.*/required": "so they do always",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""

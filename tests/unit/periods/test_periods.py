@@ -18,6 +18,7 @@ from shared.domain.periods.periods import (
     cycle_of,
     first_instant,
     first_period,
+    name_of_month,
     next_period,
     parse_month,
     period_of,
@@ -133,6 +134,22 @@ def test_a_new_calendar_begins_where_the_last_laid_period_ends():
 def test_a_first_boundary_less_than_three_days_off_is_skipped(anchor, end):
     history = calendars().appended(Calendar(timezone="UTC", anchor=anchor), utc(2026, 10, 10), NOW)
     assert next_period(first_period(utc(2026, 10, 5), calendars()), history).end == end
+
+
+@pytest.mark.parametrize("anchor", [1, 15, 16, 31])
+@pytest.mark.parametrize("timezone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_a_period_has_the_name_of_the_month_by_which_it_is_asked_for(anchor, timezone):
+    period = first_period(utc(2026, 10, 5), calendars(timezone, anchor))
+    for _ in range(14):
+        name = name_of_month(period)
+        assert name is not None
+        assert period.contains(parse_month(name, timezone))
+        period = next_period(period, calendars(timezone, anchor))
+
+
+def test_a_period_between_two_15ths_has_no_name():
+    history = calendars().appended(Calendar(timezone="UTC", anchor=15), utc(2026, 10, 10), NOW)
+    assert name_of_month(next_period(first_period(utc(2026, 10, 5), calendars()), history)) is None
 
 
 def test_moving_to_another_timezone_keeps_periods_contiguous():
