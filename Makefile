@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench bench-sessions clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -41,9 +41,9 @@ e2e: SELECT ?= not cosmos
 e2e: $(BIN)/.dev
 	$(PYTEST) tests/e2e -m "$(SELECT)"
 
-# The walks again, on a host with one process for each function group, which see each other's writes late.
+# The walks and kill -9 again, on a host with one process for each function group, which see each other's writes late.
 groups: $(BIN)/.dev
-	XYRA_TEST_PROCESSES=groups $(PYTEST) tests/e2e -m "walk and not cosmos"
+	XYRA_TEST_PROCESSES=groups $(PYTEST) tests/e2e tests/faults/test_kill_rounds.py -m "(walk or not e2e) and not cosmos"
 
 faults: $(BIN)/.dev
 	$(PYTEST) tests/faults -m "not cosmos"
@@ -171,6 +171,10 @@ replay-short: $(BIN)/.dev
 
 bench: $(BIN)/.dev
 	$(BIN)/python -m bench
+
+# Whether anybody starves while organizations compete for session places: one message an invocation against batches.
+bench-sessions: $(BIN)/.dev
+	$(BIN)/python -m bench.sessions
 
 clean:
 	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis

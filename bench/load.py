@@ -136,7 +136,7 @@ class Load:
     @classmethod
     async def prepared(cls, base: str, shape: Shape = Shape()) -> Self:
         async with signed_in(base) as session:
-            return cls(base, [await _organization(session, shape) for _ in range(shape.organizations)], shape)
+            return cls(base, [await new_organization(session, shape) for _ in range(shape.organizations)], shape)
 
     def at(self, server: Server) -> Self:
         """The same organizations, served by another host."""
@@ -183,7 +183,7 @@ class Load:
         async with aiohttp.ClientSession(self._base) as session:
             for sender in itertools.islice(itertools.cycle(self._senders), -(-events // size)):
                 body = batch_of(size, "backlog", self._shape.agent_names, self._shape.kind)
-                await _post(session, sender, Request(_EVENTS, body))
+                await post(session, sender, Request(_EVENTS, body))
 
     async def drained(self) -> float:
         """Events metered per second, from the first look until nothing waits."""
@@ -208,7 +208,7 @@ class Load:
 
     async def _latency(self, session: aiohttp.ClientSession) -> float:
         before = _quantity(await self._usage(session, agent=PROBE))
-        await _post(session, self._senders[0], Request(_EVENTS, batch_of(1, "latency", [PROBE])))
+        await post(session, self._senders[0], Request(_EVENTS, batch_of(1, "latency", [PROBE])))
         start = time.perf_counter()
         while _quantity(await self._usage(session, agent=PROBE)) == before:  # noqa: ASYNC110  asked over HTTP
             await asyncio.sleep(_LOOK_SECONDS)
@@ -226,7 +226,7 @@ class Load:
             for number in itertools.count():
                 await asyncio.sleep(start + number * size / per_second - time.perf_counter())
                 body = batch_of(size, "steady", self._shape.agent_names)
-                group.create_task(_post(session, self._senders[0], Request(_EVENTS, body)))
+                group.create_task(post(session, self._senders[0], Request(_EVENTS, body)))
 
     async def _send_for(self, seconds: float, connections: int, request: Callable[[], Request]) -> tuple[int, float]:
         """How many requests were accepted, and in how many seconds."""
@@ -236,7 +236,7 @@ class Load:
         async def send(session: aiohttp.ClientSession) -> None:
             nonlocal requests
             while time.perf_counter() < end:
-                await _post(session, self._senders[0], request())
+                await post(session, self._senders[0], request())
                 requests += 1
 
         start = time.perf_counter()
@@ -258,13 +258,13 @@ class Load:
             return answer
 
 
-async def _post(session: aiohttp.ClientSession, sender: Sender, request: Request) -> None:
+async def post(session: aiohttp.ClientSession, sender: Sender, request: Request) -> None:
     async with session.post(request.path, data=request.body, headers=sender.headers) as response:
         await response.read()
         response.raise_for_status()
 
 
-async def _organization(session: aiohttp.ClientSession, shape: Shape) -> Sender:
+async def new_organization(session: aiohttp.ClientSession, shape: Shape) -> Sender:
     """Of a new organization with its agents."""
 
     async def make(path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -26,12 +26,13 @@ class Server:
         metering: bool,
         settings: Mapping[str, str] | None = None,
         log_level: str = "WARNING",
+        module: str = "local",
     ) -> None:
-        """`settings` are environment variables beside those of the default."""
+        """`settings` are environment variables beside those of the default. `module` is what serves."""
+        self._module = module
         self.log = data_dir / "data" / "log.jsonl"
         self._environment = {
             **os.environ,
-            **(settings or {}),
             "XYRA_PORT": "0",
             "XYRA_DEMO": "0",
             "XYRA_DATA_DIR": str(data_dir / "data"),
@@ -39,12 +40,13 @@ class Server:
             "XYRA_OPERATOR_PASSWORD": OPERATOR[1],
             "XYRA_LOG_LEVEL": log_level,
             "AzureWebJobs.rate_usage.Disabled": "false" if metering else "true",
+            **(settings or {}),
         }
         self.base = ""
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "local", env=self._environment, stdout=asyncio.subprocess.PIPE
+            sys.executable, "-m", self._module, env=self._environment, stdout=asyncio.subprocess.PIPE
         )
         assert self._process.stdout is not None  # noqa: S101  it was asked for
         async for line in self._process.stdout:

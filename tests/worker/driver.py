@@ -4,7 +4,7 @@ Needs Python 3.13 or later with `azure-functions-runtime`. One app per process: 
 Reads one JSON document from stdin and writes one to stdout:
 
     {"app": DIRECTORY, "invocations": [{"function": NAME, "http" | "batch" | "message" | "timer": ...}, ...]}
-    {"failure": null | TEXT, "functions": [{"name", "bindings"}, ...], "results": [{"failure", "http"}, ...],
+    {"failure": null | TEXT, "functions": [{"name", "bindings"}, ...], "results": [{"failure", "http", "seconds"}, ...],
      "logs": [{"level", "category", "message", "invocation_id"}, ...]}
 
 `logs` are the lines as they leave the worker for the host, which makes traces of them: a text, without an exception.
@@ -16,6 +16,7 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,11 +83,13 @@ async def _invoke(function: Any, number: int, invocation: dict[str, Any]) -> dic
         retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
     )
     token = worker.invocation_id_cv.set(request.invocation_id)  # as the process does that the worker runs in
+    start = time.perf_counter()
     answer = await worker.invocation_request(_request(invocation_request=request))
+    seconds = time.perf_counter() - start
     worker.invocation_id_cv.reset(token)
     if answer.result.status != MESSAGES.StatusResult.Success:
-        return {"failure": answer.result.exception.message, "http": None}
-    return {"failure": None, "http": _http_answer(answer.return_value)}
+        return {"failure": answer.result.exception.message, "http": None, "seconds": seconds}
+    return {"failure": None, "http": _http_answer(answer.return_value), "seconds": seconds}
 
 
 def _http_answer(value: TypedData | None) -> dict[str, Any] | None:

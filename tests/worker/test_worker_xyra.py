@@ -41,6 +41,8 @@ class Data:
     application: Application
     store: SqliteStore
     queue: LocalQueue
+    sent: MemoryQueue
+    """What the application sends."""
     organization_id: str
     key: str
     message: Message
@@ -95,7 +97,9 @@ async def set_up(data_dir: Path) -> Data:
         expires_at=None,
         creator=system,
     )
-    return Data(application, store, queue, organization_id, key, await message_of(application, sent, organization_id))
+    return Data(
+        application, store, queue, sent, organization_id, key, await message_of(application, sent, organization_id)
+    )
 
 
 async def message_of(application: Application, sent: MemoryQueue, organization_id: str) -> Message:
