@@ -104,7 +104,7 @@ class Invoker:
                     "function %s ran longer than %s s; its worker is restarted", function.name, self._timeout_seconds
                 )
                 self._restart()
-            await asyncio.wait((call,))
+                await asyncio.wait((call,))
         except asyncio.CancelledError:
             call.cancel()
             await asyncio.wait((call,))
