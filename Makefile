@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench bench-sessions clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench bench-sessions bench-neighbours clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -175,6 +175,10 @@ bench: $(BIN)/.dev
 # Whether anybody starves while organizations compete for session places: one message an invocation against batches.
 bench-sessions: $(BIN)/.dev
 	$(BIN)/python -m bench.sessions
+
+# What an organization notices of others that flood the host.
+bench-neighbours: $(BIN)/.dev
+	$(BIN)/python -m bench.neighbours
 
 clean:
 	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -73,3 +73,7 @@ class Server:
     def peak_memory_mb(self) -> float:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024  # type: ignore[index]  # always there
+
+    def forget_peak_memory(self) -> None:
+        """Let the peak begin anew with what is resident now."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")

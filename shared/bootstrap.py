@@ -36,6 +36,7 @@ from shared.services.access.accounts import Accounts
 from shared.services.access.api_keys import ApiKeys
 from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
+from shared.services.access.passwords import Passwords
 from shared.services.access.tokens import Tokens
 from shared.services.agents.activity import AgentActivities
 from shared.services.agents.agents import AGENT_STARTED, Agents
@@ -113,7 +114,9 @@ class Application:
         self.organizations = Organizations(store, clock, self.periods, self.outbox, chosen)
         self.tokens = Tokens(ports.secrets, clock, chosen)
         self.authentication = Authentication(store, clock, self.tokens)
-        self.accounts = Accounts(store, clock, self.organizations, self.tokens, self.outbox, chosen)
+        passwords = Passwords()
+        self._opened.callback(passwords.close)
+        self.accounts = Accounts(store, clock, self.organizations, self.tokens, passwords, self.outbox, chosen)
         self.first_operator = FirstOperator(store, self.accounts)
         self.api_keys = ApiKeys(store, clock, self.owners)
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)

@@ -1,14 +1,10 @@
 """Accounts: signing up, signing in, and who is a member of an organization."""
 
-import asyncio
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
 from pydantic import BaseModel
 
 from shared.containers import DIRECTORY, TENANTS
@@ -34,6 +30,7 @@ from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import fingerprint, new_id
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.services.access.passwords import Hashing, Passwords
 from shared.services.access.tokens import Claims, Tokens
 from shared.services.storage import Outbox, Records, StaleEtagError, Store, Stored
 from shared.services.tenancy.organizations import OrganizationDraft, Organizations
@@ -44,7 +41,6 @@ _RETRY_AFTER = timedelta(seconds=30)
 _ACCOUNT = "account"
 _FAILED = "failed_sign_ins"
 _WRONG = "The e-mail address or the password is wrong"
-_hasher = PasswordHasher()
 
 
 class SignUp(BaseModel):
@@ -77,6 +73,7 @@ class Accounts:
         clock: Clock,
         organizations: Organizations,
         tokens: Tokens,
+        passwords: Passwords,
         outbox: Outbox,
         settings: Settings,
     ) -> None:
@@ -87,20 +84,27 @@ class Accounts:
         self._failures = Records(store, DIRECTORY, FailedSignIns, called="account")
         self._organizations = organizations
         self._tokens = tokens
+        self._passwords = passwords
         self._settings = settings
 
     async def sign_up(self, wanted: SignUp) -> tuple[Account, Organization]:
         """The account and its organization. Repeating it with the same password completes what was begun.
 
-        Raises `ConflictError` for a taken e-mail address.
+        Raises `ConflictError` for a taken e-mail address, and `UnavailableError` where too many passwords wait.
         """
+        with self._passwords.admitted() as hashing:
+            stored = await self._registered(wanted, hashing)
+        return await self._complete(stored)
+
+    async def _registered(self, wanted: SignUp, hashing: Hashing) -> Stored[Account]:
+        """The account that decides the sign-up: a new one, or the same person's pending one."""
         now = self._clock.now()
         account = Account(
             id=_ACCOUNT,
             user_id=new_id("usr"),
             email=wanted.email,
             full_name=wanted.full_name,
-            password_hash=await _hashed(wanted.password),
+            password_hash=await hashing.hashed(wanted.password),
             status="pending",
             organization_ids=(new_id("org"),),
             created_at=now,
@@ -110,10 +114,10 @@ class Accounts:
         )
         stored = await self._accounts.create(email_partition(wanted.email), account, due_at=now + _RETRY_AFTER)
         if stored.entity.user_id != account.user_id:
-            is_same_person = await _matches(stored.entity.password_hash, wanted.password)
+            is_same_person = await hashing.matches(stored.entity.password_hash, wanted.password)
             if stored.entity.status != "pending" or not is_same_person:
                 raise ConflictError("The e-mail address is taken", errors=(FieldError("/email", "is taken"),))
-        return await self._complete(stored)
+        return stored
 
     async def _complete(self, stored: Stored[Account]) -> tuple[Account, Organization]:
         """Create what a pending account promises, and make it active unless another was faster.
@@ -152,16 +156,15 @@ class Accounts:
 
         With None it is the account's only organization. Raises `LockedError` after 5 failures in an hour, also for an
         unknown address; `UnauthenticatedError`; `ForbiddenError` for a disabled account; `MalformedError` where the
-        organization has to be chosen.
+        organization has to be chosen; `UnavailableError` where too many passwords wait, which counts no try.
         """
-        await self._count_try(email)
-        stored = await self._accounts.find(email_partition(email), _ACCOUNT)
-        account = stored.entity if stored is not None else None
-        # Also where it is not needed: it takes long the first time, which would tell unknown addresses apart.
-        nobodys = await asyncio.to_thread(_nobodys_hash)
-        matches = await _matches(account.password_hash if account is not None else nobodys, password)
-        if stored is None or account is None or not matches:
+        with self._passwords.admitted() as hashing:
+            await self._count_try(email)
+            stored = await self._accounts.find(email_partition(email), _ACCOUNT)
+            matches = await hashing.matches(stored.entity.password_hash if stored is not None else None, password)
+        if stored is None or not matches:
             raise UnauthenticatedError(_WRONG)
+        account = stored.entity
         await self._failures.remove(email_partition(email), _FAILED)
         if account.status == "disabled":
             raise ForbiddenError("The account is disabled")
@@ -218,31 +221,16 @@ class Accounts:
 
     async def ensure_operator(self, email: str, password: str) -> bool:
         """Create the first superuser unless the address has an account. Whether it was created now."""
+        with self._passwords.admitted() as hashing:
+            password_hash = await hashing.hashed(password)
         account = Account(
             id=_ACCOUNT,
             user_id=new_id("usr"),
             email=email,
             full_name="Operator",
-            password_hash=await _hashed(password),
+            password_hash=password_hash,
             status="active",
             operator_role="system",
             created_at=self._clock.now(),
         )
         return await self._accounts.ensure(email_partition(email), account)
-
-
-async def _hashed(password: str) -> str:
-    return await asyncio.to_thread(_hasher.hash, password)
-
-
-@cache
-def _nobodys_hash() -> str:
-    """Unknown addresses are checked against it, so that they take as long as known ones."""
-    return _hasher.hash(secrets.token_urlsafe())
-
-
-async def _matches(password_hash: str, password: str) -> bool:
-    try:
-        return await asyncio.to_thread(_hasher.verify, password_hash, password)
-    except VerificationError:
-        return False

@@ -143,8 +143,15 @@ class XyraProcess:
 
     def memory_mb(self) -> float:
         """The resident memory in MiB."""
+        return self._memory_mb("VmRSS")
+
+    def peak_memory_mb(self) -> float:
+        """The most resident memory so far in MiB."""
+        return self._memory_mb("VmHWM")
+
+    def _memory_mb(self, name: str) -> float:
         status = Path(f"/proc/{self._running.pid}/status").read_text(encoding="utf-8")
-        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+        return int(next(line for line in status.splitlines() if line.startswith(name)).split()[1]) / 1024
 
     @property
     def log(self) -> Path:

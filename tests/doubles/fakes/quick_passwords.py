@@ -3,8 +3,8 @@
 import pytest
 from argon2 import PasswordHasher
 
-from shared.services.access import accounts
+from shared.services.access import passwords
 
 
 def hash_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

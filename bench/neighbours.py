@@ -1,0 +1,318 @@
+"""`make bench-neighbours`: what an organization notices of what others do to the host.
+
+One organization reads an agent of its own 50 times a second, first beside nothing, then beside each attack. A read's
+time counts from the moment at which it was due, so that a host that stands still is seen by every read of that time.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from rich.console import Console
+from rich.table import Table
+
+from bench.load import signed_in
+from bench.server import Server
+from bench.tables import WIDTH
+
+READS_PER_SECOND = 50
+SECONDS = float(os.environ.get("XYRA_BENCH_SECONDS", "10"))
+DISTINCT_VALUES = int(os.environ.get("XYRA_BENCH_DISTINCT", "200000"))
+EVENTS_PER_REQUEST = 1000
+SIGN_INS = 40
+CALCULATIONS = 8
+STRANGERS = 4
+READERS = 64
+"""Reads on their way at once, at most."""
+SETTLED_READS = 10
+"""In a row, quick ones."""
+SETTLE_SECONDS = 0.2
+AIM_RATIO = 3
+AIM_SECONDS = 0.05
+"""Of the 99th percentile, on a machine that does nothing else."""
+
+_FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
+_MODEL = {
+    "name": "Visitors",
+    "currency": "USD",
+    "charges": [
+        {
+            "key": "visitors",
+            "type": "activity",
+            "meter": {"event_type": "visit", "aggregation": "unique", "value": "data.visitor"},
+            "pricing": {"type": "per_unit", "unit_amount": "0.01"},
+        }
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    body: bytes = b""
+    content_type: str = _JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    name: str
+    connections: int
+    request: Callable[[int], Request]
+    """By a number that grows with every request."""
+    key: str = ""
+    """The attacker's; empty for a stranger without a credential."""
+
+
+@dataclass(slots=True)
+class Row:
+    name: str
+    reads: list[float] = field(default_factory=list)
+    """Seconds each."""
+    answers: Counter[int] = field(default_factory=Counter)
+    """Of the attack, by status."""
+    memory_mb: float = 0
+    """The host's peak meanwhile."""
+
+    def percentile(self, part: float) -> float:
+        ordered = sorted(self.reads)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    organization_id: str
+    agent_id: str
+    key: str
+
+
+async def new_tenant(operator: aiohttp.ClientSession, name: str) -> Tenant:
+    """An organization with one agent, and a key that may do what the attacks need."""
+
+    async def make(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        async with operator.post(path, json=body) as response:
+            response.raise_for_status()
+            made: dict[str, Any] = await response.json()
+            return made
+
+    organization_id = (await make("organizations", {"name": name, "currency": "USD"}))["id"]
+    model = await make("billing-models", {**_MODEL, "organization_id": organization_id})
+    agent = {"external_id": "site", "name": "site", "organization_id": organization_id, "billing_model_id": model["id"]}
+    agent_id = (await make("agents", agent))["id"]
+    scopes = ["events:write", "usage:read", "agents:read", "agents:write", "billing_models:read", "api_keys:write"]
+    key = await make("api-keys", {"name": name, "scopes": scopes, "organization_id": organization_id})
+    return Tenant(organization_id, agent_id, key["token"])
+
+
+async def visit(base: str, tenant: Tenant) -> None:
+    """Report so many distinct visitors, and wait until all are metered."""
+    numbers = iter(range(DISTINCT_VALUES))
+    async with aiohttp.ClientSession(f"{base}/api/v1/", headers={"X-API-Key": tenant.key}) as session:
+        while batch := list(itertools.islice(numbers, EVENTS_PER_REQUEST)):
+            events = [
+                {"id": f"v{number}", "type": "visit", "agent": "site", "data": {"visitor": f"visitor-{number}"}}
+                for number in batch
+            ]
+            async with session.post("events", json=events) as response:
+                response.raise_for_status()
+        while True:
+            async with session.get("usage") as response:
+                if not (await response.json())["pending"]:
+                    return
+            await asyncio.sleep(1)
+
+
+def compact(document: object) -> bytes:
+    """JSON without spaces: the most that fits into a body."""
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def large_bad_bodies(tenant: Tenant) -> Sequence[Attack]:
+    unknown = compact({f"{number:x}": 1 for number in range(110_000)})
+    wrong_items = compact({"external_id": "x", "name": "x", "capabilities": [1] * 524_000})
+    scopes = compact({"name": "x", "scopes": [""] * 349_000})
+    with_key = itertools.cycle((Request("POST", "agents", wrong_items), Request("POST", "api-keys", scopes)))
+    return (
+        Attack("large bad bodies, strangers", STRANGERS, lambda _: Request("POST", "auth/signup", unknown)),
+        Attack("large bad bodies, with a key", STRANGERS, lambda _: next(with_key), tenant.key),
+    )
+
+
+def sign_ins() -> Attack:
+    """Each with an address of its own, so that none is locked."""
+
+    def request(number: int) -> Request:
+        form = f"username=nobody-{number}@example.com&password=not-the-right-password"
+        return Request("POST", "auth/login/access-token", form.encode(), _FORM)
+
+    return Attack(f"{SIGN_INS} sign-ins at once", SIGN_INS, request)
+
+
+def calculation(charges: int, tiers: int) -> Request:
+    """So many graduated charges, with usage that reaches every tier of each."""
+    steps = [{"up_to": str(number + 1), "unit_amount": "0.01"} for number in range(tiers - 1)]
+    pricing = {"type": "graduated", "tiers": [*steps, {"up_to": None, "unit_amount": "0.01"}]}
+    keys = [f"c{number}" for number in range(charges)]
+    model = {
+        "name": "Large",
+        "currency": "USD",
+        "charges": [{"key": key, "type": "activity", "meter": {"event_type": key}, "pricing": pricing} for key in keys],
+    }
+    usage = [{"charge": key, "agent": "site", "quantity": str(tiers * 2)} for key in keys]
+    return Request("POST", "billing-models/calculate", compact({"model": model, "usage": usage}))
+
+
+async def largest_calculation(session: aiohttp.ClientSession, tenant: Tenant) -> Request:
+    """60 charges of 100 tiers; where that is refused, the largest of fewer charges that is not."""
+    for charges in (60, 50, 40, 30, 25, 20, 15, 10, 8, 6, 5, 4, 3, 2, 1):
+        request = calculation(charges, tiers=100)
+        if await answered(session, request, tenant.key) == 200:  # noqa: PLR2004  taken
+            return request
+    raise RuntimeError("no calculation is taken")
+
+
+async def answered(session: aiohttp.ClientSession, request: Request, key: str) -> int:
+    headers = {"Content-Type": request.content_type, **({"X-API-Key": key} if key else {})}
+    try:
+        async with session.request(request.method, request.path, data=request.body or None, headers=headers) as answer:
+            await answer.read()
+            return answer.status
+    except aiohttp.ClientError:  # closed, because it asks for too much
+        return 0
+
+
+@asynccontextmanager
+async def under(attack: Attack | None, base: str, row: Row) -> AsyncIterator[None]:
+    """Attack as long as the block runs."""
+    if attack is None:
+        yield
+        return
+    numbers = itertools.count()
+    connector = aiohttp.TCPConnector(limit=attack.connections)
+
+    async def go_on(session: aiohttp.ClientSession) -> None:
+        while True:
+            row.answers[await answered(session, attack.request(next(numbers)), attack.key)] += 1
+
+    async with aiohttp.ClientSession(f"{base}/api/v1/", connector=connector) as session:
+        tasks = [asyncio.create_task(go_on(session)) for _ in range(attack.connections)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def measured(server: Server, reader: Tenant, name: str, attack: Attack | None = None) -> Row:
+    row = Row(name)
+    read_request = Request("GET", f"agents/{reader.agent_id}")
+
+    async def read(session: aiohttp.ClientSession, due: float) -> None:
+        try:
+            status = await answered(session, read_request, reader.key)
+        finally:  # also where the row ends before the answer: it took at least so long
+            row.reads.append(time.perf_counter() - due)
+        if status != 200:  # noqa: PLR2004  another status would be quick for another reason
+            raise RuntimeError(f"a read beside {name} was answered with {status}")
+
+    server.forget_peak_memory()
+    connector = aiohttp.TCPConnector(limit=READERS)
+    async with (
+        aiohttp.ClientSession(f"{server.base}/api/v1/", connector=connector) as session,
+        under(attack, server.base, row),
+    ):
+        reads = []
+        start = time.perf_counter()
+        for number in range(int(SECONDS * READS_PER_SECOND)):
+            due = start + number / READS_PER_SECOND
+            await asyncio.sleep(due - time.perf_counter())
+            reads.append(asyncio.create_task(read(session, due)))
+        await asyncio.wait(reads, timeout=SECONDS)
+        for task in reads:
+            task.cancel()
+    row.memory_mb = server.peak_memory_mb()
+    for result in await asyncio.gather(*reads, return_exceptions=True):
+        if isinstance(result, RuntimeError):
+            raise result
+    await settle(server)
+    return row
+
+
+async def settle(server: Server) -> None:
+    """Wait until the host has done what a row left behind."""
+    quick = 0
+    async with aiohttp.ClientSession(server.base) as session:
+        while quick < SETTLED_READS:
+            start = time.perf_counter()
+            await answered(session, Request("GET", "/health"), "")
+            quick = quick + 1 if time.perf_counter() - start < AIM_SECONDS else 0
+            await asyncio.sleep(SETTLE_SECONDS)
+
+
+async def all_rows(data_dir: Path) -> AsyncIterator[Row]:
+    """Each attack by itself, on one host, and nothing before and after them."""
+    async with Server(data_dir, metering=True) as server:
+        async with signed_in(server.base) as operator:
+            reader, attacker = await new_tenant(operator, "Reader"), await new_tenant(operator, "Attacker")
+        await visit(server.base, attacker)
+        async with aiohttp.ClientSession(f"{server.base}/api/v1/") as session:
+            calculate = await largest_calculation(session, attacker)
+        attacks = [
+            *large_bad_bodies(attacker),
+            sign_ins(),
+            Attack(f"{DISTINCT_VALUES:,} distinct values read", 1, lambda _: Request("GET", "usage"), attacker.key),
+            Attack(f"{CALCULATIONS} calculations at once", CALCULATIONS, lambda _: calculate, attacker.key),
+        ]
+        yield await measured(server, reader, "nothing")
+        for attack in attacks:
+            yield await measured(server, reader, attack.name, attack)
+        yield await measured(server, reader, "nothing, afterwards")
+
+
+def table_of(rows: Sequence[Row]) -> Table:
+    title = (
+        f"An organization's read beside others (aim: p99 below {AIM_SECONDS * 1000:.0f} ms and {AIM_RATIO} x nothing)"
+    )
+    table = Table(title=title)
+    table.add_column("beside")
+    for column in ("p50", "p99", "to nothing", "peak memory"):
+        table.add_column(column, justify="right")
+    table.add_column("answers of the attack")
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"{row.percentile(0.5) * 1000:,.1f} ms",
+            f"{row.percentile(0.99) * 1000:,.1f} ms",
+            f"{row.percentile(0.99) / rows[0].percentile(0.99):.1f}",
+            f"{row.memory_mb:,.0f} MB",
+            ", ".join(f"{status or 'closed'}: {count:,}" for status, count in sorted(row.answers.items())),
+        )
+    return table
+
+
+async def main() -> int:
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    with tempfile.TemporaryDirectory(prefix="xyra-neighbours-") as folder:
+        rows: list[Row] = []
+        async for row in all_rows(Path(folder)):
+            rows.append(row)
+            console.print(f"beside {row.name}: p99 {row.percentile(0.99) * 1000:,.0f} ms")
+        console.print(table_of(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
