@@ -22,6 +22,7 @@ from local.host import (
     GroupedHost,
     Host,
     StartupError,
+    admin_key,
     end_now,
     end_with_standard_input,
     report_port,
@@ -31,6 +32,7 @@ from shared.bootstrap import application, broker, clock
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.validation_messages import message
 from shared.logs import log_to
+from shared.private_folder import make_private
 from shared.settings import Settings, settings
 
 WIDTH = 120
@@ -84,7 +86,8 @@ def main(group: str | None = None) -> int:
     if chosen.environment != "local":
         print("python -m local runs only with XYRA_ENVIRONMENT=local", file=sys.stderr)
         return 1
-    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    os.umask(0o077)  # whatever is kept here is for its owner alone: SQLite's files, too
+    make_private(chosen.data_dir)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     with (chosen.data_dir / "log.jsonl").open("a") as log:
         log_to(log, chosen.log_level)
@@ -114,7 +117,10 @@ async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> No
         await application().accounts.ensure_operator(email, password)
     except UnavailableError as error:
         raise StartupError(f"the store cannot be used: {error.for_operators}") from error
-    host = GroupedHost(app, _command, settings=os.environ) if local.processes == "groups" else _host(chosen)
+    if local.processes == "groups":
+        host: GroupedHost | Host = GroupedHost(app, _command, admin_key=_admin_key(chosen), settings=os.environ)
+    else:
+        host = _host(chosen)
 
     async def started() -> None:
         base = f"http://127.0.0.1:{host.port}"
@@ -149,11 +155,16 @@ def _host(chosen: Settings, group: str | None = None, restart: Callable[[], None
         host_json=HOST_JSON,
         broker=broker(),
         clock=clock().now,
+        admin_key=_admin_key(chosen),
         settings=os.environ,
         schedule_status=chosen.data_dir / (f"timers.{group}.json" if group else "timers.json"),
         group=group,
         restart=restart,
     )
+
+
+def _admin_key(chosen: Settings) -> str:
+    return admin_key(chosen.data_dir / "admin.key")
 
 
 def _command(group: str) -> list[str]:

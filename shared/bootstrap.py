@@ -32,6 +32,7 @@ from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.ports.secrets import Secrets
 from shared.ports.store import Store
+from shared.private_folder import make_private
 from shared.services.access.accounts import Accounts
 from shared.services.access.api_keys import ApiKeys
 from shared.services.access.authentication import Authentication
@@ -212,8 +213,10 @@ def clock() -> Clock:
 def database() -> Database:
     """The one file of a machine without Azure."""
     chosen = settings()
-    chosen.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(_database_path(chosen))
+    make_private(chosen.data_dir)
+    path = _database_path(chosen)
+    path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+    database = Database(path)
     _opened().callback(database.close)
     return database
 

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from local.host.activity import Activity
+from local.host.admin_guard import READ, refusal
 from local.host.broker import DEAD_LETTER_SUFFIX, Broker
-from local.host.http_trigger import BodyTooLargeError, read_body
+from local.host.http_trigger import Bodies
 from local.host.indexing import Function, HttpTrigger, QueueTrigger
 from local.host.invocation import Invoker
 from local.host.queue_trigger import QueueListener
@@ -27,6 +29,8 @@ class Administration:
         queues: Sequence[QueueListener],
         timers: TimerListener,
         clock: Callable[[], datetime],
+        bodies: Bodies,
+        key: str,
     ) -> None:
         self._functions = {function.name.lower(): function for function in functions}
         self._broker = broker
@@ -34,18 +38,23 @@ class Administration:
         self._queues = queues
         self._timers = timers
         self._clock = clock
+        self._bodies = bodies
+        self._key = key
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer a request below `/admin`."""
+        refused = refusal(request, self._key)
+        if refused is not None:
+            return refused
         match request.path.strip("/").split("/"):
             case ["admin", "host", "status"]:
-                if request.method not in {"GET", "HEAD"}:
+                if request.method not in READ:
                     return web.Response(status=405, headers={"Allow": "GET, HEAD"})
                 return web.json_response((await self.activity()).status())
             case ["admin", "functions", name]:
                 if request.method != "POST":
                     return web.Response(status=405, headers={"Allow": "POST"})
-                return await self._start(name, request)
+                return await self._bodies.answer(request, partial(self._start, name))
             case _:
                 return web.Response(status=404)
 
@@ -57,13 +66,13 @@ class Administration:
             if not activity.idle or activity.changes == before:
                 return activity
 
-    async def _start(self, name: str, request: web.BaseRequest) -> web.Response:
+    async def _start(self, name: str, body: bytes) -> web.Response:
         function = self._functions.get(name.lower())
         if function is None or isinstance(function.trigger, HttpTrigger):
             return web.Response(status=404)
         try:
-            text = _input(await read_body(request))
-        except (ValueError, BodyTooLargeError) as error:
+            text = _input(body)
+        except ValueError as error:
             return web.Response(status=400, text=str(error))
         self._invoker.start(function, self._argument(function, text))
         return web.Response(status=202)

@@ -7,6 +7,7 @@ session tokens.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import aiohttp
 import azure.functions as func
@@ -15,12 +16,13 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from local.host.activity import Activity
+from local.host.admin_guard import refusal
+from local.host.bounds import DEFAULT_BOUNDS, BoundedServer, Bounds
 from local.host.configuration import AppSettings
 from local.host.errors import StartupError
 from local.host.group_process import GroupProcess
-from local.host.http_trigger import BodyTooLargeError, add_address_of_caller, read_body
+from local.host.http_trigger import Bodies, add_address_of_caller
 from local.host.indexing import HTTP_GROUP, index
-from local.host.server_log import server_log
 
 LOOK_SECONDS = 0.02
 """The pause before a process that was not there is asked again."""
@@ -33,15 +35,23 @@ _ADDED_BY_THE_CLIENT = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent
 class GroupedHost:
     """Serves an app whose groups run in processes of their own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what differs from host to host
         self,
         app: func.FunctionApp,
         command: Callable[[str], Sequence[str]],
         *,
+        admin_key: str,
+        bounds: Bounds = DEFAULT_BOUNDS,
         settings: Mapping[str, str] | None = None,
         grace_seconds: float = 30,
     ) -> None:
-        """`command` starts the process of a group: a `Host` with that `group`. Raises `StartupError`."""
+        """`command` starts the process of a group: a `Host` with that `group` and the same `admin_key`.
+
+        Raises `StartupError`.
+        """
+        self._admin_key = admin_key
+        self._bounds = bounds
+        self._bodies = Bodies(bounds)
         functions = [function for function in index(app, AppSettings(settings)) if function.enabled]
         groups = dict.fromkeys(function.group for function in functions)
         self._processes = {group: GroupProcess(group, command) for group in groups}
@@ -66,7 +76,7 @@ class GroupedHost:
             skip_auto_headers=_ADDED_BY_THE_CLIENT,
             timeout=aiohttp.ClientTimeout(total=None),
         )
-        server = web.Server(self._answer, access_log=None, logger=server_log, auto_decompress=False)
+        server = BoundedServer(self._answer, self._bounds)
         runner = web.ServerRunner(server, shutdown_timeout=self._grace_seconds)
         await runner.setup()
         try:
@@ -100,6 +110,9 @@ class GroupedHost:
         return await self._forward(request, self._processes.get(HTTP_GROUP))
 
     async def _administer(self, request: web.BaseRequest) -> web.Response:
+        refused = refusal(request, self._admin_key)
+        if refused is not None:
+            return refused
         match request.path.strip("/").split("/"):
             case ["admin", "host", "status"] if request.method in {"GET", "HEAD"}:
                 processes = {group: process.process_id for group, process in self._processes.items()}
@@ -130,10 +143,9 @@ class GroupedHost:
     async def _forward(self, request: web.BaseRequest, process: GroupProcess | None) -> web.Response:
         if process is None:
             return web.Response(status=404)
-        try:
-            body = await read_body(request)
-        except BodyTooLargeError:
-            return web.Response(status=413)
+        return await self._bodies.answer(request, partial(self._send_on, request, process))
+
+    async def _send_on(self, request: web.BaseRequest, process: GroupProcess, body: bytes) -> web.Response:
         headers = _passed_on(request.headers)
         add_address_of_caller(request, headers)
         while True:

@@ -11,16 +11,16 @@ import azure.functions as func
 from aiohttp import web
 
 from local.host.administration import Administration
+from local.host.bounds import DEFAULT_BOUNDS, UNBOUNDED, BoundedServer, Bounds
 from local.host.broker import Broker
 from local.host.configuration import AppSettings, HostConfiguration
 from local.host.errors import StartupError
-from local.host.http_trigger import HttpEndpoint
+from local.host.http_trigger import Bodies, HttpEndpoint
 from local.host.indexing import QueueTrigger, TimerTrigger, index
 from local.host.invocation import Invoker
 from local.host.log_lines_after_end import mark_lines_after_end
 from local.host.queue_trigger import QueueListener
 from local.host.routes import Router
-from local.host.server_log import server_log
 from local.host.timer_trigger import ScheduleMonitor, Timer, TimerListener
 
 _log = logging.getLogger("local.host")
@@ -39,13 +39,17 @@ class Host:
         host_json: Path,
         broker: Broker[Any],
         clock: Callable[[], datetime],
+        admin_key: str,
+        bounds: Bounds = DEFAULT_BOUNDS,
         settings: Mapping[str, str] | None = None,
         grace_seconds: float = 30,
         schedule_status: Path | None = None,
         group: str | None = None,
         restart: Callable[[], None] | None = None,
     ) -> None:
-        """`clock` decides when timers are due. `grace_seconds` is what invocations get to end when the host stops.
+        """`clock` decides when timers are due, `admin_key` who may start functions by hand.
+
+        `grace_seconds` is what invocations get to end when the host stops.
 
         `schedule_status` is a file that remembers when timers fired, so that what was missed while the host was down
         is made up for; without it nothing is. With `group` only the functions of that group run
@@ -61,8 +65,10 @@ class Host:
         self._invoker = Invoker(
             threads=THREADS, timeout_seconds=configuration.function_timeout_seconds, restart=restart
         )
+        self._bounds = bounds if group is None else UNBOUNDED
+        bodies = Bodies(self._bounds)
         self._endpoint = HttpEndpoint(
-            Router(functions, configuration.route_prefix), self._invoker, adds_address=group is None
+            Router(functions, configuration.route_prefix), self._invoker, bodies, adds_address=group is None
         )
         self._queues = [
             QueueListener(
@@ -92,6 +98,8 @@ class Host:
             queues=self._queues,
             timers=self._timers,
             clock=clock,
+            bodies=bodies,
+            key=admin_key,
         )
         self._runner: web.ServerRunner | None = None
         self._listening: list[asyncio.Task[None]] = []
@@ -105,7 +113,7 @@ class Host:
 
     async def start(self, port: int, address: str = "127.0.0.1") -> None:
         """Return when the host listens to its port, queues and timers. Raises `StartupError`."""
-        server = web.Server(self._answer, access_log=None, logger=server_log, auto_decompress=False)
+        server = BoundedServer(self._answer, self._bounds)
         runner = web.ServerRunner(server, shutdown_timeout=self._grace_seconds)
         await runner.setup()
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,6 +10,7 @@ import azure.functions as func
 from aiohttp import web
 from azure.functions.http import HttpRequest
 
+from local.host.bounds import Bounds, BufferedBytes, Share
 from local.host.indexing import Function
 from local.host.invocation import Invoker, TraceContext, WorkerRestartedError
 from local.host.routes import Router
@@ -26,12 +27,50 @@ class BodyTooLargeError(Exception):
     """The body has more bytes than the host takes."""
 
 
+class TooManyBytesError(Exception):
+    """The bodies that are being read and answered hold as many bytes as they may."""
+
+
+class Bodies:
+    """Reads bodies within the host's bounds, and answers where one passes them."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._seconds = bounds.body_seconds
+        self._buffered = BufferedBytes(bounds.buffered_bytes)
+
+    async def answer(
+        self, request: web.BaseRequest, answer: Callable[[bytes], Awaitable[web.Response]]
+    ) -> web.Response:
+        """What `answer` makes of the body, else 408, 413 or 503. The body's bytes count until then."""
+        with self._buffered.share() as share:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    body = await read_body(request, share)
+            except TimeoutError:
+                return _closing(408)
+            except ConnectionError:
+                return _closing(400)  # nobody is there to read it
+            except BodyTooLargeError:
+                return _closing(413)
+            except TooManyBytesError:
+                return _closing(503, {"Retry-After": "1"})
+            return await answer(body)
+
+
+def _closing(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    """After which the connection is closed: the rest of the body is not waited for."""
+    response = web.Response(status=status, headers=headers)
+    response.force_close()
+    return response
+
+
 class HttpEndpoint:
     """Answers requests by the functions with an HTTP trigger."""
 
-    def __init__(self, router: Router, invoker: Invoker, *, adds_address: bool = True) -> None:
+    def __init__(self, router: Router, invoker: Invoker, bodies: Bodies, *, adds_address: bool = True) -> None:
         """`adds_address`: to `x-forwarded-for`, unless who forwards the requests has done so."""
         self._adds_address = adds_address
+        self._bodies = bodies
         self._router = router
         self._invoker = invoker
         self._invocations: set[asyncio.Task[Any]] = set()
@@ -40,15 +79,15 @@ class HttpEndpoint:
         found = self._router.match(request.raw_path.partition("?")[0], request.method)
         if found is None:
             return web.Response(status=404)
-        try:
-            body = await read_body(request)
-        except BodyTooLargeError:
-            return web.Response(status=413)
-        headers = _headers(request)
-        if self._adds_address:
-            add_address_of_caller(request, headers)
-        argument = _http_request(request, headers, found.route_params, body)
-        return await self._invoke(found.function, argument, request.headers)
+
+        async def answer(body: bytes) -> web.Response:
+            headers = _headers(request)
+            if self._adds_address:
+                add_address_of_caller(request, headers)
+            argument = _http_request(request, headers, found.route_params, body)
+            return await self._invoke(found.function, argument, request.headers)
+
+        return await self._bodies.answer(request, answer)
 
     async def _invoke(self, function: Function, argument: HttpRequest, headers: Mapping[str, str]) -> web.Response:
         trace = TraceContext(headers.get("traceparent", ""), headers.get("tracestate", ""))
@@ -68,8 +107,11 @@ class HttpEndpoint:
             return web.Response(status=500)
 
 
-async def read_body(request: web.BaseRequest, limit: int = PLATFORM_BODY_BYTES) -> bytes:
-    """The whole body. Raises `BodyTooLargeError` without reading more than the limit."""
+async def read_body(request: web.BaseRequest, share: Share, limit: int = PLATFORM_BODY_BYTES) -> bytes:
+    """The whole body, counted as it arrives.
+
+    Raises `BodyTooLargeError` without reading more than the limit, and `TooManyBytesError`.
+    """
     length = request.content_length
     if length == 0 or not request.body_exists:
         return b""
@@ -80,9 +122,11 @@ async def read_body(request: web.BaseRequest, limit: int = PLATFORM_BODY_BYTES) 
         request.writer.output_size = 0
     body = bytearray()
     async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
+        if len(body) + len(chunk) > limit:
             raise BodyTooLargeError
+        if not share.take(len(chunk)):
+            raise TooManyBytesError
+        body += chunk
     return bytes(body)
 
 

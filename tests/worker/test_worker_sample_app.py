@@ -14,7 +14,7 @@ import azure.functions as func
 import pytest
 
 from local.host import Host
-from tests.doubles.clients.running_host import MovableClock, RunningHost
+from tests.doubles.clients.running_host import ADMIN_KEY, MovableClock, RunningHost
 from tests.doubles.fakes.memory_broker import MemoryBroker, Message
 from tests.places import ROOT
 
@@ -74,7 +74,14 @@ async def in_the_local_host(broker: MemoryBroker, requests: list[dict[str, Any]]
     That is when the queues are empty and a timer has fired.
     """
     clock = MovableClock()
-    host = Host(load_sample_app(), host_json=SAMPLE_APP / "host.json", broker=broker, clock=clock, settings=SETTINGS)
+    host = Host(
+        load_sample_app(),
+        host_json=SAMPLE_APP / "host.json",
+        broker=broker,
+        clock=clock,
+        admin_key=ADMIN_KEY,
+        settings=SETTINGS,
+    )
     await host.start(0)
     try:
         jar = aiohttp.DummyCookieJar()
@@ -243,4 +250,10 @@ async def test_what_the_worker_cannot_load_the_local_host_refuses(
     namespace: dict[str, Any] = {"__name__": quote(source)}
     exec(text, namespace)  # noqa: S102  the app of this test
     with pytest.raises(Exception, match=r"function take: "):
-        Host(namespace["app"], host_json=tmp_path / "host.json", broker=MemoryBroker(), clock=MovableClock())
+        Host(
+            namespace["app"],
+            host_json=tmp_path / "host.json",
+            broker=MemoryBroker(),
+            clock=MovableClock(),
+            admin_key=ADMIN_KEY,
+        )

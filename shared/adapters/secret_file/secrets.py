@@ -82,7 +82,7 @@ class LocalSecrets:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Lock a second file, because the secrets file itself is replaced at every change."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path.with_name(f"{self._path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -16,9 +16,12 @@ from typing import Any
 import aiohttp
 import azure.functions as func
 
-from local.host import Host
+from local.host import KEY_HEADER, Bounds, Host
 from tests.doubles.fakes.memory_broker import MemoryBroker
 
+ADMIN_KEY = "the key that starts functions by hand"
+BY_HAND = {KEY_HEADER: ADMIN_KEY}
+"""The headers of who may start functions."""
 SOME_MORNING = datetime(2026, 10, 3, 8, 0, tzinfo=UTC)
 
 
@@ -63,6 +66,7 @@ class Options:
     schedule_status: Path | None = None
     function_timeout: str = "00:05:00"
     restart: Callable[[], None] | None = None
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -93,6 +97,8 @@ async def hosted(
         host_json=host_json,
         broker=broker,
         clock=clock,
+        admin_key=ADMIN_KEY,
+        bounds=options.bounds,
         settings=options.settings,
         grace_seconds=options.grace_seconds,
         schedule_status=options.schedule_status,

@@ -180,6 +180,9 @@ class XyraProcess:
                 KNOWN.add_connection_string(name, value)
         for path in filter(Path.exists, (self.data_dir / name for name in _KEPT_SECRETS)):
             KNOWN.learn(json.loads(path.read_bytes()))
+        admin_key = self.data_dir / "admin.key"
+        if admin_key.exists():
+            KNOWN.add("key of /admin", admin_key.read_text(encoding="ascii"))
         secrets = self.data_dir / "secrets.json"
         for name, value in json.loads(secrets.read_bytes()).items() if secrets.exists() else ():
             KNOWN.add_key(name, value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import azure.functions as func
 import pytest
 
-from tests.doubles.clients.running_host import Options, hosted, until
+from tests.doubles.clients.running_host import BY_HAND, Options, hosted, until
 from tests.doubles.fakes.memory_broker import MemoryBroker, Message, QueueCounts, Session
 
 Messages = typing.List[func.ServiceBusMessage]  # noqa: UP006  the platform's worker rejects list[...]
@@ -62,7 +62,9 @@ async def test_nothing_on_its_way_ever_looks_idle(round_: int, tmp_path: Path) -
             if number % 2:
                 await (await running.client.post("/begin", data=b"%d" % round_)).release()
             else:
-                assert (await running.client.post("/admin/functions/begin", json={"input": ""})).status == 202
+                assert (
+                    await running.client.post("/admin/functions/begin", json={"input": ""}, headers=BY_HAND)
+                ).status == 202
             await running.idle()
             assert len(arrived) == before + 1
 
@@ -169,7 +171,9 @@ async def test_a_function_can_be_started_by_hand_even_when_disabled(tmp_path: Pa
     options = Options(settings={"AzureWebJobs.tick.Disabled": "true"})
     async with hosted(app, tmp_path, options) as running:
         for name in ("tick", "MANY", "one"):
-            async with running.client.post(f"/admin/functions/{name}", json={"input": "hällo"}) as response:
+            async with running.client.post(
+                f"/admin/functions/{name}", json={"input": "hällo"}, headers=BY_HAND
+            ) as response:
                 assert (response.status, await response.read()) == (202, b"")
             await running.idle()
     assert seen == [False, ["hällo".encode()], "hällo".encode()]
@@ -186,7 +190,7 @@ async def test_a_start_by_hand_is_answered_at_once_and_counts_until_it_ends(tmp_
         ended.append(True)
 
     async with hosted(app, tmp_path) as running:
-        async with running.client.post("/admin/functions/tick") as response:
+        async with running.client.post("/admin/functions/tick", headers=BY_HAND) as response:
             assert response.status == 202
         assert (await running.status())["invocations"] == {"tick": 1}
         release.set()
@@ -204,7 +208,7 @@ async def test_a_failure_of_what_was_started_by_hand_is_logged(
         raise RuntimeError("on purpose")
 
     async with hosted(app, tmp_path) as running:
-        await running.client.post("/admin/functions/tick", json={})
+        await running.client.post("/admin/functions/tick", json={}, headers=BY_HAND)
         await until(lambda: "function tick failed" in caplog.text)
 
 
@@ -237,7 +241,61 @@ async def test_what_cannot_be_started_is_refused(
         return func.HttpResponse("page")
 
     async with hosted(app, tmp_path) as running:
-        async with running.client.request(method, path, data=body.encode()) as response:
+        async with running.client.request(method, path, data=body.encode(), headers=BY_HAND) as response:
             assert response.status == status
         await running.idle()
     assert ran == []
+
+
+def timer_app(ran: list[bool]) -> func.FunctionApp:
+    app = func.FunctionApp()
+
+    @app.timer_trigger(arg_name="timer", schedule="0 0 0 1 1 *")
+    async def tick(timer: func.TimerRequest) -> None:
+        ran.append(True)
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"x-functions-key": "another"}, 401),
+        ({"x-functions-key": "schlüssel"}, 401),
+        (BY_HAND | {"Origin": "https://example.com"}, 403),
+        (BY_HAND | {"Origin": "null"}, 403),
+        (BY_HAND | {"Host": "example.com"}, 403),
+        (BY_HAND | {"Host": "localhost.example.com:7071"}, 403),
+        (BY_HAND | {"Host": "127.0.0.1.example.com"}, 403),
+        (BY_HAND | {"Host": "10.0.0.1"}, 403),
+        (BY_HAND | {"Host": "localhost:7071"}, 202),
+        (BY_HAND | {"Host": "[::1]:7071"}, 202),
+        (BY_HAND | {"Host": "127.0.0.1"}, 202),
+    ],
+)
+async def test_only_who_has_the_key_and_is_no_web_page_starts_a_function(
+    headers: dict[str, str], status: int, tmp_path: Path
+) -> None:
+    ran: list[bool] = []
+    async with hosted(timer_app(ran), tmp_path) as running:
+        # As a page can send it without asking the host first.
+        sent = {"Content-Type": "text/plain", **headers}
+        async with running.client.post("/admin/functions/tick", data=b"{}", headers=sent) as response:
+            assert response.status == status
+        await running.idle()
+    assert ran == [True] * (status == 202)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 200), ({"Host": "localhost"}, 200), ({"Host": "example.com"}, 403), ({"Origin": "http://localhost"}, 403)],
+)
+async def test_the_status_needs_no_key_and_no_web_page_reads_it(
+    headers: dict[str, str], status: int, tmp_path: Path
+) -> None:
+    async with (
+        hosted(timer_app([]), tmp_path) as running,
+        running.client.get("/admin/host/status", headers=headers) as response,
+    ):
+        assert response.status == status

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from tests.doubles.clients.running_host import BY_HAND
 from tests.doubles.clients.sample_process import SERVE, free_port, process, up
 
 GROUPS = {"http", "take_many", "take_one", "tick"}
@@ -73,6 +74,7 @@ REQUESTS = [
     ("GET", "/admin/other", b""),
     ("PUT", "/admin/host/status", b""),
     ("POST", "/admin/functions/echo", b"{}"),
+    ("POST", "/admin/functions/take_one", b"{"),
 ]
 
 
@@ -87,6 +89,7 @@ async def test_the_answers_are_those_of_a_host_in_one_process(tmp_path: Path) ->
 
 async def answer(client: aiohttp.ClientSession, method: str, path: str, body: bytes) -> Any:
     headers = [("X-Two", "a"), ("X-Two", "b"), ("Accept", "text/x"), ("X-Forwarded-For", "203.0.113.9")]
+    headers += BY_HAND.items() if path.startswith("/admin") else []
     url = URL(f"http://127.0.0.1:{client._base_url.port}{path}", encoded=True)  # type: ignore[union-attr]
     async with client.request(method, url, data=body or None, headers=headers) as response:
         text = (await response.text("latin-1")).replace(str(url.port), "PORT")
@@ -101,11 +104,25 @@ async def answer(client: aiohttp.ClientSession, method: str, path: str, body: by
 
 async def test_a_function_is_started_by_hand_in_its_own_process(tmp_path: Path) -> None:
     async with grouped(tmp_path) as client:
-        async with client.post("/admin/functions/take_one", json={"input": "by hand"}) as response:
+        async with client.post("/admin/functions/take_one", json={"input": "by hand"}, headers=BY_HAND) as response:
             assert response.status == 202
         while (await status(client))["running"]:
             pass
     assert json.loads((tmp_path / "record").read_text(encoding="utf-8"))["body"] == "b'by hand'"
+
+
+async def test_who_has_no_key_or_is_a_web_page_starts_nothing(tmp_path: Path) -> None:
+    async with grouped(tmp_path) as client:
+        for headers, status_ in (
+            ({}, 401),
+            (BY_HAND | {"Origin": "null"}, 403),
+            (BY_HAND | {"Host": "a.example"}, 403),
+        ):
+            async with client.post("/admin/functions/take_one", json={}, headers=headers) as response:
+                assert response.status == status_
+        async with client.get("/admin/host/status", headers={"Origin": "null"}) as response:
+            assert response.status == 403
+    assert not (tmp_path / "record").exists()
 
 
 async def test_a_process_that_is_killed_is_started_again(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.doubles.clients.running_host import BY_HAND
 from tests.doubles.clients.sample_process import free_port, process, up
 from tests.places import ROOT
 
@@ -109,7 +110,7 @@ async def test_a_queue_function_can_be_started_by_hand_in_a_running_process(tmp_
     port = free_port()
     async with process(tmp_path, str(port)) as started, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
         await up(started)
-        async with client.post("/admin/functions/take_one", json={"input": "by hand"}) as response:
+        async with client.post("/admin/functions/take_one", json={"input": "by hand"}, headers=BY_HAND) as response:
             assert response.status == 202
         while True:
             async with client.get("/admin/host/status") as response:

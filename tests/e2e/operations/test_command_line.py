@@ -62,7 +62,8 @@ def test_setup_makes_the_operator_of_a_deployment_once(data_dir: Path) -> None:
     assert first.stdout.count("password") == 1
     assert "password" not in second.stdout
     assert second.stdout.count("there already") == 3
-    assert stat.S_IMODE((data_dir / "secrets.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in data_dir.iterdir()} == {0o600}
 
 
 def test_setup_says_at_its_end_that_rights_stand_and_how_to_end_them(data_dir: Path) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from local.host import GroupedHost, Host, end_now, end_with_standard_input, report_port, run
+from tests.doubles.clients.running_host import ADMIN_KEY
 from tests.doubles.fakes.memory_broker import MemoryBroker
 from tests.doubles.worlds.sample_app.function_app import app
 
@@ -23,7 +24,7 @@ hosts: list[Host | GroupedHost] = []
 
 def make_host() -> Host | GroupedHost:
     if GROUP is None and "SAMPLE_GROUPS" in os.environ:
-        hosts.append(GroupedHost(app, command, settings=SETTINGS, grace_seconds=10))
+        hosts.append(GroupedHost(app, command, admin_key=ADMIN_KEY, settings=SETTINGS, grace_seconds=10))
     else:
         hosts.append(
             Host(
@@ -31,6 +32,7 @@ def make_host() -> Host | GroupedHost:
                 host_json=Path(HOST_JSON),
                 broker=MemoryBroker(),
                 clock=lambda: datetime.now(UTC),
+                admin_key=ADMIN_KEY,
                 settings=SETTINGS,
                 grace_seconds=10,
                 group=GROUP,

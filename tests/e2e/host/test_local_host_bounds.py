@@ -1,0 +1,144 @@
+"""What strangers may hold of the host: connections, time and memory."""
+
+import asyncio
+import io
+import os
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import azure.functions as func
+import pytest
+
+from local.host import Bounds
+from tests.doubles.clients.running_host import Options, RunningHost, hosted
+
+UNFINISHED = b"POST /text HTTP/1.1\r\nHost: localhost\r\nContent-Le"
+PATIENCE = 10
+MEBIBYTE = 1024 * 1024
+
+
+def text_app() -> func.FunctionApp:
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+    @app.route(route="text")
+    async def text(req: func.HttpRequest) -> func.HttpResponse:
+        return func.HttpResponse(f"{len(req.get_body())}")
+
+    return app
+
+
+class Connection:
+    """Bytes over one socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def to(cls, running: RunningHost, stack: AsyncExitStack) -> "Connection":
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.host.port)
+        stack.callback(writer.close)
+        return cls(reader, writer)
+
+    async def send(self, data: bytes) -> None:
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except ConnectionError:
+            return  # what was answered before is still read
+
+    async def send_unfinished(self, length: int) -> None:
+        """A request without the end of its body; less where the host closes before."""
+        await self.send(announced(length))
+        chunk = bytes(64 * 1024)
+        for _ in range(length // len(chunk) - 1):
+            await self.send(chunk)
+
+    async def everything(self) -> bytes:
+        """What arrives until the host closes the connection."""
+        answer = b""
+        async with asyncio.timeout(PATIENCE):
+            try:
+                while data := await self._reader.read(65536):
+                    answer += data
+            except ConnectionError:
+                return answer
+        return answer
+
+
+def announced(length: int) -> bytes:
+    return b"POST /text HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % length
+
+
+async def answers(running: RunningHost) -> bool:
+    async with running.client.get("/text") as response:
+        return response.status == 200
+
+
+async def test_requests_that_never_end_their_headers_are_closed(tmp_path: Path) -> None:
+    options = Options(bounds=Bounds(header_seconds=0.5))
+    async with hosted(text_app(), tmp_path, options) as running, AsyncExitStack() as stack:
+        connections = [await Connection.to(running, stack) for _ in range(100)]
+        for number, connection in enumerate(connections):
+            await connection.send(UNFINISHED if number % 2 else b"")
+        assert {await connection.everything() for connection in connections} == {b""}
+        assert await answers(running)
+
+
+async def test_a_connection_that_asks_nothing_more_is_closed(tmp_path: Path) -> None:
+    options = Options(bounds=Bounds(header_seconds=0.5))
+    async with hosted(text_app(), tmp_path, options) as running, AsyncExitStack() as stack:
+        connection = await Connection.to(running, stack)
+        await connection.send(b"GET /text HTTP/1.1\r\nHost: localhost\r\n\r\n" + UNFINISHED)
+        assert (await connection.everything()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_a_body_that_does_not_end_in_time_is_answered_with_408(tmp_path: Path) -> None:
+    options = Options(bounds=Bounds(body_seconds=0.5))
+    async with hosted(text_app(), tmp_path, options) as running, AsyncExitStack() as stack:
+        connection = await Connection.to(running, stack)
+        await connection.send(announced(10) + b"12345")
+        assert (await connection.everything()).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    "bounds", [Bounds(connections_per_address=5), Bounds(connections=5)], ids=["of an address", "of all"]
+)
+async def test_connections_beyond_the_bound_are_refused_until_others_end(bounds: Bounds, tmp_path: Path) -> None:
+    async with hosted(text_app(), tmp_path, Options(bounds=bounds)) as running:
+        async with AsyncExitStack() as stack:
+            for _ in range(5):
+                await (await Connection.to(running, stack)).send(UNFINISHED)
+            for _ in range(20):
+                refused = await (await Connection.to(running, stack)).everything()
+                assert refused.startswith(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n")
+        async with asyncio.timeout(PATIENCE):
+            while not await answers(running):  # noqa: ASYNC110  the host learns in its own time that they are gone
+                await asyncio.sleep(0.01)
+
+
+async def test_unfinished_bodies_hold_no_more_memory_than_the_bound(tmp_path: Path) -> None:
+    bounds = Bounds(buffered_bytes=32 * MEBIBYTE)
+    async with hosted(text_app(), tmp_path, Options(bounds=bounds)) as running:
+        before = resident_mebibytes()
+        async with AsyncExitStack() as stack:
+            connections = [await Connection.to(running, stack) for _ in range(30)]
+            async with asyncio.timeout(60):
+                await asyncio.gather(*(connection.send_unfinished(14 * MEBIBYTE) for connection in connections))
+            assert resident_mebibytes() - before < 100  # the client's buffers are in it, too
+            async with running.client.post("/text", data=bytes(64 * 1024)) as response:  # a small one finds room
+                assert (response.status, await response.text()) == (200, str(64 * 1024))
+        async with asyncio.timeout(PATIENCE):
+            while not await takes(running, 14 * MEBIBYTE):  # noqa: ASYNC110  as above
+                await asyncio.sleep(0.01)
+
+
+async def takes(running: RunningHost, length: int) -> bool:
+    async with running.client.post("/text", data=io.BytesIO(bytes(length))) as response:
+        assert response.status == 200 or (response.status, response.headers["Retry-After"]) == (503, "1")
+        return response.status == 200
+
+
+def resident_mebibytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
