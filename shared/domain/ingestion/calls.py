@@ -1,0 +1,84 @@
+"""What leaves ingestion: LLM calls to meter, and warnings to the people who send traces."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+SOURCE = "otlp"
+"""The `source` of every event that comes from a trace."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant_of(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds_of(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LlmCall:
+    """One call of a model, to be metered as an `llm_call` event.
+
+    `SOURCE` and `id` are the event's identity. The same call leads to the same identity from whichever process, request
+    or trace, so sending it again is safe. An answer that a cache gave again in another trace has the same identity too,
+    with another run, agent or time: the event that came first stands, and the later one is a duplicate, no conflict.
+    """
+
+    id: str
+    """By provider, response id and counts; without a response id, or for a part of a sum, by trace and span."""
+    agent: str
+    """The name of an agent, maybe one that nobody made yet."""
+    is_agent_named: bool
+    """False when no span named one, and the default agent or the service stands in."""
+    run: str
+    """The conversation or session, else the trace."""
+    time: datetime
+    """The end of the span."""
+    data: dict[str, Any]
+    """Counts, model, provider and tier in the names of `llm_call` events; no counts where no span had them."""
+    trace_id: str
+    span_id: str
+    library: str
+    service: str
+    is_sum: bool = False
+    """A container that says what its calls used together: how many they were is not known."""
+
+    @property
+    def is_counted(self) -> bool:
+        return "input_tokens" in self.data
+
+
+class WarningCode(StrEnum):
+    SUM_WITHOUT_CALLS = "sum_without_calls"
+    """A sum came without its calls. It counts as one call if it has a model and a response id, else not at all."""
+    SUM_EXCEEDS_CALLS = "sum_exceeds_calls"
+    """A container says more than the calls below it: calls were lost, or are not instrumented."""
+    DOUBLED = "doubled"
+    """Two libraries seem to report the same calls; both are counted."""
+    ID_REUSED = "id_reused"
+    """Two calls have one response id and different counts; both are counted."""
+    NO_COUNT = "no_count"
+    """A call has no counts, so it has no price."""
+    ESTIMATE = "estimate"
+    """The library may have estimated the counts of streamed calls."""
+    ATTRIBUTES_DROPPED = "attributes_dropped"
+    """A span lost attributes to its sender's limit, maybe counts."""
+    AGENT_NOT_NAMED = "agent_not_named"
+    """No span named the agent in time; the call went to the service's name."""
+    LATE_UNITS = "late_units"
+    """A later span of a metered call knew more; it was not counted."""
+    TRACE_TOO_LARGE = "trace_too_large"
+    """A trace has more spans than are remembered; its further calls are counted one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceWarning:
+    """A reason to look at how traces are sent. `library` is the instrumentation scope's name."""
+
+    code: WarningCode
+    library: str
+    service: str

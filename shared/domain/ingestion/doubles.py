@@ -1,0 +1,153 @@
+"""Calls that one request reports twice, by spans that no parent connects.
+
+Libraries that instrument each other (LangChain's and OpenAI's, say) may begin a trace each, or stand side by side.
+Where one span lies below the other, `taking.py` finds that they are one call.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import msgspec
+
+from shared.domain.ingestion.calls import TraceWarning, WarningCode
+from shared.domain.ingestion.facts import PlacedFacts, SpanFacts
+from shared.domain.ingestion.libraries import DOUBLING
+from shared.domain.ingestion.models import same_model, same_provider
+from shared.domain.ingestion.shares import TOLERANCE
+
+_MAXIMUM_STEPS = 64
+"""How many parents are followed from an inner span to the outer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutDoubles:
+    """The spans of a request, with each call that is doubled in one of its spans only."""
+
+    facts: tuple[PlacedFacts, ...]
+    """In their order. One span of each call has what all of them say, the others are marked as doubled."""
+    warnings: tuple[TraceWarning, ...]
+    """Of libraries that look as if they doubled calls, and are not known to."""
+
+
+def without_known_doubles(facts: Sequence[PlacedFacts]) -> WithoutDoubles:
+    """Join the spans of a request that are one call.
+
+    They have the same provider, response id and tokens; or they come from two libraries that are known to double, with
+    the same service, model and tokens, one inside the other in time, each paired once.
+    """
+    joining = _Joining(list(facts))
+    joining.join_answers()
+    for outer, inner in DOUBLING:
+        joining.join_pairs(outer, inner)
+    return WithoutDoubles(tuple(joining.facts), tuple(joining.unknown_pairs()))
+
+
+@dataclass
+class _Joining:
+    facts: list[PlacedFacts]
+
+    def __post_init__(self) -> None:
+        self._parents = {(placed.trace, placed.facts.id): placed.facts.parent for placed in self.facts}
+
+    def join_answers(self) -> None:
+        by_answer: dict[tuple[str, int, int], list[int]] = {}
+        for index, facts in self._open_calls():
+            if facts.response is not None and facts.units is not None:
+                by_answer.setdefault((facts.response, facts.units.input, facts.units.output), []).append(index)
+        for indexes in by_answer.values():
+            indexes.sort(key=lambda index: self._facts(index).order)
+            first, *others = indexes
+            for other in others:
+                are_one = same_provider(self._facts(first).provider, self._facts(other).provider)
+                if are_one and self.facts[first].trace != self.facts[other].trace:
+                    self._join(first, other)
+
+    def join_pairs(self, outer: str, inner: str) -> None:
+        """Join as many pairs as there are: each inner call with the outer one that ends first around it."""
+        for outers, inners in self._alike(outer, inner):
+            available: list[tuple[int, int]] = []
+            coming = sorted(outers, key=lambda index: self._facts(index).order, reverse=True)
+            for index in sorted(inners, key=lambda index: self._facts(index).order):
+                facts = self._facts(index)
+                while coming and self._facts(coming[-1]).start - TOLERANCE <= facts.start:
+                    insort(available, (self._facts(coming[-1]).end, coming.pop()))
+                at = bisect_left(available, (facts.end - TOLERANCE, -1))
+                if at < len(available):
+                    around = available.pop(at)[1]
+                    if not self._is_below(index, around):
+                        self._join(around, index)
+
+    def unknown_pairs(self) -> Iterable[TraceWarning]:
+        """One warning for each two libraries and service of which a call lies inside an equal one."""
+        calls: dict[tuple[str, int, int], list[SpanFacts]] = {}
+        traces: dict[str, str] = {}
+        for index, facts in self._open_calls():
+            if facts.units is not None:
+                calls.setdefault((facts.service, facts.units.input, facts.units.output), []).append(facts)
+                traces[facts.id] = self.facts[index].trace
+        seen: set[tuple[str, str, str]] = set()
+        for alike in calls.values():
+            alike.sort(key=lambda facts: (facts.start, -facts.end))
+            for first, second in pairwise(alike):
+                key = (first.library, second.library, first.service)
+                if key not in seen and traces[first.id] != traces[second.id] and _look_doubled(first, second):
+                    seen.add(key)
+                    yield TraceWarning(WarningCode.DOUBLED, second.library, second.service)
+
+    def _alike(self, outer: str, inner: str) -> Iterable[tuple[list[int], list[int]]]:
+        """The calls of two libraries, by service, tokens and model."""
+        alike: dict[tuple[str, int, int], tuple[list[int], list[int]]] = {}
+        for index, facts in self._open_calls():
+            if facts.library in {outer, inner} and facts.units is not None:
+                key = (facts.service, facts.units.input, facts.units.output)
+                alike.setdefault(key, ([], []))[facts.library == inner].append(index)
+        for outers, inners in alike.values():
+            while outers and inners:
+                first = self._facts(outers[0])
+                same_outers = [index for index in outers if self._facts(index).same_model(first)]
+                same_inners = [index for index in inners if self._facts(index).same_model(first)]
+                yield same_outers, same_inners
+                outers[:] = [index for index in outers if index not in set(same_outers)]
+
+    def _open_calls(self) -> Iterable[tuple[int, SpanFacts]]:
+        for index, placed in enumerate(self.facts):
+            if placed.facts.is_counted_call and not placed.facts.is_doubled:
+                yield index, placed.facts
+
+    def _is_below(self, inner: int, outer: int) -> bool:
+        """True when parents tell that two spans are one call: then it is found with the rest of their trace."""
+        trace, span_id = self.facts[inner].trace, self._facts(inner).parent
+        for _ in range(_MAXIMUM_STEPS):
+            if (trace, span_id) not in self._parents:
+                return False
+            if (trace, span_id) == (self.facts[outer].trace, self._facts(outer).id):
+                return True
+            span_id = self._parents[trace, span_id]
+        return False
+
+    def _join(self, keeping: int, doubled: int) -> None:
+        """Let the span that lies in a tree of spans keep the call: its ancestors may name the agent."""
+        kept, other = self._facts(keeping), self._facts(doubled)
+        if not kept.parent and other.parent and kept.start <= other.end and other.start <= kept.end:
+            keeping, doubled, kept, other = doubled, keeping, other, kept
+        joined = msgspec.structs.replace(
+            kept.with_knowledge_of(other),
+            agent=kept.agent or (other.agent if not kept.parent else None),
+            conversation=kept.conversation or other.conversation,
+        )
+        self.facts[keeping] = PlacedFacts(self.facts[keeping].trace, joined)
+        marked = msgspec.structs.replace(other, is_doubled=True)
+        self.facts[doubled] = PlacedFacts(self.facts[doubled].trace, marked)
+
+    def _facts(self, index: int) -> SpanFacts:
+        return self.facts[index].facts
+
+
+def _look_doubled(first: SpanFacts, second: SpanFacts) -> bool:
+    """True when the second call lies inside the first, is as large, of another library, and has no other id."""
+    if first.library == second.library or (first.response and second.response):
+        return False
+    lies_inside = second.start >= first.start - TOLERANCE and second.end <= first.end + TOLERANCE
+    return lies_inside and same_model(first.models, second.models)

@@ -1,0 +1,206 @@
+"""How single libraries write counts, ids and agents: what the rows of `libraries.py` name."""
+
+from shared.domain.ingestion import names
+from shared.domain.ingestion.kinds import Kind
+from shared.domain.ingestion.spans import Span, count_of
+from shared.domain.ingestion.units import Reading
+from shared.domain.ingestion.usage_objects import details_of, literal_in, object_in, part, reading_of
+
+_FIELDS = {
+    "input": names.INPUT,
+    "output": names.OUTPUT,
+    "total": names.TOTAL,
+    "cached": names.CACHED,
+    "written": names.WRITTEN,
+    "written_5m": names.WRITTEN_5M,
+    "written_1h": names.WRITTEN_1H,
+    "reasoning": names.REASONING,
+}
+_COUNTS = {
+    name: (field, rank)
+    for field, all_names in (_FIELDS | names.OTHER_UNITS).items()
+    for rank, name in enumerate(all_names)
+}
+"""Attribute -> (what it counts, how late it is believed)."""
+
+_OPENAI_RESPONSE = "resp_"
+
+
+def counts_by_name(span: Span, _kind: Kind) -> Reading:
+    """What stands under the names of `names.py`."""
+    believed: dict[str, tuple[int, int]] = {}
+    for name, value in span.attributes.items():
+        known = _COUNTS.get(name)
+        if known is not None and (count := count_of(value)) is not None:
+            field, rank = known
+            if field not in believed or rank < believed[field][0]:
+                believed[field] = (rank, count)
+    counts = {field: count for field, (_, count) in believed.items()}
+    other = {name: counts.pop(name) for name in names.OTHER_UNITS if name in counts}
+    return Reading(**counts, other=other)
+
+
+def response_id_by_name(span: Span) -> str | None:
+    return span.text(*names.RESPONSE_ID)
+
+
+def agent_by_name(span: Span, _kind: Kind) -> str | None:
+    return span.text(*names.AGENT)
+
+
+def no_text(_span: Span) -> str | None:
+    return None
+
+
+def is_embedding(span: Span) -> bool:
+    kinds = (span.text("gen_ai.operation.name"), span.text("openinference.span.kind"))
+    return "embeddings" in kinds or "EMBEDDING" in kinds
+
+
+def counts_of_ai_sdk(span: Span, kind: Kind) -> Reading:
+    """Version 6 names all counts; before it, some stand only in what the provider added, for its last call."""
+    reading = counts_by_name(span, kind)
+    if kind is not Kind.CALL or _is_of_ai_sdk_6(span):
+        return reading
+    metadata = object_in(span.attributes.get("ai.response.providerMetadata"))
+    anthropic = part(metadata, "anthropic", "usage")
+    if anthropic:
+        usage = reading_of(anthropic)
+        reading = reading.completed_by(Reading(cached=usage.cached, written=usage.written))
+    for provider in ("google", "vertex"):
+        gemini = part(metadata, provider, "usageMetadata")
+        if gemini:
+            usage = reading_of(gemini)
+            total = count_of(gemini.get("totalTokenCount"))
+            reading = reading.completed_by(Reading(total=total, cached=usage.cached, reasoning=usage.reasoning))
+    return reading
+
+
+def leaves_out_cache_in_ai_sdk(span: Span) -> bool:
+    """Before version 6, its providers for Anthropic's models pass the input on as Anthropic counts it."""
+    if _is_of_ai_sdk_6(span):
+        return False
+    provider = (span.text("ai.model.provider") or "").lower()
+    return "anthropic" in provider or provider.startswith("amazon-bedrock")
+
+
+def agent_in_ai_sdk(span: Span, kind: Kind) -> str | None:
+    agent = span.text("ai.telemetry.metadata.agent", *names.AGENT)
+    return agent or (None if kind is Kind.TOOL else span.text("ai.telemetry.functionId"))
+
+
+def counts_of_langfuse(span: Span, kind: Kind) -> Reading:
+    """Parts of input and output are disjoint, unless the total says that input and output hold theirs."""
+    sent = object_in(span.attributes.get("langfuse.observation.usage_details"))
+    counts = {name: count for name, value in sent.items() if (count := count_of(value)) is not None}
+    if not counts:
+        return counts_by_name(span, kind)
+    inputs = {name: count for name, count in counts.items() if _is_of_input(name)}
+    outputs = {name: count for name, count in counts.items() if name.startswith(("output", "completion"))}
+    whole_input = counts.get("input", counts.get("input_tokens", counts.get("prompt_tokens")))
+    whole_output = counts.get("output", counts.get("output_tokens", counts.get("completion_tokens")))
+    if counts.get("total") is None or counts["total"] != (whole_input or 0) + (whole_output or 0):
+        whole_input = sum(inputs.values()) if inputs else None
+        whole_output = sum(outputs.values()) if outputs else None
+    return Reading(
+        input=whole_input,
+        output=whole_output,
+        cached=_sum_of(inputs, "cache_read", "cached"),
+        written=_sum_of(inputs, "cache_creation", "cache_write"),
+        reasoning=_sum_of(outputs, "reasoning"),
+        other={
+            unit: count
+            for unit, parts in (("input_audio_tokens", inputs), ("output_audio_tokens", outputs))
+            if (count := _sum_of(parts, "audio"))
+        },
+    )
+
+
+def agent_in_langfuse(span: Span, kind: Kind) -> str | None:
+    return span.text(*names.AGENT) or (span.name.strip()[:128] or None if kind is Kind.AGENT else None)
+
+
+def counts_of_langsmith(span: Span, kind: Kind) -> Reading:
+    inputs = object_in(span.attributes.get("gen_ai.usage.input_token_details"))
+    outputs = object_in(span.attributes.get("gen_ai.usage.output_token_details"))
+    return counts_by_name(span, kind).completed_by(details_of(inputs, outputs))
+
+
+def counts_of_genkit(span: Span, kind: Kind) -> Reading:
+    """Only models' own spans count; the provider's answer says more than Genkit's usage."""
+    if kind is not Kind.CALL:
+        return Reading()
+    output = object_in(span.attributes.get("genkit:output"))
+    for path in (("raw", "usage"), ("custom", "usageMetadata"), ("custom", "usage")):
+        reading = reading_of(part(output, *path))
+        if not reading.is_empty:
+            return reading
+    return reading_of(part(output, "usage"))
+
+
+def response_id_of_genkit(span: Span) -> str | None:
+    output = object_in(span.attributes.get("genkit:output"))
+    for value in (part(output, "raw").get("id"), part(output, "custom").get("responseId")):
+        if isinstance(value, str) and value:
+            return value[:128]
+    return None
+
+
+def agent_in_genkit(span: Span, _kind: Kind) -> str | None:
+    is_named = span.text("genkit:metadata:subtype") in {"flow", "agent"}
+    return span.text("genkit:name") if is_named else None
+
+
+def model_of_genkit(span: Span) -> str | None:
+    return span.text("genkit:name")
+
+
+def provider_of_genkit(span: Span) -> str | None:
+    name = span.text("genkit:name") or ""
+    return name.partition("/")[0] if "/" in name else None
+
+
+def counts_of_adk(span: Span, kind: Kind) -> Reading:
+    answer = object_in(span.attributes.get("gcp.vertex.agent.llm_response"))
+    reading = reading_of(part(answer, "usageMetadata") or part(answer, "usage_metadata"))
+    return counts_by_name(span, kind) if reading.is_empty else reading
+
+
+def agent_in_openinference(span: Span, kind: Kind) -> str | None:
+    return span.text(*names.AGENT) or (span.text("graph.node.id") if kind is Kind.AGENT else None)
+
+
+def agent_in_langchain_metadata(span: Span, kind: Kind) -> str | None:
+    agent = agent_in_openinference(span, kind)
+    if agent is not None or "lc_agent_name" not in str(span.attributes.get("metadata", "")):
+        return agent
+    name = object_in(span.attributes.get("metadata")).get("lc_agent_name")
+    return name[:128] if isinstance(name, str) and name else None
+
+
+def may_be_stream_of_chat(span: Span) -> bool:
+    return not (span.text("gen_ai.response.id") or "").startswith(_OPENAI_RESPONSE)
+
+
+def counts_of_litellm(span: Span, kind: Kind) -> Reading:
+    usage = reading_of(literal_in(span.attributes.get("metadata.usage_object")))
+    return counts_by_name(span, kind).completed_by(usage)
+
+
+def counts_of_logfire(span: Span, kind: Kind) -> Reading:
+    reading = counts_by_name(span, kind)
+    usage = reading_of(part(object_in(span.attributes.get("response_data")), "usage"))
+    return reading if usage.is_empty else usage.completed_by(reading)
+
+
+def _is_of_ai_sdk_6(span: Span) -> bool:
+    return "ai.usage.inputTokenDetails.noCacheTokens" in span.attributes
+
+
+def _is_of_input(name: str) -> bool:
+    return name.startswith(("input", "prompt", "cache"))
+
+
+def _sum_of(parts: dict[str, int], *words: str) -> int | None:
+    counts = [count for name, count in parts.items() if any(word in name for word in words)]
+    return sum(counts) if counts else None

@@ -1,0 +1,97 @@
+"""From the spans of a request to the calls to meter: the two functions that services use.
+
+A service does for every trace of a request:
+
+    facts, doubled = without_known_doubles([facts_of(span) for span in spans])
+    for trace, of_trace in by_trace(facts).items():
+        taken = take(memory, of_trace, now, settings)
+
+and stores `taken.memory` where it read `memory`, guarded, in one batch with an outbox entry for `taken.calls`; then it
+sends these. Where the guard fails, another process was first: it reads again and takes again, and sends nothing of the
+first try. When `taken.memory.wake` is reached, `release` gives what waited long enough.
+
+The result depends on the spans, not on how they were cut into requests: a span that is known already changes nothing.
+What depends on the order are details that only a later span of a metered call knew, and whether a sum that came before
+its calls stands for them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.domain.ingestion.calls import LlmCall, TraceWarning, microseconds_of
+from shared.domain.ingestion.deciding import Decisions
+from shared.domain.ingestion.facts import PlacedFacts, SpanFacts
+from shared.domain.ingestion.kinds import Kind
+from shared.domain.ingestion.memory import Remembered, TraceMemory, decided, with_room
+
+SUM_WAIT = timedelta(seconds=300)
+"""How long a sum waits for its calls, whatever the credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSettings:
+    """What the credential says about the traces that it sends."""
+
+    default_agent: str | None = None
+    """Gets the calls whose agent is not known when they come. With one, no call waits."""
+    agent_wait: timedelta = timedelta(seconds=300)
+    """`agent_wait_seconds`: how long a call may wait for the span that names its agent."""
+    may_wait: bool = True
+    """False when the organization has no room for waiting calls: they go on at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of a request's spans of one trace."""
+
+    memory: TraceMemory
+    calls: tuple[LlmCall, ...]
+    """To meter now, in the order of their time."""
+    warnings: tuple[TraceWarning, ...]
+
+
+def by_trace(facts: Iterable[PlacedFacts]) -> Mapping[str, Sequence[SpanFacts]]:
+    traces: dict[str, list[SpanFacts]] = {}
+    for placed in facts:
+        traces.setdefault(placed.trace, []).append(placed.facts)
+    return traces
+
+
+def take(memory: TraceMemory, facts: Iterable[SpanFacts], now: datetime, settings: TakeSettings) -> Taken:
+    """Add the spans of one trace to what is known of it, and decide what can be decided."""
+    came = microseconds_of(now)
+    known = {remembered.facts.id: remembered for remembered in memory.spans}
+    fresh: dict[str, Remembered] = {}
+    for one in facts:
+        if one.id not in known and one.id not in fresh:
+            fresh[one.id] = _come(one, came, settings)
+    if not fresh and not (memory.wake is not None and memory.wake <= now):
+        return Taken(memory, (), ())
+    decisions = Decisions(memory.trace, known | fresh, fresh.keys(), came, settings.default_agent)
+    kept, is_full = with_room(decisions.spans.values())
+    if is_full:
+        decisions.let_go(fresh.keys() - {remembered.facts.id for remembered in kept})
+    decisions.decide()
+    spans, _ = with_room(decisions.spans.values())
+    return Taken(
+        TraceMemory(memory.trace, spans, is_full or memory.is_full),
+        tuple(sorted(decisions.calls, key=lambda call: (call.time, call.span_id))),
+        tuple(decisions.warnings),
+    )
+
+
+def release(memory: TraceMemory, now: datetime, settings: TakeSettings) -> Taken:
+    """Decide what has waited long enough. Deciding nothing is no error: another process was first."""
+    return take(memory, (), now, settings)
+
+
+def _come(facts: SpanFacts, came: int, settings: TakeSettings) -> Remembered:
+    if facts.is_doubled:
+        return decided(Remembered(facts, came), None)
+    if facts.is_sum:
+        return Remembered(facts, came, is_open=True, until=came + SUM_WAIT // timedelta(microseconds=1))
+    if facts.kind is Kind.CALL:
+        wait = settings.agent_wait if settings.may_wait else timedelta()
+        return Remembered(facts, came, is_open=True, until=came + wait // timedelta(microseconds=1))
+    return Remembered(facts, came)
