@@ -56,6 +56,7 @@ from shared.services.periods.rebilling import PERIOD_CHANGED, Rebilling
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.provider_costs.costs import Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
+from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.provider_costs.llm_prices import PriceOverrides, UnpricedModels
 from shared.services.runs.figures import RunFiguresReader
 from shared.services.runs.runs import Runs
@@ -127,11 +128,13 @@ class Application:
             store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen
         )
         self.agent_activities = AgentActivities(store, clock)
-        self.llm_prices = PriceOverrides(store, clock, chosen)
+        price_list = PackagedPriceList()
+        self.llm_prices = PriceOverrides(store, clock, chosen, price_list)
         self.unpriced_models = UnpricedModels(self.usage)
         self.exchange_rates = ExchangeRateBook(store, clock, chosen)
-        self.costs = Costs(clock, PackagedPriceList(), self.llm_prices, self.exchange_rates)
-        self.events = Events(ports.queue, clock, self.organizations, self.agents)
+        self.llm_calls = LlmCallReader(price_list)
+        self.costs = Costs(clock, price_list, self.llm_prices, self.exchange_rates)
+        self.events = Events(ports.queue, clock, self.organizations, self.agents, self.llm_calls)
         parked_event_store = ItemParkedEvents(store, clock)
         self.metering = Metering(
             self.usage,

@@ -1,20 +1,17 @@
-"""Prices of LLM models: the operator's own, calculations, and models without a price."""
+"""The operator's own prices of LLM models, and models without a price."""
 
 from datetime import datetime
 from typing import Annotated, Self
 
 import azure.functions as func
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from functions.fields import Listed
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.histories import Interval
-from shared.domain.kernel.money import Currency, ExactDecimal
-from shared.domain.kernel.validation import refusal
-from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
-from shared.domain.provider_costs.llm_prices import ModelPrices, PriceOverride, TokenCounts, TokenPrices
-from shared.domain.provider_costs.model_names import MAXIMUM_NAME, LowerCaseName, ModelName
+from shared.domain.kernel.money import ExactDecimal
+from shared.domain.provider_costs.llm_prices import PriceOverride, Prices
+from shared.domain.provider_costs.model_names import LowerCaseName, ModelName
 from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint, window
 
 blueprint = func.Blueprint()
@@ -24,8 +21,6 @@ _EXAMPLE = {"provider": "google", "model": "gemini-3-pro-preview", "prices": _PR
 
 MAXIMUM_UPCOMING = 5
 
-TokenCount = Annotated[int, Field(strict=True, ge=0, lt=10**15)]
-
 
 class LlmPricePath(PathValues):
     price_id: Annotated[str, ThingId("llp")]
@@ -33,8 +28,8 @@ class LlmPricePath(PathValues):
 
 
 class LlmPriceChange(Schema):
-    prices: ModelPrices
-    """Per million tokens."""
+    prices: Prices
+    """Of tokens, per million; or `rates` and `service_tiers` in the notation of the price list."""
     effective_from: ZonedTime | None = None
     """When it takes effect: in 10 minutes (the default) or later."""
 
@@ -44,8 +39,8 @@ class LlmPriceRequest(Schema):
     """As events or the price list name it. Null for events that name no provider."""
     model: LowerCaseName
     """As events or the price list name it."""
-    prices: ModelPrices
-    """Per million tokens."""
+    prices: Prices
+    """Of tokens, per million; or `rates` and `service_tiers` in the notation of the price list."""
     effective_from: ZonedTime | None = None
     """When it takes effect; may be in the past. By default now."""
 
@@ -60,11 +55,11 @@ class PriceEntry(Schema):
     """Inclusive."""
     effective_to: datetime | None
     """Exclusive; null for the last entry."""
-    prices: ModelPrices | None
-    """Per million tokens; null where the price list applies again."""
+    prices: Prices | None
+    """Null where the price list applies again."""
 
     @classmethod
-    def of(cls, interval: Interval[ModelPrices | None]) -> Self:
+    def of(cls, interval: Interval[Prices | None]) -> Self:
         return cls(effective_from=interval.start, effective_to=interval.end, prices=interval.value)
 
 
@@ -74,8 +69,8 @@ class LlmPriceListed(Schema):
     """Null for events that name no provider."""
     model: str
     """In lower case."""
-    prices: ModelPrices | None
-    """The present prices per million tokens; null where the price list applies."""
+    prices: Prices | None
+    """The present prices; null where the price list applies."""
     upcoming: list[PriceEntry]
     """The next prices, at most 5."""
 
@@ -93,75 +88,6 @@ class LlmPriceAnswer(LlmPriceListed):
 def _shown(override: PriceOverride, now: datetime) -> LlmPriceAnswer:
     history = [PriceEntry.of(interval) for interval in override.prices.intervals()]
     return LlmPriceAnswer.at(override, now, history=history)
-
-
-class CalculateLlmCallRequest(Schema):
-    """An LLM call as its event would report it."""
-
-    provider: Annotated[str, Field(max_length=MAXIMUM_NAME)] | None = None
-    """As the event would name it."""
-    model: Annotated[str, Field(max_length=MAXIMUM_NAME)]
-    """As the event would name it."""
-    time: ZonedTime | None = None
-    """When the call happens; by default now."""
-    currency: Currency | None = None
-    """The currency of the cost; by default that of the prices. Another one needs an exchange rate."""
-    input_tokens: TokenCount = 0
-    """The cached ones included."""
-    cached_input_tokens: TokenCount = 0
-    """Those of the input that the provider had in its cache."""
-    output_tokens: TokenCount = 0
-    """The reasoning ones included."""
-    reasoning_tokens: TokenCount = 0
-    """Those of the output that were spent on reasoning."""
-
-    @model_validator(mode="after")
-    def _cached_is_input(self) -> Self:
-        if self.cached_input_tokens > self.input_tokens:
-            raise refusal((("cached_input_tokens",), "is more than input_tokens, which include the cached ones"))
-        return self
-
-    @property
-    def tokens(self) -> TokenCounts:
-        return TokenCounts(self.input_tokens, self.cached_input_tokens, self.output_tokens, self.reasoning_tokens)
-
-
-class CalculatedPrices(Schema):
-    """Prices per million tokens, for the size of this call's context."""
-
-    currency: str
-    input: ExactDecimal | None
-    """Null where input has no price."""
-    cached_input: ExactDecimal | None
-    """Null where cached input has no price of its own."""
-    output: ExactDecimal | None
-    """Null where output has no price."""
-    reasoning: ExactDecimal | None
-    """Null where reasoning has no price of its own."""
-    request: ExactDecimal
-    """The price of each call, in addition to its tokens."""
-
-    @classmethod
-    def of(cls, prices: TokenPrices, context: int) -> Self:
-        kinds = {name: getattr(prices, name) for name in ("input", "cached_input", "output", "reasoning")}
-        return cls(
-            currency=prices.currency,
-            request=prices.request,
-            **{name: None if price is None else price.at(context) for name, price in kinds.items()},
-        )
-
-
-class CalculatedLlmCall(Schema):
-    cost: ExactDecimal | None
-    """Null for a model without a price."""
-    currency: str | None
-    """The currency of the cost."""
-    priced_by: str | None
-    """The `provider/model` whose prices were used."""
-    overridden: bool
-    """Whether the prices are the operator's own."""
-    prices: CalculatedPrices | None
-    """The prices that the cost is calculated from."""
 
 
 class UnpricedQuery(ListQuery):
@@ -226,41 +152,6 @@ async def list_unpriced_models(call: Call[NoBody, UnpricedQuery]) -> Reply:
     models = await call.services.unpriced_models.of(organization, period)
     shown, next_cursor = window(len(models), call.query.limit, call.query.cursor)
     return Reply(Listed(data=models[shown], next_cursor=next_cursor))
-
-
-@endpoint(
-    blueprint,
-    "POST",
-    "llm-prices/calculate",
-    summary="Calculate what an LLM call costs at its provider",
-    access=Permission.PRICES_READ,
-    body=CalculateLlmCallRequest,
-    answers={200: CalculatedLlmCall},
-    idempotent=False,
-    example={"model": "google/gemini-3-pro-preview", "input_tokens": 1200, "output_tokens": 90},
-)
-async def calculate_llm_call(call: Call[CalculateLlmCallRequest]) -> Reply:
-    asked, tokens = call.body, call.body.tokens
-    at = asked.time or call.now
-    rules = await call.services.costs.recent()
-    price = rules.prices.of(asked.provider, asked.model).at(at)
-    cost = price.prices.cost(tokens) if price is not None else None
-    if price is None or cost is None:
-        return Reply(CalculatedLlmCall(cost=None, currency=None, priced_by=None, overridden=False, prices=None))
-    currency = asked.currency or price.prices.currency
-    try:
-        converted = rules.rates.convert(cost, price.prices.currency, currency, at)
-    except NoExchangeRateError as error:
-        raise ValidationError.at("/currency", error.detail) from error
-    return Reply(
-        CalculatedLlmCall(
-            cost=converted,
-            currency=currency,
-            priced_by=price.name,
-            overridden=price.overridden,
-            prices=CalculatedPrices.of(price.prices, tokens.input),
-        )
-    )
 
 
 @endpoint(

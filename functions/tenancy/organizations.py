@@ -73,6 +73,12 @@ class SettingsPatch(MergePatch):
 
     self_managed_pricing: bool | None = None
     """Whether the organization writes billing models of its own."""
+    reported_llm_costs: bool | None = None
+    """Whether the cost that an LLM call reports is its cost, where neither an override nor the price list has one."""
+    reported_llm_terms: bool | None = None
+    """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
+    service tiers than the standard one; else those calls cost the standard price.
+    """
 
 
 class OrganizationPatch(MergePatch):

@@ -111,6 +111,7 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             event.data,
             organizations[event.organization],
             call.principal.id,
+            call.principal.is_operator,
         )
         for index, event in events
     ]

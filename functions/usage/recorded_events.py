@@ -14,6 +14,7 @@ from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.money import plain
 from shared.domain.kernel.times import from_text
 from shared.domain.metering.event_types import EventType
+from shared.domain.provider_costs.price_lookup import CostSource
 from shared.http import (
     Call,
     ListQuery,
@@ -65,7 +66,7 @@ class EventAnswer(Schema):
     time: datetime
     """When it happened."""
     data: VerbatimObject
-    """As it was sent."""
+    """As it was sent; the counts of an LLM call under our names."""
     currency: str
     """The organization's."""
     provider_cost: str | None
@@ -75,9 +76,19 @@ class EventAnswer(Schema):
     stated_cost: str | None
     """The cost of an LLM call as its sender reported it."""
     cost_difference: str | None
-    """`provider_cost` minus `stated_cost`."""
+    """`provider_cost`, or `byok_cost`, minus `stated_cost`; null where the cost is the reported one."""
+    cost_source: CostSource | None
+    """Whose figure the cost of an LLM call is: `list`, `override`, or `reported`."""
     priced_by: str | None
     """The `provider/model` whose price was used."""
+    list_version: str | None
+    """The price list that it comes from."""
+    unpriced_reason: str | None
+    """Why an LLM call has no price."""
+    byok: bool
+    """Whether the customer's own key paid for an LLM call, so that it costs the operator nothing."""
+    byok_cost: str | None
+    """What such a call costs the customer."""
     exchange_rate: str | None
     """From the currency of its amounts to the organization's, where they differ."""
     rated_to: RatedToAnswer
@@ -117,7 +128,12 @@ def _answer(details: EventDetails, currency: str) -> EventAnswer:
         cost_category=cost.category,
         stated_cost=_plain(cost.reported),
         cost_difference=_plain(event.cost_difference),
+        cost_source=cost.source,
         priced_by=cost.priced_by,
+        list_version=cost.list_version,
+        unpriced_reason=cost.reason,
+        byok=cost.byok,
+        byok_cost=_plain(cost.byok_amount),
         exchange_rate=_plain(event.exchange_rate),
         rated_to=RatedToAnswer.model_validate(details.metered_to),
     )

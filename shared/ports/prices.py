@@ -3,16 +3,34 @@
 Its calls do no input or output, so they are not `async`.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from shared.domain.provider_costs.model_names import ModelName
-from shared.domain.provider_costs.price_lookup import PriceListEntry
+from shared.domain.provider_costs.findings import Unpriced
+from shared.domain.provider_costs.llm_prices import Prices
+from shared.domain.provider_costs.price_lookup import ListedPrices
+from shared.domain.provider_costs.usage_counts import Counts
+from shared.domain.provider_costs.usage_readings import UsageReading
 
 
-class PriceList(Protocol):
-    def find(self, name: ModelName) -> PriceListEntry | None:
-        """The model of that name.
+class PriceList(ListedPrices, Protocol):
+    def check(self, prices: Prices) -> None:
+        """Check prices of the operator's.
 
-        Without a provider, that of the provider which is known by such names.
+        Raises `ValidationError` for prices of unknown units, and for those that leave gaps between units.
         """
+        ...
+
+    def is_unit(self, name: str) -> bool:
+        """Whether a usage key is one that the list knows."""
+        ...
+
+    def contradiction(self, counts: Counts) -> Unpriced | None:
+        """Says which counts cannot all be true."""
+        ...
+
+    def read_usage(
+        self, provider: str | None, model: str, api: str | None, usage: Mapping[str, Any]
+    ) -> UsageReading | None:
+        """Read a provider's own usage object; None where it has no form that is known."""
         ...

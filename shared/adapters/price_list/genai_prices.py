@@ -1,72 +1,85 @@
-"""The price list of the package `genai-prices`, as it was installed: its own updates over the network stay off, since
-nothing here starts them.
+"""The price list of the package `genai-prices`: as it was installed, or a newer one of the same form.
+
+The package's own updates over the network stay off, since nothing here starts them.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from shared.domain.kernel.money import EXACT, ZERO
-from shared.domain.provider_costs.llm_prices import TieredPrice, TokenPrices
-from shared.domain.provider_costs.model_names import ModelName
+from shared.adapters.price_list.operators_prices import check_prices, operators_model
+from shared.adapters.price_list.priced_models import PackageModel
+from shared.adapters.price_list.units import UnclearCountsError, registry, with_including
+from shared.adapters.price_list.usage_objects import read_usage_object
+from shared.domain.provider_costs.findings import Unpriced
+from shared.domain.provider_costs.llm_prices import Prices
+from shared.domain.provider_costs.model_names import ModelName, candidate_names
+from shared.domain.provider_costs.priced_models import PricedModel
+from shared.domain.provider_costs.usage_counts import Counts
+from shared.domain.provider_costs.usage_readings import UsageReading
 
 if TYPE_CHECKING:
-    from genai_prices.types import (
-        ConditionalPrice,
-        ModelInfo,
-        ModelPrice,
-        Provider,
-        StartDateConstraint,
-        TieredPrices,
-        TimeOfDateConstraint,
-    )
+    from genai_prices.types import ModelInfo, Provider
 
-_CURRENCY = "USD"
-"""Of the whole list."""
+_PACKAGE = "genai-prices"
 _NAMES = 4096
-_PER_THOUSAND = Decimal("0.001")
-
-
-@dataclass(frozen=True, slots=True)
-class _Period:
-    constraint: "StartDateConstraint | TimeOfDateConstraint | None"
-    prices: TokenPrices
-
-
-@dataclass(frozen=True, slots=True)
-class ListedModel:
-    provider: str
-    model: str
-    periods: tuple[_Period, ...]
-    """The last one that applies holds; where none does, the first."""
-
-    def at(self, time: datetime) -> TokenPrices:
-        for period in reversed(self.periods):
-            if period.constraint is None or period.constraint.active(time):
-                return period.prices
-        return self.periods[0].prices
+_TAGS_AS_LISTED = frozenset({"aws", "openrouter"})
+"""Providers whose list says for every model which tags it takes."""
 
 
 class PackagedPriceList:
-    def __init__(self) -> None:
+    def __init__(self, providers: "list[Provider] | None" = None, list_version: str | None = None) -> None:
+        """The installed list, or another one with its version."""
+        self._given = providers
+        self.version = list_version or version(_PACKAGE)
         self._lookup = lru_cache(_NAMES)(self._find)
 
-    def find(self, name: ModelName) -> ListedModel | None:
+    def find(self, name: ModelName) -> PackageModel | None:
         return self._lookup(name)
+
+    def operators(self, name: str, provider: str | None, prices: Prices) -> PricedModel:
+        """A model at the operator's prices."""
+        return operators_model(name, provider or "", prices)
+
+    def check(self, prices: Prices) -> None:
+        """Raises `ValidationError` for prices of unknown units, or with gaps between them."""
+        check_prices(prices)
+
+    def is_unit(self, name: str) -> bool:
+        return name in registry().units
+
+    def contradiction(self, counts: Counts) -> Unpriced | None:
+        """Says which counts cannot all be true."""
+        try:
+            with_including({name: count for name, count in counts.items() if name in registry().units})
+        except UnclearCountsError as error:
+            return Unpriced("unclear_counts", str(error))
+        return None
+
+    def read_usage(
+        self, provider: str | None, model: str, api: str | None, usage: Mapping[str, Any]
+    ) -> UsageReading | None:
+        """Read a provider's own usage object; None where it has no form that is known."""
+        names = candidate_names(provider, model)
+        known = next((found for name in names if (found := self._provider_of(name)) is not None), None)
+        return read_usage_object(self._providers, known, api, usage)
 
     @cached_property
     def _providers(self) -> "list[Provider]":
         """Imported where they are needed: that takes an eighth of a second."""
+        if self._given is not None:
+            return self._given
         from genai_prices.data import providers  # noqa: PLC0415  see above
 
         return providers
 
-    def _find(self, name: ModelName) -> ListedModel | None:
+    def _find(self, name: ModelName) -> PackageModel | None:
         provider = self._provider_of(name)
         model = provider.find_model(name.model, all_providers=self._providers) if provider is not None else None
-        return _listed(provider, model) if provider is not None and model is not None else None
+        if provider is None or model is None or not model.prices or not _has_tag(provider, model, name.model):
+            return None
+        return PackageModel(f"{provider.id}/{model.id}", provider, model)
 
     def _provider_of(self, name: ModelName) -> "Provider | None":
         if name.provider is not None:
@@ -82,32 +95,12 @@ class PackagedPriceList:
         return None
 
 
-def _listed(provider: "Provider", model: "ModelInfo") -> ListedModel | None:
-    prices = model.prices if isinstance(model.prices, list) else [_always(model.prices)]
-    periods = tuple(_Period(each.constraint, _token_prices(each.prices)) for each in prices)
-    return ListedModel(provider.id, model.id, periods) if periods else None
+def _has_tag(provider: "Provider", model: "ModelInfo", name: str) -> bool:
+    """Whether the listed model is the one with this tag.
 
-
-def _always(prices: "ModelPrice") -> "ConditionalPrice":
-    from genai_prices.types import ConditionalPrice  # noqa: PLC0415  see _providers
-
-    return ConditionalPrice(prices=prices)
-
-
-def _token_prices(listed: "ModelPrice") -> TokenPrices:
-    """Of text; nobody reports the tokens of images, sound or written caches apart."""
-    requests = _tiered(listed.requests_kcount)
-    return TokenPrices(
-        currency=_CURRENCY,
-        input=_tiered(listed.input_mtok),
-        output=_tiered(listed.output_mtok),
-        cached_input=_tiered(listed.cache_read_mtok),
-        reasoning=_tiered(listed.output_reasoning_mtok),
-        request=ZERO if requests is None else EXACT.multiply(requests.base, _PER_THOUSAND),
-    )
-
-
-def _tiered(price: "Decimal | TieredPrices | None") -> TieredPrice | None:
-    if price is None or isinstance(price, Decimal):
-        return None if price is None else TieredPrice(price)
-    return TieredPrice(price.base, tuple((tier.start, tier.price) for tier in price.tiers))
+    `deepseek-r1:8b` is a model that somebody runs, and `deepseek-r1:free` costs nothing: neither is `deepseek-r1`.
+    """
+    _, colon, tag = name.partition(":")
+    if not colon or provider.id in _TAGS_AS_LISTED or model.id.startswith("ft:"):
+        return True
+    return model.id.lower().endswith(f":{tag}")

@@ -60,7 +60,20 @@ def _cost_fields(cost: EventCost) -> Document:
         "cost_category": cost.category,
         "stated_cost": None if cost.reported is None else plain(cost.reported),
         "priced_by": cost.priced_by,
+        **_provenance_fields(cost),
     }
+
+
+def _provenance_fields(cost: EventCost) -> Document:
+    """Only what is there, since most events have no LLM call's provenance."""
+    fields = {
+        "cost_source": cost.source,
+        "list_version": cost.list_version,
+        "unpriced_reason": cost.reason,
+        "byok": cost.byok or None,
+        "byok_cost": None if cost.byok_amount is None else plain(cost.byok_amount),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def read_event(document: Document) -> RecordedEvent:
@@ -89,6 +102,11 @@ def _read_cost(document: Document) -> EventCost:
         category=document["cost_category"],
         reported=None if reported is None else Decimal(reported),
         priced_by=document["priced_by"],
+        source=document.get("cost_source"),
+        list_version=document.get("list_version"),
+        reason=document.get("unpriced_reason"),
+        byok=document.get("byok", False),
+        byok_amount=Decimal(document["byok_cost"]) if "byok_cost" in document else None,
     )
 
 

@@ -97,8 +97,13 @@ class History(Value, Generic[T]):
 
     def at(self, instant: datetime) -> T | None:
         """The value in force at an instant; None before the first entry."""
+        index = self.index_at(instant)
+        return None if index is None else self.entries[index].value
+
+    def index_at(self, instant: datetime) -> int | None:
+        """The place of the entry in force at an instant; None before the first entry."""
         index = self._after(instant)
-        return self.entries[index - 1].value if index else None
+        return index - 1 if index else None
 
     def _after(self, instant: datetime) -> int:
         """How many entries are in effect at an instant: the index of the next one."""

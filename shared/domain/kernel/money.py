@@ -7,7 +7,17 @@ inexact, and whatever divides is a `Fraction` until `round_half_up` or `truncate
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Context, Decimal, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Overflow
+from decimal import (
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
 from fractions import Fraction
 from functools import cache
 from typing import Annotated, Any
@@ -32,6 +42,7 @@ Exact = Decimal | Fraction
 
 _SMALLEST = Decimal(1).scaleb(-PLACES)
 _HALF_UP = Context(prec=200, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow, FloatOperation])
+_HALF_EVEN = Context(prec=200, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow, FloatOperation])
 _BOUNDED = Context(prec=MAXIMUM_DIGITS + PLACES, traps=[Inexact, InvalidOperation, Overflow])
 _DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?")
 _MAXIMUM_TEXT = 100
@@ -62,14 +73,29 @@ def read_decimal(value: object) -> Decimal:
 
     Raises `ValueError` for anything else, also for floats, which are no longer exact.
     """
+    return bounded(_read_unbounded(value))
+
+
+def read_rounded(value: object) -> Decimal:
+    """Read a decimal from JSON, rounded half even to 12 places.
+
+    What senders compute in floats has noise behind its last place. Raises `ValueError` as `read_decimal`.
+    """
+    number = _read_unbounded(value)
+    if number.is_finite() and _exponent(number) < -PLACES and abs(number) < 10**MAXIMUM_DIGITS:
+        number = number.quantize(_SMALLEST, context=_HALF_EVEN)
+    return bounded(number)
+
+
+def _read_unbounded(value: object) -> Decimal:
     if isinstance(value, Decimal):
-        return bounded(value)
+        return value
     if isinstance(value, str):
         if len(value) > _MAXIMUM_TEXT or not _DECIMAL_TEXT.fullmatch(value):
             raise ValueError("is not a decimal number")
-        return bounded(Decimal(value))
+        return Decimal(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return bounded(Decimal(value))
+        return Decimal(value)
     raise ValueError("is not a decimal number")
 
 

@@ -16,8 +16,18 @@ from shared.domain.metering.normal_forms import normal_form_at
 QUANTITY_PATH = "data.quantity"
 TOKEN_COUNTS = frozenset(
     f"data.{name}"
-    for name in ("input_tokens", "cached_input_tokens", "uncached_input_tokens", "output_tokens", "reasoning_tokens")
+    for name in (
+        "input_tokens",
+        "cached_input_tokens",
+        "uncached_input_tokens",
+        "cache_write_tokens",
+        "cache_write_1h_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+    )
 )
+UNITS = "data.units."
+"""Begins the path of any other unit of an LLM call."""
 
 _PATH = re.compile(r"data(\.[A-Za-z0-9_:/-]{1,64}){1,8}")
 _SMALL_INTEGER = 10**15
@@ -56,7 +66,7 @@ def quantity_of(event: Event) -> Decimal:
 
 
 def number_at(data: Mapping[str, Any], path: str, event_type: str) -> Decimal:
-    """The number at a path, at least 0. Without one, a quantity is 1 and an LLM call's token count is 0.
+    """The number at a path, at least 0. Without one, a quantity is 1 and a unit of an LLM call is 0.
 
     Raises `UnmeterableError`.
     """
@@ -124,7 +134,7 @@ def _number(value: object, path: str, event_type: str, *, signed: bool) -> Decim
     if value is None:
         if path == QUANTITY_PATH:
             return _ONE
-        if event_type == LLM_CALL and path in TOKEN_COUNTS:
+        if event_type == LLM_CALL and (path in TOKEN_COUNTS or path.startswith(UNITS)):
             return Decimal(0)
         raise UnmeterableError(f"{path} is missing")
     try:

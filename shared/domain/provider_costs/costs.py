@@ -8,14 +8,16 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.kernel.money import read_decimal
+from shared.domain.kernel.money import EXACT, ZERO, read_decimal
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.metering.values import number_at
 from shared.domain.provider_costs.exchange_rates import ExchangeRates, NoExchangeRateError, reported_currency
-from shared.domain.provider_costs.llm_prices import TokenCounts
-from shared.domain.provider_costs.model_names import reported_model, unpriced_name
-from shared.domain.provider_costs.price_lookup import LlmPrices
+from shared.domain.provider_costs.findings import Unpriced
+from shared.domain.provider_costs.model_names import reported_model, shown_name, unpriced_name
+from shared.domain.provider_costs.price_lookup import CostSource, EffectivePrices, LlmPrices
+from shared.domain.provider_costs.service_tiers import STANDARD, service_tier_of
+from shared.domain.provider_costs.usage_counts import CallCounts, counts_of, reported_tokens
 
 COST_TYPE = "cost."
 AMOUNT_PATH = "data.amount"
@@ -31,6 +33,14 @@ UNPRICED = "$unpriced"
 """The system total of LLM calls without a price and their tokens; `$unpriced.{model}` for each model."""
 
 
+REPORTED_BY_MODEL = "$reported."
+"""With a model's name, the system total of what senders say about calls that have a cost of ours, too."""
+DIFFERENCE_BY_MODEL = "$difference."
+"""With a model's name, the system total of our cost minus the reported one."""
+BYOK_BY_MODEL = "$byok."
+"""With a model's name, the system total of what calls with the customer's own key cost the customer."""
+
+
 class EventCost(msgspec.Struct, frozen=True):
     """What one event costs at its provider. Without an amount it costs nothing, or the cost is not known."""
 
@@ -44,6 +54,24 @@ class EventCost(msgspec.Struct, frozen=True):
     """The model of an LLM call without a price."""
     tokens: int = 0
     """Input and output tokens of such a call."""
+    source: CostSource | None = None
+    """Whose figure the cost of an LLM call is."""
+    list_version: str | None = None
+    """Of the price list, where it is the list's."""
+    reason: str | None = None
+    """Why an LLM call has no price."""
+    byok: bool = False
+    """Whether the call was made with the customer's own key. It costs the operator nothing then."""
+    byok_amount: Decimal | None = None
+    """What such a call costs the customer."""
+
+    @property
+    def difference(self) -> Decimal | None:
+        """The cost of an LLM call minus the reported one; None unless both are known, each by itself."""
+        ours = self.byok_amount if self.byok else self.amount
+        if ours is None or self.reported is None or self.source == "reported":
+            return None
+        return EXACT.subtract(ours, self.reported)
 
     def readings(self) -> tuple[tuple[str, Reading], ...]:
         """What it adds to system totals, by their names."""
@@ -54,10 +82,23 @@ class EventCost(msgspec.Struct, frozen=True):
             readings.append((PROVIDER_COST + self.category, CountAndSum(1, self.amount)))
         if self.reported is not None:
             readings.append((REPORTED_COST, CountAndSum(1, self.reported)))
+            readings += self._compared(self.reported)
         if self.unpriced is not None:
             tokens = CountAndSum(1, Decimal(self.tokens))
             readings += [(UNPRICED, tokens), (f"{UNPRICED}.{self.unpriced}", tokens)]
+        if self.byok:
+            readings.append((BYOK_BY_MODEL + shown_name(self.priced_by), CountAndSum(1, self.byok_amount or ZERO)))
         return tuple(readings)
+
+    def _compared(self, reported: Decimal) -> list[tuple[str, Reading]]:
+        difference = self.difference
+        if difference is None or self.source is None:  # events that were metered without a source are not compared
+            return []
+        model = shown_name(self.priced_by)
+        return [
+            (REPORTED_BY_MODEL + model, CountAndSum(1, reported)),
+            (DIFFERENCE_BY_MODEL + model, CountAndSum(1, difference)),
+        ]
 
 
 NO_COST = EventCost()
@@ -79,6 +120,29 @@ class CostedEvent(msgspec.Struct, frozen=True):
     """Amounts by path that are read instead of the reported ones, in the organization's currency."""
 
 
+class CostTerms(msgspec.Struct, frozen=True):
+    """What of a sender's word about the cost of an LLM call holds."""
+
+    takes_reported: bool = False
+    """Whether a reported cost is the cost, where neither list nor override has one."""
+    takes_terms: bool = True
+    """Whether the sender may say that a call had another service tier, or the customer's own key."""
+
+
+TRUSTED = CostTerms()
+"""Without reported costs."""
+
+
+class PricedCall(msgspec.Struct, frozen=True):
+    """An LLM call with its counts and the prices that hold for it."""
+
+    counts: CallCounts
+    tier: str
+    prices: EffectivePrices | None
+    cost: Decimal | Unpriced
+    """In the currency of the prices."""
+
+
 @dataclass(frozen=True, slots=True)
 class CostRules:
     """The prices and exchange rates that decide what events cost."""
@@ -86,28 +150,55 @@ class CostRules:
     prices: LlmPrices
     rates: ExchangeRates
 
-    def of(self, event_type: str, data: Mapping[str, Any], at: datetime, currency: str) -> EventCost:
+    def of(
+        self, event_type: str, data: Mapping[str, Any], at: datetime, currency: str, terms: CostTerms = TRUSTED
+    ) -> EventCost:
         """What an event costs, in `currency`, at the prices and rates of a time.
 
         Raises `NoExchangeRateError`, and `UnmeterableError` for a cost without an amount.
         """
         if event_type == LLM_CALL:
-            return self._of_llm_call(data, at, currency)
+            return self._of_llm_call(data, at, currency, terms)
         if event_type.startswith(COST_TYPE):
             amount = number_at(data, AMOUNT_PATH, event_type)
             cost = self.rates.convert(amount, reported_currency(data, currency), currency, at)
             return EventCost(cost, event_type.removeprefix(COST_TYPE))
         return NO_COST
 
-    def _of_llm_call(self, data: Mapping[str, Any], at: datetime, currency: str) -> EventCost:
-        model, tokens = reported_model(data), TokenCounts.of(data)
+    def priced(self, data: Mapping[str, Any], at: datetime, terms: CostTerms = TRUSTED) -> PricedCall:
+        """The price of an LLM call from its canonical data, or why it has none."""
+        counts = counts_of(data)
+        tier = service_tier_of(data) if terms.takes_terms else STANDARD
+        prices = self.prices.at(*reported_model(data), at)
+        if isinstance(prices, Unpriced):
+            return PricedCall(counts, tier, None, prices)
+        if not counts.are_known and not prices.model.is_free(tier, at):
+            return PricedCall(counts, tier, prices, Unpriced("no_count", "the call has no count that could be priced"))
+        return PricedCall(counts, tier, prices, prices.model.cost(counts.counts, tier, at))
+
+    def _of_llm_call(self, data: Mapping[str, Any], at: datetime, currency: str, terms: CostTerms) -> EventCost:
         reported = self._reported_cost(data, at, currency)
-        effective = self.prices.of(*model).at(at)
-        cost = effective.prices.cost(tokens) if effective is not None else None
-        if effective is None or cost is None:
-            return EventCost(None, LLM, reported, unpriced=unpriced_name(*model), tokens=tokens.total)
-        converted = self.rates.convert(cost, effective.prices.currency, currency, at)
-        return EventCost(converted, LLM, reported, effective.name)
+        byok = terms.takes_terms and data.get("byok") is True
+        call = self.priced(data, at, terms)
+        if call.prices is None or isinstance(call.cost, Unpriced):
+            reason = call.cost.detail if isinstance(call.cost, Unpriced) else None
+            if byok:
+                return EventCost(ZERO, LLM, reported, reason=reason, byok=True)
+            if terms.takes_reported and reported is not None:
+                return EventCost(reported, LLM, reported, source="reported", reason=reason)
+            model = unpriced_name(*reported_model(data))
+            return EventCost(None, LLM, reported, unpriced=model, tokens=reported_tokens(data), reason=reason)
+        converted = self.rates.convert(call.cost, call.prices.model.currency, currency, at)
+        return EventCost(
+            ZERO if byok else converted,
+            LLM,
+            reported,
+            call.prices.model.name,
+            source=call.prices.source,
+            list_version=call.prices.list_version,
+            byok=byok,
+            byok_amount=converted if byok else None,
+        )
 
     def _reported_cost(self, data: Mapping[str, Any], at: datetime, currency: str) -> Decimal | None:
         """What the sender says the call cost.

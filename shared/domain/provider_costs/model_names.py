@@ -1,6 +1,7 @@
 """Names of LLM models, as senders, price lists and the operator write them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -13,6 +14,45 @@ MAXIMUM_NAME = 200
 
 UNNAMED = "unnamed"
 """Takes the place of the model where a call names none."""
+
+_PROVIDERS: Mapping[str, str] = {
+    "az.ai.inference": "azure",  # OpenTelemetry semantic conventions, gen_ai.system
+    "aws.bedrock": "aws",  # OpenTelemetry semantic conventions, gen_ai.provider.name
+    "gcp.gen_ai": "google",
+    "gcp.gemini": "google",
+    "gcp.vertex_ai": "google",
+    "x_ai": "x-ai",
+    "mistral_ai": "mistral",
+    "bedrock_converse": "aws",  # LiteLLM, provider prefixes
+    "codestral": "mistral",
+    "fireworks_ai": "fireworks",
+    "gemini": "google",
+    "moonshot": "moonshotai",
+    "voyage": "voyageai",
+    "anthropic.messages": "anthropic",  # Vercel AI SDK, provider of a model
+    "openai.chat": "openai",
+    "openai.responses": "openai",
+    "google.generative-ai": "google",
+    "google.vertex.chat": "google",
+    "amazon-bedrock": "aws",
+    "xai.chat": "x-ai",
+    "mistral.chat": "mistral",
+    "groq.chat": "groq",
+    "deepseek.chat": "deepseek",
+    "cohere.chat": "cohere",
+    "perplexity.chat": "perplexity",
+}
+"""Names of providers in SDKs and conventions, and how the price list calls them. It knows many more by itself."""
+_NO_PROVIDERS = frozenset({"", "litellm", "_other"})
+"""Names of what is in between: the model's name tells the provider."""
+_OF_BEDROCK = re.compile(
+    r"(?:(?:us|us-gov|eu|apac|ap|au|jp|ca|sa|me|af|il|global)\.)?"
+    r"(?:ai21|amazon|anthropic|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|moonshotai|nvidia|openai|qwen|"
+    r"stability|twelvelabs|writer|zai)\.[a-z0-9]"
+)
+"""A vendor, a point and the vendor's name for a model, with or without the region of an inference profile."""
+_FREE = ":free"
+"""OpenRouter's mark of a model that costs nothing."""
 
 _SHOWN = 100
 """Characters of a name under which calls without a price are counted."""
@@ -56,17 +96,57 @@ def candidate_names(provider: str | None, model: str) -> tuple[ModelName, ...]:
     """
     if not model or len(model) > MAXIMUM_NAME or len(provider or "") > MAXIMUM_NAME:
         return ()
+    name = ModelName.normalized(known_provider(provider), model)
+    return tuple(dict.fromkeys(_candidates(name.provider, _without_path(name.model))))
+
+
+def known_provider(provider: str | None) -> str | None:
+    """The provider as price lists name it: SDKs and conventions have other names for some."""
+    if provider is None:
+        return None
+    name = provider.strip().lower()
+    if name in _NO_PROVIDERS:
+        return None
+    return "azure" if "azure" in name else _PROVIDERS.get(name, name)
+
+
+def _candidates(provider: str | None, model: str) -> Iterator[ModelName]:
     prefix, slash, rest = model.partition("/")
-    whole = ModelName.normalized(provider, model)
-    if not (slash and prefix and rest):
-        return (whole,)
+    is_prefixed = bool(slash and prefix and rest)
     if provider is not None:
-        return whole, ModelName.normalized(provider, rest)
-    return ModelName.normalized(prefix, rest), whole
+        yield ModelName(provider, model)
+        if is_prefixed:
+            yield ModelName(provider, rest)
+            yield ModelName(provider, rest.rpartition("/")[2])
+        return
+    if _OF_BEDROCK.match(model):
+        yield ModelName("aws", model)
+    if is_prefixed:
+        prefixed = known_provider(prefix)
+        yield ModelName(prefixed, rest)
+        yield ModelName(prefixed, rest.rpartition("/")[2])
+    if model.startswith("sonar"):
+        yield ModelName("perplexity", model)
+    if model.endswith(_FREE):
+        yield ModelName("openrouter", model)
+    yield ModelName(None, model)
+
+
+def _without_path(model: str) -> str:
+    """The name without what an API puts before it: `models/`, `publishers/google/models/`, an ARN of Bedrock."""
+    if model.startswith("arn:aws"):
+        return model.rpartition("/")[2]
+    if model.startswith(("models/", "publishers/", "projects/")):
+        return model.rpartition("models/")[2]
+    return model
 
 
 def unpriced_name(provider: str | None, model: str) -> str:
     """The name under which calls without a price are counted: short, in printable ASCII."""
-    name = f"{provider}/{model}" if provider is not None else model
-    shown = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in name[:_SHOWN])
+    return shown_name(f"{provider}/{model}" if provider is not None else model)
+
+
+def shown_name(name: str | None) -> str:
+    """The name as totals have it: short, in printable ASCII."""
+    shown = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in (name or "")[:_SHOWN])
     return shown or UNNAMED

@@ -4,58 +4,63 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
-from shared.domain.provider_costs.llm_prices import PriceOverride, TokenPrices
-from shared.domain.provider_costs.model_names import MAXIMUM_NAME, ModelName, candidate_names
+from shared.domain.provider_costs.findings import Unpriced
+from shared.domain.provider_costs.llm_prices import PriceOverride, Prices
+from shared.domain.provider_costs.model_names import MAXIMUM_NAME, ModelName, candidate_names, unpriced_name
+from shared.domain.provider_costs.priced_models import PricedModel
 
 CACHED_NAMES = 4096
 
+CostSource = Literal["list", "override", "reported"]
+"""Whose figure a cost is: the price list's, the operator's prices, or what the sender reported."""
 
-class PriceListEntry(Protocol):
-    """A model on a price list."""
+
+class ListedPrices(Protocol):
+    """What a price list does for the lookup."""
 
     @property
-    def provider(self) -> str: ...
+    def version(self) -> str:
+        """Which list it is."""
+        ...
 
-    @property
-    def model(self) -> str: ...
+    def find(self, name: ModelName) -> PricedModel | None:
+        """The model of that name. Without a provider, that of the provider which is known by such names."""
+        ...
 
-    def at(self, time: datetime) -> TokenPrices:
-        """The list prices at a time."""
+    def operators(self, name: str, provider: str | None, prices: Prices) -> PricedModel:
+        """A model at the operator's prices."""
         ...
 
 
 class EffectivePrices(msgspec.Struct, frozen=True):
     """The prices of a model at some time."""
 
-    name: str
-    """Its `provider/model`."""
-    prices: TokenPrices
-    overridden: bool
-    """Whether they are the operator's."""
+    model: PricedModel
+    source: CostSource
+    list_version: str | None = None
+    """Of the list's prices."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceSources:
     """Where the prices of one model come from."""
 
-    overrides: tuple[PriceOverride, ...]
-    """The operator's, best first."""
-    listed: PriceListEntry | None
+    overrides: tuple[tuple[PriceOverride, tuple[PricedModel | None, ...]], ...]
+    """The operator's, best first; each with its entries as priced models."""
+    listed: EffectivePrices | None
 
     def at(self, time: datetime) -> EffectivePrices | None:
         """The prices at a time; None where there are none."""
-        for override in self.overrides:
-            prices = override.prices.at(time)
-            if prices is not None:
-                return EffectivePrices(override.name.readable, prices.token_prices, overridden=True)
-        if self.listed is None:
-            return None
-        name = f"{self.listed.provider}/{self.listed.model}"
-        return EffectivePrices(name, self.listed.at(time), overridden=False)
+        for override, models in self.overrides:
+            index = override.prices.index_at(time)
+            model = models[index] if index is not None else None
+            if model is not None:
+                return EffectivePrices(model, "override")
+        return self.listed
 
 
 _NO_SOURCES = PriceSources((), None)
@@ -64,22 +69,41 @@ _NO_SOURCES = PriceSources((), None)
 class LlmPrices:
     """Finds the prices of a model by the names that senders use."""
 
-    def __init__(
-        self, find_listed: Callable[[ModelName], PriceListEntry | None], overrides: Iterable[PriceOverride] = ()
-    ) -> None:
-        self._find_listed = find_listed
+    def __init__(self, price_list: ListedPrices, overrides: Iterable[PriceOverride] = ()) -> None:
+        self._list = price_list
         self._overrides = {override.name: override for override in overrides}
-        self._cached = lru_cache(CACHED_NAMES)(self._find)
+        self._cached: Callable[[str | None, str], PriceSources] = lru_cache(CACHED_NAMES)(self._find)
 
     def of(self, provider: str | None, model: str) -> PriceSources:
         if len(model) > MAXIMUM_NAME or len(provider or "") > MAXIMUM_NAME:  # of any length, so it is not cached either
             return _NO_SOURCES
         return self._cached(provider, model)
 
+    def at(self, provider: str | None, model: str, time: datetime) -> EffectivePrices | Unpriced:
+        """The prices of a model at a time."""
+        effective = self.of(provider, model).at(time)
+        if effective is not None:
+            return effective
+        if not model:
+            return Unpriced("no_model", "the call names no model")
+        return Unpriced("no_model", f"{unpriced_name(provider, model)} is on no price list, and has no override")
+
     def _find(self, provider: str | None, model: str) -> PriceSources:
         names = candidate_names(provider, model)
-        listed = next((entry for name in names if (entry := self._find_listed(name)) is not None), None)
+        listed = next((found for name in names if (found := self._list.find(name)) is not None), None)
+        names = (*names, ModelName.normalized(provider, model))
         if listed is not None:
-            names = (*names, ModelName.normalized(listed.provider, listed.model))
+            listed_provider, _, listed_model = listed.name.partition("/")
+            names = (*names, ModelName(listed_provider, listed_model))
         overrides = {name: self._overrides[name] for name in names if name in self._overrides}
-        return PriceSources(tuple(overrides.values()), listed)
+        return PriceSources(
+            tuple((override, self._priced(override, listed)) for override in overrides.values()),
+            None if listed is None else EffectivePrices(listed, "list", self._list.version),
+        )
+
+    def _priced(self, override: PriceOverride, listed: PricedModel | None) -> tuple[PricedModel | None, ...]:
+        provider = override.provider if listed is None else listed.name.partition("/")[0]
+        return tuple(
+            None if entry.value is None else self._list.operators(override.name.readable, provider, entry.value)
+            for entry in override.prices.entries
+        )

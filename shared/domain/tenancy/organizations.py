@@ -27,6 +27,12 @@ class OrganizationSettings(Value):
 
     self_managed_pricing: bool = False
     """Whether the organization writes its own billing models."""
+    reported_llm_costs: bool = False
+    """Whether the cost that an LLM call reports is its cost, where neither an override nor the price list has one."""
+    reported_llm_terms: bool = False
+    """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
+    service tiers than the standard one; else those calls cost the standard price.
+    """
 
 
 class Organization(Entity):

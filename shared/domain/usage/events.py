@@ -47,6 +47,8 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     data: dict[str, Any] = {}
     reporter: str | None = None
     """The principal that reported an outcome, and so may not verify it."""
+    standard_terms: bool = False
+    """Whether an LLM call costs the standard price, as its sender may not say otherwise (`CostTerms`)."""
     content: str
     """The `content_hash`. The same identity with another content is a conflict."""
 

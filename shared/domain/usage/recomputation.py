@@ -7,8 +7,8 @@ from typing import Any
 from shared.domain.metering.readings import Distinct, Reading, document_of
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.provider_costs.costs import EventCost
-from shared.domain.provider_costs.llm_prices import TokenCounts
 from shared.domain.provider_costs.model_names import reported_model, unpriced_name
+from shared.domain.provider_costs.usage_counts import reported_tokens
 from shared.domain.usage.outcomes import Outcome, contributions_of_decisions, system_totals_of
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
@@ -41,7 +41,7 @@ def _cost_of(event: RecordedEvent) -> EventCost:
     """With what is not recorded of an unpriced LLM call: its model and tokens."""
     if event.cost.category is None or event.cost.amount is not None:
         return event.cost
-    model, tokens = unpriced_name(*reported_model(event.data)), TokenCounts.of(event.data).total
+    model, tokens = unpriced_name(*reported_model(event.data)), reported_tokens(event.data)
     return EventCost(None, event.cost.category, event.cost.reported, unpriced=model, tokens=tokens)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.kernel.money import EXACT
 from shared.domain.provider_costs.costs import NO_COST, CostedEvent, EventCost
 from shared.domain.usage.events import TotalKey
 
@@ -40,5 +39,4 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):  # repair makes 
     @property
     def cost_difference(self) -> Decimal | None:
         """The cost of an LLM call minus the reported one; None unless both are known."""
-        amount, reported = self.cost.amount, self.cost.reported
-        return None if amount is None or reported is None else EXACT.subtract(amount, reported)
+        return self.cost.difference

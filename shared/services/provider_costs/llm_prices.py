@@ -12,10 +12,11 @@ from shared.domain.kernel.money import plain, truncate
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.periods.periods import Period
 from shared.domain.provider_costs.costs import UNPRICED
-from shared.domain.provider_costs.llm_prices import ModelPrices, PriceOverride, override_id
+from shared.domain.provider_costs.llm_prices import PriceOverride, Prices, override_id
 from shared.domain.provider_costs.model_names import ModelName
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.ports.prices import PriceList
 from shared.ports.usage import Usage
 from shared.services.storage import AlreadyExistsError, Page, Records, Store, Stored
 from shared.services.storage.invalidation import Changes
@@ -34,20 +35,20 @@ _UNPRICED_MODEL = f"{UNPRICED}."
 class PriceOverrides:
     """Prices of the operator's, which hold instead of the price list."""
 
-    def __init__(self, store: Store, clock: Clock, settings: Settings) -> None:
+    def __init__(self, store: Store, clock: Clock, settings: Settings, price_list: PriceList) -> None:
+        self._price_list = price_list
         self._clock = clock
         self._settings = settings
         self._overrides = Records(store, CATALOG, PriceOverride, prefix="llp", called="LLM price")
         self.changes = Changes()
 
-    async def create(
-        self, name: ModelName, prices: ModelPrices, effective_from: datetime | None
-    ) -> Stored[PriceOverride]:
+    async def create(self, name: ModelName, prices: Prices, effective_from: datetime | None) -> Stored[PriceOverride]:
         """The first prices of a model; they may take effect in the past.
 
         Events that were metered keep what they cost. Raises `ConflictError` where the model has a history already,
         `ValidationError` for a start too long ago.
         """
+        self._price_list.check(prices)
         now = self._clock.now()
         start = effective_from or now
         check_start(start, now, timedelta(days=self._settings.backdating_days), "/effective_from")
@@ -55,7 +56,7 @@ class PriceOverrides:
             id=override_id(name),
             provider=name.provider,
             model=name.model,
-            prices=History[ModelPrices | None].starting(prices, at=start),
+            prices=History[Prices | None].starting(prices, at=start),
         )
         if len(await self.all()) >= MAXIMUM_OVERRIDES:
             raise ConflictError(f"At most {MAXIMUM_OVERRIDES} models have prices of the operator's")
@@ -67,12 +68,14 @@ class PriceOverrides:
         return stored
 
     async def change(
-        self, price_id: str, prices: ModelPrices | None, effective_from: datetime | None, if_match: str | None
+        self, price_id: str, prices: Prices | None, effective_from: datetime | None, if_match: str | None
     ) -> Stored[PriceOverride]:
         """Add other prices, or with None the list's, 10 minutes ahead or later.
 
         Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError`, `ValidationError`.
         """
+        if prices is not None:
+            self._price_list.check(prices)
 
         def decide(override: PriceOverride) -> PriceOverride:
             return self._with_prices(override, prices, effective_from)
@@ -90,7 +93,7 @@ class PriceOverrides:
         return await self._change(price_id, decide, if_match)
 
     def _with_prices(
-        self, override: PriceOverride, prices: ModelPrices | None, effective_from: datetime | None
+        self, override: PriceOverride, prices: Prices | None, effective_from: datetime | None
     ) -> PriceOverride:
         if len(override.prices.entries) >= MAXIMUM_ENTRIES:
             raise ConflictError(f"A model's prices change at most {MAXIMUM_ENTRIES} times")

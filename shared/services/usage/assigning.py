@@ -7,7 +7,7 @@ from http import HTTPStatus
 from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.times import from_text
 from shared.domain.pricing.billing_models import Version
-from shared.domain.provider_costs.costs import CostedEvent, CostRules
+from shared.domain.provider_costs.costs import CostedEvent, CostRules, CostTerms
 from shared.domain.provider_costs.exchange_rates import reported_currency
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
@@ -51,7 +51,8 @@ class Assigner:
             raise CannotBeMeteredError("the agent was deleted before the event happened")
         period = await self._periods.containing(organization, at)
         version = await self._version(organization.id, agent, at)
-        cost = costs.of(event.type, event.data, at, organization.currency)
+        terms = CostTerms(organization.settings.reported_llm_costs, not event.standard_terms)
+        cost = costs.of(event.type, event.data, at, organization.currency, terms)
         rate = costs.rates.rate(reported_currency(event.data, organization.currency), organization.currency, at)
         costed = CostedEvent(event.type, event.data, event.time, event.key, cost.amount, cost.category, rate)
         if version is None:

@@ -8,6 +8,9 @@ from typing import Any
 from shared import json
 from shared.domain.kernel.errors import FieldError, ValidationError
 from shared.domain.kernel.times import to_text
+from shared.domain.metering.event_types import LLM_CALL
+from shared.domain.provider_costs.findings import Finding
+from shared.domain.provider_costs.llm_calls import STANDARD_PRICE, LlmCall, has_terms
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import (
@@ -24,6 +27,7 @@ from shared.domain.usage.outcomes import is_outcome
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.services.agents.agents import Agents
+from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.tenancy.organizations import Organizations
 from shared.services.usage.messages import QUEUE, MessagePacker, session_of
 
@@ -46,6 +50,8 @@ class ReportedEvent:
     organization_id: str
     reporter: str | None = None
     """The principal's id."""
+    by_operator: bool = False
+    """Whether the credential is the operator's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,16 @@ class Acceptance:
     duplicates: int = 0
     """How many events of the request repeat another one of it; each is sent once."""
     rejected: list[Rejection] = field(default_factory=list)
+    findings: list[tuple[int, Finding]] = field(default_factory=list)
+    """What the sender of an accepted LLM call should know, each with the event's index."""
 
 
 class Events:
-    def __init__(self, queue: Queue, clock: Clock, organizations: Organizations, agents: Agents) -> None:
+    def __init__(
+        self, queue: Queue, clock: Clock, organizations: Organizations, agents: Agents, llm_calls: LlmCallReader
+    ) -> None:
         self._queue = queue
+        self._llm_calls = llm_calls
         self._clock = clock
         self._organizations = organizations
         self._agents = agents
@@ -86,11 +97,12 @@ class Events:
             shard_count = organization.shard_counts_until(now)[-1]
             for event in members:
                 agent = agents.get(event.agent)
-                errors = tuple(_errors_of(event, agent, organization, now))
+                call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
+                errors = tuple(_errors_of(event, call, agent, organization, now))
                 if errors or agent is None:
                     acceptance.rejected.append(Rejection(event.index, errors))
                     continue
-                accepted = _accepted(event, agent, organization, now)
+                accepted = _accepted(event, call.data, agent, organization, now)
                 encoded = json.encode_verbatim(accepted)
                 if len(encoded) > MAXIMUM_EVENT_BYTES:
                     size = FieldError("", f"has {len(encoded)} bytes, at most {MAXIMUM_EVENT_BYTES} are allowed")
@@ -101,6 +113,7 @@ class Events:
                     continue
                 contents[accepted.key] = accepted.content
                 acceptance.accepted.append((event.index, accepted))
+                acceptance.findings += [(event.index, finding) for finding in _findings(call, accepted)]
                 packer.add(organization_id, shard_of(accepted.key, shard_count), encoded)
         if acceptance.rejected and not partial:
             raise _rejection_of_all(acceptance.rejected)
@@ -139,7 +152,7 @@ def _by_organization(reported: Sequence[ReportedEvent]) -> dict[str, list[Report
 
 
 def _errors_of(
-    event: ReportedEvent, agent: Agent | None, organization: Organization, now: datetime
+    event: ReportedEvent, call: LlmCall, agent: Agent | None, organization: Organization, now: datetime
 ) -> Iterator[FieldError]:
     time = event.time or now
     if agent is None:
@@ -152,11 +165,20 @@ def _errors_of(
         yield FieldError("/time", f"is more than {AHEAD.total_seconds() / 60:.0f} minutes ahead")
     if time < now - timedelta(days=organization.late_window_days):
         yield FieldError("/time", f"is more than {organization.late_window_days} days ago")
-    yield from errors_in_data(event.type, event.data)
+    yield from call.errors or errors_in_data(event.type, call.data)
 
 
-def _accepted(event: ReportedEvent, agent: Agent, organization: Organization, now: datetime) -> AcceptedEvent:
-    data = with_derived_fields(event.type, event.data, organization.currency)
+def _findings(call: LlmCall, accepted: AcceptedEvent) -> Iterator[Finding]:
+    yield from call.findings
+    if accepted.standard_terms:
+        yield STANDARD_PRICE
+
+
+def _accepted(
+    event: ReportedEvent, data: dict[str, Any], agent: Agent, organization: Organization, now: datetime
+) -> AcceptedEvent:
+    data = with_derived_fields(event.type, data, organization.currency)
+    may_say_terms = event.by_operator or organization.settings.reported_llm_terms
     return AcceptedEvent(
         key=event_key(event.organization_id, event.source, event.id),
         id=event.id,
@@ -167,6 +189,7 @@ def _accepted(event: ReportedEvent, agent: Agent, organization: Organization, no
         run=event.run,
         data=data,
         reporter=event.reporter if is_outcome(event.type) else None,
+        standard_terms=event.type == LLM_CALL and not may_say_terms and has_terms(data),
         content=content_hash(event.type, agent.id, event.run, data),
     )
 

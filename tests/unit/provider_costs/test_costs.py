@@ -54,7 +54,7 @@ class Hosts:
 
     def _books(self) -> tuple[PriceOverrides, ExchangeRateBook]:
         return (
-            PriceOverrides(self._store, self.clock, Settings()),
+            PriceOverrides(self._store, self.clock, Settings(), PackagedPriceList()),
             ExchangeRateBook(self._store, self.clock, Settings()),
         )
 

@@ -25,9 +25,7 @@ from shared.domain.provider_costs.exchange_rates import (
 from shared.domain.provider_costs.llm_prices import (
     ModelPrices,
     PriceOverride,
-    TieredPrice,
-    TokenCounts,
-    TokenPrices,
+    Prices,
     override_id,
 )
 from shared.domain.provider_costs.model_names import ModelName
@@ -45,12 +43,17 @@ TEN_EACH = ModelPrices(input=Decimal(10), output=Decimal(10))
 
 
 def rules(overrides: Sequence[PriceOverride] = (), rates: Sequence[ExchangeRate] = ()) -> CostRules:
-    return CostRules(LlmPrices(LISTED.find, overrides), ExchangeRates(tuple(rates)))
+    return CostRules(LlmPrices(LISTED, overrides), ExchangeRates(tuple(rates)))
 
 
 def test_only_names_that_can_be_listed_are_remembered() -> None:
     asked: list[ModelName] = []
-    prices = LlmPrices(asked.append)
+
+    class Asked(PackagedPriceList):
+        def find(self, name: ModelName) -> None:
+            asked.append(name)
+
+    prices = LlmPrices(Asked())
     tracemalloc.start()
     for number in range(1000):
         for provider, model in ((None, f"{number}" + "x" * 30_000), ("x" * 30_000, f"{number}"), (None, "")):
@@ -70,11 +73,11 @@ def cost_of(data: Mapping[str, Any], at: datetime = LATER, currency: str = "USD"
     return rules(**known).of("llm_call", data, at, currency)
 
 
-def override(provider: str | None, model: str, *prices: tuple[datetime, ModelPrices | None]) -> PriceOverride:
+def override(provider: str | None, model: str, *prices: tuple[datetime, Prices | None]) -> PriceOverride:
     entries = tuple(Entry(effective_from=start, value=value) for start, value in prices)
     name = ModelName(provider, model)
     return PriceOverride(
-        id=override_id(name), provider=provider, model=model, prices=History[ModelPrices | None](entries=entries)
+        id=override_id(name), provider=provider, model=model, prices=History[Prices | None](entries=entries)
     )
 
 
@@ -109,31 +112,34 @@ def test_the_size_of_the_context_chooses_the_tier_of_all_tokens():
     assert cost_of(above).amount == Decimal("0.818004")
 
 
+def at_prices(prices: ModelPrices, **data: Any) -> EventCost:
+    return cost_of({"model": "m", **data}, overrides=[override(None, "m", (NOVEMBER, prices))])
+
+
 @pytest.mark.parametrize(
-    ("reasoning", "cost"), [(0, "10"), (4, "26"), (10, "50"), (12, "60")], ids=["none", "some", "all", "left out"]
+    ("reasoning", "cost"), [(0, "10"), (4, "26"), (10, "50"), (12, "70")], ids=["none", "some", "all", "beside"]
 )
 def test_reasoning_is_priced_apart_where_it_has_a_price(reasoning: int, cost: str):
-    prices = TokenPrices(
-        "USD", TieredPrice(Decimal(1)), TieredPrice(Decimal(1000000)), reasoning=TieredPrice(Decimal(5000000))
-    )
-    assert prices.cost(TokenCounts(0, 0, 10, reasoning)) == Decimal(cost)
+    prices = ModelPrices(input=Decimal(1), output=Decimal(1_000_000), reasoning=Decimal(5_000_000))
+    assert at_prices(prices, output_tokens=10, reasoning_tokens=reasoning).amount == Decimal(cost)
 
 
 def test_cached_tokens_without_a_price_cost_as_the_others():
-    prices = TokenPrices("USD", TieredPrice(Decimal(3)), TieredPrice(Decimal(1)))
-    assert prices.cost(TokenCounts(1_000_000, 400_000, 0, 0)) == 3
+    prices = ModelPrices(input=Decimal(3), output=Decimal(1))
+    assert at_prices(prices, input_tokens=1_000_000, cached_input_tokens=400_000).amount == 3
 
 
 def test_a_call_with_tokens_of_a_kind_without_a_price_is_unpriced():
-    embedding = TokenPrices("USD", TieredPrice(Decimal(1)), None)
-    assert embedding.cost(TokenCounts(1_000_000, 0, 0, 0)) == 1
-    assert embedding.cost(TokenCounts(1_000_000, 0, 1, 0)) is None
+    embedding = {"model": "text-embedding-3-small", "provider": "openai", "input_tokens": 1_000_000}
+    assert cost_of(embedding).amount == Decimal("0.02")
+    unpriced = cost_of({**embedding, "output_tokens": 1})
+    assert (unpriced.amount, unpriced.reason) == (None, "the model has no price for output_tokens")
 
 
 def test_what_is_smaller_than_twelve_places_is_rounded_half_up():
     for price, cost in (("0.0000005", "0.000000000001"), ("0.0000004", "0")):
-        prices = TokenPrices("USD", TieredPrice(Decimal(price)), None)
-        assert prices.cost(TokenCounts(1, 0, 0, 0)) == Decimal(cost)
+        prices = ModelPrices(input=Decimal(price), output=Decimal(0))
+        assert at_prices(prices, input_tokens=1).amount == Decimal(cost)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +268,8 @@ def test_costs_move_the_standing_reading_of_their_category():
     assert dict(known.of("llm_call", call(input_tokens=1, cost="2"), LATER, "USD").readings()) == {
         "$cost.llm": CountAndSum(1, Decimal("0.000002")),
         "$stated_cost": CountAndSum(1, Decimal(2)),
+        "$reported.google/gemini-3-pro-preview": CountAndSum(1, Decimal(2)),
+        "$difference.google/gemini-3-pro-preview": CountAndSum(1, Decimal("-1.999998")),
     }
     tokens = CountAndSum(1, Decimal(10))
     assert dict(
@@ -310,4 +318,4 @@ def test_the_price_list_is_the_installed_one_and_asks_nobody(monkeypatch: pytest
     monkeypatch.setattr(socket.socket, "connect", refuse)
     listed = PackagedPriceList().find(ModelName("openai", "gpt-5"))
     assert listed is not None
-    assert (listed.provider, listed.model) == ("openai", "gpt-5")
+    assert listed.name == "openai/gpt-5"
