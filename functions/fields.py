@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from shared.domain.kernel.validation_messages import Expected
+from shared.domain.provider_costs.llm_calls import MAXIMUM_TEXT, MAXIMUM_UNITS
 from shared.domain.tenancy.organizations import OrganizationSettings
 from shared.http import PathText, PathValues, Schema, ThingId
 from shared.services.storage import Page
@@ -138,3 +139,37 @@ class OrganizationAnswer(Schema):
     created_at: datetime
     ended_at: datetime | None
     """When it was deleted. Usage until then is still invoiced."""
+
+
+TokenCount = Annotated[int, Field(ge=0, lt=10**15, strict=True)]
+ShortText = Annotated[str, StringConstraints(max_length=MAXIMUM_TEXT)]
+UnitCounts = Annotated[dict[str, Any], Field(max_length=MAXIMUM_UNITS)]
+
+
+class LlmUsage(Schema):
+    """What an LLM call used. `usage` may take the place of all counts."""
+
+    input_tokens: TokenCount | None = None
+    """Including the cached ones."""
+    cached_input_tokens: TokenCount | None = None
+    """Those of the input that the provider had in its cache."""
+    output_tokens: TokenCount | None = None
+    """Including the reasoning ones."""
+    reasoning_tokens: TokenCount | None = None
+    """Those of the output that were spent on reasoning."""
+    total_tokens: TokenCount | None = None
+    """Input and output; tells whether the output includes the reasoning."""
+    cache_write_tokens: TokenCount | None = None
+    """Those of the input that the provider wrote to its cache."""
+    cache_write_1h_tokens: TokenCount | None = None
+    """Those of the written ones that it keeps for an hour."""
+    units: UnitCounts | None = None
+    """All other units, by the price list's names: `{"input_audio_tokens": 400, "web_searches": 2}`."""
+    usage: dict[str, Any] | None = None
+    """The provider's own usage object, in place of counts."""
+    api: ShortText | None = None
+    """Which API of the provider sent `usage`, where it has several."""
+    service_tier: ShortText | None = None
+    """`standard` (the default), `batch`, `flex`, `priority` or another one of the provider's."""
+    byok: bool | None = None
+    """Whether the call was made with the customer's own key, so that it costs the operator nothing."""

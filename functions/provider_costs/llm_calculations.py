@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 import azure.functions as func
 from pydantic import ConfigDict, Field
 
+from functions.fields import LlmUsage
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, ValidationError
 from shared.domain.kernel.money import EXACT, PLACES, ZERO, Currency, ExactDecimal, NonNegativeAmount, total
@@ -32,7 +33,7 @@ _PRICE_FIELDS = {
 _SMALLEST = Decimal(1).scaleb(-PLACES)
 
 
-class CalculateLlmCallRequest(Schema):
+class CalculateLlmCallRequest(LlmUsage):
     """The data of an LLM call as its event would report them, with a time.
 
     All names of an event's data are taken: ours, those of providers and SDKs, and `usage`.
@@ -54,8 +55,7 @@ class CalculateLlmCallRequest(Schema):
     @property
     def data(self) -> dict[str, Any]:
         """As the event would have them."""
-        own = {"provider": self.provider, "model": self.model}
-        return {**(self.model_extra or {}), **{name: value for name, value in own.items() if value is not None}}
+        return self.model_dump(exclude={"time", "currency", "cost"}, exclude_none=True)
 
 
 class CalculatedPrices(Schema):
@@ -94,7 +94,9 @@ class CalculationStep(Schema):
     unit_amount: ExactDecimal
     """The price of `per` of them."""
     per: int
+    """How many units the price is of."""
     amount: ExactDecimal
+    """What they cost."""
 
 
 class CalculationWarning(Schema):
@@ -103,6 +105,7 @@ class CalculationWarning(Schema):
     code: str
     """`unpriced`, `no_count`, `unknown_count`, `total_mismatch` or `standard_price`."""
     detail: str
+    """What is missing, or did not count."""
 
 
 class CalculatedLlmCall(Schema):
@@ -162,7 +165,7 @@ async def calculate_llm_call(call: Call[CalculateLlmCallRequest]) -> Reply:
             **_reported(asked, priced, terms),
             **_calculated(asked, priced, at, rules.rates),
             "byok": terms.takes_terms and read.data.get("byok") is True,
-            "units": priced.counts.counts,
+            "units": {unit: Decimal(count) for unit, count in priced.counts.counts.items()},
             "warnings": [{"code": finding.code, "detail": finding.detail} for finding in findings],
         }
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import Field, StringConstraints
 
-from functions.fields import AgentReferencePath, ClientId
+from functions.fields import AgentReferencePath, ClientId, LlmUsage
 from functions.usage.event_forms import DEFAULT_SOURCE
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationError
@@ -22,7 +22,6 @@ from shared.domain.metering.event_types import LLM_CALL, EventType
 from shared.domain.pricing.charges.cost import Category
 from shared.domain.pricing.charges.workflow import EVENT_TYPE, MAXIMUM_WORKFLOWS, WorkflowName
 from shared.domain.provider_costs.costs import COST_TYPE
-from shared.domain.provider_costs.llm_calls import MAXIMUM_TEXT, MAXIMUM_UNITS
 from shared.domain.usage.events import event_key
 from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.usage.events import ReportedEvent
@@ -34,9 +33,6 @@ MAXIMUM_METADATA = 50
 
 ReportMetadata = Annotated[dict[str, Any], Field(max_length=MAXIMUM_METADATA)]
 ReportedName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-TokenCount = Annotated[int, Field(ge=0, lt=10**15, strict=True)]
-ShortText = Annotated[str, StringConstraints(max_length=MAXIMUM_TEXT)]
-UnitCounts = Annotated[dict[str, Any], Field(max_length=MAXIMUM_UNITS)]
 
 
 class Report(Schema):
@@ -72,35 +68,11 @@ class CostRequest(Report):
     """Other data of the event, which meters can read."""
 
 
-class LlmCallRequest(Report):
+class LlmCallRequest(LlmUsage, Report):
     model: ReportedName
     """As the provider names it."""
     provider: ReportedName | None = None
     """Where the same model's prices depend on it."""
-    input_tokens: TokenCount | None = None
-    """Including the cached ones."""
-    cached_input_tokens: TokenCount | None = None
-    """Those of the input that the provider had in its cache."""
-    output_tokens: TokenCount | None = None
-    """Including the reasoning ones."""
-    reasoning_tokens: TokenCount | None = None
-    """Those of the output that were spent on reasoning."""
-    total_tokens: TokenCount | None = None
-    """Input and output; tells whether the output includes the reasoning."""
-    cache_write_tokens: TokenCount | None = None
-    """Those of the input that the provider wrote to its cache."""
-    cache_write_1h_tokens: TokenCount | None = None
-    """Those of the written ones that it keeps for an hour."""
-    units: UnitCounts | None = None
-    """All other units, by the price list's names: `{"input_audio_tokens": 400, "web_searches": 2}`."""
-    usage: dict[str, Any] | None = None
-    """The provider's own usage object, in place of counts."""
-    api: ShortText | None = None
-    """Which API of the provider sent `usage`, where it has several."""
-    service_tier: ShortText | None = None
-    """`standard` (the default), `batch`, `flex`, `priority` or another one of the provider's."""
-    byok: bool | None = None
-    """Whether the call was made with the customer's own key, so that it costs the operator nothing."""
     cost: NonNegativeAmount | None = None
     """The cost by the sender's own figures, stored beside the cost by the price list."""
     currency: Currency | None = None

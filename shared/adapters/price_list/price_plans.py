@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from shared.adapters.price_list.units import (
     REQUESTS,
-    UnclearCountsError,
     Join,
+    UnclearCountsError,
     including,
     missing_joins,
     needs_own_price,

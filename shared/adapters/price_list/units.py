@@ -87,9 +87,9 @@ def missing_joins(names: Collection[str], priced: Iterable[str]) -> list[Join]:
     """The joins of two named units that have a price of their own and are not named."""
     units = registry().units
     joins: list[Join] = []
-    for key in priced:
+    for key in sorted(priced):
         if key not in names:
-            parents = [units[name] for name in names if name in including(key)]
+            parents = [units[name] for name in sorted(names) if name in including(key)]
             joins += [
                 (units[key], left, right)
                 for left, right in combinations(parents, 2)

@@ -41,6 +41,7 @@ class RateTier(Value):
     start: Annotated[int, Field(strict=True, ge=0, lt=10**15)]
     """It holds for all units of a call with more input tokens than this."""
     price: NonNegativeAmount
+    """Of the same number of units as the base."""
 
 
 class TieredRate(Value):

@@ -35,6 +35,12 @@ CHANGES = {
     r".*/items/properties/(agent|model)_name": "lines have names beside their ids",
     r"/api/v1/invoices.*/(as_of|assumes_issued)": "previews and drafts say as of when, and after which other invoices",
     r"/api/v1/invoices.*/required": "so they do always",
+    r".*/settings/(properties|default)/reported_llm_\w+": "operators allow organizations to report costs and terms",
+    r"/api/v1/organizations/\{organization_id\}/patch/requestBody/.*/settings/anyOf": "the same, to change it",
+    r"/api/v1/llm-prices.*/prices/(properties|type|oneOf|anyOf|required|additionalProperties)": "a second notation",
+    r"/api/v1/llm-prices/calculate/post/.*": "all units are calculated, step by step",
+    r"/api/v1/events/.*/(cost_source|unpriced_reason|list_version|byok|byok_cost|required)": "where a cost comes from",
+    r"/api/v1/agents/\{agent_id\}/llm-calls/post/requestBody/.*": "all units and the provider's own object are taken",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""

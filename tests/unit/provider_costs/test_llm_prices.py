@@ -101,6 +101,22 @@ def test_every_recorded_call_costs_what_its_provider_charged():
     assert total == Decimal("150.8642142")
 
 
+def test_reasoning_beside_the_output_is_priced_as_output():
+    """Of the calls that the provider did not charge, 15 report more reasoning than output."""
+    with gzip.open(CALLS, "rt", encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["reasoning_tokens"]) > int(row["output_tokens"])]
+    known, total, of_output = rules(), Decimal(0), Decimal(0)
+    for row in rows:
+        data = {"model": row["model"], **{name: int(row[name]) for name in COUNTS}}
+        call = known.priced(data, datetime.fromisoformat(row["time"]))
+        assert call.prices is not None
+        assert isinstance(call.cost, Decimal)
+        steps = call.prices.model.steps(call.counts.counts, call.tier, datetime.fromisoformat(row["time"]))
+        total += call.cost
+        of_output += sum(step.amount for step in steps if step.unit == "output_tokens")
+    assert (len(rows), of_output, total) == (15, Decimal("0.042876"), Decimal("0.091534"))
+
+
 def test_cached_tokens_cost_less_and_reasoning_ones_are_output():
     data = call(input_tokens=1860, cached_input_tokens=1000, output_tokens=168, reasoning_tokens=126)
     assert cost_of(data).amount == Decimal("0.003936")  # 860 x 2.00, 1,000 x 0.20, 168 x 12.00 per million
