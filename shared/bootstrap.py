@@ -34,7 +34,7 @@ from shared.ports.secrets import Secrets
 from shared.ports.store import Store
 from shared.private_folder import make_private
 from shared.services.access.accounts import Accounts
-from shared.services.access.api_keys import ApiKeys
+from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.passwords import Passwords
@@ -110,7 +110,7 @@ class Application:
         self.usage = ItemUsage(store, chosen.event_retention_days * SECONDS_PER_DAY)
         self.outbox = Outbox(store, clock)
         self.owners = Owners(store)
-        self.idempotency = Idempotency(store, ports.secrets)
+        self.idempotency = Idempotency(store)
         self.periods = Periods(store)
         self.rebilling = Rebilling(self.periods, clock, self.outbox)
         self.organizations = Organizations(store, clock, self.periods, self.outbox, chosen)
@@ -120,7 +120,7 @@ class Application:
         self._opened.callback(passwords.close)
         self.accounts = Accounts(store, clock, self.organizations, self.tokens, passwords, self.outbox, chosen)
         self.first_operator = FirstOperator(store, self.accounts)
-        self.api_keys = ApiKeys(store, clock, self.owners)
+        self.api_keys = ApiKeys(store, clock, self.owners, self.outbox)
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
         self.projects = Projects(store, clock, self.owners)
         self.departments = Departments(store, clock, self.owners)
@@ -180,6 +180,7 @@ class Application:
         return {
             AGENT_STARTED: self.agents.rebill_since_start,
             PERIOD_CHANGED: self.rebilling.note_change,
+            KEY_CHANGED: self.api_keys.apply_change,
         }
 
     def completions(self) -> Mapping[type[Entity], Completion]:

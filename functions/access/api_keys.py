@@ -1,15 +1,31 @@
-"""API keys: created, listed, revoked."""
+"""API keys: created, listed, changed, revoked."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal, Self
 
 import azure.functions as func
 from pydantic import Field
 
+from functions.access.api_key_fields import ReportingAnswer, ReportingFields, checked, shown
 from functions.fields import Listed, Name
+from shared.domain.access.api_keys import ApiKey
 from shared.domain.access.identity import Permission
+from shared.domain.access.reporting import Reporting
 from shared.domain.kernel.validation import Length
-from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint
+from shared.http import (
+    Call,
+    ListQuery,
+    MergePatch,
+    NoBody,
+    PathValues,
+    Query,
+    Reply,
+    ThingId,
+    ZonedTime,
+    endpoint,
+)
+from shared.services.access.api_keys import ApiKeyDraft
+from shared.services.storage import OPERATOR
 
 blueprint = func.Blueprint()
 
@@ -19,17 +35,23 @@ class ApiKeyPath(PathValues):
     """The key's id, not its token."""
 
 
-class ApiKeyRequest(Schema):
+class ApiKeyRequest(ReportingFields):
     name: Name
     scopes: Annotated[tuple[Permission, ...], Length(1, 50)]
     """The permissions of the key. Its creator must have them, too."""
     expires_at: ZonedTime | None = None
-    """By default the key is valid until it is revoked."""
+    """By default the key is valid until it is revoked; one that was made by a key, as long as that at most."""
     organization_id: str | None = Field(default=None, max_length=256)
     """The organization's id, slug or external id. Operators who name none create a key of their own."""
 
 
-class ApiKeyAnswer(Schema):
+class ApiKeyPatch(MergePatch, ReportingFields):
+    """JSON Merge Patch. Scopes and expiry never change: make another key."""
+
+    name: Name = "-"
+
+
+class ApiKeyAnswer(ReportingAnswer):
     id: str
     name: str
     scopes: list[str]
@@ -38,14 +60,27 @@ class ApiKeyAnswer(Schema):
     """The first characters of the token."""
     organization_id: str | None
     """Null for an operator's own key."""
+    root_id: str
+    """The first key of the line that it descends from; its own id where no key made it."""
+    parent_id: str | None
+    """The key that made it, with which it ends; null where a person made it."""
     created_at: datetime
     expires_at: datetime | None
     """Null for a key that is valid until it is revoked."""
+
+    @classmethod
+    def of(cls, key: ApiKey, **fields: Any) -> Self:  # noqa: ANN401  what a subclass adds
+        return cls.showing(key, **shown(key), **fields)
 
 
 class NewApiKeyAnswer(ApiKeyAnswer):
     token: str
     """The key itself, shown this once."""
+
+
+class ReusedApiKeyAnswer(ApiKeyAnswer):
+    reused: Literal[True]
+    """The request was answered before. The token was shown then, and is never shown again."""
 
 
 @endpoint(
@@ -55,20 +90,26 @@ class NewApiKeyAnswer(ApiKeyAnswer):
     summary="Create an API key. Its token is shown only in this answer",
     access=Permission.API_KEYS_WRITE,
     body=ApiKeyRequest,
-    answers={201: NewApiKeyAnswer},
+    answers={201: NewApiKeyAnswer, 200: ReusedApiKeyAnswer},
     secret_answer=True,
     example={"name": "Agents in production", "scopes": ["events:write"]},
 )
 async def create_api_key(call: Call[ApiKeyRequest]) -> Reply:
-    key, token = await call.services.api_keys.create(
-        call.new_id("key"),
-        organization_id=await call.organization_id_or_operator(call.body.organization_id),
+    owner = await call.organization_id_or_operator(call.body.organization_id)
+    reporting = await checked(call, owner, call.body.model_dump(include=set(Reporting.model_fields)))
+    draft = ApiKeyDraft(
         name=call.body.name,
         scopes=call.body.scopes,
         expires_at=call.body.expires_at,
-        creator=call.principal,
+        reporting=Reporting.model_validate(reporting),
     )
-    return Reply(NewApiKeyAnswer.showing(key, token=token), headers={"Cache-Control": "no-store"})
+    (key, etag), token = await call.services.api_keys.create(call.new_id("key"), owner, draft, call.principal)
+    return Reply(
+        NewApiKeyAnswer.of(key, token=token),
+        etag=etag,
+        headers={"Cache-Control": "no-store"},
+        when_repeated=Reply(ReusedApiKeyAnswer.of(key, reused=True), status=200, etag=etag),
+    )
 
 
 @endpoint(
@@ -83,14 +124,48 @@ async def create_api_key(call: Call[ApiKeyRequest]) -> Reply:
 async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
     organization_id = await call.organization_id_or_operator()
     page = await call.services.api_keys.page(organization_id, call.query.limit, call.query.cursor)
-    return Reply(page)
+    return Reply(Listed(data=[ApiKeyAnswer.of(key) for key in page.entities], next_cursor=page.cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "api-keys/{key_id}",
+    summary="One API key, without its token",
+    access=Permission.API_KEYS_READ,
+    path_values=ApiKeyPath,
+    answers={200: ApiKeyAnswer},
+)
+async def get_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
+    key_id = call.path.key_id
+    key, etag = await call.services.api_keys.get(await call.organization_id_of(key_id), key_id)
+    return Reply(ApiKeyAnswer.of(key), etag=etag)
+
+
+@endpoint(
+    blueprint,
+    "PATCH",
+    "api-keys/{key_id}",
+    summary="Change an API key's name, and how what it reports is read",
+    access=Permission.API_KEYS_WRITE,
+    path_values=ApiKeyPath,
+    body=ApiKeyPatch,
+    answers={200: ApiKeyAnswer},
+    example={"name": "Agents in production"},
+)
+async def update_api_key(call: Call[ApiKeyPatch, Query, ApiKeyPath]) -> Reply:
+    key_id = call.path.key_id
+    owner = await call.organization_id_of(key_id)
+    changes = await checked(call, None if owner == OPERATOR else owner, call.body.model_dump(exclude_unset=True))
+    key, etag = await call.services.api_keys.update(owner, key_id, changes, call.principal, call.if_match)
+    return Reply(ApiKeyAnswer.of(key), etag=etag)
 
 
 @endpoint(
     blueprint,
     "DELETE",
     "api-keys/{key_id}",
-    summary="Revoke an API key",
+    summary="Revoke an API key, and with it all keys that descend from it",
     access=Permission.API_KEYS_WRITE,
     path_values=ApiKeyPath,
     answers={204: None},

@@ -158,7 +158,6 @@ async def _owner_of_writable_model(call: Call[Any, Any, Any], model_id: str) -> 
     owner = await _owner_of_model(call, model_id)
     if owner is None and not call.principal.is_operator:
         raise ForbiddenError("This is a billing model of the operator's")
-    await _check_self_managed(call)
     return owner
 
 
@@ -170,11 +169,11 @@ async def _owner_of_writable_model(call: Call[Any, Any, Any], model_id: str) -> 
     access=Permission.BILLING_MODELS_WRITE,
     body=BillingModelRequest,
     answers={201: BillingModelAnswer},
+    authorize=_check_self_managed,
     example=_EXAMPLE,
 )
 async def create_billing_model(call: Call[BillingModelRequest]) -> Reply:
     owner = await call.organization_id_or_operator(call.body.organization_id)
-    await _check_self_managed(call)
     model, version, etag = await call.services.billing_models.create(call.new_id("bm"), owner, call.body.draft())
     return Reply(BillingModelAnswer.of(model, version), etag=etag)
 
@@ -235,6 +234,7 @@ async def get_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Repl
     body=BillingModelDraft,
     answers={200: BillingModelAnswer},
     if_match=IfMatch.REQUIRED,
+    authorize=_check_self_managed,
     example=_EXAMPLE,
 )
 async def publish_billing_model(call: Call[BillingModelDraft, Query, BillingModelPath]) -> Reply:
@@ -252,6 +252,7 @@ async def publish_billing_model(call: Call[BillingModelDraft, Query, BillingMode
     access=Permission.BILLING_MODELS_WRITE,
     path_values=BillingModelPath,
     answers={200: BillingModelAnswer},
+    authorize=_check_self_managed,
 )
 async def archive_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Reply:
     model_id = call.path.model_id

@@ -110,7 +110,7 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             event.run,
             event.data,
             organizations[event.organization],
-            call.principal.id,
+            call.principal.root_id,
             call.principal.is_operator,
         )
         for index, event in events

@@ -274,7 +274,7 @@ async def _accept(call: Call[Any, Query, AgentReferencePath], parts: Sequence[_R
             run,
             part.data,
             owner,
-            call.principal.id,
+            call.principal.root_id,
             call.principal.is_operator,
         )
         for index, part in enumerate(parts)

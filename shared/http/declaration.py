@@ -1,6 +1,6 @@
 """What an endpoint declares. Its checks, its errors and its description have no other source."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -66,7 +66,9 @@ class Endpoint:
     idempotent: bool = False
     """Whether it looks at the header `Idempotency-Key`."""
     secret_answer: bool = False
-    """Whether the answer contains a secret; kept for repeated requests, it is encrypted."""
+    """Whether the answer shows a credential. It is never kept: the handler says what a repeated request gets."""
+    authorize: Callable[[Any], Awaitable[None]] | None = None
+    """Refuses callers (of a `Call`) whom the permission alone would let pass; asked before a kept answer is given."""
     further_errors: tuple[type[XyraError], ...] = ()
     """Errors that do not follow from the rest of the declaration."""
     example: Any = None

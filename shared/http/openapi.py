@@ -32,7 +32,8 @@ _IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Makes it safe to send the request again: the same key and request give the first answer.",
+    "description": "Makes it safe to send the request again: the same key and request, from the same caller, give the "
+    "first answer. An answer that shows a credential is not given twice.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAXIMUM_IDEMPOTENCY_KEY},
 }
 _IF_MATCH: Json = {

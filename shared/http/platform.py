@@ -1,6 +1,6 @@
 """Registers endpoints with Azure Functions. Only this module knows its requests and responses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import azure.functions as func
@@ -32,6 +32,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     if_match: IfMatch | None = None,
     idempotent: bool | None = None,
     secret_answer: bool = False,
+    authorize: Callable[[Any], Awaitable[None]] | None = None,
     errors: tuple[type[XyraError], ...] = (),
     example: Any = None,  # noqa: ANN401  JSON is any of its types
     media_type: str = "application/json",
@@ -57,6 +58,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             if_match=if_match or (IfMatch.HONOURED if method in ("PUT", "PATCH", "DELETE") else IfMatch.NONE),
             idempotent=(method == "POST" and access is not Access.PUBLIC) if idempotent is None else idempotent,
             secret_answer=secret_answer,
+            authorize=authorize,
             further_errors=errors,
             example=example,
             media_type=media_type,

@@ -1,7 +1,7 @@
 """Answers are serialised through the type that their endpoint declares."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -26,12 +26,22 @@ class Reply:
     """One of the declared statuses; by default the first."""
     etag: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    when_repeated: "Reply | None" = None
+    """What a repetition of the request is answered with, where this answer shows a credential."""
 
     def answer(self, declared: Endpoint) -> Answer:
         """The reply as its endpoint sends it.
 
         Raises `UndeclaredAnswerError`, and pydantic's errors for content that does not fit the declared type.
         """
+        answer = self._answer(declared)
+        if not declared.secret_answer:
+            return answer
+        if self.when_repeated is None:
+            raise UndeclaredAnswerError(f"{declared.name} shows a credential and says nothing that can be kept")
+        return replace(answer, kept=self.when_repeated._answer(declared))  # noqa: SLF001  of the same class
+
+    def _answer(self, declared: Endpoint) -> Answer:
         status = next(iter(declared.answers)) if self.status is None else self.status
         if status not in declared.answers:
             raise UndeclaredAnswerError(f"{declared.name} declares no answer {status}")

@@ -86,10 +86,12 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
         now=services.clock.now(),
         if_match=_if_match(declared.if_match, headers),
         idempotency_key=_idempotency_key(headers) if declared.idempotent else None,
-        request_hash=_request_hash(declared, request, raw),
+        request_hash=_request_hash(declared, request, raw, principal),
     )
     if not declared.public and call.query.organization_id is not None:
         await call.organization_id()  # a credential that names another tenant is refused on every route
+    if declared.authorize is not None:
+        await declared.authorize(call)
     if call.idempotency_key is None:
         return (await handler(call)).answer(declared)
 
@@ -101,7 +103,6 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
         key=call.idempotency_key,
         request_hash=call.request_hash,
         act=act,
-        secret=declared.secret_answer,
     )
 
 
@@ -165,10 +166,15 @@ def _idempotency_key(headers: Mapping[str, str]) -> str | None:
     return key
 
 
-def _request_hash(declared: Endpoint, request: Request, raw: bytes) -> str:
-    """Identifies a request by its route, path values, query, CloudEvents headers, content type and body."""
+def _request_hash(declared: Endpoint, request: Request, raw: bytes, principal: Principal) -> str:
+    """Identifies a request by its route, path values, query, CloudEvents headers, content type, body and caller.
+
+    Events are known by their own identity: their report may be repeated with another credential, as after the rotation
+    of a key.
+    """
     carried = {
         name: value for name, value in request.headers.items() if name.startswith("ce-") or name == "content-type"
     }
-    parts = [dict(request.route_params), dict(request.params), carried]
+    caller = [] if declared.access is Permission.EVENTS_WRITE else [principal.id]
+    parts = [dict(request.route_params), dict(request.params), carried, *caller]
     return fingerprint(json.encode_canonical([declared.name, *parts]) + raw)

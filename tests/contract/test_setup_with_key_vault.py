@@ -79,24 +79,18 @@ async def test_functions_that_may_only_read_work_after_setup(deployment: Deploym
     deployment.vault.may_set = False
     with pytest.raises(UnavailableError, match="python -m cli setup"):
         await functions.tokens.issue(CLAIMS)
-    with pytest.raises(UnavailableError, match="python -m cli setup"):
-        await functions.idempotency.ensure_secret()
     deployment.vault.may_set = True
     await set_up(deployment.process(), Patience())
     deployment.vault.may_set = False
     signed_in = await functions.accounts.sign_in(*OPERATOR, None)
     assert (await deployment.process().tokens.read(signed_in.access_token)).roles == ("system",)
-    assert not await functions.idempotency.ensure_secret()
 
 
 async def test_setup_again_sets_nothing(deployment: Deployment) -> None:
     await set_up(deployment.process(), Patience())
     deployment.vault.may_set = False
     await set_up(deployment.process(), Patience())
-    assert {name: len(versions) for name, versions in deployment.vault.secrets.items()} == {
-        "token-signing-keys": 1,
-        "idempotency-secret": 1,
-    }
+    assert {name: len(versions) for name, versions in deployment.vault.secrets.items()} == {"token-signing-keys": 1}
 
 
 async def test_setup_twice_at_once_makes_one_set_of_keys_that_all_use(deployment: Deployment) -> None:

@@ -19,6 +19,7 @@ from shared.domain.kernel.ids import new_id
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.http import ENDPOINTS
 from shared.ports.queue import Message
+from shared.services.access.api_keys import ApiKeyDraft
 from shared.services.agents.agents import AgentDraft
 from shared.services.storage import OutboxEntry
 from shared.services.tenancy.organizations import OrganizationDraft
@@ -89,14 +90,8 @@ async def set_up(data_dir: Path) -> Data:
     agent = AgentDraft(external_id="coder", name="Coder", billing_model_id=model_id, billing_model_from=start)
     await application.agents.create(new_id("agt"), organization_id, agent)
     system = Principal("usr_test", None, frozenset(Permission))
-    _, key = await application.api_keys.create(
-        new_id("key"),
-        organization_id=organization_id,
-        name="Tests",
-        scopes=tuple(sorted(set(Permission) - OPERATOR_ONLY)),
-        expires_at=None,
-        creator=system,
-    )
+    draft = ApiKeyDraft(name="Tests", scopes=tuple(sorted(set(Permission) - OPERATOR_ONLY)))
+    _, key = await application.api_keys.create(new_id("key"), organization_id, draft, system)
     return Data(
         application, store, queue, sent, organization_id, key, await message_of(application, sent, organization_id)
     )

@@ -43,6 +43,7 @@ def event_document(metered: MeteredEvent, retention_seconds: int) -> Document:
         # As text, because numbers in a stored document would become doubles.
         "data": json.encode_verbatim(event.data).decode(),
         "content": event.content,
+        **({} if event.reporter is None else {"reporter": event.reporter}),
         **_cost_fields(metered.cost),
         **({} if metered.exchange_rate is None else {"exchange_rate": plain(metered.exchange_rate)}),
         "rated_period": to_text(metered.total.period),
@@ -90,6 +91,7 @@ def read_event(document: Document) -> RecordedEvent:
         total=TotalKey(from_text(document["rated_period"]), document["agent_id"], document["version_id"]),
         cost=_read_cost(document),
         exchange_rate=None if rate is None else Decimal(rate),
+        reporter=document.get("reporter"),
     )
 
 

@@ -1,22 +1,14 @@
-"""Users, memberships, sign-ups and API keys."""
+"""Users, memberships and sign-ups."""
 
-import secrets
-import string
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from shared.domain.access.identity import OperatorRole, Permission, Role
+from shared.domain.access.identity import OperatorRole, Role
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.histories import Entry, History
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import BEGINNING, Instant
-
-KEY_PREFIX = "xyra_"
-_KEY_ALPHABET = string.ascii_letters + string.digits
-_KEY_LENGTH = 32
-_SHOWN = len(KEY_PREFIX) + 6
 
 FAILURES_BEFORE_LOCK = 5
 LOCK_MINUTES = 60
@@ -79,48 +71,6 @@ class FailedSignIns(Entity):
         return {**super().document(), "ttl": LOCK_MINUTES * 60}
 
 
-class ApiKey(Entity):
-    """An API key without its secret, of which only a fingerprint is stored."""
-
-    kind: ClassVar[str] = "api_key"
-    organization_id: str | None
-    """None for a key of the operator."""
-    name: str
-    scopes: tuple[Permission, ...]
-    key_prefix: str
-    fingerprint: str
-    created_at: Instant
-    expires_at: Instant | None = None
-
-    def valid_at(self, now: datetime) -> bool:
-        return self.expires_at is None or now < self.expires_at
-
-
-class WorkingKey(Entity):
-    """What makes a key work: found by the fingerprint of its token."""
-
-    kind: ClassVar[str] = "key"
-    key: ApiKey
-
-    def document(self) -> dict[str, Any]:
-        return {**super().document(), "key": self.key.document()}
-
-
-def new_token() -> str:
-    """A new API key as its holder sees it, once: `xyra_` and 32 random characters, about 190 bits."""
-    return KEY_PREFIX + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(_KEY_LENGTH))
-
-
-def shown_prefix(token: str) -> str:
-    """The start of an API key, by which people recognize it."""
-    return token[:_SHOWN]
-
-
 def email_partition(email: str) -> str:
     """The directory partition of an e-mail address, whatever its case."""
     return f"email:{fingerprint(email.casefold())}"
-
-
-def key_partition(token_fingerprint: str) -> str:
-    """The directory partition of an API key."""
-    return f"key:{token_fingerprint}"

@@ -4,8 +4,11 @@ Entrypoints name a permission, never a role. The scopes of API keys are the same
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
+
+from shared.domain.access.reporting import Reporting
 
 
 class Permission(StrEnum):
@@ -101,6 +104,24 @@ Discarding accepted usage is among them: it is not for those who are billed for 
 
 
 @dataclass(frozen=True, slots=True)
+class KeyReference:
+    """Names an API key, and by the fingerprint of its token what makes it work."""
+
+    id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallingKey:
+    """The API key that a principal calls with."""
+
+    lineage: tuple[KeyReference, ...]
+    """The keys that it descends from, the root first, and itself last."""
+    expires_at: datetime | None
+    reporting: Reporting
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """The caller: a signed-in user or an API key.
 
@@ -110,6 +131,13 @@ class Principal:
     id: str
     organization_id: str | None
     permissions: frozenset[Permission]
+    key: CallingKey | None = None
+    """None for a user."""
+
+    @property
+    def root_id(self) -> str:
+        """The user, or the first key of the line: keys of one line are one credential where it may not act twice."""
+        return self.id if self.key is None else self.key.lineage[0].id
 
     @property
     def is_operator(self) -> bool:

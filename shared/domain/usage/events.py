@@ -46,7 +46,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     run: str | None = None
     data: dict[str, Any] = {}
     reporter: str | None = None
-    """The principal that reported an outcome, and so may not verify it."""
+    """The user, or the root of the API key's line. Who reported an outcome may not verify it."""
     standard_terms: bool = False
     """Whether an LLM call costs the standard price, as its sender may not say otherwise (`CostTerms`)."""
     content: str

@@ -76,7 +76,7 @@ class Outcome(Entity):
     verifier: Verifier
     """Who may verify it beside the operator: the organization, where all charges that wait for that name it."""
     reported_by: str | None = None
-    """The principal's id. Never shown."""
+    """The user, or the root of the API key's line. Never shown."""
     decided_at: Instant | None = None
     decided_by: DecidedBy | None = None
     decided_by_id: str | None = None

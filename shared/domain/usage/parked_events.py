@@ -48,5 +48,5 @@ class ParkedEvent:
         return msgspec.convert(self.subject, AcceptedEvent)
 
     def public_subject(self) -> dict[str, Any]:
-        """Without the principal that reported an outcome, whom nobody is told."""
+        """Without who reported it, whom nobody is told."""
         return {name: value for name, value in self.subject.items() if name != "reporter"}

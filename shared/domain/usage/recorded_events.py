@@ -29,6 +29,8 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):  # repair makes 
     cost: EventCost = NO_COST
     exchange_rate: Decimal | None = None
     """From the currency of its amounts to the organization's, where they differ."""
+    reporter: str | None = None
+    """As `AcceptedEvent.reporter`; None for what was recorded before all events had it."""
 
     def costed(self) -> CostedEvent:
         """The event as meters read it, with its recorded cost and exchange rate."""

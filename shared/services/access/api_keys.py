@@ -1,14 +1,61 @@
 """API keys: their token is shown once and stored as a hash."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
 
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.access.accounts import ApiKey, WorkingKey, key_partition, new_token, shown_prefix
+from shared.domain.access.api_keys import (
+    ApiKey,
+    WorkingKey,
+    check_reporting,
+    expiry_within,
+    key_partition,
+    new_token,
+    parent_of,
+    shown_prefix,
+)
 from shared.domain.access.identity import OPERATOR_ONLY, Permission, Principal
-from shared.domain.kernel.errors import ConflictError, ForbiddenError, ValidationError
+from shared.domain.access.reporting import Reporting
+from shared.domain.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    UnavailableError,
+    ValidationError,
+)
 from shared.domain.kernel.ids import fingerprint
 from shared.ports.clock import Clock
-from shared.services.storage import OPERATOR, Owners, Page, Records, StaleEtagError, Store, Stored
+from shared.services.storage import (
+    OPERATOR,
+    Operation,
+    Outbox,
+    OutboxEntry,
+    Owners,
+    Page,
+    Records,
+    StaleEtagError,
+    Store,
+    Stored,
+    look_twice,
+    putting,
+)
+
+KEY_CHANGED = "api_key_changed"
+"""The effect of a change to a key: what makes it work gets the change, too."""
+_WORKING = "key"
+
+
+class ApiKeyDraft(BaseModel):
+    """A key as it is asked for."""
+
+    name: str
+    scopes: tuple[Permission, ...]
+    expires_at: datetime | None = None
+    reporting: Reporting = Reporting()
 
 
 class ApiKeys:
@@ -16,71 +63,132 @@ class ApiKeys:
     that works can be seen and revoked.
     """
 
-    def __init__(self, store: Store, clock: Clock, owners: Owners) -> None:
+    def __init__(self, store: Store, clock: Clock, owners: Owners, outbox: Outbox) -> None:
         self._clock = clock
+        self._outbox = outbox
+        self._changes = outbox.sender(KEY_CHANGED)
         self._keys = Records(store, TENANTS, ApiKey, prefix="key", called="API key", owners=owners)
         self._working_keys = Records(store, DIRECTORY, WorkingKey)
 
-    async def create(  # noqa: PLR0913  the parts of a key
-        self,
-        key_id: str,
-        *,
-        organization_id: str | None,
-        name: str,
-        scopes: tuple[Permission, ...],
-        expires_at: datetime | None,
-        creator: Principal,
-    ) -> tuple[ApiKey, str]:
+    async def create(
+        self, key_id: str, organization_id: str | None, draft: ApiKeyDraft, creator: Principal
+    ) -> tuple[Stored[ApiKey], str]:
         """The key and its token; without an organization a key of the operator's.
 
-        Raises `ForbiddenError` for a scope that the creator does not have, `ValidationError`, and `ConflictError` where
-        the key was created before: its token cannot be shown again.
+        Raises `ForbiddenError` for what the creator may not do itself, `ValidationError`, and `ConflictError` where the
+        key was created before: its token cannot be shown again.
         """
         now = self._clock.now()
-        if expires_at is not None and expires_at <= now:
+        if draft.expires_at is not None and draft.expires_at <= now:
             raise ValidationError.at("/expires_at", "must be in the future")
-        for index, scope in enumerate(scopes):
-            if not creator.may(scope):
-                raise ForbiddenError(f"You cannot give {scope.value}, which you do not have")
-            if organization_id is not None and scope in OPERATOR_ONLY:
-                raise ValidationError.at(f"/scopes/{index}", "is for the operator's own keys")
+        _check_scopes(draft.scopes, organization_id, creator)
+        _check_may_make_agents(draft.reporting, creator)
+        parent = parent_of(organization_id, creator)
         token = new_token()
         key = ApiKey(
             id=key_id,
             organization_id=organization_id,
-            name=name,
-            scopes=scopes,
+            name=draft.name,
+            scopes=draft.scopes,
             key_prefix=shown_prefix(token),
             fingerprint=fingerprint(token),
             created_at=now,
-            expires_at=expires_at,
+            expires_at=expiry_within(parent, draft.expires_at),
+            ancestors=() if parent is None else parent.lineage,
+            reporting=draft.reporting,
         )
+        check_reporting(key)
         owner = organization_id or OPERATOR
         listed = await self._keys.create(owner, key)
         if listed.entity.fingerprint != key.fingerprint:
             raise ConflictError("This key was made before, and its token was shown then; delete it and make another")
-        await self._working_keys.create(key_partition(key.fingerprint), WorkingKey(id="key", key=key))
-        await self._confirm_listed(owner, listed)
-        return key, token
+        await self._working_keys.create(key_partition(key.fingerprint), WorkingKey(id=_WORKING, key=key))
+        return await self._confirm_listed(owner, listed), token
 
-    async def _confirm_listed(self, owner: str, listed: Stored[ApiKey]) -> None:
+    async def _confirm_listed(self, owner: str, listed: Stored[ApiKey]) -> Stored[ApiKey]:
         """Fails where the key was deleted meanwhile: the deletion may have come before the key was in the directory."""
         try:
-            await self._keys.write(owner, listed, listed.entity)
+            return await self._keys.write(owner, listed, listed.entity)
         except StaleEtagError as error:
-            await self._working_keys.remove(key_partition(listed.entity.fingerprint), "key")
+            await self._working_keys.remove(key_partition(listed.entity.fingerprint), _WORKING)
             raise ConflictError("The key was deleted while it was being made") from error
+
+    async def get(self, owner: str, key_id: str) -> Stored[ApiKey]:
+        """Raises `NotFoundError`."""
+        return await self._keys.get(owner, key_id)
 
     async def page(self, organization_id: str | None, limit: int, cursor: str | None) -> Page[ApiKey]:
         """Newest first; without an organization the operator's own keys."""
         return await self._keys.page(organization_id or OPERATOR, descending=True, limit=limit, cursor=cursor)
+
+    async def update(
+        self, owner: str, key_id: str, changes: dict[str, Any], changer: Principal, if_match: str | None
+    ) -> Stored[ApiKey]:
+        """Apply changed fields: the name, and those of `Reporting`. They take effect as a revocation does.
+
+        Raises `NotFoundError`, `PreconditionFailedError`, `ValidationError`, and `ForbiddenError` for what the changer
+        may not do itself.
+        """
+
+        def decide(key: ApiKey) -> ApiKey:
+            reporting = Reporting.model_validate({**key.reporting.model_dump(), **_of_reporting(changes)})
+            if reporting.make_agents != key.reporting.make_agents:
+                _check_may_make_agents(reporting, changer)
+            changed = key.changed(name=changes.get("name", key.name), reporting=reporting)
+            if changed == key:
+                return key
+            check_reporting(changed)
+            return changed.changed(revision=key.revision + 1)
+
+        def beside(_before: ApiKey, after: ApiKey) -> Sequence[Operation]:
+            return [putting(self._change_entry(owner, after))]
+
+        changed = await self._keys.change(owner, key_id, decide, if_match, beside=beside)
+        await self._outbox.attempt(TENANTS.name, owner, self._change_entry(owner, changed.entity).id)
+        return changed
+
+    def _change_entry(self, owner: str, key: ApiKey) -> OutboxEntry:
+        return self._changes.entry(f"{KEY_CHANGED}:{key.id}", owner=owner, key_id=key.id, revision=str(key.revision))
+
+    async def apply_change(self, owner: str, key_id: str, revision: str) -> None:
+        """What happens for `KEY_CHANGED`. A key that was revoked meanwhile stays revoked.
+
+        Raises `UnavailableError` where a read does not show the change yet.
+        """
+        with suppress(NotFoundError):
+            listed = await look_twice(lambda: self._keys.get(owner, key_id), errors=(NotFoundError,))
+            newest = listed.entity
+            if newest.revision < int(revision):
+                raise UnavailableError("The change of an API key cannot be read yet")
+
+            def decide(working: WorkingKey) -> WorkingKey:
+                return working if working.key.revision >= newest.revision else working.changed(key=newest)
+
+            await self._working_keys.change(key_partition(newest.fingerprint), _WORKING, decide)
 
     async def delete(self, owner: str, key_id: str, if_match: str | None) -> None:
         """Revoke it, then unlist it. Raises `NotFoundError`, `PreconditionFailedError`."""
 
         async def attempt() -> None:
             listed = await self._keys.get(owner, key_id, if_match)
-            await self._working_keys.remove(key_partition(listed.entity.fingerprint), "key")
+            await self._working_keys.remove(key_partition(listed.entity.fingerprint), _WORKING)
             await self._keys.erase(owner, listed)  # loses to `_confirm_listed` of a key that has just begun to work
 
         await self._keys.retry(attempt, if_match)
+
+
+def _check_scopes(scopes: Sequence[Permission], organization_id: str | None, creator: Principal) -> None:
+    for index, scope in enumerate(scopes):
+        if not creator.may(scope):
+            raise ForbiddenError(f"You cannot give {scope.value}, which you do not have")
+        if organization_id is not None and scope in OPERATOR_ONLY:
+            raise ValidationError.at(f"/scopes/{index}", "is for the operator's own keys")
+
+
+def _check_may_make_agents(reporting: Reporting, giver: Principal) -> None:
+    if reporting.make_agents is not None and not giver.may(Permission.AGENTS_WRITE):
+        raise ForbiddenError(f"You cannot give make_agents without {Permission.AGENTS_WRITE.value}")
+
+
+def _of_reporting(changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if name in Reporting.model_fields}

@@ -1,11 +1,13 @@
 """Authentication: who is calling, by an API key or an access token."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 from cachetools import TTLCache
 
 from shared.containers import DIRECTORY
-from shared.domain.access.accounts import KEY_PREFIX, ApiKey, Session, WorkingKey, key_partition
+from shared.domain.access.accounts import Session
+from shared.domain.access.api_keys import KEY_PREFIX, ApiKey, WorkingKey, key_partition
 from shared.domain.access.identity import OPERATOR_ONLY, OPERATOR_PERMISSIONS, ROLE_PERMISSIONS, Permission, Principal
 from shared.domain.kernel.errors import UnauthenticatedError
 from shared.domain.kernel.ids import fingerprint
@@ -18,7 +20,7 @@ MAXIMUM_CACHED_KEYS = 10_000
 
 
 class Authentication:
-    """API keys are read at every call; for events they may be 10 s old."""
+    """API keys, and those that they descend from, are read at every call; for events they may be 10 s old."""
 
     def __init__(self, store: Store, clock: Clock, tokens: Tokens) -> None:
         self._clock = clock
@@ -34,17 +36,28 @@ class Authentication:
         return await self._by_token(credential)
 
     async def _by_key(self, token: str, *, for_events: bool) -> Principal:
-        token_fingerprint = fingerprint(token)
-        key = self._cached_keys.get(token_fingerprint) if for_events else None
+        key = await self._working_key(fingerprint(token), for_events=for_events)
         if key is None:
-            working = await self._working_keys.find(key_partition(token_fingerprint), "key")
-            if working is None:
-                raise UnauthenticatedError("The API key is not valid")
-            key = working.entity.key
-            self._cached_keys[token_fingerprint] = key
-        if not key.valid_at(self._clock.now()):
+            raise UnauthenticatedError("The API key is not valid")
+        ancestors = await asyncio.gather(
+            *(self._working_key(ancestor.fingerprint, for_events=for_events) for ancestor in key.ancestors)
+        )
+        now = self._clock.now()
+        if not all(ancestor is not None and ancestor.valid_at(now) for ancestor in ancestors):
+            raise UnauthenticatedError("A key that this API key descends from was revoked or has expired")
+        if not key.valid_at(now):
             raise UnauthenticatedError("The API key has expired")
-        return Principal(key.id, key.organization_id, frozenset(key.scopes))
+        return key.principal()
+
+    async def _working_key(self, token_fingerprint: str, *, for_events: bool) -> ApiKey | None:
+        cached = self._cached_keys.get(token_fingerprint) if for_events else None
+        if cached is not None:
+            return cached
+        working = await self._working_keys.find(key_partition(token_fingerprint), "key")
+        if working is None:
+            return None
+        self._cached_keys[token_fingerprint] = working.entity.key
+        return working.entity.key
 
     async def _by_token(self, token: str) -> Principal:
         claims = await self._tokens.read(token)

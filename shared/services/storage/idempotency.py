@@ -1,29 +1,23 @@
 """Idempotency keys: the same key and request give the first answer again."""
 
-import base64
-import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cryptography.fernet import Fernet
 from pydantic import BaseModel
 
 from shared.containers import TENANTS
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import IdempotencyConflictError, UnavailableError, XyraError
 from shared.domain.kernel.ids import named_id
-from shared.ports.secrets import Secrets
 from shared.ports.store import AlreadyExistsError, StaleEtagError, Store
-from shared.services.storage.initial_secrets import value_or_first
 from shared.services.storage.owners import OPERATOR
 from shared.services.storage.records import Records
 from shared.services.storage.retrying import poll, retry_lost_races
 from shared.services.storage.stored import Stored
 
 KEPT_SECONDS = 48 * 3600
-_SECRET = "idempotency-secret"  # noqa: S105  the secret's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +28,12 @@ class Answer:
     headers: dict[str, str]
     media_type: str
     body: bytes
+    kept: "Answer | None" = None
+    """What repetitions are answered with, where this answer shows a credential: that is never kept."""
 
 
 class StoredAnswer(BaseModel):
-    """A finished response as text, encrypted where it shows something only once."""
+    """A finished response as text."""
 
     status: int
     headers: dict[str, str]
@@ -63,7 +59,8 @@ class IdempotencyRecord(Entity):
         """Raises `IdempotencyConflictError`."""
         if self.request != request:
             raise IdempotencyConflictError(
-                "This Idempotency-Key was used for another request; it goes with one route and body"
+                "This Idempotency-Key was used for another request, or by another user or key; it goes with one route "
+                "and body, and with who used it first"
             )
 
 
@@ -86,14 +83,8 @@ class Idempotency:
     another call may have acted under it.
     """
 
-    def __init__(self, store: Store, secrets: Secrets) -> None:
+    def __init__(self, store: Store) -> None:
         self._records = Records(store, TENANTS, IdempotencyRecord)
-        self._secrets = secrets
-
-    async def ensure_secret(self) -> bool:
-        """Whether it was created now. Raises `UnavailableError`."""
-        _, created = await value_or_first(self._secrets, _SECRET, _first_secret)
-        return created
 
     async def once(
         self,
@@ -102,16 +93,15 @@ class Idempotency:
         key: str,
         request_hash: str,
         act: Callable[[], Awaitable[Answer]],
-        secret: bool = False,
     ) -> Answer:
-        """`secret`: the answer shows something only once; it is stored encrypted.
+        """The answer of `act`, or the one that was kept; `request_hash` says what has to be equal for that.
 
         Raises `IdempotencyConflictError`; `UnavailableError` where it does not become clear who has the key.
         """
         partition = owner or OPERATOR
         claim = await self._claim(partition, named_id("idem", partition, key), request_hash)
         if isinstance(claim, StoredAnswer):
-            return await self._read(claim, key, secret=secret)
+            return _read(claim)
         try:
             answer = await act()
         except UnavailableError:
@@ -120,10 +110,10 @@ class Idempotency:
             other = None if await self._is_freed(partition, claim) else await self._answer_of_other(partition, claim)
             if other is None:
                 raise
-            return await self._read(other, key, secret=secret)
-        ours = await self._written(answer, key, secret=secret)
+            return _read(other)
+        ours = _written(answer.kept or answer)
         first = await self._store(partition, claim.record, ours)
-        return answer if first is ours else await self._read(first, key, secret=secret)
+        return answer if first == ours else _read(first)
 
     async def _claim(self, partition: str, record_id: str, request: str) -> _Claim | StoredAnswer:
         """Or the answer of the call that was first, waited for a moment.
@@ -197,22 +187,12 @@ class Idempotency:
             attempt, UnavailableError("The answer cannot be stored under its Idempotency-Key now")
         )
 
-    async def _written(self, answer: Answer, key: str, *, secret: bool) -> StoredAnswer:
-        body = (await self._cipher(key)).encrypt(answer.body) if secret else answer.body
-        return StoredAnswer(
-            status=answer.status, headers=answer.headers, media_type=answer.media_type, body=body.decode()
-        )
 
-    async def _read(self, stored: StoredAnswer, key: str, *, secret: bool) -> Answer:
-        body = stored.body.encode()
-        if secret:
-            body = (await self._cipher(key)).decrypt(body)
-        return Answer(stored.status, stored.headers, stored.media_type, body)
-
-    async def _cipher(self, key: str) -> Fernet:
-        secret, _ = await value_or_first(self._secrets, _SECRET, _first_secret)
-        return Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"{secret}:{key}".encode()).digest()))
+def _written(answer: Answer) -> StoredAnswer:
+    return StoredAnswer(
+        status=answer.status, headers=answer.headers, media_type=answer.media_type, body=answer.body.decode()
+    )
 
 
-def _first_secret() -> str:
-    return Fernet.generate_key().decode()
+def _read(stored: StoredAnswer) -> Answer:
+    return Answer(stored.status, stored.headers, stored.media_type, stored.body.encode())

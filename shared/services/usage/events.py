@@ -23,7 +23,6 @@ from shared.domain.usage.events import (
     shard_of,
     with_derived_fields,
 )
-from shared.domain.usage.outcomes import is_outcome
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.services.agents.agents import Agents
@@ -49,7 +48,7 @@ class ReportedEvent:
     data: dict[str, Any]
     organization_id: str
     reporter: str | None = None
-    """The principal's id."""
+    """The user, or the root of the API key's line."""
     by_operator: bool = False
     """Whether the credential is the operator's."""
 
@@ -188,7 +187,7 @@ def _accepted(
         time=to_text(event.time or now),
         run=event.run,
         data=data,
-        reporter=event.reporter if is_outcome(event.type) else None,
+        reporter=event.reporter,
         standard_terms=event.type == LLM_CALL and not may_say_terms and has_terms(data),
         content=content_hash(event.type, agent.id, event.run, data),
     )

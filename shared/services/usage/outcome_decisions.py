@@ -57,7 +57,7 @@ class OutcomeDecisions:
 
         async def decide(stored: StoredOutcome, decision: Decision) -> Decided | None:
             _check_may_decide(stored.outcome, by)
-            if stored.outcome.reported_by == by.id:
+            if stored.outcome.reported_by == by.root_id:
                 raise ForbiddenError("The credential that reported an outcome cannot verify it")
             if stored.event is None:
                 raise ConflictError("The event that reported the outcome is no longer kept")
@@ -91,7 +91,7 @@ class OutcomeDecisions:
 
         After that a reversal is a credit, which only the operator gives. Raises `ForbiddenError`.
         """
-        if outcome.reported_by == by.id:
+        if outcome.reported_by == by.root_id:
             raise ForbiddenError("The credential that reported an outcome cannot reverse it")
         if outcome.status == "verified" and outcome.decided_by != "organization":
             raise ForbiddenError("Only the operator reverses what the organization has not verified itself")

@@ -1,10 +1,14 @@
 """API keys: made, used within their scopes, revoked."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.doubles.clients.xyra_client import Xyra
+from tests.doubles.worlds.two_organizations import TwoOrganizations
+
+Json = Any
 
 
 @pytest.mark.walk
@@ -29,3 +33,110 @@ async def test_an_owner_makes_and_revokes_keys_that_do_what_their_scopes_allow(x
     (await owner.send("DELETE", f"api-keys/{made['id']}")).expect(204)
     (await by_header.send("GET", "agents")).problem(401, "unauthenticated")
     assert (await owner.get("api-keys"))["data"] == []
+
+
+async def test_a_key_does_not_breed_keys_that_are_more_than_itself(xyra: Xyra) -> None:
+    """What attackers tried: a key that expires made one without an end."""
+    organization = await xyra.organization()
+    scopes = ["api_keys:write", "api_keys:read", "events:write"]
+    soon = "2026-11-18T11:00:00Z"
+    body = {"name": "Soon", "scopes": scopes, "expires_at": soon, "organization_id": organization.id}
+    made = await xyra.operator.post("api-keys", body)
+    assert (made["root_id"], made["parent_id"]) == (made["id"], None)
+    parent = xyra.bearing(made["token"])
+    child = await parent.post("api-keys", {"name": "Child", "scopes": scopes})
+    assert (child["root_id"], child["parent_id"], child["expires_at"]) == (made["id"], made["id"], soon)
+    later = {"name": "Later", "scopes": scopes, "expires_at": "2026-11-18T11:00:01Z"}
+    assert (await parent.send("POST", "api-keys", later)).problem(422, "validation") == ["/expires_at"]
+    more = {"name": "More", "scopes": [*scopes, "agents:write"]}
+    (await parent.send("POST", "api-keys", more)).problem(403, "forbidden")
+
+    holder = xyra.bearing(child["token"])
+    await holder.get("api-keys")
+    (await organization.key.send("DELETE", f"api-keys/{made['id']}")).expect(204)
+    for dead in (parent, holder):
+        (await dead.send("GET", "api-keys")).problem(401, "unauthenticated")
+
+
+REPORTING: Json = {"default_agent": None, "agent_wait_seconds": 300, "make_agents": None, "subject_is": "agent"}
+
+
+async def test_a_key_says_how_what_it_reports_is_read(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    agent = await organization.agent()
+    model = await organization.model({"key": "platform", "type": "flat_fee", "amount": "1"})
+    make = {"billing_model_id": model["id"]}
+    chosen = {"default_agent": "coder", "agent_wait_seconds": 0, "make_agents": make, "subject_is": "default_agent"}
+    keys = organization.key
+    made = await keys.post("api-keys", {"name": "Traces", "scopes": ["events:write"], **chosen})
+    shown = {name: made[name] for name in REPORTING}
+    assert shown == chosen | {"default_agent": agent["id"]}
+    path = f"api-keys/{made['id']}"
+    assert await keys.get(path) == {name: value for name, value in made.items() if name != "token"}
+
+    changed = await keys.send("PATCH", path, {"agent_wait_seconds": 3600, "subject_is": "agent"})
+    assert changed.expect(200) == (await keys.get(path)) | {"agent_wait_seconds": 3600, "subject_is": "agent"}
+    cleared = (await keys.send("PATCH", path, {"default_agent": None, "make_agents": None, "name": "New"})).expect(200)
+    assert {name: cleared[name] for name in REPORTING} == REPORTING | {"agent_wait_seconds": 3600}
+    assert cleared["name"] == "New"
+    stale = await keys.send("PATCH", path, {"name": "Lost"}, headers={"If-Match": changed.headers["ETag"]})
+    stale.problem(412, "precondition_failed")
+    event = {"id": "1", "type": "command", "agent": "coder"}
+    await xyra.bearing(made["token"]).post("events", event, expect=202)
+
+
+async def test_what_a_key_cannot_say_of_its_reports_is_refused(unchanged: TwoOrganizations) -> None:
+    own, other = unchanged.own, unchanged.other
+    key = {"name": "K", "scopes": ["events:write"]}
+    bad: list[tuple[Json, str]] = [
+        ({"default_agent": "nobody"}, "/default_agent"),
+        ({"default_agent": unchanged.other_agent["id"]}, "/default_agent"),
+        ({"default_agent": ""}, "/default_agent"),
+        ({"agent_wait_seconds": -1}, "/agent_wait_seconds"),
+        ({"agent_wait_seconds": 3601}, "/agent_wait_seconds"),
+        ({"agent_wait_seconds": None}, "/agent_wait_seconds"),
+        ({"agent_wait_seconds": True}, "/agent_wait_seconds"),
+        ({"make_agents": {}}, "/make_agents/billing_model_id"),
+        ({"make_agents": True}, "/make_agents"),
+        ({"make_agents": {"billing_model_id": "bm_nothing"}}, "/make_agents/billing_model_id"),
+        ({"make_agents": {"billing_model_id": unchanged.other_model["id"]}}, "/make_agents/billing_model_id"),
+        ({"subject_is": "organization"}, "/subject_is"),
+        ({"subject_is": "default_agent"}, "/subject_is"),
+        ({"subject_is": "customer"}, "/subject_is"),
+    ]
+    listed = (await own.key.get("api-keys"))["data"][0]["id"]
+    for fields, pointer in bad:
+        for method, path, body in (("POST", "api-keys", key | fields), ("PATCH", f"api-keys/{listed}", fields)):
+            assert (await own.key.send(method, path, body)).problem(422, "validation") == [pointer], fields
+    operators = {"name": "K", "scopes": ["events:write"], "default_agent": "coder"}
+    assert (await own.operator.send("POST", "api-keys", operators)).problem(422, "validation") == ["/default_agent"]
+    unowned = {"name": "K", "scopes": ["events:write"], "make_agents": {"billing_model_id": unchanged.model["id"]}}
+    answer = await own.operator.send("POST", "api-keys", unowned)
+    assert answer.problem(422, "validation") == ["/make_agents/billing_model_id"]
+    foreign = (await other.key.get("api-keys"))["data"][0]["id"]
+    (await own.key.send("PATCH", f"api-keys/{foreign}", {"name": "Mine"})).problem(404, "not_found")
+    for fields in ({"scopes": ["events:read"]}, {"expires_at": "2027-01-01T00:00:00Z"}):
+        (await own.key.send("PATCH", f"api-keys/{listed}", fields)).problem(422, "validation")
+
+
+async def test_only_who_may_make_agents_lets_a_key_make_them(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    model = await organization.model({"key": "platform", "type": "flat_fee", "amount": "1"})
+    maker = await xyra.key_of(organization.id, ["api_keys:write", "events:write"])
+    body = {"name": "K", "scopes": ["events:write"]}
+    make = {"make_agents": {"billing_model_id": model["id"]}}
+    (await maker.send("POST", "api-keys", body | make)).problem(403, "forbidden")
+    made = await maker.post("api-keys", body)
+    (await maker.send("PATCH", f"api-keys/{made['id']}", make)).problem(403, "forbidden")
+    (await organization.key.send("PATCH", f"api-keys/{made['id']}", make)).expect(200)
+    renamed = (await maker.send("PATCH", f"api-keys/{made['id']}", {"name": "Renamed"})).expect(200)
+    assert (renamed["name"], renamed["make_agents"]) == ("Renamed", make["make_agents"])
+
+
+async def test_the_operators_own_key_may_read_subjects_as_organizations(xyra: Xyra) -> None:
+    model = {"name": "M", "currency": "USD", "charges": [{"key": "p", "type": "flat_fee", "amount": "1"}]}
+    operators = await xyra.operator.post("billing-models", model)
+    body = {"name": "Proxy", "scopes": ["events:write"], "subject_is": "organization"}
+    made = await xyra.operator.post("api-keys", body | {"make_agents": {"billing_model_id": operators["id"]}})
+    assert (made["organization_id"], made["subject_is"]) == (None, "organization")
+    assert made["make_agents"] == {"billing_model_id": operators["id"]}

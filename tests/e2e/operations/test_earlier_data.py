@@ -43,6 +43,10 @@ async def test_a_data_directory_of_before_is_served_with_the_same_answers(
                 name, _, query = path.partition("?")
                 answer = await key.send("GET", name, **dict(part.split("=") for part in query.split("&") if part))
                 assert without_time(json.loads(answer.body)) == without_time(as_answered_now(name, before, names)), path
+            for listed in (await key.get("api-keys"))["data"]:
+                assert (listed["root_id"], listed["parent_id"]) == (listed["id"], None)
+            child = await key.post("api-keys", {"name": "Child", "scopes": ["events:write"]})
+            assert child["root_id"] == child["parent_id"] != child["id"]
         await xyra.sign_in(expected["signed_up"])
     assert process.stop() == 0
     for organization in expected["organizations"].values():

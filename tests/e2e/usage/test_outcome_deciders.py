@@ -1,6 +1,6 @@
 """Who may verify, reject and reverse an outcome."""
 
-from tests.doubles.clients.xyra_client import Xyra
+from tests.doubles.clients.xyra_client import ORGANIZATION_SCOPES, Client, Xyra
 from tests.doubles.worlds.reported_outcomes import RESOLVED, decide, priced, resolved, statuses
 
 
@@ -51,3 +51,28 @@ async def test_the_organization_takes_back_what_it_verified_itself_while_that_cr
     await decide(organization, "own", "reverse", by=reporter, expect=403)
     assert (await decide(organization, "own", "reverse", by=other))["decided_by"] == "organization"
     assert (await decide(organization, "of an ended period", "reverse"))["decided_by"] == "operator"
+
+
+async def test_keys_of_one_line_are_one_credential_for_verifying_and_reversing(xyra: Xyra) -> None:
+    """A key that reported makes a twin; its parent and a sister are no one else, either."""
+    organization = await priced(xyra, {**RESOLVED, "verified_by": "organization"})
+
+    async def child_of(client: Client) -> Client:
+        made = await client.post("api-keys", {"name": "Child", "scopes": ORGANIZATION_SCOPES})
+        return xyra.bearing(made["token"])
+
+    root, other = await xyra.key_of(organization.id), await xyra.key_of(organization.id)
+    reporter, sister = await child_of(root), await child_of(root)
+    twin = await child_of(reporter)
+    now = "2026-11-10T12:00:00Z"
+    await reporter.report(resolved("one", now), resolved("two", now))
+    await xyra.idle()
+    for same in (reporter, twin, sister, root):
+        refused = await decide(organization, "one", "verify", by=same, expect=403)
+        assert refused["detail"] == "The credential that reported an outcome cannot verify it"
+        bulk = await same.post("outcomes/verify", {"filter": {}}, expect=200)
+        assert (bulk["verified"], bulk["refused"]) == (0, 2)
+    await decide(organization, "one", "verify", by=await child_of(other))
+    for same in (reporter, twin, sister, root):
+        await decide(organization, "one", "reverse", by=same, expect=403)
+    await decide(organization, "one", "reverse", by=other)

@@ -1,14 +1,17 @@
 """Users who sign up, and API keys."""
 
 from contextlib import suppress
+from datetime import timedelta
 
 from shared.bootstrap import Application
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.access.accounts import Account, Membership, email_partition
+from shared.domain.access.api_keys import WorkingKey, key_partition
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.domain.kernel.ids import named_id
 from shared.services.access.accounts import SignUp as SignUpRequest
+from shared.services.access.api_keys import ApiKeyDraft
 from tests.doubles.worlds.invoiced_organization import ORGANIZATION, Scene
 from tests.faults.in_turn.path import Path, Result
 
@@ -82,14 +85,8 @@ class CreateApiKey(Path):
         await self._create(host, named_id("key", "other"))
 
     async def _create(self, host: Application, key_id: str) -> str:
-        _, token = await host.api_keys.create(
-            key_id,
-            organization_id=ORGANIZATION,
-            name="Key",
-            scopes=(Permission.EVENTS_WRITE,),
-            expires_at=None,
-            creator=self.creator,
-        )
+        draft = ApiKeyDraft(name="Key", scopes=(Permission.EVENTS_WRITE,))
+        _, token = await host.api_keys.create(key_id, ORGANIZATION, draft, self.creator)
         return token
 
     async def result(self) -> Result:
@@ -108,3 +105,32 @@ class CreateApiKey(Path):
         assert await host.owners.of(self.key_id) == ORGANIZATION
         ours = [key for key in keys if key.id != named_id("key", "other")]
         return Result((principal.id == self.key_id, len(ours)), None)
+
+
+class ChangeApiKey(CreateApiKey):
+    """An owner changes how what a key reports is read. Meanwhile another owner changes its name."""
+
+    async def prepare(self) -> None:
+        await self._create(self.scene.host(), self.key_id)
+        self.scene.clock.move(timedelta(minutes=5))
+
+    async def walk(self, host: Application) -> None:
+        await self._change(host, agent_wait_seconds=7)
+
+    async def do_other(self, host: Application) -> None:
+        await self._change(host, name="Renamed")
+
+    async def _change(self, host: Application, **changes: object) -> None:
+        await host.api_keys.update(ORGANIZATION, self.key_id, changes, self.creator, None)
+
+    async def result(self) -> Result:
+        """What makes the key work is what is listed of it."""
+        self.scene.clock.move(timedelta(minutes=10))
+        await self.scene.host().outbox.sweep()
+        await self.scene.drain()
+        host = self.scene.host()
+        (listed, _) = await host.api_keys.get(ORGANIZATION, self.key_id)
+        working = await self.scene.store.get(DIRECTORY.name, key_partition(listed.fingerprint), "key")
+        assert working is not None
+        assert WorkingKey.read(working.document).key == listed
+        return Result(listed.reporting.agent_wait_seconds, None)

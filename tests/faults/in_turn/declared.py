@@ -47,6 +47,7 @@ PATHS = (
     DeclaredPath("use one idempotency key twice", storage.UseOneKeyTwice),
     DeclaredPath("sign up", access.SignUp, ("sign_up",)),
     DeclaredPath("create an API key", access.CreateApiKey, ("create_api_key", "delete_api_key")),
+    DeclaredPath("change an API key", access.ChangeApiKey, ("update_api_key",)),
     DeclaredPath("create an agent", agents.CreateAgent, ("create_agent",)),
     DeclaredPath("change an agent's billing model", agents.ChangeModel, ("update_agent",)),
     DeclaredPath("delete an agent", agents.DeleteAgent, ("delete_agent",)),

@@ -100,6 +100,17 @@ async def test_so_is_a_status_that_is_not_declared(caplog: pytest.LogCaptureFixt
     assert "declares no answer 201" in caplog.text
 
 
+async def test_a_credential_is_answered_only_with_what_repetitions_get_in_its_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handler(_: Call) -> Reply:
+        return Reply(ADA)
+
+    answer = await ServedEndpoint(handler, {"answers": {200: UserAnswer}, "secret_answer": True}).answer()
+    assert answer.status == 500
+    assert "says nothing that can be kept" in caplog.text
+
+
 async def test_the_first_status_needs_no_naming() -> None:
     assert (await answered(ADA, {201: UserAnswer, 204: None})).status == 201
     nothing = await answered(None, {201: UserAnswer, 204: None}, status=204)

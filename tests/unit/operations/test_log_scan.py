@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from shared.domain.access.accounts import KEY_PREFIX, shown_prefix
+from shared.domain.access.api_keys import KEY_PREFIX, shown_prefix
 from tests.doubles.clients.log_scan import KnownSecrets, scan
 
 PEM = """-----BEGIN PRIVATE KEY-----

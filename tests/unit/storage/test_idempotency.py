@@ -5,7 +5,7 @@ All hosts share a store; a host whose reads lag does not see the last write to a
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -19,7 +19,6 @@ from shared.services.storage.idempotency import Answer, Idempotency
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.fault_in_turn import Fault, FaultInTurnStore, RememberingStore, Script
 from tests.doubles.fakes.settable_clock import SettableClock
-from tests.doubles.worlds.billing_world import NoSecrets
 
 RECORD = named_id("idem", OPERATOR, "key")
 Act = Callable[[], Awaitable[Answer]]
@@ -61,7 +60,7 @@ class Hosts:
             self.acted.append(request)
             return await act() if act else answer(f"{request}, {self.acted.count(request)}")
 
-        host = Idempotency(store or self.store, NoSecrets())
+        host = Idempotency(store or self.store)
         return (await host.once(owner=None, key="key", request_hash=request, act=acts)).body.decode()
 
     def lagging(self, times: int = 1) -> LaggingStore:
@@ -91,6 +90,39 @@ async def dies() -> Answer:
 async def takes_long() -> Answer:
     await asyncio.sleep(30)
     return answer("late")
+
+
+def test_an_answer_with_a_credential_is_given_once_and_never_kept(hosts: Hosts) -> None:
+    async def shows_a_token() -> Answer:
+        return replace(answer("the token"), kept=answer("without it"))
+
+    async def history() -> None:
+        assert await hosts.send("a", shows_a_token) == "the token"
+        assert await hosts.send("a", shows_a_token) == "without it"
+        record = await hosts.store.get(TENANTS.name, OPERATOR, RECORD)
+        assert record is not None
+        assert "the token" not in str(record.document)
+        assert hosts.acted == ["a"]
+
+    virtual_time.run(history())
+
+
+def test_whoever_was_slow_to_make_a_credential_is_shown_it(hosts: Hosts) -> None:
+    """Another call took over meanwhile, and could not make it a second time."""
+
+    async def shows_a_token() -> Answer:
+        await asyncio.sleep(30)
+        return replace(answer("the token"), kept=answer("without it"))
+
+    async def history() -> None:
+        slow, fast = await asyncio.gather(
+            hosts.send("a", shows_a_token), hosts.send("a", refused), return_exceptions=True
+        )
+        assert slow == "the token"
+        assert isinstance(fast, ConflictError)
+        assert await hosts.send("a", refused) == "without it"
+
+    virtual_time.run(history())
 
 
 def test_a_lagging_host_does_not_act_on_another_request(hosts: Hosts) -> None:
