@@ -131,6 +131,8 @@ def _attributes(attributes: list[_Attribute]) -> Iterator[tuple[str, AttributeVa
 
 
 def _value_of(value: _Value) -> AttributeValue | None:
+    if isinstance(value.int_value, str):
+        return _number_of(value.int_value) if value.int_value.isdigit() else value.int_value
     for known in (value.string_value, value.int_value, value.double_value, value.bool_value):
         if known is not None:
             return known

@@ -242,9 +242,7 @@ class Decisions:
         return other not in around and not any(above in group for above in self._tree.enclosing(other))
 
     def _warn_if_late(self, facts: SpanFacts, known: Collection[SpanFacts]) -> None:
-        if facts.is_doubled or facts.units is None or not known:
-            return
-        if all(one.units is not None and facts.units.knows_more_than(one.units) for one in known):
+        if known and all(facts.knows_more_than(one) for one in known):
             self._warn(WarningCode.LATE_UNITS, facts)
 
     def _warn(self, code: WarningCode, facts: SpanFacts) -> None:

@@ -15,7 +15,9 @@ from shared.domain.ingestion.calls import TraceWarning, WarningCode
 from shared.domain.ingestion.facts import PlacedFacts, SpanFacts
 from shared.domain.ingestion.libraries import DOUBLING
 from shared.domain.ingestion.models import same_model, same_provider
-from shared.domain.ingestion.shares import TOLERANCE
+
+TOLERANCE = 10_000
+"""Microseconds by which a span may stick out of the one that it lies in: clocks of libraries differ."""
 
 _MAXIMUM_STEPS = 64
 """How many parents are followed from an inner span to the outer one."""
@@ -28,7 +30,7 @@ class WithoutDoubles:
     facts: tuple[PlacedFacts, ...]
     """In their order. One span of each call has what all of them say, the others are marked as doubled."""
     warnings: tuple[TraceWarning, ...]
-    """Of libraries that look as if they doubled calls, and are not known to."""
+    """Of response ids that are used again, and of libraries that seem to double calls and are not known to."""
 
 
 def without_known_doubles(facts: Sequence[PlacedFacts]) -> WithoutDoubles:
@@ -41,7 +43,7 @@ def without_known_doubles(facts: Sequence[PlacedFacts]) -> WithoutDoubles:
     joining.join_answers()
     for outer, inner in DOUBLING:
         joining.join_pairs(outer, inner)
-    return WithoutDoubles(tuple(joining.facts), tuple(joining.unknown_pairs()))
+    return WithoutDoubles(tuple(joining.facts), (*joining.reused_ids(), *joining.unknown_pairs()))
 
 
 @dataclass
@@ -78,6 +80,19 @@ class _Joining:
                     around = available.pop(at)[1]
                     if not self._is_below(index, around):
                         self._join(around, index)
+
+    def reused_ids(self) -> Iterable[TraceWarning]:
+        """One warning for each response id that calls of different traces have with different tokens."""
+        first_of: dict[tuple[str | None, str], int] = {}
+        warned: set[tuple[str | None, str]] = set()
+        for index, facts in self._open_calls():
+            if facts.response is None:
+                continue
+            key = (facts.provider, facts.response)
+            first = first_of.setdefault(key, index)
+            if key not in warned and self.facts[first].trace != self.facts[index].trace:
+                warned.add(key)
+                yield TraceWarning(WarningCode.ID_REUSED, facts.library, facts.service)
 
     def unknown_pairs(self) -> Iterable[TraceWarning]:
         """One warning for each two libraries and service of which a call lies inside an equal one."""

@@ -70,6 +70,16 @@ class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         """Of the spans of one call, the one that began first is believed first."""
         return (self.start, self.end, self.id)
 
+    def covers(self, other: "SpanFacts") -> bool:
+        """True when what the other says may be a part of what this one says."""
+        return self.units is not None and other.units is not None and self.units.covers(other.units)
+
+    def knows_more_than(self, other: "SpanFacts") -> bool:
+        """True when this span of a call has counts, a model that answered, or a tier that the other lacks."""
+        if self.units is not None and (other.units is None or self.units.knows_more_than(other.units)):
+            return True
+        return (self.answered is not None and other.answered is None) or (self.tier is not None and other.tier is None)
+
     def same_model(self, other: "SpanFacts") -> bool:
         return same_model(self.models, other.models)
 

@@ -63,10 +63,14 @@ def counts_of_ai_sdk(span: Span, kind: Kind) -> Reading:
     if kind is not Kind.CALL or _is_of_ai_sdk_6(span):
         return reading
     metadata = object_in(span.attributes.get("ai.response.providerMetadata"))
-    anthropic = part(metadata, "anthropic", "usage")
+    anthropic = part(metadata, "anthropic")
     if anthropic:
-        usage = reading_of(anthropic)
-        reading = reading.completed_by(Reading(cached=usage.cached, written=usage.written))
+        usage = reading_of(part(anthropic, "usage"))
+        of_version_4 = Reading(
+            cached=count_of(anthropic.get("cacheReadInputTokens")),
+            written=count_of(anthropic.get("cacheCreationInputTokens")),
+        )
+        reading = reading.completed_by(Reading(cached=usage.cached, written=usage.written)).completed_by(of_version_4)
     for provider in ("google", "vertex"):
         gemini = part(metadata, provider, "usageMetadata")
         if gemini:
@@ -131,7 +135,7 @@ def counts_of_genkit(span: Span, kind: Kind) -> Reading:
     if kind is not Kind.CALL:
         return Reading()
     output = object_in(span.attributes.get("genkit:output"))
-    for path in (("raw", "usage"), ("custom", "usageMetadata"), ("custom", "usage")):
+    for path in (("raw", "usage"), ("raw", "usageMetadata"), ("custom", "usageMetadata"), ("custom", "usage")):
         reading = reading_of(part(output, *path))
         if not reading.is_empty:
             return reading
@@ -140,7 +144,8 @@ def counts_of_genkit(span: Span, kind: Kind) -> Reading:
 
 def response_id_of_genkit(span: Span) -> str | None:
     output = object_in(span.attributes.get("genkit:output"))
-    for value in (part(output, "raw").get("id"), part(output, "custom").get("responseId")):
+    raw, custom = part(output, "raw"), part(output, "custom")
+    for value in (raw.get("id"), raw.get("responseId"), custom.get("responseId"), custom.get("id")):
         if isinstance(value, str) and value:
             return value[:128]
     return None

@@ -82,7 +82,7 @@ class TraceMemory(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def decided(remembered: Remembered, event: str | None, slack: Units | None = None) -> Remembered:
     """The span after its decision, without what only an open one needs."""
-    facts = msgspec.structs.replace(remembered.facts, library="", service="")
+    facts = msgspec.structs.replace(remembered.facts, service="")
     return Remembered(facts, remembered.came, event=event, slack=slack)
 
 

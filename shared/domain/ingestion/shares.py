@@ -8,9 +8,6 @@ from shared.domain.ingestion.models import same_provider
 from shared.domain.ingestion.tree import Tree
 from shared.domain.ingestion.units import NOTHING, Units
 
-TOLERANCE = 10_000
-"""Microseconds by which a span may stick out of the one that it lies in: clocks of libraries differ."""
-
 
 @dataclass
 class Shares:
@@ -23,6 +20,9 @@ class Shares:
     """Of a call: the greater of its own counts and those of its own calls together."""
 
     def __post_init__(self) -> None:
+        self._counted_sums = [
+            span_id for span_id, remembered in self.spans.items() if remembered.facts.is_sum and remembered.slack
+        ]
         calls = [span_id for span_id, remembered in self.spans.items() if remembered.facts.is_counted_call]
         calls.sort(key=lambda span_id: -self.tree.places[span_id].depth)
         for span_id in calls:
@@ -53,8 +53,9 @@ class Shares:
     def loosely_inside(self, span_id: str) -> Units:
         """What calls say that seem to be inside, although spans between did not come.
 
-        They are those within its time whose chain of parents breaks. Of a call, only where one of them has the same
-        response id and less counts: then the call is a sum under the id of its last call.
+        They are those within its time whose chain of parents breaks: of a container, those of the same library; of a
+        call, only where one of them has the same response id and less counts, so that it is a sum under the id of its
+        last call.
         """
         facts = self.spans[span_id].facts
         if facts.is_counted_call:
@@ -68,17 +69,16 @@ class Shares:
             together = together.plus(units)
         return together
 
-    def sum_around(self, span_id: str) -> str | None:
-        """The counted sum that a call seems to be the last part of, although spans between did not come."""
+    def loosely_around(self, span_id: str) -> str | None:
+        """The counted sum that a call seems to be inside, although spans between did not come: the reverse."""
         facts = self.spans[span_id].facts
-        if facts.response is None or self.tree.places[span_id].is_complete:
+        if self.tree.places[span_id].is_complete or next(self.tree.enclosing(span_id), None) is not None:
             return None
-        for other in self.groups.by_response.get(facts.response, ()):
-            if self.spans[other].slack is not None and self._is_last_of(other, span_id):
-                around = self.spans[other].facts
-                if _lies_in(facts.start, facts.end, around.start, around.end):
-                    return other
-        return None
+        sums = [other for other in self._counted_sums if self.spans[other].facts.library == facts.library]
+        answers = self.groups.by_response.get(facts.response or "", ())
+        sums += [other for other in answers if self._is_last_of(other, span_id)]
+        around = [other for other in sums if self.spans[other].slack is not None and self._may_hold(other, span_id)]
+        return max(around, key=lambda other: self.spans[other].facts.order, default=None)
 
     def take_up(self, span_id: str, units: Units) -> tuple[Units, dict[str, Remembered]]:
         """What is left of `units` after the slack of what was counted around a span before it came.
@@ -87,7 +87,7 @@ class Shares:
         """
         remembered = self.spans[span_id]
         around = [*self.tree.enclosing(span_id)]
-        if (loose := self.sum_around(span_id)) is not None:
+        if (loose := self.loosely_around(span_id)) is not None:
             around.append(loose)
         changes: dict[str, Remembered] = {}
         for above in around:
@@ -107,29 +107,28 @@ class Shares:
         loose = []
         for call in self.said:
             place, inner = self.tree.places[call], self.spans[call].facts
-            if place.is_complete or self.groups.of(call) == self.groups.of(span_id):
+            if place.is_complete or next(self.tree.enclosing(call), None) is not None:
                 continue
-            if self.tree.places[span_id].missing == place.missing or next(self.tree.enclosing(call), None) is not None:
-                continue
-            if not _lies_in(inner.start, inner.end, outer.start, outer.end):
-                continue
-            if not outer.is_counted_call or outer.same_model(inner):
+            is_alike = outer.same_model(inner) if outer.is_counted_call else outer.library == inner.library
+            if is_alike and self.groups.of(call) != self.groups.of(span_id) and self._may_hold(span_id, call):
                 loose.append(call)
         return loose
 
+    def _may_hold(self, span_id: str, call: str) -> bool:
+        """True unless time, counts or known parents say that a call is not inside another call or a sum."""
+        outer, inner = self.spans[span_id].facts, self.spans[call].facts
+        if self.tree.places[span_id].missing == self.tree.places[call].missing:
+            return False
+        return outer.start <= inner.start and inner.end <= outer.end and outer.covers(inner)
+
     def _is_last_of(self, span_id: str, call: str) -> bool:
         outer, inner = self.spans[span_id].facts, self.spans[call].facts
-        if outer.response is None or outer.response != inner.response or outer.units is None or inner.units is None:
-            return False
-        is_less = outer.units.covers(inner.units) and not inner.units.covers(outer.units)
-        return is_less and same_provider(outer.provider, inner.provider)
+        is_less = outer.covers(inner) and not inner.covers(outer)
+        is_named_alike = outer.response is not None and outer.response == inner.response
+        return is_less and is_named_alike and same_provider(outer.provider, inner.provider)
 
 
 def _with_slack(remembered: Remembered, slack: Units) -> Remembered:
     return Remembered(
         remembered.facts, remembered.came, event=remembered.event, slack=None if slack.is_nothing else slack
     )
-
-
-def _lies_in(start: int, end: int, outer_start: int, outer_end: int) -> bool:
-    return start >= outer_start - TOLERANCE and end <= outer_end + TOLERANCE

@@ -69,10 +69,6 @@ class Tree:
             if facts.kind is Kind.CALL and (facts.units is not None or not is_counted):
                 return
 
-    def is_above(self, missing: str, span_id: str) -> bool:
-        """True when a span that did not come is known to be above another one."""
-        return self.places[span_id].missing == missing
-
     def _place(self, span_id: str) -> None:
         path: list[str] = []
         on_path: set[str] = set()

@@ -43,21 +43,19 @@ class Units(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def with_details_of(self, other: Self) -> Self:
         """The same tokens with the greater of each detail: a library that does not know one says 0 or nothing."""
+        return msgspec.structs.replace(self.greatest(other), input=self.input, output=self.output).consistent()
+
+    def greatest(self, other: Self) -> Self:
+        """Each count as the greater of the two."""
         return type(self)(
-            self.input,
-            self.output,
+            max(self.input, other.input),
+            max(self.output, other.output),
             max(self.cached, other.cached),
             max(self.written, other.written),
             max(self.written_1h, other.written_1h),
             max(self.reasoning, other.reasoning),
-            _greatest(self.other, other.other),
+            {name: max(self.other.get(name, 0), other.other.get(name, 0)) for name in self.other | other.other},
         ).consistent()
-
-    def greatest(self, other: Self) -> Self:
-        """Each count as the greater of the two."""
-        return type(self)(max(self.input, other.input), max(self.output, other.output)).with_details_of(
-            self.with_details_of(other)
-        )
 
     def plus(self, other: Self) -> Self:
         return type(self)(
@@ -160,7 +158,3 @@ def units_of(reading: Reading, *, without_cache: bool = False, without_reasoning
         tokens_in += cached + written
     other = {name: count for name, count in reading.other.items() if count}
     return Units(tokens_in, tokens_out, cached, written, min(written_1h, written), reasoning, other)
-
-
-def _greatest(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
-    return {name: max(first.get(name, 0), second.get(name, 0)) for name in {**first, **second}}

@@ -1,0 +1,216 @@
+"""Spans out of OTLP's two encodings, as strange as exporters and proxies write them."""
+
+import json
+from base64 import b64encode
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from shared.adapters.otlp.decoder import OtlpDecoder
+from shared.domain.ingestion.accepting import rejection_of
+from shared.domain.ingestion.calls import instant_of
+from shared.domain.ingestion.names import KEPT
+from shared.domain.ingestion.spans import Span
+from shared.ports.traces import DecodedTraces, MalformedTraces, TraceEncoding
+from tests.doubles.worlds.otlp_captures import CAPTURES, body_of, encoding_of, spans_of
+from tests.doubles.worlds.plain_spans import call
+
+TRACE_ID, SPAN_ID = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
+END = 1_796_040_000_123_456_789
+
+CAPTURE_NAMES = sorted(json.loads((CAPTURES / "content_types.json").read_text()))
+
+
+def request(*spans: dict[str, Any], service: object = "helpdesk") -> dict[str, Any]:
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
+    scope = {"name": "library", "version": "1.2"}
+    return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": list(spans)}]}]}
+
+
+def span(**changes: Any) -> dict[str, Any]:
+    plain = {
+        "traceId": TRACE_ID,
+        "spanId": SPAN_ID,
+        "name": "chat",
+        "startTimeUnixNano": "1",
+        "endTimeUnixNano": str(END),
+    }
+    return plain | changes
+
+
+def decoded(body: object) -> DecodedTraces:
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return OtlpDecoder().decode(text, TraceEncoding.JSON)
+
+
+def only(body: dict[str, Any]) -> Span:
+    (found,) = decoded(body).spans
+    return found
+
+
+def attribute(name: str, value: object) -> dict[str, object]:
+    return {"key": name, "value": value}
+
+
+@pytest.mark.parametrize("capture", CAPTURE_NAMES)
+def test_both_encodings_say_the_same(capture: str):
+    if encoding_of(capture) is TraceEncoding.JSON:
+        pytest.skip("was sent as JSON")
+    message = ExportTraceServiceRequest.FromString(body_of(capture))
+    assert tuple(decoded(MessageToDict(message)).spans) == spans_of(capture)
+
+
+@pytest.mark.parametrize("capture", CAPTURE_NAMES)
+def test_only_what_is_read_is_kept(capture: str):
+    for found in spans_of(capture):
+        assert found.attributes.keys() <= KEPT
+
+
+class TestJson:
+    def test_a_plain_span(self):
+        found = only(request(span(parentSpanId="EEE19B7EC3C1B173")))
+        assert (found.trace_id, found.span_id, found.parent_id) == (TRACE_ID, SPAN_ID, "eee19b7ec3c1b173")
+        assert (found.service, found.scope, found.scope_version) == ("helpdesk", "library", "1.2")
+        assert (found.start, found.end) == (0, END // 1000)
+
+    def test_ids_in_base64(self):
+        ids = {
+            "traceId": b64encode(bytes.fromhex(TRACE_ID)).decode(),
+            "spanId": b64encode(bytes.fromhex(SPAN_ID)).decode(),
+        }
+        found = only(request(span(**ids)))
+        assert (found.trace_id, found.span_id) == (TRACE_ID, SPAN_ID)
+
+    def test_times_as_numbers(self):
+        assert only(request(span(endTimeUnixNano=END))).end == END // 1000
+
+    @pytest.mark.parametrize("code", [2, "STATUS_CODE_ERROR", "2"])
+    def test_the_status_as_number_or_name(self, code: object):
+        assert only(request(span(status={"code": code}))).failed
+
+    @pytest.mark.parametrize("status", [{}, None, {"code": 0}, {"code": "STATUS_CODE_OK"}, {"message": "x"}])
+    def test_other_statuses_are_no_failure(self, status: object):
+        assert not only(request(span(status=status))).failed
+
+    @pytest.mark.parametrize("kind", [3, "SPAN_KIND_CLIENT", None])
+    def test_the_kind_does_not_matter(self, kind: object):
+        assert only(request(span(kind=kind))).name == "chat"
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ({"intValue": "5"}, 5),
+            ({"intValue": 5}, 5),
+            ({"doubleValue": 5.0}, 5),
+            ({"doubleValue": "5"}, 5),
+            ({"stringValue": "5"}, 5),
+            ({}, None),
+            (None, None),
+            ({"stringValue": ""}, None),
+            ({"boolValue": True}, None),
+            ({"arrayValue": {"values": [{"intValue": "5"}]}}, None),
+        ],
+    )
+    def test_a_count_in_every_form(self, value: object, expected: int | None):
+        name = "gen_ai.usage.input_tokens"
+        assert only(request(span(attributes=[attribute(name, value)]))).count(name) == expected
+
+    def test_of_a_key_that_comes_twice_the_last_value_holds_that_is_none_empty(self):
+        name = "gen_ai.usage.input_tokens"
+        values = [{"intValue": "1"}, {"intValue": "2"}, {}]
+        assert only(request(span(attributes=[attribute(name, value) for value in values]))).count(name) == 2
+
+    def test_what_goes_beyond_the_limits_counts_as_dropped(self):
+        many = [attribute("x", {"intValue": "1"})] * 1_500
+        assert only(request(span(attributes=many, droppedAttributesCount=3))).dropped_attributes == 503
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"traceId": ""},
+            {"traceId": "0" * 32},
+            {"traceId": "no id"},
+            {"traceId": None},
+            {"spanId": "0" * 16},
+            {"spanId": TRACE_ID},
+            {"parentSpanId": "12"},
+            {"endTimeUnixNano": "0"},
+            {"endTimeUnixNano": "soon"},
+            {"endTimeUnixNano": str(2**64 - 1)},
+            {"startTimeUnixNano": "-1", "endTimeUnixNano": None},
+            {"attributes": 5},
+            {"name": 5},
+        ],
+    )
+    def test_a_malformed_span_is_rejected_alone(self, changes: dict[str, object]):
+        found = decoded(request(span(), span(**changes), span(spanId="aaaaaaaaaaaaaaaa")))
+        assert (len(found.spans), len(found.rejected)) == (2, 1)
+        assert found.rejected[0].startswith("span 2: ")
+
+    @pytest.mark.parametrize(
+        "body",
+        [b"", b"{", b"[]", b"nothing", b"\xff\xfe", b'{"resourceSpans": 5}', b'{"resourceSpans": [5]}', b"[" * 100_000],
+    )
+    def test_a_body_that_is_no_export(self, body: bytes):
+        with pytest.raises(MalformedTraces):
+            decoded(body)
+
+    @pytest.mark.parametrize("body", [{}, {"resourceSpans": []}, {"resourceSpans": None}, {"resourceSpans": [{}]}])
+    def test_an_empty_export(self, body: dict[str, Any]):
+        assert decoded(body) == DecodedTraces((), ())
+
+    def test_too_many_spans(self):
+        with pytest.raises(MalformedTraces, match="at most 10000 spans"):
+            decoded(request(*[span()] * 10_001))
+
+    def test_deep_values_do_no_harm(self):
+        deep: dict[str, object] = {"stringValue": "x"}
+        for _ in range(200):
+            deep = {"arrayValue": {"values": [deep]}}
+        assert only(request(span(attributes=[attribute("gen_ai.usage.input_tokens", deep)]))).attributes == {}
+
+
+class TestProtobuf:
+    def decoded(self, body: bytes) -> DecodedTraces:
+        return OtlpDecoder().decode(body, TraceEncoding.PROTOBUF)
+
+    def test_a_body_that_is_cut_off(self):
+        whole = body_of("dotnet/agents_ai")
+        with pytest.raises(MalformedTraces):
+            self.decoded(whole[: len(whole) // 2])
+
+    def test_a_body_that_is_no_export(self):
+        with pytest.raises(MalformedTraces):
+            self.decoded(b"\xff" * 50)
+
+    def test_an_empty_body_is_an_empty_export(self):
+        assert self.decoded(b"") == DecodedTraces((), ())
+
+    def test_a_malformed_span_is_rejected_alone(self):
+        message = ExportTraceServiceRequest()
+        spans = message.resource_spans.add().scope_spans.add().spans
+        spans.add(trace_id=b"x" * 16, span_id=b"y" * 8, end_time_unix_nano=END)
+        spans.add(trace_id=b"x" * 15, span_id=b"y" * 8, end_time_unix_nano=END)
+        found = self.decoded(message.SerializeToString())
+        assert (len(found.spans), found.rejected) == (1, ("span 2: its trace id has not 16 bytes, or only zeros",))
+
+
+class TestTimes:
+    NOW = instant_of(call("one").end)
+
+    @pytest.mark.parametrize(
+        ("now", "is_taken"),
+        [
+            (NOW, True),
+            (NOW - timedelta(minutes=5), True),
+            (NOW - timedelta(minutes=5, seconds=1), False),
+            (NOW + timedelta(days=90), True),
+            (NOW + timedelta(days=90, seconds=1), False),
+        ],
+    )
+    def test_spans_far_ahead_or_older_than_the_late_window_are_rejected(self, now: Any, is_taken: bool):
+        reason = rejection_of(call("one"), now, timedelta(days=90))
+        assert (reason is None) is is_taken
