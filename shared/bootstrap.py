@@ -107,7 +107,7 @@ class Application:
         self._opened = opened or AsyncExitStack()
         self.settings = chosen
         self.clock = clock
-        self.usage = ItemUsage(store, chosen.event_retention_days * SECONDS_PER_DAY)
+        self.usage = ItemUsage(store, chosen.event_retention_days * SECONDS_PER_DAY, chosen.maximum_distinct_values)
         self.outbox = Outbox(store, clock)
         self.owners = Owners(store)
         self.idempotency = Idempotency(store)

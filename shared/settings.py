@@ -7,6 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.ports.usage import MAXIMUM_DISTINCT_VALUES
+
 MINIMUM_PASSWORD = 14
 
 
@@ -49,6 +51,8 @@ class Settings(BaseSettings):
     """How old an event may be when it is accepted. Decides acceptance only, never billing."""
     event_retention_days: int = Field(default=400, ge=1)
     """Raw events expire after this; totals and documents do not."""
+    maximum_distinct_values: int = Field(default=MAXIMUM_DISTINCT_VALUES, ge=1)
+    """How many distinct values of a unique meter one line counts in a period and shard; further events are parked."""
     shard_count: int = Field(default=1)
     """Usage partitions of a new organization: a power of two up to 64."""
 

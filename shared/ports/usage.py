@@ -18,6 +18,9 @@ from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution, Totals
 from shared.ports.store import Document, Position
 
+MAXIMUM_DISTINCT_VALUES = 1_000_000
+"""How many distinct values of a meter one line counts in a period and shard, unless a setting says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeteredEvent:
@@ -52,6 +55,8 @@ class Recorded:
     """Discarded before, and so not recorded."""
     refused: list[tuple[MeteredEvent, str]] = field(default_factory=list)
     """Not accepted by the store, with the reason; repeating does not help."""
+    over_limit: list[tuple[MeteredEvent, str]] = field(default_factory=list)
+    """With a distinct value more than is counted, with the reason; repeating helps once the limit is raised."""
     outbox_entries: set[tuple[str, str, str]] = field(default_factory=set)
     """(container, partition, id) of each outbox entry that was committed."""
 
@@ -111,8 +116,10 @@ class Usage(Protocol):
     async def totals(
         self, organization_id: str, shard_count: int, period: datetime, *, distinct: bool = True
     ) -> list[UsageTotal]:
-        """All totals of a period, given by its start, merged over the shards. Without `distinct` they lack the values
-        of unique meters, which are read one by one.
+        """All totals of a period, given by its start, merged over the shards.
+
+        Unique meters are known by the number of their values, where these lie in one shard and under one version; else
+        by the values, which are read one by one. Without `distinct` the totals lack unique meters.
         """
         ...
 

@@ -26,7 +26,10 @@ class UsageShards(Protocol):
     """All methods raise `UnavailableError` for faults that may pass. A period is given by its start."""
 
     async def totals(self, organization_id: str, shard: int, period: datetime) -> list[StoredTotal]:
-        """The totals of a shard and period, with the distinct values stored beside them."""
+        """The totals of a shard and period, with the distinct values stored beside them.
+
+        Also those of pooled lines (`TotalKey.is_line`), which have nothing but such values and their numbers.
+        """
         ...
 
     async def etags(self, organization_id: str, shard: int, period: datetime) -> Mapping[TotalKey, str]:

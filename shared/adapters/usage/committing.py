@@ -5,66 +5,46 @@ each total is guarded by its ETag, and whether an item is stored already shows b
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
-from shared import json
-from shared.adapters.usage.documents import total_document, unique_value_document
+from shared.adapters.usage.batches import (
+    A,
+    Batch,
+    BatchFiller,
+    Stored,
+    Write,
+    changed_totals,
+    totals_of,
+    values_of,
+)
 from shared.adapters.usage.stored_totals import read_items, read_totals, total_write
 from shared.containers import LEDGERS
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.usage.events import TotalKey
-from shared.domain.usage.totals import Contribution, Totals
+from shared.domain.usage.totals import Totals
 from shared.ports.store import (
     MAXIMUM_BATCH_OPERATIONS,
     AlreadyExistsError,
     Create,
-    Document,
     Item,
     Operation,
-    Replace,
     StaleEtagError,
     Store,
     StoreLimitError,
     Upsert,
 )
+from shared.ports.usage import MAXIMUM_DISTINCT_VALUES
 from shared.ports.usage_shards import StoredTotal
 
-MAXIMUM_BYTES = 900_000
-"""The most that a transaction may have, safely below the 1 MB that a store takes."""
-_FRAME_BYTES = 1024
-"""The most that a document adds besides itself: its operation, and a new event type's name and count in the total."""
-_READING_BYTES = 256
-"""The most that a reading adds to its total besides its name, without the events that it lists one by one."""
-_UNIQUE_VALUE_BYTES = 500
-"""About the size of a unique meter's value as an item."""
 _MAXIMUM_ATTEMPTS = 40
+_WARNING_PERCENT = 80
+"""Of the most distinct values that are counted."""
 
-
-class Addition(Protocol):
-    """An item to write, and what it adds to a usage total."""
-
-    @property
-    def id(self) -> str:
-        """Of the item."""
-        ...
-
-    @property
-    def total(self) -> TotalKey: ...
-
-    @property
-    def contribution(self) -> Contribution: ...
-
-    @property
-    def rebilling(self) -> Document | None:
-        """The outbox entry to write beside it. Additions may share it."""
-        ...
-
-
-A = TypeVar("A", bound=Addition)
-Write = Create | Replace | Upsert
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -74,28 +54,27 @@ class Committed(Generic[A]):
     additions: list[A] = field(default_factory=list)
     refused: list[tuple[A, str]] = field(default_factory=list)
     """Those that the store does not accept even alone, with the reason."""
+    over_limit: list[tuple[A, str]] = field(default_factory=list)
+    """Those with a distinct value more than a total counts of a meter, with the reason."""
     outbox_entries: set[tuple[str, str, str]] = field(default_factory=set)
     """(container, partition, id) of each outbox entry that was written."""
 
 
-@dataclass(slots=True)
-class _Batch(Generic[A]):
-    """What one transaction writes, without the totals that it changes."""
-
-    additions: list[A] = field(default_factory=list)
-    writes: list[Write] = field(default_factory=list)
-    outbox_entries: dict[str, Document] = field(default_factory=dict)
-    """By id."""
-
-
 class Committer(Generic[A]):
-    def __init__(self, store: Store, writes_of: Callable[[A], Sequence[Write]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        writes_of: Callable[[A], Sequence[Write]],
+        maximum_values: int = MAXIMUM_DISTINCT_VALUES,
+    ) -> None:
         """`writes_of` gives the writes of an addition.
 
-        The write of its item fails when the item is there already, or was changed since it was read.
+        The write of its item fails when the item is there already, or was changed since it was read. `maximum_values`
+        is how many distinct values one total counts of a meter.
         """
         self._store = store
-        self._writes_of = writes_of
+        self._filler = BatchFiller(writes_of, maximum_values)
+        self._maximum_values = maximum_values
 
     async def commit(
         self, partition: str, additions: Iterable[A], is_still_wanted: Callable[[A, Item | None], bool]
@@ -108,18 +87,24 @@ class Committer(Generic[A]):
         result = Committed[A]()
         # By total, so that a transaction changes few of them.
         waiting = sorted(additions, key=lambda each: (each.total.agent_id, each.total.version_id, each.total.period))
-        totals = await self._totals_of(partition, waiting)
+        stored = await self._stored(partition, waiting)
         attempt, most = 0, MAXIMUM_BATCH_OPERATIONS
         while waiting:
-            batch = self._fitting(waiting[:most], totals)
-            changed = _changed_totals(batch.additions, totals)
+            batch = self._filler.fill(waiting[:most], stored)
+            if batch.over_limit:
+                result.over_limit += batch.over_limit
+                left_out = {addition.id for addition, _ in batch.over_limit}
+                waiting = [addition for addition in waiting if addition.id not in left_out]
+            if not batch.additions:
+                continue
+            changed = changed_totals(batch, stored.totals)
             try:
-                etags = await self._store.batch(LEDGERS.name, partition, _operations(batch, changed, totals))
+                etags = await self._store.batch(LEDGERS.name, partition, _operations(batch, changed, stored.totals))
             except (AlreadyExistsError, StaleEtagError):
                 attempt += 1
                 await pause_after_conflict(attempt)
                 waiting = await self._still_wanted(partition, waiting, is_still_wanted)
-                totals = await self._totals_of(partition, waiting)
+                stored = await self._stored(partition, waiting)
             except StoreLimitError as error:  # the cause is certain once an addition is alone
                 size = len(batch.additions)
                 if size == 1:
@@ -127,16 +112,25 @@ class Committer(Generic[A]):
                 most = max(1, size // 2)
             else:
                 attempt, most = 0, MAXIMUM_BATCH_OPERATIONS
+                self._warn_of_many_values(partition, batch, changed)
+                stored.value_ids.update(batch.values)
                 for (key, total), etag in zip(changed.items(), etags, strict=False):  # the totals are written first
-                    totals[key] = StoredTotal(key, total, etag)
+                    stored.totals[key] = StoredTotal(key, total, etag)
                 result.additions += batch.additions
                 result.outbox_entries |= {(LEDGERS.name, partition, id_) for id_ in batch.outbox_entries}
                 waiting = waiting[len(batch.additions) :]
         return result
 
-    async def _totals_of(self, partition: str, additions: Iterable[A]) -> dict[TotalKey, StoredTotal]:
+    async def _stored(self, partition: str, additions: Sequence[A]) -> Stored:
         """For all transactions at once: a read before each would double the requests."""
-        return await read_totals(self._store, partition, {addition.total for addition in additions})
+        totals = {key for addition in additions for key in totals_of(addition)}
+        values = {addition.id: tuple(values_of(addition)) for addition in additions}
+        value_ids = {value.id for of_addition in values.values() for value in of_addition}
+        return Stored(
+            await read_totals(self._store, partition, totals),
+            set(await read_items(self._store, partition, value_ids)),
+            values,
+        )
 
     async def _still_wanted(
         self, partition: str, waiting: Sequence[A], is_still_wanted: Callable[[A, Item | None], bool]
@@ -145,39 +139,23 @@ class Committer(Generic[A]):
         stored = await read_items(self._store, partition, [addition.id for addition in waiting])
         return [addition for addition in waiting if is_still_wanted(addition, stored.get(addition.id))]
 
-    def _fitting(self, waiting: Sequence[A], totals: Mapping[TotalKey, StoredTotal]) -> _Batch[A]:
-        """The first additions, at least one, that fit one transaction with all that they change."""
-        batch = _Batch[A]()
-        operations, size = 0, 0
-        keys: set[TotalKey] = set()
-        readings: set[tuple[TotalKey, str]] = set()
-        values: set[tuple[TotalKey, str, str]] = set()
-        for addition in waiting:
-            key, contribution, entry = addition.total, addition.contribution, addition.rebilling
-            writes = self._writes_of(addition)
-            new_values = {(key, *value) for value in contribution.distinct()} - values
-            operations += len(writes) + len(new_values)
-            size += sum(_bytes_of(write.document) for write in writes)
-            size += contribution.listed_bytes + _UNIQUE_VALUE_BYTES * len(new_values)
-            if key not in keys:
-                operations += 1
-                size += _bytes_of(total_document(key, totals[key].totals))
-            if entry is not None and entry["id"] not in batch.outbox_entries:
-                operations += 1
-                size += _bytes_of(entry)
-            for name, _ in (*contribution.measures, *contribution.system_totals):
-                if (key, name) not in readings:
-                    readings.add((key, name))
-                    size += _READING_BYTES + len(name)
-            if batch.additions and (operations > MAXIMUM_BATCH_OPERATIONS or size > MAXIMUM_BYTES):
-                break
-            keys.add(key)
-            values |= new_values
-            batch.additions.append(addition)
-            batch.writes += writes
-            if entry is not None:
-                batch.outbox_entries[entry["id"]] = entry
-        return batch
+    def _warn_of_many_values(self, partition: str, batch: Batch[A], changed: Mapping[TotalKey, Totals]) -> None:
+        """Once for every hundredth of the limit, from 80 % on."""
+        for (key, meter), new in batch.new_values.items():
+            number = (changed[key].numbers or {}).get(meter, 0)
+            percent = number * 100 // self._maximum_values
+            if percent >= _WARNING_PERCENT and percent > (number - new) * 100 // self._maximum_values:
+                _log.warning(
+                    "a meter has almost as many distinct values as are counted",
+                    extra={
+                        "partition": partition,
+                        "agent_id": key.agent_id,
+                        "version_id": key.version_id,
+                        "meter": meter,
+                        "values": number,
+                        "maximum": self._maximum_values,
+                    },
+                )
 
 
 async def pause_after_conflict(attempt: int) -> None:
@@ -187,28 +165,11 @@ async def pause_after_conflict(attempt: int) -> None:
     await asyncio.sleep(random.uniform(0, 0.005) * attempt)  # noqa: S311  jitter
 
 
-def _changed_totals(additions: Iterable[Addition], totals: Mapping[TotalKey, StoredTotal]) -> dict[TotalKey, Totals]:
-    """The totals after these additions, as copies: the transaction may fail."""
-    changed: dict[TotalKey, Totals] = {}
-    for addition in additions:
-        if addition.total not in changed:
-            changed[addition.total] = totals[addition.total].totals.copy()
-        changed[addition.total].add(addition.contribution)
-    return changed
-
-
 def _operations(
-    batch: _Batch[A], changed: Mapping[TotalKey, Totals], totals: Mapping[TotalKey, StoredTotal]
+    batch: Batch[A], changed: Mapping[TotalKey, Totals], totals: Mapping[TotalKey, StoredTotal]
 ) -> list[Operation]:
     """The totals first, in the order of `changed`."""
     operations: list[Operation] = [total_write(key, total, totals[key].etag) for key, total in changed.items()]
     operations += batch.writes
-    for key, total in changed.items():
-        # Taken out of the total, so that what is remembered of it does not grow with its values.
-        for meter, values in total.take_distinct().items():
-            operations += [Upsert(unique_value_document(key, meter, value)) for value in sorted(values)]
+    operations += [Create(value.document()) for value in batch.values.values()]
     return operations + [Upsert(entry) for entry in batch.outbox_entries.values()]
-
-
-def _bytes_of(document: Document) -> int:
-    return _FRAME_BYTES + len(json.encode(document))

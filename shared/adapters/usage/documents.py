@@ -22,6 +22,10 @@ DISCARDED = "given_up"
 """Takes the id of a discarded event, so that the store accepts only one of the two."""
 TOTAL = "total"
 UNIQUE_VALUE = "unique"
+POOLED_TOTAL = "pooled_total"
+"""Counts the distinct values of a version's pooled meters, each once over all agents of the shard."""
+POOLED_VALUE = "pooled_unique"
+"""One of those values."""
 
 
 def partition_of(organization_id: str, shard: int) -> str:
@@ -128,18 +132,23 @@ def outcome_document(outcome: Outcome, retention_seconds: int) -> Document:
 
 def total_document(key: TotalKey, totals: Totals) -> Document:
     """Totals never expire."""
-    return {"id": total_id(key), "kind": TOTAL, **_key_fields(key), "totals": totals.document()}
+    kind = POOLED_TOTAL if key.is_line else TOTAL
+    return {"id": total_id(key), "kind": kind, **_key_fields(key), "totals": totals.document()}
 
 
 def unique_value_document(key: TotalKey, meter: str, value: str) -> Document:
     """One distinct value of a unique meter. Like the total it belongs to, it never expires."""
     return {
-        "id": named_id("val", to_text(key.period), key.agent_id, key.version_id, meter, value),
-        "kind": UNIQUE_VALUE,
+        "id": unique_value_id(key, meter, value),
+        "kind": POOLED_VALUE if key.is_line else UNIQUE_VALUE,
         **_key_fields(key),
         "meter": meter,
         "value": value,
     }
+
+
+def unique_value_id(key: TotalKey, meter: str, value: str) -> str:
+    return named_id("val", to_text(key.period), key.agent_id, key.version_id, meter, value)
 
 
 def total_id(key: TotalKey) -> str:

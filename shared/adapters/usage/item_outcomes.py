@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Collection, Sequence
 
-from shared.adapters.usage.committing import Committer, Write
+from shared.adapters.usage.batches import Write
+from shared.adapters.usage.committing import Committer
 from shared.adapters.usage.documents import EVENT, outcome_document, partition_of, read_event
 from shared.adapters.usage.shard_lists import newest_of_shards
 from shared.adapters.usage.stored_totals import read_items

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
+from shared.adapters.usage.distinct_readings import ShardTotals, add_distinct
 from shared.adapters.usage.documents import EVENT, partition_of, read_event
 from shared.adapters.usage.recording import Recorder
 from shared.adapters.usage.shard_lists import newest_of_shards
@@ -13,15 +14,17 @@ from shared.domain.usage.events import AcceptedEvent, TotalKey, shard_of
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Totals
 from shared.ports.store import Position, Store
-from shared.ports.usage import EventFilter, MeteredEvent, Recorded, UsageTotal
+from shared.ports.usage import MAXIMUM_DISTINCT_VALUES, EventFilter, MeteredEvent, Recorded, UsageTotal
 
 
 class ItemUsage:
     """Implements `Usage`."""
 
-    def __init__(self, store: Store, retention_seconds: int) -> None:
+    def __init__(
+        self, store: Store, retention_seconds: int, maximum_distinct_values: int = MAXIMUM_DISTINCT_VALUES
+    ) -> None:
         self._store = store
-        self._recorder = Recorder(store, retention_seconds)
+        self._recorder = Recorder(store, retention_seconds, maximum_distinct_values)
 
     async def record(
         self, organization_id: str, shard_counts: Sequence[int], events: Sequence[MeteredEvent]
@@ -35,9 +38,12 @@ class ItemUsage:
         self, organization_id: str, shard_count: int, period: datetime, *, distinct: bool = True
     ) -> list[UsageTotal]:
         partitions = [partition_of(organization_id, shard) for shard in range(shard_count)]
-        reads = (read_totals_of_period(self._store, partition, period, distinct=distinct) for partition in partitions)
+        reads = (read_totals_of_period(self._store, partition, period) for partition in partitions)
+        shards = list(map(ShardTotals, partitions, await asyncio.gather(*reads)))
+        if distinct:
+            await add_distinct(self._store, period, shards)
         merged = dict[TotalKey, Totals]()
-        for of_shard in await asyncio.gather(*reads):
+        for of_shard in (shard.totals for shard in shards):
             for key, total in of_shard.items():
                 if key in merged:
                     merged[key].merge(total.totals)

@@ -3,8 +3,24 @@
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 
-from shared.adapters.usage.documents import EVENT, partition_of, read_event, total_id, unique_value_document
-from shared.adapters.usage.stored_totals import read_etags_of_period, read_totals_of_period, total_write
+from shared.adapters.usage.documents import (
+    EVENT,
+    POOLED_TOTAL,
+    POOLED_VALUE,
+    TOTAL,
+    UNIQUE_VALUE,
+    partition_of,
+    read_event,
+    total_id,
+    unique_value_document,
+    unique_value_id,
+)
+from shared.adapters.usage.stored_totals import (
+    add_values_of_period,
+    read_etags_of_period,
+    read_totals_of_period,
+    total_write,
+)
 from shared.containers import LEDGERS
 from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Span
@@ -27,7 +43,12 @@ class ItemUsageShards:
 
     async def totals(self, organization_id: str, shard: int, period: datetime) -> list[StoredTotal]:
         partition = partition_of(organization_id, shard)
-        return list((await read_totals_of_period(self._store, partition, period, distinct=True)).values())
+        totals: list[StoredTotal] = []
+        for kind, kind_of_values in ((TOTAL, UNIQUE_VALUE), (POOLED_TOTAL, POOLED_VALUE)):
+            of_kind = await read_totals_of_period(self._store, partition, period, kind)
+            await add_values_of_period(self._store, partition, period, of_kind, kind_of_values)
+            totals += of_kind.values()
+        return totals
 
     async def etags(self, organization_id: str, shard: int, period: datetime) -> Mapping[TotalKey, str]:
         return await read_etags_of_period(self._store, partition_of(organization_id, shard), period)
@@ -71,7 +92,7 @@ class ItemUsageShards:
             unchanged = total_write(stored.key, stored.totals, etag)
             etag, *_ = await self._store.batch(LEDGERS.name, partition, [unchanged, *some])
         total: Operation = total_write(stored.key, corrected, etag)
-        if corrected.last_event_at is None and etag is not None:
+        if corrected.last_event_at is None and not corrected.numbers and etag is not None:
             total = Delete(total_id(stored.key), etag)
         entry = [] if rebilling is None else [Upsert(rebilling)]
         await self._store.batch(LEDGERS.name, partition, [total, *values, *entry])
@@ -84,5 +105,5 @@ def _value_writes(stored: StoredTotal, corrected: Totals) -> list[Operation]:
     for meter in sorted({*stored.totals.meters(), *corrected.meters()}):
         before, after = values_of(stored.totals, meter), values_of(corrected, meter)
         writes += [Upsert(unique_value_document(stored.key, meter, value)) for value in sorted(after - before)]
-        writes += [Delete(unique_value_document(stored.key, meter, value)["id"]) for value in sorted(before - after)]
+        writes += [Delete(unique_value_id(stored.key, meter, value)) for value in sorted(before - after)]
     return writes

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from shared.adapters.usage.committing import Committer, Write, pause_after_conflict
+from shared.adapters.usage.batches import Write
+from shared.adapters.usage.committing import Committer, pause_after_conflict
 from shared.adapters.usage.documents import (
     DISCARDED,
     TOMBSTONE,
@@ -29,9 +30,9 @@ class Recorder:
     record it there any more; and where it has been recorded there, the tombstone is refused.
     """
 
-    def __init__(self, store: Store, retention_seconds: int) -> None:
+    def __init__(self, store: Store, retention_seconds: int, maximum_distinct_values: int) -> None:
         self._store = store
-        self._committer = Committer(store, self._writes)
+        self._committer = Committer(store, self._writes, maximum_distinct_values)
         self._retention_seconds = retention_seconds
 
     async def record(
@@ -61,6 +62,7 @@ class Recorder:
         committed = await self._committer.commit(partition, events, is_still_wanted)
         result.recorded += committed.additions
         result.refused += committed.refused
+        result.over_limit += committed.over_limit
         result.outbox_entries |= committed.outbox_entries
 
     def _writes(self, event: MeteredEvent) -> list[Write]:

@@ -131,19 +131,19 @@ class UniqueCount(Aggregation[Distinct]):
         return Distinct(frozenset({fingerprint(str(sample.value))[:_FINGERPRINT]}))
 
     def number(self, reading: Distinct, span: Span) -> Fraction:  # noqa: ARG002  the same in any period
-        return len(reading.values) + Fraction(reading.estimate)
+        return len(reading.values) + Fraction(reading.unlisted)
 
     def estimated(self, number: Fraction, span: Span) -> Distinct:  # noqa: ARG002  the same in any period
-        return Distinct(estimate=number)
+        return Distinct(unlisted=number, unlisted_in_line=number)
 
     def numbers(self, readings: Iterable[Distinct], span: Span) -> Iterator[Fraction]:  # noqa: ARG002  as above
         """With one set for all: merging one by one would copy it every time."""
         seen: set[str] = set()
-        estimate = Fraction(0)
+        unlisted = Fraction(0)
         for reading in readings:
             seen |= reading.values
-            estimate += Fraction(reading.estimate)
-            yield len(seen) + estimate
+            unlisted += Fraction(reading.unlisted_in_line)
+            yield len(seen) + unlisted
 
 
 class WeightedSum(Aggregation[Weighted]):

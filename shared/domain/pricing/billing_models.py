@@ -12,7 +12,8 @@ from shared.domain.kernel.money import Currency
 from shared.domain.kernel.times import Instant
 from shared.domain.kernel.validation import FieldPath, Length, pointer, refusal
 from shared.domain.kernel.value import Value
-from shared.domain.metering.readings import Bands, Distinct
+from shared.domain.metering.bands import Bands
+from shared.domain.metering.readings import Distinct
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.charges.charge import Charge
 

@@ -26,9 +26,10 @@ from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.facts import POOLED, Segment
+from shared.domain.rating.facts import Segment
 from shared.domain.rating.rating import rate
 from shared.domain.rating.segments import isolated_facts
+from shared.domain.usage.events import POOLED
 
 MAXIMUM_VALUES = 10_000
 MAXIMUM_WORKFLOWS = 100

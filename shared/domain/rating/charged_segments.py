@@ -11,7 +11,8 @@ from datetime import datetime
 
 from shared.domain.periods.periods import Day
 from shared.domain.pricing.charges.charge import Charge, Recurrence
-from shared.domain.rating.facts import POOLED, Cycle, Segment
+from shared.domain.rating.facts import Cycle, Segment
+from shared.domain.usage.events import POOLED
 
 
 @dataclass(frozen=True, slots=True)

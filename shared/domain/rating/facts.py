@@ -13,9 +13,6 @@ from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.charges.charge import HeadcountName, Recurrence
 
-POOLED = "-"
-"""Takes the place of the agent id in what is pooled over the organization's agents."""
-
 
 class InconsistentFactsError(XyraError):
     """The facts contradict each other, which is a bug.

@@ -18,8 +18,9 @@ from shared.domain.kernel.money import round_half_up, truncate
 from shared.domain.pricing.charges.charge import Charge, LineSegment, Recurrence
 from shared.domain.pricing.lines import Line, exact_sum, merged_steps, truncated_steps
 from shared.domain.rating.charged_segments import ChargedSegment, LineKey, charged_segments
-from shared.domain.rating.facts import POOLED, Cycle, Facts, InconsistentFactsError
+from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError
 from shared.domain.rating.line_segments import line_segments
+from shared.domain.usage.events import POOLED
 from shared.domain.usage.totals import SYSTEM
 
 RECURRENCES: tuple[Recurrence, ...] = ("period", "quarter", "year", "once")

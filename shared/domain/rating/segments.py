@@ -6,7 +6,8 @@ from datetime import datetime
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
-from shared.domain.rating.facts import POOLED, Cycle, Facts, InconsistentFactsError, MeterReadings, Segment
+from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError, MeterReadings, Segment
+from shared.domain.usage.events import POOLED
 
 
 def segments(

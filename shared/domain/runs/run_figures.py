@@ -10,7 +10,7 @@ from shared.domain.kernel.money import ZERO, add, total
 from shared.domain.kernel.times import from_text
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.gauges import Event
-from shared.domain.metering.readings import read_reading
+from shared.domain.metering.stored_readings import read_reading
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.charges import AnyCharge

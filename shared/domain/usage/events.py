@@ -63,6 +63,18 @@ class TotalKey:
     version_id: str
     """Of the billing model, or `NO_VERSION`."""
 
+    @property
+    def line(self) -> "TotalKey":
+        """Of the total of all agents together, which counts the distinct values of pooled meters."""
+        return TotalKey(self.period, POOLED, self.version_id)
+
+    @property
+    def is_line(self) -> bool:
+        return self.agent_id == POOLED
+
+
+POOLED = "-"
+"""Takes the place of the agent's id in what is pooled over the organization's agents."""
 
 NO_VERSION = "-"
 """Stands for the version of usage without a billing model, which is metered by type and costs nothing."""

@@ -15,7 +15,8 @@ from shared.domain.kernel.errors import ConflictError, ValidationError
 from shared.domain.kernel.money import ZERO, ExactDecimal, plain, read_decimal
 from shared.domain.kernel.times import Instant
 from shared.domain.metering.gauges import Event
-from shared.domain.metering.readings import CountAndSum, Reading, document_of, read_reading
+from shared.domain.metering.readings import CountAndSum, Reading
+from shared.domain.metering.stored_readings import document_of, read_reading
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE, VALUE_PATH, with_amounts
 from shared.domain.pricing.charges.outcome import OutcomeCharge, Verifier

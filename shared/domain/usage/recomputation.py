@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.domain.metering.readings import Distinct, Reading, document_of
+from shared.domain.metering.readings import Distinct, Reading
+from shared.domain.metering.stored_readings import document_of
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.provider_costs.costs import EventCost
 from shared.domain.provider_costs.model_names import reported_model, unpriced_name
 from shared.domain.provider_costs.usage_counts import reported_tokens
+from shared.domain.usage.events import TotalKey
 from shared.domain.usage.outcomes import Outcome, contributions_of_decisions, system_totals_of
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
@@ -72,7 +74,30 @@ def pruned(totals: Totals) -> Totals:
         if isinstance(reading, Distinct):
             left.add_distinct(name, reading.values)
     left.last_event_at = totals.last_event_at
+    if totals.numbers is not None:
+        left.numbers = {name: number for name, number in totals.numbers.items() if number}
     return left
+
+
+def with_lines(stored: Mapping[TotalKey, Totals], recomputed: Mapping[TotalKey, Totals]) -> dict[TotalKey, Totals]:
+    """The recomputed totals with those of the pooled lines that follow from them, and all numbers of values.
+
+    A line has the values of all its agents whose totals count theirs. Values of others may be left in it, from when
+    their totals did.
+    """
+    lines = {key: Totals() for key in stored if key.is_line}
+    agents = {key: totals for key, totals in recomputed.items() if not key.is_line}
+    for key, totals in agents.items():
+        line, before = lines.setdefault(key.line, Totals()), stored.get(key.line, Totals())
+        for meter in totals.pooled:
+            values = values_of(totals, meter)
+            line.add_distinct(meter, values if totals.numbers is not None else values & values_of(before, meter))
+    whole = agents | {
+        key: line for key, line in lines.items() if key in stored or any(map(line.reading, line.meters()))
+    }
+    for totals in whole.values():
+        totals.count_values()
+    return whole
 
 
 def _changed(
@@ -90,6 +115,8 @@ def _changed(
             "unmatched": _counts(totals.unmatched(), count_of),
             "counts": _counts(totals.counts(), count_of),
             "last_event_at": None,
+            **({} if totals.numbers is None else {"distinct": {}}),
+            **({"pooled": sorted(totals.pooled)} if totals.pooled else {}),
         }
     )
 
@@ -104,7 +131,7 @@ def wrong_readings(stored: Totals, recomputed: Totals) -> list[Difference]:
     left, right = _described(pruned(stored)), _described(pruned(recomputed))
     compared = [Difference(name, left.get(name), right.get(name)) for name in sorted({*left, *right})]
     different = [each for each in compared if each.stored != each.recomputed]
-    return different + _different_values(stored, recomputed)
+    return different + _different_values(stored, recomputed) + _different_numbers(stored, recomputed)
 
 
 def _described(totals: Totals) -> dict[str, str]:
@@ -129,6 +156,17 @@ def _different_values(stored: Totals, recomputed: Totals) -> list[Difference]:
         if missing or needless:
             different.append(Difference(name, f"{len(needless)} values too many", f"{len(missing)} values missing"))
     return different
+
+
+def _different_numbers(stored: Totals, recomputed: Totals) -> list[Difference]:
+    """Of distinct values, where the stored total counts them."""
+    if stored.numbers is None or recomputed.numbers is None:
+        return []
+    return [
+        Difference(name, f"{before} values counted", f"{after} values")
+        for name in sorted({*stored.numbers, *recomputed.numbers})
+        if (before := stored.numbers.get(name, 0)) != (after := recomputed.numbers.get(name, 0))
+    ]
 
 
 def values_of(totals: Totals, name: str) -> frozenset[str]:

@@ -1,11 +1,14 @@
 """Usage totals: the readings of one agent's usage under one model version in one period."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
+from shared.domain.metering.bands import Bands
 from shared.domain.metering.gauges import Event
-from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Reading, document_of, read_reading
+from shared.domain.metering.readings import CountAndSum, Distinct, Reading
+from shared.domain.metering.stored_readings import document_of, read_reading
 from shared.domain.metering.values import quantity_of
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.conversion import events_by_charge
@@ -54,12 +57,11 @@ class Contribution:
         """About how much it adds to the events that the total lists one by one. All else in a total hardly grows."""
         return sum(_LISTED_BYTES * len(reading.first) for _, reading in self.measures if type(reading) is Bands)
 
-    def distinct(self) -> Iterator[tuple[str, str]]:
-        """(name, value) for the values of unique meters."""
+    def distinct(self) -> Iterator[tuple[str, Distinct]]:
+        """The readings of unique meters, by name."""
         for name, reading in self.measures:
             if type(reading) is Distinct:  # far quicker than isinstance with an abstract class
-                for value in reading.values:
-                    yield name, value
+                yield name, reading
 
 
 def contribution(
@@ -84,6 +86,8 @@ def measures(seen_by_charges: Iterable[tuple[Charge, Event]]) -> NamedReadings:
     for charge, seen in seen_by_charges:
         for name, gauge in charge.gauges.items():
             reading = gauge.measure(seen)
+            if type(reading) is Distinct and charge.scope == "organization":
+                reading = replace(reading, pooled=True)
             if reading is not None:
                 readings.append((name, reading))
     return tuple(readings)
@@ -101,17 +105,22 @@ class Totals:
 
     It holds readings by the gauge's name (by the event type without a model), the number of events by type, of all
     events and of those that no charge matched, and the time of the latest event. The values of unique meters are not
-    in its document: they are stored as items of their own.
+    in its document, only their number: they are stored as items of their own.
     """
 
-    __slots__ = ("_counts", "_distinct", "_readings", "_unmatched", "last_event_at")
+    __slots__ = ("_counts", "_distinct", "_pooled", "_readings", "_unlisted", "_unmatched", "last_event_at", "numbers")
 
     def __init__(self) -> None:
         self._readings: dict[str, Reading] = {}
         self._distinct: dict[str, set[str]] = {}
+        self._unlisted: dict[str, Distinct] = {}
+        self._pooled: set[str] = set()
         self._unmatched: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self.last_event_at: str | None = None
+        self.numbers: dict[str, int] | None = {}
+        """How many values of each unique meter are stored beside it. None where it was begun before these were counted.
+        """
 
     def add(self, contribution: Contribution) -> None:
         for name, reading in contribution.measures:
@@ -125,7 +134,8 @@ class Totals:
         self._saw(contribution.time)
 
     def merge(self, other: "Totals") -> None:
-        """Add the totals of another shard."""
+        """Add the totals of another shard, but for the numbers of values: some may be the same."""
+        self._pooled |= other.pooled
         for name in other.meters():
             reading = other.reading(name)
             if reading is not None:
@@ -145,13 +155,33 @@ class Totals:
         taken, self._distinct = self._distinct, {}
         return taken
 
+    def set_unlisted(self, name: str, number: int, in_line: int) -> None:
+        """Say how many values of a unique meter there are, in place of the values."""
+        self._unlisted[name] = Distinct(unlisted=Decimal(number), unlisted_in_line=Decimal(in_line))
+
+    def count_value(self, name: str) -> None:
+        """Count one more value that is stored beside it."""
+        if self.numbers is not None:
+            self.numbers[name] = self.numbers.get(name, 0) + 1
+
+    def count_values(self) -> None:
+        """Take the number of the values at hand for that of the values stored beside it, where these are counted."""
+        if self.numbers is not None:
+            self.numbers = {name: len(values) for name, values in self._distinct.items()}
+
+    @property
+    def pooled(self) -> frozenset[str]:
+        """The names of its unique meters whose values a pooled line counts, too."""
+        return frozenset(self._pooled)
+
     def copy(self) -> "Totals":
         copied = Totals()
         copied.merge(self)
+        copied.numbers = None if self.numbers is None else dict(self.numbers)
         return copied
 
     def meters(self) -> list[str]:
-        return [*self._readings, *self._distinct]
+        return [*self._readings, *self._distinct, *(self._unlisted.keys() - self._distinct.keys())]
 
     def charged(self) -> list[str]:
         """The meters without the system totals, which nobody pays for."""
@@ -160,8 +190,9 @@ class Totals:
     def reading(self, name: str) -> Reading | None:
         """None where nothing was added to it."""
         if name in self._distinct:
-            return Distinct(frozenset(self._distinct[name]))
-        return self._readings.get(name)
+            values = Distinct(frozenset(self._distinct[name]))
+            return values.merge(self._unlisted[name]) if name in self._unlisted else values
+        return self._unlisted.get(name) or self._readings.get(name)
 
     def unmatched(self) -> dict[str, int]:
         """How many events no charge matched, by type."""
@@ -177,6 +208,8 @@ class Totals:
             "unmatched": dict(self._unmatched),
             "counts": dict(self._counts),
             "last_event_at": self.last_event_at,
+            **({} if self.numbers is None else {"distinct": dict(self.numbers)}),
+            **({"pooled": sorted(self._pooled)} if self._pooled else {}),
         }
 
     @classmethod
@@ -186,6 +219,9 @@ class Totals:
         totals._unmatched = {event_type: int(count) for event_type, count in document["unmatched"].items()}
         totals._counts = {event_type: int(count) for event_type, count in document.get("counts", {}).items()}
         totals.last_event_at = document["last_event_at"]
+        numbers = document.get("distinct")
+        totals.numbers = None if numbers is None else {name: int(number) for name, number in numbers.items()}
+        totals._pooled = set(document.get("pooled", ()))
         return totals
 
     def __eq__(self, other: object) -> bool:
@@ -198,13 +234,22 @@ class Totals:
 
     def _merge(self, name: str, reading: Reading) -> None:
         if type(reading) is Distinct:
-            self.add_distinct(name, reading.values)
+            self._merge_distinct(name, reading)
             return
         before = self._readings.get(name)
         if before is None:
             name = self._name_for(name)
             before = self._readings.get(name)
         self._readings[name] = reading if before is None else before.merge(reading)
+
+    def _merge_distinct(self, name: str, reading: Distinct) -> None:
+        if reading.pooled:
+            self._pooled.add(name)
+        if reading.unlisted:
+            unlisted = replace(reading, values=frozenset())
+            self._unlisted[name] = self._unlisted.get(name, Distinct()).merge(unlisted)
+        else:
+            self.add_distinct(name, reading.values)
 
     def _name_for(self, name: str) -> str:
         """The name for a new reading: totals stay small, whatever types senders make up."""

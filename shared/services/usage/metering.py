@@ -128,7 +128,8 @@ class Metering:
 
         The outbox sweep and the next delivery do what is cut short here.
         """
-        await self._park(organization_id, _not_recorded(recorded))
+        not_recorded = _not_recorded(recorded)
+        await self._park(organization_id, not_recorded)
         for entry in sorted(recorded.outbox_entries):
             await self._outbox.attempt(*entry)
         latest: dict[str, str] = {}
@@ -136,9 +137,11 @@ class Metering:
             event = metered.event
             latest[event.agent] = max(event.time, latest.get(event.agent, ""))
         await self._agent_activities.note(organization_id, {agent: from_text(at) for agent, at in latest.items()})
+        # The repeats of an event are duplicates also where the event itself was not recorded.
+        parked = {_parked_id(each.event) for each in not_recorded}
         unparked = [metered.event for metered in (*recorded.recorded, *recorded.duplicates) if metered.id in replayed]
         if unparked:
-            await self._parked_events.close(organization_id, {_parked_id(event) for event in unparked})
+            await self._parked_events.close(organization_id, {_parked_id(event) for event in unparked} - parked)
         _log.info(
             "metered",
             extra={
@@ -148,6 +151,7 @@ class Metering:
                 "conflicting": len(recorded.conflicting),
                 "discarded": len(recorded.discarded),
                 "refused": len(recorded.refused),
+                "over_limit": len(recorded.over_limit),
             },
         )
 
@@ -229,6 +233,7 @@ def _not_recorded(recorded: Recorded) -> list[_Unmetered]:
         *(_Unmetered(metered.event, other_content) for metered in recorded.conflicting),
         *(_Unmetered(metered.event, discarded) for metered in recorded.discarded),
         *(_Unmetered(metered.event, f"the store refuses it: {reason}") for metered, reason in recorded.refused),
+        *(_Unmetered(metered.event, reason) for metered, reason in recorded.over_limit),
     ]
 
 

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from shared.domain.kernel.errors import NotFoundError
 from shared.domain.kernel.ids import is_id
-from shared.domain.rating.facts import POOLED
 from shared.domain.runs.run_figures import contributions
 from shared.domain.tenancy.organizations import Organization
-from shared.domain.usage.events import event_key
+from shared.domain.usage.events import POOLED, event_key
 from shared.domain.usage.outcomes import Outcome, is_outcome, outcome_id
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.ports.clock import Clock

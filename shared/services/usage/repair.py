@@ -12,7 +12,15 @@ from shared.domain.periods.periods import Period
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import TotalKey
-from shared.domain.usage.recomputation import Difference, added_by, added_by_outcome, emptied, pruned, wrong_readings
+from shared.domain.usage.recomputation import (
+    Difference,
+    added_by,
+    added_by_outcome,
+    emptied,
+    pruned,
+    with_lines,
+    wrong_readings,
+)
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Totals
 from shared.ports.clock import Clock
@@ -151,18 +159,22 @@ class Repair:
             recomputed.setdefault(event.total, Totals()).add(added)
         async for outcome in self._shards.outcomes(organization.id, part.shard, period.start):
             recomputed.setdefault(outcome.total, Totals()).add(added_by_outcome(outcome, organization.currency))
+        recomputed = with_lines({key: total.totals for key, total in stored.items()}, recomputed)
         etags = await self._shards.etags(organization.id, part.shard, period.start)
         if wanted is None:
             report.events, report.totals = events, len(stored)
         comparisons: dict[TotalKey, _Comparison] = {}
-        for key, totals in recomputed.items():
+        # Lines first, so that they have what an agent's total counts from then on.
+        for key, totals in sorted(recomputed.items(), key=lambda each: not each[0].is_line):
             if wanted is None or key in wanted:
                 before = stored.get(key) or StoredTotal(key, Totals(), None)
                 comparisons[key] = _Comparison(before, totals, has_changed=before.etag != etags.get(key))
         return comparisons
 
     async def _events(self, part: _PeriodShard, wanted: AbstractSet[TotalKey] | None) -> AsyncIterator[RecordedEvent]:
-        agents: list[str | None] = [*{key.agent_id for key in wanted}] if wanted is not None else [None]
+        agents: list[str | None] = [None]
+        if wanted is not None and not any(key.is_line for key in wanted):  # a line is of all agents
+            agents = [*{key.agent_id for key in wanted}]
         for agent_id in agents if len(agents) <= _FEW_AGENTS else [None]:
             events = self._shards.events(part.organization.id, part.shard, part.period.span, agent_id=agent_id)
             async for event in events:

@@ -58,6 +58,7 @@ from tests.doubles.worlds.billing_steps import (
     Sent,
 )
 from tests.doubles.worlds.billing_world import STORM, Variant, World
+from tests.doubles.worlds.distinct_values import number_of, stored_totals, values_in
 from tests.doubles.worlds.schedules import Schedule
 
 HISTORIES = int(os.environ.get("XYRA_LAW_HISTORIES", "40"))
@@ -242,12 +243,12 @@ async def check_usage(world: World, periods: list[Period]) -> dict[str, Variant]
     for key, decided in await check_outcomes(world, recorded, pricing):
         expected[key].add(decided)
     shards = (await world.organization()).largest_shard_count
-    found = {
-        total.key: total.totals
-        for period in periods
-        for total in await world.observer.usage.totals(world.organization_id, shards, period.start)
-    }
-    assert found == expected
+    starts = [period.start for period in periods]
+    assert await stored_totals(world.store, world.organization_id, shards, starts) == expected
+    for start in starts:
+        for total in await world.observer.usage.totals(world.organization_id, shards, start):
+            for name, values in values_in(expected[total.key]).items():
+                assert number_of(total.totals.reading(name)) == len(values)
     return recorded
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.metering.meters import Meter
-from shared.domain.metering.readings import CountAndSum, Reading, document_of, read_reading
+from shared.domain.metering.readings import CountAndSum, Reading
+from shared.domain.metering.stored_readings import document_of, read_reading
 from shared.domain.metering.values import quantity_of
 from shared.domain.periods.periods import Span
 

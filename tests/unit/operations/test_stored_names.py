@@ -13,7 +13,9 @@ from shared.adapters.usage.documents import discarded_document, event_document, 
 from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.containers import LEDGERS
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.readings import Bands, CountAndSum, OrderedEvent, document_of
+from shared.domain.metering.bands import Bands, OrderedEvent
+from shared.domain.metering.readings import CountAndSum
+from shared.domain.metering.stored_readings import document_of
 from shared.domain.provider_costs.costs import PROVIDER_COST, REPORTED_COST, UNPRICED, EventCost
 from shared.domain.usage.events import NO_VERSION, AcceptedEvent, TotalKey
 from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.metering.readings import CountAndSum, document_of
+from shared.domain.metering.readings import CountAndSum
+from shared.domain.metering.stored_readings import document_of
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
 from shared.domain.provider_costs.costs import CostedEvent

@@ -16,9 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 from shared.domain.kernel.errors import ConflictError
 from shared.domain.kernel.errors import ValidationError as RefusedError
 from shared.domain.kernel.times import to_text
+from shared.domain.metering.bands import Bands
 from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.metering.meters import Meter
-from shared.domain.metering.readings import Bands, CountAndSum, Highest, document_of, read_reading
+from shared.domain.metering.readings import CountAndSum, Highest
+from shared.domain.metering.stored_readings import document_of, read_reading
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.charges.metered_usage import MeteredSegment, usage_steps

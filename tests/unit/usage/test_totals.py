@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from shared.domain.metering.bands import Bands, OrderedEvent
 from shared.domain.metering.gauges import UnmeterableError
-from shared.domain.metering.readings import Bands, CountAndSum, Distinct, Highest, Latest, OrderedEvent, Weighted
+from shared.domain.metering.readings import CountAndSum, Distinct, Highest, Latest, Weighted
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.usage.totals import (

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount
 from shared.domain.kernel.validation import FieldPath, refusal
+from shared.domain.metering.bands import Band, Bands, OrderedEvent
 from shared.domain.metering.gauges import Event, Gauge
-from shared.domain.metering.readings import Band, Bands, CountAndSum, OrderedEvent, Reading
+from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.pricing.lines import ExactStep
 from shared.domain.pricing.rules.per_event import per_event_steps
 from shared.domain.pricing.rules.rule import Basis, EstimatedEvents, PricingRule, UnitRange, percent_of
