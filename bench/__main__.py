@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import agent_summaries, azure, embedded, invoices, kinds, tables
+from bench import agent_summaries, azure, distinct_values, embedded, invoices, kinds, tables
 from bench.doubles import azure_doubles, is_installed
 
 
@@ -29,6 +29,7 @@ async def main() -> int:
         console.print(f"Lines rated/s, model of 20 metered charges, 50 agents: {invoices.lines_per_second():,.0f}")
         console.print(invoices.table_of(await invoices.costs(data_dir / "invoices")))
         console.print(agent_summaries.table_of(await agent_summaries.costs(data_dir / "summaries")))
+        console.print(distinct_values.table_of(await distinct_values.costs(data_dir / "distinct")))
         if not is_installed():
             console.print("On Azure's services: left out, as the double of Cosmos DB is not installed: make npm-tools")
             return 0

@@ -1,7 +1,7 @@
 """Usage, as its port describes it, on every store that it is laid out in."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,15 +12,18 @@ import msgspec
 import pytest
 
 from shared.adapters.usage.item_usage import ItemUsage
+from shared.containers import LEDGERS
 from shared.domain.kernel.times import to_text
+from shared.domain.metering.aggregations import AGGREGATIONS
 from shared.domain.metering.bands import Bands, OrderedEvent
 from shared.domain.metering.readings import CountAndSum, Distinct, Highest, Latest, Reading, Weighted
+from shared.domain.periods.periods import Span
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard_of
 from shared.domain.usage.totals import Contribution, Totals
 from shared.ports.store import Position, Store
 from shared.ports.usage import EventFilter, MeteredEvent, ShardCountChangedError, Usage
 from tests.doubles.fakes.settable_clock import SettableClock
-from tests.doubles.worlds.distinct_values import counted
+from tests.doubles.worlds.distinct_values import counted, number_of, stored_totals
 
 ORGANIZATION = "org_1"
 OCTOBER, NOVEMBER = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
@@ -208,6 +211,146 @@ async def test_without_distinct_values_only_unique_meters_are_missing(usage: Usa
         assert set(whole[key].meters()) - set(totals.meters()) == {"users", "guests"}
         assert totals.document() == whole[key].document()
         assert (totals.reading("commands"), totals.reading("users")) == (CountAndSum(10, Decimal(1)), None)
+
+
+def pooled(name: str) -> Distinct:
+    """As `user`, of a meter that all agents share."""
+    return Distinct(frozenset({name}), pooled=True)
+
+
+def quantity(readings: Iterable[Reading | None]) -> int:
+    """What a line over these readings counts."""
+    read = [reading or Distinct() for reading in readings]
+    (*_, number) = AGGREGATIONS["unique"].numbers(read, Span(start=OCTOBER, end=NOVEMBER))
+    return int(number)
+
+
+async def test_an_agents_values_are_known_by_their_number(usage: Usage) -> None:
+    events = [metered(f"{number}", {"users": user(f"{number % 8}")}, agent=f"agt_{number % 3}") for number in range(30)]
+    for batch in (events[:11], events[11:], events):
+        await usage.record(ORGANIZATION, [1], batch)
+    found = await totals_of(usage, 1)
+    assert {totals.reading("users") for totals in found.values()} == {counted(8)}
+
+
+async def test_a_pooled_line_counts_a_value_once_over_its_agents(usage: Usage) -> None:
+    """And each agent by itself has its own number."""
+    for agent, names in (("agt_1", "abc"), ("agt_2", "bcd"), ("agt_3", "abcd"), ("agt_4", "e")):
+        events = [metered(f"{agent}{name}", {"users": pooled(name), "own": user(name)}, agent=agent) for name in names]
+        await usage.record(ORGANIZATION, [1], events)
+    found = await totals_of(usage, 1)
+    readings = [found[key].reading("users") for key in sorted(found)]
+    assert [number_of(reading) for reading in readings] == [3, 3, 4, 1]
+    assert quantity(readings) == len("abcde")
+    assert [number_of(totals.reading("own")) for _, totals in sorted(found.items())] == [3, 3, 4, 1]
+
+
+async def test_over_versions_and_shards_values_are_merged(usage: Usage) -> None:
+    """Where one agent has two versions, and another a version and a shard of its own."""
+    places = [("agt_1", "bmv_1"), ("agt_1", "bmv_2"), ("agt_2", "bmv_1"), ("agt_3", "bmv_1")]
+    events = [
+        metered(f"{number} {agent} {version}", {"users": pooled(f"{number % 5}"), "own": user(f"{number % 5}")})
+        for number in range(10)
+        for agent, version in places
+    ]
+    events = [replace(event, total=TotalKey(OCTOBER, *event.event.id.split()[1:])) for event in events]
+    await usage.record(ORGANIZATION, [1], events[:20])
+    found = await totals_of(usage, 1)
+    assert quantity(totals.reading("users") for totals in found.values()) == 5
+    assert quantity(found["agt_1", version].reading("own") for version in ("bmv_1", "bmv_2")) == 5
+    assert found["agt_2", "bmv_1"].reading("own") == counted(5)
+    await usage.record(ORGANIZATION, [1, 4], events)
+    found = await totals_of(usage, 4)
+    assert quantity(totals.reading("users") for totals in found.values()) == 5
+    for key in found:
+        assert number_of(found[key].reading("own")) == 5
+
+
+async def test_recorders_of_a_pooled_line_at_the_same_time_lose_nothing(usage: Usage, store: Store) -> None:
+    events = [
+        metered(f"{number}", {"users": pooled(f"{number % 13}")}, agent=f"agt_{number % 4}") for number in range(60)
+    ]
+    recorded = await asyncio.gather(
+        *(usage.record(ORGANIZATION, [1], part) for part in (events[:40], events[20:], events[::-1], events[::2]))
+    )
+    assert sum(len(each.recorded) for each in recorded) == len(events)
+    found = await totals_of(usage, 1)
+    assert quantity(totals.reading("users") for totals in found.values()) == 13
+    assert {number_of(totals.reading("users")) for totals in found.values()} == {13}
+    await stored_totals(store, ORGANIZATION, 1, [OCTOBER])
+
+
+@pytest.mark.parametrize("value", [user, pooled])
+async def test_an_event_with_a_value_too_many_is_left_out_until_the_limit_is_raised(
+    store: Store, value: Callable[[str], Distinct]
+) -> None:
+    """What brings no new value goes on counting; another line has a limit of its own."""
+    retention = int(RETENTION.total_seconds())
+    usage = ItemUsage(store, retention, maximum_distinct_values=4)
+    events = [
+        metered(f"{number}", {"commands": CountAndSum(1), "users": value(f"{number % 6}")}) for number in range(12)
+    ]
+    other = metered("other", {"users": value("9")}, version="bmv_2")
+    recorded = await usage.record(ORGANIZATION, [1], [*events, other])
+    over = {event.id for event, _ in recorded.over_limit}
+    assert {event.id for event in events} - over == {event.id for event in events if event in recorded.recorded}
+    assert len(over) == 4
+    assert all("4 distinct values" in reason for _, reason in recorded.over_limit)
+    assert other in recorded.recorded
+    totals = (await totals_of(usage, 1))["agt_1", "bmv_1"]
+    assert (totals.reading("commands"), number_of(totals.reading("users"))) == (CountAndSum(8), 4)
+    again = await usage.record(ORGANIZATION, [1], events)
+    assert (len(again.duplicates), len(again.over_limit)) == (8, 4)
+    raised = ItemUsage(store, retention, maximum_distinct_values=6)
+    late = await raised.record(ORGANIZATION, [1], events)
+    assert ({event.id for event in late.recorded}, late.over_limit) == (over, [])
+    totals = (await totals_of(usage, 1))["agt_1", "bmv_1"]
+    assert (totals.reading("commands"), number_of(totals.reading("users"))) == (CountAndSum(12), 6)
+
+
+async def test_recorders_at_the_same_time_stay_within_the_limit_of_values(store: Store) -> None:
+    usages = [ItemUsage(store, int(RETENTION.total_seconds()), maximum_distinct_values=10) for _ in range(3)]
+    recorded = await asyncio.gather(
+        *(
+            each.record(ORGANIZATION, [1], [metered(name, {"users": pooled(name)}, agent=agent)])
+            for agent, each in zip(("agt_1", "agt_2", "agt_3"), usages, strict=True)
+            for name in (f"{agent}-{number}" for number in range(7))
+        )
+    )
+    assert sum(len(each.recorded) for each in recorded) == 10
+    assert sum(len(each.over_limit) for each in recorded) == 11
+    found = await totals_of(usages[0], 1)
+    assert quantity(totals.reading("users") for totals in found.values()) == 10
+
+
+async def test_totals_begun_before_values_were_counted_stay_right(usage: Usage, store: Store) -> None:
+    """They are read value by value: for what comes after, too, and for another agent's total of the same line."""
+    old = [metered(f"old-{n}", {"users": pooled(f"{n}"), "own": user(f"{n}")}) for n in range(5)]
+    await usage.record(ORGANIZATION, [1], old)
+    await without_numbers(store)
+    both = [
+        metered(f"new-{agent}-{n}", {"users": pooled(f"{n}"), "own": user(f"{n}")}, agent=agent)
+        for agent in ("agt_1", "agt_2")
+        for n in range(3, 8)
+    ]
+    for recorded, expected in ((0, [5]), (5, [8]), (10, [8, 5])):
+        await usage.record(ORGANIZATION, [1], both[:recorded])
+        found = await totals_of(usage, 1)
+        for name in ("users", "own"):
+            assert [number_of(found[key].reading(name)) for key in sorted(found)] == expected
+        assert quantity(totals.reading("users") for totals in found.values()) == expected[0]
+    assert [each.recorded for each in [await usage.record(ORGANIZATION, [1], [*old, *both])]] == [[]]
+
+
+async def without_numbers(store: Store) -> None:
+    """Make what is stored what it was before values were counted."""
+    pk = f"{ORGANIZATION}:usage:0"
+    for kind in ("pooled_total", "pooled_unique"):
+        for item in (await store.query(LEDGERS.name, pk, kind, limit=100)).items:
+            await store.delete(LEDGERS.name, pk, item.document["id"])
+    for item in (await store.query(LEDGERS.name, pk, "total", limit=100)).items:
+        totals = {name: part for name, part in item.document["totals"].items() if name not in ("distinct", "pooled")}
+        await store.replace(LEDGERS.name, pk, item.document | {"totals": totals}, item.etag)
 
 
 async def test_totals_that_keep_many_events_fit_their_transactions(usage: Usage) -> None:

@@ -44,11 +44,11 @@ async def test_neither_totals_nor_transactions_grow_with_the_values_that_were_se
         ]
         await usage.record(ORGANIZATION, [1], [metered(event, priced) for event in events])
 
-    await record(0, 49)
+    await record(0, 32)
     sizes, operations = store.totals[-1], store.operations[-1]
-    await record(49, 980)
-    assert max(store.totals) - sizes == 2 * (len("1029") - len("49"))  # the numbers of events and values, nothing else
-    assert operations == 99  # 49 events, their values and the total
+    await record(32, 992)
+    assert max(store.totals) - sizes == 2 * (len("1024") - len("32"))  # the numbers of events and values, nothing else
+    assert operations == 98  # 32 events, the values of their agent and of the line, and both totals
     assert max(store.operations) == operations
     (total,) = await usage.totals(ORGANIZATION, 1, OCTOBER.start)
-    assert number_of(total.totals.reading("metered")) == 1029
+    assert number_of(total.totals.reading("metered")) == 1024
