@@ -145,10 +145,8 @@ class BatchFiller(Generic[A]):
         for (total, meter), new in _numbers_of(values).items():
             counted = (stored.totals[total].totals.numbers or {}).get(meter, 0)
             if counted + batch.new_values[total, meter] + new > self._maximum_values:
-                return (
-                    f"the meter {meter} has {self._maximum_values:,} distinct values in this period, the most that "
-                    "are counted: the operator can raise XYRA_MAXIMUM_DISTINCT_VALUES, then replay"
-                )
+                most = f"{self._maximum_values:,} distinct values in this period"
+                return f"the meter {meter} has {most}, the most that are counted: the operator can raise that"
         return None
 
 

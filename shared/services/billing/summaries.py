@@ -77,8 +77,8 @@ class Summaries:
     """Makes summaries of agents, projects, departments and organizations.
 
     A summary reads the totals of all agents in its periods, because pooled lines are shared out by what each used. That
-    takes as many reads as an invoice's preview, however many events there are, and grows with the number of distinct
-    values where a model has a unique meter.
+    takes as many reads as an invoice's preview, however many events there are. It grows with the number of distinct
+    values only where these are in several shards or under several versions.
 
     A project or department consists of the agents that are in it now, with all that they ever did, as in usage reports
     (`Agent.is_in`). Their shares of lines are its own, so the billed amounts of all projects, and of the agents without

@@ -51,6 +51,7 @@ CHARGES = [
     metered("highest", "max", "data.level"),
     metered("latest", "last", "data.level"),
     metered("users", "unique", "data.user"),
+    metered("visitors", "unique", "data.user", scope="organization"),
     metered("weighted", "weighted_sum", "data.level"),
     metered("share", "sum", "data.level", pricing={"type": "percentage", "rate": "10", "free_events": 2}),
     {"key": "passed_on", "type": "cost"},

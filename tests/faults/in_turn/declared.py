@@ -33,6 +33,7 @@ PATHS = (
     DeclaredPath("accept for a new agent", usage.AcceptForNewAgent),
     DeclaredPath("meter", usage.Meter, ("rate_usage",)),
     DeclaredPath("meter for a new agent", usage.MeterForNewAgent),
+    DeclaredPath("meter distinct values", usage.MeterDistinctValues),
     DeclaredPath("park what the broker gave up on", parked_events.ParkDeadUsage, ("park_dead_usage",)),
     DeclaredPath("replay", parked_events.Replay, ("replay_parked_events",)),
     DeclaredPath("discard while it is replayed", parked_events.DiscardWhileReplayed, ("discard_parked_event",)),

@@ -9,8 +9,10 @@ from shared.bootstrap import Application
 from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.ids import named_id
 from shared.services.usage.events import ReportedEvent
+from tests.doubles.worlds.distinct_values import stored_totals, values_in
 from tests.doubles.worlds.invoiced_organization import (
     COMMANDS,
+    MARCH,
     ORGANIZATION,
     agent,
     delivered,
@@ -20,6 +22,15 @@ from tests.doubles.worlds.invoiced_organization import (
     reported,
 )
 from tests.faults.in_turn.path import Path, Result
+
+USERS = {
+    "key": "users",
+    "type": "activity",
+    "scope": "organization",
+    "meter": {"event_type": "command", "aggregation": "unique", "value": "data.quantity"},
+    "pricing": {"type": "per_unit", "unit_amount": "1"},
+}
+AGENTS = ("first", "second")
 
 LATE_AND_NEW = (january("j3", 4), march("m1", 1), march("m2", 2), march("m3", 3))
 """4 units of January, which was invoiced, and 6 of March."""
@@ -116,3 +127,40 @@ class MeterForNewAgent(AcceptForNewAgent):
 
     async def walk(self, host: Application) -> None:
         await host.metering.meter(delivered(self.scene.redelivered))
+
+
+class MeterDistinctValues(Path):
+    """A host meters two agents whose values a pooled line counts once, in both shards; some were there before."""
+
+    async def prepare(self) -> None:
+        host = self.scene.host()
+        model_id = named_id("bm", "unique")
+        await host.billing_models.create(model_id, ORGANIZATION, model(USERS))
+        for name in AGENTS:
+            await host.agents.create(named_id("agt", name), ORGANIZATION, agent(name, model_id))
+        await self._accept(host, "before", range(4))
+        await host.metering.meter(delivered(self.scene.taken("usage")))
+        await self._accept(host, "now", range(2, 7))
+        self.scene.redelivered += self.scene.taken("usage")
+
+    async def _accept(self, host: Application, when: str, users: range) -> None:
+        events = [
+            replace(march(f"{when}-{name}-{user}", user), agent=name)
+            for number, name in enumerate(AGENTS)
+            for user in (*users, users.stop + number)
+        ]
+        await host.events.accept(events, partial=False)
+
+    async def walk(self, host: Application) -> None:
+        await host.metering.meter(delivered(self.scene.redelivered))
+
+    async def result(self) -> Result:
+        """Each agent has 0 to 6 and one of 7 and 8; the line has all 9, beside the 5 units of another host's usage."""
+        result = await super().result()
+        stored = await stored_totals(self.scene.store, ORGANIZATION, 2, [MARCH])
+        values = [values_in(stored[key])["users"] for key in stored if values_in(stored[key])]
+        assert [len(each) for each in values] == [8, 8]
+        assert len(values[0] | values[1]) == 9
+        _, amounts = result.exact
+        assert amounts["2026-03"] == Decimal("14.00")
+        return result

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.sqlite import Database, SqliteStore
-from shared.adapters.usage.documents import total_id, unique_value_document
+from shared.adapters.usage.documents import total_id, unique_value_document, unique_value_id
 from shared.containers import LEDGERS
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import ValidationError
@@ -179,7 +179,11 @@ def strict() -> Iterator[SqliteStore]:
 
 async def values_in(scene: Scene, pk: str) -> list[Document]:
     page = await scene.store.query(LEDGERS.name, pk, "unique", limit=1000)
-    return [item.document for item in page.items if item.document["agent_id"] == AGENTS[0]]
+    return [
+        item.document
+        for item in page.items
+        if (item.document["agent_id"], item.document["meter"]) == (AGENTS[0], "users")
+    ]
 
 
 async def test_distinct_values_are_added_and_removed_in_as_many_batches_as_it_takes(strict: SqliteStore) -> None:
@@ -208,6 +212,58 @@ def value_id(document: Document) -> str:
     id_ = unique_value_document(key, document["meter"], document["value"])["id"]
     assert isinstance(id_, str)
     return id_
+
+
+async def test_numbers_of_distinct_values_are_found_and_put_right(scene: Scene) -> None:
+    await scene.steps(60)
+    _, before = await scene.total()
+    await scene.damage(lambda totals: totals["distinct"].update(users=1, nobody=3))
+    assert gauges(await scene.repaired()) == ["nobody", "users"]
+    assert gauges(await scene.repaired(mend=True)) == ["nobody", "users"]
+    assert (await scene.total())[1].document["totals"]["distinct"] == before.document["totals"]["distinct"]
+    assert gauges(await scene.repaired()) == []
+
+
+async def pooled_line(scene: Scene) -> tuple[str, Document, list[Document]]:
+    """The partition, the total and the values of a pooled line."""
+    for shard in range(SHARDS):
+        pk = partition(shard)
+        totals = (await scene.store.query(LEDGERS.name, pk, "pooled_total", limit=10)).items
+        if totals:
+            values = (await scene.store.query(LEDGERS.name, pk, "pooled_unique", limit=1000)).items
+            return pk, totals[0].document, [item.document for item in values]
+    raise AssertionError("there is no pooled line")
+
+
+async def test_what_a_pooled_line_has_wrong_is_found_and_put_right(scene: Scene) -> None:
+    await scene.steps(90)
+    assert gauges(await scene.repaired()) == []
+    pk, total, values = await pooled_line(scene)
+    await scene.store.delete(LEDGERS.name, pk, values[0]["id"])
+    needless = values[1] | {"value": "needless", "id": "val_needless"}
+    needless["id"] = unique_value_id(TotalKey(START, "-", needless["version_id"]), needless["meter"], "needless")
+    await scene.store.create(LEDGERS.name, pk, needless)
+    (found,) = [each for report in await scene.repaired(mend=True) for each in report.wrong]
+    assert (found.key.agent_id, [each.gauge for each in found.differences]) == ("-", ["visitors"])
+    assert gauges(await scene.repaired()) == []
+    _, again, values_again = await pooled_line(scene)
+    assert (again, {each["id"] for each in values_again}) == (total, {each["id"] for each in values})
+    await scene.store.upsert(LEDGERS.name, pk, total | {"totals": total["totals"] | {"distinct": {"visitors": 1}}})
+    assert gauges(await scene.repaired(mend=True)) == ["visitors"]
+    assert (await pooled_line(scene))[1] == total
+
+
+async def test_totals_begun_before_values_were_counted_are_healthy(scene: Scene) -> None:
+    """Also beside a line that counts, and where they are mended for something else."""
+    await scene.steps(60)
+    await scene.damage(lambda totals: [totals.pop(name) for name in ("distinct", "pooled")])
+    await scene.steps(30)
+    assert gauges(await scene.repaired()) == []
+    await scene.damage(lambda totals: totals["meters"]["level"].update(sum="1"))
+    assert gauges(await scene.repaired(mend=True)) == ["level"]
+    _, item = await scene.total()
+    assert "distinct" not in item.document["totals"]
+    assert gauges(await scene.repaired()) == []
 
 
 async def test_names_beyond_those_that_are_told_apart_are_no_difference(scene: Scene) -> None:

@@ -68,6 +68,33 @@ async def test_distinct_values_cost_nothing_where_they_are_not_asked_for() -> No
     assert store.queries["unique"] >= values // 1000
 
 
+async def test_distinct_values_are_read_only_where_their_number_does_not_say_all() -> None:
+    store = CountingStore()
+    usage = ItemUsage(store, retention_seconds=1000)
+    for pooled in (False, True):
+        events = [
+            replace(
+                metered(number),
+                total=TotalKey(NOW, f"agt_{number % 2}", f"version {pooled}"),
+                contribution=Contribution("command", to_text(NOW), ((f"users {pooled}", user(number, pooled=pooled)),)),
+            )
+            for number in range(100 * pooled, 100 * pooled + 100)
+        ]
+        await usage.record("org_1", [1], events)
+    store.queries.clear()
+    await usage.totals("org_1", 1, NOW)
+    assert store.queries == {"total": 1}
+    other = replace(events[0], event=metered(200).event, total=TotalKey(NOW, "agt_1", "another version"))
+    await usage.record("org_1", [1], [other])
+    store.queries.clear()
+    await usage.totals("org_1", 1, NOW)
+    assert store.queries == {"total": 1, "unique": 2}  # for each of the two agents of the pooled line
+
+
+def user(number: int, *, pooled: bool) -> Distinct:
+    return Distinct(frozenset({f"user-{number % 30}"}), pooled=pooled)
+
+
 async def test_figures_by_which_nobody_is_billed_read_no_distinct_values() -> None:
     store = CountingStore()
     scene = Scene(store)
