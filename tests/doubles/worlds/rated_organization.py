@@ -51,7 +51,6 @@ CHARGES = [
     metered("highest", "max", "data.level"),
     metered("latest", "last", "data.level"),
     metered("users", "unique", "data.user"),
-    metered("visitors", "unique", "data.user", scope="organization"),
     metered("weighted", "weighted_sum", "data.level"),
     metered("share", "sum", "data.level", pricing={"type": "percentage", "rate": "10", "free_events": 2}),
     {"key": "passed_on", "type": "cost"},
@@ -72,6 +71,7 @@ class Scene:
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW))
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     numbers: int = 0
+    more_charges: Sequence[Json] = ()
 
     def __post_init__(self) -> None:
         self.host = Application(Ports(self.store, self.queue, self.clock, NoSecrets()), Settings())
@@ -79,7 +79,7 @@ class Scene:
     async def set_up(self) -> None:
         draft = OrganizationDraft(name="Acme", currency="USD", timezone="UTC", shard_count=SHARDS)
         await self.host.organizations.create(ORGANIZATION, draft)
-        model = {"name": "Model", "currency": "USD", "effective_from": START, "charges": CHARGES}
+        model = {"name": "Model", "currency": "USD", "effective_from": START, "charges": [*CHARGES, *self.more_charges]}
         await self.host.billing_models.create(MODEL, ORGANIZATION, BillingModelDraft.model_validate(model))
         for agent in AGENTS:
             own = {} if agent == FREE else {"billing_model_id": MODEL, "billing_model_from": START}

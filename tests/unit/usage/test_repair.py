@@ -35,15 +35,19 @@ from tests.doubles.worlds.rated_organization import (
     START,
     Scene,
     gauges,
+    metered,
     partition,
 )
 
 Json = dict[str, Any]
 
 
+VISITORS = metered("visitors", "unique", "data.user", scope="organization")
+
+
 @pytest.fixture
 async def scene() -> Scene:
-    made = Scene()
+    made = Scene(more_charges=[VISITORS])
     await made.set_up()
     return made
 
