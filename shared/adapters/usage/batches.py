@@ -56,7 +56,7 @@ class DistinctValue:
     value: str
 
     def document(self) -> Document:
-        return unique_value_document(self.total, self.meter, self.value)
+        return unique_value_document(self.id, self.total, self.meter, self.value)
 
 
 @dataclass(slots=True)

@@ -136,10 +136,10 @@ def total_document(key: TotalKey, totals: Totals) -> Document:
     return {"id": total_id(key), "kind": kind, **_key_fields(key), "totals": totals.document()}
 
 
-def unique_value_document(key: TotalKey, meter: str, value: str) -> Document:
-    """One distinct value of a unique meter. Like the total it belongs to, it never expires."""
+def unique_value_document(id_: str, key: TotalKey, meter: str, value: str) -> Document:
+    """One distinct value of a unique meter, with its `unique_value_id`. Like its total, it never expires."""
     return {
-        "id": unique_value_id(key, meter, value),
+        "id": id_,
         "kind": POOLED_VALUE if key.is_line else UNIQUE_VALUE,
         **_key_fields(key),
         "meter": meter,

@@ -104,6 +104,9 @@ def _value_writes(stored: StoredTotal, corrected: Totals) -> list[Operation]:
     writes: list[Operation] = []
     for meter in sorted({*stored.totals.meters(), *corrected.meters()}):
         before, after = values_of(stored.totals, meter), values_of(corrected, meter)
-        writes += [Upsert(unique_value_document(stored.key, meter, value)) for value in sorted(after - before)]
+        writes += [
+            Upsert(unique_value_document(unique_value_id(stored.key, meter, value), stored.key, meter, value))
+            for value in sorted(after - before)
+        ]
         writes += [Delete(unique_value_id(stored.key, meter, value)) for value in sorted(before - after)]
     return writes

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.sqlite import Database, SqliteStore
-from shared.adapters.usage.documents import total_id, unique_value_document, unique_value_id
+from shared.adapters.usage.documents import total_id, unique_value_id
 from shared.containers import LEDGERS
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import ValidationError
@@ -213,9 +213,7 @@ async def test_distinct_values_are_added_and_removed_in_as_many_batches_as_it_ta
 
 def value_id(document: Document) -> str:
     key = TotalKey(START, document["agent_id"], document["version_id"])
-    id_ = unique_value_document(key, document["meter"], document["value"])["id"]
-    assert isinstance(id_, str)
-    return id_
+    return unique_value_id(key, document["meter"], document["value"])
 
 
 async def test_numbers_of_distinct_values_are_found_and_put_right(scene: Scene) -> None:
