@@ -1,6 +1,7 @@
 """The documents that usage is stored as, and the partitions that they lie in."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from shared import json
@@ -148,7 +149,15 @@ def unique_value_document(id_: str, key: TotalKey, meter: str, value: str) -> Do
 
 
 def unique_value_id(key: TotalKey, meter: str, value: str) -> str:
+    if key.is_line:
+        return f"{_line_id(key, meter)}.{value}"
     return named_id("val", to_text(key.period), key.agent_id, key.version_id, meter, value)
+
+
+@lru_cache(maxsize=1024)
+def _line_id(key: TotalKey, meter: str) -> str:
+    """Begins the ids of a line's values: a hash for each of them would take as long as all else about it."""
+    return named_id("val", to_text(key.period), key.version_id, meter)
 
 
 def total_id(key: TotalKey) -> str:
