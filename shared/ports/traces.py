@@ -14,7 +14,7 @@ class TraceEncoding(StrEnum):
 
 
 class MalformedTraces(ValueError):  # noqa: N818  the message says what to send instead
-    """The body is no export of traces, or has more in it than a request may have."""
+    """The body is no export of traces, or has more than a request may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ def _service_of(resource: _Resource | None) -> str:
 
 
 def _id_of(text: str | None, size: int) -> bytes:
-    """An id in hexadecimal, as OTLP says, or in base64, as protobuf's own JSON has bytes."""
+    """An id in hexadecimal, as OTLP says, or in base64, as protobuf's JSON has it."""
     if not text:
         return b""
     try:

@@ -29,7 +29,7 @@ class LlmCall:
     """
 
     id: str
-    """By provider, response id and counts; without a response id, or for a part of a sum, by trace and span."""
+    """By provider, response id and counts; else, and for a part of a sum, by span."""
     agent: str
     """The name of an agent, maybe one that nobody made yet."""
     is_agent_named: bool
@@ -39,11 +39,13 @@ class LlmCall:
     time: datetime
     """The end of the span."""
     data: dict[str, Any]
-    """Counts, model, provider and tier in the names of `llm_call` events; no counts where no span had them."""
+    """Counts, model, provider and tier in the names of `llm_call` events, as far as known."""
     trace_id: str
     span_id: str
     library: str
     service: str
+    answer: str | None = None
+    """The provider and its response id. A service that remembers answers may refuse a sum under one of a call."""
     is_sum: bool = False
     """A container that says what its calls used together: how many they were is not known."""
 
@@ -72,7 +74,7 @@ class WarningCode(StrEnum):
     LATE_UNITS = "late_units"
     """A later span of a metered call knew more; it was not counted."""
     TRACE_TOO_LARGE = "trace_too_large"
-    """A trace has more spans than are remembered; its further calls are counted one by one."""
+    """A trace has more spans than are remembered; further calls are counted singly."""
 
 
 @dataclass(frozen=True, slots=True)

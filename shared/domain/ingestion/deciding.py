@@ -1,4 +1,4 @@
-"""Which calls and sums of a trace are metered now, as what, and to which agent."""
+"""Which calls and sums of a trace are metered now, and to which agent."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class Decisions:
         self._keep_apart(opened)
 
     def _look_at(self, facts: SpanFacts) -> None:
-        if facts.dropped and facts.kind is not Kind.TOOL and facts.units is None:
+        if facts.dropped and facts.units is None:
             self._warn(WarningCode.ATTRIBUTES_DROPPED, facts)
         if facts.is_unseen and facts.id not in self._tree.own_calls:
             self._warn(WarningCode.NO_COUNT, facts)
@@ -112,7 +112,7 @@ class Decisions:
         self._close(joining, event)
 
     def _decide_uncounted(self, span_id: str) -> None:
-        """A call without counts is kept once, unless it failed or a span of the same call has counts."""
+        """Keep a call without counts once, unless it failed or another span counts it."""
         facts = self.spans[span_id].facts
         if facts.failed or self._is_known_otherwise(span_id):
             self._close([span_id], None)
@@ -181,37 +181,36 @@ class Decisions:
         if named is None and self.default_agent is None and not any(place.is_complete for place in places):
             self._warn(WarningCode.AGENT_NOT_NAMED, facts)
         conversation = facts.conversation or next((place.conversation for place in places if place.conversation), None)
-        by_response = is_whole and units is not None and facts.response is not None
-        identity = (
-            f"{facts.provider or '-'}:{facts.response}:{units.input}:{units.output}"
-            if by_response and units is not None
-            else f"{self.trace}:{facts.id}"
-        )
-        names = (("model", facts.answered or facts.asked), ("provider", facts.provider), ("service_tier", facts.tier))
-        data = {name: value for name, value in names if value is not None} | (units.data() if units is not None else {})
         call = LlmCall(
-            id=identity,
+            id=self._identity_of(facts, units if is_whole else None),
             agent=named or self.default_agent or facts.service,
             is_agent_named=named is not None,
             run=conversation or self.trace,
             time=instant_of(facts.end),
-            data=data,
+            data=facts.data_with(units),
             trace_id=self.trace,
             span_id=facts.id,
             library=facts.library,
             service=facts.service,
+            answer=facts.answer,
             is_sum=facts.is_sum,
         )
         self.calls.append(call)
         self._counted_now.update(group)
         return call
 
+    def _identity_of(self, facts: SpanFacts, units: Units | None) -> str:
+        """By the provider's answer and all that it used, else by the span."""
+        if facts.answer is None or units is None:
+            return f"{self.trace}:{facts.id}"
+        return f"{facts.answer}:{units.input}:{units.output}"
+
     def _close(self, group: Iterable[str], event: str | None, slack: Units | None = None) -> None:
         for span_id in group:
             self.spans[span_id] = decided(self.spans[span_id], event, slack)
 
     def _keep_apart(self, opened: Iterable[str]) -> None:
-        """An open call inside one that is counted now was left out of that one's counts."""
+        """Note that open calls were left out of the counts of what is around them."""
         for span_id in opened:
             remembered = self.spans[span_id]
             if remembered.is_open and remembered.facts.kind is Kind.CALL:

@@ -25,12 +25,12 @@ _MAXIMUM_STEPS = 64
 
 @dataclass(frozen=True, slots=True)
 class WithoutDoubles:
-    """The spans of a request, with each call that is doubled in one of its spans only."""
+    """The spans of a request, each doubled call in one of them only."""
 
     facts: tuple[PlacedFacts, ...]
     """In their order. One span of each call has what all of them say, the others are marked as doubled."""
     warnings: tuple[TraceWarning, ...]
-    """Of response ids that are used again, and of libraries that seem to double calls and are not known to."""
+    """Of response ids that are used again, and of unknown pairs of doubling libraries."""
 
 
 def without_known_doubles(facts: Sequence[PlacedFacts]) -> WithoutDoubles:
@@ -41,6 +41,7 @@ def without_known_doubles(facts: Sequence[PlacedFacts]) -> WithoutDoubles:
     """
     joining = _Joining(list(facts))
     joining.join_answers()
+    joining.drop_sums()
     for outer, inner in DOUBLING:
         joining.join_pairs(outer, inner)
     return WithoutDoubles(tuple(joining.facts), (*joining.reused_ids(), *joining.unknown_pairs()))
@@ -65,6 +66,20 @@ class _Joining:
                 are_one = same_provider(self._facts(first).provider, self._facts(other).provider)
                 if are_one and self.facts[first].trace != self.facts[other].trace:
                     self._join(first, other)
+
+    def drop_sums(self) -> None:
+        """Mark sums under the response id of a call in another trace: they are never another call."""
+        calls: dict[str, list[int]] = {}
+        for index, facts in self._open_calls():
+            if facts.response is not None:
+                calls.setdefault(facts.response, []).append(index)
+        for index, placed in enumerate(self.facts):
+            sums = placed.facts
+            known = calls.get(sums.response or "", ()) if sums.is_sum else ()
+            if any(same_provider(self._facts(call).provider, sums.provider) for call in known) and all(
+                self.facts[call].trace != placed.trace for call in known
+            ):
+                self.facts[index] = PlacedFacts(placed.trace, msgspec.structs.replace(sums, is_doubled=True))
 
     def join_pairs(self, outer: str, inner: str) -> None:
         """Join as many pairs as there are: each inner call with the outer one that ends first around it."""
@@ -95,7 +110,7 @@ class _Joining:
                 yield TraceWarning(WarningCode.ID_REUSED, facts.library, facts.service)
 
     def unknown_pairs(self) -> Iterable[TraceWarning]:
-        """One warning for each two libraries and service of which a call lies inside an equal one."""
+        """One warning for each two libraries and service whose equal calls lie inside each other."""
         calls: dict[tuple[str, int, int], list[SpanFacts]] = {}
         traces: dict[str, str] = {}
         for index, facts in self._open_calls():
@@ -161,7 +176,7 @@ class _Joining:
 
 
 def _look_doubled(first: SpanFacts, second: SpanFacts) -> bool:
-    """True when the second call lies inside the first, is as large, of another library, and has no other id."""
+    """True when the second call lies inside the first, by another library, without another id."""
     if first.library == second.library or (first.response and second.response):
         return False
     lies_inside = second.start >= first.start - TOLERANCE and second.end <= first.end + TOLERANCE

@@ -1,16 +1,21 @@
 """What is remembered of a span: its place in the trace, and what it says about calls of models."""
 
+from typing import Any
+
 import msgspec
 
 from shared.domain.ingestion import names
 from shared.domain.ingestion.kinds import Kind, kind_of
-from shared.domain.ingestion.libraries import library_of
+from shared.domain.ingestion.libraries import CONVENTIONS, library_of
 from shared.domain.ingestion.models import provider_named, same_model
 from shared.domain.ingestion.spans import Span
 from shared.domain.ingestion.units import Units, units_of
 
+UNKNOWN_SERVICE = "unknown_service"
+"""Stands for a resource without `service.name`, as OpenTelemetry's SDKs name it."""
+
 _RESPONSE_OF_OPENAI = "resp_"
-"""Begins an id that Responses API clients send as the conversation's, although it names the previous response."""
+"""Begins ids of responses, which some clients send as the conversation's."""
 
 
 class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -43,7 +48,7 @@ class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     is_estimate: bool = False
     """Its counts may be the library's own estimate."""
     is_doubled: bool = False
-    """The same call is known by a span of another trace, which has taken up what this one says."""
+    """The same call is known by another span, which has what this one says."""
     is_unseen: bool = False
     """A call of a library that never counts such calls: warned of, not kept."""
     library: str = ""
@@ -66,6 +71,17 @@ class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         return (self.asked, self.answered)
 
     @property
+    def answer(self) -> str | None:
+        """The provider and the id of its answer."""
+        return f"{self.provider or '-'}:{self.response}" if self.response is not None else None
+
+    def data_with(self, units: Units | None) -> dict[str, Any]:
+        """The `data` of an `llm_call` event of this call."""
+        about = (("model", self.answered or self.asked), ("provider", self.provider), ("service_tier", self.tier))
+        data: dict[str, Any] = {name: value for name, value in about if value is not None}
+        return data if units is None else data | units.data()
+
+    @property
     def order(self) -> tuple[int, int, str]:
         """Of the spans of one call, the one that began first is believed first."""
         return (self.start, self.end, self.id)
@@ -75,7 +91,7 @@ class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.units is not None and other.units is not None and self.units.covers(other.units)
 
     def knows_more_than(self, other: "SpanFacts") -> bool:
-        """True when this span of a call has counts, a model that answered, or a tier that the other lacks."""
+        """True when this span has counts, an answering model or a tier that the other lacks."""
         if self.units is not None and (other.units is None or self.units.knows_more_than(other.units)):
             return True
         return (self.answered is not None and other.answered is None) or (self.tier is not None and other.tier is None)
@@ -117,11 +133,10 @@ def facts_of(span: Span) -> PlacedFacts:
     if conversation is not None and conversation.startswith(_RESPONSE_OF_OPENAI):
         conversation = None
     facts = SpanFacts(span.span_id, span.parent_id, kind, span.start, span.end, agent=agent, conversation=conversation)
+    service = span.service or UNKNOWN_SERVICE
     if kind in {Kind.TOOL, Kind.OTHER}:
-        if span.dropped_attributes:
-            facts = msgspec.structs.replace(
-                facts, dropped=span.dropped_attributes, library=span.scope, service=span.service
-            )
+        if span.dropped_attributes and kind is Kind.OTHER and library is not CONVENTIONS:
+            facts = msgspec.structs.replace(facts, dropped=span.dropped_attributes, library=span.scope, service=service)
         return PlacedFacts(span.trace_id, facts)
     units = units_of(
         library.counts(span, kind),
@@ -147,6 +162,6 @@ def facts_of(span: Span) -> PlacedFacts:
         is_estimate=library.may_estimate(span) and units is not None,
         is_unseen=is_unseen,
         library=span.scope,
-        service=span.service,
+        service=service,
     )
     return PlacedFacts(span.trace_id, facts)

@@ -67,7 +67,7 @@ _KINDS: Mapping[str, Mapping[str, Kind]] = {
     # https://docs.langchain.com/langsmith/trace-with-opentelemetry
     "langsmith.span.kind": {"llm": Kind.CALL, "embedding": Kind.CALL, "tool": Kind.TOOL},
 }
-"""What the values of the attributes in `names.KINDS` mean, in lower case; other values are containers."""
+"""What values of the attributes in `names.KINDS` mean, in lower case. Other values are containers."""
 
 _BY_SPAN_NAME = {("gcp.vertex.agent", "call_llm"): Kind.CALL}
 """(scope, span name) of calls without such an attribute: https://github.com/google/adk-js, telemetry."""
@@ -76,7 +76,7 @@ _USAGE = frozenset(names.INPUT + names.OUTPUT)
 
 
 def kind_of(span: Span) -> Kind:
-    """What a span is, by its attributes; libraries that we do not know are read by the conventions.
+    """What a span is, by its attributes. Unknown libraries are read by the conventions.
 
     An operation that nobody defined is a call where the span has usage and a model. Without any operation, usage and a
     model make a call, usage alone a container: a sum.

@@ -43,9 +43,9 @@ class Library:
     """The model that was asked for, where it stands under a name of this library."""
     provider: Callable[[Span], str | None] = readers.no_text
     may_estimate: Callable[[Span], bool] = _never
-    """True when counts may be an estimate of the library's own, which looks like the provider's."""
+    """True when counts may be the library's own estimate: it looks like the provider's."""
     unseen_without_counts: Callable[[Span], bool] = _never
-    """True when a call without counts is the outer one of two, or never has any: it is not kept."""
+    """True when a call without counts is not kept: an outer span, or one never counted."""
 
 
 CONVENTIONS = Library(
@@ -152,7 +152,7 @@ DOUBLING = (
     ("@traceloop/instrumentation-anthropic", "com.anthropic.sdk.typescript"),
     ("opentelemetry.instrumentation.anthropic", "com.anthropic.sdk.python"),
 )
-"""(outer, inner) scopes that are known to report one call twice, in traces of their own and without a common id.
+"""(outer, inner) scopes that are known to report one call twice, without a common id.
 
 Captured, or both instrument the same function: https://github.com/Arize-ai/openinference,
 https://github.com/anthropics/anthropic-sdk-typescript and -python (spans of their own from 1.14 and 2.14 on).

@@ -58,7 +58,7 @@ def is_embedding(span: Span) -> bool:
 
 
 def counts_of_ai_sdk(span: Span, kind: Kind) -> Reading:
-    """Version 6 names all counts; before it, some stand only in what the provider added, for its last call."""
+    """Before version 6, some counts stand only in the provider's metadata, for its last call."""
     reading = counts_by_name(span, kind)
     if kind is not Kind.CALL or _is_of_ai_sdk_6(span):
         return reading
@@ -81,7 +81,7 @@ def counts_of_ai_sdk(span: Span, kind: Kind) -> Reading:
 
 
 def leaves_out_cache_in_ai_sdk(span: Span) -> bool:
-    """Before version 6, its providers for Anthropic's models pass the input on as Anthropic counts it."""
+    """Before version 6, inputs of Anthropic's models are passed on as Anthropic counts them."""
     if _is_of_ai_sdk_6(span):
         return False
     provider = (span.text("ai.model.provider") or "").lower()
@@ -94,7 +94,7 @@ def agent_in_ai_sdk(span: Span, kind: Kind) -> str | None:
 
 
 def counts_of_langfuse(span: Span, kind: Kind) -> Reading:
-    """Parts of input and output are disjoint, unless the total says that input and output hold theirs."""
+    """Parts are disjoint, unless the total says that input and output hold theirs."""
     sent = object_in(span.attributes.get("langfuse.observation.usage_details"))
     counts = {name: count for name, value in sent.items() if (count := count_of(value)) is not None}
     if not counts:

@@ -15,7 +15,7 @@ MAXIMUM_SPANS = 2000
 """Spans of one trace that are remembered. Calls beyond them are metered at once."""
 
 MAXIMUM_BYTES = 1_000_000
-"""About how large a memory gets as JSON, below what one item of the store may have."""
+"""About how large a memory gets as JSON; one item of the store takes more."""
 
 _BYTES_OF_SPAN = 160
 """The names and numbers of a remembered span, without its texts."""
@@ -32,7 +32,7 @@ class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
     until: int | None = None
     """When it is decided without what it waits for."""
     event: str | None = None
-    """The id of the event that its call was metered by, or is a part of."""
+    """The id of the event by which its call was metered."""
     slack: Units | None = None
     """Of what its own event counted: what spans below it that came later have not taken up."""
     apart_from: tuple[str, ...] = ()

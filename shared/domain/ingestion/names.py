@@ -1,4 +1,4 @@
-"""The names under which instrumentation libraries write what we read, in the order in which they are believed.
+"""The names under which libraries write what we read, the most trusted first.
 
 Sources: OpenTelemetry's conventions for generative AI, present and past
 (https://github.com/open-telemetry/semantic-conventions/tree/main/docs/gen-ai, `gen_ai.*`), OpenInference

@@ -1,4 +1,4 @@
-"""How much of what a call or sum says is its own, and how much is said by the calls inside it."""
+"""How much of a call's or sum's counts is its own, not its own calls'."""
 
 from dataclasses import dataclass, field
 
@@ -70,7 +70,7 @@ class Shares:
         return together
 
     def loosely_around(self, span_id: str) -> str | None:
-        """The counted sum that a call seems to be inside, although spans between did not come: the reverse."""
+        """The counted sum that a call seems to be inside: the reverse of `loosely_inside`."""
         facts = self.spans[span_id].facts
         if self.tree.places[span_id].is_complete or next(self.tree.enclosing(span_id), None) is not None:
             return None
@@ -81,7 +81,7 @@ class Shares:
         return max(around, key=lambda other: self.spans[other].facts.order, default=None)
 
     def take_up(self, span_id: str, units: Units) -> tuple[Units, dict[str, Remembered]]:
-        """What is left of `units` after the slack of what was counted around a span before it came.
+        """What is left of `units` after the slack of what was counted around a span.
 
         With the spans whose slack becomes less, as they are then.
         """
@@ -115,7 +115,7 @@ class Shares:
         return loose
 
     def _may_hold(self, span_id: str, call: str) -> bool:
-        """True unless time, counts or known parents say that a call is not inside another call or a sum."""
+        """True unless time, counts or known parents say that a call is not inside."""
         outer, inner = self.spans[span_id].facts, self.spans[call].facts
         if self.tree.places[span_id].missing == self.tree.places[call].missing:
             return False

@@ -10,7 +10,7 @@ MAXIMUM_COUNT = 10**15 - 1
 """Greater token counts are taken as missing: no event may carry them."""
 
 MAXIMUM_TEXT = 128
-"""Characters of a name or id that is kept of a span; what is longer is cut."""
+"""Characters that are kept of a span's names and ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Span:
     """`service.name` of the resource."""
 
     def text(self, *names: str) -> str | None:
-        """The first of these attributes that is a text and not empty, at most `MAXIMUM_TEXT` characters."""
+        """The first of these attributes that is a text, cut at `MAXIMUM_TEXT`; never empty."""
         for name in names:
             value = self.attributes.get(name)
             if type(value) is str and (text := value[:MAXIMUM_TEXT].strip()):
@@ -58,7 +58,7 @@ class Span:
 
 
 def count_of(value: object) -> int | None:
-    """A whole number from 0 on, also where it was sent as a text or as a float; else None."""
+    """A whole number from 0 on, even in a text or float; else None."""
     if isinstance(value, str):
         text = value.strip()
         if not text.isascii() or not text.isdigit() or len(text) > len(str(MAXIMUM_COUNT)):

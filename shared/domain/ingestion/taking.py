@@ -59,7 +59,7 @@ def by_trace(facts: Iterable[PlacedFacts]) -> Mapping[str, Sequence[SpanFacts]]:
 
 
 def take(memory: TraceMemory, facts: Iterable[SpanFacts], now: datetime, settings: TakeSettings) -> Taken:
-    """Add the spans of one trace to what is known of it, and decide what can be decided."""
+    """Add spans to what is known of their trace, and decide what can be."""
     came = microseconds_of(now)
     known = {remembered.facts.id: remembered for remembered in memory.spans}
     fresh: dict[str, Remembered] = {}

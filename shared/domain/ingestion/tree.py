@@ -48,7 +48,7 @@ class Tree:
                 self.register(span_id)
 
     def enclosing(self, span_id: str) -> Iterator[str]:
-        """The calls and sums around a span, from the nearest on, not beyond a tool or another agent."""
+        """The calls and sums around a span, the nearest first, within its agent and tool."""
         for _ in range(_MAXIMUM_ENCLOSING):
             facts = self.facts[span_id]
             above = self.places.get(facts.parent)
@@ -60,7 +60,7 @@ class Tree:
             yield span_id
 
     def register(self, span_id: str) -> None:
-        """Enter a call, or a sum that was counted, as an own call of what encloses it."""
+        """Enter a call or a counted sum as an own call of what encloses it."""
         is_counted = self.facts[span_id].units is not None
         own = self.own_calls if is_counted else self.own_uncounted
         for around in self.enclosing(span_id):

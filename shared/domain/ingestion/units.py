@@ -1,4 +1,4 @@
-"""What a call used, in the names of usage events, and how the readings of libraries become that."""
+"""What a call used, and how the readings of libraries become that."""
 
 from collections.abc import Mapping
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""Usage as providers answer it, sent inside a text by libraries that pass their answers on.
+"""Usage as providers answer it, in texts of libraries that pass answers on.
 
 Shapes: OpenAI chat (`prompt_tokens`), OpenAI responses and LangChain (`input_tokens` with details), Anthropic
 (`input_tokens` beside cached and written ones), Gemini (`promptTokenCount`, thoughts beside candidates), Bedrock and
@@ -131,7 +131,7 @@ def _of_gemini(usage: Mapping[str, Any]) -> Reading:
 
 
 def _of_camel_case(usage: Mapping[str, Any]) -> Reading:
-    """Bedrock leaves cached and written tokens out of its input, Genkit thoughts out of its output."""
+    """Bedrock's input leaves out cached and written tokens, Genkit's output leaves out thoughts."""
     cached, written = _count(usage, "cacheReadInputTokens"), _count(usage, "cacheWriteInputTokens")
     thoughts = _count(usage, "thoughtsTokens")
     return Reading(

@@ -86,3 +86,8 @@ def test_a_response_id_with_other_tokens_in_another_trace_is_warned_of():
     other = of(call("other", tokens=(7, 7), answer="x"), trace_id="c" * 32)
     traces = sent([call("first", answer="x"), other])
     assert (traces.tokens, traces.codes) == ((107, 17), {WarningCode.ID_REUSED})
+
+
+def test_a_sum_under_the_response_id_of_a_call_in_another_trace_is_never_another_call():
+    elsewhere = of(agent_run("bot", tokens=(300, 30), answer="x"), trace_id="c" * 32)
+    assert sent([call("last", answer="x"), elsewhere]).tokens == (100, 10)

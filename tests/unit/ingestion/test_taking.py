@@ -200,6 +200,21 @@ class TestAgents:
             one.run for one in sent([call("one", "bot"), agent_run("bot", gen_ai__conversation__id="c-1")]).calls
         ] == ["c-1"]
 
+    def test_a_service_without_a_name_is_the_unknown_service(self):
+        assert [one.agent for one in sent([of(call("one"), service="")]).calls] == ["unknown_service"]
+
+
+class TestDroppedAttributes:
+    def test_a_call_that_lost_some_is_warned_of(self):
+        assert sent([of(call("one"), dropped_attributes=3)]).codes == {WarningCode.ATTRIBUTES_DROPPED}
+
+    def test_a_span_of_a_known_library_that_lost_what_it_is(self):
+        lost = of(span("one"), scope="@arizeai/openinference-instrumentation-openai", dropped_attributes=3)
+        assert sent([lost]).codes == {WarningCode.ATTRIBUTES_DROPPED}
+
+    def test_other_spans_may_lose_what_they_like(self):
+        assert sent([of(span("GET /"), dropped_attributes=3), of(tool("one"), dropped_attributes=3)]).codes == set()
+
 
 class TestHostileTraces:
     def test_3000_calls_under_one_trace_id_all_count_and_2000_are_remembered(self):
