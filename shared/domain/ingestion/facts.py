@@ -18,7 +18,27 @@ _RESPONSE_OF_OPENAI = "resp_"
 """Begins ids of responses, which some clients send as the conversation's."""
 
 
-class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+_STORED = {
+    "id": "i",
+    "parent": "p",
+    "kind": "k",
+    "start": "s",
+    "end": "e",
+    "agent": "a",
+    "conversation": "c",
+    "units": "u",
+    "response": "r",
+    "provider": "v",
+    "asked": "q",
+    "answered": "m",
+    "tier": "t",
+    "library": "l",
+    "service": "n",
+}
+"""Short names in a stored memory, which has thousands of spans."""
+
+
+class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED):
     """A span in the terms of this product. Without prompts, answers, or any other attribute."""
 
     id: str

@@ -14,14 +14,20 @@ from shared.domain.ingestion.units import Units
 MAXIMUM_SPANS = 2000
 """Spans of one trace that are remembered. Calls beyond them are metered at once."""
 
-MAXIMUM_BYTES = 1_000_000
+MAXIMUM_BYTES = 950_000
 """About how large a memory gets as JSON; one item of the store takes more."""
 
-_BYTES_OF_SPAN = 160
-"""The names and numbers of a remembered span, without its texts."""
+_BYTES_OF_SPAN = 125
+"""The names and numbers of a remembered span, without its texts and units."""
+_BYTES_OF_UNITS = 55
+_BYTES_OF_NAME = 7
+"""The name of a field with a text, and its quotes."""
+
+_STORED = {"facts": "f", "came": "c", "is_open": "o", "until": "u", "event": "e", "slack": "s", "apart_from": "a"}
+"""Short names in a stored memory, which has thousands of spans."""
 
 
-class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
+class Remembered(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED):
     """A span and what became of it."""
 
     facts: SpanFacts
@@ -100,8 +106,13 @@ def with_room(remembered: Iterable[Remembered]) -> tuple[tuple[Remembered, ...],
 
 def _size_of(remembered: Remembered) -> int:
     facts = remembered.facts
+    units = (facts.units is not None) + (remembered.slack is not None)
     texts = (
         *(facts.id, facts.parent, facts.agent, facts.conversation, facts.response, facts.provider, facts.asked),
         *(facts.answered, facts.tier, facts.library, facts.service, remembered.event, *remembered.apart_from),
     )
-    return _BYTES_OF_SPAN + sum(len(text) + 16 for text in texts if text) + 120 * (facts.units is not None)
+    return _BYTES_OF_SPAN + sum(_bytes_of(text) for text in texts if text) + units * _BYTES_OF_UNITS
+
+
+def _bytes_of(text: str) -> int:
+    return _BYTES_OF_NAME + (len(text) if text.isascii() else len(text.encode()))

@@ -1,12 +1,12 @@
 """From the spans of a request to the calls to meter: the two functions that services use.
 
-A service does for every trace of a request:
+A service does for every trace of a request, with `memory` as it is stored for the trace, else `TraceMemory(trace)`:
 
-    facts, doubled = without_known_doubles([facts_of(span) for span in spans])
-    for trace, of_trace in by_trace(facts).items():
+    request = without_known_doubles([facts_of(span) for span in spans])
+    for trace, of_trace in by_trace(request.facts).items():
         taken = take(memory, of_trace, now, settings)
 
-and stores `taken.memory` where it read `memory`, guarded, in one batch with an outbox entry for `taken.calls`; then it
+It stores `taken.memory` in place of `memory`, guarded, in one batch with an outbox entry for `taken.calls`; then it
 sends these. Where the guard fails, another process was first: it reads again and takes again, and sends nothing of the
 first try. When `taken.memory.wake` is reached, `release` gives what waited long enough.
 
@@ -81,9 +81,9 @@ def take(memory: TraceMemory, facts: Iterable[SpanFacts], now: datetime, setting
     )
 
 
-def release(memory: TraceMemory, now: datetime, settings: TakeSettings) -> Taken:
+def release(memory: TraceMemory, now: datetime) -> Taken:
     """Decide what has waited long enough. Deciding nothing is no error: another process was first."""
-    return take(memory, (), now, settings)
+    return take(memory, (), now, TakeSettings())
 
 
 def _come(facts: SpanFacts, came: int, settings: TakeSettings) -> Remembered:

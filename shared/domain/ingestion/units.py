@@ -5,8 +5,19 @@ from typing import Any, Self
 
 import msgspec
 
+_STORED = {
+    "input": "i",
+    "output": "o",
+    "cached": "c",
+    "written": "w",
+    "written_1h": "h",
+    "reasoning": "r",
+    "other": "u",
+}
+"""Short names in a stored memory, which has thousands of units."""
 
-class Units(msgspec.Struct, frozen=True, omit_defaults=True):
+
+class Units(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED):
     """Counts of one call, or of a sum of calls.
 
     Cached and written tokens are inside `input`, reasoning tokens inside `output`, whatever the library says.

@@ -37,7 +37,7 @@ class SentTraces:
         self.now += duration
         for memory in list(self.memories.values()):
             if memory.wake is not None and memory.wake <= self.now:
-                self._store(release(memory, self.now, self.settings))
+                self._store(release(memory, self.now))
 
     def send_all(self, requests: Iterable[Sequence[Span]]) -> "SentTraces":
         """Send these, and wait until nothing waits."""
@@ -62,8 +62,8 @@ class SentTraces:
         return sum(one["input_tokens"] for one in data), sum(one["output_tokens"] for one in data)
 
     def _store(self, taken: Taken) -> None:
-        stored = json.dumps(taken.memory.document())
-        assert len(stored) < 1_500_000
+        stored = json.dumps(taken.memory.document(), ensure_ascii=False)
+        assert len(stored.encode()) < 1_100_000
         self.memories[taken.memory.trace] = TraceMemory.of_document(json.loads(stored))
         self.warnings += taken.warnings
         for call in taken.calls:

@@ -226,8 +226,9 @@ class TestHostileTraces:
         assert traces.codes == {WarningCode.TRACE_TOO_LARGE}
         assert sent(spans, spans).tokens == traces.tokens
 
-    def test_long_texts_do_not_make_a_memory_too_large(self):
-        long = "x" * 128
+    @pytest.mark.parametrize("letter", ["x", "\U0001f600"])
+    def test_long_texts_do_not_make_a_memory_too_large(self, letter: str):
+        long = letter * 128
         spans = [
             call(f"{number:04}", "far", answer=f"{number}{long}"[:128], model=long, gen_ai__response__model=long)
             for number in range(1, 2001)
