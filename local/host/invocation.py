@@ -68,6 +68,12 @@ class InvocationError(Exception):
     """A function without a return binding returned something."""
 
 
+@dataclass(eq=False, slots=True)
+class _RunningCall:
+    task: asyncio.Task[Any]
+    ended_by_restart: bool = False
+
+
 class Invoker:
     """Starts invocations and counts those that run.
 
@@ -82,7 +88,7 @@ class Invoker:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="function")
         self._timeout_seconds = timeout_seconds
         self._restart = restart or self._cancel_all
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._calls: set[_RunningCall] = set()
         self._running: Counter[str] = Counter()
         self._runs: set[asyncio.Task[InvocationResult]] = set()
         self.changes = 0
@@ -94,26 +100,22 @@ class Invoker:
         return {name: count for name, count in self._running.items() if count}
 
     async def invoke(self, function: Function, argument: object, trace: TraceContext | None = None) -> Any:  # noqa: ANN401  any function's result
-        """Run a function and return its result. Raises whatever the function raises, and `WorkerRestartedError`."""
-        call = asyncio.create_task(self._call(function, argument, trace))
+        """Run a function in the current task and return its result.
+
+        Raises whatever the function raises, and `WorkerRestartedError`.
+        """
+        call = _RunningCall(_current_task())
         self._calls.add(call)
+        timer = asyncio.get_running_loop().call_later(self._timeout_seconds, self._exceeded, function)
         try:
-            await asyncio.wait((call,), timeout=self._timeout_seconds)
-            if not call.done():
-                _log.error(
-                    "function %s ran longer than %s s; its worker is restarted", function.name, self._timeout_seconds
-                )
-                self._restart()
-                await asyncio.wait((call,))
+            return await self._call(function, argument, trace)
         except asyncio.CancelledError:
-            call.cancel()
-            await asyncio.wait((call,))
-            raise
+            if not call.ended_by_restart or call.task.uncancel() > 0:  # the caller ended it
+                raise
+            raise WorkerRestartedError from None
         finally:
+            timer.cancel()
             self._calls.discard(call)
-        if call.cancelled():
-            raise WorkerRestartedError
-        return call.result()
 
     async def _call(self, function: Function, argument: object, trace: TraceContext | None) -> Any:  # noqa: ANN401  see above
         arguments: dict[str, Any] = {function.argument: argument}
@@ -153,9 +155,15 @@ class Invoker:
         """Begin nothing more. Threads that still run end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def _exceeded(self, function: Function) -> None:
+        _log.error("function %s ran longer than %s s; its worker is restarted", function.name, self._timeout_seconds)
+        self._restart()
+
     def _cancel_all(self) -> None:
         for call in self._calls:
-            call.cancel()
+            if not call.ended_by_restart:
+                call.ended_by_restart = True
+                call.task.cancel()
 
     async def _result(self, function: Function, argument: object) -> InvocationResult:
         try:
@@ -167,3 +175,10 @@ class Invoker:
             _log.exception("function %s failed", function.name)
             return InvocationResult.FAILED
         return InvocationResult.SUCCEEDED
+
+
+def _current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("functions run in tasks")
+    return task

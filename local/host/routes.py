@@ -169,6 +169,9 @@ class Router:
                     self._add(function, function.trigger, prefix)
                 except StartupError as error:
                     raise StartupError(f"function {function.name}: {error}") from error
+        methods = {method for route in self._routes for method in route.methods}
+        self._by_method = {method: [each for each in self._routes if each.takes(method)] for method in methods}
+        self._for_other_methods = [route for route in self._routes if not route.methods]
 
     def match(self, path: str, method: str) -> Match | None:
         """The function for a raw (percent-encoded) path.
@@ -176,8 +179,8 @@ class Router:
         The path is decoded first and then split, so an encoded slash is a slash.
         """
         decoded = unquote(path)
-        for route in self._routes:
-            if route.takes(method) and (values := route.template.match(decoded)) is not None:
+        for route in self._by_method.get(method, self._for_other_methods):
+            if (values := route.template.match(decoded)) is not None:
                 return Match(route.function, values)
         return None
 
