@@ -67,7 +67,7 @@ from shared.services.storage.outbox import Completion, Receiver
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.projects import Projects
-from shared.services.usage.assigning import Assigner
+from shared.services.usage.assigning import Assigners
 from shared.services.usage.events import Events
 from shared.services.usage.metered_versions import MeteredVersions
 from shared.services.usage.metering import Metering
@@ -144,7 +144,7 @@ class Application:
             self.agents,
             self.agent_activities,
             self.costs,
-            Assigner(self.billing_models, self.periods, self.rebilling),
+            Assigners(self.billing_models, self.periods, self.rebilling),
             self.outbox,
         )
         outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)

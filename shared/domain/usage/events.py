@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from typing import Any
@@ -53,8 +52,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The `content_hash`. The same identity with another content is a conflict."""
 
 
-@dataclass(frozen=True, slots=True)
-class TotalKey:
+class TotalKey(msgspec.Struct, frozen=True):
     """Identifies a usage total."""
 
     period: datetime

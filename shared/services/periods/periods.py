@@ -83,11 +83,10 @@ class Periods:
         """All periods in their order, after creating those that [start, end) still needs."""
         created = self._created.get(organization.id, [])
         while not _covers(created, start, end):
-            created = await retry_lost_races(
+            created = self._created[organization.id] = await retry_lost_races(
                 lambda: self._create(organization, start, end),
                 UnavailableError("The periods are being created by many at once"),
             )
-        self._created[organization.id] = created
         return created
 
     async def containing(self, organization: Organization, instant: datetime) -> Period:

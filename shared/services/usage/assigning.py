@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.times import from_text
-from shared.domain.pricing.billing_models import Version
+from shared.domain.periods.periods import Period
+from shared.domain.pricing.billing_models import BillingModel, Version
 from shared.domain.provider_costs.costs import CostedEvent, CostRules, CostTerms
 from shared.domain.provider_costs.exchange_rates import reported_currency
 from shared.domain.tenancy.agents import Agent
@@ -28,20 +29,40 @@ class CannotBeMeteredError(XyraError):
     title = "The event cannot be metered"
 
 
-class Assigner:
+class Assigners:
     def __init__(self, billing_models: BillingModels, periods: Periods, rebilling: Rebilling) -> None:
         self._billing_models = billing_models
         self._periods = periods
         self._rebilling = rebilling
 
-    async def assign(
+    def of(self, organization: Organization, costs: CostRules, now: datetime) -> "Assigner":
+        """For events of an organization that are metered together."""
+        return Assigner(self._billing_models, self._periods, self._rebilling, organization, costs, now)
+
+
+class Assigner:
+    """Keeps the models, versions and the period that it has read, as most events need the same."""
+
+    def __init__(  # noqa: PLR0913  its neighbours, and what all its events have in common
         self,
+        billing_models: BillingModels,
+        periods: Periods,
+        rebilling: Rebilling,
         organization: Organization,
-        agent: Agent | None,
-        event: AcceptedEvent,
         costs: CostRules,
         now: datetime,
-    ) -> MeteredEvent:
+    ) -> None:
+        self._billing_models = billing_models
+        self._periods = periods
+        self._rebilling = rebilling
+        self._organization = organization
+        self._costs = costs
+        self._now = now
+        self._models: dict[str, BillingModel] = {}
+        self._versions: dict[str, Version] = {}
+        self._period: Period | None = None
+
+    async def assign(self, agent: Agent | None, event: AcceptedEvent) -> MeteredEvent:
         """Period, agent and model version are those of the event's own time, whenever it arrives.
 
         Raises `CannotBeMeteredError`, `UnmeterableError`, `NoExchangeRateError`, `UnavailableError`.
@@ -49,8 +70,9 @@ class Assigner:
         at = from_text(event.time)
         if agent is None or agent.ended_by(at):
             raise CannotBeMeteredError("the agent was deleted before the event happened")
-        period = await self._periods.containing(organization, at)
-        version = await self._version(organization.id, agent, at)
+        organization, costs, now = self._organization, self._costs, self._now
+        period = await self._period_containing(at)
+        version = await self._version(agent, at)
         terms = CostTerms(organization.settings.reported_llm_costs, not event.standard_terms)
         cost = costs.of(event.type, event.data, at, organization.currency, terms)
         rate = costs.rates.rate(reported_currency(event.data, organization.currency), organization.currency, at)
@@ -76,10 +98,23 @@ class Assigner:
             rebilling=self._rebilling.entry(organization.id, period, now),
         )
 
-    async def _version(self, organization_id: str, agent: Agent, at: datetime) -> Version | None:
+    async def _period_containing(self, at: datetime) -> Period:
+        period = self._period
+        if period is None or not period.start <= at < period.end:
+            period = self._period = await self._periods.containing(self._organization, at)
+        return period
+
+    async def _version(self, agent: Agent, at: datetime) -> Version | None:
         model_id = agent.models.at(at)
         if model_id is None:
             return None
-        model = await self._billing_models.cached(organization_id, model_id)
+        model = self._models.get(model_id)
+        if model is None:
+            model = self._models[model_id] = await self._billing_models.cached(self._organization.id, model_id)
         reference = model.versions.at(at)
-        return await self._billing_models.version(model, reference) if reference else None
+        if reference is None:
+            return None
+        version = self._versions.get(reference.id)
+        if version is None:
+            version = self._versions[reference.id] = await self._billing_models.version(model, reference)
+        return version

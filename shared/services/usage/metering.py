@@ -23,7 +23,7 @@ from shared.services.agents.agents import Agents
 from shared.services.provider_costs.costs import Costs
 from shared.services.storage import Outbox, look_twice
 from shared.services.tenancy.organizations import Organizations
-from shared.services.usage.assigning import Assigner
+from shared.services.usage.assigning import Assigners
 from shared.services.usage.messages import read_message
 
 UNKNOWN_ORGANIZATION = "unknown"
@@ -62,7 +62,7 @@ class Metering:
         agents: Agents,
         agent_activities: AgentActivities,
         costs: Costs,
-        assigner: Assigner,
+        assigners: Assigners,
         outbox: Outbox,
     ) -> None:
         self._usage = usage
@@ -72,7 +72,7 @@ class Metering:
         self._agents = agents
         self._agent_activities = agent_activities
         self._costs = costs
-        self._assigner = assigner
+        self._assigners = assigners
         self._outbox = outbox
 
     async def meter(self, messages: Sequence[Delivered]) -> None:
@@ -191,12 +191,12 @@ class Metering:
         self, organization: Organization, events: Iterable[AcceptedEvent], costs: CostRules
     ) -> tuple[list[MeteredEvent], list[_Unmetered]]:
         agents = await self._agents.resolve(organization.id, {event.agent for event in events})
-        now = self._clock.now()
+        assigner = self._assigners.of(organization, costs, self._clock.now())
         metered: list[MeteredEvent] = []
         failed: list[_Unmetered] = []
         for event in events:
             try:
-                metered.append(await self._assigner.assign(organization, agents.get(event.agent), event, costs, now))
+                metered.append(await assigner.assign(agents.get(event.agent), event))
             except UnavailableError:
                 raise
             except NoExchangeRateError as error:
