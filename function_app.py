@@ -1,5 +1,7 @@
 """The platform's entry: one app with the blueprints of every area of `functions/`."""
 
+import gc
+
 import azure.functions as func
 
 from functions import access, agents, billing, operations, pricing, provider_costs, runs, storage, tenancy, usage
@@ -11,3 +13,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 for area in AREAS:
     for blueprint in area.blueprints:
         app.register_functions(blueprint)
+
+# What has been loaded stays. Unfrozen, every full collection goes through it again, and requests with many events cause
+# one every few requests.
+gc.freeze()

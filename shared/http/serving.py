@@ -170,8 +170,10 @@ def _request_hash(declared: Endpoint, request: Request, raw: bytes, principal: P
     """Identifies a request by its route, path values, query, CloudEvents headers, content type, body and caller.
 
     Events are known by their own identity: their report may be repeated with another credential, as after the rotation
-    of a key.
+    of a key. Empty without an idempotency key, as nothing is compared then.
     """
+    if "idempotency-key" not in request.headers:
+        return ""
     carried = {
         name: value for name, value in request.headers.items() if name.startswith("ce-") or name == "content-type"
     }

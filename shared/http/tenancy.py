@@ -34,6 +34,7 @@ class Call(Generic[Body, Parameters, Values]):
     if_match: str | None
     idempotency_key: str | None
     request_hash: str
+    """Tells requests with the same idempotency key apart; empty without one."""
 
     async def organization_id(self, named: str | None = None) -> str:
         """The id of the organization that the request is about.

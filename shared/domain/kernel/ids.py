@@ -4,8 +4,7 @@ import hashlib
 import re
 
 import msgspec
-from typeid import TypeID
-from uuid_utils import UUID
+from typeid import TypeID, base32
 
 _name = msgspec.json.Encoder()
 
@@ -21,7 +20,7 @@ def named_id(prefix: str, *name: str | int) -> str:
     It is the first 128 bits of the SHA-256 of the JSON array of prefix and name.
     """
     digest = hashlib.sha256(_name.encode((prefix, *name))).digest()
-    return str(TypeID.from_uuid(UUID(bytes=digest[:16]), prefix=prefix))
+    return f"{prefix}_{base32.encode(digest[:16])}"
 
 
 def id_pattern(prefix: str) -> str:

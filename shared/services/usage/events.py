@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from shared import json
 from shared.domain.kernel.errors import FieldError, ValidationError
 from shared.domain.kernel.times import to_text
@@ -33,8 +35,7 @@ from shared.services.usage.messages import QUEUE, MessagePacker, session_of
 _ERRORS_SHOWN = 100
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedEvent:
+class ReportedEvent(msgspec.Struct, frozen=True):
     """An event as it was sent: well-formed, not yet checked against agents and clock."""
 
     index: int

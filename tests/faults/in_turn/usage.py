@@ -1,9 +1,10 @@
 """Usage that is reported, metered, or delivered no more by the broker."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
+
+from msgspec import structs
 
 from shared.bootstrap import Application
 from shared.domain.kernel.errors import UnavailableError, ValidationError
@@ -114,7 +115,7 @@ class AcceptForNewAgent(Path):
         await host.events.accept([self._of_new_agent(event) for event in LATE_AND_NEW[:-1]], partial=False)
 
     def _of_new_agent(self, event: ReportedEvent) -> ReportedEvent:
-        return replace(event, agent="new")
+        return structs.replace(event, agent="new")
 
 
 class MeterForNewAgent(AcceptForNewAgent):
@@ -145,7 +146,7 @@ class MeterDistinctValues(Path):
 
     async def _accept(self, host: Application, when: str, users: range) -> None:
         events = [
-            replace(march(f"{when}-{name}-{user}", user), agent=name)
+            structs.replace(march(f"{when}-{name}-{user}", user), agent=name)
             for number, name in enumerate(AGENTS)
             for user in (*users, users.stop + number)
         ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from shared.adapters.usage.item_parked_events import ItemParkedEvents
@@ -257,7 +258,7 @@ async def test_a_discarded_event_stays_discarded_when_it_is_reported_again(scene
     (entry,) = await scene.parked()
     await scene.mend()
     await scene.discard(entry)
-    await scene.host().events.accept([replace(CALL, time=NOW)], partial=False)
+    await scene.host().events.accept([msgspec.structs.replace(CALL, time=NOW)], partial=False)
     await scene.deliver()
     assert await scene.counted() == 0
     assert await scene.parked() == []
@@ -268,7 +269,7 @@ async def test_a_discard_uses_up_the_identity(scene: Scene) -> None:
     (entry,) = await scene.parked()
     await scene.mend()
     await scene.discard(entry)
-    await scene.host().events.accept([replace(CALL, data={"quantity": Decimal(3)})], partial=False)
+    await scene.host().events.accept([msgspec.structs.replace(CALL, data={"quantity": Decimal(3)})], partial=False)
     await scene.deliver()
     assert await scene.counted() == 0
     (other,) = await scene.parked()
