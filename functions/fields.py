@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from shared.domain.kernel.validation import Length
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.provider_costs.llm_calls import MAXIMUM_TEXT, MAXIMUM_UNITS
 from shared.domain.tenancy.organizations import OrganizationSettings
@@ -19,8 +20,13 @@ Metadata = Annotated[
 ]
 """Request fields for caller-owned metadata, kept as text."""
 
-ObjectPatch = dict[str, Any] | None
-"""A JSON Merge Patch of an object. Bounds apply to the merged object."""
+MAXIMUM_FREE_FIELDS = 1000
+
+FreeObject = Annotated[dict[str, Any], Length(0, MAXIMUM_FREE_FIELDS)]
+"""An object of any content. Its fields are counted before they are looked at."""
+
+ObjectPatch = FreeObject | None
+"""A JSON Merge Patch of an object. Further bounds apply to the merged object."""
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=2000)]

@@ -27,6 +27,7 @@ from shared.domain.access.accounts import Account
 from shared.domain.kernel.entity import Entity
 from shared.domain.tenancy.organizations import SlugClaim
 from shared.logs import structure_handlers
+from shared.one_at_a_time import OneAtATime
 from shared.ports.broker import Broker
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
@@ -154,7 +155,11 @@ class Application:
         self.parked_events = ParkedEvents(parked_event_store, self.usage, clock, self.events, retention)
         self.usage_reports = UsageReports(store, self.usage, self.agents, metered_versions)
         self.agent_pricing = AgentPricing(clock, self.billing_models)
-        self.workflow_estimates = WorkflowEstimates(clock, self.agents, self.agent_pricing, self.periods)
+        self.calculations = OneAtATime("calculation")
+        self._opened.callback(self.calculations.close)
+        self.workflow_estimates = WorkflowEstimates(
+            clock, self.agents, self.agent_pricing, self.periods, self.calculations
+        )
         self.facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
         self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)

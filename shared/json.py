@@ -1,25 +1,39 @@
 """JSON in and out without floats: numbers with a point or an exponent become `Decimal` exactly as written."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from itertools import islice
 from typing import Any
 
 import msgspec
 
-from shared.domain.kernel.errors import FieldError, MalformedError, ValidationError, XyraError
+from shared.domain.kernel.errors import (
+    MAXIMUM_ERRORS,
+    FieldError,
+    MalformedError,
+    TooLargeError,
+    ValidationError,
+    XyraError,
+)
 from shared.domain.kernel.validation import FieldPath, pointer
 
 MAXIMUM_DEPTH = 64
 """How deep objects and lists may be nested in a request."""
+MAXIMUM_VALUES = 50_000
+"""Of a request, the values in its objects and lists. Each costs time in every step, however short it is."""
+MAXIMUM_CONTAINERS = 20_000
+"""Of a request, its objects and lists, which cost more than other values."""
+MAXIMUM_DECIMALS = 20_000
+"""Of a request, its numbers with a point or an exponent, each of which is read by a call."""
 MAXIMUM_EXPONENT = 400
 """The largest power of ten of a number, up or down: more than a double has, and small enough to compute with."""
-_PLACES_SHOWN = 100
+MAXIMUM_NUMBER = 1_000
+"""Characters of a number: more than an exact number within these powers of ten needs in practice."""
 
 
 def _decimal(text: str) -> Decimal:
+    if len(text) > MAXIMUM_NUMBER:
+        raise ValueError(_TOO_LONG)
     try:
         number = Decimal(text)
     except InvalidOperation:
@@ -30,6 +44,7 @@ def _decimal(text: str) -> Decimal:
 
 
 _TOO_FAR = f"is beyond 1e{MAXIMUM_EXPONENT} or 1e-{MAXIMUM_EXPONENT}"
+_TOO_LONG = f"has more than {MAXIMUM_NUMBER} characters"
 _decoder = msgspec.json.Decoder(float_hook=_decimal)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _verbatim = msgspec.json.Encoder(decimal_format="number")
@@ -43,32 +58,100 @@ class _Refused:
     detail: str
 
 
+class _Numbers:
+    """Reads the decimals of one request, and counts them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def exact(self, text: str) -> Decimal:
+        """Raises `TooLargeError`; `ValueError` for a number that is not taken."""
+        self._counted()
+        return _decimal(text)
+
+    def marked(self, text: str) -> Decimal | _Refused:
+        """As `exact`, with a mark in place of a number that is not taken."""
+        try:
+            return self.exact(text)
+        except ValueError as error:
+            return _Refused(str(error))
+
+    def marked_constant(self, _: str) -> _Refused:
+        """NaN or an Infinity."""
+        self._counted()
+        return _NO_NUMBER
+
+    def _counted(self) -> None:
+        self._count += 1
+        if self._count > MAXIMUM_DECIMALS:
+            raise _too_many(f"{MAXIMUM_DECIMALS} numbers with a point or an exponent")
+
+
+_NO_NUMBER = _Refused("is not a number")
+
+
 def decode(raw: bytes | str) -> Any:  # noqa: ANN401  JSON is any of its types
     """Decode JSON, with exact decimals for numbers that are not integers.
 
     Raises `ValidationError` naming the place of a NaN, an Infinity or a number beyond `MAXIMUM_EXPONENT`, and
     `MalformedError` naming the byte of anything else.
     """
+    return _decoded(raw, _decoder)
+
+
+def decode_request(raw: bytes) -> Any:  # noqa: ANN401
+    """As `decode`, within bounds: what is taken in must be readable again by everyone, and cost little to look at.
+
+    Raises `TooLargeError` for more values, objects and lists, or decimals than are allowed, before they are read.
+    """
+    _refuse_many_values(raw)
+    value = _decoded(raw, msgspec.json.Decoder(float_hook=_Numbers().exact))
+    if raw.count(b"[") + raw.count(b"{") > MAXIMUM_DEPTH:
+        _refuse_deep(value)
+    return value
+
+
+def _decoded(raw: bytes | str, decoder: msgspec.json.Decoder[Any]) -> Any:  # noqa: ANN401
     try:
-        return _decoder.decode(raw)
+        return decoder.decode(raw)
     except RecursionError as error:
         raise MalformedError("The JSON is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _refusal(raw, str(error)) from error
 
 
-def decode_request(raw: bytes | str) -> Any:  # noqa: ANN401
-    """As `decode`, and refuses what is nested too deeply: what is taken in must be readable again by everyone."""
-    value = decode(raw)
-    _refuse_deep(value)
-    return value
+def _refuse_many_values(raw: bytes) -> None:
+    """Count by the marks between values, before anything is read.
+
+    Marks inside of texts count only where the body seems to have too many: telling them apart takes longer.
+    """
+    if _is_within_bounds(raw):
+        return
+    unescaped = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if unescaped.count(b'"') > 4 * (MAXIMUM_VALUES + MAXIMUM_CONTAINERS):  # of every value, and of its name
+        raise _too_many(f"{MAXIMUM_VALUES} values")
+    outside_of_texts = b"".join(unescaped.split(b'"')[::2])
+    if not _is_within_bounds(outside_of_texts):
+        raise _too_many(f"{MAXIMUM_VALUES} values, or {MAXIMUM_CONTAINERS} objects and lists")
+
+
+def _is_within_bounds(raw: bytes) -> bool:
+    return raw.count(b",") < MAXIMUM_VALUES and raw.count(b"[") + raw.count(b"{") <= MAXIMUM_CONTAINERS
+
+
+def _too_many(what: str) -> TooLargeError:
+    return TooLargeError(f"The body has more than {what}; send it in several requests")
 
 
 def _refuse_deep(value: object) -> None:
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAXIMUM_DEPTH):
-        parts = (part for each in level for part in (each.values() if isinstance(each, dict) else each))
-        level = [part for part in parts if isinstance(part, dict | list)]
+        level = [
+            part
+            for each in level
+            for part in (each.values() if type(each) is dict else each)
+            if type(part) is dict or type(part) is list
+        ]
         if not level:
             return
     raise MalformedError(f"The JSON is nested more than {MAXIMUM_DEPTH} deep")
@@ -98,33 +181,34 @@ def _refusal(raw: bytes | str, detail: str) -> XyraError:
     """Reads the text again, tolerantly, to name the place."""
     if not raw.strip():
         return MalformedError("The body is empty, and this needs one: send JSON")
+    numbers = _Numbers()
     try:
-        value = json.loads(raw, parse_float=_number, parse_constant=lambda _: _Refused("is not a number"))
+        value = json.loads(raw, parse_float=numbers.marked, parse_constant=numbers.marked_constant)
     except json.JSONDecodeError as error:
         detail = f"line {error.lineno}, column {error.colno}: {error.msg}"
         return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
     except (ValueError, RecursionError):
         return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
     _refuse_deep(value)
-    errors = tuple(islice(_errors_in(value, ()), _PLACES_SHOWN))
+    errors = _refused_in(value)
     if not errors:  # what the tolerant reader takes and ours does not, such as half a surrogate pair
         return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))
     return ValidationError("There are numbers that cannot be read", errors=errors)
 
 
-def _number(text: str) -> Decimal | _Refused:
-    try:
-        return _decimal(text)
-    except ValueError as error:
-        return _Refused(str(error))
+def _refused_in(value: object) -> tuple[FieldError, ...]:
+    """The first numbers that are not taken, in their order in the text."""
+    errors: list[FieldError] = []
+    waiting: list[tuple[FieldPath, object]] = [((), value)]
+    while waiting and len(errors) < MAXIMUM_ERRORS:
+        place, part = waiting.pop()
+        if isinstance(part, _Refused):
+            errors.append(FieldError(pointer(place), part.detail))
+            continue
+        named = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+        looked_into = [((*place, name), each) for name, each in named if type(each) in _LOOKED_INTO]
+        waiting.extend(reversed(looked_into))
+    return tuple(errors)
 
 
-def _errors_in(value: object, place: FieldPath) -> Iterator[FieldError]:
-    if isinstance(value, _Refused):
-        yield FieldError(pointer(place), value.detail)
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            yield from _errors_in(part, (*place, key))
-    elif isinstance(value, list):
-        for index, part in enumerate(value):
-            yield from _errors_in(part, (*place, index))
+_LOOKED_INTO = (dict, list, _Refused)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from functions.fields import AgentPath, Listed, Name, ObjectPatch, Reference, Text
 from shared.domain.access.identity import Permission
+from shared.domain.kernel.validation import Length
 from shared.domain.tenancy.agents import Agent
 from shared.http import (
     Call,
@@ -29,7 +30,7 @@ from shared.services.storage.caller_json import text_of_object
 blueprint = func.Blueprint()
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Labels = Annotated[tuple[Label, ...], Field(max_length=50)]
+Labels = Annotated[tuple[Label, ...], Length(0, 50)]
 
 
 Config = Annotated[

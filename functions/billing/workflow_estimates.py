@@ -3,11 +3,11 @@
 from typing import Annotated, Self
 
 import azure.functions as func
-from pydantic import Field
 
 from functions.fields import AgentPath
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.money import NonNegativeQuantity
+from shared.domain.kernel.validation import Length
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.charges.workflow import MAXIMUM_WORKFLOWS, WorkflowName
 from shared.domain.rating.workflow_validation import WorkflowValidation
@@ -17,7 +17,7 @@ blueprint = func.Blueprint()
 
 
 class ValidateWorkflowsRequest(Schema):
-    workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
+    workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Length(1, MAXIMUM_WORKFLOWS)]
     """How many of each type."""
 
 
@@ -50,6 +50,7 @@ class WorkflowValidationAnswer(WorkflowValidation):
     body=ValidateWorkflowsRequest,
     answers={200: WorkflowValidationAnswer},
     idempotent=False,
+    calculates=True,
     example={"workflows": {"lead_research": "12", "email": "3"}},
 )
 async def validate_workflows(call: Call[ValidateWorkflowsRequest, Query, AgentPath]) -> Reply:

@@ -1,6 +1,5 @@
 """Billing models, their versions, and calculations with them."""
 
-import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -11,12 +10,25 @@ from functions.fields import Listed
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError, NotFoundError
 from shared.domain.kernel.histories import History
-from shared.domain.kernel.validation import refusal
+from shared.domain.kernel.validation import Length, refusal
 from shared.domain.periods.periods import Calendar, Span, first_period
 from shared.domain.pricing.billing_models import BillingModel, BillingModelDraft, Version
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
-from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint
+from shared.http import (
+    LARGE_BODY,
+    Call,
+    IfMatch,
+    ListQuery,
+    NoBody,
+    PathValues,
+    Query,
+    Reply,
+    Schema,
+    ThingId,
+    ZonedTime,
+    endpoint,
+)
 from shared.services.storage import OPERATOR
 from shared.templates import billing_model_templates
 
@@ -110,11 +122,11 @@ class CalculatedPeriod(Schema):
 
 
 class CalculateRequest(Schema):
-    usage: Annotated[list[UsageEntry], Field(max_length=1000)] = []
+    usage: Annotated[list[UsageEntry], Length(0, 1000)] = []
     """The usage of each charge. A charge that is not named has none."""
     period: CalculatedPeriod | None = None
     """By default the current calendar month in UTC."""
-    only: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)] | None = None
+    only: Annotated[list[Annotated[str, Field(max_length=64)]], Length(0, 100)] | None = None
     """The keys of the charges to calculate; by default all."""
 
 
@@ -168,6 +180,7 @@ async def _owner_of_writable_model(call: Call[Any, Any, Any], model_id: str) -> 
     summary="Create a billing model with its first version",
     access=Permission.BILLING_MODELS_WRITE,
     body=BillingModelRequest,
+    body_limit=LARGE_BODY,
     answers={201: BillingModelAnswer},
     authorize=_check_self_managed,
     example=_EXAMPLE,
@@ -232,6 +245,7 @@ async def get_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Repl
     access=Permission.BILLING_MODELS_WRITE,
     path_values=BillingModelPath,
     body=BillingModelDraft,
+    body_limit=LARGE_BODY,
     answers={200: BillingModelAnswer},
     if_match=IfMatch.REQUIRED,
     authorize=_check_self_managed,
@@ -281,8 +295,9 @@ async def list_billing_model_versions(call: Call[NoBody, Query, BillingModelPath
 async def _calculated(call: Call[Any, Any, Any], version: Version, currency: str) -> Calculation:
     asked = call.body.period
     span = Span(start=asked.start, end=asked.end) if asked else first_period(call.now, _UTC).span
-    # In a thread: usage of many agents takes long, and other requests should not wait for it.
-    return await asyncio.to_thread(calculate, version, currency, call.body.usage, span, call.body.only)
+    return await call.services.calculations.run(
+        lambda: calculate(version, currency, call.body.usage, span, call.body.only)
+    )
 
 
 _UTC = History[Calendar].starting(Calendar(timezone="UTC"))
@@ -295,8 +310,10 @@ _UTC = History[Calendar].starting(Calendar(timezone="UTC"))
     summary="Calculate what usage would cost under a model that is not saved",
     access=Permission.BILLING_MODELS_READ,
     body=SketchCalculateRequest,
+    body_limit=LARGE_BODY,
     answers={200: Calculation},
     idempotent=False,
+    calculates=True,
     example={"model": _EXAMPLE, "usage": [{"charge": "commands", "agent": "coder", "quantity": "1200"}]},
 )
 async def calculate_sketch(call: Call[SketchCalculateRequest]) -> Reply:
@@ -312,8 +329,10 @@ async def calculate_sketch(call: Call[SketchCalculateRequest]) -> Reply:
     access=Permission.BILLING_MODELS_READ,
     path_values=BillingModelPath,
     body=CalculateRequest,
+    body_limit=LARGE_BODY,
     answers={200: Calculation},
     idempotent=False,
+    calculates=True,
     example={"usage": []},
 )
 async def calculate_billing_model(call: Call[CalculateRequest, Query, BillingModelPath]) -> Reply:

@@ -11,18 +11,20 @@ from urllib.parse import unquote
 
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
-from functions.fields import ClientId
+from functions.fields import ClientId, FreeObject
 from shared import json
 from shared.domain.kernel.errors import ValidationError, XyraError
-from shared.domain.kernel.validation import refusal
+from shared.domain.kernel.validation import Length, refusal
 from shared.domain.metering.event_types import EventType
-from shared.domain.usage.events import MAXIMUM_EVENTS_OF_REQUEST
+from shared.domain.usage.events import MAXIMUM_EVENT_BYTES, MAXIMUM_EVENTS_OF_REQUEST
 from shared.http import Schema, ZonedTime
 
 PLAIN = "application/json"
 CLOUD_EVENT = "application/cloudevents+json"
 CLOUD_EVENT_BATCH = "application/cloudevents-batch+json"
 DEFAULT_SOURCE = "api"
+
+_MAXIMUM_BASE64 = MAXIMUM_EVENT_BYTES * 4 // 3 + 4
 
 
 class EventRequest(Schema):
@@ -42,12 +44,15 @@ class EventRequest(Schema):
     """The key of the run that it belongs to."""
     organization: ClientId | None = None
     """The organization's id, slug or external id. Only operators need it."""
-    data: dict[str, Any] = {}
+    data: FreeObject = {}
     """The values that meters read, and any others of the caller's."""
 
 
+EventList = Annotated[list[EventRequest], Length(1, MAXIMUM_EVENTS_OF_REQUEST)]
+
+
 class EventBatchRequest(Schema):
-    events: list[EventRequest]
+    events: EventList
     """At most 1,000."""
 
 
@@ -77,7 +82,7 @@ class CloudEventRequest(Schema):
     """The key of the run that it belongs to; an extension attribute."""
     organization: ClientId | None = None
     """The organization's id, slug or external id. Only operators need it; an extension attribute."""
-    data: dict[str, Any] = {}
+    data: FreeObject = {}
     """The values that meters read, and any others of the caller's."""
     data_base64: str | None = None
     """In place of `data`: the same as JSON in Base64."""
@@ -91,9 +96,9 @@ class CloudEventRequest(Schema):
         if "data" in value:
             raise refusal((("data_base64",), "cannot be combined with data"))
         try:
-            data = json.decode_request(base64.b64decode(value["data_base64"], validate=True))
+            data = json.decode_request(_decoded_text(value["data_base64"]))
         except (TypeError, ValueError, XyraError):
-            raise refusal((("data_base64",), "is not JSON in Base64")) from None
+            raise refusal((("data_base64",), f"is not JSON in Base64 of at most {MAXIMUM_EVENT_BYTES} bytes")) from None
         return {**value, "data": data, "data_base64": None}
 
     @property
@@ -101,12 +106,17 @@ class CloudEventRequest(Schema):
         return self.subject
 
 
+def _decoded_text(text: str) -> bytes:
+    """Raises `ValueError` for more than an event may have, and for anything but Base64."""
+    if len(text) > _MAXIMUM_BASE64:
+        raise ValueError("is too long")
+    return base64.b64decode(text, validate=True)
+
+
 AnyEventRequest = EventRequest | CloudEventRequest
 
 _plain = TypeAdapter(EventRequest)
-_plain_list = TypeAdapter(list[EventRequest])
 _cloud = TypeAdapter(CloudEventRequest)
-_cloud_list = TypeAdapter(list[CloudEventRequest])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,6 @@ class SentEvents:
     single: bool
     """Whether the body is one event, not a list."""
     adapter: TypeAdapter[Any]
-    list_adapter: TypeAdapter[Any]
 
     def pointer_in_body(self, pointer: str) -> str:
         """The place in the body of `/{index}/...`, which is relative to the list of events."""
@@ -141,34 +150,36 @@ class EventsBody:
     """Reads a body in any of the forms."""
 
     content: Mapping[str, Any] = {
-        PLAIN: EventRequest | list[EventRequest] | EventBatchRequest,
+        PLAIN: EventRequest | EventList | EventBatchRequest,
         CLOUD_EVENT: CloudEventRequest,
         CLOUD_EVENT_BATCH: CloudEventBatch,
     }
+
+    @property
+    def required(self) -> bool:
+        return True
 
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> SentEvents:
         if "ce-specversion" in headers:
             return self._read_binary(headers, raw)
         value = json.decode_request(raw)
         if media_type == CLOUD_EVENT:
-            return self._checked(SentEvents([value], "", single=True, adapter=_cloud, list_adapter=_cloud_list))
+            return self._checked(SentEvents([value], "", single=True, adapter=_cloud))
         if media_type == CLOUD_EVENT_BATCH:
-            return self._checked(
-                SentEvents(_list(value, ""), "", single=False, adapter=_cloud, list_adapter=_cloud_list)
-            )
+            return self._checked(SentEvents(_list(value, ""), "", single=False, adapter=_cloud))
         if isinstance(value, dict) and "events" in value:
             if unknown := sorted(set(value) - {"events"}):
                 raise ValidationError.at(f"/{unknown[0]}", "is not a field of a batch")
             values = _list(value["events"], "/events")
-            return self._checked(SentEvents(values, "/events", single=False, adapter=_plain, list_adapter=_plain_list))
+            return self._checked(SentEvents(values, "/events", single=False, adapter=_plain))
         single = not isinstance(value, list)
         values = [value] if single else value
-        return self._checked(SentEvents(values, "", single=single, adapter=_plain, list_adapter=_plain_list))
+        return self._checked(SentEvents(values, "", single=single, adapter=_plain))
 
     def _read_binary(self, headers: Mapping[str, str], raw: bytes) -> SentEvents:
         attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
         value = {**attributes, "data": json.decode_request(raw) if raw else {}}
-        return SentEvents([value], "", single=True, adapter=_cloud, list_adapter=_cloud_list)
+        return SentEvents([value], "", single=True, adapter=_cloud)
 
     def _checked(self, sent: SentEvents) -> SentEvents:
         if not sent.values:

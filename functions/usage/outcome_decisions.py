@@ -11,7 +11,7 @@ from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.money import NonNegativeAmount
-from shared.domain.kernel.validation import refusal
+from shared.domain.kernel.validation import Length, refusal
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.outcomes import Outcome, Status, Verification
 from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
@@ -38,7 +38,7 @@ class BulkFilter(Schema):
 class BulkRequest(Schema):
     """Either `ids` or `filter`."""
 
-    ids: Annotated[list[ClientId], Field(min_length=1, max_length=MAXIMUM_DECIDED)] | None = None
+    ids: Annotated[list[ClientId], Length(1, MAXIMUM_DECIDED)] | None = None
     """Ids of outcomes."""
     filter: BulkFilter | None = None
     """The newest 1,000 pending outcomes that match, or the next ones after `cursor`."""

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from shared import json
 from shared.domain.kernel.money import ExactDecimal
+from shared.domain.kernel.validation import Length
 from shared.domain.metering.event_types import EventType
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE
 from shared.domain.tenancy.organizations import Organization
@@ -30,7 +31,7 @@ def _outcome_type(event_type: str) -> str:
     return event_type
 
 
-Evidence = Annotated[dict[str, Any], Field(max_length=MAXIMUM_EVIDENCE), AfterValidator(_small)]
+Evidence = Annotated[dict[str, Any], Length(0, MAXIMUM_EVIDENCE), AfterValidator(_small)]
 OutcomeType = Annotated[EventType, AfterValidator(_outcome_type)]
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from functions.fields import ClientId, Listed
 from shared import json
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.validation import refusal
+from shared.domain.kernel.validation import Length, refusal
 from shared.domain.usage.parked_events import ParkedEvent, ParkedStatus
 from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, VerbatimObject, endpoint
 from shared.services.usage.metering import UNKNOWN_ORGANIZATION
@@ -87,7 +87,7 @@ async def list_parked_events(call: Call[NoBody, ParkedEventsQuery]) -> Reply:
 class ReplayRequest(Schema):
     """Either `ids` or `all`."""
 
-    ids: Annotated[list[ClientId], Field(min_length=1, max_length=MAXIMUM_REPLAYED)] | None = None
+    ids: Annotated[list[ClientId], Length(1, MAXIMUM_REPLAYED)] | None = None
     """Ids of parked events."""
     all: Literal[True] | None = None
     """The newest 200 that are parked, or the next ones after `cursor`."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import azure.functions as func
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from functions.fields import AgentReferencePath, ClientId, LlmUsage
 from functions.usage.event_forms import DEFAULT_SOURCE
@@ -17,7 +17,7 @@ from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationError
 from shared.domain.kernel.ids import new_id
 from shared.domain.kernel.money import Currency, NonNegativeAmount, NonNegativeQuantity, as_written
-from shared.domain.kernel.validation import pointer
+from shared.domain.kernel.validation import Length, pointer
 from shared.domain.metering.event_types import LLM_CALL, EventType
 from shared.domain.pricing.charges.cost import Category
 from shared.domain.pricing.charges.workflow import EVENT_TYPE, MAXIMUM_WORKFLOWS, WorkflowName
@@ -31,7 +31,7 @@ blueprint = func.Blueprint()
 MAXIMUM_ID = 256
 MAXIMUM_METADATA = 50
 
-ReportMetadata = Annotated[dict[str, Any], Field(max_length=MAXIMUM_METADATA)]
+ReportMetadata = Annotated[dict[str, Any], Length(0, MAXIMUM_METADATA)]
 ReportedName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
@@ -82,7 +82,7 @@ class LlmCallRequest(LlmUsage, Report):
 
 
 class WorkflowsRequest(Report):
-    workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
+    workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Length(1, MAXIMUM_WORKFLOWS)]
     """The number of workflows by type."""
     metadata: ReportMetadata = {}
     """Other data of each event, which meters can read."""

@@ -1,6 +1,6 @@
 """Endpoints by declaration: validation, errors, answers and the OpenAPI document all follow from it."""
 
-from shared.http.bodies import FormBody, JsonBody, validated
+from shared.http.bodies import LARGE_BODY, BodyLimit, FormBody, JsonBody, validated
 from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch
 from shared.http.platform import catch_all, endpoint
 from shared.http.problems import Problem
@@ -25,7 +25,9 @@ from shared.http.tenancy import Call
 
 __all__ = [
     "ENDPOINTS",
+    "LARGE_BODY",
     "Access",
+    "BodyLimit",
     "Call",
     "Document",
     "Endpoint",

@@ -1,5 +1,6 @@
-"""Formats of request bodies: how each is read, and which content types it has."""
+"""Formats of request bodies: how each is read, how large it may be, and which content types it has."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -9,10 +10,63 @@ import pydantic
 from pydantic import BaseModel
 
 from shared import json
-from shared.domain.kernel.errors import MalformedError
+from shared.domain.kernel.errors import FieldError, MalformedError, TooLargeError, UnsupportedMediaTypeError
 from shared.domain.kernel.validation import validation_error
+from shared.http.schemas import MergePatch
 
 MAXIMUM_FORM_FIELDS = 50
+_KIB = 1024
+_GZIP_BITS = zlib.MAX_WBITS | 16
+"""The window of `zlib`, and that a header of gzip comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimit:
+    """The most bytes of a route's request bodies."""
+
+    sent: int
+    unpacked: int | None = None
+    """Of a body in gzip. Without it, such bodies are refused."""
+
+    def content_of(self, headers: Mapping[str, str], raw: bytes) -> bytes:
+        """The body, unpacked.
+
+        Raises `TooLargeError`, without unpacking more than is allowed; `UnsupportedMediaTypeError` for an encoding
+        that is not taken, and `MalformedError` for one that cannot be read.
+        """
+        if len(raw) > self.sent:
+            raise _too_large(f"has {len(raw)} bytes, at most {self.sent} are allowed")
+        encoding = headers.get("content-encoding", "").strip().lower() or "identity"
+        if encoding == "identity":
+            return raw
+        if encoding != "gzip" or self.unpacked is None:
+            taken = "identity" if self.unpacked is None else "identity, gzip"
+            raise UnsupportedMediaTypeError(f"Content-Encoding is {encoding}; accepted here: {taken}")
+        return _unpacked(raw, self.unpacked)
+
+
+SMALL_BODY = BodyLimit(64 * _KIB)
+"""Of every route that declares no other."""
+LARGE_BODY = BodyLimit(1024 * _KIB)
+"""Of routes that take events, billing models or calculations."""
+
+
+def _unpacked(raw: bytes, limit: int) -> bytes:
+    stream = zlib.decompressobj(_GZIP_BITS)
+    try:
+        content = stream.decompress(raw, limit + 1)
+    except zlib.error as error:
+        raise MalformedError("The body is not gzip, which Content-Encoding says it is") from error
+    if len(content) > limit:
+        raise _too_large(f"has more than {limit} bytes when it is unpacked")
+    if not stream.eof or stream.unused_data:
+        raise MalformedError("The body is not one whole stream of gzip, which Content-Encoding says it is")
+    return content
+
+
+def _too_large(detail: str) -> TooLargeError:
+    return TooLargeError(f"The body {detail}", errors=(FieldError("", detail),))
+
 
 Body_co = TypeVar("Body_co", covariant=True)
 Model = TypeVar("Model", bound=BaseModel)
@@ -26,6 +80,11 @@ class BodyFormat(Protocol[Body_co]):
         """Content type -> the type that describes the body in the OpenAPI document."""
         ...
 
+    @property
+    def required(self) -> bool:
+        """Whether an empty body is refused."""
+        ...
+
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Body_co:
         """Raises `MalformedError`, `ValidationError`."""
         ...
@@ -33,16 +92,24 @@ class BodyFormat(Protocol[Body_co]):
 
 @dataclass(frozen=True, slots=True)
 class JsonBody(Generic[Model]):
-    """JSON of one model. An empty body is an empty object, and refused where the model has required fields."""
+    """JSON of one model.
+
+    An empty body is an empty object. It is refused where the model has required fields, and where it is a patch: one
+    without a change is sent as `{}`.
+    """
 
     model: type[Model]
+
+    @property
+    def required(self) -> bool:
+        return issubclass(self.model, MergePatch) or _has_required(self.model)
 
     @property
     def content(self) -> Mapping[str, Any]:
         return {"application/json": self.model}
 
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Model:  # noqa: ARG002  as `BodyFormat` has it
-        return validated(self.model, json.decode_request(raw) if raw or _has_required(self.model) else {})
+        return validated(self.model, json.decode_request(raw) if raw or self.required else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +119,15 @@ class FormBody(Generic[Model]):
     model: type[Model]
 
     @property
+    def required(self) -> bool:
+        return _has_required(self.model)
+
+    @property
     def content(self) -> Mapping[str, Any]:
         return {"application/x-www-form-urlencoded": self.model}
 
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> Model:  # noqa: ARG002
-        if not raw and _has_required(self.model):
+        if not raw and self.required:
             raise MalformedError("The body is empty, and this needs one: send a form")
         try:
             pairs = parse_qsl(

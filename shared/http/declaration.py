@@ -22,7 +22,7 @@ from shared.domain.kernel.errors import (
     ValidationError,
     XyraError,
 )
-from shared.http.bodies import BodyFormat
+from shared.http.bodies import SMALL_BODY, BodyFormat, BodyLimit
 from shared.http.schemas import PathValues, Query, ThingId
 
 PREFIX = "api/v1/"
@@ -62,6 +62,7 @@ class Endpoint:
     path_values: type[PathValues] = PathValues
     query: type[Query] = Query
     body: BodyFormat[Any] | None = None
+    body_limit: BodyLimit = SMALL_BODY
     if_match: IfMatch = IfMatch.NONE
     idempotent: bool = False
     """Whether it looks at the header `Idempotency-Key`."""
@@ -69,6 +70,8 @@ class Endpoint:
     """Whether the answer shows a credential. It is never kept: the handler says what a repeated request gets."""
     authorize: Callable[[Any], Awaitable[None]] | None = None
     """Refuses callers (of a `Call`) whom the permission alone would let pass; asked before a kept answer is given."""
+    calculates: bool = False
+    """Whether it prices what it is sent, which takes long: one at a time, beside all other requests."""
     further_errors: tuple[type[XyraError], ...] = ()
     """Errors that do not follow from the rest of the declaration."""
     example: Any = None
@@ -108,15 +111,13 @@ class Endpoint:
 
     def errors(self) -> Iterator[type[XyraError]]:
         """The errors that it can answer with. A 500 is never declared: it is a bug."""
-        yield ValidationError
+        yield from (ValidationError, MalformedError)
         if not self.public:
             yield from (UnauthenticatedError, ForbiddenError, NotFoundError)
         if self.id_prefixes:
             yield NotFoundError
         if self.body is not None:
-            yield from (MalformedError, TooLargeError, UnsupportedMediaTypeError)
-        if "cursor" in self.query.model_fields:
-            yield MalformedError
+            yield from (TooLargeError, UnsupportedMediaTypeError)
         if self.idempotent:
             yield IdempotencyConflictError
         if self.method != "GET" and not self.public:

@@ -8,7 +8,9 @@ from pathlib import Path
 SCRIPT_VERSION = "1.76.0"
 """Of the npm package `@scalar/api-reference` (MIT). `assets/` has its browser build; `make docs-script` fetches it."""
 
-SECURITY_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'"
+SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+)
 """The script styles the page inline. It loads the document from here and may ask nobody else."""
 
 CACHED_FOR_A_YEAR = "public, max-age=31536000, immutable"

@@ -185,7 +185,7 @@ def _operation(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> Json:
     }
     if endpoint.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": endpoint.body.required,
             "content": {
                 media_type: {"schema": schemas[endpoint.name, 0, media_type], **_example(endpoint, media_type)}
                 for media_type in endpoint.body.content

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from shared.bootstrap import application
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import XyraError
-from shared.http.bodies import BodyFormat, JsonBody
+from shared.http.bodies import SMALL_BODY, BodyFormat, BodyLimit, JsonBody
 from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch, Method
 from shared.http.replies import Handler
 from shared.http.routes import UNKNOWN_ROUTE, answer_unknown
@@ -29,10 +29,12 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     path_values: type[PathValues] = PathValues,
     query: type[Query] = Query,
     body: BodyFormat[Any] | type[BaseModel] | None = None,
+    body_limit: BodyLimit = SMALL_BODY,
     if_match: IfMatch | None = None,
     idempotent: bool | None = None,
     secret_answer: bool = False,
     authorize: Callable[[Any], Awaitable[None]] | None = None,
+    calculates: bool = False,
     errors: tuple[type[XyraError], ...] = (),
     example: Any = None,  # noqa: ANN401  JSON is any of its types
     media_type: str = "application/json",
@@ -55,10 +57,12 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             path_values=path_values,
             query=query,
             body=JsonBody(body) if isinstance(body, type) else body,
+            body_limit=body_limit,
             if_match=if_match or (IfMatch.HONOURED if method in ("PUT", "PATCH", "DELETE") else IfMatch.NONE),
             idempotent=(method == "POST" and access is not Access.PUBLIC) if idempotent is None else idempotent,
             secret_answer=secret_answer,
             authorize=authorize,
+            calculates=calculates,
             further_errors=errors,
             example=example,
             media_type=media_type,

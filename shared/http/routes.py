@@ -35,7 +35,8 @@ async def answer_unknown(request: Request, path: str) -> Answer:
 
 def allowed_methods(path: str) -> list[str]:
     """The methods of a decoded path, sorted; empty for an unknown path."""
-    found = {method for expression, methods in _routes() if expression.fullmatch(path.strip("/")) for method in methods}
+    asked = path.removesuffix("/")
+    found = {method for expression, methods in _routes() if expression.fullmatch(asked) for method in methods}
     return sorted(found | {"OPTIONS"}) if found else []
 
 
@@ -45,10 +46,10 @@ def _routes() -> list[tuple[re.Pattern[str], Sequence[str]]]:
 
 
 def _expression(endpoint: Endpoint) -> re.Pattern[str]:
-    """Matches the endpoint's paths, literals in any case, as the platform does."""
+    """Matches the endpoint's paths: literals in any case, as the platform does, and ids as we make them."""
     parts = _PARAMETER.split(endpoint.route)
     literals, names = parts[::2], parts[1::2]
     prefixes = endpoint.id_prefixes
     values = [id_pattern(prefixes[name]) if name in prefixes else "[^/]+" for name in names]
-    expression = "".join(re.escape(literal) + value for literal, value in zip(literals, [*values, ""], strict=True))
-    return re.compile(expression, re.IGNORECASE)
+    pairs = zip(literals, [*values, ""], strict=True)
+    return re.compile("".join(f"(?i:{re.escape(literal)}){value}" for literal, value in pairs))

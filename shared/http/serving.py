@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 
@@ -12,16 +12,16 @@ from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import (
     FieldError,
     ForbiddenError,
+    MalformedError,
     NotFoundError,
     PreconditionRequiredError,
-    TooLargeError,
     UnauthenticatedError,
     UnsupportedMediaTypeError,
     ValidationError,
 )
 from shared.domain.kernel.ids import fingerprint, is_id
 from shared.domain.kernel.validation import validation_error
-from shared.http.bodies import BodyFormat, validated
+from shared.http.bodies import validated
 from shared.http.declaration import Endpoint, IfMatch
 from shared.http.problems import problem_answer
 from shared.http.replies import Handler
@@ -30,8 +30,15 @@ from shared.http.tenancy import Call
 from shared.services.storage import within_deadline
 from shared.services.storage.idempotency import Answer
 
-API_BODY_BYTES = 1024 * 1024
 MAXIMUM_IDEMPOTENCY_KEY = 255
+HEADERS_OF_ALL = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""Of every answer that has no other value for them."""
+
+Result = TypeVar("Result")
 
 ANONYMOUS = Principal(id="anonymous", organization_id="", permissions=frozenset())
 
@@ -58,11 +65,31 @@ async def answered(request: Request, name: str, answer: Callable[[], Awaitable[A
     """The answer with a correlation id. An error that is raised becomes a problem document."""
     with correlation.correlated(correlation.accept(request.headers.get(correlation.HEADER.lower()))) as correlation_id:
         try:
+            _refuse_what_is_no_text(request)
             finished = await within_deadline(answer())
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a problem document
             finished = problem_answer(error, name)
-    headers = {**finished.headers, correlation.HEADER: correlation_id}
+    headers = {**HEADERS_OF_ALL, **finished.headers, correlation.HEADER: correlation_id}
     return replace(finished, headers=headers, body=b"" if request.method == "HEAD" else finished.body)
+
+
+def _refuse_what_is_no_text(request: Request) -> None:
+    """Refuse bytes that are not UTF-8, which hosts hand over as halves of surrogate pairs.
+
+    Raises `MalformedError`.
+    """
+    for where, texts in (("header", request.headers), ("query", request.params), ("path", request.route_params)):
+        for name, value in texts.items():
+            if not (_is_text(name) and _is_text(value)):
+                raise MalformedError(f"The {where} has bytes that are not UTF-8")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 async def _answer(declared: Endpoint, handler: Handler, request: Request, services: Application) -> Answer:
@@ -76,11 +103,12 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
         if isinstance(declared.access, Permission) and not principal.may(declared.access):
             raise ForbiddenError(f"This needs the permission {declared.access.value}")
     raw = request.body if declared.body is not None else b""
+    work = services.calculations.run if declared.calculates else _at_once
     call = Call(
         services=services,
         principal=principal,
         query=validated(declared.query, dict(request.params), "?"),
-        body=_body(declared.body, headers, raw),
+        body=await work(lambda: _body(declared, headers, raw)),
         path=_path(declared.path_values, request.route_params),
         headers=headers,
         now=services.clock.now(),
@@ -92,18 +120,23 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
         await call.organization_id()  # a credential that names another tenant is refused on every route
     if declared.authorize is not None:
         await declared.authorize(call)
-    if call.idempotency_key is None:
-        return (await handler(call)).answer(declared)
 
     async def act() -> Answer:
-        return (await handler(call)).answer(declared)
+        reply = await handler(call)
+        return await work(lambda: reply.answer(declared))
 
+    if call.idempotency_key is None:
+        return await act()
     return await services.idempotency.once(
         owner=principal.organization_id,
         key=call.idempotency_key,
         request_hash=call.request_hash,
         act=act,
     )
+
+
+async def _at_once(work: Callable[[], Result]) -> Result:
+    return work()
 
 
 def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -> None:
@@ -122,18 +155,15 @@ def _credential(headers: Mapping[str, str]) -> str:
     raise UnauthenticatedError("Send an access token or API key as Authorization: Bearer, or an API key as X-API-Key")
 
 
-def _body(body: BodyFormat[Any] | None, headers: Mapping[str, str], raw: bytes) -> Any:  # noqa: ANN401
+def _body(declared: Endpoint, headers: Mapping[str, str], raw: bytes) -> Any:  # noqa: ANN401  as its format reads it
+    body = declared.body
     if body is None:
         return NoBody()
-    if len(raw) > API_BODY_BYTES:
-        raise TooLargeError(
-            f"A body has at most {API_BODY_BYTES} bytes, this one has {len(raw)}",
-            errors=(FieldError("", f"has {len(raw)} bytes, at most {API_BODY_BYTES} are allowed"),),
-        )
+    content = declared.body_limit.content_of(headers, raw)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower() or next(iter(body.content))
     if media_type not in body.content:
         raise UnsupportedMediaTypeError(f"Content-Type is {media_type}; accepted here: {', '.join(body.content)}")
-    return body.read(media_type, headers, raw)
+    return body.read(media_type, headers, content)
 
 
 def _path(model: type[PathValues], route_params: Mapping[str, str]) -> PathValues:

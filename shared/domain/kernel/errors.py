@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
 
+MAXIMUM_ERRORS = 20
+"""The most places that one error names."""
+MAXIMUM_CHARACTERS = 200
+"""Of a pointer, and of what is said about its place."""
 UNEXPECTED = "An unexpected failure; it has been logged under the correlation id"
 
 
@@ -19,12 +23,23 @@ class FieldError:
     pointer: str
     detail: str
 
+    def shortened(self) -> "FieldError":
+        """The same within `MAXIMUM_CHARACTERS`: names and details can be as long as the input."""
+        if max(len(self.pointer), len(self.detail)) <= MAXIMUM_CHARACTERS:
+            return self
+        return FieldError(_shortened(self.pointer), _shortened(self.detail))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAXIMUM_CHARACTERS else f"{text[: MAXIMUM_CHARACTERS - 1]}…"
+
 
 class XyraError(Exception):
     """Base of all errors of Xyra.
 
     `code` ends the `type` of the problem document (RFC 9457) and never changes its meaning. An error without a code of
-    its own is a fault of ours: it is logged, and the caller learns nothing about it.
+    its own is a fault of ours: it is logged, and the caller learns nothing about it. Only the first `MAXIMUM_ERRORS`
+    errors are kept.
     """
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -34,7 +49,7 @@ class XyraError(Exception):
     def __init__(self, detail: str, *, errors: tuple[FieldError, ...] = ()) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.errors = errors
+        self.errors = tuple(error.shortened() for error in errors[:MAXIMUM_ERRORS])
 
     @property
     def public_detail(self) -> str:

@@ -12,19 +12,21 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ModelWrapValidatorHandler, model_validator
 from pydantic_core import CoreSchema
 
-from shared.domain.kernel.validation import with_known_names
+from shared.domain.kernel.validation import refuse_many_unknown, with_known_names
 
 
 class DescribedModel(BaseModel):
     """The docstring under a field is the field's description in JSON Schema.
 
     Sources are read only when a schema is made: pydantic's `use_attribute_docstrings` reads them at every import.
-    Where unknown fields are refused, the error carries the known ones, to suggest the one that was meant.
+    Where unknown fields are refused, the error carries the known ones, to suggest the one that was meant; where there
+    are many, none of them is looked at.
     """
 
     @model_validator(mode="wrap")
     @classmethod
     def _naming_known_fields(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        refuse_many_unknown(value, cls.model_fields)
         try:
             return handler(value)
         except pydantic.ValidationError as error:

@@ -22,6 +22,9 @@ from shared.domain.periods.periods import Span
 _ONE = Decimal(1)
 
 
+Filter = Annotated[dict[Path, Annotated[tuple[Scalar, ...], Length(1, 100)]], Length(0, 20)]
+
+
 class Meter(Value):
     """Aggregates the events that match: counts them, or reads the values at a path."""
 
@@ -31,7 +34,7 @@ class Meter(Value):
     """How the events that match become one quantity."""
     value: Path | None = None
     """The path of what it reads of an event, such as `data.quantity`."""
-    filter: dict[Path, Annotated[tuple[Scalar, ...], Length(1, 100)]] = Field(default_factory=dict, max_length=20)
+    filter: Filter = Field(default_factory=dict)
     """An event matches when each of these paths has one of its values."""
     unit: UnitConversion | None = None
 

@@ -32,12 +32,15 @@ from shared.domain.rating.segments import isolated_facts
 from shared.domain.usage.events import POOLED
 
 MAXIMUM_VALUES = 10_000
+"""Of all entries together."""
 MAXIMUM_WORKFLOWS = 100
 MAXIMUM_LENGTH = timedelta(days=367)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(3000, 1, 1, tzinfo=UTC)
-MAXIMUM_STEPS = 10_000
-"""Expected steps times agents: bounds the work of one request."""
+MAXIMUM_STEPS = 3_000
+"""Of all lines together: bounds the work of one request to a fraction of a second."""
+STEPS_OF_LINE = 10
+"""A line takes as long as so many steps, beside its own."""
 DRAFT = "draft"
 """The id of a billing model that is not saved."""
 
@@ -61,7 +64,7 @@ class UsageEntry(Value):
     """The sum of the events' values, where their order does not matter to the price."""
     values: Annotated[tuple[NonNegativeAmount, ...], Length(0, MAXIMUM_VALUES)] | None = None
     """The value of each event, in their order: of outcomes, percentages and dynamic prices."""
-    workflows: Annotated[dict[str, NonNegativeQuantity], Field(max_length=MAXIMUM_WORKFLOWS)] | None = None
+    workflows: Annotated[dict[str, NonNegativeQuantity], Length(0, MAXIMUM_WORKFLOWS)] | None = None
     """The number of workflows of each type."""
     agents: NonNegativeQuantity | None = None
     """The number of agents whose usage it is together."""
@@ -116,7 +119,7 @@ def calculate(
     _refuse_period(period)
     agents = sorted({entry.agent for entry in usage if entry.agent is not None})
     charges = [charge for charge in version.charges if only is None or charge.key in only]
-    _refuse_too_much_work(charges, agents)
+    _refuse_too_much_work(charges, agents, usage)
     lines = [
         line
         for charge in charges
@@ -249,11 +252,18 @@ def _refuse_period(period: Span) -> None:
         raise ValidationError.at("/period/end", f"is more than {MAXIMUM_LENGTH.days} days after the start")
 
 
-def _refuse_too_much_work(charges: Sequence[Charge], agents: Sequence[str]) -> None:
-    steps = sum(charge.expected_steps for charge in charges)
-    if steps * len(agents) > MAXIMUM_STEPS:
+def _refuse_too_much_work(charges: Sequence[Charge], agents: Sequence[str], usage: Sequence[UsageEntry]) -> None:
+    steps = sum(STEPS_OF_LINE + charge.expected_steps for charge in charges) * max(1, len(agents))
+    if steps > MAXIMUM_STEPS:
         raise ValidationError.at(
-            "/usage", f"{steps} meters and steps times {len(agents)} agents are more than {MAXIMUM_STEPS}: name fewer"
+            "/usage",
+            f"would take {steps} steps, at most {MAXIMUM_STEPS} are calculated at once: name fewer agents here, or the"
+            " keys of fewer charges in only, and add up the totals",
+        )
+    values = sum(len(entry.values or ()) for entry in usage)
+    if values > MAXIMUM_VALUES:
+        raise ValidationError.at(
+            "/usage", f"has {values} values, at most {MAXIMUM_VALUES} are calculated at once: send them in parts"
         )
 
 

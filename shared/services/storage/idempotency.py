@@ -1,5 +1,8 @@
 """Idempotency keys: the same key and request give the first answer again."""
 
+import asyncio
+import base64
+import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +21,10 @@ from shared.services.storage.retrying import poll, retry_lost_races
 from shared.services.storage.stored import Stored
 
 KEPT_SECONDS = 48 * 3600
+PACKED_FROM_BYTES = 64 * 1024
+"""Larger answers are kept compressed."""
+MAXIMUM_KEPT = 1_500_000
+"""Characters of an answer as it is kept; stores take items of 2 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class StoredAnswer(BaseModel):
     headers: dict[str, str]
     media_type: str
     body: str
+    packed: bool = False
+    """Whether the body is compressed, and in Base64."""
 
 
 class IdempotencyRecord(Entity):
@@ -101,7 +110,7 @@ class Idempotency:
         partition = owner or OPERATOR
         claim = await self._claim(partition, named_id("idem", partition, key), request_hash)
         if isinstance(claim, StoredAnswer):
-            return _read(claim)
+            return await _read(claim)
         try:
             answer = await act()
         except UnavailableError:
@@ -110,10 +119,12 @@ class Idempotency:
             other = None if await self._is_freed(partition, claim) else await self._answer_of_other(partition, claim)
             if other is None:
                 raise
-            return _read(other)
-        ours = _written(answer.kept or answer)
+            return await _read(other)
+        ours = await _written(answer.kept or answer)
+        if len(ours.body) > MAXIMUM_KEPT:
+            return answer  # no store takes it: a repetition takes the record over and does the same again
         first = await self._store(partition, claim.record, ours)
-        return answer if first == ours else _read(first)
+        return answer if first == ours else await _read(first)
 
     async def _claim(self, partition: str, record_id: str, request: str) -> _Claim | StoredAnswer:
         """Or the answer of the call that was first, waited for a moment.
@@ -188,11 +199,16 @@ class Idempotency:
         )
 
 
-def _written(answer: Answer) -> StoredAnswer:
+async def _written(answer: Answer) -> StoredAnswer:
+    packed = len(answer.body) > PACKED_FROM_BYTES
+    body = base64.b64encode(await asyncio.to_thread(zlib.compress, answer.body)) if packed else answer.body
     return StoredAnswer(
-        status=answer.status, headers=answer.headers, media_type=answer.media_type, body=answer.body.decode()
+        status=answer.status, headers=answer.headers, media_type=answer.media_type, body=body.decode(), packed=packed
     )
 
 
-def _read(stored: StoredAnswer) -> Answer:
-    return Answer(stored.status, stored.headers, stored.media_type, stored.body.encode())
+async def _read(stored: StoredAnswer) -> Answer:
+    body = stored.body.encode()
+    if stored.packed:
+        body = await asyncio.to_thread(zlib.decompress, base64.b64decode(body))
+    return Answer(stored.status, stored.headers, stored.media_type, body)

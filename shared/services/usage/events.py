@@ -32,8 +32,6 @@ from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.tenancy.organizations import Organizations
 from shared.services.usage.messages import QUEUE, MessagePacker, session_of
 
-_ERRORS_SHOWN = 100
-
 
 class ReportedEvent(msgspec.Struct, frozen=True):
     """An event as it was sent: well-formed, not yet checked against agents and clock."""
@@ -200,6 +198,4 @@ def _rejection_of_all(rejected: Sequence[Rejection]) -> ValidationError:
         for rejection in sorted(rejected, key=lambda rejection: rejection.index)
         for error in rejection.errors
     ]
-    return ValidationError(
-        f"{len(rejected)} of the events are not valid; none was taken", errors=tuple(errors[:_ERRORS_SHOWN])
-    )
+    return ValidationError(f"{len(rejected)} of the events are not valid; none was taken", errors=tuple(errors))

@@ -19,7 +19,7 @@ Json = dict[str, Any]
         b"{'id': 1}",
         b"\xff\xfe",
         b'"\\ud800"',
-        b"[" * 100_000,
+        b"[" * 10_000,
         b"[" * 900 + b"NaN" + b"]" * 900,
         b'{"id": "1"} x',
         b"nul",
@@ -47,13 +47,29 @@ async def test_an_empty_body_is_refused_where_something_is_required(unchanged: T
 
 
 async def test_an_empty_body_is_an_empty_object_where_nothing_is_required(unchanged: TwoOrganizations) -> None:
-    for method, path in (
-        ("POST", "outcomes/out_1/verify"),
-        ("PATCH", "runs/run_1"),
-        ("PATCH", "agents/agt_1"),
-    ):
-        answer = await unchanged.operator.send(method, path, raw=b"", organization_id=unchanged.own.id)
-        answer.problem(404, "not_found")
+    path = "outcomes/out_1/verify"
+    answer = await unchanged.operator.send("POST", path, raw=b"", organization_id=unchanged.own.id)
+    answer.problem(404, "not_found")
+    described = unchanged.operator.description.document["paths"]["/api/v1/outcomes/{outcome_id}/verify"]["post"]
+    assert described["requestBody"]["required"] is False
+
+
+async def test_an_empty_patch_is_refused_as_the_document_says(unchanged: TwoOrganizations) -> None:
+    paths = unchanged.operator.description.document["paths"]
+    patched = [path for path, operations in paths.items() if "patch" in operations]
+    assert len(patched) >= 5
+    for path in patched:
+        assert paths[path]["patch"]["requestBody"]["required"] is True
+        parameters = {each["name"]: each["schema"] for each in paths[path]["patch"]["parameters"]}
+        values = {
+            name: schema.get("pattern", "^x").removeprefix("^").partition("_")[0] + "_1"
+            for name, schema in parameters.items()
+        }
+        answer = await unchanged.operator.send(
+            "PATCH", path.format(**values), raw=b"", organization_id=unchanged.own.id
+        )
+        answer.problem(400, "malformed")
+        assert answer.json()["detail"] == "The body is empty, and this needs one: send JSON"
 
 
 @pytest.mark.parametrize("raw", [b"{", b'{"events": [', b'"text', b'{"id": tru'], ids=repr)
@@ -141,14 +157,14 @@ async def test_a_number_beyond_all_bounds_is_named(unchanged: TwoOrganizations, 
 
 
 async def test_many_mistakes_below_a_long_name_are_told_briefly(unchanged: TwoOrganizations) -> None:
-    raw = b'{"%b":[%b1]}' % (b"k" * 400_000, b"NaN," * 100_000)
+    raw = b'{"%b":[%b1]}' % (b"k" * 400_000, b"NaN," * 10_000)
     answer = await unchanged.key.send("POST", "events", raw=raw)
-    assert len(answer.problem(422, "validation")) == 100
+    assert len(answer.problem(422, "validation")) == 20
     filtered = CHARGE | {"meter": {"event_type": "command", "filter": {"data." + "k" * 400_000: [{}] * 100}}}
     sketch = {"model": MODEL | {"charges": [filtered]}, "usage": []}
     refused = await unchanged.key.send("POST", "billing-models/calculate", sketch)
     refused.problem(422, "validation")
-    assert max(len(answer.body), len(refused.body)) < 100_000
+    assert max(len(answer.body), len(refused.body)) < 10_000
 
 
 @pytest.mark.parametrize("value", [None, 1, "text", True, [], [1], [[]]])

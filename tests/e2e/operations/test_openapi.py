@@ -89,7 +89,8 @@ async def test_the_docs_are_a_page_and_a_script_from_here_alone(xyra: Xyra) -> N
     assert page.startswith("<!doctype html>")
     assert "//" not in page
     policy = answer.headers["Content-Security-Policy"]
-    assert policy == "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'"
+    own = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'"
+    assert policy == f"{own}; frame-ancestors 'none'"
     (script,) = re.findall(r'src="(docs/scalar\.js)\?v=[0-9.]+"', page)
     loaded = await xyra.anonymous.send("GET", script)
     assert loaded.headers["Content-Encoding"] == "gzip"

@@ -145,9 +145,9 @@ async def test_what_cannot_be_calculated_is_refused_at_its_place(
 
 
 async def test_values_up_to_the_bound_are_calculated(organization: Organization) -> None:
-    entries = [{"charge": "resolved", "values": ["1"] * 10_000}] * 10
+    entries = [{"charge": "resolved", "values": ["1"] * 1_000}] * 10
     answer = await calculated(organization, {"charges": [RESOLVED]}, usage=entries)
-    assert answer["total"] == "5000.00"
+    assert answer["total"] == "500.00"
 
 
 async def test_every_template_is_a_model_as_it_is(xyra: Xyra, organization: Organization) -> None:

@@ -64,3 +64,23 @@ async def test_with_partial_the_good_events_are_taken(xyra: Xyra) -> None:
     assert pointers == {1: ["/data/quantity"], 2: ["/agent"], 3: ["/type", "/agent"]}
     await xyra.idle()
     assert await organization.usage(OCTOBER, "commands") == 1
+
+
+async def test_a_batch_of_mistakes_is_answered_alike_each_time(xyra: Xyra) -> None:
+    """The answer is kept for its key, so what it tells of mistakes is bounded."""
+    organization = await xyra.organization()
+    await billed_agent(organization)
+    many = {f"unknown_{number}_{'n' * 90}": number for number in range(8)}
+    body = [command("good"), *({"id": str(number)} | many for number in range(999))]
+    key = {"Idempotency-Key": f"mistakes {organization.id}"}
+    sent = [await organization.key.send("POST", "events", body, headers=key, partial="true") for _ in range(2)]
+    assert sent[0].expect(202) == sent[1].expect(202)
+    answer = sent[0].json()
+    assert (answer["accepted"], [each["index"] for each in answer["rejected"]]) == (1, [*range(1, 1000)])
+    assert [len(each["errors"]) for each in answer["rejected"]] == [5] * 20 + [0] * 979
+    assert len(sent[0].body) < 64 * 1024
+    refused = await organization.key.send("POST", "events", body)
+    assert len(refused.problem(422, "validation")) == 20
+    assert refused.json()["detail"] == "999 of the events are not valid; none was taken"
+    await xyra.idle()
+    assert await organization.usage(OCTOBER, "commands") == 1

@@ -46,6 +46,9 @@ CHANGES = {
     r"/api/v1/llm-prices/calculate/post/.*": "all units are calculated, step by step",
     r"/api/v1/events/.*/(cost_source|unpriced_reason|list_version|byok|byok_cost|required)": "where a cost comes from",
     r"/api/v1/agents/\{agent_id\}/llm-calls/post/requestBody/.*": "all units and the provider's own object are taken",
+    r".*/requestBody/required": "where nothing is required, the body may be empty",
+    r".*/requestBody/.*/((min|max)(Items|Properties)|(config|metadata|values)/anyOf)": "bounds of items",
+    r"/api/v1/events/post/requestBody/.*/schema/anyOf": "the same, of lists of events",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""

@@ -1,10 +1,16 @@
 """What answers an unknown path, or a method that a path lacks."""
 
 import json
+from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
 import function_app
+from local.host.configuration import AppSettings
+from local.host.indexing import index
+from local.host.routes import Router
+from shared.domain.kernel.ids import is_id
 from shared.http import ENDPOINTS, Endpoint
 from shared.http.routes import UNKNOWN_ROUTE, allowed_methods, answer_unknown
 from tests.doubles.worlds.served_endpoint import request
@@ -68,3 +74,37 @@ async def test_a_path_that_leads_nowhere_is_not_found(method: str) -> None:
 
 def test_its_function_is_tried_last() -> None:
     assert max([UNKNOWN_ROUTE, *(endpoint.name for endpoint in ENDPOINTS)], key=str.upper) == UNKNOWN_ROUTE
+
+
+SEGMENTS = ["x", "X", "a%20b", "%0A", "a%2Fb", "AGT_7", "7", ".", "external", "templates", "by-key"]
+IDS = ["{}_7", "{}_A", "{}_!", "{}_7%0A", "{}_"]
+AROUND = ["/{}", "/{}/", "//{}", "/{}//"]
+
+
+def odd_paths() -> Iterator[str]:
+    """Every declared path, with odd values, ids that are none, and slashes around it."""
+    for endpoint in ENDPOINTS:
+        for segment, form, around in product(SEGMENTS, IDS, AROUND):
+            for prefix in (str.lower, str.upper):
+                values = dict.fromkeys(endpoint.path_values.model_fields, segment)
+                values |= {name: form.format(prefix(kind)) for name, kind in endpoint.id_prefixes.items()}
+                yield around.format(endpoint.route.format(**values))
+
+
+def test_options_tells_what_the_routes_take() -> None:
+    router = Router(index(function_app.app, AppSettings({})), "")
+    by_name = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+    for path in dict.fromkeys(odd_paths()):
+        taken = {"OPTIONS"}
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+            found = router.match(path, method)
+            endpoint = by_name.get(found.function.name) if found else None
+            if found and endpoint and all(is_id(found.route_params[name], kind) for name, kind in ids_of(endpoint)):
+                taken.add(method)
+        unknown = router.match(path, "OPTIONS")
+        told = allowed_methods(unknown.route_params.get("path", "")) if unknown else []
+        assert set(told) == (taken if len(taken) > 1 else set()), path
+
+
+def ids_of(endpoint: Endpoint) -> list[tuple[str, str]]:
+    return list(endpoint.id_prefixes.items())

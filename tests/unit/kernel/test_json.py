@@ -23,7 +23,7 @@ def test_a_number_comes_out_as_it_came_in(text: str) -> None:
 def test_a_number_beyond_all_bounds_is_refused(text: str) -> None:
     for decode in (json.decode, json.decode_request):
         with pytest.raises(ValidationError) as refusal:
-            decode(f'{{"a": [0.5, {{"b/c": {text}}}], "d": NaN}}')
+            decode(f'{{"a": [0.5, {{"b/c": {text}}}], "d": NaN}}'.encode())
         assert [(place.pointer, place.detail) for place in refusal.value.errors] == [
             ("/a/1/b~1c", "is beyond 1e400 or 1e-400"),
             ("/d", "is not a number"),

@@ -3,6 +3,7 @@
 import pydantic
 import pytest
 
+from shared.domain.kernel.errors import ValidationError
 from shared.domain.pricing.charges.estimate import MAXIMUM_AGENTS
 from shared.domain.rating.calculation import UsageEntry
 from tests.doubles.worlds.calculated_usage import AGENTS, PLATFORM, SEATS, activity, calculated, refused_at, valued
@@ -104,7 +105,7 @@ def test_meters_of_one_charge_count_each_for_the_bound():
     charge = {"key": "flows", "type": "workflow", "scope": "agent", "workflows": types}
     usage = [{"charge": "flows", "agent": str(number), "workflows": {"type-1": "1"}} for number in range(200)]
     assert refused_at([charge], usage) == ["/usage"]
-    assert len(calculated([charge], usage[:50]).lines) == 50
+    assert len(calculated([charge], usage[:20]).lines) == 20
 
 
 def test_charges_times_agents_are_bounded():
@@ -112,3 +113,25 @@ def test_charges_times_agents_are_bounded():
     charges = [activity(key) for key in ("a", *(f"b{number}" for number in range(50)))]
     assert refused_at(charges, usage) == ["/usage"]
     assert len(calculated(charges, usage, only=["a"]).lines) == 200
+
+
+def test_tiers_are_bounded_without_an_agent_too():
+    tiers = [{"up_to": str(bound), "unit_amount": "1"} for bound in range(1, 100)]
+    pricing = {"type": "graduated", "tiers": [*tiers, {"up_to": None, "unit_amount": "1"}]}
+    charges = [activity(f"c{number}") | {"pricing": pricing} for number in range(60)]
+    usage = [{"charge": charge["key"], "quantity": "1200"} for charge in charges]
+    with pytest.raises(ValidationError) as refusal:
+        calculated(charges, usage)
+    assert refusal.value.errors[0].pointer == "/usage"
+    assert "at most 3000 are calculated at once" in refusal.value.detail
+    assert "only" in refusal.value.detail
+    some = [charge["key"] for charge in charges[:27]]
+    steps = [step for line in calculated(charges, usage, only=some).lines for step in line.steps]
+    assert [step.kind for step in steps].count("tier") == 2700
+
+
+def test_values_of_all_entries_are_bounded_together():
+    charge = valued("percentage")
+    entry = {"charge": "percentage", "values": ["1"] * 1_000}
+    assert refused_at([charge], [entry] * 11) == ["/usage"]
+    assert str(calculated([charge], [entry] * 10).total) == "11000.00"

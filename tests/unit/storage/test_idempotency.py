@@ -4,6 +4,8 @@ All hosts share a store; a host whose reads lag does not see the last write to a
 """
 
 import asyncio
+import base64
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -326,5 +328,36 @@ def test_a_refusal_that_cannot_free_the_key_is_repeated(hosts: Hosts) -> None:
             await hosts.send("a", refused, store=hosts.failing(2, Fault.BEFORE))
         with pytest.raises(XyraError, match="There is one already"):
             await hosts.send("a", refused)
+
+    virtual_time.run(history())
+
+
+@pytest.mark.parametrize("size", [100, 64 * 1024, 64 * 1024 + 1, 1_100_000, 5_000_000])
+def test_an_answer_of_any_size_is_given_again(hosts: Hosts, size: int) -> None:
+    """Also one that no item of a store could hold as it is."""
+    text = "".join(chr(0x1F600 + number % 40) + '"\\' for number in range(size // 6))
+
+    async def large() -> Answer:
+        return answer(text)
+
+    async def history() -> None:
+        assert await hosts.send("a", large) == text
+        assert await hosts.send("a", refused) == text
+        assert hosts.acted == ["a"]
+
+    virtual_time.run(history())
+
+
+def test_what_cannot_be_kept_is_answered_and_done_again(hosts: Hosts) -> None:
+    """Nothing compresses noise: the work is done, so its caller gets the answer."""
+    noise = base64.b85encode(random.Random(7).randbytes(2_500_000)).decode()
+
+    async def large() -> Answer:
+        return answer(noise)
+
+    async def history() -> None:
+        assert await hosts.send("a", large) == noise
+        assert await hosts.send("a", large) == noise
+        assert hosts.acted == ["a", "a"]
 
     virtual_time.run(history())

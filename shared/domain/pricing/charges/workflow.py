@@ -6,10 +6,10 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import StringConstraints, model_validator
 
 from shared.domain.kernel.money import ZERO, NonNegativeAmount, NonNegativeQuantity
-from shared.domain.kernel.validation import FieldPath, refusal
+from shared.domain.kernel.validation import FieldPath, Length, refusal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
 from shared.domain.metering.gauges import Event, Gauge
@@ -70,7 +70,7 @@ class WorkflowCharge(ModifiedCharge):
     FIXED: ClassVar[tuple[str, ...]] = ("type", "scope")
 
     type: Literal["workflow"]
-    workflows: Annotated[dict[WorkflowName, WorkflowType], Field(min_length=1, max_length=MAXIMUM_WORKFLOWS)]
+    workflows: Annotated[dict[WorkflowName, WorkflowType], Length(1, MAXIMUM_WORKFLOWS)]
     """The price of each type, by the type's name."""
     commitment: Commitment | None = None
     """On the number of workflows of all types. Exceeding it multiplies their price, not the base fee."""

@@ -1,0 +1,58 @@
+"""Work that takes the interpreter for long: one piece at a time, in a thread, so that other requests go on."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from shared.domain.kernel.errors import UnavailableError
+
+MOST_WAITING = 32
+SWITCH_SECONDS = 0.0005
+"""After so long the thread lets others run: a request needs several turns, and Python's default is ten times that."""
+
+Result = TypeVar("Result")
+
+
+class OneAtATime:
+    """Runs functions one after the other in a thread of its own."""
+
+    def __init__(self, name: str, most_waiting: int = MOST_WAITING) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._most_waiting = most_waiting
+        self._waiting = 0
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """The result of the work. Raises whatever it raises; `UnavailableError` where too much waits already."""
+        if self._waiting >= self._most_waiting:
+            raise UnavailableError("Too many calculations wait already")
+        self._waiting += 1
+        started = self._thread.submit(_with_short_turns, work)
+        started.add_done_callback(self._ended_in(asyncio.get_running_loop()))
+        return await asyncio.wrap_future(started)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _ended_in(self, loop: asyncio.AbstractEventLoop) -> Callable[[Future[Result]], None]:
+        """Counts in the loop's thread; a loop that is closed has nobody waiting."""
+
+        def ended(_: Future[Result]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._count_down)
+
+        return ended
+
+    def _count_down(self) -> None:
+        self._waiting -= 1
+
+
+def _with_short_turns(work: Callable[[], Result]) -> Result:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        return work()
+    finally:
+        sys.setswitchinterval(before)

@@ -1,0 +1,64 @@
+"""Work of long calculations: one piece at a time, and a bounded number of them."""
+
+import asyncio
+import sys
+import threading
+
+import pytest
+
+from shared.domain.kernel.errors import UnavailableError
+from shared.one_at_a_time import SWITCH_SECONDS, OneAtATime
+
+
+async def test_one_piece_runs_at_a_time_beside_the_loop() -> None:
+    lane = OneAtATime("test")
+    running: list[int] = []
+    most = 0
+
+    def piece(number: int) -> int:
+        nonlocal most
+        running.append(number)
+        most = max(most, len(running))
+        assert threading.current_thread() is not threading.main_thread()
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+        running.remove(number)
+        return number
+
+    before = sys.getswitchinterval()
+    assert await asyncio.gather(*(lane.run(lambda number=number: piece(number)) for number in range(20))) == [
+        *range(20)
+    ]
+    assert most == 1
+    assert sys.getswitchinterval() == before
+    lane.close()
+
+
+async def test_the_loop_goes_on_meanwhile() -> None:
+    lane, released = OneAtATime("test"), threading.Event()
+    waiting = asyncio.create_task(lane.run(lambda: released.wait(30)))
+    await asyncio.sleep(0)
+    released.set()  # by the loop's own thread, which would never come here if the work held it
+    assert await waiting
+    lane.close()
+
+
+async def test_what_finds_too_much_waiting_is_unavailable() -> None:
+    lane, released = OneAtATime("test", most_waiting=2), threading.Event()
+    first = asyncio.create_task(lane.run(lambda: released.wait(30)))
+    second = asyncio.create_task(lane.run(lambda: True))
+    await asyncio.sleep(0)
+    with pytest.raises(UnavailableError):
+        await lane.run(lambda: True)
+    released.set()
+    assert await asyncio.gather(first, second) == [True, True]
+    assert await lane.run(lambda: True)
+    lane.close()
+
+
+async def test_what_the_work_raises_comes_to_its_caller() -> None:
+    lane = OneAtATime("test", most_waiting=1)
+    for _ in range(3):  # each frees its place
+        with pytest.raises(ZeroDivisionError):
+            await lane.run(lambda: 1 // 0)
+        await asyncio.sleep(0)
+    lane.close()
