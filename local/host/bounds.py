@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from local.host.server_log import server_log
+from local.host.unreadable_requests import ReadableRefusals
 
 _REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _RECEIVE_BYTES = 64 * 1024
@@ -95,6 +96,9 @@ class BoundedServer(web.Server):
         self._bounds = bounds
         self._addresses: dict[RequestHandler, str] = {}
         self._by_address: Counter[str] = Counter()
+
+    def __call__(self) -> RequestHandler:
+        return ReadableRefusals(self, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)

@@ -69,3 +69,27 @@ async def test_the_page_and_its_script_keep_their_own_rules(xyra: Xyra) -> None:
         "nosniff",
         "public, max-age=31536000, immutable",
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "detail"),
+    [
+        (b"GET /" + b"a" * 8200 + b" HTTP/1.1\r\nHost: x", "is longer than 8,190 bytes"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 8200, "is longer than 8,190 bytes"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nno header", "cannot be read"),
+        (b"GET /caf\xe9 HTTP/1.1\r\nHost: x", "cannot be read"),
+        (b"nonsense", "cannot be read"),
+    ],
+    ids=["request line", "header line", "no header", "path", "nonsense"],
+)
+async def test_what_is_no_request_gets_a_problem_document(xyra: Xyra, lines: bytes, detail: str) -> None:
+    status, headers, body = await raw_answer(xyra, lines + b"\r\n\r\n")
+    problem = json.loads(body)
+    assert (status, problem["status"], headers["Content-Type"].partition(";")[0]) == (
+        400,
+        400,
+        "application/problem+json",
+    )
+    assert detail in problem["detail"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert b"caf" not in body
