@@ -149,7 +149,7 @@ class OrganizationAnswer(Schema):
 
 TokenCount = Annotated[int, Field(ge=0, lt=10**15, strict=True)]
 ShortText = Annotated[str, StringConstraints(max_length=MAXIMUM_TEXT)]
-UnitCounts = Annotated[dict[str, Any], Field(max_length=MAXIMUM_UNITS)]
+UnitCounts = Annotated[dict[str, Any], Length(0, MAXIMUM_UNITS)]
 
 
 class LlmUsage(Schema):
@@ -171,7 +171,7 @@ class LlmUsage(Schema):
     """Those of the written ones that it keeps for an hour."""
     units: UnitCounts | None = None
     """All other units, by the price list's names: `{"input_audio_tokens": 400, "web_searches": 2}`."""
-    usage: dict[str, Any] | None = None
+    usage: FreeObject | None = None
     """The provider's own usage object, in place of counts."""
     api: ShortText | None = None
     """Which API of the provider sent `usage`, where it has several."""

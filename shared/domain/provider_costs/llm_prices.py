@@ -8,7 +8,7 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import Currency, NonNegativeAmount
-from shared.domain.kernel.validation import named_by_type, refusal
+from shared.domain.kernel.validation import Length, named_by_type, refusal
 from shared.domain.kernel.value import Value
 from shared.domain.provider_costs.model_names import ModelName
 
@@ -49,7 +49,7 @@ class TieredRate(Value):
 
     base: NonNegativeAmount
     """Up to the first tier."""
-    tiers: tuple[RateTier, ...] = Field(max_length=MAXIMUM_PRICE_TIERS)
+    tiers: Annotated[tuple[RateTier, ...], Length(0, MAXIMUM_PRICE_TIERS)]
     """Rising."""
 
     @model_validator(mode="after")
@@ -69,7 +69,7 @@ Rate = Annotated[
     Discriminator(_is_tiered),
     WrapValidator(named_by_type),
 ]
-Rates = Annotated[dict[PriceKey, Rate], Field(max_length=MAXIMUM_PRICES)]
+Rates = Annotated[dict[PriceKey, Rate], Length(0, MAXIMUM_PRICES)]
 """By the price list's key, which says of how many units it is the price: `input_mtok`, `web_searches_kcount`."""
 
 
@@ -80,7 +80,7 @@ class UnitPrices(Value):
     """Of all prices here."""
     rates: Rates
     """By the price list's key; empty for a model that is free."""
-    service_tiers: Annotated[dict[ServiceTier, Rates], Field(max_length=MAXIMUM_PRICES)] = {}
+    service_tiers: Annotated[dict[ServiceTier, Rates], Length(0, MAXIMUM_PRICES)] = {}
     """The prices that differ in a service tier, such as `batch`. A tier that is not here has no price."""
 
 
