@@ -76,6 +76,9 @@ param monthlyBudget int = 0
 @description('The first day of the month in which the budget begins, such as 2026-12-01. It stays the same later.')
 param budgetStart string = ''
 
+@description('Origins whose pages may call the API, such as https://app.example.com, separated by commas. Empty: none.')
+param corsOrigins string = ''
+
 @description('Take back the vault of an earlier deployment of this name, which was deleted. Fails where there is none.')
 param recoverKeyVault bool = false
 
@@ -109,6 +112,10 @@ param lateWindowDays int = 90
 
 @minValue(1)
 param eventRetentionDays int = 400
+
+@description('Distinct values that a unique meter counts in a period: in each shard of the organization, for each line.')
+@minValue(1)
+param maximumDistinctValues int = 1000000
 
 @description('Usage partitions of a new organization.')
 @allowed([1, 2, 4, 8, 16, 32, 64])
@@ -159,6 +166,7 @@ var checkedName = empty(broken) ? environmentName : fail(join(broken, ' '))
 var token = toLower(uniqueString(subscription().id, checkedName, location))
 var name = 'xyra-${token}'
 var operator = grantOperator ? operatorPrincipalId : ''
+var packageContainer = 'deployments'
 var tags = { 'azd-env-name': environmentName }
 var dnsZoneNames = [
   'privatelink.documents.azure.com'
@@ -184,6 +192,17 @@ module identity 'modules/identity.bicep' = {
   }
 }
 
+// The platform stores and fetches the package as this identity, so that the functions' own needs no role on the package.
+module packageIdentity 'modules/identity.bicep' = {
+  scope: group
+  name: 'package-identity'
+  params: {
+    name: 'id-package-${name}'
+    location: location
+    tags: tags
+  }
+}
+
 module monitoring 'modules/monitoring.bicep' = {
   scope: group
   name: 'monitoring'
@@ -196,6 +215,7 @@ module monitoring 'modules/monitoring.bicep' = {
   }
 }
 
+// The locks of timers and the keys of the host.
 module storage 'modules/storage.bicep' = {
   scope: group
   name: 'storage'
@@ -203,7 +223,29 @@ module storage 'modules/storage.bicep' = {
     name: 'xyra${token}'
     location: location
     tags: tags
-    appPrincipalId: identity.outputs.principalId
+    principalId: identity.outputs.principalId
+    roles: [
+      'b7e6dc6d-f1e8-4753-8033-0f276bb0955b' // Storage Blob Data Owner
+      '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3' // Storage Table Data Contributor
+    ]
+    sku: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
+    workspaceId: monitoring.outputs.workspaceId
+    dataPlaneLogs: dataPlaneLogs
+    publicAccess: !privateNetworking
+  }
+}
+
+// The deployed package: on it the functions' own identity has no role.
+module packageStorage 'modules/storage.bicep' = {
+  scope: group
+  name: 'package-storage'
+  params: {
+    name: 'xyrapkg${token}'
+    location: location
+    tags: tags
+    principalId: packageIdentity.outputs.principalId
+    roles: ['ba92f5b4-2d11-453d-a403-e96b0029c9fe'] // Storage Blob Data Contributor
+    containers: [packageContainer]
     sku: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
     workspaceId: monitoring.outputs.workspaceId
     dataPlaneLogs: dataPlaneLogs
@@ -281,6 +323,7 @@ var privateServices = [
   { name: 'key-vault', group: 'vault', zone: dnsZoneNames[2] }
   { name: 'blob', group: 'blob', zone: dnsZoneNames[3] }
   { name: 'table', group: 'table', zone: dnsZoneNames[4] }
+  { name: 'package', group: 'blob', zone: dnsZoneNames[3] }
 ]
 
 // One after the other: storage refuses a second one while it makes the first.
@@ -300,6 +343,7 @@ module privateEndpoints 'modules/private-endpoint.bicep' = [
         keyVault.outputs.id
         storage.outputs.id
         storage.outputs.id
+        packageStorage.outputs.id
       ][index]
       group: service.group
       zone: service.zone
@@ -318,9 +362,10 @@ module functionApp 'modules/function-app.bicep' = {
     tags: tags
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
+    packageIdentityId: packageIdentity.outputs.id
+    packageContainer: '${packageStorage.outputs.blobEndpoint}${packageContainer}'
     blobEndpoint: storage.outputs.blobEndpoint
     tableEndpoint: storage.outputs.tableEndpoint
-    deploymentContainer: storage.outputs.deploymentContainer
     serviceBusHostName: serviceBus.outputs.hostName
     insightsConnectionString: monitoring.outputs.connectionString
     instanceMemory: instanceMemory
@@ -339,11 +384,13 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_SERVICE_BUS_NAMESPACE: serviceBus.outputs.hostName
       XYRA_SECRETS: 'key_vault'
       XYRA_KEY_VAULT_URL: keyVault.outputs.url
+      XYRA_CORS_ORIGINS: corsOrigins
       XYRA_TOKEN_ISSUER: tokenIssuer
       XYRA_ACCESS_TOKEN_MINUTES: string(accessTokenMinutes)
       XYRA_REFRESH_TOKEN_DAYS: string(refreshTokenDays)
       XYRA_LATE_WINDOW_DAYS: string(lateWindowDays)
       XYRA_EVENT_RETENTION_DAYS: string(eventRetentionDays)
+      XYRA_MAXIMUM_DISTINCT_VALUES: string(maximumDistinctValues)
       XYRA_SHARD_COUNT: string(shardCount)
       XYRA_INVOICE_GRACE_HOURS: string(invoiceGraceHours)
       XYRA_INVOICE_DUE_DAYS: string(invoiceDueDays)

@@ -22,7 +22,6 @@ from shared.adapters.usage.item_outcomes import ItemOutcomes
 from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.adapters.usage.item_usage_shards import ItemUsageShards
-from shared.containers import TENANTS
 from shared.domain.access.accounts import Account
 from shared.domain.kernel.entity import Entity
 from shared.domain.tenancy.organizations import SlugClaim
@@ -65,6 +64,7 @@ from shared.services.runs.threads import Threads
 from shared.services.storage import Outbox, Owners
 from shared.services.storage.idempotency import Idempotency
 from shared.services.storage.outbox import Completion, Receiver
+from shared.services.storage.readiness import Readiness
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.projects import Projects
@@ -104,10 +104,10 @@ class Application:
     ) -> None:
         """`opened` closes what the ports may have opened; without it they stay as they are."""
         store, clock = ports.store, ports.clock
-        self._ports = ports
         self._opened = opened or AsyncExitStack()
         self.settings = chosen
         self.clock = clock
+        self._readiness = Readiness(store, ports.queue)
         self.usage = ItemUsage(store, chosen.event_retention_days * SECONDS_PER_DAY, chosen.maximum_distinct_values)
         self.outbox = Outbox(store, clock)
         self.owners = Owners(store)
@@ -198,8 +198,7 @@ class Application:
 
     async def check_ready(self) -> None:
         """Raises `UnavailableError` where the store or the queue does not answer."""
-        await self._ports.store.get(TENANTS.name, "health", "health")
-        await self._ports.queue.pending("usage", [])
+        await self._readiness.check()
 
     async def close(self) -> None:
         """Let go of the store, the queue, the secrets and the broker: at the end, in the event loop that used them."""

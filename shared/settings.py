@@ -1,15 +1,18 @@
 """Settings: `XYRA_*` environment variables, validated once, at the first use (never at import)."""
 
+import re
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.ports.usage import MAXIMUM_DISTINCT_VALUES
 
 MINIMUM_PASSWORD = 14
+MOST_ORIGINS = 20
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -43,6 +46,9 @@ class Settings(BaseSettings):
     operator_email: str | None = None
     operator_password: SecretStr | None = None
 
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins whose pages may call the API, such as `https://app.example.com`, separated by commas."""
+
     token_issuer: str = "xyra"  # noqa: S105  a name, no secret
     access_token_minutes: int = Field(default=30, ge=1, le=24 * 60)
     refresh_token_days: int = Field(default=30, ge=1, le=365)
@@ -60,6 +66,21 @@ class Settings(BaseSettings):
     invoice_due_days: int = Field(default=15, ge=0, le=365)
     backdating_days: int = Field(default=731, ge=0, le=3660)
     """How far in the past an agent or a billing model may start."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, text: object) -> object:
+        return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin} is not an origin: write it as https://app.example.com, without a path")
+        if len(origins) > MOST_ORIGINS:
+            raise ValueError(f"name at most {MOST_ORIGINS} origins")
+        return origins
 
     @model_validator(mode="after")
     def _check_values(self) -> Self:
@@ -89,6 +110,8 @@ class Settings(BaseSettings):
             return self
         if self.clock_file is not None:
             raise ValueError("XYRA_CLOCK_FILE is refused outside local")
+        if any(origin.startswith("http://") for origin in self.cors_origins):
+            raise ValueError("XYRA_CORS_ORIGINS must begin with https:// outside local")
         if self.secrets == "file":
             raise ValueError("outside local, XYRA_SECRETS must be key_vault: a file's keys are nobody's secret there")
         if "sqlite" in {self.store, self.queue}:

@@ -8,9 +8,14 @@ param tags object
 param identityId string
 param identityClientId string
 
+@description('Resource id of the identity by which the platform stores and fetches the package.')
+param packageIdentityId string
+
+@description('Address of the container that holds the package.')
+param packageContainer string
+
 param blobEndpoint string
 param tableEndpoint string
-param deploymentContainer string
 param serviceBusHostName string
 param insightsConnectionString string
 
@@ -71,7 +76,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: { '${identityId}': {}, '${packageIdentityId}': {} }
   }
   properties: {
     serverFarmId: plan.id
@@ -83,8 +88,8 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       deployment: {
         storage: {
           type: 'blobContainer'
-          value: '${blobEndpoint}${deploymentContainer}'
-          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identityId }
+          value: packageContainer
+          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: packageIdentityId }
         }
       }
       runtime: { name: 'python', version: '3.13' }

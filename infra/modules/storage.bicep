@@ -1,10 +1,16 @@
-// What the platform itself stores: the deployed package, the locks of timers, the keys of the host. No shared keys.
+// An account for what the platform stores of the app, and one identity's roles on it. No shared keys.
 param name string
 param location string
 param tags object
 
-@description('The identity of the functions.')
-param appPrincipalId string
+@description('Who works with it.')
+param principalId string
+
+@description('Ids of the roles that the principal has on the account.')
+param roles string[]
+
+@description('Containers to make.')
+param containers string[] = []
 
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param sku string
@@ -16,12 +22,6 @@ param workspaceId string
 param dataPlaneLogs bool
 
 param publicAccess bool
-
-var deploymentContainer = 'deployments'
-var roles = [
-  'b7e6dc6d-f1e8-4753-8033-0f276bb0955b' // Storage Blob Data Owner
-  '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3' // Storage Table Data Contributor
-]
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: name
@@ -53,18 +53,20 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
   }
 }
 
-resource deployments 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
-  parent: blobs
-  name: deploymentContainer
-  properties: { publicAccess: 'None' }
-}
+resource madeContainers 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = [
+  for container in containers: {
+    parent: blobs
+    name: container
+    properties: { publicAccess: 'None' }
+  }
+]
 
 resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for role in roles: {
     scope: account
-    name: guid(account.id, appPrincipalId, role)
+    name: guid(account.id, principalId, role)
     properties: {
-      principalId: appPrincipalId
+      principalId: principalId
       principalType: 'ServicePrincipal'
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
     }
@@ -83,4 +85,3 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (
 output id string = account.id
 output blobEndpoint string = account.properties.primaryEndpoints.blob
 output tableEndpoint string = account.properties.primaryEndpoints.table
-output deploymentContainer string = deployments.name

@@ -1,21 +1,23 @@
 """Registers endpoints with Azure Functions. Only this module knows its requests and responses."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import azure.functions as func
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from shared.bootstrap import application
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import XyraError
 from shared.http.bodies import SMALL_BODY, BodyFormat, BodyLimit, JsonBody
+from shared.http.cors import with_cors
 from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch, Method
 from shared.http.replies import Handler
 from shared.http.routes import UNKNOWN_ROUTE, answer_unknown
 from shared.http.schemas import PathValues, Query
 from shared.http.serving import Request, serve
 from shared.services.storage.idempotency import Answer
+from shared.settings import settings
 
 
 def endpoint(  # noqa: PLR0913  a declaration names everything there is to say of a route
@@ -70,7 +72,8 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
         ENDPOINTS.append(declared)
 
         async def invoke(req: func.HttpRequest) -> func.HttpResponse:
-            return _response(await serve(declared, handler, _request(req), application))
+            request = _request(req)
+            return _response(request, await serve(declared, handler, request, application))
 
         invoke.__name__ = declared.name
         blueprint.function_name(declared.name)(
@@ -87,7 +90,8 @@ def catch_all(blueprint: func.Blueprint) -> None:
     """Register the function that answers all requests for which there is no endpoint."""
 
     async def invoke(req: func.HttpRequest) -> func.HttpResponse:
-        return _response(await answer_unknown(_request(req), req.route_params.get("path", "")))
+        request = _request(req)
+        return _response(request, await answer_unknown(request, req.route_params.get("path", "")))
 
     invoke.__name__ = UNKNOWN_ROUTE
     blueprint.function_name(UNKNOWN_ROUTE)(
@@ -105,7 +109,15 @@ def _request(request: func.HttpRequest) -> Request:
     )
 
 
-def _response(answer: Answer) -> func.HttpResponse:
+def _response(request: Request, answer: Answer) -> func.HttpResponse:
+    answer = with_cors(request.method, request.headers, answer, _origins())
     return func.HttpResponse(
         answer.body, status_code=answer.status, headers=dict(answer.headers), mimetype=answer.media_type
     )
+
+
+def _origins() -> Collection[str]:
+    try:
+        return settings().cors_origins
+    except ValidationError:  # settings that cannot be used are the answer already
+        return ()

@@ -18,6 +18,8 @@ FUNCTIONS_ROLES = {
     "Microsoft.KeyVault/vaults 4633458b-17de-408a-b874-0445c86b69e6",  # Key Vault Secrets User
     "Microsoft.DocumentDB/databaseAccounts 00000000-0000-0000-0000-000000000002",  # Cosmos DB Data Contributor
 }
+PACKAGE_ROLES = {"Microsoft.Storage/storageAccounts ba92f5b4-2d11-453d-a403-e96b0029c9fe"}
+"""Storage Blob Data Contributor: as this identity the platform stores the package and fetches it."""
 OPERATOR_ROLES = {
     "Microsoft.KeyVault/vaults b86a8fe4-44ce-4948-aee5-eccb2c155cd7",  # Key Vault Secrets Officer
     "Microsoft.DocumentDB/databaseAccounts 00000000-0000-0000-0000-000000000002",
@@ -27,7 +29,8 @@ OPERATOR_ROLES = {
 
 def check_no_keys(deployment: Snapshot) -> None:
     """Whoever wants in is known to Entra ID and has a role."""
-    assert deployment.one("Microsoft.Storage/storageAccounts").properties["allowSharedKeyAccess"] is False
+    for account in deployment.of("Microsoft.Storage/storageAccounts"):
+        assert account.properties["allowSharedKeyAccess"] is False
     assert deployment.one(ACCOUNT).properties["disableLocalAuth"] is True
     assert deployment.one("Microsoft.ServiceBus/namespaces").properties["disableLocalAuth"] is True
     assert deployment.one("Microsoft.Insights/components").properties["DisableLocalAuth"] is True
@@ -39,17 +42,33 @@ def check_no_keys(deployment: Snapshot) -> None:
 
 
 def check_roles(deployment: Snapshot) -> None:
-    """Check the roles of functions and operator.
+    """Check the roles of the functions, of their package's identity and of the operator.
 
-    The functions are known to Azure only when it has made their identity; the operator's id is a parameter.
+    The identities are known to Azure only when it has made them; the operator's id is a parameter.
     """
-    granted: dict[str, list[str]] = {"functions": [], OPERATOR: []}
+    granted: dict[str, list[str]] = {"functions": [], "package": [], OPERATOR: []}
     for assignment in (*deployment.of(ROLE), *deployment.of(DATA_ROLE)):
         principal = assignment.properties["principalId"]
-        granted["functions" if is_expression(principal) else principal].append(_role(assignment))
+        granted[_identity(principal) if is_expression(principal) else principal].append(_role(assignment))
     assert sorted(granted["functions"]) == sorted(FUNCTIONS_ROLES)
+    assert sorted(granted["package"]) == sorted(PACKAGE_ROLES)
     grants = deployment.outputs["OPERATOR_PRINCIPAL_ID"] == OPERATOR
     assert sorted(granted[OPERATOR]) == (sorted(OPERATOR_ROLES) if grants else [])
+
+
+def _identity(principal: str) -> str:
+    return "package" if "/id-package-" in principal else "functions"
+
+
+def check_package(deployment: Snapshot) -> None:
+    """The package has an account of its own, on which only its identity has a role."""
+    storage = deployment.one("Microsoft.Web/sites").properties["functionAppConfig"]["deployment"]["storage"]
+    assert "/id-package-" in storage["authentication"]["userAssignedIdentityResourceId"]
+    host, package = sorted(deployment.of("Microsoft.Storage/storageAccounts"), key=lambda each: "pkg" in each.name)
+    assert package.id in storage["value"]
+    for account, identity in ((host, "functions"), (package, "package")):
+        roles = [each for each in deployment.of(ROLE) if f"{account.id}'" in each.id]
+        assert {_identity(each.properties["principalId"]) for each in roles} == {identity}
 
 
 def _role(assignment: Resource) -> str:
@@ -81,13 +100,14 @@ def check_changes_are_recorded(deployment: Snapshot) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("check", [check_no_keys, check_roles, check_changes_are_recorded])
+@pytest.mark.parametrize("check", [check_no_keys, check_roles, check_package, check_changes_are_recorded])
 def test_every_snapshot_gives_the_access_that_is_needed(check, shape):
     check(snapshot(shape))
 
 
 SECRETS_OFFICER = "/roleDefinitions/b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 AUDIT = "Microsoft.Insights/diagnosticSettings audit"
+PACKAGE = "properties/functionAppConfig/deployment/storage"
 REFUSED = {
     "changes that nobody records": Refusal(
         check_changes_are_recorded, changed(AUDIT, "properties/logs/0/enabled", value=False)
@@ -100,6 +120,17 @@ REFUSED = {
     ),
     "another role for data": Refusal(
         check_roles, changed(DATA_ROLE, "properties/roleDefinitionId", "/00000000-0000-0000-0000-000000000001")
+    ),
+    "a package in the host's account": Refusal(
+        check_package,
+        changed("Microsoft.Web/sites", f"{PACKAGE}/value", "https://xyra.blob.core.windows.net/deployments"),
+    ),
+    "a package fetched as the functions": Refusal(
+        check_package,
+        changed("Microsoft.Web/sites", f"{PACKAGE}/authentication/userAssignedIdentityResourceId", "/id-xyra"),
+    ),
+    "roles of the functions on the package": Refusal(
+        check_package, changed(ROLE, "properties/principalId", "[reference('id-xyra').principalId]")
     ),
     "keys of storage": Refusal(
         check_no_keys,
