@@ -127,7 +127,7 @@ class _Joining:
                     yield TraceWarning(WarningCode.DOUBLED, second.library, second.service)
 
     def _alike(self, outer: str, inner: str) -> Iterable[tuple[list[int], list[int]]]:
-        """The calls of two libraries, by service, tokens and model."""
+        """The calls of two libraries that may be pairs: of one service, model and tokens, without an id each."""
         alike: dict[tuple[str, int, int], tuple[list[int], list[int]]] = {}
         for index, facts in self._open_calls():
             if facts.library in {outer, inner} and facts.units is not None:
@@ -138,8 +138,15 @@ class _Joining:
                 first = self._facts(outers[0])
                 same_outers = [index for index in outers if self._facts(index).same_model(first)]
                 same_inners = [index for index in inners if self._facts(index).same_model(first)]
-                yield same_outers, same_inners
+                nameless = [index for index in same_outers if self._facts(index).response is None]
+                yield nameless, same_inners
+                named = [index for index in same_outers if self._facts(index).response is not None]
+                yield named, [index for index in same_inners if self._is_open_without_id(index)]
                 outers[:] = [index for index in outers if index not in set(same_outers)]
+
+    def _is_open_without_id(self, index: int) -> bool:
+        facts = self._facts(index)
+        return facts.response is None and not facts.is_doubled
 
     def _open_calls(self) -> Iterable[tuple[int, SpanFacts]]:
         for index, placed in enumerate(self.facts):

@@ -60,6 +60,7 @@ LIBRARIES = (
         marker="ai.operationId",
         counts=readers.counts_of_ai_sdk,
         input_without_cache=readers.leaves_out_cache_in_ai_sdk,
+        output_without_reasoning=readers.leaves_out_thoughts_in_ai_sdk,
         agent=readers.agent_in_ai_sdk,
     ),
     Library(

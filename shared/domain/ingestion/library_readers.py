@@ -88,6 +88,11 @@ def leaves_out_cache_in_ai_sdk(span: Span) -> bool:
     return "anthropic" in provider or provider.startswith("amazon-bedrock")
 
 
+def leaves_out_thoughts_in_ai_sdk(span: Span) -> bool:
+    """Before version 6, outputs of Google's models are passed on as Google counts them."""
+    return not _is_of_ai_sdk_6(span) and (span.text("ai.model.provider") or "").lower().startswith("google")
+
+
 def agent_in_ai_sdk(span: Span, kind: Kind) -> str | None:
     agent = span.text("ai.telemetry.metadata.agent", *names.AGENT)
     return agent or (None if kind is Kind.TOOL else span.text("ai.telemetry.functionId"))

@@ -55,6 +55,12 @@ def test_other_tokens_models_or_services_are_other_calls():
         assert len(sent([other, outer("chain")]).calls) == 2
 
 
+def test_calls_with_an_id_each_are_no_pair():
+    assert len(sent([inner("sdk", answer="x"), outer("chain", answer="y")]).calls) == 2
+    two_and_one = [inner("sdk", answer="x"), outer("chain", answer="y"), outer("other", trace="c" * 32)]
+    assert len(sent(two_and_one).calls) == 2
+
+
 def test_an_unknown_pair_counts_twice_and_is_warned_of():
     traces = sent([of(inner("sdk"), scope="mine"), of(outer("chain"), scope="yours")])
     assert (traces.tokens, traces.codes) == ((200, 20), {WarningCode.DOUBLED})

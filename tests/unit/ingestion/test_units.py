@@ -131,7 +131,6 @@ class TestHabitsOfLibraries:
             "promptTokenCount": 1200,
             "candidatesTokenCount": 60,
             "thoughtsTokenCount": 30,
-            "totalTokenCount": 1290,
         }
         made = span(
             "ai.generateText.doGenerate",
