@@ -71,6 +71,8 @@ def counts_of_ai_sdk(span: Span, kind: Kind) -> Reading:
             written=count_of(anthropic.get("cacheCreationInputTokens")),
         )
         reading = reading.completed_by(Reading(cached=usage.cached, written=usage.written)).completed_by(of_version_4)
+    bedrock = reading_of(part(metadata, "bedrock", "usage"))
+    reading = reading.completed_by(Reading(cached=bedrock.cached, written=bedrock.written))
     for provider in ("google", "vertex"):
         gemini = part(metadata, provider, "usageMetadata")
         if gemini:

@@ -60,7 +60,7 @@ def reading_of(usage: Mapping[str, Any]) -> Reading:
         return _of_gemini(usage)
     if "prompt_tokens" in usage or "completion_tokens" in usage:
         return _of_openai(usage, "prompt_tokens", "completion_tokens", "prompt_tokens_details")
-    if "inputTokens" in usage or "outputTokens" in usage:
+    if not usage.keys().isdisjoint(("inputTokens", "outputTokens", "cacheReadInputTokens")):
         return _of_camel_case(usage)
     if "input_tokens" in usage or "output_tokens" in usage:
         for details in ("input_tokens_details", "input_token_details"):

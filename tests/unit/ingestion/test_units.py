@@ -112,8 +112,9 @@ class TestHabitsOfLibraries:
                 }
             },
             {"anthropic": {"cacheReadInputTokens": 70, "cacheCreationInputTokens": 10}},
+            {"bedrock": {"usage": {"cacheReadInputTokens": 70, "cacheWriteInputTokens": 10}}},
         ],
-        ids=["5", "4"],
+        ids=["5", "4", "Bedrock"],
     )
     def test_ai_sdk_4_and_5_leave_out_what_anthropic_cached(self, metadata: dict[str, object]):
         made = span(
