@@ -116,10 +116,12 @@ class Application:
         self.rebilling = Rebilling(self.periods, clock, self.outbox)
         self.organizations = Organizations(store, clock, self.periods, self.outbox, chosen)
         self.tokens = Tokens(ports.secrets, clock, chosen)
-        self.authentication = Authentication(store, clock, self.tokens)
+        self.authentication = Authentication(store, clock, self.tokens, self.organizations, chosen)
         passwords = Passwords()
         self._opened.callback(passwords.close)
-        self.accounts = Accounts(store, clock, self.organizations, self.tokens, passwords, self.outbox, chosen)
+        self.accounts = Accounts(
+            store, clock, self.organizations, self.authentication, self.tokens, passwords, self.outbox, chosen
+        )
         self.first_operator = FirstOperator(store, self.accounts)
         self.api_keys = ApiKeys(store, clock, self.owners, self.outbox)
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(default=30, ge=1, le=24 * 60)
     refresh_token_days: int = Field(default=30, ge=1, le=365)
 
+    deleted_readable_days: int = Field(default=30, ge=0, le=3660)
+    """How long a deleted organization's own credentials may still read and pay."""
+
     late_window_days: int = Field(default=90, ge=1, le=365)
     """How old an event may be when it is accepted. Decides acceptance only, never billing."""
     event_retention_days: int = Field(default=400, ge=1)

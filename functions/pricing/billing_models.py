@@ -155,12 +155,13 @@ async def _check_self_managed(call: Call[Any, Any, Any]) -> None:
 async def _owner_of_model(call: Call[Any, Any, Any], model_id: str) -> str | None:
     """The organization that owns the model; None for the operator's.
 
-    Raises `NotFoundError` for a model of another organization than the caller's.
+    Raises `NotFoundError` for a model of another organization than the caller's, or than an operator names.
     """
     owner = await call.services.owners.of(model_id)
     if owner == OPERATOR:
         return None
-    if not call.principal.is_operator and owner != call.principal.organization_id:
+    is_named = not call.principal.is_operator or call.query.organization_id is not None
+    if is_named and owner != await call.organization_id():
         raise NotFoundError("There is no such billing model")
     return owner
 
@@ -170,6 +171,8 @@ async def _owner_of_writable_model(call: Call[Any, Any, Any], model_id: str) -> 
     owner = await _owner_of_model(call, model_id)
     if owner is None and not call.principal.is_operator:
         raise ForbiddenError("This is a billing model of the operator's")
+    if owner is None:
+        call.refuse_organization("the model is the operator's, for all organizations")
     return owner
 
 

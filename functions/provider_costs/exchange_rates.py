@@ -135,6 +135,7 @@ async def put_exchange_rate(call: Call[ExchangeRateRequest, Query, CurrencyPairP
     source, target = _currency(call.path.from_currency), _currency(call.path.to_currency)
     if source == target:
         raise NotFoundError("A currency has no exchange rate to itself")
+    call.refuse_organization("exchange rates are those of all organizations")
     known, etag = await call.services.exchange_rates.put(
         source, target, call.body.rate, call.body.effective_from, call.if_match
     )

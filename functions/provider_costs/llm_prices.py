@@ -16,6 +16,7 @@ from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schem
 
 blueprint = func.Blueprint()
 
+_FOR_ALL = "these prices are those of all organizations"
 _PRICES = {"input": "2.00", "cached_input": "0.20", "output": "12.00"}
 _EXAMPLE = {"provider": "google", "model": "gemini-3-pro-preview", "prices": _PRICES}
 
@@ -117,6 +118,7 @@ class UnpricedModelAnswer(Schema):
     example=_EXAMPLE,
 )
 async def create_llm_price(call: Call[LlmPriceRequest]) -> Reply:
+    call.refuse_organization(_FOR_ALL)
     name = ModelName(call.body.provider, call.body.model)
     override, etag = await call.services.llm_prices.create(name, call.body.prices, call.body.effective_from)
     return Reply(_shown(override, call.services.clock.now()), etag=etag)
@@ -180,6 +182,7 @@ async def get_llm_price(call: Call[NoBody, Query, LlmPricePath]) -> Reply:
     example={"prices": _PRICES},
 )
 async def change_llm_price(call: Call[LlmPriceChange, Query, LlmPricePath]) -> Reply:
+    call.refuse_organization(_FOR_ALL)
     override, etag = await call.services.llm_prices.change(
         call.path.price_id, call.body.prices, call.body.effective_from, call.if_match
     )
@@ -198,5 +201,6 @@ async def change_llm_price(call: Call[LlmPriceChange, Query, LlmPricePath]) -> R
     example={},
 )
 async def end_llm_price(call: Call[LlmPriceEnd, Query, LlmPricePath]) -> Reply:
+    call.refuse_organization(_FOR_ALL)
     override, etag = await call.services.llm_prices.end(call.path.price_id, call.body.effective_from, call.if_match)
     return Reply(_shown(override, call.services.clock.now()), etag=etag)

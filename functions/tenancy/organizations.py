@@ -11,7 +11,8 @@ from shared.domain.kernel.errors import ForbiddenError, PreconditionRequiredErro
 from shared.domain.kernel.money import Currency
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.periods.periods import Timezone
-from shared.domain.tenancy.organizations import MAXIMUM_SEATS, SLUG_PATTERN, OrganizationSettings
+from shared.domain.tenancy.organization_names import SLUG_PATTERN
+from shared.domain.tenancy.organizations import MAXIMUM_SEATS, OrganizationSettings
 from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.tenancy.organizations import OrganizationDraft
 
@@ -130,6 +131,7 @@ OPERATORS_FIELDS = frozenset({"settings", "shard_count", "late_window_days", "gr
     example={"name": "Acme", "slug": "acme", "currency": "USD", "timezone": "America/New_York"},
 )
 async def create_organization(call: Call[OrganizationRequest]) -> Reply:
+    call.refuse_organization("this makes a new one")
     draft = OrganizationDraft.model_validate(call.body.model_dump(exclude={"billing_mode"}))
     organization = await call.services.organizations.create(call.new_id("org"), draft)
     _, etag = await call.services.organizations.get_stored(organization.id)
@@ -146,7 +148,7 @@ async def create_organization(call: Call[OrganizationRequest]) -> Reply:
     answers={200: Listed[OrganizationAnswer]},
 )
 async def list_organizations(call: Call[NoBody, ListQuery]) -> Reply:
-    if not call.principal.is_operator:
+    if not call.principal.is_operator or call.query.organization_id is not None:
         return Reply(Listed(data=[await call.organization()], next_cursor=None))
     organizations, cursor = await call.services.organizations.list(call.query.limit, call.query.cursor)
     return Reply(Listed(data=organizations, next_cursor=cursor))

@@ -107,6 +107,8 @@ class PathValues(Schema):
 class Query(Schema):
     """Base of query parameters."""
 
+    FROM_TEXT = True
+
     organization_id: str | None = Field(default=None, max_length=256)
     """The organization that the request is about: id, slug or external id. Only operators need it."""
 

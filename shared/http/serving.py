@@ -8,12 +8,13 @@ import pydantic
 
 from shared import correlation, json
 from shared.bootstrap import Application
-from shared.domain.access.identity import Permission, Principal
+from shared.domain.access.identity import AFTER_DELETION, Permission, Principal
 from shared.domain.kernel.errors import (
     FieldError,
     ForbiddenError,
     MalformedError,
     NotFoundError,
+    OrganizationDeletedError,
     PreconditionRequiredError,
     UnauthenticatedError,
     UnsupportedMediaTypeError,
@@ -100,8 +101,8 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
         principal = await services.authentication.authenticate(
             _credential(headers), for_events=declared.access is Permission.EVENTS_WRITE
         )
-        if isinstance(declared.access, Permission) and not principal.may(declared.access):
-            raise ForbiddenError(f"This needs the permission {declared.access.value}")
+        if isinstance(declared.access, Permission):
+            _authorize(principal, declared.access)
     raw = request.body if declared.body is not None else b""
     work = services.calculations.run if declared.calculates else _at_once
     call = Call(
@@ -137,6 +138,13 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
 
 async def _at_once(work: Callable[[], Result]) -> Result:
     return work()
+
+
+def _authorize(principal: Principal, permission: Permission) -> None:
+    if principal.organization_deleted and permission not in AFTER_DELETION:
+        raise OrganizationDeletedError("The organization is deleted; its own credentials may only read and pay")
+    if not principal.may(permission):
+        raise ForbiddenError(f"This needs the permission {permission.value}")
 
 
 def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -> None:

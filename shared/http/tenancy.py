@@ -19,6 +19,8 @@ Body = TypeVar("Body", default=NoBody)
 Parameters = TypeVar("Parameters", bound=Query, default=Query)
 Values = TypeVar("Values", bound=PathValues, default=PathValues)
 
+_IN_QUERY = "?organization_id"
+
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Body, Parameters, Values]):
@@ -39,23 +41,39 @@ class Call(Generic[Body, Parameters, Values]):
     async def organization_id(self, named: str | None = None) -> str:
         """The id of the organization that the request is about.
 
-        It is the credential's own; an operator's credential names one, here or in the query.
+        It is the credential's own; an operator's credential names one, here (from the path or the body), in the query,
+        or in both.
 
         Raises `NotFoundError` for another organization than the credential's, and for one that does not exist.
-        Raises `ValidationError` where an operator names none.
+        Raises `ValidationError` where an operator names none, two that differ, or one by a name that two have.
         """
-        reference = named or self.query.organization_id
+        references = [reference for reference in (named, self.query.organization_id) if reference is not None]
         own = self.principal.organization_id
         if own is not None:
-            if reference is None or reference == own or await self.services.organizations.find(reference) == own:
-                return own
+            for reference in references:
+                if reference != own and own not in await self.services.organizations.holders(reference):
+                    raise NotFoundError("There is no such organization")
+            return own
+        if not references:
+            raise ValidationError.at(_IN_QUERY, "an operator's credential has to name the organization")
+        found = [await self._named(reference) for reference in references]
+        if len(set(found)) > 1:
+            raise ValidationError.at(_IN_QUERY, "is another organization than the one in the path or the body")
+        return found[0]
+
+    async def _named(self, reference: str) -> str:
+        """The id of the one organization that an operator names."""
+        holders = await self.services.organizations.holders(reference)
+        if not holders:
             raise NotFoundError("There is no such organization")
-        if reference is None:
-            raise ValidationError.at("?organization_id", "an operator's credential has to name the organization")
-        found = await self.services.organizations.find(reference)
-        if found is None:
-            raise NotFoundError("There is no such organization")
-        return found
+        if len(holders) > 1:
+            raise ValidationError("Two organizations have this name; name the one you mean by its id")
+        return next(iter(holders))
+
+    def refuse_organization(self, instead: str) -> None:
+        """Raises `ValidationError` where the query names an organization, which the request is not about."""
+        if self.query.organization_id is not None:
+            raise ValidationError.at(_IN_QUERY, f"has no meaning here: {instead}")
 
     async def organization(self) -> Organization:
         """The organization of `organization_id`."""

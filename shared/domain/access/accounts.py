@@ -1,5 +1,6 @@
 """Users, memberships and sign-ups."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
@@ -71,6 +72,20 @@ class FailedSignIns(Entity):
         return {**super().document(), "ttl": LOCK_MINUTES * 60}
 
 
-def email_partition(email: str) -> str:
+def comparable_address(email: str) -> str:
+    """An e-mail address in the form in which two are compared: lower case, NFC.
+
+    Nothing is folded: `straße@` and `strasse@` are two mailboxes. Mail goes to the address as it is stored, never to
+    one that somebody typed to be compared with it.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).lower())
+
+
+def address_partition(email: str) -> str:
     """The directory partition of an e-mail address, whatever its case."""
+    return f"address:{fingerprint(comparable_address(email))}"
+
+
+def earlier_address_partition(email: str) -> str:
+    """Where an account was stored when addresses were folded. Accounts of other addresses may be there."""
     return f"email:{fingerprint(email.casefold())}"

@@ -4,7 +4,7 @@ Entrypoints name a permission, never a role. The scopes of API keys are the same
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -37,6 +37,7 @@ class Permission(StrEnum):
 
 Role = Literal["owner", "admin", "billing", "developer", "viewer"]
 OperatorRole = Literal["system", "billing", "support"]
+DeletionStage = Literal["none", "readable", "closed"]
 
 _VIEWER = frozenset(
     {
@@ -102,6 +103,16 @@ OPERATOR_ONLY = frozenset(
 Discarding accepted usage is among them: it is not for those who are billed for it.
 """
 
+AFTER_DELETION = frozenset(permission for permission in Permission if permission.value.endswith(":read"))
+"""What a deleted organization's own credentials may still do for a while: read, and pay what is owed."""
+
+
+def deletion_stage(deleted_at: datetime | None, now: datetime, readable: timedelta) -> DeletionStage:
+    """How far the deletion of an organization has come. Its data can be read by its own for the time `readable`."""
+    if deleted_at is None:
+        return "none"
+    return "readable" if now < deleted_at + readable else "closed"
+
 
 @dataclass(frozen=True, slots=True)
 class KeyReference:
@@ -133,6 +144,8 @@ class Principal:
     permissions: frozenset[Permission]
     key: CallingKey | None = None
     """None for a user."""
+    organization_deleted: bool = False
+    """Whether it is a credential of a deleted organization, which may do no more than `AFTER_DELETION`."""
 
     @property
     def root_id(self) -> str:

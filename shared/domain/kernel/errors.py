@@ -89,6 +89,14 @@ class ForbiddenError(XyraError):
     title = "The credential does not allow this"
 
 
+class OrganizationDeletedError(ForbiddenError):
+    """The credential belongs to a deleted organization, whose data it may still read."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "organization_deleted"
+    title = "The organization is deleted"
+
+
 class LockedError(XyraError):
     status = HTTPStatus.LOCKED
     code = "locked"

@@ -6,12 +6,20 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ModelWrapValidatorHandler, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    model_validator,
+)
 from pydantic_core import CoreSchema
 
+from shared.domain.kernel.strict_booleans import separate_booleans
 from shared.domain.kernel.validation import refuse_many_unknown, with_known_names
 
 
@@ -20,8 +28,18 @@ class DescribedModel(BaseModel):
 
     Sources are read only when a schema is made: pydantic's `use_attribute_docstrings` reads them at every import.
     Where unknown fields are refused, the error carries the known ones, to suggest the one that was meant; where there
-    are many, none of them is looked at.
+    are many, none of them is looked at. Booleans are strict: 0 and 1 are none, and `true` is no number.
     """
+
+    FROM_TEXT: ClassVar[bool] = False
+    """Whether values come as text, as those of a query do: `1` may stand for `true` there."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401  pydantic says so
+        schema = handler(source)
+        if not cls.FROM_TEXT:
+            separate_booleans(schema)
+        return schema
 
     @model_validator(mode="wrap")
     @classmethod

@@ -1,13 +1,11 @@
 """Organizations: tenants and billed customers."""
 
-import re
-import unicodedata
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ValidationError
-from shared.domain.kernel.histories import History
+from shared.domain.kernel.histories import MINIMUM_LEAD, History
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import BEGINNING, Instant
 from shared.domain.kernel.value import Value
@@ -15,9 +13,6 @@ from shared.domain.periods.periods import Calendar
 
 SLICES = 16
 """The number of directory partitions over which the list of all organizations is spread."""
-
-SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
-_SLUG_LENGTH = 40
 
 MAXIMUM_SEATS = 1_000_000
 
@@ -75,6 +70,11 @@ class Organization(Entity):
         return None if since == BEGINNING else since
 
     @property
+    def deleted_at(self) -> datetime | None:
+        """When it was deleted: `MINIMUM_LEAD` before its end."""
+        return None if self.ended_at is None else self.ended_at - MINIMUM_LEAD
+
+    @property
     def largest_shard_count(self) -> int:
         return max(entry.value for entry in self.shard_counts.entries)
 
@@ -119,7 +119,7 @@ class SlugClaim(Entity):
 
 
 class OrganizationExternalId(Entity):
-    """Which organization has an external id."""
+    """Which organization has an external id, as it was stored before names were one namespace."""
 
     kind: ClassVar[str] = "external_id"
 
@@ -141,13 +141,3 @@ def slice_of(organization_id: str) -> str:
 def slices() -> list[str]:
     """All directory partitions that list organizations."""
     return [f"organizations:{number}" for number in range(SLICES)]
-
-
-def is_slug(text: str) -> bool:
-    return re.fullmatch(SLUG_PATTERN, text) is not None
-
-
-def slug_from(name: str) -> str:
-    """A valid slug that resembles a name."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-") or "organization"

@@ -15,7 +15,7 @@ from shared.domain.access.accounts import (
     FailedSignIns,
     Membership,
     Session,
-    email_partition,
+    address_partition,
     member_counts,
 )
 from shared.domain.kernel.errors import (
@@ -30,7 +30,9 @@ from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import fingerprint, new_id
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.services.access.authentication import Authentication
 from shared.services.access.passwords import Hashing, Passwords
+from shared.services.access.stored_accounts import ACCOUNT, FoundAccount, StoredAccounts
 from shared.services.access.tokens import Claims, Tokens
 from shared.services.storage import Outbox, Records, StaleEtagError, Store, Stored
 from shared.services.tenancy.organizations import OrganizationDraft, Organizations
@@ -38,7 +40,6 @@ from shared.settings import Settings
 
 _RETRY_AFTER = timedelta(seconds=30)
 """When the sweep completes a sign-up that was cut short."""
-_ACCOUNT = "account"
 _FAILED = "failed_sign_ins"
 _WRONG = "The e-mail address or the password is wrong"
 
@@ -72,17 +73,19 @@ class Accounts:
         store: Store,
         clock: Clock,
         organizations: Organizations,
+        authentication: Authentication,
         tokens: Tokens,
         passwords: Passwords,
         outbox: Outbox,
         settings: Settings,
     ) -> None:
         self._clock = clock
-        self._accounts = Records(store, DIRECTORY, Account, outbox=outbox)
+        self._accounts = StoredAccounts(store, outbox)
         self._memberships = Records(store, TENANTS, Membership)
         self._sessions = Records(store, DIRECTORY, Session)
         self._failures = Records(store, DIRECTORY, FailedSignIns, called="account")
         self._organizations = organizations
+        self._authentication = authentication
         self._tokens = tokens
         self._passwords = passwords
         self._settings = settings
@@ -93,14 +96,14 @@ class Accounts:
         Raises `ConflictError` for a taken e-mail address, and `UnavailableError` where too many passwords wait.
         """
         with self._passwords.admitted() as hashing:
-            stored = await self._registered(wanted, hashing)
-        return await self._complete(stored)
+            found = await self._registered(wanted, hashing)
+        return await self._complete(found)
 
-    async def _registered(self, wanted: SignUp, hashing: Hashing) -> Stored[Account]:
+    async def _registered(self, wanted: SignUp, hashing: Hashing) -> FoundAccount:
         """The account that decides the sign-up: a new one, or the same person's pending one."""
         now = self._clock.now()
         account = Account(
-            id=_ACCOUNT,
+            id=ACCOUNT,
             user_id=new_id("usr"),
             email=wanted.email,
             full_name=wanted.full_name,
@@ -112,19 +115,19 @@ class Accounts:
             currency=wanted.currency,
             timezone=wanted.timezone,
         )
-        stored = await self._accounts.create(email_partition(wanted.email), account, due_at=now + _RETRY_AFTER)
-        if stored.entity.user_id != account.user_id:
-            is_same_person = await hashing.matches(stored.entity.password_hash, wanted.password)
-            if stored.entity.status != "pending" or not is_same_person:
+        found = await self._accounts.create(account, due_at=now + _RETRY_AFTER)
+        if found.account.user_id != account.user_id:
+            is_same_person = await hashing.matches(found.account.password_hash, wanted.password)
+            if found.account.status != "pending" or not is_same_person:
                 raise ConflictError("The e-mail address is taken", errors=(FieldError("/email", "is taken"),))
-        return stored
+        return found
 
-    async def _complete(self, stored: Stored[Account]) -> tuple[Account, Organization]:
+    async def _complete(self, found: FoundAccount) -> tuple[Account, Organization]:
         """Create what a pending account promises, and make it active unless another was faster.
 
         The membership comes first, so that no organization is seen, and billed, without its owner.
         """
-        account = stored.entity
+        account = found.account
         organization_id = account.organization_ids[0]
         owner = Membership(id=account.user_id, role="owner", joined_at=account.created_at)
         await self._memberships.ensure(organization_id, owner)
@@ -135,11 +138,12 @@ class Accounts:
                 currency=account.currency,
                 timezone=account.timezone,
                 billing_email=account.email,
+                is_signing_up=True,
             ),
         )
         active = account.changed(status="active")
         with suppress(StaleEtagError):
-            await self._accounts.write(email_partition(account.email), stored, active)
+            await self._accounts.write(found, active)
         return active, organization
 
     async def member_counts(self, organization_id: str) -> History[int]:
@@ -148,28 +152,30 @@ class Accounts:
 
     async def complete_due(self, stored: Stored[Account]) -> None:
         """Complete a sign-up that was cut short."""
-        if stored.entity.status == "pending":
-            await self._complete(stored)
+        found = await self._accounts.find(stored.entity.email)
+        if found is not None and found.account.status == "pending":
+            await self._complete(found)
 
     async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
         """Start a session in one of the account's organizations.
 
         With None it is the account's only organization. Raises `LockedError` after 5 failures in an hour, also for an
-        unknown address; `UnauthenticatedError`; `ForbiddenError` for a disabled account; `MalformedError` where the
-        organization has to be chosen; `UnavailableError` where too many passwords wait, which counts no try.
+        unknown address; `UnauthenticatedError`, also for an organization that was deleted long ago; `ForbiddenError`
+        for a disabled account; `MalformedError` where the organization has to be chosen; `UnavailableError` where too
+        many passwords wait, which counts no try.
         """
         with self._passwords.admitted() as hashing:
             await self._count_try(email)
-            stored = await self._accounts.find(email_partition(email), _ACCOUNT)
-            matches = await hashing.matches(stored.entity.password_hash if stored is not None else None, password)
-        if stored is None or not matches:
+            found = await self._accounts.find(email)
+            matches = await hashing.matches(found.account.password_hash if found is not None else None, password)
+        if found is None or not matches:
             raise UnauthenticatedError(_WRONG)
-        account = stored.entity
-        await self._failures.remove(email_partition(email), _FAILED)
+        account = found.account
+        await self._failures.remove(address_partition(email), _FAILED)
         if account.status == "disabled":
             raise ForbiddenError("The account is disabled")
         if account.status == "pending":
-            account, _ = await self._complete(stored)
+            account, _ = await self._complete(found)
         chosen, roles = await self._chosen(account, organization_id)
         return await self._start_session(account, chosen, roles)
 
@@ -187,6 +193,7 @@ class Accounts:
         membership = await self._memberships.find(chosen, account.user_id) if is_member else None
         if membership is None:
             raise UnauthenticatedError(_WRONG)
+        await self._authentication.check_open(chosen)
         return chosen, (membership.entity.role,)
 
     async def _start_session(self, account: Account, organization_id: str | None, roles: tuple[str, ...]) -> SignedIn:
@@ -217,14 +224,14 @@ class Accounts:
                 raise LockedError(f"Locked for up to {LOCK_MINUTES} minutes after {FAILURES_BEFORE_LOCK} failures")
             return FailedSignIns(id=_FAILED, at=(*recent, now))
 
-        await self._failures.change_or_create(email_partition(email), _FAILED, decide)
+        await self._failures.change_or_create(address_partition(email), _FAILED, decide)
 
     async def ensure_operator(self, email: str, password: str) -> bool:
         """Create the first superuser unless the address has an account. Whether it was created now."""
         with self._passwords.admitted() as hashing:
             password_hash = await hashing.hashed(password)
         account = Account(
-            id=_ACCOUNT,
+            id=ACCOUNT,
             user_id=new_id("usr"),
             email=email,
             full_name="Operator",
@@ -233,4 +240,5 @@ class Accounts:
             operator_role="system",
             created_at=self._clock.now(),
         )
-        return await self._accounts.ensure(email_partition(email), account)
+        found = await self._accounts.create(account)
+        return found.account.user_id == account.user_id

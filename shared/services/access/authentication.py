@@ -1,6 +1,7 @@
 """Authentication: who is calling, by an API key or an access token."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cachetools import TTLCache
@@ -8,32 +9,83 @@ from cachetools import TTLCache
 from shared.containers import DIRECTORY
 from shared.domain.access.accounts import Session
 from shared.domain.access.api_keys import KEY_PREFIX, ApiKey, WorkingKey, key_partition
-from shared.domain.access.identity import OPERATOR_ONLY, OPERATOR_PERMISSIONS, ROLE_PERMISSIONS, Permission, Principal
+from shared.domain.access.identity import (
+    AFTER_DELETION,
+    OPERATOR_ONLY,
+    OPERATOR_PERMISSIONS,
+    ROLE_PERMISSIONS,
+    Permission,
+    Principal,
+    deletion_stage,
+)
 from shared.domain.kernel.errors import UnauthenticatedError
 from shared.domain.kernel.ids import fingerprint
 from shared.ports.clock import Clock
 from shared.services.access.tokens import Tokens
 from shared.services.storage import Records, Store
+from shared.services.tenancy.organizations import Organizations
+from shared.settings import Settings
 
+_DELETED = "The organization was deleted"
 CACHED_FOR_EVENTS = timedelta(seconds=10)
-MAXIMUM_CACHED_KEYS = 10_000
+MAXIMUM_CACHED = 10_000
 
 
 class Authentication:
-    """API keys, and those that they descend from, are read at every call; for events they may be 10 s old."""
+    """API keys, those that they descend from, and organizations are read at every call.
 
-    def __init__(self, store: Store, clock: Clock, tokens: Tokens) -> None:
+    For events they may be 10 s old.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, tokens: Tokens, organizations: Organizations, settings: Settings
+    ) -> None:
         self._clock = clock
         self._tokens = tokens
+        self._organizations = organizations
+        self._readable = timedelta(days=settings.deleted_readable_days)
         self._working_keys = Records(store, DIRECTORY, WorkingKey)
         self._sessions = Records(store, DIRECTORY, Session)
-        self._cached_keys = TTLCache[str, ApiKey, datetime](MAXIMUM_CACHED_KEYS, CACHED_FOR_EVENTS, timer=clock.now)
+        self._cached_keys = TTLCache[str, ApiKey, datetime](MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now)
+        self._cached_deletions = TTLCache[str, datetime | None, datetime](
+            MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now
+        )
 
     async def authenticate(self, credential: str, *, for_events: bool) -> Principal:
-        """Raises `UnauthenticatedError`."""
+        """Raises `UnauthenticatedError`, also for credentials of an organization that was deleted long ago."""
         if credential.startswith(KEY_PREFIX):
-            return await self._by_key(credential, for_events=for_events)
-        return await self._by_token(credential)
+            principal = await self._by_key(credential, for_events=for_events)
+        else:
+            principal = await self._by_token(credential)
+        if principal.organization_id is None:
+            return principal
+        deleted_at = await self._deleted_at(principal.organization_id, for_events=for_events)
+        return self._limited(principal, deleted_at)
+
+    async def check_open(self, organization_id: str) -> None:
+        """Raises `UnauthenticatedError` where its own credentials may not even read any longer."""
+        deleted_at = await self._deleted_at(organization_id, for_events=False)
+        if deletion_stage(deleted_at, self._clock.now(), self._readable) == "closed":
+            raise UnauthenticatedError(_DELETED)
+
+    def _limited(self, principal: Principal, deleted_at: datetime | None) -> Principal:
+        """What the principal may do, where its organization was deleted at some time."""
+        match deletion_stage(deleted_at, self._clock.now(), self._readable):
+            case "none":
+                return principal
+            case "readable":
+                return replace(principal, permissions=principal.permissions & AFTER_DELETION, organization_deleted=True)
+            case "closed":
+                raise UnauthenticatedError(_DELETED)
+
+    async def _deleted_at(self, organization_id: str, *, for_events: bool) -> datetime | None:
+        """None also where a read does not show the organization yet: it cannot be deleted then."""
+        if for_events and organization_id in self._cached_deletions:
+            return self._cached_deletions[organization_id]
+        organization = await self._organizations.find_by_id(organization_id)
+        deleted_at = None if organization is None else organization.deleted_at
+        self._cached_deletions[organization_id] = deleted_at
+        return deleted_at
 
     async def _by_key(self, token: str, *, for_events: bool) -> Principal:
         key = await self._working_key(fingerprint(token), for_events=for_events)

@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 from shared.containers import DIRECTORY
-from shared.domain.access.accounts import Account, email_partition
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError
 from shared.services.access.accounts import Accounts
+from shared.services.access.stored_accounts import StoredAccounts
 from shared.services.storage import Records, Store
 
 DEFAULT_EMAIL = "operator@xyra.localhost"
@@ -27,7 +27,7 @@ class FirstOperator:
     def __init__(self, store: Store, accounts: Accounts) -> None:
         self._accounts = accounts
         self._addresses = Records(store, DIRECTORY, OperatorAddress)
-        self._stored_accounts = Records(store, DIRECTORY, Account)
+        self._stored_accounts = StoredAccounts(store)
 
     async def email(self, wanted: str | None) -> str:
         """The address wanted, which is remembered: a later run without one creates no second operator."""
@@ -39,10 +39,10 @@ class FirstOperator:
 
     async def exists(self, email: str) -> bool:
         """Raises `ConflictError` where the address has an account that is no operator's."""
-        account = await self._stored_accounts.find(email_partition(email), "account")
-        if account is None:
+        found = await self._stored_accounts.find(email)
+        if found is None:
             return False
-        if account.entity.operator_role is None:
+        if found.account.operator_role is None:
             raise ConflictError(f"{email} has an account that is no operator's; choose another XYRA_OPERATOR_EMAIL")
         return True
 

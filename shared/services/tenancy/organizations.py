@@ -1,6 +1,6 @@
 """Organizations: created as a whole or not at all, found by id, slug or external id."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,35 +10,34 @@ from pydantic import BaseModel
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.kernel.errors import ConflictError, MalformedError, ValidationError
 from shared.domain.kernel.histories import MINIMUM_LEAD, History
-from shared.domain.kernel.ids import fingerprint, is_id
+from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.merge_patch import merge_patch
 from shared.domain.periods.periods import Calendar
+from shared.domain.tenancy.organization_names import random_slugs_from, slug_partition, slugs_from
 from shared.domain.tenancy.organizations import (
     SLICES,
     ListedOrganization,
     Organization,
-    OrganizationExternalId,
     OrganizationSettings,
     SlugClaim,
-    is_slug,
     slice_of,
     slices,
-    slug_from,
 )
 from shared.ports.clock import Clock
 from shared.services.periods.periods import Periods
 from shared.services.storage import Outbox, Records, Store, Stored
+from shared.services.tenancy.organization_names import OrganizationNames, check_external_id, check_slug, taken
 from shared.settings import Settings
 
 CACHED = timedelta(seconds=60)
 MAXIMUM_CACHED = 10_000
-_CLAIM = "organization"
-"""The id of the only item in the partition of a slug or an external id."""
-_RESERVED = timedelta(hours=1)
-"""How long an external id is claimed before its organization is there."""
+_READ_AT_ONCE = 100
 _RETRY_AFTER = timedelta(seconds=30)
 """When the sweep completes a creation that was cut short."""
-_NUMBERED_SLUGS = 20
+_NOT_AS_DRAFTED = {
+    *("slug", "timezone", "due_days", "grace_hours", "late_window_days", "shard_count", "seats", "is_signing_up")
+}
+"""Fields of a draft that its organization has in another form."""
 
 
 class OrganizationDraft(BaseModel):
@@ -60,6 +59,8 @@ class OrganizationDraft(BaseModel):
     shard_count: int | None = None
     seats: int = 0
     settings: OrganizationSettings = OrganizationSettings()
+    is_signing_up: bool = False
+    """Whether a stranger chose the name: its slug ends in six random characters."""
 
 
 class Organizations:
@@ -74,7 +75,7 @@ class Organizations:
         self._settings = settings
         self._organizations = Records(store, TENANTS, Organization)
         self._slugs = Records(store, DIRECTORY, SlugClaim, outbox=outbox)
-        self._external_ids = Records(store, DIRECTORY, OrganizationExternalId, called="external id")
+        self.names = OrganizationNames(store)
         self._listed = Records(store, DIRECTORY, ListedOrganization)
         self._cached_ids = TTLCache[str, str, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
         self._cached = TTLCache[str, Organization, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
@@ -82,30 +83,30 @@ class Organizations:
     async def create(self, organization_id: str, draft: OrganizationDraft) -> Organization:
         """The organization; repeating it with the same id completes it.
 
-        Raises `ConflictError` where the slug or the external id is taken.
+        Raises `ConflictError` where the slug or the external id is another organization's name, `ValidationError`.
         """
-        if draft.external_id is not None:
-            await self._reserve_external_id(draft.external_id, organization_id)
-        for slug in [draft.slug] if draft.slug else _slugs_for(draft.name, organization_id):
+        self._check(draft)
+        if draft.external_id is not None and not await self.names.reserve(draft.external_id, organization_id):
+            raise taken("external_id")
+        for slug in _slugs_to_try(organization_id, draft):
             claim = await self._claim_slug(slug, organization_id, draft)
-            if claim.organization_id == organization_id:
+            if claim is not None:
                 return await self._complete(claim)
         if draft.external_id is not None:
-            await self._external_ids.remove(_external_partition(draft.external_id), _CLAIM)
-        raise ConflictError(f"The slug {draft.slug} is taken")
+            await self.names.release(draft.external_id, organization_id)
+        raise taken("slug")
 
-    async def _reserve_external_id(self, external_id: str, organization_id: str) -> None:
-        claim, _ = await self._external_ids.create(
-            _external_partition(external_id),
-            OrganizationExternalId(organization_id=organization_id),
-            expires_in=_RESERVED,
-        )
-        if claim.organization_id != organization_id:
-            raise ConflictError("The external id is taken")
-
-    async def _claim_slug(self, slug: str, organization_id: str, draft: OrganizationDraft) -> SlugClaim:
-        """The claim that stands: this organization's, or that of another one which has the slug."""
+    def _check(self, draft: OrganizationDraft) -> None:
         self._check_late_window(draft.late_window_days)
+        if draft.slug is not None:
+            check_slug(draft.slug)
+        if draft.external_id is not None:
+            check_external_id(draft.external_id)
+
+    async def _claim_slug(self, slug: str, organization_id: str, draft: OrganizationDraft) -> SlugClaim | None:
+        """The organization's claim of the slug, None where another one has that name."""
+        if not await self.names.reserve(slug, organization_id):
+            return None
         now = self._clock.now()
         organization = Organization(
             id=organization_id,
@@ -117,16 +118,14 @@ class Organizations:
             grace_hours=self._settings.invoice_grace_hours if draft.grace_hours is None else draft.grace_hours,
             late_window_days=draft.late_window_days or self._settings.late_window_days,
             created_at=now,
-            **draft.model_dump(
-                exclude={"slug", "timezone", "due_days", "grace_hours", "late_window_days", "shard_count", "seats"}
-            ),
+            **draft.model_dump(exclude=_NOT_AS_DRAFTED),
         )
         claim, _ = await self._slugs.create(
-            _slug_partition(slug),
+            slug_partition(slug),
             SlugClaim(slug=slug, organization_id=organization_id, organization=organization),
             due_at=now + _RETRY_AFTER,
         )
-        return claim
+        return claim if claim.organization_id == organization_id else None
 
     def _check_late_window(self, days: int | None) -> None:
         """Refuse a late window that is longer than raw events are kept.
@@ -147,11 +146,11 @@ class Organizations:
             return await self.made(claim.organization_id)
         organization, _ = await self._organizations.create(claim.organization_id, claim.organization)
         await self._listed.put(slice_of(organization.id), ListedOrganization(id=organization.id))
+        await self.names.confirm(claim.slug, organization.id)
         if organization.external_id is not None:
-            confirmed = OrganizationExternalId(organization_id=organization.id)
-            await self._external_ids.put(_external_partition(organization.external_id), confirmed)
-        done = SlugClaim(slug=organization.slug, organization_id=organization.id)
-        await self._slugs.put(_slug_partition(organization.slug), done)
+            await self.names.confirm(organization.external_id, organization.id)
+        done = SlugClaim(slug=claim.slug, organization_id=organization.id)
+        await self._slugs.put(slug_partition(claim.slug), done)
         return organization
 
     async def made(self, organization_id: str) -> Organization:
@@ -159,20 +158,29 @@ class Organizations:
         return (await self._organizations.get_created(organization_id, organization_id)).entity
 
     async def find(self, reference: str) -> str | None:
-        """The id of the organization with this id, slug or external id."""
-        organization_id = self._cached_ids.get(reference)
-        if organization_id is None:
-            organization_id = await self._look_up(reference)
-            if organization_id is not None:
-                self._cached_ids[reference] = organization_id
-        return organization_id
+        """The id of the organization with this id, slug or external id. Raises `ConflictError` where two have it."""
+        holders = await self.holders(reference)
+        if len(holders) > 1:
+            raise ConflictError(f"Two organizations have the name {reference}; name the one you mean by its id")
+        return next(iter(holders), None)
 
-    async def _look_up(self, reference: str) -> str | None:
+    async def holders(self, reference: str) -> frozenset[str]:
+        """The ids of the organizations with this id or name: one at most, but for names of before.
+
+        What is found is kept for 60 s.
+        """
+        cached = self._cached_ids.get(reference)
+        if cached is not None:
+            return frozenset({cached})
+        holders = await self._look_up(reference)
+        if len(holders) == 1:
+            (self._cached_ids[reference],) = holders
+        return holders
+
+    async def _look_up(self, reference: str) -> frozenset[str]:
         if is_id(reference, "org") and await self._organizations.find(reference, reference) is not None:
-            return reference
-        slug = await self._slugs.find(_slug_partition(reference), _CLAIM) if is_slug(reference) else None
-        claim = slug or await self._external_ids.find(_external_partition(reference), _CLAIM)
-        return None if claim is None else claim.entity.organization_id
+            return frozenset({reference})
+        return await self.names.holders(reference)
 
     async def get_stored(self, organization_id: str) -> Stored[Organization]:
         """Raises `NotFoundError`."""
@@ -180,6 +188,10 @@ class Organizations:
 
     async def get(self, organization_id: str) -> Organization:
         return (await self.get_stored(organization_id)).entity
+
+    async def find_by_id(self, organization_id: str) -> Organization | None:
+        stored = await self._organizations.find(organization_id, organization_id)
+        return None if stored is None else stored.entity
 
     async def cached(self, organization_id: str, *, reload: bool = False) -> Organization:
         """At most 60 s old. That is enough for metering, as histories change at least 10 minutes ahead."""
@@ -208,6 +220,16 @@ class Organizations:
         """The same organizations, whole."""
         ids, following = await self.list_ids(limit, cursor)
         return [await self.made(id_) for id_ in ids], following
+
+    async def all(self) -> AsyncIterator[Organization]:
+        """Every organization, read page by page."""
+        cursor: str | None = None
+        while True:
+            some, cursor = await self.list(_READ_AT_ONCE, cursor)
+            for organization in some:
+                yield organization
+            if cursor is None:
+                return
 
     async def update(self, organization_id: str, changes: dict[str, Any], if_match: str | None) -> Stored[Organization]:
         """Apply changed fields of the API. A timezone, shard count or number of seats becomes an entry of its history.
@@ -273,15 +295,9 @@ def _read_cursor(cursor: str | None) -> tuple[int, str | None]:
     return int(number), inner or None
 
 
-def _slugs_for(name: str, organization_id: str) -> list[str]:
-    wanted = slug_from(name)
-    numbered = [f"{wanted[:37]}-{number}" for number in range(2, _NUMBERED_SLUGS)]
-    return [wanted, *numbered, f"{wanted[:33]}-{organization_id[-6:]}"]
-
-
-def _external_partition(external_id: str) -> str:
-    return f"external:{fingerprint(external_id)}"
-
-
-def _slug_partition(slug: str) -> str:
-    return f"slug:{slug}"
+def _slugs_to_try(organization_id: str, draft: OrganizationDraft) -> Iterable[str]:
+    if draft.slug is not None:
+        return [draft.slug]
+    if draft.is_signing_up:
+        return random_slugs_from(draft.name, organization_id)
+    return slugs_from(draft.name, organization_id)

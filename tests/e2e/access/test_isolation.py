@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,8 +20,17 @@ import function_app
 from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.access.accounts import Account, Membership, email_partition
-from shared.domain.access.identity import OPERATOR_PERMISSIONS, ROLE_PERMISSIONS, OperatorRole, Permission, Role
+from shared.domain.access.accounts import Account, Membership, address_partition
+from shared.domain.access.identity import (
+    AFTER_DELETION,
+    OPERATOR_PERMISSIONS,
+    ROLE_PERMISSIONS,
+    OperatorRole,
+    Permission,
+    Role,
+)
+from shared.domain.kernel.histories import MINIMUM_LEAD
+from shared.domain.tenancy.organizations import Organization as StoredOrganization
 from shared.domain.usage.events import event_key
 from shared.http import ENDPOINTS, Endpoint, FormBody
 from shared.services.access.tokens import Tokens
@@ -50,6 +59,10 @@ OPERATORS = {
 }
 """Literally, too: what is the operator's, and everybody's to read, unless another organization is named besides."""
 
+READ_BY_ALL = {*OPERATORS, "GET /api/v1/invoices/jobs/{job_id}"}
+"""What is the operator's, and no organization's: naming one changes nothing."""
+
+DELETED = "urn:xyra:problem:organization_deleted"
 HTTP_TRIGGER = "httpTrigger"
 REFUSED = (401, 403, 404)
 MONTH = "2026-10"
@@ -85,6 +98,12 @@ class Victim:
     """What of it must not be in an answer."""
     strangers: Mapping[str, str]
     """Credentials of another organization."""
+    another: str
+    """The id of another organization."""
+    deleted: Sequence[str]
+    """Credentials of an organization that was deleted a moment ago."""
+    closed: Sequence[str]
+    """Credentials of one that was deleted long ago."""
     expired: Sequence[str]
     """Tokens of an owner of the victim's and of an operator that are no longer in force."""
     members: Mapping[Role, str]
@@ -132,6 +151,9 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
         members = {role: await people.member(organization.id, role) for role in ROLE_PERMISSIONS}
         operators = {role: await people.operator(role) for role in OPERATOR_PERMISSIONS}
         expired = [await people.expired(token) for token in (members["owner"], operators["system"])]
+        deleted, closed = [await credentials_of_new(xyra) for _ in range(2)]
+        await people.end(deleted.organization_id, NOW + MINIMUM_LEAD)
+        await people.end(closed.organization_id, NOW - timedelta(days=30))
     finally:
         people.close()
     return Victim(
@@ -168,6 +190,9 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "owner": credential(stranger),
             "key": credential(await xyra.key_of(other["organization"]["id"])),
         },
+        another=other["organization"]["id"],
+        deleted=deleted.credentials,
+        closed=closed.credentials,
         expired=expired,
         members=members,
         operators=operators,
@@ -175,6 +200,20 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             Permission(scope): credential(await xyra.key_of(organization.id, [scope])) for scope in ORGANIZATION_SCOPES
         },
     )
+
+
+@dataclass(frozen=True)
+class NewOrganization:
+    organization_id: str
+    credentials: Sequence[str]
+    """Of its owner, and a key with every scope."""
+
+
+async def credentials_of_new(xyra: Xyra) -> NewOrganization:
+    made = await xyra.sign_up()
+    organization_id = made["organization"]["id"]
+    clients = await xyra.sign_in(made["user"]["email"]), await xyra.key_of(organization_id)
+    return NewOrganization(organization_id, [credential(client) for client in clients])
 
 
 def credential(client: Client) -> str:
@@ -213,6 +252,13 @@ class People:
         await self._keep(account.changed(organization_ids=(), operator_role=role))
         return credential(await self._xyra.sign_in(account.email))
 
+    async def end(self, organization_id: str, ended_at: datetime) -> None:
+        """Delete an organization so that it ends then."""
+        item = await self._store.get(TENANTS.name, organization_id, organization_id)
+        assert item is not None
+        ended = StoredOrganization.read(item.document).changed(status="deleted", ended_at=ended_at)
+        await self._store.upsert(TENANTS.name, organization_id, ended.document())
+
     async def expired(self, token: str) -> str:
         """A token with the same claims of the same session, half an hour over."""
         claims = await self._tokens.read(token)
@@ -223,12 +269,12 @@ class People:
             self._clock.set(NOW)
 
     async def _account(self, email: str) -> Account:
-        item = await self._store.get(DIRECTORY.name, email_partition(email), "account")
+        item = await self._store.get(DIRECTORY.name, address_partition(email), "account")
         assert item is not None
         return Account.read(item.document)
 
     async def _keep(self, account: Account) -> None:
-        await self._store.upsert(DIRECTORY.name, email_partition(account.email), account.document())
+        await self._store.upsert(DIRECTORY.name, address_partition(account.email), account.document())
 
 
 @pytest.fixture(scope="session")
@@ -341,6 +387,45 @@ async def test_another_organizations_credential_shows_nothing(xyra: Xyra, victim
     for token in victim.strangers.values():
         for request in requests(endpoint, victim):
             assert_refused(await send(xyra.bearing(token), endpoint, request), victim, *REFUSED)
+
+
+@private
+async def test_a_deleted_organizations_credential_can_only_read(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
+    for token in victim.deleted:
+        for request in requests(endpoint, victim):
+            answer = await send(xyra.bearing(token), endpoint, request)
+            if endpoint.access in AFTER_DELETION:
+                assert_refused(answer, victim, 403, 404)
+                assert answer.json()["type"] != DELETED
+            else:
+                assert_refused(answer, victim, 403)
+                assert answer.json()["type"] == DELETED
+
+
+@private
+async def test_long_after_its_deletion_an_organizations_credential_is_none(
+    xyra: Xyra, victim: Victim, endpoint: Endpoint
+) -> None:
+    for token in victim.closed:
+        for request in requests(endpoint, victim):
+            assert_refused(await send(xyra.bearing(token), endpoint, request), victim, 401)
+
+
+@private
+async def test_an_operator_who_names_two_organizations_changes_none(
+    xyra: Xyra, victim: Victim, endpoint: Endpoint
+) -> None:
+    """One by the thing, in the path or in the body; another in the query."""
+    for request in requests(endpoint, victim):
+        names_victim = request.path != "/" + endpoint.route or request.body != endpoint.example
+        is_for_all = endpoint.method != "GET" and endpoint.access in (
+            Permission.PRICES_WRITE,
+            Permission.ORGANIZATIONS_CREATE,
+        )
+        if route_of(endpoint) in READ_BY_ALL or not (names_victim or is_for_all):
+            continue
+        query = {**request.query, "organization_id": victim.another}
+        assert_refused(await send(xyra.operator, endpoint, replace(request, query=query)), victim, 404, 422)
 
 
 @private

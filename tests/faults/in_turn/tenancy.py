@@ -23,7 +23,7 @@ class CreateOrganization(Path):
         await self._create(host, named_id("org", "other"))
 
     async def _create(self, host: Application, organization_id: str) -> None:
-        draft = OrganizationDraft(name="New", currency="USD", timezone="UTC", external_id=organization_id)
+        draft = OrganizationDraft(name="New", currency="USD", timezone="UTC", external_id=f"their {organization_id}")
         created = await host.organizations.create(organization_id, draft)
         assert created.id == organization_id
 

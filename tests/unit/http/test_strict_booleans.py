@@ -1,0 +1,104 @@
+"""In every request body of the API a boolean is `true` or `false`, and neither is a number."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+from pydantic import TypeAdapter
+
+import function_app
+from shared.domain.kernel.errors import ValidationError
+from shared.http import ENDPOINTS, Endpoint, FormBody
+
+Json = dict[str, Any]
+
+assert function_app.app, "importing it declares the endpoints"
+
+WITH_JSON = [each for each in ENDPOINTS if each.body is not None and not isinstance(each.body, FormBody)]
+DEPTH = 12
+NUMBERS = ("integer", "number")
+PLACES = {"boolean": 18, "number": 100}
+"""How many there are at least, so that the search is known to find them."""
+
+
+class Place(NamedTuple):
+    """A place in a body that takes values of one type."""
+
+    path: tuple[str | int, ...]
+    kind: str
+    frame: tuple[Any, ...]
+    """What is around the value, from the outside: the other fields of each object, or a list."""
+
+    @property
+    def pointer(self) -> str:
+        return "".join(f"/{name}" for name in self.path)
+
+    def body(self, value: object) -> object:
+        for name, around in reversed(list(zip(self.path, self.frame, strict=True))):
+            value = [value] if isinstance(name, int) else {**around, name: value}
+        return value
+
+
+def places(schema: Json, definitions: Mapping[str, Json], at: Place) -> Iterator[Place]:
+    """Every boolean and number below a JSON Schema."""
+    if len(at.path) > DEPTH:
+        return
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if schema.get("type") == "boolean" or schema.get("type") in NUMBERS:
+        kind = "boolean" if schema["type"] == "boolean" else "number"
+        yield at._replace(kind=kind)
+    for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        yield from places(choice, definitions, at)
+    properties = schema.get("properties", {})
+    around = {name: each["const"] for name, each in properties.items() if "const" in each}
+    for name, each in properties.items():
+        yield from places(each, definitions, below(at, name, around))
+    if isinstance(schema.get("items"), dict):
+        yield from places(schema["items"], definitions, below(at, 0, None))
+    of_any_name = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
+    for each in of_any_name:
+        if isinstance(each, dict):
+            yield from places(each, definitions, below(at, "x", {}))
+
+
+def below(at: Place, name: str | int, around: Any) -> Place:
+    return Place((*at.path, name), at.kind, (*at.frame, around))
+
+
+def places_of(endpoint: Endpoint) -> Iterator[tuple[str, Place]]:
+    assert endpoint.body is not None
+    for media_type, model in endpoint.body.content.items():
+        schema = TypeAdapter(model).json_schema()
+        found = list(places(schema, schema.get("$defs", {}), Place((), "", ())))
+        booleans = {place.pointer for place in found if place.kind == "boolean"}
+        numbers = {place.pointer for place in found if place.kind == "number"}
+        either = booleans & numbers  # such as the values that a meter's filter compares with
+        yield from ((media_type, place) for place in found if place.pointer not in either)
+
+
+def told(endpoint: Endpoint, media_type: str, place: Place, *, value: object) -> set[str]:
+    """What is refused at the place."""
+    assert endpoint.body is not None
+    try:
+        endpoint.body.read(media_type, {}, json.dumps(place.body(value)).encode())
+    except ValidationError as error:
+        return {each.detail for each in error.errors if each.pointer == place.pointer}
+    return set()
+
+
+@pytest.mark.parametrize("endpoint", WITH_JSON, ids=lambda each: f"{each.method} {each.path}")
+def test_no_number_is_a_boolean_and_no_boolean_a_number(endpoint: Endpoint) -> None:
+    for media_type, place in places_of(endpoint):
+        if place.kind == "number":
+            assert told(endpoint, media_type, place, value=True), place.pointer
+            continue
+        for value in (0, 1, 1.0, "true", "false", "1", "on"):
+            assert told(endpoint, media_type, place, value=value), (place.pointer, value)
+        assert any(told(endpoint, media_type, place, value=value) == set() for value in (True, False)), place.pointer
+
+
+def test_there_are_such_places() -> None:
+    found = [place.kind for endpoint in WITH_JSON for _, place in places_of(endpoint)]
+    assert {kind: found.count(kind) >= least for kind, least in PLACES.items()} == dict.fromkeys(PLACES, True), found
