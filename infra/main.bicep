@@ -106,6 +106,10 @@ param accessTokenMinutes int = 30
 @maxValue(365)
 param refreshTokenDays int = 30
 
+@minValue(0)
+@maxValue(3660)
+param deletedReadableDays int = 30
+
 @minValue(1)
 @maxValue(365)
 param lateWindowDays int = 90
@@ -388,6 +392,7 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_TOKEN_ISSUER: tokenIssuer
       XYRA_ACCESS_TOKEN_MINUTES: string(accessTokenMinutes)
       XYRA_REFRESH_TOKEN_DAYS: string(refreshTokenDays)
+      XYRA_DELETED_READABLE_DAYS: string(deletedReadableDays)
       XYRA_LATE_WINDOW_DAYS: string(lateWindowDays)
       XYRA_EVENT_RETENTION_DAYS: string(eventRetentionDays)
       XYRA_MAXIMUM_DISTINCT_VALUES: string(maximumDistinctValues)
