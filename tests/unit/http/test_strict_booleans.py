@@ -79,12 +79,17 @@ def places_of(endpoint: Endpoint) -> Iterator[tuple[str, Place]]:
 
 
 def told(endpoint: Endpoint, media_type: str, place: Place, *, value: object) -> set[str]:
-    """What is refused at the place."""
+    """What is refused at the place, or above it where an invented name or form is not known."""
     assert endpoint.body is not None
     try:
         endpoint.body.read(media_type, {}, json.dumps(place.body(value)).encode())
     except ValidationError as error:
-        return {each.detail for each in error.errors if each.pointer == place.pointer}
+        return {
+            each.detail
+            for each in error.errors
+            if each.pointer == place.pointer
+            or (each.detail.startswith("is not known here") and place.pointer.startswith(f"{each.pointer}/"))
+        }
     return set()
 
 
