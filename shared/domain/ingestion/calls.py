@@ -16,7 +16,11 @@ def instant_of(microseconds: int) -> datetime:
 
 
 def microseconds_of(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)
+    return microseconds_in(instant - _EPOCH)
+
+
+def microseconds_in(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)

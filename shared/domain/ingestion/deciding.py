@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import reduce
 
 import msgspec
 
-from shared.domain.ingestion.calls import LlmCall, TraceWarning, WarningCode, instant_of
+from shared.domain.ingestion.calls import LlmCall, TraceWarning, WarningCode, instant_of, microseconds_in
 from shared.domain.ingestion.facts import SpanFacts
 from shared.domain.ingestion.grouping import Groups
 from shared.domain.ingestion.kinds import Kind
@@ -15,6 +16,9 @@ from shared.domain.ingestion.models import same_provider
 from shared.domain.ingestion.shares import Shares
 from shared.domain.ingestion.tree import Tree
 from shared.domain.ingestion.units import NOTHING, Units
+
+SUM_WAIT = timedelta(seconds=300)
+"""How long a sum waits for its calls, and a call for its links to a sum, whatever the credential."""
 
 
 @dataclass
@@ -84,7 +88,12 @@ class Decisions:
             self._close(group, None)
             return
         innermost = max(group, key=lambda one: self._tree.places[one].depth)
-        left, changes = self._shares.take_up(innermost, rest)
+        around = [*self._tree.enclosing(innermost)]
+        if (seeming := self._shares.loosely_around(innermost)) is not None:
+            if self._may_be_linked(group):
+                return
+            around.append(seeming)
+        left, changes = self._shares.take_up(innermost, rest, around)
         if left.is_nothing:
             self.spans.update(changes)
             self._close_inside(group, facts, next(reversed(changes)))
@@ -94,6 +103,16 @@ class Decisions:
             self._warn_about(facts, group)
             self._close(group, call.id)
             self._close([innermost], call.id, left)
+
+    def _may_be_linked(self, group: list[str]) -> bool:
+        """True while spans may come that tell whether a call lies inside the sum that seems to be around it."""
+        if any(one in self._at_once for one in group):
+            return False
+        until = min(self.spans[one].came for one in group) + microseconds_in(SUM_WAIT)
+        for one in group:
+            longest = max(until, self.spans[one].until or 0)
+            self.spans[one] = msgspec.structs.replace(self.spans[one], until=longest)
+        return self.now < until
 
     def _close_inside(self, group: list[str], facts: SpanFacts, around: str) -> None:
         """Close a call that lies inside one that was counted: the same call, or a part of a sum."""

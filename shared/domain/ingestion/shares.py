@@ -1,5 +1,6 @@
 """How much of a call's or sum's counts is its own, not its own calls'."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from shared.domain.ingestion.grouping import Groups
@@ -80,15 +81,12 @@ class Shares:
         around = [other for other in sums if self.spans[other].slack is not None and self._may_hold(other, span_id)]
         return max(around, key=lambda other: self.spans[other].facts.order, default=None)
 
-    def take_up(self, span_id: str, units: Units) -> tuple[Units, dict[str, Remembered]]:
-        """What is left of `units` after the slack of what was counted around a span.
+    def take_up(self, span_id: str, units: Units, around: Iterable[str]) -> tuple[Units, dict[str, Remembered]]:
+        """What is left of `units` after the slack of what was counted `around` a span.
 
         With the spans whose slack becomes less, as they are then.
         """
         remembered = self.spans[span_id]
-        around = [*self.tree.enclosing(span_id)]
-        if (loose := self.loosely_around(span_id)) is not None:
-            around.append(loose)
         changes: dict[str, Remembered] = {}
         for above in around:
             outer = self.spans[above]

@@ -19,14 +19,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.ingestion.calls import LlmCall, TraceWarning, microseconds_of
-from shared.domain.ingestion.deciding import Decisions
+from shared.domain.ingestion.calls import LlmCall, TraceWarning, microseconds_in, microseconds_of
+from shared.domain.ingestion.deciding import SUM_WAIT, Decisions
 from shared.domain.ingestion.facts import PlacedFacts, SpanFacts
 from shared.domain.ingestion.kinds import Kind
 from shared.domain.ingestion.memory import Remembered, TraceMemory, decided, with_room
-
-SUM_WAIT = timedelta(seconds=300)
-"""How long a sum waits for its calls, whatever the credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +87,9 @@ def _come(facts: SpanFacts, came: int, settings: TakeSettings) -> Remembered:
     if facts.is_doubled:
         return decided(Remembered(facts, came), None)
     if facts.is_sum:
-        return Remembered(facts, came, is_open=True, until=came + SUM_WAIT // timedelta(microseconds=1))
+        return Remembered(facts, came, is_open=True, until=came + microseconds_in(SUM_WAIT))
     if facts.kind is Kind.CALL:
-        wait = settings.agent_wait if settings.may_wait else timedelta()
-        return Remembered(facts, came, is_open=True, until=came + wait // timedelta(microseconds=1))
+        may_wait = settings.may_wait and settings.default_agent is None
+        wait = settings.agent_wait if may_wait else timedelta()
+        return Remembered(facts, came, is_open=True, until=came + microseconds_in(wait))
     return Remembered(facts, came)

@@ -250,3 +250,30 @@ class TestHostileTraces:
     def test_a_chain_of_2000_spans(self):
         spans = [span(f"{number:04}", f"{number - 1:04}" if number else "") for number in range(1999)]
         assert tokens(sent([*spans, call("last", "1998")])) == [(100, 10)]
+
+
+class TestLostLinks:
+    """Spans between a sum and a call did not come, or come late."""
+
+    def test_a_call_that_seems_to_be_inside_a_counted_sum_waits_for_its_links(self):
+        traces = SentTraces(TakeSettings(default_agent="front"))
+        traces.send([agent_run("bot", tokens=(200, 20), answer="x", lasts=10)])
+        traces.pass_time(timedelta(seconds=400))
+        traces.send([call("one", "step", begins=1)])
+        traces.send([tool("step", "bot", lasts=10)])
+        assert tokens(traces) == [(100, 10), (200, 20)]
+
+    def test_without_links_it_is_inside(self):
+        traces = SentTraces(TakeSettings(default_agent="front"))
+        traces.send([agent_run("bot", tokens=(200, 20), answer="x", lasts=10)])
+        traces.pass_time(timedelta(seconds=400))
+        traces.send([call("one", "step", begins=1)])
+        assert tokens(traces.send_all([])) == [(200, 20)]
+
+    def test_a_call_under_the_id_of_a_smaller_one_inside_its_time_counts_the_rest(self):
+        requests = [[call("last", "step", answer="x", begins=1)], [call("sum", tokens=(300, 30), answer="x", lasts=10)]]
+        assert sent(*requests, default_agent="front").tokens == (300, 30)
+
+    def test_a_sum_around_calls_whose_links_are_lost_does_not_count(self):
+        traces = sent([call("one", "step", begins=1), agent_run("bot", tokens=(200, 20), answer="x", lasts=10)])
+        assert (tokens(traces), WarningCode.SUM_WITHOUT_CALLS in traces.codes) == ([(100, 10)], True)
