@@ -137,6 +137,9 @@ param invoiceDueDays int = 15
 @maxValue(3660)
 param backdatingDays int = 731
 
+@description('Where a newer list of what LLM providers ask is looked for every hour (https://...). Empty: the installed list holds.')
+param priceListUrl string = ''
+
 // What must hold between parameters. Each sentence says what is right.
 var rules = [
   {
@@ -400,6 +403,7 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_INVOICE_GRACE_HOURS: string(invoiceGraceHours)
       XYRA_INVOICE_DUE_DAYS: string(invoiceDueDays)
       XYRA_BACKDATING_DAYS: string(backdatingDays)
+      XYRA_PRICE_LIST_URL: priceListUrl
     }
   }
 }

@@ -29,6 +29,7 @@ from shared.logs import structure_handlers
 from shared.one_at_a_time import OneAtATime
 from shared.ports.broker import Broker
 from shared.ports.clock import Clock
+from shared.ports.prices import PriceList
 from shared.ports.queue import Queue
 from shared.ports.secrets import Secrets
 from shared.ports.store import Store
@@ -57,6 +58,7 @@ from shared.services.pricing.billing_models import BillingModels
 from shared.services.provider_costs.costs import Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_calls import LlmCallReader
+from shared.services.provider_costs.llm_costs import LlmCosts
 from shared.services.provider_costs.llm_prices import PriceOverrides, UnpricedModels
 from shared.services.runs.figures import RunFiguresReader
 from shared.services.runs.runs import Runs
@@ -131,9 +133,10 @@ class Application:
             store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen
         )
         self.agent_activities = AgentActivities(store, clock)
-        price_list = PackagedPriceList()
+        price_list = _price_list(chosen)
         self.llm_prices = PriceOverrides(store, clock, chosen, price_list)
         self.unpriced_models = UnpricedModels(self.usage)
+        self.llm_costs = LlmCosts(self.usage)
         self.exchange_rates = ExchangeRateBook(store, clock, chosen)
         self.llm_calls = LlmCallReader(price_list)
         self.costs = Costs(clock, price_list, self.llm_prices, self.exchange_rates)
@@ -205,6 +208,15 @@ class Application:
     async def close(self) -> None:
         """Let go of the store, the queue, the secrets and the broker: at the end, in the event loop that used them."""
         await self._opened.aclose()
+
+
+def _price_list(chosen: Settings) -> PriceList:
+    installed = PackagedPriceList()
+    if chosen.price_list_url is None:
+        return installed
+    from shared.adapters.price_list.downloads import DownloadedPriceList  # noqa: PLC0415  most hosts need no client
+
+    return DownloadedPriceList(installed, chosen.price_list_url)
 
 
 @cache

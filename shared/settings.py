@@ -13,6 +13,7 @@ from shared.ports.usage import MAXIMUM_DISTINCT_VALUES
 MINIMUM_PASSWORD = 14
 MOST_ORIGINS = 20
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+_LOOPBACK = ("http://127.0.0.1:", "http://localhost:", "http://[::1]:")
 
 
 class Settings(BaseSettings):
@@ -70,6 +71,12 @@ class Settings(BaseSettings):
     backdating_days: int = Field(default=731, ge=0, le=3660)
     """How far in the past an agent or a billing model may start."""
 
+    price_list_url: str | None = None
+    """Where a newer list of what LLM providers ask is looked for every hour, in the form of the package `genai-prices`.
+
+    Without it the installed list holds.
+    """
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_origins(cls, text: object) -> object:
@@ -85,6 +92,11 @@ class Settings(BaseSettings):
             raise ValueError(f"name at most {MOST_ORIGINS} origins")
         return origins
 
+    @field_validator("price_list_url", mode="before")
+    @classmethod
+    def _none_for_nothing(cls, url: object) -> object:
+        return None if url == "" else url
+
     @model_validator(mode="after")
     def _check_values(self) -> Self:
         if self.event_retention_days < self.late_window_days:
@@ -93,6 +105,8 @@ class Settings(BaseSettings):
             raise ValueError("XYRA_SHARD_COUNT must be a power of two from 1 to 64")
         if self.operator_password and len(self.operator_password.get_secret_value()) < MINIMUM_PASSWORD:
             raise ValueError(f"XYRA_OPERATOR_PASSWORD must have at least {MINIMUM_PASSWORD} characters")
+        if self.price_list_url is not None and not self.price_list_url.startswith(("https://", *_LOOPBACK)):
+            raise ValueError("XYRA_PRICE_LIST_URL must start with https://, or be on this machine")
         return self
 
     @model_validator(mode="after")

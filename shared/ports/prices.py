@@ -1,9 +1,10 @@
 """What providers ask for LLM calls: a maintained price list.
 
-Its calls do no input or output, so they are not `async`.
+But for `refresh`, its calls do no input or output, so they are not `async`.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from shared.domain.provider_costs.findings import Unpriced
@@ -14,6 +15,10 @@ from shared.domain.provider_costs.usage_readings import UsageReading
 
 
 class PriceList(ListedPrices, Protocol):
+    async def refresh(self, now: datetime) -> None:
+        """Look for a newer list, where and when that is due. Whatever fails leaves the list as it is."""
+        ...
+
     def check(self, prices: Prices) -> None:
         """Check prices of the operator's.
 

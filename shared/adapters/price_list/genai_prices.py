@@ -4,6 +4,7 @@ The package's own updates over the network stay off, since nothing here starts t
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -35,12 +36,15 @@ class PackagedPriceList:
         self.version = list_version or version(_PACKAGE)
         self._lookup = lru_cache(_NAMES)(self._find)
 
+    async def refresh(self, now: datetime) -> None:
+        """The installed list changes with the package only."""
+
     def find(self, name: ModelName) -> PackageModel | None:
         return self._lookup(name)
 
-    def operators(self, name: str, provider: str | None, prices: Prices) -> PricedModel:
+    def operators(self, name: str, provider: str | None, prices: Prices, listed: PricedModel | None) -> PricedModel:
         """A model at the operator's prices."""
-        return operators_model(name, provider or "", prices)
+        return operators_model(name, provider or "", prices, listed if isinstance(listed, PackageModel) else None)
 
     def check(self, prices: Prices) -> None:
         """Raises `ValidationError` for prices of unknown units, or with gaps between them."""

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from shared.adapters.price_list.priced_models import PackageModel
 from shared.adapters.price_list.units import including, registry
 from shared.domain.kernel.errors import FieldError, ValidationError
+from shared.domain.kernel.money import truncate
 from shared.domain.kernel.validation import pointer
-from shared.domain.provider_costs.llm_prices import ModelPrices, Prices, TieredRate, UnitPrices
+from shared.domain.provider_costs.llm_prices import ModelPrices, Prices, RateTier, TieredRate, UnitPrices
 from shared.domain.provider_costs.service_tiers import price_context
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelPrice, TieredPrices
+    from genai_prices.types import ConditionalPrice, ModelPrice, TieredPrices
 
 _PRICE_KEYS: Mapping[str, str] = {
     "input": "input_mtok",
@@ -21,38 +23,66 @@ _PRICE_KEYS: Mapping[str, str] = {
     "reasoning": "output_reasoning_mtok",
 }
 """By field of the operator's prices of tokens."""
+_INCLUDING: Mapping[str, str] = {
+    "input_mtok": "input_mtok",
+    "cache_read_mtok": "input_mtok",
+    "output_mtok": "output_mtok",
+    "output_reasoning_mtok": "output_mtok",
+}
+"""Whose tiers hold where the list has no price of a unit."""
 
 
-def operators_model(name: str, provider: str, prices: Prices) -> PackageModel:
+def operators_model(name: str, provider: str, prices: Prices, listed: PackageModel | None) -> PackageModel:
     """A model at the operator's prices.
 
-    Prices of tokens only are lenient: units that they do not name cost what the including unit costs.
+    Prices of tokens only are lenient: units that they do not name cost what the including unit costs. Where the list
+    has tiers for the model, they keep them.
     """
     from genai_prices.types import ClauseEquals, ModelInfo, PriceVariant, Provider  # noqa: PLC0415  where it is needed
 
-    is_lenient = isinstance(prices, ModelPrices)
-    variants = []
+    model = ModelInfo(id=name, match=ClauseEquals(equals=name))
     if isinstance(prices, UnitPrices):
-        variants = [
+        model.prices = _model_price(prices.rates)
+        model.price_variants = [
             PriceVariant(when=dict(price_context(provider, tier)), prices=_model_price(rates))
             for tier, rates in prices.service_tiers.items()
         ]
-    model = ModelInfo(
-        id=name,
-        match=ClauseEquals(equals=name),
-        prices=_model_price(rates_of(prices)),
-        price_variants=variants,
-    )
+    else:
+        model.prices = _with_listed_tiers(prices, listed)
     owner = Provider(id=provider, name=provider, api_pattern="", models=[model])
+    is_lenient = isinstance(prices, ModelPrices)
     return PackageModel(name, owner, model, currency=prices.currency, is_lenient=is_lenient)
 
 
-def rates_of(prices: Prices) -> Mapping[str, Decimal | TieredRate]:
-    """By price key."""
-    if isinstance(prices, UnitPrices):
-        return prices.rates
-    rates = {key: getattr(prices, field) for field, key in _PRICE_KEYS.items()}
-    return {key: rate for key, rate in rates.items() if rate is not None}
+def _with_listed_tiers(prices: ModelPrices, listed: PackageModel | None) -> "ModelPrice | list[ConditionalPrice]":
+    """The prices, above a border of the list raised in the ratio in which the list raises its own."""
+    from genai_prices.types import ConditionalPrice  # noqa: PLC0415  where it is needed
+
+    rates = {key: rate for field, key in _PRICE_KEYS.items() if (rate := getattr(prices, field)) is not None}
+    if listed is None:
+        return _model_price(rates)
+    return [
+        ConditionalPrice(
+            each.constraint,
+            prices=_model_price({key: _tiered_as_listed(key, rate, each.prices) for key, rate in rates.items()}),
+        )
+        for each in listed.conditional_prices
+    ]
+
+
+def _tiered_as_listed(key: str, rate: Decimal, listed: "ModelPrice") -> Decimal | TieredRate:
+    own = vars(listed).get(key) or vars(listed).get(_INCLUDING[key])
+    if own is None or isinstance(own, Decimal) or not own.base:
+        return rate
+    return TieredRate(
+        base=rate,
+        tiers=tuple(RateTier(start=tier.start, price=_in_ratio(rate, tier.price, own.base)) for tier in own.tiers),
+    )
+
+
+def _in_ratio(rate: Decimal, raised: Decimal, base: Decimal) -> Decimal:
+    """Truncated to 12 places."""
+    return truncate(Fraction(rate) * Fraction(raised) / Fraction(base))
 
 
 def check_prices(prices: Prices) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shared.adapters.price_list.units import (
@@ -63,7 +63,7 @@ class PricePlan:
 
     def completed(self, counts: Counts) -> Counts:
         """The counts with those that follow from them. Raises `UnclearCountsError`."""
-        if self.is_complete and not self.joins:
+        if self.needs_no_more_counts:
             return counts
         complete = with_including(counts)
         for join in self.joins:
@@ -90,7 +90,13 @@ class PricePlan:
 
     @cached_property
     def is_of_tokens(self) -> bool:
+        """Whether integers do for all of it."""
         return all(unit.per == _MILLION for unit in self.units)
+
+    @cached_property
+    def needs_no_more_counts(self) -> bool:
+        """Whether the call says all counts that the prices are of."""
+        return self.is_complete and not self.joins
 
     def cost_of_tokens(self, counts: Counts, request: int) -> Decimal:
         """Rounded half up to 12 places. Integers are faster than decimals, and this is done for every call."""
@@ -137,7 +143,17 @@ class PriceSlice:
         """The price of 1,000 requests."""
         self.request_units = small_units(self.request) * 1000
         self.is_free = not self.request and not any(map(_is_positive, self._priced.values()))
-        self.plan = lru_cache(_SETS_OF_UNITS)(self._plan)
+        self._plans: dict[tuple[str, ...], PricePlan | Unpriced] = {}
+
+    def plan(self, counts: Counts) -> PricePlan | Unpriced:
+        """How these units are priced, or which of them has no price."""
+        key = tuple(counts)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= _SETS_OF_UNITS:
+                self._plans.clear()
+            plan = self._plans[key] = self._plan(frozenset(key))
+        return plan
 
     def rates(self, context: Count) -> Mapping[str, Decimal]:
         """The prices for a number of input tokens, by usage key."""

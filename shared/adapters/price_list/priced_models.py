@@ -16,7 +16,7 @@ from shared.domain.provider_costs.service_tiers import STANDARD, price_context
 from shared.domain.provider_costs.usage_counts import Count, Counts
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, Provider
+    from genai_prices.types import ConditionalPrice, ModelInfo, Provider
 
 _SLICES = 64
 _PER_THOUSAND = Decimal("0.001")
@@ -44,6 +44,14 @@ class PackageModel:
         """False for another provider's model, whose tiers are not this provider's."""
         self._slice = lru_cache(_SLICES)(self._new_slice)
 
+    @property
+    def conditional_prices(self) -> "list[ConditionalPrice]":
+        """Its standard prices, with the times at which they apply; the last that applies holds."""
+        from genai_prices.types import ConditionalPrice, ModelPrice  # noqa: PLC0415  imported where it is needed
+
+        prices = self._model.prices
+        return [ConditionalPrice(prices=prices)] if isinstance(prices, ModelPrice) else prices
+
     def cost(self, counts: Counts, tier: str, at: datetime) -> Decimal | Unpriced:
         """See `PricedModel`."""
         found = self._plan(counts, tier, at)
@@ -52,8 +60,10 @@ class PackageModel:
         prices, plan = found
         try:
             complete = plan.completed(counts)
-            if plan.is_of_tokens and self._is_like_the_package(prices, plan, complete, tier, at):
-                return plan.cost_of_tokens(complete, prices.request_units * int(counts.get(REQUESTS, 1)))
+            requests = counts.get(REQUESTS, 1)
+            is_of_integers = plan.is_of_tokens and type(requests) is int
+            if is_of_integers and self._is_like_the_package(prices, plan, complete, tier, at):
+                return plan.cost_of_tokens(complete, prices.request_units * int(requests))
             plan.shares(complete)
             return self._cost_by_package(prices, complete, tier, at)
         except UnclearCountsError as error:
@@ -88,7 +98,7 @@ class PackageModel:
         prices = self._in_force(tier, at)
         if isinstance(prices, Unpriced):
             return prices
-        plan = prices.plan(frozenset(counts))
+        plan = prices.plan(counts)
         return plan if isinstance(plan, Unpriced) else (prices, plan)
 
     def _in_force(self, tier: str, at: datetime) -> PriceSlice | Unpriced:
@@ -133,10 +143,8 @@ class PackageModel:
         usage = Usage(**{key: count for key, count in counts.items() if key != REQUESTS})
         context: Mapping[str, str] | None = None if tier == STANDARD else price_context(self._provider.id, tier)
         price = self._model.calc_price(usage, self._provider, genai_request_timestamp=at, price_context=context)
-        more_requests = int(counts.get(REQUESTS, 1)) - 1
-        if not more_requests:
-            return to_places(price.total_price)
-        beside = EXACT.multiply(EXACT.multiply(prices.request, _PER_THOUSAND), Decimal(more_requests))
+        more_requests = Decimal(counts.get(REQUESTS, 1)) - 1
+        beside = EXACT.multiply(EXACT.multiply(prices.request, _PER_THOUSAND), more_requests)
         return to_places(price.total_price + beside)
 
     def _is_like_the_package(

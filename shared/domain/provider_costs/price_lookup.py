@@ -31,8 +31,8 @@ class ListedPrices(Protocol):
         """The model of that name. Without a provider, that of the provider which is known by such names."""
         ...
 
-    def operators(self, name: str, provider: str | None, prices: Prices) -> PricedModel:
-        """A model at the operator's prices."""
+    def operators(self, name: str, provider: str | None, prices: Prices, listed: PricedModel | None) -> PricedModel:
+        """A model at the operator's prices, which replace those of the listed model, if any."""
         ...
 
 
@@ -104,6 +104,6 @@ class LlmPrices:
     def _priced(self, override: PriceOverride, listed: PricedModel | None) -> tuple[PricedModel | None, ...]:
         provider = override.provider if listed is None else listed.name.partition("/")[0]
         return tuple(
-            None if entry.value is None else self._list.operators(override.name.readable, provider, entry.value)
+            None if entry.value is None else self._list.operators(override.name.readable, provider, entry.value, listed)
             for entry in override.prices.entries
         )

@@ -49,6 +49,7 @@ class Costs:
     async def rules(self) -> CostRules:
         """As they are now."""
         read_at, changes = self._clock.now(), self._changes
+        await self._price_list.refresh(read_at)
         prices = LlmPrices(self._price_list, await self._overrides.all())
         rules = CostRules(prices, await self._exchange_rates.rates())
         if changes == self._changes:

@@ -42,6 +42,7 @@ def complaint(kind: type[BaseSettings], environment: dict[str, str], monkeypatch
         (Settings, "XYRA_SHARD_COUNT", "3"),
         (Settings, "XYRA_EVENT_RETENTION_DAYS", "89"),
         (Settings, "XYRA_OPERATOR_PASSWORD", "short-hush"),
+        (Settings, "XYRA_PRICE_LIST_URL", "http://prices.example.com/list.json"),
         (LocalSettings, "XYRA_PORT", "http"),
         (LocalSettings, "XYRA_PORT", "70000"),
         (LocalSettings, "XYRA_DEMO", "perhaps"),

@@ -16,7 +16,15 @@ from shared.domain.kernel.times import to_text
 from shared.domain.metering.bands import Bands, OrderedEvent
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.metering.stored_readings import document_of
-from shared.domain.provider_costs.costs import PROVIDER_COST, REPORTED_COST, UNPRICED, EventCost
+from shared.domain.provider_costs.costs import (
+    BYOK_BY_MODEL,
+    DIFFERENCE_BY_MODEL,
+    PROVIDER_COST,
+    REPORTED_BY_MODEL,
+    REPORTED_COST,
+    UNPRICED,
+    EventCost,
+)
 from shared.domain.usage.events import NO_VERSION, AcceptedEvent, TotalKey
 from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF
 from shared.domain.usage.totals import Contribution
@@ -41,6 +49,9 @@ TIME = "2026-10-05T12:00:00.000000Z"
         (PROVIDER_COST, "$cost."),
         (REPORTED_COST, "$stated_cost"),
         (UNPRICED, "$unpriced"),
+        (REPORTED_BY_MODEL, "$reported."),
+        (DIFFERENCE_BY_MODEL, "$difference."),
+        (BYOK_BY_MODEL, "$byok."),
         (SYSTEM_TOTAL_OF["verified"], "$outcome_value"),
         (PERIOD_CHANGED, "period_moved"),
         (AGENT_STARTED, "agent_started"),

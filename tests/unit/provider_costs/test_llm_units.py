@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from shared.adapters.price_list.genai_prices import PackagedPriceList
+from shared.domain.kernel.histories import History
 from shared.domain.provider_costs.costs import CostRules, CostTerms, EventCost
 from shared.domain.provider_costs.exchange_rates import ExchangeRates
+from shared.domain.provider_costs.llm_prices import ModelPrices, PriceOverride, Prices
 from shared.domain.provider_costs.price_lookup import LlmPrices
 from shared.services.provider_costs.llm_calls import LlmCallReader
 
@@ -244,6 +246,38 @@ def test_an_hour_in_the_cache_needs_a_price_where_writing_has_one():
 
 
 FIVE_MINUTES_ONLY = "anthropic.claude-3-5-haiku-20241022-v1:0"
+
+
+def test_an_override_in_the_short_form_keeps_the_lists_border():
+    """A tenth less than the list, whose prices are doubled, and half as high again, above 272,000 input tokens."""
+    less = ModelPrices(input=Decimal("2.25"), cached_input=Decimal("0.225"), output=Decimal("13.50"))
+    history = History[Prices | None].starting(less, at=datetime(2026, 11, 1, tzinfo=UTC))
+    override = PriceOverride(id="llp_1", provider="openai", model="gpt-5.4", prices=history)
+    rules = CostRules(LlmPrices(LIST, [override]), ExchangeRates())
+    for counts, cost in (
+        ({"input_tokens": 272_000, "output_tokens": 10_000}, "0.747"),
+        ({"input_tokens": 300_000, "cached_input_tokens": 100_000, "output_tokens": 10_000}, "1.1475"),
+    ):
+        found = rules.of("llm_call", {"model": "gpt-5.4", **counts}, NOVEMBER, "USD")
+        assert (found.amount, found.source, found.list_version) == (Decimal(cost), "override", None)
+
+
+def test_units_that_the_short_form_does_not_name_cost_what_includes_them():
+    ours = ModelPrices(input=Decimal(2), output=Decimal(10))
+    history = History[Prices | None].starting(ours, at=datetime(2026, 11, 1, tzinfo=UTC))
+    rules = CostRules(
+        LlmPrices(LIST, [PriceOverride(id="llp_1", provider=None, model="ours", prices=history)]), ExchangeRates()
+    )
+    data = {
+        "model": "ours",
+        "input_tokens": 1000,
+        "cache_write_1h_tokens": 500,
+        "output_tokens": 100,
+        "units": {"input_audio_tokens": 300},
+    }
+    assert rules.of("llm_call", data, NOVEMBER, "USD").amount == Decimal("0.003")
+    searched = rules.of("llm_call", {**data, "units": {"web_searches": 1}}, NOVEMBER, "USD")
+    assert (searched.amount, searched.reason) == (None, "the model has no price for web_searches")
 
 
 def test_what_is_0_needs_no_price():
