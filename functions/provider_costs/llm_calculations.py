@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import Annotated, Any, Self
 
 import azure.functions as func
@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from functions.fields import LlmUsage
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, ValidationError
-from shared.domain.kernel.money import EXACT, PLACES, ZERO, Currency, ExactDecimal, NonNegativeAmount, total
+from shared.domain.kernel.money import EXACT, PLACES, ZERO, Currency, ExactDecimal, ReportedAmount, total
 from shared.domain.provider_costs.costs import CostTerms, PricedCall
 from shared.domain.provider_costs.exchange_rates import ExchangeRates, NoExchangeRateError
 from shared.domain.provider_costs.findings import Finding, Unpriced
@@ -31,6 +31,7 @@ _PRICE_FIELDS = {
     "reasoning": "output_reasoning_tokens",
 }
 _SMALLEST = Decimal(1).scaleb(-PLACES)
+_CUT = Context(prec=200, rounding=ROUND_DOWN)
 
 
 class CalculateLlmCallRequest(LlmUsage):
@@ -49,7 +50,7 @@ class CalculateLlmCallRequest(LlmUsage):
     """When the call happens; by default now."""
     currency: Currency | None = None
     """The currency of the cost; by default that of the prices. Another one needs an exchange rate."""
-    cost: NonNegativeAmount | None = None
+    cost: ReportedAmount | None = None
     """What the sender thinks, in `currency`; shown beside the cost."""
 
     @property
@@ -235,7 +236,7 @@ def _calculated(
 
 def _steps(steps: Sequence[PriceStep], cost: Decimal) -> list[dict[str, Any]]:
     """The steps, cut to 12 places; the last one takes what is missing to the cost."""
-    amounts = [step.amount.quantize(_SMALLEST, rounding=ROUND_DOWN) for step in steps]
+    amounts = [step.amount.quantize(_SMALLEST, context=_CUT) for step in steps]
     if amounts:
         amounts[-1] = EXACT.subtract(cost, total(amounts[:-1]))
     return [

@@ -16,7 +16,7 @@ from functions.usage.event_forms import DEFAULT_SOURCE
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationError
 from shared.domain.kernel.ids import new_id
-from shared.domain.kernel.money import Currency, NonNegativeAmount, NonNegativeQuantity, as_written
+from shared.domain.kernel.money import Currency, NonNegativeAmount, NonNegativeQuantity, ReportedAmount, as_written
 from shared.domain.kernel.validation import Length, pointer
 from shared.domain.metering.event_types import LLM_CALL, EventType
 from shared.domain.pricing.charges.cost import Category
@@ -73,8 +73,8 @@ class LlmCallRequest(LlmUsage, Report):
     """As the provider names it."""
     provider: ReportedName | None = None
     """Where the same model's prices depend on it."""
-    cost: NonNegativeAmount | None = None
-    """The cost by the sender's own figures, stored beside the cost by the price list."""
+    cost: ReportedAmount | None = None
+    """The cost by the sender's own figures, stored beside the cost by the price list. Rounded to 12 places."""
     currency: Currency | None = None
     """Of `cost`; the organization's, if left out."""
     metadata: ReportMetadata = {}

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shared.adapters.price_list.price_plans import PricePlan, PriceSlice, amounts_of
-from shared.adapters.price_list.units import REQUESTS, UnclearCountsError
+from shared.adapters.price_list.units import REQUESTS
 from shared.domain.kernel.money import EXACT, to_places
 from shared.domain.provider_costs.findings import Unpriced
 from shared.domain.provider_costs.priced_models import PriceStep
@@ -66,7 +66,7 @@ class PackageModel:
                 return plan.cost_of_tokens(complete, prices.request_units * int(requests))
             plan.shares(complete)
             return self._cost_by_package(prices, complete, tier, at)
-        except UnclearCountsError as error:
+        except ValueError as error:  # ours, and what the package raises about counts
             return Unpriced("unclear_counts", str(error))
 
     def rates(self, context: Count, tier: str, at: datetime) -> Mapping[str, Decimal]:

@@ -51,12 +51,30 @@ def _common(providers: "list[Provider]") -> "Iterator[UsageExtractor]":
 def _read(extractor: "UsageExtractor", usage: Mapping[str, Any]) -> dict[str, Count] | None:
     """The counts that one form finds; None where the usage does not have this form."""
     root = [extractor.root] if isinstance(extractor.root, str) else list(extractor.root)
+    if root[0] not in usage and not all(name in usage for name in _needed_by(extractor)):
+        return None
     try:
         _, found = extractor.extract(_response(root, usage))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError, LookupError):  # senders may put anything at any place
         return None
-    counts = {key: _count(value) for key, value in vars(found).items() if key in registry().units}
-    return counts if all(0 <= count < _LARGEST for count in counts.values()) else None
+    units = registry().units
+    counts = {key: _count(value) for key, value in vars(found).items() if key in units}
+    for key, count in counts.items():
+        is_whole = isinstance(count, int) or units[key].dimensions.get("family") != "tokens"
+        if not is_whole or not 0 <= count < _LARGEST:
+            return None
+    return counts
+
+
+def _needed_by(extractor: "UsageExtractor") -> Iterator[str]:
+    """Fields that a usage object of this form has, where they stand in the object itself.
+
+    Nearly all forms are told apart by them, ten times as fast as by trying to read them.
+    """
+    if isinstance(extractor.root, str) or len(extractor.root) == 1:
+        for mapping in extractor.mappings:
+            if mapping.required and isinstance(mapping.path, str):
+                yield mapping.path
 
 
 def _response(root: list[Any], usage: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -72,7 +90,8 @@ def _response(root: list[Any], usage: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _count(value: float | Decimal) -> Count:
-    return value if isinstance(value, int) else Decimal(str(value))
+    number = Decimal(str(value))
+    return int(number) if number == number.to_integral_value() else number
 
 
 def _with_reasoning_inside(counts: dict[str, Count], usage: Mapping[str, Any]) -> dict[str, Count]:

@@ -180,6 +180,13 @@ def _read_not_negative(value: object) -> Decimal:
     return number
 
 
+def _read_reported(value: object) -> Decimal:
+    number = read_rounded(value)
+    if number < 0:
+        raise ValueError("is negative")
+    return number
+
+
 def _currency(code: str) -> str:
     exponent_of(code)
     return code
@@ -239,6 +246,11 @@ NonNegativeAmount = Annotated[
     _DecimalSchema(negative=False),
 ]
 """An entered amount of money, 0 or more."""
+
+ReportedAmount = Annotated[
+    Decimal, PlainValidator(_read_reported), _written_by(as_written), _DecimalSchema(negative=False)
+]
+"""An amount of money that a sender may have computed in floats, 0 or more; rounded half even to 12 places."""
 
 NonNegativeQuantity = NonNegativeAmount
 """An entered quantity, 0 or more."""

@@ -29,9 +29,9 @@ _INSIDE = (
     ("cache_write_1h_tokens", "cache_write_tokens", "which include those written for an hour"),
 )
 _FIELD_OF = {key: name for name, key in USAGE_KEYS.items()}
-_LIKE_A_COUNT = re.compile(
-    r"(?i)(token|character|second|page|image|search|pixel|execution)s?(_?count)?$|^(input|output|prompt|completion|usage)"
-)
+_LIKE_A_COUNT = re.compile(r"(?i)token|character|pages?$|images?$|search|pixel|audio|^seconds?$")
+_NO_COUNT = re.compile(r"(?i)max|limit|budget|time|latency|per_|price|cost|rate|ratio|index|_ms$")
+"""Numbers about a call that are no counts of what it used."""
 _LARGEST = 10**15
 
 
@@ -209,7 +209,7 @@ def _findings(data: Mapping[str, Any], is_unit: Callable[[str], bool]) -> Iterat
     if is_split and total not in (None, input_ + output, input_ + output + data.get("reasoning_tokens", 0)):
         yield Finding("total_mismatch", f"total_tokens is {total}, but input and output are {input_ + output}")
     for name in data.keys() - KNOWN_NAMES:
-        if _is_number(data[name]) and _LIKE_A_COUNT.search(name):
+        if _is_number(data[name]) and _LIKE_A_COUNT.search(name) and not _NO_COUNT.search(name):
             yield Finding("unknown_count", f"{name[:MAXIMUM_TEXT]} looks like a count, but its name is not known")
     for name in data.get("units", {}):
         if not is_unit(name):

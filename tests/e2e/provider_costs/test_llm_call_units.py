@@ -174,6 +174,16 @@ async def test_contradictions_are_refused_at_their_name(xyra: Xyra, route: str):
         assert refused.problem(422, "validation") == [pointer]
 
 
+async def test_noise_in_a_cost_is_rounded_on_every_route(time_machine: TimeMachine):
+    organization = await november(time_machine)
+    noisy = {"model": "gpt-5", **THOUSANDS, "cost": 0.00010811999999999999}
+    sent = await organization.key.post("agents/coder/llm-calls", {**noisy, "id": "noisy", "time": NOVEMBER}, expect=202)
+    await time_machine.xyra.idle()
+    assert (await organization.key.get(f"events/{sent['event_id']}"))["stated_cost"] == "0.00010812"
+    calculated = await organization.key.post("llm-prices/calculate", {**noisy, "time": NOVEMBER}, expect=200)
+    assert calculated["reported_cost"] == "0.00010812"
+
+
 async def test_an_override_with_a_border_keeps_it(time_machine: TimeMachine):
     organization, name = await november(time_machine), f"model-{uuid4().hex}"
     prices = {

@@ -278,6 +278,29 @@ def test_each_foreign_name_has_a_source_and_a_meaning(name: Any):
     assert name.source
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": "100", "completion_tokens": 50},
+        {"prompt_tokens": -1, "completion_tokens": 50},
+        {"prompt_tokens": Decimal("12.5"), "completion_tokens": 50},
+        {"prompt_tokens": True, "completion_tokens": 50},
+        {"prompt_tokens": 10**15, "completion_tokens": 50},
+        {"promptTokensDetails": [{"modality": 5, "tokenCount": 7}, None, "x"]},
+        {"inputTokens": 1, "outputTokens": 1, "cacheDetails": [{"ttl": 5}], "cacheReadInputTokens": []},
+        {"usage": 5},
+        {"response": {"usage": None}},
+        {"billed_units": "all"},
+    ],
+)
+def test_a_usage_object_of_any_form_is_read_or_said_to_be_unknown(usage: Data):
+    for provider in (None, "openai", "google", "bedrock", "cohere", "of our own"):
+        call = READER.read({"model": "m", "provider": provider, "usage": usage})
+        assert call.errors or call.findings or counts_of(call)
+        for count in counts_of(call).values() if not call.errors else ():
+            assert isinstance(count, int | dict)
+
+
 def test_units_are_counts_of_any_kind_rounded_to_12_places():
     call = read(model="m", units={"audio_seconds": Decimal("12.50"), "web_searches": "3", "input_characters": 4})
     assert call.data["units"] == {"audio_seconds": Decimal("12.5"), "web_searches": 3, "input_characters": 4}
@@ -326,6 +349,7 @@ def test_contradictions_are_refused_by_name(data: Data, pointers: list[str]):
         ({"input_tokens": 5}, []),
         ({"characters": 4000}, ["unknown_count"]),
         ({"inputTokenz": 1, "latency_ms": 12}, ["unknown_count"]),
+        ({"max_tokens": 4096, "time_to_first_token_ms": 80, "cost_per_image": 1, "tokens": "many"}, []),
         ({"units": {"holograms": 1}}, ["unknown_count"]),
         ({"usage": {"credits": 4}}, ["unknown_count"]),
         ({"input_tokens": 5, "output_tokens": 5, "reasoning_tokens": 2, "total_tokens": 99}, ["total_mismatch"]),
