@@ -84,7 +84,8 @@ class Authentication:
             return self._cached_deletions[organization_id]
         organization = await self._organizations.find_by_id(organization_id)
         deleted_at = None if organization is None else organization.deleted_at
-        self._cached_deletions[organization_id] = deleted_at
+        if for_events:
+            self._cached_deletions[organization_id] = deleted_at
         return deleted_at
 
     async def _by_key(self, token: str, *, for_events: bool) -> Principal:
