@@ -41,7 +41,7 @@ async def test_its_credentials_read_for_30_days_and_then_nothing(time_machine: T
             ("POST", "api-keys", {"name": "Another", "scopes": ["agents:read"]}),
         ):
             (await client.send(method, path, body)).problem(403, "organization_deleted")
-    await time_machine.at((DELETED + timedelta(seconds=11)).isoformat())
+    await time_machine.at((DELETED + timedelta(minutes=5)).isoformat())
     (await key.send("POST", "events", event(1))).problem(403, "organization_deleted")
     await xyra.operator.report(event(2) | {"organization": organization_id})
     await xyra.idle()
