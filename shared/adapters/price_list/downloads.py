@@ -154,7 +154,7 @@ def _amounts_in(price: "Decimal | TieredPrices") -> list[Decimal]:
 
 
 def _check_extractors(providers: "list[Provider]") -> None:
-    """Raises `UnusableListError` where a usage object would be read into a unit that the package lacks."""
+    """Raises `UnusableListError` where usage objects are read into a unit that the package lacks."""
     for provider in providers:
         for extractor in provider.extractors or ():
             unknown = [mapping.dest for mapping in extractor.mappings if mapping.dest not in registry().units]

@@ -55,7 +55,10 @@ def operators_model(name: str, provider: str, prices: Prices, listed: PackageMod
 
 
 def _with_listed_tiers(prices: ModelPrices, listed: PackageModel | None) -> "ModelPrice | list[ConditionalPrice]":
-    """The prices, above a border of the list raised in the ratio in which the list raises its own."""
+    """The prices with the tiers that the list has for this model.
+
+    In each tier they are raised in the ratio in which the list raises its own price.
+    """
     from genai_prices.types import ConditionalPrice  # noqa: PLC0415  where it is needed
 
     rates = {key: rate for field, key in _PRICE_KEYS.items() if (rate := getattr(prices, field)) is not None}

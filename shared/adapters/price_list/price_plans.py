@@ -1,4 +1,7 @@
-"""What counts cost at the prices in force at one time, worked out once for each set of units."""
+"""What the counts of a call cost at the prices that are in force at one time.
+
+How a set of units is priced is worked out once.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ _INSIDE = frozenset({None, "cache_read", "cache_write", "reasoning", "tool"})
 
 
 class UnclearCountsError(ValueError):
-    """Counts of a call that cannot all be true, or leave open how much costs which price."""
+    """Counts that cannot all be true, or leave open how much costs which price."""
 
 
 @cache
@@ -37,7 +37,7 @@ def including(key: str) -> frozenset[str]:
 
 
 def largest_inside(key: str, names: Collection[str]) -> list[str]:
-    """Those of the named units that are inside a unit, without those inside another one of them."""
+    """The named units directly inside a unit: none of them is inside another."""
     inside = [name for name in names if key in including(name)]
     return [name for name in inside if including(name).isdisjoint(inside)]
 
@@ -84,7 +84,7 @@ Join = tuple["UnitDef", "UnitDef", "UnitDef"]
 
 
 def missing_joins(names: Collection[str], priced: Iterable[str]) -> list[Join]:
-    """The joins of two named units that have a price of their own and are not named."""
+    """The joins of two named units that have a price and are not named."""
     units = registry().units
     joins: list[Join] = []
     for key in sorted(priced):
@@ -108,7 +108,7 @@ def size_of_join(join: Join, counts: Mapping[str, Count]) -> Count | None:
 
 
 def _outside(whole: "UnitDef", other: "UnitDef", counts: Mapping[str, Count]) -> Count:
-    """What the named parts of a unit that cannot be the other unit leave of it."""
+    """What is left of a unit without its named parts that cannot be the other unit."""
     units = registry().units
     apart = [
         name for name in counts if whole.usage_key in including(name) and not units[name].is_compatible_with(other)

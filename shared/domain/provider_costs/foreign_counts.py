@@ -44,7 +44,7 @@ class ForeignCounts:
 
 
 def foreign_counts(data: Mapping[str, Any], is_unit: Callable[[str], bool]) -> ForeignCounts:
-    """The counts that the data have under names of providers and SDKs, and under usage keys."""
+    """The counts that the data have under foreign names and under usage keys."""
     found = ForeignCounts()
     if not data.keys().isdisjoint(FOREIGN_FIELDS):
         _find_foreign(data, found)

@@ -1,4 +1,4 @@
-"""Names that providers and SDKs have for counts of an LLM call, and what they mean here."""
+"""Names of providers and SDKs for counts of an LLM call, and their meaning here."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""LLM calls as senders report them, in the one form in which they are stored, metered and priced."""
+"""Reads reported LLM calls into the one form that is stored, metered and priced."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -46,7 +46,7 @@ class PriceListUnits:
 
 @dataclass(slots=True)
 class LlmCall:
-    """The data of an LLM call in canonical form, and what is wrong or noteworthy about them."""
+    """The data of an LLM call in canonical form, with errors and findings."""
 
     data: dict[str, Any]
     errors: list[FieldError] = field(default_factory=list)

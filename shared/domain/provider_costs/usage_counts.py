@@ -1,4 +1,7 @@
-"""The counts of an LLM call by usage key, the name that the price list's registry has for a unit."""
+"""The counts of an LLM call by usage key.
+
+A usage key is the name that the price list's registry has for a unit.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal

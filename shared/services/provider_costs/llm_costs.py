@@ -1,4 +1,4 @@
-"""What LLM calls cost by model, beside what was reported, and what customers' own keys paid."""
+"""LLM costs by model: beside what was reported, and paid by customers' own keys."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +16,7 @@ _FAMILIES = (REPORTED_BY_MODEL, DIFFERENCE_BY_MODEL, BYOK_BY_MODEL)
 
 @dataclass(frozen=True, slots=True)
 class LlmModelCosts:
-    """The calls of a model whose cost was reported, and those with a customer's own key.
+    """Calls of a model with a reported cost, and those with a customer's own key.
 
     `*` is all models beyond those counted one by one. Amounts are in the organization's currency.
     """

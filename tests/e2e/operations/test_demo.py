@@ -67,6 +67,8 @@ def provider_costs() -> dict[str, Decimal]:
     costs: dict[str, Decimal] = {}
     for call in rows("agent_llm_calls.csv.gz"):
         cached, output = int(call["cached_input_tokens"]), int(call["output_tokens"])
+        reasoning = int(call["reasoning_tokens"])
+        output += reasoning if reasoning > output else 0  # more reasoning than output is beside it
         cost = (int(call["input_tokens"]) - cached) * Decimal(2) + cached * Decimal("0.20") + output * Decimal(12)
         project = projects[call["run_id"]]
         costs[project] = costs.get(project, Decimal(0)) + cost / 10**6
