@@ -1,7 +1,7 @@
 """What an endpoint declares. Its checks, its errors and its description have no other source."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from typing import Any, Literal
@@ -23,6 +23,8 @@ from shared.domain.kernel.errors import (
     XyraError,
 )
 from shared.http.bodies import SMALL_BODY, BodyFormat, BodyLimit
+from shared.http.bodies import BodyFormat
+from shared.http.error_format import ErrorFormat
 from shared.http.schemas import PathValues, Query, ThingId
 
 PREFIX = "api/v1/"
@@ -78,6 +80,12 @@ class Endpoint:
     """A valid request body."""
     media_type: str = "application/json"
     """The content type of its answers."""
+    other_forms: Mapping[str, Any] = field(default_factory=dict)
+    """Further content type -> the type of its answers in that form, for `Reply.media_type`."""
+    error_format: ErrorFormat | None = None
+    """How its errors are written; None for problem documents."""
+    takes_basic: bool = False
+    """Whether the password of Basic authentication is taken for an API key, too."""
 
     @property
     def route(self) -> str:

@@ -24,9 +24,14 @@ _SCHEMAS = "#/components/schemas/"
 Json = dict[str, Any]
 
 Key = tuple[str, int, str]
-"""Endpoint, status of the answer (0: the request), content type of the request."""
+"""Endpoint, status of the answer (or one of the numbers below), content type."""
 
-_PROBLEM: Key = ("", 0, "problem")
+_REQUEST = 0
+_OTHER_FORM = 1
+"""Of answers."""
+_ERROR = 2
+
+_PROBLEM: Key = ("", _ERROR, "problem")
 
 _IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
@@ -95,6 +100,7 @@ def document() -> bytes:
             "schemas": definitions,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An access token or an API key"},
+                "basic": {"type": "http", "scheme": "basic", "description": "Any name, with an API key as password"},
                 "api_key": {
                     "type": "apiKey",
                     "in": "header",
@@ -131,10 +137,14 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, 
     ]
     for endpoint in endpoints:
         for media_type, model in endpoint.body.content.items() if endpoint.body else ():
-            inputs.append(((endpoint.name, 0, media_type), "validation", TypeAdapter(model)))
+            inputs.append(((endpoint.name, _REQUEST, media_type), "validation", TypeAdapter(model)))
         for status, model in endpoint.answers.items():
             if model is not None:
                 inputs.append(((endpoint.name, status, ""), "serialization", TypeAdapter(model)))
+        for media_type, model in endpoint.other_forms.items():
+            inputs.append(((endpoint.name, _OTHER_FORM, media_type), "serialization", TypeAdapter(model)))
+        for media_type, model in endpoint.error_format.content.items() if endpoint.error_format else ():
+            inputs.append(((endpoint.name, _ERROR, media_type), "serialization", TypeAdapter(model)))
     found, described = TypeAdapter.json_schemas(
         inputs, ref_template=_SCHEMAS + "{model}", schema_generator=_WithoutFieldTitles
     )
@@ -179,15 +189,15 @@ def _operation(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> Json:
         "parameters": list(_parameters(endpoint)),
         "responses": {
             **{str(status): _answer(endpoint, status, schemas) for status in endpoint.answers},
-            **_errors(endpoint.errors(), schemas[_PROBLEM]),
+            **_errors(endpoint.errors(), _error_content(endpoint, schemas)),
         },
-        "security": [] if endpoint.public else [{"bearer": []}, {"api_key": []}],
+        "security": list(_credentials(endpoint)),
     }
     if endpoint.body is not None:
         operation["requestBody"] = {
             "required": endpoint.body.required,
             "content": {
-                media_type: {"schema": schemas[endpoint.name, 0, media_type], **_example(endpoint, media_type)}
+                media_type: {"schema": schemas[endpoint.name, _REQUEST, media_type], **_example(endpoint, media_type)}
                 for media_type in endpoint.body.content
             },
         }
@@ -208,11 +218,27 @@ def _example(endpoint: Endpoint, media_type: str) -> Json:
 def _answer(endpoint: Endpoint, status: int, schemas: Mapping[Key, Json]) -> Json:
     answer: Json = {"description": HTTPStatus(status).phrase}
     if endpoint.answers[status] is not None:
-        answer["content"] = {endpoint.media_type: {"schema": schemas[endpoint.name, status, ""]}}
+        answer["content"] = {
+            endpoint.media_type: {"schema": schemas[endpoint.name, status, ""]},
+            **{form: {"schema": schemas[endpoint.name, _OTHER_FORM, form]} for form in endpoint.other_forms},
+        }
     return answer
 
 
-def _errors(errors: Iterable[type[XyraError]], problem: Json) -> dict[str, Json]:
+def _error_content(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> Json:
+    if endpoint.error_format is None:
+        return {MEDIA_TYPE: {"schema": schemas[_PROBLEM]}}
+    return {form: {"schema": schemas[endpoint.name, _ERROR, form]} for form in endpoint.error_format.content}
+
+
+def _credentials(endpoint: Endpoint) -> Iterator[Json]:
+    if not endpoint.public:
+        yield from ({"bearer": []}, {"api_key": []})
+    if endpoint.takes_basic:
+        yield {"basic": []}
+
+
+def _errors(errors: Iterable[type[XyraError]], content: Json) -> dict[str, Json]:
     """The answer for each status, which names the codes that it can have."""
     by_status: dict[HTTPStatus, dict[str, str]] = {}
     for error in errors:
@@ -221,7 +247,7 @@ def _errors(errors: Iterable[type[XyraError]], problem: Json) -> dict[str, Json]
         str(int(status)): {
             "description": "; ".join(f"{title} (`{code}`)" for code, title in titles.items()),
             **({"headers": _HEADERS_OF_ERRORS[status]} if status in _HEADERS_OF_ERRORS else {}),
-            "content": {MEDIA_TYPE: {"schema": problem}},
+            "content": content,
         }
         for status, titles in sorted(by_status.items())
     }

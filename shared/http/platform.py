@@ -12,6 +12,7 @@ from shared.domain.kernel.errors import XyraError
 from shared.http.bodies import SMALL_BODY, BodyFormat, BodyLimit, JsonBody
 from shared.http.cors import with_cors
 from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch, Method
+from shared.http.error_format import ErrorFormat
 from shared.http.replies import Handler
 from shared.http.routes import UNKNOWN_ROUTE, answer_unknown
 from shared.http.schemas import PathValues, Query
@@ -40,6 +41,9 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     errors: tuple[type[XyraError], ...] = (),
     example: Any = None,  # noqa: ANN401  JSON is any of its types
     media_type: str = "application/json",
+    other_forms: Mapping[str, Any] | None = None,
+    error_format: ErrorFormat | None = None,
+    takes_basic: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare an endpoint and register it on the blueprint. The parts are described at `Endpoint`.
 
@@ -68,6 +72,9 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             further_errors=errors,
             example=example,
             media_type=media_type,
+            other_forms=other_forms or {},
+            error_format=error_format,
+            takes_basic=takes_basic,
         )
         ENDPOINTS.append(declared)
 

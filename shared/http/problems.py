@@ -1,10 +1,12 @@
 """Errors as problem documents (RFC 9457). Faults of ours are logged; callers learn nothing of their cause."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from shared import correlation
 from shared.domain.kernel.errors import MethodNotAllowedError, UnauthenticatedError, UnavailableError, XyraError
+from shared.http.error_format import ErrorFormat
 from shared.http.replies import serialised
 from shared.http.schemas import Schema
 from shared.services.storage.idempotency import Answer
@@ -40,13 +42,25 @@ class Problem(Schema):
     """Names this request in the logs."""
 
 
-def problem_answer(error: Exception, endpoint: str) -> Answer:
-    """The answer for an error. Logs a 500 with its traceback, and a 503 as one warning with its cause."""
+def error_answer(
+    error: Exception, endpoint: str, headers: Mapping[str, str], error_format: ErrorFormat | None
+) -> Answer:
+    """The answer for an error, by default as a problem document.
+
+    Logs a 500 with its traceback, and a 503 as one warning with its cause. `headers` are those of the request.
+    """
     refusal = error if isinstance(error, XyraError) else XyraError(str(error))
     if refusal.status is HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("unexpected failure", exc_info=error, extra={"endpoint": endpoint})
     elif refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
         _log.warning("unavailable: %s", refusal.detail, extra={"endpoint": endpoint, "cause": _cause(error)})
+    media_type, body = (
+        error_format.written(refusal, headers) if error_format is not None else (MEDIA_TYPE, _problem(refusal))
+    )
+    return Answer(int(refusal.status), _headers(refusal), media_type, body)
+
+
+def _problem(refusal: XyraError) -> bytes:
     problem = {
         "type": f"urn:xyra:problem:{refusal.code}",
         "title": refusal.title,
@@ -55,7 +69,7 @@ def problem_answer(error: Exception, endpoint: str) -> Answer:
         "errors": refusal.errors,
         "correlation_id": correlation.current(),
     }
-    return Answer(int(refusal.status), _headers(refusal), MEDIA_TYPE, serialised(Problem, problem))
+    return serialised(Problem, problem)
 
 
 def _headers(refusal: XyraError) -> dict[str, str]:

@@ -26,6 +26,8 @@ class Reply:
     """One of the declared statuses; by default the first."""
     etag: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str | None = None
+    """The declared one, or one of the declared other forms; by default the first."""
     when_repeated: "Reply | None" = None
     """What a repetition of the request is answered with, where this answer shows a credential."""
 
@@ -48,7 +50,9 @@ class Reply:
         headers = dict(self.headers)
         if self.etag is not None:
             headers["ETag"] = f'"{self.etag}"'
-        return Answer(status, headers, declared.media_type, serialised(declared.answers[status], self.content))
+        media_type = self.media_type or declared.media_type
+        body_type = declared.other_forms.get(media_type, declared.answers[status])
+        return Answer(status, headers, media_type, serialised(body_type, self.content))
 
 
 Handler = Callable[[Call[Any, Any, Any]], Awaitable[Reply]]

@@ -1,12 +1,13 @@
 """Answers requests for which there is no endpoint: 404, or 405 with the methods that the path has."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from functools import cache
 
 from shared.domain.kernel.errors import MethodNotAllowedError, NotFoundError
 from shared.domain.kernel.ids import id_pattern
 from shared.http.declaration import ENDPOINTS, Endpoint
+from shared.http.error_format import ErrorFormat
 from shared.http.serving import Request, answered
 from shared.services.storage.idempotency import Answer
 
@@ -30,19 +31,28 @@ async def answer_unknown(request: Request, path: str) -> Answer:
             raise MethodNotAllowedError(f"The path has {', '.join(methods)}, not {request.method}", allowed=methods)
         return Answer(204, {"Allow": ", ".join(methods)}, "application/json", b"")
 
-    return await answered(request, UNKNOWN_ROUTE, answer)
+    return await answered(request, UNKNOWN_ROUTE, answer, _error_format(path))
 
 
 def allowed_methods(path: str) -> list[str]:
     """The methods of a decoded path, sorted; empty for an unknown path."""
-    asked = path.removesuffix("/")
-    found = {method for expression, methods in _routes() if expression.fullmatch(asked) for method in methods}
+    found = {method for endpoint in _endpoints(path) for method in endpoint.methods}
     return sorted(found | {"OPTIONS"}) if found else []
 
 
+def _error_format(path: str) -> ErrorFormat | None:
+    """That of the path's other methods."""
+    return next((endpoint.error_format for endpoint in _endpoints(path)), None)
+
+
+def _endpoints(path: str) -> Iterator[Endpoint]:
+    asked = path.removesuffix("/")
+    return (endpoint for expression, endpoint in _routes() if expression.fullmatch(asked))
+
+
 @cache
-def _routes() -> list[tuple[re.Pattern[str], Sequence[str]]]:
-    return [(_expression(endpoint), endpoint.methods) for endpoint in ENDPOINTS]
+def _routes() -> list[tuple[re.Pattern[str], Endpoint]]:
+    return [(_expression(endpoint), endpoint) for endpoint in ENDPOINTS]
 
 
 def _expression(endpoint: Endpoint) -> re.Pattern[str]:

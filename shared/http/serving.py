@@ -1,5 +1,6 @@
 """Serves a request by its endpoint's declaration: authenticate, authorize, validate, call, serialise."""
 
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -24,7 +25,8 @@ from shared.domain.kernel.ids import fingerprint, is_id
 from shared.domain.kernel.validation import validation_error
 from shared.http.bodies import validated
 from shared.http.declaration import Endpoint, IfMatch
-from shared.http.problems import problem_answer
+from shared.http.error_format import ErrorFormat
+from shared.http.problems import error_answer
 from shared.http.replies import Handler
 from shared.http.schemas import NoBody, PathValues
 from shared.http.tenancy import Call
@@ -59,17 +61,24 @@ async def serve(
     declared: Endpoint, handler: Handler, request: Request, application: Callable[[], Application]
 ) -> Answer:
     """Answer a request by the declaration of its endpoint."""
-    return await answered(request, declared.name, lambda: _answer(declared, handler, request, application()))
+    return await answered(
+        request, declared.name, lambda: _answer(declared, handler, request, application()), declared.error_format
+    )
 
 
-async def answered(request: Request, name: str, answer: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer with a correlation id. An error that is raised becomes a problem document."""
+async def answered(
+    request: Request,
+    name: str,
+    answer: Callable[[], Awaitable[Answer]],
+    error_format: ErrorFormat | None = None,
+) -> Answer:
+    """The answer with a correlation id. An error that is raised becomes one, by default as a problem document."""
     with correlation.correlated(correlation.accept(request.headers.get(correlation.HEADER.lower()))) as correlation_id:
         try:
             _refuse_what_is_no_text(request)
             finished = await within_deadline(answer())
-        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a problem document
-            finished = problem_answer(error, name)
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
+            finished = error_answer(error, name, request.headers, error_format)
     headers = {**HEADERS_OF_ALL, **finished.headers, correlation.HEADER: correlation_id}
     return replace(finished, headers=headers, body=b"" if request.method == "HEAD" else finished.body)
 
@@ -99,7 +108,7 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
     principal = ANONYMOUS
     if not declared.public:
         principal = await services.authentication.authenticate(
-            _credential(headers), for_events=declared.access is Permission.EVENTS_WRITE
+            _credential(headers, takes_basic=declared.takes_basic), for_events=declared.access is Permission.EVENTS_WRITE
         )
         if isinstance(declared.access, Permission):
             _authorize(principal, declared.access)
@@ -154,13 +163,23 @@ def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -
             raise NotFoundError(f"There is no such path: {{{name}}} begins with {prefix}_")
 
 
-def _credential(headers: Mapping[str, str]) -> str:
+def _credential(headers: Mapping[str, str], *, takes_basic: bool) -> str:
     scheme, _, value = headers.get("authorization", "").partition(" ")
     offered = value.strip() if scheme.lower() == "bearer" else ""
+    if takes_basic and scheme.lower() == "basic":
+        offered = _password(value.strip())
     credential = offered or headers.get("x-api-key", "").strip()
     if credential and credential.isascii():
         return credential
     raise UnauthenticatedError("Send an access token or API key as Authorization: Bearer, or an API key as X-API-Key")
+
+
+def _password(basic: str) -> str:
+    """Of Basic authentication; empty where there is none."""
+    try:
+        return base64.b64decode(basic, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _body(declared: Endpoint, headers: Mapping[str, str], raw: bytes) -> Any:  # noqa: ANN401  as its format reads it

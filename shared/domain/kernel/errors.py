@@ -147,6 +147,12 @@ class PreconditionRequiredError(XyraError):
     title = "If-Match is required here"
 
 
+class LengthRequiredError(XyraError):
+    status = HTTPStatus.LENGTH_REQUIRED
+    code = "length_required"
+    title = "The body came without its length"
+
+
 class TooLargeError(XyraError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "too_large"
