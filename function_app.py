@@ -4,9 +4,21 @@ import gc
 
 import azure.functions as func
 
-from functions import access, agents, billing, operations, pricing, provider_costs, runs, storage, tenancy, usage
+from functions import (
+    access,
+    agents,
+    billing,
+    ingestion,
+    operations,
+    pricing,
+    provider_costs,
+    runs,
+    storage,
+    tenancy,
+    usage,
+)
 
-AREAS = (access, agents, billing, operations, pricing, provider_costs, runs, storage, tenancy, usage)
+AREAS = (access, agents, billing, ingestion, operations, pricing, provider_costs, runs, storage, tenancy, usage)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 

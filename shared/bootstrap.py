@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared.adapters.clock.file_clock import FileClock
 from shared.adapters.clock.system_clock import SystemClock
+from shared.adapters.otlp.decoder import OtlpDecoder
 from shared.adapters.price_list.genai_prices import PackagedPriceList
 from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
@@ -41,6 +42,7 @@ from shared.services.access.first_operator import FirstOperator
 from shared.services.access.passwords import Passwords
 from shared.services.access.tokens import Tokens
 from shared.services.agents.activity import AgentActivities
+from shared.services.agents.agent_making import AgentMaking
 from shared.services.agents.agents import AGENT_STARTED, Agents
 from shared.services.billing.agent_pricing import AgentPricing
 from shared.services.billing.bills import Bills
@@ -52,6 +54,11 @@ from shared.services.billing.issuing import Issuing
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
+from shared.services.ingestion.calls import CallSender
+from shared.services.ingestion.reading import TraceReader
+from shared.services.ingestion.trace_records import TraceRecord
+from shared.services.ingestion.trace_warnings import TraceWarnings
+from shared.services.ingestion.traces import CALLS_DECIDED, Traces
 from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import PERIOD_CHANGED, Rebilling
 from shared.services.pricing.billing_models import BillingModels
@@ -183,6 +190,19 @@ class Application:
         self.invoice_runs = InvoiceRuns(
             ports.queue, clock, self.organizations, self.periods, self.issuing, self.invoice_jobs
         )
+        self.agent_making = AgentMaking(store, clock, self.agents, chosen)
+        trace_thread = OneAtATime("traces")
+        self._opened.callback(trace_thread.close)
+        self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls)
+        self.traces = Traces(
+            store,
+            clock,
+            self.organizations,
+            TraceReader(OtlpDecoder(), trace_thread, chosen),
+            self.trace_calls,
+            TraceWarnings(),
+            self.outbox,
+        )
         self.outbox.connect(self.receivers(), self.completions())
 
     def receivers(self) -> Mapping[str, Receiver]:
@@ -191,6 +211,7 @@ class Application:
             AGENT_STARTED: self.agents.rebill_since_start,
             PERIOD_CHANGED: self.rebilling.note_change,
             KEY_CHANGED: self.api_keys.apply_change,
+            CALLS_DECIDED: self.trace_calls.receive,
         }
 
     def completions(self) -> Mapping[type[Entity], Completion]:
@@ -199,6 +220,7 @@ class Application:
             Account: self.accounts.complete_due,
             SlugClaim: self.organizations.complete_due,
             Job: self.invoice_runs.complete_due,
+            TraceRecord: self.traces.complete_due,
         }
 
     async def check_ready(self) -> None:

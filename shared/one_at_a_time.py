@@ -26,7 +26,7 @@ class OneAtATime:
     async def run(self, work: Callable[[], Result]) -> Result:
         """The result of the work. Raises whatever it raises; `UnavailableError` where too much waits already."""
         if self._waiting >= self._most_waiting:
-            raise UnavailableError("Too many calculations wait already")
+            raise UnavailableError("Too much waits here already")
         self._waiting += 1
         started = self._thread.submit(_with_short_turns, work)
         started.add_done_callback(self._ended_in(asyncio.get_running_loop()))

@@ -14,6 +14,7 @@ MINIMUM_PASSWORD = 14
 MOST_ORIGINS = 20
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _LOOPBACK = ("http://127.0.0.1:", "http://localhost:", "http://[::1]:")
+_MIB = 1024 * 1024
 
 
 class Settings(BaseSettings):
@@ -65,6 +66,13 @@ class Settings(BaseSettings):
     """How many distinct values of a unique meter one line counts in a period and shard; further events are parked."""
     shard_count: int = Field(default=1)
     """Usage partitions of a new organization: a power of two up to 64."""
+
+    maximum_made_agents: int = Field(default=1000, ge=0, le=100_000)
+    """Agents that API keys make on sight in an organization and UTC day; further unknown ones are parked."""
+    maximum_trace_bytes: int = Field(default=8 * _MIB, ge=1, le=16 * _MIB)
+    """Of a request with traces, as it is sent. The platform takes 16 MiB."""
+    maximum_unpacked_trace_bytes: int = Field(default=16 * _MIB, ge=1, le=64 * _MIB)
+    """Of a request with traces that was sent in gzip."""
 
     invoice_grace_hours: int = Field(default=24, ge=0, le=24 * 30)
     invoice_due_days: int = Field(default=15, ge=0, le=365)

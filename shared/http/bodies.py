@@ -1,6 +1,5 @@
 """Formats of request bodies: how each is read, how large it may be, and which content types it has."""
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -10,14 +9,13 @@ import pydantic
 from pydantic import BaseModel
 
 from shared import json
-from shared.domain.kernel.errors import FieldError, MalformedError, TooLargeError, UnsupportedMediaTypeError
+from shared.domain.kernel.errors import MalformedError, UnsupportedMediaTypeError
 from shared.domain.kernel.validation import validation_error
 from shared.http.schemas import MergePatch
+from shared.unpacking import too_large, unpacked
 
 MAXIMUM_FORM_FIELDS = 50
 _KIB = 1024
-_GZIP_BITS = zlib.MAX_WBITS | 16
-"""The window of `zlib`, and that a header of gzip comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +25,8 @@ class BodyLimit:
     sent: int
     unpacked: int | None = None
     """Of a body in gzip. Without it, such bodies are refused."""
+    is_left_packed: bool = False
+    """Whether a body in gzip stays as it is: the handler bounds what it unpacks."""
 
     def content_of(self, headers: Mapping[str, str], raw: bytes) -> bytes:
         """The body, unpacked.
@@ -35,37 +35,20 @@ class BodyLimit:
         that is not taken, and `MalformedError` for one that cannot be read.
         """
         if len(raw) > self.sent:
-            raise _too_large(f"has {len(raw)} bytes, at most {self.sent} are allowed")
+            raise too_large(f"has {len(raw)} bytes, at most {self.sent} are allowed")
         encoding = headers.get("content-encoding", "").strip().lower() or "identity"
         if encoding == "identity":
             return raw
         if encoding != "gzip" or self.unpacked is None:
             taken = "identity" if self.unpacked is None else "identity, gzip"
             raise UnsupportedMediaTypeError(f"Content-Encoding is {encoding}; accepted here: {taken}")
-        return _unpacked(raw, self.unpacked)
+        return raw if self.is_left_packed else unpacked(raw, self.unpacked)
 
 
 SMALL_BODY = BodyLimit(64 * _KIB)
 """Of every route that declares no other."""
 LARGE_BODY = BodyLimit(1024 * _KIB)
 """Of routes that take events, billing models or calculations."""
-
-
-def _unpacked(raw: bytes, limit: int) -> bytes:
-    stream = zlib.decompressobj(_GZIP_BITS)
-    try:
-        content = stream.decompress(raw, limit + 1)
-    except zlib.error as error:
-        raise MalformedError("The body is not gzip, which Content-Encoding says it is") from error
-    if len(content) > limit:
-        raise _too_large(f"has more than {limit} bytes when it is unpacked")
-    if not stream.eof or stream.unused_data:
-        raise MalformedError("The body is not one whole stream of gzip, which Content-Encoding says it is")
-    return content
-
-
-def _too_large(detail: str) -> TooLargeError:
-    return TooLargeError(f"The body {detail}", errors=(FieldError("", detail),))
 
 
 Body_co = TypeVar("Body_co", covariant=True)

@@ -23,7 +23,6 @@ from shared.domain.kernel.errors import (
     XyraError,
 )
 from shared.http.bodies import SMALL_BODY, BodyFormat, BodyLimit
-from shared.http.bodies import BodyFormat
 from shared.http.error_format import ErrorFormat
 from shared.http.schemas import PathValues, Query, ThingId
 

@@ -31,6 +31,8 @@ _OTHER_FORM = 1
 """Of answers."""
 _ERROR = 2
 
+_Input = tuple[Key, Literal["validation", "serialization"], TypeAdapter[Any]]
+
 _PROBLEM: Key = ("", _ERROR, "problem")
 
 _IDEMPOTENCY_KEY: Json = {
@@ -132,19 +134,9 @@ class _WithoutFieldTitles(GenerateJsonSchema):
 
 
 def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, Json]]:
-    inputs: list[tuple[Key, Literal["validation", "serialization"], TypeAdapter[Any]]] = [
-        (_PROBLEM, "serialization", TypeAdapter(Problem))
-    ]
+    inputs: list[_Input] = [(_PROBLEM, "serialization", TypeAdapter(Problem))]
     for endpoint in endpoints:
-        for media_type, model in endpoint.body.content.items() if endpoint.body else ():
-            inputs.append(((endpoint.name, _REQUEST, media_type), "validation", TypeAdapter(model)))
-        for status, model in endpoint.answers.items():
-            if model is not None:
-                inputs.append(((endpoint.name, status, ""), "serialization", TypeAdapter(model)))
-        for media_type, model in endpoint.other_forms.items():
-            inputs.append(((endpoint.name, _OTHER_FORM, media_type), "serialization", TypeAdapter(model)))
-        for media_type, model in endpoint.error_format.content.items() if endpoint.error_format else ():
-            inputs.append(((endpoint.name, _ERROR, media_type), "serialization", TypeAdapter(model)))
+        inputs += _inputs(endpoint)
     found, described = TypeAdapter.json_schemas(
         inputs, ref_template=_SCHEMAS + "{model}", schema_generator=_WithoutFieldTitles
     )
@@ -158,6 +150,19 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, 
             if field in _SAID_EVERYWHERE:
                 described_field.setdefault("description", _SAID_EVERYWHERE[field])
     return {key: _renamed(schema, names) for (key, _), schema in found.items()}, definitions
+
+
+def _inputs(endpoint: Endpoint) -> Iterator[_Input]:
+    """The types of an endpoint's body, answers and errors."""
+    for media_type, model in endpoint.body.content.items() if endpoint.body else ():
+        yield (endpoint.name, _REQUEST, media_type), "validation", TypeAdapter(model)
+    for status, model in endpoint.answers.items():
+        if model is not None:
+            yield (endpoint.name, status, ""), "serialization", TypeAdapter(model)
+    for media_type, model in endpoint.other_forms.items():
+        yield (endpoint.name, _OTHER_FORM, media_type), "serialization", TypeAdapter(model)
+    for media_type, model in endpoint.error_format.content.items() if endpoint.error_format else ():
+        yield (endpoint.name, _ERROR, media_type), "serialization", TypeAdapter(model)
 
 
 def _schema_name(key: str, schema: Json) -> str:

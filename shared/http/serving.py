@@ -108,7 +108,8 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
     principal = ANONYMOUS
     if not declared.public:
         principal = await services.authentication.authenticate(
-            _credential(headers, takes_basic=declared.takes_basic), for_events=declared.access is Permission.EVENTS_WRITE
+            _credential(headers, takes_basic=declared.takes_basic),
+            for_events=declared.access is Permission.EVENTS_WRITE,
         )
         if isinstance(declared.access, Permission):
             _authorize(principal, declared.access)

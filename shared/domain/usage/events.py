@@ -40,6 +40,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     source: str
     type: str
     agent: str
+    """The agent's id; where it was unknown at acceptance, the name that it was given."""
     time: str
     """Text of `times.to_text`."""
     run: str | None = None
@@ -49,7 +50,8 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     standard_terms: bool = False
     """Whether an LLM call costs the standard price, as its sender may not say otherwise (`CostTerms`)."""
     content: str
-    """The `content_hash`. The same identity with another content is a conflict."""
+    """The `content_hash`; of the type alone where a route of another protocol took it. The same identity with another
+    content is a conflict."""
 
 
 class TotalKey(msgspec.Struct, frozen=True):

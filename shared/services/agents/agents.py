@@ -95,8 +95,8 @@ class Agents:
         self._cached_ids = TTLCache[tuple[str, str], str, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
         self._cached = TTLCache[tuple[str, str], Agent, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
 
-    async def create(self, agent_id: str, organization_id: str, draft: AgentDraft) -> Stored[Agent]:
-        """The agent; repeating it with the same id gives what was created.
+    async def create(self, agent_id: str, organization_id: str, draft: AgentDraft, *beside: Operation) -> Stored[Agent]:
+        """The agent, stored with what is beside it; repeating it with the same id gives what was created.
 
         Raises `ConflictError` for a taken external id, `ValidationError` for a project, department or billing model
         that it cannot have.
@@ -122,8 +122,8 @@ class Agents:
         )
         entry = self._start_entry(agent)
         if entry is None:
-            return await self._agents.create(organization_id, agent)
-        stored = await self._agents.create(organization_id, agent, creating(entry))
+            return await self._agents.create(organization_id, agent, *beside)
+        stored = await self._agents.create(organization_id, agent, creating(entry), *beside)
         await self._outbox.attempt(TENANTS.name, organization_id, entry.id)
         return stored
 

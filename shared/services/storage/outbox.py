@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from shared import correlation
-from shared.containers import DIRECTORY, INVOICES, LEDGERS, TENANTS
+from shared.containers import DIRECTORY, INBOX, INVOICES, LEDGERS, TENANTS
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.times import BEGINNING, Instant, to_text
@@ -101,10 +101,17 @@ class Outbox:
         except XyraError:
             _log.warning("an outbox effect is left for the sweep", extra={"entry": entry_id}, exc_info=True)
 
+    async def forget(self, container: str, pk: str, entry: OutboxEntry) -> None:
+        """Delete an entry whose effect has happened. One that cannot be deleted is left for the sweep."""
+        try:
+            await self._store.delete(container, pk, entry.id)
+        except XyraError:
+            _log.warning("an outbox effect is left for the sweep", extra={"entry": entry.id}, exc_info=True)
+
     async def sweep(self) -> int:
         """Let everything happen that is due in any container; how much that was."""
         done = 0
-        for container in (DIRECTORY.name, TENANTS.name, LEDGERS.name, INVOICES.name):
+        for container in (DIRECTORY.name, TENANTS.name, LEDGERS.name, INVOICES.name, INBOX.name):
             for _ in range(_ROUNDS):
                 due = await self._store.due(container, to_text(self._clock.now()), limit=_SWEPT_AT_ONCE)
                 results = [await self._sweep_one(container, pk, item) for pk, item in due]

@@ -5,6 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 
 from shared.domain.kernel.errors import XyraError
+from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.times import from_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModel, Version
@@ -68,6 +69,8 @@ class Assigner:
         Raises `CannotBeMeteredError`, `UnmeterableError`, `NoExchangeRateError`, `UnavailableError`.
         """
         at = from_text(event.time)
+        if agent is None and not is_id(event.agent, "agt"):
+            raise CannotBeMeteredError(f"there is no agent {event.agent}; make one with this external id and replay it")
         if agent is None or agent.ended_by(at):
             raise CannotBeMeteredError("the agent was deleted before the event happened")
         organization, costs, now = self._organization, self._costs, self._now

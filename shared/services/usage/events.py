@@ -50,6 +50,11 @@ class ReportedEvent(msgspec.Struct, frozen=True):
     """The user, or the root of the API key's line."""
     by_operator: bool = False
     """Whether the credential is the operator's."""
+    by_protocol: bool = False
+    """Whether a route of another protocol took it: the first of an identity stands, whatever later ones say, and what
+    names an unknown or deleted agent is parked."""
+    is_taken: bool = False
+    """Whether its sender was told before that it is taken: its time is checked no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class Events:
                 agent = agents.get(event.agent)
                 call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
                 errors = tuple(_errors_of(event, call, agent, organization, now))
-                if errors or agent is None:
+                if errors or (agent is None and not event.by_protocol):
                     acceptance.rejected.append(Rejection(event.index, errors))
                     continue
                 accepted = _accepted(event, call.data, agent, organization, now)
@@ -153,17 +158,27 @@ def _errors_of(
     event: ReportedEvent, call: LlmCall, agent: Agent | None, organization: Organization, now: datetime
 ) -> Iterator[FieldError]:
     time = event.time or now
+    if not event.by_protocol:
+        yield from _errors_in_agent(agent, time)
+    if not event.is_taken:
+        yield from _errors_in_time(time, organization, now)
+    yield from call.errors or errors_in_data(event.type, call.data)
+
+
+def _errors_in_agent(agent: Agent | None, time: datetime) -> Iterator[FieldError]:
     if agent is None:
         yield FieldError("/agent", "there is no such agent")
     elif agent.ended_by(time):
         yield FieldError("/agent", "the agent had been deleted by then")
+
+
+def _errors_in_time(time: datetime, organization: Organization, now: datetime) -> Iterator[FieldError]:
     if organization.ended_at is not None and time >= organization.ended_at:
         yield FieldError("/time", "the organization had been deleted by then")
     if time > now + AHEAD:
         yield FieldError("/time", f"is more than {AHEAD.total_seconds() / 60:.0f} minutes ahead")
     if time < now - timedelta(days=organization.late_window_days):
         yield FieldError("/time", f"is more than {organization.late_window_days} days ago")
-    yield from call.errors or errors_in_data(event.type, call.data)
 
 
 def _findings(call: LlmCall, accepted: AcceptedEvent) -> Iterator[Finding]:
@@ -173,8 +188,9 @@ def _findings(call: LlmCall, accepted: AcceptedEvent) -> Iterator[Finding]:
 
 
 def _accepted(
-    event: ReportedEvent, data: dict[str, Any], agent: Agent, organization: Organization, now: datetime
+    event: ReportedEvent, data: dict[str, Any], agent: Agent | None, organization: Organization, now: datetime
 ) -> AcceptedEvent:
+    agent_id = agent.id if agent is not None else event.agent
     data = with_derived_fields(event.type, data, organization.currency)
     may_say_terms = event.by_operator or organization.settings.reported_llm_terms
     return AcceptedEvent(
@@ -182,13 +198,17 @@ def _accepted(
         id=event.id,
         source=event.source,
         type=event.type,
-        agent=agent.id,
+        agent=agent_id,
         time=to_text(event.time or now),
         run=event.run,
         data=data,
         reporter=event.reporter,
         standard_terms=event.type == LLM_CALL and not may_say_terms and has_terms(data),
-        content=content_hash(event.type, agent.id, event.run, data),
+        content=(
+            content_hash(event.type, "", None, {})
+            if event.by_protocol
+            else content_hash(event.type, agent_id, event.run, data)
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from shared.domain.kernel.ids import fingerprint, named_id
 from shared.domain.kernel.times import from_text
 from shared.domain.provider_costs.costs import CostRules
 from shared.domain.provider_costs.exchange_rates import CurrencyPair, NoExchangeRateError
+from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import AcceptedEvent
 from shared.ports.clock import Clock
@@ -196,7 +197,8 @@ class Metering:
         failed: list[_Unmetered] = []
         for event in events:
             try:
-                metered.append(await assigner.assign(agents.get(event.agent), event))
+                agent = agents.get(event.agent)
+                metered.append(await assigner.assign(agent, _of_agent(agent, event)))
             except UnavailableError:
                 raise
             except NoExchangeRateError as error:
@@ -223,6 +225,11 @@ class Metering:
         subject = {"message": message.body.decode("utf-8", "replace"), "message_id": message.message_id}
         parked_id = named_id("park", fingerprint(message.body))
         await self._parked_events.park(UNKNOWN_ORGANIZATION, parked_id, reason, subject)
+
+
+def _of_agent(agent: Agent | None, event: AcceptedEvent) -> AcceptedEvent:
+    """The event with the id of its agent, which may not have existed when it was accepted."""
+    return event if agent is None or agent.id == event.agent else msgspec.structs.replace(event, agent=agent.id)
 
 
 def _not_recorded(recorded: Recorded) -> list[_Unmetered]:

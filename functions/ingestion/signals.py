@@ -1,0 +1,83 @@
+"""Logs and metrics over OTLP, which exporters send by themselves: taken, and not metered."""
+
+from typing import TypedDict
+
+import azure.functions as func
+from pydantic import Field
+
+from functions.ingestion.exports import MAXIMUM_BODY, ExportQuery
+from functions.ingestion.otlp import JSON, PROTOBUF, Binary, OtlpBody, OtlpErrors, success
+from shared.domain.access.identity import Permission
+from shared.domain.kernel.errors import LengthRequiredError
+from shared.http import Call, Reply, Schema, endpoint
+from shared.services.ingestion.reading import SentTraces
+
+blueprint = func.Blueprint()
+
+_NOT_METERED = "taken, and not metered: only traces are; send these to /v1/traces"
+
+
+class PartialLogs(Schema):
+    """What is said about logs that were taken."""
+
+    rejected_log_records: str = Field(alias="rejectedLogRecords")
+    """Always 0."""
+    error_message: str = Field(alias="errorMessage")
+    """That logs are not metered."""
+
+
+class PartialMetrics(Schema):
+    """What is said about metrics that were taken."""
+
+    rejected_data_points: str = Field(alias="rejectedDataPoints")
+    """Always 0."""
+    error_message: str = Field(alias="errorMessage")
+    """That metrics are not metered."""
+
+
+class LogsAnswer(TypedDict):
+    partialSuccess: PartialLogs
+
+
+class MetricsAnswer(TypedDict):
+    partialSuccess: PartialMetrics
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/logs",
+    summary="Take logs of OpenTelemetry, which are not metered",
+    access=Permission.EVENTS_WRITE,
+    query=ExportQuery,
+    body=OtlpBody(),
+    body_limit=MAXIMUM_BODY,
+    answers={200: LogsAnswer},
+    other_forms={PROTOBUF.value: Binary},
+    error_format=OtlpErrors(),
+    idempotent=False,
+    media_type=JSON.value,
+    errors=(LengthRequiredError,),
+)
+async def export_logs(call: Call[SentTraces, ExportQuery]) -> Reply:
+    return success(call.headers, rejected=0, message=f"logs are {_NOT_METERED}", rejected_name="rejectedLogRecords")
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/metrics",
+    summary="Take metrics of OpenTelemetry, which are not metered",
+    access=Permission.EVENTS_WRITE,
+    query=ExportQuery,
+    body=OtlpBody(),
+    body_limit=MAXIMUM_BODY,
+    answers={200: MetricsAnswer},
+    other_forms={PROTOBUF.value: Binary},
+    error_format=OtlpErrors(),
+    idempotent=False,
+    media_type=JSON.value,
+    errors=(LengthRequiredError,),
+)
+async def export_metrics(call: Call[SentTraces, ExportQuery]) -> Reply:
+    return success(call.headers, rejected=0, message=f"metrics are {_NOT_METERED}", rejected_name="rejectedDataPoints")

@@ -1,0 +1,78 @@
+"""Reads the traces of a request, off the event loop and bounded in size and number."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.domain.ingestion.accepting import rejection_of
+from shared.domain.ingestion.calls import TraceWarning
+from shared.domain.ingestion.doubles import without_known_doubles
+from shared.domain.ingestion.facts import SpanFacts, facts_of
+from shared.domain.ingestion.taking import by_trace
+from shared.domain.kernel.errors import LengthRequiredError, MalformedError
+from shared.domain.tenancy.organizations import Organization
+from shared.one_at_a_time import OneAtATime
+from shared.ports.traces import MalformedTraces, TraceDecoder, TraceEncoding
+from shared.settings import Settings
+from shared.unpacking import too_large, unpacked
+
+
+@dataclass(frozen=True, slots=True)
+class SentTraces:
+    """The body of a request as it came."""
+
+    encoding: TraceEncoding
+    body: bytes
+    is_packed: bool
+    """In gzip."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTraces:
+    """What a request says, without prompts, answers or anything else that is not needed."""
+
+    traces: Mapping[str, Sequence[SpanFacts]]
+    rejected: Sequence[str]
+    """Why spans are not taken, one reason each."""
+    warnings: Counter[TraceWarning]
+
+
+class TraceReader:
+    def __init__(self, decoder: TraceDecoder, thread: OneAtATime, settings: Settings) -> None:
+        self._decoder = decoder
+        self._thread = thread
+        self._most_sent = settings.maximum_trace_bytes
+        self._most_unpacked = settings.maximum_unpacked_trace_bytes
+
+    async def read(self, sent: SentTraces, organization: Organization, now: datetime) -> ReadTraces:
+        """The spans of a request that this organization may send now.
+
+        Raises `LengthRequiredError` for an empty body, `TooLargeError`, `MalformedError`, and `UnavailableError` where
+        too many requests wait to be read.
+        """
+        if not sent.body:
+            raise LengthRequiredError(
+                "The body is empty. One sent in chunks may not arrive: send it whole, with Content-Length"
+            )
+        if len(sent.body) > self._most_sent:
+            raise too_large(f"has {len(sent.body)} bytes, at most {self._most_sent} are allowed; send smaller batches")
+        return await self._thread.run(lambda: self._read(sent, organization, now))
+
+    def _read(self, sent: SentTraces, organization: Organization, now: datetime) -> ReadTraces:
+        body = unpacked(sent.body, self._most_unpacked) if sent.is_packed else sent.body
+        try:
+            decoded = self._decoder.decode(body, sent.encoding)
+        except MalformedTraces as error:
+            raise MalformedError(str(error)) from error
+        late_window = timedelta(days=organization.late_window_days)
+        rejected = list(decoded.rejected)
+        taken = []
+        for span in decoded.spans:
+            reason = rejection_of(span, now, late_window)
+            if reason is None:
+                taken.append(facts_of(span))
+            else:
+                rejected.append(reason)
+        request = without_known_doubles(taken)
+        return ReadTraces(by_trace(request.facts), rejected, Counter(request.warnings))

@@ -1,0 +1,77 @@
+"""What is stored of traces: their memory, and the calls in it that are still to be sent to metering."""
+
+from datetime import timedelta
+from typing import Any, ClassVar, Self
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.ingestion.calls import LlmCall
+from shared.domain.ingestion.memory import TraceMemory
+from shared.domain.kernel.entity import Entity
+from shared.domain.kernel.times import to_text
+
+KEPT = timedelta(hours=24)
+"""How long a trace is remembered after its last span."""
+
+
+class TraceCredential(BaseModel):
+    """What of the credential that sent a trace decides about its calls."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """The user, or the root of the API key's line."""
+    by_operator: bool
+    make_with: str | None = None
+    """The billing model of agents that are made on sight; None where none may be made."""
+
+
+class TraceRecord(Entity):
+    """The memory of a trace of an organization."""
+
+    kind: ClassVar[str] = "trace"
+    organization_id: str
+    credential: TraceCredential
+    """Of the last request with new spans of the trace: the one that its waiting calls are sent by."""
+    memory: dict[str, Any]
+    """Of `TraceMemory.document`."""
+    due_at: str | None = None
+    """When the sweep releases what waits, if nothing else did."""
+
+    def document(self) -> dict[str, Any]:
+        document = {
+            "id": self.id,
+            "kind": self.kind,
+            "ttl": int(KEPT.total_seconds()),
+            "organization_id": self.organization_id,
+            "credential": self.credential.model_dump(),
+            "memory": self.memory,
+        }
+        return document if self.due_at is None else document | {"due_at": self.due_at}
+
+    @classmethod
+    def of(cls, organization_id: str, memory: TraceMemory, credential: TraceCredential) -> Self:
+        return cls(
+            id=memory.trace,
+            organization_id=organization_id,
+            credential=credential,
+            memory=memory.document(),
+            due_at=None if memory.wake is None else to_text(memory.wake),
+        )
+
+    def read_memory(self) -> TraceMemory:
+        return TraceMemory.of_document(self.memory)
+
+
+def partition_of(organization_id: str, trace: str) -> str:
+    return f"{organization_id}:trace:{trace}"
+
+
+def encode_calls(calls: tuple[LlmCall, ...]) -> str:
+    return msgspec.json.encode(calls).decode()
+
+
+def decode_calls(text: str) -> tuple[LlmCall, ...]:
+    """Read what `encode_calls` wrote."""
+    return msgspec.json.decode(text, type=tuple[LlmCall, ...])

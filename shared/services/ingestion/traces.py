@@ -1,0 +1,184 @@
+"""Takes traces: remembers their spans, and meters their calls once.
+
+What a request adds to a trace, and the calls that this decides, are stored in one guarded batch before they are sent.
+So a crash in between loses nothing: the outbox sends them, and their identity keeps them from counting twice.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from shared.containers import INBOX
+from shared.domain.access.reporting import Reporting
+from shared.domain.ingestion.calls import LlmCall, TraceWarning
+from shared.domain.ingestion.facts import SpanFacts
+from shared.domain.ingestion.memory import TraceMemory
+from shared.domain.ingestion.taking import TakeSettings, take
+from shared.domain.kernel.ids import fingerprint
+from shared.ports.clock import Clock
+from shared.services.ingestion.calls import CallSender
+from shared.services.ingestion.reading import SentTraces, TraceReader
+from shared.services.ingestion.trace_records import (
+    TraceCredential,
+    TraceRecord,
+    encode_calls,
+    partition_of,
+)
+from shared.services.ingestion.trace_warnings import TraceWarnings
+from shared.services.storage import Outbox, OutboxEntry, Records, Store, Stored, creating
+from shared.services.tenancy.organizations import Organizations
+
+CALLS_DECIDED = "calls_decided"
+"""The effect of spans that complete calls: these are sent to metering."""
+_SPANS_AT_ONCE = 500
+"""Of one trace. Their calls are stored beside its memory, in one batch of at most 2 MiB."""
+_TRACES_AT_ONCE = 16
+_RELEASE = TakeSettings()
+"""What waits was taken with the settings of its credential, which are in its memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracesAnswer:
+    """What became of a request."""
+
+    rejected: Sequence[str]
+    """Why spans were not taken, one reason each."""
+    notices: Sequence[str]
+    """What its sender should know besides."""
+
+
+@dataclass(slots=True)
+class _Decided:
+    """What is to be sent now, of one or several traces."""
+
+    calls: list[LlmCall] = field(default_factory=list)
+    entries: list[tuple[str, OutboxEntry]] = field(default_factory=list)
+    """Each with the partition of its trace."""
+    warnings: Counter[TraceWarning] = field(default_factory=Counter)
+
+    def add(self, other: "_Decided") -> None:
+        self.calls += other.calls
+        self.entries += other.entries
+        self.warnings += other.warnings
+
+
+class Traces:
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        store: Store,
+        clock: Clock,
+        organizations: Organizations,
+        reader: TraceReader,
+        calls: CallSender,
+        warnings: TraceWarnings,
+        outbox: Outbox,
+    ) -> None:
+        self._clock = clock
+        self._organizations = organizations
+        self._reader = reader
+        self._calls = calls
+        self._warnings = warnings
+        self._outbox = outbox
+        self._entries = outbox.sender(CALLS_DECIDED)
+        self._records = Records(store, INBOX, TraceRecord, outbox=outbox)
+
+    async def take(
+        self, organization_id: str, credential: TraceCredential, reporting: Reporting, sent: SentTraces
+    ) -> TracesAnswer:
+        """Take the spans of a request. Once it returns, nothing that they say can be lost.
+
+        Raises what `TraceReader.read` raises, `ConflictError` where too many change a trace at once, and
+        `UnavailableError`. Sending the request again is safe.
+        """
+        organization = await self._organizations.cached(organization_id)
+        read = await self._reader.read(sent, organization, self._clock.now())
+        settings = TakeSettings(
+            default_agent=reporting.default_agent, agent_wait=timedelta(seconds=reporting.agent_wait_seconds)
+        )
+        decided = _Decided(warnings=read.warnings)
+        places = asyncio.Semaphore(_TRACES_AT_ONCE)
+
+        async def take_one(trace: str, facts: Sequence[SpanFacts]) -> _Decided:
+            async with places:
+                return await self._take_trace(organization_id, trace, facts, settings, credential)
+
+        results = await asyncio.gather(*(take_one(*one) for one in read.traces.items()), return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        for result in results:
+            if isinstance(result, _Decided):
+                decided.add(result)
+        notices = await self._send(organization_id, credential, decided)
+        if failures:
+            raise failures[0]
+        return TracesAnswer(read.rejected, notices)
+
+    async def release(self, organization_id: str, trace: str) -> None:
+        """Decide about what has waited long enough in a trace. Where another process was first, do nothing."""
+        decided = await self._decide(organization_id, trace, (), _RELEASE, None)
+        if decided.calls or decided.warnings:
+            stored = await self._records.find(partition_of(organization_id, trace), trace)
+            if stored is not None:
+                await self._send(organization_id, stored.entity.credential, decided)
+
+    async def complete_due(self, stored: Stored[TraceRecord]) -> None:
+        """Release what the queue did not."""
+        await self.release(stored.entity.organization_id, stored.entity.id)
+
+    async def _take_trace(
+        self,
+        organization_id: str,
+        trace: str,
+        facts: Sequence[SpanFacts],
+        settings: TakeSettings,
+        credential: TraceCredential,
+    ) -> _Decided:
+        decided = _Decided()
+        for start in range(0, len(facts), _SPANS_AT_ONCE):
+            some = facts[start : start + _SPANS_AT_ONCE]
+            decided.add(await self._decide(organization_id, trace, some, settings, credential))
+        return decided
+
+    async def _decide(
+        self,
+        organization_id: str,
+        trace: str,
+        facts: Sequence[SpanFacts],
+        settings: TakeSettings,
+        credential: TraceCredential | None,
+    ) -> _Decided:
+        """Add spans to the trace and store what that decides. Without a credential nothing new is stored."""
+        partition = partition_of(organization_id, trace)
+
+        async def attempt() -> _Decided:
+            stored = await self._records.find(partition, trace)
+            sender = credential or (stored.entity.credential if stored is not None else None)
+            memory = stored.entity.read_memory() if stored is not None else TraceMemory(trace)
+            taken = take(memory, facts, self._clock.now(), settings)
+            if taken.memory is memory or sender is None:
+                return _Decided()
+            record = TraceRecord.of(organization_id, taken.memory, sender)
+            if not taken.calls:
+                await self._records.write(partition, stored, record)
+                return _Decided(warnings=Counter(taken.warnings))
+            entry = self._entry(organization_id, sender, taken.calls)
+            await self._records.write(partition, stored, record, creating(entry))
+            return _Decided(list(taken.calls), [(partition, entry)], Counter(taken.warnings))
+
+        return await self._records.retry(attempt)
+
+    def _entry(self, organization_id: str, credential: TraceCredential, calls: tuple[LlmCall, ...]) -> OutboxEntry:
+        encoded = encode_calls(calls)
+        return self._entries.entry(
+            f"calls:{fingerprint(encoded)[:32]}",
+            organization_id=organization_id,
+            credential=credential.model_dump_json(),
+            calls=encoded,
+        )
+
+    async def _send(self, organization_id: str, credential: TraceCredential, decided: _Decided) -> list[str]:
+        await self._warnings.note(organization_id, decided.warnings)
+        notices = await self._calls.send(organization_id, credential, decided.calls)
+        await asyncio.gather(*(self._outbox.forget(INBOX.name, *entry) for entry in decided.entries))
+        return notices

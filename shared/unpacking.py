@@ -1,0 +1,29 @@
+"""Unpacking what others packed, never more of it than is allowed."""
+
+import zlib
+
+from shared.domain.kernel.errors import FieldError, MalformedError, TooLargeError
+
+_GZIP_BITS = zlib.MAX_WBITS | 16
+"""The window of `zlib`, and that a header of gzip comes first."""
+
+
+def unpacked(raw: bytes, limit: int) -> bytes:
+    """The content of a body in gzip.
+
+    Raises `TooLargeError`, without unpacking more than the limit, and `MalformedError`.
+    """
+    stream = zlib.decompressobj(_GZIP_BITS)
+    try:
+        content = stream.decompress(raw, limit + 1)
+    except zlib.error as error:
+        raise MalformedError("The body is not gzip, which Content-Encoding says it is") from error
+    if len(content) > limit:
+        raise too_large(f"has more than {limit} bytes when it is unpacked")
+    if not stream.eof or stream.unused_data:
+        raise MalformedError("The body is not one whole stream of gzip, which Content-Encoding says it is")
+    return content
+
+
+def too_large(detail: str) -> TooLargeError:
+    return TooLargeError(f"The body {detail}", errors=(FieldError("", detail),))
