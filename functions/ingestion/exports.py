@@ -1,10 +1,11 @@
 """What the routes that take traces have in common."""
 
 from collections.abc import Callable
-from typing import TypedDict
+from typing import Annotated
 
 import azure.functions as func
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from functions.ingestion.otlp import JSON, PROTOBUF, Binary, OtlpBody, OtlpErrors, message_of, success
 from shared.domain.access.identity import Permission
@@ -35,7 +36,7 @@ class PartialTraces(Schema):
 class TracesAnswer(TypedDict, total=False):
     """Empty where there is nothing to say."""
 
-    partialSuccess: PartialTraces
+    partialSuccess: Annotated[PartialTraces, Field(description="Only where there is something to say.")]
 
 
 def trace_route(
@@ -58,6 +59,7 @@ def trace_route(
         idempotent=False,
         media_type=JSON.value,
         errors=(LengthRequiredError,),
+        example={"resourceSpans": []},
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import WithJsonSchema
 
 from shared.domain.kernel.errors import XyraError
-from shared.http import Reply, Schema
+from shared.http import Document, Reply, Schema
 from shared.http.replies import serialised
 from shared.ports.traces import TraceEncoding
 from shared.services.ingestion.reading import SentTraces
@@ -23,8 +23,6 @@ MAXIMUM_MESSAGE = 4_000
 
 Binary = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 """A message in protobuf."""
-
-AnyJson = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True})]
 
 
 class Status(Schema):
@@ -51,8 +49,8 @@ _INVALID_ARGUMENT = 3
 
 
 def encoding_of(headers: Mapping[str, str]) -> TraceEncoding:
-    """The encoding of a request, in which it is answered, too."""
-    return JSON if _media_type(headers) == JSON else PROTOBUF
+    """The encoding of a request, in which it is answered, too; JSON where it says none."""
+    return PROTOBUF if _media_type(headers) == PROTOBUF else JSON
 
 
 def _media_type(headers: Mapping[str, str]) -> str:
@@ -65,7 +63,7 @@ class OtlpBody:
 
     @property
     def content(self) -> Mapping[str, Any]:
-        return {PROTOBUF.value: Binary, JSON.value: AnyJson}
+        return {JSON.value: Document, PROTOBUF.value: Binary}
 
     @property
     def required(self) -> bool:
@@ -82,7 +80,7 @@ class OtlpErrors:
 
     @property
     def content(self) -> Mapping[str, Any]:
-        return {PROTOBUF.value: Binary, JSON.value: Status}
+        return {JSON.value: Status, PROTOBUF.value: Binary}
 
     def written(self, error: XyraError, headers: Mapping[str, str]) -> tuple[str, bytes]:
         code = _GRPC_CODES.get(error.status, _INVALID_ARGUMENT)

@@ -1,9 +1,10 @@
 """Logs and metrics over OTLP, which exporters send by themselves: taken, and not metered."""
 
-from typing import TypedDict
+from typing import Annotated
 
 import azure.functions as func
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from functions.ingestion.exports import MAXIMUM_BODY, ExportQuery
 from functions.ingestion.otlp import JSON, PROTOBUF, Binary, OtlpBody, OtlpErrors, success
@@ -36,11 +37,11 @@ class PartialMetrics(Schema):
 
 
 class LogsAnswer(TypedDict):
-    partialSuccess: PartialLogs
+    partialSuccess: Annotated[PartialLogs, Field(description="Always there.")]
 
 
 class MetricsAnswer(TypedDict):
-    partialSuccess: PartialMetrics
+    partialSuccess: Annotated[PartialMetrics, Field(description="Always there.")]
 
 
 @endpoint(
@@ -58,8 +59,11 @@ class MetricsAnswer(TypedDict):
     idempotent=False,
     media_type=JSON.value,
     errors=(LengthRequiredError,),
+    example={"resourceLogs": []},
 )
 async def export_logs(call: Call[SentTraces, ExportQuery]) -> Reply:
+    await call.organization_id()
+    call.body.refuse_empty()
     return success(call.headers, rejected=0, message=f"logs are {_NOT_METERED}", rejected_name="rejectedLogRecords")
 
 
@@ -78,6 +82,9 @@ async def export_logs(call: Call[SentTraces, ExportQuery]) -> Reply:
     idempotent=False,
     media_type=JSON.value,
     errors=(LengthRequiredError,),
+    example={"resourceMetrics": []},
 )
 async def export_metrics(call: Call[SentTraces, ExportQuery]) -> Reply:
+    await call.organization_id()
+    call.body.refuse_empty()
     return success(call.headers, rejected=0, message=f"metrics are {_NOT_METERED}", rejected_name="rejectedDataPoints")

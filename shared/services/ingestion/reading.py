@@ -27,6 +27,13 @@ class SentTraces:
     is_packed: bool
     """In gzip."""
 
+    def refuse_empty(self) -> None:
+        """Raises `LengthRequiredError`: an export is never empty, so something was lost on the way."""
+        if not self.body:
+            raise LengthRequiredError(
+                "The body is empty. One that is sent in chunks may not arrive: send it whole, with Content-Length"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class ReadTraces:
@@ -51,10 +58,7 @@ class TraceReader:
         Raises `LengthRequiredError` for an empty body, `TooLargeError`, `MalformedError`, and `UnavailableError` where
         too many requests wait to be read.
         """
-        if not sent.body:
-            raise LengthRequiredError(
-                "The body is empty. One sent in chunks may not arrive: send it whole, with Content-Length"
-            )
+        sent.refuse_empty()
         if len(sent.body) > self._most_sent:
             raise too_large(f"has {len(sent.body)} bytes, at most {self._most_sent} are allowed; send smaller batches")
         return await self._thread.run(lambda: self._read(sent, organization, now))

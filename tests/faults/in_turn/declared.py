@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.http.routes import UNKNOWN_ROUTE
-from tests.faults.in_turn import access, agents, billing, outcomes, parked_events, pricing, storage, tenancy, usage
+from tests.faults.in_turn import (
+    access,
+    agents,
+    billing,
+    ingestion,
+    outcomes,
+    parked_events,
+    pricing,
+    storage,
+    tenancy,
+    usage,
+)
 from tests.faults.in_turn.path import Path
 
 
@@ -46,6 +57,7 @@ PATHS = (
     DeclaredPath("give up a job", billing.GiveUpJob, ("fail_dead_invoice_runs",)),
     DeclaredPath("sweep the outbox", storage.SweepOutbox, ("sweep_outbox",)),
     DeclaredPath("use one idempotency key twice", storage.UseOneKeyTwice),
+    DeclaredPath("take traces", ingestion.TakeTraces, ("export_traces", "export_langfuse_traces")),
     DeclaredPath("sign up", access.SignUp, ("sign_up",)),
     DeclaredPath("create an API key", access.CreateApiKey, ("create_api_key", "delete_api_key")),
     DeclaredPath("change an API key", access.ChangeApiKey, ("update_api_key",)),
@@ -70,6 +82,8 @@ WITHOUT_PATH: Mapping[str, str] = {
     "calculate_billing_model": _NOTHING_WRITTEN,
     "calculate_llm_call": _NOTHING_WRITTEN,
     "validate_workflows": _NOTHING_WRITTEN,
+    "export_logs": _NOTHING_WRITTEN,
+    "export_metrics": _NOTHING_WRITTEN,
     "archive_billing_model": _ONE_WRITE,
     "delete_organization": _ONE_WRITE,
     "put_exchange_rate": _ONE_WRITE,

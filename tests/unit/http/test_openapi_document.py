@@ -22,6 +22,7 @@ OPERATIONS: list[Json] = [operation for path in DOCUMENT["paths"].values() for o
 BEFORE: Json = json.loads((DATA / "before_areas" / "openapi.json").read_bytes())
 
 CHANGES = {
+    r"/v1/(traces|logs|metrics)|/api/public/otel/v1/traces": "OTLP is new",
     r".*/summary": "summaries are prose, and some say it in plainer words",
     r".*/responses/(default|[45]\d\d)": "errors are declared status by status",
     r".*/parameters/\w+_id/schema/(pattern|maxLength)": "ids in paths say what they look like",
@@ -102,7 +103,9 @@ def test_each_operation_says_with_what_it_can_be_refused(endpoint: Endpoint) -> 
     for error in endpoint.errors():
         answer = operation["responses"][str(int(error.status))]
         assert f"`{error.code}`" in answer["description"]
-        assert answer["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+        schema = "Problem" if endpoint.error_format is None else "Status"
+        media_type = "application/problem+json" if endpoint.error_format is None else "application/json"
+        assert answer["content"][media_type]["schema"] == {"$ref": f"#/components/schemas/{schema}"}
 
 
 def test_it_says_what_it_said_before_but_for_what_was_changed() -> None:
