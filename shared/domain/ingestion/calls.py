@@ -83,7 +83,7 @@ class WarningCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TraceWarning:
-    """A reason to look at how traces are sent. `library` is the instrumentation scope's name."""
+    """A reason to look at how traces are sent. `library` is the instrumentation scope's name, or `one + another`."""
 
     code: WarningCode
     library: str

@@ -19,6 +19,9 @@ from shared.domain.ingestion.models import same_model, same_provider
 TOLERANCE = 10_000
 """Microseconds by which a span may stick out of the one that it lies in: clocks of libraries differ."""
 
+_MAXIMUM_MODELS = 16
+"""How many models are told apart among calls of one service with equal tokens; calls of further ones are no pairs."""
+
 _MAXIMUM_STEPS = 64
 """How many parents are followed from an inner span to the outer one."""
 
@@ -111,20 +114,19 @@ class _Joining:
 
     def unknown_pairs(self) -> Iterable[TraceWarning]:
         """One warning for each two libraries and service whose equal calls lie inside each other."""
-        calls: dict[tuple[str, int, int], list[SpanFacts]] = {}
-        traces: dict[str, str] = {}
+        calls: dict[tuple[str, int, int], list[int]] = {}
         for index, facts in self._open_calls():
             if facts.units is not None:
-                calls.setdefault((facts.service, facts.units.input, facts.units.output), []).append(facts)
-                traces[facts.id] = self.facts[index].trace
-        seen: set[tuple[str, str, str]] = set()
+                calls.setdefault((facts.service, facts.units.input, facts.units.output), []).append(index)
+        seen: set[tuple[str, str]] = set()
         for alike in calls.values():
-            alike.sort(key=lambda facts: (facts.start, -facts.end))
-            for first, second in pairwise(alike):
-                key = (first.library, second.library, first.service)
-                if key not in seen and traces[first.id] != traces[second.id] and _look_doubled(first, second):
+            alike.sort(key=lambda index: (self._facts(index).start, -self._facts(index).end))
+            for outer, inner in pairwise(alike):
+                first, second = self._facts(outer), self._facts(inner)
+                key = (f"{first.library} + {second.library}", first.service)
+                if key not in seen and _look_doubled(first, second) and not self._is_below(inner, outer):
                     seen.add(key)
-                    yield TraceWarning(WarningCode.DOUBLED, second.library, second.service)
+                    yield TraceWarning(WarningCode.DOUBLED, *key)
 
     def _alike(self, outer: str, inner: str) -> Iterable[tuple[list[int], list[int]]]:
         """The calls of two libraries that may be pairs: of one service, model and tokens, without an id each."""
@@ -134,17 +136,22 @@ class _Joining:
                 key = (facts.service, facts.units.input, facts.units.output)
                 alike.setdefault(key, ([], []))[facts.library == inner].append(index)
         for outers, inners in alike.values():
-            while outers and inners:
-                first = self._facts(outers[0])
-                same_outers = [index for index in outers if self._facts(index).same_model(first)]
-                same_inners = [index for index in inners if self._facts(index).same_model(first)]
-                nameless = [index for index in same_outers if self._facts(index).response is None]
-                yield nameless, same_inners
+            remaining = outers
+            for _ in range(_MAXIMUM_MODELS):
+                if not remaining:
+                    break
+                same_outers = self._of_same_model(remaining, remaining[0])
+                same_inners = self._of_same_model(inners, remaining[0])
+                yield [index for index in same_outers if self._facts(index).response is None], same_inners
                 named = [index for index in same_outers if self._facts(index).response is not None]
-                yield named, [index for index in same_inners if self._is_open_without_id(index)]
-                outers[:] = [index for index in outers if index not in set(same_outers)]
+                yield named, [index for index in same_inners if self._has_no_id(index)]
+                done = set(same_outers)
+                remaining = [index for index in remaining if index not in done]
 
-    def _is_open_without_id(self, index: int) -> bool:
+    def _of_same_model(self, indexes: list[int], as_this: int) -> list[int]:
+        return [index for index in indexes if self._facts(index).same_model(self._facts(as_this))]
+
+    def _has_no_id(self, index: int) -> bool:
         facts = self._facts(index)
         return facts.response is None and not facts.is_doubled
 

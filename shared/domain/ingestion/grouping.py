@@ -12,6 +12,9 @@ from shared.domain.ingestion.memory import Remembered
 from shared.domain.ingestion.models import same_provider
 from shared.domain.ingestion.tree import Tree
 
+_MAXIMUM_ANSWERS = 64
+"""How many calls under one response id are looked at one by one."""
+
 
 @dataclass
 class Groups:
@@ -20,7 +23,7 @@ class Groups:
     spans: Mapping[str, Remembered]
     tree: Tree
     by_response: dict[str, list[str]] = field(default_factory=dict)
-    """Calls with counts, by the provider's id of the answer."""
+    """Calls with counts, by the provider's id of the answer; of one that is used over and over, some."""
     members: dict[str, list[str]] = field(default_factory=dict)
     """By the set's representative; sets of one are left out."""
     _representative: dict[str, str] = field(default_factory=dict)
@@ -68,7 +71,9 @@ class Groups:
             facts = self._facts(span_id)
             if facts.response is None or facts.units is None:
                 continue
-            self.by_response.setdefault(facts.response, []).append(span_id)
+            answers = self.by_response.setdefault(facts.response, [])
+            if len(answers) < _MAXIMUM_ANSWERS:
+                answers.append(span_id)
             first = same.setdefault((facts.response, facts.units.input, facts.units.output), span_id)
             if same_provider(facts.provider, self._facts(first).provider):
                 self._join(first, span_id)

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from shared.domain.ingestion.grouping import Groups
 from shared.domain.ingestion.memory import Remembered
 from shared.domain.ingestion.models import same_provider
 from shared.domain.ingestion.tree import Tree
 from shared.domain.ingestion.units import NOTHING, Units
+
+_MAXIMUM_LOOKS = 64
+"""For how many sums of a trace all calls are looked at, to find those whose links are lost."""
 
 
 @dataclass
@@ -21,6 +25,7 @@ class Shares:
     """Of a call: the greater of its own counts and those of its own calls together."""
 
     def __post_init__(self) -> None:
+        self._looks = 0
         self._counted_sums = [
             span_id for span_id, remembered in self.spans.items() if remembered.facts.is_sum and remembered.slack
         ]
@@ -61,10 +66,12 @@ class Shares:
         facts = self.spans[span_id].facts
         if facts.is_counted_call:
             answers = self.groups.by_response.get(facts.response or "", ())
-            last = {call for call in answers if self._is_last_of(span_id, call)}
-            if not last or last.isdisjoint(self._loose(span_id)):
+            if not any(self._is_last_of(span_id, call) and self._is_loose(span_id, call) for call in answers):
                 return NOTHING
-        calls = self._loose(span_id)
+        if self._looks == _MAXIMUM_LOOKS:
+            return NOTHING
+        self._looks += 1
+        calls = [call for call in self.said if self._is_loose(span_id, call)]
         together = NOTHING
         for units in {self.groups.of(call): self.said.get(call, NOTHING) for call in calls}.values():
             together = together.plus(units)
@@ -75,7 +82,8 @@ class Shares:
         facts = self.spans[span_id].facts
         if self.tree.places[span_id].is_complete or next(self.tree.enclosing(span_id), None) is not None:
             return None
-        sums = [other for other in self._counted_sums if self.spans[other].facts.library == facts.library]
+        alike = (other for other in self._counted_sums if self.spans[other].facts.library == facts.library)
+        sums = list(islice(alike, _MAXIMUM_LOOKS))
         answers = self.groups.by_response.get(facts.response or "", ())
         sums += [other for other in answers if self._is_last_of(other, span_id)]
         around = [other for other in sums if self.spans[other].slack is not None and self._may_hold(other, span_id)]
@@ -100,17 +108,13 @@ class Shares:
                 units = rest
         return units, changes
 
-    def _loose(self, span_id: str) -> list[str]:
-        outer = self.spans[span_id].facts
-        loose = []
-        for call in self.said:
-            place, inner = self.tree.places[call], self.spans[call].facts
-            if place.is_complete or next(self.tree.enclosing(call), None) is not None:
-                continue
-            is_alike = outer.same_model(inner) if outer.is_counted_call else outer.library == inner.library
-            if is_alike and self.groups.of(call) != self.groups.of(span_id) and self._may_hold(span_id, call):
-                loose.append(call)
-        return loose
+    def _is_loose(self, span_id: str, call: str) -> bool:
+        """True when a call whose chain of parents breaks seems to be inside a sum."""
+        if self.tree.places[call].is_complete or self.groups.of(call) == self.groups.of(span_id):
+            return False
+        outer, inner = self.spans[span_id].facts, self.spans[call].facts
+        is_alike = outer.same_model(inner) if outer.is_counted_call else outer.library == inner.library
+        return is_alike and self._may_hold(span_id, call) and next(self.tree.enclosing(call), None) is None
 
     def _may_hold(self, span_id: str, call: str) -> bool:
         """True unless time, counts or known parents say that a call is not inside."""

@@ -64,6 +64,18 @@ def test_calls_with_an_id_each_are_no_pair():
 def test_an_unknown_pair_counts_twice_and_is_warned_of():
     traces = sent([of(inner("sdk"), scope="mine"), of(outer("chain"), scope="yours")])
     assert (traces.tokens, traces.codes) == ((200, 20), {WarningCode.DOUBLED})
+    assert [(one.library, one.service) for one in traces.warnings] == [("yours + mine", "helpdesk")]
+
+
+def test_pairs_are_found_among_many_models():
+    spans = []
+    for number in range(12):
+        model = f"model-{number:04}x"
+        spans += [
+            inner(f"i{number}", f"{number + 100:032x}", model=model),
+            outer(f"o{number}", trace=f"{number + 1:032x}", model=model),
+        ]
+    assert len(sent(spans).calls) == 12
 
 
 @given(st.integers(1, 8), st.integers(0, 8), st.integers(0, 2**32))
