@@ -19,6 +19,7 @@ from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.sqlite.lagging_reads import LaggingReads
 from shared.adapters.sqlite.queue import LocalQueue
+from shared.adapters.usage.item_late_prices import ItemLatePrices
 from shared.adapters.usage.item_outcomes import ItemOutcomes
 from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.adapters.usage.item_usage import ItemUsage
@@ -67,6 +68,7 @@ from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.provider_costs.llm_costs import LlmCosts
 from shared.services.provider_costs.llm_prices import PriceOverrides, UnpricedModels
+from shared.services.provider_costs.model_aliases import ModelAliases
 from shared.services.runs.figures import RunFiguresReader
 from shared.services.runs.runs import Runs
 from shared.services.runs.threads import Threads
@@ -79,6 +81,7 @@ from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.projects import Projects
 from shared.services.usage.assigning import Assigners
 from shared.services.usage.events import Events
+from shared.services.usage.late_pricing import LatePricing
 from shared.services.usage.metered_versions import MeteredVersions
 from shared.services.usage.metering import Metering
 from shared.services.usage.outcome_decisions import OutcomeDecisions
@@ -144,9 +147,10 @@ class Application:
         self.llm_prices = PriceOverrides(store, clock, chosen, price_list)
         self.unpriced_models = UnpricedModels(self.usage)
         self.llm_costs = LlmCosts(self.usage)
+        self.model_aliases = ModelAliases(store, clock, chosen, price_list, self.llm_prices)
         self.exchange_rates = ExchangeRateBook(store, clock, chosen)
         self.llm_calls = LlmCallReader(price_list)
-        self.costs = Costs(clock, price_list, self.llm_prices, self.exchange_rates)
+        self.costs = Costs(clock, price_list, self.llm_prices, self.model_aliases, self.exchange_rates)
         self.events = Events(ports.queue, clock, self.organizations, self.agents, self.llm_calls)
         parked_event_store = ItemParkedEvents(store, clock)
         self.metering = Metering(
@@ -164,6 +168,17 @@ class Application:
         metered_versions = MeteredVersions(self.agents, self.billing_models)
         self.recorded_events = RecordedEvents(self.usage, outcome_store, clock, self.agents, metered_versions)
         retention = timedelta(days=chosen.event_retention_days)
+        self.late_pricing = LatePricing(
+            ItemLatePrices(store, chosen.event_retention_days * SECONDS_PER_DAY),
+            self.usage,
+            clock,
+            self.organizations,
+            self.periods,
+            self.costs,
+            metered_versions,
+            self.rebilling,
+            self.outbox,
+        )
         self.parked_events = ParkedEvents(parked_event_store, self.usage, clock, self.events, retention)
         self.usage_reports = UsageReports(store, self.usage, self.agents, metered_versions)
         self.agent_pricing = AgentPricing(clock, self.billing_models)

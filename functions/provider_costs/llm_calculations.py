@@ -158,7 +158,7 @@ async def calculate_llm_call(call: Call[CalculateLlmCallRequest]) -> Reply:
         raise _in_body(read.errors)
     at = asked.time or call.now
     rules = await call.services.costs.recent()
-    priced = rules.priced(read.data, at, terms)
+    priced = rules.priced(read.data, at, terms, await call.organization_id_or_operator())
     findings = [*read.findings, *_findings(read.data, priced, terms)]
     return Reply(
         {

@@ -49,12 +49,19 @@ def event_document(metered: MeteredEvent, retention_seconds: int) -> Document:
         "data": json.encode_verbatim(event.data).decode(),
         "content": event.content,
         **({} if event.reporter is None else {"reporter": event.reporter}),
+        **({"standard_terms": True} if event.standard_terms else {}),
         **_cost_fields(metered.cost),
         **({} if metered.exchange_rate is None else {"exchange_rate": plain(metered.exchange_rate)}),
         "rated_period": to_text(metered.total.period),
         "version_id": metered.total.version_id,
         "ttl": retention_seconds,
     }
+
+
+def priced_document(document: Document, cost: EventCost, retention_seconds: int) -> Document:
+    """A stored event without a cost, with the cost that it gets later."""
+    unpriced = {name: value for name, value in document.items() if name != "unpriced_reason"}
+    return {**unpriced, **_cost_fields(cost), "ttl": retention_seconds}
 
 
 def _cost_fields(cost: EventCost) -> Document:
@@ -97,6 +104,7 @@ def read_event(document: Document) -> RecordedEvent:
         cost=_read_cost(document),
         exchange_rate=None if rate is None else Decimal(rate),
         reporter=document.get("reporter"),
+        standard_terms=document.get("standard_terms", False),
     )
 
 

@@ -150,36 +150,46 @@ class CostRules:
     prices: LlmPrices
     rates: ExchangeRates
 
-    def of(
-        self, event_type: str, data: Mapping[str, Any], at: datetime, currency: str, terms: CostTerms = TRUSTED
+    def of(  # noqa: PLR0913  what a cost depends on
+        self,
+        event_type: str,
+        data: Mapping[str, Any],
+        at: datetime,
+        currency: str,
+        terms: CostTerms = TRUSTED,
+        organization_id: str | None = None,
     ) -> EventCost:
         """What an event costs, in `currency`, at the prices and rates of a time.
 
         Raises `NoExchangeRateError`, and `UnmeterableError` for a cost without an amount.
         """
         if event_type == LLM_CALL:
-            return self._of_llm_call(data, at, currency, terms)
+            return self._of_llm_call(data, at, currency, terms, organization_id)
         if event_type.startswith(COST_TYPE):
             amount = number_at(data, AMOUNT_PATH, event_type)
             cost = self.rates.convert(amount, reported_currency(data, currency), currency, at)
             return EventCost(cost, event_type.removeprefix(COST_TYPE))
         return NO_COST
 
-    def priced(self, data: Mapping[str, Any], at: datetime, terms: CostTerms = TRUSTED) -> PricedCall:
+    def priced(
+        self, data: Mapping[str, Any], at: datetime, terms: CostTerms = TRUSTED, organization_id: str | None = None
+    ) -> PricedCall:
         """The price of an LLM call from its canonical data, or why it has none."""
         counts = counts_of(data)
         tier = service_tier_of(data) if terms.takes_terms else STANDARD
-        prices = self.prices.at(*reported_model(data), at)
+        prices = self.prices.at(*reported_model(data), at, organization_id)
         if isinstance(prices, Unpriced):
             return PricedCall(counts, tier, None, prices)
         if not counts.are_known and not prices.model.is_free(tier, at):
             return PricedCall(counts, tier, prices, Unpriced("no_count", "the call has no count that could be priced"))
         return PricedCall(counts, tier, prices, prices.model.cost(counts.counts, tier, at))
 
-    def _of_llm_call(self, data: Mapping[str, Any], at: datetime, currency: str, terms: CostTerms) -> EventCost:
+    def _of_llm_call(
+        self, data: Mapping[str, Any], at: datetime, currency: str, terms: CostTerms, organization_id: str | None
+    ) -> EventCost:
         reported = self._reported_cost(data, at, currency)
         byok = terms.takes_terms and data.get("byok") is True
-        call = self.priced(data, at, terms)
+        call = self.priced(data, at, terms, organization_id)
         if call.prices is None or isinstance(call.cost, Unpriced):
             reason = call.cost.detail if isinstance(call.cost, Unpriced) else None
             if byok:

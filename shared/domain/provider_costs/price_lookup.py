@@ -10,6 +10,7 @@ import msgspec
 
 from shared.domain.provider_costs.findings import Unpriced
 from shared.domain.provider_costs.llm_prices import PriceOverride, Prices
+from shared.domain.provider_costs.model_aliases import AliasLookup, ModelAlias
 from shared.domain.provider_costs.model_names import MAXIMUM_NAME, ModelName, candidate_names, unpriced_name
 from shared.domain.provider_costs.priced_models import PricedModel
 
@@ -69,8 +70,14 @@ _NO_SOURCES = PriceSources((), None)
 class LlmPrices:
     """Finds the prices of a model by the names that senders use."""
 
-    def __init__(self, price_list: ListedPrices, overrides: Iterable[PriceOverride] = ()) -> None:
+    def __init__(
+        self,
+        price_list: ListedPrices,
+        overrides: Iterable[PriceOverride] = (),
+        aliases: Iterable[ModelAlias] = (),
+    ) -> None:
         self._list = price_list
+        self.aliases = AliasLookup(aliases)
         self._overrides = {override.name: override for override in overrides}
         self._cached: Callable[[str | None, str], PriceSources] = lru_cache(CACHED_NAMES)(self._find)
 
@@ -79,14 +86,25 @@ class LlmPrices:
             return _NO_SOURCES
         return self._cached(provider, model)
 
-    def at(self, provider: str | None, model: str, time: datetime) -> EffectivePrices | Unpriced:
-        """The prices of a model at a time."""
+    def at(
+        self, provider: str | None, model: str, time: datetime, organization_id: str | None = None
+    ) -> EffectivePrices | Unpriced:
+        """The prices of a model at a time, by the name that the organization's calls have for it."""
+        alias = self.aliases.at(provider, model, time, organization_id)
+        if alias is not None:
+            return self._aliased(alias, time)
         effective = self.of(provider, model).at(time)
         if effective is not None:
             return effective
         if not model:
             return Unpriced("no_model", "the call names no model")
         return Unpriced("no_model", f"{unpriced_name(provider, model)} is on no price list, and has no override")
+
+    def _aliased(self, alias: ModelAlias, time: datetime) -> EffectivePrices | Unpriced:
+        effective = self.of(alias.provider, alias.model).at(time) or self.of(None, alias.model).at(time)
+        if effective is not None:
+            return effective
+        return Unpriced("no_model", f"{alias.name} is {alias.model}, which is on no price list, and has no override")
 
     def _find(self, provider: str | None, model: str) -> PriceSources:
         names = candidate_names(provider, model)

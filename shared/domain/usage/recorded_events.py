@@ -31,6 +31,8 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):  # repair makes 
     """From the currency of its amounts to the organization's, where they differ."""
     reporter: str | None = None
     """As `AcceptedEvent.reporter`; None for what was recorded before all events had it."""
+    standard_terms: bool = False
+    """As `AcceptedEvent.standard_terms`."""
 
     def costed(self) -> CostedEvent:
         """The event as meters read it, with its recorded cost and exchange rate."""

@@ -51,6 +51,8 @@ class Contribution:
 
     system_totals: NamedReadings = ()
     """Readings for the system totals, which do not depend on the agent's model. Their names start with `SYSTEM`."""
+    matched_late: bool = False
+    """Whether it takes back that no charge matched the event, as was counted before."""
 
     @property
     def listed_bytes(self) -> int:
@@ -129,6 +131,8 @@ class Totals:
             self._merge(name, reading)
         if contribution.events and not contribution.measures and not contribution.awaited:
             _count(self._unmatched, contribution.event_type, 1)
+        if contribution.matched_late:
+            _count(self._unmatched, contribution.event_type, -1)
         if contribution.events:
             _count(self._counts, contribution.event_type, contribution.events)
         self._saw(contribution.time)

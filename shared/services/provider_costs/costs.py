@@ -14,6 +14,7 @@ from shared.ports.clock import Clock
 from shared.ports.prices import PriceList
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_prices import PriceOverrides
+from shared.services.provider_costs.model_aliases import ModelAliases
 
 CACHED = timedelta(seconds=60)
 RECENT = timedelta(seconds=5)
@@ -26,16 +27,23 @@ class Costs:
     """The rules are read as a whole and cached. A change by this process is seen by it at once."""
 
     def __init__(
-        self, clock: Clock, price_list: PriceList, overrides: PriceOverrides, exchange_rates: ExchangeRateBook
+        self,
+        clock: Clock,
+        price_list: PriceList,
+        overrides: PriceOverrides,
+        aliases: ModelAliases,
+        exchange_rates: ExchangeRateBook,
     ) -> None:
         self._clock = clock
         self._price_list = price_list
         self._overrides = overrides
+        self._aliases = aliases
         self._exchange_rates = exchange_rates
         self._kept: tuple[datetime, CostRules] | None = None
         self._changes = 0
         self._missed = TTLCache[CurrencyPair, bool, datetime](MAXIMUM_PAIRS, RECENT, timer=clock.now)
         overrides.changes.listen(self._forget)
+        aliases.changes.listen(self._forget)
         exchange_rates.changes.listen(self._forget)
 
     async def cached(self) -> CostRules:
@@ -50,7 +58,7 @@ class Costs:
         """As they are now."""
         read_at, changes = self._clock.now(), self._changes
         await self._price_list.refresh(read_at)
-        prices = LlmPrices(self._price_list, await self._overrides.all())
+        prices = LlmPrices(self._price_list, await self._overrides.all(), await self._aliases.all())
         rules = CostRules(prices, await self._exchange_rates.rates())
         if changes == self._changes:
             self._kept = read_at, rules

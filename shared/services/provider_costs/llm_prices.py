@@ -149,5 +149,6 @@ class UnpricedModels:
         models = [
             UnpricedModel(model, int(tokens.count), plain(truncate(Fraction(tokens.sum))))
             for model, tokens in tokens_of.items()
+            if tokens.count  # all calls of others got a cost later
         ]
         return sorted(models, key=lambda model: (-model.calls, model.model))

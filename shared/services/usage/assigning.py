@@ -77,7 +77,7 @@ class Assigner:
         period = await self._period_containing(at)
         version = await self._version(agent, at)
         terms = CostTerms(organization.settings.reported_llm_costs, not event.standard_terms)
-        cost = costs.of(event.type, event.data, at, organization.currency, terms)
+        cost = costs.of(event.type, event.data, at, organization.currency, terms, organization.id)
         rate = costs.rates.rate(reported_currency(event.data, organization.currency), organization.currency, at)
         costed = CostedEvent(event.type, event.data, event.time, event.key, cost.amount, cost.category, rate)
         if version is None:

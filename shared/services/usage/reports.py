@@ -126,6 +126,8 @@ def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Row
             measure = charges[name].meters[name]
             yield _RowKey(agent_id, charges[name].key, measure.event_type, measure.aggregation), measure, reading
     for event_type, count in total.totals.unmatched().items():
+        if not count:  # all of them match a charge by now
+            continue
         yield _RowKey(agent_id, "", event_type, "count"), None, CountAndSum(count, Decimal(count))
 
 

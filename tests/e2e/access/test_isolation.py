@@ -141,6 +141,8 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     await xyra.idle()
     prices = {"input": "1", "output": "1"}
     price = await xyra.operator.post("llm-prices", {"model": f"model-{uuid4().hex}", "prices": prices})
+    named = {"provider": "azure", "name": SECRET, "model": "gpt-5", "from": START}
+    alias = await organization.operator.post("llm-prices/aliases", {**named, "organization_id": organization.id})
     pair = {"from_currency": "HUF", "to_currency": "ISK"}
     (await xyra.operator.send("PUT", "exchange-rates/HUF/ISK", {"rate": "0.4"})).expect(200)
     key = (await organization.key.get("api-keys"))["data"][0]
@@ -175,6 +177,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "event_id": event_key(organization.id, "api", SECRET),
             "parked_id": parked["id"],
             "price_id": price["id"],
+            "alias_id": alias["id"],
             **pair,
         },
         query_values={"key": SECRET},
@@ -184,7 +187,10 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "4321.99",
             organization.slug,
             outcome["outcome_id"],
-            *(thing["id"] for thing in (model, agent, project, department, thread, run, key, invoice, job, parked)),
+            *(
+                thing["id"]
+                for thing in (model, agent, project, department, thread, run, key, invoice, job, parked, alias)
+            ),
         ),
         strangers={
             "owner": credential(stranger),

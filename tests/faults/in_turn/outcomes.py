@@ -1,10 +1,11 @@
 """Decisions about outcomes."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
+
+from msgspec import structs
 
 from shared.bootstrap import Application
 from shared.containers import LEDGERS
@@ -55,7 +56,7 @@ class DecideOutcomes(Path):
     async def _report(self, host: Application, outcomes: Mapping[str, datetime]) -> None:
         queue = MemoryQueue()
         events = [
-            replace(
+            structs.replace(
                 reported(name, 0, month + timedelta(days=1 + number % 2)),
                 type="outcome.resolved",
                 agent="r",

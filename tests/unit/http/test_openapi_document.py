@@ -44,6 +44,7 @@ CHANGES = {
     r".*/settings/(properties|default)/reported_llm_\w+": "operators allow organizations to report costs and terms",
     r"/api/v1/organizations/\{organization_id\}/patch/requestBody/.*/settings/anyOf": "the same, to change it",
     r"/api/v1/llm-prices.*/prices/(properties|type|oneOf|anyOf|required|additionalProperties)": "a second notation",
+    r"/api/v1/llm-prices/aliases.*": "names that stand for a model are new",
     r"/api/v1/llm-prices/calculate/post/.*": "all units are calculated, step by step",
     r"/api/v1/llm-costs": "costs by model, beside what was reported, are new",
     r"/api/v1/events/.*/(cost_source|unpriced_reason|list_version|byok|byok_cost|required)": "where a cost comes from",

@@ -15,6 +15,7 @@ from shared.ports.store import ItemPage
 from shared.services.provider_costs.costs import CACHED, RECENT, Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_prices import PriceOverrides
+from shared.services.provider_costs.model_aliases import ModelAliases
 from shared.settings import Settings
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock
@@ -50,7 +51,10 @@ class Hosts:
         self.clock, self._store = SettableClock(NOW), store or MemoryStore()
         self.prices, self.rates = self._books()
         self.other_prices, self.other_rates = self._books()
-        self.here = Costs(self.clock, PackagedPriceList(), self.prices, self.rates)
+        self.here = Costs(self.clock, PackagedPriceList(), self.prices, self._aliases(), self.rates)
+
+    def _aliases(self) -> ModelAliases:
+        return ModelAliases(self._store, self.clock, Settings(), PackagedPriceList(), self.prices)
 
     def _books(self) -> tuple[PriceOverrides, ExchangeRateBook]:
         return (

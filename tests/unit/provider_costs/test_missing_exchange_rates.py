@@ -29,13 +29,13 @@ BEFORE = NOW - timedelta(days=1)
 ORGANIZATION = "org_1"
 AGENT = "agt_1"
 BATCHES = 100
-LOOK = 2
-"""Queries: of the prices, and of the rates."""
+LOOK = 3
+"""Queries: of the prices, of the aliases, and of the rates."""
 IN_EUR = {"amount": "10", "currency": "EUR"}
 
 
 class CountingStore(MemoryStore):
-    """It counts the queries of prices and rates."""
+    """It counts the queries of prices, aliases and rates."""
 
     looks = 0
 

@@ -1,0 +1,55 @@
+"""LLM calls that get a cost after they were metered without one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from shared.domain.metering.readings import Reading
+from shared.domain.pricing.charges.charge import Charge
+from shared.domain.provider_costs.costs import EventCost
+from shared.domain.usage.recomputation import added_by
+from shared.domain.usage.recorded_events import RecordedEvent
+from shared.domain.usage.totals import Contribution, NamedReadings
+
+
+def is_unpriced(event: RecordedEvent) -> bool:
+    """Whether it is an LLM call that was metered without a cost. A cost of 0 is one."""
+    return event.cost.category is not None and event.cost.amount is None
+
+
+def with_cost(event: RecordedEvent, cost: EventCost) -> RecordedEvent:
+    fields = {name: getattr(event, name) for name in event.__struct_fields__}
+    return RecordedEvent(**{**fields, "cost": cost})
+
+
+def added_by_price(
+    event: RecordedEvent, cost: EventCost, charges: Sequence[Charge] | None, currency: str
+) -> Contribution:
+    """What changes in the total of an unpriced call when it gets a cost.
+
+    `charges` are those of its model version; None is usage without a billing model.
+    """
+    before = added_by(event, charges, currency)
+    after = added_by(with_cost(event, cost), charges, currency)
+    return replace(
+        after,
+        measures=_changes(before.measures, after.measures),
+        system_totals=_changes(before.system_totals, after.system_totals),
+        events=0,
+        matched_late=not before.measures and not before.awaited and bool(after.measures),
+    )
+
+
+def _changes(before: NamedReadings, after: NamedReadings) -> NamedReadings:
+    return tuple(_changed(dict(before), dict(after)))
+
+
+def _changed(before: Mapping[str, Reading], after: Mapping[str, Reading]) -> Iterator[tuple[str, Reading]]:
+    """Raises `TypeError` for readings that cannot be taken back: none of those depends on a cost."""
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        added = new if old is None else old.replacement(type(old)() if new is None else new)
+        if added is None:
+            raise TypeError(f"{name} depends on the cost of an event, and cannot take it back")
+        yield name, added

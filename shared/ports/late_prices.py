@@ -1,0 +1,70 @@
+"""Recorded events that get a cost later: beside the totals that they count in."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.domain.provider_costs.costs import EventCost
+from shared.domain.usage.events import TotalKey
+from shared.domain.usage.recorded_events import RecordedEvent
+from shared.domain.usage.totals import Contribution
+from shared.ports.store import Document
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it was read. All but the event means something to the port only."""
+
+    event: RecordedEvent
+    document: Document
+    partition: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatePrice:
+    """The cost of an event that had none, with what it adds to the event's total."""
+
+    before: StoredEvent
+    cost: EventCost
+    contribution: Contribution
+    rebilling: Document | None
+    """The outbox entry to commit with it, where its period has ended already."""
+
+    @property
+    def id(self) -> str:
+        return self.before.event.key
+
+    @property
+    def total(self) -> TotalKey:
+        return self.before.event.total
+
+
+@dataclass(slots=True)
+class PriceResult:
+    """What became of the prices of one call."""
+
+    committed: list[LatePrice] = field(default_factory=list)
+    superseded: list[LatePrice] = field(default_factory=list)
+    """Not committed, as their events have changed since they were read."""
+    refused: list[tuple[LatePrice, str]] = field(default_factory=list)
+    """Not accepted by the store, with the reason; repeating does not help."""
+    outbox_entries: set[tuple[str, str, str]] = field(default_factory=set)
+    """(container, partition, id) of each outbox entry that was committed."""
+
+
+class LatePriceStore(Protocol):
+    """All methods raise `UnavailableError` for faults that may pass; repeating is always safe."""
+
+    async def find(
+        self, organization_id: str, shard_counts: Sequence[int], keys: Collection[str]
+    ) -> dict[str, StoredEvent]:
+        """Those that are recorded, by key. `shard_counts` is the history, the current count last."""
+        ...
+
+    async def commit(self, prices: Sequence[LatePrice]) -> PriceResult:
+        """Commit each cost with what it adds to its total and with its outbox entry.
+
+        An event that has changed since it was read is left as it is.
+        """
+        ...
