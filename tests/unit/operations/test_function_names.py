@@ -6,6 +6,8 @@ import function_app
 from tests.places import DATA
 
 ADDED = {
+    "create_llm_alias",
+    "delete_llm_alias",
     "docs_script",
     "export_langfuse_traces",
     "export_logs",
@@ -13,7 +15,10 @@ ADDED = {
     "export_traces",
     "find_run_by_key",
     "get_api_key",
+    "get_llm_alias",
+    "list_llm_aliases",
     "list_llm_costs",
+    "price_aliased_calls",
     "update_api_key",
     "zz_unknown_route",
 }
