@@ -28,7 +28,8 @@ from local.host import (
     report_port,
     serve,
 )
-from shared.bootstrap import application, broker, clock
+from shared.bootstrap import application
+from shared.chosen_adapters import broker, clock
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.validation_messages import message
 from shared.logs import log_to

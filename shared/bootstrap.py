@@ -1,41 +1,25 @@
-"""Chooses and wires adapters, and connects effects with what receives them.
+"""Wires adapters and services, and connects effects with what receives them.
 
 No other module does so.
 """
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from shared.adapters.clock.file_clock import FileClock
-from shared.adapters.clock.system_clock import SystemClock
 from shared.adapters.otlp.decoder import OtlpDecoder
-from shared.adapters.price_list.genai_prices import PackagedPriceList
-from shared.adapters.secret_file.secrets import LocalSecrets
-from shared.adapters.sqlite import Database, SqliteStore
-from shared.adapters.sqlite.lagging_reads import LaggingReads
-from shared.adapters.sqlite.queue import LocalQueue
 from shared.adapters.usage.item_late_prices import ItemLatePrices
 from shared.adapters.usage.item_outcomes import ItemOutcomes
 from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.adapters.usage.item_usage_shards import ItemUsageShards
+from shared.chosen_adapters import Ports, chosen_ports, opened, price_list
 from shared.domain.access.accounts import Account
 from shared.domain.kernel.entity import Entity
 from shared.domain.tenancy.organizations import SlugClaim
 from shared.logs import structure_handlers
 from shared.one_at_a_time import OneAtATime
-from shared.ports.broker import Broker
-from shared.ports.clock import Clock
-from shared.ports.prices import PriceList
-from shared.ports.queue import Queue
-from shared.ports.secrets import Secrets
-from shared.ports.store import Store
-from shared.private_folder import make_private
 from shared.services.access.accounts import Accounts
 from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.authentication import Authentication
@@ -92,20 +76,7 @@ from shared.services.usage.repair import Repair
 from shared.services.usage.reports import UsageReports
 from shared.settings import Settings, settings
 
-if TYPE_CHECKING:
-    from shared.adapters.service_bus import ServiceBusNamespace
-
 SECONDS_PER_DAY = 24 * 60 * 60
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """What the services stand on."""
-
-    store: Store
-    queue: Queue
-    clock: Clock
-    secrets: Secrets
 
 
 class Application:
@@ -143,14 +114,14 @@ class Application:
             store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen
         )
         self.agent_activities = AgentActivities(store, clock)
-        price_list = _price_list(chosen)
-        self.llm_prices = PriceOverrides(store, clock, chosen, price_list)
+        prices = price_list(chosen)
+        self.llm_prices = PriceOverrides(store, clock, chosen, prices)
         self.unpriced_models = UnpricedModels(self.usage)
         self.llm_costs = LlmCosts(self.usage)
-        self.model_aliases = ModelAliases(store, clock, chosen, price_list, self.llm_prices)
+        self.model_aliases = ModelAliases(store, clock, chosen, prices, self.llm_prices)
         self.exchange_rates = ExchangeRateBook(store, clock, chosen)
-        self.llm_calls = LlmCallReader(price_list)
-        self.costs = Costs(clock, price_list, self.llm_prices, self.model_aliases, self.exchange_rates)
+        self.llm_calls = LlmCallReader(prices)
+        self.costs = Costs(clock, prices, self.llm_prices, self.model_aliases, self.exchange_rates)
         self.events = Events(ports.queue, clock, self.organizations, self.agents, self.llm_calls)
         parked_event_store = ItemParkedEvents(store, clock)
         self.metering = Metering(
@@ -247,114 +218,9 @@ class Application:
         await self._opened.aclose()
 
 
-def _price_list(chosen: Settings) -> PriceList:
-    installed = PackagedPriceList()
-    if chosen.price_list_url is None:
-        return installed
-    from shared.adapters.price_list.downloads import DownloadedPriceList  # noqa: PLC0415  most hosts need no client
-
-    return DownloadedPriceList(installed, chosen.price_list_url)
-
-
-@cache
-def _opened() -> AsyncExitStack:
-    """Closes what is wired here, last first."""
-    return AsyncExitStack()
-
-
-@cache
-def clock() -> Clock:
-    chosen = settings()
-    return FileClock(chosen.clock_file) if chosen.clock_file is not None else SystemClock()
-
-
-@cache
-def database() -> Database:
-    """The one file of a machine without Azure."""
-    chosen = settings()
-    make_private(chosen.data_dir)
-    path = _database_path(chosen)
-    path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
-    database = Database(path)
-    _opened().callback(database.close)
-    return database
-
-
-def _database_path(chosen: Settings) -> Path:
-    return chosen.data_dir / "xyra.db"
-
-
-@cache
-def local_queue() -> LocalQueue:
-    return LocalQueue(database(), lock_seconds=settings().queue_lock_seconds)
-
-
-def _lagging_reads(chosen: Settings) -> LaggingReads | None:
-    if not chosen.read_lag_milliseconds:
-        return None
-    reads = LaggingReads(database(), _database_path(chosen), chosen.read_lag_milliseconds / 1000)
-    _opened().callback(reads.close)
-    return reads
-
-
-def _store(chosen: Settings) -> Store:
-    """Azure's SDKs are imported where they are used: together they take a second."""
-    if chosen.store == "sqlite":
-        return SqliteStore(database(), clock(), lagging_reads=_lagging_reads(chosen))
-    from shared.adapters.cosmos import CosmosAccount, CosmosStore  # noqa: PLC0415  see above
-
-    key = chosen.cosmos_key.get_secret_value() if chosen.cosmos_key else None
-    store = CosmosStore(CosmosAccount(chosen.cosmos_endpoint or "", chosen.cosmos_database, key=key))
-    _opened().push_async_callback(store.close)
-    return store
-
-
-def _queue(chosen: Settings) -> Queue:
-    if chosen.queue == "sqlite":
-        return local_queue()
-    from shared.adapters.service_bus import ServiceBusQueue  # noqa: PLC0415  see _store
-
-    queue = ServiceBusQueue(_namespace(chosen))
-    _opened().push_async_callback(queue.close)
-    return queue
-
-
-def _namespace(chosen: Settings) -> "ServiceBusNamespace":
-    from shared.adapters.service_bus import ServiceBusNamespace  # noqa: PLC0415  see _store
-
-    secret = chosen.service_bus_connection_string
-    connection_string = secret.get_secret_value() if secret else None
-    namespace = ServiceBusNamespace(host=chosen.service_bus_namespace, connection_string=connection_string)
-    _opened().push_async_callback(namespace.close)
-    return namespace
-
-
-@cache
-def broker() -> Broker:
-    """What a local host receives from. On Azure the platform receives by itself."""
-    chosen = settings()
-    if chosen.queue == "sqlite":
-        return local_queue()
-    from shared.adapters.service_bus import ServiceBusBroker  # noqa: PLC0415  see _store
-
-    broker = ServiceBusBroker(_namespace(chosen))
-    _opened().push_async_callback(broker.close)
-    return broker
-
-
-def _secrets(chosen: Settings) -> Secrets:
-    if chosen.secrets == "file":
-        return LocalSecrets(chosen.data_dir / "secrets.json")
-    from shared.adapters.key_vault.secrets import KeyVaultSecrets  # noqa: PLC0415  see _store
-
-    secrets = KeyVaultSecrets.under_managed_identity(chosen.key_vault_url or "")
-    _opened().push_async_callback(secrets.close)
-    return secrets
-
-
 @cache
 def application() -> Application:
     """This process's application, made at the first call."""
     chosen = settings()
     structure_handlers()
-    return Application(Ports(_store(chosen), _queue(chosen), clock(), _secrets(chosen)), chosen, _opened())
+    return Application(chosen_ports(), chosen, opened())

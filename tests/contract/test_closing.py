@@ -7,17 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from shared import bootstrap
+from shared import bootstrap, chosen_adapters
 from shared.domain.kernel.errors import UnavailableError
 from shared.settings import settings
 from tests.doubles.servers.amqp_broker.broker import AmqpBroker
 from tests.doubles.servers.cosmos_stub import CosmosStub, cosmos_stub
 
-KEPT = (settings, bootstrap.application, bootstrap.broker, bootstrap.clock, bootstrap.database, bootstrap.local_queue)
+KEPT = (
+    settings,
+    bootstrap.application,
+    chosen_adapters.broker,
+    chosen_adapters.clock,
+    chosen_adapters.database,
+    chosen_adapters.local_queue,
+)
+    settings,
+    bootstrap.application,
+    chosen_adapters.broker,
+    chosen_adapters.clock,
+    chosen_adapters.database,
+    chosen_adapters.local_queue,
+)
 
 
 def forget() -> None:
-    for kept in (*KEPT, bootstrap._opened):
+    for kept in (*KEPT, chosen_adapters.opened):
         kept.cache_clear()
 
 
@@ -62,7 +76,7 @@ async def ask_store_and_queue() -> None:
 
 
 async def ask_the_broker() -> None:
-    await bootstrap.broker().counts("usage")
+    await chosen_adapters.broker().counts("usage")
 
 
 async def nothing() -> None: ...
@@ -92,7 +106,7 @@ async def test_no_connection_stays_open(use: Use) -> None:
 @USES
 async def test_the_file_is_let_go_of(use: Use) -> None:
     await use()
-    database = bootstrap.database()
+    database = chosen_adapters.database()
     await bootstrap.application().close()
     with pytest.raises(UnavailableError, match="closed"):
         await database.read(lambda connection: connection.total_changes)

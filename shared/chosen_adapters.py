@@ -1,0 +1,149 @@
+"""Chooses the adapters of this process by its settings, and closes what they opened.
+
+Azure's SDKs are imported where they are used: together they take a second.
+"""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.adapters.clock.file_clock import FileClock
+from shared.adapters.clock.system_clock import SystemClock
+from shared.adapters.price_list.genai_prices import PackagedPriceList
+from shared.adapters.secret_file.secrets import LocalSecrets
+from shared.adapters.sqlite import Database, SqliteStore
+from shared.adapters.sqlite.lagging_reads import LaggingReads
+from shared.adapters.sqlite.queue import LocalQueue
+from shared.ports.broker import Broker
+from shared.ports.clock import Clock
+from shared.ports.prices import PriceList
+from shared.ports.queue import Queue
+from shared.ports.secrets import Secrets
+from shared.ports.store import Store
+from shared.private_folder import make_private
+from shared.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from shared.adapters.service_bus import ServiceBusNamespace
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the services stand on."""
+
+    store: Store
+    queue: Queue
+    clock: Clock
+    secrets: Secrets
+
+
+def chosen_ports() -> Ports:
+    chosen = settings()
+    return Ports(_store(chosen), _queue(chosen), clock(), _secrets(chosen))
+
+
+def price_list(chosen: Settings) -> PriceList:
+    installed = PackagedPriceList()
+    if chosen.price_list_url is None:
+        return installed
+    from shared.adapters.price_list.downloads import DownloadedPriceList  # noqa: PLC0415  most hosts need no client
+
+    return DownloadedPriceList(installed, chosen.price_list_url)
+
+
+@cache
+def opened() -> AsyncExitStack:
+    """Closes what is wired here, last first."""
+    return AsyncExitStack()
+
+
+@cache
+def clock() -> Clock:
+    chosen = settings()
+    return FileClock(chosen.clock_file) if chosen.clock_file is not None else SystemClock()
+
+
+@cache
+def database() -> Database:
+    """The one file of a machine without Azure."""
+    chosen = settings()
+    make_private(chosen.data_dir)
+    path = _database_path(chosen)
+    path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+    database = Database(path)
+    opened().callback(database.close)
+    return database
+
+
+def _database_path(chosen: Settings) -> Path:
+    return chosen.data_dir / "xyra.db"
+
+
+@cache
+def local_queue() -> LocalQueue:
+    return LocalQueue(database(), lock_seconds=settings().queue_lock_seconds)
+
+
+def _lagging_reads(chosen: Settings) -> LaggingReads | None:
+    if not chosen.read_lag_milliseconds:
+        return None
+    reads = LaggingReads(database(), _database_path(chosen), chosen.read_lag_milliseconds / 1000)
+    opened().callback(reads.close)
+    return reads
+
+
+def _store(chosen: Settings) -> Store:
+    """Azure's SDKs are imported where they are used: together they take a second."""
+    if chosen.store == "sqlite":
+        return SqliteStore(database(), clock(), lagging_reads=_lagging_reads(chosen))
+    from shared.adapters.cosmos import CosmosAccount, CosmosStore  # noqa: PLC0415  see above
+
+    key = chosen.cosmos_key.get_secret_value() if chosen.cosmos_key else None
+    store = CosmosStore(CosmosAccount(chosen.cosmos_endpoint or "", chosen.cosmos_database, key=key))
+    opened().push_async_callback(store.close)
+    return store
+
+
+def _queue(chosen: Settings) -> Queue:
+    if chosen.queue == "sqlite":
+        return local_queue()
+    from shared.adapters.service_bus import ServiceBusQueue  # noqa: PLC0415  see _store
+
+    queue = ServiceBusQueue(_namespace(chosen))
+    opened().push_async_callback(queue.close)
+    return queue
+
+
+def _namespace(chosen: Settings) -> "ServiceBusNamespace":
+    from shared.adapters.service_bus import ServiceBusNamespace  # noqa: PLC0415  see _store
+
+    secret = chosen.service_bus_connection_string
+    connection_string = secret.get_secret_value() if secret else None
+    namespace = ServiceBusNamespace(host=chosen.service_bus_namespace, connection_string=connection_string)
+    opened().push_async_callback(namespace.close)
+    return namespace
+
+
+@cache
+def broker() -> Broker:
+    """What a local host receives from. On Azure the platform receives by itself."""
+    chosen = settings()
+    if chosen.queue == "sqlite":
+        return local_queue()
+    from shared.adapters.service_bus import ServiceBusBroker  # noqa: PLC0415  see _store
+
+    broker = ServiceBusBroker(_namespace(chosen))
+    opened().push_async_callback(broker.close)
+    return broker
+
+
+def _secrets(chosen: Settings) -> Secrets:
+    if chosen.secrets == "file":
+        return LocalSecrets(chosen.data_dir / "secrets.json")
+    from shared.adapters.key_vault.secrets import KeyVaultSecrets  # noqa: PLC0415  see _store
+
+    secrets = KeyVaultSecrets.under_managed_identity(chosen.key_vault_url or "")
+    opened().push_async_callback(secrets.close)
+    return secrets
