@@ -21,13 +21,6 @@ KEPT = (
     chosen_adapters.database,
     chosen_adapters.local_queue,
 )
-    settings,
-    bootstrap.application,
-    chosen_adapters.broker,
-    chosen_adapters.clock,
-    chosen_adapters.database,
-    chosen_adapters.local_queue,
-)
 
 
 def forget() -> None:
