@@ -36,6 +36,8 @@ class MeteredEvent:
     """To be created with it, where it reports one."""
     exchange_rate: Decimal | None = None
     """By which its amounts were converted, where they are in another currency."""
+    returned_at: str | None = None
+    """When its agent came back to its billing model in this period, text of `to_text`; None if it never left."""
 
     @property
     def id(self) -> str:

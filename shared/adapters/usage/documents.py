@@ -52,6 +52,7 @@ def event_document(metered: MeteredEvent, retention_seconds: int) -> Document:
         **({"standard_terms": True} if event.standard_terms else {}),
         **_cost_fields(metered.cost),
         **({} if metered.exchange_rate is None else {"exchange_rate": plain(metered.exchange_rate)}),
+        **({} if metered.returned_at is None else {"returned_at": metered.returned_at}),
         "rated_period": to_text(metered.total.period),
         "version_id": metered.total.version_id,
         "ttl": retention_seconds,
@@ -103,6 +104,7 @@ def read_event(document: Document) -> RecordedEvent:
         total=TotalKey(from_text(document["rated_period"]), document["agent_id"], document["version_id"]),
         cost=_read_cost(document),
         exchange_rate=None if rate is None else Decimal(rate),
+        returned_at=document.get("returned_at"),
         reporter=document.get("reporter"),
         standard_terms=document.get("standard_terms", False),
     )

@@ -33,6 +33,8 @@ class Sample:
     """Of the event: text of `times.to_text`."""
     key: str
     """Identifies the event."""
+    returned_at: str | None = None
+    """As `gauges.Event.returned_at`."""
 
 
 class Aggregation(ABC, Generic[R]):
@@ -159,11 +161,14 @@ class WeightedSum(Aggregation[Weighted]):
 
     def reading_of(self, sample: Sample) -> Weighted:
         value = _number(sample)
-        return Weighted(value, EXACT.multiply(value, Decimal(_microseconds(from_text(sample.time)))))
+        moment = EXACT.multiply(value, Decimal(_microseconds(from_text(sample.time))))
+        change = Weighted(value, moment, sample.time)
+        return change if sample.returned_at is None else Weighted(returns={sample.returned_at: change})
 
     def number(self, reading: Weighted, span: Span) -> Fraction:
         start, end = _microseconds(span.start), _microseconds(span.end)
-        weighted = end * Fraction(reading.sum) - Fraction(reading.moments)
+        lasting = reading.together() if reading.returns else reading
+        weighted = end * Fraction(lasting.sum) - Fraction(lasting.moments)
         return max(Fraction(0), weighted / (end - start))
 
     def estimated(self, number: Fraction, span: Span) -> Weighted:

@@ -52,6 +52,11 @@ class Event(Protocol):
         ...
 
     @property
+    def returned_at(self) -> str | None:
+        """When its agent came back to its billing model in this period, text of `to_text`; None if it never left."""
+        ...
+
+    @property
     def amounts(self) -> Mapping[str, Decimal]:
         """By path, amounts in the organization's currency, read in place of the data's."""
         ...

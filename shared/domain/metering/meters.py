@@ -84,7 +84,7 @@ class Meter(Value):
         """
         if not self.matches(event):
             return None
-        return self._aggregation.reading_of(Sample(self._value_of(event), event.time, event.key))
+        return self._aggregation.reading_of(Sample(self._value_of(event), event.time, event.key, event.returned_at))
 
     def quantity(self, reading: Reading, span: Span) -> Fraction:
         """The quantity of a period with this reading, after the unit conversion."""

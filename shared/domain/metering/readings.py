@@ -6,12 +6,14 @@ own: that of a meter which has read nothing else.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from shared.domain.kernel.money import ZERO, Exact, plain, plus
+
+R = TypeVar("R", bound="Reading")
 
 
 class Reading(ABC):
@@ -158,28 +160,56 @@ class Distinct(Reading):
 
 @dataclass(frozen=True, slots=True)
 class Weighted(Reading):
-    """The sum of the values, and of each value times its time (microseconds since 1970)."""
+    """The sum of the values, and of each value times its time (microseconds since 1970).
+
+    An agent that comes back to its billing model within a period starts from nothing: what happens from then on is
+    kept apart.
+    """
 
     kind: ClassVar[str] = "weighted"
 
     sum: Exact = ZERO
     moments: Exact = ZERO
+    last: str = ""
+    """The time of the last of these events, text of `times.to_text`; empty without events."""
+    returns: "Mapping[str, Weighted]" = field(default_factory=dict)
+    """What happened after each return of the agent, by the time of the return, text of `times.to_text`."""
 
     def merge(self, other: Self) -> Self:
-        return type(self)(plus(self.sum, other.sum), plus(self.moments, other.moments))
+        returns = {
+            time: self.returns.get(time, _NO_CHANGES).merge(other.returns.get(time, _NO_CHANGES))
+            for time in {**self.returns, **other.returns}
+        }
+        last = max(self.last, other.last)
+        return type(self)(plus(self.sum, other.sum), plus(self.moments, other.moments), last, returns)
+
+    def inverse(self) -> Self:
+        returns = {time: reading.inverse() for time, reading in self.returns.items()}
+        return type(self)(-self.sum, -self.moments, self.last, returns)
 
     def replacement(self, new: Self) -> Self:
-        return type(self)(plus(new.sum, -self.sum), plus(new.moments, -self.moments))
+        return self.inverse().merge(new)
+
+    def together(self) -> "Weighted":
+        """With what happened after returns, as if the agent had never left."""
+        return merge_all([replace(self, returns={}), *self.returns.values()])
 
     def document(self) -> dict[str, Any]:
-        return {"sum": stored_number(self.sum), "moments": stored_number(self.moments)}
+        document = {"sum": stored_number(self.sum), "moments": stored_number(self.moments), "last": self.last}
+        if not self.returns:
+            return document
+        return document | {"returns": {time: reading.document() for time, reading in self.returns.items()}}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
-        return cls(Decimal(document["sum"]), Decimal(document["moments"]))
+        returns = {time: Weighted.read(kept) for time, kept in document.get("returns", {}).items()}
+        return cls(Decimal(document["sum"]), Decimal(document["moments"]), document.get("last", ""), returns)
 
 
-def merge_all(readings: Sequence[Reading]) -> Reading:
+_NO_CHANGES = Weighted()
+
+
+def merge_all(readings: Sequence[R]) -> R:
     """Readings of one kind, at least one, merged into one.
 
     They are merged pair by pair, so that a reading that lists many events is copied less often.

@@ -118,6 +118,8 @@ class CostedEvent(msgspec.Struct, frozen=True):
     """From the currency that the event names to the organization's; None without one."""
     amounts: Mapping[str, Decimal] = {}
     """Amounts by path that are read instead of the reported ones, in the organization's currency."""
+    returned_at: str | None = None
+    """When its agent came back to its billing model in this period; None if it never left."""
 
 
 class CostTerms(msgspec.Struct, frozen=True):

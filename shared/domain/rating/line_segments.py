@@ -4,16 +4,16 @@ They are in the order of first starts; a version that returns adds to its first 
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from fractions import Fraction
 
-from shared.domain.metering.aggregations import bounded_level
 from shared.domain.metering.readings import Reading, Weighted
 from shared.domain.periods.periods import Day, Period
 from shared.domain.pricing.charges.charge import Charge, Headcount, LineSegment
-from shared.domain.rating.charged_segments import ChargedSegment
-from shared.domain.rating.facts import Facts, InconsistentFactsError
+from shared.domain.rating.charged_segments import ChargedSegment, charged_segments
+from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError
+from shared.domain.rating.levels import Levels
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -28,7 +28,7 @@ def line_segments(facts: Facts, period: Period, charged: Sequence[ChargedSegment
         segment = charged_segment.segment
         by_agent_and_version.setdefault((segment.agent_id, segment.version.id), []).append(place)
     numbers = _numbers_by_day(facts, charged, period.days())
-    levels = _Levels(period)
+    levels = Levels(period)
     segments = []
     for places in by_agent_and_version.values():
         of_one = [charged[place] for place in places]
@@ -36,6 +36,14 @@ def line_segments(facts: Facts, period: Period, charged: Sequence[ChargedSegment
         headcounts = _headcounts([number for place in places for number in numbers[place]], len(period.days()))
         segments.append(_line_segment(period, of_one, readings, headcounts))
     return segments
+
+
+def segments_with_levels(facts: Facts) -> Iterator[LineSegment[Charge]]:
+    """The line segments of all charges that price a level."""
+    cycle = Cycle(facts.period, facts.segments, closes=facts.period.end)
+    for charged in charged_segments(cycle, "period").values():
+        if any(isinstance(gauge.nothing, Weighted) for gauge in charged[0].charge.gauges.values()):
+            yield from line_segments(facts, facts.period, charged)
 
 
 def _line_segment(
@@ -64,34 +72,6 @@ def _readings(facts: Facts, charged_segment: ChargedSegment) -> dict[str, Readin
         name: (None if totals is None else totals.reading(name)) or gauge.nothing
         for name, gauge in charge.gauges.items()
     }
-
-
-class _Levels:
-    """Passes the levels of weighted sums from version to version of a line (docs/billing.md, "Levels").
-
-    A level ends where its agent leaves the billing model. Where an agent comes back under the version that it left,
-    its level is taken to have lasted: a total does not tell the two times apart.
-    """
-
-    def __init__(self, period: Period) -> None:
-        self._end = period.end
-        self._last: dict[str, tuple[datetime, Mapping[str, Fraction]]] = {}
-        """By agent: since when it was on the model, and its levels at the end of its last segment."""
-
-    def bounded(self, charged: Sequence[ChargedSegment], readings: Mapping[str, Reading]) -> dict[str, Reading]:
-        """The next version's readings, with levels from its segment's start on."""
-        agent_id = charged[0].segment.agent_id
-        start, end = charged[0].segment.start, min(charged[-1].segment.end, self._end)
-        since, before = self._last.get(agent_id, (start, {}))
-        if since != charged[0].on_model_since:
-            before = {}
-        weighted = {name: reading for name, reading in readings.items() if isinstance(reading, Weighted)}
-        levels = {name: before.get(name, Fraction(0)) for name in weighted}
-        after = {name: levels[name] + Fraction(reading.sum) for name, reading in weighted.items()}
-        self._last[agent_id] = (charged[-1].on_model_since, after)
-        return dict(readings) | {
-            name: bounded_level(reading, levels[name], start, end) for name, reading in weighted.items()
-        }
 
 
 def _numbers_by_day(facts: Facts, charged: Sequence[ChargedSegment], days: Sequence[Day]) -> list[list[int | Fraction]]:

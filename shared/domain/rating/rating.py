@@ -4,7 +4,7 @@
 
 - A late event needs no rule here: it raises the usage totals of its own period, so rating that period again gives a
   higher amount, and `billing/invoicing.py` bills the difference to what was billed before.
-- Proration, days and pooled lines: `charged_segments.py`; headcounts and levels over versions: `line_segments.py`.
+- Proration, days and pooled lines: `charged_segments.py`; headcounts: `line_segments.py`; levels: `levels.py`.
 - What is due once, by quarter or by year: `_is_due`, below.
 - The price of usage over versions: `pricing/charges/metered_usage.py`; fees and bounds: `pricing/charges/modifiers.py`.
 - Rounding, once per line: `_rated_line`, below.

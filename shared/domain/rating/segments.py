@@ -1,6 +1,7 @@
 """Segments of agents: which version of which billing model was in force, and when."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.domain.kernel.histories import History
@@ -29,6 +30,19 @@ def segments(
             versions = models[model_id].within(assignment.start, assignment.end or span.end)
             result += [Segment(agent_id, version.value, version.start, version.end or span.end) for version in versions]
     return result
+
+
+def cut_at_ends(
+    uncut: Sequence[Segment], agent_ends: Mapping[str, datetime | None], organization_ends: datetime | None
+) -> list[Segment]:
+    """The segments up to their agent's end and the organization's: nothing becomes due after that."""
+    cut: list[Segment] = []
+    for segment in uncut:
+        ends = (segment.end, agent_ends[segment.agent_id], organization_ends)
+        end = min(end for end in ends if end is not None)
+        if segment.start < end:
+            cut.append(replace(segment, end=end))
+    return cut
 
 
 def first_starts(all_segments: Iterable[Segment]) -> dict[tuple[str, str], datetime]:

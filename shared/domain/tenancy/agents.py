@@ -1,12 +1,14 @@
 """Agents: what acts and what is billed for."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import Instant
+
+_INSTANT = timedelta(microseconds=1)
 
 AgentStatus = Literal["active", "inactive", "deleted"]
 
@@ -53,6 +55,22 @@ class Agent(Entity):
     def all_model_ids(self) -> set[str]:
         """Of every billing model that it ever had, has, or will have."""
         return {entry.value for entry in self.models.entries if entry.value is not None}
+
+    def returned_at(self, instant: datetime, since: datetime) -> datetime | None:
+        """When it came back to the billing model that it has at an instant.
+
+        None where it has not left that model between `since` and the instant, or has none.
+        """
+        model_id = self.models.at(instant)
+        if model_id is None or len(self.models.entries) == 1:
+            return None
+        *earlier, current = self.models.within(since, instant + _INSTANT)
+        start = current.start
+        for interval in reversed(earlier):
+            if interval.value == model_id and interval.end != start:
+                return start
+            start = interval.start if interval.value == model_id else start
+        return None
 
     def is_in(self, *, project_id: str | None = None, department_id: str | None = None) -> bool:
         """Whether it belongs to a project and a department now; None stands for any.

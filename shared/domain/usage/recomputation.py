@@ -145,7 +145,10 @@ def _described(totals: Totals) -> dict[str, str]:
 
 
 def _text(reading: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in reading.items() if name != "kind")
+    """Without the last change of a level, of which totals of before only know a bound."""
+    fields = {name: value for name, value in reading.items() if name not in ("kind", "returns", "last")}
+    after_returns = [f"since {time} {_text(kept)}" for time, kept in sorted(reading.get("returns", {}).items())]
+    return ", ".join([*(f"{name} {value}" for name, value in fields.items()), *after_returns])
 
 
 def _different_values(stored: Totals, recomputed: Totals) -> list[Difference]:

@@ -29,6 +29,8 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):  # repair makes 
     cost: EventCost = NO_COST
     exchange_rate: Decimal | None = None
     """From the currency of its amounts to the organization's, where they differ."""
+    returned_at: str | None = None
+    """As `MeteredEvent.returned_at`."""
     reporter: str | None = None
     """As `AcceptedEvent.reporter`; None for what was recorded before all events had it."""
     standard_terms: bool = False
@@ -37,7 +39,14 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):  # repair makes 
     def costed(self) -> CostedEvent:
         """The event as meters read it, with its recorded cost and exchange rate."""
         return CostedEvent(
-            self.type, self.data, self.time, self.key, self.cost.amount, self.cost.category, self.exchange_rate
+            self.type,
+            self.data,
+            self.time,
+            self.key,
+            self.cost.amount,
+            self.cost.category,
+            self.exchange_rate,
+            returned_at=self.returned_at,
         )
 
     @property

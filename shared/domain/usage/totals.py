@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.domain.metering.bands import Bands
 from shared.domain.metering.gauges import Event
-from shared.domain.metering.readings import CountAndSum, Distinct, Reading
+from shared.domain.metering.readings import CountAndSum, Distinct, Reading, Weighted
 from shared.domain.metering.stored_readings import document_of, read_reading
 from shared.domain.metering.values import quantity_of
 from shared.domain.pricing.charges.charge import Charge
@@ -219,7 +219,12 @@ class Totals:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Totals":
         totals = cls()
-        totals._readings = {name: read_reading(reading) for name, reading in document["meters"].items()}
+        last = document["last_event_at"] or ""
+        totals._readings = {
+            # Levels of before do not say when they last changed: with the last event at the latest.
+            name: read_reading(reading if reading["kind"] != Weighted.kind else {"last": last} | reading)
+            for name, reading in document["meters"].items()
+        }
         totals._unmatched = {event_type: int(count) for event_type, count in document["unmatched"].items()}
         totals._counts = {event_type: int(count) for event_type, count in document.get("counts", {}).items()}
         totals.last_event_at = document["last_event_at"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
@@ -12,7 +12,7 @@ from shared.domain.periods.periods import QUARTER, YEAR, Period, Span, cycle_of,
 from shared.domain.pricing.billing_models import Version, version_history
 from shared.domain.pricing.charges.charge import HeadcountName, Recurrence
 from shared.domain.rating.facts import Cycle, Facts, Segment
-from shared.domain.rating.segments import first_starts, segments
+from shared.domain.rating.segments import cut_at_ends, first_starts, segments
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import NO_VERSION
 from shared.ports.usage import Usage, UsageTotal
@@ -92,7 +92,7 @@ class FactsReader:
         agent_ends = {agent.id: agent.ended_at for agent in agents}
 
         def segments_in(span: Span) -> list[Segment]:
-            return _cut_at_ends(segments(span, histories, models.versions), agent_ends, organization.ended_at)
+            return cut_at_ends(segments(span, histories, models.versions), agent_ends, organization.ended_at)
 
         cycles = await self._cycles(organization, periods, models.recurrences, segments_in)
         starts = _first_starts(segments_in, periods) if "once" in models.recurrences else {}
@@ -198,16 +198,3 @@ def _closes(cycle: Period, others: Sequence[Period], organization_ends: datetime
     """When the last billed period of a cycle ends: the cycle's last, or the one in which the organization ends."""
     last = None if organization_ends is None else period_of(organization_ends - _INSTANT, others)
     return cycle.end if last is None else min(cycle.end, last.end)
-
-
-def _cut_at_ends(
-    uncut: Sequence[Segment], agent_ends: Mapping[str, datetime | None], organization_ends: datetime | None
-) -> list[Segment]:
-    """Nothing becomes due after an agent's end or the organization's."""
-    cut: list[Segment] = []
-    for segment in uncut:
-        ends = (segment.end, agent_ends[segment.agent_id], organization_ends)
-        end = min(end for end in ends if end is not None)
-        if segment.start < end:
-            cut.append(replace(segment, end=end))
-    return cut

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.ids import is_id
-from shared.domain.kernel.times import from_text
+from shared.domain.kernel.times import from_text, to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModel, Version
 from shared.domain.provider_costs.costs import CostedEvent, CostRules, CostTerms
@@ -79,7 +79,11 @@ class Assigner:
         terms = CostTerms(organization.settings.reported_llm_costs, not event.standard_terms)
         cost = costs.of(event.type, event.data, at, organization.currency, terms, organization.id)
         rate = costs.rates.rate(reported_currency(event.data, organization.currency), organization.currency, at)
-        costed = CostedEvent(event.type, event.data, event.time, event.key, cost.amount, cost.category, rate)
+        returned = agent.returned_at(at, period.start)
+        returned_at = None if returned is None else to_text(returned)
+        costed = CostedEvent(
+            event.type, event.data, event.time, event.key, cost.amount, cost.category, rate, returned_at=returned_at
+        )
         if version is None:
             added = unpriced_contribution(costed, cost.readings())
         else:
@@ -98,6 +102,7 @@ class Assigner:
             cost=cost,
             outcome=outcome,
             exchange_rate=rate,
+            returned_at=returned_at,
             rebilling=self._rebilling.entry(organization.id, period, now),
         )
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
-from shared.domain.pricing.billing_models import Version
+from shared.domain.kernel.histories import History
+from shared.domain.pricing.billing_models import Version, version_history
 from shared.domain.tenancy.agents import Agent
 from shared.domain.usage.events import NO_VERSION
 from shared.services.agents.agents import Agents
@@ -37,6 +38,16 @@ class MeteredVersions:
             return None
         with _known_models():
             return await self._billing_models.version_of(agent.organization_id, agent.models, version_id)
+
+    async def histories(self, organization_id: str, agents: Iterable[Agent]) -> dict[str, History[Version]]:
+        """All versions of every billing model that these agents ever have, by model.
+
+        Raises `UnavailableError` where a model cannot be read yet.
+        """
+        model_ids = {model_id for agent in agents for model_id in agent.all_model_ids}
+        with _known_models():
+            models = [await self._billing_models.cached(organization_id, model_id) for model_id in sorted(model_ids)]
+        return {model.id: version_history(await self._billing_models.versions(model)) for model in models}
 
     async def have_charge(self, agents: Iterable[Agent], key: str) -> bool:
         """Whether a version that ever prices one of these agents has this charge.

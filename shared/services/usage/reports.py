@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from shared.domain.kernel.errors import ValidationError
+from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.money import plain, truncate
 from shared.domain.metering.gauges import Measure
-from shared.domain.metering.readings import CountAndSum, Reading
+from shared.domain.metering.readings import CountAndSum, Reading, Weighted
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
+from shared.domain.pricing.charges.charge import Charge
+from shared.domain.rating.line_segments import segments_with_levels
+from shared.domain.rating.segments import cut_at_ends, isolated_facts, segments
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.usage import Usage, UsageTotal
@@ -72,14 +75,15 @@ class UsageReports:
             and known.is_in(project_id=project, department_id=department)
         }
         totals = await self._usage.totals(organization.id, organization.largest_shard_count, period.start)
+        totals = [total for total in totals if total.key.agent_id in wanted]
         readings: dict[_RowKey, tuple[Measure | None, Reading]] = {}
         for total in totals:
-            if total.key.agent_id not in wanted:
-                continue
             version = await self._metered_versions.of(organization.id, total.key.agent_id, total.key.version_id)
             for key, measure, reading in _readings(total, version):
                 before = readings.get(key)
                 readings[key] = (measure, reading if before is None else before[1].merge(reading))
+        levels = await self._levels(organization, period, agents, totals)
+        readings |= {key: level for key, level in levels.items() if key in readings}
         rows = [
             UsageReportRow(
                 key.agent_id,
@@ -94,6 +98,32 @@ class UsageReports:
         if not rows and charge is not None and not await self._metered_versions.have_charge(agents, charge):
             raise ValidationError.at("?charge", "no billing model of the organization's agents has such a charge")
         return rows
+
+    async def _levels(
+        self, organization: Organization, period: Period, agents: Sequence[Agent], totals: Sequence[UsageTotal]
+    ) -> dict[_RowKey, tuple[Measure, Reading]]:
+        """What levels come to where they end when their agent leaves the billing model, as in bills.
+
+        Raises `UnavailableError`.
+        """
+        by_version = {(total.key.agent_id, total.key.version_id): total.totals for total in totals if _has_level(total)}
+        with_level = [agent for agent in agents if agent.id in {agent_id for agent_id, _ in by_version}]
+        models = await self._metered_versions.histories(organization.id, with_level)
+        priced = cut_at_ends(
+            segments(period, [(agent.id, agent.models) for agent in with_level], models),
+            {agent.id: agent.ended_at for agent in with_level},
+            organization.ended_at,
+        )
+        if by_version.keys() - {(segment.agent_id, segment.version.id) for segment in priced}:
+            raise UnavailableError("An agent or a version of its billing model cannot be read yet")
+        facts = isolated_facts(period, organization.currency, priced, by_version)
+        levels: dict[_RowKey, tuple[Measure, Reading]] = {}
+        for segment in segments_with_levels(facts):
+            for name, measure in segment.charge.meters.items():
+                key, reading = _row_key(segment.agent_id, segment.charge, measure), segment.readings[name]
+                before = levels.get(key)
+                levels[key] = (measure, reading if before is None else before[1].merge(reading))
+        return levels
 
     async def _check_known(
         self,
@@ -124,11 +154,19 @@ def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Row
             yield _RowKey(agent_id, "", name, "sum"), None, reading
         elif name in charges[name].meters:
             measure = charges[name].meters[name]
-            yield _RowKey(agent_id, charges[name].key, measure.event_type, measure.aggregation), measure, reading
+            yield _row_key(agent_id, charges[name], measure), measure, reading
     for event_type, count in total.totals.unmatched().items():
         if not count:  # all of them match a charge by now
             continue
         yield _RowKey(agent_id, "", event_type, "count"), None, CountAndSum(count, Decimal(count))
+
+
+def _row_key(agent_id: str, charge: Charge, measure: Measure) -> _RowKey:
+    return _RowKey(agent_id, charge.key, measure.event_type, measure.aggregation)
+
+
+def _has_level(total: UsageTotal) -> bool:
+    return any(isinstance(total.totals.reading(name), Weighted) for name in total.totals.meters())
 
 
 def _quantity(measure: Measure | None, reading: Reading, span: Span) -> str:

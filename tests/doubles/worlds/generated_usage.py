@@ -1,7 +1,7 @@
 """Generated agents, events and totals of a month, and the lines that they make."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -45,6 +45,7 @@ class Reported:
     data: Json
     exchange_rate: Decimal | None = None
     amounts: Mapping[str, Decimal] = field(default_factory=dict)
+    returned_at: str | None = None
 
     @property
     def cost_category(self) -> str | None:
@@ -153,8 +154,24 @@ def totals_of(found: Sequence[Segment], reported: Iterable[Reported]) -> dict[tu
         for segment in found:
             if segment.agent_id == event.agent and to_text(segment.start) <= event.time < to_text(segment.end):
                 key = (event.agent, segment.version.id)
-                totals.setdefault(key, Totals()).add(contribution(event, segment.version.charges, "USD"))
+                seen = replace(event, returned_at=_returned_at(found, segment))
+                totals.setdefault(key, Totals()).add(contribution(seen, segment.version.charges, "USD"))
     return totals
+
+
+def _returned_at(found: Sequence[Segment], segment: Segment) -> str | None:
+    """When the agent last came back to the model of this segment; None if it never left."""
+    until = sorted(
+        (
+            each
+            for each in found
+            if (each.agent_id, each.version.model_id) == (segment.agent_id, segment.version.model_id)
+            and each.start <= segment.start
+        ),
+        key=lambda each: each.start,
+    )
+    returns = [to_text(later.start) for earlier, later in pairwise(until) if earlier.end < later.start]
+    return returns[-1] if returns else None
 
 
 HEADCOUNTS = {

@@ -1,6 +1,7 @@
 """What holds from when, where the one change that has not begun may be replaced until 10 minutes before it begins."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 LEAD = timedelta(minutes=10)
@@ -31,3 +32,12 @@ class Schedule(Generic[T]):
     def at(self, time: datetime) -> T | None:
         begun = [value for start, value in self._entries if start <= time]
         return begun[-1] if begun else None
+
+    def returned_at(self, time: datetime, since: datetime) -> datetime | None:
+        """When the value at a time came back, where another took its place after `since`."""
+        begun = [entry for entry in self._entries if entry[0] <= time]
+        if not begun:
+            return None
+        start, value = begun[-1]
+        left = [end for (_, earlier), (end, _) in pairwise(begun) if earlier == value and since < end < start]
+        return start if left else None

@@ -237,7 +237,7 @@ async def check_usage(world: World, periods: list[Period]) -> dict[str, Variant]
         time = from_text(event["time"])
         period = periods[bisect_right(periods, time, key=lambda each: each.start) - 1]
         assert period.contains(time)
-        version_id, added = pricing.counted(event)
+        version_id, added = pricing.counted(event, period)
         key = TotalKey(period.start, event["agent_id"], version_id)
         expected.setdefault(key, Totals()).add(added)
     for key, decided in await check_outcomes(world, recorded, pricing):
@@ -304,15 +304,24 @@ class Pricing:
         assert draft.effective_from is not None
         versions.append((draft.effective_from, (version_id, draft)))
 
-    def counted(self, recorded: Document) -> tuple[str, Contribution]:
+    def counted(self, recorded: Document, period: Period) -> tuple[str, Contribution]:
         """The version of a recorded event, and what it adds under it. Repeats may differ in what no meter sees."""
         sent = self._sent[recorded["id"]]
         currency = self._world.history.currency
         data = with_derived_fields(sent.type, sent.data, currency)
         time = from_text(recorded["time"])
         cost = _COSTS.of(sent.type, data, time, currency)
-        event = CostedEvent(sent.type, data, recorded["time"], recorded["id"], cost.amount, cost.category)
-        model = self._agents[recorded["agent_id"]].at(time)
+        models = self._agents[recorded["agent_id"]]
+        model, returned = models.at(time), models.returned_at(time, period.start)
+        event = CostedEvent(
+            sent.type,
+            data,
+            recorded["time"],
+            recorded["id"],
+            cost.amount,
+            cost.category,
+            returned_at=to_text(returned) if model and returned else None,
+        )
         priced = _at(self._versions[model], time) if model else None
         if priced is None:
             added = unpriced_contribution(event, cost.readings())

@@ -31,6 +31,7 @@ class Event:
     time: str = TIME
     key: str = "evt_1"
     amounts: dict[str, Decimal] = field(default_factory=dict)
+    returned_at: str | None = None
 
 
 def meter_of(aggregation: str, path: str = "data.quantity", event_type: str = "command", **more: Any) -> Meter:
@@ -258,6 +259,22 @@ def test_a_reading_is_read_back_as_it_was_kept(aggregation):
         kept = read_reading(json.loads(json.dumps(document_of(reading))))
         assert type(kept) is type(reading)
         assert meter.quantity(kept, OCTOBER) == (0 if aggregation == "unique" else meter.quantity(reading, OCTOBER))
+
+
+def test_what_happened_after_a_return_is_kept_apart():
+    meter = meter_of("weighted_sum")
+    begin, middle = "2026-10-01T00:00:00.000000Z", "2026-10-16T12:00:00.000000Z"
+    changes = [Event(data={"quantity": 10}, time=begin), Event(data={"quantity": 4}, time=middle, returned_at=middle)]
+    before, after = map(meter.measure, changes)
+    assert before is not None
+    assert after is not None
+    both = before.merge(after)
+    kept = read_reading(json.loads(json.dumps(document_of(both))))
+    assert kept == both == after.merge(before)
+    assert kept != before.merge(meter.measure(Event(data={"quantity": 4}, time=middle)))
+    assert meter.quantity(kept, OCTOBER) == 10 + 2
+    lower = meter.measure(Event(data={"quantity": 1}, time=middle, returned_at=middle))
+    assert both.merge(after.replacement(lower)) == before.merge(lower)
 
 
 def test_a_fraction_is_never_kept():

@@ -42,6 +42,7 @@ class Event:
     time: str
     key: str
     amounts: dict[str, Decimal] = field(default_factory=dict)
+    returned_at: str | None = None
 
 
 def events(case: Case) -> Iterator[Event]:

@@ -1,11 +1,13 @@
 """Levels: weighted sums over versions and agents (docs/billing.md, "Levels")."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from shared.domain.kernel.times import to_text
 from shared.domain.pricing.lines import Line
 from shared.domain.rating.facts import Segment
+from shared.domain.usage.totals import Totals
 from tests.doubles.worlds.generated_usage import Reported, totals_of
 from tests.doubles.worlds.rated_october import OCTOBER, flat_fee, october, rated, version, whole
 
@@ -75,3 +77,55 @@ def test_a_level_does_not_pass_to_another_agent_on_a_pooled_line() -> None:
     segments = [Segment("a", model, OCTOBER.start, october(11)), whole("b", model)]
     due = lines([raised("31", 1, "a"), raised("31", 1, "b")], *segments)
     assert due["bm_1/memory/-"].amount == 10 + 31
+
+
+def test_a_level_ends_while_its_agent_is_away_from_the_same_version() -> None:
+    model, other = version(1, memory("1")), version(1, memory("10"), model="bm_2")
+    away = [
+        Segment("a", model, OCTOBER.start, october(11)),
+        Segment("a", other, october(11), october(21)),
+        Segment("a", model, october(21), OCTOBER.end),
+    ]
+    assert line([raised("31", 1)], *away).amount == 10
+    assert line([raised("31", 1), raised("62", 21)], *away).amount == 10 + 22
+    assert line([raised("62", 21)], *away).amount == 22
+
+
+def test_a_level_after_a_return_goes_on_under_the_next_version() -> None:
+    first, second = version(1, memory("1")), version(2, memory("2"))
+    returned = [
+        Segment("a", first, OCTOBER.start, october(11)),
+        Segment("a", first, october(16), october(21)),
+        Segment("a", second, october(21), OCTOBER.end),
+    ]
+    assert line([raised("31", 1)], *returned).amount == 10
+    assert line([raised("31", 1), raised("31", 16)], *returned).amount == 10 + 5 + 2 * 11
+
+
+def of_before(totals: Mapping[tuple[str, str], Totals]) -> dict[tuple[str, str], Totals]:
+    """As totals were stored before returns were kept apart."""
+    documents = {key: total.document() for key, total in totals.items()}
+    for document in documents.values():
+        for reading in document["meters"].values():
+            for after_return in reading.pop("returns", {}).values():
+                for name in ("sum", "moments"):
+                    reading[name] = str(Decimal(reading[name]) + Decimal(after_return[name]))
+            del reading["last"]
+    return {key: Totals.read(document) for key, document in documents.items()}
+
+
+def test_totals_of_before_are_right_where_they_only_know_the_time_before_a_return() -> None:
+    model = version(1, memory("1"))
+    away = [Segment("a", model, OCTOBER.start, october(11)), Segment("a", model, october(21), OCTOBER.end)]
+    before = of_before(totals_of(away, [raised("31", 1)]))
+    assert rated(*away, totals=before)["bm_1/memory/a"].amount == 10
+    for key, total in totals_of(away, [raised("62", 21)]).items():  # reported since
+        before[key].merge(total)
+    assert rated(*away, totals=before)["bm_1/memory/a"].amount == 10 + 22
+
+
+def test_totals_of_before_that_know_more_stay_as_they_were() -> None:
+    model = version(1, memory("1"))
+    away = [Segment("a", model, OCTOBER.start, october(11)), Segment("a", model, october(21), OCTOBER.end)]
+    before = of_before(totals_of(away, [raised("31", 1), raised("62", 21)]))
+    assert rated(*away, totals=before)["bm_1/memory/a"].amount == 31 + 22

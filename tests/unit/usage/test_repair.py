@@ -29,6 +29,7 @@ from tests.doubles.worlds.rated_organization import (
     AGENTS,
     EARLY,
     FREE,
+    MODEL,
     NOW,
     ORGANIZATION,
     SHARDS,
@@ -115,6 +116,21 @@ async def sums(scene: Scene) -> dict[str, Decimal]:
     (own,) = [each.totals for each in totals if each.key.agent_id == AGENTS[0]]
     readings = {name: own.reading(name) for name in own.meters()}
     return {name: Decimal(reading.sum) for name, reading in readings.items() if isinstance(reading, CountAndSum)}
+
+
+async def test_levels_after_a_return_are_compared_with_their_own_events(scene: Scene) -> None:
+    for hour, model in ((3, None), (6, MODEL)):
+        scene.clock.set(START + timedelta(hours=hour - 1))
+        moved = {"billing_model_id": model, "billing_model_from": START + timedelta(hours=hour)}
+        await scene.host.agents.update(ORGANIZATION, AGENTS[0], moved, None)
+    scene.clock.set(NOW)
+    await scene.steps(120)
+    assert gauges(await scene.repaired()) == []
+    await scene.damage(lambda totals: totals["meters"]["weighted"].pop("last"))  # as totals of before are
+    assert gauges(await scene.repaired()) == []
+    await scene.damage(lambda totals: totals["meters"]["weighted"].pop("returns"))
+    assert gauges(await scene.repaired(mend=True)) == ["weighted"]
+    assert gauges(await scene.repaired()) == []
 
 
 DAMAGES: dict[str, tuple[Callable[[Json], object], list[str]]] = {

@@ -72,6 +72,7 @@ class Event:
     cost_category: str | None = None
     exchange_rate: Decimal | None = None
     amounts: dict[str, Decimal] = field(default_factory=dict)
+    returned_at: str | None = None
 
 
 def tally(count: int, value: str) -> CountAndSum:

@@ -80,4 +80,5 @@ def with_amounts(event: Event, amounts: Mapping[str, Decimal]) -> CostedEvent:
         event.cost_category,
         event.exchange_rate,
         {**event.amounts, **amounts},
+        event.returned_at,
     )

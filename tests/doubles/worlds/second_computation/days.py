@@ -19,8 +19,8 @@ DAYS = range(31)
 class LineSegment:
     """An agent under one version: its events, its days, and the days that it has in its line.
 
-    In a pooled line each day belongs to one agent only. `ended_days` are the days at whose end it was there. Segments
-    with the same number of `absences` follow each other, the agent was on the model throughout.
+    In a pooled line each day belongs to one agent only. `ended_days` are the days at whose end it was there. `times`
+    are from when to when it was there, each with how often the agent had been away from the model before.
     """
 
     agent: str
@@ -29,9 +29,7 @@ class LineSegment:
     own_days: set[int]
     line_days: set[int]
     ended_days: set[int]
-    start: datetime
-    end: datetime
-    absences: int
+    times: list[tuple[datetime, datetime, int]]
 
 
 def share(days: Iterable[object]) -> Fraction:
@@ -50,12 +48,9 @@ def segments_by_line(
         place = (assignment.agent, assignment.version)
         segment = segments.get(place)
         if segment is None:
-            absences = absences_before(assignment, list(segments.values()))
-            segment = LineSegment(
-                *place, [], set(), set(), set(), start=assignment.start, end=assignment.end, absences=absences
-            )
-            segments[place] = segment
-        segment.end = assignment.end
+            segment = segments[place] = LineSegment(*place, [], set(), set(), set(), [])
+        absences = absences_before(assignment, list(segments.values()))
+        segment.times.append((assignment.start, assignment.end, absences))
         start, end = to_text(assignment.start), to_text(assignment.end)
         segment.events += [each for each in events if each.agent == assignment.agent and start <= each.time < end]
         days = {day for day in DAYS if last_of_day(day, assignment.agent, assignments) is assignment}
@@ -67,8 +62,11 @@ def segments_by_line(
 
 
 def absences_before(assignment: Assignment, segments: Sequence[LineSegment]) -> int:
-    before = [segment for segment in segments if segment.agent == assignment.agent]
-    return before[-1].absences + (before[-1].end < assignment.start) if before else 0
+    before = [time for segment in segments if segment.agent == assignment.agent for time in segment.times]
+    if not before:
+        return 0
+    _, end, absences = max(before)
+    return absences + (end < assignment.start)
 
 
 def last_of_day(day: int, agent: str, assignments: Sequence[Assignment]) -> Assignment | None:

@@ -28,18 +28,15 @@ def lasting_level(
     A change lasts to the end of the segment, also one under an earlier version, unless the agent was away since.
     """
     whole = in_seconds(OCTOBER.end - OCTOBER.start)
-    return sum(
-        (
-            number(each, meter["value"])
-            * in_seconds(segment.end - max(segment.start, datetime.fromisoformat(each.time)))
-            / whole
-            for earlier in segments
-            if (earlier.agent, earlier.absences) == (segment.agent, segment.absences)
-            and earlier.version <= segment.version
-            for each in events(earlier)
-        ),
-        ZERO,
-    )
+    lasting = ZERO
+    for earlier in segments:
+        for each in events(earlier) if earlier.agent == segment.agent else ():
+            happened = datetime.fromisoformat(each.time)
+            absent_before = next(absences for start, end, absences in earlier.times if start <= happened < end)
+            for start, end, absences in segment.times:
+                if absences == absent_before and happened < end:
+                    lasting += number(each, meter["value"]) * in_seconds(end - max(start, happened)) / whole
+    return lasting
 
 
 def number(event: Reported, path: str) -> Fraction:
