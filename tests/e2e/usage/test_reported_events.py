@@ -224,7 +224,7 @@ async def test_what_is_no_report_is_refused(xyra: Xyra, route: str) -> None:
     organization, other = await xyra.organization(), await xyra.organization()
     agent, others = await organization.agent(), await other.agent()
     path = f"agents/{agent['id']}/{route}"
-    for raw in (b"{", b"\xff", b"[" * 100_000):
+    for raw in (b"{", b"\xff", b"[" * 1_000):
         (await organization.key.send("POST", path, raw=raw)).problem(400, "malformed")
     for raw in (b"null", b"[]", b"1", b'"x"'):
         (await organization.key.send("POST", path, raw=raw)).problem(422, "validation")
