@@ -44,6 +44,8 @@ from shared.services.ingestion.reading import TraceReader
 from shared.services.ingestion.trace_records import TraceRecord
 from shared.services.ingestion.trace_warnings import TraceWarnings
 from shared.services.ingestion.traces import CALLS_DECIDED, Traces
+from shared.services.ingestion.usage_queue import UsageQueue
+from shared.services.ingestion.waiting_calls import WaitingCalls
 from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import PERIOD_CHANGED, Rebilling
 from shared.services.pricing.billing_models import BillingModels
@@ -177,18 +179,15 @@ class Application:
             ports.queue, clock, self.organizations, self.periods, self.issuing, self.invoice_jobs
         )
         self.agent_making = AgentMaking(store, clock, self.agents, chosen)
-        trace_thread = OneAtATime("traces")
-        self._opened.callback(trace_thread.close)
+        trace_reader = TraceReader(OtlpDecoder(), chosen)
+        self._opened.callback(trace_reader.close)
         self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls)
+        self.waiting_calls = WaitingCalls(store, clock, chosen)
         self.traces = Traces(
-            store,
-            clock,
-            self.organizations,
-            TraceReader(OtlpDecoder(), trace_thread, chosen),
-            self.trace_calls,
-            TraceWarnings(),
-            self.outbox,
+            *(store, ports.queue, clock, self.organizations, trace_reader, self.trace_calls, self.waiting_calls),
+            *(TraceWarnings(), self.outbox),
         )
+        self.usage_queue = UsageQueue(self.metering, self.traces)
         self.outbox.connect(self.receivers(), self.completions())
 
     def receivers(self) -> Mapping[str, Receiver]:

@@ -83,7 +83,10 @@ def _database_path(chosen: Settings) -> Path:
 
 @cache
 def local_queue() -> LocalQueue:
-    return LocalQueue(database(), lock_seconds=settings().queue_lock_seconds)
+    present = clock()
+    return LocalQueue(
+        database(), lock_seconds=settings().queue_lock_seconds, scheduling=lambda: present.now().timestamp()
+    )
 
 
 def _lagging_reads(chosen: Settings) -> LaggingReads | None:

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
 
     maximum_made_agents: int = Field(default=1000, ge=0, le=100_000)
     """Agents that API keys make on sight in an organization and UTC day; further unknown ones are parked."""
+    maximum_waiting_calls: int = Field(default=50_000, ge=0)
+    """Of an organization, calls in traces that wait for their agent; further ones go on at once."""
     maximum_trace_bytes: int = Field(default=8 * _MIB, ge=1, le=16 * _MIB)
     """Of a request with traces, as it is sent. The platform takes 16 MiB."""
     maximum_unpacked_trace_bytes: int = Field(default=16 * _MIB, ge=1, le=64 * _MIB)

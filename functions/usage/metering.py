@@ -1,4 +1,7 @@
-"""The queue of accepted events: metered, or parked once the broker delivers them no more."""
+"""The queue of accepted events: metered, or parked once the broker delivers them no more.
+
+Traces in which a wait is over come by the same queue.
+"""
 
 import azure.functions as func
 
@@ -19,7 +22,7 @@ blueprint = func.Blueprint()
 )
 async def rate_usage(message: func.ServiceBusMessage) -> None:
     """Meters one message: with batches, the platform would serve one session at a time."""
-    await retry_while_unavailable(lambda: application().metering.meter([_delivered(message)]))
+    await retry_while_unavailable(lambda: application().usage_queue.receive(_delivered(message)))
 
 
 @blueprint.function_name("park_dead_usage")
@@ -31,7 +34,7 @@ async def rate_usage(message: func.ServiceBusMessage) -> None:
 )
 async def park_dead_usage(message: func.ServiceBusMessage) -> None:
     """Parks the events of a message that was delivered 100 times in vain."""
-    await retry_while_unavailable(lambda: application().metering.park_dead(_delivered(message)))
+    await retry_while_unavailable(lambda: application().usage_queue.receive_dead(_delivered(message)))
 
 
 def _delivered(message: func.ServiceBusMessage) -> Delivered:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 MAXIMUM_MESSAGE_BYTES = 64 * 1024
@@ -20,6 +21,8 @@ class Message:
     correlation_id: str = ""
     count: int = 1
     """How many things it carries, for `pending`."""
+    not_before: datetime | None = None
+    """It is delivered from then on, as soon as a receiver is free. None stands for at once."""
 
 
 class Queue(Protocol):

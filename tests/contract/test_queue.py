@@ -6,6 +6,8 @@ Several processes work on one file.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,50 @@ class TestSending:
     async def test_nothing_to_send(self, queue: BothSides) -> None:
         await queue.send(QUEUE, [])
         assert await nothing_waits(queue)
+
+
+class TestScheduling:
+    async def test_a_message_is_delivered_once_its_time_has_come(
+        self, queue: BothSides, seconds: SettableSeconds
+    ) -> None:
+        later = datetime.fromtimestamp(seconds.value + 60, UTC)
+        await queue.send(QUEUE, [replace(message("later"), not_before=later), message("now", "s2")])
+        session, received = await next_of(queue)
+        assert bodies(received) == ["now"]
+        await complete(queue, session, received)
+        assert (await queue.counts(QUEUE)).active == 0
+        seconds.advance(59)
+        assert await nothing_waits(queue)
+        seconds.advance(1)
+        session, received = await next_of(queue)
+        assert (session.id, bodies(received)) == ("s1", ["later"])
+        assert received[0].message.message_id == "id of later"
+        await complete(queue, session, received)
+        assert await nothing_waits(queue)
+
+    async def test_what_is_scheduled_for_the_past_comes_at_once(
+        self, queue: BothSides, seconds: SettableSeconds
+    ) -> None:
+        await queue.send(QUEUE, [replace(message("a"), not_before=datetime.fromtimestamp(seconds.value - 1, UTC))])
+        assert bodies((await next_of(queue))[1]) == ["a"]
+
+    async def test_a_repeat_of_what_is_scheduled_is_dropped(self, queue: BothSides, seconds: SettableSeconds) -> None:
+        later = datetime.fromtimestamp(seconds.value + 60, UTC)
+        for _ in range(2):
+            await queue.send(QUEUE, [replace(message("a"), not_before=later)])
+        seconds.advance(60)
+        assert bodies((await next_of(queue))[1]) == ["a"]
+
+    async def test_scheduled_messages_can_run_on_another_clock(self, seconds: SettableSeconds) -> None:
+        database, clock = Database(":memory:"), SettableSeconds(1000.0)
+        queue = LocalQueue(database, present=seconds, scheduling=clock)
+        await queue.send(QUEUE, [replace(message("a"), not_before=datetime.fromtimestamp(1060, UTC))])
+        seconds.advance(600)
+        assert await nothing_waits(queue)
+        clock.advance(60)
+        assert (await queue.counts(QUEUE)).active == 1
+        assert bodies((await next_of(queue))[1]) == ["a"]
+        database.close()
 
 
 class TestDuplicates:

@@ -180,4 +180,5 @@ def _outgoing(message: Message) -> ServiceBusMessage:
         message_id=message.message_id,
         correlation_id=message.correlation_id or None,
         application_properties={COUNT_PROPERTY: message.count},
+        scheduled_enqueue_time_utc=message.not_before,
     )

@@ -1,7 +1,7 @@
 """A message broker in the SQLite file, with the semantics of Service Bus.
 
 Sessions, locks, delivery counts, duplicate detection and dead letters. Locks run on the machine's time, whatever the
-clock of the application says.
+clock of the application says; scheduled messages run on that clock.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _LONGEST_ID = 128
 class LocalQueue:
     """Both sides of the broker: `Queue` and `Broker`. Several processes may use the file."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all by name, and most as Service Bus has them
         self,
         database: Database,
         *,
@@ -31,12 +31,15 @@ class LocalQueue:
         max_delivery_count: int = 100,
         duplicate_window_seconds: float = 600,
         present: Callable[[], float] = time.time,
+        scheduling: Callable[[], float] | None = None,
     ) -> None:
+        """`scheduling` tells the time by which messages are scheduled; without it, that is `present`."""
         self._database = database
         self._lock_seconds = lock_seconds
         self._max_delivery_count = max_delivery_count
         self._duplicate_window_seconds = duplicate_window_seconds
         self._present = present
+        self._scheduling = scheduling or present
         self._arrivals = Arrivals()
         database.define(rows.SCHEMA)
 
@@ -51,6 +54,7 @@ class LocalQueue:
                 queue,
                 messages,
                 now=self._present(),
+                scheduled_until=self._scheduling(),
                 remember_seconds=self._duplicate_window_seconds,
             )
         )
@@ -63,7 +67,12 @@ class LocalQueue:
 
     async def accept(self, queue: str, *, wait_seconds: float) -> Session | None:
         async def is_there() -> bool:
-            return await self._database.read(lambda connection: rows.has_free_group(connection, queue, self._present()))
+            return await self._database.read(
+                lambda connection: (
+                    rows.has_free_group(connection, queue, self._present())
+                    or rows.count_due(connection, queue, self._scheduling()) > 0
+                )
+            )
 
         deadline = asyncio.get_running_loop().time() + wait_seconds
         with self._arrivals.expected(queue) as arrival:
@@ -133,7 +142,7 @@ class LocalQueue:
         def read(connection: sqlite3.Connection) -> QueueCounts:
             locked = rows.count_held(connection, queue, self._present())
             return QueueCounts(
-                active=rows.count(connection, queue) - locked,
+                active=rows.count(connection, queue) + rows.count_due(connection, queue, self._scheduling()) - locked,
                 locked=locked,
                 dead_letter=rows.count(connection, queue + DEAD_LETTER_SUFFIX),
             )
@@ -152,6 +161,7 @@ class LocalQueue:
 
     def _lock_oldest(self, connection: sqlite3.Connection, queue: str) -> Session | None:
         now = self._present()
+        rows.enqueue_due(connection, queue, now=now, scheduled_until=self._scheduling())
         return rows.lock_oldest(
             connection,
             queue,

@@ -30,16 +30,31 @@ SCHEMA = (
         queue TEXT NOT NULL, message_id TEXT NOT NULL, sent_at REAL NOT NULL,
         PRIMARY KEY (queue, message_id)) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS queue_message_ids_by_time ON queue_message_ids (sent_at)",
+    """CREATE TABLE IF NOT EXISTS queue_scheduled (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, session_id TEXT NOT NULL,
+        message_id TEXT NOT NULL, correlation_id TEXT NOT NULL, count INTEGER NOT NULL, body BLOB NOT NULL,
+        not_before REAL NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS queue_scheduled_by_time ON queue_scheduled (queue, not_before)",
 )
 
+_ENQUEUED_AT_ONCE = 100
 _FORGOTTEN_BESIDES = 100
 """How many message ids outside the window a send removes, besides as many as it adds."""
 
 
-def store(
-    connection: sqlite3.Connection, queue: str, messages: Sequence[Message], *, now: float, remember_seconds: float
+def store(  # noqa: PLR0913  all by name but the first three
+    connection: sqlite3.Connection,
+    queue: str,
+    messages: Sequence[Message],
+    *,
+    now: float,
+    scheduled_until: float,
+    remember_seconds: float,
 ) -> None:
-    """Add the messages whose ids were not sent within the last `remember_seconds`."""
+    """Add the messages whose ids were not sent within the last `remember_seconds`.
+
+    Those that are to be delivered after `scheduled_until` are kept apart until then.
+    """
     forgotten = now - remember_seconds
     connection.execute(
         "DELETE FROM queue_message_ids WHERE (queue, message_id) IN"
@@ -52,8 +67,31 @@ def store(
             " WHERE queue_message_ids.sent_at <= ?",
             (queue, message.message_id, now, forgotten),
         ).rowcount
-        if is_new:
+        if is_new and message.not_before is not None and message.not_before.timestamp() > scheduled_until:
+            _schedule(connection, queue, message, message.not_before.timestamp())
+        elif is_new:
             _store(connection, queue, message, now)
+
+
+def enqueue_due(connection: sqlite3.Connection, queue: str, *, now: float, scheduled_until: float) -> None:
+    """Put scheduled messages into the queue once their time has come."""
+    rows = connection.execute(
+        "SELECT number, body, session_id, message_id, correlation_id, count FROM queue_scheduled"
+        " WHERE queue = ? AND not_before <= ? ORDER BY not_before, number LIMIT ?",
+        (queue, scheduled_until, _ENQUEUED_AT_ONCE),
+    ).fetchall()
+    for number, *parts in rows:
+        _store(connection, queue, Message(*parts), now)
+        connection.execute("DELETE FROM queue_scheduled WHERE number = ?", (number,))
+
+
+def count_due(connection: sqlite3.Connection, queue: str, scheduled_until: float) -> int:
+    return _number(
+        connection,
+        "SELECT count(*) FROM queue_scheduled WHERE queue = ? AND not_before <= ?",
+        queue,
+        scheduled_until,
+    )
 
 
 def lock_oldest(
@@ -198,6 +236,22 @@ def _store(connection: sqlite3.Connection, queue: str, message: Message, now: fl
     connection.execute(
         "INSERT INTO queue_sessions (queue, session_id, oldest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         (queue, message.session_id, sequence_number),
+    )
+
+
+def _schedule(connection: sqlite3.Connection, queue: str, message: Message, not_before: float) -> None:
+    connection.execute(
+        "INSERT INTO queue_scheduled (queue, session_id, message_id, correlation_id, count, body, not_before)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            queue,
+            message.session_id,
+            message.message_id,
+            message.correlation_id,
+            message.count,
+            message.body,
+            not_before,
+        ),
     )
 
 

@@ -46,9 +46,9 @@ class ReadTraces:
 
 
 class TraceReader:
-    def __init__(self, decoder: TraceDecoder, thread: OneAtATime, settings: Settings) -> None:
+    def __init__(self, decoder: TraceDecoder, settings: Settings) -> None:
         self._decoder = decoder
-        self._thread = thread
+        self._thread = OneAtATime("traces")
         self._most_sent = settings.maximum_trace_bytes
         self._most_unpacked = settings.maximum_unpacked_trace_bytes
 
@@ -62,6 +62,10 @@ class TraceReader:
         if len(sent.body) > self._most_sent:
             raise too_large(f"has {len(sent.body)} bytes, at most {self._most_sent} are allowed; send smaller batches")
         return await self._thread.run(lambda: self._read(sent, organization, now))
+
+    def close(self) -> None:
+        """Read nothing more."""
+        self._thread.close()
 
     def _read(self, sent: SentTraces, organization: Organization, now: datetime) -> ReadTraces:
         body = unpacked(sent.body, self._most_unpacked) if sent.is_packed else sent.body

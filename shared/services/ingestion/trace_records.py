@@ -14,6 +14,9 @@ from shared.domain.kernel.times import to_text
 KEPT = timedelta(hours=24)
 """How long a trace is remembered after its last span."""
 
+_SWEPT_AFTER = timedelta(seconds=15)
+"""By then a message has released what waits, unless it was lost."""
+
 
 class TraceCredential(BaseModel):
     """What of the credential that sent a trace decides about its calls."""
@@ -57,7 +60,7 @@ class TraceRecord(Entity):
             organization_id=organization_id,
             credential=credential,
             memory=memory.document(),
-            due_at=None if memory.wake is None else to_text(memory.wake),
+            due_at=None if memory.wake is None else to_text(memory.wake + _SWEPT_AFTER),
         )
 
     def read_memory(self) -> TraceMemory:

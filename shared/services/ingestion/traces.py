@@ -18,8 +18,10 @@ from shared.domain.ingestion.memory import TraceMemory
 from shared.domain.ingestion.taking import TakeSettings, take
 from shared.domain.kernel.ids import fingerprint
 from shared.ports.clock import Clock
+from shared.ports.queue import Message, Queue
 from shared.services.ingestion.calls import CallSender
 from shared.services.ingestion.reading import SentTraces, TraceReader
+from shared.services.ingestion.release_messages import Release, release_message
 from shared.services.ingestion.trace_records import (
     TraceCredential,
     TraceRecord,
@@ -27,8 +29,10 @@ from shared.services.ingestion.trace_records import (
     partition_of,
 )
 from shared.services.ingestion.trace_warnings import TraceWarnings
+from shared.services.ingestion.waiting_calls import WaitingCalls
 from shared.services.storage import Outbox, OutboxEntry, Records, Store, Stored, creating
 from shared.services.tenancy.organizations import Organizations
+from shared.services.usage.messages import QUEUE
 
 CALLS_DECIDED = "calls_decided"
 """The effect of spans that complete calls: these are sent to metering."""
@@ -57,24 +61,31 @@ class _Decided:
     entries: list[tuple[str, OutboxEntry]] = field(default_factory=list)
     """Each with the partition of its trace."""
     warnings: Counter[TraceWarning] = field(default_factory=Counter)
+    releases: list[Message] = field(default_factory=list)
+    """To be sent for when a wait is over."""
 
     def add(self, other: "_Decided") -> None:
         self.calls += other.calls
         self.entries += other.entries
         self.warnings += other.warnings
+        self.releases += other.releases
 
 
 class Traces:
     def __init__(  # noqa: PLR0913  its ports and neighbours
         self,
         store: Store,
+        queue: Queue,
         clock: Clock,
         organizations: Organizations,
         reader: TraceReader,
         calls: CallSender,
+        waiting: WaitingCalls,
         warnings: TraceWarnings,
         outbox: Outbox,
     ) -> None:
+        self._queue = queue
+        self._waiting = waiting
         self._clock = clock
         self._organizations = organizations
         self._reader = reader
@@ -95,7 +106,9 @@ class Traces:
         organization = await self._organizations.cached(organization_id)
         read = await self._reader.read(sent, organization, self._clock.now())
         settings = TakeSettings(
-            default_agent=reporting.default_agent, agent_wait=timedelta(seconds=reporting.agent_wait_seconds)
+            default_agent=reporting.default_agent,
+            agent_wait=timedelta(seconds=reporting.agent_wait_seconds),
+            may_wait=reporting.default_agent is None and await self._waiting.has_room(organization_id),
         )
         decided = _Decided(warnings=read.warnings)
         places = asyncio.Semaphore(_TRACES_AT_ONCE)
@@ -117,7 +130,7 @@ class Traces:
     async def release(self, organization_id: str, trace: str) -> None:
         """Decide about what has waited long enough in a trace. Where another process was first, do nothing."""
         decided = await self._decide(organization_id, trace, (), _RELEASE, None)
-        if decided.calls or decided.warnings:
+        if decided != _Decided():
             stored = await self._records.find(partition_of(organization_id, trace), trace)
             if stored is not None:
                 await self._send(organization_id, stored.entity.credential, decided)
@@ -159,12 +172,15 @@ class Traces:
             if taken.memory is memory or sender is None:
                 return _Decided()
             record = TraceRecord.of(organization_id, taken.memory, sender)
-            if not taken.calls:
-                await self._records.write(partition, stored, record)
-                return _Decided(warnings=Counter(taken.warnings))
-            entry = self._entry(organization_id, sender, taken.calls)
-            await self._records.write(partition, stored, record, creating(entry))
-            return _Decided(list(taken.calls), [(partition, entry)], Counter(taken.warnings))
+            entries = [self._entry(organization_id, sender, taken.calls)] if taken.calls else []
+            await self._records.write(partition, stored, record, *map(creating, entries))
+            await self._waiting.follow(organization_id, memory, taken.memory)
+            return _Decided(
+                list(taken.calls),
+                [(partition, entry) for entry in entries],
+                Counter(taken.warnings),
+                _releases(organization_id, memory, taken.memory),
+            )
 
         return await self._records.retry(attempt)
 
@@ -180,5 +196,14 @@ class Traces:
     async def _send(self, organization_id: str, credential: TraceCredential, decided: _Decided) -> list[str]:
         await self._warnings.note(organization_id, decided.warnings)
         notices = await self._calls.send(organization_id, credential, decided.calls)
+        if decided.releases:
+            await self._queue.send(QUEUE, decided.releases)
         await asyncio.gather(*(self._outbox.forget(INBOX.name, *entry) for entry in decided.entries))
         return notices
+
+
+def _releases(organization_id: str, before: TraceMemory, after: TraceMemory) -> list[Message]:
+    """A message for when the next wait is over, unless there is one already."""
+    if after.wake is None or after.wake == before.wake:
+        return []
+    return [release_message(Release(organization_id, after.trace), after.wake)]

@@ -155,7 +155,7 @@ class Scene:
             await self.deliver_tasks(host)
 
     async def deliver_usage(self, host: Application) -> None:
-        await self._deliver("usage", lambda message: host.metering.meter(delivered([message])))
+        await self._deliver("usage", lambda message: host.usage_queue.receive(*delivered([message])))
 
     async def deliver_tasks(self, host: Application) -> None:
         await self._deliver("invoices", lambda message: host.invoice_runs.run(read_task(message.body)))

@@ -19,6 +19,8 @@ class StoredMessage:
     correlation_id: str | None
     properties: dict[str, object]
     enqueued_at: float
+    not_before: float = 0
+    """When a scheduled message is put into the queue."""
     sequence_number: int = field(default_factory=lambda: next(_sequence_numbers))
     deliveries: int = 0
     holder: str | None = None
@@ -44,6 +46,7 @@ class SessionQueue:
         dead_letters: "SessionQueue | None",
     ) -> None:
         self.messages: list[StoredMessage] = []
+        self._scheduled: list[StoredMessage] = []
         self.dead_letters = dead_letters
         self._present = present
         self._lock_seconds = lock_seconds
@@ -59,8 +62,16 @@ class SessionQueue:
             if seen_at is not None and now - seen_at < self._duplicate_window_seconds:
                 continue
             self._seen[message.message_id] = now
-            message.enqueued_at = now
-            self.messages.append(message)
+            self._scheduled.append(message)
+        self._enqueue_due()
+
+    def _enqueue_due(self) -> None:
+        now = self._present()
+        for message in sorted(self._scheduled, key=lambda message: (message.not_before, message.sequence_number)):
+            if message.not_before <= now:
+                self._scheduled.remove(message)
+                message.enqueued_at = now
+                self.messages.append(message)
 
     def lock_session(self, holder: str, session_id: str | None) -> tuple[str, float] | None:
         """The session and until when it is locked. Without a `session_id`, that of the oldest message that is free.
@@ -138,6 +149,7 @@ class SessionQueue:
             self.give_back(message, counted=counted)
 
     def expire(self) -> None:
+        self._enqueue_due()
         now = self._present()
         for lock in [lock for lock in self._locks.values() if lock.locked_until <= now]:
             self.release(lock.holder, counted=True)

@@ -9,6 +9,7 @@ from tests.doubles.servers.amqp_broker.session_queue import StoredMessage
 
 SESSION_FILTER = "com.microsoft:session-filter"
 LOCKED_UNTIL = "com.microsoft:locked-until-utc"
+SCHEDULED = "x-opt-scheduled-enqueue-time"
 TIMEOUT = "com.microsoft:timeout"
 ASSOCIATED_LINK = "associated-link-name"
 SESSION_LOCK_LOST = "com.microsoft:session-lock-lost"
@@ -58,6 +59,7 @@ def stored(message: Message) -> StoredMessage:
         correlation_id=message.correlation_id,
         properties={str(key): value for key, value in (message.properties or {}).items()},
         enqueued_at=0,
+        not_before=(message.annotations or {}).get(symbol(SCHEDULED), 0) / 1000,
     )
 
 

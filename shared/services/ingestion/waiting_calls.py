@@ -1,0 +1,81 @@
+"""Which calls of an organization wait for the span that names their agent."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar, NamedTuple
+
+from cachetools import TTLCache
+
+from shared.containers import INBOX
+from shared.domain.ingestion.memory import TraceMemory
+from shared.domain.kernel.entity import Entity
+from shared.domain.kernel.times import Instant
+from shared.ports.clock import Clock
+from shared.services.storage import Records, Store
+from shared.settings import Settings
+
+_CACHED = timedelta(seconds=10)
+_MAXIMUM_CACHED = 10_000
+_KEPT_BESIDES = timedelta(minutes=10)
+"""After the wait is over: nothing is left behind where a process was stopped before it could tidy up."""
+
+
+class WaitingTrace(Entity):
+    """The calls that wait in one trace."""
+
+    kind: ClassVar[str] = "waiting_trace"
+    calls: int
+    since: Instant
+    """When the first of them came."""
+    ttl: int
+    """In seconds."""
+
+
+class Waiting(NamedTuple):
+    calls: int
+    oldest: datetime | None
+    """When the call that waits longest came; None where none waits."""
+
+
+class WaitingCalls:
+    """Counts what waits. The memories of traces decide; this follows them, so it may be seconds behind."""
+
+    def __init__(self, store: Store, clock: Clock, settings: Settings) -> None:
+        self._clock = clock
+        self._maximum = settings.maximum_waiting_calls
+        self._records = Records(store, INBOX, WaitingTrace)
+        self._cached = TTLCache[str, int, datetime](_MAXIMUM_CACHED, _CACHED, timer=clock.now)
+
+    async def of(self, organization_id: str) -> Waiting:
+        """How many calls wait, and since when."""
+        calls, oldest = 0, None
+        async for stored in self._records.all(_partition(organization_id)):
+            waiting = stored.entity
+            calls += waiting.calls
+            oldest = waiting.since if oldest is None else min(oldest, waiting.since)
+        return Waiting(calls, oldest)
+
+    async def has_room(self, organization_id: str) -> bool:
+        """Whether further calls may wait; counted every 10 s, and what this process adds meanwhile."""
+        known = self._cached.get(organization_id)
+        if known is None:
+            known = self._cached[organization_id] = (await self.of(organization_id)).calls
+        return known < self._maximum
+
+    async def follow(self, organization_id: str, before: TraceMemory, after: TraceMemory) -> None:
+        """Note what waits in a trace now."""
+        added = after.waiting - before.waiting
+        if added == 0:
+            return
+        if (known := self._cached.get(organization_id)) is not None:
+            self._cached[organization_id] = known + added
+        since, wake = after.waiting_since, after.wake
+        if since is None or wake is None:
+            await self._records.remove(_partition(organization_id), after.trace)
+            return
+        left = max(timedelta(), wake - self._clock.now()) + _KEPT_BESIDES
+        waiting = WaitingTrace(id=after.trace, calls=after.waiting, since=since, ttl=int(left.total_seconds()))
+        await self._records.put(_partition(organization_id), waiting)
+
+
+def _partition(organization_id: str) -> str:
+    return f"{organization_id}:waiting"

@@ -1,0 +1,207 @@
+"""The service that takes traces: waiting, released, bounded; in one process and in two."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from shared.bootstrap import Application, Ports
+from shared.domain.access.reporting import AgentMaking, Reporting
+from shared.domain.ingestion.spans import Span
+from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.ids import named_id
+from shared.ports.queue import Message
+from shared.ports.traces import TraceEncoding
+from shared.services.ingestion.reading import SentTraces
+from shared.services.ingestion.release_messages import read_release
+from shared.services.ingestion.trace_records import TraceCredential
+from shared.services.ingestion.traces import TracesAnswer
+from shared.services.tenancy.organizations import OrganizationDraft
+from shared.services.usage.messages import read_message
+from shared.services.usage.metering import Delivered
+from shared.settings import Settings
+from tests.doubles.fakes.memory_queue import MemoryQueue
+from tests.doubles.fakes.memory_store import MemoryStore
+from tests.doubles.fakes.settable_clock import SettableClock
+from tests.doubles.worlds.billing_world import NoSecrets
+from tests.doubles.worlds.invoiced_organization import FEE, model
+from tests.doubles.worlds.otlp_bodies import protobuf_body
+from tests.doubles.worlds.plain_spans import NOON, TRACE, agent_run, call
+
+ORGANIZATION = named_id("org", "traces")
+MODEL = named_id("bm", "traces")
+CREDENTIAL = TraceCredential(id="key", by_operator=False, make_with=MODEL)
+WAITING = Reporting(make_agents=AgentMaking(billing_model_id=MODEL))
+
+
+class BrokenQueue(MemoryQueue):
+    async def send(self, queue: str, messages: Sequence[Message]) -> None:
+        raise UnavailableError(f"{queue} does not take {len(messages)} messages")
+
+
+@dataclass
+class World:
+    """Processes on one store and one queue."""
+
+    settings: Settings = field(default_factory=Settings)
+    clock: SettableClock = field(default_factory=lambda: SettableClock(NOON + timedelta(seconds=10)))
+    queue: MemoryQueue = field(default_factory=MemoryQueue)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore()
+        self.host = self.another_host()
+
+    def another_host(self) -> Application:
+        return Application(Ports(self.store, self.queue, self.clock, NoSecrets()), self.settings)
+
+    async def prepared(self) -> "World":
+        draft = OrganizationDraft(name="Acme", currency="USD", timezone="UTC", shard_count=1, grace_hours=0)
+        await self.host.organizations.create(ORGANIZATION, draft)
+        await self.host.billing_models.create(MODEL, ORGANIZATION, model(FEE))
+        return self
+
+    async def send(self, *spans: Span, host: Application | None = None, reporting: Reporting = WAITING) -> TracesAnswer:
+        sent = SentTraces(TraceEncoding.PROTOBUF, protobuf_body(spans), is_packed=False)
+        return await (host or self.host).traces.take(ORGANIZATION, CREDENTIAL, reporting, sent)
+
+    async def agents_of_calls(self) -> dict[str, str]:
+        """The agent of every call that was sent to metering, by its id. Each was sent once."""
+        agents = {agent.id: agent.external_id for agent in await self.host.agents.all(ORGANIZATION)}
+        events = [event for message in self.messages() for event in read_message(message.body).events]
+        assert max(Counter(event.id for event in events).values(), default=1) == 1
+        return {event.id: agents.get(event.agent, event.agent) for event in events}
+
+    def messages(self) -> list[Message]:
+        return [message for message in self.queue.waiting.get("usage", []) if read_release(message.body) is None]
+
+    def releases(self) -> list[Message]:
+        return [message for message in self.queue.waiting.get("usage", []) if read_release(message.body) is not None]
+
+    async def pass_time(self, duration: timedelta) -> None:
+        """Deliver what is scheduled for then."""
+        self.clock.move(duration)
+        for message in self.releases():
+            if message.not_before is not None and message.not_before <= self.clock.now():
+                self.queue.waiting["usage"].remove(message)
+                await self.host.usage_queue.receive(Delivered(message.body, message.message_id, ""))
+
+
+@pytest.fixture
+async def world() -> World:
+    return await World().prepared()
+
+
+def identity(answer: str, tokens: tuple[int, int] = (100, 10)) -> str:
+    return f"openai:{answer}:{tokens[0]}:{tokens[1]}"
+
+
+async def test_a_call_waits_for_the_span_that_names_its_agent(world: World) -> None:
+    await world.send(call("call", "run", answer="a"))
+    assert await world.agents_of_calls() == {}
+    assert (await world.host.waiting_calls.of(ORGANIZATION)) == (1, world.clock.now())
+    answer = await world.send(agent_run("run"))
+    assert answer.notices == ["agent run was made"]
+    assert await world.agents_of_calls() == {identity("a"): "run"}
+    assert (await world.host.waiting_calls.of(ORGANIZATION)).calls == 0
+
+
+async def test_what_waited_long_enough_goes_to_the_service_by_a_scheduled_message(world: World) -> None:
+    await world.send(call("call", "gone", answer="a"))
+    (release,) = world.releases()
+    assert release.not_before == world.clock.now() + timedelta(seconds=300)
+    await world.pass_time(timedelta(seconds=299))
+    assert await world.agents_of_calls() == {}
+    await world.pass_time(timedelta(seconds=1))
+    assert await world.agents_of_calls() == {identity("a"): "helpdesk"}
+    assert (await world.host.waiting_calls.of(ORGANIZATION)) == (0, None)
+    await world.send(agent_run("gone"), call("call", "gone", answer="a"))
+    assert await world.agents_of_calls() == {identity("a"): "helpdesk"}
+
+
+async def test_the_sweep_releases_where_the_message_was_lost(world: World) -> None:
+    await world.send(call("call", "gone", answer="a"))
+    world.queue.waiting.clear()
+    world.clock.move(timedelta(seconds=316))
+    await world.host.outbox.sweep()
+    assert await world.agents_of_calls() == {identity("a"): "helpdesk"}
+    assert await world.store.due("inbox", "9999") == []
+
+
+async def test_a_default_agent_lets_nothing_wait(world: World) -> None:
+    reporting = Reporting(default_agent="fallback", make_agents=WAITING.make_agents)
+    await world.send(call("call", "gone", answer="a"), reporting=reporting)
+    assert await world.agents_of_calls() == {identity("a"): "fallback"}
+    assert world.releases() == []
+
+
+async def test_the_key_says_how_long_calls_wait(world: World) -> None:
+    await world.send(call("call", "gone", answer="a"), reporting=Reporting(agent_wait_seconds=3600))
+    (release,) = world.releases()
+    assert release.not_before == world.clock.now() + timedelta(hours=1)
+    await world.send(call("other", "gone", answer="b"), reporting=Reporting(agent_wait_seconds=0))
+    assert list(await world.agents_of_calls()) == [identity("b")]
+
+
+@pytest.mark.parametrize("turn", range(4))
+async def test_two_processes_that_get_call_and_ancestor_at_once_leave_nothing_waiting(turn: int) -> None:
+    world = await World().prepared()
+    other = world.another_host()
+    sends = [
+        world.send(*(call(f"call-{number}", "run", answer=f"{number}") for number in range(5))),
+        world.send(agent_run("run"), host=other),
+    ]
+    await asyncio.gather(*(sends if turn % 2 else reversed(sends)))
+    assert await world.agents_of_calls() == {identity(f"{number}"): "run" for number in range(5)}
+    assert (await world.host.waiting_calls.of(ORGANIZATION)).calls == 0
+
+
+async def test_beyond_the_most_that_may_wait_calls_go_on_at_once(world: World) -> None:
+    world = await World(Settings(maximum_waiting_calls=3)).prepared()
+    for number in range(5):
+        await world.send(in_trace(call(f"call-{number}", "gone", answer=f"{number}"), number + 1))
+    assert await world.agents_of_calls() == {identity("3"): "helpdesk", identity("4"): "helpdesk"}
+    await world.pass_time(timedelta(seconds=301))
+    assert len(await world.agents_of_calls()) == 5
+
+
+def in_trace(span: Span, number: int) -> Span:
+    return replace(span, trace_id=f"{number:032x}")
+
+
+async def test_calls_that_were_stored_and_not_sent_are_sent_by_the_sweep(world: World) -> None:
+    broken = Application(Ports(world.store, BrokenQueue(), world.clock, NoSecrets()), world.settings)
+    with pytest.raises(UnavailableError):
+        await world.send(call("call", answer="a"), host=broken)
+    await world.send(call("call", answer="a"))  # known already
+    assert await world.agents_of_calls() == {}
+    world.clock.move(timedelta(seconds=6))
+    await world.host.outbox.sweep()
+    assert await world.agents_of_calls() == {identity("a"): "helpdesk"}
+
+
+async def test_three_thousand_spans_of_one_trace_count_once_in_a_bounded_item(world: World) -> None:
+    calls = [call(f"c{number:07d}", "root", answer=f"{number}") for number in range(3000)]
+    reporting = Reporting(default_agent="fallback", make_agents=WAITING.make_agents)
+    await world.send(*calls, reporting=reporting)
+    await world.send(*calls[:500], reporting=reporting)
+    assert len(await world.agents_of_calls()) == 3000
+    item = await world.store.get("inbox", f"{ORGANIZATION}:trace:{TRACE}", TRACE)
+    assert item is not None
+    assert len(str(item.document)) < 1_500_000
+
+
+@pytest.mark.parametrize(("maximum", "made"), [(0, 0), (2, 2), (1000, 4)])
+async def test_at_most_so_many_agents_are_made_in_a_day(maximum: int, made: int) -> None:
+    world = await World(Settings(maximum_made_agents=maximum)).prepared()
+    answer = await world.send(*(agent_run(name, tokens=(10, 1), answer=name) for name in ("a", "b", "c", "d")))
+    assert answer.rejected == []
+    await world.pass_time(timedelta(seconds=301))
+    assert len(await world.host.agents.all(ORGANIZATION)) == made
+    assert len(await world.agents_of_calls()) == 4
+    world.clock.move(timedelta(days=1))
+    late = replace(call("later", answer="later"), start=0, end=int(world.clock.now().timestamp()) * 1_000_000)
+    await world.send(replace(late, service="tomorrows"))
+    assert len(await world.host.agents.all(ORGANIZATION)) == made + (maximum > 0)
