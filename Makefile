@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds outage many-events million llm-costs replay replay-short bench bench-sessions bench-neighbours clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-neighbours clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -150,6 +150,10 @@ kill-rounds: $(BIN)/.dev
 # The store, then the broker, out of reach under load for a minute each.
 outage: $(BIN)/.dev npm-tools
 	XYRA_OUTAGE_SECONDS=60 XYRA_REQUIRE_COSMOS=1 $(BIN)/python -m pytest -s tests/faults/test_outage.py
+
+# Random traces over four hosts on one file, which are killed meanwhile; -s shows the figures.
+traces: $(BIN)/.dev
+	XYRA_TRACES=1000 XYRA_TRACE_HOSTS=4 $(BIN)/python -m pytest -s tests/faults/test_traces_over_hosts.py
 
 # Many events, their totals, the host's memory, and repair over all of it; -s shows the figures.
 many-events: $(BIN)/.dev

@@ -34,6 +34,11 @@ class AppSettings:
 
         return _REFERENCE.sub(value, text)
 
+    @property
+    def loses_chunked_bodies(self) -> bool:
+        """Whether bodies that come in chunks are handed over as empty, to try what clients are told then."""
+        return (self.get("LOCAL_HOST_LOSES_CHUNKED_BODIES") or "").strip().lower() in {"true", "1"}
+
     def disables(self, function: str) -> bool:
         """Whether `AzureWebJobs.{function}.Disabled` is set; `__` stands for dots where names cannot have them."""
         for separator in (".", "__"):

@@ -51,8 +51,9 @@ class GroupedHost:
         """
         self._admin_key = admin_key
         self._bounds = bounds
-        self._bodies = Bodies(bounds)
-        functions = [function for function in index(app, AppSettings(settings)) if function.enabled]
+        app_settings = AppSettings(settings)
+        self._bodies = Bodies(bounds, loses_chunked=app_settings.loses_chunked_bodies)
+        functions = [function for function in index(app, app_settings) if function.enabled]
         groups = dict.fromkeys(function.group for function in functions)
         self._processes = {group: GroupProcess(group, command) for group in groups}
         self._by_function = {function.name.lower(): self._processes[function.group] for function in functions}

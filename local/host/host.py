@@ -66,7 +66,7 @@ class Host:
             threads=THREADS, timeout_seconds=configuration.function_timeout_seconds, restart=restart
         )
         self._bounds = bounds if group is None else UNBOUNDED
-        bodies = Bodies(self._bounds)
+        bodies = Bodies(self._bounds, loses_chunked=app_settings.loses_chunked_bodies)
         self._endpoint = HttpEndpoint(
             Router(functions, configuration.route_prefix), self._invoker, bodies, adds_address=group is None
         )

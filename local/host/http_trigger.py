@@ -34,7 +34,9 @@ class TooManyBytesError(Exception):
 class Bodies:
     """Reads bodies within the host's bounds, and answers where one passes them."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, *, loses_chunked: bool = False) -> None:
+        """`loses_chunked`: what came in chunks is handed over as empty, as the platform may do."""
+        self._loses_chunked = loses_chunked
         self._seconds = bounds.body_seconds
         self._buffered = BufferedBytes(bounds.buffered_bytes)
 
@@ -54,7 +56,11 @@ class Bodies:
                 return _closing(413)
             except TooManyBytesError:
                 return _closing(503, {"Retry-After": "1"})
-            return await answer(body)
+            return await answer(b"" if self._loses_chunked and _is_chunked(request) else body)
+
+
+def _is_chunked(request: web.BaseRequest) -> bool:
+    return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
 
 
 def _closing(status: int, headers: Mapping[str, str] | None = None) -> web.Response:

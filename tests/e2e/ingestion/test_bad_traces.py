@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from shared.domain.ingestion.calls import microseconds_of
-from tests.doubles.clients.hosts import NOW
+from tests.doubles.clients.hosts import NOW, Served
 from tests.doubles.clients.xyra_client import Answer, Client, Xyra
+from tests.doubles.clients.xyra_process import XyraProcess
 from tests.doubles.worlds.otlp_bodies import json_body, protobuf_body
 from tests.doubles.worlds.otlp_captures import body_of
 from tests.doubles.worlds.plain_spans import call
@@ -68,6 +70,36 @@ async def test_a_body_that_cannot_be_read(xyra: Xyra, media_type: str, kind: str
     grpc_code, message = status_of(answer)
     assert grpc_code == code
     assert message.startswith(said)
+
+
+async def in_chunks(client: Client, body: bytes) -> tuple[int, bytes]:
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 100):
+            yield body[start : start + 100]
+
+    headers = {"Content-Type": PROTOBUF, **client.headers}
+    async with client.session.post(TRACES, data=chunks(), headers=headers) as response:
+        return response.status, await response.read()
+
+
+async def test_a_body_in_chunks_is_taken_where_it_arrives(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    await organization.agent("helpdesk")
+    assert await in_chunks(organization.key, protobuf_body([SPAN])) == (200, b"")
+    await xyra.idle()
+    assert len((await organization.key.get("events"))["data"]) == 1
+
+
+async def test_a_body_in_chunks_that_the_platform_loses_is_never_a_success(
+    new_process: Callable[..., XyraProcess],
+) -> None:
+    served = await Served.by(new_process(LOCAL_HOST_LOSES_CHUNKED_BODIES="1"))
+    async with served.clients() as xyra:
+        organization = await xyra.organization()
+        status, body = await in_chunks(organization.key, protobuf_body([SPAN]))
+        assert status == 411
+        assert b"length_required: The body is empty" in body
+        assert b"Content-Length" in body
 
 
 @pytest.mark.parametrize("media_type", [JSON, PROTOBUF])
