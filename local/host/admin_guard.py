@@ -10,6 +10,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from local.host.problems import problem
+
 KEY_HEADER = "x-functions-key"
 READ = frozenset({"GET", "HEAD"})
 
@@ -34,11 +36,11 @@ def refusal(request: web.BaseRequest, key: str) -> web.Response | None:
     `Host`: both are refused.
     """
     if "Origin" in request.headers or not _is_loopback(request.headers.get("Host", "")):
-        return web.Response(status=403, text="/admin is for programs on this machine")
+        return problem(403, "/admin is for programs on this machine")
     if request.path.rstrip("/") == "/admin/host/status" and request.method in READ:
         return None
     if not hmac.compare_digest(request.headers.get(KEY_HEADER, "").encode(), key.encode()):
-        return web.Response(status=401, text=f"send the key of this host as {KEY_HEADER}")
+        return problem(401, f"Send the key of this host as {KEY_HEADER}")
     return None
 
 

@@ -14,6 +14,7 @@ from local.host.broker import DEAD_LETTER_SUFFIX, Broker
 from local.host.http_trigger import Bodies
 from local.host.indexing import Function, HttpTrigger, QueueTrigger
 from local.host.invocation import Invoker
+from local.host.problems import SAFE_HEADERS, problem
 from local.host.queue_trigger import QueueListener
 from local.host.service_bus_message import message_by_hand
 from local.host.timer_trigger import TimerListener, timer_request
@@ -49,14 +50,14 @@ class Administration:
         match request.path.strip("/").split("/"):
             case ["admin", "host", "status"]:
                 if request.method not in READ:
-                    return web.Response(status=405, headers={"Allow": "GET, HEAD"})
-                return web.json_response((await self.activity()).status())
+                    return problem(405, "The status is only read", {"Allow": "GET, HEAD"})
+                return web.json_response((await self.activity()).status(), headers=SAFE_HEADERS)
             case ["admin", "functions", name]:
                 if request.method != "POST":
-                    return web.Response(status=405, headers={"Allow": "POST"})
+                    return problem(405, "A function is started by POST", {"Allow": "POST"})
                 return await self._bodies.answer(request, partial(self._start, name))
             case _:
-                return web.Response(status=404)
+                return problem(404, "There is no such path below /admin")
 
     async def activity(self) -> Activity:
         """Count until nothing changed meanwhile: queues are counted in turn, and a message may move on to another."""
@@ -69,13 +70,13 @@ class Administration:
     async def _start(self, name: str, body: bytes) -> web.Response:
         function = self._functions.get(name.lower())
         if function is None or isinstance(function.trigger, HttpTrigger):
-            return web.Response(status=404)
+            return problem(404, "There is no such function that is started by hand")
         try:
             text = _input(body)
         except ValueError as error:
-            return web.Response(status=400, text=str(error))
+            return problem(400, f"{error}")
         self._invoker.start(function, self._argument(function, text))
-        return web.Response(status=202)
+        return web.Response(status=202, headers=SAFE_HEADERS)
 
     def _argument(self, function: Function, text: str) -> object:
         if not isinstance(function.trigger, QueueTrigger):

@@ -10,10 +10,11 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from local.host.problems import closing_problem_bytes
 from local.host.server_log import server_log
 from local.host.unreadable_requests import ReadableRefusals
 
-_REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_REFUSAL = closing_problem_bytes(503, "There are too many connections; try again later", {"Retry-After": "1"})
 _RECEIVE_BYTES = 64 * 1024
 """Of a body that nobody reads yet, on each connection: the server stops receiving at twice as many."""
 _MOST_HEADERS = 64

@@ -23,6 +23,7 @@ from local.host.errors import StartupError
 from local.host.group_process import GroupProcess
 from local.host.http_trigger import Bodies, add_address_of_caller
 from local.host.indexing import HTTP_GROUP, index
+from local.host.problems import SAFE_HEADERS, problem
 
 LOOK_SECONDS = 0.02
 """The pause before a process that was not there is asked again."""
@@ -117,7 +118,8 @@ class GroupedHost:
         match request.path.strip("/").split("/"):
             case ["admin", "host", "status"] if request.method in {"GET", "HEAD"}:
                 processes = {group: process.process_id for group, process in self._processes.items()}
-                return web.json_response((await self._activity()).status() | {"processes": processes})
+                status = (await self._activity()).status() | {"processes": processes}
+                return web.json_response(status, headers=SAFE_HEADERS)
             case ["admin", "functions", name]:
                 return await self._forward(request, self._by_function.get(name.lower()))
             case _:
@@ -143,7 +145,7 @@ class GroupedHost:
 
     async def _forward(self, request: web.BaseRequest, process: GroupProcess | None) -> web.Response:
         if process is None:
-            return web.Response(status=404)
+            return problem(404, "No function has this path or name")
         return await self._bodies.answer(request, partial(self._send_on, request, process))
 
     async def _send_on(self, request: web.BaseRequest, process: GroupProcess, body: bytes) -> web.Response:
@@ -160,7 +162,7 @@ class GroupedHost:
                 await asyncio.sleep(LOOK_SECONDS)
             except aiohttp.ClientError:
                 _log.error("the process of the function group %s ended during a request", process.group)
-                return web.Response(status=500)
+                return problem(500, "The process that runs the function ended")
 
     @property
     def _session(self) -> aiohttp.ClientSession:

@@ -13,11 +13,14 @@ from azure.functions.http import HttpRequest
 from local.host.bounds import Bounds, BufferedBytes, Share
 from local.host.indexing import Function
 from local.host.invocation import Invoker, TraceContext, WorkerRestartedError
+from local.host.problems import closing_problem, problem
 from local.host.routes import Router
 
 LONGEST_ANSWER_SECONDS = 230.0
 """After this the platform's front end answers instead, while the function goes on."""
 PLATFORM_BODY_BYTES = 16 * 1024 * 1024
+
+_FAILED = "The function failed; the host has logged why"
 
 _log = logging.getLogger("local.host")
 _SET_BY_THE_SERVER = frozenset({"content-length", "transfer-encoding", "connection", "set-cookie"})
@@ -49,25 +52,18 @@ class Bodies:
                 async with asyncio.timeout(self._seconds):
                     body = await read_body(request, share)
             except TimeoutError:
-                return _closing(408)
+                return closing_problem(408, f"The body did not arrive within {self._seconds:g} seconds")
             except ConnectionError:
-                return _closing(400)  # nobody is there to read it
+                return closing_problem(400, "The connection ended within the body")  # nobody is there to read it
             except BodyTooLargeError:
-                return _closing(413)
+                return closing_problem(413, f"The body has more than {PLATFORM_BODY_BYTES} bytes")
             except TooManyBytesError:
-                return _closing(503, {"Retry-After": "1"})
+                return closing_problem(503, "Too many bytes of other bodies wait for an answer", {"Retry-After": "1"})
             return await answer(b"" if self._loses_chunked and _is_chunked(request) else body)
 
 
 def _is_chunked(request: web.BaseRequest) -> bool:
     return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
-
-
-def _closing(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-    """After which the connection is closed: the rest of the body is not waited for."""
-    response = web.Response(status=status, headers=headers)
-    response.force_close()
-    return response
 
 
 class HttpEndpoint:
@@ -84,7 +80,7 @@ class HttpEndpoint:
     async def answer(self, request: web.BaseRequest) -> web.Response:
         found = self._router.match(request.raw_path.partition("?")[0], request.method)
         if found is None:
-            return web.Response(status=404)
+            return problem(404, "No function has this path and method")
 
         async def answer(body: bytes) -> web.Response:
             headers = _headers(request)
@@ -102,15 +98,17 @@ class HttpEndpoint:
         invocation.add_done_callback(self._invocations.discard)
         try:
             await asyncio.wait((invocation,), timeout=LONGEST_ANSWER_SECONDS)
-            return _response(invocation.result()) if invocation.done() else web.Response(status=504)
+            if not invocation.done():
+                return problem(504, f"The function has not answered within {LONGEST_ANSWER_SECONDS:g} seconds")
+            return _response(invocation.result())
         except asyncio.CancelledError:
             invocation.cancel()
             raise
         except WorkerRestartedError:
-            return web.Response(status=500)
+            return problem(500, _FAILED)
         except Exception:  # noqa: BLE001  whatever a function raises is answered with 500
             _log.exception("function %s failed", function.name)
-            return web.Response(status=500)
+            return problem(500, _FAILED)
 
 
 async def read_body(request: web.BaseRequest, share: Share, limit: int = PLATFORM_BODY_BYTES) -> bytes:

@@ -1,14 +1,16 @@
-"""Problem documents (RFC 9457) for requests that the HTTP server cannot read, which no function sees."""
+"""Answers where the HTTP server cannot read a request, or has nothing to answer it with."""
 
-import json
 from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
+from local.host.problems import closing_problem
+
 _TOO_LONG = "The request line, or a line of the header, is longer than 8,190 bytes"
 _UNREADABLE = "The request cannot be read: it is not HTTP/1.1"
+_FAILED = "The host could not answer; it has logged why"
 
 
 class ReadableRefusals(RequestHandler):
@@ -21,18 +23,7 @@ class ReadableRefusals(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        told = super().handle_error(request, status, exc, message)
-        if exc is None or status != HTTPStatus.BAD_REQUEST:
-            return told
-        answer = _problem(_TOO_LONG if isinstance(exc, LineTooLong) else _UNREADABLE)
-        answer.force_close()
-        return answer
-
-
-def _problem(detail: str) -> web.Response:
-    bad = HTTPStatus.BAD_REQUEST
-    document = {"type": "about:blank", "title": bad.phrase, "status": int(bad), "detail": detail, "errors": []}
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-    return web.Response(
-        status=bad, body=json.dumps(document).encode(), content_type="application/problem+json", headers=headers
-    )
+        super().handle_error(request, status, exc, message)  # logs it
+        if status != HTTPStatus.BAD_REQUEST:
+            return closing_problem(status, _FAILED)
+        return closing_problem(status, _TOO_LONG if isinstance(exc, LineTooLong) else _UNREADABLE)

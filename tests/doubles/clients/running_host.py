@@ -22,7 +22,22 @@ from tests.doubles.fakes.memory_broker import MemoryBroker
 ADMIN_KEY = "the key that starts functions by hand"
 BY_HAND = {KEY_HEADER: ADMIN_KEY}
 """The headers of who may start functions."""
+PROBLEM = "application/problem+json"
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""What browsers may do with an answer."""
 SOME_MORNING = datetime(2026, 10, 3, 8, 0, tzinfo=UTC)
+
+
+async def problem_of(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    """The problem document of an answer that the host itself gives."""
+    assert {name: response.headers[name] for name in SAFE_HEADERS} == SAFE_HEADERS
+    problem: dict[str, Any] = await response.json(content_type=PROBLEM)
+    assert (problem["status"], bool(problem["detail"])) == (response.status, True)
+    return problem
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 import azure.functions as func
 import pytest
 
-from tests.doubles.clients.running_host import BY_HAND, Options, hosted, until
+from tests.doubles.clients.running_host import BY_HAND, SAFE_HEADERS, Options, hosted, problem_of, until
 from tests.doubles.fakes.memory_broker import MemoryBroker, Message, QueueCounts, Session
 
 Messages = typing.List[func.ServiceBusMessage]  # noqa: UP006  the platform's worker rejects list[...]
@@ -242,7 +242,7 @@ async def test_what_cannot_be_started_is_refused(
 
     async with hosted(app, tmp_path) as running:
         async with running.client.request(method, path, data=body.encode(), headers=BY_HAND) as response:
-            assert response.status == status
+            assert (await problem_of(response))["status"] == status
         await running.idle()
     assert ran == []
 
@@ -283,6 +283,7 @@ async def test_only_who_has_the_key_and_is_no_web_page_starts_a_function(
         sent = {"Content-Type": "text/plain", **headers}
         async with running.client.post("/admin/functions/tick", data=b"{}", headers=sent) as response:
             assert response.status == status
+            assert {name: response.headers[name] for name in SAFE_HEADERS} == SAFE_HEADERS
         await running.idle()
     assert ran == [True] * (status == 202)
 

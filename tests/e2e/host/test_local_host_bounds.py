@@ -2,15 +2,17 @@
 
 import asyncio
 import io
+import json
 import os
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import azure.functions as func
 import pytest
 
 from local.host import Bounds
-from tests.doubles.clients.running_host import Options, RunningHost, hosted
+from tests.doubles.clients.running_host import PROBLEM, SAFE_HEADERS, Options, RunningHost, hosted
 
 UNFINISHED = b"POST /text HTTP/1.1\r\nHost: localhost\r\nContent-Le"
 PATIENCE = 10
@@ -70,6 +72,17 @@ def announced(length: int) -> bytes:
     return b"POST /text HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % length
 
 
+def problem_of(answer: bytes) -> dict[str, Any]:
+    """The problem document of an answer that browsers neither guess at, frame nor keep."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    assert {name: fields[name] for name in SAFE_HEADERS} == SAFE_HEADERS
+    assert (fields["Content-Type"], fields["Connection"]) == (PROBLEM, "close")
+    assert len(body) == int(fields["Content-Length"])
+    problem: dict[str, Any] = json.loads(body)
+    return problem
+
+
 async def answers(running: RunningHost) -> bool:
     async with running.client.get("/text") as response:
         return response.status == 200
@@ -98,7 +111,8 @@ async def test_a_body_that_does_not_end_in_time_is_answered_with_408(tmp_path: P
     async with hosted(text_app(), tmp_path, options) as running, AsyncExitStack() as stack:
         connection = await Connection.to(running, stack)
         await connection.send(announced(10) + b"12345")
-        assert (await connection.everything()).startswith(b"HTTP/1.1 408 ")
+        told = problem_of(await connection.everything())
+        assert (told["status"], told["detail"]) == (408, "The body did not arrive within 0.5 seconds")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +125,9 @@ async def test_connections_beyond_the_bound_are_refused_until_others_end(bounds:
                 await (await Connection.to(running, stack)).send(UNFINISHED)
             for _ in range(20):
                 refused = await (await Connection.to(running, stack)).everything()
-                assert refused.startswith(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n")
+                assert refused.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+                assert b"\r\nRetry-After: 1\r\n" in refused
+                assert problem_of(refused)["status"] == 503
         async with asyncio.timeout(PATIENCE):
             while not await answers(running):  # noqa: ASYNC110  the host learns in its own time that they are gone
                 await asyncio.sleep(0.01)
@@ -136,6 +152,7 @@ async def test_unfinished_bodies_hold_no_more_memory_than_the_bound(tmp_path: Pa
 async def takes(running: RunningHost, length: int) -> bool:
     async with running.client.post("/text", data=io.BytesIO(bytes(length))) as response:
         assert response.status == 200 or (response.status, response.headers["Retry-After"]) == (503, "1")
+        assert response.status == 200 or response.content_type == PROBLEM
         return response.status == 200
 
 

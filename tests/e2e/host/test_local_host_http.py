@@ -12,7 +12,7 @@ import pytest
 
 from local.host import http_trigger
 from local.host.http_trigger import PLATFORM_BODY_BYTES
-from tests.doubles.clients.running_host import Options, hosted
+from tests.doubles.clients.running_host import Options, hosted, problem_of
 
 
 def an_app() -> func.FunctionApp:
@@ -96,6 +96,7 @@ async def test_a_body_is_bounded(tmp_path: Path) -> None:
             assert response.status == 200
         too_large = io.BytesIO(bytes(PLATFORM_BODY_BYTES + 1))
         async with running.client.post("/echo", data=too_large, expect100=True) as response:
+            assert (await problem_of(response))["detail"] == f"The body has more than {PLATFORM_BODY_BYTES} bytes"
             assert response.status == 413
         async with running.client.post("/echo", data=endless()) as response:
             assert response.status == 413
@@ -104,7 +105,7 @@ async def test_a_body_is_bounded(tmp_path: Path) -> None:
 async def test_a_disabled_function_is_not_found(tmp_path: Path) -> None:
     options = Options(settings={"AzureWebJobs.echo.Disabled": "true"})
     async with hosted(echo_app(), tmp_path, options) as running, running.client.get("/echo") as response:
-        assert response.status == 404
+        assert (await problem_of(response))["status"] == 404
 
 
 async def test_what_a_function_answers_reaches_the_caller(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ async def test_a_fault_of_the_function_is_a_500_without_a_body_and_logged(
     async with hosted(app, tmp_path) as running:
         for _ in range(2):  # the host goes on
             async with running.client.get("/faulty") as response:
-                assert (response.status, await response.read()) == (500, b"")
+                assert (await problem_of(response))["status"] == 500
     assert "function faulty failed" in caplog.text
 
 
@@ -200,7 +201,7 @@ async def test_an_answer_that_takes_too_long_is_given_up_while_the_function_goes
 
     async with hosted(app, tmp_path) as running:
         async with running.client.get("/slow") as response:
-            assert (response.status, await response.read()) == (504, b"")
+            assert (await problem_of(response))["status"] == 504
         release.set()
         await asyncio.wait_for(ended.wait(), 10)
 

@@ -13,7 +13,7 @@ import pytest
 
 from local.host import StartupError
 from local.host.log_lines_after_end import MARK
-from tests.doubles.clients.running_host import Options, hosted, until
+from tests.doubles.clients.running_host import Options, hosted, problem_of, until
 from tests.doubles.fakes.memory_broker import MemoryBroker, Message
 
 SHORT = Options(function_timeout="00:00:00.3")
@@ -56,7 +56,7 @@ class TestFunctionTimeout:
             await began.wait()
             await broker.send("work", [Message(b"1")])
             async with await asked as response:
-                assert (response.status, await response.read()) == (500, b"")
+                assert (await problem_of(response))["status"] == 500
             await until(lambda: sorted(ended) == ["page", "work"])
             assert broker.settlements == []
             assert broker.is_locked("work", "session")

@@ -91,5 +91,5 @@ async def test_what_is_no_request_gets_a_problem_document(xyra: Xyra, lines: byt
         "application/problem+json",
     )
     assert detail in problem["detail"]
-    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert {name: headers[name] for name in ON_EVERY_ANSWER} == ON_EVERY_ANSWER
     assert b"caf" not in body
