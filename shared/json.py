@@ -27,13 +27,19 @@ MAXIMUM_DECIMALS = 20_000
 """Of a request, its numbers with a point or an exponent, each of which is read by a call."""
 MAXIMUM_EXPONENT = 400
 """The largest power of ten of a number, up or down: more than a double has, and small enough to compute with."""
-MAXIMUM_NUMBER = 1_000
-"""Characters of a number: more than an exact number within these powers of ten needs in practice."""
+MAXIMUM_NUMBER = 100
+"""Characters of a number in a request: several times what money, and what a double, has."""
+MAXIMUM_STORED_NUMBER = 1_000
+"""Characters of a number with a point or an exponent that was taken in before."""
 
 
-def _decimal(text: str) -> Decimal:
-    if len(text) > MAXIMUM_NUMBER:
-        raise ValueError(_TOO_LONG)
+def _stored_decimal(text: str) -> Decimal:
+    return _decimal(text, MAXIMUM_STORED_NUMBER)
+
+
+def _decimal(text: str, maximum: int) -> Decimal:
+    if len(text) > maximum:
+        raise ValueError(_too_long(maximum))
     try:
         number = Decimal(text)
     except InvalidOperation:
@@ -43,9 +49,12 @@ def _decimal(text: str) -> Decimal:
     return number
 
 
+def _too_long(maximum: int) -> str:
+    return f"has more than {maximum} characters: send it with fewer digits"
+
+
 _TOO_FAR = f"is beyond 1e{MAXIMUM_EXPONENT} or 1e-{MAXIMUM_EXPONENT}"
-_TOO_LONG = f"has more than {MAXIMUM_NUMBER} characters"
-_decoder = msgspec.json.Decoder(float_hook=_decimal)
+_decoder = msgspec.json.Decoder(float_hook=_stored_decimal)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _verbatim = msgspec.json.Encoder(decimal_format="number")
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -59,15 +68,17 @@ class _Refused:
 
 
 class _Numbers:
-    """Reads the decimals of one request, and counts them."""
+    """Reads the numbers of one text, and counts the decimals."""
 
-    def __init__(self) -> None:
+    def __init__(self, maximum: int = MAXIMUM_NUMBER) -> None:
+        """`maximum`: characters of a number."""
         self._count = 0
+        self._maximum = maximum
 
     def exact(self, text: str) -> Decimal:
         """Raises `TooLargeError`; `ValueError` for a number that is not taken."""
         self._counted()
-        return _decimal(text)
+        return _decimal(text, self._maximum)
 
     def marked(self, text: str) -> Decimal | _Refused:
         """As `exact`, with a mark in place of a number that is not taken."""
@@ -75,6 +86,10 @@ class _Numbers:
             return self.exact(text)
         except ValueError as error:
             return _Refused(str(error))
+
+    def marked_integer(self, text: str) -> int | _Refused:
+        """As `marked`, for a number without a point and an exponent."""
+        return int(text) if len(text) <= self._maximum else _Refused(_too_long(self._maximum))
 
     def marked_constant(self, _: str) -> _Refused:
         """NaN or an Infinity."""
@@ -96,7 +111,7 @@ def decode(raw: bytes | str) -> Any:  # noqa: ANN401  JSON is any of its types
     Raises `ValidationError` naming the place of a NaN, an Infinity or a number beyond `MAXIMUM_EXPONENT`, and
     `MalformedError` naming the byte of anything else.
     """
-    return _decoded(raw, _decoder)
+    return _decoded(raw, _decoder, MAXIMUM_STORED_NUMBER)
 
 
 def decode_request(raw: bytes) -> Any:  # noqa: ANN401
@@ -105,19 +120,21 @@ def decode_request(raw: bytes) -> Any:  # noqa: ANN401
     Raises `TooLargeError` for more values, objects and lists, or decimals than are allowed, before they are read.
     """
     _refuse_many_values(raw)
-    value = _decoded(raw, msgspec.json.Decoder(float_hook=_Numbers().exact))
+    if _has_long_number(raw):
+        raise _refusal(raw, _too_long(MAXIMUM_NUMBER), MAXIMUM_NUMBER)
+    value = _decoded(raw, msgspec.json.Decoder(float_hook=_Numbers().exact), MAXIMUM_NUMBER)
     if raw.count(b"[") + raw.count(b"{") > MAXIMUM_DEPTH:
         _refuse_deep(value)
     return value
 
 
-def _decoded(raw: bytes | str, decoder: msgspec.json.Decoder[Any]) -> Any:  # noqa: ANN401
+def _decoded(raw: bytes | str, decoder: msgspec.json.Decoder[Any], longest_number: int) -> Any:  # noqa: ANN401
     try:
         return decoder.decode(raw)
     except RecursionError as error:
         raise MalformedError("The JSON is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _refusal(raw, str(error)) from error
+        raise _refusal(raw, str(error), longest_number) from error
 
 
 def _refuse_many_values(raw: bytes) -> None:
@@ -127,16 +144,36 @@ def _refuse_many_values(raw: bytes) -> None:
     """
     if _is_within_bounds(raw):
         return
+    if not _is_within_bounds(_outside_of_texts(raw)):
+        raise _too_many(f"{MAXIMUM_VALUES} values, or {MAXIMUM_CONTAINERS} objects and lists")
+
+
+def _outside_of_texts(raw: bytes) -> bytes:
+    """What is left without the texts. Raises `TooLargeError` for more texts than there may be values."""
     unescaped = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
     if unescaped.count(b'"') > 4 * (MAXIMUM_VALUES + MAXIMUM_CONTAINERS):  # of every value, and of its name
         raise _too_many(f"{MAXIMUM_VALUES} values")
-    outside_of_texts = b"".join(unescaped.split(b'"')[::2])
-    if not _is_within_bounds(outside_of_texts):
-        raise _too_many(f"{MAXIMUM_VALUES} values, or {MAXIMUM_CONTAINERS} objects and lists")
+    return b" ".join(unescaped.split(b'"')[::2])
 
 
 def _is_within_bounds(raw: bytes) -> bool:
     return raw.count(b",") < MAXIMUM_VALUES and raw.count(b"[") + raw.count(b"{") <= MAXIMUM_CONTAINERS
+
+
+def _has_long_number(raw: bytes) -> bool:
+    """Whether any number has more digits in a row than are allowed: reading it takes the square of their number.
+
+    Those with a point or an exponent are counted as a whole when they are read.
+    """
+    return _has_long_run(raw) and _has_long_run(_outside_of_texts(raw))
+
+
+def _has_long_run(raw: bytes) -> bool:
+    return _LONG_RUN in raw.translate(_ALL_DIGITS_ALIKE)
+
+
+_ALL_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_LONG_RUN = b"0" * (MAXIMUM_NUMBER + 1)
 
 
 def _too_many(what: str) -> TooLargeError:
@@ -177,13 +214,18 @@ def encode_canonical(value: Any) -> bytes:  # noqa: ANN401
     return _canonical.encode(value)
 
 
-def _refusal(raw: bytes | str, detail: str) -> XyraError:
+def _refusal(raw: bytes | str, detail: str, longest_number: int) -> XyraError:
     """Reads the text again, tolerantly, to name the place."""
     if not raw.strip():
         return MalformedError("The body is empty, and this needs one: send JSON")
-    numbers = _Numbers()
+    numbers = _Numbers(longest_number)
     try:
-        value = json.loads(raw, parse_float=numbers.marked, parse_constant=numbers.marked_constant)
+        value = json.loads(
+            raw,
+            parse_int=numbers.marked_integer,
+            parse_float=numbers.marked,
+            parse_constant=numbers.marked_constant,
+        )
     except json.JSONDecodeError as error:
         detail = f"line {error.lineno}, column {error.colno}: {error.msg}"
         return MalformedError(f"The body is not JSON: {detail}", errors=(FieldError("", detail),))

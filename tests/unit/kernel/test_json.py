@@ -17,9 +17,7 @@ def test_a_number_comes_out_as_it_came_in(text: str) -> None:
     assert len(plain(Decimal(json.decode(text)))) < 500
 
 
-@pytest.mark.parametrize(
-    "text", ["1e401", "-1E+401", "1e-401", "0e500", "1e99999999999999999999", "0." + "0" * 401 + "1"]
-)
+@pytest.mark.parametrize("text", ["1e401", "-1E+401", "1e-401", "0e500", "1e99999999999999999999"])
 def test_a_number_beyond_all_bounds_is_refused(text: str) -> None:
     for decode in (json.decode, json.decode_request):
         with pytest.raises(ValidationError) as refusal:
@@ -30,7 +28,17 @@ def test_a_number_beyond_all_bounds_is_refused(text: str) -> None:
         ]
 
 
-@pytest.mark.parametrize("text", ["1" * 5000, "[" * 900 + "1e401" + "]" * 900, "[1e401", '[1e401, "\\ud800'])
+@pytest.mark.parametrize("text", ["[" * 900 + "1e401" + "]" * 900, "[1e401", '[1e401, "\\ud800'])
 def test_what_cannot_be_read_to_its_end_is_malformed(text: str) -> None:
     with pytest.raises(MalformedError):
         json.decode(text)
+
+
+def test_what_is_stored_may_have_longer_numbers_than_a_request() -> None:
+    long = "0." + "1" * (json.MAXIMUM_STORED_NUMBER - 2)
+    assert json.decode(long) == Decimal(long)
+    assert json.decode("1" * 4_000) == int("1" * 4_000)
+    for text, decode in [("1" * 5_000, json.decode), (f"{long}1", json.decode), (long, json.decode_request)]:
+        with pytest.raises(ValidationError, match="numbers that cannot be read") as refusal:
+            decode(f'{{"a": {text}}}'.encode())
+        assert "send it with fewer digits" in refusal.value.errors[0].detail
