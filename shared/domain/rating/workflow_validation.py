@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.money import ZERO, ExactDecimal, RoundedAmount, plain, round_half_up, total
 from shared.domain.kernel.times import to_text
 from shared.domain.kernel.value import Value
 from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
+from shared.domain.pricing.charges.charge import Charge
 from shared.domain.pricing.charges.workflow import EVENT_TYPE
 from shared.domain.pricing.lines import Line, Step
 from shared.domain.provider_costs.costs import CostedEvent
+from shared.domain.rating.calculation import MAXIMUM_STEPS, STEPS_OF_LINE
 from shared.domain.rating.facts import Segment
 from shared.domain.rating.rating import rate
 from shared.domain.rating.segments import isolated_facts
@@ -77,6 +80,7 @@ def validated_workflows(
     """What a whole period would cost in which the agent ran just these workflows.
 
     `workflows` are numbers by type. Charges that none of them concerns are left out. Amounts are in `currency`.
+    Raises `ValidationError` for more work than a calculation may be.
     """
     metered = [_MeteredWorkflows.of(name, quantity, version, period.span) for name, quantity in workflows.items()]
     lines = _lines(version, currency, agent_id, metered, period)
@@ -137,14 +141,25 @@ def _lines(
     keys = {key for workflows in metered for key in workflows.charges}
     if version is None or not keys:
         return []
-    concerned = version.model_copy(
-        update={"charges": tuple(charge for charge in version.charges if charge.key in keys)}
-    )
+    charges = tuple(charge for charge in version.charges if charge.key in keys)
+    _refuse_too_much_work(charges, metered)
+    concerned = version.model_copy(update={"charges": charges})
     totals = Totals()
     for workflows in metered:
         totals.add(workflows.contribution)
     segments = [Segment(agent_id, concerned, period.start, period.end)]
     return rate(isolated_facts(period, currency, segments, {(agent_id, concerned.id): totals}))
+
+
+def _refuse_too_much_work(charges: Sequence[Charge], metered: Sequence[_MeteredWorkflows]) -> None:
+    asked = {workflows.workflow for workflows in metered}
+    steps = sum(STEPS_OF_LINE + charge.expected_steps_for(asked) for charge in charges)
+    if steps > MAXIMUM_STEPS:
+        raise ValidationError.at(
+            "/workflows",
+            f"would take {steps} steps, at most {MAXIMUM_STEPS} are calculated at once: ask for fewer types, or"
+            " calculate the charges in parts with POST /billing-models/{model_id}/calculate",
+        )
 
 
 def _costs_by_type(

@@ -29,7 +29,7 @@ class WorkflowEstimates:
         """What workflows would cost an agent in its present billing period.
 
         The version that prices the agent now prices them, if there is one. Nothing is recorded. Raises `NotFoundError`,
-        `UnavailableError`.
+        `UnavailableError`, and `ValidationError` for more work than a calculation may be.
         """
         agent, _ = await self._agents.get(organization.id, agent_id)
         version = await self._agent_pricing.version_now(agent)

@@ -153,6 +153,25 @@ async def test_the_version_in_force_counts_not_the_newest(xyra: Xyra) -> None:
     assert (answer["version"], answer["total"]) == (1, "101.50")
 
 
+async def test_an_estimate_has_the_bound_of_a_calculation(xyra: Xyra) -> None:
+    tiers = [
+        *({"up_to": str(bound), "unit_amount": "1"} for bound in range(1, 100)),
+        {"up_to": None, "unit_amount": "1"},
+    ]
+    names = [f"w{number}" for number in range(40)]
+    workflows = {name: {"pricing": {"type": "graduated", "tiers": tiers}} for name in names}
+    organization = await priced_by(xyra, {"key": "flows", "type": "workflow", "workflows": workflows})
+    agent = await organization.key.get("agents/external/coder")
+    path = f"agents/{agent['id']}/workflows/validate"
+    all_types = {"workflows": dict.fromkeys(names, "1000")}
+    refused = await organization.key.send("POST", path, all_types)
+    assert refused.problem(422, "validation") == ["/workflows"]
+    assert "4050 steps, at most 3000" in refused.json()["detail"]
+    assert "ask for fewer types" in refused.json()["detail"]
+    answer = await validated(organization, **dict.fromkeys(names[:29], "1000"))
+    assert [step["kind"] for line in answer["lines"] for step in line["steps"]].count("tier") == 2900
+
+
 async def test_nothing_is_recorded(xyra: Xyra) -> None:
     organization = await priced_by(xyra, FLOWS, start="2026-11-01T00:00:00Z")
     await validated(organization, email="3")

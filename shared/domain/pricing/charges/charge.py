@@ -1,7 +1,7 @@
 """The base of all charges, and the line segments that they are rated from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -107,6 +107,10 @@ class Charge(Value, ABC):
     def expected_steps(self) -> int:
         """About how many steps it adds to a line per agent; bounds the work."""
         return max(1, len(self.gauges))
+
+    def expected_steps_for(self, workflows: Collection[str]) -> int:  # noqa: ARG002  only some price them one by one
+        """As `expected_steps`, where only workflows of these types are priced."""
+        return self.expected_steps
 
     @classmethod
     @abstractmethod

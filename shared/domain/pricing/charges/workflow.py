@@ -1,6 +1,6 @@
 """Workflow charge: workflows that agents complete, each type at its own price."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -85,7 +85,11 @@ class WorkflowCharge(ModifiedCharge):
 
     @property
     def expected_steps(self) -> int:
-        return len(self.gauges) + sum(priced_type.pricing.expected_steps for priced_type in self.workflows.values())
+        return self.expected_steps_for(self.workflows.keys())
+
+    def expected_steps_for(self, workflows: Collection[str]) -> int:
+        asked = (priced_type for workflow, priced_type in self.workflows.items() if workflow in workflows)
+        return len(self.gauges) + sum(priced_type.pricing.expected_steps for priced_type in asked)
 
     @cached_property
     def meters(self) -> Mapping[str, Meter]:
