@@ -9,10 +9,10 @@ import pydantic
 
 from functions.usage.event_forms import AnyEventRequest, EventsBody, SentEvents
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import FieldError, ValidationError
+from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejection, ValidationError
 from shared.domain.kernel.validation import validation_error
 from shared.http import LARGE_BODY, Call, Query, Reply, Schema, endpoint
-from shared.services.usage.events import Rejection, ReportedEvent
+from shared.services.usage.events import ReportedEvent
 
 blueprint = func.Blueprint()
 
@@ -76,23 +76,27 @@ async def _read(sent: SentEvents) -> tuple[list[tuple[int, AnyEventRequest]], li
     return well_formed, malformed
 
 
-def _refuse_malformed(sent: SentEvents, malformed: Sequence[Rejection]) -> None:
-    """Raises `ValidationError` with pointers into the body."""
-    errors = tuple(
-        FieldError(sent.pointer_in_body(f"/{each.index}{error.pointer}"), error.detail)
-        for each in malformed
-        for error in each.errors
-    )
-    if len(errors) == 1:
-        raise ValidationError(f"{errors[0].pointer or 'The input'}: {errors[0].detail}", errors=errors)
-    if errors:
-        raise ValidationError(f"{len(malformed)} of the events are not valid; none was taken", errors=errors)
-
-
-def _in_body(sent: SentEvents, error: ValidationError) -> ValidationError:
-    """The same error with pointers into the body."""
+def _in_body(sent: SentEvents, error: RejectedItemsError) -> ValidationError:
+    """The same error with pointers into the body; of a list or a batch, with all events that are not valid."""
     errors = tuple(FieldError(sent.pointer_in_body(each.pointer), each.detail) for each in error.errors)
-    return ValidationError(error.detail, errors=errors)
+    detail = f"{errors[0].pointer or 'The input'}: {errors[0].detail}" if len(errors) == 1 else error.detail
+    if sent.single:
+        return ValidationError(detail, errors=errors)
+    return RejectedItemsError(detail, errors=errors, rejected=_told(sent, error.rejected))
+
+
+def _told(sent: SentEvents, rejected: Sequence[Rejection]) -> tuple[Rejection, ...]:
+    """All that were rejected; the first of them with their first errors, in the names of the form that was sent."""
+    return tuple(
+        Rejection(
+            rejection.index,
+            tuple(
+                FieldError(sent.pointer_in_event(error.pointer), error.detail).shortened()
+                for error in (rejection.errors[:ERRORS_PER_EVENT] if number < DETAILED_EVENTS else ())
+            ),
+        )
+        for number, rejection in enumerate(rejected)
+    )
 
 
 async def _organizations(call: Call[Any, Any, Any], events: Sequence[AnyEventRequest]) -> dict[str | None, str]:
@@ -110,13 +114,11 @@ async def _organizations(call: Call[Any, Any, Any], events: Sequence[AnyEventReq
     body_limit=LARGE_BODY,
     query=EventsQuery,
     answers={202: EventsAnswer},
+    errors=(RejectedItemsError,),
     example={"id": "commands-1", "type": "command", "agent": "coder", "data": {"quantity": 40}},
 )
 async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
-    partial = call.query.partial
     events, malformed = await _read(call.body)
-    if not partial:
-        _refuse_malformed(call.body, malformed)
     organizations = await _organizations(call, [event for _, event in events])
     reported = [
         ReportedEvent(
@@ -135,24 +137,14 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
         for index, event in events
     ]
     try:
-        acceptance = await call.services.events.accept(reported, partial=partial)
-    except ValidationError as error:
+        acceptance = await call.services.events.accept(reported, partial=call.query.partial, rejected=malformed)
+    except RejectedItemsError as error:
         raise _in_body(call.body, error) from error
-    rejected = sorted([*malformed, *acceptance.rejected], key=lambda rejection: rejection.index)
     return Reply(
         {
             "accepted": len(acceptance.accepted),
             "duplicates_in_request": acceptance.duplicates,
-            "rejected": [
-                {
-                    "index": rejection.index,
-                    "errors": [
-                        {"pointer": call.body.pointer_in_event(error.pointer), "detail": error.detail}
-                        for error in (rejection.errors[:ERRORS_PER_EVENT] if number < DETAILED_EVENTS else ())
-                    ],
-                }
-                for number, rejection in enumerate(rejected)
-            ],
+            "rejected": _told(call.body, acceptance.rejected),
             "events": [{"index": index, "id": event.id} for index, event in acceptance.accepted],
         }
     )

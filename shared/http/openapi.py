@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Literal
@@ -13,9 +13,9 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import XyraError
+from shared.domain.kernel.errors import RejectedItemsError, XyraError
 from shared.http.declaration import ENDPOINTS, Endpoint, IfMatch
-from shared.http.problems import MEDIA_TYPE, Problem
+from shared.http.problems import MEDIA_TYPE, Problem, ProblemOfItems
 from shared.http.serving import MAXIMUM_IDEMPOTENCY_KEY
 
 VERSION = "1.0.0"
@@ -34,6 +34,7 @@ _ERROR = 2
 _Input = tuple[Key, Literal["validation", "serialization"], TypeAdapter[Any]]
 
 _PROBLEM: Key = ("", _ERROR, "problem")
+_PROBLEM_OF_ITEMS: Key = ("", _ERROR, "problem of items")
 
 _IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
@@ -134,7 +135,10 @@ class _WithoutFieldTitles(GenerateJsonSchema):
 
 
 def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, Json]]:
-    inputs: list[_Input] = [(_PROBLEM, "serialization", TypeAdapter(Problem))]
+    inputs: list[_Input] = [
+        (_PROBLEM, "serialization", TypeAdapter(Problem)),
+        (_PROBLEM_OF_ITEMS, "serialization", TypeAdapter(ProblemOfItems)),
+    ]
     for endpoint in endpoints:
         inputs += _inputs(endpoint)
     found, described = TypeAdapter.json_schemas(
@@ -194,7 +198,7 @@ def _operation(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> Json:
         "parameters": list(_parameters(endpoint)),
         "responses": {
             **{str(status): _answer(endpoint, status, schemas) for status in endpoint.answers},
-            **_errors(endpoint.errors(), _error_content(endpoint, schemas)),
+            **_errors(endpoint, schemas),
         },
         "security": list(_credentials(endpoint)),
     }
@@ -230,9 +234,10 @@ def _answer(endpoint: Endpoint, status: int, schemas: Mapping[Key, Json]) -> Jso
     return answer
 
 
-def _error_content(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> Json:
+def _error_content(endpoint: Endpoint, errors: Sequence[type[XyraError]], schemas: Mapping[Key, Json]) -> Json:
     if endpoint.error_format is None:
-        return {MEDIA_TYPE: {"schema": schemas[_PROBLEM]}}
+        of_items = any(issubclass(error, RejectedItemsError) for error in errors)
+        return {MEDIA_TYPE: {"schema": schemas[_PROBLEM_OF_ITEMS if of_items else _PROBLEM]}}
     return {form: {"schema": schemas[endpoint.name, _ERROR, form]} for form in endpoint.error_format.content}
 
 
@@ -243,18 +248,18 @@ def _credentials(endpoint: Endpoint) -> Iterator[Json]:
         yield {"basic": []}
 
 
-def _errors(errors: Iterable[type[XyraError]], content: Json) -> dict[str, Json]:
+def _errors(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> dict[str, Json]:
     """The answer for each status, which names the codes that it can have."""
-    by_status: dict[HTTPStatus, dict[str, str]] = {}
-    for error in errors:
-        by_status.setdefault(error.status, {})[error.code] = error.title
+    by_status: dict[HTTPStatus, list[type[XyraError]]] = {}
+    for error in endpoint.errors():
+        by_status.setdefault(error.status, []).append(error)
     return {
         str(int(status)): {
-            "description": "; ".join(f"{title} (`{code}`)" for code, title in titles.items()),
+            "description": "; ".join(dict.fromkeys(f"{error.title} (`{error.code}`)" for error in errors)),
             **({"headers": _HEADERS_OF_ERRORS[status]} if status in _HEADERS_OF_ERRORS else {}),
-            "content": content,
+            "content": _error_content(endpoint, errors, schemas),
         }
-        for status, titles in sorted(by_status.items())
+        for status, errors in sorted(by_status.items(), key=lambda item: item[0])
     }
 
 

@@ -4,8 +4,16 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from pydantic import ConfigDict
+
 from shared import correlation
-from shared.domain.kernel.errors import MethodNotAllowedError, UnauthenticatedError, UnavailableError, XyraError
+from shared.domain.kernel.errors import (
+    MethodNotAllowedError,
+    RejectedItemsError,
+    UnauthenticatedError,
+    UnavailableError,
+    XyraError,
+)
 from shared.http.error_format import ErrorFormat
 from shared.http.replies import serialised
 from shared.http.schemas import Schema
@@ -42,6 +50,24 @@ class Problem(Schema):
     """Names this request in the logs."""
 
 
+class RejectedItem(Schema):
+    """An item of a request that is not valid."""
+
+    index: int
+    """Its place in the request, from 0."""
+    errors: list[ProblemPlace]
+    """At most 5, with pointers relative to the item. Of all but the first 20 items they are left out."""
+
+
+class ProblemOfItems(Problem):
+    """Why a request with several items was refused (RFC 9457)."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    rejected: list[RejectedItem] = []
+    """Every item that is not valid; left out where the request is one item, or was refused as a whole."""
+
+
 def error_answer(
     error: Exception, endpoint: str, headers: Mapping[str, str], error_format: ErrorFormat | None
 ) -> Answer:
@@ -69,6 +95,8 @@ def _problem(refusal: XyraError) -> bytes:
         "errors": refusal.errors,
         "correlation_id": correlation.current(),
     }
+    if isinstance(refusal, RejectedItemsError):
+        return serialised(ProblemOfItems, {**problem, "rejected": refusal.rejected})
     return serialised(Problem, problem)
 
 

@@ -69,6 +69,29 @@ class ValidationError(XyraError):
         return cls(detail, errors=(FieldError(pointer, detail),))
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An item of a request that is not valid."""
+
+    index: int
+    """Its place in the request, from 0."""
+    errors: tuple[FieldError, ...]
+    """Their pointers are relative to the item."""
+
+
+class RejectedItemsError(ValidationError):
+    """Items of a request are not valid, so that none of it was taken.
+
+    `rejected` are all of them, in their order.
+    """
+
+    def __init__(
+        self, detail: str, *, errors: tuple[FieldError, ...] = (), rejected: tuple[Rejection, ...] = ()
+    ) -> None:
+        super().__init__(detail, errors=errors)
+        self.rejected = rejected
+
+
 class MalformedError(XyraError):
     """The input cannot be read at all: not JSON, a bad cursor, an unreadable header."""
 

@@ -1,5 +1,6 @@
 """Accepts usage events: validates them and hands them to the broker, which makes them durable."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 import msgspec
 
 from shared import json
-from shared.domain.kernel.errors import FieldError, ValidationError
+from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejection
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.provider_costs.findings import Finding
@@ -31,6 +32,9 @@ from shared.services.agents.agents import Agents
 from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.tenancy.organizations import Organizations
 from shared.services.usage.messages import QUEUE, MessagePacker, session_of
+
+CHECKED_AT_ONCE = 20
+"""Events that are checked before other requests get their turn."""
 
 
 class ReportedEvent(msgspec.Struct, frozen=True):
@@ -57,13 +61,6 @@ class ReportedEvent(msgspec.Struct, frozen=True):
     """Whether its sender was told before that it is taken: its time is checked no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    index: int
-    errors: tuple[FieldError, ...]
-    """Their pointers are relative to the event."""
-
-
 @dataclass(slots=True)
 class Acceptance:
     accepted: list[tuple[int, AcceptedEvent]] = field(default_factory=list)
@@ -85,20 +82,24 @@ class Events:
         self._organizations = organizations
         self._agents = agents
 
-    async def accept(self, reported: Sequence[ReportedEvent], *, partial: bool) -> Acceptance:
+    async def accept(
+        self, reported: Sequence[ReportedEvent], *, partial: bool, rejected: Sequence[Rejection] = ()
+    ) -> Acceptance:
         """Accept all events or none; with `partial`, the valid ones. Returns once the broker has them.
 
-        Raises `ValidationError` with pointers `/{index}/...`, and `UnavailableError` when the broker does not accept:
-        send the request again then.
+        `rejected` are events of the same request that cannot be read. Raises `RejectedItemsError` with pointers
+        `/{index}/...`, and `UnavailableError` when the broker does not accept: send the request again then.
         """
         now = self._clock.now()
-        acceptance, packer = Acceptance(), MessagePacker()
+        acceptance, packer = Acceptance(rejected=list(rejected)), MessagePacker()
         contents: dict[str, str] = {}
         for organization_id, members in _by_organization(reported).items():
             organization = await self._organizations.cached(organization_id)
             agents = await self._agents.resolve(organization_id, {event.agent for event in members})
             shard_count = organization.shard_counts_until(now)[-1]
-            for event in members:
+            for number, event in enumerate(members):
+                if number % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1:
+                    await asyncio.sleep(0)  # other requests need not wait for the whole batch
                 agent = agents.get(event.agent)
                 call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
                 errors = tuple(_errors_of(event, call, agent, organization, now))
@@ -118,6 +119,7 @@ class Events:
                 acceptance.accepted.append((event.index, accepted))
                 acceptance.findings += [(event.index, finding) for finding in _findings(call, accepted)]
                 packer.add(organization_id, shard_of(accepted.key, shard_count), encoded)
+        acceptance.rejected.sort(key=lambda rejection: rejection.index)
         if acceptance.rejected and not partial:
             raise _rejection_of_all(acceptance.rejected)
         await self._send(packer)
@@ -212,10 +214,11 @@ def _accepted(
     )
 
 
-def _rejection_of_all(rejected: Sequence[Rejection]) -> ValidationError:
+def _rejection_of_all(rejected: Sequence[Rejection]) -> RejectedItemsError:
     errors = [
         FieldError(f"/{rejection.index}{error.pointer}", error.detail)
-        for rejection in sorted(rejected, key=lambda rejection: rejection.index)
+        for rejection in rejected
         for error in rejection.errors
     ]
-    return ValidationError(f"{len(rejected)} of the events are not valid; none was taken", errors=tuple(errors))
+    detail = f"{len(rejected)} of the events are not valid; none was taken"
+    return RejectedItemsError(detail, errors=tuple(errors), rejected=tuple(rejected))

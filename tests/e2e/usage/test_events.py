@@ -66,6 +66,29 @@ async def test_with_partial_the_good_events_are_taken(xyra: Xyra) -> None:
     assert await organization.usage(OCTOBER, "commands") == 1
 
 
+@pytest.mark.parametrize("form", ["list", "batch"])
+async def test_a_refused_batch_names_all_events_that_are_not_valid(xyra: Xyra, form: str) -> None:
+    """Whether it is their form, or what is known of agents and times."""
+    organization = await xyra.organization()
+    await billed_agent(organization)
+    events = [command("good"), command("bad", quantity="-1"), command("nobody", agent="nobody"), {"id": "no type"}]
+    body, prefix = (events, "") if form == "list" else ({"events": events}, "/events")
+    answer = await organization.key.send("POST", "events", body)
+    assert answer.problem(422, "validation") == [
+        f"{prefix}/{place}" for place in ("1/data/quantity", "2/agent", "3/type", "3/agent")
+    ]
+    assert [(each["index"], [place["pointer"] for place in each["errors"]]) for each in answer.json()["rejected"]] == [
+        (1, ["/data/quantity"]),
+        (2, ["/agent"]),
+        (3, ["/type", "/agent"]),
+    ]
+    assert answer.json()["detail"] == "3 of the events are not valid; none was taken"
+    one = await organization.key.send("POST", "events", events[1])
+    assert (one.problem(422, "validation"), "rejected" in one.json()) == (["/data/quantity"], False)
+    await xyra.idle()
+    assert await organization.usage(OCTOBER, "commands") == 0
+
+
 async def test_a_batch_of_mistakes_is_answered_alike_each_time(xyra: Xyra) -> None:
     """The answer is kept for its key, so what it tells of mistakes is bounded."""
     organization = await xyra.organization()
@@ -82,5 +105,6 @@ async def test_a_batch_of_mistakes_is_answered_alike_each_time(xyra: Xyra) -> No
     refused = await organization.key.send("POST", "events", body)
     assert len(refused.problem(422, "validation")) == 20
     assert refused.json()["detail"] == "999 of the events are not valid; none was taken"
+    assert refused.json()["rejected"] == answer["rejected"]
     await xyra.idle()
     assert await organization.usage(OCTOBER, "commands") == 1

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -104,7 +105,9 @@ def test_each_operation_says_with_what_it_can_be_refused(endpoint: Endpoint) -> 
     for error in endpoint.errors():
         answer = operation["responses"][str(int(error.status))]
         assert f"`{error.code}`" in answer["description"]
-        schema = "Problem" if endpoint.error_format is None else "Status"
+        of_items = endpoint.name == "report_events" and error.status == HTTPStatus.UNPROCESSABLE_ENTITY
+        problem = "ProblemOfItems" if of_items else "Problem"
+        schema = problem if endpoint.error_format is None else "Status"
         media_type = "application/problem+json" if endpoint.error_format is None else "application/json"
         assert answer["content"][media_type]["schema"] == {"$ref": f"#/components/schemas/{schema}"}
 
