@@ -185,6 +185,7 @@ async def _owner_of_writable_model(call: Call[Any, Any, Any], model_id: str) -> 
     body=BillingModelRequest,
     body_limit=LARGE_BODY,
     answers={201: BillingModelAnswer},
+    calculates=True,
     authorize=_check_self_managed,
     example=_EXAMPLE,
 )
@@ -251,6 +252,7 @@ async def get_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Repl
     body_limit=LARGE_BODY,
     answers={200: BillingModelAnswer},
     if_match=IfMatch.REQUIRED,
+    calculates=True,
     authorize=_check_self_managed,
     example=_EXAMPLE,
 )

@@ -72,7 +72,7 @@ class Endpoint:
     authorize: Callable[[Any], Awaitable[None]] | None = None
     """Refuses callers (of a `Call`) whom the permission alone would let pass; asked before a kept answer is given."""
     calculates: bool = False
-    """Whether it prices what it is sent, which takes long: one at a time, beside all other requests."""
+    """Whether reading, pricing or answering what it is sent takes long: one at a time, beside all other requests."""
     further_errors: tuple[type[XyraError], ...] = ()
     """Errors that do not follow from the rest of the declaration."""
     example: Any = None

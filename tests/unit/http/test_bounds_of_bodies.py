@@ -67,6 +67,11 @@ def listed(item: bytes, number: int) -> bytes:
     return content(b"[" + b",".join([item] * number) + b"]")
 
 
+def test_large_bodies_are_read_beside_other_requests() -> None:
+    """Those of events are read in parts instead."""
+    assert {endpoint.name for endpoint in WITH_BODY if endpoint.calculates} >= LARGE - {"report_events"}
+
+
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=lambda endpoint: endpoint.name)
 async def test_each_route_has_its_limit(endpoint: Endpoint) -> None:
     if endpoint.name in TRACES:
@@ -171,12 +176,34 @@ async def test_marks_in_texts_are_no_values() -> None:
     assert problem["status"] == 413
 
 
-@pytest.mark.parametrize("number", [b"0." + b"1" * MAXIMUM_NUMBER, b"1" * 300 + b"." + b"1" * MAXIMUM_NUMBER])
+@pytest.mark.parametrize(
+    "number",
+    [
+        b"0." + b"1" * (MAXIMUM_NUMBER - 1),
+        b"1" * 60 + b"." + b"1" * 60,
+        b"1" * (MAXIMUM_NUMBER + 1),
+        b"-" + b"1" * 4_300,
+        b"1" * 500_000,
+        b"1" * (MAXIMUM_NUMBER + 1) + b"e-99",
+    ],
+    ids=len,
+)
 async def test_a_number_has_so_many_characters(number: bytes) -> None:
     problem = await sent(content(b'{"a":[' + number + b"]}"))
     (error,) = problem["errors"]
     assert (problem["status"], error["pointer"]) == (422, "/content/a/0")
-    assert error["detail"] == f"has more than {MAXIMUM_NUMBER} characters"
+    assert error["detail"] == f"has more than {MAXIMUM_NUMBER} characters: send it with fewer digits"
+
+
+async def test_the_longest_number_is_taken_and_digits_in_texts_are_no_number() -> None:
+    longest = (b"1" * MAXIMUM_NUMBER, b"-" + b"1" * (MAXIMUM_NUMBER - 1), b"0." + b"1" * (MAXIMUM_NUMBER - 2))
+    assert await sent(content(b"[" + b",".join(longest) + b"]")) == {}
+    assert await sent(content(b'["' + b"1" * 5_000 + b'", "\\"' + b"1" * 500 + b'", {"' + b"1" * 500 + b'": 7}]')) == {}
+
+
+async def test_every_long_number_is_named_up_to_the_bound_of_errors() -> None:
+    problem = await sent(listed(b"1" * 4_000, 250))
+    assert [error["pointer"] for error in problem["errors"]] == [f"/content/{index}" for index in range(MAXIMUM_ERRORS)]
 
 
 async def test_many_numbers_that_cannot_be_read_are_refused_with_the_first() -> None:
