@@ -122,7 +122,7 @@ class AgentAnswer(Schema):
     billing_model_id: str | None
     """The billing model that was chosen last; null where its usage is not billed."""
     billing_model_from: datetime | None
-    """When that model takes effect."""
+    """When that takes effect, also where it ends billing; null where the agent never had a billing model."""
     status: str
     is_active: bool
     """Whether the status is `active`."""

@@ -49,7 +49,8 @@ class Agent(Entity):
 
     @property
     def billing_model_from(self) -> datetime | None:
-        return self.models.entries[-1].effective_from if self.billing_model_id is not None else None
+        """When that takes effect, also where it ends pricing; None where no model ever prices the agent."""
+        return self.models.entries[-1].effective_from if self.all_model_ids else None
 
     @property
     def all_model_ids(self) -> set[str]:

@@ -133,7 +133,7 @@ class Agents:
         None where it has none.
         """
         start = agent.billing_model_from
-        if start is None:
+        if agent.billing_model_id is None or start is None:
             return None
         return self._starts.entry(
             f"{agent.id}:{to_text(start)}",

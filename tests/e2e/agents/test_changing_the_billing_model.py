@@ -88,8 +88,8 @@ async def test_what_has_begun_keeps_its_start(time_machine: TimeMachine) -> None
 
 async def test_pricing_ends_and_its_end_is_moved_and_withdrawn(time_machine: TimeMachine) -> None:
     agent = await priced(time_machine)
-    assert await agent.takes(None, APRIL) == (None, None)
-    await agent.takes(None, MARCH)
+    assert await agent.takes(None, APRIL) == (None, APRIL)
+    assert await agent.takes(None, MARCH) == (None, MARCH)
     assert await agent.timeline() == [(agent.a, START[:16]), (None, MARCH[:16])]
     assert await agent.takes(agent.a) == (agent.a, START)
     assert await agent.timeline() == [(agent.a, START[:16])]
