@@ -73,6 +73,7 @@ from shared.services.usage.metering import Metering
 from shared.services.usage.outcome_decisions import OutcomeDecisions
 from shared.services.usage.outcomes import Outcomes
 from shared.services.usage.parked_events import ParkedEvents
+from shared.services.usage.reconciliation import Reconciliation
 from shared.services.usage.recorded_events import RecordedEvents
 from shared.services.usage.repair import Repair
 from shared.services.usage.reports import UsageReports
@@ -152,6 +153,9 @@ class Application:
             self.rebilling,
             self.outbox,
         )
+        exports = OneAtATime("exports")
+        self._opened.callback(exports.close)
+        self.reconciliation = Reconciliation(self.usage, self.organizations, self.costs, exports)
         self.parked_events = ParkedEvents(parked_event_store, self.usage, clock, self.events, retention)
         self.usage_reports = UsageReports(store, self.usage, self.agents, metered_versions)
         self.agent_pricing = AgentPricing(clock, self.billing_models)

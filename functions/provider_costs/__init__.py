@@ -1,6 +1,13 @@
 """Prices of LLM calls at their providers, and exchange rates."""
 
-from functions.provider_costs import exchange_rates, llm_aliases, llm_calculations, llm_costs, llm_prices
+from functions.provider_costs import (
+    exchange_rates,
+    llm_aliases,
+    llm_calculations,
+    llm_costs,
+    llm_prices,
+    llm_reconciliation,
+)
 
 blueprints = (
     exchange_rates.blueprint,
@@ -8,4 +15,5 @@ blueprints = (
     llm_aliases.blueprint,
     llm_calculations.blueprint,
     llm_costs.blueprint,
+    llm_reconciliation.blueprint,
 )

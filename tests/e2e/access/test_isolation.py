@@ -180,7 +180,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "alias_id": alias["id"],
             **pair,
         },
-        query_values={"key": SECRET},
+        query_values={"key": SECRET, "provider": "openrouter"},
         names=(
             SECRET,
             EXTERNAL_ID,

@@ -84,6 +84,7 @@ WITHOUT_PATH: Mapping[str, str] = {
     "calculate_billing_model": _NOTHING_WRITTEN,
     "calculate_llm_call": _NOTHING_WRITTEN,
     "validate_workflows": _NOTHING_WRITTEN,
+    "reconcile_llm_costs": _NOTHING_WRITTEN,
     "export_logs": _NOTHING_WRITTEN,
     "export_metrics": _NOTHING_WRITTEN,
     "archive_billing_model": _ONE_WRITE,

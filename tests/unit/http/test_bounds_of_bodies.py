@@ -76,6 +76,8 @@ def test_large_bodies_are_read_beside_other_requests() -> None:
 async def test_each_route_has_its_limit(endpoint: Endpoint) -> None:
     if endpoint.name in TRACES:
         assert endpoint.body_limit == BodyLimit(16 * MIB, unpacked=64 * MIB, is_left_packed=True)
+    elif endpoint.name == "reconcile_llm_costs":
+        assert endpoint.body_limit == BodyLimit(8 * MIB, unpacked=16 * MIB)
     else:
         assert endpoint.body_limit == (LARGE_BODY if endpoint.name in LARGE else SMALL_BODY)
     assert (SMALL_BODY.sent, LARGE_BODY.sent) == (64 * 1024, MIB)

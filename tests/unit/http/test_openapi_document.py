@@ -47,6 +47,7 @@ CHANGES = {
     r"/api/v1/llm-prices.*/prices/(properties|type|oneOf|anyOf|required|additionalProperties)": "a second notation",
     r"/api/v1/llm-prices/aliases.*": "names that stand for a model are new",
     r"/api/v1/llm-prices/calculate/post/.*": "all units are calculated, step by step",
+    r"/api/v1/llm-costs/reconciliation": "a provider's export is compared with what was metered",
     r"/api/v1/llm-costs": "costs by model, beside what was reported, are new",
     r"/api/v1/events/.*/(cost_source|unpriced_reason|list_version|byok|byok_cost|required)": "where a cost comes from",
     r"/api/v1/agents/\{agent_id\}/llm-calls/post/requestBody/.*": "all units and the provider's own object are taken",

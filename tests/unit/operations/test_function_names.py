@@ -19,6 +19,7 @@ ADDED = {
     "list_llm_aliases",
     "list_llm_costs",
     "price_aliased_calls",
+    "reconcile_llm_costs",
     "update_api_key",
     "zz_unknown_route",
 }
