@@ -17,7 +17,7 @@ def first_steps(base: str, email: str, password: str | None) -> str:
             f"Next, in {terminal}, sign in and create the first organization:",
             f"  TOKEN=$({sign_in} | {_READ_ANSWER})",
             f"  curl {api}/organizations {headers} -d '{_ORGANIZATION}'",
-            "docs/quick-start.md leads on from there to a first invoice.",
+            "docs/quick-start.md has these two among its steps, and leads on to a first invoice.",
             "",
             "Ctrl-C ends it; the data stays.",
         ]
