@@ -65,8 +65,10 @@ from shared.services.storage.readiness import Readiness
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.projects import Projects
+from shared.services.usage.acceptance_checks import AcceptanceChecks
 from shared.services.usage.assigning import Assigners
 from shared.services.usage.events import Events
+from shared.services.usage.ingestion_counts import IngestionCounts
 from shared.services.usage.late_pricing import LatePricing
 from shared.services.usage.metered_versions import MeteredVersions
 from shared.services.usage.metering import Metering
@@ -125,7 +127,12 @@ class Application:
         self.exchange_rates = ExchangeRateBook(store, clock, chosen)
         self.llm_calls = LlmCallReader(prices)
         self.costs = Costs(clock, prices, self.llm_prices, self.model_aliases, self.exchange_rates)
-        self.events = Events(ports.queue, clock, self.organizations, self.agents, self.llm_calls)
+        self.ingestion_counts = IngestionCounts(store, clock)
+        self._opened.push_async_callback(self.ingestion_counts.close)
+        checks = AcceptanceChecks(clock, self.billing_models, self.costs)
+        self.events = Events(
+            ports.queue, clock, self.organizations, self.agents, self.llm_calls, checks, self.ingestion_counts
+        )
         parked_event_store = ItemParkedEvents(store, clock)
         self.metering = Metering(
             self.usage,
@@ -137,6 +144,7 @@ class Application:
             self.costs,
             Assigners(self.billing_models, self.periods, self.rebilling),
             self.outbox,
+            self.ingestion_counts,
         )
         outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)
         metered_versions = MeteredVersions(self.agents, self.billing_models)
@@ -189,7 +197,7 @@ class Application:
         self.waiting_calls = WaitingCalls(store, clock, chosen)
         self.traces = Traces(
             *(store, ports.queue, clock, self.organizations, trace_reader, self.trace_calls, self.waiting_calls),
-            *(TraceWarnings(), self.outbox),
+            *(TraceWarnings(self.ingestion_counts), self.outbox),
         )
         self.usage_queue = UsageQueue(self.metering, self.traces)
         self.outbox.connect(self.receivers(), self.completions())

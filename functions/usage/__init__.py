@@ -2,6 +2,7 @@
 
 from functions.usage import (
     events,
+    ingestion,
     metering,
     outcome_decisions,
     outcome_reporting,
@@ -14,6 +15,7 @@ from functions.usage import (
 
 blueprints = (
     events.blueprint,
+    ingestion.blueprint,
     metering.blueprint,
     outcome_decisions.blueprint,
     outcome_reporting.blueprint,

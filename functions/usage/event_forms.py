@@ -6,7 +6,7 @@ CloudEvents come one by one, in batches, or in binary mode with their attributes
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote
 
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
@@ -17,12 +17,14 @@ from shared.domain.kernel.errors import ValidationError, XyraError
 from shared.domain.kernel.validation import Length, refusal
 from shared.domain.metering.event_types import EventType
 from shared.domain.usage.events import MAXIMUM_EVENT_BYTES, MAXIMUM_EVENTS_OF_REQUEST
+from shared.domain.usage.ingestion import OTHERS
 from shared.http import Schema, ZonedTime
 
 PLAIN = "application/json"
 CLOUD_EVENT = "application/cloudevents+json"
 CLOUD_EVENT_BATCH = "application/cloudevents-batch+json"
 DEFAULT_SOURCE = "api"
+MAXIMUM_EXTENSIONS = 50
 
 _MAXIMUM_BASE64 = MAXIMUM_EVENT_BYTES * 4 // 3 + 4
 
@@ -47,6 +49,11 @@ class EventRequest(Schema):
     data: FreeObject = {}
     """The values that meters read, and any others of the caller's."""
 
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """Only CloudEvents have them."""
+        return {}
+
 
 EventList = Annotated[list[EventRequest], Length(1, MAXIMUM_EVENTS_OF_REQUEST)]
 
@@ -59,10 +66,10 @@ class EventBatchRequest(Schema):
 class CloudEventRequest(Schema):
     """One usage event as a CloudEvent 1.0.
 
-    `run` and `organization` are extension attributes; all others are ignored.
+    `run` and `organization` are extension attributes. All others are kept under `data.extensions`.
     """
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="allow")
 
     specversion: Literal["1.0"]
     """Of CloudEvents."""
@@ -78,6 +85,8 @@ class CloudEventRequest(Schema):
     """When it happened; now, if it is left out."""
     datacontenttype: str | None = None
     """Not read: the data has to be JSON."""
+    dataschema: Any = None
+    """Not read."""
     run: ClientId | None = None
     """The key of the run that it belongs to; an extension attribute."""
     organization: ClientId | None = None
@@ -101,9 +110,20 @@ class CloudEventRequest(Schema):
             raise refusal((("data_base64",), f"is not JSON in Base64 of at most {MAXIMUM_EVENT_BYTES} bytes")) from None
         return {**value, "data": data, "data_base64": None}
 
+    @model_validator(mode="after")
+    def _has_few_extensions(self) -> Self:
+        if len(self.extensions) > MAXIMUM_EXTENSIONS:
+            raise ValueError(f"has {len(self.extensions)} extension attributes, at most {MAXIMUM_EXTENSIONS} are taken")
+        return self
+
     @property
     def agent(self) -> str:
         return self.subject
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """All attributes that are neither the specification's nor ours."""
+        return {name: value for name, value in (self.model_extra or {}).items() if value is not None}
 
 
 def _decoded_text(text: str) -> bytes:
@@ -189,6 +209,13 @@ class EventsBody:
                 sent.prefix, f"has {len(sent.values)} events, at most {MAXIMUM_EVENTS_OF_REQUEST} are allowed"
             )
         return sent
+
+
+def source_and_type_of(value: object) -> tuple[str, str]:
+    """The source and the type of an event that is malformed, as far as they can be read."""
+    fields = value if isinstance(value, dict) else {}
+    source, type_ = fields.get("source", DEFAULT_SOURCE), fields.get("type")
+    return source if isinstance(source, str) else OTHERS, type_ if isinstance(type_, str) else OTHERS
 
 
 def _list(value: object, pointer: str) -> list[Any]:

@@ -7,12 +7,14 @@ from typing import Any
 import azure.functions as func
 import pydantic
 
-from functions.usage.event_forms import AnyEventRequest, EventsBody, SentEvents
+from functions.usage.event_forms import AnyEventRequest, EventsBody, SentEvents, source_and_type_of
+from functions.usage.event_warnings import WithWarnings, event_warnings
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejection, ValidationError
 from shared.domain.kernel.validation import validation_error
+from shared.domain.usage.ingestion import REFUSED
 from shared.http import LARGE_BODY, Call, Query, Reply, Schema, endpoint
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.events import MALFORMED, ReportedEvent
 
 blueprint = func.Blueprint()
 
@@ -50,7 +52,7 @@ class AcceptedEventAnswer(Schema):
     """As its sender chose it."""
 
 
-class EventsAnswer(Schema):
+class EventsAnswer(WithWarnings):
     accepted: int
     """How many will be metered."""
     duplicates_in_request: int
@@ -74,6 +76,16 @@ async def _read(sent: SentEvents) -> tuple[list[tuple[int, AnyEventRequest]], li
             told = validation_error(error).errors if len(malformed) < DETAILED_EVENTS else ()
             malformed.append(Rejection(index, told))
     return well_formed, malformed
+
+
+async def _count_malformed(call: Call[SentEvents, EventsQuery], malformed: Sequence[Rejection]) -> None:
+    """Count the malformed events for the organization of the request, where it has one."""
+    if not malformed or (call.principal.is_operator and call.query.organization_id is None):
+        return
+    senders = [
+        (call.principal.root_id, *source_and_type_of(call.body.values[rejection.index])) for rejection in malformed
+    ]
+    call.services.ingestion_counts.count(await call.organization_id(), senders, REFUSED + MALFORMED)
 
 
 def _in_body(sent: SentEvents, error: RejectedItemsError) -> ValidationError:
@@ -119,6 +131,7 @@ async def _organizations(call: Call[Any, Any, Any], events: Sequence[AnyEventReq
 )
 async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
     events, malformed = await _read(call.body)
+    await _count_malformed(call, malformed)
     organizations = await _organizations(call, [event for _, event in events])
     reported = [
         ReportedEvent(
@@ -133,6 +146,7 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             organizations[event.organization],
             call.principal.root_id,
             call.principal.is_operator,
+            extensions=event.extensions,
         )
         for index, event in events
     ]
@@ -143,8 +157,9 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
     return Reply(
         {
             "accepted": len(acceptance.accepted),
-            "duplicates_in_request": acceptance.duplicates,
+            "duplicates_in_request": len(acceptance.duplicates),
             "rejected": _told(call.body, acceptance.rejected),
             "events": [{"index": index, "id": event.id} for index, event in acceptance.accepted],
+            **event_warnings(acceptance.findings),
         }
     )

@@ -9,7 +9,7 @@ from functions.fields import AgentReferencePath
 from functions.usage.outcome_fields import Evidence
 from functions.usage.reported_events import OneEventAnswer, Report, ReportMetadata, location, report_one
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.money import Currency, NonNegativeAmount
+from shared.domain.kernel.money import Currency, ReportedAmount
 from shared.domain.kernel.times import read_time
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE
@@ -33,7 +33,7 @@ TimeAsWritten = Annotated[str, AfterValidator(_checked_time), Field(json_schema_
 class OutcomeRequest(Report):
     outcome_type: OutcomeName
     """The name after `outcome.` in the type of the event."""
-    value: NonNegativeAmount | None = None
+    value: ReportedAmount | None = None
     """The value of the outcome, in `currency`."""
     currency: Currency | None = None
     """The organization's, if left out. From another one, the value is converted by the operator's exchange rate."""

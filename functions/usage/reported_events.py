@@ -13,10 +13,11 @@ from pydantic import StringConstraints
 
 from functions.fields import AgentReferencePath, ClientId, LlmUsage
 from functions.usage.event_forms import DEFAULT_SOURCE
+from functions.usage.event_warnings import WithWarnings, event_warnings
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationError
 from shared.domain.kernel.ids import new_id
-from shared.domain.kernel.money import Currency, NonNegativeAmount, NonNegativeQuantity, ReportedAmount, as_written
+from shared.domain.kernel.money import Currency, ReportedAmount, as_written
 from shared.domain.kernel.validation import Length, pointer
 from shared.domain.metering.event_types import LLM_CALL, EventType
 from shared.domain.pricing.charges.cost import Category
@@ -51,7 +52,7 @@ class Report(Schema):
 class ActivityRequest(Report):
     activity_type: EventType
     """The type of the event."""
-    quantity: NonNegativeQuantity | None = None
+    quantity: ReportedAmount | None = None
     """1, if left out."""
     metadata: ReportMetadata = {}
     """Other data of the event, which meters can read."""
@@ -60,7 +61,7 @@ class ActivityRequest(Report):
 class CostRequest(Report):
     cost_type: Category
     """The category: `llm`, `compute`, `api`, `labor`, `tools` or any other."""
-    amount: NonNegativeAmount
+    amount: ReportedAmount
     """What the provider charges."""
     currency: Currency | None = None
     """The organization's, if left out. From another one, the amount is converted by the operator's exchange rate."""
@@ -82,25 +83,29 @@ class LlmCallRequest(LlmUsage, Report):
 
 
 class WorkflowsRequest(Report):
-    workflows: Annotated[dict[WorkflowName, NonNegativeQuantity], Length(1, MAXIMUM_WORKFLOWS)]
+    workflows: Annotated[dict[WorkflowName, ReportedAmount], Length(1, MAXIMUM_WORKFLOWS)]
     """The number of workflows by type."""
     metadata: ReportMetadata = {}
     """Other data of each event, which meters can read."""
 
 
-class OneEventAnswer(Schema):
+class ReportedEventAnswer(Schema):
     id: str
     """As its sender chose it."""
     event_id: str
     """For `GET /events/{event_id}`, once the event is metered."""
 
 
-class WorkflowEventAnswer(OneEventAnswer):
+class OneEventAnswer(ReportedEventAnswer, WithWarnings):
+    pass
+
+
+class WorkflowEventAnswer(ReportedEventAnswer):
     workflow: str
     """The type of the workflow."""
 
 
-class WorkflowsAnswer(Schema):
+class WorkflowsAnswer(WithWarnings):
     id: str
     """Of the report; the id of each event is this one with its workflow's type."""
     events: list[WorkflowEventAnswer]
@@ -207,12 +212,12 @@ async def report_workflows(call: Call[WorkflowsRequest, Query, AgentReferencePat
         data = {**call.body.metadata, "quantity": as_written(quantity)}
         pointers = {"/data/quantity": in_body, "/data": "/metadata", "/type": in_body}
         parts.append(_ReportedEvent(id_, EVENT_TYPE + workflow, data, pointers))
-    keys = await _accept(call, parts)
+    keys, warnings = await _accept(call, parts)
     events = [
         {"id": part.id, "event_id": key, "workflow": workflow}
         for part, key, workflow in zip(parts, keys, call.body.workflows, strict=True)
     ]
-    return Reply({"id": report_id, "events": events}, headers=location(keys[0]))
+    return Reply({"id": report_id, "events": events, **warnings}, headers=location(keys[0]))
 
 
 async def report_one(
@@ -237,8 +242,8 @@ async def report_one(
     data = {**free[1], **given}
     pointers = {f"/data/{name}": f"/{name}" for name in fixed} | {"/data": f"/{free[0]}", "/type": f"/{type_field}"}
     part = _ReportedEvent(_id_of(call), event_type, data, pointers)
-    (key,) = await _accept(call, [part])
-    return OneEventAnswer(id=part.id, event_id=key)
+    (key,), warnings = await _accept(call, [part])
+    return OneEventAnswer(id=part.id, event_id=key, **warnings)
 
 
 def _id_of(call: Call[Any, Query, AgentReferencePath]) -> str:
@@ -256,8 +261,13 @@ def _refuse_in(free: tuple[str, Mapping[str, Any]], names: set[str]) -> None:
         raise ValidationError.at(pointer((field, name)), f"belongs beside {field}, as {name}")
 
 
-async def _accept(call: Call[Any, Query, AgentReferencePath], parts: Sequence[_ReportedEvent]) -> list[str]:
-    """The keys of the events. Raises `NotFoundError`, `ValidationError` with pointers into the body."""
+async def _accept(
+    call: Call[Any, Query, AgentReferencePath], parts: Sequence[_ReportedEvent]
+) -> tuple[list[str], dict[str, Any]]:
+    """The keys of the events, and the fields of `WithWarnings`.
+
+    Raises `NotFoundError`, `ValidationError` with pointers into the body.
+    """
     agent_id = call.path.agent_id
     owner = await call.organization_id_of(agent_id)
     if agent_id not in await call.services.agents.resolve(owner, {agent_id}):
@@ -280,11 +290,11 @@ async def _accept(call: Call[Any, Query, AgentReferencePath], parts: Sequence[_R
         for index, part in enumerate(parts)
     ]
     try:
-        await call.services.events.accept(events, partial=False)
+        acceptance = await call.services.events.accept(events, partial=False)
     except ValidationError as error:
         errors = tuple(FieldError(_pointer_in_body(parts, each.pointer), each.detail) for each in error.errors)
         raise ValidationError(error.detail, errors=tuple(dict.fromkeys(errors))) from error
-    return [event_key(owner, DEFAULT_SOURCE, part.id) for part in parts]
+    return [event_key(owner, DEFAULT_SOURCE, part.id) for part in parts], event_warnings(acceptance.findings)
 
 
 def _pointer_in_body(parts: Sequence[_ReportedEvent], pointer_in_events: str) -> str:

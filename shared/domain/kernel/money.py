@@ -48,6 +48,7 @@ _DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?")
 _MAXIMUM_TEXT = 100
 _PATTERNS = {True: r"^-?[0-9]{1,15}(\.[0-9]{1,12})?$", False: r"^[0-9]{1,15}(\.[0-9]{1,12})?$"}
 """The JSON Schema pattern of an entered decimal, by whether it may be negative."""
+_ROUNDED_PATTERN = r"^[0-9]{1,15}(\.[0-9]{1,80})?$"
 
 
 def bounded(value: Decimal) -> Decimal:
@@ -197,9 +198,12 @@ class _DecimalSchema:
     """The JSON Schema of an entered decimal: a text; input may also be a number."""
 
     negative: bool
+    is_rounded: bool = False
+    """Whether more places are taken than are kept."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        text: dict[str, Any] = {"type": "string", "format": "decimal", "pattern": _PATTERNS[self.negative]}
+        pattern = _ROUNDED_PATTERN if self.is_rounded else _PATTERNS[self.negative]
+        text: dict[str, Any] = {"type": "string", "format": "decimal", "pattern": pattern}
         number: dict[str, Any] = {"type": "number"} if self.negative else {"type": "number", "minimum": 0}
         return text if handler.mode == "serialization" else {"anyOf": [text, number]}
 
@@ -248,9 +252,12 @@ NonNegativeAmount = Annotated[
 """An entered amount of money, 0 or more."""
 
 ReportedAmount = Annotated[
-    Decimal, PlainValidator(_read_reported), _written_by(as_written), _DecimalSchema(negative=False)
+    Decimal,
+    PlainValidator(_read_reported),
+    _written_by(as_written),
+    _DecimalSchema(negative=False, is_rounded=True),
 ]
-"""An amount of money that a sender may have computed in floats, 0 or more; rounded half even to 12 places."""
+"""An amount or quantity that a sender may have computed in floats, 0 or more; rounded half even to 12 places."""
 
 NonNegativeQuantity = NonNegativeAmount
 """An entered quantity, 0 or more."""

@@ -4,25 +4,23 @@ from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from shared.domain.kernel.validation import Length, refusal
+from shared.domain.kernel.validation import refusal
 from shared.domain.kernel.value import Value
 from shared.domain.metering.aggregations import AGGREGATIONS, Aggregation, AggregationName, Sample
 from shared.domain.metering.event_types import EventType
+from shared.domain.metering.filters import Condition, Filter, conditions_of
 from shared.domain.metering.gauges import Event
-from shared.domain.metering.normal_forms import Normalize, normal_form_at
+from shared.domain.metering.paths import Path, names_in
 from shared.domain.metering.readings import Reading
 from shared.domain.metering.units import UnitConversion
-from shared.domain.metering.values import QUANTITY_PATH, Path, Scalar, at_path, comparable, number_of, scalar_of
+from shared.domain.metering.values import QUANTITY_PATH, number_of, scalar_of
 from shared.domain.periods.periods import Span
 
 _ONE = Decimal(1)
-
-
-Filter = Annotated[dict[Path, Annotated[tuple[Scalar, ...], Length(1, 100)]], Length(0, 20)]
 
 
 class Meter(Value):
@@ -35,7 +33,7 @@ class Meter(Value):
     value: Path | None = None
     """The path of what it reads of an event, such as `data.quantity`."""
     filter: Filter = Field(default_factory=dict)
-    """An event matches when each of these paths has one of its values."""
+    """An event matches when each of these paths has one of its values, or none of those in `{"not": [...]}`."""
     unit: UnitConversion | None = None
 
     @model_validator(mode="after")
@@ -57,7 +55,7 @@ class Meter(Value):
         """What one unit of its quantity is called."""
         name = self.event_type
         if self.value is not None and self.value != QUANTITY_PATH:
-            name = self.value.rpartition(".")[2]
+            name = names_in(self.value)[-1]
         return name if self.unit is None else self.unit.name_of(name)
 
     @property
@@ -71,10 +69,7 @@ class Meter(Value):
         return self._aggregation.nothing
 
     def matches(self, event: Event) -> bool:
-        return event.type == self.event_type and all(
-            comparable(normalize(at_path(event.data, path))) in accepted
-            for path, normalize, accepted in self._conditions
-        )
+        return event.type == self.event_type and all(condition.holds(event.data) for condition in self._conditions)
 
     def measure(self, event: Event) -> Reading | None:
         """The reading of this event alone; None where it does not match.
@@ -120,10 +115,5 @@ class Meter(Value):
         return AGGREGATIONS[self.aggregation]
 
     @cached_property
-    def _conditions(self) -> tuple[tuple[str, Normalize, frozenset[object]], ...]:
-        """The path, normal form and accepted values of each part of the filter."""
-        return tuple(
-            (path, normalize, frozenset(comparable(normalize(value)) for value in values))
-            for path, values in self.filter.items()
-            for normalize in [normal_form_at(self.event_type, path)]
-        )
+    def _conditions(self) -> tuple[Condition, ...]:
+        return conditions_of(self.event_type, self.filter)

@@ -7,7 +7,7 @@ here, so that what is the same event is also metered alike.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from shared.domain.kernel.money import read_decimal
+from shared.domain.kernel.money import read_rounded
 from shared.domain.kernel.times import read_time, to_text
 from shared.domain.metering.event_types import LLM_CALL
 
@@ -37,7 +37,7 @@ def _number(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return read_decimal(value)
+        return read_rounded(value)
     except ValueError:
         return value
 

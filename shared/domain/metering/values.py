@@ -1,17 +1,16 @@
 """Values at paths of an event, such as `data.quantity`, read as numbers or as scalars."""
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, PlainValidator
+from pydantic import PlainValidator
 
-from shared.domain.kernel.money import plain, read_decimal
+from shared.domain.kernel.money import plain, read_decimal, read_rounded
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.gauges import Event, UnmeterableError
 from shared.domain.metering.normal_forms import normal_form_at
+from shared.domain.metering.paths import names_in
 
 QUANTITY_PATH = "data.quantity"
 TOKEN_COUNTS = frozenset(
@@ -29,17 +28,10 @@ TOKEN_COUNTS = frozenset(
 UNITS = "data.units."
 """Begins the path of any other unit of an LLM call."""
 
-_PATH = re.compile(r"data(\.[A-Za-z0-9_:/-]{1,64}){1,8}")
 _SMALL_INTEGER = 10**15
 _MAXIMUM_SCALAR = 256
 _INCOMPARABLE = object()
 _ONE = Decimal(1)
-
-
-def _known_path(path: str) -> str:
-    if not _PATH.fullmatch(path):
-        raise ValueError("is not a path such as data.quantity")
-    return path
 
 
 def _scalar(value: object) -> str | bool | None:
@@ -52,9 +44,6 @@ def _scalar(value: object) -> str | bool | None:
     except ValueError:
         raise ValueError("is neither a text, a number, a truth value nor null") from None
 
-
-Path = Annotated[str, AfterValidator(_known_path)]
-"""Where a value stands in an event: `data` and the names below it, joined by points."""
 
 Scalar = Annotated[str | bool | None, PlainValidator(_scalar, json_schema_input_type=str | bool | float | None)]
 """A value that a filter accepts. A number is stored as its plain text, by which it is compared."""
@@ -102,7 +91,7 @@ def scalar_of(event: Event, path: str) -> str:
 def at_path(data: Mapping[str, Any], path: str) -> object:
     """The value at a path; None where there is none."""
     value: object = data
-    for name in _names_in(path):
+    for name in names_in(path):
         if not isinstance(value, Mapping):
             return None
         value = value.get(name)
@@ -110,7 +99,7 @@ def at_path(data: Mapping[str, Any], path: str) -> object:
 
 
 def comparable(value: object) -> object:
-    """A scalar as its plain text, so that 1, 1.0 and "1" are equal.
+    """A scalar as its plain text, so that 1, 1.0 and "1" are equal. Numbers are rounded to 12 places.
 
     What is not a scalar equals nothing that a filter can name.
     """
@@ -119,15 +108,9 @@ def comparable(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
     try:
-        return plain(read_decimal(value))
+        return plain(read_rounded(value))
     except ValueError:
         return _INCOMPARABLE
-
-
-@lru_cache(maxsize=4096)
-def _names_in(path: str) -> tuple[str, ...]:
-    """The names below `data`."""
-    return tuple(path.split(".")[1:])
 
 
 def _number(value: object, path: str, event_type: str, *, signed: bool) -> Decimal:
@@ -138,7 +121,7 @@ def _number(value: object, path: str, event_type: str, *, signed: bool) -> Decim
             return Decimal(0)
         raise UnmeterableError(f"{path} is missing")
     try:
-        number = read_decimal(value)
+        number = read_rounded(value)
     except ValueError as error:
         raise UnmeterableError(f"{path} {error}") from error
     return _of_sign(number, path, signed=signed)

@@ -73,6 +73,11 @@ class EventCost(msgspec.Struct, frozen=True):
             return None
         return EXACT.subtract(ours, self.reported)
 
+    @property
+    def is_zero(self) -> bool:
+        """Whether it is priced at 0, as a free model is. Not said of what the customer pays with its own key."""
+        return self.amount is not None and not self.amount and not self.byok
+
     def readings(self) -> tuple[tuple[str, Reading], ...]:
         """What it adds to system totals, by their names."""
         if self.category is None:

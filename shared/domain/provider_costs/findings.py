@@ -10,11 +10,13 @@ UnpricedReason = Literal["no_model", "no_count", "no_unit_price", "no_tier_price
 `unclear_counts`: its counts cannot all be true, or leave open how much costs which price.
 """
 
-FindingCode = Literal["unpriced", "no_count", "unknown_count", "total_mismatch", "standard_price"]
+FindingCode = Literal[
+    "unpriced", "no_count", "unknown_count", "total_mismatch", "standard_price", "no_billing_model", "no_charge"
+]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something about an accepted LLM call that its sender should know."""
+    """Something about an accepted event that its sender should know."""
 
     code: FindingCode
     detail: str

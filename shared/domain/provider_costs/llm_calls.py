@@ -60,7 +60,7 @@ def read_llm_call(data: Mapping[str, Any], units: PriceListUnits) -> LlmCall:
     Counts under our own names stay as they were sent. Other names and the provider's usage object become ours: cached
     and written tokens inside the input, reasoning inside the output.
     """
-    call = LlmCall({name: value for name, value in data.items() if value is not None or name not in OWN_NAMES})
+    call = LlmCall(_without_nulls(data))
     call.errors += _errors_in_fields(call.data)
     if call.errors:
         return call
@@ -79,6 +79,15 @@ def read_llm_call(data: Mapping[str, Any], units: PriceListUnits) -> LlmCall:
     if not call.errors:
         call.findings += _findings(call.data, units.is_unit)
     return call
+
+
+def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Under names with a meaning, null is absent."""
+    canonical = {name: value for name, value in data.items() if value is not None or name not in OWN_NAMES}
+    units = canonical.get("units")
+    if isinstance(units, dict) and None in units.values():
+        canonical["units"] = {name: count for name, count in units.items() if count is not None}
+    return canonical
 
 
 STANDARD_PRICE = Finding("standard_price", "service_tier and byok do not count: the operator has not allowed them")

@@ -56,6 +56,10 @@ class AliasLookup:
     def knows(self, alias: ModelAlias) -> bool:
         return alias.id in self._ids
 
+    def may_know(self, provider: str | None, model: str) -> bool:
+        """Whether any organization has, at any time, an alias for a name."""
+        return any(name in self._by_name for name in candidate_names(provider, model))
+
     def at(self, provider: str | None, model: str, time: datetime, organization_id: str | None) -> ModelAlias | None:
         """The alias in force at a time: the organization's own, else the one for all."""
         if not self._by_name or max(len(model), len(provider or "")) > MAXIMUM_NAME:

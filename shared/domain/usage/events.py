@@ -136,6 +136,15 @@ def with_derived_fields(event_type: str, data: dict[str, Any], currency: str) ->
     return {**data, **derived} if derived else data
 
 
+def with_extensions(data: dict[str, Any], extensions: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with a CloudEvent's extension attributes under `extensions`, where the sender has no such name.
+
+    They are no part of the content: brokers add theirs, which differ when an event is sent again.
+    """
+    own = data.get("extensions", {})
+    return {**data, "extensions": {**extensions, **own}} if isinstance(own, dict) else data
+
+
 def errors_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldError]:
     """The errors in fields that have a fixed meaning; pointers are relative to the event."""
     for field in ("quantity", "amount", "cost"):

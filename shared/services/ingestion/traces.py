@@ -105,6 +105,7 @@ class Traces:
         """
         organization = await self._organizations.cached(organization_id)
         read = await self._reader.read(sent, organization, self._clock.now())
+        self._warnings.refuse(organization_id, credential.id, len(read.rejected))
         settings = TakeSettings(
             default_agent=reporting.default_agent,
             agent_wait=timedelta(seconds=reporting.agent_wait_seconds),
@@ -194,7 +195,7 @@ class Traces:
         )
 
     async def _send(self, organization_id: str, credential: TraceCredential, decided: _Decided) -> list[str]:
-        await self._warnings.note(organization_id, decided.warnings)
+        self._warnings.note(organization_id, decided.warnings)
         notices = await self._calls.send(organization_id, credential, decided.calls)
         if decided.releases:
             await self._queue.send(QUEUE, decided.releases)

@@ -1,7 +1,8 @@
 """Accepts usage events: validates them and hands them to the broker, which makes them durable."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from shared.domain.provider_costs.findings import Finding
 from shared.domain.provider_costs.llm_calls import STANDARD_PRICE, LlmCall, has_terms
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
+from shared.domain.usage.entered_numbers import errors_at_paths, with_entered_numbers
 from shared.domain.usage.events import (
     AHEAD,
     MAXIMUM_EVENT_BYTES,
@@ -25,13 +27,18 @@ from shared.domain.usage.events import (
     event_key,
     shard_of,
     with_derived_fields,
+    with_extensions,
 )
+from shared.domain.usage.ingestion import REFUSED
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.services.agents.agents import Agents
 from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.tenancy.organizations import Organizations
+from shared.services.usage.acceptance_checks import AcceptanceChecks, Checks
+from shared.services.usage.ingestion_counts import IngestionCounts
 from shared.services.usage.messages import QUEUE, MessagePacker, session_of
+from shared.services.usage.pricing_in_force import TypeInForce
 
 CHECKED_AT_ONCE = 20
 """Events that are checked before other requests get their turn."""
@@ -59,28 +66,60 @@ class ReportedEvent(msgspec.Struct, frozen=True):
     names an unknown or deleted agent is parked."""
     is_taken: bool = False
     """Whether its sender was told before that it is taken: its time is checked no more."""
+    extensions: Mapping[str, Any] = {}
+    """Extension attributes of a CloudEvent."""
+
+
+MALFORMED = "malformed"
+WITH_ITS_REQUEST = "with_its_request"
+"""Why a valid event is not taken: another one of its request was refused."""
+
+_COUNTED_FIELDS = frozenset({"agent", "data", "id", "organization", "run", "source", "subject", "time", "type"})
+
+
+def _reason(rejection: Rejection) -> str:
+    """The field of the event that is wrong first, by which refused events are counted."""
+    if not rejection.errors:
+        return MALFORMED
+    name = rejection.errors[0].pointer.removeprefix("/").partition("/")[0]
+    return "size" if not name else name if name in _COUNTED_FIELDS else MALFORMED
 
 
 @dataclass(slots=True)
 class Acceptance:
     accepted: list[tuple[int, AcceptedEvent]] = field(default_factory=list)
     """Each with its index."""
-    duplicates: int = 0
-    """How many events of the request repeat another one of it; each is sent once."""
+    duplicates: list[AcceptedEvent] = field(default_factory=list)
+    """Those of the request that repeat another one of it; each is sent once."""
     rejected: list[Rejection] = field(default_factory=list)
     findings: list[tuple[int, Finding]] = field(default_factory=list)
-    """What the sender of an accepted LLM call should know, each with the event's index."""
+    """What the senders of accepted events should know, each with the event's index."""
+
+    def add(self, other: "Acceptance") -> None:
+        self.accepted += other.accepted
+        self.duplicates += other.duplicates
+        self.rejected += other.rejected
+        self.findings += other.findings
 
 
 class Events:
-    def __init__(
-        self, queue: Queue, clock: Clock, organizations: Organizations, agents: Agents, llm_calls: LlmCallReader
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        queue: Queue,
+        clock: Clock,
+        organizations: Organizations,
+        agents: Agents,
+        llm_calls: LlmCallReader,
+        checks: AcceptanceChecks,
+        counts: IngestionCounts,
     ) -> None:
         self._queue = queue
         self._llm_calls = llm_calls
         self._clock = clock
         self._organizations = organizations
         self._agents = agents
+        self._checks = checks
+        self._counts = counts
 
     async def accept(
         self, reported: Sequence[ReportedEvent], *, partial: bool, rejected: Sequence[Rejection] = ()
@@ -91,39 +130,90 @@ class Events:
         `/{index}/...`, and `UnavailableError` when the broker does not accept: send the request again then.
         """
         now = self._clock.now()
-        acceptance, packer = Acceptance(rejected=list(rejected)), MessagePacker()
-        contents: dict[str, str] = {}
+        packer, acceptance = MessagePacker(), Acceptance(rejected=list(rejected))
+        by_organization: dict[str, Acceptance] = {}
         for organization_id, members in _by_organization(reported).items():
-            organization = await self._organizations.cached(organization_id)
-            agents = await self._agents.resolve(organization_id, {event.agent for event in members})
-            shard_count = organization.shard_counts_until(now)[-1]
-            for number, event in enumerate(members):
-                if number % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1:
-                    await asyncio.sleep(0)  # other requests need not wait for the whole batch
-                agent = agents.get(event.agent)
-                call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
-                errors = tuple(_errors_of(event, call, agent, organization, now))
-                if errors or (agent is None and not event.by_protocol):
-                    acceptance.rejected.append(Rejection(event.index, errors))
-                    continue
-                accepted = _accepted(event, call.data, agent, organization, now)
-                encoded = json.encode_verbatim(accepted)
-                if len(encoded) > MAXIMUM_EVENT_BYTES:
-                    size = FieldError("", f"has {len(encoded)} bytes, at most {MAXIMUM_EVENT_BYTES} are allowed")
-                    acceptance.rejected.append(Rejection(event.index, (size,)))
-                    continue
-                if contents.get(accepted.key) == accepted.content:
-                    acceptance.duplicates += 1
-                    continue
-                contents[accepted.key] = accepted.content
-                acceptance.accepted.append((event.index, accepted))
-                acceptance.findings += [(event.index, finding) for finding in _findings(call, accepted)]
-                packer.add(organization_id, shard_of(accepted.key, shard_count), encoded)
+            of_organization = await self._accept_of(organization_id, members, now, packer)
+            by_organization[organization_id] = of_organization
+            acceptance.add(of_organization)
         acceptance.rejected.sort(key=lambda rejection: rejection.index)
         if acceptance.rejected and not partial:
+            self.count_refused(reported, acceptance.rejected, WITH_ITS_REQUEST)
             raise _rejection_of_all(acceptance.rejected)
         await self._send(packer)
+        if acceptance.rejected:
+            self.count_refused(reported, acceptance.rejected)
+        for organization_id, of_organization in by_organization.items():
+            self._count(organization_id, of_organization)
         return acceptance
+
+    async def _accept_of(
+        self, organization_id: str, members: Sequence[ReportedEvent], now: datetime, packer: MessagePacker
+    ) -> Acceptance:
+        """Check the events of an organization, and pack those that are accepted."""
+        organization = await self._organizations.cached(organization_id)
+        agents = await self._agents.resolve(organization_id, {event.agent for event in members})
+        has_llm_calls = any(event.type == LLM_CALL for event in members)
+        checks = await self._checks.of(
+            organization, agents.values(), _first_and_last(members, now), has_llm_calls=has_llm_calls
+        )
+        shard_count = organization.shard_counts_until(now)[-1]
+        acceptance = Acceptance()
+        contents: dict[str, str] = {}
+        for number, event in enumerate(members):
+            if number % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1:
+                await asyncio.sleep(0)  # other requests need not wait for the whole batch
+            agent, time = agents.get(event.agent), event.time or now
+            call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
+            in_force = checks.in_force(agent, event.type, time)
+            data = with_entered_numbers(event.type, call.data, in_force.number_paths)
+            errors = tuple(_errors_of(event, call, data, agent, organization, now))
+            if not errors and in_force.number_paths and not event.by_protocol:
+                errors = tuple(errors_at_paths(data, in_force.number_paths))
+            if errors or (agent is None and not event.by_protocol):
+                acceptance.rejected.append(Rejection(event.index, errors))
+                continue
+            accepted = _accepted(event, data, agent, organization, now)
+            encoded = json.encode_verbatim(accepted)
+            if len(encoded) > MAXIMUM_EVENT_BYTES:
+                size = FieldError("", f"has {len(encoded)} bytes, at most {MAXIMUM_EVENT_BYTES} are allowed")
+                acceptance.rejected.append(Rejection(event.index, (size,)))
+                continue
+            if contents.get(accepted.key) == accepted.content:
+                acceptance.duplicates.append(accepted)
+                continue
+            contents[accepted.key] = accepted.content
+            acceptance.accepted.append((event.index, accepted))
+            if call.findings or accepted.standard_terms or in_force.finding is not None or event.type == LLM_CALL:
+                found = _findings(call, accepted, in_force, checks, time)
+                acceptance.findings += [(event.index, finding) for finding in found]
+            packer.add(organization_id, shard_of(accepted.key, shard_count), encoded)
+        return acceptance
+
+    def count_refused(
+        self, reported: Sequence[ReportedEvent], rejected: Sequence[Rejection], neighbours: str | None = None
+    ) -> None:
+        """Count the events that are not taken: the rejected ones by their reasons, all others by `neighbours`."""
+        reasons = {rejection.index: _reason(rejection) for rejection in rejected}
+        for event in reported:
+            reason = reasons.get(event.index, neighbours)
+            if reason is not None:
+                sent = (event.reporter, event.source, event.type)
+                self._counts.count(event.organization_id, [sent], REFUSED + reason)
+
+    def _count(self, organization_id: str, acceptance: Acceptance) -> None:
+        self._counts.count(
+            organization_id,
+            [(event.reporter, event.source, event.type) for _, event in acceptance.accepted],
+            "accepted",
+        )
+        self._counts.count(
+            organization_id,
+            [(event.reporter, event.source, event.type) for event in acceptance.duplicates],
+            "duplicates",
+        )
+        for code, number in Counter(finding.code for _, finding in acceptance.findings).items():
+            self._counts.warn(organization_id, code, count=number)
 
     async def send_again(self, organization: Organization, events: Sequence[tuple[AcceptedEvent, int]]) -> None:
         """Send accepted events again, each with the number of its attempt.
@@ -156,15 +246,25 @@ def _by_organization(reported: Sequence[ReportedEvent]) -> dict[str, list[Report
     return grouped
 
 
-def _errors_of(
-    event: ReportedEvent, call: LlmCall, agent: Agent | None, organization: Organization, now: datetime
+def _first_and_last(events: Sequence[ReportedEvent], now: datetime) -> tuple[datetime, datetime]:
+    times = [event.time or now for event in events]
+    return min(times), max(times)
+
+
+def _errors_of(  # noqa: PLR0913  the event and what it is checked against
+    event: ReportedEvent,
+    call: LlmCall,
+    data: Mapping[str, Any],
+    agent: Agent | None,
+    organization: Organization,
+    now: datetime,
 ) -> Iterator[FieldError]:
     time = event.time or now
     if not event.by_protocol:
         yield from _errors_in_agent(agent, time)
     if not event.is_taken:
         yield from _errors_in_time(time, organization, now)
-    yield from call.errors or errors_in_data(event.type, call.data)
+    yield from call.errors or errors_in_data(event.type, data)
 
 
 def _errors_in_agent(agent: Agent | None, time: datetime) -> Iterator[FieldError]:
@@ -183,10 +283,18 @@ def _errors_in_time(time: datetime, organization: Organization, now: datetime) -
         yield FieldError("/time", f"is more than {organization.late_window_days} days ago")
 
 
-def _findings(call: LlmCall, accepted: AcceptedEvent) -> Iterator[Finding]:
+def _findings(
+    call: LlmCall, accepted: AcceptedEvent, in_force: TypeInForce, checks: Checks, time: datetime
+) -> Iterator[Finding]:
     yield from call.findings
     if accepted.standard_terms:
         yield STANDARD_PRICE
+    if in_force.finding is not None:
+        yield in_force.finding
+    if accepted.type == LLM_CALL:
+        unpriced = checks.unpriced(call.data, time, standard_terms=accepted.standard_terms)
+        if unpriced is not None:
+            yield unpriced.finding
 
 
 def _accepted(
@@ -203,7 +311,7 @@ def _accepted(
         agent=agent_id,
         time=to_text(event.time or now),
         run=event.run,
-        data=data,
+        data=with_extensions(data, event.extensions) if event.extensions else data,
         reporter=event.reporter,
         standard_terms=event.type == LLM_CALL and not may_say_terms and has_terms(data),
         content=(

@@ -1,7 +1,7 @@
 """Metering: adds each accepted event once to the total of its period, agent and version."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from shared.domain.provider_costs.costs import CostRules
 from shared.domain.provider_costs.exchange_rates import CurrencyPair, NoExchangeRateError
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
-from shared.domain.usage.events import AcceptedEvent
+from shared.domain.usage.events import NO_VERSION, AcceptedEvent
 from shared.ports.clock import Clock
 from shared.ports.parked_events import ParkedEventStore
 from shared.ports.usage import MeteredEvent, Recorded, ShardCountChangedError, Usage
@@ -25,6 +25,7 @@ from shared.services.provider_costs.costs import Costs
 from shared.services.storage import Outbox, look_twice
 from shared.services.tenancy.organizations import Organizations
 from shared.services.usage.assigning import Assigners
+from shared.services.usage.ingestion_counts import IngestionCounts
 from shared.services.usage.messages import read_message
 
 UNKNOWN_ORGANIZATION = "unknown"
@@ -65,6 +66,7 @@ class Metering:
         costs: Costs,
         assigners: Assigners,
         outbox: Outbox,
+        counts: IngestionCounts,
     ) -> None:
         self._usage = usage
         self._parked_events = parked_events
@@ -75,6 +77,7 @@ class Metering:
         self._costs = costs
         self._assigners = assigners
         self._outbox = outbox
+        self._counts = counts
 
     async def meter(self, messages: Sequence[Delivered]) -> None:
         """Count every event of these messages exactly once, or park it with its reason.
@@ -109,13 +112,13 @@ class Metering:
             return
         reason = "the message could not be handled in all its deliveries"
         with correlation.correlated(message.correlation_id):
-            await self._park(sent.organization_id, [_Unmetered(event, reason) for event in sent.events])
+            await self._park(sent.organization_id, [_Unmetered(event, reason) for event in sent.events], set())
 
     async def _record(self, organization_id: str, events: list[AcceptedEvent], replayed: set[str]) -> Recorded:
         for attempt in range(_SHARD_RELOADS):
             organization = await self._organizations.cached(organization_id, reload=attempt > 0)
             metered, unmetered = await self._meter(organization, events, replayed)
-            await self._park(organization_id, unmetered)
+            await self._park(organization_id, unmetered, replayed)
             try:
                 return await self._usage.record(
                     organization_id, organization.shard_counts_until(self._clock.now()), metered
@@ -129,8 +132,9 @@ class Metering:
 
         The outbox sweep and the next delivery do what is cut short here.
         """
+        self._count(organization_id, recorded, replayed)
         not_recorded = _not_recorded(recorded)
-        await self._park(organization_id, not_recorded)
+        await self._park(organization_id, not_recorded, replayed)
         for entry in sorted(recorded.outbox_entries):
             await self._outbox.attempt(*entry)
         latest: dict[str, str] = {}
@@ -210,7 +214,19 @@ class Metering:
                 failed.append(_Unmetered(event, f"rating it fails: {error!r}"))
         return metered, failed
 
-    async def _park(self, organization_id: str, unmetered: Iterable[_Unmetered]) -> None:
+    def _count(self, organization_id: str, recorded: Recorded, replayed: set[str]) -> None:
+        counted = {
+            "duplicates": (each.event for each in recorded.duplicates if each.id not in replayed),
+            "unpriced": (each.event for each in recorded.recorded if each.cost.unpriced is not None),
+            "priced_at_0": (each.event for each in recorded.recorded if each.cost.is_zero),
+            "without_model": (each.event for each in recorded.recorded if each.total.version_id == NO_VERSION),
+        }
+        for name, events in counted.items():
+            self._counts.count(organization_id, _senders(events), name)
+
+    async def _park(self, organization_id: str, unmetered: Sequence[_Unmetered], replayed: set[str]) -> None:
+        new = (each.event for each in unmetered if each.event.key not in replayed)
+        self._counts.count(organization_id, _senders(new), "parked")
         for each in unmetered:
             event, reason = each.event, each.reason
             subject: dict[str, Any] = msgspec.structs.asdict(event)
@@ -230,6 +246,10 @@ class Metering:
 def _of_agent(agent: Agent | None, event: AcceptedEvent) -> AcceptedEvent:
     """The event with the id of its agent, which may not have existed when it was accepted."""
     return event if agent is None or agent.id == event.agent else msgspec.structs.replace(event, agent=agent.id)
+
+
+def _senders(events: Iterable[AcceptedEvent]) -> Iterator[tuple[str | None, str, str]]:
+    return ((event.reporter, event.source, event.type) for event in events)
 
 
 def _not_recorded(recorded: Recorded) -> list[_Unmetered]:

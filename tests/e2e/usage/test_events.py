@@ -34,7 +34,14 @@ async def test_every_form_of_event_and_of_credential_counts(xyra: Xyra, by: str)
         return accepted
 
     one = await send(command("plain"), "application/json")
-    assert one == {"accepted": 1, "duplicates_in_request": 0, "rejected": [], "events": [{"index": 0, "id": "plain"}]}
+    assert one == {
+        "accepted": 1,
+        "duplicates_in_request": 0,
+        "rejected": [],
+        "events": [{"index": 0, "id": "plain"}],
+        "warnings": [],
+        "warnings_left_out": 0,
+    }
     await send([command("list-1"), command("list-2", agent=agent["id"])], "application/json; charset=utf-8")
     batch = await send({"events": [command("batch"), command("batch")]}, "application/json")
     assert (batch["accepted"], batch["duplicates_in_request"]) == (1, 1)

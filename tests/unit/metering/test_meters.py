@@ -74,9 +74,7 @@ def test_a_sum_adds_what_stands_at_its_path(value, measured):
     assert metered(summing("data.usage.tokens"), event) == Fraction(measured)
 
 
-@pytest.mark.parametrize(
-    "value", [None, "many", True, -1, "-0.5", "NaN", Decimal("NaN"), 10**15, "0.0000000000001", [], {"x": 1}, 1.5]
-)
+@pytest.mark.parametrize("value", [None, "many", True, -1, "-0.5", "NaN", Decimal("NaN"), 10**15, [], {"x": 1}, 1.5])
 def test_what_is_no_number_to_meter_is_refused(value):
     with pytest.raises(UnmeterableError) as refused:
         summing("data.minutes").measure(Event(data={"minutes": value}))

@@ -15,6 +15,7 @@ ADDED = {
     "export_traces",
     "find_run_by_key",
     "get_api_key",
+    "get_ingestion",
     "get_llm_alias",
     "list_llm_aliases",
     "list_llm_costs",

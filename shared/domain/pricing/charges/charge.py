@@ -58,6 +58,15 @@ class Charge(Value, ABC):
         """All that it reads from events, by name: its meters and what its pricing needs."""
         return self.meters
 
+    def takes(self, event_type: str) -> bool:
+        """Whether it meters events of a type, be it only those with some values."""
+        return any(meter.event_type == event_type for meter in self.meters.values())
+
+    def number_paths(self, event_type: str) -> frozenset[str]:
+        """The paths at which it reads numbers in events of a type."""
+        del event_type
+        return frozenset()
+
     def counts_on_arrival(self, event: Event) -> bool:
         """Whether an event about this charge counts as soon as it is metered."""
         del event

@@ -12,6 +12,7 @@ from pydantic import StringConstraints
 from shared.domain.kernel.money import EXACT, ZERO, NonNegativeAmount, plain
 from shared.domain.kernel.validation import Length
 from shared.domain.kernel.validation_messages import Expected
+from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.gauges import Event, Measure
 from shared.domain.metering.readings import CountAndSum, Reading
 from shared.domain.periods.periods import Span
@@ -20,7 +21,7 @@ from shared.domain.pricing.charges.estimate import Estimate
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
 from shared.domain.pricing.lines import ExactStep
 from shared.domain.pricing.rules.rule import percent_of
-from shared.domain.provider_costs.costs import COST_TYPE
+from shared.domain.provider_costs.costs import COST_TYPE, LLM
 
 MAXIMUM_CATEGORIES = 100
 _NAMED = 5
@@ -56,6 +57,15 @@ class CostCharge(ModifiedCharge):
     @cached_property
     def meters(self) -> Mapping[str, Measure]:
         return {self.key: _CostMeter(None if self.categories is None else frozenset(self.categories))}
+
+    def takes(self, event_type: str) -> bool:
+        if event_type == LLM_CALL:
+            category = LLM
+        elif event_type.startswith(COST_TYPE):
+            category = event_type.removeprefix(COST_TYPE)
+        else:
+            return False
+        return self.categories is None or category in self.categories
 
     @classmethod
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:

@@ -10,7 +10,7 @@ from shared.domain.kernel.validation import FieldPath
 from shared.domain.metering.gauges import Measure
 from shared.domain.metering.meters import Meter
 from shared.domain.pricing.charges.charge import LineSegment
-from shared.domain.pricing.charges.metered_gauges import metered_money_fields
+from shared.domain.pricing.charges.metered_gauges import metered_money_fields, metered_number_paths
 from shared.domain.pricing.charges.metered_usage import MeteredSegment
 from shared.domain.pricing.charges.metered_weights import metered_weights
 from shared.domain.pricing.charges.modifiers import ModifiedCharge
@@ -30,6 +30,9 @@ class MeteredCharge(ModifiedCharge):
     @cached_property
     def meters(self) -> Mapping[str, Measure]:
         return {self.key: self.meter}
+
+    def number_paths(self, event_type: str) -> frozenset[str]:
+        return metered_number_paths(self.meter, self.pricing) if self.takes(event_type) else frozenset()
 
     @property
     def expected_steps(self) -> int:

@@ -39,6 +39,12 @@ def metered_amount_paths(meter: Meter, pricing: PricingRule) -> frozenset[str]:
     return frozenset((*value, *pricing.amount_paths))
 
 
+def metered_number_paths(meter: Meter, pricing: PricingRule) -> frozenset[str]:
+    """The paths at which a meter and its pricing read numbers."""
+    value = () if meter.value is None or not meter.reads_numbers else (meter.value,)
+    return frozenset((*value, *pricing.amount_paths))
+
+
 def metered_money_fields(meter: Meter, pricing: PricingRule) -> Iterator[FieldPath]:
     """The pricing's field `type`, where it takes the meter's sum for money."""
     if pricing.BASIS == "values" and _adds_up_units(meter):

@@ -117,6 +117,10 @@ class WorkflowCharge(ModifiedCharge):
             return f"{name}{SEPARATOR}value", ValueGauge(self.meters[name])
         return name, self.meters[name]
 
+    def number_paths(self, event_type: str) -> frozenset[str]:
+        priced_type = self.workflows.get(event_type.removeprefix(EVENT_TYPE)) if self.takes(event_type) else None
+        return frozenset() if priced_type is None else frozenset(priced_type.pricing.amount_paths)
+
     def amount_paths(self, event: Event) -> frozenset[str]:
         if not event.type.startswith(EVENT_TYPE):
             return frozenset()

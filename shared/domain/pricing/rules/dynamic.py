@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 from shared.domain.kernel.validation import FieldPath
 from shared.domain.metering.gauges import Event, Gauge
 from shared.domain.metering.meters import Meter
+from shared.domain.metering.paths import Path
 from shared.domain.metering.readings import CountAndSum, Reading
-from shared.domain.metering.values import Path, number_of
+from shared.domain.metering.values import number_of
 from shared.domain.pricing.lines import ExactStep
 from shared.domain.pricing.rules.rule import EVENT_PRICES, Basis, EstimatedEvents, PricingRule, UnitRange
 
