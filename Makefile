@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-neighbours clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -181,6 +181,9 @@ bench-sessions: $(BIN)/.dev
 	$(BIN)/python -m bench.sessions
 
 # What an organization notices of others that flood the host.
+bench-traces: $(BIN)/.dev
+	$(BIN)/python -m bench.traces
+
 bench-neighbours: $(BIN)/.dev
 	$(BIN)/python -m bench.neighbours
 

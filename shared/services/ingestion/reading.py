@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.ingestion.accepting import rejection_of
-from shared.domain.ingestion.calls import TraceWarning
+from shared.domain.ingestion.calls import TraceWarning, instant_of
 from shared.domain.ingestion.doubles import without_known_doubles
 from shared.domain.ingestion.facts import SpanFacts, facts_of
+from shared.domain.ingestion.spans import Span
 from shared.domain.ingestion.taking import by_trace
 from shared.domain.kernel.errors import LengthRequiredError, MalformedError
 from shared.domain.tenancy.organizations import Organization
@@ -77,10 +78,16 @@ class TraceReader:
         rejected = list(decoded.rejected)
         taken = []
         for span in decoded.spans:
-            reason = rejection_of(span, now, late_window)
+            reason = rejection_of(span, now, late_window) or _beyond_the_end(span, organization)
             if reason is None:
                 taken.append(facts_of(span))
             else:
                 rejected.append(reason)
         request = without_known_doubles(taken)
         return ReadTraces(by_trace(request.facts), rejected, Counter(request.warnings))
+
+
+def _beyond_the_end(span: Span, organization: Organization) -> str | None:
+    if organization.ended_at is None or instant_of(span.end) < organization.ended_at:
+        return None
+    return f"span {span.span_id}: the organization had been deleted by then"

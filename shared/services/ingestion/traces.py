@@ -16,6 +16,7 @@ from shared.domain.ingestion.calls import LlmCall, TraceWarning
 from shared.domain.ingestion.facts import SpanFacts
 from shared.domain.ingestion.memory import TraceMemory
 from shared.domain.ingestion.taking import TakeSettings, take
+from shared.domain.kernel.errors import ConflictError, UnavailableError
 from shared.domain.kernel.ids import fingerprint
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
@@ -100,8 +101,8 @@ class Traces:
     ) -> TracesAnswer:
         """Take the spans of a request. Once it returns, nothing that they say can be lost.
 
-        Raises what `TraceReader.read` raises, `ConflictError` where too many change a trace at once, and
-        `UnavailableError`. Sending the request again is safe.
+        Raises what `TraceReader.read` raises, and `UnavailableError`, also where too many change a trace at once.
+        Sending the request again is safe.
         """
         organization = await self._organizations.cached(organization_id)
         read = await self._reader.read(sent, organization, self._clock.now())
@@ -183,7 +184,10 @@ class Traces:
                 _releases(organization_id, memory, taken.memory),
             )
 
-        return await self._records.retry(attempt)
+        try:
+            return await self._records.retry(attempt)
+        except ConflictError as error:  # which exporters would take for final
+            raise UnavailableError("Too many requests change this trace at once; send it again") from error
 
     def _entry(self, organization_id: str, credential: TraceCredential, calls: tuple[LlmCall, ...]) -> OutboxEntry:
         encoded = encode_calls(calls)

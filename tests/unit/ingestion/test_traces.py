@@ -14,6 +14,7 @@ from shared.domain.ingestion.spans import Span
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.ids import named_id
 from shared.ports.queue import Message
+from shared.ports.store import Operation, StaleEtagError
 from shared.ports.traces import TraceEncoding
 from shared.services.ingestion.reading import SentTraces
 from shared.services.ingestion.release_messages import read_release
@@ -205,3 +206,44 @@ async def test_at_most_so_many_agents_are_made_in_a_day(maximum: int, made: int)
     late = replace(call("later", answer="later"), start=0, end=int(world.clock.now().timestamp()) * 1_000_000)
     await world.send(replace(late, service="tomorrows"))
     assert len(await world.host.agents.all(ORGANIZATION)) == made + (maximum > 0)
+
+
+async def test_prompts_and_answers_are_neither_stored_nor_sent_nor_logged(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    said = {
+        "gen_ai__input__messages": "my secret question",
+        "gen_ai__output__messages": "the secret answer",
+        "gen_ai__prompt__0__content": "my secret question",
+        "input__value": "my secret question",
+    }
+    await world.send(call("waits", "run", answer="a", **said), call("complete", answer="b", **said))
+    await world.send(agent_run("run", **said))
+    assert len(await world.agents_of_calls()) == 2
+    kept = f"{vars(world.store)} {world.queue.waiting} {caplog.text}"
+    assert "gpt-5" in kept
+    assert "secret" not in kept
+
+
+async def test_spans_after_the_end_of_the_organization_are_rejected(world: World) -> None:
+    await world.host.organizations.delete(ORGANIZATION, None)
+    world.clock.move(timedelta(minutes=20))
+    late = replace(call("late", answer="a"), end=int(world.clock.now().timestamp()) * 1_000_000)
+    answer = await world.send(late, host=world.another_host())
+    assert answer.rejected == [f"span {late.span_id}: the organization had been deleted by then"]
+    assert await world.agents_of_calls() == {}
+
+
+async def test_a_trace_that_many_change_at_once_is_to_be_sent_again(world: World) -> None:
+    class Contended(MemoryStore):
+        async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+            if container == "inbox":
+                raise StaleEtagError("somebody was first")
+            return await super().batch(container, pk, operations)
+
+    contended = Contended()
+    contended.__dict__.update(world.store.__dict__)
+    host = Application(Ports(contended, world.queue, world.clock, NoSecrets()), world.settings)
+    with pytest.raises(UnavailableError, match="send it again"):
+        await world.send(call("call", answer="a"), host=host)
