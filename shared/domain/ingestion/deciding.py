@@ -153,7 +153,10 @@ class Decisions:
         return any(twin.start <= facts.end and facts.start <= twin.end for twin in twins)
 
     def _decide_sum(self, span_id: str) -> None:
-        """A sum with own calls never counts. One without counts after its wait, if it has a model and a response id."""
+        """A sum with own calls never counts. One without counts after its wait, if it has a model and a response id.
+
+        While calls only seem to be inside it, it stays open: spans that come later tell whether they are.
+        """
         remembered = self.spans[span_id]
         facts, units = remembered.facts, remembered.facts.units or NOTHING
         has_own = span_id in self._tree.own_calls
@@ -164,20 +167,23 @@ class Decisions:
         if span_id in self._at_once:
             self._close([span_id], None)
             return
-        if remembered.until is None or self.now < remembered.until:
+        if remembered.until is not None and self.now < remembered.until:
             return
         if has_own or self._is_answer_known(facts):
             self._warn(WarningCode.SUM_EXCEEDS_CALLS, facts)
             self._close([span_id], None)
             return
-        self._warn(WarningCode.SUM_WITHOUT_CALLS, facts)
+        if remembered.until is not None:
+            self._warn(WarningCode.SUM_WITHOUT_CALLS, facts)
         has_model = facts.asked is not None or facts.answered is not None
-        if not has_model or facts.response is None or not self._shares.loosely_inside(span_id).is_nothing:
+        if not has_model or facts.response is None:
             self._close([span_id], None)
-            return
-        call = self._call(facts, [span_id], units, is_whole=True)
-        self._close([span_id], call.id, units)
-        self._tree.register(span_id)
+        elif self._shares.seems_to_have_calls(span_id):
+            self.spans[span_id] = msgspec.structs.replace(remembered, until=None)
+        else:
+            call = self._call(facts, [span_id], units, is_whole=True)
+            self._close([span_id], call.id, units)
+            self._tree.register(span_id)
 
     def _is_answer_known(self, facts: SpanFacts) -> bool:
         """True when a call of the trace has the sum's response id: the sum is never another call."""

@@ -36,7 +36,7 @@ class Remembered(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED
     is_open: bool = False
     """A call or sum that is not decided: it waits for its agent, or for calls below it."""
     until: int | None = None
-    """When it is decided without what it waits for."""
+    """When it is decided without what it waits for. None of an open sum: when spans tell what is inside it."""
     event: str | None = None
     """The id of the event by which its call was metered."""
     slack: Units | None = None

@@ -1,6 +1,6 @@
 """How much of a call's or sum's counts is its own, not its own calls'."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -11,7 +11,10 @@ from shared.domain.ingestion.tree import Tree
 from shared.domain.ingestion.units import NOTHING, Units
 
 _MAXIMUM_LOOKS = 64
-"""For how many sums of a trace all calls are looked at, to find those whose links are lost."""
+"""How many sums are looked at, to find the one around a call whose links are lost."""
+
+_MAXIMUM_COMPARED = 64_000
+"""Pairs of a sum and a call whose links are lost that are compared in one turn over a trace."""
 
 
 @dataclass
@@ -25,11 +28,12 @@ class Shares:
     """Of a call: the greater of its own counts and those of its own calls together."""
 
     def __post_init__(self) -> None:
-        self._looks = 0
+        self._compared = 0
         self._counted_sums = [
             span_id for span_id, remembered in self.spans.items() if remembered.facts.is_sum and remembered.slack
         ]
         calls = [span_id for span_id, remembered in self.spans.items() if remembered.facts.is_counted_call]
+        self._loose = [call for call in calls if self._is_loose(call)]
         calls.sort(key=lambda span_id: -self.tree.places[span_id].depth)
         for span_id in calls:
             units = self.spans[span_id].facts.units or NOTHING
@@ -57,25 +61,22 @@ class Shares:
         return together
 
     def loosely_inside(self, span_id: str) -> Units:
-        """What calls say that seem to be inside, although spans between did not come.
+        """What calls say together that seem to be inside a call, although spans between did not come.
 
-        They are those within its time whose chain of parents breaks: of a container, those of the same library; of a
-        call, only where one of them has the same response id and less counts, so that it is a sum under the id of its
-        last call.
+        Only where one of them has the same response id and less counts: then it is a sum under the id of its last call.
         """
-        facts = self.spans[span_id].facts
-        if facts.is_counted_call:
-            answers = self.groups.by_response.get(facts.response or "", ())
-            if not any(self._is_last_of(span_id, call) and self._is_loose(span_id, call) for call in answers):
-                return NOTHING
-        if self._looks == _MAXIMUM_LOOKS:
+        answers = self.groups.by_response.get(self.spans[span_id].facts.response or "", ())
+        if not any(self._is_last_of(span_id, call) and self._seems_inside(span_id, call) for call in answers):
             return NOTHING
-        self._looks += 1
-        calls = [call for call in self.said if self._is_loose(span_id, call)]
         together = NOTHING
-        for units in {self.groups.of(call): self.said.get(call, NOTHING) for call in calls}.values():
+        calls = {self.groups.of(call): self.said.get(call, NOTHING) for call in self._all_loosely_inside(span_id)}
+        for units in calls.values():
             together = together.plus(units)
         return together
+
+    def seems_to_have_calls(self, span_id: str) -> bool:
+        """True when a call of the same library seems to be inside a sum, although spans between did not come."""
+        return any(True for _ in self._all_loosely_inside(span_id))
 
     def loosely_around(self, span_id: str) -> str | None:
         """The counted sum that a call seems to be inside: the reverse of `loosely_inside`."""
@@ -108,20 +109,32 @@ class Shares:
                 units = rest
         return units, changes
 
-    def _is_loose(self, span_id: str, call: str) -> bool:
-        """True when a call whose chain of parents breaks seems to be inside a sum."""
-        if self.tree.places[call].is_complete or self.groups.of(call) == self.groups.of(span_id):
-            return False
+    def _is_loose(self, call: str) -> bool:
+        """True when the chain of parents breaks before it reaches what the call is inside."""
+        return not self.tree.places[call].is_complete and next(self.tree.enclosing(call), None) is None
+
+    def _all_loosely_inside(self, span_id: str) -> Iterator[str]:
+        for call in self._loose:
+            if self._compared == _MAXIMUM_COMPARED:
+                return
+            self._compared += 1
+            if self._seems_inside(span_id, call):
+                yield call
+
+    def _seems_inside(self, span_id: str, call: str) -> bool:
+        """True when nothing that is known says that a call is not inside a sum."""
         outer, inner = self.spans[span_id].facts, self.spans[call].facts
+        if not self._may_hold(span_id, call) or self.groups.of(call) == self.groups.of(span_id):
+            return False
         is_alike = outer.same_model(inner) if outer.is_counted_call else outer.library == inner.library
-        return is_alike and self._may_hold(span_id, call) and next(self.tree.enclosing(call), None) is None
+        return is_alike and self._is_loose(call)
 
     def _may_hold(self, span_id: str, call: str) -> bool:
         """True unless time, counts or known parents say that a call is not inside."""
         outer, inner = self.spans[span_id].facts, self.spans[call].facts
-        if self.tree.places[span_id].missing == self.tree.places[call].missing:
+        if not (outer.start <= inner.start and inner.end <= outer.end and outer.covers(inner)):
             return False
-        return outer.start <= inner.start and inner.end <= outer.end and outer.covers(inner)
+        return self.tree.places[span_id].missing != self.tree.places[call].missing
 
     def _is_last_of(self, span_id: str, call: str) -> bool:
         outer, inner = self.spans[span_id].facts, self.spans[call].facts

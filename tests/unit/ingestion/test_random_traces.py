@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.ingestion.calls import LlmCall
@@ -68,6 +68,7 @@ def test_every_call_is_counted_once_as_it_was(seed: int):
 
 @EXAMPLES
 @given(SEEDS, DEFAULT_AGENTS)
+@example(1158466, None)
 def test_totals_are_exact_when_a_tenth_comes_after_the_wait(seed: int, default_agent: str | None):
     trace = random_trace(seed)
     arriving, late = lost_and_sent_again(trace, seed)

@@ -277,3 +277,19 @@ class TestLostLinks:
     def test_a_sum_around_calls_whose_links_are_lost_does_not_count(self):
         traces = sent([call("one", "step", begins=1), agent_run("bot", tokens=(200, 20), answer="x", lasts=10)])
         assert (tokens(traces), WarningCode.SUM_WITHOUT_CALLS in traces.codes) == ([(100, 10)], True)
+
+    @pytest.mark.parametrize(
+        ("link", "counted"),
+        [
+            (tool("step", "bot", begins=1), [(100, 10), (200, 20)]),
+            (span("step", "bot", begins=1), [(100, 10)]),
+        ],
+        ids=["beyond a tool", "its own call"],
+    )
+    def test_links_that_come_after_the_wait_tell_whether_the_sum_counts(
+        self, link: Span, counted: list[tuple[int, int]]
+    ):
+        traces = sent([call("one", "step", begins=1), agent_run("bot", tokens=(200, 20), answer="x", lasts=10)])
+        assert tokens(traces) == [(100, 10)]
+        assert tokens(traces.send_all([[link]])) == counted
+        assert [one.code for one in traces.warnings].count(WarningCode.SUM_WITHOUT_CALLS) == 1
