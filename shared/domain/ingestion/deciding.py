@@ -181,9 +181,18 @@ class Decisions:
         elif self._shares.seems_to_have_calls(span_id):
             self.spans[span_id] = msgspec.structs.replace(remembered, until=None)
         else:
-            call = self._call(facts, [span_id], units, is_whole=True)
-            self._close([span_id], call.id, units)
-            self._tree.register(span_id)
+            self._count_sum(span_id, units)
+
+    def _count_sum(self, span_id: str, units: Units) -> None:
+        """Count a sum as one call, but not what a sum or call around it counted already."""
+        left, changes = self._shares.take_up(span_id, units, self._tree.enclosing(span_id))
+        self.spans.update(changes)
+        if left.is_nothing:
+            self._close([span_id], None)
+            return
+        call = self._call(self.spans[span_id].facts, [span_id], left, is_whole=left == units)
+        self._close([span_id], call.id, left)
+        self._tree.register(span_id)
 
     def _is_answer_known(self, facts: SpanFacts) -> bool:
         """True when a call of the trace has the sum's response id: the sum is never another call."""

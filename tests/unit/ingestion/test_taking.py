@@ -65,6 +65,16 @@ class TestSums:
         assert tokens(traces) == [(200, 20)]
         assert tokens(traces.send_all([[call("three", "bot", (70, 7))]])) == [(70, 7), (200, 20)]
 
+    @pytest.mark.parametrize(("inner", "counted"), [((200, 20), (200, 20)), ((270, 27), (270, 27))])
+    def test_a_sum_that_comes_after_one_around_it_counted_is_inside_it_up_to_its_counts(
+        self, inner: tuple[int, int], counted: tuple[int, int]
+    ):
+        traces = SentTraces()
+        traces.send([agent_run("bot", tokens=(200, 20), answer="x")])
+        traces.pass_time(timedelta(seconds=400))
+        step = call("step", "bot", inner, answer="y", gen_ai__operation__name="agent_step")
+        assert traces.send_all([[step]]).tokens == counted
+
     def test_what_lies_beyond_a_tool_or_another_agent_is_no_part_of_a_sum(self):
         inner = [call("far", "helper", (500, 50)), agent_run("helper", "asking", tokens=(500, 50))]
         outer = [tool("asking", "bot"), agent_run("bot", tokens=(200, 20), answer="x")]
