@@ -40,6 +40,8 @@ from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
 from shared.services.ingestion.calls import CallSender
+from shared.services.ingestion.litellm import LiteLlmReader
+from shared.services.ingestion.protocol_events import ProtocolEvents
 from shared.services.ingestion.reading import TraceReader
 from shared.services.ingestion.trace_records import TraceRecord
 from shared.services.ingestion.trace_warnings import TraceWarnings
@@ -195,6 +197,9 @@ class Application:
         self._opened.callback(trace_reader.close)
         self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls)
         self.waiting_calls = WaitingCalls(store, clock, chosen)
+        self.protocol_events = ProtocolEvents(clock, self.events, self.agent_making)
+        self.litellm_reader = LiteLlmReader(chosen)
+        self._opened.callback(self.litellm_reader.close)
         self.traces = Traces(
             *(store, ports.queue, clock, self.organizations, trace_reader, self.trace_calls, self.waiting_calls),
             *(TraceWarnings(self.ingestion_counts), self.outbox),

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from shared.domain.kernel.errors import (
     XyraError,
 )
 from shared.domain.kernel.validation import FieldPath, pointer
+
+Type = TypeVar("Type")
 
 MAXIMUM_DEPTH = 64
 """How deep objects and lists may be nested in a request."""
@@ -192,6 +194,19 @@ def _refuse_deep(value: object) -> None:
         if not level:
             return
     raise MalformedError(f"The JSON is nested more than {MAXIMUM_DEPTH} deep")
+
+
+def decode_as(raw: bytes | msgspec.Raw, type_: type[Type]) -> Type:
+    """Decode JSON as a type of msgspec's, with exact decimals where it says `Any`. Other fields are skipped unread.
+
+    Raises `ValueError` that says what is wrong.
+    """
+    try:
+        return msgspec.json.Decoder(type_, float_hook=_Numbers().exact).decode(raw)
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot be read: {error}") from error
 
 
 def encode(value: Any) -> bytes:  # noqa: ANN401

@@ -1,5 +1,11 @@
 """Usage as other protocols and products report it."""
 
-from functions.ingestion import langfuse, signals, traces
+from functions.ingestion import langfuse, litellm, openmeter, signals, traces
 
-blueprints = (traces.blueprint, langfuse.blueprint, signals.blueprint)
+blueprints = (
+    traces.blueprint,
+    langfuse.blueprint,
+    signals.blueprint,
+    openmeter.blueprint,
+    litellm.blueprint,
+)

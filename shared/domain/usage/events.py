@@ -49,9 +49,11 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The user, or the root of the API key's line. Who reported an outcome may not verify it."""
     standard_terms: bool = False
     """Whether an LLM call costs the standard price, as its sender may not say otherwise (`CostTerms`)."""
+    first_stands: bool = False
+    """Whether a repetition with other content is warned of, and no conflict: a route of another protocol took it."""
     content: str
-    """The `content_hash`; of the type alone where a route of another protocol took it. The same identity with another
-    content is a conflict."""
+    """The `content_hash`; where a route of another protocol took it, of the type and what it compares alone. The same
+    identity with another content is a conflict."""
 
 
 class TotalKey(msgspec.Struct, frozen=True):

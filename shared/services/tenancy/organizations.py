@@ -182,6 +182,13 @@ class Organizations:
             return frozenset({reference})
         return await self.names.holders(reference)
 
+    async def find_by_external_id(self, external_id: str) -> str | None:
+        """The id of the organization with this external id, not slug. Raises `ConflictError` where two have it."""
+        organization_id = await self.find(external_id)
+        if organization_id is None or (await self.cached(organization_id)).external_id != external_id:
+            return None
+        return organization_id
+
     async def get_stored(self, organization_id: str) -> Stored[Organization]:
         """Raises `NotFoundError`."""
         return await self._organizations.get(organization_id, organization_id)

@@ -64,6 +64,8 @@ class ReportedEvent(msgspec.Struct, frozen=True):
     by_protocol: bool = False
     """Whether a route of another protocol took it: the first of an identity stands, whatever later ones say, and what
     names an unknown or deleted agent is parked."""
+    compared: tuple[str, ...] = ()
+    """By protocol: names in the data. A repetition that differs in them is warned of."""
     is_taken: bool = False
     """Whether its sender was told before that it is taken: its time is checked no more."""
     extensions: Mapping[str, Any] = {}
@@ -314,8 +316,9 @@ def _accepted(
         data=with_extensions(data, event.extensions) if event.extensions else data,
         reporter=event.reporter,
         standard_terms=event.type == LLM_CALL and not may_say_terms and has_terms(data),
+        first_stands=event.by_protocol,
         content=(
-            content_hash(event.type, "", None, {})
+            content_hash(event.type, "", None, {name: data[name] for name in event.compared if name in data})
             if event.by_protocol
             else content_hash(event.type, agent_id, event.run, data)
         ),

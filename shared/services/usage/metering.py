@@ -142,9 +142,13 @@ class Metering:
             event = metered.event
             latest[event.agent] = max(event.time, latest.get(event.agent, ""))
         await self._agent_activities.note(organization_id, {agent: from_text(at) for agent, at in latest.items()})
+        differing = [metered for metered in recorded.conflicting if metered.event.first_stands]
+        for metered in differing:
+            _log.warning("a repetition differs from the event that stands", extra={"event": metered.event.key})
         # The repeats of an event are duplicates also where the event itself was not recorded.
         parked = {_parked_id(each.event) for each in not_recorded}
-        unparked = [metered.event for metered in (*recorded.recorded, *recorded.duplicates) if metered.id in replayed]
+        known = (*recorded.recorded, *recorded.duplicates, *differing)
+        unparked = [metered.event for metered in known if metered.id in replayed]
         if unparked:
             await self._parked_events.close(organization_id, {_parked_id(event) for event in unparked} - parked)
         _log.info(
@@ -153,7 +157,8 @@ class Metering:
                 "organization_id": organization_id,
                 "recorded": len(recorded.recorded),
                 "duplicates": len(recorded.duplicates),
-                "conflicting": len(recorded.conflicting),
+                "conflicting": len(recorded.conflicting) - len(differing),
+                "differing": len(differing),
                 "discarded": len(recorded.discarded),
                 "refused": len(recorded.refused),
                 "over_limit": len(recorded.over_limit),
@@ -257,7 +262,11 @@ def _not_recorded(recorded: Recorded) -> list[_Unmetered]:
     # Discarding it again closes its entry, where a discard was cut short before that.
     discarded = "it has been discarded; discard it again"
     return [
-        *(_Unmetered(metered.event, other_content) for metered in recorded.conflicting),
+        *(
+            _Unmetered(metered.event, other_content)
+            for metered in recorded.conflicting
+            if not metered.event.first_stands
+        ),
         *(_Unmetered(metered.event, discarded) for metered in recorded.discarded),
         *(_Unmetered(metered.event, f"the store refuses it: {reason}") for metered, reason in recorded.refused),
         *(_Unmetered(metered.event, reason) for metered, reason in recorded.over_limit),

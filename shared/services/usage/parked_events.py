@@ -96,7 +96,7 @@ class ParkedEvents:
         )
         if recorded is None:
             return await self._count_attempt(organization.id, stored, event, by)
-        if recorded.content != event.content:
+        if recorded.content != event.content and not event.first_stands:
             return NotReplayed(id_, "its identity was used for an event with other content; it can only be discarded")
         await self._store.close(organization.id, [id_])
         return _FoundRecorded()

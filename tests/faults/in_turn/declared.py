@@ -60,6 +60,9 @@ PATHS = (
     DeclaredPath("sweep the outbox", storage.SweepOutbox, ("sweep_outbox",)),
     DeclaredPath("use one idempotency key twice", storage.UseOneKeyTwice),
     DeclaredPath("take traces", ingestion.TakeTraces, ("export_traces", "export_langfuse_traces")),
+    DeclaredPath(
+        "take calls of LiteLLM", ingestion.TakeLiteLlmCalls, ("ingest_litellm_payloads", "ingest_openmeter_events")
+    ),
     DeclaredPath("sign up", access.SignUp, ("sign_up",)),
     DeclaredPath("create an API key", access.CreateApiKey, ("create_api_key", "delete_api_key")),
     DeclaredPath("change an API key", access.ChangeApiKey, ("update_api_key",)),

@@ -31,8 +31,9 @@ LARGE = {
     "publish_billing_model",
     "calculate_sketch",
     "calculate_billing_model",
+    "ingest_openmeter_events",
 }
-TRACES = {"export_traces", "export_langfuse_traces", "export_logs", "export_metrics"}
+TRACES = {"export_traces", "export_langfuse_traces", "export_logs", "export_metrics", "ingest_litellm_payloads"}
 """Settings allow less, and their bodies are read as bytes."""
 WITH_BODY = [endpoint for endpoint in ENDPOINTS if endpoint.body is not None]
 
@@ -69,7 +70,10 @@ def listed(item: bytes, number: int) -> bytes:
 
 def test_large_bodies_are_read_beside_other_requests() -> None:
     """Those of events are read in parts instead."""
-    assert {endpoint.name for endpoint in WITH_BODY if endpoint.calculates} >= LARGE - {"report_events"}
+    assert {endpoint.name for endpoint in WITH_BODY if endpoint.calculates} >= LARGE - {
+        "report_events",
+        "ingest_openmeter_events",
+    }
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=lambda endpoint: endpoint.name)

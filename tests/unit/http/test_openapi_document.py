@@ -24,6 +24,7 @@ BEFORE: Json = json.loads((DATA / "before_areas" / "openapi.json").read_bytes())
 
 CHANGES = {
     r"/v1/(traces|logs|metrics)|/api/public/otel/v1/traces": "OTLP is new",
+    r"/openmeter/api/v1/events|/ingest/litellm": "other products' routes are new",
     r".*/summary": "summaries are prose, and some say it in plainer words",
     r".*/responses/(default|[45]\d\d)": "errors are declared status by status",
     r".*/parameters/\w+_id/schema/(pattern|maxLength)": "ids in paths say what they look like",

@@ -16,6 +16,8 @@ ADDED = {
     "find_run_by_key",
     "get_api_key",
     "get_ingestion",
+    "ingest_litellm_payloads",
+    "ingest_openmeter_events",
     "get_llm_alias",
     "list_llm_aliases",
     "list_llm_costs",

@@ -1,0 +1,64 @@
+"""Whose reports are taken, and how they are read: what the API key of a request says."""
+
+from typing import Any
+
+from shared.domain.access.reporting import Reporting
+from shared.domain.kernel.errors import FieldError, XyraError
+from shared.http import Call
+from shared.services.ingestion.trace_records import TraceCredential
+
+
+class NotTakenError(Exception):
+    """One event that is not taken; the others of its request are."""
+
+    def __init__(self, pointer: str, detail: str) -> None:
+        super().__init__(detail)
+        self.error = FieldError(pointer, detail)
+
+
+class Sender:
+    """The credential of a request, and what it says about its reports."""
+
+    def __init__(self, call: Call[Any, Any, Any]) -> None:
+        self._call = call
+        self._organizations: dict[tuple[bool, str | None], str] = {}
+        principal = call.principal
+        self.reporting = principal.key.reporting if principal.key is not None else Reporting()
+        making = self.reporting.make_agents
+        self.credential = TraceCredential(
+            id=principal.root_id,
+            by_operator=principal.is_operator,
+            make_with=making.billing_model_id if making is not None else None,
+        )
+
+    def agent(self, subject: str | None, otherwise: str) -> str:
+        """The name of the agent of an event: its subject where that names agents, else the key's default agent.
+
+        Where there is none, the last name stands in, so that nothing is lost: an agent may be made of it.
+        """
+        if subject is not None and self.reporting.subject_is == "agent":
+            return subject
+        return self.reporting.default_agent or otherwise
+
+    async def organization_id(self, subject: str | None, named: str | None) -> str:
+        """The organization of an event: the credential's own, or what an operator's event names.
+
+        A subject that names organizations does so by external id. Raises `NotTakenError`.
+        """
+        by_subject = self._call.principal.is_operator and self.reporting.subject_is == "organization"
+        reference = (by_subject, subject if by_subject else named)
+        if reference not in self._organizations:
+            self._organizations[reference] = await self._find(*reference)
+        return self._organizations[reference]
+
+    async def _find(self, by_subject: bool, reference: str | None) -> str:
+        pointer = "/subject" if by_subject else "/organization"
+        try:
+            if not by_subject:
+                return await self._call.organization_id(reference)
+            found = await self._call.services.organizations.find_by_external_id(reference or "")
+        except XyraError as error:
+            raise NotTakenError(pointer, error.detail) from error
+        if found is None:
+            raise NotTakenError(pointer, "there is no organization with this external id")
+        return found

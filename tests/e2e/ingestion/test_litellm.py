@@ -1,0 +1,96 @@
+"""LiteLLM's generic API callback over HTTP, beside its callback for OpenMeter."""
+
+import gzip
+import json
+from typing import Any
+
+from tests.doubles.clients.xyra_client import Client, Organization, Xyra
+from tests.doubles.worlds.litellm_payloads import payload
+from tests.e2e.ingestion.test_openmeter import EVENTS, events_of, key_of, litellm_tokens
+
+Json = dict[str, Any]
+
+PATH = "/ingest/litellm"
+
+
+async def ingest(client: Client, *payloads: Json) -> Json:
+    return (await client.send("POST", PATH, list(payloads))).expect(202)
+
+
+async def test_a_batch_counts_its_calls_once(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    agent = await organization.agent("coder")
+    sent = [payload("1"), payload("2"), payload("3", cache_hit=True), payload("1")]
+    answer = await ingest(organization.key, *sent)
+    assert (answer["accepted"], answer["duplicates_in_request"], answer["skipped"]) == (2, 1, 1)
+    assert (answer["rejected"], answer["warnings"]) == ([], [])
+    assert (await ingest(organization.key, *sent))["accepted"] == 2
+    await xyra.idle()
+    calls = await events_of(organization)
+    assert sorted(call["id"] for call in calls) == ["1", "2"]
+    assert {(call["type"], call["source"], call["agent_id"]) for call in calls} == {
+        ("llm_call", "litellm", agent["id"])
+    }
+    assert "secret" not in json.dumps(calls, default=str)
+    assert {call["provider_cost"] for call in calls} == {"0.0035"}
+
+
+async def test_one_a_line_a_single_one_and_gzip_are_read(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    await organization.agent("coder")
+    lines = "\n".join(json.dumps(payload(call_id)) for call_id in ("1", "2")).encode()
+    assert (await organization.key.send("POST", PATH, raw=lines)).expect(202)["accepted"] == 2
+    assert (await organization.key.send("POST", PATH, payload("3"))).expect(202)["accepted"] == 1
+    packed = gzip.compress(json.dumps([payload("4")]).encode())
+    answer = await organization.key.send("POST", PATH, raw=packed, headers={"Content-Encoding": "gzip"})
+    assert answer.expect(202)["accepted"] == 1
+    bomb = gzip.compress(b" " * (17 * 1024 * 1024))
+    answer = await organization.key.send("POST", PATH, raw=bomb, headers={"Content-Encoding": "gzip"})
+    answer.problem(413, "too_large")
+    (await organization.key.send("POST", PATH, raw=b'[{"id": ')).problem(400, "malformed")
+
+
+async def test_a_bad_payload_fails_alone(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    await organization.agent("coder")
+    bad = payload("2", usage={"prompt_tokens": 10, "total_tokens": 10**16, "completion_tokens": 10**16})
+    sent = [payload("1"), payload("4") | {"id": None}, payload("5") | {"metadata": 7}, payload("3"), bad]
+    answer = await ingest(organization.key, *sent)
+    assert [each["index"] for each in answer["rejected"]] == [1, 2]
+    assert answer["accepted"] == 3
+
+
+async def test_both_callbacks_count_a_call_once_and_the_first_stands(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    await organization.agent("coder")
+    key = organization.key
+    await ingest(key, payload("1"), payload("2"))
+    await xyra.idle()
+    for tokens in (litellm_tokens("1"), litellm_tokens("2", prompt_tokens=999, total_tokens=1099)):
+        (await key.send("POST", EVENTS, tokens)).expect(204)
+    (await key.send("POST", EVENTS, litellm_tokens("3"))).expect(204)
+    await xyra.idle()
+    await ingest(key, payload("3", usage={"prompt_tokens_details": {"cached_tokens": 500}}))
+    await xyra.idle()
+    calls = {call["id"]: call["data"] for call in await events_of(organization)}
+    assert {call_id: data["input_tokens"] for call_id, data in calls.items()} == {"1": 1000, "2": 1000, "3": 1000}
+    assert "cached_input_tokens" not in calls["3"]
+    assert (await key.get("events/parked"))["data"] == []
+
+
+async def test_unknown_agents_are_parked_or_made_and_the_answer_says_so(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    nobody = payload("1", metadata={"user_api_key_user_id": None})
+    (warning,) = (await ingest(organization.key, nobody))["warnings"]
+    assert (warning["code"], warning["index"]) == ("agent_unknown", None)
+    assert warning["detail"].startswith("calls of agent litellm are parked")
+    model = await organization.model({"key": "platform", "type": "flat_fee", "amount": "1"})
+    maker = await maker_of(xyra, organization, model)
+    (warning,) = (await ingest(maker, payload("2")))["warnings"]
+    assert warning == {"index": None, "code": "agent_made", "detail": "agent coder was made"}
+    await xyra.idle()
+    assert [call["id"] for call in await events_of(organization)] == ["2"]
+
+
+async def maker_of(xyra: Xyra, organization: Organization, model: Json) -> Client:
+    return await key_of(xyra, organization, make_agents={"billing_model_id": model["id"]})
