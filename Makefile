@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients laws outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients usage-clients laws outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -13,6 +13,7 @@ help:
 	@echo "make groups  the walks on a host with one process for each function group"
 	@echo "make faults  kill -9, outages, and faults at every call in turn, in their short forms"
 	@echo "make clients clients that generators make of the OpenAPI document, and what they do"
+	@echo "make usage-clients  LiteLLM and OpenMeter's SDK report to a running host"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   measure, as ratios within one run"
 	@echo "make infra-check   infra/ by the Bicep compiler, the vendor's schemas, checkov, azure-functions-doctor"
@@ -132,6 +133,19 @@ $(CLIENT_TOOLS)/.installed: Makefile
 clients: $(BIN)/.dev $(CLIENT_TOOLS)/.installed
 	XYRA_CLIENT_TOOLS=$(CLIENT_TOOLS) $(PYTEST) tests/clients
 
+# What people report usage with already, each pinned, in an environment of its own. Needs the network the first time.
+USAGE_CLIENTS := .usage-clients
+
+$(USAGE_CLIENTS)/.installed: Makefile
+	@test -x $(USAGE_CLIENTS)/bin/python || $(PYTHON) -m venv $(USAGE_CLIENTS)
+	$(USAGE_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	"litellm==1.110.2" "openai==3.57.0" "aiohttp==3.14.5" "openmeter==1.0.0b188" "azure-core==1.41.0" "cloudevents==1.13.0"
+	@touch $@
+
+# LiteLLM's callbacks with 1,000 calls each, OpenMeter's SDK and CloudEvents. XYRA_USAGE_CALLS takes fewer.
+usage-clients: $(BIN)/.dev $(USAGE_CLIENTS)/.installed
+	XYRA_USAGE_CLIENTS=$(USAGE_CLIENTS) $(PYTEST) tests/usage_clients
+
 laws: $(BIN)/.dev
 	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 $(PYTEST) \
 	tests/unit/billing/test_billing_laws.py tests/unit/pricing/test_charge_laws.py
@@ -188,4 +202,4 @@ bench-neighbours: $(BIN)/.dev
 	$(BIN)/python -m bench.neighbours
 
 clean:
-	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) $(USAGE_CLIENTS) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis

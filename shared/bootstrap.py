@@ -197,7 +197,7 @@ class Application:
         self._opened.callback(trace_reader.close)
         self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls)
         self.waiting_calls = WaitingCalls(store, clock, chosen)
-        self.protocol_events = ProtocolEvents(clock, self.events, self.agent_making)
+        self.protocol_events = ProtocolEvents(clock, self.events, self.agent_making, self.ingestion_counts)
         self.litellm_reader = LiteLlmReader(chosen)
         self._opened.callback(self.litellm_reader.close)
         self.traces = Traces(

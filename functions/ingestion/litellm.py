@@ -12,6 +12,7 @@ from shared.domain.access.identity import Permission
 from shared.domain.ingestion.reported_calls import COMPARED, LITELLM, ReportedCall
 from shared.domain.kernel.errors import Rejection
 from shared.domain.metering.event_types import LLM_CALL
+from shared.domain.provider_costs.findings import FindingCode
 from shared.http import Call, Query, Reply, Schema, endpoint
 from shared.services.ingestion.litellm import SentPayloads
 from shared.services.ingestion.protocol_events import ProtocolEvent, Taken
@@ -49,9 +50,7 @@ class RejectedPayload(Schema):
 class PayloadWarning(Schema):
     index: int | None
     """The place of the payload in the request; null where it is about several."""
-    code: Literal[
-        "agent_made", "agent_unknown", "unpriced", "no_count", "unknown_count", "total_mismatch", "standard_price"
-    ]
+    code: FindingCode | Literal["agent_made", "agent_unknown"]
     """What it is about: an agent, a price, or a count."""
     detail: str
     """What to look at."""
@@ -118,12 +117,13 @@ async def ingest_litellm_payloads(call: Call[SentPayloads, LiteLlmQuery]) -> Rep
             events.append(await _event(sender, index, reported))
         except NotTakenError as error:
             rejected.append(Rejection(index, (error.error,)))
+    await sender.count_malformed([(LITELLM, LLM_CALL)] * len(rejected))
     taken = await call.services.protocol_events.take(sender.credential, events)
     rejected = sorted([*rejected, *taken.acceptance.rejected], key=lambda rejection: rejection.index)
     return Reply(
         {
             "accepted": len(taken.acceptance.accepted),
-            "duplicates_in_request": taken.acceptance.duplicates,
+            "duplicates_in_request": len(taken.acceptance.duplicates),
             "skipped": read.skipped,
             "rejected": [
                 {"index": each.index, "errors": each.errors[:ERRORS_PER_PAYLOAD] if number < DETAILED else ()}

@@ -20,7 +20,7 @@ from functions.ingestion.senders import NotTakenError, Sender
 from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.ingestion import openmeter
-from shared.domain.ingestion.reported_calls import identity_of
+from shared.domain.ingestion.reported_calls import identity_of, label_of
 from shared.domain.kernel.errors import (
     MAXIMUM_ERRORS,
     FieldError,
@@ -166,6 +166,7 @@ async def ingest_openmeter_events(call: Call[SentValues, Query]) -> Reply:
             rejected.append(Rejection(index, (error.error,)))
         except pydantic.ValidationError as error:
             rejected.append(Rejection(index, validation_error(error).errors))
+    await sender.count_malformed([_source_and_type(call.body.values[each.index]) for each in rejected])
     taken = await call.services.protocol_events.take(sender.credential, events)
     rejected += taken.acceptance.rejected
     if rejected:
@@ -190,6 +191,13 @@ async def _read(sender: Sender, index: int, value: object) -> ProtocolEvent:
         organization_id=await sender.organization_id(event.subject, event.organization),
         compared=openmeter.compared_in(event.type, data),
     )
+
+
+def _source_and_type(value: object) -> tuple[str, str]:
+    """Of a value that is no valid event, as far as it has them."""
+    named = value if isinstance(value, dict) else {}
+    source, type_ = (label_of(named.get(name)) or "-" for name in ("source", "type"))
+    return source, type_
 
 
 def _partly_taken(sent: SentValues, rejected: Sequence[Rejection]) -> MalformedError:

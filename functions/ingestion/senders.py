@@ -1,11 +1,14 @@
 """Whose reports are taken, and how they are read: what the API key of a request says."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from shared.domain.access.reporting import Reporting
 from shared.domain.kernel.errors import FieldError, XyraError
+from shared.domain.usage.ingestion import REFUSED
 from shared.http import Call
 from shared.services.ingestion.trace_records import TraceCredential
+from shared.services.usage.events import MALFORMED
 
 
 class NotTakenError(Exception):
@@ -50,6 +53,15 @@ class Sender:
         if reference not in self._organizations:
             self._organizations[reference] = await self._find(*reference)
         return self._organizations[reference]
+
+    async def count_malformed(self, sent: Iterable[tuple[str, str]]) -> None:
+        """Count events that could not be read, each by its source and type, where the request has an organization."""
+        principal = self._call.principal
+        if principal.is_operator and self._call.query.organization_id is None:
+            return
+        senders = [(self.credential.id, *source_and_type) for source_and_type in sent]
+        counts = self._call.services.ingestion_counts
+        counts.count(await self._call.organization_id(), senders, REFUSED + MALFORMED)
 
     async def _find(self, by_subject: bool, reference: str | None) -> str:
         pointer = "/subject" if by_subject else "/organization"

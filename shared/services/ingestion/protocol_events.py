@@ -9,6 +9,7 @@ from shared.ports.clock import Clock
 from shared.services.agents.agent_making import AgentMaking, Made
 from shared.services.ingestion.trace_records import TraceCredential
 from shared.services.usage.events import Acceptance, Events, ReportedEvent
+from shared.services.usage.ingestion_counts import IngestionCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Taken:
 
 
 class ProtocolEvents:
-    def __init__(self, clock: Clock, events: Events, agents: AgentMaking) -> None:
+    def __init__(self, clock: Clock, events: Events, agents: AgentMaking, counts: IngestionCounts) -> None:
+        self._counts = counts
         self._clock = clock
         self._events = events
         self._agents = agents
@@ -55,14 +57,18 @@ class ProtocolEvents:
         taken = Taken()
         for organization_id in dict.fromkeys(event.organization_id for event in events):
             since = self._first_times(event for event in events if event.organization_id == organization_id)
-            self._note(taken, await self._agents.make(organization_id, since, credential.make_with))
+            made = await self._agents.make(organization_id, since, credential.make_with)
+            taken.made.update(made.names)
+            taken.unknown.update(made.refused)
+            self._warn(organization_id, made)
         reported = [_reported(event, credential) for event in events]
         taken.acceptance = await self._events.accept(reported, partial=True)
         return taken
 
-    def _note(self, taken: Taken, made: Made) -> None:
-        taken.made.update(made.names)
-        taken.unknown.update(made.refused)
+    def _warn(self, organization_id: str, made: Made) -> None:
+        for code, number in (("agent_made", len(made.names)), ("agent_unknown", len(made.refused))):
+            if number:
+                self._counts.warn(organization_id, code, count=number)
 
     def _first_times(self, events: Iterable[ProtocolEvent]) -> dict[str, datetime]:
         """When each agent did its first of these."""

@@ -142,7 +142,9 @@ class Metering:
             event = metered.event
             latest[event.agent] = max(event.time, latest.get(event.agent, ""))
         await self._agent_activities.note(organization_id, {agent: from_text(at) for agent, at in latest.items()})
-        differing = [metered for metered in recorded.conflicting if metered.event.first_stands]
+        differing = _differing(recorded)
+        if differing:
+            self._counts.warn(organization_id, "differing_repetition", count=len(differing))
         for metered in differing:
             _log.warning("a repetition differs from the event that stands", extra={"event": metered.event.key})
         # The repeats of an event are duplicates also where the event itself was not recorded.
@@ -221,7 +223,9 @@ class Metering:
 
     def _count(self, organization_id: str, recorded: Recorded, replayed: set[str]) -> None:
         counted = {
-            "duplicates": (each.event for each in recorded.duplicates if each.id not in replayed),
+            "duplicates": (
+                each.event for each in (*recorded.duplicates, *_differing(recorded)) if each.id not in replayed
+            ),
             "unpriced": (each.event for each in recorded.recorded if each.cost.unpriced is not None),
             "priced_at_0": (each.event for each in recorded.recorded if each.cost.is_zero),
             "without_model": (each.event for each in recorded.recorded if each.total.version_id == NO_VERSION),
@@ -246,6 +250,11 @@ class Metering:
         subject = {"message": message.body.decode("utf-8", "replace"), "message_id": message.message_id}
         parked_id = named_id("park", fingerprint(message.body))
         await self._parked_events.park(UNKNOWN_ORGANIZATION, parked_id, reason, subject)
+
+
+def _differing(recorded: Recorded) -> list[MeteredEvent]:
+    """Repetitions with other content than the event that stands, which are no conflict."""
+    return [metered for metered in recorded.conflicting if metered.event.first_stands]
 
 
 def _of_agent(agent: Agent | None, event: AcceptedEvent) -> AcceptedEvent:

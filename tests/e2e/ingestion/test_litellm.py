@@ -23,7 +23,8 @@ async def test_a_batch_counts_its_calls_once(xyra: Xyra) -> None:
     sent = [payload("1"), payload("2"), payload("3", cache_hit=True), payload("1")]
     answer = await ingest(organization.key, *sent)
     assert (answer["accepted"], answer["duplicates_in_request"], answer["skipped"]) == (2, 1, 1)
-    assert (answer["rejected"], answer["warnings"]) == ([], [])
+    assert answer["rejected"] == []
+    assert {warning["code"] for warning in answer["warnings"]} == {"no_billing_model"}
     assert (await ingest(organization.key, *sent))["accepted"] == 2
     await xyra.idle()
     calls = await events_of(organization)
@@ -76,17 +77,19 @@ async def test_both_callbacks_count_a_call_once_and_the_first_stands(xyra: Xyra)
     assert {call_id: data["input_tokens"] for call_id, data in calls.items()} == {"1": 1000, "2": 1000, "3": 1000}
     assert "cached_input_tokens" not in calls["3"]
     assert (await key.get("events/parked"))["data"] == []
+    warnings = {each["code"]: each["count"] for each in (await key.get("ingestion"))["warnings"]}
+    assert warnings["differing_repetition"] == 1
 
 
 async def test_unknown_agents_are_parked_or_made_and_the_answer_says_so(xyra: Xyra) -> None:
     organization = await xyra.organization()
     nobody = payload("1", metadata={"user_api_key_user_id": None})
-    (warning,) = (await ingest(organization.key, nobody))["warnings"]
+    warning = (await ingest(organization.key, nobody))["warnings"][0]
     assert (warning["code"], warning["index"]) == ("agent_unknown", None)
     assert warning["detail"].startswith("calls of agent litellm are parked")
     model = await organization.model({"key": "platform", "type": "flat_fee", "amount": "1"})
     maker = await maker_of(xyra, organization, model)
-    (warning,) = (await ingest(maker, payload("2")))["warnings"]
+    (warning, _) = (await ingest(maker, payload("2")))["warnings"]
     assert warning == {"index": None, "code": "agent_made", "detail": "agent coder was made"}
     await xyra.idle()
     assert [call["id"] for call in await events_of(organization)] == ["2"]
