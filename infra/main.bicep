@@ -121,6 +121,25 @@ param eventRetentionDays int = 400
 @minValue(1)
 param maximumDistinctValues int = 1000000
 
+@description('Agents that API keys make on sight in an organization and UTC day.')
+@minValue(0)
+@maxValue(100000)
+param maximumMadeAgents int = 1000
+
+@description('Calls in traces of an organization that wait for the span that names their agent.')
+@minValue(0)
+param maximumWaitingCalls int = 50000
+
+@description('Bytes of a request with traces, as it is sent.')
+@minValue(1)
+@maxValue(16777216)
+param maximumTraceBytes int = 8388608
+
+@description('Bytes of a request with traces that was sent in gzip, unpacked.')
+@minValue(1)
+@maxValue(67108864)
+param maximumUnpackedTraceBytes int = 16777216
+
 @description('Usage partitions of a new organization.')
 @allowed([1, 2, 4, 8, 16, 32, 64])
 param shardCount int = 1
@@ -399,6 +418,10 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_LATE_WINDOW_DAYS: string(lateWindowDays)
       XYRA_EVENT_RETENTION_DAYS: string(eventRetentionDays)
       XYRA_MAXIMUM_DISTINCT_VALUES: string(maximumDistinctValues)
+      XYRA_MAXIMUM_MADE_AGENTS: string(maximumMadeAgents)
+      XYRA_MAXIMUM_WAITING_CALLS: string(maximumWaitingCalls)
+      XYRA_MAXIMUM_TRACE_BYTES: string(maximumTraceBytes)
+      XYRA_MAXIMUM_UNPACKED_TRACE_BYTES: string(maximumUnpackedTraceBytes)
       XYRA_SHARD_COUNT: string(shardCount)
       XYRA_INVOICE_GRACE_HOURS: string(invoiceGraceHours)
       XYRA_INVOICE_DUE_DAYS: string(invoiceDueDays)
