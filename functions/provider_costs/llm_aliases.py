@@ -94,6 +94,7 @@ class PricedCallsAnswer(Schema):
     example={"provider": "azure", "name": "helpdesk-gpt5", "model": "gpt-5", "from": "2026-11-01T00:00:00Z"},
 )
 async def create_llm_alias(call: Call[LlmAliasRequest]) -> Reply:
+    call.refuse_organization("`organization_id` in the body says whose calls it is for")
     asked = call.body
     organization_id = await call.organization_id_or_operator(asked.organization_id)
     alias, etag = await call.services.model_aliases.create(
@@ -143,6 +144,7 @@ async def get_llm_alias(call: Call[NoBody, Query, LlmAliasPath]) -> Reply:
     if_match=IfMatch.HONOURED,
 )
 async def delete_llm_alias(call: Call[NoBody, Query, LlmAliasPath]) -> Reply:
+    call.refuse_organization("the alias itself says whose calls it is for")
     await call.services.model_aliases.delete(call.path.alias_id, call.if_match)
     return Reply()
 
