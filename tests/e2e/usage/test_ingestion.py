@@ -1,5 +1,6 @@
 """What arrives is counted by key, source and type; what senders should look at is in the answer."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +55,9 @@ async def test_it_tells_what_became_of_all_that_was_sent(xyra: Xyra) -> None:
     await organization.key.report(*(command(f"free-{number}", agent="free") for number in range(6)))
     await xyra.idle()
 
+    await until_written(
+        organization, ("command", "duplicates", 3), ("command", "without_model", 6), ("llm_call", "unpriced", 4)
+    )
     key = (await organization.key.get("api-keys"))["data"][0]["id"]
     for window in ("hour", "day", "month"):
         rows = await rows_of(organization, window=window)
@@ -69,6 +73,16 @@ async def test_it_tells_what_became_of_all_that_was_sent(xyra: Xyra) -> None:
     warned = {warning["code"]: (warning["count"], warning["library"]) for warning in answer["warnings"]}
     assert warned == {"unpriced": (4, None), "no_billing_model": (6, None)}
     assert await organization.usage(OCTOBER, "commands") == 100
+
+
+async def until_written(organization: Organization, *expected: tuple[str, str, int]) -> None:
+    """Every process writes what it has counted after a while; this one is not asked for the others'."""
+    async with asyncio.timeout(60):
+        while True:
+            rows = await rows_of(organization)
+            if all(rows.get(("api", of_type), {}).get(counter) == count for of_type, counter, count in expected):
+                return
+            await asyncio.sleep(0.2)
 
 
 async def test_all_events_of_a_refused_request_are_counted(xyra: Xyra) -> None:
