@@ -40,6 +40,10 @@ def run(*command_line: str | Path, **environment: str) -> str:
     return ended.stdout
 
 
+SENT_AS_BYTES = ("application/x-protobuf", "text/csv")
+"""Media types that this generator has to be told of."""
+
+
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("document") / "openapi.json"
@@ -51,7 +55,10 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python_client(document: Path) -> Path:
     """The folder of the generated package."""
     folder = document.parent / "python"
-    output = run(TOOLS / "bin/openapi-python-client", "generate", "--path", document, "--output-path", folder)
+    config = document.parent / "config.yaml"
+    config.write_text(f"content_type_overrides: {dict.fromkeys(SENT_AS_BYTES, 'application/octet-stream')}")
+    generate = ("generate", "--path", document, "--config", config, "--output-path", folder)
+    output = run(TOOLS / "bin/openapi-python-client", *generate)
     assert output.strip() == f"Generating {folder}", output
     return folder
 
