@@ -1,6 +1,7 @@
 """What the routes that take traces have in common."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import azure.functions as func
@@ -8,13 +9,12 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from functions.ingestion.otlp import JSON, PROTOBUF, Binary, OtlpBody, OtlpErrors, message_of, success
+from functions.ingestion.senders import Sender
 from shared.domain.access.identity import Permission
-from shared.domain.access.reporting import Reporting
 from shared.domain.kernel.errors import LengthRequiredError
 from shared.http import BodyLimit, Call, Query, Reply, Schema, endpoint
 from shared.http.replies import Handler
 from shared.services.ingestion.reading import SentTraces
-from shared.services.ingestion.trace_records import TraceCredential
 
 MAXIMUM_BODY = BodyLimit(16 * 1024 * 1024, unpacked=64 * 1024 * 1024, is_left_packed=True)
 """What settings may allow at most; they allow less by default."""
@@ -39,10 +39,16 @@ class TracesAnswer(TypedDict, total=False):
     partialSuccess: Annotated[PartialTraces, Field(description="Only where there is something to say.")]
 
 
-def trace_route(
-    blueprint: func.Blueprint, path: str, *, summary: str, takes_basic: bool = False
+def export_route(  # noqa: PLR0913  what differs between signals
+    blueprint: func.Blueprint,
+    path: str,
+    *,
+    summary: str,
+    answer: type,
+    signal: str,
+    takes_basic: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Declare a route that takes traces."""
+    """Declare a route of OTLP. `signal` is the field of its list: `resourceSpans`, and the like."""
     return endpoint(
         blueprint,
         "POST",
@@ -52,26 +58,24 @@ def trace_route(
         query=ExportQuery,
         body=OtlpBody(),
         body_limit=MAXIMUM_BODY,
-        answers={200: TracesAnswer},
+        answers={200: answer},
         other_forms={PROTOBUF.value: Binary},
         error_format=OtlpErrors(),
         takes_basic=takes_basic,
         idempotent=False,
         media_type=JSON.value,
         errors=(LengthRequiredError,),
-        example={"resourceSpans": []},
+        example={signal: []},
     )
+
+
+trace_route = partial(export_route, answer=TracesAnswer, signal="resourceSpans")
 
 
 async def take_traces(call: Call[SentTraces, ExportQuery]) -> Reply:
-    principal = call.principal
-    reporting = principal.key.reporting if principal.key is not None else Reporting()
-    making = reporting.make_agents
-    credential = TraceCredential(
-        id=principal.root_id,
-        by_operator=principal.is_operator,
-        make_with=making.billing_model_id if making is not None else None,
+    sender = Sender(call)
+    taken = await call.services.traces.take(
+        await call.organization_id(), sender.credential, sender.reporting, call.body
     )
-    taken = await call.services.traces.take(await call.organization_id(), credential, reporting, call.body)
     message = message_of([*taken.rejected, *taken.notices])
     return success(call.headers, rejected=len(taken.rejected), message=message, rejected_name="rejectedSpans")

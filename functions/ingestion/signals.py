@@ -6,11 +6,9 @@ import azure.functions as func
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from functions.ingestion.exports import MAXIMUM_BODY, ExportQuery
-from functions.ingestion.otlp import JSON, PROTOBUF, Binary, OtlpBody, OtlpErrors, success
-from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import LengthRequiredError
-from shared.http import Call, Reply, Schema, endpoint
+from functions.ingestion.exports import ExportQuery, export_route
+from functions.ingestion.otlp import success
+from shared.http import Call, Reply, Schema
 from shared.services.ingestion.reading import SentTraces
 
 blueprint = func.Blueprint()
@@ -44,22 +42,12 @@ class MetricsAnswer(TypedDict):
     partialSuccess: Annotated[PartialMetrics, Field(description="Always there.")]
 
 
-@endpoint(
+@export_route(
     blueprint,
-    "POST",
     "/v1/logs",
     summary="Take logs of OpenTelemetry, which are not metered",
-    access=Permission.EVENTS_WRITE,
-    query=ExportQuery,
-    body=OtlpBody(),
-    body_limit=MAXIMUM_BODY,
-    answers={200: LogsAnswer},
-    other_forms={PROTOBUF.value: Binary},
-    error_format=OtlpErrors(),
-    idempotent=False,
-    media_type=JSON.value,
-    errors=(LengthRequiredError,),
-    example={"resourceLogs": []},
+    answer=LogsAnswer,
+    signal="resourceLogs",
 )
 async def export_logs(call: Call[SentTraces, ExportQuery]) -> Reply:
     await call.organization_id()
@@ -67,22 +55,12 @@ async def export_logs(call: Call[SentTraces, ExportQuery]) -> Reply:
     return success(call.headers, rejected=0, message=f"logs are {_NOT_METERED}", rejected_name="rejectedLogRecords")
 
 
-@endpoint(
+@export_route(
     blueprint,
-    "POST",
     "/v1/metrics",
     summary="Take metrics of OpenTelemetry, which are not metered",
-    access=Permission.EVENTS_WRITE,
-    query=ExportQuery,
-    body=OtlpBody(),
-    body_limit=MAXIMUM_BODY,
-    answers={200: MetricsAnswer},
-    other_forms={PROTOBUF.value: Binary},
-    error_format=OtlpErrors(),
-    idempotent=False,
-    media_type=JSON.value,
-    errors=(LengthRequiredError,),
-    example={"resourceMetrics": []},
+    answer=MetricsAnswer,
+    signal="resourceMetrics",
 )
 async def export_metrics(call: Call[SentTraces, ExportQuery]) -> Reply:
     await call.organization_id()

@@ -111,7 +111,7 @@ class HttpEndpoint:
             return problem(500, _FAILED)
 
 
-async def read_body(request: web.BaseRequest, share: Share, limit: int = PLATFORM_BODY_BYTES) -> bytes:
+async def read_body(request: web.BaseRequest, share: Share) -> bytes:
     """The whole body, counted as it arrives.
 
     Raises `BodyTooLargeError` without reading more than the limit, and `TooManyBytesError`.
@@ -119,14 +119,14 @@ async def read_body(request: web.BaseRequest, share: Share, limit: int = PLATFOR
     length = request.content_length
     if length == 0 or not request.body_exists:
         return b""
-    if length is not None and length > limit:
+    if length is not None and length > PLATFORM_BODY_BYTES:
         raise BodyTooLargeError
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     body = bytearray()
     async for chunk in request.content.iter_any():
-        if len(body) + len(chunk) > limit:
+        if len(body) + len(chunk) > PLATFORM_BODY_BYTES:
             raise BodyTooLargeError
         if not share.take(len(chunk)):
             raise TooManyBytesError

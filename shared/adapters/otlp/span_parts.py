@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from shared.domain.ingestion.names import KEPT
 from shared.domain.ingestion.spans import MAXIMUM_TEXT, AttributeValue, Span
 from shared.ports.traces import DecodedTraces, MalformedTraces
 
@@ -94,5 +93,5 @@ class SpanParts:
 
 
 def kept(attributes: Iterator[tuple[str, AttributeValue | None]]) -> dict[str, AttributeValue]:
-    """The attributes that are read. Of a key that comes twice the last value holds; empty values are none."""
-    return {name: value for name, value in attributes if value is not None and name in KEPT}
+    """By name. Of a key that comes twice the last value holds; empty values are none."""
+    return {name: value for name, value in attributes if value is not None}

@@ -46,10 +46,6 @@ class LlmCall:
     """Counts, model, provider and tier in the names of `llm_call` events, as far as known."""
     trace_id: str
     span_id: str
-    library: str
-    service: str
-    answer: str | None = None
-    """The provider and its response id. A service that remembers answers may refuse a sum under one of a call."""
     is_sum: bool = False
     """A container that says what its calls used together: how many they were is not known."""
 

@@ -224,9 +224,6 @@ class Decisions:
             data=facts.data_with(units),
             trace_id=self.trace,
             span_id=facts.id,
-            library=facts.library,
-            service=facts.service,
-            answer=facts.answer,
             is_sum=facts.is_sum,
         )
         self.calls.append(call)

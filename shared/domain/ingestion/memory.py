@@ -71,7 +71,7 @@ class TraceMemory(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def wake(self) -> datetime | None:
-        """When `release` has something to decide; None when nothing is open."""
+        """When there is something to decide without further spans; None when nothing is open."""
         ends = [remembered.until for remembered in self.spans if remembered.is_open and remembered.until is not None]
         return instant_of(min(ends)) if ends else None
 

@@ -126,7 +126,6 @@ OF_ONE_LIBRARY = (
     "ai.telemetry.functionId",
     "ai.telemetry.metadata.agent",
     "gcp.vertex.agent.llm_response",
-    "gen_ai.tool.name",
     "gen_ai.usage.input_token_details",
     "gen_ai.usage.output_token_details",
     "genkit:name",
@@ -135,7 +134,6 @@ OF_ONE_LIBRARY = (
     "langfuse.observation.usage_details",
     "metadata",
     "metadata.usage_object",
-    "openai.api.type",
     "response_data",
 )
 """Further attributes that rows of `libraries.py` read."""

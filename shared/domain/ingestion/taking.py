@@ -1,4 +1,4 @@
-"""From the spans of a request to the calls to meter: the two functions that services use.
+"""From the spans of a request to the calls to meter: the functions that services use.
 
 A service does for every trace of a request, with `memory` as it is stored for the trace, else `TraceMemory(trace)`:
 
@@ -8,7 +8,7 @@ A service does for every trace of a request, with `memory` as it is stored for t
 
 It stores `taken.memory` in place of `memory`, guarded, in one batch with an outbox entry for `taken.calls`; then it
 sends these. Where the guard fails, another process was first: it reads again and takes again, and sends nothing of the
-first try. When `taken.memory.wake` is reached, `release` gives what waited long enough.
+first try. When `taken.memory.wake` is reached, it takes no spans: that gives what waited long enough.
 
 The result depends on the spans, not on how they were cut into requests: a span that is known already changes nothing.
 What depends on the order are details that only a later span of a metered call knew, and whether a sum that came before
@@ -76,11 +76,6 @@ def take(memory: TraceMemory, facts: Iterable[SpanFacts], now: datetime, setting
         tuple(sorted(decisions.calls, key=lambda call: (call.time, call.span_id))),
         tuple(decisions.warnings),
     )
-
-
-def release(memory: TraceMemory, now: datetime) -> Taken:
-    """Decide what has waited long enough. Deciding nothing is no error: another process was first."""
-    return take(memory, (), now, TakeSettings())
 
 
 def _come(facts: SpanFacts, came: int, settings: TakeSettings) -> Remembered:

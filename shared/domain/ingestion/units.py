@@ -5,6 +5,8 @@ from typing import Any, Self
 
 import msgspec
 
+from shared.domain.provider_costs.usage_counts import is_reasoning_beside
+
 _STORED = {
     "input": "i",
     "output": "o",
@@ -159,11 +161,7 @@ def units_of(reading: Reading, *, without_cache: bool = False, without_reasoning
     cached, reasoning = reading.cached or 0, reading.reasoning or 0
     written_1h = reading.written_1h or 0
     written = reading.written if reading.written is not None else (reading.written_5m or 0) + written_1h
-    if (
-        without_reasoning
-        or reasoning > tokens_out
-        or (reasoning and reading.total == tokens_in + tokens_out + reasoning)
-    ):
+    if without_reasoning or is_reasoning_beside(tokens_in, tokens_out, reasoning, reading.total):
         tokens_out += reasoning
     if without_cache or cached + written > tokens_in:
         tokens_in += cached + written

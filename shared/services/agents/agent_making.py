@@ -1,6 +1,6 @@
 """Agents that nobody has made are made when they are first named, where an API key may do so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -35,6 +35,14 @@ class Made:
     """Made now. Agents owe fees, so whoever named them is told."""
     refused: dict[str, str] = field(default_factory=dict)
     """Name -> why there is still no agent."""
+
+
+def first_times(named: Iterable[tuple[str, datetime]]) -> dict[str, datetime]:
+    """When each agent did the first thing, of the names and times of all things."""
+    first: dict[str, datetime] = {}
+    for name, time in named:
+        first[name] = min(time, first.get(name, time))
+    return first
 
 
 class AgentMaking:

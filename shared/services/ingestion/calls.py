@@ -1,12 +1,11 @@
 """Sends calls that were found in traces on to metering, as events like all others."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from shared.domain.ingestion.calls import SOURCE, LlmCall
 from shared.domain.metering.event_types import LLM_CALL
-from shared.services.agents.agent_making import AgentMaking
+from shared.services.agents.agent_making import AgentMaking, first_times
 from shared.services.ingestion.trace_records import TraceCredential, decode_calls
 from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.usage.events import Events, ReportedEvent
@@ -29,7 +28,9 @@ class CallSender:
         """
         if not calls:
             return []
-        made = await self._agents.make(organization_id, _first_times(calls), credential.make_with)
+        made = await self._agents.make(
+            organization_id, first_times((call.agent, call.time) for call in calls), credential.make_with
+        )
         await self._events.accept(
             [self._event(index, organization_id, credential, call) for index, call in enumerate(calls)], partial=False
         )
@@ -67,11 +68,3 @@ class CallSender:
             if not self._llm_calls.read(data).errors:
                 return data
         return {}
-
-
-def _first_times(calls: Iterable[LlmCall]) -> dict[str, datetime]:
-    """When each agent did its first of these calls."""
-    times: dict[str, datetime] = {}
-    for call in calls:
-        times[call.agent] = min(call.time, times.get(call.agent, call.time))
-    return times

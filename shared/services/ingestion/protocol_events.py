@@ -1,12 +1,12 @@
 """Takes events that routes of other products have read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from shared.ports.clock import Clock
-from shared.services.agents.agent_making import AgentMaking, Made
+from shared.services.agents.agent_making import AgentMaking, Made, first_times
 from shared.services.ingestion.trace_records import TraceCredential
 from shared.services.usage.events import Acceptance, Events, ReportedEvent
 from shared.services.usage.ingestion_counts import IngestionCounts
@@ -54,9 +54,11 @@ class ProtocolEvents:
 
         Raises `UnavailableError` when the broker does not accept: send the request again then.
         """
-        taken = Taken()
+        taken, now = Taken(), self._clock.now()
         for organization_id in dict.fromkeys(event.organization_id for event in events):
-            since = self._first_times(event for event in events if event.organization_id == organization_id)
+            since = first_times(
+                (event.agent, event.time or now) for event in events if event.organization_id == organization_id
+            )
             made = await self._agents.make(organization_id, since, credential.make_with)
             taken.made.update(made.names)
             taken.unknown.update(made.refused)
@@ -69,15 +71,6 @@ class ProtocolEvents:
         for code, number in (("agent_made", len(made.names)), ("agent_unknown", len(made.refused))):
             if number:
                 self._counts.warn(organization_id, code, count=number)
-
-    def _first_times(self, events: Iterable[ProtocolEvent]) -> dict[str, datetime]:
-        """When each agent did its first of these."""
-        now = self._clock.now()
-        times: dict[str, datetime] = {}
-        for event in events:
-            time = event.time or now
-            times[event.agent] = min(time, times.get(event.agent, time))
-        return times
 
 
 def _reported(event: ProtocolEvent, credential: TraceCredential) -> ReportedEvent:

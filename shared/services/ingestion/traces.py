@@ -64,6 +64,8 @@ class _Decided:
     warnings: Counter[TraceWarning] = field(default_factory=Counter)
     releases: list[Message] = field(default_factory=list)
     """To be sent for when a wait is over."""
+    sender: TraceCredential | None = None
+    """Whose calls they are, of one trace; None where nothing was decided."""
 
     def add(self, other: "_Decided") -> None:
         self.calls += other.calls
@@ -132,10 +134,8 @@ class Traces:
     async def release(self, organization_id: str, trace: str) -> None:
         """Decide about what has waited long enough in a trace. Where another process was first, do nothing."""
         decided = await self._decide(organization_id, trace, (), _RELEASE, None)
-        if decided != _Decided():
-            stored = await self._records.find(partition_of(organization_id, trace), trace)
-            if stored is not None:
-                await self._send(organization_id, stored.entity.credential, decided)
+        if decided.sender is not None:
+            await self._send(organization_id, decided.sender, decided)
 
     async def complete_due(self, stored: Stored[TraceRecord]) -> None:
         """Release what the queue did not."""
@@ -182,6 +182,7 @@ class Traces:
                 [(partition, entry) for entry in entries],
                 Counter(taken.warnings),
                 _releases(organization_id, memory, taken.memory),
+                sender,
             )
 
         try:

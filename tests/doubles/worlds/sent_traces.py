@@ -10,7 +10,7 @@ from shared.domain.ingestion.doubles import without_known_doubles
 from shared.domain.ingestion.facts import facts_of
 from shared.domain.ingestion.memory import TraceMemory
 from shared.domain.ingestion.spans import Span
-from shared.domain.ingestion.taking import Taken, TakeSettings, by_trace, release, take
+from shared.domain.ingestion.taking import Taken, TakeSettings, by_trace, take
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ class SentTraces:
         self.now += duration
         for memory in list(self.memories.values()):
             if memory.wake is not None and memory.wake <= self.now:
-                self._store(release(memory, self.now))
+                self._store(take(memory, (), self.now, TakeSettings()))
 
     def send_all(self, requests: Iterable[Sequence[Span]]) -> "SentTraces":
         """Send these, and wait until nothing waits."""
