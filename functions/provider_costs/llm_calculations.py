@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import ROUND_DOWN, Context, Decimal
+from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Self
 
 import azure.functions as func
@@ -11,7 +12,7 @@ from pydantic import ConfigDict, Field
 from functions.fields import LlmUsage
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, ValidationError
-from shared.domain.kernel.money import EXACT, PLACES, ZERO, Currency, ExactDecimal, ReportedAmount, total
+from shared.domain.kernel.money import EXACT, ZERO, Currency, ExactDecimal, ReportedAmount, total, truncate
 from shared.domain.provider_costs.costs import CostTerms, PricedCall
 from shared.domain.provider_costs.exchange_rates import ExchangeRates, NoExchangeRateError
 from shared.domain.provider_costs.findings import Finding, Unpriced
@@ -30,8 +31,6 @@ _PRICE_FIELDS = {
     "output": "output_tokens",
     "reasoning": "output_reasoning_tokens",
 }
-_SMALLEST = Decimal(1).scaleb(-PLACES)
-_CUT = Context(prec=200, rounding=ROUND_DOWN)
 
 
 class CalculateLlmCallRequest(LlmUsage):
@@ -236,7 +235,7 @@ def _calculated(
 
 def _steps(steps: Sequence[PriceStep], cost: Decimal) -> list[dict[str, Any]]:
     """The steps, cut to 12 places; the last one takes what is missing to the cost."""
-    amounts = [step.amount.quantize(_SMALLEST, context=_CUT) for step in steps]
+    amounts = [truncate(Fraction(step.amount)) for step in steps]
     if amounts:
         amounts[-1] = EXACT.subtract(cost, total(amounts[:-1]))
     return [

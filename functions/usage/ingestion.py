@@ -6,6 +6,7 @@ from datetime import datetime
 import azure.functions as func
 
 from shared.domain.access.identity import Permission
+from shared.domain.kernel.times import from_text
 from shared.domain.usage.ingestion import REFUSED, SenderCounts, WarningCount, Window
 from shared.http import Call, NoBody, Query, Reply, Schema, endpoint
 
@@ -124,12 +125,12 @@ def _row(row: SenderCounts) -> IngestionRow:
         unpriced=row.counts.get("unpriced", 0),
         priced_at_0=row.counts.get("priced_at_0", 0),
         without_model=row.counts.get("without_model", 0),
-        last_seen=datetime.fromisoformat(row.last_seen),
+        last_seen=from_text(row.last_seen),
     )
 
 
 def _warning(counted: WarningCount) -> IngestionWarning:
     code, library, service = counted.warning
     return IngestionWarning(
-        code=code, count=counted.count, library=library, service=service, last=datetime.fromisoformat(counted.last)
+        code=code, count=counted.count, library=library, service=service, last=from_text(counted.last)
     )

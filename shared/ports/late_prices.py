@@ -1,13 +1,14 @@
 """Recorded events that get a cost later: beside the totals that they count in."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from shared.domain.provider_costs.costs import EventCost
 from shared.domain.usage.events import TotalKey
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution
+from shared.ports.changes import ChangeResult
 from shared.ports.store import Document
 
 
@@ -40,19 +41,6 @@ class LatePrice:
         return self.before.event.total
 
 
-@dataclass(slots=True)
-class PriceResult:
-    """What became of the prices of one call."""
-
-    committed: list[LatePrice] = field(default_factory=list)
-    superseded: list[LatePrice] = field(default_factory=list)
-    """Not committed, as their events have changed since they were read."""
-    refused: list[tuple[LatePrice, str]] = field(default_factory=list)
-    """Not accepted by the store, with the reason; repeating does not help."""
-    outbox_entries: set[tuple[str, str, str]] = field(default_factory=set)
-    """(container, partition, id) of each outbox entry that was committed."""
-
-
 class LatePriceStore(Protocol):
     """All methods raise `UnavailableError` for faults that may pass; repeating is always safe."""
 
@@ -62,7 +50,7 @@ class LatePriceStore(Protocol):
         """Those that are recorded, by key. `shard_counts` is the history, the current count last."""
         ...
 
-    async def commit(self, prices: Sequence[LatePrice]) -> PriceResult:
+    async def commit(self, prices: Sequence[LatePrice]) -> ChangeResult[LatePrice]:
         """Commit each cost with what it adds to its total and with its outbox entry.
 
         An event that has changed since it was read is left as it is.

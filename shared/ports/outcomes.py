@@ -1,7 +1,7 @@
 """Outcomes where they are stored: beside their events and the totals that they count in."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from shared.domain.usage.events import TotalKey
 from shared.domain.usage.outcomes import Decided, Outcome, Status
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution
+from shared.ports.changes import ChangeResult
 from shared.ports.store import Document, Position
 
 
@@ -59,19 +60,6 @@ class OutcomeChange:
         return self.decided.contribution
 
 
-@dataclass(slots=True)
-class ChangeResult:
-    """What became of the changes of one call."""
-
-    committed: list[OutcomeChange] = field(default_factory=list)
-    superseded: list[OutcomeChange] = field(default_factory=list)
-    """Not committed, as their outcomes have changed since they were read."""
-    refused: list[tuple[OutcomeChange, str]] = field(default_factory=list)
-    """Not accepted by the store, with the reason; repeating does not help."""
-    outbox_entries: set[tuple[str, str, str]] = field(default_factory=set)
-    """(container, partition, id) of each outbox entry that was committed."""
-
-
 class OutcomeStore(Protocol):
     """All methods raise `UnavailableError` for faults that may pass; repeating is always safe."""
 
@@ -94,7 +82,7 @@ class OutcomeStore(Protocol):
         """
         ...
 
-    async def commit(self, changes: Sequence[OutcomeChange]) -> ChangeResult:
+    async def commit(self, changes: Sequence[OutcomeChange]) -> ChangeResult[OutcomeChange]:
         """Commit each change with what it adds to its total and with its outbox entry.
 
         An outcome that has changed since it was read is left as it is.

@@ -14,7 +14,8 @@ from shared.domain.provider_costs.costs import CostedEvent, EventCost
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key
 from shared.domain.usage.late_pricing import added_by_price
 from shared.domain.usage.totals import unpriced_contribution
-from shared.ports.late_prices import LatePrice, PriceResult, StoredEvent
+from shared.ports.changes import ChangeResult
+from shared.ports.late_prices import LatePrice, StoredEvent
 from shared.ports.store import Document, Store
 from shared.ports.usage import MeteredEvent
 
@@ -96,7 +97,7 @@ async def test_of_many_that_price_the_same_calls_one_does(prices: ItemLatePrices
     await usage.record(ORGANIZATION, [2], [unpriced(number) for number in range(MANY)])
     stored = await prices.find(ORGANIZATION, [2], KEYS)
 
-    async def commit() -> PriceResult:
+    async def commit() -> ChangeResult[LatePrice]:
         return await prices.commit([priced(each) for each in stored.values()])
 
     results = await asyncio.gather(*(commit() for _ in range(4)))

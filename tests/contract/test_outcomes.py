@@ -13,7 +13,8 @@ from shared.domain.metering.readings import CountAndSum
 from shared.domain.usage.events import AcceptedEvent, TotalKey, event_key, shard_of
 from shared.domain.usage.outcomes import Decision, Outcome, Verification, new_outcome, reject, system_totals_of, verify
 from shared.domain.usage.totals import unpriced_contribution
-from shared.ports.outcomes import ChangeResult, OutcomeChange, OutcomeFilter, StoredOutcome
+from shared.ports.changes import ChangeResult
+from shared.ports.outcomes import OutcomeChange, OutcomeFilter, StoredOutcome
 from shared.ports.store import Document, Position, Store
 from shared.ports.usage import MeteredEvent
 

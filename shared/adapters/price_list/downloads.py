@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from shared.adapters.price_list.genai_prices import PackagedPriceList
-from shared.adapters.price_list.units import registry
+from shared.adapters.price_list.units import registry, units_by_price_key
 from shared.domain.provider_costs.findings import Unpriced
 from shared.domain.provider_costs.llm_prices import Prices
 from shared.domain.provider_costs.model_names import ModelName
@@ -141,9 +141,8 @@ def _prices_in(providers: "list[Provider]") -> "Iterator[ModelPrice]":
 
 def _check(prices: "ModelPrice") -> None:
     """Raises `UnusableListError` for a unit that the package lacks, and for a price below 0."""
-    known = {unit.price_key for unit in registry().units.values()}
     for key, price in vars(prices).items():
-        if key not in known:
+        if key not in units_by_price_key():
             raise UnusableListError(f"the list has prices of a unit that is not known: {key[:64]}")
         if price is not None and any(not amount.is_finite() or amount < 0 for amount in _amounts_in(price)):
             raise UnusableListError(f"the list has a price below 0: {key}")

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from shared.adapters.price_list.priced_models import PackageModel
-from shared.adapters.price_list.units import including, registry
+from shared.adapters.price_list.units import including, registry, units_by_price_key
 from shared.domain.kernel.errors import FieldError, ValidationError
 from shared.domain.kernel.money import truncate
 from shared.domain.kernel.validation import pointer
@@ -103,7 +103,7 @@ def _errors(
     field: str, rates: Mapping[str, Decimal | TieredRate], in_force: Mapping[str, Decimal | TieredRate]
 ) -> list[FieldError]:
     prefix = ("prices", *field.split("/"))
-    units = {unit.price_key: unit for unit in registry().units.values()}
+    units = units_by_price_key()
     unknown = [key for key in rates if key not in units]
     if unknown:
         return [
@@ -122,7 +122,7 @@ def _errors(
 
 
 def _errors_in_joins(prefix: tuple[str, ...], rates: Mapping[str, Decimal | TieredRate]) -> list[FieldError]:
-    units = {unit.price_key: unit for unit in registry().units.values()}
+    units = units_by_price_key()
     ordered = sorted(rates)
     for index, key in enumerate(ordered):
         for other in ordered[index + 1 :]:

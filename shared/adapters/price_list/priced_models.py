@@ -16,7 +16,7 @@ from shared.domain.provider_costs.service_tiers import STANDARD, price_context
 from shared.domain.provider_costs.usage_counts import Count, Counts
 
 if TYPE_CHECKING:
-    from genai_prices.types import ConditionalPrice, ModelInfo, Provider
+    from genai_prices.types import ModelInfo, Provider
 
 _SLICES = 64
 _PER_THOUSAND = Decimal("0.001")
@@ -34,23 +34,20 @@ class PackageModel:
     def __init__(
         self, name: str, provider: "Provider", model: "ModelInfo", *, currency: str = "USD", is_lenient: bool = False
     ) -> None:
+        from genai_prices.types import ConditionalPrice  # noqa: PLC0415  the package is imported where it is needed
+
         self.name = name
         self.currency = currency
         self._provider = provider
         self._model = model
         self._is_lenient = is_lenient
-        self._prices = model.prices if isinstance(model.prices, list) else None
+        self.conditional_prices = (
+            model.prices if isinstance(model.prices, list) else [ConditionalPrice(prices=model.prices)]
+        )
+        """Its standard prices, with the times at which they apply; the last that applies holds."""
         self._has_tiers = any(listed is model for listed in provider.models)
         """False for another provider's model, whose tiers are not this provider's."""
         self._slice = lru_cache(_SLICES)(self._new_slice)
-
-    @property
-    def conditional_prices(self) -> "list[ConditionalPrice]":
-        """Its standard prices, with the times at which they apply; the last that applies holds."""
-        from genai_prices.types import ConditionalPrice, ModelPrice  # noqa: PLC0415  imported where it is needed
-
-        prices = self._model.prices
-        return [ConditionalPrice(prices=prices)] if isinstance(prices, ModelPrice) else prices
 
     def cost(self, counts: Counts, tier: str, at: datetime) -> Decimal | Unpriced:
         """See `PricedModel`."""
@@ -116,10 +113,8 @@ class PackageModel:
 
     def _period(self, at: datetime) -> int:
         """Which of the model's prices are in force: the last that apply, else the first."""
-        if self._prices is None:
-            return 0
-        for index in range(len(self._prices) - 1, 0, -1):
-            constraint = self._prices[index].constraint
+        for index in range(len(self.conditional_prices) - 1, 0, -1):
+            constraint = self.conditional_prices[index].constraint
             if constraint is None or constraint.active(at):
                 return index
         return 0
@@ -127,10 +122,7 @@ class PackageModel:
     def _new_slice(self, period: int, tier: str | None, variants: tuple[int, ...]) -> PriceSlice:
         from genai_prices.types import ModelPrice  # noqa: PLC0415  the package is imported where it is needed
 
-        standard = (
-            self._model.prices if isinstance(self._model.prices, ModelPrice) else self._model.prices[period].prices
-        )
-        prices = dict(vars(standard))
+        prices = dict(vars(self.conditional_prices[period].prices))
         if tier is not None:
             for index in reversed(variants):  # the first variant holds
                 overrides = (self._model.price_variants or [])[index].prices

@@ -31,6 +31,11 @@ def registry() -> "UnitRegistry":
     return UnitRegistry(unit_data)
 
 
+@cache
+def units_by_price_key() -> "dict[str, UnitDef]":
+    return {unit.price_key: unit for unit in registry().units.values()}
+
+
 def including(key: str) -> frozenset[str]:
     """The usage keys of all units that include this one."""
     return registry().ancestor_usage_keys(key)

@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterator, Collection, Sequence
 
 from shared.adapters.usage.batches import Write
+from shared.adapters.usage.changing import commit_changes, places_of
 from shared.adapters.usage.committing import Committer
-from shared.adapters.usage.documents import EVENT, outcome_document, partition_of, read_event
+from shared.adapters.usage.documents import EVENT, outcome_document, read_event
 from shared.adapters.usage.shard_lists import newest_of_shards
 from shared.adapters.usage.stored_totals import read_items
 from shared.domain.kernel.times import to_text
-from shared.domain.usage.events import shard_of
 from shared.domain.usage.outcomes import Outcome, event_key_of
-from shared.ports.outcomes import ChangeResult, OutcomeChange, OutcomeFilter, StoredOutcome
+from shared.ports.changes import ChangeResult
+from shared.ports.outcomes import OutcomeChange, OutcomeFilter, StoredOutcome
 from shared.ports.store import Item, Position, Replace, Store
 
 
@@ -31,14 +32,8 @@ class ItemOutcomes:
         with_events: bool = True,
     ) -> dict[str, StoredOutcome]:
         outcomes: dict[str, StoredOutcome] = {}
-        for count in reversed(shard_counts):
-            by_partition: dict[str, list[str]] = {}
-            for id_ in outcome_ids:
-                if id_ not in outcomes:
-                    partition = partition_of(organization_id, shard_of(event_key_of(id_), count))
-                    by_partition.setdefault(partition, []).append(id_)
-            for partition, ids in by_partition.items():
-                outcomes |= await self._find_in(partition, ids, with_events=with_events)
+        for partition, ids in places_of(organization_id, shard_counts, outcome_ids, event_key_of, outcomes):
+            outcomes |= await self._find_in(partition, ids, with_events=with_events)
         return outcomes
 
     async def _find_in(self, partition: str, ids: Sequence[str], *, with_events: bool) -> dict[str, StoredOutcome]:
@@ -68,24 +63,8 @@ class ItemOutcomes:
         async for document in documents:
             yield Outcome.read(document)
 
-    async def commit(self, changes: Sequence[OutcomeChange]) -> ChangeResult:
-        result = ChangeResult()
-        by_partition: dict[str, list[OutcomeChange]] = {}
-        for change in changes:
-            by_partition.setdefault(change.before.partition, []).append(change)
-
-        def is_still_wanted(change: OutcomeChange, stored: Item | None) -> bool:
-            if stored is not None and stored.etag == change.before.etag:
-                return True
-            result.superseded.append(change)
-            return False
-
-        for partition, members in by_partition.items():
-            committed = await self._committer.commit(partition, members, is_still_wanted)
-            result.committed += committed.additions
-            result.refused += committed.refused
-            result.outbox_entries |= committed.outbox_entries
-        return result
+    async def commit(self, changes: Sequence[OutcomeChange]) -> ChangeResult[OutcomeChange]:
+        return await commit_changes(self._committer, changes)
 
     def _writes(self, change: OutcomeChange) -> list[Write]:
         return [Replace(outcome_document(change.decided.outcome, self._retention_seconds), change.before.etag)]

@@ -175,14 +175,14 @@ def _exponent(value: Decimal) -> int:
 
 
 def _read_not_negative(value: object) -> Decimal:
-    number = read_decimal(value)
-    if number < 0:
-        raise ValueError("is negative")
-    return number
+    return _not_negative(read_decimal(value))
 
 
 def _read_reported(value: object) -> Decimal:
-    number = read_rounded(value)
+    return _not_negative(read_rounded(value))
+
+
+def _not_negative(number: Decimal) -> Decimal:
     if number < 0:
         raise ValueError("is negative")
     return number

@@ -74,6 +74,11 @@ class EventCost(msgspec.Struct, frozen=True):
         return EXACT.subtract(ours, self.reported)
 
     @property
+    def is_unpriced(self) -> bool:
+        """Whether it is of an LLM call that has no cost. A cost of 0 is one."""
+        return self.category is not None and self.amount is None
+
+    @property
     def is_zero(self) -> bool:
         """Whether it is priced at 0, as a free model is. Not said of what the customer pays with its own key."""
         return self.amount is not None and not self.amount and not self.byok

@@ -19,7 +19,6 @@ MAXIMUM_ROWS = 100_000
 _MAXIMUM_CONTAINERS = 300_000
 _MAXIMUM_VALUES = 2_000_000
 _MAXIMUM_TEXT = 200
-_MAXIMUM_DIGITS = 30
 _DEEPEST = 2
 """Objects inside a row that are looked into."""
 _HALF = Decimal("0.5")
@@ -272,12 +271,9 @@ class _Row:
         if value is None:
             return None
         try:
-            number = read_rounded(value.strip() if isinstance(value, str) else value)
+            return read_rounded(value.strip() if isinstance(value, str) else value)
         except ValueError:
             raise self._refused(names[0], "is not a number") from None
-        if number.adjusted() > _MAXIMUM_DIGITS:
-            raise self._refused(names[0], "is larger than anything that was used or paid")
-        return number
 
     def _text(self, names: Names) -> str | None:
         value = self._value(names)

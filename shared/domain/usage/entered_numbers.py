@@ -9,8 +9,8 @@ from shared.domain.kernel.money import PLACES, plain, read_rounded
 from shared.domain.kernel.validation import pointer
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.paths import names_in
-
-OUTCOME_TYPE = "outcome."
+from shared.domain.metering.values import UNITS, at_path
+from shared.domain.pricing.charges.event_values import OUTCOME_TYPE
 
 _NUMBERS = frozenset({"quantity", "amount", "cost", "value"})
 _NULLABLE = frozenset({"quantity", "amount", "cost", "currency"})
@@ -43,20 +43,17 @@ def with_entered_numbers(event_type: str, data: dict[str, Any], number_paths: fr
 def errors_at_paths(data: Mapping[str, Any], number_paths: frozenset[str]) -> Iterator[FieldError]:
     """The numbers that are too large for the meters that read them; pointers are relative to the event."""
     for path in number_paths:
-        names = names_in(path)
-        value: object = data
-        for name in names:
-            value = value.get(name) if isinstance(value, Mapping) else None
+        value = at_path(data, path)
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
             try:
                 read_rounded(value)
             except ValueError as error:
-                yield FieldError(pointer((("data"), *names)), str(error))
+                yield FieldError(pointer(("data", *names_in(path))), str(error))
 
 
 def entered_paths(event_type: str, paths: frozenset[str]) -> frozenset[str]:
     """Those of the paths of numbers whose names have no meaning, so that only a meter reads them."""
-    units = ("data.units.", "data.uncached_") if event_type == LLM_CALL else ()
+    units = (UNITS, "data.uncached_") if event_type == LLM_CALL else ()
     return frozenset(
         path for path in paths if path.removeprefix("data.") not in _NUMBERS and not path.startswith(units)
     )

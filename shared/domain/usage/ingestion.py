@@ -86,9 +86,6 @@ class IngestionTotals:
         self._pairs: dict[str, int] = {}
         self._warnings: dict[WarningKind, tuple[int, str]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._counts or self._warnings)
-
     def count(self, sender: Sender, name: str, number: int, at: str) -> None:
         """Add to a counter of a sender that was seen at that time."""
         place = self._place(sender)

@@ -3,22 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from shared.domain.metering.readings import Reading
 from shared.domain.pricing.charges.charge import Charge
 from shared.domain.provider_costs.costs import EventCost
 from shared.domain.usage.recomputation import added_by
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution, NamedReadings
-
-
-def is_unpriced(event: RecordedEvent) -> bool:
-    """Whether it is an LLM call that was metered without a cost. A cost of 0 is one."""
-    return event.cost.category is not None and event.cost.amount is None
-
-
-def with_cost(event: RecordedEvent, cost: EventCost) -> RecordedEvent:
-    fields = {name: getattr(event, name) for name in event.__struct_fields__}
-    return RecordedEvent(**{**fields, "cost": cost})
 
 
 def added_by_price(
@@ -29,7 +21,7 @@ def added_by_price(
     `charges` are those of its model version; None is usage without a billing model.
     """
     before = added_by(event, charges, currency)
-    after = added_by(with_cost(event, cost), charges, currency)
+    after = added_by(msgspec.structs.replace(event, cost=cost), charges, currency)
     return replace(
         after,
         measures=_changes(before.measures, after.measures),

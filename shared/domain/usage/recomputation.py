@@ -41,7 +41,7 @@ def added_by(event: RecordedEvent, charges: Sequence[Charge] | None, currency: s
 
 def _cost_of(event: RecordedEvent) -> EventCost:
     """With what is not recorded of an unpriced LLM call: its model and tokens."""
-    if event.cost.category is None or event.cost.amount is not None:
+    if not event.cost.is_unpriced:
         return event.cost
     model, tokens = unpriced_name(*reported_model(event.data)), reported_tokens(event.data)
     return EventCost(None, event.cost.category, event.cost.reported, unpriced=model, tokens=tokens)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from shared.domain.kernel.errors import TooLargeError
@@ -91,6 +91,8 @@ class ModelNames:
         self._provider = provider
         self._prices = prices
         self._exported: dict[str, str] = {}
+        self._names: set[str] = set()
+        """All that the export is found to name."""
 
     def exported(self, model: str) -> str:
         """The name in a price list, found also by a display name and without the date at the end."""
@@ -101,28 +103,25 @@ class ModelNames:
             listed = next((name for each in written if (name := self._listed(self._provider, each))), None)
             known = listed or ModelName.normalized(self._provider, model).readable
             self._exported[model] = known
+            self._names.add(known)
         return known
 
     def reported(self, event: RecordedEvent, organization_id: str) -> str | None:
         """The same of a call; None for a call of another provider."""
         provider, model = reported_model(event.data)
-        alias = self._prices.aliases.at(provider, model, _time_of(event), organization_id)
+        alias = self._prices.aliases.at(provider, model, from_text(event.time), organization_id)
         if alias is not None:
             provider, model = alias.provider, alias.model
         name = self._listed(provider, model)
         if name is None:
             name = ModelName.normalized(known_provider(provider) or self._provider, model).readable
-            if provider is None and name not in self._exported.values():
+            if provider is None and name not in self._names:
                 return None
         return name if name.startswith(f"{self._provider}/") else None
 
     def _listed(self, provider: str | None, model: str) -> str | None:
         listed = self._prices.of(provider, model).listed
         return None if listed is None else listed.model.name
-
-
-def _time_of(event: RecordedEvent) -> datetime:
-    return from_text(event.time)
 
 
 class Comparison:
@@ -140,7 +139,8 @@ class Comparison:
         self._left: dict[str, NamedCall] = {}
         """Calls of the export that were not found here yet, by id."""
         self._ids: set[str] = set()
-        self._only_here: list[NamedCall] = []
+        self.only_here: list[NamedCall] = []
+        """Calls that we have and the export lacks, the first ones."""
         self.calls_only_here = 0
         for usage in export:
             self._add_exported(usage)
@@ -160,11 +160,10 @@ class Comparison:
         name = self._names.reported(event, organization_id)
         if name is None:
             return
-        day = _time_of(event).date()
+        day = from_text(event.time).date()
         model = self._model(day, name)
         here = self._figures(day, model)[0]
-        units = {key: Decimal(count) for key, count in counts_of(event.data).counts.items()}
-        here.add(1, units, cost)
+        here.add(1, counts_of(event.data).counts, cost)
         here.unpriced += cost is None
         if self.names_calls:
             self._match(event, day, model)
@@ -175,8 +174,8 @@ class Comparison:
             self._left.pop(id_, None)
         if not known:
             self.calls_only_here += 1
-            if len(self._only_here) < MAXIMUM_NAMED:
-                self._only_here.append(NamedCall(event.key, day, model, event.id))
+            if len(self.only_here) < MAXIMUM_NAMED:
+                self.only_here.append(NamedCall(event.key, day, model, event.id))
 
     def _model(self, day: date, name: str) -> str:
         return ALL_MODELS if day in self._whole_days else name
@@ -211,11 +210,6 @@ class Comparison:
     @property
     def calls_only_there(self) -> int:
         return len(self._left) if self.names_calls else 0
-
-    @property
-    def only_here(self) -> list[NamedCall]:
-        """Calls that we have and the export lacks, the first ones."""
-        return self._only_here
 
 
 def _ids_of(event: RecordedEvent) -> Iterable[str]:

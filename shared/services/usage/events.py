@@ -172,7 +172,7 @@ class Events:
             errors = tuple(_errors_of(event, call, data, agent, organization, now))
             if not errors and in_force.number_paths and not event.by_protocol:
                 errors = tuple(errors_at_paths(data, in_force.number_paths))
-            if errors or (agent is None and not event.by_protocol):
+            if errors:
                 acceptance.rejected.append(Rejection(event.index, errors))
                 continue
             accepted = _accepted(event, data, agent, organization, now)

@@ -16,7 +16,7 @@ from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.provider_costs.model_aliases import ModelAlias
 from shared.domain.provider_costs.model_names import reported_model
 from shared.domain.tenancy.organizations import Organization
-from shared.domain.usage.late_pricing import added_by_price, is_unpriced
+from shared.domain.usage.late_pricing import added_by_price
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.ports.clock import Clock
 from shared.ports.late_prices import LatePrice, LatePriceStore, StoredEvent
@@ -90,7 +90,7 @@ class _Pricing:
 
     def concerns(self, organization: Organization, event: RecordedEvent) -> bool:
         """Whether a call is without a cost, and the alias is the one that holds for its name at its time."""
-        if not is_unpriced(event):
+        if not event.cost.is_unpriced:
             return False
         names = reported_model(event.data)
         alias = self.rules.prices.aliases.at(*names, from_text(event.time), organization.id)
@@ -142,7 +142,8 @@ class LatePricing:
         repeating is safe. Raises `MalformedError` for a cursor of another request.
         """
         shape = shape_of(alias.id, organization and organization.id, dry_run)
-        place: _Place | None = _Place() if cursor is None else _place_at(position_after(cursor, shape))
+        start = _Place() if cursor is None else _place_at(position_after(cursor, shape))
+        place: _Place | None = start
         rules, now = await self._costs.rules(), self._clock.now()
         if not rules.prices.aliases.knows(alias):
             raise UnavailableError("The alias was made a moment ago and cannot be read yet")
@@ -151,7 +152,7 @@ class LatePricing:
         give_up_at = loop.time() + BUDGET.total_seconds()
         result = pricing.result
         result.currency = None if organization is None else organization.currency
-        async for chunk in self._chunks(pricing, organization, place or _Place()):
+        async for chunk in self._chunks(pricing, organization, start):
             if chunk.keys and result.calls and result.currency != chunk.organization.currency:
                 break
             await self._price_chunk(pricing, chunk)

@@ -95,7 +95,7 @@ class AgentPricing:
 
 
 class PricingInForce:
-    """Reads billing models as acceptance needs them, at most 60 s old."""
+    """Reads billing models for rounding and warnings, which may take them as they were two minutes ago."""
 
     def __init__(self, clock: Clock, billing_models: BillingModels) -> None:
         self._billing_models = billing_models
@@ -122,18 +122,15 @@ class PricingInForce:
 
     async def _entries(self, agent: Agent) -> list[tuple[datetime, _Since]]:
         entries: list[tuple[datetime, _Since]] = []
-        for index, entry in enumerate(agent.models.entries):
-            start = entry.effective_from
-            end = agent.models.entries[index + 1].effective_from if index + 1 < len(agent.models.entries) else None
-            if entry.value is None:
-                entries.append((start, _Since(None, None)))
+        for assigned in agent.models.intervals():
+            if assigned.value is None:
+                entries.append((assigned.start, _Since(None, None)))
                 continue
-            model = await self._billing_models.cached(agent.organization_id, entry.value)
-            in_force = model.versions.at(start)
-            entries.append((start, _Since(model, in_force)))
+            model = await self._billing_models.cached(agent.organization_id, assigned.value)
+            entries.append((assigned.start, _Since(model, model.versions.at(assigned.start))))
             entries += [
                 (each.effective_from, _Since(model, each.value))
                 for each in model.versions.entries
-                if each.effective_from > start and (end is None or each.effective_from < end)
+                if each.effective_from > assigned.start and (assigned.end is None or each.effective_from < assigned.end)
             ]
         return entries

@@ -75,13 +75,8 @@ class Reconciliation:
         if organization_id is not None:
             yield await self._organizations.get(organization_id)
             return
-        cursor: str | None = None
-        while True:
-            found, cursor = await self._organizations.list(100, cursor)
-            for organization in found:
-                yield organization
-            if cursor is None:
-                return
+        async for organization in self._organizations.all():
+            yield organization
 
     def _calls(self, organization: Organization, day: date) -> AsyncIterator[RecordedEvent]:
         start = datetime.combine(day, time(), UTC)

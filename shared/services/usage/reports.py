@@ -107,7 +107,8 @@ class UsageReports:
         Raises `UnavailableError`.
         """
         by_version = {(total.key.agent_id, total.key.version_id): total.totals for total in totals if _has_level(total)}
-        with_level = [agent for agent in agents if agent.id in {agent_id for agent_id, _ in by_version}]
+        ids = {agent_id for agent_id, _ in by_version}
+        with_level = [agent for agent in agents if agent.id in ids]
         models = await self._metered_versions.histories(organization.id, with_level)
         priced = cut_at_ends(
             segments(period, [(agent.id, agent.models) for agent in with_level], models),
