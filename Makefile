@@ -194,10 +194,11 @@ bench: $(BIN)/.dev
 bench-sessions: $(BIN)/.dev
 	$(BIN)/python -m bench.sessions
 
-# What an organization notices of others that flood the host.
+# Spans per second beside events per second, and what a span asks of the store.
 bench-traces: $(BIN)/.dev
 	$(BIN)/python -m bench.traces
 
+# What an organization notices of others that flood the host. XYRA_BENCH_SECONDS and XYRA_BENCH_DISTINCT make it shorter.
 bench-neighbours: $(BIN)/.dev
 	$(BIN)/python -m bench.neighbours
 

@@ -141,7 +141,7 @@ async def _event(sender: Sender, index: int, reported: ReportedCall) -> Protocol
         id=reported.id,
         source=LITELLM,
         type=LLM_CALL,
-        agent=sender.agent(reported.user, LITELLM),
+        agent=sender.agent(reported.user, None, LITELLM),
         time=reported.time,
         run=reported.run,
         data=reported.data,

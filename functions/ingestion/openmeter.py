@@ -34,6 +34,7 @@ from shared.domain.kernel.validation import Length, validation_error
 from shared.domain.kernel.validation_messages import ISO_TIME
 from shared.domain.metering.event_types import EventType
 from shared.domain.usage.events import MAXIMUM_EVENTS_OF_REQUEST
+from shared.domain.usage.ingestion import OTHERS
 from shared.http import LARGE_BODY, Call, Query, Reply, Schema, endpoint
 from shared.services.ingestion.protocol_events import ProtocolEvent
 
@@ -184,7 +185,7 @@ async def _read(sender: Sender, index: int, value: object) -> ProtocolEvent:
         id=event.id,
         source=source,
         type=openmeter.type_of(event.type),
-        agent=sender.agent(event.subject, event.agent or source),
+        agent=sender.agent(event.subject, event.agent, source),
         time=event.time,
         run=event.run,
         data=data,
@@ -196,7 +197,7 @@ async def _read(sender: Sender, index: int, value: object) -> ProtocolEvent:
 def _source_and_type(value: object) -> tuple[str, str]:
     """Of a value that is no valid event, as far as it has them."""
     named = value if isinstance(value, dict) else {}
-    source, type_ = (label_of(named.get(name)) or "-" for name in ("source", "type"))
+    source, type_ = (label_of(named.get(name)) or OTHERS for name in ("source", "type"))
     return source, type_
 
 

@@ -34,14 +34,14 @@ class Sender:
             make_with=making.billing_model_id if making is not None else None,
         )
 
-    def agent(self, subject: str | None, otherwise: str) -> str:
-        """The name of the agent of an event: its subject where that names agents, else the key's default agent.
+    def agent(self, subject: str | None, named: str | None, otherwise: str) -> str:
+        """The agent of an event: its subject where that names agents, else what it names, else the key's default.
 
         Where there is none, the last name stands in, so that nothing is lost: an agent may be made of it.
         """
         if subject is not None and self.reporting.subject_is == "agent":
             return subject
-        return self.reporting.default_agent or otherwise
+        return named or self.reporting.default_agent or otherwise
 
     async def organization_id(self, subject: str | None, named: str | None) -> str:
         """The organization of an event: the credential's own, or what an operator's event names.

@@ -134,7 +134,7 @@ class IngestionTotals:
             place = Sender(OTHERS, OTHERS, OTHERS)
         if place not in self._counts:
             self._counts[place] = {}
-            if place.type != OTHERS:
+            if (place.source, place.type) != (OTHERS, OTHERS):
                 self._pairs[place.reporter] = self._pairs.get(place.reporter, 0) + 1
         return place
 

@@ -43,7 +43,7 @@ class WaitingCalls:
         self._clock = clock
         self._maximum = settings.maximum_waiting_calls
         self._records = Records(store, INBOX, WaitingTrace)
-        self._cached = TTLCache[str, int, datetime](_MAXIMUM_CACHED, _CACHED, timer=clock.now)
+        self._cached = TTLCache[str, list[int], datetime](_MAXIMUM_CACHED, _CACHED, timer=clock.now)
 
     async def of(self, organization_id: str) -> Waiting:
         """How many calls wait, and since when."""
@@ -58,8 +58,8 @@ class WaitingCalls:
         """Whether further calls may wait; counted every 10 s, and what this process adds meanwhile."""
         known = self._cached.get(organization_id)
         if known is None:
-            known = self._cached[organization_id] = (await self.of(organization_id)).calls
-        return known < self._maximum
+            known = self._cached[organization_id] = [(await self.of(organization_id)).calls]
+        return known[0] < self._maximum
 
     async def follow(self, organization_id: str, before: TraceMemory, after: TraceMemory) -> None:
         """Note what waits in a trace now."""
@@ -67,7 +67,7 @@ class WaitingCalls:
         if added == 0:
             return
         if (known := self._cached.get(organization_id)) is not None:
-            self._cached[organization_id] = known + added
+            known[0] += added  # in place: storing it anew would put off the next count
         since, wake = after.waiting_since, after.wake
         if since is None or wake is None:
             await self._records.remove(_partition(organization_id), after.trace)

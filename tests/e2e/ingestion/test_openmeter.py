@@ -102,6 +102,7 @@ async def test_a_key_says_what_subjects_mean(xyra: Xyra) -> None:
     agent, shop = await organization.agent("coder"), await organization.agent("shop")
     default = await key_of(xyra, organization, subject_is="default_agent", default_agent="coder")
     (await default.send("POST", EVENTS, event("1", subject="anyone"))).expect(204)
+    (await default.send("POST", EVENTS, event("6", subject="anyone", agent="shop"))).expect(204)
     body = {"name": "Proxy", "scopes": ["events:write"], "subject_is": "organization"}
     operators = xyra.bearing((await xyra.operator.post("api-keys", body))["token"])
     sent = [
@@ -114,7 +115,7 @@ async def test_a_key_says_what_subjects_mean(xyra: Xyra) -> None:
     assert answer.problem(400, "malformed") == ["/2/subject", "/3/subject"]
     await xyra.idle()
     recorded = await events_of(organization)
-    expected = {"1": agent["id"], "2": agent["id"], "3": shop["id"]}
+    expected = {"1": agent["id"], "2": agent["id"], "3": shop["id"], "6": shop["id"]}
     assert {each["id"]: each["agent_id"] for each in recorded} == expected
 
 

@@ -14,7 +14,6 @@ from tests.doubles.worlds.otlp_captures import Sequence, body_of, encoding_of, s
 
 Json = dict[str, Any]
 
-CALLS_IN_CAPTURES = 20
 CALLS_IN_CAPTURES = {"gpt-5-2025-08-07": 10, "claude-sonnet-4-20250514": 1, "text-embedding-3-small": 5}
 """By model: five captures share one answer, three share two others, and seven calls have no answer's id."""
 PASSED_ON = {"key": "llm", "type": "cost", "categories": ["llm"]}

@@ -182,6 +182,7 @@ async def test_an_alias_for_all_prices_the_calls_of_all_organizations_one_curren
         calls, left, cursor = calls + answer["calls"], left + answer["unpriced"], answer["next_cursor"]
         if cursor is None:
             break
+    assert cursor is None
     # By the organizations' own credentials the batch costs the standard price.
     assert (calls, left, costs) == (6, 0, {"USD": Decimal(5), "EUR": Decimal(2)})
     refused = await xyra.operator.send("POST", f"llm-prices/aliases/{alias['id']}/price", {"cursor": "nonsense"})

@@ -98,5 +98,6 @@ async def until_priced_by(organization: Organization, list_version: str) -> None
         answer = await organization.key.post("llm-prices/calculate", MILLION, expect=200)
         return str(answer["list_version"])
 
-    while await present() != list_version:  # noqa: ASYNC110  the host moves it
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while await present() != list_version:  # noqa: ASYNC110  the host moves it
+            await asyncio.sleep(0.05)

@@ -168,6 +168,16 @@ async def test_beyond_the_most_that_may_wait_calls_go_on_at_once(world: World) -
     assert len(await world.agents_of_calls()) == 5
 
 
+async def test_what_waits_is_counted_anew_however_often_calls_come() -> None:
+    world = await World(Settings(maximum_waiting_calls=3)).prepared()
+    other = world.another_host()
+    for number in range(6):
+        await world.send(in_trace(call("call", "run", answer=f"{number}"), number + 1))
+        await world.send(in_trace(agent_run("run"), number + 1), host=other)  # which the first process does not see
+        world.clock.move(timedelta(seconds=5))
+    assert await world.agents_of_calls() == {identity(f"{number}"): "run" for number in range(6)}
+
+
 def in_trace(span: Span, number: int) -> Span:
     return replace(span, trace_id=f"{number:032x}")
 

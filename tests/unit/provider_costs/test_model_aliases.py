@@ -75,7 +75,7 @@ def test_the_latest_that_has_begun_holds_and_an_organizations_own_before_that_fo
 
 def priced_by(prices: LlmPrices, time: datetime = NOVEMBER) -> tuple[str, str] | str:
     found = prices.at("azure", "helpdesk", time, "org_1")
-    return (found.model.name, found.source) if isinstance(found, EffectivePrices) else found.code
+    return (found.model.name, found.source) if isinstance(found, EffectivePrices) else found.reason
 
 
 def override(provider: str | None, model: str) -> PriceOverride:

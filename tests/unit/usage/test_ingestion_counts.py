@@ -6,7 +6,7 @@ import pytest
 
 from shared.containers import LEDGERS
 from shared.domain.kernel.errors import UnavailableError
-from shared.domain.usage.ingestion import MAXIMUM_PAIRS, MAXIMUM_ROWS, MAXIMUM_WARNINGS, Window
+from shared.domain.usage.ingestion import MAXIMUM_PAIRS, MAXIMUM_ROWS, MAXIMUM_WARNINGS, OTHERS, Window
 from shared.services.usage.ingestion_counts import IngestionCounts
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock
@@ -72,6 +72,15 @@ async def test_rows_and_warnings_are_bounded_and_nothing_is_left_out_of_the_sums
         assert sum(row.sender.reporter == "key_0" for row in report.rows) == MAXIMUM_PAIRS + 1
         assert sum(warning.count for warning in report.warnings) == 3 * MAXIMUM_WARNINGS
         assert len(report.warnings) == MAXIMUM_WARNINGS + 1
+
+
+async def test_events_without_a_type_take_no_more_rows_than_others() -> None:
+    counts = IngestionCounts(MemoryStore(), SettableClock(NOW))
+    for number in range(3 * MAXIMUM_PAIRS):
+        counts.count(ORGANIZATION, [("key", f"source-{number}", OTHERS)], "refused.malformed")
+    report = await counts.report(ORGANIZATION, "hour")
+    assert sum(row.counts["refused.malformed"] for row in report.rows) == 3 * MAXIMUM_PAIRS
+    assert len(report.rows) == MAXIMUM_PAIRS + 1
 
 
 async def test_a_trace_is_warned_of_with_its_library_and_service() -> None:
