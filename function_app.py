@@ -26,6 +26,7 @@ for area in AREAS:
     for blueprint in area.blueprints:
         app.register_functions(blueprint)
 
-# What has been loaded stays. Unfrozen, every full collection goes through it again, and requests with many events cause
-# one every few requests.
+# What has been loaded stays. Unfrozen, every full collection goes through it again. Nothing else runs during a
+# collection, and by Python's thresholds a request with many events causes some that go through all of its objects.
 gc.freeze()
+gc.set_threshold(10_000, 2, 500)

@@ -82,6 +82,7 @@ from shared.services.usage.recorded_events import RecordedEvents
 from shared.services.usage.repair import Repair
 from shared.services.usage.reports import UsageReports
 from shared.settings import Settings, settings
+from shared.turns import Turns
 
 SECONDS_PER_DAY = 24 * 60 * 60
 
@@ -95,6 +96,7 @@ class Application:
         """`opened` closes what the ports may have opened; without it they stay as they are."""
         store, clock = ports.store, ports.clock
         self._opened = opened or AsyncExitStack()
+        self.turns = Turns()
         self.settings = chosen
         self.clock = clock
         self._readiness = Readiness(store, ports.queue)
@@ -133,7 +135,14 @@ class Application:
         self._opened.push_async_callback(self.ingestion_counts.close)
         checks = AcceptanceChecks(clock, self.billing_models, self.costs)
         self.events = Events(
-            ports.queue, clock, self.organizations, self.agents, self.llm_calls, checks, self.ingestion_counts
+            ports.queue,
+            clock,
+            self.organizations,
+            self.agents,
+            self.llm_calls,
+            checks,
+            self.ingestion_counts,
+            self.turns,
         )
         parked_event_store = ItemParkedEvents(store, clock)
         self.metering = Metering(

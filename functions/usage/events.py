@@ -1,6 +1,5 @@
 """Usage events: reported one by one, in lists or in batches."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from shared.domain.kernel.validation import validation_error
 from shared.domain.usage.ingestion import REFUSED
 from shared.http import LARGE_BODY, Call, Query, Reply, Schema, endpoint
 from shared.services.usage.events import MALFORMED, ReportedEvent
+from shared.turns import Turns
 
 blueprint = func.Blueprint()
 
@@ -22,8 +22,6 @@ ERRORS_PER_EVENT = 5
 """Shown for each rejected event."""
 DETAILED_EVENTS = 20
 """The first rejected events, which are shown with their errors."""
-READ_AT_ONCE = 20
-"""Events that are validated before other requests get their turn."""
 
 
 class EventsQuery(Query):
@@ -63,18 +61,18 @@ class EventsAnswer(WithWarnings):
     """Those that were accepted."""
 
 
-async def _read(sent: SentEvents) -> tuple[list[tuple[int, AnyEventRequest]], list[Rejection]]:
+async def _read(sent: SentEvents, turns: Turns) -> tuple[list[tuple[int, AnyEventRequest]], list[Rejection]]:
     """Well-formed events with their index, and the others. Of these, only the first are told with their errors."""
     well_formed: list[tuple[int, AnyEventRequest]] = []
     malformed: list[Rejection] = []
-    for index, value in enumerate(sent.values):
-        if index % READ_AT_ONCE == READ_AT_ONCE - 1:
-            await asyncio.sleep(0)  # other requests need not wait for the whole batch
-        try:
-            well_formed.append((index, sent.adapter.validate_python(value)))
-        except pydantic.ValidationError as error:
-            told = validation_error(error).errors if len(malformed) < DETAILED_EVENTS else ()
-            malformed.append(Rejection(index, told))
+    async with turns.begun() as turn:
+        for index, value in enumerate(sent.values):
+            await turn.pause_if_over()
+            try:
+                well_formed.append((index, sent.adapter.validate_python(value)))
+            except pydantic.ValidationError as error:
+                told = validation_error(error).errors if len(malformed) < DETAILED_EVENTS else ()
+                malformed.append(Rejection(index, told))
     return well_formed, malformed
 
 
@@ -130,7 +128,7 @@ async def _organizations(call: Call[Any, Any, Any], events: Sequence[AnyEventReq
     example={"id": "commands-1", "type": "command", "agent": "coder", "data": {"quantity": 40}},
 )
 async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
-    events, malformed = await _read(call.body)
+    events, malformed = await _read(call.body, call.services.turns)
     await _count_malformed(call, malformed)
     organizations = await _organizations(call, [event for _, event in events])
     reported = [

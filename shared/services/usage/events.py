@@ -1,6 +1,5 @@
 """Accepts usage events: validates them and hands them to the broker, which makes them durable."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,9 +38,7 @@ from shared.services.usage.acceptance_checks import AcceptanceChecks, Checks
 from shared.services.usage.ingestion_counts import IngestionCounts
 from shared.services.usage.messages import QUEUE, MessagePacker, session_of
 from shared.services.usage.pricing_in_force import TypeInForce
-
-CHECKED_AT_ONCE = 20
-"""Events that are checked before other requests get their turn."""
+from shared.turns import Turns
 
 
 class ReportedEvent(msgspec.Struct, frozen=True):
@@ -114,6 +111,7 @@ class Events:
         llm_calls: LlmCallReader,
         checks: AcceptanceChecks,
         counts: IngestionCounts,
+        turns: Turns,
     ) -> None:
         self._queue = queue
         self._llm_calls = llm_calls
@@ -122,6 +120,7 @@ class Events:
         self._agents = agents
         self._checks = checks
         self._counts = counts
+        self._turns = turns
 
     async def accept(
         self, reported: Sequence[ReportedEvent], *, partial: bool, rejected: Sequence[Rejection] = ()
@@ -162,34 +161,34 @@ class Events:
         shard_count = organization.shard_counts_until(now)[-1]
         acceptance = Acceptance()
         contents: dict[str, str] = {}
-        for number, event in enumerate(members):
-            if number % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1:
-                await asyncio.sleep(0)  # other requests need not wait for the whole batch
-            agent, time = agents.get(event.agent), event.time or now
-            call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
-            in_force = checks.in_force(agent, event.type, time)
-            data = with_entered_numbers(event.type, call.data, in_force.number_paths)
-            errors = tuple(_errors_of(event, call, data, agent, organization, now))
-            if not errors and in_force.number_paths and not event.by_protocol:
-                errors = tuple(errors_at_paths(data, in_force.number_paths))
-            if errors:
-                acceptance.rejected.append(Rejection(event.index, errors))
-                continue
-            accepted = _accepted(event, data, agent, organization, now)
-            encoded = json.encode_verbatim(accepted)
-            if len(encoded) > MAXIMUM_EVENT_BYTES:
-                size = FieldError("", f"has {len(encoded)} bytes, at most {MAXIMUM_EVENT_BYTES} are allowed")
-                acceptance.rejected.append(Rejection(event.index, (size,)))
-                continue
-            if contents.get(accepted.key) == accepted.content:
-                acceptance.duplicates.append(accepted)
-                continue
-            contents[accepted.key] = accepted.content
-            acceptance.accepted.append((event.index, accepted))
-            if call.findings or accepted.standard_terms or in_force.finding is not None or event.type == LLM_CALL:
-                found = _findings(call, accepted, in_force, checks, time)
-                acceptance.findings += [(event.index, finding) for finding in found]
-            packer.add(organization_id, shard_of(accepted.key, shard_count), encoded)
+        async with self._turns.begun() as turn:
+            for event in members:
+                await turn.pause_if_over()
+                agent, time = agents.get(event.agent), event.time or now
+                call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
+                in_force = checks.in_force(agent, event.type, time)
+                data = with_entered_numbers(event.type, call.data, in_force.number_paths)
+                errors = tuple(_errors_of(event, call, data, agent, organization, now))
+                if not errors and in_force.number_paths and not event.by_protocol:
+                    errors = tuple(errors_at_paths(data, in_force.number_paths))
+                if errors:
+                    acceptance.rejected.append(Rejection(event.index, errors))
+                    continue
+                accepted = _accepted(event, data, agent, organization, now)
+                encoded = json.encode_verbatim(accepted)
+                if len(encoded) > MAXIMUM_EVENT_BYTES:
+                    size = FieldError("", f"has {len(encoded)} bytes, at most {MAXIMUM_EVENT_BYTES} are allowed")
+                    acceptance.rejected.append(Rejection(event.index, (size,)))
+                    continue
+                if contents.get(accepted.key) == accepted.content:
+                    acceptance.duplicates.append(accepted)
+                    continue
+                contents[accepted.key] = accepted.content
+                acceptance.accepted.append((event.index, accepted))
+                if call.findings or accepted.standard_terms or in_force.finding is not None or event.type == LLM_CALL:
+                    found = _findings(call, accepted, in_force, checks, time)
+                    acceptance.findings += [(event.index, finding) for finding in found]
+                packer.add(organization_id, shard_of(accepted.key, shard_count), encoded)
         return acceptance
 
     def count_refused(

@@ -1,0 +1,52 @@
+"""Long work on the event loop, in short turns: other requests go on between them, however many do such work."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+TURN_SECONDS = 0.001
+"""A request needs several rounds of the loop, and each of them waits for one turn at most."""
+
+
+class Turns:
+    """Where long work of several requests waits, so that each round of the event loop has one turn of it.
+
+    Whoever only pauses does not bound that: ten long requests would take ten turns in each round.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def begun(self) -> AsyncIterator["Turn"]:
+        """The first turn begins at once: what is done within it waits for nobody."""
+        turn = Turn(self._lock)
+        try:
+            yield turn
+        finally:
+            turn.end()
+
+
+class Turn:
+    """What one request does between two pauses."""
+
+    def __init__(self, lock: asyncio.Lock) -> None:
+        self._lock = lock
+        self._is_held = False
+        self._began = time.perf_counter()
+
+    async def pause_if_over(self) -> None:
+        """Let others go on where the turn has lasted long enough, and wait for the next one."""
+        if time.perf_counter() - self._began < TURN_SECONDS:
+            return
+        await asyncio.sleep(0)  # the turn is kept until the round is over: nobody else takes one in it
+        self.end()
+        await self._lock.acquire()
+        self._is_held = True
+        self._began = time.perf_counter()
+
+    def end(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._lock.release()

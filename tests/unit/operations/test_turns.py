@@ -1,0 +1,74 @@
+"""Long work on the event loop: one turn of it in each round, however many requests do such work."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from shared import turns
+from shared.turns import Turns
+
+
+@pytest.fixture(autouse=True)
+def turns_without_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pause finds its turn over, so that a test does not depend on how fast the machine is."""
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0)
+
+
+async def steps_by_round(works: int, steps: int) -> Counter[int]:
+    """How many steps of all works are done in each round of the loop."""
+    done: Counter[int] = Counter()
+    shared, current = Turns(), 0
+
+    async def work() -> None:
+        async with shared.begun() as turn:
+            for _ in range(steps):
+                await turn.pause_if_over()
+                done[current] += 1
+
+    working = asyncio.gather(*(work() for _ in range(works)))
+    while not working.done():
+        await asyncio.sleep(0)
+        current += 1
+    return done
+
+
+async def test_each_round_of_the_loop_has_one_turn() -> None:
+    done = await steps_by_round(works=5, steps=10)
+    assert sum(done.values()) == 50
+    assert max(done.values()) == 1
+
+
+async def test_the_first_turn_waits_for_nobody() -> None:
+    shared = Turns()
+    async with shared.begun() as long_work:
+        await long_work.pause_if_over()
+        begun = False
+        waiting = asyncio.create_task(first_turn(shared))
+        await asyncio.sleep(0)
+        begun = waiting.done()
+    assert begun
+
+
+async def first_turn(shared: Turns) -> None:
+    async with shared.begun():
+        pass
+
+
+async def test_who_gives_up_while_waiting_keeps_nobody() -> None:
+    shared = Turns()
+
+    async def work(until: asyncio.Event) -> None:
+        async with shared.begun() as turn:
+            await turn.pause_if_over()
+            await until.wait()
+
+    ended = asyncio.Event()
+    first, waiting = asyncio.create_task(work(ended)), asyncio.create_task(work(ended))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    ended.set()
+    assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], asyncio.CancelledError)
+    await first
+    await work(ended)
