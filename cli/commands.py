@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import health, keys, names, repair, setup
+from cli import health, keys, names, repair, sealed, setup
 from cli.execution import chosen_settings
 from shared.logs import log_to
 
@@ -16,6 +16,7 @@ app.command("health")(health.health)
 app.command("repair")(repair.repair)
 app.add_typer(keys.app, name="keys")
 app.add_typer(names.app, name="names")
+app.add_typer(sealed.app, name="sealed")
 
 
 @app.callback()

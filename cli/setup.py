@@ -29,7 +29,7 @@ def setup(
         typer.Option(envvar="OPERATOR_PRINCIPAL_ID", metavar="ID", help="Who was given the rights that this needs."),
     ] = "",
 ) -> None:
-    """Make the token keys and the first operator, where they are missing.
+    """Make the keys of tokens, links and sealed values, and the first operator, where they are missing.
 
     Safe to repeat, also after it was killed half-way. The operator is XYRA_OPERATOR_EMAIL with XYRA_OPERATOR_PASSWORD;
     a password that is made up is printed once.
@@ -70,6 +70,8 @@ class Patience:
 async def set_up(application: Application, patience: Patience) -> None:
     """Says on stdout what was made and what was there. Raises `UnavailableError`, `ConflictError`."""
     _say("The token keys", made=await patience.wait(application.tokens.keys.ensure))
+    _say("The key of mailed links", made=await patience.wait(application.mailed_links.ensure))
+    _say("The sealing keys", made=await patience.wait(application.sealed_values.ensure))
     await _make_operator(application, patience)
 
 

@@ -79,6 +79,34 @@ param budgetStart string = ''
 @description('Origins whose pages may call the API, such as https://app.example.com, separated by commas. Empty: none.')
 param corsOrigins string = ''
 
+@description('Where people reach the functions, such as https://billing.example.com: links in mails begin with it. Empty: the address that the platform gives.')
+param publicUrl string = ''
+
+// Mail
+
+@description('By what mail is sent: azure makes Communication Services with a domain of its own; smtp uses a mail server that is there.')
+@allowed(['azure', 'smtp'])
+param mail string = 'azure'
+
+@description('Who mails come from, such as Xyra <no-reply@example.com>. Empty with azure: an address at the domain that Azure manages.')
+param mailSender string = ''
+
+@description('Where Communication Services keep their data at rest.')
+param mailDataLocation string = 'Europe'
+
+@description('The mail server, with smtp.')
+param smtpHost string = ''
+
+@minValue(1)
+@maxValue(65535)
+param smtpPort int = 587
+
+@allowed(['starttls', 'tls'])
+param smtpSecurity string = 'starttls'
+
+@description('With a user name, the secret smtp-password in the vault is its password.')
+param smtpUsername string = ''
+
 @description('Take back the vault of an earlier deployment of this name, which was deleted. Fails where there is none.')
 param recoverKeyVault bool = false
 
@@ -180,6 +208,14 @@ var rules = [
   {
     kept: eventRetentionDays >= lateWindowDays
     says: 'eventRetentionDays must not be shorter than lateWindowDays: the functions would refuse every call.'
+  }
+  {
+    kept: mail == 'azure' || !empty(smtpHost) && !empty(mailSender)
+    says: 'mail = smtp needs smtpHost and mailSender.'
+  }
+  {
+    kept: empty(publicUrl) || startsWith(publicUrl, 'https://') && !endsWith(publicUrl, '/')
+    says: 'publicUrl must begin with https://, without a slash at its end.'
   }
   {
     kept: monthlyBudget == 0 || !empty(alertEmail) && endsWith(budgetStart, '-01')
@@ -329,6 +365,17 @@ module keyVault 'modules/key-vault.bicep' = {
   }
 }
 
+module mailService 'modules/mail.bicep' = if (mail == 'azure') {
+  scope: group
+  name: 'mail'
+  params: {
+    name: name
+    tags: tags
+    dataLocation: mailDataLocation
+    appPrincipalId: identity.outputs.principalId
+  }
+}
+
 module network 'modules/network.bicep' = if (privateNetworking) {
   scope: group
   name: 'network'
@@ -410,6 +457,14 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_SERVICE_BUS_NAMESPACE: serviceBus.outputs.hostName
       XYRA_SECRETS: 'key_vault'
       XYRA_KEY_VAULT_URL: keyVault.outputs.url
+      XYRA_PUBLIC_URL: empty(publicUrl) ? 'https://func-${name}.azurewebsites.net' : publicUrl
+      XYRA_MAIL: mail
+      XYRA_MAIL_SENDER: empty(mailSender) && mail == 'azure' ? mailService!.outputs.sender : mailSender
+      XYRA_EMAIL_ENDPOINT: mail == 'azure' ? mailService!.outputs.endpoint : ''
+      XYRA_SMTP_HOST: smtpHost
+      XYRA_SMTP_PORT: string(smtpPort)
+      XYRA_SMTP_SECURITY: smtpSecurity
+      XYRA_SMTP_USERNAME: smtpUsername
       XYRA_CORS_ORIGINS: corsOrigins
       XYRA_TOKEN_ISSUER: tokenIssuer
       XYRA_ACCESS_TOKEN_MINUTES: string(accessTokenMinutes)
@@ -466,4 +521,9 @@ output XYRA_QUEUE string = 'service_bus'
 output XYRA_SERVICE_BUS_NAMESPACE string = serviceBus.outputs.hostName
 output XYRA_SECRETS string = 'key_vault'
 output XYRA_KEY_VAULT_URL string = keyVault.outputs.url
+output XYRA_PUBLIC_URL string = empty(publicUrl) ? 'https://func-${name}.azurewebsites.net' : publicUrl
+output XYRA_MAIL string = mail
+output XYRA_MAIL_SENDER string = empty(mailSender) && mail == 'azure' ? mailService!.outputs.sender : mailSender
+output XYRA_EMAIL_ENDPOINT string = mail == 'azure' ? mailService!.outputs.endpoint : ''
+output XYRA_SMTP_HOST string = smtpHost
 output XYRA_ACCESS_TOKEN_MINUTES string = string(accessTokenMinutes) // how long a retired key is accepted depends on it

@@ -125,6 +125,8 @@ async def _serve(chosen: Settings, local: LocalSettings, console: Console) -> No
 
     async def started() -> None:
         base = f"http://127.0.0.1:{host.port}"
+        if chosen.public_url is None:  # the port may be one that the machine chose
+            application().mailed_links.public_url = f"http://localhost:{host.port}"
         # A password that was chosen is known, and what is printed may be collected.
         shown = "as in XYRA_OPERATOR_PASSWORD" if chosen.operator_password else password
         console.print(f"The operator: {email}  password: {shown}", soft_wrap=True)

@@ -24,6 +24,8 @@ from shared.services.access.accounts import Accounts
 from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
+from shared.services.access.letters import ACCESS_MAIL, Composer
+from shared.services.access.mailed_links import MailedLinks
 from shared.services.access.passwords import Passwords
 from shared.services.access.tokens import Tokens
 from shared.services.agents.activity import AgentActivities
@@ -48,6 +50,7 @@ from shared.services.ingestion.trace_warnings import TraceWarnings
 from shared.services.ingestion.traces import CALLS_DECIDED, Traces
 from shared.services.ingestion.usage_queue import UsageQueue
 from shared.services.ingestion.waiting_calls import WaitingCalls
+from shared.services.notifications.mails import Mails
 from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import PERIOD_CHANGED, Rebilling
 from shared.services.pricing.billing_models import BillingModels
@@ -64,6 +67,7 @@ from shared.services.storage import Outbox, Owners
 from shared.services.storage.idempotency import Idempotency
 from shared.services.storage.outbox import Completion, Receiver
 from shared.services.storage.readiness import Readiness
+from shared.services.storage.sealed_values import SealedValues
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.projects import Projects
@@ -104,6 +108,8 @@ class Application:
         self.outbox = Outbox(store, clock)
         self.owners = Owners(store)
         self.idempotency = Idempotency(store)
+        self.sealed_values = SealedValues(ports.secrets, clock)
+        self.mailed_links = MailedLinks(ports.secrets, store, clock, chosen.public_origin)
         self.periods = Periods(store)
         self.rebilling = Rebilling(self.periods, clock, self.outbox)
         self.organizations = Organizations(store, clock, self.periods, self.outbox, chosen)
@@ -214,6 +220,7 @@ class Application:
             *(TraceWarnings(self.ingestion_counts), self.outbox),
         )
         self.usage_queue = UsageQueue(self.metering, self.traces)
+        self.mails = Mails(ports.mail, store, clock, chosen.sender, self.composers())
         self.outbox.connect(self.receivers(), self.completions())
 
     def receivers(self) -> Mapping[str, Receiver]:
@@ -223,7 +230,12 @@ class Application:
             PERIOD_CHANGED: self.rebilling.note_change,
             KEY_CHANGED: self.api_keys.apply_change,
             CALLS_DECIDED: self.trace_calls.receive,
+            ACCESS_MAIL: self.mails.receive,
         }
+
+    def composers(self) -> Mapping[str, Composer]:
+        """What makes the letter of each template of mails."""
+        return {}
 
     def completions(self) -> Mapping[type[Entity], Completion]:
         """What finishes the entities that are due."""

@@ -3,14 +3,17 @@
 Azure's SDKs are imported where they are used: together they take a second.
 """
 
+import sys
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.adapters.clock.file_clock import FileClock
 from shared.adapters.clock.system_clock import SystemClock
+from shared.adapters.mail.folder import FolderMail
+from shared.adapters.mail.no_mail import NoMail
 from shared.adapters.price_list.genai_prices import PackagedPriceList
 from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
@@ -18,6 +21,7 @@ from shared.adapters.sqlite.lagging_reads import LaggingReads
 from shared.adapters.sqlite.queue import LocalQueue
 from shared.ports.broker import Broker
 from shared.ports.clock import Clock
+from shared.ports.mail import Mail
 from shared.ports.prices import PriceList
 from shared.ports.queue import Queue
 from shared.ports.secrets import Secrets
@@ -37,11 +41,13 @@ class Ports:
     queue: Queue
     clock: Clock
     secrets: Secrets
+    mail: Mail = field(default_factory=NoMail)
 
 
 def chosen_ports() -> Ports:
     chosen = settings()
-    return Ports(_store(chosen), _queue(chosen), clock(), _secrets(chosen))
+    secrets = _secrets(chosen)
+    return Ports(_store(chosen), _queue(chosen), clock(), secrets, _mail(chosen, secrets))
 
 
 def price_list(chosen: Settings) -> PriceList:
@@ -150,3 +156,33 @@ def _secrets(chosen: Settings) -> Secrets:
     secrets = KeyVaultSecrets.under_managed_identity(chosen.key_vault_url or "")
     opened().push_async_callback(secrets.close)
     return secrets
+
+
+def _mail(chosen: Settings, secrets: Secrets) -> Mail:
+    if chosen.mail == "folder":
+        return FolderMail(chosen.data_dir / "mail", chosen.sender, _show)
+    if chosen.mail == "smtp":
+        return _smtp_mail(chosen, secrets)
+    from shared.adapters.mail.azure import AzureMail  # noqa: PLC0415  see _store
+
+    mail = AzureMail.under_managed_identity(chosen.email_endpoint or "", chosen.sender)
+    opened().push_async_callback(mail.close)
+    return mail
+
+
+def _smtp_mail(chosen: Settings, secrets: Secrets) -> Mail:
+    from shared.adapters.mail.smtp import SmtpMail, SmtpServer  # noqa: PLC0415  most hosts need no client
+
+    async def password() -> str:
+        if chosen.smtp_password is not None:
+            return chosen.smtp_password.get_secret_value()
+        return await secrets.get("smtp-password")
+
+    server = SmtpServer(chosen.smtp_host or "", chosen.smtp_port, chosen.smtp_security, chosen.smtp_username)
+    return SmtpMail(server, chosen.sender, password)
+
+
+def _show(line: str) -> None:
+    """To the terminal and nowhere else: the line may have a link in it that opens an account."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

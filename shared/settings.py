@@ -1,6 +1,7 @@
 """Settings: `XYRA_*` environment variables, validated once, at the first use (never at import)."""
 
 import re
+from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,6 +14,8 @@ from shared.ports.usage import MAXIMUM_DISTINCT_VALUES
 MINIMUM_PASSWORD = 14
 MOST_ORIGINS = 20
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+_LOCAL_SENDER = "Xyra <no-reply@xyra.localhost>"
 _LOOPBACK = ("http://127.0.0.1:", "http://localhost:", "http://[::1]:")
 _MIB = 1024 * 1024
 
@@ -47,6 +50,25 @@ class Settings(BaseSettings):
 
     operator_email: str | None = None
     operator_password: SecretStr | None = None
+
+    port: int = Field(default=7071, ge=0, le=65535)
+    """Of the local host."""
+    public_url: str | None = None
+    """Where people reach Xyra, such as `https://billing.example.com`: links in mails begin with it."""
+
+    mail: Literal["folder", "smtp", "azure"] = "folder"
+    """Where mail goes: files in `{data_dir}/mail`, a mail server, or Azure Communication Services."""
+    mail_sender: str | None = None
+    """Who mails come from: `Xyra <no-reply@example.com>`."""
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str | None = None
+    """With a user name, the secret `smtp-password` is its password."""
+    smtp_password: SecretStr | None = None
+    """In place of the secret, in `local` only."""
+    email_endpoint: str | None = None
+    """Of Azure Communication Services: `https://name.communication.azure.com`."""
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins whose pages may call the API, such as `https://app.example.com`, separated by commas."""
@@ -102,10 +124,29 @@ class Settings(BaseSettings):
             raise ValueError(f"name at most {MOST_ORIGINS} origins")
         return origins
 
-    @field_validator("price_list_url", mode="before")
+    @field_validator(
+        "price_list_url", "public_url", "mail_sender", "smtp_host", "smtp_username", "email_endpoint", mode="before"
+    )
     @classmethod
-    def _none_for_nothing(cls, url: object) -> object:
-        return None if url == "" else url
+    def _none_for_nothing(cls, text: object) -> object:
+        return None if text == "" else text
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str | None) -> str | None:
+        if url is not None and not _ORIGIN.fullmatch(url):
+            raise ValueError("write it as https://billing.example.com, without a path and without a slash at the end")
+        return url
+
+    @property
+    def public_origin(self) -> str:
+        """What links in mails begin with."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def sender(self) -> str:
+        """Who mails come from."""
+        return self.mail_sender or _LOCAL_SENDER
 
     @model_validator(mode="after")
     def _check_values(self) -> Self:
@@ -131,6 +172,18 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_mail(self) -> Self:
+        if self.mail == "smtp" and self.smtp_host is None:
+            raise ValueError("XYRA_MAIL=smtp needs XYRA_SMTP_HOST")
+        if self.mail == "azure" and self.email_endpoint is None:
+            raise ValueError("XYRA_MAIL=azure needs XYRA_EMAIL_ENDPOINT")
+        if self.mail != "folder" and self.mail_sender is None:
+            raise ValueError(f"XYRA_MAIL={self.mail} needs XYRA_MAIL_SENDER")
+        if self.mail_sender is not None and not _ADDRESS.fullmatch(parseaddr(self.mail_sender)[1]):
+            raise ValueError("XYRA_MAIL_SENDER must be an address, such as Xyra <no-reply@example.com>")
+        return self
+
+    @model_validator(mode="after")
     def _check_deployment(self) -> Self:
         """Refuse outside of local what only one machine may use."""
         if self.environment == "local":
@@ -141,6 +194,15 @@ class Settings(BaseSettings):
             raise ValueError("XYRA_CORS_ORIGINS must begin with https:// outside local")
         if self.secrets == "file":
             raise ValueError("outside local, XYRA_SECRETS must be key_vault: a file's keys are nobody's secret there")
+        if self.mail == "folder":
+            raise ValueError("outside local, XYRA_MAIL must be azure or smtp: nobody reads a folder there")
+        if self.smtp_password is not None or self.smtp_security == "none":
+            raise ValueError(
+                "outside local, the password of the mail server is the secret smtp-password, and XYRA_SMTP_SECURITY is"
+                " starttls or tls"
+            )
+        if self.public_url is None or not self.public_url.startswith("https://"):
+            raise ValueError("outside local, XYRA_PUBLIC_URL must be set, and begin with https://")
         if "sqlite" in {self.store, self.queue}:
             raise ValueError("outside local, XYRA_STORE must be cosmos and XYRA_QUEUE service_bus")
         return self

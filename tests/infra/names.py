@@ -5,6 +5,8 @@ import re
 from tools.infra.snapshots import Snapshot
 
 NAMES = {
+    "Microsoft.Communication/communicationServices": "[A-Za-z0-9-]{1,63}",
+    "Microsoft.Communication/emailServices": "[A-Za-z0-9-]{1,63}",
     "Microsoft.DocumentDB/databaseAccounts": "[a-z0-9][a-z0-9-]{1,42}[a-z0-9]",
     "Microsoft.Insights/actionGroups": "[A-Za-z0-9._()-]{1,260}",
     "Microsoft.KeyVault/vaults": "[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]",

@@ -18,6 +18,8 @@ FUNCTIONS_ROLES = {
     "Microsoft.KeyVault/vaults 4633458b-17de-408a-b874-0445c86b69e6",  # Key Vault Secrets User
     "Microsoft.DocumentDB/databaseAccounts 00000000-0000-0000-0000-000000000002",  # Cosmos DB Data Contributor
 }
+MAIL_ROLES = {"Microsoft.Communication/communicationServices 09976791-48a7-449e-bb21-39d1a415f350"}
+"""Communication and Email Service Owner, where mail goes by that service: no smaller role may send."""
 PACKAGE_ROLES = {"Microsoft.Storage/storageAccounts ba92f5b4-2d11-453d-a403-e96b0029c9fe"}
 """Storage Blob Data Contributor: as this identity the platform stores the package and fetches it."""
 OPERATOR_ROLES = {
@@ -34,6 +36,8 @@ def check_no_keys(deployment: Snapshot) -> None:
     assert deployment.one(ACCOUNT).properties["disableLocalAuth"] is True
     assert deployment.one("Microsoft.ServiceBus/namespaces").properties["disableLocalAuth"] is True
     assert deployment.one("Microsoft.Insights/components").properties["DisableLocalAuth"] is True
+    for service in deployment.of("Microsoft.Communication/communicationServices"):
+        assert service.properties["disableLocalAuth"] is True
     vault = deployment.one("Microsoft.KeyVault/vaults").properties
     assert vault["enableRbacAuthorization"] is True
     assert vault["enablePurgeProtection"] is True
@@ -50,7 +54,8 @@ def check_roles(deployment: Snapshot) -> None:
     for assignment in (*deployment.of(ROLE), *deployment.of(DATA_ROLE)):
         principal = assignment.properties["principalId"]
         granted[_identity(principal) if is_expression(principal) else principal].append(_role(assignment))
-    assert sorted(granted["functions"]) == sorted(FUNCTIONS_ROLES)
+    mail_roles = MAIL_ROLES if deployment.app_settings["XYRA_MAIL"] == "azure" else set()
+    assert sorted(granted["functions"]) == sorted(FUNCTIONS_ROLES | mail_roles)
     assert sorted(granted["package"]) == sorted(PACKAGE_ROLES)
     grants = deployment.outputs["OPERATOR_PRINCIPAL_ID"] == OPERATOR
     assert sorted(granted[OPERATOR]) == (sorted(OPERATOR_ROLES) if grants else [])
@@ -137,6 +142,10 @@ REFUSED = {
         changed("Microsoft.Storage/storageAccounts", "properties/allowSharedKeyAccess", value=True),
     ),
     "keys of the store": Refusal(check_no_keys, changed(ACCOUNT, "properties/disableLocalAuth", value=False)),
+    "keys of the mail service": Refusal(
+        check_no_keys,
+        changed("Microsoft.Communication/communicationServices", "properties/disableLocalAuth", value=False),
+    ),
     "keys of the broker": Refusal(
         check_no_keys, changed("Microsoft.ServiceBus/namespaces", "properties/disableLocalAuth", value=False)
     ),

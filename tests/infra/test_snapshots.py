@@ -56,6 +56,11 @@ def test_the_first_run_step_is_given_the_settings_of_the_functions():
         "SERVICE_BUS_NAMESPACE",
         "SECRETS",
         "KEY_VAULT_URL",
+        "PUBLIC_URL",
+        "MAIL",
+        "MAIL_SENDER",
+        "EMAIL_ENDPOINT",
+        "SMTP_HOST",
         "ACCESS_TOKEN_MINUTES",
     }
     assert set(given) == {f"XYRA_{name}" for name in connecting}

@@ -92,6 +92,26 @@ class RejectedItemsError(ValidationError):
         self.rejected = rejected
 
 
+class InvalidTokenError(ValidationError):
+    """The token of a mailed link opens nothing. One answer for all reasons, so that none of them can be told apart."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid_token"
+    title = "The link does not work"
+
+    def __init__(self) -> None:
+        detail = "was used already, has expired, or was never given out: ask for a new mail"
+        super().__init__(f"The link {detail}", errors=(FieldError("/token", detail),))
+
+
+class EmailUnverifiedError(XyraError):
+    """The caller has not shown yet that the address of the account is theirs."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "email_unverified"
+    title = "The e-mail address is not verified"
+
+
 class MalformedError(XyraError):
     """The input cannot be read at all: not JSON, a bad cursor, an unreadable header."""
 

@@ -109,9 +109,12 @@ class Outbox:
             _log.warning("an outbox effect is left for the sweep", extra={"entry": entry.id}, exc_info=True)
 
     async def sweep(self) -> int:
-        """Let everything happen that is due in any container; how much that was."""
+        """Let everything happen that is due in any container; how much that was.
+
+        The directory comes last: its mails wait for a mail server, and nothing else should.
+        """
         done = 0
-        for container in (DIRECTORY.name, TENANTS.name, LEDGERS.name, INVOICES.name, INBOX.name):
+        for container in (TENANTS.name, LEDGERS.name, INVOICES.name, INBOX.name, DIRECTORY.name):
             for _ in range(_ROUNDS):
                 due = await self._store.due(container, to_text(self._clock.now()), limit=_SWEPT_AT_ONCE)
                 results = [await self._sweep_one(container, pk, item) for pk, item in due]

@@ -3,7 +3,6 @@
 Versions are dated in whole seconds, and readers wait for a second to be over; so its clock runs fast.
 """
 
-import ipaddress
 import json
 import ssl
 import threading
@@ -11,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable  # noqa: TC003  dataclasses read annotations
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self, cast
@@ -19,10 +17,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from azure.core.credentials import AccessToken
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.doubles.servers.certificates import write_certificate
 
 TOKEN = "access-token-of-the-test"
 SECOND = 0.2
@@ -87,7 +83,7 @@ class KeyVaultServer:
         self._began_at = time.time()
         self._server = _Server(self)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(_write_certificate(directory, self.certificate))
+        context.load_cert_chain(write_certificate(directory, self.certificate))
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -219,29 +215,3 @@ def _bundle(vault: KeyVaultServer, name: str, version: Version, *, with_value: b
         "tags": version.tags,
     }
     return {**bundle, "value": version.value} if with_value else bundle
-
-
-def _write_certificate(directory: Path, certificate_path: Path) -> Path:
-    """Two files: the key with its certificate, and the certificate alone, which clients trust."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault of the test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    both = directory / "vault-with-key.pem"
-    both.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate_path.read_bytes()
-    )
-    return both

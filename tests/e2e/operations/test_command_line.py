@@ -96,7 +96,7 @@ def test_setups_at_once_make_one_operator_and_one_set_of_keys(data_dir: Path) ->
     setups = [command_line.start("setup", **settings) for _ in range(3)]
     ends = [command_line.ended(process) for process in setups]
     assert [end.returncode for end in ends] == [0, 0, 0]
-    for what in ("The token keys", f"The operator {OPERATOR[0]}"):
+    for what in ("The token keys", "The key of mailed links", "The sealing keys", f"The operator {OPERATOR[0]}"):
         assert sorted(f"{what}: made\n" in end.stdout for end in ends) == [False, False, True], what
 
 
@@ -160,7 +160,7 @@ def test_without_the_store_it_says_so_and_has_made_what_it_could(data_dir: Path,
     }
     end = command_line.run("setup", **settings)
     assert (end.returncode, end.stderr) == (4, "The store does not answer: Cosmos DB: no answer\n")
-    assert end.stdout == "The token keys: made\n"
+    assert end.stdout == "The token keys: made\nThe key of mailed links: made\nThe sealing keys: made\n"
     assert command_line.run("setup", XYRA_DATA_DIR=str(data_dir)).returncode == 0
 
 

@@ -20,6 +20,10 @@ DEPLOYED = {
     "XYRA_SERVICE_BUS_NAMESPACE": "xyra.servicebus.windows.net",
     "XYRA_SECRETS": "key_vault",
     "XYRA_KEY_VAULT_URL": "https://xyra.vault.azure.net",
+    "XYRA_PUBLIC_URL": "https://billing.example.com",
+    "XYRA_MAIL": "azure",
+    "XYRA_MAIL_SENDER": "Xyra <no-reply@example.com>",
+    "XYRA_EMAIL_ENDPOINT": "https://xyra.communication.azure.com",
 }
 
 
@@ -42,6 +46,9 @@ def complaint(kind: type[BaseSettings], environment: dict[str, str], monkeypatch
         (Settings, "XYRA_SHARD_COUNT", "3"),
         (Settings, "XYRA_EVENT_RETENTION_DAYS", "89"),
         (Settings, "XYRA_OPERATOR_PASSWORD", "short-hush"),
+        (Settings, "XYRA_PUBLIC_URL", "https://billing.example.com/"),
+        (Settings, "XYRA_MAIL_SENDER", "Xyra"),
+        (Settings, "XYRA_SMTP_SECURITY", "ssl"),
         (Settings, "XYRA_PRICE_LIST_URL", "http://prices.example.com/list.json"),
         (LocalSettings, "XYRA_PORT", "http"),
         (LocalSettings, "XYRA_PORT", "70000"),
@@ -63,6 +70,9 @@ def test_a_value_that_cannot_be_used_is_refused_by_name(
         ({"XYRA_STORE": "cosmos"}, "XYRA_COSMOS_ENDPOINT"),
         ({"XYRA_QUEUE": "service_bus"}, "XYRA_SERVICE_BUS_NAMESPACE"),
         ({"XYRA_SECRETS": "key_vault"}, "XYRA_KEY_VAULT_URL"),
+        ({"XYRA_MAIL": "smtp", "XYRA_MAIL_SENDER": "a@example.com"}, "XYRA_SMTP_HOST"),
+        ({"XYRA_MAIL": "azure", "XYRA_MAIL_SENDER": "a@example.com"}, "XYRA_EMAIL_ENDPOINT"),
+        ({"XYRA_MAIL": "smtp", "XYRA_SMTP_HOST": "mail.example.com"}, "XYRA_MAIL_SENDER"),
     ],
 )
 def test_an_adapter_needs_its_address(environment: dict[str, str], needed: str, monkeypatch: pytest.MonkeyPatch):
@@ -76,6 +86,11 @@ def test_an_adapter_needs_its_address(environment: dict[str, str], needed: str, 
         ({"XYRA_SECRETS": "file"}, "XYRA_SECRETS"),
         ({"XYRA_STORE": "sqlite"}, "XYRA_STORE"),
         ({"XYRA_QUEUE": "sqlite"}, "XYRA_QUEUE"),
+        ({"XYRA_MAIL": "folder"}, "XYRA_MAIL"),
+        ({"XYRA_SMTP_PASSWORD": "hush"}, "smtp-password"),
+        ({"XYRA_SMTP_SECURITY": "none"}, "XYRA_SMTP_SECURITY"),
+        ({"XYRA_PUBLIC_URL": "http://billing.example.com"}, "XYRA_PUBLIC_URL"),
+        ({"XYRA_PUBLIC_URL": ""}, "XYRA_PUBLIC_URL"),
     ],
 )
 def test_nothing_of_one_machine_serves_a_deployment(

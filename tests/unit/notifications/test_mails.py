@@ -1,0 +1,257 @@
+"""Mails that were decided on: sent at least once, the same each time, and not for ever."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from shared.containers import DIRECTORY
+from shared.domain.kernel.errors import UnavailableError
+from shared.ports.mail import MailMessage, MailRefusedError
+from shared.services.access.letters import ACCESS_MAIL, Letter
+from shared.services.access.mailed_links import IssuedLink
+from shared.services.notifications import mails as module
+from shared.services.notifications.mails import Mails, RefusedMail, refused_partition
+from shared.services.notifications.writing import SUBJECTS, write
+from shared.services.storage import Outbox, Records
+from shared.templates.rendering import MAXIMUM_NAME, plain_name
+from tests.doubles.fakes import virtual_time
+from tests.doubles.fakes.memory_store import MemoryStore
+from tests.doubles.fakes.settable_clock import SettableClock
+
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
+URL = "https://billing.example.com/account/verify?token=abc-_123"
+LINK = IssuedLink(URL, NOW + timedelta(minutes=60))
+NAMES = {"name": "Ada Lovelace", "inviter": "Grace Hopper", "organization": "Engines & Sons"}
+LETTER = Letter("ada@example.com", NOW, LINK, NAMES)
+
+
+@dataclass
+class PostBox:
+    """A far end that keeps what it gets, after having failed as it was told."""
+
+    sent: list[MailMessage] = field(default_factory=list)
+    fail: Callable[[], None] = lambda: None
+    tries: int = 0
+
+    async def send(self, message: MailMessage) -> None:
+        self.tries += 1
+        self.fail()
+        self.sent.append(message)
+
+
+class Office:
+    """Mails as an application has them, with their outbox."""
+
+    def __init__(self) -> None:
+        self.clock = SettableClock(NOW)
+        self.store = MemoryStore()
+        self.outbox = Outbox(self.store, self.clock)
+        self.box = PostBox()
+        self.letter: Letter | None = LETTER
+        self.mails = Mails(self.box, self.store, self.clock, "Xyra <no-reply@example.com>", self._composers())
+        self._sender = self.outbox.sender(ACCESS_MAIL)
+        self.outbox.connect({ACCESS_MAIL: self.mails.receive}, {})
+
+    def _composers(self):
+        async def compose(*, request_id: str, user_id: str) -> Letter | None:
+            assert (request_id, user_id) == ("req_1", "usr_1")
+            return self.letter
+
+        return {"verification": compose}
+
+    async def decide(self) -> None:
+        entry = self._sender.entry("mail", template="verification", request_id="req_1", user_id="usr_1")
+        await self.store.create(DIRECTORY.name, "user:usr_1", entry.document())
+
+    async def sweep_later(self) -> None:
+        self.clock.move(timedelta(minutes=6))
+        await self.outbox.sweep()
+
+    async def is_left(self) -> bool:
+        return bool(await self.store.due(DIRECTORY.name, "9999"))
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+def failing(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+async def test_a_mail_is_sent_to_the_address_of_the_letter(office: Office) -> None:
+    await office.decide()
+    await office.sweep_later()
+    (message,) = office.box.sent
+    assert (message.to, message.subject, message.link) == ("ada@example.com", SUBJECTS["verification"], URL)
+    assert message.written_at == NOW
+    assert URL in message.text
+    assert not await office.is_left()
+
+
+async def test_a_repeat_is_the_same_mail(office: Office) -> None:
+    for _ in range(2):
+        await office.mails.receive(template="verification", request_id="req_1", user_id="usr_1")
+    first, second = office.box.sent
+    assert first == second
+    assert re.fullmatch(r"mail_[0-9a-z]{26}@example\.com", first.id)
+
+
+async def test_what_is_not_to_be_sent_any_longer_is_dropped(office: Office) -> None:
+    office.letter = None
+    await office.decide()
+    await office.sweep_later()
+    assert office.box.tries == 0
+    assert not await office.is_left()
+
+
+async def test_after_an_outage_it_is_sent(office: Office) -> None:
+    office.box.fail = failing(UnavailableError("down"))
+    await office.decide()
+    await office.sweep_later()
+    assert await office.is_left()
+    office.box.fail = lambda: None
+    await office.sweep_later()
+    assert len(office.box.sent) == 1
+
+
+async def test_a_mail_that_is_refused_for_good_is_recorded_and_not_tried_again(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.box.fail = failing(MailRefusedError("The mail server refused it with 550"))
+    await office.decide()
+    for _ in range(3):
+        await office.sweep_later()
+    assert office.box.tries == 1
+    assert not await office.is_left()
+    partition = refused_partition(office.clock.now())
+    (refused,) = [stored.entity async for stored in Records(office.store, DIRECTORY, RefusedMail).all(partition)]
+    assert (refused.template, refused.request_id) == ("verification", "req_1")
+    assert refused.reason == "The mail server refused it with 550"
+    assert "ada@example.com" not in f"{refused.document()} {caplog.text}"
+    assert "refused for good" in caplog.text
+
+
+def test_a_server_that_hangs_keeps_only_the_first_mail_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the other effects of the sweep would wait, too."""
+    office = Office()
+
+    async def hang(message: MailMessage) -> None:
+        office.box.tries += 1
+        await module.asyncio.sleep(module.SLOW_SECONDS)
+        raise UnavailableError(f"no answer for {message.id}")
+
+    monkeypatch.setattr(office.box, "send", hang)
+
+    async def three_in_a_row() -> None:
+        for _ in range(3):
+            with pytest.raises(UnavailableError):
+                await office.mails.receive(template="verification", request_id="req_1", user_id="usr_1")
+
+    virtual_time.run(three_in_a_row())
+    assert office.box.tries == 1
+    office.clock.move(module.PAUSE)
+    virtual_time.run(three_in_a_row())
+    assert office.box.tries == 2
+
+
+async def test_a_server_that_fails_at_once_is_asked_for_each_mail(office: Office) -> None:
+    office.box.fail = failing(UnavailableError("refused the connection"))
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            await office.mails.receive(template="verification", request_id="req_1", user_id="usr_1")
+    assert office.box.tries == 3
+
+
+class Links(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[str | None] = []
+        self.tags: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.found += [value for name, value in attrs if name in {"href", "src", "action"}]
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_each_mail_says_the_same_in_text_and_html(name: str) -> None:
+    mail = write(name, LETTER)
+    for part in (mail.text, mail.html):
+        assert URL in part
+        assert "2026-11-30 13:00 UTC" in part
+        assert mail.subject.replace("&", "&amp;") in part or mail.subject in part
+    assert set(Links(mail.html).found) == {URL}
+    assert not Links(mail.html).tags & {"script", "img", "link", "form", "iframe"}
+    assert max(map(len, mail.text.splitlines())) < 998
+
+
+HOSTILE = [
+    "https://evil.example.com/login",
+    "Visit evil.com now",
+    "www.evil.com",
+    "a@evil.com",
+    "mailto:eve@evil.com",
+    '<a href="https://evil.com">Click</a>',
+    "evil\u3002com",
+    "evil\uff0ecom",
+    "evil\u2024com",
+    "Ada\r\nBcc: eve@evil.com",
+    "\u202emoc.live",
+    "[Click](https://evil.com)",
+    "{{ link.url }}",
+    "{organization}",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_name_is_plain_text_in_which_nothing_becomes_a_link(name: str, hostile: str) -> None:
+    mail = write(name, Letter("ada@example.com", NOW, LINK, dict.fromkeys(NAMES, hostile)))
+    assert set(Links(mail.html).found) == {URL}
+    for part in (mail.subject, mail.text.replace(URL, ""), Shown(mail.html).text.replace(URL, "")):
+        assert "\n" not in mail.subject
+        assert not re.search(r"://|www\.|[\w-]\.[A-Za-z]{2,}|@|[<>{}\[\]]", part.replace("ada@example.com", "")), part
+        assert not re.search("[\u202e\u3002\uff0e\u2024]", part)
+
+
+class Shown(HTMLParser):
+    """The text that a reader sees."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.feed(text)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ada Lovelace",
+        "Zoë Müller-Lüdenscheidt",
+        "Dr. Ada",
+        "O'Brien",
+        "山田 太郎",
+        "Engines & Sons (UK), Ltd.",
+        "María",
+    ],
+)
+def test_names_of_people_stay_as_they_are(name: str) -> None:
+    assert plain_name(name) == name
+
+
+def test_a_name_is_bounded() -> None:
+    assert len(plain_name("a" * 1000)) == MAXIMUM_NAME
+    assert plain_name("a" * MAXIMUM_NAME) == "a" * MAXIMUM_NAME
