@@ -246,6 +246,11 @@ class Application:
             TraceRecord: self.traces.complete_due,
         }
 
+    @property
+    def public_origin(self) -> str:
+        """Where people reach this application, without a path."""
+        return self.mailed_links.public_url
+
     async def check_ready(self) -> None:
         """Raises `UnavailableError` where the store or the queue does not answer."""
         await self._readiness.check()

@@ -83,6 +83,8 @@ class Endpoint:
     """Further content type -> the type of its answers in that form, for `Reply.media_type`."""
     error_format: ErrorFormat | None = None
     """How its errors are written; None for problem documents."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of all its answers, errors too."""
     takes_basic: bool = False
     """Whether the password of Basic authentication is taken for an API key, too."""
 

@@ -43,6 +43,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     media_type: str = "application/json",
     other_forms: Mapping[str, Any] | None = None,
     error_format: ErrorFormat | None = None,
+    headers: Mapping[str, str] | None = None,
     takes_basic: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare an endpoint and register it on the blueprint. The parts are described at `Endpoint`.
@@ -74,6 +75,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             media_type=media_type,
             other_forms=other_forms or {},
             error_format=error_format,
+            headers=headers or {},
             takes_basic=takes_basic,
         )
         ENDPOINTS.append(declared)

@@ -62,7 +62,11 @@ async def serve(
 ) -> Answer:
     """Answer a request by the declaration of its endpoint."""
     return await answered(
-        request, declared.name, lambda: _answer(declared, handler, request, application()), declared.error_format
+        request,
+        declared.name,
+        lambda: _answer(declared, handler, request, application()),
+        declared.error_format,
+        declared.headers,
     )
 
 
@@ -71,6 +75,7 @@ async def answered(
     name: str,
     answer: Callable[[], Awaitable[Answer]],
     error_format: ErrorFormat | None = None,
+    declared_headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """The answer with a correlation id. An error that is raised becomes one, by default as a problem document."""
     with correlation.correlated(correlation.accept(request.headers.get(correlation.HEADER.lower()))) as correlation_id:
@@ -79,7 +84,7 @@ async def answered(
             finished = await within_deadline(answer())
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
             finished = error_answer(error, name, request.headers, error_format)
-    headers = {**HEADERS_OF_ALL, **finished.headers, correlation.HEADER: correlation_id}
+    headers = {**HEADERS_OF_ALL, **(declared_headers or {}), **finished.headers, correlation.HEADER: correlation_id}
     return replace(finished, headers=headers, body=b"" if request.method == "HEAD" else finished.body)
 
 

@@ -19,6 +19,11 @@ def template(name: str) -> Template:
     return _environment().get_template(name)
 
 
+def source(name: str) -> str:
+    """A file below this folder as it is."""
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
 def plain_name(name: str) -> str:
     """The name of a person or an organization in which no mail program finds a link.
 

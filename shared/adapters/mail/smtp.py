@@ -51,10 +51,14 @@ class SmtpMail:
 
     async def send(self, message: MailMessage) -> None:
         server = self._server
+        try:
+            content = written(message, self._sender)
+        except (ValueError, MessageError) as error:
+            raise MailRefusedError("The address cannot stand in a mail") from error
         password = None if server.username is None else await self._password()
         try:
             await aiosmtplib.send(
-                written(message, self._sender),
+                content,
                 hostname=server.host,
                 port=server.port,
                 username=server.username,
@@ -68,7 +72,7 @@ class SmtpMail:
             raise _refusal(error.recipients[0]) from None
         except aiosmtplib.SMTPDataError as error:
             raise _refusal(error) from None
-        except (aiosmtplib.SMTPNotSupported, ValueError, MessageError) as error:
+        except aiosmtplib.SMTPNotSupported as error:
             raise MailRefusedError("The server cannot take a mail to this address") from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise UnavailableError(f"The mail server cannot be used now ({type(error).__name__})") from None

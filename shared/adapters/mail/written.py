@@ -7,6 +7,9 @@ from email.utils import format_datetime
 
 from shared.ports.mail import MailMessage
 
+_LONGEST_LINE = 998
+"""Without its end (RFC 5322, 2.1.1)."""
+
 
 def written(message: MailMessage, sender: str) -> EmailMessage:
     """The message with a text and an HTML part. `sender` may have a name: `Xyra <no-reply@example.com>`.
@@ -20,6 +23,12 @@ def written(message: MailMessage, sender: str) -> EmailMessage:
     mail["To"] = Address(addr_spec=message.to)
     mail["Subject"] = message.subject
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nothing answers it by itself
-    mail.set_content(message.text)
-    mail.add_alternative(message.html, subtype="html")
+    mail.set_content(message.text, cte=_encoding(message.text))
+    mail.add_alternative(message.html, subtype="html", cte=_encoding(message.html))
     return mail
+
+
+def _encoding(text: str) -> str | None:
+    """As it is where that can be sent, so that people can read the links in a file; None lets the library choose."""
+    is_plain = text.isascii() and all(len(line) <= _LONGEST_LINE for line in text.splitlines())
+    return "7bit" if is_plain else None

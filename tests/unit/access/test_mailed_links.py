@@ -13,7 +13,7 @@ from shared.containers import DIRECTORY
 from shared.domain.access.links import LIFETIMES, PAGES, Purpose
 from shared.domain.kernel.errors import InvalidTokenError
 from shared.services.access.mailed_links import LinkRequest, MailedLinks
-from tests.doubles.fakes.memory_store import MemoryStore
+from tests.doubles.fakes.fault_in_turn import RememberingStore
 from tests.doubles.fakes.settable_clock import SettableClock
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -24,7 +24,7 @@ class World:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.clock = SettableClock(NOW)
-        self.store = MemoryStore()
+        self.store = RememberingStore(self.clock)
 
     def links(self) -> MailedLinks:
         return MailedLinks(LocalSecrets(self.path), self.store, self.clock, "https://billing.example.com")
@@ -34,11 +34,11 @@ class World:
         assert link is not None
         return token_in(link.url)
 
-    async def documents(self) -> list[str]:
+    def documents(self) -> list[str]:
         return [
             json.dumps(item.document)
             for pk in self.store.partitions_of(DIRECTORY.name)
-            for item in (await self.store.query(DIRECTORY.name, pk, "mailed_link")).items
+            for item in self.store.items_of(DIRECTORY.name, pk)
         ]
 
 
@@ -64,7 +64,7 @@ async def test_a_link_leads_to_the_page_of_its_purpose_and_opens_what_it_was_ask
 
 async def test_it_is_the_same_each_time_in_each_process(world: World) -> None:
     assert await world.token() == await world.token()
-    assert len(await world.documents()) == 1
+    assert len(world.documents()) == 1
 
 
 async def test_other_requests_and_purposes_have_other_tokens(world: World) -> None:
@@ -75,7 +75,7 @@ async def test_other_requests_and_purposes_have_other_tokens(world: World) -> No
 async def test_no_item_holds_the_token(world: World) -> None:
     token = await world.token()
     partitions = " ".join(world.store.partitions_of(DIRECTORY.name))
-    assert token not in " ".join(await world.documents()) + partitions
+    assert token not in " ".join(world.documents()) + partitions
 
 
 async def test_another_vault_makes_other_tokens(world: World, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ async def test_it_works_for_its_time_and_no_longer(world: World, purpose: Purpos
 async def test_a_mail_that_comes_too_late_has_no_link(world: World) -> None:
     world.clock.move(LIFETIMES["verification"])
     assert await world.links().issue(REQUEST) is None
-    assert await world.documents() == []
+    assert world.documents() == []
 
 
 async def test_unknown_expired_and_foreign_tokens_get_one_answer(world: World) -> None:

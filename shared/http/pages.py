@@ -1,0 +1,78 @@
+"""Pages for people: rendered here, without script, in one frame under a strict content security policy."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from markupsafe import Markup
+
+from shared import correlation
+from shared.domain.kernel.errors import ForbiddenError, XyraError
+from shared.http.schemas import TextFile
+from shared.http.tenancy import Call
+from shared.templates.rendering import source, template
+
+MEDIA_TYPE = "text/html"
+_LINK_PROBLEM = (
+    "It was used already, it has expired, or part of the address was lost on the way.",
+    "Ask for a new mail, and follow the link in it.",
+)
+
+
+@cache
+def headers() -> Mapping[str, str]:
+    """Of every page. What it shows is for nobody else: not for caches, not for frames, and not for the next site."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return {
+        "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self';"
+        " frame-ancestors 'none'; base-uri 'none'",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+
+
+def page(name: str, title: str, **values: object) -> bytes:
+    """A page of `templates/pages` in the frame."""
+    return template(f"pages/{name}.html").render(title=title, style=_style(), **values).encode()
+
+
+def message_page(title: str, *paragraphs: str, correlation_id: str | None = None) -> bytes:
+    """A page that says something and asks for nothing."""
+    return page("message", title, paragraphs=paragraphs, correlation_id=correlation_id)
+
+
+async def check_own_page(call: Call[Any, Any, Any]) -> None:
+    """Let a form be sent by our own pages only. Raises `ForbiddenError`.
+
+    Browsers say where a request comes from in `Sec-Fetch-Site`; older ones, and other clients, in `Origin`.
+    """
+    site, origin = call.headers.get("sec-fetch-site"), call.headers.get("origin")
+    own = site == "same-origin" if site is not None else origin == call.services.public_origin
+    if not own:
+        raise ForbiddenError("This form can be sent from its own page only: open the link in the mail again")
+
+
+class PageErrors:
+    """Errors as pages."""
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        return {MEDIA_TYPE: TextFile}
+
+    def written(self, error: XyraError, headers: Mapping[str, str]) -> tuple[str, bytes]:  # noqa: ARG002  as `ErrorFormat` has it
+        return MEDIA_TYPE, _error_page(error)
+
+
+def _error_page(error: XyraError) -> bytes:
+    """Whatever is wrong with what a page sends: the link is broken, or the page was changed."""
+    if error.status is HTTPStatus.UNPROCESSABLE_ENTITY:
+        return message_page("This link does not work", *_LINK_PROBLEM)
+    return message_page(error.title, error.public_detail, correlation_id=correlation.current())
+
+
+@cache
+def _style() -> Markup:
+    return Markup(source("pages/style.css"))  # noqa: S704  a file of ours
