@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.domain.kernel.errors import XyraError
-
 
 @dataclass(frozen=True, slots=True)
 class MailMessage:
@@ -23,8 +21,8 @@ class MailMessage:
     """The link that the mail is about, for adapters that show mails to whoever runs the machine."""
 
 
-class MailRefusedError(XyraError):
-    """The mail is refused for good: sending it again would end the same way. The detail names no address."""
+class MailRefusedError(Exception):
+    """The mail is refused for good: sending it again would end the same way. The text names no address."""
 
 
 class Mail(Protocol):

@@ -9,6 +9,7 @@ MAXIMUM_ERRORS = 20
 """The most places that one error names."""
 MAXIMUM_CHARACTERS = 200
 """Of a pointer, and of what is said about its place."""
+_OPENS_NOTHING = "The link was used already, has expired, or was never given out: ask for a new mail"
 UNEXPECTED = "An unexpected failure; it has been logged under the correlation id"
 
 
@@ -99,9 +100,8 @@ class InvalidTokenError(ValidationError):
     code = "invalid_token"
     title = "The link does not work"
 
-    def __init__(self) -> None:
-        detail = "was used already, has expired, or was never given out: ask for a new mail"
-        super().__init__(f"The link {detail}", errors=(FieldError("/token", detail),))
+    def __init__(self, detail: str = _OPENS_NOTHING) -> None:
+        super().__init__(detail, errors=(FieldError("/token", detail),))
 
 
 class EmailUnverifiedError(XyraError):

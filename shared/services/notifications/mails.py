@@ -65,7 +65,7 @@ class Mails:
         try:
             await self._send(message)
         except MailRefusedError as error:
-            await self._record(template, request_id, error.detail)
+            await self._record(template, request_id, str(error))
 
     def _refuse_in_pause(self) -> None:
         if self._paused_until is not None and self._clock.now() < self._paused_until:
