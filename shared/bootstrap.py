@@ -45,9 +45,10 @@ from shared.services.ingestion.calls import CallSender
 from shared.services.ingestion.litellm import LiteLlmReader
 from shared.services.ingestion.protocol_events import ProtocolEvents
 from shared.services.ingestion.reading import TraceReader
+from shared.services.ingestion.trace_memories import CALLS_DECIDED, TraceMemories
 from shared.services.ingestion.trace_records import TraceRecord
 from shared.services.ingestion.trace_warnings import TraceWarnings
-from shared.services.ingestion.traces import CALLS_DECIDED, Traces
+from shared.services.ingestion.traces import Traces
 from shared.services.ingestion.usage_queue import UsageQueue
 from shared.services.ingestion.waiting_calls import WaitingCalls
 from shared.services.notifications.mails import Mails
@@ -215,9 +216,11 @@ class Application:
         self.protocol_events = ProtocolEvents(clock, self.events, self.agent_making, self.ingestion_counts)
         self.litellm_reader = LiteLlmReader(chosen)
         self._opened.callback(self.litellm_reader.close)
+        trace_memories = TraceMemories(store, clock, self.outbox)
+        self._opened.callback(trace_memories.close)
         self.traces = Traces(
-            *(store, ports.queue, clock, self.organizations, trace_reader, self.trace_calls, self.waiting_calls),
-            *(TraceWarnings(self.ingestion_counts), self.outbox),
+            *(ports.queue, clock, self.organizations, trace_reader, trace_memories, self.trace_calls),
+            *(self.waiting_calls, TraceWarnings(self.ingestion_counts), self.outbox),
         )
         self.usage_queue = UsageQueue(self.metering, self.traces)
         self.mails = Mails(ports.mail, store, clock, chosen.sender, self.composers())

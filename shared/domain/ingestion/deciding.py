@@ -49,9 +49,12 @@ class Decisions:
         """Decide these at once: they cannot be remembered."""
         self._at_once = frozenset(span_ids)
 
-    def decide(self) -> None:
+    def look_at_fresh(self) -> None:
+        """Warn of spans that lack counts."""
         for span_id in self.fresh:
             self._look_at(self.spans[span_id].facts)
+
+    def decide(self) -> None:
         opened = [span_id for span_id, remembered in self.spans.items() if remembered.is_open]
         opened.sort(key=lambda span_id: (-self._tree.places[span_id].depth, self.spans[span_id].facts.order))
         for span_id in opened:

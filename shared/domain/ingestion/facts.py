@@ -87,6 +87,11 @@ class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED)
         return self.units is not None and self.kind in {Kind.CONTAINER, Kind.AGENT}
 
     @property
+    def is_named(self) -> bool:
+        """True when it names an agent or a conversation, for itself and what lies below it."""
+        return self.agent is not None or self.conversation is not None
+
+    @property
     def models(self) -> tuple[str | None, ...]:
         return (self.asked, self.answered)
 
@@ -154,7 +159,7 @@ def facts_of(span: Span) -> PlacedFacts:
         conversation = None
     facts = SpanFacts(span.span_id, span.parent_id, kind, span.start, span.end, agent=agent, conversation=conversation)
     service = span.service or UNKNOWN_SERVICE
-    if kind in {Kind.TOOL, Kind.OTHER}:
+    if kind in {Kind.TOOL, Kind.OTHER, Kind.LEAF}:
         if span.dropped_attributes and kind is Kind.OTHER and library is not CONVENTIONS:
             facts = msgspec.structs.replace(facts, dropped=span.dropped_attributes, library=span.scope, service=service)
         return PlacedFacts(span.trace_id, facts)

@@ -54,6 +54,8 @@ class Groups:
         return self.members.get(representative, [representative])
 
     def _join(self, first: str, second: str) -> None:
+        if first == second:
+            return
         one, other = self.of(first), self.of(second)
         self._representative[one] = one
         self._representative[other] = one

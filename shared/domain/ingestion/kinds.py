@@ -16,6 +16,8 @@ class Kind(StrEnum):
     TOOL = "tool"
     OTHER = "other"
     """Links spans to their ancestors, no more."""
+    LEAF = "leaf"
+    """A request to a database: nothing of ours lies below it, so it is not kept."""
 
 
 _CALLS = (
@@ -72,6 +74,18 @@ _KINDS: Mapping[str, Mapping[str, Kind]] = {
 _BY_SPAN_NAME = {("gcp.vertex.agent", "call_llm"): Kind.CALL}
 """(scope, span name) of calls without such an attribute: https://github.com/google/adk-js, telemetry."""
 
+_DATABASES = frozenset(
+    (
+        *("cassandra", "clickhouse", "couchbase", "couchdb", "db2", "dynamodb", "aws.dynamodb", "ibm.db2", "mariadb"),
+        *("memcached", "mongodb", "mssql", "microsoft.sql_server", "mysql", "oracle", "oracle.db", "postgresql"),
+        *("redis", "snowflake", "sqlite"),
+    )
+)
+"""https://opentelemetry.io/docs/specs/semconv/registry/attributes/db. Below a request to one of them is no call.
+
+Not those that hold vectors: their clients may call a model for an embedding, which lies below.
+"""
+
 _USAGE = frozenset(names.INPUT + names.OUTPUT)
 
 
@@ -91,11 +105,18 @@ def kind_of(span: Span) -> Kind:
                 return known
             is_open = attribute == "gen_ai.operation.name"
             return Kind.CALL if is_open and _has_usage(span) and _has_model(span) else Kind.CONTAINER
+    return _kind_without_operation(span)
+
+
+def _kind_without_operation(span: Span) -> Kind:
     if _has_usage(span):
         return Kind.CALL if _has_model(span) else Kind.CONTAINER
     if "response_data" in span.attributes and _has_model(span):
         return Kind.CALL
-    return Kind.AGENT if span.text(*names.AGENT) else Kind.OTHER
+    if span.text(*names.AGENT):
+        return Kind.AGENT
+    database = span.text(*names.DATABASE)
+    return Kind.LEAF if database is not None and database.lower() in _DATABASES else Kind.OTHER
 
 
 def _has_usage(span: Span) -> bool:

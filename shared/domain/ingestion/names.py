@@ -120,6 +120,9 @@ KINDS = (
 )
 """Attributes that say what a span is: `kinds.py` reads their values."""
 
+DATABASE = ("db.system.name", "db.system")
+"""Of requests to databases: https://opentelemetry.io/docs/specs/semconv/database/database-spans."""
+
 OF_ONE_LIBRARY = (
     "ai.response.providerMetadata",
     "ai.usage.inputTokenDetails.noCacheTokens",
@@ -143,7 +146,7 @@ KEPT = frozenset(
         *(INPUT + OUTPUT + TOTAL + CACHED + WRITTEN + WRITTEN_5M + WRITTEN_1H + REASONING),
         *(name for names in OTHER_UNITS.values() for name in names),
         *(ASKED_MODEL + ANSWERED_MODEL + PROVIDER + RESPONSE_ID + SERVICE_TIER + AGENT + CONVERSATION),
-        *(KINDS + OF_ONE_LIBRARY),
+        *(KINDS + OF_ONE_LIBRARY + DATABASE),
     )
 )
 """All that is read of a span. Whoever decodes one keeps no other attribute: prompts and answers never come further."""

@@ -37,7 +37,8 @@ class Shares:
         calls.sort(key=lambda span_id: -self.tree.places[span_id].depth)
         for span_id in calls:
             units = self.spans[span_id].facts.units or NOTHING
-            self.said[span_id] = units.greatest(self.inside(span_id))
+            has_own = span_id in self.tree.own_calls
+            self.said[span_id] = units.greatest(self.inside(span_id)) if has_own else units.consistent()
 
     def inside(self, *span_ids: str) -> Units:
         """What the own calls of a call or sum say together, each call once.
@@ -65,7 +66,7 @@ class Shares:
 
         Only where one of them has the same response id and less counts: then it is a sum under the id of its last call.
         """
-        answers = self.groups.by_response.get(self.spans[span_id].facts.response or "", ())
+        answers = self._same_answer(span_id)
         if not any(self._is_last_of(span_id, call) and self._seems_inside(span_id, call) for call in answers):
             return NOTHING
         together = NOTHING
@@ -85,8 +86,7 @@ class Shares:
             return None
         alike = (other for other in self._counted_sums if self.spans[other].facts.library == facts.library)
         sums = list(islice(alike, _MAXIMUM_LOOKS))
-        answers = self.groups.by_response.get(facts.response or "", ())
-        sums += [other for other in answers if self._is_last_of(other, span_id)]
+        sums += [other for other in self._same_answer(span_id) if self._is_last_of(other, span_id)]
         around = [other for other in sums if self.spans[other].slack is not None and self._may_hold(other, span_id)]
         return max(around, key=lambda other: self.spans[other].facts.order, default=None)
 
@@ -108,6 +108,11 @@ class Shares:
                 changes[above] = _with_slack(outer, outer.slack.beyond(units))
                 units = rest
         return units, changes
+
+    def _same_answer(self, span_id: str) -> list[str]:
+        """The other calls under a call's response id."""
+        answers = self.groups.by_response.get(self.spans[span_id].facts.response or "", ())
+        return [call for call in answers if call != span_id]
 
     def _is_loose(self, call: str) -> bool:
         """True when the chain of parents breaks before it reaches what the call is inside."""

@@ -19,11 +19,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.ingestion.calls import LlmCall, TraceWarning, microseconds_in, microseconds_of
+from shared.domain.ingestion.calls import LlmCall, TraceWarning, WarningCode, microseconds_in, microseconds_of
 from shared.domain.ingestion.deciding import SUM_WAIT, Decisions
 from shared.domain.ingestion.facts import PlacedFacts, SpanFacts
+from shared.domain.ingestion.forgetting import within_bounds
 from shared.domain.ingestion.kinds import Kind
-from shared.domain.ingestion.memory import Remembered, TraceMemory, decided, with_room
+from shared.domain.ingestion.memory import Remembered, TraceMemory, decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,11 @@ class Taken:
 
 
 def by_trace(facts: Iterable[PlacedFacts]) -> Mapping[str, Sequence[SpanFacts]]:
+    """The spans of each trace, without those that can never matter."""
     traces: dict[str, list[SpanFacts]] = {}
     for placed in facts:
-        traces.setdefault(placed.trace, []).append(placed.facts)
+        if placed.facts.kind is not Kind.LEAF:
+            traces.setdefault(placed.trace, []).append(placed.facts)
     return traces
 
 
@@ -66,16 +69,25 @@ def take(memory: TraceMemory, facts: Iterable[SpanFacts], now: datetime, setting
     if not fresh and not (memory.wake is not None and memory.wake <= now):
         return Taken(memory, (), ())
     decisions = Decisions(memory.trace, known | fresh, fresh.keys(), came, settings.default_agent)
-    kept, is_full = with_room(decisions.spans.values())
-    if is_full:
-        decisions.let_go(fresh.keys() - {remembered.facts.id for remembered in kept})
+    decisions.look_at_fresh()
     decisions.decide()
-    spans, _ = with_room(decisions.spans.values())
+    kept = within_bounds(decisions.spans)
+    if kept.excess:
+        decisions.let_go(kept.excess)
+        decisions.decide()
+        kept = within_bounds(decisions.spans)
+    warnings = [*decisions.warnings, *_too_large(kept.forgotten, fresh.values())]
     return Taken(
-        TraceMemory(memory.trace, spans, is_full or memory.is_full),
+        TraceMemory(memory.trace, kept.spans),
         tuple(sorted(decisions.calls, key=lambda call: (call.time, call.span_id))),
-        tuple(decisions.warnings),
+        tuple(warnings),
     )
+
+
+def _too_large(forgotten: Sequence[SpanFacts], fresh: Iterable[Remembered]) -> Iterable[TraceWarning]:
+    """One warning for each call that is forgotten. Its service is taken from what came now: decided calls have none."""
+    service = next((remembered.facts.service for remembered in fresh if remembered.facts.service), "")
+    return (TraceWarning(WarningCode.TRACE_TOO_LARGE, facts.library, service) for facts in forgotten)
 
 
 def _come(facts: SpanFacts, came: int, settings: TakeSettings) -> Remembered:

@@ -83,6 +83,8 @@ class Units(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED):
 
     def beyond(self, other: Self) -> Self:
         """What this says beyond `other`, no count below 0."""
+        if other is NOTHING:
+            return self.consistent()
         rest = {name: count - other.other.get(name, 0) for name, count in self.other.items()}
         return type(self)(
             max(0, self.input - other.input),
@@ -98,6 +100,9 @@ class Units(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED):
         """Details never exceed what includes them."""
         cached = min(self.cached, self.input)
         written = min(self.written, self.input - cached)
+        is_written_inside = (cached, written) == (self.cached, self.written) and self.written_1h <= written
+        if is_written_inside and self.reasoning <= self.output:
+            return self
         return msgspec.structs.replace(
             self,
             cached=cached,

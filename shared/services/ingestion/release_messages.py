@@ -9,10 +9,9 @@ from shared import correlation
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import to_text
 from shared.ports.queue import Message
+from shared.services.ingestion.trace_records import slot_of
 
 _BEGINNING = b'{"release":'
-_SESSIONS = 16
-"""Of an organization: so many traces are released beside each other."""
 
 
 class Release(NamedTuple):
@@ -25,11 +24,13 @@ class _Body(msgspec.Struct):
 
 
 def release_message(release: Release, wake: datetime) -> Message:
-    """Delivered at `wake`; of several for one time, the broker keeps one."""
-    slot = int(release.trace[:2], 16) % _SESSIONS
+    """Delivered at `wake`; of several for one time, the broker keeps one.
+
+    Traces of one slot are released one after the other: they are stored in one partition.
+    """
     return Message(
         body=msgspec.json.encode(_Body(release)),
-        session_id=f"{release.organization_id}:traces:{slot}",
+        session_id=f"{release.organization_id}:traces:{slot_of(release.trace)}",
         message_id=fingerprint(f"{release.organization_id} {release.trace} {to_text(wake)}")[:32],
         correlation_id=correlation.current(),
         count=0,

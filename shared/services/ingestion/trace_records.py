@@ -1,5 +1,6 @@
 """What is stored of traces: their memory, and the calls in it that are still to be sent to metering."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,8 @@ from shared.domain.kernel.times import to_text
 KEPT = timedelta(hours=24)
 """How long a trace is remembered after its last span."""
 
+_SLOTS = 16
+"""Of an organization: the traces of one are stored in one partition, so that a request writes many in one batch."""
 _SWEPT_AFTER = timedelta(seconds=15)
 """By then a message has released what waits, unless it was lost."""
 
@@ -37,8 +40,8 @@ class TraceRecord(Entity):
     organization_id: str
     credential: TraceCredential
     """Of the last request with new spans of the trace: the one that its waiting calls are sent by."""
-    memory: dict[str, Any]
-    """Of `TraceMemory.document`."""
+    memory: str
+    """A `TraceMemory` in JSON. As a text, it is read and written in one piece."""
     due_at: str | None = None
     """When the sweep releases what waits, if nothing else did."""
 
@@ -54,25 +57,28 @@ class TraceRecord(Entity):
         return document if self.due_at is None else document | {"due_at": self.due_at}
 
     @classmethod
-    def of(cls, organization_id: str, memory: TraceMemory, credential: TraceCredential) -> Self:
+    def of(cls, organization_id: str, memory: TraceMemory, encoded: str, credential: TraceCredential) -> Self:
+        """`encoded` is the memory in JSON."""
         return cls(
             id=memory.trace,
             organization_id=organization_id,
             credential=credential,
-            memory=memory.document(),
+            memory=encoded,
             due_at=None if memory.wake is None else to_text(memory.wake + _SWEPT_AFTER),
         )
 
-    def read_memory(self) -> TraceMemory:
-        return TraceMemory.of_document(self.memory)
+
+def slot_of(trace: str) -> int:
+    """By the end of the trace's id: some senders begin ids with the time, and all of a second would be in one slot."""
+    return int(trace[-2:], 16) % _SLOTS
 
 
-def partition_of(organization_id: str, trace: str) -> str:
-    return f"{organization_id}:trace:{trace}"
+def partition_of(organization_id: str, slot: int) -> str:
+    return f"{organization_id}:traces:{slot}"
 
 
-def encode_calls(calls: tuple[LlmCall, ...]) -> str:
-    return msgspec.json.encode(calls).decode()
+def encode_calls(calls: Iterable[LlmCall]) -> str:
+    return msgspec.json.encode(list(calls)).decode()
 
 
 def decode_calls(text: str) -> tuple[LlmCall, ...]:

@@ -1,5 +1,6 @@
 """Which calls of an organization wait for the span that names their agent."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple
 
@@ -15,6 +16,8 @@ from shared.settings import Settings
 
 _CACHED = timedelta(seconds=10)
 _MAXIMUM_CACHED = 10_000
+_NOTHING_WAITS = 1
+"""Seconds for which that is kept: written over what waited, many traces are one batch."""
 _KEPT_BESIDES = timedelta(minutes=10)
 """After the wait is over: nothing is left behind where a process was stopped before it could tidy up."""
 
@@ -50,8 +53,9 @@ class WaitingCalls:
         calls, oldest = 0, None
         async for stored in self._records.all(_partition(organization_id)):
             waiting = stored.entity
-            calls += waiting.calls
-            oldest = waiting.since if oldest is None else min(oldest, waiting.since)
+            if waiting.calls:
+                calls += waiting.calls
+                oldest = waiting.since if oldest is None else min(oldest, waiting.since)
         return Waiting(calls, oldest)
 
     async def has_room(self, organization_id: str) -> bool:
@@ -61,20 +65,23 @@ class WaitingCalls:
             known = self._cached[organization_id] = [(await self.of(organization_id)).calls]
         return known[0] < self._maximum
 
-    async def follow(self, organization_id: str, before: TraceMemory, after: TraceMemory) -> None:
-        """Note what waits in a trace now."""
-        added = after.waiting - before.waiting
-        if added == 0:
+    async def follow(self, organization_id: str, changes: Iterable[tuple[TraceMemory, TraceMemory]]) -> None:
+        """Note what waits in traces now; each change is a memory before and after it."""
+        changed = [(before, after) for before, after in changes if before.waiting != after.waiting]
+        if not changed:
             return
         if (known := self._cached.get(organization_id)) is not None:
-            known[0] += added  # in place: storing it anew would put off the next count
-        since, wake = after.waiting_since, after.wake
+            # in place: storing it anew would put off the next count
+            known[0] += sum(after.waiting - before.waiting for before, after in changed)
+        latest = {after.trace: self._waiting_in(after) for _, after in changed}
+        await self._records.put(_partition(organization_id), *latest.values())
+
+    def _waiting_in(self, memory: TraceMemory) -> WaitingTrace:
+        now, since, wake = self._clock.now(), memory.waiting_since, memory.wake
         if since is None or wake is None:
-            await self._records.remove(_partition(organization_id), after.trace)
-            return
-        left = max(timedelta(), wake - self._clock.now()) + _KEPT_BESIDES
-        waiting = WaitingTrace(id=after.trace, calls=after.waiting, since=since, ttl=int(left.total_seconds()))
-        await self._records.put(_partition(organization_id), waiting)
+            return WaitingTrace(id=memory.trace, calls=0, since=now, ttl=_NOTHING_WAITS)
+        left = max(timedelta(), wake - now) + _KEPT_BESIDES
+        return WaitingTrace(id=memory.trace, calls=memory.waiting, since=since, ttl=int(left.total_seconds()))
 
 
 def _partition(organization_id: str) -> str:

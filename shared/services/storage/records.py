@@ -32,7 +32,7 @@ from shared.ports.store import (
     every_item,
 )
 from shared.services.storage.claims import UniqueField
-from shared.services.storage.operations import deleting, putting, replacing
+from shared.services.storage.operations import creating, deleting, putting, replacing
 from shared.services.storage.outbox import Outbox
 from shared.services.storage.owners import Owners
 from shared.services.storage.preconditions import check_if_match
@@ -262,6 +262,13 @@ class Records(Generic[E]):
         return await self._commit(
             partition, changed, [replacing(current, changed), *self._moving_claim(current.entity, changed)], beside
         )
+
+    async def write_all(
+        self, partition: str, changes: Sequence[tuple[Stored[E] | None, E]], *beside: Operation
+    ) -> None:
+        """Replace or create several in one batch, without claims. Raises as `write`, and then none is written."""
+        writes = [creating(new) if current is None else replacing(current, new) for current, new in changes]
+        await self._store.batch(self._container, partition, [*writes, *beside])
 
     async def erase(self, partition: str, current: Stored[E]) -> None:
         """Delete the current version with its claim. Raises `StaleEtagError` for a lost race."""

@@ -1,6 +1,5 @@
 """A service in small: what becomes of requests with spans, with every trace's memory stored between them."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -62,9 +61,9 @@ class SentTraces:
         return sum(one["input_tokens"] for one in data), sum(one["output_tokens"] for one in data)
 
     def _store(self, taken: Taken) -> None:
-        stored = json.dumps(taken.memory.document(), ensure_ascii=False)
-        assert len(stored.encode()) < 1_100_000
-        self.memories[taken.memory.trace] = TraceMemory.of_document(json.loads(stored))
+        stored = taken.memory.encoded()
+        assert len(stored.encode()) < 900_000
+        self.memories[taken.memory.trace] = TraceMemory.decoded(stored)
         self.warnings += taken.warnings
         for call in taken.calls:
             self.events.setdefault(call.id, call)
