@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,9 +23,11 @@ import aiohttp
 from rich.console import Console
 from rich.table import Table
 
+from bench.attack import Attack, Request
 from bench.load import signed_in
 from bench.server import Server
 from bench.tables import WIDTH
+from bench.trace_attacks import trace_attacks
 
 READS_PER_SECOND = 50
 SECONDS = float(os.environ.get("XYRA_BENCH_SECONDS", "5"))
@@ -47,7 +49,6 @@ AIM_SECONDS = 0.05
 """Of the 99th percentile, on a machine that does nothing else."""
 
 _FORM = "application/x-www-form-urlencoded"
-_JSON = "application/json"
 _MODEL = {
     "name": "Visitors",
     "currency": "USD",
@@ -60,25 +61,6 @@ _MODEL = {
         }
     ],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    method: str
-    path: str
-    body: bytes = b""
-    content_type: str = _JSON
-    idempotency_key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Attack:
-    name: str
-    connections: int
-    request: Callable[[int], Request]
-    """By a number that grows with every request."""
-    key: str = ""
-    """The attacker's; empty for a stranger without a credential."""
 
 
 @dataclass(slots=True)
@@ -223,6 +205,8 @@ async def answered(session: aiohttp.ClientSession, request: Request, key: str) -
         headers["X-API-Key"] = key
     if request.idempotency_key:
         headers["Idempotency-Key"] = request.idempotency_key
+    if request.is_packed:
+        headers["Content-Encoding"] = "gzip"
     try:
         async with session.request(request.method, request.path, data=request.body or None, headers=headers) as answer:
             await answer.read()
@@ -317,6 +301,7 @@ async def all_rows(data_dir: Path) -> AsyncIterator[Row]:
             Attack(f"{DISTINCT_VALUES:,} distinct values read", 1, lambda _: Request("GET", "usage"), attacker.key),
             Attack("calculations beyond the limit", CALCULATIONS, lambda _: calculation(60, 100), attacker.key),
             Attack(f"{CALCULATIONS} calculations at the limit", CALCULATIONS, lambda _: calculate, attacker.key),
+            *trace_attacks(attacker.key),
         ]
         yield await measured(server, reader, "nothing")
         for attack in attacks:

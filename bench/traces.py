@@ -1,4 +1,4 @@
-"""`make bench-traces`: spans per second beside events per second, and what a span asks of the store.
+"""`make bench-traces`: spans per second beside events per second, p99 of requests, and what a span asks of the store.
 
 A trace has six spans: the run of an agent and five calls in it. It comes in one request, with other traces, or in six
 requests, as an exporter cuts a long run. Accepted and metered on SQLite, from the first request until nothing waits.
@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from shared.services.ingestion.reading import SentTraces
 from shared.services.ingestion.trace_records import TraceCredential
 from shared.services.tenancy.organizations import OrganizationDraft
 from shared.settings import Settings
+from shared.unpacking import PackedBody
 from tests.doubles.fakes.counting_store import CountingStore
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.worlds.billing_world import NoSecrets
@@ -69,27 +70,48 @@ def bodies(requests_per_trace: int, numbers: Iterator[int]) -> list[tuple[bytes,
     return prepared
 
 
-async def spans_per_second(server: Server, load: Load, key: str, sent: Sequence[tuple[bytes, int]]) -> float:
-    """Until all that was sent within `SECONDS` is metered."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of spans, until all that was sent within `SECONDS` is metered."""
+
+    per_second: float
+    answers: Sequence[float]
+    """Seconds that each request took, in order of size."""
+
+    @property
+    def p99(self) -> float:
+        return self.answers[int(len(self.answers) * 0.99)]
+
+
+async def spans_sent(server: Server, load: Load, key: str, sent: Sequence[tuple[bytes, int]]) -> Measured:
     waiting, spans = iter(sent), 0
+    answers: list[float] = []
     began = time.perf_counter()
 
     async def send(session: aiohttp.ClientSession) -> None:
         nonlocal spans
         while time.perf_counter() < began + SECONDS and (request := next(waiting, None)) is not None:
             headers = {"X-API-Key": key, "Content-Type": "application/x-protobuf"}
+            asked = time.perf_counter()
             async with session.post("/v1/traces", data=request[0], headers=headers) as response:
                 response.raise_for_status()
+            answers.append(time.perf_counter() - asked)
             spans += request[1]
 
     async with aiohttp.ClientSession(server.base) as session:
         await asyncio.gather(*(send(session) for _ in range(CONNECTIONS)))
     await load.sustained(1, 1, 0)  # until nothing waits
-    return spans / (time.perf_counter() - began)
+    return Measured(spans / (time.perf_counter() - began), sorted(answers))
 
 
 async def measured(data_dir: Path) -> Table:
-    table = Table("what", "per second", "to events", title="Accepted and metered, about 100 a request, 8 connections")
+    table = Table(
+        "what",
+        "per second",
+        "to events",
+        "p99 of requests",
+        title="Accepted and metered, about 100 a request, 8 connections",
+    )
     numbers = itertools.count()
     async with Server(data_dir, metering=True) as server:
         shape = Shape(kind=KINDS[LLM_CALL], charges=CHARGES)
@@ -100,13 +122,16 @@ async def measured(data_dir: Path) -> Table:
         load = Load(server.base, [sender], shape)
         await load.sustained(EVENTS_PER_REQUEST, CONNECTIONS, 1)
         events = (await load.sustained(EVENTS_PER_REQUEST, CONNECTIONS, SECONDS)).per_second
-        table.add_row("events of LLM calls", f"{events:,.0f}", "1.00")
+        table.add_row("events of LLM calls", f"{events:,.0f}", "1.00", "")
         for default_agent, requests in itertools.product((True, False), (1, 6)):
             key = await new_key(server, organization_id, default_agent=default_agent)
-            found = await spans_per_second(server, load, key, bodies(requests, numbers))
+            found = await spans_sent(server, load, key, bodies(requests, numbers))
             named = "with" if default_agent else "without"
             table.add_row(
-                f"spans, {requests} requests a trace, {named} a default agent", f"{found:,.0f}", f"{found / events:.2f}"
+                f"spans, {requests} requests a trace, {named} a default agent",
+                f"{found.per_second:,.0f}",
+                f"{found.per_second / events:.2f}",
+                f"{found.p99 * 1000:,.0f} ms",
             )
     return table
 
@@ -121,8 +146,8 @@ async def new_key(server: Server, organization_id: str, *, default_agent: bool) 
             return token
 
 
-async def requests_per_span(requests: int, *, default_agent: bool) -> float:
-    """Of the store, from the request until its calls wait to be metered; of a trace of an agent that is known."""
+async def requests_per_span(requests: int, traces: int, *, default_agent: bool) -> float:
+    """Of the store, until the calls wait to be metered; so many traces in a request, of an agent that is known."""
     clock, store = SystemClock(), CountingStore()
     application = Application(Ports(store, MemoryQueue(), clock, NoSecrets()), Settings())
     organization = await application.organizations.create(
@@ -131,27 +156,27 @@ async def requests_per_span(requests: int, *, default_agent: bool) -> float:
     await application.agents.create(new_id("agt"), organization.id, AgentDraft(external_id=AGENT, name=AGENT))
     credential = TraceCredential(id="bench", by_operator=False)
     reporting = Reporting(default_agent=AGENT if default_agent else None)
-    found = []
-    for number in range(3):  # caches are filled by the first
-        spans, before = trace(number), store.requests
-        size = len(spans) // requests
-        for start in range(0, len(spans), size):
-            body = protobuf_body(spans[start : start + size])
-            sent = SentTraces(TraceEncoding.PROTOBUF, body, is_packed=False)
-            await application.traces.take(organization.id, credential, reporting, sent)
-        found.append((store.requests - before) / len(spans))
+    numbers, found = itertools.count(), 0.0
+    for _ in range(3):  # caches are filled by the first
+        sent, before = [trace(next(numbers)) for _ in range(traces)], store.requests
+        size = (CALLS + 1) // requests
+        for start in range(0, CALLS + 1, size):
+            body = protobuf_body(span for one in sent for span in one[start : start + size])
+            export = SentTraces(TraceEncoding.PROTOBUF, PackedBody(body))
+            await application.traces.take(organization.id, credential, reporting, export)
+        found = (store.requests - before) / (traces * (CALLS + 1))
     await application.close()
-    return found[-1]
+    return found
 
 
 async def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     with tempfile.TemporaryDirectory(prefix="xyra-bench-") as folder:
         console.print(await measured(Path(folder)))
-    table = Table("requests a trace", "default agent", "store requests a span")
-    for default_agent, requests in itertools.product((True, False), (1, 6)):
-        found = await requests_per_span(requests, default_agent=default_agent)
-        table.add_row(str(requests), "yes" if default_agent else "no", f"{found:.2f}")
+    table = Table("requests a trace", "traces in a request", "default agent", "store requests a span")
+    for default_agent, requests, traces in itertools.product((True, False), (1, 6), (1, 100)):
+        found = await requests_per_span(requests, traces, default_agent=default_agent)
+        table.add_row(str(requests), str(traces), "yes" if default_agent else "no", f"{found:.2f}")
     console.print(table)
     return 0
 

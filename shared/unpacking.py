@@ -1,11 +1,36 @@
 """Unpacking what others packed, never more of it than is allowed."""
 
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from shared.domain.kernel.errors import FieldError, MalformedError, TooLargeError
 
 _GZIP_BITS = zlib.MAX_WBITS | 16
 """The window of `zlib`, and that a header of gzip comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBody:
+    """The body of a request as it came: it is unpacked and read where that holds nobody up."""
+
+    raw: bytes
+    is_packed: bool = False
+    """In gzip."""
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], raw: bytes) -> Self:
+        return cls(raw, headers.get("content-encoding", "").strip().lower() == "gzip")
+
+    def refuse_beyond(self, limit: int) -> None:
+        """Raises `TooLargeError` for more bytes than that as they were sent."""
+        if len(self.raw) > limit:
+            raise too_large(f"has {len(self.raw)} bytes, at most {limit} are allowed; send smaller batches")
+
+    def content(self, limit: int) -> bytes:
+        """Unpacked. Raises as `unpacked`."""
+        return unpacked(self.raw, limit) if self.is_packed else self.raw
 
 
 def unpacked(raw: bytes, limit: int) -> bytes:

@@ -14,8 +14,8 @@ from shared.domain.kernel.errors import Rejection
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.provider_costs.findings import FindingCode
 from shared.http import Call, Query, Reply, Schema, endpoint
-from shared.services.ingestion.litellm import SentPayloads
 from shared.services.ingestion.protocol_events import ProtocolEvent, Taken
+from shared.unpacking import PackedBody
 
 blueprint = func.Blueprint()
 
@@ -78,8 +78,8 @@ class PayloadsBody:
     def required(self) -> bool:
         return True
 
-    def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> SentPayloads:  # noqa: ARG002
-        return SentPayloads(raw, headers.get("content-encoding", "").strip().lower() == "gzip")
+    def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> PackedBody:  # noqa: ARG002
+        return PackedBody.of(headers, raw)
 
 
 @endpoint(
@@ -107,7 +107,7 @@ class PayloadsBody:
         }
     ],
 )
-async def ingest_litellm_payloads(call: Call[SentPayloads, LiteLlmQuery]) -> Reply:
+async def ingest_litellm_payloads(call: Call[PackedBody, LiteLlmQuery]) -> Reply:
     sender = Sender(call)
     read = await call.services.litellm_reader.read(call.body)
     events: list[ProtocolEvent] = []

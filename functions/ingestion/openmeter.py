@@ -19,7 +19,7 @@ from functions.fields import ClientId, FreeObject
 from functions.ingestion.senders import NotTakenError, Sender
 from shared import json
 from shared.domain.access.identity import Permission
-from shared.domain.ingestion import openmeter
+from shared.domain.ingestion.openmeter import usage_of
 from shared.domain.ingestion.reported_calls import identity_of, label_of
 from shared.domain.kernel.errors import (
     MAXIMUM_ERRORS,
@@ -178,19 +178,18 @@ async def ingest_openmeter_events(call: Call[SentValues, Query]) -> Reply:
 async def _read(sender: Sender, index: int, value: object) -> ProtocolEvent:
     """Raises `NotTakenError`, and pydantic's error."""
     event = _event.validate_python(value)
-    source = openmeter.source_of(event.type, event.source)
-    data = openmeter.data_of(event.type, event.subject, event.data or {})
+    usage = usage_of(event.type, event.source, event.subject, event.data or {})
     return ProtocolEvent(
         index=index,
         id=event.id,
-        source=source,
-        type=openmeter.type_of(event.type),
-        agent=sender.agent(event.subject, event.agent, source),
+        source=usage.source,
+        type=usage.type,
+        agent=sender.agent(event.subject, event.agent, usage.source),
         time=event.time,
         run=event.run,
-        data=data,
+        data=dict(usage.data),
         organization_id=await sender.organization_id(event.subject, event.organization),
-        compared=openmeter.compared_in(event.type, data),
+        compared=usage.compared,
     )
 
 

@@ -15,6 +15,7 @@ from shared.http import Document, Reply, Schema
 from shared.http.replies import serialised
 from shared.ports.traces import TraceEncoding
 from shared.services.ingestion.reading import SentTraces
+from shared.unpacking import PackedBody
 
 PROTOBUF, JSON = TraceEncoding.PROTOBUF, TraceEncoding.JSON
 
@@ -70,8 +71,7 @@ class OtlpBody:
         return True
 
     def read(self, media_type: str, headers: Mapping[str, str], raw: bytes) -> SentTraces:
-        is_packed = headers.get("content-encoding", "").strip().lower() == "gzip"
-        return SentTraces(TraceEncoding(media_type), raw, is_packed)
+        return SentTraces(TraceEncoding(media_type), PackedBody.of(headers, raw))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,6 @@ class _Span(msgspec.Struct, rename="camel"):
 
 class _Scope(msgspec.Struct):
     name: str | None = None
-    version: str | None = None
 
 
 class _ScopeSpans(msgspec.Struct):
@@ -93,8 +92,7 @@ def decode_json(body: bytes) -> DecodedTraces:
     for of_resource in request.resource_spans or ():
         service = _service_of(of_resource.resource)
         for of_scope in of_resource.scope_spans or ():
-            scope = of_scope.scope or _Scope()
-            origin = Origin(service, scope.name or "", scope.version or "")
+            origin = Origin(service, (of_scope.scope.name if of_scope.scope is not None else None) or "")
             for raw in of_scope.spans or ():
                 collected.count_one_more()
                 try:

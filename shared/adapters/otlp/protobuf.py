@@ -39,7 +39,7 @@ def decode_protobuf(body: bytes) -> DecodedTraces:
     for of_resource in _parser()(body).resource_spans:
         service = _text_of(of_resource.resource.attributes, "service.name")
         for of_scope in of_resource.scope_spans:
-            origin = Origin(service, of_scope.scope.name, of_scope.scope.version)
+            origin = Origin(service, of_scope.scope.name)
             for message in of_scope.spans:
                 collected.count_one_more()
                 try:

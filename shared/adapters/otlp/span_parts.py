@@ -29,7 +29,6 @@ class Origin:
 
     service: str
     scope: str
-    scope_version: str
 
 
 @dataclass
@@ -87,7 +86,6 @@ class SpanParts:
             attributes=self.attributes,
             dropped_attributes=max(0, self.dropped_attributes),
             scope=origin.scope[:MAXIMUM_TEXT],
-            scope_version=origin.scope_version[:MAXIMUM_TEXT],
             service=origin.service[:MAXIMUM_TEXT],
         )
 

@@ -55,6 +55,7 @@ class Decisions:
             self._look_at(self.spans[span_id].facts)
 
     def decide(self) -> None:
+        self._let_out()
         opened = [span_id for span_id, remembered in self.spans.items() if remembered.is_open]
         opened.sort(key=lambda span_id: (-self._tree.places[span_id].depth, self.spans[span_id].facts.order))
         for span_id in opened:
@@ -99,7 +100,10 @@ class Decisions:
         left, changes = self._shares.take_up(innermost, rest, around)
         if left.is_nothing:
             self.spans.update(changes)
-            self._close_inside(group, facts, next(reversed(changes)))
+            if seeming is not None and group == [head]:
+                self._hold(head, rest, seeming)
+            else:
+                self._close_inside(group, facts, next(reversed(changes)))
         elif not self._must_wait(group):
             self.spans.update(changes)
             call = self._call(facts, [head, *others], left, is_whole=left == facts.units)
@@ -116,6 +120,23 @@ class Decisions:
             longest = max(until, self.spans[one].until or 0)
             self.spans[one] = msgspec.structs.replace(self.spans[one], until=longest)
         return self.now < until
+
+    def _hold(self, span_id: str, units: Units, seeming: str) -> None:
+        """Do not count a call that seems to lie inside a counted sum, unless later spans tell that it does not."""
+        remembered = self.spans[span_id]
+        self._warn(WarningCode.SUM_WITHOUT_CALLS, remembered.facts)
+        self.spans[span_id] = Remembered(remembered.facts, remembered.came, slack=units, held_by=seeming)
+
+    def _let_out(self) -> None:
+        """Open calls again that were held, where the spans above them are known now."""
+        for span_id, remembered in list(self.spans.items()):
+            held_by = remembered.held_by
+            if held_by is None or self._shares.is_loose(span_id):
+                continue
+            if (around := self.spans.get(held_by)) is not None:
+                slack = (around.slack or NOTHING).plus(remembered.slack or NOTHING)
+                self.spans[held_by] = msgspec.structs.replace(around, slack=slack)
+            self.spans[span_id] = Remembered(remembered.facts, remembered.came, is_open=True, until=self.now)
 
     def _close_inside(self, group: list[str], facts: SpanFacts, around: str) -> None:
         """Close a call that lies inside one that was counted: the same call, or a part of a sum."""

@@ -19,7 +19,7 @@ from shared.domain.ingestion.units import NOTHING, Units
 MAXIMUM_SPANS = 2000
 """Spans of one trace that are remembered."""
 
-MAXIMUM_BYTES = 800_000
+MAXIMUM_BYTES = 700_000
 """About how large a memory gets as JSON. One item of the store takes more, and its calls are stored beside it."""
 
 _KEPT_SHARE = 0.75
@@ -115,7 +115,9 @@ class _Forgetting:
         for span_id in list(self.spans):
             if self.is_enough:
                 return
-            if self.spans[span_id].stands_for or self._is_done(span_id):
+            if self.spans[span_id].stands_for:
+                self._drop(span_id)
+            elif self._is_done(span_id):
                 self.forgotten.append(self._drop(span_id))
 
     def _is_bare(self, span_id: str) -> bool:

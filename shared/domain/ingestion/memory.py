@@ -1,5 +1,6 @@
 """What a trace has had: kept for a day, so that every later request is judged with the earlier ones in view."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
@@ -10,6 +11,12 @@ from shared.domain.ingestion.facts import SpanFacts
 from shared.domain.ingestion.kinds import Kind
 from shared.domain.ingestion.units import Units
 
+_LENGTH_OF_ID = 16
+"""Hexadecimal digits of a span's id."""
+
+_MAXIMUM_FORGOTTEN = 10_000
+"""Calls whose ids are kept: the latest."""
+
 _STORED = {
     "facts": "f",
     "came": "c",
@@ -18,6 +25,7 @@ _STORED = {
     "event": "e",
     "slack": "s",
     "apart_from": "a",
+    "held_by": "h",
     "stands_for": "n",
 }
 """Short names in a stored memory, which has thousands of spans."""
@@ -36,9 +44,11 @@ class Remembered(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED
     event: str | None = None
     """The id of the event by which its call was metered."""
     slack: Units | None = None
-    """Of what its own event counted: what spans below it that came later have not taken up."""
+    """What spans below it that came later have not taken up: of what its own event counted, or of what is held."""
     apart_from: tuple[str, ...] = ()
     """Spans above it that were counted without this open one: it is no part of their slack."""
+    held_by: str | None = None
+    """The counted sum that a call seems to lie inside, although spans between did not come: so it is not counted."""
     stands_for: int = 0
     """How many decided calls this one stands for, which are forgotten; 0 for a span."""
 
@@ -53,6 +63,15 @@ class TraceMemory(msgspec.Struct, frozen=True, omit_defaults=True):
 
     trace: str
     spans: tuple[Remembered, ...] = ()
+    forgotten: str = ""
+    """The ids of calls that are not remembered any more, one behind the other: sent again, they count no more."""
+
+    @property
+    def known(self) -> set[str]:
+        """The ids of all spans that came, as far as they are known."""
+        forgotten = range(0, len(self.forgotten), _LENGTH_OF_ID)
+        ids = {self.forgotten[start : start + _LENGTH_OF_ID] for start in forgotten}
+        return ids.union(remembered.facts.id for remembered in self.spans)
 
     @property
     def waiting(self) -> int:
@@ -78,10 +97,12 @@ class TraceMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     @classmethod
     def decoded(cls, text: str) -> Self:
         """Read what `encoded` wrote."""
-        return _decoder.decode(text)
+        return msgspec.json.decode(text, type=cls)
 
 
-_decoder = msgspec.json.Decoder(TraceMemory)
+def with_forgotten(memory: TraceMemory, span_ids: Iterable[str]) -> str:
+    """The ids of forgotten calls, with further ones."""
+    return (memory.forgotten + "".join(span_ids))[-_MAXIMUM_FORGOTTEN * _LENGTH_OF_ID :]
 
 
 def decided(remembered: Remembered, event: str | None, slack: Units | None = None) -> Remembered:

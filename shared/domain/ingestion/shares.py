@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+import msgspec
+
 from shared.domain.ingestion.grouping import Groups
 from shared.domain.ingestion.memory import Remembered
 from shared.domain.ingestion.models import same_provider
@@ -33,7 +35,7 @@ class Shares:
             span_id for span_id, remembered in self.spans.items() if remembered.facts.is_sum and remembered.slack
         ]
         calls = [span_id for span_id, remembered in self.spans.items() if remembered.facts.is_counted_call]
-        self._loose = [call for call in calls if self._is_loose(call)]
+        self._loose = [call for call in calls if self.is_loose(call)]
         calls.sort(key=lambda span_id: -self.tree.places[span_id].depth)
         for span_id in calls:
             units = self.spans[span_id].facts.units or NOTHING
@@ -79,6 +81,10 @@ class Shares:
         """True when a call of the same library seems to be inside a sum, although spans between did not come."""
         return any(True for _ in self._all_loosely_inside(span_id))
 
+    def is_loose(self, call: str) -> bool:
+        """True when the chain of parents breaks before it reaches what the call is inside."""
+        return not self.tree.places[call].is_complete and next(self.tree.enclosing(call), None) is None
+
     def loosely_around(self, span_id: str) -> str | None:
         """The counted sum that a call seems to be inside: the reverse of `loosely_inside`."""
         facts = self.spans[span_id].facts
@@ -87,8 +93,20 @@ class Shares:
         alike = (other for other in self._counted_sums if self.spans[other].facts.library == facts.library)
         sums = list(islice(alike, _MAXIMUM_LOOKS))
         sums += [other for other in self._same_answer(span_id) if self._is_last_of(other, span_id)]
-        around = [other for other in sums if self.spans[other].slack is not None and self._may_hold(other, span_id)]
+        around = [other for other in sums if self.spans[other].slack is not None and self._looks_around(other, span_id)]
         return max(around, key=lambda other: self.spans[other].facts.order, default=None)
+
+    def _looks_around(self, span_id: str, call: str) -> bool:
+        """An agent mostly uses one model: where nothing names its agent, a call of another one is another agent's."""
+        if not self._may_hold(span_id, call):
+            return False
+        is_of_same_model = self.spans[span_id].facts.same_model(self.spans[call].facts)
+        return is_of_same_model or self._is_of_same_agent(span_id, call) is True
+
+    def _is_of_same_agent(self, span_id: str, call: str) -> bool | None:
+        """None where one of them is not named."""
+        agent, other = self.tree.places[span_id].agent, self.tree.places[call].agent
+        return None if agent is None or other is None else agent == other
 
     def take_up(self, span_id: str, units: Units, around: Iterable[str]) -> tuple[Units, dict[str, Remembered]]:
         """What is left of `units` after the slack of what was counted `around` a span.
@@ -114,10 +132,6 @@ class Shares:
         answers = self.groups.by_response.get(self.spans[span_id].facts.response or "", ())
         return [call for call in answers if call != span_id]
 
-    def _is_loose(self, call: str) -> bool:
-        """True when the chain of parents breaks before it reaches what the call is inside."""
-        return not self.tree.places[call].is_complete and next(self.tree.enclosing(call), None) is None
-
     def _all_loosely_inside(self, span_id: str) -> Iterator[str]:
         for call in self._loose:
             if self._compared == _MAXIMUM_COMPARED:
@@ -132,14 +146,16 @@ class Shares:
         if not self._may_hold(span_id, call) or self.groups.of(call) == self.groups.of(span_id):
             return False
         is_alike = outer.same_model(inner) if outer.is_counted_call else outer.library == inner.library
-        return is_alike and self._is_loose(call)
+        return is_alike and self.is_loose(call)
 
     def _may_hold(self, span_id: str, call: str) -> bool:
-        """True unless time, counts or known parents say that a call is not inside."""
+        """True unless time, counts, known parents or agents say that a call is not inside."""
         outer, inner = self.spans[span_id].facts, self.spans[call].facts
         if not (outer.start <= inner.start and inner.end <= outer.end and outer.covers(inner)):
             return False
-        return self.tree.places[span_id].missing != self.tree.places[call].missing
+        if self.tree.places[span_id].missing == self.tree.places[call].missing:
+            return False
+        return self._is_of_same_agent(span_id, call) is not False
 
     def _is_last_of(self, span_id: str, call: str) -> bool:
         outer, inner = self.spans[span_id].facts, self.spans[call].facts
@@ -149,6 +165,4 @@ class Shares:
 
 
 def _with_slack(remembered: Remembered, slack: Units) -> Remembered:
-    return Remembered(
-        remembered.facts, remembered.came, event=remembered.event, slack=None if slack.is_nothing else slack
-    )
+    return msgspec.structs.replace(remembered, slack=None if slack.is_nothing else slack)

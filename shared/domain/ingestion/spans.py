@@ -36,7 +36,6 @@ class Span:
     """How many attributes the sender left out, because a span had more than its limit."""
     scope: str
     """The name of the instrumentation scope: mostly the library's."""
-    scope_version: str
     service: str
     """`service.name` of the resource."""
 
@@ -46,14 +45,6 @@ class Span:
             value = self.attributes.get(name)
             if type(value) is str and (text := value[:MAXIMUM_TEXT].strip()):
                 return text
-        return None
-
-    def count(self, *names: str) -> int | None:
-        """The first of these attributes that is a count."""
-        for name in names:
-            value = self.attributes.get(name)
-            if value is not None and (count := count_of(value)) is not None:
-                return count
         return None
 
 

@@ -24,7 +24,7 @@ from shared.domain.ingestion.deciding import SUM_WAIT, Decisions
 from shared.domain.ingestion.facts import PlacedFacts, SpanFacts
 from shared.domain.ingestion.forgetting import within_bounds
 from shared.domain.ingestion.kinds import Kind
-from shared.domain.ingestion.memory import Remembered, TraceMemory, decided
+from shared.domain.ingestion.memory import Remembered, TraceMemory, decided, with_forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,15 @@ def by_trace(facts: Iterable[PlacedFacts]) -> Mapping[str, Sequence[SpanFacts]]:
 def take(memory: TraceMemory, facts: Iterable[SpanFacts], now: datetime, settings: TakeSettings) -> Taken:
     """Add spans to what is known of their trace, and decide what can be."""
     came = microseconds_of(now)
-    known = {remembered.facts.id: remembered for remembered in memory.spans}
+    known = memory.known
     fresh: dict[str, Remembered] = {}
     for one in facts:
         if one.id not in known and one.id not in fresh:
             fresh[one.id] = _come(one, came, settings)
     if not fresh and not (memory.wake is not None and memory.wake <= now):
         return Taken(memory, (), ())
-    decisions = Decisions(memory.trace, known | fresh, fresh.keys(), came, settings.default_agent)
+    remembered = {one.facts.id: one for one in memory.spans}
+    decisions = Decisions(memory.trace, remembered | fresh, fresh.keys(), came, settings.default_agent)
     decisions.look_at_fresh()
     decisions.decide()
     kept = within_bounds(decisions.spans)
@@ -78,7 +79,7 @@ def take(memory: TraceMemory, facts: Iterable[SpanFacts], now: datetime, setting
         kept = within_bounds(decisions.spans)
     warnings = [*decisions.warnings, *_too_large(kept.forgotten, fresh.values())]
     return Taken(
-        TraceMemory(memory.trace, kept.spans),
+        TraceMemory(memory.trace, kept.spans, with_forgotten(memory, (facts.id for facts in kept.forgotten))),
         tuple(sorted(decisions.calls, key=lambda call: (call.time, call.span_id))),
         tuple(warnings),
     )

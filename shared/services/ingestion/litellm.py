@@ -12,16 +12,7 @@ from shared.domain.kernel.errors import FieldError, MalformedError, Rejection, V
 from shared.domain.usage.events import MAXIMUM_EVENTS_OF_REQUEST
 from shared.one_at_a_time import OneAtATime
 from shared.settings import Settings
-from shared.unpacking import too_large, unpacked
-
-
-@dataclass(frozen=True, slots=True)
-class SentPayloads:
-    """The body of a request as it came."""
-
-    body: bytes
-    is_packed: bool
-    """In gzip."""
+from shared.unpacking import PackedBody
 
 
 @dataclass(slots=True)
@@ -40,22 +31,20 @@ class LiteLlmReader:
         self._most_sent = settings.maximum_trace_bytes
         self._most_unpacked = settings.maximum_unpacked_trace_bytes
 
-    async def read(self, sent: SentPayloads) -> ReadPayloads:
+    async def read(self, sent: PackedBody) -> ReadPayloads:
         """Raises `TooLargeError`, `MalformedError`, `ValidationError` for too many payloads.
 
         Raises `UnavailableError` where too many requests wait to be read.
         """
-        if len(sent.body) > self._most_sent:
-            raise too_large(f"has {len(sent.body)} bytes, at most {self._most_sent} are allowed; send smaller batches")
+        sent.refuse_beyond(self._most_sent)
         return await self._thread.run(lambda: self._read(sent))
 
     def close(self) -> None:
         """Read nothing more."""
         self._thread.close()
 
-    def _read(self, sent: SentPayloads) -> ReadPayloads:
-        body = unpacked(sent.body, self._most_unpacked) if sent.is_packed else sent.body
-        payloads = _payloads_in(body)
+    def _read(self, sent: PackedBody) -> ReadPayloads:
+        payloads = _payloads_in(sent.content(self._most_unpacked))
         if not payloads:
             raise ValidationError.at("", "is empty")
         if len(payloads) > MAXIMUM_EVENTS_OF_REQUEST:

@@ -16,7 +16,7 @@ from shared.domain.tenancy.organizations import Organization
 from shared.one_at_a_time import OneAtATime
 from shared.ports.traces import MalformedTraces, TraceDecoder, TraceEncoding
 from shared.settings import Settings
-from shared.unpacking import too_large, unpacked
+from shared.unpacking import PackedBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,11 @@ class SentTraces:
     """The body of a request as it came."""
 
     encoding: TraceEncoding
-    body: bytes
-    is_packed: bool
-    """In gzip."""
+    body: PackedBody
 
     def refuse_empty(self) -> None:
         """Raises `LengthRequiredError`: an export is never empty, so something was lost on the way."""
-        if not self.body:
+        if not self.body.raw:
             raise LengthRequiredError(
                 "The body is empty. One that is sent in chunks may not arrive: send it whole, with Content-Length"
             )
@@ -60,8 +58,7 @@ class TraceReader:
         too many requests wait to be read.
         """
         sent.refuse_empty()
-        if len(sent.body) > self._most_sent:
-            raise too_large(f"has {len(sent.body)} bytes, at most {self._most_sent} are allowed; send smaller batches")
+        sent.body.refuse_beyond(self._most_sent)
         return await self._thread.run(lambda: self._read(sent, organization, now))
 
     def close(self) -> None:
@@ -69,7 +66,7 @@ class TraceReader:
         self._thread.close()
 
     def _read(self, sent: SentTraces, organization: Organization, now: datetime) -> ReadTraces:
-        body = unpacked(sent.body, self._most_unpacked) if sent.is_packed else sent.body
+        body = sent.body.content(self._most_unpacked)
         try:
             decoded = self._decoder.decode(body, sent.encoding)
         except MalformedTraces as error:

@@ -34,6 +34,8 @@ from shared.services.storage.operations import creating, replacing
 
 WRITTEN_AFTER = timedelta(seconds=2)
 """How long counters stay in the process."""
+_WRITTEN_AT_ONCE = 32
+"""Organizations whose counters are on their way to the store."""
 MAXIMUM_ORGANIZATIONS = 10_000
 """Whose counters wait in a process at a time."""
 
@@ -54,7 +56,8 @@ class IngestionCounts:
         self._records = Records(store, LEDGERS, IngestionBucket)
         self._clock = clock
         self._unwritten: dict[str, IngestionTotals] = {}
-        self._writing = asyncio.Lock()
+        self._being_written: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(_WRITTEN_AT_ONCE)
         self._task: asyncio.Task[None] | None = None
 
     def count(
@@ -82,7 +85,7 @@ class IngestionCounts:
 
         Other processes may have counted more in the last seconds.
         """
-        await self.write()
+        await self._write(organization_id)
         now = self._clock.now()
         buckets = await self._records.get_many(_partition(organization_id), bucket_ids(window, now))
         totals = IngestionTotals()
@@ -94,20 +97,42 @@ class IngestionCounts:
 
     async def write(self) -> None:
         """Write what was counted in this process. What cannot be written now is tried again later."""
-        async with self._writing:
-            unwritten, self._unwritten = self._unwritten, {}
-            for organization_id, totals in unwritten.items():
-                try:
-                    await self._add(organization_id, totals)
-                except XyraError as error:
-                    _log.warning("counters are written later", extra={"detail": error.detail})
-                    self._totals(organization_id).add(totals.rows, totals.warnings)
+        await asyncio.gather(*map(self._write, self._unwritten.keys() | self._being_written.keys()))
 
     async def close(self) -> None:
         """Write what is left, and stop."""
         await self.write()
         if self._task is not None:
             self._task.cancel()
+
+    async def _write(self, organization_id: str) -> None:
+        """Write what was counted of one organization until now, whatever others wait for."""
+        if (earlier := self._being_written.get(organization_id)) is not None:
+            await asyncio.shield(earlier)
+        is_more = organization_id in self._unwritten
+        writing = self._begin_to_write(organization_id) if is_more else self._being_written.get(organization_id)
+        if writing is not None:
+            await asyncio.shield(writing)
+
+    def _begin_to_write(self, organization_id: str) -> asyncio.Task[None]:
+        """Unless it is being written already."""
+        writing = self._being_written.get(organization_id)
+        if writing is None:
+            # Its own context: it belongs to no request, so it has no correlation id.
+            writing = asyncio.get_running_loop().create_task(self._write_one(organization_id), context=Context())
+            self._being_written[organization_id] = writing
+        return writing
+
+    async def _write_one(self, organization_id: str) -> None:
+        async with self._places:
+            totals = self._unwritten.pop(organization_id, IngestionTotals())
+            try:
+                await self._add(organization_id, totals)
+            except XyraError as error:
+                _log.warning("counters are written later", extra={"detail": error.detail})
+                self._totals(organization_id).add(totals.rows, totals.warnings)
+            finally:
+                del self._being_written[organization_id]
 
     def _totals(self, organization_id: str) -> IngestionTotals:
         totals = self._unwritten.get(organization_id)
@@ -121,13 +146,15 @@ class IngestionCounts:
 
     def _write_soon(self) -> None:
         if self._task is None or self._task.done():
-            # Its own context: it belongs to no request, so it has no correlation id.
             self._task = asyncio.get_running_loop().create_task(self._write_later(), context=Context())
 
     async def _write_later(self) -> None:
+        """Begin every two seconds, and wait for none: a slow organization holds up no other."""
         while self._unwritten:
             await asyncio.sleep(WRITTEN_AFTER.total_seconds())
-            await self.write()
+            for organization_id in list(self._unwritten):
+                self._begin_to_write(organization_id)
+            await asyncio.sleep(0)
 
     async def _add(self, organization_id: str, totals: IngestionTotals) -> None:
         partition = _partition(organization_id)

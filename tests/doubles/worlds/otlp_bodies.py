@@ -23,7 +23,7 @@ def protobuf_body(spans: Iterable[Span]) -> bytes:
         of_resource = request.resource_spans.add()
         _set(of_resource.resource.attributes.add(), "service.name", span.service)
         of_scope = of_resource.scope_spans.add()
-        of_scope.scope.name, of_scope.scope.version = span.scope, span.scope_version
+        of_scope.scope.name = span.scope
         message = of_scope.spans.add(
             trace_id=bytes.fromhex(span.trace_id),
             span_id=bytes.fromhex(span.span_id),
@@ -46,7 +46,7 @@ def _set(attribute: Any, name: str, value: object) -> None:
 
 
 def _resource(span: Span) -> Json:
-    scope_spans = [{"scope": {"name": span.scope, "version": span.scope_version}, "spans": [_span(span)]}]
+    scope_spans = [{"scope": {"name": span.scope}, "spans": [_span(span)]}]
     return {"resource": {"attributes": [_attribute("service.name", span.service)]}, "scopeSpans": scope_spans}
 
 

@@ -25,7 +25,6 @@ def span(name: str, parent: str = "", *, begins: float = 0, lasts: float = 1, **
         attributes={attribute.replace("__", "."): value for attribute, value in attributes.items()},
         dropped_attributes=0,
         scope="plain",
-        scope_version="",
         service="helpdesk",
     )
 

@@ -117,7 +117,6 @@ class RandomTrace:
                 attributes=attributes,
                 dropped_attributes=0,
                 scope=scope,
-                scope_version="",
                 service=SERVICE,
             )
         )

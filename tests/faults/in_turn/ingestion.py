@@ -14,6 +14,7 @@ from shared.ports.traces import TraceEncoding
 from shared.services.ingestion.protocol_events import ProtocolEvent
 from shared.services.ingestion.reading import SentTraces
 from shared.services.ingestion.trace_records import TraceCredential
+from shared.unpacking import PackedBody
 from tests.doubles.worlds.invoiced_organization import MODEL, ORGANIZATION, Scene
 from tests.doubles.worlds.otlp_bodies import json_body
 from tests.doubles.worlds.plain_spans import NOON, agent_run, call
@@ -53,7 +54,7 @@ class TakeTraces(Path):
     async def _send(self, host: Application, *spans: Span) -> None:
         ago = NOON - self.scene.clock.now() + timedelta(seconds=30)
         moved = [_moved(span, -ago) for span in spans]
-        sent = SentTraces(TraceEncoding.JSON, json_body(moved), is_packed=False)
+        sent = SentTraces(TraceEncoding.JSON, PackedBody(json_body(moved)))
         await host.traces.take(ORGANIZATION, CREDENTIAL, REPORTING, sent)
 
 

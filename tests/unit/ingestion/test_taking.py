@@ -7,7 +7,7 @@ import pytest
 from shared.domain.ingestion.calls import WarningCode
 from shared.domain.ingestion.spans import Span
 from shared.domain.ingestion.taking import TakeSettings
-from tests.doubles.worlds.plain_spans import agent_run, call, of, span, tool
+from tests.doubles.worlds.plain_spans import agent_run, call, id_of, of, span, tool
 from tests.doubles.worlds.sent_traces import SentTraces, described
 
 
@@ -231,10 +231,44 @@ class TestHostileTraces:
         spans = [call(f"{number:04}", tokens=(number, 1), answer=f"r-{number}") for number in range(1, 3001)]
         traces = sent(*(spans[start : start + 500] for start in range(0, 3000, 500)))
         assert traces.tokens == (3000 * 3001 // 2, 3000)
-        memory = traces.memories["a" * 32]
-        assert (len(memory.spans), memory.is_full) == (2000, True)
+        assert len(traces.memories["a" * 32].spans) <= 2000
         assert traces.codes == {WarningCode.TRACE_TOO_LARGE}
         assert sent(spans, spans).tokens == traces.tokens
+
+    @pytest.mark.parametrize(
+        "around", [agent_run("bot", tokens=(90_000, 9000), answer="x"), call("bot", "", (90_000, 9000))]
+    )
+    def test_the_sum_of_3000_calls_below_it_never_counts(self, around: Span):
+        calls = [call(f"{number:04}", "bot", (30, 3), answer=f"r-{number}") for number in range(3000)]
+        steps = [of(one, parent_id=id_of(f"s{number:04}")) for number, one in enumerate(calls)]
+        links = [span(f"s{number:04}", "bot") for number in range(3000)]
+        by_step = [one for pair in zip(steps, links, strict=True) for one in pair]
+        for spans in (calls, by_step):
+            requests = [spans[start : start + 500] for start in range(0, len(spans), 500)]
+            assert sent(*requests, [around], default_agent="front").tokens == (90_000, 9000)
+
+    def test_spans_that_only_link_leave_room_for_calls(self):
+        links = [span(f"{number:04}", "bot") for number in range(3000)]
+        requests = [links[start : start + 500] for start in range(0, 3000, 500)]
+        traces = sent(*requests, [call("inner", "outer", answer="x")], [call("outer", "bot")], [agent_run("bot")])
+        assert [(one.agent, one.data["input_tokens"]) for one in traces.calls] == [("bot", 100)]
+        assert traces.codes == set()
+
+    def test_requests_to_databases_are_not_remembered(self):
+        queries = [span(f"q{number}", "bot", db__system__name="postgresql") for number in range(10)]
+        vectors = span("search", "bot", db__system="chroma")
+        traces = sent([*queries, vectors, call("embedding", "search", (50, 0)), agent_run("bot")])
+        assert [one.agent for one in traces.calls] == ["bot"]
+        assert len(traces.memories["a" * 32].spans) == 3
+
+    def test_calls_that_wait_find_no_room_beyond_2000(self):
+        spans = [call(f"{number:04}", "far", (30, 3), answer=f"r-{number}") for number in range(3000)]
+        traces = SentTraces()
+        for start in range(0, 3000, 500):
+            traces.send(spans[start : start + 500])
+        assert (len(traces.calls), traces.memories["a" * 32].waiting) == (1000, 2000)
+        assert traces.codes == {WarningCode.TRACE_TOO_LARGE, WarningCode.AGENT_NOT_NAMED}
+        assert traces.send_all([[agent_run("far")], spans]).tokens == (90_000, 9000)
 
     @pytest.mark.parametrize("letter", ["x", "\U0001f600"])
     def test_long_texts_do_not_make_a_memory_too_large(self, letter: str):
@@ -245,7 +279,7 @@ class TestHostileTraces:
         ]
         traces = sent([of(one, service=long, scope=long) for one in spans])
         assert traces.tokens == (200_000, 20_000)
-        assert traces.memories["a" * 32].is_full
+        assert len(traces.memories["a" * 32].spans) < 2000
 
     def test_parents_that_go_round_in_circles(self):
         circle = [call("one", "two", (10, 1)), span("two", "three"), call("three", "one", (20, 2))]
@@ -279,6 +313,33 @@ class TestLostLinks:
         traces.pass_time(timedelta(seconds=400))
         traces.send([call("one", "step", begins=1)])
         assert tokens(traces.send_all([])) == [(200, 20)]
+
+    @pytest.mark.parametrize(
+        ("link", "counted"),
+        [
+            (tool("step", "bot", lasts=10), [(100, 10), (120, 12), (200, 20)]),
+            (span("step", "bot", lasts=10), [(20, 2), (200, 20)]),
+        ],
+        ids=["beyond a tool", "its own call"],
+    )
+    def test_links_that_come_later_tell_whether_it_was_inside(self, link: Span, counted: list[tuple[int, int]]):
+        traces = SentTraces(TakeSettings(default_agent="front"))
+        traces.send([agent_run("bot", tokens=(200, 20), answer="x", lasts=10)])
+        traces.pass_time(timedelta(seconds=400))
+        traces.send([call("one", "step", begins=1)])
+        traces.pass_time(timedelta(seconds=400))
+        assert tokens(traces) == [(200, 20)]
+        assert tokens(traces.send_all([[link], [call("two", "step", (120, 12), begins=1)]])) == counted
+
+    @pytest.mark.parametrize(
+        "other",
+        [call("one", "step", begins=1, gen_ai__agent__name="helper"), call("one", "step", model="o3", begins=1)],
+    )
+    def test_a_call_of_another_agent_or_model_is_not_inside(self, other: Span):
+        traces = SentTraces(TakeSettings(default_agent="front"))
+        traces.send([agent_run("bot", tokens=(200, 20), answer="x", lasts=10)])
+        traces.pass_time(timedelta(seconds=400))
+        assert tokens(traces.send_all([[other]])) == [(100, 10), (200, 20)]
 
     def test_a_call_under_the_id_of_a_smaller_one_inside_its_time_counts_the_rest(self):
         requests = [[call("last", "step", answer="x", begins=1)], [call("sum", tokens=(300, 30), answer="x", lasts=10)]]

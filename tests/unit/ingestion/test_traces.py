@@ -18,12 +18,13 @@ from shared.ports.store import Operation, StaleEtagError
 from shared.ports.traces import TraceEncoding
 from shared.services.ingestion.reading import SentTraces
 from shared.services.ingestion.release_messages import read_release
-from shared.services.ingestion.trace_records import TraceCredential
+from shared.services.ingestion.trace_records import TraceCredential, partition_of, slot_of
 from shared.services.ingestion.traces import TracesAnswer
 from shared.services.tenancy.organizations import OrganizationDraft
 from shared.services.usage.messages import read_message
 from shared.services.usage.metering import Delivered
 from shared.settings import Settings
+from shared.unpacking import PackedBody
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock
@@ -65,7 +66,7 @@ class World:
         return self
 
     async def send(self, *spans: Span, host: Application | None = None, reporting: Reporting = WAITING) -> TracesAnswer:
-        sent = SentTraces(TraceEncoding.PROTOBUF, protobuf_body(spans), is_packed=False)
+        sent = SentTraces(TraceEncoding.PROTOBUF, PackedBody(protobuf_body(spans)))
         return await (host or self.host).traces.take(ORGANIZATION, CREDENTIAL, reporting, sent)
 
     async def agents_of_calls(self) -> dict[str, str]:
@@ -199,7 +200,7 @@ async def test_three_thousand_spans_of_one_trace_count_once_in_a_bounded_item(wo
     await world.send(*calls, reporting=reporting)
     await world.send(*calls[:500], reporting=reporting)
     assert len(await world.agents_of_calls()) == 3000
-    item = await world.store.get("inbox", f"{ORGANIZATION}:trace:{TRACE}", TRACE)
+    item = await world.store.get("inbox", partition_of(ORGANIZATION, slot_of(TRACE)), TRACE)
     assert item is not None
     assert len(str(item.document)) < 1_500_000
 

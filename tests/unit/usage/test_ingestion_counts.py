@@ -1,5 +1,6 @@
 """Counters of what arrives: windows, bounds, several processes, a store that fails."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -111,6 +112,37 @@ async def test_what_cannot_be_written_is_written_later() -> None:
     assert await accepted(counts) == 0
     store.fails = False
     assert await accepted(counts) == 2
+
+
+class Slow(MemoryStore):
+    """Whose writes for one organization take until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = asyncio.Event()
+
+    async def batch(self, container, pk, operations):  # type: ignore[no-untyped-def]
+        if pk.startswith("org_slow:"):
+            await self.goes_on.wait()
+        return await super().batch(container, pk, operations)
+
+
+async def test_a_slow_organization_holds_up_no_other() -> None:
+    store = Slow()
+    counts = IngestionCounts(store, SettableClock(NOW))
+    counts.count("org_slow", [SENT], "accepted")
+    everything = asyncio.create_task(counts.write())
+    for _ in range(3):
+        counts.count(ORGANIZATION, [SENT], "accepted")
+        async with asyncio.timeout(5):
+            await accepted(counts)
+    assert await accepted(counts) == 3
+    assert not everything.done()
+    counts.count("org_slow", [SENT], "accepted")
+    store.goes_on.set()
+    await everything
+    (row,) = (await counts.report("org_slow", "hour")).rows
+    assert row.counts == {"accepted": 2}
 
 
 async def test_what_is_left_is_written_at_the_end() -> None:
