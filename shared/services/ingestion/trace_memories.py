@@ -19,7 +19,6 @@ from shared.domain.kernel.errors import ConflictError, UnavailableError
 from shared.domain.kernel.ids import fingerprint
 from shared.one_at_a_time import OneAtATime
 from shared.ports.clock import Clock
-from shared.ports.store import AlreadyExistsError, StaleEtagError
 from shared.services.ingestion.trace_records import (
     TraceCredential,
     TraceRecord,
@@ -27,7 +26,16 @@ from shared.services.ingestion.trace_records import (
     partition_of,
     slot_of,
 )
-from shared.services.storage import Outbox, OutboxEntry, Records, Store, Stored, creating
+from shared.services.storage import (
+    AlreadyExistsError,
+    Outbox,
+    OutboxEntry,
+    Records,
+    StaleEtagError,
+    Store,
+    Stored,
+    creating,
+)
 
 CALLS_DECIDED = "calls_decided"
 """The effect of spans that complete calls: these are sent to metering."""
