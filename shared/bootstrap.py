@@ -15,7 +15,7 @@ from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.adapters.usage.item_usage_shards import ItemUsageShards
 from shared.chosen_adapters import Ports, chosen_ports, opened, price_list
-from shared.domain.access.accounts import Account
+from shared.domain.access.accounts import Account, AddressClaim
 from shared.domain.kernel.entity import Entity
 from shared.domain.tenancy.organizations import SlugClaim
 from shared.logs import structure_handlers
@@ -27,6 +27,7 @@ from shared.services.access.first_operator import FirstOperator
 from shared.services.access.letters import ACCESS_MAIL, Composer
 from shared.services.access.mailed_links import MailedLinks
 from shared.services.access.passwords import Passwords
+from shared.services.access.sessions import Sessions
 from shared.services.access.tokens import Tokens
 from shared.services.agents.activity import AgentActivities
 from shared.services.agents.agent_making import AgentMaking
@@ -118,8 +119,9 @@ class Application:
         self.authentication = Authentication(store, clock, self.tokens, self.organizations, chosen)
         passwords = Passwords()
         self._opened.callback(passwords.close)
+        self.sessions = Sessions(store, clock, ports.secrets, self.tokens, chosen)
         self.accounts = Accounts(
-            store, clock, self.organizations, self.authentication, self.tokens, passwords, self.outbox, chosen
+            store, clock, self.organizations, self.authentication, self.sessions, passwords, self.outbox
         )
         self.first_operator = FirstOperator(store, self.accounts)
         self.api_keys = ApiKeys(store, clock, self.owners, self.outbox)
@@ -243,7 +245,8 @@ class Application:
     def completions(self) -> Mapping[type[Entity], Completion]:
         """What finishes the entities that are due."""
         return {
-            Account: self.accounts.complete_due,
+            AddressClaim: self.accounts.complete_due,
+            Account: self.accounts.complete_due_of_before,
             SlugClaim: self.organizations.complete_due,
             Job: self.invoice_runs.complete_due,
             TraceRecord: self.traces.complete_due,

@@ -81,6 +81,10 @@ class TokenAnswer(Schema):
     """How the access token is sent."""
     expires_in: int
     """Seconds until the access token expires."""
+    session_id: str
+    """The session that was begun."""
+    organization_id: str | None
+    """The organization that it is in; null on the operator's side."""
 
 
 @endpoint(

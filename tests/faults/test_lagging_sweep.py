@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.access.accounts import Account, Membership, address_partition
+from shared.domain.access.accounts import ACCOUNT, AddressClaim, Membership, address_partition, user_partition
 from shared.services.storage import Stored
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.fault_in_turn import Fault, Script
@@ -21,17 +21,17 @@ async def completed_late() -> None:
     scene = await Scene.prepared()
     with suppress(asyncio.CancelledError):
         await scene.host(Script(1, Fault.DIES_AFTER)).accounts.sign_up(signing_up(ADA))
-    item = await scene.store.get(DIRECTORY.name, address_partition(ADA), "account")
+    item = await scene.store.get(DIRECTORY.name, address_partition(ADA), ACCOUNT)
     assert item is not None
-    begun = Stored(Account.read(item.document), item.etag)
+    begun = Stored(AddressClaim.read(item.document), item.etag)
     await scene.host().accounts.complete_due(begun)
     account = await assert_signed_up(scene)
     disabled = account.changed(status="disabled").document()
-    await scene.store.upsert(DIRECTORY.name, address_partition(ADA), disabled)
+    await scene.store.upsert(DIRECTORY.name, user_partition(account.user_id), disabled)
     member = Membership(id=account.user_id, role="viewer", joined_at=NOW).document()
     await scene.store.upsert(TENANTS.name, account.organization_ids[0], member)
     await scene.host().accounts.complete_due(begun)
-    kept = await scene.store.get(DIRECTORY.name, address_partition(ADA), "account")
+    kept = await scene.store.get(DIRECTORY.name, user_partition(account.user_id), ACCOUNT)
     assert kept is not None
     assert kept.document == disabled
     assert await scene.documents(TENANTS.name, account.organization_ids[0], Membership.kind) == [member]

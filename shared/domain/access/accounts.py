@@ -15,12 +15,18 @@ FAILURES_BEFORE_LOCK = 5
 LOCK_MINUTES = 60
 
 
+ACCOUNT = "account"
+"""The id of an account in the partition of its user, and of the claim in the partition of its address."""
+
+
 class Membership(Entity):
     """A user's role in an organization; the id is the user's."""
 
     kind: ClassVar[str] = "member"
     role: Role
     joined_at: Instant
+    sessions_ended_at: Instant | None = None
+    """Sessions in the organization that began until then have ended."""
 
 
 def member_counts(memberships: Iterable[Membership]) -> History[int]:
@@ -33,33 +39,52 @@ def member_counts(memberships: Iterable[Membership]) -> History[int]:
 
 
 class Account(Entity):
-    """A user's account, found by e-mail address.
-
-    Creating it decides a sign-up: while it is `pending`, the organization and the membership are still to be created.
-    """
+    """A user's account, in the partition of the user."""
 
     kind: ClassVar[str] = "account"
     user_id: str
     email: str
     full_name: str
-    password_hash: str
+    password_hash: str | None
+    """None where the user has no password and signs in otherwise."""
+    earlier_password_hashes: tuple[str, ...] = ()
+    """Of the passwords before the present one, the newest first."""
     status: Literal["pending", "active", "disabled"]
+    """It is pending until all that a sign-up promises is there."""
     organization_ids: tuple[str, ...] = ()
     operator_role: OperatorRole | None = None
     created_at: Instant
+    last_login_at: Instant | None = None
+    sessions_ended_at: Instant | None = None
+    """Sessions that began until then have ended."""
     organization_name: str = ""
+    """As it was signed up, like the two fields below."""
     currency: str = ""
     timezone: str = ""
 
 
-class Session(Entity):
-    """A sign-in; its refresh token is stored as a fingerprint."""
+class AddressClaim(Entity):
+    """Whose account has an e-mail address. Creating it decides a sign-up.
 
-    kind: ClassVar[str] = "session"
+    It carries the account until that is created, with its organization and membership.
+    """
+
+    kind: ClassVar[str] = "address"
+    id: str = ACCOUNT
     user_id: str
-    organization_id: str | None
-    refresh_fingerprint: str
-    expires_at: Instant
+    pending: Account | None = None
+    due_at: Instant | None = None
+    """When the sweep completes a sign-up that was cut short."""
+
+    def document(self) -> dict[str, Any]:
+        document = super().document()
+        if self.pending is None:
+            del document["pending"]
+        else:
+            document["pending"] = self.pending.document()
+        if self.due_at is None:
+            del document["due_at"]
+        return document
 
 
 class FailedSignIns(Entity):
@@ -89,3 +114,8 @@ def address_partition(email: str) -> str:
 def earlier_address_partition(email: str) -> str:
     """Where an account was stored when addresses were folded. Accounts of other addresses may be there."""
     return f"email:{fingerprint(email.casefold())}"
+
+
+def user_partition(user_id: str) -> str:
+    """The directory partition of a user: the account and its sessions."""
+    return f"user:{user_id}"

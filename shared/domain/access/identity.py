@@ -3,7 +3,8 @@
 Entrypoints name a permission, never a role. The scopes of API keys are the same permissions.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
@@ -146,6 +147,12 @@ class Principal:
     """None for a user."""
     organization_deleted: bool = False
     """Whether it is a credential of a deleted organization, which may do no more than `AFTER_DELETION`."""
+    user_id: str | None = None
+    """Of a signed-in user; None for a key. The three fields below go with it."""
+    session_id: str | None = None
+    role: Role | OperatorRole | None = None
+    projects: Mapping[str, Role] | None = field(default=None, hash=False)
+    """The role by project of a member who is limited to projects; None for everybody else."""
 
     @property
     def root_id(self) -> str:

@@ -1,42 +1,38 @@
 """Accounts: signing up, signing in, and who is a member of an organization."""
 
-import secrets
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import BaseModel
 
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.access.accounts import (
+    ACCOUNT,
     FAILURES_BEFORE_LOCK,
     LOCK_MINUTES,
     Account,
+    AddressClaim,
     FailedSignIns,
     Membership,
-    Session,
     address_partition,
     member_counts,
 )
 from shared.domain.kernel.errors import (
     ConflictError,
     FieldError,
-    ForbiddenError,
     LockedError,
     MalformedError,
     UnauthenticatedError,
 )
 from shared.domain.kernel.histories import History
-from shared.domain.kernel.ids import fingerprint, new_id
+from shared.domain.kernel.ids import new_id
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.services.access.authentication import Authentication
 from shared.services.access.passwords import Hashing, Passwords
-from shared.services.access.stored_accounts import ACCOUNT, FoundAccount, StoredAccounts
-from shared.services.access.tokens import Claims, Tokens
-from shared.services.storage import Outbox, Records, StaleEtagError, Store, Stored
+from shared.services.access.sessions import Sessions, SessionScope, SignedIn, check_enabled
+from shared.services.access.stored_accounts import FoundAccount, StoredAccounts
+from shared.services.storage import Outbox, Records, Store, Stored
 from shared.services.tenancy.organizations import OrganizationDraft, Organizations
-from shared.settings import Settings
 
 _RETRY_AFTER = timedelta(seconds=30)
 """When the sweep completes a sign-up that was cut short."""
@@ -55,17 +51,9 @@ class SignUp(BaseModel):
     timezone: str
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    access_token: str
-    refresh_token: str
-    expires_in: int
-    """Seconds until the access token expires."""
-
-
 class Accounts:
-    """The account of an e-mail address decides a sign-up. It names all ids, so that its organization and membership
-    can be created from it: at once, by a repeated sign-up, by the sign-in or by the sweep.
+    """The claim of an e-mail address decides a sign-up. It carries all ids, so that membership, organization and
+    account can be created from it: at once, by a repeated sign-up, by the sign-in or by the sweep.
     """
 
     def __init__(  # noqa: PLR0913  its ports and neighbours
@@ -74,21 +62,18 @@ class Accounts:
         clock: Clock,
         organizations: Organizations,
         authentication: Authentication,
-        tokens: Tokens,
+        sessions: Sessions,
         passwords: Passwords,
         outbox: Outbox,
-        settings: Settings,
     ) -> None:
         self._clock = clock
         self._accounts = StoredAccounts(store, outbox)
         self._memberships = Records(store, TENANTS, Membership)
-        self._sessions = Records(store, DIRECTORY, Session)
         self._failures = Records(store, DIRECTORY, FailedSignIns, called="account")
         self._organizations = organizations
         self._authentication = authentication
-        self._tokens = tokens
+        self._sessions = sessions
         self._passwords = passwords
-        self._settings = settings
 
     async def sign_up(self, wanted: SignUp) -> tuple[Account, Organization]:
         """The account and its organization. Repeating it with the same password completes what was begun.
@@ -115,15 +100,15 @@ class Accounts:
             currency=wanted.currency,
             timezone=wanted.timezone,
         )
-        found = await self._accounts.create(account, due_at=now + _RETRY_AFTER)
+        found = await self._accounts.claim(account, due_at=now + _RETRY_AFTER)
         if found.account.user_id != account.user_id:
             is_same_person = await hashing.matches(found.account.password_hash, wanted.password)
-            if found.account.status != "pending" or not is_same_person:
+            if not (found.is_pending and is_same_person):
                 raise ConflictError("The e-mail address is taken", errors=(FieldError("/email", "is taken"),))
         return found
 
     async def _complete(self, found: FoundAccount) -> tuple[Account, Organization]:
-        """Create what a pending account promises, and make it active unless another was faster.
+        """Create what a claim promises; safe to repeat.
 
         The membership comes first, so that no organization is seen, and billed, without its owner.
         """
@@ -141,20 +126,35 @@ class Accounts:
                 is_signing_up=True,
             ),
         )
-        active = account.changed(status="active")
-        with suppress(StaleEtagError):
-            await self._accounts.write(found, active)
-        return active, organization
+        stored = await self._accounts.create(found, account.changed(status="active"))
+        return stored.entity, organization
+
+    async def _completed(self, found: FoundAccount) -> Account:
+        """The account, after what its claim promises was created."""
+        if not found.is_pending:
+            return found.account
+        if found.account.operator_role is not None:
+            return (await self._accounts.create(found, found.account.changed(status="active"))).entity
+        account, _ = await self._complete(found)
+        return account
 
     async def member_counts(self, organization_id: str) -> History[int]:
         """How many members the organization had from when on."""
         return member_counts([membership async for membership, _ in self._memberships.all(organization_id)])
 
-    async def complete_due(self, stored: Stored[Account]) -> None:
+    async def complete_due(self, claim: Stored[AddressClaim]) -> None:
         """Complete a sign-up that was cut short."""
-        found = await self._accounts.find(stored.entity.email)
-        if found is not None and found.account.status == "pending":
-            await self._complete(found)
+        if claim.entity.pending is not None:
+            await self._complete_of(claim.entity.pending.email)
+
+    async def complete_due_of_before(self, account: Stored[Account]) -> None:
+        """Complete a sign-up that was cut short before claims carried the account."""
+        await self._complete_of(account.entity.email)
+
+    async def _complete_of(self, email: str) -> None:
+        found = await self._accounts.find(email)
+        if found is not None:
+            await self._completed(found)
 
     async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
         """Start a session in one of the account's organizations.
@@ -170,19 +170,15 @@ class Accounts:
             matches = await hashing.matches(found.account.password_hash if found is not None else None, password)
         if found is None or not matches:
             raise UnauthenticatedError(_WRONG)
-        account = found.account
         await self._failures.remove(address_partition(email), _FAILED)
-        if account.status == "disabled":
-            raise ForbiddenError("The account is disabled")
-        if account.status == "pending":
-            account, _ = await self._complete(found)
-        chosen, roles = await self._chosen(account, organization_id)
-        return await self._start_session(account, chosen, roles)
+        check_enabled(found.account)
+        account = await self._completed(found)
+        return await self._sessions.begin(account.user_id, await self._chosen(account, organization_id))
 
-    async def _chosen(self, account: Account, organization_id: str | None) -> tuple[str | None, tuple[str, ...]]:
-        """The organization to sign in to, None for the operator's side, and the roles there."""
+    async def _chosen(self, account: Account, organization_id: str | None) -> SessionScope:
+        """Where the sign-in leads."""
         if account.operator_role is not None and organization_id is None:
-            return None, (account.operator_role,)
+            return SessionScope(None, account.operator_role)
         if organization_id is None and len(account.organization_ids) != 1:
             raise MalformedError(
                 "Choose one of your organizations as organization_id",
@@ -194,21 +190,7 @@ class Accounts:
         if membership is None:
             raise UnauthenticatedError(_WRONG)
         await self._authentication.check_open(chosen)
-        return chosen, (membership.entity.role,)
-
-    async def _start_session(self, account: Account, organization_id: str | None, roles: tuple[str, ...]) -> SignedIn:
-        refresh_token = secrets.token_urlsafe(32)
-        lifetime = timedelta(days=self._settings.refresh_token_days)
-        session = Session(
-            id=new_id("ses"),
-            user_id=account.user_id,
-            organization_id=organization_id,
-            refresh_fingerprint=fingerprint(refresh_token),
-            expires_at=self._clock.now() + lifetime,
-        )
-        await self._sessions.create(f"session:{session.id}", session, expires_in=lifetime)
-        access_token = await self._tokens.issue(Claims(account.user_id, organization_id, roles, session.id))
-        return SignedIn(access_token, refresh_token, int(self._tokens.lifetime.total_seconds()))
+        return SessionScope(chosen, membership.entity.role, membership.entity.sessions_ended_at)
 
     async def _count_try(self, email: str) -> None:
         """Count a failure before the password is checked.
@@ -230,15 +212,18 @@ class Accounts:
         """Create the first superuser unless the address has an account. Whether it was created now."""
         with self._passwords.admitted() as hashing:
             password_hash = await hashing.hashed(password)
+        now = self._clock.now()
         account = Account(
             id=ACCOUNT,
             user_id=new_id("usr"),
             email=email,
             full_name="Operator",
             password_hash=password_hash,
-            status="active",
+            status="pending",
             operator_role="system",
-            created_at=self._clock.now(),
+            created_at=now,
         )
-        found = await self._accounts.create(account)
+        found = await self._accounts.claim(account, due_at=now + _RETRY_AFTER)
+        if found.account.operator_role is not None:
+            await self._completed(found)
         return found.account.user_id == account.user_id

@@ -1,45 +1,58 @@
 """Authentication: who is calling, by an API key or an access token."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cachetools import TTLCache
 
-from shared.containers import DIRECTORY
-from shared.domain.access.accounts import Session
+from shared.containers import DIRECTORY, TENANTS
+from shared.domain.access.accounts import ACCOUNT, Account, Membership, user_partition
 from shared.domain.access.api_keys import KEY_PREFIX, ApiKey, WorkingKey, key_partition
 from shared.domain.access.identity import (
     AFTER_DELETION,
     OPERATOR_ONLY,
     OPERATOR_PERMISSIONS,
     ROLE_PERMISSIONS,
-    Permission,
+    OperatorRole,
     Principal,
+    Role,
     deletion_stage,
 )
+from shared.domain.access.sessions import Session, session_partition_of_before
 from shared.domain.kernel.errors import UnauthenticatedError
 from shared.domain.kernel.ids import fingerprint
+from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.services.access.tokens import Tokens
-from shared.services.storage import Records, Store
+from shared.services.access.tokens import Claims, Tokens
+from shared.services.storage import Records, Store, get_two, look_twice
 from shared.services.tenancy.organizations import Organizations
 from shared.settings import Settings
 
 _DELETED = "The organization was deleted"
+_ENDED = "The session has ended"
 CACHED_FOR_EVENTS = timedelta(seconds=10)
 MAXIMUM_CACHED = 10_000
 
 
-class Authentication:
-    """API keys, those that they descend from, and organizations are read at every call.
+@dataclass(frozen=True, slots=True)
+class _Authenticated:
+    """A caller as the store has them, and when their organization was deleted."""
 
-    For events they may be 10 s old.
+    principal: Principal
+    deleted_at: datetime | None
+
+
+class Authentication:
+    """API keys, those that they descend from, sessions, accounts, memberships and organizations are read at every call.
+
+    For events they may be 10 s old. What a token says of roles is never used.
     """
 
     def __init__(
         self, store: Store, clock: Clock, tokens: Tokens, organizations: Organizations, settings: Settings
     ) -> None:
+        self._store = store
         self._clock = clock
         self._tokens = tokens
         self._organizations = organizations
@@ -50,17 +63,20 @@ class Authentication:
         self._cached_deletions = TTLCache[str, datetime | None, datetime](
             MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now
         )
+        self._cached_people = TTLCache[str, _Authenticated, datetime](
+            MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now
+        )
 
     async def authenticate(self, credential: str, *, for_events: bool) -> Principal:
         """Raises `UnauthenticatedError`, also for credentials of an organization that was deleted long ago."""
         if credential.startswith(KEY_PREFIX):
             principal = await self._by_key(credential, for_events=for_events)
-        else:
-            principal = await self._by_token(credential)
-        if principal.organization_id is None:
-            return principal
-        deleted_at = await self._deleted_at(principal.organization_id, for_events=for_events)
-        return self._limited(principal, deleted_at)
+            if principal.organization_id is None:
+                return principal
+            deleted_at = await self._deleted_at(principal.organization_id, for_events=for_events)
+            return self._limited(principal, deleted_at)
+        person = await self._by_token(credential, for_events=for_events)
+        return self._limited(person.principal, person.deleted_at)
 
     async def check_open(self, organization_id: str) -> None:
         """Raises `UnauthenticatedError` where its own credentials may not even read any longer."""
@@ -112,21 +128,71 @@ class Authentication:
         self._cached_keys[token_fingerprint] = working.entity.key
         return working.entity.key
 
-    async def _by_token(self, token: str) -> Principal:
+    async def _by_token(self, token: str, *, for_events: bool) -> _Authenticated:
         claims = await self._tokens.read(token)
-        if await self._sessions.find(f"session:{claims.session_id}", claims.session_id) is None:
-            raise UnauthenticatedError("The session has ended")
-        return Principal(claims.user_id, claims.organization_id, permissions_of(claims.organization_id, claims.roles))
+        cached = self._cached_people.get(claims.session_id) if for_events else None
+        if cached is not None:
+            return cached
+        # A second look: a session that was begun a moment ago may not be seen yet.
+        person = await look_twice(lambda: self._person(claims), errors=(UnauthenticatedError,))
+        if for_events:
+            self._cached_people[claims.session_id] = person
+        return person
+
+    async def _person(self, claims: Claims) -> _Authenticated:
+        """Raises `UnauthenticatedError`."""
+        session, account = await self._session_and_account(claims)
+        if claims.organization_id is None:
+            if account is None or account.operator_role is None:
+                raise UnauthenticatedError(_ENDED)
+            return _Authenticated(_operator(session, account.operator_role), None)
+        organization, membership = await get_two(
+            self._store,
+            TENANTS,
+            claims.organization_id,
+            (Organization, claims.organization_id),
+            (Membership, claims.user_id),
+        )
+        if membership is None or not session.is_in_force(self._clock.now(), membership.entity.sessions_ended_at):
+            raise UnauthenticatedError(_ENDED)
+        deleted_at = None if organization is None else organization.entity.deleted_at
+        return _Authenticated(_member(session, membership.entity.role), deleted_at)
+
+    async def _session_and_account(self, claims: Claims) -> tuple[Session, Account | None]:
+        """The account is None only for a session that an earlier version began."""
+        stored, account = await get_two(
+            self._store, DIRECTORY, user_partition(claims.user_id), (Session, claims.session_id), (Account, ACCOUNT)
+        )
+        if stored is None:
+            stored = await self._sessions.find(session_partition_of_before(claims.session_id), claims.session_id)
+        elif account is None:
+            raise UnauthenticatedError(_ENDED)
+        if stored is None or stored.entity.organization_id != claims.organization_id:
+            raise UnauthenticatedError(_ENDED)
+        ended_at = None if account is None else account.entity.sessions_ended_at
+        is_enabled = account is None or account.entity.status != "disabled"
+        if not is_enabled or not stored.entity.is_in_force(self._clock.now(), ended_at):
+            raise UnauthenticatedError(_ENDED)
+        return stored.entity, None if account is None else account.entity
 
 
-def permissions_of(organization_id: str | None, roles: tuple[str, ...]) -> frozenset[Permission]:
-    """What the roles in an access token allow in an organization.
+def _operator(session: Session, role: OperatorRole) -> Principal:
+    return Principal(
+        session.user_id,
+        None,
+        OPERATOR_PERMISSIONS[role],
+        user_id=session.user_id,
+        session_id=session.id,
+        role=role,
+    )
 
-    Without one: what they allow as the operator.
-    """
-    if organization_id is None:
-        return frozenset().union(*(permissions for role, permissions in OPERATOR_PERMISSIONS.items() if role in roles))
-    return (
-        frozenset().union(*(permissions for role, permissions in ROLE_PERMISSIONS.items() if role in roles))
-        - OPERATOR_ONLY
+
+def _member(session: Session, role: Role) -> Principal:
+    return Principal(
+        session.user_id,
+        session.organization_id,
+        ROLE_PERMISSIONS[role] - OPERATOR_ONLY,
+        user_id=session.user_id,
+        session_id=session.id,
+        role=role,
     )

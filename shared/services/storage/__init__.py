@@ -20,6 +20,7 @@ from shared.services.storage.retrying import (
     within_deadline,
 )
 from shared.services.storage.stored import Page, Stored
+from shared.services.storage.together import get_two
 
 __all__ = [
     "OPERATOR",
@@ -40,6 +41,7 @@ __all__ = [
     "UniqueField",
     "creating",
     "deleting",
+    "get_two",
     "look_twice",
     "name_claim",
     "putting",

@@ -20,7 +20,7 @@ import function_app
 from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.access.accounts import Account, Membership, address_partition
+from shared.domain.access.accounts import ACCOUNT, Account, Membership, user_partition
 from shared.domain.access.identity import (
     AFTER_DELETION,
     OPERATOR_PERMISSIONS,
@@ -246,7 +246,7 @@ class People:
         """An access token of a new member."""
         made = await self._xyra.sign_up()
         user_id, email = made["user"]["id"], made["user"]["email"]
-        account = await self._account(email)
+        account = await self._account(user_id)
         await self._keep(account.changed(organization_ids=(organization_id,)))
         membership = Membership(id=user_id, role=role, joined_at=NOW)
         await self._store.upsert(TENANTS.name, organization_id, membership.document())
@@ -254,7 +254,7 @@ class People:
 
     async def operator(self, role: OperatorRole) -> str:
         made = await self._xyra.sign_up()
-        account = await self._account(made["user"]["email"])
+        account = await self._account(made["user"]["id"])
         await self._keep(account.changed(organization_ids=(), operator_role=role))
         return credential(await self._xyra.sign_in(account.email))
 
@@ -274,13 +274,13 @@ class People:
         finally:
             self._clock.set(NOW)
 
-    async def _account(self, email: str) -> Account:
-        item = await self._store.get(DIRECTORY.name, address_partition(email), "account")
+    async def _account(self, user_id: str) -> Account:
+        item = await self._store.get(DIRECTORY.name, user_partition(user_id), ACCOUNT)
         assert item is not None
         return Account.read(item.document)
 
     async def _keep(self, account: Account) -> None:
-        await self._store.upsert(DIRECTORY.name, address_partition(account.email), account.document())
+        await self._store.upsert(DIRECTORY.name, user_partition(account.user_id), account.document())
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import pytest
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.containers import DIRECTORY
 from shared.correlation import HEADER
-from shared.domain.access.accounts import address_partition
+from shared.domain.access.accounts import ACCOUNT, user_partition
 from tests.doubles.clients.hosts import NOW, Served
 from tests.doubles.clients.log_scan import KNOWN, scan
 from tests.doubles.clients.xyra_client import PASSWORD, Answer, Xyra
@@ -201,15 +201,15 @@ async def test_a_request_that_is_no_http(
 async def test_an_account_that_cannot_be_read(
     xyra: Xyra, shared_host: Served, secret: str, log: Callable[[], str]
 ) -> None:
-    email = (await xyra.sign_up())["user"]["email"]
+    user = (await xyra.sign_up())["user"]
     database = Database(shared_host.process.data_dir / "xyra.db")
     with closing(database):
         store = SqliteStore(database, SettableClock(NOW))
-        account = await store.get(DIRECTORY.name, address_partition(email), "account")
+        account = await store.get(DIRECTORY.name, user_partition(user["id"]), ACCOUNT)
         assert account is not None
         broken = account.document | {"password_hash": [secret]}
-        await store.upsert(DIRECTORY.name, address_partition(email), broken)
-    form = {"username": email, "password": PASSWORD}
+        await store.upsert(DIRECTORY.name, user_partition(user["id"]), broken)
+    form = {"username": user["email"], "password": PASSWORD}
     # Not by a client of ours: none takes a 500 for an answer.
     async with aiohttp.request("POST", f"{shared_host.process.base}/api/v1/auth/login", data=form) as response:
         assert response.status == 500

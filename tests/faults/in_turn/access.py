@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from shared.bootstrap import Application
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.access.accounts import Account, Membership, address_partition
+from shared.domain.access.accounts import ACCOUNT, Account, AddressClaim, Membership, address_partition, user_partition
 from shared.domain.access.api_keys import WorkingKey, key_partition
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
@@ -30,12 +30,21 @@ def signing_up(email: str) -> SignUpRequest:
     )
 
 
+async def stored_account(scene: Scene) -> Account:
+    """Ada's. The claim of her address carries nothing any longer."""
+    item = await scene.store.get(DIRECTORY.name, address_partition(ADA), ACCOUNT)
+    assert item is not None
+    claim = AddressClaim.read(item.document)
+    assert claim.pending is None
+    item = await scene.store.get(DIRECTORY.name, user_partition(claim.user_id), ACCOUNT)
+    assert item is not None
+    return Account.read(item.document)
+
+
 async def assert_signed_up(scene: Scene) -> Account:
     """Ada's account owns exactly one organization, and no other was created on the way."""
     host = scene.host()
-    item = await scene.store.get(DIRECTORY.name, address_partition(ADA), "account")
-    assert item is not None
-    account = Account.read(item.document)
+    account = await stored_account(scene)
     organizations = (await host.organizations.list(1000, None))[0]
     (owned,) = [organization for organization in organizations if organization.billing_email == ADA]
     assert (owned.id, owned.name) == (account.organization_ids[0], "New")
