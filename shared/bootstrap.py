@@ -26,7 +26,10 @@ from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.letters import ACCESS_MAIL, Composer
 from shared.services.access.mailed_links import MailedLinks
+from shared.services.access.lockout import Lockout
+from shared.services.access.password_changes import PasswordChanges
 from shared.services.access.passwords import Passwords
+from shared.services.access.scopes import SessionScopes
 from shared.services.access.sessions import Sessions
 from shared.services.access.tokens import Tokens
 from shared.services.agents.activity import AgentActivities
@@ -119,10 +122,13 @@ class Application:
         self.authentication = Authentication(store, clock, self.tokens, self.organizations, chosen)
         passwords = Passwords()
         self._opened.callback(passwords.close)
-        self.sessions = Sessions(store, clock, ports.secrets, self.tokens, chosen)
+        scopes = SessionScopes(store, clock, chosen)
+        self.sessions = Sessions(store, clock, ports.secrets, self.tokens, scopes, chosen)
+        lockout = Lockout(store, clock)
         self.accounts = Accounts(
-            store, clock, self.organizations, self.authentication, self.sessions, passwords, self.outbox
+            store, clock, self.organizations, scopes, self.sessions, lockout, passwords, self.outbox
         )
+        self.password_changes = PasswordChanges(store, clock, self.sessions, lockout, passwords)
         self.first_operator = FirstOperator(store, self.accounts)
         self.api_keys = ApiKeys(store, clock, self.owners, self.outbox)
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)

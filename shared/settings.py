@@ -9,9 +9,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.domain.access.password_policy import MINIMUM_PASSWORD
 from shared.ports.usage import MAXIMUM_DISTINCT_VALUES
 
-MINIMUM_PASSWORD = 14
 MOST_ORIGINS = 20
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")

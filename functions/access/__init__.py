@@ -1,5 +1,5 @@
-"""Sign-up, sign-in and API keys."""
+"""Sign-up, sign-in, sessions and API keys."""
 
-from functions.access import accounts, api_keys
+from functions.access import accounts, api_keys, public_keys, sessions
 
-blueprints = (accounts.blueprint, api_keys.blueprint)
+blueprints = (accounts.blueprint, sessions.blueprint, public_keys.blueprint, api_keys.blueprint)

@@ -1,33 +1,32 @@
 """Sign-up and sign-in of users."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import azure.functions as func
-from pydantic import EmailStr, Field, StringConstraints
+from pydantic import EmailStr, Field
 
+from functions.access.signing_in import NOT_KEPT, NewPassword, SignInAnswer, origin_of
 from functions.fields import Name, OrganizationAnswer
 from shared.domain.kernel.errors import (
     ConflictError,
     ForbiddenError,
     LockedError,
+    OrganizationRequiredError,
     UnauthenticatedError,
 )
 from shared.domain.kernel.money import Currency
 from shared.domain.periods.periods import Timezone
 from shared.http import Access, Call, FormBody, Reply, Schema, endpoint
 from shared.services.access.accounts import SignUp
-from shared.settings import MINIMUM_PASSWORD
 
 blueprint = func.Blueprint()
-
-Password = Annotated[str, StringConstraints(min_length=MINIMUM_PASSWORD, max_length=256)]
 
 
 class SignUpRequest(Schema):
     email: EmailStr
     """What the user signs in with."""
-    password: Password
-    """Only a hash of it is stored."""
+    password: NewPassword
+    """Hard to guess: zxcvbn rates it 3 or more. Only a hash of it is stored."""
     full_name: Name
     """The user's."""
     organization_name: Name
@@ -62,6 +61,8 @@ class SignInForm(Schema):
     """The user's."""
     organization_id: str | None = Field(default=None, max_length=256)
     """Which organization to sign in to, where the user belongs to several."""
+    device_token: str | None = Field(default=None, max_length=256)
+    """Of an earlier sign-in on this device: it can sign in although others locked the address by guessing."""
     grant_type: Literal["password"] = "password"
     """As OAuth2 defines it."""
     scope: str = ""
@@ -70,21 +71,6 @@ class SignInForm(Schema):
     """Ignored; OAuth2 clients send it."""
     client_secret: str | None = None
     """Ignored; OAuth2 clients send it."""
-
-
-class TokenAnswer(Schema):
-    access_token: str
-    """Sent in the header `Authorization`, after `Bearer`."""
-    refresh_token: str
-    """Used to get a new access token."""
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105  the scheme's name
-    """How the access token is sent."""
-    expires_in: int
-    """Seconds until the access token expires."""
-    session_id: str
-    """The session that was begun."""
-    organization_id: str | None
-    """The organization that it is in; null on the operator's side."""
 
 
 @endpoint(
@@ -113,11 +99,18 @@ async def sign_up(call: Call[SignUpRequest]) -> Reply:
 
 
 async def _sign_in(call: Call[SignInForm]) -> Reply:
-    signed_in = await call.services.accounts.sign_in(call.body.username, call.body.password, call.body.organization_id)
-    return Reply(signed_in, headers={"Cache-Control": "no-store"})
+    form = call.body
+    signed_in = await call.services.accounts.sign_in(
+        form.username,
+        form.password,
+        form.organization_id,
+        device_token=form.device_token,
+        origin=origin_of(call),
+    )
+    return Reply(signed_in, headers=NOT_KEPT)
 
 
-_SIGN_IN_ERRORS = (UnauthenticatedError, ForbiddenError, LockedError)
+_SIGN_IN_ERRORS = (UnauthenticatedError, ForbiddenError, LockedError, OrganizationRequiredError)
 _SIGN_IN_EXAMPLE = {"username": "ada@example.com", "password": "correct horse battery staple"}
 
 
@@ -128,7 +121,7 @@ _SIGN_IN_EXAMPLE = {"username": "ada@example.com", "password": "correct horse ba
     summary="Sign in with e-mail and password (OAuth2 password form)",
     access=Access.PUBLIC,
     body=FormBody(SignInForm),
-    answers={200: TokenAnswer},
+    answers={200: SignInAnswer},
     errors=_SIGN_IN_ERRORS,
     example=_SIGN_IN_EXAMPLE,
 )
@@ -143,7 +136,7 @@ async def sign_in(call: Call[SignInForm]) -> Reply:
     summary="The same as auth/login/access-token",
     access=Access.PUBLIC,
     body=FormBody(SignInForm),
-    answers={200: TokenAnswer},
+    answers={200: SignInAnswer},
     errors=_SIGN_IN_ERRORS,
     example=_SIGN_IN_EXAMPLE,
 )

@@ -35,6 +35,8 @@ class Access(Enum):
     """Who may call, where no permission decides it."""
 
     PUBLIC = "public"
+    SIGNED_IN = "signed_in"
+    """Every user, for what is their own; no API key."""
 
 
 class IfMatch(Enum):

@@ -13,9 +13,9 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import RejectedItemsError, XyraError
+from shared.domain.kernel.errors import OrganizationRequiredError, RejectedItemsError, XyraError
 from shared.http.declaration import ENDPOINTS, Endpoint, IfMatch
-from shared.http.problems import MEDIA_TYPE, Problem, ProblemOfItems
+from shared.http.problems import MEDIA_TYPE, Problem, ProblemOfChoice, ProblemOfItems
 from shared.http.serving import MAXIMUM_IDEMPOTENCY_KEY
 
 VERSION = "1.0.0"
@@ -35,6 +35,7 @@ _Input = tuple[Key, Literal["validation", "serialization"], TypeAdapter[Any]]
 
 _PROBLEM: Key = ("", _ERROR, "problem")
 _PROBLEM_OF_ITEMS: Key = ("", _ERROR, "problem of items")
+_PROBLEM_OF_CHOICE: Key = ("", _ERROR, "problem of choice")
 
 _IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
@@ -138,6 +139,7 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, 
     inputs: list[_Input] = [
         (_PROBLEM, "serialization", TypeAdapter(Problem)),
         (_PROBLEM_OF_ITEMS, "serialization", TypeAdapter(ProblemOfItems)),
+        (_PROBLEM_OF_CHOICE, "serialization", TypeAdapter(ProblemOfChoice)),
     ]
     for endpoint in endpoints:
         inputs += _inputs(endpoint)
@@ -216,7 +218,9 @@ def _operation(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> Json:
 def _permission(endpoint: Endpoint) -> str:
     if isinstance(endpoint.access, Permission):
         return f"Needs the permission `{endpoint.access.value}`."
-    return "Needs no credential." if endpoint.public else "Needs a credential."
+    return (
+        "Needs no credential." if endpoint.public else "Needs the access token of a signed-in user; takes no API key."
+    )
 
 
 def _example(endpoint: Endpoint, media_type: str) -> Json:
@@ -236,14 +240,24 @@ def _answer(endpoint: Endpoint, status: int, schemas: Mapping[Key, Json]) -> Jso
 
 def _error_content(endpoint: Endpoint, errors: Sequence[type[XyraError]], schemas: Mapping[Key, Json]) -> Json:
     if endpoint.error_format is None:
-        of_items = any(issubclass(error, RejectedItemsError) for error in errors)
-        return {MEDIA_TYPE: {"schema": schemas[_PROBLEM_OF_ITEMS if of_items else _PROBLEM]}}
+        return {MEDIA_TYPE: {"schema": schemas[_problem_of(errors)]}}
     return {form: {"schema": schemas[endpoint.name, _ERROR, form]} for form in endpoint.error_format.content}
+
+
+def _problem_of(errors: Sequence[type[XyraError]]) -> Key:
+    """The schema that describes all of these errors."""
+    if any(issubclass(error, RejectedItemsError) for error in errors):
+        return _PROBLEM_OF_ITEMS
+    if any(issubclass(error, OrganizationRequiredError) for error in errors):
+        return _PROBLEM_OF_CHOICE
+    return _PROBLEM
 
 
 def _credentials(endpoint: Endpoint) -> Iterator[Json]:
     if not endpoint.public:
-        yield from ({"bearer": []}, {"api_key": []})
+        yield {"bearer": []}
+    if isinstance(endpoint.access, Permission):
+        yield {"api_key": []}
     if endpoint.takes_basic:
         yield {"basic": []}
 

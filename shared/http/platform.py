@@ -48,7 +48,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
 ) -> Callable[[Handler], Handler]:
     """Declare an endpoint and register it on the blueprint. The parts are described at `Endpoint`.
 
-    Unless declared otherwise, every PUT, PATCH and DELETE looks at `If-Match`, and every POST that needs a credential
+    Unless declared otherwise, every PUT, PATCH and DELETE looks at `If-Match`, and every POST that needs a permission
     at `Idempotency-Key`.
     """
 
@@ -66,7 +66,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             body=JsonBody(body) if isinstance(body, type) else body,
             body_limit=body_limit,
             if_match=if_match or (IfMatch.HONOURED if method in ("PUT", "PATCH", "DELETE") else IfMatch.NONE),
-            idempotent=(method == "POST" and access is not Access.PUBLIC) if idempotent is None else idempotent,
+            idempotent=(method == "POST" and isinstance(access, Permission)) if idempotent is None else idempotent,
             secret_answer=secret_answer,
             authorize=authorize,
             calculates=calculates,

@@ -1,6 +1,7 @@
 """Errors as problem documents (RFC 9457). Faults of ours are logged; callers learn nothing of their cause."""
 
 import logging
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -8,7 +9,9 @@ from pydantic import ConfigDict
 
 from shared import correlation
 from shared.domain.kernel.errors import (
+    LockedError,
     MethodNotAllowedError,
+    OrganizationRequiredError,
     RejectedItemsError,
     UnauthenticatedError,
     UnavailableError,
@@ -68,6 +71,22 @@ class ProblemOfItems(Problem):
     """Every item that is not valid; left out where the request is one item, or was refused as a whole."""
 
 
+class OrganizationToChoose(Schema):
+    """An organization that the user can sign in to."""
+
+    id: str
+    name: str
+
+
+class ProblemOfChoice(Problem):
+    """Why a request was refused where something has to be chosen (RFC 9457)."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    organizations: list[OrganizationToChoose] = []
+    """One of these is to be named as `organization_id`; left out where there is nothing to choose."""
+
+
 def error_answer(
     error: Exception, endpoint: str, headers: Mapping[str, str], error_format: ErrorFormat | None
 ) -> Answer:
@@ -97,6 +116,8 @@ def _problem(refusal: XyraError) -> bytes:
     }
     if isinstance(refusal, RejectedItemsError):
         return serialised(ProblemOfItems, {**problem, "rejected": refusal.rejected})
+    if isinstance(refusal, OrganizationRequiredError):
+        return serialised(ProblemOfChoice, {**problem, "organizations": refusal.organizations})
     return serialised(Problem, problem)
 
 
@@ -106,6 +127,8 @@ def _headers(refusal: XyraError) -> dict[str, str]:
             return {"WWW-Authenticate": "Bearer"}
         case MethodNotAllowedError():
             return {"Allow": ", ".join(refusal.allowed)}
+        case LockedError():
+            return {"Retry-After": str(max(1, math.ceil(refusal.retry_after)))}
         case UnavailableError():
             return {"Retry-After": str(max(1, round(refusal.retry_after)))}
         case _ if refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:

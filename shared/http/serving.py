@@ -118,6 +118,8 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
         )
         if isinstance(declared.access, Permission):
             _authorize(principal, declared.access)
+        else:
+            _refuse_key(principal, declared)
     raw = request.body if declared.body is not None else b""
     work = services.calculations.run if declared.calculates else _at_once
     call = Call(
@@ -160,6 +162,13 @@ def _authorize(principal: Principal, permission: Permission) -> None:
         raise OrganizationDeletedError("The organization is deleted; its own credentials may only read and pay")
     if not principal.may(permission):
         raise ForbiddenError(f"This needs the permission {permission.value}")
+
+
+def _refuse_key(principal: Principal, declared: Endpoint) -> None:
+    if principal.user_id is None:
+        raise ForbiddenError("This is for signed-in users: send an access token, not an API key")
+    if principal.organization_deleted and declared.method != "GET":
+        raise OrganizationDeletedError("The organization is deleted; sign in to another one to do this")
 
 
 def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -> None:

@@ -11,10 +11,6 @@ from shared.domain.kernel.histories import Entry, History
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import BEGINNING, Instant
 
-FAILURES_BEFORE_LOCK = 5
-LOCK_MINUTES = 60
-
-
 ACCOUNT = "account"
 """The id of an account in the partition of its user, and of the claim in the partition of its address."""
 
@@ -57,6 +53,10 @@ class Account(Entity):
     last_login_at: Instant | None = None
     sessions_ended_at: Instant | None = None
     """Sessions that began until then have ended."""
+    devices_ended_at: Instant | None = None
+    """Devices that became known until then are known no longer."""
+    password_changed_at: Instant | None = None
+    """None while it is the first one."""
     organization_name: str = ""
     """As it was signed up, like the two fields below."""
     currency: str = ""
@@ -85,16 +85,6 @@ class AddressClaim(Entity):
         if self.due_at is None:
             del document["due_at"]
         return document
-
-
-class FailedSignIns(Entity):
-    """The recent failed sign-ins of an e-mail address, which lock it after five."""
-
-    kind: ClassVar[str] = "failed_sign_ins"
-    at: tuple[Instant, ...] = ()
-
-    def document(self) -> dict[str, Any]:
-        return {**super().document(), "ttl": LOCK_MINUTES * 60}
 
 
 def comparable_address(email: str) -> str:

@@ -27,6 +27,11 @@ class Session(Entity):
     """When it was begun or refreshed last."""
     expires_at: Instant
     refresh_number: int = 0
+    device: str | None = None
+    ip: str | None = None
+    """The network, without the part that names a single connection."""
+    location: str | None = None
+    """The country, ISO 3166-1 alpha-2."""
     ttl: int | None = None
     """Seconds from the last write until the store lets it expire."""
 

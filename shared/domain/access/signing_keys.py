@@ -98,6 +98,11 @@ class KeySet(_KeyModel):
         retired = (retired.key for retired in self._verifying_retired(now, grace))
         return next((key.public for key in (self.active, self.next, *retired) if key.kid == kid), None)
 
+    def published(self, now: datetime, grace: timedelta) -> list[SigningKey]:
+        """The public halves of all keys that verify tokens: the active one, the next one, the retired ones."""
+        retired = [retired.key for retired in self._verifying_retired(now, grace)]
+        return [key.public_only() for key in (self.active, self.next, *retired)]
+
     def _verifying_retired(self, now: datetime, grace: timedelta) -> list[RetiredKey]:
         return [retired for retired in self.retired if now < retired.retired_at + grace]
 

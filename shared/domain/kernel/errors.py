@@ -1,6 +1,6 @@
 """Errors: every refusal that a caller can see is an `XyraError` with a stable code."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
@@ -120,6 +120,32 @@ class MalformedError(XyraError):
     title = "The input cannot be read"
 
 
+@dataclass(frozen=True, slots=True)
+class OrganizationChoice:
+    """An organization that a user can sign in to."""
+
+    id: str
+    name: str
+
+
+class OrganizationRequiredError(MalformedError):
+    """The user belongs to several organizations and has to choose one of them."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "organization_required"
+    title = "An organization has to be chosen"
+
+    def __init__(
+        self,
+        detail: str,
+        organizations: Sequence[OrganizationChoice] = (),
+        *,
+        errors: tuple[FieldError, ...] = (FieldError("/organization_id", "names none of them"),),
+    ) -> None:
+        super().__init__(detail, errors=errors)
+        self.organizations = tuple(organizations)
+
+
 class UnauthenticatedError(XyraError):
     status = HTTPStatus.UNAUTHORIZED
     code = "unauthenticated"
@@ -141,9 +167,15 @@ class OrganizationDeletedError(ForbiddenError):
 
 
 class LockedError(XyraError):
+    """Too many failures. Whatever is tried before `retry_after` seconds have passed is refused."""
+
     status = HTTPStatus.LOCKED
     code = "locked"
     title = "The account is locked"
+
+    def __init__(self, detail: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class NotFoundError(XyraError):

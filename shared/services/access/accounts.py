@@ -1,42 +1,40 @@
 """Accounts: signing up, signing in, and who is a member of an organization."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from pydantic import BaseModel
 
-from shared.containers import DIRECTORY, TENANTS
+from shared.containers import TENANTS
 from shared.domain.access.accounts import (
     ACCOUNT,
-    FAILURES_BEFORE_LOCK,
-    LOCK_MINUTES,
     Account,
     AddressClaim,
-    FailedSignIns,
     Membership,
-    address_partition,
     member_counts,
 )
+from shared.domain.access.origins import UNKNOWN_ORIGIN, Origin
 from shared.domain.kernel.errors import (
     ConflictError,
     FieldError,
-    LockedError,
-    MalformedError,
+    NotFoundError,
     UnauthenticatedError,
+    XyraError,
 )
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import new_id
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.services.access.authentication import Authentication
+from shared.services.access.lockout import CountedTry, Lockout
 from shared.services.access.passwords import Hashing, Passwords
-from shared.services.access.sessions import Sessions, SessionScope, SignedIn, check_enabled
+from shared.services.access.scopes import SessionScope, SessionScopes
+from shared.services.access.sessions import Sessions, SignedIn, check_enabled
 from shared.services.access.stored_accounts import FoundAccount, StoredAccounts
 from shared.services.storage import Outbox, Records, Store, Stored
 from shared.services.tenancy.organizations import OrganizationDraft, Organizations
 
 _RETRY_AFTER = timedelta(seconds=30)
 """When the sweep completes a sign-up that was cut short."""
-_FAILED = "failed_sign_ins"
 _WRONG = "The e-mail address or the password is wrong"
 
 
@@ -61,24 +59,26 @@ class Accounts:
         store: Store,
         clock: Clock,
         organizations: Organizations,
-        authentication: Authentication,
+        scopes: SessionScopes,
         sessions: Sessions,
+        lockout: Lockout,
         passwords: Passwords,
         outbox: Outbox,
     ) -> None:
         self._clock = clock
         self._accounts = StoredAccounts(store, outbox)
         self._memberships = Records(store, TENANTS, Membership)
-        self._failures = Records(store, DIRECTORY, FailedSignIns, called="account")
         self._organizations = organizations
-        self._authentication = authentication
+        self._scopes = scopes
         self._sessions = sessions
+        self._lockout = lockout
         self._passwords = passwords
 
     async def sign_up(self, wanted: SignUp) -> tuple[Account, Organization]:
         """The account and its organization. Repeating it with the same password completes what was begun.
 
-        Raises `ConflictError` for a taken e-mail address, and `UnavailableError` where too many passwords wait.
+        Raises `ConflictError` for a taken e-mail address, `ValidationError` for a password that is easy to guess, and
+        `UnavailableError` where too many passwords wait.
         """
         with self._passwords.admitted() as hashing:
             found = await self._registered(wanted, hashing)
@@ -86,6 +86,7 @@ class Accounts:
 
     async def _registered(self, wanted: SignUp, hashing: Hashing) -> FoundAccount:
         """The account that decides the sign-up: a new one, or the same person's pending one."""
+        await hashing.check_strength(wanted.password, email=wanted.email, full_name=wanted.full_name)
         now = self._clock.now()
         account = Account(
             id=ACCOUNT,
@@ -138,6 +139,10 @@ class Accounts:
         account, _ = await self._complete(found)
         return account
 
+    async def get(self, user_id: str) -> Account:
+        """Raises `NotFoundError`."""
+        return (await self._accounts.get(user_id)).entity
+
     async def member_counts(self, organization_id: str) -> History[int]:
         """How many members the organization had from when on."""
         return member_counts([membership async for membership, _ in self._memberships.all(organization_id)])
@@ -156,57 +161,57 @@ class Accounts:
         if found is not None:
             await self._completed(found)
 
-    async def sign_in(self, email: str, password: str, organization_id: str | None) -> SignedIn:
+    async def sign_in(
+        self,
+        email: str,
+        password: str,
+        organization_id: str | None,
+        *,
+        device_token: str | None = None,
+        origin: Origin = UNKNOWN_ORIGIN,
+    ) -> SignedIn:
         """Start a session in one of the account's organizations.
 
-        With None it is the account's only organization. Raises `LockedError` after 5 failures in an hour, also for an
-        unknown address; `UnauthenticatedError`, also for an organization that was deleted long ago; `ForbiddenError`
-        for a disabled account; `MalformedError` where the organization has to be chosen; `UnavailableError` where too
-        many passwords wait, which counts no try.
+        With None it is the account's only organization. A known address and an unknown one take the same reads, writes
+        and hashes until a password is right. Raises `LockedError` after 5 failures in an hour, also for an unknown
+        address; `UnauthenticatedError`, also for an organization that was deleted long ago; `ForbiddenError` for a
+        disabled account; `OrganizationRequiredError` where the organization has to be chosen; `UnavailableError` where
+        too many passwords wait, which counts no try.
         """
         with self._passwords.admitted() as hashing:
-            await self._count_try(email)
-            found = await self._accounts.find(email)
+            found = await self._accounts.find(email, device_token or "")
+            counted = await self._count(email, found)
             matches = await hashing.matches(found.account.password_hash if found is not None else None, password)
         if found is None or not matches:
             raise UnauthenticatedError(_WRONG)
-        await self._failures.remove(address_partition(email), _FAILED)
-        check_enabled(found.account)
-        account = await self._completed(found)
-        return await self._sessions.begin(account.user_id, await self._chosen(account, organization_id))
+        try:
+            check_enabled(found.account)
+            account = await self._completed(found)
+            scope = await self._scope(account, organization_id)
+            signed_in = await self._sessions.begin(account.user_id, scope, origin, device_token)
+        except XyraError:
+            await self._lockout.take_back(counted)
+            raise
+        await self._lockout.clear(counted)
+        return signed_in
 
-    async def _chosen(self, account: Account, organization_id: str | None) -> SessionScope:
+    async def _count(self, email: str, found: FoundAccount | None) -> CountedTry:
+        """Count a failure before the password is checked: for the device where it is known, else for the address."""
+        device = None if found is None else found.device
+        if found is None or device is None or not device.is_known(self._clock.now(), found.account.devices_ended_at):
+            return await self._lockout.count_for_address(email)
+        with suppress(NotFoundError):
+            return await self._lockout.count_for_device(found.account.user_id, device.id)
+        return await self._lockout.count_for_address(email)
+
+    async def _scope(self, account: Account, organization_id: str | None) -> SessionScope:
         """Where the sign-in leads."""
-        if account.operator_role is not None and organization_id is None:
-            return SessionScope(None, account.operator_role)
-        if organization_id is None and len(account.organization_ids) != 1:
-            raise MalformedError(
-                "Choose one of your organizations as organization_id",
-                errors=tuple(FieldError("/organization_id", choice) for choice in account.organization_ids),
-            )
-        chosen = organization_id or account.organization_ids[0]
-        is_member = chosen in account.organization_ids
-        membership = await self._memberships.find(chosen, account.user_id) if is_member else None
-        if membership is None:
-            raise UnauthenticatedError(_WRONG)
-        await self._authentication.check_open(chosen)
-        return SessionScope(chosen, membership.entity.role, membership.entity.sessions_ended_at)
-
-    async def _count_try(self, email: str) -> None:
-        """Count a failure before the password is checked.
-
-        So attempts at the same time do not pass uncounted. A success clears the count. Raises `LockedError`.
-        """
-
-        def decide(failures: FailedSignIns | None) -> FailedSignIns:
-            now = self._clock.now()
-            since = now - timedelta(minutes=LOCK_MINUTES)
-            recent = tuple(at for at in (failures.at if failures is not None else ()) if at > since)
-            if len(recent) >= FAILURES_BEFORE_LOCK:
-                raise LockedError(f"Locked for up to {LOCK_MINUTES} minutes after {FAILURES_BEFORE_LOCK} failures")
-            return FailedSignIns(id=_FAILED, at=(*recent, now))
-
-        await self._failures.change_or_create(address_partition(email), _FAILED, decide)
+        if organization_id is None:
+            return await self._scopes.only_one(account)
+        try:
+            return await self._scopes.in_organization(account.user_id, organization_id)
+        except NotFoundError as error:
+            raise UnauthenticatedError(_WRONG) from error
 
     async def ensure_operator(self, email: str, password: str) -> bool:
         """Create the first superuser unless the address has an account. Whether it was created now."""

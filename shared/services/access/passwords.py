@@ -8,10 +8,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
+from shared.domain.access.password_policy import check_strength
 from shared.domain.kernel.errors import UnavailableError
 
 HASHING_THREADS = 1
@@ -60,6 +62,11 @@ class Hashing:
     async def matches(self, password_hash: str | None, password: str) -> bool:
         """Whether the password is the hashed one. With None it is not, which takes as long to find out."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._matches, password_hash, password)
+
+    async def check_strength(self, password: str, *, email: str, full_name: str) -> None:
+        """As `password_policy.check_strength`, which takes a moment. Raises `ValidationError`."""
+        check = partial(check_strength, password, email=email, full_name=full_name)
+        await asyncio.get_running_loop().run_in_executor(self._threads, check)
 
     def _matches(self, password_hash: str | None, password: str) -> bool:
         # Made at the first call of either kind: made where it is needed, its time would tell unknown addresses apart.

@@ -1,24 +1,41 @@
-"""Sessions: begun by signing in, at most twenty of a user."""
+"""Sessions: begun by signing in, refreshed, switched and ended; at most twenty of a user."""
 
+import secrets as random_values
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.containers import DIRECTORY
 from shared.domain.access.accounts import ACCOUNT, Account, user_partition
-from shared.domain.access.identity import OperatorRole, Role
+from shared.domain.access.lockout import MAXIMUM_DEVICES, KnownDevice, device_id, new_device
+from shared.domain.access.origins import UNKNOWN_ORIGIN, Origin
 from shared.domain.access.sessions import Session, begun_at, surplus
-from shared.domain.kernel.errors import ForbiddenError
+from shared.domain.kernel.errors import ForbiddenError, NotFoundError, UnauthenticatedError, UnavailableError
 from shared.domain.kernel.ids import new_id
+from shared.domain.kernel.times import BEGINNING
 from shared.ports.clock import Clock
 from shared.ports.secrets import Secrets
 from shared.services.access.refresh_tokens import RefreshReference, RefreshTokens
+from shared.services.access.scopes import SessionScope, SessionScopes
 from shared.services.access.stored_accounts import StoredAccounts
 from shared.services.access.tokens import Claims, Tokens
-from shared.services.storage import Records, Store, creating, deleting
+from shared.services.storage import (
+    Operation,
+    Records,
+    Store,
+    Stored,
+    creating,
+    deleting,
+    get_two,
+    look_twice,
+    putting,
+)
 from shared.settings import Settings
 
-_READ = 100
-"""More than there can be, unless hosts with stale reads made more."""
+_READ = 90
+"""Sessions or devices of a user: more than there can be, unless hosts with stale reads made more."""
+_ENDED = "The session has ended"
+_DEVICE_TOKEN_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,53 +46,71 @@ class SignedIn:
     """Seconds until the access token expires."""
     session_id: str
     organization_id: str | None
+    device_token: str | None = None
+    """By which the device is known later; None where nobody signed in."""
 
 
 @dataclass(frozen=True, slots=True)
-class SessionScope:
-    """Where a session leads: an organization and the role there, or the operator's side."""
+class _Held:
+    """A session that is in force, with its account."""
 
-    organization_id: str | None
-    role: Role | OperatorRole
-    sessions_ended_at: datetime | None = None
-    """Sessions there that began until then have ended."""
+    session: Stored[Session]
+    account: Stored[Account]
 
 
 class Sessions:
-    def __init__(self, store: Store, clock: Clock, secrets: Secrets, tokens: Tokens, settings: Settings) -> None:
+    """The item of a session decides whether it goes on: refreshing replaces it under its ETag, ending deletes it."""
+
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        store: Store,
+        clock: Clock,
+        secrets: Secrets,
+        tokens: Tokens,
+        scopes: SessionScopes,
+        settings: Settings,
+    ) -> None:
+        self._store = store
         self._clock = clock
         self._tokens = tokens
+        self._scopes = scopes
         self._lifetime = timedelta(days=settings.refresh_token_days)
         self._accounts = StoredAccounts(store).records
         self._sessions = Records(store, DIRECTORY, Session, prefix="ses")
+        self._devices = Records(store, DIRECTORY, KnownDevice)
         self.refresh_tokens = RefreshTokens(secrets)
 
-    async def begin(self, user_id: str, scope: SessionScope) -> SignedIn:
+    async def begin(
+        self, user_id: str, scope: SessionScope, origin: Origin = UNKNOWN_ORIGIN, device_token: str | None = None
+    ) -> SignedIn:
         """Begin a session; where there are twenty, the one unused longest ends.
 
-        All is one batch that is guarded by the account, so that a change of it meanwhile is seen. Raises
-        `ForbiddenError` for a disabled account, `UnavailableError`.
+        `device_token` is known already, or the device becomes known by a new one. All is one batch that is guarded by
+        the account, so that a change of it meanwhile is seen. Raises `ForbiddenError` for a disabled account,
+        `UnavailableError`.
         """
         partition = user_partition(user_id)
 
-        async def attempt() -> Session:
+        async def attempt() -> tuple[Session, str]:
             account = await self._accounts.get_created(partition, ACCOUNT)
             check_enabled(account.entity)
-            session = self._new(account.entity, scope)
-            page = await self._sessions.page(partition, limit=_READ)
-            unused = {ended.id for ended in surplus(page.entities)}
+            now = self._clock.now()
+            session = self._new(account.entity, scope, origin, now + self._lifetime)
+            known_as, devices = await self._device(account.entity, device_token)
             await self._accounts.write(
                 partition,
                 account,
-                account.entity.changed(last_login_at=self._clock.now()),
+                account.entity.changed(last_login_at=now),
                 creating(session),
-                *(deleting(stored) for stored in page.stored if stored.entity.id in unused),
+                *await self._making_room(account.entity),
+                *devices,
             )
-            return session
+            return session, known_as
 
-        return await self._signed_in(await self._accounts.retry(attempt), scope.role)
+        session, known_as = await self._accounts.retry(attempt)
+        return await self._signed_in(session, scope, known_as)
 
-    def _new(self, account: Account, scope: SessionScope) -> Session:
+    def _new(self, account: Account, scope: SessionScope, origin: Origin, expires_at: datetime) -> Session:
         now = self._clock.now()
         began = begun_at(now, account.sessions_ended_at, scope.sessions_ended_at)
         return Session(
@@ -84,11 +119,34 @@ class Sessions:
             organization_id=scope.organization_id,
             created_at=began,
             last_used_at=began,
-            expires_at=now + self._lifetime,
+            expires_at=expires_at,
+            device=origin.device,
+            ip=origin.ip,
+            location=origin.location,
         ).kept_until_expiry(now)
 
-    async def _signed_in(self, session: Session, role: Role | OperatorRole) -> SignedIn:
-        claims = Claims(session.user_id, session.organization_id, (role,), session.id)
+    async def _making_room(self, account: Account) -> list[Operation]:
+        """Delete those that have ended, and of the others what is too much beside a new one."""
+        page = await self._sessions.page(user_partition(account.user_id), limit=_READ)
+        in_force = [session for session in page.entities if self._is_in_force(session, account)]
+        kept = {session.id for session in in_force} - {session.id for session in surplus(in_force)}
+        return [deleting(stored) for stored in page.stored if stored.entity.id not in kept][: _READ // 2]
+
+    async def _device(self, account: Account, token: str | None) -> tuple[str, list[Operation]]:
+        """The token by which the device is known from now on, and what has to be written for that."""
+        now = self._clock.now()
+        page = await self._devices.page(user_partition(account.user_id), limit=_READ)
+        known = next((each for each in page.entities if token is not None and each.id == device_id(token)), None)
+        if token is not None and known is not None and known.is_known(now, account.devices_ended_at):
+            return token, [putting(known.with_failures((), now))]
+        fresh = random_values.token_urlsafe(_DEVICE_TOKEN_BYTES)
+        newest_first = sorted(page.stored, key=lambda stored: stored.entity.created_at, reverse=True)
+        forgotten = newest_first[MAXIMUM_DEVICES - 1 :]
+        device = new_device(fresh, begun_at(now, account.devices_ended_at), now)
+        return fresh, [creating(device), *(deleting(stored) for stored in forgotten)]
+
+    async def _signed_in(self, session: Session, scope: SessionScope, device_token: str | None = None) -> SignedIn:
+        claims = Claims(session.user_id, session.organization_id, (scope.role,), session.id)
         reference = RefreshReference(session.user_id, session.id, session.refresh_number)
         return SignedIn(
             access_token=await self._tokens.issue(claims),
@@ -96,7 +154,133 @@ class Sessions:
             expires_in=int(self._tokens.lifetime.total_seconds()),
             session_id=session.id,
             organization_id=session.organization_id,
+            device_token=device_token,
         )
+
+    async def refresh(self, token: str, origin: Origin = UNKNOWN_ORIGIN) -> SignedIn:
+        """New tokens of the same session. The refresh token is used up by it.
+
+        One that was used up before ends the session: somebody else may have it. There is no grace, so a client that
+        lost an answer has to sign in again. Raises `UnauthenticatedError`, also for whatever was never issued;
+        `ForbiddenError` for a disabled account, `UnavailableError`.
+        """
+        reference = await self.refresh_tokens.read(token)
+        partition = user_partition(reference.user_id)
+
+        async def attempt() -> tuple[Session, SessionScope]:
+            held = await self._held(reference.user_id, reference.session_id)
+            session = held.session.entity
+            if reference.number < session.refresh_number:
+                await self._sessions.remove(partition, session.id)
+                raise UnauthenticatedError("The refresh token was used before, so its session was ended; sign in again")
+            if reference.number > session.refresh_number:
+                raise UnavailableError("The session was refreshed a moment ago and cannot be read yet")
+            check_enabled(held.account.entity)
+            scope = await self._scopes.of_session(held.account.entity, session.organization_id)
+            if not self._is_in_force(session, held.account.entity, scope.sessions_ended_at):
+                raise UnauthenticatedError(_ENDED)
+            return await self._rotate(held.session, origin), scope
+
+        return await self._signed_in(*await self._sessions.retry(attempt))
+
+    async def _rotate(self, stored: Stored[Session], origin: Origin) -> Session:
+        session, now = stored.entity, self._clock.now()
+        rotated = session.changed(
+            refresh_number=session.refresh_number + 1,
+            last_used_at=now,
+            device=origin.device or session.device,
+            ip=origin.ip or session.ip,
+            location=origin.location or session.location,
+        ).kept_until_expiry(now)
+        await self._sessions.write(user_partition(session.user_id), stored, rotated)
+        return rotated
+
+    async def switch(
+        self, user_id: str, session_id: str, organization_id: str, origin: Origin = UNKNOWN_ORIGIN
+    ) -> SignedIn:
+        """Begin a session in another organization and end the present one, in one batch.
+
+        It lasts as long as the present one would have. Raises `NotFoundError` where the user is no member there,
+        `UnauthenticatedError`, `UnavailableError`.
+        """
+        partition = user_partition(user_id)
+
+        async def attempt() -> tuple[Session, SessionScope]:
+            held = await self._held(user_id, session_id)
+            scope = await self._scopes.in_organization(user_id, organization_id)
+            session = self._new(held.account.entity, scope, origin, held.session.entity.expires_at)
+            await self._sessions.write(partition, None, session, deleting(held.session))
+            return session, scope
+
+        return await self._signed_in(*await self._sessions.retry(attempt))
+
+    async def in_force(self, user_id: str) -> list[Session]:
+        """The user's sessions, the one used last first."""
+        partition = user_partition(user_id)
+        account = (await self._accounts.get_created(partition, ACCOUNT)).entity
+        page = await self._sessions.page(partition, limit=_READ)
+        sessions = [session for session in page.entities if self._is_in_force(session, account)]
+        usable = [session for session in sessions if await self._leads_somewhere(session, account)]
+        return sorted(usable, key=lambda session: session.last_used_at, reverse=True)
+
+    async def _leads_somewhere(self, session: Session, account: Account) -> bool:
+        try:
+            scope = await self._scopes.of_session(account, session.organization_id)
+        except UnauthenticatedError:
+            return False
+        return self._is_in_force(session, account, scope.sessions_ended_at)
+
+    async def end(self, user_id: str, session_id: str) -> None:
+        """Raises `NotFoundError` where the user has no such session."""
+        await look_twice(lambda: self._sessions.get(user_partition(user_id), session_id), errors=(NotFoundError,))
+        await self._sessions.remove(user_partition(user_id), session_id)
+
+    async def end_by_token(self, refresh_token: str) -> None:
+        """End the session of a refresh token, a used one, too. Raises `UnauthenticatedError` for one never issued."""
+        reference = await self.refresh_tokens.read(refresh_token)
+        await self._sessions.remove(user_partition(reference.user_id), reference.session_id)
+
+    async def end_all(
+        self,
+        user_id: str,
+        decide: Callable[[Account], Account] = lambda account: account,
+        *,
+        with_devices: bool = False,
+    ) -> Stored[Account]:
+        """Change the account and end all its sessions in one guarded write.
+
+        With `with_devices` its devices are known no longer. What `decide` raises is raised.
+        """
+        partition = user_partition(user_id)
+
+        async def changed(account: Account) -> Account:
+            sessions = (await self._sessions.page(partition, limit=_READ)).entities
+            ended_at = max(
+                self._clock.now(),
+                account.sessions_ended_at or BEGINNING,
+                *(session.created_at for session in sessions),
+            )
+            ends = {"sessions_ended_at": ended_at} | ({"devices_ended_at": ended_at} if with_devices else {})
+            return decide(account).changed(**ends)
+
+        return await self._accounts.change(partition, ACCOUNT, changed)
+
+    async def _held(self, user_id: str, session_id: str) -> _Held:
+        """Raises `UnauthenticatedError` where the session is not in force."""
+
+        async def look() -> _Held:
+            session, account = await get_two(
+                self._store, DIRECTORY, user_partition(user_id), (Session, session_id), (Account, ACCOUNT)
+            )
+            if session is None or account is None or not self._is_in_force(session.entity, account.entity):
+                raise UnauthenticatedError(_ENDED)
+            return _Held(session, account)
+
+        # A second look: a session that was begun a moment ago may not be seen yet.
+        return await look_twice(look, errors=(UnauthenticatedError,))
+
+    def _is_in_force(self, session: Session, account: Account, *ended_at: datetime | None) -> bool:
+        return session.is_in_force(self._clock.now(), account.sessions_ended_at, *ended_at)
 
 
 def check_enabled(account: Account) -> None:

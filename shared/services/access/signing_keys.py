@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pydantic
 
-from shared.domain.access.signing_keys import KeySet
+from shared.domain.access.signing_keys import KeySet, SigningKey
 from shared.domain.kernel.errors import ConflictError, UnavailableError
 from shared.domain.kernel.times import to_text
 from shared.ports.clock import Clock
@@ -33,6 +33,10 @@ class SigningKeys:
         """The set, created at the first use where that is allowed. Raises `UnavailableError`."""
         text, _ = await value_or_first(self._secrets, _NAME, _first)
         return self._read(text)
+
+    async def published(self) -> list[SigningKey]:
+        """The public halves of all keys by which a token may be verified now, or soon. Raises `UnavailableError`."""
+        return (await self.current()).published(self._clock.now(), self.grace)
 
     async def ensure(self) -> bool:
         """Create the set unless there is one. Whether it was created now. Raises `UnavailableError`."""

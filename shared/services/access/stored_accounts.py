@@ -15,6 +15,7 @@ from shared.domain.access.accounts import (
     earlier_address_partition,
     user_partition,
 )
+from shared.domain.access.lockout import KnownDevice, device_id
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.ids import named_id
 from shared.services.storage import Operation, Outbox, Records, StaleEtagError, Store, Stored, get_two
@@ -29,6 +30,8 @@ class FoundAccount:
     """None while a sign-up has not created it."""
     account: Account
     """As it is stored, or as the claim carries it until then."""
+    device: KnownDevice | None = None
+    """That of the token that was shown, whether or not it still counts as known."""
 
     @property
     def is_pending(self) -> bool:
@@ -53,21 +56,31 @@ class StoredAccounts:
         """Raises `NotFoundError`."""
         return await self.records.get(user_partition(user_id), ACCOUNT)
 
-    async def find(self, email: str) -> FoundAccount | None:
-        """By three reads, whether there is one or not: an unknown address takes as long as a known one.
+    async def find(self, email: str, device_token: str = "") -> FoundAccount | None:
+        """The account of an address, with the device of a token.
 
+        It takes three reads, whether there is an account or not: an unknown address takes as long as a known one.
         Raises `UnavailableError` where an account was made a moment ago and cannot be read yet.
         """
         claim = await self._claim_of(email)
-        user_id = named_id("usr", "nobody", email) if claim is None else claim.entity.user_id
-        stored = await self.records.find(user_partition(user_id), ACCOUNT)
-        return None if claim is None else self._found(claim, stored)
+        if claim is None:
+            nobody = named_id("usr", "nobody", email)
+            await self._account_and_device(nobody, device_token)
+            return None
+        return await self._found(claim, device_token)
 
-    def _found(self, claim: Stored[AddressClaim], stored: Stored[Account] | None) -> FoundAccount:
+    async def _found(self, claim: Stored[AddressClaim], device_token: str = "") -> FoundAccount:
+        stored, device = await self._account_and_device(claim.entity.user_id, device_token)
         account = claim.entity.pending if stored is None else stored.entity
         if account is None:
             raise UnavailableError("The account was made a moment ago and cannot be read yet")
-        return FoundAccount(claim, stored, account)
+        return FoundAccount(claim, stored, account, None if device is None else device.entity)
+
+    async def _account_and_device(
+        self, user_id: str, device_token: str
+    ) -> tuple[Stored[Account] | None, Stored[KnownDevice] | None]:
+        device = (KnownDevice, device_id(device_token))
+        return await get_two(self._store, DIRECTORY, user_partition(user_id), (Account, ACCOUNT), device)
 
     async def _claim_of(self, email: str) -> Stored[AddressClaim] | None:
         partition, folded = address_partition(email), earlier_address_partition(email)
@@ -116,7 +129,7 @@ class StoredAccounts:
         created = await self._claims.create(address_partition(account.email), claim)
         if created.entity.user_id == account.user_id:
             return FoundAccount(created, None, account)
-        return self._found(created, await self.records.find(user_partition(created.entity.user_id), ACCOUNT))
+        return await self._found(created)
 
     async def create(self, found: FoundAccount, account: Account, beside: Sequence[Operation] = ()) -> Stored[Account]:
         """Create what the claim carries, with what is beside it, unless it is there; then the claim carries nothing."""

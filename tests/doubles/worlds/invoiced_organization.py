@@ -27,8 +27,8 @@ from shared.services.usage.metering import Delivered
 from shared.settings import Settings
 from tests.doubles.fakes.fault_in_turn import FaultInTurnQueue, FaultInTurnStore, RememberingStore, Script
 from tests.doubles.fakes.memory_queue import MemoryQueue
+from tests.doubles.fakes.memory_secrets import MemorySecrets
 from tests.doubles.fakes.settable_clock import SettableClock
-from tests.doubles.worlds.billing_world import NoSecrets
 
 ORGANIZATION = named_id("org", "faults")
 MODEL = named_id("bm", "faults")
@@ -96,6 +96,7 @@ class Scene:
     clock: SettableClock
     store: RememberingStore
     queue: MemoryQueue = field(default_factory=MemoryQueue)
+    secrets: MemorySecrets = field(default_factory=MemorySecrets)
     redelivered: list[Message] = field(default_factory=list)
     """Messages that were metered in January and are delivered once more."""
 
@@ -127,7 +128,8 @@ class Scene:
     def copy(self) -> "Scene":
         clock = SettableClock(self.clock.now())
         queue = MemoryQueue({name: list(waiting) for name, waiting in self.queue.waiting.items()})
-        return Scene(clock, self.store.copy(clock), queue, list(self.redelivered))
+        secrets = MemorySecrets(dict(self.secrets.values))
+        return Scene(clock, self.store.copy(clock), queue, secrets, list(self.redelivered))
 
     def host(self, script: Script | None = None) -> Application:
         """A host with a memory of its own. Its calls fail as the script says; without one, none fails."""
@@ -136,7 +138,7 @@ class Scene:
         return self.host_with(store, queue)
 
     def host_with(self, store: Store, queue: Queue) -> Application:
-        return Application(Ports(store=store, queue=queue, clock=self.clock, secrets=NoSecrets()), SETTINGS)
+        return Application(Ports(store=store, queue=queue, clock=self.clock, secrets=self.secrets), SETTINGS)
 
     async def drain(self) -> None:
         """Deliver every message and sweep the outbox, until nothing is waiting or due."""

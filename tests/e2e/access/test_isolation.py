@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import jwt
 import pytest
 from pydantic import BaseModel
 
@@ -32,7 +33,7 @@ from shared.domain.access.identity import (
 from shared.domain.kernel.histories import MINIMUM_LEAD
 from shared.domain.tenancy.organizations import Organization as StoredOrganization
 from shared.domain.usage.events import event_key
-from shared.http import ENDPOINTS, Endpoint, FormBody
+from shared.http import ENDPOINTS, Access, Endpoint, FormBody
 from shared.services.access.tokens import Tokens
 from shared.settings import Settings
 from tests.doubles.clients.hosts import NOW, Served
@@ -50,6 +51,9 @@ PUBLIC = {
     "POST /api/v1/auth/signup",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/login/access-token",
+    "POST /api/v1/auth/refresh",
+    "POST /api/v1/auth/logout",
+    "GET /.well-known/jwks.json",
 }
 """Literally, so that nothing becomes public by accident."""
 
@@ -177,6 +181,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "event_id": event_key(organization.id, "api", SECRET),
             "parked_id": parked["id"],
             "price_id": price["id"],
+            "session_id": session_of(members["owner"]),
             "alias_id": alias["id"],
             **pair,
         },
@@ -220,6 +225,11 @@ async def credentials_of_new(xyra: Xyra) -> NewOrganization:
     organization_id = made["organization"]["id"]
     clients = await xyra.sign_in(made["user"]["email"]), await xyra.key_of(organization_id)
     return NewOrganization(organization_id, [credential(client) for client in clients])
+
+
+def session_of(token: str) -> str:
+    """The id of an access token's session."""
+    return str(jwt.decode(token, options={"verify_signature": False})["sid"])
 
 
 def credential(client: Client) -> str:
@@ -355,6 +365,11 @@ async def send(client: Client, endpoint: Endpoint, request: Request) -> Answer:
     )
 
 
+def operator_for(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> Client:
+    """The operator by a key, or as a user where no key is taken."""
+    return xyra.bearing(victim.operators["system"]) if endpoint.access is Access.SIGNED_IN else xyra.operator
+
+
 def assert_refused(answer: Answer, victim: Victim, *statuses: int) -> None:
     assert answer.status in statuses, f"{answer.method} {answer.path}: {answer.status} {answer.body.decode()[:500]}"
     shown = answer.body.decode() + json.dumps(dict(answer.headers))
@@ -400,7 +415,7 @@ async def test_a_deleted_organizations_credential_can_only_read(xyra: Xyra, vict
     for token in victim.deleted:
         for request in requests(endpoint, victim):
             answer = await send(xyra.bearing(token), endpoint, request)
-            if endpoint.access in AFTER_DELETION:
+            if endpoint.access in AFTER_DELETION or (endpoint.access is Access.SIGNED_IN and endpoint.method == "GET"):
                 assert_refused(answer, victim, 403, 404)
                 assert answer.json()["type"] != DELETED
             else:
@@ -432,18 +447,27 @@ async def test_an_operator_who_names_two_organizations_changes_none(
         if route_of(endpoint) in READ_BY_ALL or not (names_victim or is_for_all):
             continue
         query = {**request.query, "organization_id": victim.another}
-        assert_refused(await send(xyra.operator, endpoint, replace(request, query=query)), victim, 404, 422)
+        client = operator_for(xyra, victim, endpoint)
+        assert_refused(await send(client, endpoint, replace(request, query=query)), victim, 404, 422)
 
 
 @private
 async def test_a_role_without_the_permission_is_refused(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
-    assert isinstance(endpoint.access, Permission)
-    lower = [token for role, token in victim.members.items() if endpoint.access not in ROLE_PERMISSIONS[role]]
-    lower += [token for role, token in victim.operators.items() if endpoint.access not in OPERATOR_PERMISSIONS[role]]
-    lower += [key for scope, key in victim.keys.items() if scope is not endpoint.access]
+    if endpoint.access is Access.SIGNED_IN:  # every role has it, and no key
+        lower = list(victim.keys.values())
+    else:
+        assert isinstance(endpoint.access, Permission)
+        lower = lower_roles(victim, endpoint.access)
     for token in lower:
         for request in requests(endpoint, victim):
             assert_refused(await send(xyra.bearing(token), endpoint, request), victim, 403)
+
+
+def lower_roles(victim: Victim, permission: Permission) -> list[str]:
+    """Credentials of the victim and of the operator without the permission."""
+    lower = [token for role, token in victim.members.items() if permission not in ROLE_PERMISSIONS[role]]
+    lower += [token for role, token in victim.operators.items() if permission not in OPERATOR_PERMISSIONS[role]]
+    return lower + [key for scope, key in victim.keys.items() if scope is not permission]
 
 
 async def test_the_same_requests_of_the_operator_reach_the_things(xyra: Xyra, victim: Victim) -> None:
@@ -451,4 +475,4 @@ async def test_the_same_requests_of_the_operator_reach_the_things(xyra: Xyra, vi
     for endpoint in PRIVATE:
         if endpoint.method == "GET":
             *_, request = requests(endpoint, victim)  # it names the organization besides
-            assert (await send(xyra.operator, endpoint, request)).status == 200, request
+            assert (await send(operator_for(xyra, victim, endpoint), endpoint, request)).status == 200, request

@@ -3,16 +3,18 @@
 import re
 from contextlib import suppress
 from datetime import timedelta
+from typing import ClassVar
 
 from shared.bootstrap import Application
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.access.accounts import ACCOUNT, Account, AddressClaim, Membership, address_partition, user_partition
 from shared.domain.access.api_keys import WorkingKey, key_partition
 from shared.domain.access.identity import Permission, Principal
-from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnauthenticatedError, UnavailableError
 from shared.domain.kernel.ids import named_id
 from shared.services.access.accounts import SignUp as SignUpRequest
 from shared.services.access.api_keys import ApiKeyDraft
+from shared.services.access.sessions import SignedIn
 from tests.doubles.worlds.invoiced_organization import ORGANIZATION, Scene
 from tests.faults.in_turn.path import Path, Result
 
@@ -75,6 +77,53 @@ class SignUp(Path):
         organization = await self.scene.host().organizations.get(account.organization_ids[0])
         random_end = re.compile(r"-[a-z2-7]{6}$")
         return Result((account.status, random_end.sub("", organization.slug)), None)
+
+
+class Refresh(Path):
+    """A client refreshes its session with the tokens that it was answered last. Meanwhile its user signs in again.
+
+    Where the client is told that its session has ended, it asks its user to sign in.
+    """
+
+    first: ClassVar[SignedIn]
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self.answered: list[SignedIn] = []
+
+    async def prepare(self) -> None:
+        host = self.scene.host()
+        await host.accounts.sign_up(signing_up(ADA))
+        type(self).first = await self._sign_in(host)
+
+    async def walk(self, host: Application) -> None:
+        latest = [self.first, *self.answered][-1]
+        with suppress(UnauthenticatedError):
+            self.answered.append(await host.sessions.refresh(latest.refresh_token))
+
+    async def do_other(self, host: Application) -> None:
+        await self._sign_in(host)
+
+    async def _sign_in(self, host: Application) -> SignedIn:
+        return await host.accounts.sign_in(ADA, signing_up(ADA).password, None)
+
+    async def result(self) -> Result:
+        """At most one of the session's refresh tokens works, and it is the one that was answered last."""
+        await self.scene.drain()
+        working = []
+        for signed_in in [self.first, *self.answered]:
+            with suppress(UnauthenticatedError):
+                await self.scene.copy().host().sessions.refresh(signed_in.refresh_token)
+                working.append(signed_in)
+        assert working in ([], [[self.first, *self.answered][-1]])
+        sessions = await self.scene.host().sessions.in_force(self.first_user_id)
+        family = [session for session in sessions if session.id == self.first.session_id]
+        assert len(family) == len(working)
+        return Result((await assert_signed_up(self.scene)).status, None)
+
+    @property
+    def first_user_id(self) -> str:
+        return self.first.refresh_token.partition(".")[0]
 
 
 class CreateApiKey(Path):

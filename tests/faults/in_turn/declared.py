@@ -64,6 +64,7 @@ PATHS = (
         "take calls of LiteLLM", ingestion.TakeLiteLlmCalls, ("ingest_litellm_payloads", "ingest_openmeter_events")
     ),
     DeclaredPath("sign up", access.SignUp, ("sign_up",)),
+    DeclaredPath("refresh a session", access.Refresh, ("refresh_session",)),
     DeclaredPath("create an API key", access.CreateApiKey, ("create_api_key", "delete_api_key")),
     DeclaredPath("change an API key", access.ChangeApiKey, ("update_api_key",)),
     DeclaredPath("create an agent", agents.CreateAgent, ("create_agent",)),
@@ -77,12 +78,18 @@ PATHS = (
 
 _NOTHING_WRITTEN = "writes nothing"
 _ONE_WRITE = "one guarded write of one item, that moves no amount of the past"
+_ONE_SESSION = "one guarded batch that begins a session, or ends one"
 _NO_AMOUNT = "no amount depends on it"
 
 WITHOUT_PATH: Mapping[str, str] = {
-    "sign_in": _NOTHING_WRITTEN,
+    "sign_in": _ONE_SESSION,
     UNKNOWN_ROUTE: _NOTHING_WRITTEN,
-    "sign_in_alias": _NOTHING_WRITTEN,
+    "sign_in_alias": _ONE_SESSION,
+    "switch_organization": _ONE_SESSION,
+    "log_out": _ONE_SESSION,
+    "end_session": _ONE_SESSION,
+    "log_out_everywhere": _ONE_WRITE,
+    "change_password": _ONE_WRITE,
     "calculate_sketch": _NOTHING_WRITTEN,
     "calculate_billing_model": _NOTHING_WRITTEN,
     "calculate_llm_call": _NOTHING_WRITTEN,

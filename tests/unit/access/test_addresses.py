@@ -14,6 +14,7 @@ from shared.services.access.accounts import SignUp
 from shared.settings import Settings
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_store import MemoryStore
+from tests.doubles.fakes.quick_passwords import hash_quickly
 from tests.doubles.fakes.settable_clock import SettableClock
 from tests.doubles.worlds.billing_world import NoSecrets
 from tests.doubles.worlds.invoiced_organization import NOW
@@ -60,7 +61,8 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def host(store: MemoryStore) -> Application:
+def host(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> Application:
+    hash_quickly(monkeypatch)
     return Application(Ports(store, MemoryQueue(), SettableClock(NOW), NoSecrets()), Settings())
 
 

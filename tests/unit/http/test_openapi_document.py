@@ -59,6 +59,8 @@ CHANGES = {
     r"/api/v1/(events|agents/\{agent_id\}/.*)/post/responses/202/.*/(warnings|warnings_left_out|required)": "warnings",
     r"/api/v1/events/post/requestBody/.*/(additionalProperties|dataschema)": "extension attributes are kept",
     r"/api/v1/agents/\{agent_id\}/.*/post/requestBody/.*[/,](amount|quantity|value|190\}\$)/anyOf": "noise is rounded",
+    r"/\.well-known/jwks\.json|/api/v1/auth/(refresh|logout|logout-all|switch|me|sessions.*|password/change)": "sessions",
+    r"/api/v1/auth/login(/access-token)?/post/.*/(session_id|organization_id|device_token|required)": "and devices",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""

@@ -1,0 +1,40 @@
+"""What everything that begins or refreshes a session shares."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import StringConstraints
+
+from shared.domain.access.origins import Origin, device_of
+from shared.domain.access.password_policy import MAXIMUM_PASSWORD, MINIMUM_PASSWORD
+from shared.http import Call, Schema
+
+NOT_KEPT: Mapping[str, str] = {"Cache-Control": "no-store"}
+"""Headers of an answer with a credential."""
+
+NewPassword = Annotated[str, StringConstraints(min_length=MINIMUM_PASSWORD, max_length=MAXIMUM_PASSWORD)]
+
+
+class TokenAnswer(Schema):
+    access_token: str
+    """Sent in the header `Authorization`, after `Bearer`."""
+    refresh_token: str
+    """Used once, to get new tokens by `auth/refresh`."""
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  the scheme's name
+    """How the access token is sent."""
+    expires_in: int
+    """Seconds until the access token expires."""
+    session_id: str
+    """The session that the tokens belong to."""
+    organization_id: str | None
+    """The organization that it is in; null on the operator's side."""
+
+
+class SignInAnswer(TokenAnswer):
+    device_token: str
+    """Sent with later sign-ins on this device, for 90 days: nobody else's wrong guesses lock it out."""
+
+
+def origin_of(call: Call[Any, Any, Any]) -> Origin:
+    """Where the request comes from, as its session shows it."""
+    return Origin(device=device_of(call.headers.get("user-agent", "")))

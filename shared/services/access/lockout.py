@@ -1,0 +1,86 @@
+"""Counts failed sign-ins in the store, so that the lock holds over all hosts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.containers import DIRECTORY
+from shared.domain.access.accounts import address_partition, user_partition
+from shared.domain.access.lockout import FailedSignIns, KnownDevice, with_failure, without_failure
+from shared.domain.kernel.errors import NotFoundError
+from shared.ports.clock import Clock
+from shared.services.storage import Records, Store
+
+_ID = "failed_sign_ins"
+
+
+@dataclass(frozen=True, slots=True)
+class CountedTry:
+    """A try that counts as a failure until it is taken back."""
+
+    partition: str
+    at: datetime
+    device_id: str | None = None
+
+
+class Lockout:
+    """A try is counted before the password is checked: so of tries at the same time none passes uncounted."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._clock = clock
+        self._failures = Records(store, DIRECTORY, FailedSignIns, called="account")
+        self._devices = Records(store, DIRECTORY, KnownDevice, called="device")
+
+    async def count_for_address(self, email: str) -> CountedTry:
+        """Raises `LockedError`, also for an unknown address."""
+        return await self._count(address_partition(email))
+
+    async def count_for_user(self, user_id: str) -> CountedTry:
+        """For whoever is signed in and has to show the password again. Raises `LockedError`."""
+        return await self._count(user_partition(user_id))
+
+    async def _count(self, partition: str) -> CountedTry:
+        now = self._clock.now()
+
+        def decide(failures: FailedSignIns | None) -> FailedSignIns:
+            before = FailedSignIns() if failures is None else failures
+            return before.changed(at=with_failure(before.at, now))
+
+        await self._failures.change_or_create(partition, _ID, decide)
+        return CountedTry(partition, now)
+
+    async def count_for_device(self, user_id: str, device_id: str) -> CountedTry:
+        """Raises `LockedError`, `NotFoundError` where the device is not known any longer."""
+        now, partition = self._clock.now(), user_partition(user_id)
+
+        def decide(device: KnownDevice) -> KnownDevice:
+            return device.with_failures(with_failure(device.failures, now), now)
+
+        await self._devices.change(partition, device_id, decide)
+        return CountedTry(partition, now, device_id)
+
+    async def take_back(self, counted: CountedTry) -> None:
+        """The try was no failure; those before it stay."""
+        now = self._clock.now()
+
+        def decide(failures: FailedSignIns | None) -> FailedSignIns:
+            before = FailedSignIns() if failures is None else failures
+            return before.changed(at=without_failure(before.at, counted.at))
+
+        def decide_device(device: KnownDevice) -> KnownDevice:
+            return device.with_failures(without_failure(device.failures, counted.at), now)
+
+        if counted.device_id is None:
+            await self._failures.change_or_create(counted.partition, _ID, decide)
+            return
+        try:
+            await self._devices.change(counted.partition, counted.device_id, decide_device)
+        except NotFoundError:
+            return  # it was ended meanwhile, and its failures with it
+
+    async def clear(self, counted: CountedTry) -> None:
+        """The user has shown who they are, by the last factor: no failure counts any longer.
+
+        Those of a known device are cleared where its session is begun.
+        """
+        if counted.device_id is None:
+            await self._failures.remove(counted.partition, _ID)
