@@ -25,8 +25,8 @@ from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.letters import ACCESS_MAIL, Composer
-from shared.services.access.mailed_links import MailedLinks
 from shared.services.access.lockout import Lockout
+from shared.services.access.mailed_links import MailedLinks
 from shared.services.access.password_changes import PasswordChanges
 from shared.services.access.passwords import Passwords
 from shared.services.access.scopes import SessionScopes

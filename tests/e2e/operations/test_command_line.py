@@ -96,7 +96,13 @@ def test_setups_at_once_make_one_operator_and_one_set_of_keys(data_dir: Path) ->
     setups = [command_line.start("setup", **settings) for _ in range(3)]
     ends = [command_line.ended(process) for process in setups]
     assert [end.returncode for end in ends] == [0, 0, 0]
-    for what in ("The token keys", "The key of mailed links", "The sealing keys", f"The operator {OPERATOR[0]}"):
+    for what in (
+        "The token keys",
+        "The key of mailed links",
+        "The sealing keys",
+        "The refresh key",
+        f"The operator {OPERATOR[0]}",
+    ):
         assert sorted(f"{what}: made\n" in end.stdout for end in ends) == [False, False, True], what
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from shared.domain.access.password_policy import MAXIMUM_PASSWORD, check_strength
 from shared.domain.kernel.errors import ConflictError, LockedError, UnauthenticatedError, ValidationError
-from shared.services.access.sessions import SignedIn
 from tests.doubles.worlds.signed_up_user import ADA, PASSWORD, SignedUpUser, signing_up
 
 NEW = [f"seven green umbrellas in the {weather}" for weather in ("rain", "snow", "hail", "storm", "mist", "fog")]
@@ -80,7 +79,7 @@ async def change(ada: SignedUpUser, current: str, password: str) -> None:
 
 
 async def test_a_change_ends_all_sessions_and_only_the_new_password_works(ada: SignedUpUser) -> None:
-    sessions: list[SignedIn] = [await ada.sign_in() for _ in range(2)]
+    sessions = [await ada.sign_in() for _ in range(2)]
     await change(ada, PASSWORD, NEW[0])
     for session in sessions:
         assert await ada.is_refused(session.access_token)

@@ -59,7 +59,8 @@ CHANGES = {
     r"/api/v1/(events|agents/\{agent_id\}/.*)/post/responses/202/.*/(warnings|warnings_left_out|required)": "warnings",
     r"/api/v1/events/post/requestBody/.*/(additionalProperties|dataschema)": "extension attributes are kept",
     r"/api/v1/agents/\{agent_id\}/.*/post/requestBody/.*[/,](amount|quantity|value|190\}\$)/anyOf": "noise is rounded",
-    r"/\.well-known/jwks\.json|/api/v1/auth/(refresh|logout|logout-all|switch|me|sessions.*|password/change)": "sessions",
+    r"/\.well-known/jwks\.json": "the public keys of tokens",
+    r"/api/v1/auth/(refresh|logout|logout-all|switch|me|sessions.*|password/change)": "sessions",
     r"/api/v1/auth/login(/access-token)?/post/.*/(session_id|organization_id|device_token|required)": "and devices",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
@@ -104,6 +105,14 @@ def test_tags_are_the_areas_of_the_entrypoints_and_described() -> None:
         assert description == getattr(functions, area).__doc__
 
 
+PROBLEMS = {
+    ("report_events", HTTPStatus.UNPROCESSABLE_ENTITY): "ProblemOfItems",
+    ("sign_in", HTTPStatus.BAD_REQUEST): "ProblemOfChoice",
+    ("sign_in_alias", HTTPStatus.BAD_REQUEST): "ProblemOfChoice",
+}
+"""Those that say more than others."""
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_each_operation_says_with_what_it_can_be_refused(endpoint: Endpoint) -> None:
     operation = DOCUMENT["paths"][f"/{endpoint.route}"][endpoint.method.lower()]
@@ -113,8 +122,7 @@ def test_each_operation_says_with_what_it_can_be_refused(endpoint: Endpoint) -> 
     for error in endpoint.errors():
         answer = operation["responses"][str(int(error.status))]
         assert f"`{error.code}`" in answer["description"]
-        of_items = endpoint.name == "report_events" and error.status == HTTPStatus.UNPROCESSABLE_ENTITY
-        problem = "ProblemOfItems" if of_items else "Problem"
+        problem = PROBLEMS.get((endpoint.name, error.status), "Problem")
         schema = problem if endpoint.error_format is None else "Status"
         media_type = "application/problem+json" if endpoint.error_format is None else "application/json"
         assert answer["content"][media_type]["schema"] == {"$ref": f"#/components/schemas/{schema}"}

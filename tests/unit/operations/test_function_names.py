@@ -6,9 +6,11 @@ import function_app
 from tests.places import DATA
 
 ADDED = {
+    "change_password",
     "create_llm_alias",
     "delete_llm_alias",
     "docs_script",
+    "end_session",
     "export_langfuse_traces",
     "export_logs",
     "export_metrics",
@@ -21,8 +23,15 @@ ADDED = {
     "get_llm_alias",
     "list_llm_aliases",
     "list_llm_costs",
+    "list_public_keys",
+    "list_sessions",
+    "log_out",
+    "log_out_everywhere",
     "price_aliased_calls",
     "reconcile_llm_costs",
+    "refresh_session",
+    "show_me",
+    "switch_organization",
     "update_api_key",
     "zz_unknown_route",
 }

@@ -25,6 +25,7 @@ from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.quick_passwords import hash_quickly
 from tests.doubles.fakes.settable_clock import SettableClock
 
+SECRETS = ("token-signing-keys", "mailed-link-key", "sealing-keys", "refresh-token-key")
 CHOSEN = Settings(operator_email="ada@example.com", operator_password="a password of ours")
 ADDRESS = Settings(operator_email="ada@example.com")
 MADE_UP = Settings()
@@ -101,6 +102,7 @@ async def test_it_makes_what_is_missing_and_says_so(deployment: Deployment, outp
         "The token keys: made",
         "The key of mailed links: made",
         "The sealing keys: made",
+        "The refresh key: made",
         "The operator ada@example.com: made",
     ]
     assert await deployment.signs_in("ada@example.com", "a password of ours")
@@ -112,7 +114,7 @@ async def test_again_it_changes_nothing_and_says_so(deployment: Deployment, outp
     later = Settings(operator_email="ada@example.com", operator_password="another password, later")
     await set_up(deployment.application(later), AT_ONCE)
     assert deployment.path.read_text() == before
-    assert output().count(": there already\n") == 4
+    assert output().count(": there already\n") == 5
     assert await deployment.signs_in("ada@example.com", "a password of ours")
 
 
@@ -186,7 +188,7 @@ async def test_cut_short_at_any_call_and_repeated_it_ends_as_if_nothing_had_been
             assert valid.count(True) == 1, (name, fault)
             assert valid[-1] or fault is Fault.SAME_MEANWHILE, f"{name}, {fault}: one's own last one holds"
             assert made_before.items() <= deployment.secrets().items(), f"{name}, {fault}: nothing is made twice"
-            assert set(deployment.secrets()) == {"token-signing-keys", "mailed-link-key", "sealing-keys"}
+            assert set(deployment.secrets()) == set(SECRETS)
 
 
 async def cut_short(deployment: Deployment, number: int, fault: Fault) -> dict[str, str]:
@@ -206,7 +208,7 @@ def test_rights_that_come_late_are_waited_for(tmp_path: Path, capsys: pytest.Cap
     ports = Ports(deployment.store, MemoryQueue(), deployment.clock, LateSecrets(deployment.path))
     virtual_time.run(set_up(Application(ports, CHOSEN), Patience(600)))
     output = capsys.readouterr()
-    assert output.out.count(": made\n") == 4
+    assert output.out.count(": made\n") == 5
     assert output.err.count("Waiting: ") == 2
 
 
