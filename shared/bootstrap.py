@@ -73,6 +73,7 @@ from shared.services.storage.idempotency import Idempotency
 from shared.services.storage.outbox import Completion, Receiver
 from shared.services.storage.readiness import Readiness
 from shared.services.storage.sealed_values import SealedValues
+from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.projects import Projects
@@ -216,12 +217,13 @@ class Application:
         self.invoice_runs = InvoiceRuns(
             ports.queue, clock, self.organizations, self.periods, self.issuing, self.invoice_jobs
         )
+        self.allocation_targets = AllocationTargets(store)
         self.agent_making = AgentMaking(store, clock, self.agents, chosen)
         trace_reader = TraceReader(OtlpDecoder(), chosen)
         self._opened.callback(trace_reader.close)
         self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls)
         self.waiting_calls = WaitingCalls(store, clock, chosen)
-        self.protocol_events = ProtocolEvents(clock, self.events, self.agent_making, self.ingestion_counts)
+        self.protocol_events = ProtocolEvents(clock, self.events, self.agents, self.agent_making, self.ingestion_counts)
         self.litellm_reader = LiteLlmReader(chosen)
         self._opened.callback(self.litellm_reader.close)
         trace_memories = TraceMemories(store, clock, self.outbox)

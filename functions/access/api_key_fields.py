@@ -6,8 +6,9 @@ from pydantic import Field
 
 from functions.fields import Reference
 from shared.domain.access.api_keys import ApiKey
-from shared.domain.access.reporting import MAXIMUM_AGENT_WAIT, Reporting, SubjectMeaning
-from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationError
+from shared.domain.access.reporting import MAXIMUM_AGENT_WAIT, MAXIMUM_DESTINATIONS, Reporting, SubjectMeaning
+from shared.domain.kernel.errors import FieldError, NotFoundError, ValidationError, XyraError
+from shared.domain.kernel.validation import Length
 from shared.http import Call, Schema
 
 AgentWaitSeconds = Annotated[int, Field(ge=0, le=MAXIMUM_AGENT_WAIT, strict=True)]
@@ -18,6 +19,19 @@ _MODEL = "/make_agents/billing_model_id"
 class AgentMakingFields(Schema):
     billing_model_id: Reference
     """The id of the billing model that the made agents get."""
+
+
+class LiteLlmDestinationFields(Schema):
+    """One entry: a team or a key of LiteLLM, and where its calls go."""
+
+    team: Reference | None = None
+    """The id or alias of LiteLLM's team."""
+    key: Reference | None = None
+    """In place of a team: the hash or alias of LiteLLM's key. It holds before the team of the key."""
+    organization_id: Reference | None = None
+    """The organization of the calls, by id, slug or external id; only for the operator's keys, which need it."""
+    project_id: Reference | None = None
+    """The project that the agents of the calls are in."""
 
 
 class ReportingFields(Schema):
@@ -33,6 +47,8 @@ class ReportingFields(Schema):
     """What an OpenMeter `subject` names: an `agent`, an `organization` (operator's keys only), or the `default_agent`
     whatever it says.
     """
+    litellm_mapping: Annotated[list[LiteLlmDestinationFields], Length(0, MAXIMUM_DESTINATIONS)] = []
+    """Teams and keys of LiteLLM whose calls go to an organization or a project; at most 200. A PATCH replaces all."""
 
 
 class ReportingAnswer(Schema):
@@ -44,6 +60,8 @@ class ReportingAnswer(Schema):
     """The billing model of agents that are made when they are first named; null where none are made."""
     subject_is: SubjectMeaning
     """What an OpenMeter `subject` names."""
+    litellm_mapping: list[LiteLlmDestinationFields]
+    """Where the calls of LiteLLM's teams and keys go, with the organizations' ids."""
 
 
 def shown(key: ApiKey) -> dict[str, Any]:
@@ -52,9 +70,10 @@ def shown(key: ApiKey) -> dict[str, Any]:
 
 
 async def checked(call: Call[Any, Any, Any], owner: str | None, fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a request, as far as it has them, with the agent's id.
+    """The fields of a request, as far as it has them, with the ids of the agent and of organizations.
 
-    Raises `ValidationError` for an agent or a billing model that the owner, None for the operator, does not have.
+    Raises `ValidationError` for an agent, a billing model, an organization or a project that the owner, None for the
+    operator, does not have.
     """
     if (reference := fields.get("default_agent")) is not None and owner is not None:
         agent = await call.services.agents.named(owner, reference, "/default_agent")
@@ -63,7 +82,27 @@ async def checked(call: Call[Any, Any, Any], owner: str | None, fields: dict[str
         fields = {**fields, "default_agent": agent.id}
     if (making := fields.get("make_agents")) is not None:
         await _check_model(call, owner, making["billing_model_id"])
+    if mapping := fields.get("litellm_mapping"):
+        found = [await _destination(call, owner, entry, index) for index, entry in enumerate(mapping)]
+        fields = {**fields, "litellm_mapping": found}
     return fields
+
+
+async def _destination(
+    call: Call[Any, Any, Any], owner: str | None, entry: dict[str, Any], index: int
+) -> dict[str, Any]:
+    """The entry with its organization's id. Raises `ValidationError`."""
+    pointer, organization_id = f"/litellm_mapping/{index}", owner
+    if owner is None and (reference := entry.get("organization_id")) is not None:
+        try:
+            organization_id = await call.organization_id(reference)
+        except XyraError as error:
+            raise ValidationError.at(f"{pointer}/organization_id", error.detail) from error
+        entry = {**entry, "organization_id": organization_id}
+    if organization_id is not None:
+        targets = call.services.allocation_targets
+        await targets.check_project(organization_id, entry.get("project_id"), f"{pointer}/project_id")
+    return entry
 
 
 async def _check_model(call: Call[Any, Any, Any], owner: str | None, model_id: str) -> None:

@@ -30,7 +30,7 @@ Payloads = Annotated[
 
 
 class LiteLlmQuery(Query):
-    """An operator's credential names the organization by `organization_id`, unless its mapping does."""
+    """An operator's credential names the organization by `organization_id`, unless its `litellm_mapping` does."""
 
 
 class PayloadProblem(Schema):
@@ -136,6 +136,7 @@ async def ingest_litellm_payloads(call: Call[PackedBody, LiteLlmQuery]) -> Reply
 
 async def _event(sender: Sender, index: int, reported: ReportedCall) -> ProtocolEvent:
     """Raises `NotTakenError`."""
+    destination = sender.destination(reported.data)
     return ProtocolEvent(
         index=index,
         id=reported.id,
@@ -145,7 +146,8 @@ async def _event(sender: Sender, index: int, reported: ReportedCall) -> Protocol
         time=reported.time,
         run=reported.run,
         data=reported.data,
-        organization_id=await sender.organization_id(reported.user, None),
+        organization_id=await sender.mapped_organization_id(destination, reported.user),
+        project_id=None if destination is None else destination.project_id,
         compared=COMPARED,
     )
 

@@ -190,6 +190,7 @@ async def _read(sender: Sender, index: int, value: object) -> ProtocolEvent:
         data=dict(usage.data),
         organization_id=await sender.organization_id(event.subject, event.organization),
         compared=usage.compared,
+        hides_cache=usage.hides_cache,
     )
 
 

@@ -1,9 +1,9 @@
 """Whose reports are taken, and how they are read: what the API key of a request says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.domain.access.reporting import Reporting
+from shared.domain.access.reporting import LiteLlmDestination, Reporting
 from shared.domain.kernel.errors import FieldError, XyraError
 from shared.domain.usage.ingestion import REFUSED
 from shared.http import Call
@@ -27,6 +27,7 @@ class Sender:
         self._organizations: dict[tuple[bool, str | None], str] = {}
         principal = call.principal
         self.reporting = principal.key.reporting if principal.key is not None else Reporting()
+        self._destinations = {(each.key, each.team): each for each in self.reporting.litellm_mapping}
         making = self.reporting.make_agents
         self.credential = TraceCredential(
             id=principal.root_id,
@@ -49,10 +50,22 @@ class Sender:
         A subject that names organizations does so by external id. Raises `NotTakenError`.
         """
         by_subject = self._call.principal.is_operator and self.reporting.subject_is == "organization"
-        reference = (by_subject, subject if by_subject else named)
-        if reference not in self._organizations:
-            self._organizations[reference] = await self._find(*reference)
-        return self._organizations[reference]
+        return await self._known(by_subject=by_subject, reference=subject if by_subject else named)
+
+    def destination(self, data: Mapping[str, Any]) -> LiteLlmDestination | None:
+        """Where the API key sends a call of LiteLLM, by the key or else the team that the call's data names."""
+        named = ((data.get("key"), None), (data.get("key_alias"), None), (None, data.get("team")))
+        for key, team in (*named, (None, data.get("team_alias"))):
+            found = self._destinations.get((key, team))
+            if found is not None:
+                return found
+        return None
+
+    async def mapped_organization_id(self, destination: LiteLlmDestination | None, subject: str | None) -> str:
+        """The organization that the mapping names, else that of the subject. Raises `NotTakenError`."""
+        if destination is None or destination.organization_id is None:
+            return await self.organization_id(subject, None)
+        return await self._known(by_subject=False, reference=destination.organization_id)
 
     async def count_malformed(self, sent: Iterable[tuple[str, str]]) -> None:
         """Count events that could not be read, each by its source and type, where the request has an organization."""
@@ -62,6 +75,12 @@ class Sender:
         senders = [(self.credential.id, *source_and_type) for source_and_type in sent]
         counts = self._call.services.ingestion_counts
         counts.count(await self._call.organization_id(), senders, REFUSED + MALFORMED)
+
+    async def _known(self, *, by_subject: bool, reference: str | None) -> str:
+        name = (by_subject, reference)
+        if name not in self._organizations:
+            self._organizations[name] = await self._find(*name)
+        return self._organizations[name]
 
     async def _find(self, by_subject: bool, reference: str | None) -> str:
         pointer = "/subject" if by_subject else "/organization"

@@ -55,7 +55,7 @@ class CalculateLlmCallRequest(LlmUsage):
     @property
     def data(self) -> dict[str, Any]:
         """As the event would have them."""
-        return self.model_dump(exclude={"time", "currency", "cost"}, exclude_none=True)
+        return self.model_dump(exclude={"time", "currency"}, exclude_none=True)
 
 
 class CalculatedPrices(Schema):
@@ -162,9 +162,9 @@ async def calculate_llm_call(call: Call[CalculateLlmCallRequest]) -> Reply:
     return Reply(
         {
             **_NO_COST,
-            **_reported(asked, priced, terms),
+            **_reported(asked, priced, is_reported=terms.is_reported(read.data)),
             **_calculated(asked, priced, at, rules.rates),
-            "byok": terms.takes_terms and read.data.get("byok") is True,
+            "byok": terms.is_byok(read.data),
             "units": {unit: Decimal(count) for unit, count in priced.counts.counts.items()},
             "warnings": [{"code": finding.code, "detail": finding.detail} for finding in findings],
         }
@@ -197,12 +197,12 @@ async def _terms(call: Call[CalculateLlmCallRequest]) -> CostTerms:
 def _findings(data: Mapping[str, Any], priced: PricedCall, terms: CostTerms) -> Iterator[Finding]:
     if not terms.takes_terms and has_terms(data):
         yield STANDARD_PRICE
-    if isinstance(priced.cost, Unpriced):
+    if isinstance(priced.cost, Unpriced) and terms.needs_price(data):
         yield priced.cost.finding
 
 
-def _reported(asked: CalculateLlmCallRequest, priced: PricedCall, terms: CostTerms) -> dict[str, Any]:
-    if asked.cost is None or not isinstance(priced.cost, Unpriced) or not terms.takes_reported:
+def _reported(asked: CalculateLlmCallRequest, priced: PricedCall, *, is_reported: bool) -> dict[str, Any]:
+    if not is_reported or not isinstance(priced.cost, Unpriced):
         return {"reported_cost": asked.cost}
     return {"reported_cost": asked.cost, "cost": asked.cost, "currency": asked.currency, "cost_source": "reported"}
 

@@ -51,8 +51,10 @@ class IngestionWarning(Schema):
     """What should be looked at, though the events were taken."""
 
     code: str
-    """As in the answers to reported events; or of a trace: `sum_without_calls`, `sum_exceeds_calls`, `doubled`,
-    `id_reused`, `no_count`, `estimate`, `attributes_dropped`, `agent_not_named`, `late_units`, `trace_too_large`.
+    """As in the answers to reported events. Of other protocols: `agent_made`, `agent_unknown`, `cache_not_told`, and
+    `differing_repetition` where the first report of a call stands. Of a trace also: `sum_without_calls`,
+    `sum_exceeds_calls`, `doubled`, `id_reused`, `no_count`, `estimate`, `attributes_dropped`, `agent_not_named`,
+    `late_units`, `trace_too_large`.
     """
     count: int
     """How often."""

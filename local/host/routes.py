@@ -5,8 +5,9 @@ without regard to case. A literal segment does not win over a parameter: where b
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from local.host.errors import StartupError
@@ -14,6 +15,10 @@ from local.host.indexing import Function, HttpTrigger
 
 RESERVED = ("admin", "runtime")
 """What no route may begin with: the platform compares letters, not segments, so `administrators` is refused too."""
+
+_REMEMBERED = 1024
+"""Paths with the functions that were found for them: most requests have one of a few."""
+_LONGEST_REMEMBERED = 256
 
 _PARAMETER = re.compile(
     r"""\{
@@ -151,7 +156,7 @@ class _Route:
 @dataclass(frozen=True, slots=True)
 class Match:
     function: Function
-    route_params: dict[str, str]
+    route_params: Mapping[str, str]
 
 
 class Router:
@@ -172,12 +177,18 @@ class Router:
         methods = {method for route in self._routes for method in route.methods}
         self._by_method = {method: [each for each in self._routes if each.takes(method)] for method in methods}
         self._for_other_methods = [route for route in self._routes if not route.methods]
+        self._remembered: Callable[[str, str], Match | None] = lru_cache(_REMEMBERED)(self._find)
 
     def match(self, path: str, method: str) -> Match | None:
         """The function for a raw (percent-encoded) path.
 
         The path is decoded first and then split, so an encoded slash is a slash.
         """
+        if len(path) > _LONGEST_REMEMBERED:
+            return self._find(path, method)
+        return self._remembered(path, method)
+
+    def _find(self, path: str, method: str) -> Match | None:
         decoded = unquote(path)
         for route in self._by_method.get(method, self._for_other_methods):
             if (values := route.template.match(decoded)) is not None:

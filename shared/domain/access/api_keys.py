@@ -103,6 +103,26 @@ def check_reporting(key: ApiKey) -> None:
         raise ValidationError.at("/subject_is", "organization is for the operator's own keys")
     if reporting.subject_is == "default_agent" and reporting.default_agent is None:
         raise ValidationError.at("/subject_is", "default_agent goes with a default_agent")
+    _check_mapping(key)
+
+
+def _check_mapping(key: ApiKey) -> None:
+    """Raises `ValidationError` for an entry that goes nowhere, or twice the same name."""
+    known: set[tuple[str | None, str | None]] = set()
+    for index, destination in enumerate(key.reporting.litellm_mapping):
+        pointer = f"/litellm_mapping/{index}"
+        name = destination.team, destination.key
+        if (destination.team is None) == (destination.key is None):
+            raise ValidationError.at(pointer, "names either a team or a key of LiteLLM")
+        if name in known:
+            raise ValidationError.at(pointer, "names a team or key that an entry before it names")
+        if key.organization_id is None and destination.organization_id is None:
+            raise ValidationError.at(f"{pointer}/organization_id", "is needed for the operator's key, which has none")
+        if key.organization_id is not None and destination.organization_id is not None:
+            raise ValidationError.at(f"{pointer}/organization_id", "is for the operator's own keys")
+        if key.organization_id is not None and destination.project_id is None:
+            raise ValidationError.at(f"{pointer}/project_id", "is needed: the calls stay in the key's organization")
+        known.add(name)
 
 
 def new_token() -> str:

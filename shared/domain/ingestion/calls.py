@@ -67,6 +67,8 @@ class WarningCode(StrEnum):
     """A call has no counts, so it has no price."""
     ESTIMATE = "estimate"
     """The library may have estimated the counts of streamed calls."""
+    CACHE_NOT_TOLD = "cache_not_told"
+    """The sender does not say which tokens were cached: a call with such tokens costs too much."""
     ATTRIBUTES_DROPPED = "attributes_dropped"
     """A span lost attributes to its sender's limit, maybe counts."""
     AGENT_NOT_NAMED = "agent_not_named"

@@ -278,6 +278,8 @@ class Decisions:
     def _warn_about(self, facts: SpanFacts, group: list[str]) -> None:
         if facts.is_estimate:
             self._warn(WarningCode.ESTIMATE, facts)
+        if facts.hides_cache:
+            self._warn(WarningCode.CACHE_NOT_TOLD, facts)
         if facts.dropped and facts.units is not None:
             self._warn(WarningCode.ATTRIBUTES_DROPPED, facts)
         if any(one in self._at_once for one in group):

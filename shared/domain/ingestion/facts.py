@@ -67,6 +67,8 @@ class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED)
     """Attributes that the sender left out."""
     is_estimate: bool = False
     """Its counts may be the library's own estimate."""
+    hides_cache: bool = False
+    """Its library does not say which tokens were cached, though some may have been."""
     is_doubled: bool = False
     """The same call is known by another span, which has what this one says."""
     is_unseen: bool = False
@@ -139,6 +141,7 @@ class SpanFacts(msgspec.Struct, frozen=True, omit_defaults=True, rename=_STORED)
             answered=first.answered or second.answered,
             tier=first.tier or second.tier,
             is_estimate=self.is_estimate and other.is_estimate,
+            hides_cache=self.hides_cache and other.hides_cache,
         )
 
 
@@ -181,10 +184,11 @@ def facts_of(span: Span) -> PlacedFacts:
         provider=provider_named(span.text(*names.PROVIDER) or library.provider(span)),
         asked=span.text(*names.ASKED_MODEL) or library.model(span),
         answered=span.text(*names.ANSWERED_MODEL),
-        tier=span.text(*names.SERVICE_TIER),
+        tier=library.tier(span),
         failed=span.failed,
         dropped=span.dropped_attributes,
         is_estimate=library.may_estimate(span) and units is not None,
+        hides_cache=units is not None and library.hides_cache(span),
         is_unseen=is_unseen,
         library=span.scope,
         service=service,

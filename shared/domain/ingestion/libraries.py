@@ -44,6 +44,10 @@ class Library:
     provider: Callable[[Span], str | None] = readers.no_text
     may_estimate: Callable[[Span], bool] = _never
     """True when counts may be the library's own estimate: it looks like the provider's."""
+    tier: Callable[[Span], str | None] = readers.tier_by_name
+    """The service tier that the provider answered at."""
+    hides_cache: Callable[[Span], bool] = _never
+    """True when the library does not say which tokens were cached, though some may have been."""
     unseen_without_counts: Callable[[Span], bool] = _never
     """True when a call without counts is not kept: an outer span, or one never counted."""
 
@@ -62,6 +66,8 @@ LIBRARIES = (
         input_without_cache=readers.leaves_out_cache_in_ai_sdk,
         output_without_reasoning=readers.leaves_out_thoughts_in_ai_sdk,
         agent=readers.agent_in_ai_sdk,
+        tier=readers.tier_in_ai_sdk,
+        hides_cache=readers.may_hide_cache_in_ai_sdk,
     ),
     Library(
         "AI SDK 7 (@ai-sdk/otel)",
@@ -116,6 +122,20 @@ LIBRARIES = (
         unseen_without_counts=readers.is_embedding,
     ),
     Library(
+        "OpenInference for OpenAI",
+        ("@arizeai/openinference-instrumentation-openai", "openinference.instrumentation.openai"),
+        "https://github.com/Arize-ai/openinference; captured: the tier only in the answer, in `output.value`",
+        agent=readers.agent_in_openinference,
+        tier=readers.tier_in_openinference,
+        unseen_without_counts=readers.is_embedding,
+    ),
+    Library(
+        "OpenTelemetry for OpenAI, Python",
+        ("opentelemetry.util.genai.handler", "opentelemetry.instrumentation.openai_v2"),
+        "https://github.com/open-telemetry/opentelemetry-python-contrib; captured: neither cached nor reasoning tokens",
+        hides_cache=readers.may_hide_cache_of_openai,
+    ),
+    Library(
         "OpenLLMetry for Anthropic, JavaScript",
         ("@traceloop/instrumentation-anthropic",),
         "https://github.com/traceloop/openllmetry-js, packages/instrumentation-anthropic; captured",
@@ -126,6 +146,13 @@ LIBRARIES = (
         ("@traceloop/instrumentation-openai",),
         "https://github.com/traceloop/openllmetry-js, packages/instrumentation-openai; captured: counts streams itself",
         may_estimate=readers.may_be_stream_of_chat,
+        hides_cache=readers.may_hide_cache_of_openai,
+    ),
+    Library(
+        "OpenTelemetry for OpenAI, JavaScript",
+        ("@opentelemetry/instrumentation-openai",),
+        "https://github.com/open-telemetry/opentelemetry-js-contrib; captured: no cached tokens",
+        hides_cache=readers.may_hide_cache_of_openai,
     ),
     Library(
         "LiteLLM",

@@ -1,8 +1,13 @@
 """How single libraries write counts, ids and agents: what the rows of `libraries.py` name."""
 
+from typing import Annotated
+
+import msgspec
+
 from shared.domain.ingestion import names
 from shared.domain.ingestion.kinds import Kind
-from shared.domain.ingestion.spans import Span, count_of
+from shared.domain.ingestion.reported_calls import SHORTEST_CACHED
+from shared.domain.ingestion.spans import MAXIMUM_TEXT, Span, count_of
 from shared.domain.ingestion.units import Reading
 from shared.domain.ingestion.usage_objects import details_of, literal_in, object_in, part, reading_of
 
@@ -24,6 +29,15 @@ _COUNTS = {
 """Attribute -> (what it counts, how late it is believed)."""
 
 _OPENAI_RESPONSE = "resp_"
+
+
+class _Answer(msgspec.Struct):
+    """What is read of OpenAI's answer."""
+
+    service_tier: Annotated[str, msgspec.Meta(max_length=MAXIMUM_TEXT)] | None = None
+
+
+_answers = msgspec.json.Decoder(_Answer)
 
 
 def counts_by_name(span: Span, _kind: Kind) -> Reading:
@@ -48,6 +62,41 @@ def agent_by_name(span: Span, _kind: Kind) -> str | None:
     return span.text(*names.AGENT)
 
 
+def tier_by_name(span: Span) -> str | None:
+    return span.text(*names.SERVICE_TIER)
+
+
+def tier_in_openinference(span: Span) -> str | None:
+    """In the provider's answer, of which nothing else is read."""
+    answer = span.attributes.get("output.value")
+    if type(answer) is not str or '"service_tier"' not in answer:
+        return None
+    try:
+        return _answers.decode(answer).service_tier
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return None
+
+
+def tier_in_ai_sdk(span: Span) -> str | None:
+    """In the provider's metadata, of OpenAI where its responses API answered."""
+    metadata = object_in(span.attributes.get("ai.response.providerMetadata"))
+    tier = part(metadata, "openai").get("serviceTier") or part(metadata, "anthropic", "usage").get("service_tier")
+    return tier[:MAXIMUM_TEXT] if isinstance(tier, str) and tier else tier_by_name(span)
+
+
+def may_hide_cache_of_openai(span: Span) -> bool:
+    """OpenAI caches beginnings of prompts from 1,024 tokens on, and always says how many tokens that were."""
+    is_openai = (span.text(*names.PROVIDER) or "").lower().startswith(("openai", "azure"))
+    counted = counts_by_name(span, Kind.CALL)
+    return is_openai and not is_embedding(span) and counted.cached is None and (counted.input or 0) >= SHORTEST_CACHED
+
+
+def may_hide_cache_in_ai_sdk(span: Span) -> bool:
+    """Version 5 tells nothing of the cache where OpenAI's answer is not streamed."""
+    cached = counts_of_ai_sdk(span, Kind.CALL).cached
+    return cached is None and not _is_of_ai_sdk_6(span) and may_hide_cache_of_openai(span)
+
+
 def no_text(_span: Span) -> str | None:
     return None
 
@@ -58,14 +107,22 @@ def is_embedding(span: Span) -> bool:
 
 
 def counts_of_ai_sdk(span: Span, kind: Kind) -> Reading:
-    """Before version 6, some counts stand only in the provider's metadata, for its last call."""
+    """What is written for an hour, and before version 6 other counts, stand only in the provider's metadata."""
     reading = counts_by_name(span, kind)
-    if kind is not Kind.CALL or _is_of_ai_sdk_6(span):
+    if kind is not Kind.CALL:
         return reading
     metadata = object_in(span.attributes.get("ai.response.providerMetadata"))
     anthropic = part(metadata, "anthropic")
+    usage = reading_of(part(anthropic, "usage"))
+    reading = reading.completed_by(Reading(written_1h=usage.written_1h))
+    if _is_of_ai_sdk_6(span):
+        return reading
+    openai = part(metadata, "openai")
+    of_openai = Reading(
+        cached=count_of(openai.get("cachedPromptTokens")), reasoning=count_of(openai.get("reasoningTokens"))
+    )
+    reading = reading.completed_by(of_openai)
     if anthropic:
-        usage = reading_of(part(anthropic, "usage"))
         of_version_4 = Reading(
             cached=count_of(anthropic.get("cacheReadInputTokens")),
             written=count_of(anthropic.get("cacheCreationInputTokens")),

@@ -42,7 +42,6 @@ _BATCHES = ("retrieve_batch", "aretrieve_batch")
 _CACHE_HIT = "_cache_hit"
 """LiteLLM puts it into the ids of answers from its cache."""
 _UNITS = (
-    ("completion_tokens_details.image_tokens", "output_image_tokens"),
     ("prompt_tokens_details.character_count", "input_characters"),
     ("prompt_tokens_details.audio_length_seconds", "input_audio_seconds"),
     ("seconds", "input_audio_seconds"),
@@ -51,7 +50,7 @@ _UNITS = (
     ("pages_processed", "input_document_pages"),
     ("search_units", "rerank_searches"),
 )
-"""Where LiteLLM's usage says what is not in tokens, or in tokens of a price of their own; the first one counts."""
+"""Where LiteLLM's usage says what is not in tokens; the first one counts."""
 _LABELS = (
     ("user", "user_api_key_user_id"),
     ("end_user", "user_api_key_end_user_id"),

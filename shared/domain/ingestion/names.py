@@ -137,6 +137,7 @@ OF_ONE_LIBRARY = (
     "langfuse.observation.usage_details",
     "metadata",
     "metadata.usage_object",
+    "output.value",
     "response_data",
 )
 """Further attributes that rows of `libraries.py` read."""

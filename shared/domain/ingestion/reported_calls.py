@@ -12,6 +12,9 @@ LITELLM_CURRENCY = "USD"
 COMPARED = ("input_tokens", "output_tokens")
 """The data that both of LiteLLM's callbacks carry: a repetition that differs in them is warned of."""
 
+SHORTEST_CACHED = 1024
+"""Input tokens from which on OpenAI and most others cache: https://platform.openai.com/docs/guides/prompt-caching."""
+
 MAXIMUM_ID = 256
 _DIGEST = 64
 _CONTROL = {*range(0x20), 0x7F}
@@ -44,3 +47,8 @@ def label_of(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return "".join(character for character in value if ord(character) not in _CONTROL).strip()[:MAXIMUM_ID] or None
+
+
+def agent_in_project(name: str, project_id: str) -> str:
+    """The external id of the agent that acts for one of that name in a project."""
+    return identity_of(f"{name}@{project_id}") or project_id

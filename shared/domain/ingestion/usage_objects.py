@@ -19,6 +19,9 @@ MAXIMUM_TEXT = 1_000_000
 _MAXIMUM_LITERAL = 4096
 """Characters of a Python literal: its parser is slower, and deeper."""
 
+_PRICED_APART = ("audio", "image", "video")
+"""Kinds of tokens that do not cost what text costs."""
+
 _decoder = msgspec.json.Decoder()
 
 
@@ -74,9 +77,10 @@ def details_of(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Reading
     """What OpenAI's and LangChain's details of input and output say."""
     written_5m = _count(inputs, "ephemeral_5m_input_tokens")
     written_1h = _count(inputs, "ephemeral_1h_input_tokens")
-    audio = {
-        "input_audio_tokens": _count(inputs, "audio_tokens", "audio"),
-        "output_audio_tokens": _count(outputs, "audio_tokens", "audio"),
+    other = {
+        f"{direction}_{kind}_tokens": _count(details, f"{kind}_tokens", kind)
+        for direction, details in (("input", inputs), ("output", outputs))
+        for kind in _PRICED_APART
     }
     return Reading(
         cached=_count(inputs, "cached_tokens", "cache_read"),
@@ -85,7 +89,7 @@ def details_of(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Reading
         written_5m=written_5m,
         written_1h=written_1h,
         reasoning=_count(outputs, "reasoning_tokens", "reasoning"),
-        other={name: count for name, count in audio.items() if count},
+        other={name: count for name, count in other.items() if count},
     )
 
 

@@ -100,6 +100,13 @@ def _read_unbounded(value: object) -> Decimal:
     raise ValueError("is not a decimal number")
 
 
+def looks_like_decimal(value: object) -> bool:
+    """Whether it is a number or its text, be it too large or too precise to be read."""
+    if isinstance(value, str):
+        return _DECIMAL_TEXT.fullmatch(value) is not None
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
 def plain(value: Decimal) -> str:
     """The shortest text without an exponent: `26` for 26.00 and for 2.6E+1."""
     text = f"{value:f}"

@@ -140,6 +140,22 @@ class CostTerms(msgspec.Struct, frozen=True):
     takes_terms: bool = True
     """Whether the sender may say that a call had another service tier, or the customer's own key."""
 
+    def tier_of(self, data: Mapping[str, Any]) -> str:
+        """The service tier that the call is priced at."""
+        return service_tier_of(data) if self.takes_terms else STANDARD
+
+    def is_byok(self, data: Mapping[str, Any]) -> bool:
+        """Whether the call was made with the customer's own key, so that the operator pays nothing."""
+        return self.takes_terms and data.get("byok") is True
+
+    def is_reported(self, data: Mapping[str, Any]) -> bool:
+        """Whether the reported cost is what the call costs, should it have no price."""
+        return self.takes_reported and data.get("cost") is not None and not self.is_byok(data)
+
+    def needs_price(self, data: Mapping[str, Any]) -> bool:
+        """Whether the call has no cost where it has no price."""
+        return not self.is_byok(data) and not self.is_reported(data)
+
 
 TRUSTED = CostTerms()
 """Without reported costs."""
@@ -188,7 +204,7 @@ class CostRules:
     ) -> PricedCall:
         """The price of an LLM call from its canonical data, or why it has none."""
         counts = counts_of(data)
-        tier = service_tier_of(data) if terms.takes_terms else STANDARD
+        tier = terms.tier_of(data)
         prices = self.prices.at(*reported_model(data), at, organization_id)
         if isinstance(prices, Unpriced):
             return PricedCall(counts, tier, None, prices)
@@ -200,13 +216,13 @@ class CostRules:
         self, data: Mapping[str, Any], at: datetime, currency: str, terms: CostTerms, organization_id: str | None
     ) -> EventCost:
         reported = self._reported_cost(data, at, currency)
-        byok = terms.takes_terms and data.get("byok") is True
+        byok = terms.is_byok(data)
         call = self.priced(data, at, terms, organization_id)
         if call.prices is None or isinstance(call.cost, Unpriced):
             reason = call.cost.detail if isinstance(call.cost, Unpriced) else None
             if byok:
                 return EventCost(ZERO, LLM, reported, reason=reason, byok=True)
-            if terms.takes_reported and reported is not None:
+            if terms.is_reported(data) and reported is not None:
                 return EventCost(reported, LLM, reported, source="reported", reason=reason)
             model = unpriced_name(*reported_model(data))
             return EventCost(None, LLM, reported, unpriced=model, tokens=reported_tokens(data), reason=reason)

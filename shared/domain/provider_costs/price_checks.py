@@ -28,9 +28,7 @@ class PriceChecks:
         self, data: Mapping[str, Any], at: datetime, terms: CostTerms = TRUSTED, organization_id: str | None = None
     ) -> Unpriced | None:
         """Why the call, given by its canonical data, will have no price; None where it has one."""
-        if terms.takes_terms and data.get("byok") is True:
-            return None
-        if terms.takes_reported and data.get("cost") is not None:
+        if not terms.needs_price(data):
             return None
         if not _ONE_BY_ONE.isdisjoint(data) or 0 in data.values():
             return self._of_call(data, at, terms, organization_id)

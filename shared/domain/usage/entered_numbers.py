@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared.domain.kernel.errors import FieldError
-from shared.domain.kernel.money import PLACES, plain, read_rounded
+from shared.domain.kernel.money import PLACES, looks_like_decimal, plain, read_rounded
 from shared.domain.kernel.validation import pointer
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.paths import names_in
@@ -44,7 +44,7 @@ def errors_at_paths(data: Mapping[str, Any], number_paths: frozenset[str]) -> It
     """The numbers that are too large for the meters that read them; pointers are relative to the event."""
     for path in number_paths:
         value = at_path(data, path)
-        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        if looks_like_decimal(value):
             try:
                 read_rounded(value)
             except ValueError as error:

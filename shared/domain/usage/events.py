@@ -20,8 +20,6 @@ MAXIMUM_EVENT_BYTES = 32 * 1024
 AHEAD = timedelta(minutes=5)
 """How far in the future the time of an event may lie."""
 
-TOKEN_COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
-
 _PREFIXES_OF_AMOUNTS = ("cost.", "outcome.")
 _SMALL = 10**15
 """Smaller integers are hashed as such, which is quick; larger ones as decimals, so that 1e400 is not written out."""
@@ -148,7 +146,10 @@ def with_extensions(data: dict[str, Any], extensions: Mapping[str, Any]) -> dict
 
 
 def errors_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldError]:
-    """The errors in fields that have a fixed meaning; pointers are relative to the event."""
+    """The errors in fields that have a fixed meaning; pointers are relative to the event.
+
+    The counts of an LLM call were checked when it was read.
+    """
     for field in ("quantity", "amount", "cost"):
         if field in data:
             yield from _errors_in_amount(field, data[field])
@@ -158,8 +159,6 @@ def errors_in_data(event_type: str, data: Mapping[str, Any]) -> Iterator[FieldEr
         yield FieldError("/data/amount", "a cost has an amount")
     if "currency" in data:
         yield from _errors_in_currency(data["currency"])
-    if event_type == LLM_CALL:
-        yield from _errors_in_token_counts(data)
 
 
 def _errors_in_currency(code: object) -> Iterator[FieldError]:
@@ -190,14 +189,3 @@ def _errors_in_amount(field: str, value: object) -> Iterator[FieldError]:
     else:
         if amount < 0:
             yield FieldError(f"/data/{field}", "is less than 0")
-
-
-def _errors_in_token_counts(data: Mapping[str, Any]) -> Iterator[FieldError]:
-    are_valid = True
-    for field in TOKEN_COUNTS:
-        count = data.get(field, 0)
-        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 10**15:
-            are_valid = False
-            yield FieldError(f"/data/{field}", "is not a whole number of tokens from 0 on")
-    if are_valid and data.get("cached_input_tokens", 0) > data.get("input_tokens", 0):
-        yield FieldError("/data/cached_input_tokens", "is more than input_tokens, which include the cached ones")

@@ -14,6 +14,7 @@ from shared.services.agents.agents import AgentDraft, Agents
 from shared.services.storage import Records, Store, replacing
 from shared.settings import Settings
 
+NO_PROJECTS: Mapping[str, str] = {}
 _KEPT = timedelta(days=2)
 
 
@@ -52,11 +53,18 @@ class AgentMaking:
         self._maximum = settings.maximum_made_agents
         self._counts = Records(store, TENANTS, MadeAgents)
 
-    async def make(self, organization_id: str, since: Mapping[str, datetime], billing_model_id: str | None) -> Made:
+    async def make(
+        self,
+        organization_id: str,
+        since: Mapping[str, datetime],
+        billing_model_id: str | None,
+        projects: Mapping[str, str] = NO_PROJECTS,
+    ) -> Made:
         """Make an agent of each name that is no agent's id or external id, if there is a billing model for it.
 
         `since` is the time of the first thing that each did: the model is in force from then on. None stands for a
-        key that may make none. At most `maximum_made_agents` in a day of UTC: agent and count are stored in one batch.
+        key that may make none. `projects` has, by name, the ids of those that agents are made in. At most
+        `maximum_made_agents` in a day of UTC: agent and count are stored in one batch.
         """
         made = Made()
         known = await self._agents.resolve(organization_id, set(since))
@@ -64,7 +72,7 @@ class AgentMaking:
             reason = (
                 "this key makes no agents"
                 if billing_model_id is None
-                else await self._make(organization_id, name, since[name], billing_model_id)
+                else await self._make(organization_id, name, since[name], billing_model_id, projects.get(name))
             )
             if reason is None:
                 made.names.append(name)
@@ -72,11 +80,17 @@ class AgentMaking:
                 made.refused[name] = reason
         return made
 
-    async def _make(self, organization_id: str, name: str, since: datetime, billing_model_id: str) -> str | None:
+    async def _make(
+        self, organization_id: str, name: str, since: datetime, billing_model_id: str, project_id: str | None
+    ) -> str | None:
         """Why it was not made; None where it was. Where another process was first, there is one now."""
         now = self._clock.now()
         draft = AgentDraft(
-            external_id=name, name=name, billing_model_id=billing_model_id, billing_model_from=min(since, now)
+            external_id=name,
+            name=name,
+            project_id=project_id,
+            billing_model_id=billing_model_id,
+            billing_model_from=min(since, now),
         )
         agent_id = new_id("agt")
         day = f"made_agents:{now:%Y-%m-%d}"

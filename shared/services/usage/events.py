@@ -148,6 +148,14 @@ class Events:
             self._count(organization_id, of_organization)
         return acceptance
 
+    async def refusals(self, reported: Sequence[ReportedEvent]) -> list[Rejection]:
+        """Those of the events that `accept` would refuse now. It accepts none."""
+        now = self._clock.now()
+        refused: list[Rejection] = []
+        for organization_id, members in _by_organization(reported).items():
+            refused += (await self._accept_of(organization_id, members, now, MessagePacker())).rejected
+        return refused
+
     async def _accept_of(
         self, organization_id: str, members: Sequence[ReportedEvent], now: datetime, packer: MessagePacker
     ) -> Acceptance:
@@ -169,7 +177,7 @@ class Events:
                 in_force = checks.in_force(agent, event.type, time)
                 data = with_entered_numbers(event.type, call.data, in_force.number_paths)
                 errors = tuple(_errors_of(event, call, data, agent, organization, now))
-                if not errors and in_force.number_paths and not event.by_protocol:
+                if not errors and in_force.number_paths and not event.is_taken:
                     errors = tuple(errors_at_paths(data, in_force.number_paths))
                 if errors:
                     acceptance.rejected.append(Rejection(event.index, errors))

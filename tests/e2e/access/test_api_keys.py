@@ -58,7 +58,13 @@ async def test_a_key_does_not_breed_keys_that_are_more_than_itself(xyra: Xyra) -
         (await dead.send("GET", "api-keys")).problem(401, "unauthenticated")
 
 
-REPORTING: Json = {"default_agent": None, "agent_wait_seconds": 300, "make_agents": None, "subject_is": "agent"}
+REPORTING: Json = {
+    "default_agent": None,
+    "agent_wait_seconds": 300,
+    "make_agents": None,
+    "subject_is": "agent",
+    "litellm_mapping": [],
+}
 
 
 async def test_a_key_says_how_what_it_reports_is_read(xyra: Xyra) -> None:
@@ -66,7 +72,10 @@ async def test_a_key_says_how_what_it_reports_is_read(xyra: Xyra) -> None:
     agent = await organization.agent()
     model = await organization.model({"key": "platform", "type": "flat_fee", "amount": "1"})
     make = {"billing_model_id": model["id"]}
+    project = await organization.project()
+    mapping = [{"team": "research", "key": None, "organization_id": None, "project_id": project["id"]}]
     chosen = {"default_agent": "coder", "agent_wait_seconds": 0, "make_agents": make, "subject_is": "default_agent"}
+    chosen["litellm_mapping"] = mapping
     keys = organization.key
     made = await keys.post("api-keys", {"name": "Traces", "scopes": ["events:write"], **chosen})
     shown = {name: made[name] for name in REPORTING}
@@ -76,7 +85,8 @@ async def test_a_key_says_how_what_it_reports_is_read(xyra: Xyra) -> None:
 
     changed = await keys.send("PATCH", path, {"agent_wait_seconds": 3600, "subject_is": "agent"})
     assert changed.expect(200) == (await keys.get(path)) | {"agent_wait_seconds": 3600, "subject_is": "agent"}
-    cleared = (await keys.send("PATCH", path, {"default_agent": None, "make_agents": None, "name": "New"})).expect(200)
+    clear: Json = {"default_agent": None, "make_agents": None, "litellm_mapping": [], "name": "New"}
+    cleared = (await keys.send("PATCH", path, clear)).expect(200)
     assert {name: cleared[name] for name in REPORTING} == REPORTING | {"agent_wait_seconds": 3600}
     assert cleared["name"] == "New"
     stale = await keys.send("PATCH", path, {"name": "Lost"}, headers={"If-Match": changed.headers["ETag"]})
@@ -85,9 +95,27 @@ async def test_a_key_says_how_what_it_reports_is_read(xyra: Xyra) -> None:
     await xyra.bearing(made["token"]).post("events", event, expect=202)
 
 
+def bad_mappings(organization_id: str, project: str) -> list[tuple[Any, str]]:
+    """Of an organization's key; each with the place of its mistake."""
+    good = {"team": "research", "project_id": project}
+    return [
+        (None, "/litellm_mapping"),
+        ([good] * 201, "/litellm_mapping"),
+        ([{"project_id": project}], "/litellm_mapping/0"),
+        ([good | {"key": "batch"}], "/litellm_mapping/0"),
+        ([good, good], "/litellm_mapping/1"),
+        ([good, {"team": "other"}], "/litellm_mapping/1/project_id"),
+        ([good | {"project_id": "prj_nothing"}], "/litellm_mapping/0/project_id"),
+        ([good | {"organization_id": organization_id}], "/litellm_mapping/0/organization_id"),
+        ([good | {"team": ""}], "/litellm_mapping/0/team"),
+        ([good | {"agent": "coder"}], "/litellm_mapping/0/agent"),
+    ]
+
+
 async def test_what_a_key_cannot_say_of_its_reports_is_refused(unchanged: TwoOrganizations) -> None:
     own, other = unchanged.own, unchanged.other
     key = {"name": "K", "scopes": ["events:write"]}
+    project = (await own.key.get("projects"))["data"][0]["id"]
     bad: list[tuple[Json, str]] = [
         ({"default_agent": "nobody"}, "/default_agent"),
         ({"default_agent": unchanged.other_agent["id"]}, "/default_agent"),
@@ -103,6 +131,7 @@ async def test_what_a_key_cannot_say_of_its_reports_is_refused(unchanged: TwoOrg
         ({"subject_is": "organization"}, "/subject_is"),
         ({"subject_is": "default_agent"}, "/subject_is"),
         ({"subject_is": "customer"}, "/subject_is"),
+        *(({"litellm_mapping": entries}, pointer) for entries, pointer in bad_mappings(own.id, project)),
     ]
     listed = (await own.key.get("api-keys"))["data"][0]["id"]
     for fields, pointer in bad:
@@ -113,6 +142,13 @@ async def test_what_a_key_cannot_say_of_its_reports_is_refused(unchanged: TwoOrg
     unowned = {"name": "K", "scopes": ["events:write"], "make_agents": {"billing_model_id": unchanged.model["id"]}}
     answer = await own.operator.send("POST", "api-keys", unowned)
     assert answer.problem(422, "validation") == ["/make_agents/billing_model_id"]
+    for entry, name in (
+        ({"team": "research"}, "organization_id"),
+        ({"team": "research", "organization_id": "nobody"}, "organization_id"),
+        ({"team": "research", "organization_id": other.id, "project_id": project}, "project_id"),
+    ):
+        answer = await own.operator.send("POST", "api-keys", key | {"litellm_mapping": [entry]})
+        assert answer.problem(422, "validation") == [f"/litellm_mapping/0/{name}"]
     foreign = (await other.key.get("api-keys"))["data"][0]["id"]
     (await own.key.send("PATCH", f"api-keys/{foreign}", {"name": "Mine"})).problem(404, "not_found")
     for fields in ({"scopes": ["events:read"]}, {"expires_at": "2027-01-01T00:00:00Z"}):

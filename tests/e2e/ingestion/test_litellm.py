@@ -97,3 +97,74 @@ async def test_unknown_agents_are_parked_or_made_and_the_answer_says_so(xyra: Xy
 
 async def maker_of(xyra: Xyra, organization: Organization, model: Json) -> Client:
     return await key_of(xyra, organization, make_agents={"billing_model_id": model["id"]})
+
+
+async def test_teams_and_keys_go_to_the_agents_of_their_projects(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    research, website = await organization.project("Research"), await organization.project("Website")
+    own = await organization.agent("coder", project_id=website["id"])
+    model = await organization.model({"key": "platform", "type": "flat_fee", "amount": "1"})
+    mapping = [
+        {"team": "team-1", "project_id": research["id"]},
+        {"key": "nightly", "project_id": website["id"]},
+    ]
+    key = await key_of(xyra, organization, litellm_mapping=mapping, make_agents={"billing_model_id": model["id"]})
+    team, nightly = {"user_api_key_team_id": "team-1"}, {"user_api_key_alias": "nightly"}
+    answer = await ingest(
+        key,
+        payload("1", metadata=team),
+        payload("2", metadata=team | nightly),
+        payload("3"),
+        payload("4", metadata={"user_api_key_team_alias": "team-1"}),
+    )
+    made = f"coder@{research['id']}"
+    assert [each["detail"] for each in answer["warnings"] if each["code"] == "agent_made"] == [f"agent {made} was made"]
+    await xyra.idle()
+    (agent,) = (await organization.key.get("agents", external_id=made))["data"]
+    assert agent["project_id"] == research["id"]
+    agents = {call["id"]: call["agent_id"] for call in await events_of(organization)}
+    assert agents == {"1": agent["id"], "2": own["id"], "3": own["id"], "4": agent["id"]}
+    spent = await organization.key.get(f"projects/{research['id']}/summary", period="2026-11")
+    assert spent["provider_cost"] == "0.007"
+
+
+async def test_what_goes_to_a_project_waits_for_an_agent_in_it(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    project = await organization.project("Research")
+    await organization.agent("coder")
+    key = await key_of(xyra, organization, litellm_mapping=[{"team": "team-1", "project_id": project["id"]}])
+    (warning,) = (await ingest(key, payload("1", metadata={"user_api_key_team_id": "team-1"})))["warnings"]
+    assert warning["code"] == "agent_unknown"
+    await xyra.idle()
+    (parked,) = (await organization.key.get("events/parked"))["data"]
+    agent = await organization.agent(f"coder@{project['id']}", project_id=project["id"])
+    named = {"organization_id": organization.id}
+    await organization.operator.post("events/parked/replay", {"ids": [parked["id"]]}, expect=202, **named)
+    await xyra.idle()
+    assert [call["agent_id"] for call in await events_of(organization)] == [agent["id"]]
+
+
+async def test_the_operators_key_sends_teams_to_organizations(xyra: Xyra) -> None:
+    acme, globex = await xyra.organization(), await xyra.organization()
+    for organization in (acme, globex):
+        await organization.agent("coder")
+    mapping = [{"team": "acme", "organization_id": acme.id}, {"team": "globex", "organization_id": globex.id}]
+    body = {"name": "Proxy", "scopes": ["events:write"], "litellm_mapping": mapping}
+    key = xyra.bearing((await xyra.operator.post("api-keys", body))["token"])
+    sent = [payload(team, metadata={"user_api_key_team_id": team}) for team in ("acme", "globex", "nobody")]
+    answer = await ingest(key, *sent)
+    assert (answer["accepted"], [each["index"] for each in answer["rejected"]]) == (2, [2])
+    await xyra.idle()
+    for organization, team in ((acme, "acme"), (globex, "globex")):
+        assert [call["id"] for call in await events_of(organization)] == [team]
+
+
+async def test_what_is_refused_makes_no_agent(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    model = await organization.model({"key": "platform", "type": "flat_fee", "amount": "1"})
+    maker = await maker_of(xyra, organization, model)
+    long_ago = 1262304000
+    answer = await ingest(maker, payload("1", endTime=long_ago), payload("2", metadata={"user_api_key_user_id": "b"}))
+    assert [each["index"] for each in answer["rejected"]] == [0]
+    assert [each["detail"] for each in answer["warnings"] if each["code"] == "agent_made"] == ["agent b was made"]
+    assert [agent["external_id"] for agent in (await organization.key.get("agents"))["data"]] == ["b"]

@@ -65,6 +65,15 @@ async def test_a_bad_event_fails_alone_and_is_named(xyra: Xyra) -> None:
     assert sorted(each["id"] for each in await events_of(organization)) == ["fine", "good"]
 
 
+async def test_calls_that_may_have_cached_tokens_are_warned_of(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    await organization.agent("coder")
+    sent = [litellm_tokens("short"), litellm_tokens("long", prompt_tokens=1024, total_tokens=1124)]
+    (await organization.key.send("POST", EVENTS, sent, headers=BATCH)).expect(204)
+    warnings = (await organization.key.get("ingestion"))["warnings"]
+    assert {each["code"]: each["count"] for each in warnings}["cache_not_told"] == 1
+
+
 async def test_litellm_tokens_are_llm_calls_of_the_subject(xyra: Xyra) -> None:
     organization = await xyra.organization()
     agent = await organization.agent("coder")
@@ -128,3 +137,12 @@ async def test_a_key_that_may_makes_agents(xyra: Xyra) -> None:
     (agent,) = (await organization.key.get("agents"))["data"]
     assert agent["external_id"] == "new"
     assert {each["agent_id"] for each in await events_of(organization)} == {agent["id"]}
+
+
+async def test_what_is_refused_makes_no_agent(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    model = await organization.model({"key": "platform", "type": "flat_fee", "amount": "1"})
+    maker = await key_of(xyra, organization, make_agents={"billing_model_id": model["id"]})
+    sent = [event("1", subject="late", time="2020-01-01T00:00:00Z"), event("2", subject="new")]
+    (await maker.send("POST", EVENTS, sent, headers=BATCH)).problem(400, "malformed")
+    assert [agent["external_id"] for agent in (await organization.key.get("agents"))["data"]] == ["new"]

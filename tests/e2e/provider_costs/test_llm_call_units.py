@@ -157,6 +157,31 @@ async def test_a_reported_cost_is_the_cost_only_where_the_operator_allows_it(tim
     assert (await shown(organization, "listed"))["provider_cost"] == "0.01125"
 
 
+@pytest.mark.parametrize(
+    ("said", "cost", "source", "provider_cost"),
+    [
+        ({"cost": "0.5"}, "0.5", "reported", "0.5"),
+        ({"cost": "0.5", "byok": True}, None, None, "0"),
+        ({"byok": True}, None, None, "0"),
+    ],
+    ids=str,
+)
+async def test_a_calculation_takes_the_word_that_the_event_takes(
+    time_machine: TimeMachine, said: Json, cost: str | None, source: str | None, provider_cost: str
+):
+    organization = await november(time_machine)
+    await allow(organization, reported_llm_costs=True, reported_llm_terms=True)
+    call = {"model": "of-our-own", **THOUSANDS, **said}
+    asked = call | {"currency": "USD", "time": NOVEMBER}
+    calculated = await organization.key.post("llm-prices/calculate", asked, expect=200)
+    assert (calculated["cost"], calculated["cost_source"], calculated["warnings"]) == (cost, source, [])
+    answer = await organization.key.post("events", event("reported", call), expect=202)
+    assert "unpriced" not in {warning["code"] for warning in answer["warnings"]}
+    await time_machine.xyra.idle()
+    reported = await shown(organization, "reported")
+    assert (reported["provider_cost"], reported["cost_source"]) == (provider_cost, source)
+
+
 @pytest.mark.parametrize("route", ["events", "agents/coder/llm-calls"])
 async def test_contradictions_are_refused_at_their_name(xyra: Xyra, route: str):
     organization = await xyra.organization()

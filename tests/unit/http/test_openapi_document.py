@@ -36,6 +36,7 @@ CHANGES = {
     r"/api/v1/api-keys/post/responses/200": "a repeated request does not show the token again",
     r"/api/v1/api-keys/\{key_id\}(/(get|patch))?": "a key can be read and changed",
     r"/api/v1/api-keys/.*/(default_agent|agent_wait_seconds|make_agents|subject_is)": "and says how reports are read",
+    r"/api/v1/api-keys/.*/litellm_mapping": "and where the calls of LiteLLM's teams go",
     r"/api/v1/api-keys/.*/(root_id|parent_id)": "and from which keys it descends",
     r"/api/v1/api-keys/.*/required": "which answers say always",
     r"/api/v1/billing-models/.*/next_cursor/.*": "all lists have one form",

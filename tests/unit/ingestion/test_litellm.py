@@ -80,6 +80,19 @@ def test_cached_written_and_reasoning_tokens_are_inside() -> None:
     }
 
 
+def test_images_and_video_are_units_of_their_own() -> None:
+    usage = {
+        "prompt_tokens_details": {"image_tokens": 258, "video_tokens": 520, "text_tokens": 222},
+        "completion_tokens_details": {"image_tokens": 5, "video_tokens": 7},
+    }
+    assert data_of(payload("1", usage=usage))["units"] == {
+        "input_image_tokens": 258,
+        "input_video_tokens": 520,
+        "output_image_tokens": 5,
+        "output_video_tokens": 7,
+    }
+
+
 def test_the_total_says_whether_reasoning_came_beside() -> None:
     usage = {"total_tokens": 1160, "completion_tokens_details": {"reasoning_tokens": 60}}
     assert data_of(payload("1", usage=usage))["output_tokens"] == 160

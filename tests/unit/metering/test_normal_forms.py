@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import json
+from shared.adapters.price_list.genai_prices import PackagedPriceList
 from shared.domain.metering.gauges import UnmeterableError
 from shared.domain.metering.meters import Meter
 from shared.domain.provider_costs.costs import CostedEvent
+from shared.domain.provider_costs.llm_calls import LlmCall
 from shared.domain.usage.events import content_hash, errors_in_data, with_derived_fields
+from shared.services.provider_costs.llm_calls import LlmCallReader
 
 TYPES = ("step", "workflow.email", "cost.api", "outcome.deal", "llm_call")
 TIME = "2026-11-10T12:00:00.000000Z"
@@ -64,9 +67,15 @@ def meters_of(event_type: str) -> list[Meter]:
 METERS = {event_type: meters_of(event_type) for event_type in TYPES}
 
 
+READER = LlmCallReader(PackagedPriceList())
+
+
 def accepted(event_type: str, data: dict[str, Any]) -> dict[str, Any] | None:
     """As it is metered; None where it is refused."""
-    return None if any(errors_in_data(event_type, data)) else with_derived_fields(event_type, data, "USD")
+    call = READER.read(data) if event_type == "llm_call" else LlmCall(data)
+    if call.errors or any(errors_in_data(event_type, call.data)):
+        return None
+    return with_derived_fields(event_type, call.data, "USD")
 
 
 def hash_of(event_type: str, data: Mapping[str, Any]) -> str:
