@@ -45,6 +45,7 @@ from shared.services.billing.issuing import Issuing
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
+from shared.services.ingestion.answers import Answers
 from shared.services.ingestion.calls import CallSender
 from shared.services.ingestion.litellm import LiteLlmReader
 from shared.services.ingestion.protocol_events import ProtocolEvents
@@ -221,15 +222,16 @@ class Application:
         self.agent_making = AgentMaking(store, clock, self.agents, chosen)
         trace_reader = TraceReader(OtlpDecoder(), chosen)
         self._opened.callback(trace_reader.close)
-        self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls)
+        answers = Answers(store, clock)
+        self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls, answers)
         self.waiting_calls = WaitingCalls(store, clock, chosen)
         self.protocol_events = ProtocolEvents(clock, self.events, self.agents, self.agent_making, self.ingestion_counts)
         self.litellm_reader = LiteLlmReader(chosen)
         self._opened.callback(self.litellm_reader.close)
-        trace_memories = TraceMemories(store, clock, self.outbox)
+        trace_memories = TraceMemories(store, clock, self.outbox, answers)
         self._opened.callback(trace_memories.close)
         self.traces = Traces(
-            *(ports.queue, clock, self.organizations, trace_reader, trace_memories, self.trace_calls),
+            *(ports.queue, clock, self.organizations, trace_reader, trace_memories, answers, self.trace_calls),
             *(self.waiting_calls, TraceWarnings(self.ingestion_counts), self.outbox),
         )
         self.usage_queue = UsageQueue(self.metering, self.traces)

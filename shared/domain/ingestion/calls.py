@@ -1,6 +1,7 @@
 """What leaves ingestion: LLM calls to meter, and warnings to the people who send traces."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -48,10 +49,36 @@ class LlmCall:
     span_id: str
     is_sum: bool = False
     """A container that says what its calls used together: how many they were is not known."""
+    response: str | None = None
+    """The provider's id of the answer: of a sum, and of a call that no agent's run is around. One of these may be a
+    part of the other, in another trace."""
 
     @property
     def is_counted(self) -> bool:
         return "input_tokens" in self.data
+
+
+@dataclass(frozen=True, slots=True)
+class CountedSum:
+    """A sum that was counted in another trace of the organization, under the id of its last call."""
+
+    trace: str
+    provider: str | None
+    input: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What other traces of an organization have under providers' ids of answers."""
+
+    calls: frozenset[str] = frozenset()
+    """Ids of calls: a sum under one of them is never another call."""
+    sums: Mapping[str, CountedSum] = field(default_factory=dict)
+    """By id: a call under it lies inside the sum, up to its counts."""
+
+
+NOWHERE = Elsewhere()
 
 
 class WarningCode(StrEnum):

@@ -7,14 +7,14 @@ from functools import reduce
 
 import msgspec
 
-from shared.domain.ingestion.calls import LlmCall, TraceWarning, WarningCode, instant_of, microseconds_in
+from shared.domain.ingestion.calls import Elsewhere, LlmCall, TraceWarning, WarningCode, instant_of, microseconds_in
 from shared.domain.ingestion.facts import SpanFacts
 from shared.domain.ingestion.grouping import Groups
 from shared.domain.ingestion.kinds import Kind
 from shared.domain.ingestion.memory import Remembered, decided
 from shared.domain.ingestion.models import same_provider
 from shared.domain.ingestion.shares import Shares
-from shared.domain.ingestion.tree import Tree
+from shared.domain.ingestion.tree import Place, Tree
 from shared.domain.ingestion.units import NOTHING, Units
 
 SUM_WAIT = timedelta(seconds=300)
@@ -31,6 +31,7 @@ class Decisions:
     """Ids of the spans that came now."""
     now: int
     default_agent: str | None
+    elsewhere: Elsewhere
     calls: list[LlmCall] = field(default_factory=list)
     warnings: list[TraceWarning] = field(default_factory=list)
     _at_once: frozenset[str] = frozenset()
@@ -89,6 +90,10 @@ class Decisions:
         units = facts.units or NOTHING
         rest = units.beyond(self._shares.inside(*group)).beyond(self._shares.loosely_inside(head))
         if rest.is_nothing:
+            self._close(group, None)
+            return
+        if self._is_in_sum_elsewhere(facts, rest):
+            self._warn(WarningCode.SUM_WITHOUT_CALLS, facts)
             self._close(group, None)
             return
         innermost = max(group, key=lambda one: self._tree.places[one].depth)
@@ -219,9 +224,17 @@ class Decisions:
         self._tree.register(span_id)
 
     def _is_answer_known(self, facts: SpanFacts) -> bool:
-        """True when a call of the trace has the sum's response id: the sum is never another call."""
+        """True when a call has the sum's response id, in whichever trace: the sum is never another call."""
+        if facts.response in self.elsewhere.calls:
+            return True
         known = (self.spans[call].facts for call in self._groups.by_response.get(facts.response or "", ()))
         return any(same_provider(call.provider, facts.provider) for call in known)
+
+    def _is_in_sum_elsewhere(self, facts: SpanFacts, units: Units) -> bool:
+        counted = self.elsewhere.sums.get(facts.response or "")
+        if counted is None or counted.trace == self.trace or not same_provider(counted.provider, facts.provider):
+            return False
+        return Units(counted.input, counted.output).covers(units)
 
     def _must_wait(self, group: list[str]) -> bool:
         """True while a span that may name the agent can still come."""
@@ -249,10 +262,16 @@ class Decisions:
             trace_id=self.trace,
             span_id=facts.id,
             is_sum=facts.is_sum,
+            response=facts.response if facts.is_sum or self._is_alone(facts, places) else None,
         )
         self.calls.append(call)
         self._counted_now.update(group)
         return call
+
+    def _is_alone(self, facts: SpanFacts, places: Collection[Place]) -> bool:
+        """True when all that is around a call is known, and no agent or sum is."""
+        is_known = any(place.is_complete for place in places) and all(place.agent is None for place in places)
+        return is_known and next(self._tree.enclosing(facts.id), None) is None
 
     def _identity_of(self, facts: SpanFacts, units: Units | None) -> str:
         """By the provider's answer and all that it used, else by the span."""

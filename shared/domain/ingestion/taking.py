@@ -19,7 +19,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.ingestion.calls import LlmCall, TraceWarning, WarningCode, microseconds_in, microseconds_of
+from shared.domain.ingestion.calls import (
+    NOWHERE,
+    Elsewhere,
+    LlmCall,
+    TraceWarning,
+    WarningCode,
+    microseconds_in,
+    microseconds_of,
+)
 from shared.domain.ingestion.deciding import SUM_WAIT, Decisions
 from shared.domain.ingestion.facts import PlacedFacts, SpanFacts
 from shared.domain.ingestion.forgetting import within_bounds
@@ -37,6 +45,7 @@ class TakeSettings:
     """`agent_wait_seconds`: how long a call may wait for the span that names its agent."""
     may_wait: bool = True
     """False when the organization has no room for waiting calls: they go on at once."""
+    elsewhere: Elsewhere = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,9 @@ def take(memory: TraceMemory, facts: Iterable[SpanFacts], now: datetime, setting
     if not fresh and not (memory.wake is not None and memory.wake <= now):
         return Taken(memory, (), ())
     remembered = {one.facts.id: one for one in memory.spans}
-    decisions = Decisions(memory.trace, remembered | fresh, fresh.keys(), came, settings.default_agent)
+    decisions = Decisions(
+        memory.trace, remembered | fresh, fresh.keys(), came, settings.default_agent, settings.elsewhere
+    )
     decisions.look_at_fresh()
     decisions.decide()
     kept = within_bounds(decisions.spans)

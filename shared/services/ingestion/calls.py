@@ -6,6 +6,7 @@ from typing import Any
 from shared.domain.ingestion.calls import SOURCE, LlmCall
 from shared.domain.metering.event_types import LLM_CALL
 from shared.services.agents.agent_making import AgentMaking, first_times
+from shared.services.ingestion.answers import Answers
 from shared.services.ingestion.trace_records import TraceCredential, decode_calls
 from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.usage.events import Events, ReportedEvent
@@ -15,8 +16,9 @@ _COUNTS = ("model", "provider", "service_tier")
 
 
 class CallSender:
-    def __init__(self, events: Events, agents: AgentMaking, llm_calls: LlmCallReader) -> None:
+    def __init__(self, events: Events, agents: AgentMaking, llm_calls: LlmCallReader, answers: Answers) -> None:
         self._events = events
+        self._answers = answers
         self._agents = agents
         self._llm_calls = llm_calls
 
@@ -28,6 +30,7 @@ class CallSender:
         """
         if not calls:
             return []
+        await self._answers.note(organization_id, calls)
         made = await self._agents.make(
             organization_id, first_times((call.agent, call.time) for call in calls), credential.make_with
         )

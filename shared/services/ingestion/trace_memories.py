@@ -7,7 +7,7 @@ is decided by itself, on what is stored then.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.containers import INBOX
@@ -19,6 +19,7 @@ from shared.domain.kernel.errors import ConflictError, UnavailableError
 from shared.domain.kernel.ids import fingerprint
 from shared.one_at_a_time import OneAtATime
 from shared.ports.clock import Clock
+from shared.services.ingestion.answers import Answers
 from shared.services.ingestion.trace_records import (
     TraceCredential,
     TraceRecord,
@@ -116,8 +117,9 @@ def portions_by_slot(traces: Portion) -> Iterable[Sequence[Portion]]:
 
 
 class TraceMemories:
-    def __init__(self, store: Store, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, store: Store, clock: Clock, outbox: Outbox, answers: Answers) -> None:
         self._clock = clock
+        self._answers = answers
         self._entries = outbox.sender(CALLS_DECIDED)
         self._records = Records(store, INBOX, TraceRecord, outbox=outbox)
         self._thread = OneAtATime("trace-decisions")
@@ -185,14 +187,22 @@ class TraceMemories:
         sender = credential or (stored.entity.credential if stored is not None else None)
         if sender is None:
             return None
-        encoded, now = stored.entity.memory if stored is not None else "", self._clock.now()
-        if len(encoded) > _LARGE_MEMORY or len(facts) > _MANY_SPANS:
-            turn = await self._thread.run(lambda: _turn(trace, encoded, facts, now, settings))
-        else:
-            turn = _turn(trace, encoded, facts, now, settings)
+        encoded = stored.entity.memory if stored is not None else ""
+        turn = await self._turn(trace, encoded, facts, settings)
+        if sums := [call for call in turn.taken.calls if call.is_sum]:
+            calls = await self._answers.of_calls(organization_id, sums)
+            if calls:
+                knowing = replace(settings, elsewhere=replace(settings.elsewhere, calls=calls))
+                turn = await self._turn(trace, encoded, facts, knowing)
         if turn.taken.memory is turn.before:
             return None
         return _Change(stored, TraceRecord.of(organization_id, turn.taken.memory, turn.encoded, sender), turn)
+
+    async def _turn(self, trace: str, encoded: str, facts: Sequence[SpanFacts], settings: TakeSettings) -> _Turn:
+        now = self._clock.now()
+        if len(encoded) > _LARGE_MEMORY or len(facts) > _MANY_SPANS:
+            return await self._thread.run(lambda: _turn(trace, encoded, facts, now, settings))
+        return _turn(trace, encoded, facts, now, settings)
 
     async def _store_batch(
         self,

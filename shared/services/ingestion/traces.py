@@ -11,10 +11,12 @@ from datetime import timedelta
 
 from shared.containers import INBOX
 from shared.domain.access.reporting import Reporting
+from shared.domain.ingestion.calls import Elsewhere
 from shared.domain.ingestion.memory import TraceMemory
 from shared.domain.ingestion.taking import TakeSettings
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
+from shared.services.ingestion.answers import Answers
 from shared.services.ingestion.calls import CallSender
 from shared.services.ingestion.reading import SentTraces, TraceReader
 from shared.services.ingestion.release_messages import Release, release_message
@@ -49,6 +51,7 @@ class Traces:
         organizations: Organizations,
         reader: TraceReader,
         memories: TraceMemories,
+        answers: Answers,
         calls: CallSender,
         waiting: WaitingCalls,
         warnings: TraceWarnings,
@@ -59,6 +62,7 @@ class Traces:
         self._organizations = organizations
         self._reader = reader
         self._memories = memories
+        self._answers = answers
         self._calls = calls
         self._waiting = waiting
         self._warnings = warnings
@@ -79,6 +83,7 @@ class Traces:
             default_agent=reporting.default_agent,
             agent_wait=timedelta(seconds=reporting.agent_wait_seconds),
             may_wait=reporting.default_agent is None and await self._waiting.has_room(organization_id),
+            elsewhere=Elsewhere(sums=await self._answers.sums(organization_id)),
         )
         decided = Decided(warnings=read.warnings)
         places = asyncio.Semaphore(_SLOTS_AT_ONCE)

@@ -205,6 +205,23 @@ async def test_three_thousand_spans_of_one_trace_count_once_in_a_bounded_item(wo
     assert len(str(item.document)) < 1_500_000
 
 
+async def test_a_sum_under_the_id_of_a_call_in_another_trace_and_request_is_never_another_call(world: World) -> None:
+    await world.send(in_trace(call("call", answer="a"), 1))
+    await world.send(in_trace(agent_run("run", tokens=(200, 20), answer="a"), 2), host=world.another_host())
+    await world.pass_time(timedelta(seconds=301))
+    assert await world.agents_of_calls() == {identity("a"): "helpdesk"}
+
+
+async def test_a_call_under_the_id_of_a_sum_that_counted_in_another_trace_is_inside_it(world: World) -> None:
+    await world.send(in_trace(agent_run("run", tokens=(200, 20), answer="a"), 1))
+    await world.pass_time(timedelta(seconds=301))
+    last, larger = call("last", answer="a"), call("larger", answer="a", tokens=(300, 30))
+    await world.send(in_trace(last, 2), host=world.another_host())
+    assert await world.agents_of_calls() == {identity("a", (200, 20)): "run"}
+    await world.send(in_trace(larger, 3))
+    assert len(await world.agents_of_calls()) == 2
+
+
 @pytest.mark.parametrize(("maximum", "made"), [(0, 0), (2, 2), (1000, 4)])
 async def test_at_most_so_many_agents_are_made_in_a_day(maximum: int, made: int) -> None:
     world = await World(Settings(maximum_made_agents=maximum)).prepared()
