@@ -138,6 +138,15 @@ param refreshTokenDays int = 30
 @maxValue(3660)
 param deletedReadableDays int = 30
 
+@description('Whether requests are counted for rate limits.')
+@allowed(['on', 'off'])
+param limits string = 'on'
+
+@description('How many proxies in front of the app add an address to X-Forwarded-For; the platform itself is one.')
+@minValue(1)
+@maxValue(10)
+param trustedHops int = 1
+
 @minValue(1)
 @maxValue(365)
 param lateWindowDays int = 90
@@ -470,6 +479,8 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_ACCESS_TOKEN_MINUTES: string(accessTokenMinutes)
       XYRA_REFRESH_TOKEN_DAYS: string(refreshTokenDays)
       XYRA_DELETED_READABLE_DAYS: string(deletedReadableDays)
+      XYRA_LIMITS: limits
+      XYRA_TRUSTED_HOPS: string(trustedHops)
       XYRA_LATE_WINDOW_DAYS: string(lateWindowDays)
       XYRA_EVENT_RETENTION_DAYS: string(eventRetentionDays)
       XYRA_MAXIMUM_DISTINCT_VALUES: string(maximumDistinctValues)

@@ -25,10 +25,13 @@ from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.letters import ACCESS_MAIL, Composer
+from shared.services.access.limits import Limits
 from shared.services.access.lockout import Lockout
 from shared.services.access.mailed_links import MailedLinks
 from shared.services.access.password_changes import PasswordChanges
 from shared.services.access.passwords import Passwords
+from shared.services.access.rate_limits import RateLimits
+from shared.services.access.request_rates import RequestRates
 from shared.services.access.scopes import SessionScopes
 from shared.services.access.sessions import Sessions
 from shared.services.access.tokens import Tokens
@@ -121,6 +124,9 @@ class Application:
         self.rebilling = Rebilling(self.periods, clock, self.outbox)
         self.organizations = Organizations(store, clock, self.periods, self.outbox, chosen)
         self.tokens = Tokens(ports.secrets, clock, chosen)
+        self.limits = Limits(store, clock)
+        self.rate_limits = RateLimits(store, clock)
+        self.request_rates = RequestRates(store, clock)
         self.authentication = Authentication(store, clock, self.tokens, self.organizations, chosen)
         passwords = Passwords()
         self._opened.callback(passwords.close)

@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins whose pages may call the API, such as `https://app.example.com`, separated by commas."""
 
+    limits: Literal["on", "off"] = "on"
+    """Whether requests are counted for rate limits. Quotas hold in any case."""
+    trusted_hops: int = Field(default=1, ge=1, le=10)
+    """How many proxies in front of the app add an address to `X-Forwarded-For`; the platform's own is one."""
+
     token_issuer: str = "xyra"  # noqa: S105  a name, no secret
     access_token_minutes: int = Field(default=30, ge=1, le=24 * 60)
     refresh_token_days: int = Field(default=30, ge=1, le=365)

@@ -7,6 +7,7 @@ from pydantic import EmailStr, Field
 
 from functions.access.signing_in import NOT_KEPT, NewPassword, SignInAnswer, origin_of
 from functions.fields import Name, OrganizationAnswer
+from shared.domain.access.rate_limits import FAILED_SIGN_INS, SIGN_UPS
 from shared.domain.kernel.errors import (
     ConflictError,
     ForbiddenError,
@@ -81,6 +82,7 @@ class SignInForm(Schema):
     access=Access.PUBLIC,
     body=SignUpRequest,
     answers={201: SignUpAnswer},
+    rate_limits=(SIGN_UPS,),
     errors=(ConflictError,),
     example={
         "email": "ada@example.com",
@@ -122,6 +124,7 @@ _SIGN_IN_EXAMPLE = {"username": "ada@example.com", "password": "correct horse ba
     access=Access.PUBLIC,
     body=FormBody(SignInForm),
     answers={200: SignInAnswer},
+    rate_limits=(FAILED_SIGN_INS,),
     errors=_SIGN_IN_ERRORS,
     example=_SIGN_IN_EXAMPLE,
 )
@@ -137,6 +140,7 @@ async def sign_in(call: Call[SignInForm]) -> Reply:
     access=Access.PUBLIC,
     body=FormBody(SignInForm),
     answers={200: SignInAnswer},
+    rate_limits=(FAILED_SIGN_INS,),
     errors=_SIGN_IN_ERRORS,
     example=_SIGN_IN_EXAMPLE,
 )

@@ -11,6 +11,7 @@ from functions.fields import Listed, Name
 from shared.domain.access.api_keys import ApiKey
 from shared.domain.access.identity import Permission
 from shared.domain.access.reporting import Reporting
+from shared.domain.kernel.errors import LimitExceededError
 from shared.domain.kernel.validation import Length
 from shared.http import (
     Call,
@@ -91,6 +92,7 @@ class ReusedApiKeyAnswer(ApiKeyAnswer):
     access=Permission.API_KEYS_WRITE,
     body=ApiKeyRequest,
     answers={201: NewApiKeyAnswer, 200: ReusedApiKeyAnswer},
+    errors=(LimitExceededError,),
     secret_answer=True,
     example={"name": "Agents in production", "scopes": ["events:write"]},
 )
@@ -151,6 +153,7 @@ async def get_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
     path_values=ApiKeyPath,
     body=ApiKeyPatch,
     answers={200: ApiKeyAnswer},
+    errors=(LimitExceededError,),
     example={"name": "Agents in production"},
 )
 async def update_api_key(call: Call[ApiKeyPatch, Query, ApiKeyPath]) -> Reply:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from functions.fields import AgentPath, Listed, Name, ObjectPatch, Reference, Text
 from shared.domain.access.identity import Permission
+from shared.domain.kernel.errors import LimitExceededError
 from shared.domain.kernel.validation import Length
 from shared.domain.tenancy.agents import Agent
 from shared.http import (
@@ -144,6 +145,7 @@ async def _reply(call: Call[Any, Any, Any], agent: Agent, etag: str) -> Reply:
     access=Permission.AGENTS_WRITE,
     body=AgentRequest,
     answers={201: AgentAnswer},
+    errors=(LimitExceededError,),
     example={
         "external_id": "coder",
         "name": "Coding agent",
@@ -219,6 +221,7 @@ async def get_agent_by_external_id(call: Call[NoBody, Query, ExternalIdPath]) ->
     path_values=AgentPath,
     body=AgentPatch,
     answers={200: AgentAnswer},
+    errors=(LimitExceededError,),
     example={"description": "Writes patches"},
 )
 async def update_agent(call: Call[AgentPatch, Query, AgentPath]) -> Reply:

@@ -8,7 +8,7 @@ from pydantic import Field, RootModel, model_validator
 
 from functions.fields import Listed
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import ForbiddenError, NotFoundError
+from shared.domain.kernel.errors import ForbiddenError, LimitExceededError, NotFoundError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.validation import Length, refusal
 from shared.domain.periods.periods import Calendar, Span, first_period
@@ -185,6 +185,7 @@ async def _owner_of_writable_model(call: Call[Any, Any, Any], model_id: str) -> 
     body=BillingModelRequest,
     body_limit=LARGE_BODY,
     answers={201: BillingModelAnswer},
+    errors=(LimitExceededError,),
     calculates=True,
     authorize=_check_self_managed,
     example=_EXAMPLE,
@@ -251,6 +252,7 @@ async def get_billing_model(call: Call[NoBody, Query, BillingModelPath]) -> Repl
     body=BillingModelDraft,
     body_limit=LARGE_BODY,
     answers={200: BillingModelAnswer},
+    errors=(LimitExceededError,),
     if_match=IfMatch.REQUIRED,
     calculates=True,
     authorize=_check_self_managed,

@@ -8,6 +8,7 @@ from pydantic import StringConstraints
 
 from functions.fields import Listed, Metadata, ObjectPatch, Reference
 from shared.domain.access.identity import Permission
+from shared.domain.kernel.errors import LimitExceededError
 from shared.http import (
     Call,
     ListQuery,
@@ -76,6 +77,7 @@ class ThreadAnswer(Schema):
     access=Permission.EVENTS_WRITE,
     body=ThreadRequest,
     answers={201: ThreadAnswer},
+    errors=(LimitExceededError,),
     example={"title": "Where is my parcel?", "metadata": {"channel": "chat"}},
 )
 async def create_thread(call: Call[ThreadRequest]) -> Reply:
@@ -124,6 +126,7 @@ async def get_thread(call: Call[NoBody, Query, ThreadPath]) -> Reply:
     path_values=ThreadPath,
     body=ThreadPatch,
     answers={200: ThreadAnswer},
+    errors=(LimitExceededError,),
     example={"title": "A parcel is missing"},
 )
 async def update_thread(call: Call[ThreadPatch, Query, ThreadPath]) -> Reply:

@@ -1,5 +1,5 @@
-"""Organizations, projects and departments."""
+"""Organizations with their limits, projects and departments."""
 
-from functions.tenancy import departments, organizations, projects
+from functions.tenancy import departments, limits, organizations, projects
 
-blueprints = (departments.blueprint, organizations.blueprint, projects.blueprint)
+blueprints = (departments.blueprint, limits.blueprint, organizations.blueprint, projects.blueprint)

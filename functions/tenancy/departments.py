@@ -6,6 +6,7 @@ import azure.functions as func
 
 from functions.fields import DepartmentPath, Listed, Metadata, Name, ObjectPatch, Reference, Text
 from shared.domain.access.identity import Permission
+from shared.domain.kernel.errors import LimitExceededError
 from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, VerbatimObject, endpoint
 from shared.services.tenancy.departments import DepartmentDraft
 
@@ -48,6 +49,7 @@ class DepartmentAnswer(Schema):
     access=Permission.PROJECTS_WRITE,
     body=DepartmentRequest,
     answers={201: DepartmentAnswer},
+    errors=(LimitExceededError,),
     example={"name": "Support", "metadata": {"cost_center": "4711"}},
 )
 async def create_department(call: Call[DepartmentRequest]) -> Reply:
@@ -96,6 +98,7 @@ async def get_department(call: Call[NoBody, Query, DepartmentPath]) -> Reply:
     path_values=DepartmentPath,
     body=DepartmentPatch,
     answers={200: DepartmentAnswer},
+    errors=(LimitExceededError,),
     example={"description": "Answers customers"},
 )
 async def update_department(call: Call[DepartmentPatch, Query, DepartmentPath]) -> Reply:

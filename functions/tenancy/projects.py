@@ -6,6 +6,7 @@ import azure.functions as func
 
 from functions.fields import Listed, Metadata, Name, ObjectPatch, ProjectPath, Reference, Text
 from shared.domain.access.identity import Permission
+from shared.domain.kernel.errors import LimitExceededError
 from shared.domain.tenancy.projects import ProjectStatus
 from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, VerbatimObject, endpoint
 from shared.services.tenancy.projects import ProjectDraft
@@ -59,6 +60,7 @@ class ProjectAnswer(Schema):
     access=Permission.PROJECTS_WRITE,
     body=ProjectRequest,
     answers={201: ProjectAnswer},
+    errors=(LimitExceededError,),
     example={"name": "Website", "metadata": {"cost_center": "4711"}},
 )
 async def create_project(call: Call[ProjectRequest]) -> Reply:
@@ -107,6 +109,7 @@ async def get_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
     path_values=ProjectPath,
     body=ProjectPatch,
     answers={200: ProjectAnswer},
+    errors=(LimitExceededError,),
     example={"description": "The new website"},
 )
 async def update_project(call: Call[ProjectPatch, Query, ProjectPath]) -> Reply:

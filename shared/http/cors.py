@@ -6,7 +6,7 @@ from dataclasses import replace
 from shared.correlation import HEADER
 from shared.services.storage.idempotency import Answer
 
-READABLE = f"ETag, Location, Retry-After, {HEADER}"
+READABLE = f"ETag, Location, Retry-After, RateLimit, RateLimit-Policy, {HEADER}"
 """Response headers that pages see beside those that every page sees."""
 SENDABLE = "Authorization, Content-Type, Idempotency-Key, If-Match, X-API-Key"
 PREFLIGHT_SECONDS = 600

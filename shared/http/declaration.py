@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Literal
 
 from shared.domain.access.identity import Permission
+from shared.domain.access.rate_limits import RateLimit
 from shared.domain.kernel.errors import (
     ConflictError,
     ForbiddenError,
@@ -15,6 +16,7 @@ from shared.domain.kernel.errors import (
     NotFoundError,
     PreconditionFailedError,
     PreconditionRequiredError,
+    RateLimitedError,
     TooLargeError,
     UnauthenticatedError,
     UnavailableError,
@@ -75,6 +77,8 @@ class Endpoint:
     """Refuses callers (of a `Call`) whom the permission alone would let pass; asked before a kept answer is given."""
     calculates: bool = False
     """Whether reading, pricing or answering what it is sent takes long: one at a time, beside all other requests."""
+    rate_limits: tuple[RateLimit, ...] = ()
+    """What valid requests are counted for before they are acted upon."""
     further_errors: tuple[type[XyraError], ...] = ()
     """Errors that do not follow from the rest of the declaration."""
     example: Any = None
@@ -139,6 +143,8 @@ class Endpoint:
             yield PreconditionRequiredError
         if self.body is not None or not self.public:
             yield UnavailableError
+        if self.rate_limits or not self.public:
+            yield RateLimitedError
         yield from self.further_errors
 
 

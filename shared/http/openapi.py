@@ -13,9 +13,15 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import OrganizationRequiredError, RejectedItemsError, XyraError
+from shared.domain.kernel.errors import (
+    LimitExceededError,
+    OrganizationRequiredError,
+    RejectedItemsError,
+    XyraError,
+)
 from shared.http.declaration import ENDPOINTS, Endpoint, IfMatch
-from shared.http.problems import MEDIA_TYPE, Problem, ProblemOfChoice, ProblemOfItems
+from shared.http.limiting import POLICY_HEADER, STANDING_HEADER
+from shared.http.problems import MEDIA_TYPE, Problem, ProblemOfChoice, ProblemOfItems, ProblemOfQuota
 from shared.http.serving import MAXIMUM_IDEMPOTENCY_KEY
 
 VERSION = "1.0.0"
@@ -34,8 +40,12 @@ _ERROR = 2
 _Input = tuple[Key, Literal["validation", "serialization"], TypeAdapter[Any]]
 
 _PROBLEM: Key = ("", _ERROR, "problem")
-_PROBLEM_OF_ITEMS: Key = ("", _ERROR, "problem of items")
-_PROBLEM_OF_CHOICE: Key = ("", _ERROR, "problem of choice")
+_FURTHER_PROBLEMS: Mapping[type[XyraError], tuple[Key, type[Problem]]] = {
+    RejectedItemsError: (("", _ERROR, "problem of items"), ProblemOfItems),
+    LimitExceededError: (("", _ERROR, "problem of a quota"), ProblemOfQuota),
+    OrganizationRequiredError: (("", _ERROR, "problem of choice"), ProblemOfChoice),
+}
+"""Errors whose problem documents say more than others."""
 
 _IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
@@ -51,11 +61,25 @@ _IF_MATCH: Json = {
     "description": "The ETag of the version that was read; the request is refused where there is a newer one.",
     "schema": {"type": "string"},
 }
+_RETRY_AFTER: Json = {
+    "Retry-After": {"description": "Seconds until it is worth another try.", "schema": {"type": "integer"}}
+}
+_RATE_LIMIT: Json = {
+    POLICY_HEADER: {
+        "description": 'The limit with the fewest requests left: `"default";q=20;w=3600` allows 20 in 3,600 seconds.',
+        "schema": {"type": "string"},
+    },
+    STANDING_HEADER: {
+        "description": 'Of that limit, what is left: `"default";r=7;t=120` allows 7 more, and a further one in'
+        " 120 seconds.",
+        "schema": {"type": "string"},
+    },
+}
 _HEADERS_OF_ERRORS: Mapping[HTTPStatus, Json] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"schema": {"type": "string"}}},
-    HTTPStatus.SERVICE_UNAVAILABLE: {
-        "Retry-After": {"description": "Seconds until it is worth another try.", "schema": {"type": "integer"}}
-    },
+    HTTPStatus.LOCKED: _RETRY_AFTER,
+    HTTPStatus.TOO_MANY_REQUESTS: {**_RETRY_AFTER, **_RATE_LIMIT},
+    HTTPStatus.SERVICE_UNAVAILABLE: _RETRY_AFTER,
 }
 
 
@@ -138,8 +162,7 @@ class _WithoutFieldTitles(GenerateJsonSchema):
 def _schemas(endpoints: Sequence[Endpoint]) -> tuple[dict[Key, Json], dict[str, Json]]:
     inputs: list[_Input] = [
         (_PROBLEM, "serialization", TypeAdapter(Problem)),
-        (_PROBLEM_OF_ITEMS, "serialization", TypeAdapter(ProblemOfItems)),
-        (_PROBLEM_OF_CHOICE, "serialization", TypeAdapter(ProblemOfChoice)),
+        *((key, "serialization", TypeAdapter(model)) for key, model in _FURTHER_PROBLEMS.values()),
     ]
     for endpoint in endpoints:
         inputs += _inputs(endpoint)
@@ -230,6 +253,8 @@ def _example(endpoint: Endpoint, media_type: str) -> Json:
 
 def _answer(endpoint: Endpoint, status: int, schemas: Mapping[Key, Json]) -> Json:
     answer: Json = {"description": HTTPStatus(status).phrase}
+    if endpoint.rate_limits:
+        answer["headers"] = _RATE_LIMIT
     if endpoint.answers[status] is not None:
         answer["content"] = {
             endpoint.media_type: {"schema": schemas[endpoint.name, status, ""]},
@@ -240,17 +265,9 @@ def _answer(endpoint: Endpoint, status: int, schemas: Mapping[Key, Json]) -> Jso
 
 def _error_content(endpoint: Endpoint, errors: Sequence[type[XyraError]], schemas: Mapping[Key, Json]) -> Json:
     if endpoint.error_format is None:
-        return {MEDIA_TYPE: {"schema": schemas[_problem_of(errors)]}}
+        further = (key for error in errors for kind, (key, _) in _FURTHER_PROBLEMS.items() if issubclass(error, kind))
+        return {MEDIA_TYPE: {"schema": schemas[next(further, _PROBLEM)]}}
     return {form: {"schema": schemas[endpoint.name, _ERROR, form]} for form in endpoint.error_format.content}
-
-
-def _problem_of(errors: Sequence[type[XyraError]]) -> Key:
-    """The schema that describes all of these errors."""
-    if any(issubclass(error, RejectedItemsError) for error in errors):
-        return _PROBLEM_OF_ITEMS
-    if any(issubclass(error, OrganizationRequiredError) for error in errors):
-        return _PROBLEM_OF_CHOICE
-    return _PROBLEM
 
 
 def _credentials(endpoint: Endpoint) -> Iterator[Json]:

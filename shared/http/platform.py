@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.bootstrap import application
 from shared.domain.access.identity import Permission
+from shared.domain.access.rate_limits import RateLimit
 from shared.domain.kernel.errors import XyraError
 from shared.http.bodies import SMALL_BODY, BodyFormat, BodyLimit, JsonBody
 from shared.http.cors import with_cors
@@ -38,6 +39,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     secret_answer: bool = False,
     authorize: Callable[[Any], Awaitable[None]] | None = None,
     calculates: bool = False,
+    rate_limits: tuple[RateLimit, ...] = (),
     errors: tuple[type[XyraError], ...] = (),
     example: Any = None,  # noqa: ANN401  JSON is any of its types
     media_type: str = "application/json",
@@ -70,6 +72,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             secret_answer=secret_answer,
             authorize=authorize,
             calculates=calculates,
+            rate_limits=rate_limits,
             further_errors=errors,
             example=example,
             media_type=media_type,

@@ -9,9 +9,11 @@ from pydantic import ConfigDict
 
 from shared import correlation
 from shared.domain.kernel.errors import (
+    LimitExceededError,
     LockedError,
     MethodNotAllowedError,
     OrganizationRequiredError,
+    RateLimitedError,
     RejectedItemsError,
     UnauthenticatedError,
     UnavailableError,
@@ -87,6 +89,19 @@ class ProblemOfChoice(Problem):
     """One of these is to be named as `organization_id`; left out where there is nothing to choose."""
 
 
+class ProblemOfQuota(Problem):
+    """Why a request was refused (RFC 9457), where that may be an organization's quota."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    quota: str | None = None
+    """What there is too much of, as `agents`; left out where it was refused for another reason."""
+    limit: int | None = None
+    """The most that there may be."""
+    used: int | None = None
+    """What there is now."""
+
+
 def error_answer(
     error: Exception, endpoint: str, headers: Mapping[str, str], error_format: ErrorFormat | None
 ) -> Answer:
@@ -114,6 +129,9 @@ def _problem(refusal: XyraError) -> bytes:
         "errors": refusal.errors,
         "correlation_id": correlation.current(),
     }
+    if isinstance(refusal, LimitExceededError):
+        of_quota = {"quota": refusal.quota, "limit": refusal.limit, "used": refusal.used}
+        return serialised(ProblemOfQuota, {**problem, **of_quota})
     if isinstance(refusal, RejectedItemsError):
         return serialised(ProblemOfItems, {**problem, "rejected": refusal.rejected})
     if isinstance(refusal, OrganizationRequiredError):
@@ -127,7 +145,7 @@ def _headers(refusal: XyraError) -> dict[str, str]:
             return {"WWW-Authenticate": "Bearer"}
         case MethodNotAllowedError():
             return {"Allow": ", ".join(refusal.allowed)}
-        case LockedError():
+        case LockedError() | RateLimitedError():
             return {"Retry-After": str(max(1, math.ceil(refusal.retry_after)))}
         case UnavailableError():
             return {"Retry-After": str(max(1, round(refusal.retry_after)))}

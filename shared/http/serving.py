@@ -26,6 +26,7 @@ from shared.domain.kernel.validation import validation_error
 from shared.http.bodies import validated
 from shared.http.declaration import Endpoint, IfMatch
 from shared.http.error_format import ErrorFormat
+from shared.http.limiting import Standings, count_key, counted
 from shared.http.problems import error_answer
 from shared.http.replies import Handler
 from shared.http.schemas import NoBody, PathValues
@@ -61,13 +62,15 @@ async def serve(
     declared: Endpoint, handler: Handler, request: Request, application: Callable[[], Application]
 ) -> Answer:
     """Answer a request by the declaration of its endpoint."""
-    return await answered(
+    standings = Standings()
+    answer = await answered(
         request,
         declared.name,
-        lambda: _answer(declared, handler, request, application()),
+        lambda: _answer(declared, handler, request, application(), standings),
         declared.error_format,
         declared.headers,
     )
+    return replace(answer, headers={**answer.headers, **standings.headers()})
 
 
 async def answered(
@@ -107,7 +110,9 @@ def _is_text(value: str) -> bool:
     return True
 
 
-async def _answer(declared: Endpoint, handler: Handler, request: Request, services: Application) -> Answer:
+async def _answer(
+    declared: Endpoint, handler: Handler, request: Request, services: Application, standings: Standings
+) -> Answer:
     _refuse_what_is_no_id(declared, request.route_params)
     headers = request.headers
     principal = ANONYMOUS
@@ -120,6 +125,7 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
             _authorize(principal, declared.access)
         else:
             _refuse_key(principal, declared)
+        await count_key(services, principal, standings)
     raw = request.body if declared.body is not None else b""
     work = services.calculations.run if declared.calculates else _at_once
     call = Call(
@@ -140,7 +146,8 @@ async def _answer(declared: Endpoint, handler: Handler, request: Request, servic
         await declared.authorize(call)
 
     async def act() -> Answer:
-        reply = await handler(call)
+        async with counted(declared, call, standings):
+            reply = await handler(call)
         return await work(lambda: reply.answer(declared))
 
     if call.idempotency_key is None:

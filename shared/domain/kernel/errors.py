@@ -166,6 +166,25 @@ class OrganizationDeletedError(ForbiddenError):
     title = "The organization is deleted"
 
 
+class LimitExceededError(ForbiddenError):
+    """An organization has as much of something as its quota allows."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "limit_exceeded"
+    title = "The organization's limit is reached"
+
+    def __init__(self, detail: str, *, quota: str = "", limit: int = 0, used: int = 0) -> None:
+        super().__init__(detail)
+        self.quota = quota
+        self.limit = limit
+        self.used = used
+
+    @classmethod
+    def of(cls, quota: str, limit: int, used: int) -> "LimitExceededError":
+        detail = f"The organization may have {limit} {quota}, and this is more; its operator can raise the limit"
+        return cls(detail, quota=quota, limit=limit, used=used)
+
+
 class LockedError(XyraError):
     """Too many failures. Whatever is tried before `retry_after` seconds have passed is refused."""
 
@@ -238,6 +257,18 @@ class UnsupportedMediaTypeError(XyraError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
     title = "The content type is not supported"
+
+
+class RateLimitedError(XyraError):
+    """Something was asked for more often than a rate limit allows. Repeat after `retry_after` seconds."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class UnavailableError(XyraError):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from shared.containers import TENANTS
 from shared.domain.kernel.entity import Entity
-from shared.domain.kernel.errors import ConflictError, ValidationError
+from shared.domain.kernel.errors import ConflictError, LimitExceededError, ValidationError
 from shared.domain.kernel.ids import new_id
 from shared.ports.clock import Clock
 from shared.services.agents.agents import AgentDraft, Agents
@@ -111,5 +111,5 @@ class AgentMaking:
         except ConflictError:
             known = await self._agents.resolve(organization_id, {name})
             return None if known else "many make agents at this moment"
-        except ValidationError as error:
+        except (ValidationError, LimitExceededError) as error:
             return error.detail

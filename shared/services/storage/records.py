@@ -1,15 +1,14 @@
 """Entities of one kind as they are stored: read, created once, and changed under their ETag."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from inspect import isawaitable
 from typing import Generic, TypeVar
 
 from shared.containers import Container
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import (
     ConflictError,
+    LimitExceededError,
     NotFoundError,
     PreconditionFailedError,
     UnavailableError,
@@ -32,18 +31,17 @@ from shared.ports.store import (
     every_item,
 )
 from shared.services.storage.claims import UniqueField
+from shared.services.storage.decisions import DOUBTFUL, Attempt, decide_twice, decided
 from shared.services.storage.operations import creating, deleting, putting, replacing
 from shared.services.storage.outbox import Outbox
 from shared.services.storage.owners import Owners
 from shared.services.storage.preconditions import check_if_match
+from shared.services.storage.quotas import CountedBatches
 from shared.services.storage.retrying import look_twice, retry_lost_races
 from shared.services.storage.stored import Page, Stored
 
 E = TypeVar("E", bound=Entity)
 T = TypeVar("T")
-
-_DOUBTFUL = (NotFoundError, PreconditionFailedError)
-"""Refusals that a stale read may be the reason of."""
 
 
 def _nothing(_before: Entity, _after: Entity) -> Sequence[Operation]:
@@ -82,6 +80,7 @@ class Records(Generic[E]):
         self._called = called or model.kind.replace("_", " ")
         self._unique = unique
         self._owners = owners
+        self._batches = CountedBatches(store, container)
         if outbox is not None:
             outbox.expect(model)
 
@@ -160,8 +159,8 @@ class Records(Generic[E]):
     ) -> Stored[E]:
         """Store it in one batch with its claim and what else belongs to it. Repeating it gives what was created.
 
-        `due_at` is when the outbox completes it. Raises `ConflictError` for a taken value, `UnavailableError` where
-        what was created cannot be read yet.
+        `due_at` is when the outbox completes it. Raises `ConflictError` for a taken value, `LimitExceededError` where
+        the organization's quota is used up, `UnavailableError` where what was created cannot be read yet.
         """
         if self._unique is not None:
             await self._refuse_taken(self._unique, partition, entity)
@@ -172,11 +171,13 @@ class Records(Generic[E]):
             document["due_at"] = to_text(due_at)
         try:
             return await self._insert(partition, entity, document, beside)
-        except AlreadyExistsError as error:
+        except (AlreadyExistsError, LimitExceededError) as error:
             existing = await self.find(partition, entity.id)
-            if existing is None:
-                raise self._unreadable() from error
-            return existing
+            if existing is not None:
+                return existing
+            if isinstance(error, LimitExceededError):
+                raise
+            raise self._unreadable() from error
 
     async def ensure(self, partition: str, entity: E) -> bool:
         """Create it unless it is there, whatever it looks like then. Whether it was created now."""
@@ -201,15 +202,15 @@ class Records(Generic[E]):
         `NotFoundError`, `ConflictError` for a taken value, and after lost races as the class says.
         """
 
-        async def attempt() -> _Attempt[E]:
+        async def attempt() -> Attempt[E]:
             current = await self.get(partition, entity_id, if_match)
-            changed = await _decided(decide(current.entity))
+            changed = await decided(decide(current.entity))
             if changed == current.entity:
-                return _Attempt(current, is_written=False)
+                return Attempt(current, is_written=False)
             written = await self.write(partition, current, changed, *beside(current.entity, changed))
-            return _Attempt(written, is_written=True)
+            return Attempt(written, is_written=True)
 
-        return (await self.retry(lambda: _decide_twice(attempt), if_match)).stored
+        return (await self.retry(lambda: decide_twice(attempt), if_match)).stored
 
     async def change_or_create(
         self,
@@ -220,22 +221,22 @@ class Records(Generic[E]):
     ) -> Stored[E]:
         """As `change`, also where there is none yet: then `decide` gets None."""
 
-        async def attempt() -> _Attempt[E]:
+        async def attempt() -> Attempt[E]:
             current = await self.find(partition, entity_id)
             if if_match is not None:
                 check_if_match(if_match, current.etag if current is not None else "")
-            changed = await _decided(decide(current.entity if current is not None else None))
+            changed = await decided(decide(current.entity if current is not None else None))
             if current is not None and changed == current.entity:
-                return _Attempt(current, is_written=False)
-            return _Attempt(await self.write(partition, current, changed), is_written=True)
+                return Attempt(current, is_written=False)
+            return Attempt(await self.write(partition, current, changed), is_written=True)
 
-        return (await self.retry(lambda: _decide_twice(attempt), if_match)).stored
+        return (await self.retry(lambda: decide_twice(attempt), if_match)).stored
 
     async def delete(self, partition: str, entity_id: str, if_match: str | None = None) -> None:
         """With its claim. Raises `NotFoundError`, and after lost races as the class says."""
 
         async def attempt() -> None:
-            current = await look_twice(lambda: self.get(partition, entity_id, if_match), errors=_DOUBTFUL)
+            current = await look_twice(lambda: self.get(partition, entity_id, if_match), errors=DOUBTFUL)
             await self.erase(partition, current)
 
         await self.retry(attempt, if_match)
@@ -259,9 +260,8 @@ class Records(Generic[E]):
         """
         if current is None:
             return await self._insert(partition, changed, changed.document(), beside)
-        return await self._commit(
-            partition, changed, [replacing(current, changed), *self._moving_claim(current.entity, changed)], beside
-        )
+        operations = [replacing(current, changed), *self._moving_claim(current.entity, changed)]
+        return await self._commit(partition, current.entity, changed, operations, beside)
 
     async def write_all(
         self, partition: str, changes: Sequence[tuple[Stored[E] | None, E]], *beside: Operation
@@ -275,7 +275,7 @@ class Records(Generic[E]):
         operations = [deleting(current)]
         if self._unique is not None:
             operations.append(Delete(self._unique.claim_of(current.entity).id))
-        await self._store.batch(self._container, partition, operations)
+        await self._batches.write(partition, current.entity, operations)
 
     # Without a guard
 
@@ -295,14 +295,19 @@ class Records(Generic[E]):
             operations.append(Create(_claim(self._unique, entity)))
         if self._owners is not None:
             await self._owners.note(entity.id, partition)
-        return await self._commit(partition, entity, operations, beside)
+        return await self._commit(partition, None, entity, operations, beside)
 
     async def _commit(
-        self, partition: str, entity: E, operations: Sequence[Operation], beside: Sequence[Operation]
+        self,
+        partition: str,
+        before: E | None,
+        entity: E,
+        operations: Sequence[Operation],
+        beside: Sequence[Operation],
     ) -> Stored[E]:
         """The entity first, then its claims, then what is beside it."""
         try:
-            etags = await self._store.batch(self._container, partition, [*operations, *beside])
+            etags = await self._batches.write(partition, before, [*operations, *beside])
         except AlreadyExistsError as error:
             if self._unique is not None and 1 <= error.index < len(operations):
                 raise self._unique.taken() from error
@@ -338,19 +343,3 @@ class Records(Generic[E]):
 def _claim(unique: UniqueField[E], entity: E) -> Document:
     document, claim = entity.document(), unique.claim_of(entity).document()
     return claim | {"ttl": document["ttl"]} if "ttl" in document else claim
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt(Generic[E]):
-    """What a read and a decision came to, and whether anything was written."""
-
-    stored: Stored[E]
-    is_written: bool
-
-
-async def _decide_twice(attempt: Callable[[], Awaitable[_Attempt[E]]]) -> _Attempt[E]:
-    return await look_twice(attempt, is_doubtful=lambda attempted: not attempted.is_written, errors=_DOUBTFUL)
-
-
-async def _decided(decision: T | Awaitable[T]) -> T:
-    return await decision if isawaitable(decision) else decision

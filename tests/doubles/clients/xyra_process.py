@@ -61,6 +61,7 @@ class XyraProcess:
             "XYRA_DATA_DIR": str(data_dir),
             "XYRA_DEMO": "0",
             "XYRA_LOG_LEVEL": "DEBUG",
+            "XYRA_LIMITS": "off",  # all tests call from one address
             "XYRA_OPERATOR_EMAIL": OPERATOR[0],
             "XYRA_OPERATOR_PASSWORD": OPERATOR[1],
         }

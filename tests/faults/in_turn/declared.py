@@ -99,6 +99,7 @@ WITHOUT_PATH: Mapping[str, str] = {
     "export_metrics": _NOTHING_WRITTEN,
     "archive_billing_model": _ONE_WRITE,
     "delete_organization": _ONE_WRITE,
+    "put_limits": _ONE_WRITE,
     "put_exchange_rate": _ONE_WRITE,
     "create_llm_price": _ONE_WRITE,
     "create_llm_alias": _ONE_WRITE,

@@ -10,6 +10,7 @@ import pytest
 
 import function_app
 import functions
+from shared.domain.kernel.errors import LimitExceededError
 from shared.http import ENDPOINTS, Endpoint, openapi
 from tests.places import DATA
 
@@ -24,11 +25,13 @@ BEFORE: Json = json.loads((DATA / "before_areas" / "openapi.json").read_bytes())
 
 CHANGES = {
     r"/v1/(traces|logs|metrics)|/api/public/otel/v1/traces": "OTLP is new",
+    r"/api/v1/limits|/api/v1/organizations/\{organization_id\}/limits": "limits of organizations are new",
     r"/openmeter/api/v1/events|/ingest/litellm": "other products' routes are new",
     r".*/summary": "summaries are prose, and some say it in plainer words",
     r".*/responses/(default|[45]\d\d)": "errors are declared status by status",
     r".*/parameters/\w+_id/schema/(pattern|maxLength)": "ids in paths say what they look like",
     r".*/parameters/Idempotency-Key/schema/minLength": "an empty key was always refused",
+    r"/api/v1/auth/(signup|login|login/access-token)/post/responses/20[01]/headers": "they say how callers stand",
     r"/api/v1/docs/scalar\.js": "the script of the page is new",
     r"/api/v1/runs/by-key": "the report of a key that may contain a slash is new",
     r"/api/v1/(agents|runs)/get/parameters/(external_id|key)": "the same, for lists of at most one",
@@ -123,7 +126,8 @@ def test_each_operation_says_with_what_it_can_be_refused(endpoint: Endpoint) -> 
     for error in endpoint.errors():
         answer = operation["responses"][str(int(error.status))]
         assert f"`{error.code}`" in answer["description"]
-        problem = PROBLEMS.get((endpoint.name, error.status), "Problem")
+        of_quota = LimitExceededError in endpoint.further_errors and error.status == HTTPStatus.FORBIDDEN
+        problem = PROBLEMS.get((endpoint.name, error.status), "ProblemOfQuota" if of_quota else "Problem")
         schema = problem if endpoint.error_format is None else "Status"
         media_type = "application/problem+json" if endpoint.error_format is None else "application/json"
         assert answer["content"][media_type]["schema"] == {"$ref": f"#/components/schemas/{schema}"}

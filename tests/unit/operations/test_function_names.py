@@ -6,6 +6,8 @@ import function_app
 from tests.places import DATA
 
 ADDED = {
+    "get_limits",
+    "put_limits",
     "change_password",
     "create_llm_alias",
     "delete_llm_alias",

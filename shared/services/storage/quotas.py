@@ -1,0 +1,124 @@
+"""Quotas: what an organization has is counted in the batch that stores or deletes it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from shared import json
+from shared.containers import TENANTS, Container
+from shared.domain.kernel.entity import Entity
+from shared.domain.kernel.errors import ConflictError, LimitExceededError
+from shared.domain.kernel.ids import is_id
+from shared.domain.tenancy.limits import (
+    MEASURED_KINDS,
+    QUOTA_OF_KIND,
+    STORED_BYTES,
+    OrganizationLimits,
+    QuotaUse,
+)
+from shared.ports.store import (
+    AlreadyExistsError,
+    Create,
+    Document,
+    Operation,
+    Replace,
+    StaleEtagError,
+    Store,
+    every_item,
+)
+from shared.services.storage.locks import NamedLocks
+from shared.services.storage.operations import creating, replacing
+from shared.services.storage.retrying import look_twice, retry_lost_races
+from shared.services.storage.stored import Stored
+
+_USE: Final = QuotaUse().id
+_LIMITS: Final = OrganizationLimits().id
+
+
+class CountedBatches:
+    """Writes batches of a container, and counts in each what it adds to an organization's quotas.
+
+    The counter is guarded by its ETag, so that of creations at the same time no more succeed than there is room for. An
+    organization without a counter, as all of earlier versions are, is counted once, at its first write.
+    """
+
+    def __init__(self, store: Store, container: Container) -> None:
+        self._store = store
+        self._container = container
+        self._locks = NamedLocks()
+
+    async def write(self, partition: str, before: Entity | None, operations: Sequence[Operation]) -> list[str]:
+        """As `Store.batch`; `before` is what the first operation replaces or deletes.
+
+        Raises `LimitExceededError`, and `ConflictError` where the counter is changed by many at once.
+        """
+        added = _added(before, operations) if self._container is TENANTS and is_id(partition, "org") else {}
+        if not added:
+            return await self._store.batch(self._container.name, partition, operations)
+        return await look_twice(
+            lambda: self._write_counted(partition, before is not None, added, operations), errors=(LimitExceededError,)
+        )
+
+    async def _write_counted(
+        self, partition: str, is_change: bool, added: Mapping[str, int], operations: Sequence[Operation]
+    ) -> list[str]:
+        async def attempt() -> list[str] | AlreadyExistsError | StaleEtagError:
+            use, limits = await quotas_of(self._store, partition)
+            changed = use.entity.adding(added, limits, is_change=is_change)
+            counting = replacing(use, changed) if use.etag else creating(changed)
+            try:
+                return (await self._store.batch(TENANTS.name, partition, [*operations, counting]))[:-1]
+            except (AlreadyExistsError, StaleEtagError) as error:
+                if error.index == len(operations):
+                    raise  # the counter has changed: decide again
+                return error
+
+        async with self._locks.held(partition):
+            written = await retry_lost_races(
+                attempt, ConflictError("Much is created in this organization at once; try again")
+            )
+        if isinstance(written, list):
+            return written
+        raise written
+
+
+async def quotas_of(store: Store, organization_id: str) -> tuple[Stored[QuotaUse], OrganizationLimits]:
+    """What the organization uses, without an ETag where that was never counted, and what it may use."""
+    items = await store.get_many(TENANTS.name, organization_id, [_USE, _LIMITS])
+    use, limits = items.get(_USE), items.get(_LIMITS)
+    return (
+        Stored(await _recounted(store, organization_id), "")
+        if use is None
+        else Stored(QuotaUse.read(use.document), use.etag),
+        OrganizationLimits() if limits is None else OrganizationLimits.read(limits.document),
+    )
+
+
+async def _recounted(store: Store, organization_id: str) -> QuotaUse:
+    used = Counter[str]()
+    for kind in sorted(MEASURED_KINDS):
+        async for item in every_item(store, TENANTS.name, organization_id, kind):
+            used.update(_use_of(item.document))
+    return QuotaUse(used=dict(used))
+
+
+def _added(before: Entity | None, operations: Sequence[Operation]) -> Mapping[str, int]:
+    """Quota -> what the operations add to it, without those that stay the same."""
+    added = Counter[str]()
+    if before is not None and before.kind in MEASURED_KINDS:
+        added.subtract(_use_of(before.document()))
+    for operation in operations:
+        match operation:
+            case Create(document) | Replace(document):
+                added.update(_use_of(document))
+    return {name: amount for name, amount in added.items() if amount}
+
+
+def _use_of(document: Document) -> Mapping[str, int]:
+    kind = document["kind"]
+    if kind not in MEASURED_KINDS:
+        return {}
+    use = {STORED_BYTES: len(json.encode(document))}
+    if kind in QUOTA_OF_KIND and document.get("status") != "deleted":
+        use[QUOTA_OF_KIND[kind]] = 1
+    return use
