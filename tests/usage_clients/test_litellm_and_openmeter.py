@@ -1,67 +1,31 @@
-"""What people report usage with already works as it is: everything is counted once, nothing refused, each cost exact.
+"""LiteLLM and OpenMeter's SDK work as they are: everything is counted once, nothing refused, each cost exact."""
 
-`make usage-clients` installs the clients, each pinned, in an environment of their own, and names it in
-`XYRA_USAGE_CLIENTS`. Without it these tests are skipped by name.
-"""
-
-import asyncio
 import json
-import os
 import random
-import subprocess
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.doubles.clients.hosts import TimeMachine
-from tests.doubles.clients.xyra_client import Client, Organization, Xyra
+from tests.doubles.clients.xyra_client import Client, Xyra
+from tests.usage_clients.running import CALLS, base_of, installed, recorded, run, token_of
 
 Json = dict[str, Any]
 
-CLIENTS = Path(os.environ.get("XYRA_USAGE_CLIENTS", "no usage clients")).absolute()
-FOLDER = Path(__file__).parent
-CALLS = int(os.environ.get("XYRA_USAGE_CALLS", "1000"))
 INPUT, OUTPUT = Decimal("2.50"), Decimal("10.00")
 """US dollars for a million tokens of gpt-4o."""
 
-pytestmark = pytest.mark.skipif(not CLIENTS.is_dir(), reason="the usage clients are not installed: make usage-clients")
-
-
-def run(script: str, *arguments: str, sent: str = "", **environment: str) -> str:
-    """What a script prints. It has to end well, and no callback of it may have failed."""
-    ended = subprocess.run(  # noqa: S603  the pinned clients
-        [CLIENTS / "bin/python", FOLDER / script, *arguments],
-        input=sent,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-        | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr[-4000:]
-    assert "LiteLLM:ERROR" not in ended.stderr, ended.stderr[-4000:]
-    return ended.stdout
-
-
-def base_of(xyra: Xyra) -> str:
-    return str(xyra.anonymous.session._base_url).rstrip("/")
-
-
-def token_of(client: Client) -> str:
-    return client.headers["Authorization"].removeprefix("Bearer ")
+pytestmark = installed
 
 
 async def call_by_litellm(xyra: Xyra, key: Client, callbacks: list[str], calls: list[Json]) -> None:
     """With the lines of `docs/send-usage.md`."""
     base, token = base_of(xyra), token_of(key)
-    await asyncio.to_thread(
-        run,
+    await run(
+        "litellm",
         "send_by_litellm.py",
         *callbacks,
         sent=json.dumps(calls),
@@ -70,6 +34,7 @@ async def call_by_litellm(xyra: Xyra, key: Client, callbacks: list[str], calls: 
         OPENMETER_API_ENDPOINT=f"{base}/openmeter",
         OPENMETER_API_KEY=token,
         OPENMETER_TRUST_REQUEST_USER="false",
+        LITELLM_LOCAL_MODEL_COST_MAP="True",
     )
     await xyra.idle()
 
@@ -82,27 +47,6 @@ def mocked(call_id: str, prompt: int, completion: int) -> Json:
         "metadata": {"user_api_key_user_id": "coder"},
         "mock_response": {"id": call_id, "model": "gpt-4o", "usage": usage},
     }
-
-
-async def recorded(organization: Organization) -> dict[str, Json]:
-    """All events, by id."""
-    events: list[Json] = []
-    cursor: dict[str, str] = {}
-    while True:
-        page = await organization.key.get("events", limit="200", **cursor)
-        events += page["data"]
-        if page["next_cursor"] is None:
-            by_id = {event["id"]: event for event in events}
-            assert len(by_id) == len(events), "an event was counted twice"
-            return by_id
-        cursor = {"cursor": page["next_cursor"]}
-
-
-@pytest.fixture
-async def host(time_machine: TimeMachine) -> Xyra:
-    """At the time that the clients read from their machine's clock."""
-    await time_machine.at(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    return time_machine.xyra
 
 
 @pytest.mark.parametrize("callbacks", [["generic_api"], ["openmeter"], ["generic_api", "openmeter"]], ids=" and ".join)
@@ -195,9 +139,26 @@ async def test_cached_written_reasoning_and_tier_cost_what_the_provider_charges(
 async def test_openmeters_sdk_reports_and_is_told_of_a_bad_event(host: Xyra) -> None:
     organization = await host.organization()
     await organization.agent("coder")
-    printed = await asyncio.to_thread(run, "send_by_openmeter.py", base_of(host), token_of(organization.key))
+    printed = await run("litellm", "send_by_openmeter.py", base_of(host), token_of(organization.key))
     assert json.loads(printed) == 400
     await host.idle()
     events = await recorded(organization)
     assert sorted(events) == ["call-1", "call-2", "call-3", "call-4"]
     assert sum(int(event["data"]["quantity"]) for event in events.values()) == 10
+
+
+async def test_litellms_teams_and_keys_go_to_their_projects(host: Xyra) -> None:
+    organization = await host.organization()
+    project = await organization.project("Research")
+    agent = await organization.agent("coder")
+    in_project = await organization.agent(f"coder@{project['id']}", project_id=project["id"])
+    mapping = [{"team": "team-1", "project_id": project["id"]}, {"key": "nightly", "project_id": project["id"]}]
+    body = {"name": "Proxy", "scopes": ["events:write"], "litellm_mapping": mapping}
+    key = host.bearing((await organization.key.post("api-keys", body))["token"])
+    who: list[Json] = [{}, {"user_api_key_team_id": "team-1"}, {"user_api_key_alias": "nightly"}]
+    calls = [mocked(f"chatcmpl-{n}", 1000, 100) for n in range(len(who))]
+    for call, named in zip(calls, who, strict=True):
+        call["metadata"] |= named
+    await call_by_litellm(host, key, ["generic_api"], calls)
+    agents = {id_: event["agent_id"] for id_, event in (await recorded(organization)).items()}
+    assert agents == {"chatcmpl-0": agent["id"], "chatcmpl-1": in_project["id"], "chatcmpl-2": in_project["id"]}
