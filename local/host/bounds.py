@@ -12,7 +12,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from local.host.problems import closing_problem_bytes
 from local.host.server_log import server_log
-from local.host.unreadable_requests import ReadableRefusals
+from local.host.unreadable_requests import ReadableRefusals, request_of
 
 _REFUSAL = closing_problem_bytes(503, "There are too many connections; try again later", {"Retry-After": "1"})
 _RECEIVE_BYTES = 64 * 1024
@@ -32,6 +32,8 @@ class Bounds:
     """Until a request's headers are complete, and until the next request of a connection."""
     body_seconds: float = 60
     """From the headers until the body is complete."""
+    progress_seconds: float = 30
+    """Until the next bytes of a body."""
     buffered_bytes: int = 64 * 1024 * 1024
     """Of all bodies of requests that are not answered yet."""
 
@@ -86,6 +88,7 @@ class BoundedServer(web.Server):
     def __init__(self, handler: Any, bounds: Bounds) -> None:  # noqa: ANN401  aiohttp names no public type for it
         super().__init__(
             handler,
+            request_factory=request_of,
             access_log=None,
             logger=server_log,
             auto_decompress=False,

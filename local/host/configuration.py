@@ -36,8 +36,8 @@ class AppSettings:
 
     @property
     def loses_chunked_bodies(self) -> bool:
-        """Whether bodies that come in chunks are handed over as empty, to try what clients are told then."""
-        return (self.get("LOCAL_HOST_LOSES_CHUNKED_BODIES") or "").strip().lower() in {"true", "1"}
+        """Whether bodies that come in chunks are handed over as empty, as the platform does: unless it is `0`."""
+        return (self.get("LOCAL_HOST_LOSES_CHUNKED_BODIES") or "true").strip().lower() in {"true", "1"}
 
     def disables(self, function: str) -> bool:
         """Whether `AzureWebJobs.{function}.Disabled` is set; `__` stands for dots where names cannot have them."""

@@ -6,7 +6,7 @@ session tokens.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 
 import aiohttp
@@ -21,7 +21,7 @@ from local.host.bounds import DEFAULT_BOUNDS, BoundedServer, Bounds
 from local.host.configuration import AppSettings
 from local.host.errors import StartupError
 from local.host.group_process import GroupProcess
-from local.host.http_trigger import Bodies, add_address_of_caller
+from local.host.http_trigger import Bodies, add_address_of_caller, is_chunked
 from local.host.indexing import HTTP_GROUP, index
 from local.host.problems import SAFE_HEADERS, problem
 
@@ -151,11 +151,16 @@ class GroupedHost:
     async def _send_on(self, request: web.BaseRequest, process: GroupProcess, body: bytes) -> web.Response:
         headers = _passed_on(request.headers)
         add_address_of_caller(request, headers)
+        sent = _lost_body() if not body and is_chunked(request) else body or None
         while True:
             url = URL(f"{await process.base()}{request.raw_path}", encoded=True)
             try:
                 async with self._session.request(
-                    request.method, url, headers=headers, data=body or None, allow_redirects=False
+                    request.method,
+                    url,
+                    headers=headers,
+                    data=sent,
+                    allow_redirects=False,
                 ) as response:
                     return await _response(request, response)
             except aiohttp.ClientConnectorError:  # it has just ended and will be started again
@@ -168,6 +173,11 @@ class GroupedHost:
     def _session(self) -> aiohttp.ClientSession:
         assert self._client is not None, "the host has not started"  # noqa: S101  a fault of ours
         return self._client
+
+
+async def _lost_body() -> AsyncIterator[bytes]:
+    """Sent in chunks, as the lost one was: the function sees by the headers that there was a body."""
+    yield b""
 
 
 def _passed_on(headers: Mapping[str, str]) -> CIMultiDict[str]:

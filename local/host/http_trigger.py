@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import azure.functions as func
 from aiohttp import web
+from aiohttp.http_exceptions import PayloadEncodingError
 from azure.functions.http import HttpRequest
 
 from local.host.bounds import Bounds, BufferedBytes, Share
@@ -30,6 +31,10 @@ class BodyTooLargeError(Exception):
     """The body has more bytes than the host takes."""
 
 
+class NoProgressError(Exception):
+    """No further byte of the body arrives."""
+
+
 class TooManyBytesError(Exception):
     """The bodies that are being read and answered hold as many bytes as they may."""
 
@@ -38,9 +43,9 @@ class Bodies:
     """Reads bodies within the host's bounds, and answers where one passes them."""
 
     def __init__(self, bounds: Bounds, *, loses_chunked: bool = False) -> None:
-        """`loses_chunked`: what came in chunks is handed over as empty, as the platform may do."""
+        """`loses_chunked`: what came in chunks is handed over as empty, as the platform does."""
         self._loses_chunked = loses_chunked
-        self._seconds = bounds.body_seconds
+        self._bounds = bounds
         self._buffered = BufferedBytes(bounds.buffered_bytes)
 
     async def answer(
@@ -49,20 +54,24 @@ class Bodies:
         """What `answer` makes of the body, else 408, 413 or 503. The body's bytes count until then."""
         with self._buffered.share() as share:
             try:
-                async with asyncio.timeout(self._seconds):
-                    body = await read_body(request, share)
+                async with asyncio.timeout(self._bounds.body_seconds):
+                    body = await read_body(request, share, self._bounds.progress_seconds)
+            except NoProgressError:
+                return closing_problem(
+                    408, f"Nothing of the body arrived for {self._bounds.progress_seconds:g} seconds"
+                )
             except TimeoutError:
-                return closing_problem(408, f"The body did not arrive within {self._seconds:g} seconds")
-            except ConnectionError:
+                return closing_problem(408, f"The body did not arrive within {self._bounds.body_seconds:g} seconds")
+            except (ConnectionError, PayloadEncodingError):
                 return closing_problem(400, "The connection ended within the body")  # nobody is there to read it
             except BodyTooLargeError:
                 return closing_problem(413, f"The body has more than {PLATFORM_BODY_BYTES} bytes")
             except TooManyBytesError:
                 return closing_problem(503, "Too many bytes of other bodies wait for an answer", {"Retry-After": "1"})
-            return await answer(b"" if self._loses_chunked and _is_chunked(request) else body)
+            return await answer(b"" if self._loses_chunked and is_chunked(request) else body)
 
 
-def _is_chunked(request: web.BaseRequest) -> bool:
+def is_chunked(request: web.BaseRequest) -> bool:
     return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
 
 
@@ -111,10 +120,10 @@ class HttpEndpoint:
             return problem(500, _FAILED)
 
 
-async def read_body(request: web.BaseRequest, share: Share) -> bytes:
+async def read_body(request: web.BaseRequest, share: Share, progress_seconds: float) -> bytes:
     """The whole body, counted as it arrives.
 
-    Raises `BodyTooLargeError` without reading more than the limit, and `TooManyBytesError`.
+    Raises `BodyTooLargeError` without reading more than the limit, `NoProgressError` and `TooManyBytesError`.
     """
     length = request.content_length
     if length == 0 or not request.body_exists:
@@ -125,13 +134,21 @@ async def read_body(request: web.BaseRequest, share: Share) -> bytes:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     body = bytearray()
-    async for chunk in request.content.iter_any():
+    while chunk := await _next_bytes(request, progress_seconds):
         if len(body) + len(chunk) > PLATFORM_BODY_BYTES:
             raise BodyTooLargeError
         if not share.take(len(chunk)):
             raise TooManyBytesError
         body += chunk
     return bytes(body)
+
+
+async def _next_bytes(request: web.BaseRequest, progress_seconds: float) -> bytes:
+    """Empty at the end. Raises `NoProgressError`."""
+    try:
+        return await asyncio.wait_for(request.content.readany(), progress_seconds)
+    except TimeoutError as error:
+        raise NoProgressError from error
 
 
 def add_address_of_caller(request: web.BaseRequest, headers: MutableMapping[str, str]) -> None:

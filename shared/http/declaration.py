@@ -12,6 +12,7 @@ from shared.domain.kernel.errors import (
     ConflictError,
     ForbiddenError,
     IdempotencyConflictError,
+    LengthRequiredError,
     MalformedError,
     NotFoundError,
     PreconditionFailedError,
@@ -132,7 +133,7 @@ class Endpoint:
         if self.id_prefixes:
             yield NotFoundError
         if self.body is not None:
-            yield from (TooLargeError, UnsupportedMediaTypeError)
+            yield from (LengthRequiredError, TooLargeError, UnsupportedMediaTypeError)
         if self.idempotent:
             yield IdempotencyConflictError
         if self.method != "GET" and not self.public:

@@ -13,6 +13,7 @@ from shared.domain.access.identity import AFTER_DELETION, Permission, Principal
 from shared.domain.kernel.errors import (
     FieldError,
     ForbiddenError,
+    LengthRequiredError,
     MalformedError,
     NotFoundError,
     OrganizationDeletedError,
@@ -208,11 +209,24 @@ def _body(declared: Endpoint, headers: Mapping[str, str], raw: bytes) -> Any:  #
     body = declared.body
     if body is None:
         return NoBody()
+    _refuse_what_was_lost(headers, raw)
     content = declared.body_limit.content_of(headers, raw)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower() or next(iter(body.content))
     if media_type not in body.content:
         raise UnsupportedMediaTypeError(f"Content-Type is {media_type}; accepted here: {', '.join(body.content)}")
     return body.read(media_type, headers, content)
+
+
+def _refuse_what_was_lost(headers: Mapping[str, str], raw: bytes) -> None:
+    """Refuse a body that was sent in chunks and came empty: the platform hands over only those that say their length.
+
+    Raises `LengthRequiredError`: taken as empty, it would be ignored in silence.
+    """
+    if not raw and "chunked" in headers.get("transfer-encoding", "").lower():
+        raise LengthRequiredError(
+            "The body was sent in chunks, which the platform does not hand over: send it with Content-Length. "
+            "docs/send-usage.md says how for OpenTelemetry"
+        )
 
 
 def _path(model: type[PathValues], route_params: Mapping[str, str]) -> PathValues:

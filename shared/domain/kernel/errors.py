@@ -243,7 +243,7 @@ class PreconditionRequiredError(XyraError):
 
 class LengthRequiredError(XyraError):
     status = HTTPStatus.LENGTH_REQUIRED
-    code = "length_required"
+    code = "length-required"
     title = "The body came without its length"
 
 

@@ -30,7 +30,8 @@ class SentTraces:
         """Raises `LengthRequiredError`: an export is never empty, so something was lost on the way."""
         if not self.body.raw:
             raise LengthRequiredError(
-                "The body is empty. One that is sent in chunks may not arrive: send it whole, with Content-Length"
+                "The body is empty. One that is sent in chunks does not arrive: send it with Content-Length "
+                "(docs/send-usage.md)"
             )
 
 

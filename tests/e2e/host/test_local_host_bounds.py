@@ -4,7 +4,8 @@ import asyncio
 import io
 import json
 import os
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ from local.host import Bounds
 from tests.doubles.clients.running_host import PROBLEM, SAFE_HEADERS, Options, RunningHost, hosted
 
 UNFINISHED = b"POST /text HTTP/1.1\r\nHost: localhost\r\nContent-Le"
+IN_CHUNKS = b"POST /text HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 PATIENCE = 10
 MEBIBYTE = 1024 * 1024
+
+
+def announced(length: int) -> bytes:
+    return b"POST /text HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % length
 
 
 def text_app() -> func.FunctionApp:
@@ -56,6 +62,10 @@ class Connection:
         for _ in range(length // len(chunk) - 1):
             await self.send(chunk)
 
+    async def end(self) -> None:
+        """Say that nothing more comes."""
+        self._writer.write_eof()
+
     async def everything(self) -> bytes:
         """What arrives until the host closes the connection."""
         answer = b""
@@ -66,10 +76,6 @@ class Connection:
             except ConnectionError:
                 return answer
         return answer
-
-
-def announced(length: int) -> bytes:
-    return b"POST /text HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % length
 
 
 def problem_of(answer: bytes) -> dict[str, Any]:
@@ -113,6 +119,62 @@ async def test_a_body_that_does_not_end_in_time_is_answered_with_408(tmp_path: P
         await connection.send(announced(10) + b"12345")
         told = problem_of(await connection.everything())
         assert (told["status"], told["detail"]) == (408, "The body did not arrive within 0.5 seconds")
+
+
+async def test_a_body_that_makes_no_progress_is_answered_with_408(tmp_path: Path) -> None:
+    options = Options(bounds=Bounds(progress_seconds=0.5))
+    async with hosted(text_app(), tmp_path, options) as running, nothing_left(), AsyncExitStack() as stack:
+        for head in (announced(10), IN_CHUNKS):
+            connection = await Connection.to(running, stack)
+            await connection.send(head + b"5\r\n123")
+            told = problem_of(await connection.everything())
+            assert (told["status"], told["detail"]) == (408, "Nothing of the body arrived for 0.5 seconds")
+
+
+async def test_a_body_in_chunks_that_never_ends_is_answered_with_413(tmp_path: Path) -> None:
+    async with hosted(text_app(), tmp_path) as running, nothing_left(), AsyncExitStack() as stack:
+        connection = await Connection.to(running, stack)
+        await connection.send(IN_CHUNKS)
+        chunk = b"100000\r\n" + bytes(MEBIBYTE) + b"\r\n"
+        for _ in range(18):
+            await connection.send(chunk)
+        assert problem_of(await connection.everything())["status"] == 413
+
+
+async def test_a_connection_that_ends_within_its_body_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with hosted(text_app(), tmp_path) as running, nothing_left(), AsyncExitStack() as stack:
+        for head in (announced(10), IN_CHUNKS):
+            await (await Connection.to(running, stack)).send(head + b"5\r\n123")
+
+
+@pytest.mark.parametrize("head", [announced(10), IN_CHUNKS], ids=["of a length", "in chunks"])
+async def test_a_body_without_its_end_is_answered_with_400(head: bytes, tmp_path: Path) -> None:
+    async with hosted(text_app(), tmp_path) as running, nothing_left(), AsyncExitStack() as stack:
+        connection = await Connection.to(running, stack)
+        await connection.send(head + b"5\r\n123")
+        await connection.end()
+        assert problem_of(await connection.everything())["status"] == 400
+
+
+async def test_a_client_that_says_no_more_is_still_answered(tmp_path: Path) -> None:
+    async with hosted(text_app(), tmp_path) as running, nothing_left(), AsyncExitStack() as stack:
+        connection = await Connection.to(running, stack)
+        await connection.send(announced(5) + b"12345")
+        await connection.end()
+        assert (await connection.everything()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@asynccontextmanager
+async def nothing_left() -> AsyncIterator[None]:
+    """What a request begins within the block ends with it."""
+    yield
+    async with asyncio.timeout(PATIENCE):
+        while any(is_of_a_request(task) for task in asyncio.all_tasks()):  # noqa: ASYNC110  the host learns later
+            await asyncio.sleep(0.01)
+
+
+def is_of_a_request(task: asyncio.Task[Any]) -> bool:
+    return getattr(task.get_coro(), "__qualname__", "").startswith(("RequestHandler.", "Invoker."))
 
 
 @pytest.mark.parametrize(

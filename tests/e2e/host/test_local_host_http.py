@@ -70,13 +70,17 @@ async def test_a_compressed_body_is_passed_on_as_it_came(tmp_path: Path) -> None
             assert (await response.json())["body"].encode("latin-1") == packed
 
 
-async def test_a_body_may_come_in_chunks(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("loses", "body"), [("", ""), ("0", "one two")], ids=["as the platform", "where it arrives"])
+async def test_a_body_that_comes_in_chunks_is_lost_as_on_the_platform(loses: str, body: str, tmp_path: Path) -> None:
     async def chunks() -> Any:
         yield b"one "
         yield b"two"
 
-    async with hosted(echo_app(), tmp_path) as running, running.client.post("/echo", data=chunks()) as response:
-        assert (await response.json())["body"] == "one two"
+    options = Options(settings={"LOCAL_HOST_LOSES_CHUNKED_BODIES": loses})
+    async with hosted(echo_app(), tmp_path, options) as running:
+        async with running.client.post("/echo", data=chunks()) as response:
+            answer = await response.json()
+        assert (answer["body"], answer["headers"]["transfer-encoding"]) == (body, "chunked")
 
 
 async def test_a_client_that_expects_to_be_told_to_go_on_is_told_so(tmp_path: Path) -> None:
