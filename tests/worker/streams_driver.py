@@ -278,7 +278,7 @@ async def main() -> None:
         return
     app = await App.started(app_directory)
     result = await SCENARIOS[scenario](app, int(number[0]) if number else 0)
-    sys.stdout.write(json.dumps(result))
+    sys.stdout.write(f"\n{json.dumps(result)}\n")  # beside what uvicorn writes there
     sys.stdout.flush()
 
 

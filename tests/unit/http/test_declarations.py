@@ -92,7 +92,7 @@ def test_errors_follow_from_the_declaration() -> None:
     assert statuses(**PRIVATE) == {400, 401, 403, 404, 422, 429, 503}
     assert statuses(**PRIVATE, query=ListQuery) == {400, 401, 403, 404, 422, 429, 503}
     assert statuses(**THING) == {400, 404, 422}
-    assert statuses(method="POST", body=JsonBody(Schema)) == {400, 413, 415, 422, 503}
+    assert statuses(method="POST", body=JsonBody(Schema)) == {400, 411, 413, 415, 422, 503}
     write = {"method": "PUT", **PRIVATE}
     assert statuses(**write, if_match=IfMatch.HONOURED) == {400, 401, 403, 404, 409, 412, 422, 429, 503}
     assert statuses(**write, if_match=IfMatch.REQUIRED) == {400, 401, 403, 404, 409, 412, 422, 428, 429, 503}
