@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from shared.domain.kernel.validation import Length
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.provider_costs.llm_calls import MAXIMUM_TEXT, MAXIMUM_UNITS
-from shared.domain.tenancy.organizations import OrganizationSettings
+from shared.domain.tenancy.organization_settings import OrganizationSettings
 from shared.http import PathText, PathValues, Schema, ThingId
 from shared.services.storage import Page
 from shared.services.storage.caller_json import text_of_metadata

@@ -24,10 +24,15 @@ from shared.services.access.accounts import Accounts
 from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
+from shared.services.access.invitations import Invitations
+from shared.services.access.invited_accounts import InvitedAccounts
 from shared.services.access.letters import ACCESS_MAIL, Composer
 from shared.services.access.limits import Limits
 from shared.services.access.lockout import Lockout
 from shared.services.access.mailed_links import MailedLinks
+from shared.services.access.member_organizations import MEMBERSHIP_CHANGED, MemberOrganizations
+from shared.services.access.members import Members
+from shared.services.access.owner_counts import OwnerCounts
 from shared.services.access.password_changes import PasswordChanges
 from shared.services.access.passwords import Passwords
 from shared.services.access.rate_limits import RateLimits
@@ -138,7 +143,15 @@ class Application:
         )
         self.password_changes = PasswordChanges(store, clock, self.sessions, lockout, passwords)
         self.first_operator = FirstOperator(store, self.accounts)
+        self.owner_counts = OwnerCounts(store, self.organizations)
+        self.member_organizations = MemberOrganizations(store, self.outbox)
+        self.members = Members(store, clock, self.owner_counts, self.member_organizations)
         self.api_keys = ApiKeys(store, clock, self.owners, self.outbox)
+        invited_accounts = InvitedAccounts(store, clock, passwords, self.password_changes, self.api_keys)
+        self.invitations = Invitations(
+            *(store, clock, self.outbox, self.organizations, self.members, self.owner_counts),
+            *(self.member_organizations, self.mailed_links, invited_accounts),
+        )
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
         self.projects = Projects(store, clock, self.owners)
         self.departments = Departments(store, clock, self.owners)
@@ -206,7 +219,7 @@ class Application:
         self.workflow_estimates = WorkflowEstimates(
             clock, self.agents, self.agent_pricing, self.periods, self.calculations
         )
-        self.facts = FactsReader(self.agents, self.billing_models, self.accounts, self.periods, self.usage)
+        self.facts = FactsReader(self.agents, self.billing_models, self.members, self.periods, self.usage)
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
         self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
         self.billing_documents = BillingDocuments(store, self.owners)
@@ -250,13 +263,14 @@ class Application:
             AGENT_STARTED: self.agents.rebill_since_start,
             PERIOD_CHANGED: self.rebilling.note_change,
             KEY_CHANGED: self.api_keys.apply_change,
+            MEMBERSHIP_CHANGED: self.member_organizations.follow,
             CALLS_DECIDED: self.trace_calls.receive,
             ACCESS_MAIL: self.mails.receive,
         }
 
     def composers(self) -> Mapping[str, Composer]:
         """What makes the letter of each template of mails."""
-        return {}
+        return {"invitation": self.invitations.letter}
 
     def completions(self) -> Mapping[type[Entity], Completion]:
         """What finishes the entities that are due."""

@@ -1,5 +1,12 @@
-"""Sign-up, sign-in, sessions and API keys."""
+"""Sign-up, sign-in, sessions, members, invitations and API keys."""
 
-from functions.access import accounts, api_keys, public_keys, sessions
+from functions.access import accounts, api_keys, invitations, members, public_keys, sessions
 
-blueprints = (accounts.blueprint, sessions.blueprint, public_keys.blueprint, api_keys.blueprint)
+blueprints = (
+    accounts.blueprint,
+    sessions.blueprint,
+    public_keys.blueprint,
+    api_keys.blueprint,
+    members.blueprint,
+    invitations.blueprint,
+)

@@ -1,5 +1,6 @@
 """What an API key says about how its reports are read: as requested, checked, and as answered."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -69,16 +70,20 @@ def shown(key: ApiKey) -> dict[str, Any]:
     return key.reporting.model_dump()
 
 
-async def checked(call: Call[Any, Any, Any], owner: str | None, fields: dict[str, Any]) -> dict[str, Any]:
+async def checked(
+    call: Call[Any, Any, Any], owner: str | None, fields: dict[str, Any], projects: Sequence[str] | None
+) -> dict[str, Any]:
     """The fields of a request, as far as it has them, with the ids of the agent and of organizations.
 
-    Raises `ValidationError` for an agent, a billing model, an organization or a project that the owner, None for the
-    operator, does not have.
+    `projects` are those of the key. Raises `ValidationError` for an agent, a billing model, an organization or a
+    project that the owner, None for the operator, does not have, or not there.
     """
     if (reference := fields.get("default_agent")) is not None and owner is not None:
         agent = await call.services.agents.named(owner, reference, "/default_agent")
         if agent.status == "deleted":
             raise ValidationError.at("/default_agent", "the agent has been deleted")
+        if projects is not None and agent.project_id not in projects:
+            raise ValidationError.at("/default_agent", "the agent is in none of the key's projects")
         fields = {**fields, "default_agent": agent.id}
     if (making := fields.get("make_agents")) is not None:
         await _check_model(call, owner, making["billing_model_id"])

@@ -7,11 +7,12 @@ import azure.functions as func
 from pydantic import Field
 
 from functions.access.api_key_fields import ReportingAnswer, ReportingFields, checked, shown
-from functions.fields import Listed, Name
+from functions.fields import Listed, Name, Reference
 from shared.domain.access.api_keys import ApiKey
 from shared.domain.access.identity import Permission
+from shared.domain.access.project_access import MAXIMUM_GRANTS
 from shared.domain.access.reporting import Reporting
-from shared.domain.kernel.errors import LimitExceededError
+from shared.domain.kernel.errors import LimitExceededError, NotFoundError
 from shared.domain.kernel.validation import Length
 from shared.http import (
     Call,
@@ -19,6 +20,7 @@ from shared.http import (
     MergePatch,
     NoBody,
     PathValues,
+    Projects,
     Query,
     Reply,
     ThingId,
@@ -44,6 +46,10 @@ class ApiKeyRequest(ReportingFields):
     """By default the key is valid until it is revoked; one that was made by a key, as long as that at most."""
     organization_id: str | None = Field(default=None, max_length=256)
     """The organization's id, slug or external id. Operators who name none create a key of their own."""
+    projects: Annotated[tuple[Reference, ...], Length(1, MAXIMUM_GRANTS)] | None = None
+    """Ids of the projects that it is limited to: their agents, runs, threads, events, usage, outcomes and keys. By
+    default those that its creator is limited to.
+    """
 
 
 class ApiKeyPatch(MergePatch, ReportingFields):
@@ -65,13 +71,22 @@ class ApiKeyAnswer(ReportingAnswer):
     """The first key of the line that it descends from; its own id where no key made it."""
     parent_id: str | None
     """The key that made it, with which it ends; null where a person made it."""
+    projects: list[str] | None
+    """The projects that it is limited to; null without a limit."""
+    created_by: str | None
+    """The user who made it, or the first key of its line."""
+    adopted_by: str | None
+    """The owner who adopted it: it stops with this member, and no longer with its creator."""
+    is_active: bool
+    """Whether nobody has deactivated it."""
     created_at: datetime
     expires_at: datetime | None
     """Null for a key that is valid until it is revoked."""
 
     @classmethod
     def of(cls, key: ApiKey, **fields: Any) -> Self:  # noqa: ANN401  what a subclass adds
-        return cls.showing(key, **shown(key), **fields)
+        adopted_by = key.maker if key.maker != key.created_by else None
+        return cls.showing(key, adopted_by=adopted_by, **shown(key), **fields)
 
 
 class NewApiKeyAnswer(ApiKeyAnswer):
@@ -84,12 +99,23 @@ class ReusedApiKeyAnswer(ApiKeyAnswer):
     """The request was answered before. The token was shown then, and is never shown again."""
 
 
+async def _owner(call: Call[Any, Any, ApiKeyPath]) -> str:
+    """Whose key the path names. Raises `NotFoundError` for a key of other projects than the caller's."""
+    owner = await call.organization_id_of(call.path.key_id)
+    if call.projects is not None:
+        key, _ = await call.services.api_keys.get(owner, call.path.key_id)
+        if not call.sees_all(key.projects):
+            raise NotFoundError("There is no such API key in your projects")
+    return owner
+
+
 @endpoint(
     blueprint,
     "POST",
     "api-keys",
     summary="Create an API key. Its token is shown only in this answer",
     access=Permission.API_KEYS_WRITE,
+    projects=Projects.CHECKED,
     body=ApiKeyRequest,
     answers={201: NewApiKeyAnswer, 200: ReusedApiKeyAnswer},
     errors=(LimitExceededError,),
@@ -98,12 +124,14 @@ class ReusedApiKeyAnswer(ApiKeyAnswer):
 )
 async def create_api_key(call: Call[ApiKeyRequest]) -> Reply:
     owner = await call.organization_id_or_operator(call.body.organization_id)
-    reporting = await checked(call, owner, call.body.model_dump(include=set(Reporting.model_fields)))
+    projects = call.body.projects
+    reporting = await checked(call, owner, call.body.model_dump(include=set(Reporting.model_fields)), projects)
     draft = ApiKeyDraft(
         name=call.body.name,
         scopes=call.body.scopes,
         expires_at=call.body.expires_at,
         reporting=Reporting.model_validate(reporting),
+        projects=projects,
     )
     (key, etag), token = await call.services.api_keys.create(call.new_id("key"), owner, draft, call.principal)
     return Reply(
@@ -120,12 +148,14 @@ async def create_api_key(call: Call[ApiKeyRequest]) -> Reply:
     "api-keys",
     summary="API keys, without their tokens",
     access=Permission.API_KEYS_READ,
+    projects=Projects.FILTERED,
     query=ListQuery,
     answers={200: Listed[ApiKeyAnswer]},
 )
 async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
     organization_id = await call.organization_id_or_operator()
     page = await call.services.api_keys.page(organization_id, call.query.limit, call.query.cursor)
+    page = page.where(lambda key: call.sees_all(key.projects))
     return Reply(Listed(data=[ApiKeyAnswer.of(key) for key in page.entities], next_cursor=page.cursor))
 
 
@@ -135,12 +165,12 @@ async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
     "api-keys/{key_id}",
     summary="One API key, without its token",
     access=Permission.API_KEYS_READ,
+    projects=Projects.CHECKED,
     path_values=ApiKeyPath,
     answers={200: ApiKeyAnswer},
 )
 async def get_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
-    key_id = call.path.key_id
-    key, etag = await call.services.api_keys.get(await call.organization_id_of(key_id), key_id)
+    key, etag = await call.services.api_keys.get(await _owner(call), call.path.key_id)
     return Reply(ApiKeyAnswer.of(key), etag=etag)
 
 
@@ -150,6 +180,7 @@ async def get_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
     "api-keys/{key_id}",
     summary="Change an API key's name, and how what it reports is read",
     access=Permission.API_KEYS_WRITE,
+    projects=Projects.CHECKED,
     path_values=ApiKeyPath,
     body=ApiKeyPatch,
     answers={200: ApiKeyAnswer},
@@ -157,9 +188,10 @@ async def get_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
     example={"name": "Agents in production"},
 )
 async def update_api_key(call: Call[ApiKeyPatch, Query, ApiKeyPath]) -> Reply:
-    key_id = call.path.key_id
-    owner = await call.organization_id_of(key_id)
-    changes = await checked(call, None if owner == OPERATOR else owner, call.body.model_dump(exclude_unset=True))
+    key_id, owner = call.path.key_id, await _owner(call)
+    before, _ = await call.services.api_keys.get(owner, key_id)
+    sent = call.body.model_dump(exclude_unset=True)
+    changes = await checked(call, None if owner == OPERATOR else owner, sent, before.projects)
     key, etag = await call.services.api_keys.update(owner, key_id, changes, call.principal, call.if_match)
     return Reply(ApiKeyAnswer.of(key), etag=etag)
 
@@ -170,10 +202,39 @@ async def update_api_key(call: Call[ApiKeyPatch, Query, ApiKeyPath]) -> Reply:
     "api-keys/{key_id}",
     summary="Revoke an API key, and with it all keys that descend from it",
     access=Permission.API_KEYS_WRITE,
+    projects=Projects.CHECKED,
     path_values=ApiKeyPath,
     answers={204: None},
 )
 async def delete_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
-    key_id = call.path.key_id
-    await call.services.api_keys.delete(await call.organization_id_of(key_id), key_id, call.if_match)
+    await call.services.api_keys.delete(await _owner(call), call.path.key_id, call.if_match)
     return Reply()
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "api-keys/{key_id}/deactivate",
+    summary="Stop an API key for good, and with it all keys that descend from it. It stays listed",
+    access=Permission.API_KEYS_WRITE,
+    projects=Projects.CHECKED,
+    path_values=ApiKeyPath,
+    answers={200: ApiKeyAnswer},
+)
+async def deactivate_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
+    key, etag = await call.services.api_keys.deactivate(await _owner(call), call.path.key_id)
+    return Reply(ApiKeyAnswer.of(key), etag=etag)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "api-keys/{key_id}/adopt",
+    summary="Let an API key go on whose maker was removed or may do less: it stops with you from then on",
+    access=Permission.OWNERS_WRITE,
+    path_values=ApiKeyPath,
+    answers={200: ApiKeyAnswer},
+)
+async def adopt_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
+    key, etag = await call.services.api_keys.adopt(await _owner(call), call.path.key_id, call.principal)
+    return Reply(ApiKeyAnswer.of(key), etag=etag)

@@ -18,6 +18,7 @@ from shared.http import (
     NoBody,
     PathText,
     PathValues,
+    Projects,
     Query,
     Reply,
     Schema,
@@ -143,6 +144,7 @@ async def _reply(call: Call[Any, Any, Any], agent: Agent, etag: str) -> Reply:
     "agents",
     summary="Create an agent",
     access=Permission.AGENTS_WRITE,
+    projects=Projects.CHECKED,
     body=AgentRequest,
     answers={201: AgentAnswer},
     errors=(LimitExceededError,),
@@ -165,6 +167,7 @@ async def create_agent(call: Call[AgentRequest]) -> Reply:
     "agents",
     summary="Agents of an organization, newest first",
     access=Permission.AGENTS_READ,
+    projects=Projects.FILTERED,
     query=AgentListQuery,
     answers={200: Listed[AgentAnswer]},
 )
@@ -179,6 +182,7 @@ async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
         limit=call.query.limit,
         cursor=call.query.cursor,
     )
+    page = page.where(lambda agent: call.sees(agent.project_id))
     active = await call.services.agent_activities.last_active(organization_id, [agent.id for agent in page.entities])
     data = [AgentAnswer.showing(agent, last_active_at=active.get(agent.id)) for agent in page.entities]
     return Reply(Listed(data=data, next_cursor=page.cursor))
@@ -190,6 +194,7 @@ async def list_agents(call: Call[NoBody, AgentListQuery]) -> Reply:
     "agents/{agent_id}",
     summary="One agent",
     access=Permission.AGENTS_READ,
+    projects=Projects.BY_PATH,
     path_values=AgentPath,
     answers={200: AgentAnswer},
 )
@@ -204,6 +209,7 @@ async def get_agent(call: Call[NoBody, Query, AgentPath]) -> Reply:
     "agents/external/{external_id}",
     summary="One agent by its external id",
     access=Permission.AGENTS_READ,
+    projects=Projects.BY_PATH,
     path_values=ExternalIdPath,
     answers={200: AgentAnswer},
 )
@@ -218,6 +224,7 @@ async def get_agent_by_external_id(call: Call[NoBody, Query, ExternalIdPath]) ->
     "agents/{agent_id}",
     summary="Change an agent",
     access=Permission.AGENTS_WRITE,
+    projects=Projects.BY_PATH,
     path_values=AgentPath,
     body=AgentPatch,
     answers={200: AgentAnswer},
@@ -239,6 +246,7 @@ async def update_agent(call: Call[AgentPatch, Query, AgentPath]) -> Reply:
     "agents/{agent_id}",
     summary="End an agent, 10 minutes ahead; what it did stays billed",
     access=Permission.AGENTS_WRITE,
+    projects=Projects.BY_PATH,
     path_values=AgentPath,
     answers={204: None},
 )

@@ -12,7 +12,7 @@ from functions.ingestion.otlp import JSON, PROTOBUF, Binary, OtlpBody, OtlpError
 from functions.ingestion.senders import Sender
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import LengthRequiredError
-from shared.http import BodyLimit, Call, Query, Reply, Schema, endpoint
+from shared.http import BodyLimit, Call, Projects, Query, Reply, Schema, endpoint
 from shared.http.replies import Handler
 from shared.services.ingestion.reading import SentTraces
 
@@ -55,6 +55,7 @@ def export_route(  # noqa: PLR0913  what differs between signals
         path,
         summary=summary,
         access=Permission.EVENTS_WRITE,
+        projects=Projects.CHECKED,
         query=ExportQuery,
         body=OtlpBody(),
         body_limit=MAXIMUM_BODY,

@@ -13,7 +13,7 @@ from shared.domain.ingestion.reported_calls import COMPARED, LITELLM, ReportedCa
 from shared.domain.kernel.errors import Rejection
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.provider_costs.findings import FindingCode
-from shared.http import Call, Query, Reply, Schema, endpoint
+from shared.http import Call, Projects, Query, Reply, Schema, endpoint
 from shared.services.ingestion.protocol_events import ProtocolEvent, Taken
 from shared.unpacking import PackedBody
 
@@ -88,6 +88,7 @@ class PayloadsBody:
     "/ingest/litellm",
     summary="Report LLM calls by LiteLLM's generic API callback",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.CHECKED,
     query=LiteLlmQuery,
     body=PayloadsBody(),
     body_limit=MAXIMUM_BODY,

@@ -35,7 +35,7 @@ from shared.domain.kernel.validation_messages import ISO_TIME
 from shared.domain.metering.event_types import EventType
 from shared.domain.usage.events import MAXIMUM_EVENTS_OF_REQUEST
 from shared.domain.usage.ingestion import OTHERS
-from shared.http import LARGE_BODY, Call, Query, Reply, Schema, endpoint
+from shared.http import LARGE_BODY, Call, Projects, Query, Reply, Schema, endpoint
 from shared.services.ingestion.protocol_events import ProtocolEvent
 
 blueprint = func.Blueprint()
@@ -139,6 +139,7 @@ class OpenMeterBody:
     "/openmeter/api/v1/events",
     summary="Report usage as to OpenMeter: CloudEvents, among them those of LiteLLM's callback",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.CHECKED,
     body=OpenMeterBody(),
     body_limit=LARGE_BODY,
     answers={204: None},

@@ -33,6 +33,7 @@ class Sender:
             id=principal.root_id,
             by_operator=principal.is_operator,
             make_with=making.billing_model_id if making is not None else None,
+            projects=None if call.projects is None else tuple(sorted(call.projects)),
         )
 
     def agent(self, subject: str | None, named: str | None, otherwise: str) -> str:

@@ -6,7 +6,7 @@ from pydantic import Field
 from functions.fields import Listed
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.money import ExactDecimal
-from shared.http import Call, ListQuery, NoBody, Reply, Schema, endpoint, window
+from shared.http import Call, ListQuery, NoBody, Projects, Reply, Schema, endpoint, window
 
 blueprint = func.Blueprint()
 
@@ -41,6 +41,7 @@ class LlmModelCostsAnswer(Schema):
     "llm-costs",
     summary="LLM costs by model: beside what was reported, and what customers' own keys paid",
     access=Permission.USAGE_READ,
+    projects=Projects.REFUSED,
     query=LlmCostsQuery,
     answers={200: Listed[LlmModelCostsAnswer]},
 )

@@ -12,7 +12,20 @@ from shared.domain.kernel.histories import Interval
 from shared.domain.kernel.money import ExactDecimal
 from shared.domain.provider_costs.llm_prices import PriceOverride, Prices
 from shared.domain.provider_costs.model_names import LowerCaseName, ModelName
-from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, ZonedTime, endpoint, window
+from shared.http import (
+    Call,
+    ListQuery,
+    NoBody,
+    PathValues,
+    Projects,
+    Query,
+    Reply,
+    Schema,
+    ThingId,
+    ZonedTime,
+    endpoint,
+    window,
+)
 
 blueprint = func.Blueprint()
 
@@ -145,6 +158,7 @@ async def list_llm_prices(call: Call[NoBody, ListQuery]) -> Reply:
     "llm-prices/unpriced",
     summary="The models without a price that an organization's agents called in a period",
     access=Permission.USAGE_READ,
+    projects=Projects.REFUSED,
     query=UnpricedQuery,
     answers={200: Listed[UnpricedModelAnswer]},
 )

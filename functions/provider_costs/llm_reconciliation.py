@@ -13,7 +13,7 @@ from shared.domain.kernel.money import ExactDecimal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.provider_costs.provider_exports import Provider
 from shared.domain.usage.reconciliation import Compared, Comparison
-from shared.http import BodyLimit, Call, Query, Reply, Schema, endpoint
+from shared.http import BodyLimit, Call, Projects, Query, Reply, Schema, endpoint
 from shared.http.schemas import Document, TextFile
 from shared.services.usage.reconciliation import SentExport
 
@@ -158,6 +158,7 @@ class ReconciliationAnswer(Schema):
     "llm-costs/reconciliation",
     summary="Compare a provider's export of usage or costs with what was metered, by UTC day and model",
     access=Permission.USAGE_READ,
+    projects=Projects.REFUSED,
     query=ReconciliationQuery,
     body=ExportBody(),
     body_limit=EXPORT_BODY,

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from functions.fields import ClientId, Listed, Metadata, ObjectPatch, Reference
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import NotFoundError
+from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.money import ExactDecimal, plain
 from shared.domain.runs.run_figures import RunFigures
 from shared.domain.runs.runs import Run, RunStatus
@@ -21,6 +21,7 @@ from shared.http import (
     NoBody,
     PathText,
     PathValues,
+    Projects,
     Query,
     Reply,
     Schema,
@@ -227,12 +228,15 @@ def _report(organization: Organization, key: str, run: Run | None, figures: RunF
     "runs",
     summary="Create a run of an agent",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.CHECKED,
     body=RunRequest,
     answers={201: RunAnswer},
     example={"key": "run-7", "status": "running", "metadata": {"issue": "XY-12"}},
 )
 async def create_run(call: Call[RunRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)
+    if call.projects is not None and call.body.agent is None and call.body.thread_id is None:
+        raise ValidationError.at("/agent", "name an agent or a thread of your projects")
     draft = RunDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
     return _reply(*await call.services.runs.create(call.new_id("run"), organization_id, draft))
 
@@ -243,6 +247,7 @@ async def create_run(call: Call[RunRequest]) -> Reply:
     "runs",
     summary="Runs of an organization, newest first",
     access=Permission.EVENTS_READ,
+    projects=Projects.FILTERED,
     query=RunListQuery,
     answers={200: Listed[RunAnswer]},
 )
@@ -258,7 +263,7 @@ async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
         limit=query.limit,
         cursor=query.cursor,
     )
-    data = [_answer(run) for run in page.entities]
+    data = [_answer(run) for run in page.where(lambda run: call.sees(run.project_id)).entities]
     return Reply(Listed(data=data, next_cursor=page.cursor))
 
 
@@ -268,6 +273,7 @@ async def list_runs(call: Call[NoBody, RunListQuery]) -> Reply:
     "runs/{run_id}",
     summary="One run with its cost, price, margin and outcomes",
     access=Permission.EVENTS_READ,
+    projects=Projects.BY_PATH,
     path_values=RunPath,
     answers={200: RunReportAnswer},
 )
@@ -286,6 +292,7 @@ async def get_run(call: Call[NoBody, Query, RunPath]) -> Reply:
     "runs/by-key/{run_key}",
     summary="The same report by the key that events name, whether or not the run was created",
     access=Permission.EVENTS_READ,
+    projects=Projects.BY_PATH,
     path_values=RunKeyPath,
     answers={200: RunReportAnswer},
 )
@@ -299,6 +306,7 @@ async def get_run_by_key(call: Call[NoBody, Query, RunKeyPath]) -> Reply:
     "runs/by-key",
     summary="The same report by a key that may contain any character",
     access=Permission.EVENTS_READ,
+    projects=Projects.CHECKED,
     query=RunKeyQuery,
     answers={200: RunReportAnswer},
 )
@@ -309,6 +317,7 @@ async def find_run_by_key(call: Call[NoBody, RunKeyQuery]) -> Reply:
 async def _report_by_key(call: Call[NoBody, Any, Any], key: str) -> Reply:
     organization = await call.organization()
     run = await call.services.runs.by_key(organization.id, key)
+    call.check_sees(None if run is None else run.project_id)
     figures = await call.services.run_figures.of_key(organization, key)
     if run is None and not figures.events:
         raise NotFoundError("There is no such run, or its events are still on their way or parked: see /events/parked")
@@ -321,6 +330,7 @@ async def _report_by_key(call: Call[NoBody, Any, Any], key: str) -> Reply:
     "runs/{run_id}",
     summary="Change a run: its status, times, error, result or metadata",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.BY_PATH,
     path_values=RunPath,
     body=RunPatch,
     answers={200: RunAnswer},

@@ -15,6 +15,7 @@ from shared.http import (
     MergePatch,
     NoBody,
     PathValues,
+    Projects,
     Query,
     Reply,
     Schema,
@@ -75,6 +76,7 @@ class ThreadAnswer(Schema):
     "threads",
     summary="Create a thread",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.CHECKED,
     body=ThreadRequest,
     answers={201: ThreadAnswer},
     errors=(LimitExceededError,),
@@ -93,13 +95,14 @@ async def create_thread(call: Call[ThreadRequest]) -> Reply:
     "threads",
     summary="Threads of an organization, newest first",
     access=Permission.EVENTS_READ,
+    projects=Projects.FILTERED,
     query=ThreadListQuery,
     answers={200: Listed[ThreadAnswer]},
 )
 async def list_threads(call: Call[NoBody, ThreadListQuery]) -> Reply:
     query = call.query
     page = await call.services.threads.page(await call.organization_id(), query.project_id, query.limit, query.cursor)
-    return Reply(page)
+    return Reply(page.where(lambda thread: call.sees(thread.project_id)))
 
 
 @endpoint(
@@ -108,6 +111,7 @@ async def list_threads(call: Call[NoBody, ThreadListQuery]) -> Reply:
     "threads/{thread_id}",
     summary="One thread",
     access=Permission.EVENTS_READ,
+    projects=Projects.BY_PATH,
     path_values=ThreadPath,
     answers={200: ThreadAnswer},
 )
@@ -123,6 +127,7 @@ async def get_thread(call: Call[NoBody, Query, ThreadPath]) -> Reply:
     "threads/{thread_id}",
     summary="Change a thread",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.BY_PATH,
     path_values=ThreadPath,
     body=ThreadPatch,
     answers={200: ThreadAnswer},

@@ -1,5 +1,11 @@
-"""Organizations with their limits, projects and departments."""
+"""Organizations with their settings and limits, projects and departments."""
 
-from functions.tenancy import departments, limits, organizations, projects
+from functions.tenancy import departments, limits, organization_settings, organizations, projects
 
-blueprints = (departments.blueprint, limits.blueprint, organizations.blueprint, projects.blueprint)
+blueprints = (
+    departments.blueprint,
+    limits.blueprint,
+    organization_settings.blueprint,
+    organizations.blueprint,
+    projects.blueprint,
+)

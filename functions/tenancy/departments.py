@@ -7,7 +7,7 @@ import azure.functions as func
 from functions.fields import DepartmentPath, Listed, Metadata, Name, ObjectPatch, Reference, Text
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import LimitExceededError
-from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, VerbatimObject, endpoint
+from shared.http import Call, ListQuery, MergePatch, NoBody, Projects, Query, Reply, Schema, VerbatimObject, endpoint
 from shared.services.tenancy.departments import DepartmentDraft
 
 blueprint = func.Blueprint()
@@ -65,6 +65,7 @@ async def create_department(call: Call[DepartmentRequest]) -> Reply:
     "departments",
     summary="Departments of an organization, newest first",
     access=Permission.PROJECTS_READ,
+    projects=Projects.REFUSED,
     query=ListQuery,
     answers={200: Listed[DepartmentAnswer]},
 )
@@ -79,6 +80,7 @@ async def list_departments(call: Call[NoBody, ListQuery]) -> Reply:
     "departments/{department_id}",
     summary="One department",
     access=Permission.PROJECTS_READ,
+    projects=Projects.REFUSED,
     path_values=DepartmentPath,
     answers={200: DepartmentAnswer},
 )

@@ -12,7 +12,8 @@ from shared.domain.kernel.money import Currency
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.periods.periods import Timezone
 from shared.domain.tenancy.organization_names import SLUG_PATTERN
-from shared.domain.tenancy.organizations import MAXIMUM_SEATS, OrganizationSettings
+from shared.domain.tenancy.organization_settings import Flags, OrganizationSettings
+from shared.domain.tenancy.organizations import MAXIMUM_SEATS
 from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.tenancy.organizations import OrganizationDraft
 
@@ -80,6 +81,10 @@ class SettingsPatch(MergePatch):
     """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
     service tiers than the standard one; else those calls cost the standard price.
     """
+    unverified_may_write: bool | None = None
+    """Whether members whose e-mail address is not verified may change things, as if it were."""
+    flags: Flags | None = None
+    """All feature flags. They take the place of those that were there."""
 
 
 class OrganizationPatch(MergePatch):

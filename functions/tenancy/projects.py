@@ -8,7 +8,7 @@ from functions.fields import Listed, Metadata, Name, ObjectPatch, ProjectPath, R
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import LimitExceededError
 from shared.domain.tenancy.projects import ProjectStatus
-from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, VerbatimObject, endpoint
+from shared.http import Call, ListQuery, MergePatch, NoBody, Projects, Query, Reply, Schema, VerbatimObject, endpoint
 from shared.services.tenancy.projects import ProjectDraft
 
 blueprint = func.Blueprint()
@@ -76,13 +76,14 @@ async def create_project(call: Call[ProjectRequest]) -> Reply:
     "projects",
     summary="Projects of an organization, newest first",
     access=Permission.PROJECTS_READ,
+    projects=Projects.FILTERED,
     query=ProjectListQuery,
     answers={200: Listed[ProjectAnswer]},
 )
 async def list_projects(call: Call[NoBody, ProjectListQuery]) -> Reply:
     query = call.query
     page = await call.services.projects.page(await call.organization_id(), query.status, query.limit, query.cursor)
-    return Reply(page)
+    return Reply(page.where(lambda project: call.sees(project.id)))
 
 
 @endpoint(
@@ -91,6 +92,7 @@ async def list_projects(call: Call[NoBody, ProjectListQuery]) -> Reply:
     "projects/{project_id}",
     summary="One project",
     access=Permission.PROJECTS_READ,
+    projects=Projects.BY_PATH,
     path_values=ProjectPath,
     answers={200: ProjectAnswer},
 )

@@ -12,7 +12,7 @@ from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejection, ValidationError
 from shared.domain.kernel.validation import validation_error
 from shared.domain.usage.ingestion import REFUSED
-from shared.http import LARGE_BODY, Call, Query, Reply, Schema, endpoint
+from shared.http import LARGE_BODY, Call, Projects, Query, Reply, Schema, endpoint
 from shared.services.usage.events import MALFORMED, ReportedEvent
 from shared.turns import Turns
 
@@ -120,6 +120,7 @@ async def _organizations(call: Call[Any, Any, Any], events: Sequence[AnyEventReq
     "events",
     summary="Report usage: one event, a list, or a batch; plain or as CloudEvents 1.0",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.CHECKED,
     body=EventsBody(),
     body_limit=LARGE_BODY,
     query=EventsQuery,
@@ -145,6 +146,7 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             call.principal.root_id,
             call.principal.is_operator,
             extensions=event.extensions,
+            projects=call.projects,
         )
         for index, event in events
     ]

@@ -8,7 +8,7 @@ import azure.functions as func
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.times import from_text
 from shared.domain.usage.ingestion import REFUSED, SenderCounts, WarningCount, Window
-from shared.http import Call, NoBody, Query, Reply, Schema, endpoint
+from shared.http import Call, NoBody, Projects, Query, Reply, Schema, endpoint
 
 blueprint = func.Blueprint()
 
@@ -95,6 +95,7 @@ class IngestionAnswer(Schema):
     "ingestion",
     summary="What arrives: by API key, source and type, what was accepted, refused, repeated, parked or not priced",
     access=Permission.EVENTS_READ,
+    projects=Projects.REFUSED,
     query=IngestionQuery,
     answers={200: IngestionAnswer},
 )

@@ -14,9 +14,9 @@ from shared.domain.kernel.money import NonNegativeAmount
 from shared.domain.kernel.validation import Length, refusal
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.outcomes import Outcome, Status, Verification
-from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import Call, Projects, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.usage.outcome_decisions import MAXIMUM_DECIDED
-from shared.services.usage.outcomes import OutcomeQuery
+from shared.services.usage.outcomes import OutcomeQuery, not_found
 
 blueprint = func.Blueprint()
 
@@ -87,25 +87,43 @@ class BulkAnswer(Listed[BulkResult]):
     "outcomes/verify",
     summary="Verify up to 1,000 outcomes, each by itself; one that is verified already stays as it is",
     access=Permission.OUTCOMES_VERIFY,
+    projects=Projects.CHECKED,
     body=BulkRequest,
     answers={200: BulkAnswer},
     example={"filter": {"type": "outcome.issue_resolved"}, "note": "Checked in the tracker"},
 )
 async def verify_outcomes(call: Call[BulkRequest]) -> Reply:
     organization = await call.organization()
+    visible = await call.visible_agents(organization.id)
     request, ids, cursor = call.body, call.body.ids, None
     if ids is None:
         wanted = request.filter or BulkFilter()
         query = OutcomeQuery("pending", wanted.agent, wanted.type, None, wanted.start, wanted.end)
         pending, cursor = await call.services.outcomes.page(
-            organization, query, MAXIMUM_DECIDED, request.cursor, pointer="/filter/agent"
+            organization,
+            query,
+            MAXIMUM_DECIDED,
+            request.cursor,
+            lambda outcome: visible is None or outcome.agent_id in visible,
+            pointer="/filter/agent",
         )
         ids = [outcome.id for outcome in pending]
-    verification = _verification(request)
-    results = await call.services.outcome_decisions.verify(organization, ids, verification, call.principal)
+    known = await _visible_outcomes(call, organization, ids, visible)
+    results = await call.services.outcome_decisions.verify(organization, known, _verification(request), call.principal)
+    results = {id_: results.get(id_, not_found()) for id_ in ids}
     data = [_bulk_result(id_, results[id_]) for id_ in dict.fromkeys(ids)]
     verified = sum(result.problem is None for result in data)
     return Reply(BulkAnswer(verified=verified, refused=len(data) - verified, data=data, next_cursor=cursor))
+
+
+async def _visible_outcomes(
+    call: Call[Any, Any, Any], organization: Organization, ids: list[str], visible: frozenset[str] | None
+) -> list[str]:
+    """Those that are of agents which the caller may see."""
+    if visible is None:
+        return ids
+    stored = await call.services.outcomes.find(organization, ids)
+    return [id_ for id_ in ids if id_ in stored and stored[id_].outcome.agent_id in visible]
 
 
 def _bulk_result(id_: str, result: Outcome | XyraError) -> BulkResult:
@@ -147,6 +165,7 @@ async def _decided(call: Call[Any, Any, Any], organization: Organization, result
     summary="Verify a pending outcome, by another credential than the one that reported it; it counts in the period in"
     " which it happened",
     access=Permission.OUTCOMES_VERIFY,
+    projects=Projects.BY_PATH,
     path_values=OutcomePath,
     body=VerifyRequest,
     answers={200: OutcomeDetailsAnswer},
@@ -166,6 +185,7 @@ async def verify_outcome(call: Call[VerifyRequest, Query, OutcomePath]) -> Reply
     "outcomes/{outcome_id}/reject",
     summary="Reject a pending outcome: it never counts",
     access=Permission.OUTCOMES_VERIFY,
+    projects=Projects.BY_PATH,
     path_values=OutcomePath,
     body=DecisionRequest,
     answers={200: OutcomeDetailsAnswer},
@@ -185,6 +205,7 @@ async def reject_outcome(call: Call[DecisionRequest, Query, OutcomePath]) -> Rep
     "outcomes/{outcome_id}/reverse",
     summary="Reverse a verified outcome; if it has been billed, the next invoice credits it",
     access=Permission.OUTCOMES_VERIFY,
+    projects=Projects.BY_PATH,
     path_values=OutcomePath,
     body=DecisionRequest,
     answers={200: OutcomeDetailsAnswer},

@@ -14,7 +14,7 @@ from shared.domain.kernel.times import read_time
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE
 from shared.domain.usage.outcomes import outcome_id
-from shared.http import Call, Query, Reply, endpoint
+from shared.http import Call, Projects, Query, Reply, endpoint
 
 blueprint = func.Blueprint()
 
@@ -56,6 +56,7 @@ class OneOutcomeAnswer(OneEventAnswer):
     "agents/{agent_id}/outcomes",
     summary="Report one outcome of an agent's work",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.BY_PATH,
     path_values=AgentReferencePath,
     body=OutcomeRequest,
     answers={202: OneOutcomeAnswer},

@@ -18,7 +18,7 @@ from shared.domain.kernel.money import ExactDecimal
 from shared.domain.periods.periods import Period
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.outcomes import Outcome, Status
-from shared.http import Call, ListQuery, NoBody, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import Call, ListQuery, NoBody, Projects, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.usage.outcomes import OutcomeQuery
 
 blueprint = func.Blueprint()
@@ -65,6 +65,7 @@ async def _period(call: Call[Any, Any, Any], organization: Organization, month: 
     summary="Outcomes, newest first; with a type that is rare among them, a page may be shorter than its limit without"
     " being the last one",
     access=Permission.OUTCOMES_READ,
+    projects=Projects.FILTERED,
     query=OutcomeListQuery,
     answers={200: Listed[OutcomeAnswer]},
 )
@@ -72,7 +73,10 @@ async def list_outcomes(call: Call[NoBody, OutcomeListQuery]) -> Reply:
     query = call.query
     organization = await call.organization()
     wanted = await _wanted(call, organization, query, query.status)
-    page = await call.services.outcomes.page(organization, wanted, query.limit, query.cursor)
+    visible = await call.visible_agents(organization.id)
+    page = await call.services.outcomes.page(
+        organization, wanted, query.limit, query.cursor, lambda outcome: visible is None or outcome.agent_id in visible
+    )
     return _listed(organization, *page)
 
 
@@ -82,6 +86,7 @@ async def list_outcomes(call: Call[NoBody, OutcomeListQuery]) -> Reply:
     "outcomes/billing-ready",
     summary="Verified outcomes that no finalized invoice has billed yet, newest first",
     access=Permission.OUTCOMES_READ,
+    projects=Projects.FILTERED,
     query=FilterQuery,
     answers={200: Listed[OutcomeAnswer]},
 )
@@ -89,7 +94,8 @@ async def list_billing_ready_outcomes(call: Call[NoBody, FilterQuery]) -> Reply:
     query = call.query
     organization = await call.organization()
     wanted = await _wanted(call, organization, query, "verified")
-    page = await call.services.unbilled_outcomes.page(organization, wanted, query.limit, query.cursor)
+    visible = await call.visible_agents(organization.id)
+    page = await call.services.unbilled_outcomes.page(organization, wanted, query.limit, query.cursor, visible)
     return _listed(organization, *page)
 
 
@@ -130,6 +136,7 @@ class StatisticsAnswer(Schema):
     "outcomes/statistics",
     summary="Number and value of outcomes by status, and the share that is verified",
     access=Permission.OUTCOMES_READ,
+    projects=Projects.FILTERED,
     query=StatisticsQuery,
     answers={200: StatisticsAnswer},
 )
@@ -137,7 +144,8 @@ async def get_outcome_statistics(call: Call[NoBody, StatisticsQuery]) -> Reply:
     query = call.query
     organization = await call.organization()
     period = await _period(call, organization, query.period)
-    statistics = await call.services.outcomes.statistics(organization, query.agent, period)
+    visible = await call.visible_agents(organization.id)
+    statistics = await call.services.outcomes.statistics(organization, query.agent, period, visible)
     by_status = {str(status): total for status, total in statistics.by_status.items()}
     return Reply(StatisticsAnswer.showing(statistics, currency=organization.currency, **by_status))
 
@@ -148,6 +156,7 @@ async def get_outcome_statistics(call: Call[NoBody, StatisticsQuery]) -> Reply:
     "outcomes/{outcome_id}",
     summary="One outcome, with the evidence for it; not found while its event is on its way or parked",
     access=Permission.OUTCOMES_READ,
+    projects=Projects.BY_PATH,
     path_values=OutcomePath,
     answers={200: OutcomeDetailsAnswer},
 )

@@ -11,7 +11,19 @@ from shared import json
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.validation import Length, refusal
 from shared.domain.usage.parked_events import ParkedEvent, ParkedStatus
-from shared.http import Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, VerbatimObject, endpoint
+from shared.http import (
+    Call,
+    ListQuery,
+    NoBody,
+    PathValues,
+    Projects,
+    Query,
+    Reply,
+    Schema,
+    ThingId,
+    VerbatimObject,
+    endpoint,
+)
 from shared.services.usage.metering import UNKNOWN_ORGANIZATION
 from shared.services.usage.parked_events import MAXIMUM_REPLAYED
 
@@ -74,6 +86,7 @@ class ParkedEventsQuery(ListQuery):
     summary="Accepted events that could not be metered, with the reason, newest first; for an operator who names no"
     " organization, the messages that could not be read",
     access=Permission.EVENTS_READ,
+    projects=Projects.FILTERED,
     query=ParkedEventsQuery,
     answers={200: Listed[ParkedEventAnswer]},
 )
@@ -81,7 +94,9 @@ async def list_parked_events(call: Call[NoBody, ParkedEventsQuery]) -> Reply:
     organization_id = await call.organization_id_or_operator() or UNKNOWN_ORGANIZATION
     query = call.query
     page = await call.services.parked_events.page(organization_id, query.status, query.limit, query.cursor)
-    return Reply(Listed(data=[ParkedEventAnswer.of(parked) for parked in page.parked], next_cursor=page.cursor))
+    visible = await call.visible_agents(organization_id)
+    shown = [parked for parked in page.parked if visible is None or parked.subject.get("agent") in visible]
+    return Reply(Listed(data=[ParkedEventAnswer.of(parked) for parked in shown], next_cursor=page.cursor))
 
 
 class ReplayRequest(Schema):

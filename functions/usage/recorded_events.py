@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import azure.functions as func
 from pydantic import Field
@@ -20,6 +20,7 @@ from shared.http import (
     ListQuery,
     NoBody,
     PathValues,
+    Projects,
     Query,
     Reply,
     Schema,
@@ -139,6 +140,14 @@ def _answer(details: EventDetails, currency: str) -> EventAnswer:
     )
 
 
+async def _check_visible(call: Call[Any, Any, Any], details: EventDetails) -> None:
+    """Raises `NotFoundError` for an event of an agent in another project than the caller's."""
+    if call.projects is None:
+        return
+    agent = await call.services.agents.newest(await call.organization_id(), details.event.total.agent_id)
+    call.check_sees(None if agent is None else agent.project_id)
+
+
 def _plain(amount: Decimal | None) -> str | None:
     return None if amount is None else plain(amount)
 
@@ -150,6 +159,7 @@ def _plain(amount: Decimal | None) -> str | None:
     summary="Metered events, newest first, with times at or after `from` and before `to`; with a type that is rare"
     " among them, a page may be shorter than its limit without being the last one",
     access=Permission.EVENTS_READ,
+    projects=Projects.FILTERED,
     query=EventListQuery,
     answers={200: Listed[EventAnswer]},
 )
@@ -159,7 +169,8 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     recorded = call.services.recorded_events
     wanted = EventQuery(query.agent, query.type, query.run, query.start, query.end)
     if query.source is None and query.id is None:
-        events, cursor = await recorded.page(organization, wanted, query.limit, query.cursor)
+        visible = await call.visible_agents(organization.id)
+        events, cursor = await recorded.page(organization, wanted, query.limit, query.cursor, visible)
         return Reply(Listed(data=[_answer(event, organization.currency) for event in events], next_cursor=cursor))
     if query.source is None or query.id is None:
         missing = "?source" if query.source is None else "?id"
@@ -168,6 +179,7 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
         raise ValidationError.at("?id", "names one event, so no filter goes with it")
     try:
         event = await recorded.get_by_identity(organization, query.source, query.id)
+        await _check_visible(call, event)
     except NotFoundError:
         return Reply(Listed(data=[], next_cursor=None))
     return Reply(Listed(data=[_answer(event, organization.currency)], next_cursor=None))
@@ -179,6 +191,7 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     "events/{event_id}",
     summary="One event, with what it counts for; not found while it is on its way or parked",
     access=Permission.EVENTS_READ,
+    projects=Projects.BY_PATH,
     path_values=EventPath,
     answers={200: EventAnswer},
 )

@@ -24,7 +24,7 @@ from shared.domain.pricing.charges.cost import Category
 from shared.domain.pricing.charges.workflow import EVENT_TYPE, MAXIMUM_WORKFLOWS, WorkflowName
 from shared.domain.provider_costs.costs import COST_TYPE
 from shared.domain.usage.events import event_key
-from shared.http import Call, Query, Reply, Schema, ZonedTime, endpoint
+from shared.http import Call, Projects, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.usage.events import ReportedEvent
 
 blueprint = func.Blueprint()
@@ -129,6 +129,7 @@ class _ReportedEvent:
     "agents/{agent_id}/activities",
     summary="Report one activity of an agent",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.BY_PATH,
     path_values=AgentReferencePath,
     body=ActivityRequest,
     answers={202: OneEventAnswer},
@@ -152,6 +153,7 @@ async def report_activity(call: Call[ActivityRequest, Query, AgentReferencePath]
     "agents/{agent_id}/costs",
     summary="Report what an agent cost at a provider",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.BY_PATH,
     path_values=AgentReferencePath,
     body=CostRequest,
     answers={202: OneEventAnswer},
@@ -175,6 +177,7 @@ async def report_cost(call: Call[CostRequest, Query, AgentReferencePath]) -> Rep
     "agents/{agent_id}/llm-calls",
     summary="Report one call of a language model by an agent",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.BY_PATH,
     path_values=AgentReferencePath,
     body=LlmCallRequest,
     answers={202: OneEventAnswer},
@@ -196,6 +199,7 @@ _NOT_OF_THE_CALL = {"metadata", *Report.model_fields}
     "agents/{agent_id}/workflows/bulk",
     summary="Report how many workflows of each type an agent completed; all of them are accepted, or none",
     access=Permission.EVENTS_WRITE,
+    projects=Projects.BY_PATH,
     path_values=AgentReferencePath,
     body=WorkflowsRequest,
     answers={202: WorkflowsAnswer},
@@ -286,6 +290,7 @@ async def _accept(
             owner,
             call.principal.root_id,
             call.principal.is_operator,
+            projects=call.projects,
         )
         for index, part in enumerate(parts)
     ]

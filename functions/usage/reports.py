@@ -7,7 +7,7 @@ from pydantic import Field
 
 from functions.fields import Listed, SpanAnswer
 from shared.domain.access.identity import Permission
-from shared.http import Call, NoBody, Query, Reply, Schema, endpoint, window
+from shared.http import Call, NoBody, Projects, Query, Reply, Schema, endpoint, window
 
 blueprint = func.Blueprint()
 
@@ -58,6 +58,7 @@ class UsageAnswer(Listed[UsageRow]):
     "usage",
     summary="Usage of a period by agent and charge, and how many accepted events are not metered yet",
     access=Permission.USAGE_READ,
+    projects=Projects.FILTERED,
     query=UsageQuery,
     answers={200: UsageAnswer},
 )
@@ -69,6 +70,8 @@ async def get_usage(call: Call[NoBody, UsageQuery]) -> Reply:
     rows = await call.services.usage_reports.rows(
         organization, period, agent=query.agent, charge=query.charge, project=query.project, department=query.department
     )
+    visible = await call.visible_agents(organization.id)
+    rows = [row for row in rows if visible is None or row.agent_id in visible]
     shown, next_cursor = window(len(rows), query.limit, query.cursor)
     return Reply(
         {"period": period, "data": rows[shown], "next_cursor": next_cursor, "as_of": call.now, "pending": pending}

@@ -1,7 +1,7 @@
 """Endpoints by declaration: validation, errors, answers and the OpenAPI document all follow from it."""
 
 from shared.http.bodies import LARGE_BODY, BodyLimit, FormBody, JsonBody, validated
-from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch
+from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch, Projects
 from shared.http.platform import catch_all, endpoint
 from shared.http.problems import Problem
 from shared.http.replies import Reply
@@ -40,6 +40,7 @@ __all__ = [
     "PathText",
     "PathValues",
     "Problem",
+    "Projects",
     "Query",
     "Reply",
     "Schema",

@@ -42,6 +42,19 @@ class Access(Enum):
     """Every user, for what is their own; no API key."""
 
 
+class Projects(Enum):
+    """What a caller who is limited to projects gets. Every route with a permission of projects declares it."""
+
+    BY_PATH = "by_path"
+    """What the path names, where it is in one of them; else 404."""
+    FILTERED = "filtered"
+    """What is in them; the handler leaves the rest out."""
+    CHECKED = "checked"
+    """What the request names, where it is in one of them; the handler refuses the rest."""
+    REFUSED = "refused"
+    """403: it is about the whole organization."""
+
+
 class IfMatch(Enum):
     """Whether an endpoint looks at the header `If-Match`."""
 
@@ -92,6 +105,8 @@ class Endpoint:
     """How its errors are written; None for problem documents."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of all its answers, errors too."""
+    projects: Projects = Projects.REFUSED
+    """What a caller who is limited to projects gets."""
     takes_basic: bool = False
     """Whether the password of Basic authentication is taken for an API key, too."""
 

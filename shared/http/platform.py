@@ -8,11 +8,12 @@ from pydantic import BaseModel, ValidationError
 
 from shared.bootstrap import application
 from shared.domain.access.identity import Permission
+from shared.domain.access.project_access import PROJECT_PERMISSIONS
 from shared.domain.access.rate_limits import RateLimit
 from shared.domain.kernel.errors import XyraError
 from shared.http.bodies import SMALL_BODY, BodyFormat, BodyLimit, JsonBody
 from shared.http.cors import with_cors
-from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch, Method
+from shared.http.declaration import ENDPOINTS, Access, Endpoint, IfMatch, Method, Projects
 from shared.http.error_format import ErrorFormat
 from shared.http.replies import Handler
 from shared.http.routes import UNKNOWN_ROUTE, answer_unknown
@@ -22,6 +23,10 @@ from shared.services.storage.idempotency import Answer
 from shared.settings import settings
 
 
+class UndecidedError(Exception):
+    """A bug: an endpoint does not declare what it has to."""
+
+
 def endpoint(  # noqa: PLR0913  a declaration names everything there is to say of a route
     blueprint: func.Blueprint,
     method: Method,
@@ -29,6 +34,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     *,
     summary: str,
     access: Permission | Access,
+    projects: Projects | None = None,
     answers: Mapping[int, Any],
     path_values: type[PathValues] = PathValues,
     query: type[Query] = Query,
@@ -51,10 +57,12 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     """Declare an endpoint and register it on the blueprint. The parts are described at `Endpoint`.
 
     Unless declared otherwise, every PUT, PATCH and DELETE looks at `If-Match`, and every POST that needs a permission
-    at `Idempotency-Key`.
+    at `Idempotency-Key`. Raises `UndecidedError` where the permission is one of projects and `projects` is left out.
     """
 
     def declare(handler: Handler) -> Handler:
+        if projects is None and access in PROJECT_PERMISSIONS:
+            raise UndecidedError(f"{method} {path} does not say what callers limited to projects get")
         declared = Endpoint(
             name=getattr(handler, "__name__", ""),
             area=handler.__module__.rpartition(".")[0],
@@ -80,6 +88,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             error_format=error_format,
             headers=headers or {},
             takes_basic=takes_basic,
+            projects=projects or Projects.REFUSED,
         )
         ENDPOINTS.append(declared)
 

@@ -29,6 +29,7 @@ from shared.http.declaration import Endpoint, IfMatch
 from shared.http.error_format import ErrorFormat
 from shared.http.limiting import Standings, count_key, counted
 from shared.http.problems import error_answer
+from shared.http.project_access import check_projects
 from shared.http.replies import Handler
 from shared.http.schemas import NoBody, PathValues
 from shared.http.tenancy import Call
@@ -119,7 +120,7 @@ async def _answer(
     principal = ANONYMOUS
     if not declared.public:
         principal = await services.authentication.authenticate(
-            _credential(headers, takes_basic=declared.takes_basic),
+            credential(headers, takes_basic=declared.takes_basic),
             for_events=declared.access is Permission.EVENTS_WRITE,
         )
         if isinstance(declared.access, Permission):
@@ -140,9 +141,11 @@ async def _answer(
         if_match=_if_match(declared.if_match, headers),
         idempotency_key=_idempotency_key(headers) if declared.idempotent else None,
         request_hash=_request_hash(declared, request, raw, principal),
+        projects=principal.projects_with(declared.access) if isinstance(declared.access, Permission) else None,
     )
     if not declared.public and call.query.organization_id is not None:
         await call.organization_id()  # a credential that names another tenant is refused on every route
+    await check_projects(declared, call)
     if declared.authorize is not None:
         await declared.authorize(call)
 
@@ -186,14 +189,15 @@ def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -
             raise NotFoundError(f"There is no such path: {{{name}}} begins with {prefix}_")
 
 
-def _credential(headers: Mapping[str, str], *, takes_basic: bool) -> str:
+def credential(headers: Mapping[str, str], *, takes_basic: bool = False) -> str:
+    """The access token or API key of a request. Raises `UnauthenticatedError` where it has none."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     offered = value.strip() if scheme.lower() == "bearer" else ""
     if takes_basic and scheme.lower() == "basic":
         offered = _password(value.strip())
-    credential = offered or headers.get("x-api-key", "").strip()
-    if credential and credential.isascii():
-        return credential
+    sent = offered or headers.get("x-api-key", "").strip()
+    if sent and sent.isascii():
+        return sent
     raise UnauthenticatedError("Send an access token or API key as Authorization: Bearer, or an API key as X-API-Key")
 
 

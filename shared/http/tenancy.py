@@ -1,6 +1,6 @@
 """A validated request, and the organization that it is about."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic
@@ -37,6 +37,27 @@ class Call(Generic[Body, Parameters, Values]):
     idempotency_key: str | None
     request_hash: str
     """Tells requests with the same idempotency key apart; empty without one."""
+    projects: frozenset[str] | None = None
+    """The projects in which the caller may do this; None stands for the whole organization."""
+
+    def sees(self, project_id: str | None) -> bool:
+        """Whether the caller may do this with a thing of a project; None is one of the organization in no project."""
+        return self.projects is None or project_id in self.projects
+
+    def sees_all(self, project_ids: Collection[str] | None) -> bool:
+        """Whether the caller may do this in all of these projects; None stands for the whole organization."""
+        return self.projects is None or (project_ids is not None and self.projects.issuperset(project_ids))
+
+    def check_sees(self, project_id: str | None) -> None:
+        """Raises `NotFoundError` for a thing that the caller may not see."""
+        if not self.sees(project_id):
+            raise NotFoundError("There is no such thing in your projects")
+
+    async def visible_agents(self, organization_id: str) -> frozenset[str] | None:
+        """The ids of the agents that the caller may see; None stands for all of them."""
+        if self.projects is None:
+            return None
+        return await self.services.agents.ids_in_projects(organization_id, self.projects)
 
     async def organization_id(self, named: str | None = None) -> str:
         """The id of the organization that the request is about.

@@ -1,15 +1,14 @@
 """Users, memberships and sign-ups."""
 
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from shared.domain.access.identity import OperatorRole, Role
+from shared.domain.access.identity import OPERATOR_ONLY, ROLE_PERMISSIONS, OperatorRole, Permission, Role
+from shared.domain.access.project_access import ProjectGrant, all_permissions, granted
 from shared.domain.kernel.entity import Entity
-from shared.domain.kernel.histories import Entry, History
 from shared.domain.kernel.ids import fingerprint
-from shared.domain.kernel.times import BEGINNING, Instant
+from shared.domain.kernel.times import Instant
 
 ACCOUNT = "account"
 """The id of an account in the partition of its user, and of the claim in the partition of its address."""
@@ -23,15 +22,26 @@ class Membership(Entity):
     joined_at: Instant
     sessions_ended_at: Instant | None = None
     """Sessions in the organization that began until then have ended."""
+    projects: tuple[ProjectGrant, ...] | None = None
+    """The projects that the member is limited to: the role gives nothing then. None is no limit."""
+    suspended: bool = False
+    """Whether the account is disabled, so that the member may do nothing."""
 
+    @property
+    def is_owner(self) -> bool:
+        """Whether it is an owner who can sign in."""
+        return self.role == "owner" and not self.suspended
 
-def member_counts(memberships: Iterable[Membership]) -> History[int]:
-    """The number of members over time."""
-    joined = Counter(membership.joined_at for membership in memberships)
-    entries = [Entry(effective_from=BEGINNING, value=0)]
-    for at in sorted(joined):
-        entries.append(Entry(effective_from=at, value=entries[-1].value + joined[at]))
-    return History[int](entries=tuple(entries))
+    def project_permissions(self) -> Mapping[str, frozenset[Permission]] | None:
+        """By project what the member may do there; None without a limit to projects."""
+        return None if self.projects is None else granted(self.projects)
+
+    def permissions(self) -> frozenset[Permission]:
+        """What the member may do in the organization, or in at least one of the projects."""
+        if self.suspended:
+            return frozenset()
+        projects = self.project_permissions()
+        return ROLE_PERMISSIONS[self.role] - OPERATOR_ONLY if projects is None else all_permissions(projects)
 
 
 class Account(Entity):
@@ -50,6 +60,8 @@ class Account(Entity):
     organization_ids: tuple[str, ...] = ()
     operator_role: OperatorRole | None = None
     created_at: Instant
+    verified_at: Instant | None = None
+    """When its user proved to have the address; None where nobody has."""
     last_login_at: Instant | None = None
     sessions_ended_at: Instant | None = None
     """Sessions that began until then have ended."""

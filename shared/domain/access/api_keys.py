@@ -2,10 +2,13 @@
 
 import secrets
 import string
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from shared.domain.access.accounts import Membership
 from shared.domain.access.identity import CallingKey, KeyReference, Permission, Principal
+from shared.domain.access.project_access import PROJECT_PERMISSIONS, all_permissions, with_scopes
 from shared.domain.access.reporting import Reporting
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ForbiddenError, ValidationError
@@ -35,6 +38,17 @@ class ApiKey(Entity):
     ancestors: tuple[KeyReference, ...] = ()
     """The keys that it descends from, the root first. Empty for a root, as are all keys from before there was this."""
     reporting: Reporting = Reporting()
+    projects: tuple[str, ...] | None = None
+    """The ids of the projects that it is limited to; None is no limit."""
+    created_by: str | None = None
+    """The id of the user who made it, or the first key of its line. None for a key from before this was noted."""
+    maker: str | None = None
+    """The id of the member with whom it stops: its creator, or the owner who adopted it.
+
+    None for a key that depends on nobody, as those that the operator makes.
+    """
+    is_active: bool = True
+    """Whether nobody has deactivated it."""
     revision: int = 0
     """Grows with every change, so that a copy never replaces a newer one."""
 
@@ -49,13 +63,25 @@ class ApiKey(Entity):
         return self.ancestors[-1].id if self.ancestors else None
 
     def valid_at(self, now: datetime) -> bool:
-        return self.expires_at is None or now < self.expires_at
+        return self.is_active and (self.expires_at is None or now < self.expires_at)
 
     def principal(self) -> Principal:
         """Who calls with it."""
         lineage = (*self.ancestors, KeyReference(self.id, self.fingerprint))
-        key = CallingKey(lineage, self.expires_at, self.reporting)
-        return Principal(self.id, self.organization_id, frozenset(self.scopes), key)
+        key = CallingKey(lineage, self.expires_at, self.reporting, self.created_by, self.maker)
+        projects = None if self.projects is None else with_scopes(self.projects, self.scopes)
+        permissions = frozenset(self.scopes) if projects is None else all_permissions(projects)
+        return Principal(self.id, self.organization_id, permissions, key, projects=projects)
+
+    def is_covered_by(self, maker: Membership) -> bool:
+        """Whether its maker may still do all that it does, where it does it."""
+        scopes = frozenset(self.scopes)
+        allowed = maker.project_permissions()
+        if maker.suspended or allowed is None:
+            return scopes <= maker.permissions()
+        return self.projects is not None and all(
+            scopes <= allowed.get(project, frozenset()) for project in self.projects
+        )
 
 
 class WorkingKey(Entity):
@@ -84,6 +110,33 @@ def parent_of(organization_id: str | None, creator: Principal) -> CallingKey | N
     return parent
 
 
+def maker_of(organization_id: str | None, creator: Principal) -> str | None:
+    """The member with whom a new key of this owner stops; None where the operator makes it, or a key without one."""
+    if organization_id is None or creator.organization_id != organization_id:
+        return None
+    return creator.user_id if creator.key is None else creator.key.maker
+
+
+def projects_within(
+    wanted: Sequence[str] | None, scopes: Iterable[Permission], creator: Principal
+) -> tuple[str, ...] | None:
+    """The projects of a new key: as wanted, else those that its creator is limited to.
+
+    Raises `ForbiddenError` for projects and scopes that the creator does not have there, `ValidationError` for scopes
+    that are about the whole organization.
+    """
+    own = creator.projects
+    projects = tuple(wanted) if wanted is not None else None if own is None else tuple(sorted(own))
+    if projects is None:
+        return None
+    for index, scope in enumerate(scopes):
+        if scope not in PROJECT_PERMISSIONS:
+            raise ValidationError.at(f"/scopes/{index}", "is about the whole organization, and the key has projects")
+        if own is not None and (lacking := [id_ for id_ in projects if scope not in own.get(id_, ())]):
+            raise ForbiddenError(f"You cannot give {scope.value} in {lacking[0]}; name your projects in which you can")
+    return projects
+
+
 def expiry_within(parent: CallingKey | None, wanted: datetime | None) -> datetime | None:
     """When a new key expires: as wanted, else with its parent. Raises `ValidationError` for later than that."""
     limit = None if parent is None else parent.expires_at
@@ -103,6 +156,8 @@ def check_reporting(key: ApiKey) -> None:
         raise ValidationError.at("/subject_is", "organization is for the operator's own keys")
     if reporting.subject_is == "default_agent" and reporting.default_agent is None:
         raise ValidationError.at("/subject_is", "default_agent goes with a default_agent")
+    if key.projects is not None and reporting.make_agents is not None:
+        raise ValidationError.at("/make_agents", "makes agents in no project, and the key has projects")
     _check_mapping(key)
 
 
@@ -122,6 +177,8 @@ def _check_mapping(key: ApiKey) -> None:
             raise ValidationError.at(f"{pointer}/organization_id", "is for the operator's own keys")
         if key.organization_id is not None and destination.project_id is None:
             raise ValidationError.at(f"{pointer}/project_id", "is needed: the calls stay in the key's organization")
+        if key.projects is not None and destination.project_id not in key.projects:
+            raise ValidationError.at(f"{pointer}/project_id", "is none of the key's projects")
         known.add(name)
 
 

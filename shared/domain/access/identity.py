@@ -34,9 +34,17 @@ class Permission(StrEnum):
     PRICES_WRITE = "prices:write"
     INVOICES_READ = "invoices:read"
     INVOICES_WRITE = "invoices:write"
+    MEMBERS_READ = "members:read"
+    MEMBERS_WRITE = "members:write"
+    OWNERS_WRITE = "owners:write"
+    USERS_WRITE = "users:write"
+    SERVICE_ACCOUNTS_WRITE = "service_accounts:write"
+    AUDIT_READ = "audit:read"
 
 
 Role = Literal["owner", "admin", "billing", "developer", "viewer"]
+ProjectRole = Literal["admin", "developer", "viewer"]
+"""What a member limited to projects is in one of them."""
 OperatorRole = Literal["system", "billing", "support"]
 DeletionStage = Literal["none", "readable", "closed"]
 
@@ -50,6 +58,7 @@ _VIEWER = frozenset(
         Permission.USAGE_READ,
         Permission.BILLING_MODELS_READ,
         Permission.PRICES_READ,
+        Permission.MEMBERS_READ,
     }
 )
 _DEVELOPER = _VIEWER | {Permission.AGENTS_WRITE, Permission.EVENTS_WRITE, Permission.API_KEYS_READ}
@@ -62,11 +71,14 @@ _ADMIN = (
         Permission.PROJECTS_WRITE,
         Permission.API_KEYS_WRITE,
         Permission.OUTCOMES_VERIFY,
+        Permission.MEMBERS_WRITE,
+        Permission.SERVICE_ACCOUNTS_WRITE,
+        Permission.AUDIT_READ,
     }
 )
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    "owner": _ADMIN,
+    "owner": _ADMIN | {Permission.OWNERS_WRITE},
     "admin": _ADMIN,
     "billing": _BILLING,
     "developer": _DEVELOPER,
@@ -87,7 +99,7 @@ OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
         Permission.INVOICES_WRITE,
         Permission.PARKED_EVENTS_WRITE,
     },
-    "support": _VIEWER | {Permission.INVOICES_READ, Permission.API_KEYS_READ},
+    "support": _VIEWER | {Permission.INVOICES_READ, Permission.API_KEYS_READ, Permission.USERS_WRITE},
 }
 """What the operator's staff may do in every organization."""
 
@@ -97,6 +109,7 @@ OPERATOR_ONLY = frozenset(
         Permission.PRICES_WRITE,
         Permission.INVOICES_WRITE,
         Permission.PARKED_EVENTS_WRITE,
+        Permission.USERS_WRITE,
     }
 )
 """Permissions that no member and no organization's API key can have.
@@ -106,6 +119,11 @@ Discarding accepted usage is among them: it is not for those who are billed for 
 
 AFTER_DELETION = frozenset(permission for permission in Permission if permission.value.endswith(":read"))
 """What a deleted organization's own credentials may still do for a while: read, and pay what is owed."""
+
+
+def may_give(giver: frozenset[Permission], role: Role) -> bool:
+    """Whether who has these permissions may make somebody a member with a role: at most what they may do themselves."""
+    return ROLE_PERMISSIONS[role] <= giver
 
 
 def deletion_stage(deleted_at: datetime | None, now: datetime, readable: timedelta) -> DeletionStage:
@@ -131,6 +149,9 @@ class CallingKey:
     """The keys that it descends from, the root first, and itself last."""
     expires_at: datetime | None
     reporting: Reporting
+    created_by: str | None = None
+    maker: str | None = None
+    """As `ApiKey` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +169,11 @@ class Principal:
     organization_deleted: bool = False
     """Whether it is a credential of a deleted organization, which may do no more than `AFTER_DELETION`."""
     user_id: str | None = None
-    """Of a signed-in user; None for a key. The three fields below go with it."""
+    """Of a signed-in user; None for a key. The two fields below go with it."""
     session_id: str | None = None
     role: Role | OperatorRole | None = None
-    projects: Mapping[str, Role] | None = field(default=None, hash=False)
-    """The role by project of a member who is limited to projects; None for everybody else."""
+    projects: Mapping[str, frozenset[Permission]] | None = field(default=None, hash=False)
+    """By project what it may do there, of who is limited to projects; None for everybody else."""
 
     @property
     def root_id(self) -> str:
@@ -165,3 +186,9 @@ class Principal:
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
+
+    def projects_with(self, permission: Permission) -> frozenset[str] | None:
+        """The projects in which it may do this; None stands for the whole organization."""
+        if self.projects is None:
+            return None
+        return frozenset(project for project, allowed in self.projects.items() if permission in allowed)

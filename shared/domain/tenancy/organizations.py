@@ -8,26 +8,13 @@ from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.histories import MINIMUM_LEAD, History
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import BEGINNING, Instant
-from shared.domain.kernel.value import Value
 from shared.domain.periods.periods import Calendar
+from shared.domain.tenancy.organization_settings import OrganizationSettings, OwnSettings
 
 SLICES = 16
 """The number of directory partitions over which the list of all organizations is spread."""
 
 MAXIMUM_SEATS = 1_000_000
-
-
-class OrganizationSettings(Value):
-    """Settings of an organization that only the operator changes."""
-
-    self_managed_pricing: bool = False
-    """Whether the organization writes its own billing models."""
-    reported_llm_costs: bool = False
-    """Whether the cost that an LLM call reports is its cost, where neither an override nor the price list has one."""
-    reported_llm_terms: bool = False
-    """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
-    service tiers than the standard one; else those calls cost the standard price.
-    """
 
 
 class Organization(Entity):
@@ -47,6 +34,7 @@ class Organization(Entity):
     billing_mode: Literal["postpaid"] = "postpaid"
     status: Literal["active", "deleted"] = "active"
     settings: OrganizationSettings = OrganizationSettings()
+    own_settings: OwnSettings = OwnSettings()
     due_days: int
     grace_hours: int
     late_window_days: int

@@ -11,7 +11,6 @@ from shared.domain.access.accounts import (
     Account,
     AddressClaim,
     Membership,
-    member_counts,
 )
 from shared.domain.access.origins import UNKNOWN_ORIGIN, Origin
 from shared.domain.kernel.errors import (
@@ -21,7 +20,6 @@ from shared.domain.kernel.errors import (
     UnauthenticatedError,
     XyraError,
 )
-from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import new_id
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
@@ -134,7 +132,7 @@ class Accounts:
         """The account, after what its claim promises was created."""
         if not found.is_pending:
             return found.account
-        if found.account.operator_role is not None:
+        if not found.account.organization_ids:  # the operator's staff, and who was invited
             return (await self._accounts.create(found, found.account.changed(status="active"))).entity
         account, _ = await self._complete(found)
         return account
@@ -142,10 +140,6 @@ class Accounts:
     async def get(self, user_id: str) -> Account:
         """Raises `NotFoundError`."""
         return (await self._accounts.get(user_id)).entity
-
-    async def member_counts(self, organization_id: str) -> History[int]:
-        """How many members the organization had from when on."""
-        return member_counts([membership async for membership, _ in self._memberships.all(organization_id)])
 
     async def complete_due(self, claim: Stored[AddressClaim]) -> None:
         """Complete a sign-up that was cut short."""

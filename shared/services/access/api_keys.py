@@ -1,6 +1,6 @@
 """API keys: their token is shown once and stored as a hash."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,10 @@ from shared.domain.access.api_keys import (
     check_reporting,
     expiry_within,
     key_partition,
+    maker_of,
     new_token,
     parent_of,
+    projects_within,
     shown_prefix,
 )
 from shared.domain.access.identity import OPERATOR_ONLY, Permission, Principal
@@ -43,6 +45,7 @@ from shared.services.storage import (
     look_twice,
     putting,
 )
+from shared.services.tenancy.allocation_targets import AllocationTargets
 
 KEY_CHANGED = "api_key_changed"
 """The effect of a change to a key: what makes it work gets the change, too."""
@@ -56,6 +59,7 @@ class ApiKeyDraft(BaseModel):
     scopes: tuple[Permission, ...]
     expires_at: datetime | None = None
     reporting: Reporting = Reporting()
+    projects: tuple[str, ...] | None = None
 
 
 class ApiKeys:
@@ -69,6 +73,7 @@ class ApiKeys:
         self._changes = outbox.sender(KEY_CHANGED)
         self._keys = Records(store, TENANTS, ApiKey, prefix="key", called="API key", owners=owners)
         self._working_keys = Records(store, DIRECTORY, WorkingKey)
+        self._targets = AllocationTargets(store)
 
     async def create(
         self, key_id: str, organization_id: str | None, draft: ApiKeyDraft, creator: Principal
@@ -84,6 +89,7 @@ class ApiKeys:
         _check_scopes(draft.scopes, organization_id, creator)
         _check_may_make_agents(draft.reporting, creator)
         parent = parent_of(organization_id, creator)
+        projects = await self._projects(organization_id, draft, creator)
         token = new_token()
         key = ApiKey(
             id=key_id,
@@ -96,6 +102,9 @@ class ApiKeys:
             expires_at=expiry_within(parent, draft.expires_at),
             ancestors=() if parent is None else parent.lineage,
             reporting=draft.reporting,
+            projects=projects,
+            created_by=creator.user_id if parent is None else parent.created_by,
+            maker=maker_of(organization_id, creator),
         )
         check_reporting(key)
         owner = organization_id or OPERATOR
@@ -104,6 +113,16 @@ class ApiKeys:
             raise ConflictError("This key was made before, and its token was shown then; delete it and make another")
         await self._working_keys.create(key_partition(key.fingerprint), WorkingKey(id=_WORKING, key=key))
         return await self._confirm_listed(owner, listed), token
+
+    async def _projects(
+        self, organization_id: str | None, draft: ApiKeyDraft, creator: Principal
+    ) -> tuple[str, ...] | None:
+        projects = projects_within(draft.projects, draft.scopes, creator)
+        if projects is not None and organization_id is None:
+            raise ValidationError.at("/projects", "are for keys of an organization")
+        for index, project_id in enumerate(projects or ()):
+            await self._targets.check_known_project(organization_id or "", project_id, f"/projects/{index}")
+        return projects
 
     async def _confirm_listed(self, owner: str, listed: Stored[ApiKey]) -> Stored[ApiKey]:
         """Fails where the key was deleted meanwhile: the deletion may have come before the key was in the directory."""
@@ -146,6 +165,40 @@ class ApiKeys:
         changed = await self._keys.change(owner, key_id, decide, if_match, beside=beside)
         await self._outbox.attempt(TENANTS.name, owner, self._change_entry(owner, changed.entity).id)
         return changed
+
+    async def deactivate(self, owner: str, key_id: str) -> Stored[ApiKey]:
+        """Stop it for good; it stays listed. Raises `NotFoundError`, and `UnavailableError` while it may work."""
+        return await self._change_at_once(owner, key_id, lambda key: key.changed(is_active=False))
+
+    async def adopt(self, organization_id: str, key_id: str, adopter: Principal) -> Stored[ApiKey]:
+        """Let it go on with the adopter as its maker, as far as that member may do what it does.
+
+        Raises `NotFoundError`, and `ForbiddenError` where the adopter is no signed-in member.
+        """
+        if adopter.user_id is None or adopter.organization_id != organization_id:
+            raise ForbiddenError("Only a signed-in owner adopts a key: it stops with who adopts it")
+        return await self._change_at_once(organization_id, key_id, lambda key: key.changed(maker=adopter.user_id))
+
+    async def _change_at_once(self, owner: str, key_id: str, change: Callable[[ApiKey], ApiKey]) -> Stored[ApiKey]:
+        """Return once what makes it work is changed, too."""
+
+        def decide(key: ApiKey) -> ApiKey:
+            changed = change(key)
+            return key if changed == key else changed.changed(revision=key.revision + 1)
+
+        changed = await self._keys.change(
+            owner, key_id, decide, beside=lambda _, after: [putting(self._change_entry(owner, after))]
+        )
+        await self.apply_change(owner, key_id, str(changed.entity.revision))
+        await self._outbox.attempt(TENANTS.name, owner, self._change_entry(owner, changed.entity).id)
+        return changed
+
+    async def delete_made_by(self, organization_id: str, user_id: str) -> None:
+        """Revoke all keys that a user made in an organization, with those that descend from them."""
+        async for key, _ in self._keys.all(organization_id):
+            if key.created_by == user_id:
+                with suppress(NotFoundError):
+                    await self.delete(organization_id, key.id, None)
 
     def _change_entry(self, owner: str, key: ApiKey) -> OutboxEntry:
         return self._changes.entry(f"{KEY_CHANGED}:{key.id}", owner=owner, key_id=key.id, revision=str(key.revision))

@@ -11,12 +11,9 @@ from shared.domain.access.accounts import ACCOUNT, Account, Membership, user_par
 from shared.domain.access.api_keys import KEY_PREFIX, ApiKey, WorkingKey, key_partition
 from shared.domain.access.identity import (
     AFTER_DELETION,
-    OPERATOR_ONLY,
     OPERATOR_PERMISSIONS,
-    ROLE_PERMISSIONS,
     OperatorRole,
     Principal,
-    Role,
     deletion_stage,
 )
 from shared.domain.access.sessions import Session, session_partition_of_before
@@ -24,6 +21,7 @@ from shared.domain.kernel.errors import UnauthenticatedError
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.services.access.key_makers import CACHED_FOR_EVENTS, MAXIMUM_CACHED, KeyMakers
 from shared.services.access.tokens import Claims, Tokens
 from shared.services.storage import Records, Store, get_two, look_twice
 from shared.services.tenancy.organizations import Organizations
@@ -31,8 +29,6 @@ from shared.settings import Settings
 
 _DELETED = "The organization was deleted"
 _ENDED = "The session has ended"
-CACHED_FOR_EVENTS = timedelta(seconds=10)
-MAXIMUM_CACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +59,7 @@ class Authentication:
         self._cached_deletions = TTLCache[str, datetime | None, datetime](
             MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now
         )
+        self._key_makers = KeyMakers(store, clock)
         self._cached_people = TTLCache[str, _Authenticated, datetime](
             MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now
         )
@@ -115,7 +112,8 @@ class Authentication:
         if not all(ancestor is not None and ancestor.valid_at(now) for ancestor in ancestors):
             raise UnauthenticatedError("A key that this API key descends from was revoked or has expired")
         if not key.valid_at(now):
-            raise UnauthenticatedError("The API key has expired")
+            raise UnauthenticatedError("The API key has expired or was deactivated")
+        await self._key_makers.check([key, *filter(None, ancestors)], for_events=for_events)
         return key.principal()
 
     async def _working_key(self, token_fingerprint: str, *, for_events: bool) -> ApiKey | None:
@@ -153,10 +151,12 @@ class Authentication:
             (Organization, claims.organization_id),
             (Membership, claims.user_id),
         )
-        if membership is None or not session.is_in_force(self._clock.now(), membership.entity.sessions_ended_at):
+        if membership is None or membership.entity.suspended:
+            raise UnauthenticatedError(_ENDED)
+        if not session.is_in_force(self._clock.now(), membership.entity.sessions_ended_at):
             raise UnauthenticatedError(_ENDED)
         deleted_at = None if organization is None else organization.entity.deleted_at
-        return _Authenticated(_member(session, membership.entity.role), deleted_at)
+        return _Authenticated(_member(session, membership.entity), deleted_at)
 
     async def _session_and_account(self, claims: Claims) -> tuple[Session, Account | None]:
         """The account is None only for a session that an earlier version began."""
@@ -187,12 +187,13 @@ def _operator(session: Session, role: OperatorRole) -> Principal:
     )
 
 
-def _member(session: Session, role: Role) -> Principal:
+def _member(session: Session, membership: Membership) -> Principal:
     return Principal(
         session.user_id,
         session.organization_id,
-        ROLE_PERMISSIONS[role] - OPERATOR_ONLY,
+        membership.permissions(),
         user_id=session.user_id,
         session_id=session.id,
-        role=role,
+        role=membership.role,
+        projects=membership.project_permissions(),
     )

@@ -44,7 +44,7 @@ class SessionScopes:
         organization, membership = await get_two(
             self._store, TENANTS, organization_id, (Organization, organization_id), (Membership, user_id)
         )
-        if membership is None:
+        if membership is None or membership.entity.suspended:
             raise NotFoundError("There is no such organization")
         name = organization_id
         if organization is not None:

@@ -1,6 +1,7 @@
 """Agents: created, changed and ended; found by id or external id."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -297,9 +298,18 @@ class Agents:
             raise ValidationError.at(pointer, "there is no agent with this id or external id")
         return agent
 
-    async def newest(self, organization_id: str, agent_id: str) -> Agent | None:
-        """As it is now, ended or not; None where there is none."""
-        return (await self._read(organization_id, {agent_id})).get(agent_id)
+    async def newest(self, organization_id: str, reference: str) -> Agent | None:
+        """By id or external id, as it is now, ended or not; None where there is none."""
+        return (await self._read(organization_id, {reference})).get(reference)
+
+    async def ids_in_projects(self, organization_id: str, projects: AbstractSet[str]) -> frozenset[str]:
+        """The ids of the agents that are in one of these projects now, ended ones included."""
+        ids: set[str] = set()
+        for project_id in sorted(projects):
+            equals = {"project_id": project_id}
+            async for agent, _ in self._agents.all(organization_id, equals=equals):
+                ids.add(agent.id)
+        return frozenset(ids)
 
     async def _read(self, organization_id: str, references: set[str]) -> dict[str, Agent]:
         claims = await self._external_ids.get_many(

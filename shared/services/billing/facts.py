@@ -16,7 +16,7 @@ from shared.domain.rating.segments import cut_at_ends, first_starts, segments
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import NO_VERSION
 from shared.ports.usage import Usage, UsageTotal
-from shared.services.access.accounts import Accounts
+from shared.services.access.members import Members
 from shared.services.agents.agents import Agents
 from shared.services.periods.periods import Periods
 from shared.services.pricing.billing_models import BillingModels
@@ -47,11 +47,11 @@ class _Models:
 
 class FactsReader:
     def __init__(
-        self, agents: Agents, billing_models: BillingModels, accounts: Accounts, periods: Periods, usage: Usage
+        self, agents: Agents, billing_models: BillingModels, members: Members, periods: Periods, usage: Usage
     ) -> None:
         self._agents = agents
         self._billing_models = billing_models
-        self._accounts = accounts
+        self._members = members
         self._periods = periods
         self._usage = usage
 
@@ -169,7 +169,7 @@ class FactsReader:
         if "seats" in needed:
             headcounts["seats"] = organization.seats
         if "members" in needed:
-            headcounts["members"] = await self._accounts.member_counts(organization.id)
+            headcounts["members"] = await self._members.member_counts(organization.id)
         return headcounts
 
 

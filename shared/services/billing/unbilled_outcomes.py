@@ -1,5 +1,6 @@
 """Verified outcomes that no finalized invoice has billed yet."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from shared.domain.tenancy.organizations import Organization
@@ -20,7 +21,12 @@ class UnbilledOutcomes:
         self._outcomes = outcomes
 
     async def page(
-        self, organization: Organization, query: OutcomeQuery, limit: int, cursor: str | None
+        self,
+        organization: Organization,
+        query: OutcomeQuery,
+        limit: int,
+        cursor: str | None,
+        of_agents: AbstractSet[str] | None = None,
     ) -> tuple[list[Outcome], str | None]:
         """Verified outcomes that the next invoice may bill, newest first.
 
@@ -34,7 +40,7 @@ class UnbilledOutcomes:
         billed_at = {item.start: await self._documents.last_billed_at(organization.id, item) for item, _ in unsettled}
 
         def is_unbilled(outcome: Outcome) -> bool:
-            if outcome.version_id == NO_VERSION:
+            if outcome.version_id == NO_VERSION or (of_agents is not None and outcome.agent_id not in of_agents):
                 return False
             if outcome.period not in ended:
                 return True

@@ -61,6 +61,7 @@ class CallSender:
             credential.by_operator,
             by_protocol=True,
             is_taken=True,
+            projects=credential.project_set,
         )
 
     def _data(self, call: LlmCall) -> dict[str, Any]:

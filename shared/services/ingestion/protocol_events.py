@@ -134,4 +134,5 @@ def _reported(event: ProtocolEvent, credential: TraceCredential) -> ReportedEven
         credential.by_operator,
         by_protocol=True,
         compared=event.compared,
+        projects=credential.project_set,
     )

@@ -31,6 +31,12 @@ class TraceCredential(BaseModel):
     by_operator: bool
     make_with: str | None = None
     """The billing model of agents that are made on sight; None where none may be made."""
+    projects: tuple[str, ...] | None = None
+    """The projects whose agents it may report for; None stands for all agents."""
+
+    @property
+    def project_set(self) -> frozenset[str] | None:
+        return None if self.projects is None else frozenset(self.projects)
 
 
 class TraceRecord(Entity):

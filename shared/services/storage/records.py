@@ -142,9 +142,9 @@ class Records(Generic[E]):
         )
         return Page([self._read(item) for item in page.items], page.cursor)
 
-    async def all(self, partition: str) -> AsyncIterator[Stored[E]]:
+    async def all(self, partition: str, *, equals: Mapping[str, str] | None = None) -> AsyncIterator[Stored[E]]:
         """Every one in the partition, read page by page."""
-        async for item in every_item(self._store, self._container, partition, self._model.kind):
+        async for item in every_item(self._store, self._container, partition, self._model.kind, equals=equals):
             yield self._read(item)
 
     # Writing
@@ -270,12 +270,12 @@ class Records(Generic[E]):
         writes = [creating(new) if current is None else replacing(current, new) for current, new in changes]
         await self._store.batch(self._container, partition, [*writes, *beside])
 
-    async def erase(self, partition: str, current: Stored[E]) -> None:
-        """Delete the current version with its claim. Raises `StaleEtagError` for a lost race."""
+    async def erase(self, partition: str, current: Stored[E], *beside: Operation) -> None:
+        """Delete the current version with its claim, in one batch with more. Raises `StaleEtagError`."""
         operations = [deleting(current)]
         if self._unique is not None:
             operations.append(Delete(self._unique.claim_of(current.entity).id))
-        await self._batches.write(partition, current.entity, operations)
+        await self._batches.write(partition, current.entity, [*operations, *beside])
 
     # Without a guard
 

@@ -1,6 +1,6 @@
 """Entities as a store gives them: with their version, one by one or page by page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
@@ -31,6 +31,10 @@ class Page(Generic[E]):
         """A whole list of at most one entity, which has to have the wanted fields."""
         has_all = stored is not None and all(getattr(stored.entity, name) == value for name, value in wanted.items())
         return cls([stored] if stored is not None and has_all else [], None)
+
+    def where(self, is_wanted: Callable[[E], bool]) -> "Page[E]":
+        """The same page without what is not wanted: it may be shorter than its limit without being the last one."""
+        return Page([stored for stored in self.stored if is_wanted(stored.entity)], self.cursor)
 
     @property
     def entities(self) -> list[E]:

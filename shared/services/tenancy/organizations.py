@@ -1,6 +1,6 @@
 """Organizations: created as a whole or not at all, found by id, slug or external id."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,11 +14,16 @@ from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.merge_patch import merge_patch
 from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organization_names import random_slugs_from, slug_partition, slugs_from
+from shared.domain.tenancy.organization_settings import (
+    OrganizationSettings,
+    OwnSettings,
+    SettingsChanger,
+    replaced_settings,
+)
 from shared.domain.tenancy.organizations import (
     SLICES,
     ListedOrganization,
     Organization,
-    OrganizationSettings,
     SlugClaim,
     slice_of,
     slices,
@@ -268,8 +273,32 @@ class Organizations:
         if seats is not None:
             fields["seats"] = organization.seats.scheduled(seats, seats_from, now, "/seats_from")
         if "settings" in fields:
-            fields["settings"] = merge_patch(organization.settings.model_dump(), fields["settings"]) or {}
+            patch = fields["settings"] or {}
+            fields["settings"] = merge_patch(organization.settings.model_dump(), patch) or {}
+            if patch.get("flags") is not None:
+                fields["settings"]["flags"] = patch["flags"]
         return fields
+
+    async def replace_settings(
+        self,
+        organization_id: str,
+        own: Mapping[str, Any],
+        operators: Mapping[str, Any],
+        changer: SettingsChanger,
+        if_match: str | None,
+    ) -> Stored[Organization]:
+        """Replace the organization's own settings, and the operator's as far as they are given.
+
+        Raises `NotFoundError`, `PreconditionFailedError`, `ForbiddenError` for what the caller may not change.
+        """
+
+        def decide(organization: Organization) -> Organization:
+            before = organization.settings, organization.own_settings
+            wanted = OwnSettings.model_validate({"mfa_required": organization.own_settings.mfa_required, **own})
+            settings, own_settings = replaced_settings(before, wanted, operators, changer)
+            return organization.changed(settings=settings, own_settings=own_settings)
+
+        return await self._change(organization_id, decide, if_match)
 
     async def delete(self, organization_id: str, if_match: str | None) -> None:
         """End it 10 minutes ahead: nothing becomes due from then on. What did is still invoiced; nothing is erased.

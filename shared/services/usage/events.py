@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from shared import json
 from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejection
@@ -67,8 +68,16 @@ class ReportedEvent(msgspec.Struct, frozen=True):
     """Whether its sender was told before that it is taken: its time is checked no more."""
     extensions: Mapping[str, Any] = {}
     """Extension attributes of a CloudEvent."""
+    projects: frozenset[str] | None = None
+    """The projects whose agents its sender may report for; None stands for all agents."""
+
+    def may_name(self, agent: Agent | None) -> bool:
+        """Whether its sender may report for an agent, None where it names none that there is."""
+        return self.projects is None or agent is None or agent.project_id in self.projects
 
 
+NOT_OF_SENDER = "agt_notinthesendersprojects"
+"""In place of an agent that the sender of a taken event may not report for. No agent has or gets this id."""
 MALFORMED = "malformed"
 WITH_ITS_REQUEST = "with_its_request"
 """Why a valid event is not taken: another one of its request was refused."""
@@ -170,7 +179,7 @@ class Events:
         acceptance = Acceptance()
         contents: dict[str, str] = {}
         async with self._turns.begun() as turn:
-            for event in members:
+            for event in (_of_sender(reported, agents) for reported in members):
                 await turn.pause_if_over()
                 agent, time = agents.get(event.agent), event.time or now
                 call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
@@ -255,6 +264,13 @@ def _by_organization(reported: Sequence[ReportedEvent]) -> dict[str, list[Report
     return grouped
 
 
+def _of_sender(event: ReportedEvent, agents: Mapping[str, Agent]) -> ReportedEvent:
+    """The event; one that can no longer be refused is parked where its sender may not report for its agent."""
+    if not event.is_taken or event.may_name(agents.get(event.agent)):
+        return event
+    return structs.replace(event, agent=NOT_OF_SENDER, data={**event.data, "named_agent": event.agent})
+
+
 def _first_and_last(events: Sequence[ReportedEvent], now: datetime) -> tuple[datetime, datetime]:
     times = [event.time or now for event in events]
     return min(times), max(times)
@@ -271,6 +287,8 @@ def _errors_of(  # noqa: PLR0913  the event and what it is checked against
     time = event.time or now
     if not event.by_protocol:
         yield from _errors_in_agent(agent, time)
+    if not event.may_name(agent):
+        yield FieldError("/agent", "there is no such agent in the projects of this credential")
     if not event.is_taken:
         yield from _errors_in_time(time, organization, now)
     yield from call.errors or errors_in_data(event.type, data)

@@ -1,6 +1,7 @@
 """Outcomes: read, listed and counted."""
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -126,8 +127,14 @@ class Outcomes:
         )
         return outcomes, None if position is None else cursor_to(position, shape)
 
-    async def statistics(self, organization: Organization, agent: str | None, period: Period | None) -> Statistics:
-        """Outcomes of one agent or of all, in one period or ever, by status.
+    async def statistics(
+        self,
+        organization: Organization,
+        agent: str | None,
+        period: Period | None,
+        of_agents: AbstractSet[str] | None = None,
+    ) -> Statistics:
+        """Outcomes of one agent, of some or of all, in one period or ever, by status.
 
         `agent` is an id or an external id. Read from totals alone, so that it costs the same however many outcomes
         there are. Raises `ValidationError` for an unknown agent.
@@ -139,6 +146,8 @@ class Outcomes:
         for counted_period in periods:
             for total in await self._usage.totals(organization.id, shard_count, counted_period.start, distinct=False):
                 if agent_id not in (None, total.key.agent_id):
+                    continue
+                if of_agents is not None and total.key.agent_id not in of_agents:
                     continue
                 for status, name in SYSTEM_TOTAL_OF.items():
                     reading = total.totals.reading(name)

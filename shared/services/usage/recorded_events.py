@@ -1,6 +1,7 @@
 """Recorded events: read and listed, with what they count for."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -87,13 +88,19 @@ class RecordedEvents:
         return await self.get(organization, event_key(organization.id, source, event_id))
 
     async def page(
-        self, organization: Organization, query: EventQuery, limit: int, cursor: str | None
+        self,
+        organization: Organization,
+        query: EventQuery,
+        limit: int,
+        cursor: str | None,
+        of_agents: AbstractSet[str] | None = None,
     ) -> tuple[list[EventDetails], str | None]:
         """Newest first, over all shards, with the cursor of the next page.
 
         No event that was there at the first page is missed or met twice, whatever comes in meanwhile. Only agent, run
         and time are indexed, as each index costs with every event; so a page may end early where another type is
-        wanted. Raises `MalformedError` for a cursor of another query, `ValidationError` for an unknown agent.
+        wanted, or only events `of_agents` with these ids. Raises `MalformedError` for a cursor of another query,
+        `ValidationError` for an unknown agent.
         """
         shape = shape_of(organization.id, query)
         after = None if cursor is None else position_after(cursor, shape)
@@ -103,7 +110,7 @@ class RecordedEvents:
             wanted = replace(wanted, agent_id=agent.id)
         events, position = await filtered_page(
             self._usage.events(organization.id, organization.largest_shard_count, wanted, after, page=limit),
-            lambda event: query.type in (None, event.type),
+            lambda event: query.type in (None, event.type) and (of_agents is None or event.total.agent_id in of_agents),
             lambda event: Position(event.time, event.key),
             limit,
         )

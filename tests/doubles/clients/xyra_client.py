@@ -232,6 +232,11 @@ ORGANIZATION_SCOPES = [
     "billing_models:write",
     "prices:read",
     "invoices:read",
+    "members:read",
+    "members:write",
+    "owners:write",
+    "service_accounts:write",
+    "audit:read",
 ]
 OPERATOR_SCOPES = [
     *ORGANIZATION_SCOPES,
@@ -239,6 +244,7 @@ OPERATOR_SCOPES = [
     "prices:write",
     "invoices:write",
     "parked_events:write",
+    "users:write",
 ]
 
 

@@ -30,10 +30,11 @@ from shared.domain.access.identity import (
     Permission,
     Role,
 )
+from shared.domain.access.project_access import PROJECT_PERMISSIONS, ProjectGrant
 from shared.domain.kernel.histories import MINIMUM_LEAD
 from shared.domain.tenancy.organizations import Organization as StoredOrganization
 from shared.domain.usage.events import event_key
-from shared.http import ENDPOINTS, Access, Endpoint, FormBody
+from shared.http import ENDPOINTS, Access, Endpoint, FormBody, Projects
 from shared.services.access.tokens import Tokens
 from shared.settings import Settings
 from tests.doubles.clients.hosts import NOW, Served
@@ -65,6 +66,9 @@ OPERATORS = {
 
 READ_BY_ALL = {*OPERATORS, "GET /api/v1/invoices/jobs/{job_id}"}
 """What is the operator's, and no organization's: naming one changes nothing."""
+
+MADE_IN_OWN_PROJECTS = {"POST /api/v1/api-keys"}
+"""What who is limited to projects makes in all of these, without naming one."""
 
 DELETED = "urn:xyra:problem:organization_deleted"
 HTTP_TRIGGER = "httpTrigger"
@@ -112,6 +116,8 @@ class Victim:
     """Tokens of an owner of the victim's and of an operator that are no longer in force."""
     members: Mapping[Role, str]
     """Tokens of the victim's own people."""
+    limited: Mapping[str, str]
+    """Of the victim's own, too, with all that a project allows, in another project than the victim's things."""
     operators: Mapping[OperatorRole, str]
     keys: Mapping[Permission, str]
     """Keys of the victim's own, with this scope alone."""
@@ -155,6 +161,9 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     people = People(xyra, data_dir)
     try:
         members = {role: await people.member(organization.id, role) for role in ROLE_PERMISSIONS}
+        elsewhere = await organization.project("elsewhere")
+        grants = (ProjectGrant(id=elsewhere["id"], role="admin"),)
+        limited = {"member": await people.member(organization.id, "admin", projects=grants)}
         operators = {role: await people.operator(role) for role in OPERATOR_PERMISSIONS}
         expired = [await people.expired(token) for token in (members["owner"], operators["system"])]
         deleted, closed = [await credentials_of_new(xyra) for _ in range(2)]
@@ -162,6 +171,9 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
         await people.end(closed.organization_id, NOW - timedelta(days=30))
     finally:
         people.close()
+    member = (await xyra.operator.get("members", organization_id=organization.id))["data"][-1]
+    of_key = {"organization_id": organization.id, "scopes": sorted(PROJECT_PERMISSIONS), "projects": [elsewhere["id"]]}
+    limited["key"] = (await xyra.operator.post("api-keys", {"name": "Elsewhere", **of_key}))["token"]
     return Victim(
         organization,
         path_values={
@@ -177,6 +189,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "invoice_id": invoice["id"],
             "job_id": job["id"],
             "key_id": key["id"],
+            "member_id": member["id"],
             "outcome_id": outcome["outcome_id"],
             "event_id": event_key(organization.id, "api", SECRET),
             "parked_id": parked["id"],
@@ -206,6 +219,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
         closed=closed.credentials,
         expired=expired,
         members=members,
+        limited=limited,
         operators=operators,
         keys={
             Permission(scope): credential(await xyra.key_of(organization.id, [scope])) for scope in ORGANIZATION_SCOPES
@@ -252,13 +266,13 @@ class People:
     def close(self) -> None:
         self._database.close()
 
-    async def member(self, organization_id: str, role: Role) -> str:
+    async def member(self, organization_id: str, role: Role, **fields: Any) -> str:
         """An access token of a new member."""
         made = await self._xyra.sign_up()
         user_id, email = made["user"]["id"], made["user"]["email"]
         account = await self._account(user_id)
         await self._keep(account.changed(organization_ids=(organization_id,)))
-        membership = Membership(id=user_id, role=role, joined_at=NOW)
+        membership = Membership(id=user_id, role=role, joined_at=NOW, **fields)
         await self._store.upsert(TENANTS.name, organization_id, membership.document())
         return credential(await self._xyra.sign_in(email))
 
@@ -449,6 +463,24 @@ async def test_an_operator_who_names_two_organizations_changes_none(
         query = {**request.query, "organization_id": victim.another}
         client = operator_for(xyra, victim, endpoint)
         assert_refused(await send(client, endpoint, replace(request, query=query)), victim, 404, 422)
+
+
+@private
+async def test_who_is_limited_to_another_project_sees_nothing(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
+    """Lists are short of it, everything else is refused; what is about the whole organization is 403."""
+    if route_of(endpoint) in MADE_IN_OWN_PROJECTS:
+        return
+    if endpoint.access is Access.SIGNED_IN:
+        return  # about the user alone
+    for token in victim.limited.values():
+        for request in requests(endpoint, victim):
+            answer = await send(xyra.bearing(token), endpoint, request)
+            if endpoint.access not in PROJECT_PERMISSIONS or endpoint.projects is Projects.REFUSED:
+                assert_refused(answer, victim, 403)
+            elif endpoint.projects is Projects.BY_PATH:
+                assert_refused(answer, victim, 404)
+            else:
+                assert_refused(answer, victim, 200, 404, 422)
 
 
 @private

@@ -3,10 +3,12 @@
 import re
 from typing import Annotated, Any
 
+import azure.functions as func
 import pytest
 
 import function_app
 from shared.domain.access.identity import Permission
+from shared.domain.access.project_access import PROJECT_PERMISSIONS
 from shared.http import (
     ENDPOINTS,
     Call,
@@ -17,11 +19,15 @@ from shared.http import (
     NoBody,
     PathText,
     PathValues,
+    Projects,
     Query,
     Reply,
     Schema,
     ThingId,
+    endpoint,
 )
+from shared.http.platform import UndecidedError
+from shared.http.project_access import IN_PATH
 from tests.doubles.worlds.served_endpoint import ServedEndpoint, request
 
 assert function_app.app, "importing it declares the endpoints"
@@ -96,3 +102,23 @@ def test_errors_follow_from_the_declaration() -> None:
     write = {"method": "PUT", **PRIVATE}
     assert statuses(**write, if_match=IfMatch.HONOURED) == {400, 401, 403, 404, 409, 412, 422, 429, 503}
     assert statuses(**write, if_match=IfMatch.REQUIRED) == {400, 401, 403, 404, 409, 412, 422, 428, 429, 503}
+
+
+def test_a_route_of_projects_says_what_callers_limited_to_them_get() -> None:
+    declare = endpoint(
+        func.Blueprint(), "GET", "tried", summary="Tried", access=Permission.USAGE_READ, answers={200: Schema}
+    )
+    with pytest.raises(UndecidedError):
+        declare(unreached)
+
+
+@every_endpoint
+def test_what_a_path_names_has_a_project(endpoint: Endpoint) -> None:
+    """Else nothing would be found by a caller limited to projects, in silence."""
+    if endpoint.projects is Projects.BY_PATH:
+        assert IN_PATH.keys() & endpoint.path_values.model_fields.keys()
+
+
+@every_endpoint
+def test_nothing_but_routes_of_projects_is_open_to_callers_limited_to_them(endpoint: Endpoint) -> None:
+    assert endpoint.projects is Projects.REFUSED or endpoint.access in PROJECT_PERMISSIONS

@@ -66,6 +66,12 @@ CHANGES = {
     r"/\.well-known/jwks\.json": "the public keys of tokens",
     r"/api/v1/auth/(refresh|logout|logout-all|switch|me|sessions.*|password/change)": "sessions",
     r"/api/v1/auth/login(/access-token)?/post/.*/(session_id|organization_id|device_token|required)": "and devices",
+    r"/api/v1/(members|invitations).*": "people are invited and managed",
+    r"/api/v1/organizations/\{organization_id\}/settings": "organizations have settings of their own",
+    r".*/settings/(properties|default)/(flags|unverified_may_write)": "and the operator has more for them",
+    r"/api/v1/api-keys/\{key_id\}/(deactivate|adopt)": "keys are stopped, and go on with another owner",
+    r"/api/v1/api-keys/.*/(projects|created_by|adopted_by|is_active)": "they say by whom and where they work",
+    r".*/scopes/items/enum": "there are more permissions",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""

@@ -1,0 +1,101 @@
+"""Settings of an organization: those that the operator decides, and those that it decides itself."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+from shared.domain.kernel.errors import FieldError, ForbiddenError
+from shared.domain.kernel.validation import Length
+from shared.domain.kernel.value import Value
+
+MAXIMUM_CONTACTS = 10
+MAXIMUM_FLAGS = 50
+MAXIMUM_URL = 2000
+_FLAG = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+
+
+def _checked_flags(flags: dict[str, bool]) -> dict[str, bool]:
+    for name in flags:
+        if not _FLAG.fullmatch(name):
+            raise ValueError("has a name that is not 1 to 64 small letters, digits and _ . -, a letter first")
+    return flags
+
+
+Flags = Annotated[dict[str, bool], Length(0, MAXIMUM_FLAGS), AfterValidator(_checked_flags)]
+"""Feature flags by name."""
+
+
+class OrganizationSettings(Value):
+    """Settings of an organization that only the operator changes."""
+
+    self_managed_pricing: bool = False
+    """Whether the organization writes its own billing models."""
+    reported_llm_costs: bool = False
+    """Whether the cost that an LLM call reports is its cost, where neither an override nor the price list has one."""
+    reported_llm_terms: bool = False
+    """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
+    service tiers than the standard one; else those calls cost the standard price.
+    """
+    unverified_may_write: bool = False
+    """Whether members whose e-mail address is not verified may change things, as if it were."""
+    flags: Flags = {}
+    """Feature flags: which features the operator switched on or off."""
+
+
+class OwnSettings(Value):
+    """Settings of an organization that it changes itself."""
+
+    billing_contacts: tuple[str, ...] = ()
+    """E-mail addresses that get what concerns billing, besides `billing_email`."""
+    webhook_url: str | None = None
+    metadata: str = "{}"
+    """JSON as text, because numbers in Cosmos documents become doubles."""
+    mfa_required: bool = False
+    """Whether its members need a second factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanger:
+    """What the caller who replaces the settings may decide."""
+
+    is_operator: bool
+    may_require_factors: bool
+    """Whether the caller may change `mfa_required`."""
+
+
+def replaced_settings(
+    before: tuple[OrganizationSettings, OwnSettings],
+    own: OwnSettings,
+    operators: Mapping[str, object],
+    changer: SettingsChanger,
+) -> tuple[OrganizationSettings, OwnSettings]:
+    """The settings after a replacement: the organization's own as sent, the operator's only where they were sent.
+
+    Raises `ForbiddenError` for a changed value that the caller may not decide.
+    """
+    settings = before[0].model_copy(update=dict(operators))
+    changed = [name for name in operators if getattr(settings, name) != getattr(before[0], name)]
+    refused = [] if changer.is_operator else changed
+    if own.mfa_required != before[1].mfa_required and not changer.may_require_factors:
+        refused.append("mfa_required")
+    if refused:
+        who = "an owner" if refused == ["mfa_required"] else "the operator"
+        raise ForbiddenError(
+            f"Only {who} changes {', '.join(sorted(refused))}; leave it out or send it as it is",
+            errors=tuple(FieldError(f"/{name}", "is not yours to change") for name in sorted(refused)),
+        )
+    return settings, own
+
+
+def checked_webhook_url(url: str) -> str:
+    """The URL unchanged. Raises `ValueError` unless it is an https URL of a named host, without a password in it."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ValueError("is not a URL that begins with https:// and names a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has a user or password in it, which many would see")
+    return url

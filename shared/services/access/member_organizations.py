@@ -1,0 +1,45 @@
+"""The list of a user's organizations in the account, which follows the memberships."""
+
+from shared.containers import TENANTS
+from shared.domain.access.accounts import ACCOUNT, Account, Membership, user_partition
+from shared.domain.kernel.errors import NotFoundError
+from shared.services.access.stored_accounts import StoredAccounts
+from shared.services.storage import Outbox, OutboxEntry, Records, Store
+
+MEMBERSHIP_CHANGED = "membership_changed"
+"""The effect of a membership that was made or ended: the account lists the organization, or lists it no longer."""
+
+
+class MemberOrganizations:
+    """An entry is stored in one batch with the membership that it is about, under an id that is the user's.
+
+    So an effect that has read the membership before it changed again happens once more.
+    """
+
+    def __init__(self, store: Store, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._sender = outbox.sender(MEMBERSHIP_CHANGED)
+        self._accounts = StoredAccounts(store).records
+        self._memberships = Records(store, TENANTS, Membership)
+
+    def entry(self, organization_id: str, user_id: str) -> OutboxEntry:
+        return self._sender.entry(f"{MEMBERSHIP_CHANGED}:{user_id}", organization_id=organization_id, user_id=user_id)
+
+    async def attempt(self, organization_id: str, entry: OutboxEntry) -> None:
+        """Let it happen now if possible. What fails is left for the sweep."""
+        await self._outbox.attempt(TENANTS.name, organization_id, entry.id)
+
+    async def follow(self, organization_id: str, user_id: str) -> None:
+        """What happens for `MEMBERSHIP_CHANGED`. Safe to repeat."""
+
+        async def decide(account: Account) -> Account:
+            is_member = await self._memberships.find(organization_id, user_id) is not None
+            others = tuple(id_ for id_ in account.organization_ids if id_ != organization_id)
+            if is_member == (organization_id in account.organization_ids):
+                return account
+            return account.changed(organization_ids=(*others, organization_id) if is_member else others)
+
+        try:
+            await self._accounts.change(user_partition(user_id), ACCOUNT, decide)
+        except NotFoundError:
+            return  # an account of an earlier version, which is carried over at the next sign-in
