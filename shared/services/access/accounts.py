@@ -111,7 +111,7 @@ class Accounts:
 
         The membership comes first, so that no organization is seen, and billed, without its owner.
         """
-        account = found.account
+        account = found.promised
         organization_id = account.organization_ids[0]
         owner = Membership(id=account.user_id, role="owner", joined_at=account.created_at)
         await self._memberships.ensure(organization_id, owner)
@@ -132,8 +132,9 @@ class Accounts:
         """The account, after what its claim promises was created."""
         if not found.is_pending:
             return found.account
-        if not found.account.organization_ids:  # the operator's staff, and who was invited
-            return (await self._accounts.create(found, found.account.changed(status="active"))).entity
+        # The account comes last. The operator's staff and who was invited have nothing else.
+        if found.stored is not None or not found.promised.organization_ids:
+            return (await self._accounts.create(found, found.promised.changed(status="active"))).entity
         account, _ = await self._complete(found)
         return account
 

@@ -13,6 +13,7 @@ from shared.domain.kernel.errors import (
     FieldError,
     ForbiddenError,
     InvalidTokenError,
+    NotFoundError,
 )
 from shared.ports.clock import Clock
 from shared.services.access.invited_accounts import InvitedAccounts
@@ -108,8 +109,17 @@ class Invitations:
     async def _check_verified(self, by: Principal) -> None:
         if by.user_id is None or by.is_operator:
             return
-        if (await self._accounts.get(by.user_id)).entity.verified_at is None:
+        if (await self._account_of(by.user_id)).verified_at is None:
             raise EmailUnverifiedError("Verify your e-mail address before you invite others")
+
+    async def _account_of(self, user_id: str) -> Account:
+        """Of who is signed in, whose verification a read may not show yet."""
+        stored = await look_twice(
+            lambda: self._accounts.get(user_id),
+            is_doubtful=lambda account: account.entity.verified_at is None,
+            errors=(NotFoundError,),
+        )
+        return stored.entity
 
     async def _refuse_member(self, organization_id: str, email: str) -> None:
         found = await self._accounts.find(email)
@@ -200,7 +210,7 @@ class Invitations:
             return await self._invited.account_for(invitation, person.password, person.full_name)
         if caller is None or caller.user_id is None:
             raise ForbiddenError("Sign in as the invited address, or send a password and your full name")
-        account = (await self._accounts.get(caller.user_id)).entity
+        account = await self._account_of(caller.user_id)
         if not invitation.is_for(account.email):
             raise ForbiddenError("The invitation is for another address than that of your account")
         if account.verified_at is None:
@@ -214,8 +224,11 @@ class Invitations:
         entry = self._member_organizations.entry(organization_id, user_id)
 
         async def attempt() -> Membership:
+            is_member = await self._memberships.find(organization_id, user_id) is not None
             current = await self._open(organization_id, invitation.id)
-            if await self._memberships.find(organization_id, user_id) is not None:
+            if is_member:
+                # It may be this invitation that made the member, a moment ago.
+                await look_twice(lambda: self._open(organization_id, invitation.id), is_doubtful=lambda _: True)
                 raise ConflictError("You are a member of this organization already")
             now = self._clock.now()
             membership = Membership(

@@ -71,7 +71,7 @@ class InvitedAccounts:
         """What this invitation began; an earlier try may have begun it with another password."""
         account = found.account
         if found.is_pending:
-            account = (await self._accounts.create(found, account.changed(status="active"))).entity
+            account = (await self._accounts.create(found, found.promised.changed(status="active"))).entity
         with self._passwords.admitted() as hashing:
             is_same = await hashing.matches(account.password_hash, password)
         if not is_same:

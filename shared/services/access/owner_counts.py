@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shared.containers import TENANTS
 from shared.domain.access.accounts import Membership
 from shared.domain.access.members import LastOwnerError, OwnerCount
-from shared.services.storage import Operation, Records, Store, Stored, creating, replacing
+from shared.services.storage import Operation, Records, Store, Stored, creating, look_twice, replacing
 from shared.services.tenancy.organizations import Organizations
 
 _ID = "owners"
@@ -37,9 +37,16 @@ class OwnerCounts:
         return (creating(changed) if counted is None else replacing(counted, changed),)
 
     async def _number(self, organization_id: str, counted: Stored[OwnerCount] | None) -> int:
-        """As counted; of an organization from before owners were, by its memberships."""
+        """As counted; where nobody has counted yet, by the memberships.
+
+        Until owners are counted none goes, so of two reads the one with more of them is the newer one.
+        """
         if counted is not None:
             return counted.entity.number
+        seen = await self._owners_of(organization_id)
+        return max(seen, await look_twice(lambda: self._owners_of(organization_id), is_doubtful=lambda _: True))
+
+    async def _owners_of(self, organization_id: str) -> int:
         return sum([_owners(membership) async for membership, _ in self._memberships.all(organization_id)])
 
     async def _is_live(self, organization_id: str) -> bool:

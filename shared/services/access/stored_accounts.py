@@ -34,6 +34,11 @@ class FoundAccount:
     """That of the token that was shown, whether or not it still counts as known."""
 
     @property
+    def promised(self) -> Account:
+        """As the claim promised it, whatever has become of it since."""
+        return self.claim.entity.pending or self.account
+
+    @property
     def is_pending(self) -> bool:
         """Whether something of the sign-up may still be missing."""
         return self.claim.entity.pending is not None

@@ -265,7 +265,7 @@ def _by_organization(reported: Sequence[ReportedEvent]) -> dict[str, list[Report
 
 
 def _of_sender(event: ReportedEvent, agents: Mapping[str, Agent]) -> ReportedEvent:
-    """The event; one that can no longer be refused is parked where its sender may not report for its agent."""
+    """The event; what can no longer be refused is parked where its sender may not name its agent."""
     if not event.is_taken or event.may_name(agents.get(event.agent)):
         return event
     return structs.replace(event, agent=NOT_OF_SENDER, data={**event.data, "named_agent": event.agent})

@@ -1,6 +1,7 @@
 """People who are invited, given a role and removed, and the keys that stop."""
 
 from contextlib import suppress
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 from shared.bootstrap import Application
@@ -188,6 +189,7 @@ class DeactivateKey(Path):
         _, type(self).token = await self.scene.host().api_keys.create(
             self.key_id, ORGANIZATION, draft, principal(OWNER)
         )
+        self.scene.clock.move(timedelta(minutes=5))
 
     async def walk(self, host: Application) -> None:
         await host.api_keys.deactivate(ORGANIZATION, self.key_id)
