@@ -13,7 +13,8 @@ from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejectio
 from shared.domain.kernel.validation import validation_error
 from shared.domain.usage.ingestion import REFUSED
 from shared.http import LARGE_BODY, Call, Projects, Query, Reply, Schema, endpoint
-from shared.services.usage.events import MALFORMED, ReportedEvent
+from shared.services.usage.events import MALFORMED
+from shared.services.usage.reported_event import ReportedEvent
 from shared.turns import Turns
 
 blueprint = func.Blueprint()

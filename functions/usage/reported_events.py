@@ -25,7 +25,7 @@ from shared.domain.pricing.charges.workflow import EVENT_TYPE, MAXIMUM_WORKFLOWS
 from shared.domain.provider_costs.costs import COST_TYPE
 from shared.domain.usage.events import event_key
 from shared.http import Call, Projects, Query, Reply, Schema, ZonedTime, endpoint
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent
 
 blueprint = func.Blueprint()
 

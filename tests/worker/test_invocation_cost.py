@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent
 from tests.places import ROOT
 from tests.worker.test_worker_xyra import delivered, set_up
 

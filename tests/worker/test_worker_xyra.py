@@ -23,7 +23,7 @@ from shared.services.access.api_keys import ApiKeyDraft
 from shared.services.agents.agents import AgentDraft
 from shared.services.storage import OutboxEntry
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.places import ROOT

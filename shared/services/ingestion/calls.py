@@ -9,7 +9,8 @@ from shared.services.agents.agent_making import AgentMaking, first_times
 from shared.services.ingestion.answers import Answers
 from shared.services.ingestion.trace_records import TraceCredential, decode_calls
 from shared.services.provider_costs.llm_calls import LlmCallReader
-from shared.services.usage.events import Events, ReportedEvent
+from shared.services.usage.events import Events
+from shared.services.usage.reported_event import ReportedEvent
 
 _COUNTS = ("model", "provider", "service_tier")
 """What is left of a call whose counts contradict each other."""

@@ -13,8 +13,9 @@ from shared.ports.clock import Clock
 from shared.services.agents.agent_making import AgentMaking, Made, first_times
 from shared.services.agents.agents import Agents
 from shared.services.ingestion.trace_records import TraceCredential
-from shared.services.usage.events import Acceptance, Events, ReportedEvent
+from shared.services.usage.events import Acceptance, Events
 from shared.services.usage.ingestion_counts import IngestionCounts
+from shared.services.usage.reported_event import ReportedEvent
 
 
 @dataclass(frozen=True, slots=True)

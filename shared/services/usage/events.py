@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-from msgspec import structs
-
 from shared import json
 from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejection
 from shared.domain.kernel.times import to_text
@@ -39,45 +36,9 @@ from shared.services.usage.acceptance_checks import AcceptanceChecks, Checks
 from shared.services.usage.ingestion_counts import IngestionCounts
 from shared.services.usage.messages import QUEUE, MessagePacker, session_of
 from shared.services.usage.pricing_in_force import TypeInForce
+from shared.services.usage.reported_event import ReportedEvent
 from shared.turns import Turns
 
-
-class ReportedEvent(msgspec.Struct, frozen=True):
-    """An event as it was sent: well-formed, not yet checked against agents and clock."""
-
-    index: int
-    """Its place in the request."""
-    id: str
-    type: str
-    agent: str
-    source: str
-    time: datetime | None
-    run: str | None
-    data: dict[str, Any]
-    organization_id: str
-    reporter: str | None = None
-    """The user, or the root of the API key's line."""
-    by_operator: bool = False
-    """Whether the credential is the operator's."""
-    by_protocol: bool = False
-    """Whether a route of another protocol took it: the first of an identity stands, whatever later ones say, and what
-    names an unknown or deleted agent is parked."""
-    compared: tuple[str, ...] = ()
-    """By protocol: names in the data. A repetition that differs in them is warned of."""
-    is_taken: bool = False
-    """Whether its sender was told before that it is taken: its time is checked no more."""
-    extensions: Mapping[str, Any] = {}
-    """Extension attributes of a CloudEvent."""
-    projects: frozenset[str] | None = None
-    """The projects whose agents its sender may report for; None stands for all agents."""
-
-    def may_name(self, agent: Agent | None) -> bool:
-        """Whether its sender may report for an agent, None where it names none that there is."""
-        return self.projects is None or agent is None or agent.project_id in self.projects
-
-
-NOT_OF_SENDER = "agt_notinthesendersprojects"
-"""In place of an agent that the sender of a taken event may not report for. No agent has or gets this id."""
 MALFORMED = "malformed"
 WITH_ITS_REQUEST = "with_its_request"
 """Why a valid event is not taken: another one of its request was refused."""
@@ -179,7 +140,7 @@ class Events:
         acceptance = Acceptance()
         contents: dict[str, str] = {}
         async with self._turns.begun() as turn:
-            for event in (_of_sender(reported, agents) for reported in members):
+            for event in (reported.parked_for(agents) for reported in members):
                 await turn.pause_if_over()
                 agent, time = agents.get(event.agent), event.time or now
                 call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
@@ -262,13 +223,6 @@ def _by_organization(reported: Sequence[ReportedEvent]) -> dict[str, list[Report
     for event in reported:
         grouped.setdefault(event.organization_id, []).append(event)
     return grouped
-
-
-def _of_sender(event: ReportedEvent, agents: Mapping[str, Agent]) -> ReportedEvent:
-    """The event; what can no longer be refused is parked where its sender may not name its agent."""
-    if not event.is_taken or event.may_name(agents.get(event.agent)):
-        return event
-    return structs.replace(event, agent=NOT_OF_SENDER, data={**event.data, "named_agent": event.agent})
 
 
 def _first_and_last(events: Sequence[ReportedEvent], now: datetime) -> tuple[datetime, datetime]:

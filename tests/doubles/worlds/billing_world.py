@@ -32,8 +32,8 @@ from shared.ports.store import Document, Store
 from shared.services.agents.agents import AgentDraft
 from shared.services.billing.invoice_runs import Task, read_task
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import ReportedEvent
 from shared.services.usage.metering import Delivered
+from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes.faulty_store import QUIET, Faults, FaultyStore
 from tests.doubles.fakes.memory_queue import MemoryQueue

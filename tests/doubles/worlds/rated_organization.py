@@ -16,10 +16,10 @@ from shared.domain.usage.events import TotalKey, event_key
 from shared.ports.store import Item, Store
 from shared.services.agents.agents import AgentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import ReportedEvent
 from shared.services.usage.messages import QUEUE
 from shared.services.usage.metering import Delivered
 from shared.services.usage.repair import ShardReport
+from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_store import MemoryStore

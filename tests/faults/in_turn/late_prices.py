@@ -12,7 +12,7 @@ from shared.containers import LEDGERS
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import to_text
 from shared.domain.provider_costs.model_aliases import alias_id
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.worlds.invoiced_organization import (
     FEBRUARY,

@@ -9,7 +9,7 @@ from msgspec import structs
 from shared.bootstrap import Application
 from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.ids import named_id
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent
 from tests.doubles.worlds.distinct_values import stored_totals, values_in
 from tests.doubles.worlds.invoiced_organization import (
     COMMANDS,

@@ -19,7 +19,7 @@ from shared.domain.usage.events import event_key
 from shared.domain.usage.outcomes import Outcome, Verification, outcome_id
 from shared.services.agents.agents import AgentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent
 from tests.doubles.fakes import virtual_time
 from tests.doubles.worlds.rated_organization import AGENTS, MODEL, NOW, ORGANIZATION, SHARDS, Scene
 

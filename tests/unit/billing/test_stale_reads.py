@@ -29,8 +29,8 @@ from shared.services.agents.agents import AgentDraft
 from shared.services.billing.invoice_runs import QUEUE, Task, read_task
 from shared.services.storage.retrying import SECOND_LOOK_SECONDS
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import ReportedEvent
 from shared.services.usage.outcomes import OutcomeQuery
+from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.memory_store import MemoryStore

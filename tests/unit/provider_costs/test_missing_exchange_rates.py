@@ -14,9 +14,9 @@ from shared.ports.store import ItemPage
 from shared.services.agents.agents import AgentDraft
 from shared.services.provider_costs.costs import RECENT
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import ReportedEvent
 from shared.services.usage.messages import QUEUE
 from shared.services.usage.metering import Delivered
+from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.memory_queue import MemoryQueue

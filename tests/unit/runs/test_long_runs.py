@@ -11,7 +11,7 @@ import pytest
 
 from shared.ports.store import Item, ItemPage
 from shared.services.runs import figures as figures_of_runs
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.worlds.rated_organization import AGENTS, ORGANIZATION, START, Scene
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent
 from tests.doubles.worlds.rated_organization import AGENTS, ORGANIZATION, Scene
 
 OCTOBER = datetime(2026, 10, 10, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from shared import turns
-from shared.services.usage.events import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent
 from tests.doubles.worlds.rated_organization import AGENTS, ORGANIZATION, Scene
 
 EVENTS = 1_000

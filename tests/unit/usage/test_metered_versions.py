@@ -16,8 +16,8 @@ from shared.domain.kernel.errors import UnavailableError
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.usage.outcomes import Outcome, Verification, outcome_id
 from shared.ports.store import Item, Store
-from shared.services.usage.events import ReportedEvent
 from shared.services.usage.recorded_events import EventQuery
+from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock

@@ -18,9 +18,9 @@ from shared.ports.queue import Message
 from shared.ports.store import Item
 from shared.services.agents.agents import AgentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import ReportedEvent
 from shared.services.usage.messages import QUEUE
 from shared.services.usage.metering import UNKNOWN_ORGANIZATION, Delivered
+from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_store import MemoryStore

@@ -24,9 +24,9 @@ from shared.ports.store import Delete, Item, Operation, StoreLimitError
 from shared.ports.usage import MeteredEvent
 from shared.services.agents.agents import AgentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
-from shared.services.usage.events import ReportedEvent
 from shared.services.usage.messages import QUEUE
 from shared.services.usage.metering import Delivered
+from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.memory_queue import MemoryQueue
