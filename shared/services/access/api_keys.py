@@ -175,6 +175,7 @@ class ApiKeys:
 
         Raises `NotFoundError`, and `ForbiddenError` where the adopter is no signed-in member.
         """
+        await self._keys.get(organization_id, key_id)
         if adopter.user_id is None or adopter.organization_id != organization_id:
             raise ForbiddenError("Only a signed-in owner adopts a key: it stops with who adopts it")
         return await self._change_at_once(organization_id, key_id, lambda key: key.changed(maker=adopter.user_id))

@@ -50,6 +50,7 @@ PUBLIC = {
     "GET /api/v1/docs",
     "GET /api/v1/docs/scalar.js",
     "POST /api/v1/auth/signup",
+    "POST /api/v1/invitations/accept",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/login/access-token",
     "POST /api/v1/auth/refresh",
@@ -172,6 +173,8 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     finally:
         people.close()
     member = (await xyra.operator.get("members", organization_id=organization.id))["data"][-1]
+    invited = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
+    invitation = await xyra.operator.post("invitations", invited, organization_id=organization.id)
     of_key = {"organization_id": organization.id, "scopes": sorted(PROJECT_PERMISSIONS), "projects": [elsewhere["id"]]}
     limited["key"] = (await xyra.operator.post("api-keys", {"name": "Elsewhere", **of_key}))["token"]
     return Victim(
@@ -190,6 +193,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "job_id": job["id"],
             "key_id": key["id"],
             "member_id": member["id"],
+            "invitation_id": invitation["id"],
             "outcome_id": outcome["outcome_id"],
             "event_id": event_key(organization.id, "api", SECRET),
             "parked_id": parked["id"],
@@ -207,7 +211,21 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             outcome["outcome_id"],
             *(
                 thing["id"]
-                for thing in (model, agent, project, department, thread, run, key, invoice, job, parked, alias)
+                for thing in (
+                    member,
+                    invitation,
+                    model,
+                    agent,
+                    project,
+                    department,
+                    thread,
+                    run,
+                    key,
+                    invoice,
+                    job,
+                    parked,
+                    alias,
+                )
             ),
         ),
         strangers={
