@@ -13,6 +13,7 @@ from shared.domain.access.identity import Permission, Principal, Role
 from shared.domain.access.invitations import Invitation
 from shared.domain.access.members import member_id
 from shared.domain.access.project_access import ProjectGrant
+from shared.domain.access.rate_limits import INVITATIONS_OF_EMAIL, INVITATIONS_OF_ORGANIZATION
 from shared.domain.kernel.errors import ConflictError, ForbiddenError, UnauthenticatedError
 from shared.domain.kernel.validation import refusal
 from shared.http import Access, Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint
@@ -91,6 +92,7 @@ class AcceptedAnswer(Schema):
     access=Permission.MEMBERS_WRITE,
     body=InvitationRequest,
     answers={201: InvitationAnswer},
+    rate_limits=(INVITATIONS_OF_ORGANIZATION, INVITATIONS_OF_EMAIL),
     example={"email": "grace@example.com", "role": "developer"},
 )
 async def create_invitation(call: Call[InvitationRequest]) -> Reply:
