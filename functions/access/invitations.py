@@ -13,7 +13,7 @@ from shared.domain.access.identity import Permission, Principal, Role
 from shared.domain.access.invitations import Invitation
 from shared.domain.access.members import member_id
 from shared.domain.access.project_access import ProjectGrant
-from shared.domain.access.rate_limits import INVITATIONS_OF_EMAIL, INVITATIONS_OF_ORGANIZATION
+from shared.domain.access.rate_limits import ACCEPTED_INVITATIONS, INVITATIONS_OF_EMAIL, INVITATIONS_OF_ORGANIZATION
 from shared.domain.kernel.errors import ConflictError, ForbiddenError, UnauthenticatedError
 from shared.domain.kernel.validation import refusal
 from shared.http import Access, Call, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint
@@ -140,6 +140,7 @@ async def withdraw_invitation(call: Call[NoBody, Query, InvitationPath]) -> Repl
     access=Access.PUBLIC,
     body=AcceptRequest,
     answers={200: AcceptedAnswer},
+    rate_limits=(ACCEPTED_INVITATIONS,),
     errors=(UnauthenticatedError, ForbiddenError, ConflictError),
     example={"token": "from-the-mail", "password": "correct horse battery staple", "full_name": "Grace Hopper"},
 )

@@ -20,8 +20,8 @@ class LastOwnerError(ConflictError):
     code = "last_owner"
     title = "The organization would have no owner"
 
-    def __init__(self) -> None:
-        super().__init__("This is the last owner; make another member an owner first")
+    def __init__(self, detail: str = "This is the last owner; make another member an owner first") -> None:
+        super().__init__(detail)
 
 
 class FormerMember(Entity):

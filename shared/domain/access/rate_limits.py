@@ -54,6 +54,7 @@ PASSWORD_RESETS_OF_EMAIL = RateLimit("password_reset", 5, timedelta(hours=1), Su
 PASSWORD_RESETS_BY_ADDRESS = RateLimit("password_reset", 20, timedelta(hours=1), Subject.ADDRESS)
 VERIFICATIONS = RateLimit("verification", 3, timedelta(hours=1), Subject.USER)
 INVITATIONS_OF_ORGANIZATION = RateLimit("invitation", 20, timedelta(hours=1), Subject.ORGANIZATION)
+ACCEPTED_INVITATIONS = RateLimit("accepted_invitation", 60, timedelta(hours=1), Subject.ADDRESS)
 INVITATIONS_OF_EMAIL = RateLimit("invitation", 3, timedelta(hours=1), Subject.EMAIL)
 
 
