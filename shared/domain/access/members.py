@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import ClassVar
 
 from shared.domain.access.accounts import Membership
@@ -17,6 +18,7 @@ _USER = "usr_"
 class LastOwnerError(ConflictError):
     """An organization that is not deleted keeps an owner who can sign in."""
 
+    status = HTTPStatus.CONFLICT
     code = "last_owner"
     title = "The organization would have no owner"
 
