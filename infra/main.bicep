@@ -147,6 +147,9 @@ param limits string = 'on'
 @maxValue(10)
 param trustedHops int = 1
 
+@description('The request header in which a proxy of yours names the country of a caller, such as CF-IPCountry. Without it sessions show none.')
+param locationHeader string = ''
+
 @minValue(1)
 @maxValue(365)
 param lateWindowDays int = 90
@@ -481,6 +484,7 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_DELETED_READABLE_DAYS: string(deletedReadableDays)
       XYRA_LIMITS: limits
       XYRA_TRUSTED_HOPS: string(trustedHops)
+      XYRA_LOCATION_HEADER: locationHeader
       XYRA_LATE_WINDOW_DAYS: string(lateWindowDays)
       XYRA_EVENT_RETENTION_DAYS: string(eventRetentionDays)
       XYRA_MAXIMUM_DISTINCT_VALUES: string(maximumDistinctValues)

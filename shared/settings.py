@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(default=30, ge=1, le=24 * 60)
     refresh_token_days: int = Field(default=30, ge=1, le=365)
 
+    location_header: str = Field(default="", pattern=r"^([A-Za-z0-9-]{1,64})?$")
+    """The request header in which a proxy of ours names the country of a caller, such as `CF-IPCountry`."""
+
     deleted_readable_days: int = Field(default=30, ge=0, le=3660)
     """How long a deleted organization's own credentials may still read and pay."""
 

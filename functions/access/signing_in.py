@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
-from shared.domain.access.origins import Origin, device_of
+from shared.domain.access.origins import Origin, country_of, device_of
 from shared.domain.access.password_policy import MAXIMUM_PASSWORD, MINIMUM_PASSWORD
 from shared.http import Call, Schema
 
@@ -37,4 +37,8 @@ class SignInAnswer(TokenAnswer):
 
 def origin_of(call: Call[Any, Any, Any]) -> Origin:
     """Where the request comes from, as its session shows it."""
-    return Origin(device=device_of(call.headers.get("user-agent", "")))
+    header = call.services.settings.location_header.lower()
+    return Origin(
+        device=device_of(call.headers.get("user-agent", "")),
+        location=country_of(call.headers.get(header, "")) if header else None,
+    )

@@ -24,6 +24,8 @@ _SYSTEMS = (
     ("ChromeOS", re.compile(r"\bCrOS\b")),
     ("Linux", re.compile(r"\bLinux\b")),
 )
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_NO_COUNTRY = "XX"
 _PROGRAM = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,30}(?=/|$)")
 
 
@@ -47,6 +49,12 @@ def masked(address: IPv4Address | IPv6Address | None) -> str | None:
     if address is None:
         return None
     return str(ip_network((address, _BITS_SHOWN[address.version]), strict=False))
+
+
+def country_of(text: str) -> str | None:
+    """The country of a header's value; None for what stands for no country."""
+    code = text.strip().upper()
+    return code if _COUNTRY.fullmatch(code) and code != _NO_COUNTRY else None
 
 
 def device_of(user_agent: str) -> str | None:

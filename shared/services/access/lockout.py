@@ -1,12 +1,14 @@
 """Counts failed sign-ins in the store, so that the lock holds over all hosts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.containers import DIRECTORY
 from shared.domain.access.accounts import address_partition, user_partition
 from shared.domain.access.lockout import FailedSignIns, KnownDevice, with_failure, without_failure
-from shared.domain.kernel.errors import NotFoundError
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.ports.clock import Clock
 from shared.services.storage import Records, Store
 
@@ -45,7 +47,8 @@ class Lockout:
             before = FailedSignIns() if failures is None else failures
             return before.changed(at=with_failure(before.at, now))
 
-        await self._failures.change_or_create(partition, _ID, decide)
+        with _unavailable_where_busy():
+            await self._failures.change_or_create(partition, _ID, decide)
         return CountedTry(partition, now)
 
     async def count_for_device(self, user_id: str, device_id: str) -> CountedTry:
@@ -55,7 +58,8 @@ class Lockout:
         def decide(device: KnownDevice) -> KnownDevice:
             return device.with_failures(with_failure(device.failures, now), now)
 
-        await self._devices.change(partition, device_id, decide)
+        with _unavailable_where_busy():
+            await self._devices.change(partition, device_id, decide)
         return CountedTry(partition, now, device_id)
 
     async def take_back(self, counted: CountedTry) -> None:
@@ -69,13 +73,11 @@ class Lockout:
         def decide_device(device: KnownDevice) -> KnownDevice:
             return device.with_failures(without_failure(device.failures, counted.at), now)
 
-        if counted.device_id is None:
-            await self._failures.change_or_create(counted.partition, _ID, decide)
-            return
-        try:
-            await self._devices.change(counted.partition, counted.device_id, decide_device)
-        except NotFoundError:
-            return  # it was ended meanwhile, and its failures with it
+        with _unavailable_where_busy(), suppress(NotFoundError):  # a device may be forgotten meanwhile
+            if counted.device_id is None:
+                await self._failures.change_or_create(counted.partition, _ID, decide)
+            else:
+                await self._devices.change(counted.partition, counted.device_id, decide_device)
 
     async def clear(self, counted: CountedTry) -> None:
         """The user has shown who they are, by the last factor: no failure counts any longer.
@@ -84,3 +86,12 @@ class Lockout:
         """
         if counted.device_id is None:
             await self._failures.remove(counted.partition, _ID)
+
+
+@contextmanager
+def _unavailable_where_busy() -> Iterator[None]:
+    """Whoever signs in has changed nothing that could conflict: they are asked to come again."""
+    try:
+        yield
+    except ConflictError as error:
+        raise UnavailableError("Too many sign in with this address at once") from error

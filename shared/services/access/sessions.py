@@ -29,6 +29,7 @@ from shared.services.storage import (
     get_two,
     look_twice,
     putting,
+    retry_lost_races,
 )
 from shared.settings import Settings
 
@@ -107,7 +108,7 @@ class Sessions:
             )
             return session, known_as
 
-        session, known_as = await self._accounts.retry(attempt)
+        session, known_as = await retry_lost_races(attempt, _busy())
         return await self._signed_in(session, scope, known_as)
 
     def _new(self, account: Account, scope: SessionScope, origin: Origin, expires_at: datetime) -> Session:
@@ -181,7 +182,7 @@ class Sessions:
                 raise UnauthenticatedError(_ENDED)
             return await self._rotate(held.session, origin), scope
 
-        return await self._signed_in(*await self._sessions.retry(attempt))
+        return await self._signed_in(*await retry_lost_races(attempt, _busy()))
 
     async def _rotate(self, stored: Stored[Session], origin: Origin) -> Session:
         session, now = stored.entity, self._clock.now()
@@ -212,7 +213,7 @@ class Sessions:
             await self._sessions.write(partition, None, session, deleting(held.session))
             return session, scope
 
-        return await self._signed_in(*await self._sessions.retry(attempt))
+        return await self._signed_in(*await retry_lost_races(attempt, _busy()))
 
     async def in_force(self, user_id: str) -> list[Session]:
         """The user's sessions, the one used last first."""
@@ -281,6 +282,10 @@ class Sessions:
 
     def _is_in_force(self, session: Session, account: Account, *ended_at: datetime | None) -> bool:
         return session.is_in_force(self._clock.now(), account.sessions_ended_at, *ended_at)
+
+
+def _busy() -> UnavailableError:
+    return UnavailableError("The account is being changed by many at once")
 
 
 def check_enabled(account: Account) -> None:

@@ -4,8 +4,10 @@ A new route is covered as it is declared. It fails here until `Victim.path_value
 it takes a body, until it has an `example`.
 """
 
+import base64
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,6 +33,7 @@ from shared.domain.access.identity import (
     Role,
 )
 from shared.domain.access.project_access import PROJECT_PERMISSIONS, ProjectGrant
+from shared.domain.access.signing_keys import SigningKey
 from shared.domain.kernel.histories import MINIMUM_LEAD
 from shared.domain.tenancy.organizations import Organization as StoredOrganization
 from shared.domain.usage.events import event_key
@@ -385,8 +388,19 @@ def fields_of(model: Any) -> set[str]:
     }
 
 
+CALLS: Counter[str] = Counter()
+"""That were made, by credential."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _counted() -> Iterator[None]:
+    yield
+    print(f"isolation: {CALLS.total():,} calls to {len(PRIVATE)} routes by {len(CALLS)} credentials")  # noqa: T201  figures
+
+
 async def send(client: Client, endpoint: Endpoint, request: Request) -> Answer:
     form = isinstance(endpoint.body, FormBody)
+    CALLS[client.headers.get("Authorization", "")] += 1
     return await client.send(
         endpoint.method,
         request.path,
@@ -426,6 +440,29 @@ def test_every_route_of_the_app_is_declared() -> None:
 async def test_without_a_credential_nothing_is_shown(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
     for request in requests(endpoint, victim):
         assert_refused(await send(xyra.anonymous, endpoint, request), victim, 401)
+
+
+def forgeries(token: str, another: str) -> dict[str, str]:
+    """Tokens like this one that we have not signed: of another key, of none, or with other claims."""
+    header, payload = jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False})
+    kid = {"kid": header["kid"]}
+    raised = payload | {"org": another, "roles": ["owner", "system"]}
+    first, _, signature = token.split(".")
+    body = base64.urlsafe_b64encode(json.dumps(raised).encode()).rstrip(b"=").decode()
+    return {
+        "unsigned": jwt.encode(raised, None, algorithm="none", headers=kid),
+        "of a stranger's key": jwt.encode(payload, SigningKey.generate().private, algorithm="EdDSA", headers=kid),
+        "by the public name as a secret": jwt.encode(payload, header["kid"], algorithm="HS256", headers=kid),
+        "with other claims": f"{first}.{body}.{signature}",
+        "without a signature": token.rpartition(".")[0] + ".",
+    }
+
+
+@private
+async def test_a_forged_token_shows_nothing(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
+    for forged in forgeries(victim.members["owner"], victim.another).values():
+        for request in requests(endpoint, victim):
+            assert_refused(await send(xyra.bearing(forged), endpoint, request), victim, 401)
 
 
 @private
