@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
-from shared.domain.access.origins import Origin, country_of, device_of
+from shared.domain.access.origins import Origin, country_of, device_of, masked
 from shared.domain.access.password_policy import MAXIMUM_PASSWORD, MINIMUM_PASSWORD
 from shared.http import Call, Schema
+from shared.http.client_addresses import client_address
 
 NOT_KEPT: Mapping[str, str] = {"Cache-Control": "no-store"}
 """Headers of an answer with a credential."""
@@ -40,5 +41,6 @@ def origin_of(call: Call[Any, Any, Any]) -> Origin:
     header = call.services.settings.location_header.lower()
     return Origin(
         device=device_of(call.headers.get("user-agent", "")),
+        ip=masked(client_address(call.headers, call.services.settings.trusted_hops)),
         location=country_of(call.headers.get(header, "")) if header else None,
     )
