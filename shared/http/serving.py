@@ -176,10 +176,10 @@ def _authorize(principal: Principal, permission: Permission) -> None:
 
 
 def _refuse_key(principal: Principal, declared: Endpoint) -> None:
-    if principal.user_id is None:
-        raise ForbiddenError("This is for signed-in users: send an access token, not an API key")
     if principal.organization_deleted and declared.method != "GET":
         raise OrganizationDeletedError("The organization is deleted; sign in to another one to do this")
+    if principal.user_id is None:
+        raise ForbiddenError("This is for signed-in users: send an access token, not an API key")
 
 
 def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -> None:
