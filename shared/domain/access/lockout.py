@@ -13,7 +13,7 @@ LOCKED_FOR = timedelta(minutes=60)
 """From the fifth failure on. The five lie within the same time."""
 DEVICE_KNOWN_FOR = timedelta(days=90)
 MAXIMUM_DEVICES = 50
-"""Of a user; the oldest makes room."""
+"""Of a user; the one unused longest makes room."""
 
 _MARGIN = timedelta(minutes=1)
 """Stores count in whole seconds."""
@@ -60,6 +60,7 @@ class KnownDevice(Entity):
 
     kind: ClassVar[str] = "device"
     created_at: Instant
+    last_used_at: Instant
     failures: Failures = ()
     ttl: int
 
@@ -71,6 +72,10 @@ class KnownDevice(Entity):
         """Whether it has neither expired nor was ended with others that were made until then."""
         return now < self.expires_at and (ended_at is None or ended_at < self.created_at)
 
+    def used(self, now: datetime) -> "KnownDevice":
+        """After a sign-in: its failures are forgotten."""
+        return self.with_failures((), now).changed(last_used_at=now)
+
     def with_failures(self, failures: Failures, now: datetime) -> "KnownDevice":
         """As it is to be written now."""
         return self.changed(failures=failures, ttl=_seconds_until(self.expires_at, now))
@@ -79,7 +84,7 @@ class KnownDevice(Entity):
 def new_device(token: str, created_at: datetime, now: datetime) -> KnownDevice:
     """A device that its user signs in from for the first time."""
     ttl = _seconds_until(created_at + DEVICE_KNOWN_FOR, now)
-    return KnownDevice(id=device_id(token), created_at=created_at, ttl=ttl)
+    return KnownDevice(id=device_id(token), created_at=created_at, last_used_at=created_at, ttl=ttl)
 
 
 def device_id(token: str) -> str:

@@ -86,8 +86,8 @@ class Sessions:
     ) -> SignedIn:
         """Begin a session; where there are twenty, the one unused longest ends.
 
-        `device_token` is known already, or the device becomes known by a new one. All is one batch that is guarded by
-        the account, so that a change of it meanwhile is seen. Raises `ForbiddenError` for a disabled account,
+        The device becomes known, and failures with its `device_token` are forgotten. All is one batch, guarded by the
+        account, so that a change of it meanwhile is seen. Raises `ForbiddenError` for a disabled account,
         `UnavailableError`.
         """
         partition = user_partition(user_id)
@@ -134,17 +134,22 @@ class Sessions:
         return [deleting(stored) for stored in page.stored if stored.entity.id not in kept][: _READ // 2]
 
     async def _device(self, account: Account, token: str | None) -> tuple[str, list[Operation]]:
-        """The token by which the device is known from now on, and what has to be written for that."""
+        """A new token by which the device is known, and what has to be written for that.
+
+        An earlier one stays good: the answer may be lost, and no answer repeats a secret.
+        """
         now = self._clock.now()
         page = await self._devices.page(user_partition(account.user_id), limit=_READ)
-        known = next((each for each in page.entities if token is not None and each.id == device_id(token)), None)
-        if token is not None and known is not None and known.is_known(now, account.devices_ended_at):
-            return token, [putting(known.with_failures((), now))]
+        shown = None if token is None else device_id(token)
+        known = [device for device in page.entities if device.id == shown]
+        others = [stored for stored in page.stored if stored.entity.id != shown]
+        others.sort(key=lambda stored: stored.entity.last_used_at, reverse=True)
         fresh = random_values.token_urlsafe(_DEVICE_TOKEN_BYTES)
-        newest_first = sorted(page.stored, key=lambda stored: stored.entity.created_at, reverse=True)
-        forgotten = newest_first[MAXIMUM_DEVICES - 1 :]
-        device = new_device(fresh, begun_at(now, account.devices_ended_at), now)
-        return fresh, [creating(device), *(deleting(stored) for stored in forgotten)]
+        return fresh, [
+            creating(new_device(fresh, begun_at(now, account.devices_ended_at), now)),
+            *(putting(device.used(now)) for device in known if device.is_known(now, account.devices_ended_at)),
+            *(deleting(stored) for stored in others[MAXIMUM_DEVICES - 2 :]),
+        ]
 
     async def _signed_in(self, session: Session, scope: SessionScope, device_token: str | None = None) -> SignedIn:
         claims = Claims(session.user_id, session.organization_id, (scope.role,), session.id)
