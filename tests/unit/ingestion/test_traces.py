@@ -160,6 +160,33 @@ async def test_two_processes_that_get_call_and_ancestor_at_once_leave_nothing_wa
     assert (await world.host.waiting_calls.of(ORGANIZATION)).calls == 0
 
 
+async def test_of_traces_stored_together_one_that_changed_meanwhile_holds_up_no_other() -> None:
+    world = await World().prepared()
+    numbers = range(16, 96, 16)  # of one slot
+    other = world.another_host()
+
+    class Interrupted(MemoryStore):
+        """Before the first memories are stored, another process stores what a trace lacks."""
+
+        interrupted = 0
+
+        async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+            if container == "inbox" and not self.interrupted:
+                self.interrupted = len(operations)
+                await world.send(in_trace(agent_run("run"), 32), host=other)
+            return await super().batch(container, pk, operations)
+
+    store = Interrupted()
+    store.__dict__.update(world.store.__dict__)
+    host = Application(Ports(store, world.queue, world.clock, NoSecrets()), world.settings)
+    await world.send(*(in_trace(call("call", "run", answer=f"{number}"), number) for number in numbers), host=host)
+    assert store.interrupted == len(numbers)
+    assert await world.agents_of_calls() == {identity("32"): "run"}
+    await world.send(*(in_trace(agent_run("run"), number) for number in numbers))
+    assert await world.agents_of_calls() == {identity(f"{number}"): "run" for number in numbers}
+    assert (await world.host.waiting_calls.of(ORGANIZATION)).calls == 0
+
+
 async def test_beyond_the_most_that_may_wait_calls_go_on_at_once(world: World) -> None:
     world = await World(Settings(maximum_waiting_calls=3)).prepared()
     for number in range(5):
