@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 
@@ -22,25 +22,12 @@ of_other_sequences = pytest.mark.parametrize(
 )
 
 
-BEYOND_EXPECTED: Mapping[str, Mapping[str, int]] = {
-    "js/ai4": {"cached": 800, "reasoning": 30},
-    "js/ai5_anthropic": {"written_1h": 40},
-    "js/ai6_anthropic": {"written_1h": 40},
-}
-"""What the provider charges for and the expectations leave out, though the spans tell it in the provider's metadata."""
-
-
-def expected_of(sequence: Sequence) -> Iterator[Mapping[str, object]]:
-    for call in sequence.expected:
-        yield call | BEYOND_EXPECTED.get(sequence.name, {}) if "output" in call else call
-
-
 def counted(calls: Iterable[Mapping[str, object]]) -> Counter[tuple[tuple[str, object], ...]]:
     return Counter(tuple(sorted(call.items())) for call in calls)
 
 
 def assert_as_expected(sequence: Sequence, sent: SentTraces) -> None:
-    assert counted(described(call) for call in sent.calls) == counted(expected_of(sequence))
+    assert counted(described(call) for call in sent.calls) == counted(sequence.calls)
 
 
 def tokens_of(sequence: Sequence) -> tuple[int, int]:
