@@ -12,6 +12,8 @@ from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.usage.events import Events
 from shared.services.usage.reported_event import ReportedEvent
 
+_ACCEPTED_AT_ONCE = 256
+"""Calls that become events before other requests get their turn: four messages full."""
 _COUNTS = ("model", "provider", "service_tier")
 """What is left of a call whose counts contradict each other."""
 
@@ -35,9 +37,10 @@ class CallSender:
         made = await self._agents.make(
             organization_id, first_times((call.agent, call.time) for call in calls), credential.make_with
         )
-        await self._events.accept(
-            [self._event(index, organization_id, credential, call) for index, call in enumerate(calls)], partial=False
-        )
+        for start in range(0, len(calls), _ACCEPTED_AT_ONCE):
+            some = calls[start : start + _ACCEPTED_AT_ONCE]
+            events = [self._event(index, organization_id, credential, call) for index, call in enumerate(some)]
+            await self._events.accept(events, partial=False)
         return [
             *(f"agent {name} was made" for name in made.names),
             *(f"calls of agent {name} are parked: {reason}" for name, reason in made.refused.items()),

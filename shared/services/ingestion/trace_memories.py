@@ -5,6 +5,7 @@ one outbox entry for all calls that they decide. Where another process changed o
 is decided by itself, on what is stored then.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,8 @@ SPANS_AT_ONCE = 500
 """Of one batch. Their calls are stored beside the memories."""
 TRACES_AT_ONCE = 25
 """Of one batch: so many memories are read together."""
+_DECIDED_AT_ONCE = 5
+"""Traces that are decided before other requests get their turn."""
 _BATCH_BYTES = 1_000_000
 """Of several memories and their calls. One alone may have more: about 1.5 MB."""
 
@@ -133,7 +136,9 @@ class TraceMemories:
         stored = await self._records.get_many(partition, portion.keys())
         batch: list[_Change] = []
         size = 0
-        for trace, facts in portion.items():
+        for number, (trace, facts) in enumerate(portion.items()):
+            if number % _DECIDED_AT_ONCE == _DECIDED_AT_ONCE - 1:
+                await asyncio.sleep(0)
             change = await self._change(organization_id, trace, stored.get(trace), facts, settings, credential)
             if change is None:
                 continue

@@ -29,6 +29,8 @@ from shared.services.tenancy.organizations import Organizations
 from shared.services.usage.messages import QUEUE
 
 _SLOTS_AT_ONCE = 8
+_CHANGES_AT_ONCE = 100
+"""Traces that are looked at before other requests get their turn."""
 _RELEASE = TakeSettings()
 """What waits was taken with the settings of its credential, which are in its memory."""
 
@@ -115,9 +117,10 @@ class Traces:
         self._warnings.note(organization_id, decided.warnings)
         await self._waiting.follow(organization_id, decided.changes)
         notices = await self._calls.send(organization_id, credential, decided.calls)
-        releases = list(_releases(organization_id, decided.changes))
-        if releases:
-            await self._queue.send(QUEUE, releases)
+        for start in range(0, len(decided.changes), _CHANGES_AT_ONCE):
+            some = decided.changes[start : start + _CHANGES_AT_ONCE]
+            if releases := list(_releases(organization_id, some)):
+                await self._queue.send(QUEUE, releases)
         await asyncio.gather(*(self._outbox.forget(INBOX.name, *entry) for entry in decided.entries))
         return notices
 

@@ -15,6 +15,7 @@ from shared.services.storage import Records, Store
 from shared.settings import Settings
 
 _CACHED = timedelta(seconds=10)
+_PUT_AT_ONCE = 100
 _MAXIMUM_CACHED = 10_000
 _NOTHING_WAITS = 1
 """Seconds for which that is kept: written over what waited, many traces are one batch."""
@@ -73,8 +74,10 @@ class WaitingCalls:
         if (known := self._cached.get(organization_id)) is not None:
             # in place: storing it anew would put off the next count
             known[0] += sum(after.waiting - before.waiting for before, after in changed)
-        latest = {after.trace: self._waiting_in(after) for _, after in changed}
-        await self._records.put(_partition(organization_id), *latest.values())
+        latest = list({after.trace: after for _, after in changed}.values())
+        for start in range(0, len(latest), _PUT_AT_ONCE):
+            some = latest[start : start + _PUT_AT_ONCE]
+            await self._records.put(_partition(organization_id), *map(self._waiting_in, some))
 
     def _waiting_in(self, memory: TraceMemory) -> WaitingTrace:
         now, since, wake = self._clock.now(), memory.waiting_since, memory.wake
