@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import health, keys, names, repair, sealed, setup
+from cli import audit, health, keys, names, repair, sealed, setup
 from cli.execution import chosen_settings
 from shared.logs import log_to
 
@@ -14,6 +14,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command("setup")(setup.setup)
 app.command("health")(health.health)
 app.command("repair")(repair.repair)
+app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(names.app, name="names")
 app.add_typer(sealed.app, name="sealed")

@@ -10,10 +10,15 @@ import pydantic
 import typer
 
 from shared.bootstrap import Application, application
+from shared.domain.kernel.audit import Actor
 from shared.domain.kernel.errors import UnavailableError, XyraError
 from shared.domain.kernel.validation_messages import message
 from shared.ports.secrets import NotAllowedError
+from shared.services.storage.audit.acting import acting
 from shared.settings import Settings, settings
+
+_OPERATOR = Actor("operator", "cli")
+"""Who acts, for the audit trail: whoever has this deployment's rights on its store and vault."""
 
 
 class ExitCode(IntEnum):
@@ -56,7 +61,8 @@ async def _with_application(act: Callable[[Application], Awaitable[None]]) -> No
     """In one event loop: connections work in no other."""
     connected = application()
     try:
-        await act(connected)
+        with acting(_OPERATOR):
+            await act(connected)
     finally:
         await connected.close()
 

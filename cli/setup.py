@@ -72,6 +72,7 @@ async def set_up(application: Application, patience: Patience) -> None:
     _say("The token keys", made=await patience.wait(application.tokens.keys.ensure))
     _say("The key of mailed links", made=await patience.wait(application.mailed_links.ensure))
     _say("The sealing keys", made=await patience.wait(application.sealed_values.ensure))
+    _say("The audit keys", made=await patience.wait(application.audited_store.keys.ensure))
     _say("The refresh key", made=await patience.wait(application.sessions.refresh_tokens.ensure))
     await _make_operator(application, patience)
 

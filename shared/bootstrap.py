@@ -22,6 +22,7 @@ from shared.logs import structure_handlers
 from shared.one_at_a_time import OneAtATime
 from shared.services.access.accounts import Accounts
 from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
+from shared.services.access.audit import AuditReader
 from shared.services.access.authentication import Authentication
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.invitations import Invitations
@@ -78,6 +79,9 @@ from shared.services.runs.figures import RunFiguresReader
 from shared.services.runs.runs import Runs
 from shared.services.runs.threads import Threads
 from shared.services.storage import Outbox, Owners
+from shared.services.storage.audit.store import AuditedStore
+from shared.services.storage.audit.trail import AUDITED
+from shared.services.storage.audit.verification import Verification
 from shared.services.storage.idempotency import Idempotency
 from shared.services.storage.outbox import Completion, Receiver
 from shared.services.storage.readiness import Readiness
@@ -113,14 +117,18 @@ class Application:
         self, ports: Ports, chosen: Settings, opened: AsyncExitStack | None = None
     ) -> None:
         """`opened` closes what the ports may have opened; without it they stay as they are."""
-        store, clock = ports.store, ports.clock
+        clock = ports.clock
+        self.audited_store = store = AuditedStore(ports.store, clock, ports.secrets)
         self._opened = opened or AsyncExitStack()
         self.turns = Turns()
         self.settings = chosen
         self.clock = clock
         self._readiness = Readiness(store, ports.queue)
         self.usage = ItemUsage(store, chosen.event_retention_days * SECONDS_PER_DAY, chosen.maximum_distinct_values)
+        self.audit = AuditReader(store, store.personal)
+        self.audit_verification = Verification(store, store.keys)
         self.outbox = Outbox(store, clock)
+        self.outbox.sender(AUDITED)
         self.owners = Owners(store)
         self.idempotency = Idempotency(store)
         self.sealed_values = SealedValues(ports.secrets, clock)
@@ -266,6 +274,7 @@ class Application:
             MEMBERSHIP_CHANGED: self.member_organizations.follow,
             CALLS_DECIDED: self.trace_calls.receive,
             ACCESS_MAIL: self.mails.receive,
+            AUDITED: self.audited_store.trail.receive,
         }
 
     def composers(self) -> Mapping[str, Composer]:

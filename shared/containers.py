@@ -17,7 +17,14 @@ class Container:
     """Each needs a composite index with `id`, which puts equal values in order and lets a cursor continue there."""
 
 
-TENANTS = Container("tenants", indexed=("status", "listed", "project_id", "department_id", "thread_id", "agent_id"))
+TENANTS = Container(
+    "tenants",
+    indexed=(
+        *("status", "listed", "project_id", "department_id", "thread_id", "agent_id"),
+        *("place", "actor_id", "action", "target_id"),  # of the audit trail
+    ),
+    ordered=("place",),
+)
 DIRECTORY = Container("directory", indexed=("status",))
 LEDGERS = Container("ledgers", indexed=("period", "time", "agent_id", "run", "status"), ordered=("time",))
 INVOICES = Container("invoices", indexed=("start", "status", "invoice_id"), ordered=("start",))

@@ -1,6 +1,6 @@
-"""Sign-up, sign-in, sessions, members, invitations and API keys."""
+"""Sign-up, sign-in, sessions, members, invitations, API keys and the audit trail."""
 
-from functions.access import accounts, api_keys, invitations, members, public_keys, sessions
+from functions.access import accounts, api_keys, audit, invitations, members, public_keys, sessions
 
 blueprints = (
     accounts.blueprint,
@@ -9,4 +9,5 @@ blueprints = (
     api_keys.blueprint,
     members.blueprint,
     invitations.blueprint,
+    audit.blueprint,
 )

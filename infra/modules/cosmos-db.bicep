@@ -35,8 +35,20 @@ var alwaysIndexed = ['pk', 'kind', 'due_at']
 var containers = [
   {
     name: 'tenants'
-    indexed: ['status', 'listed', 'project_id', 'department_id', 'thread_id', 'agent_id']
-    ordered: []
+    indexed: [
+      'status'
+      'listed'
+      'project_id'
+      'department_id'
+      'thread_id'
+      'agent_id'
+      // Of the audit trail
+      'place'
+      'actor_id'
+      'action'
+      'target_id'
+    ]
+    ordered: ['place']
   }
   { name: 'directory', indexed: ['status'], ordered: [] }
   { name: 'ledgers', indexed: ['period', 'time', 'agent_id', 'run', 'status'], ordered: ['time'] }

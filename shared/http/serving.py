@@ -24,6 +24,7 @@ from shared.domain.kernel.errors import (
 )
 from shared.domain.kernel.ids import fingerprint, is_id
 from shared.domain.kernel.validation import validation_error
+from shared.http.actors import NOBODY_YET, actor_of
 from shared.http.bodies import validated
 from shared.http.declaration import Endpoint, IfMatch
 from shared.http.error_format import ErrorFormat
@@ -34,6 +35,7 @@ from shared.http.replies import Handler
 from shared.http.schemas import NoBody, PathValues
 from shared.http.tenancy import Call
 from shared.services.storage import within_deadline
+from shared.services.storage.audit.acting import acting, becomes
 from shared.services.storage.idempotency import Answer
 
 MAXIMUM_IDEMPOTENCY_KEY = 255
@@ -65,13 +67,14 @@ async def serve(
 ) -> Answer:
     """Answer a request by the declaration of its endpoint."""
     standings = Standings()
-    answer = await answered(
-        request,
-        declared.name,
-        lambda: _answer(declared, handler, request, application(), standings),
-        declared.error_format,
-        declared.headers,
-    )
+    with acting(NOBODY_YET):
+        answer = await answered(
+            request,
+            declared.name,
+            lambda: _answer(declared, handler, request, application(), standings),
+            declared.error_format,
+            declared.headers,
+        )
     return replace(answer, headers={**answer.headers, **standings.headers()})
 
 
@@ -118,11 +121,13 @@ async def _answer(
     _refuse_what_is_no_id(declared, request.route_params)
     headers = request.headers
     principal = ANONYMOUS
+    becomes(actor_of(None, headers, services.settings.trusted_hops))
     if not declared.public:
         principal = await services.authentication.authenticate(
             credential(headers, takes_basic=declared.takes_basic),
             for_events=declared.access is Permission.EVENTS_WRITE,
         )
+        becomes(actor_of(principal, headers, services.settings.trusted_hops))
         if isinstance(declared.access, Permission):
             _authorize(principal, declared.access)
         else:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from shared.domain.access.identity import OPERATOR_ONLY, ROLE_PERMISSIONS, OperatorRole, Permission, Role
 from shared.domain.access.project_access import ProjectGrant, all_permissions, granted
+from shared.domain.kernel.audit import Audit, Audited, Target, by_value
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import Instant
@@ -18,6 +19,7 @@ class Membership(Entity):
     """A user's role in an organization; the id is the user's."""
 
     kind: ClassVar[str] = "member"
+    audit: ClassVar[Audit] = Audited(area="members", ignored=frozenset({"sessions_ended_at"}))
     role: Role
     joined_at: Instant
     sessions_ended_at: Instant | None = None
@@ -44,10 +46,36 @@ class Membership(Entity):
         return ROLE_PERMISSIONS[self.role] - OPERATOR_ONLY if projects is None else all_permissions(projects)
 
 
+def _verb_of_account(before: Any, after: Any) -> str | None:  # noqa: ANN401  accounts
+    """The claim of its address decides a sign-up, and tells of it. Accounts of before are moved, which says nothing."""
+    if before is None or after is None or before.status == "pending":
+        return None
+    if before.status != after.status:
+        return "deactivate" if after.status == "disabled" else "activate"
+    if before.password_hash != after.password_hash:
+        return "change_password"
+    return "update" if before.sessions_ended_at == after.sessions_ended_at else "end_sessions"
+
+
+def _trails_of_account(account: Any) -> tuple[str, ...]:  # noqa: ANN401  an account
+    """Of all organizations of the person, and the operator's for its own people."""
+    return (*account.organization_ids, *(("operator",) if account.operator_role is not None else ()))
+
+
 class Account(Entity):
     """A user's account, in the partition of the user."""
 
     kind: ClassVar[str] = "account"
+    audit: ClassVar[Audit] = Audited(
+        area="users",
+        verb=_verb_of_account,
+        target=lambda account: Target("user", account.user_id),
+        secret=frozenset({"password_hash", "earlier_password_hashes"}),
+        ignored=frozenset({"last_login_at", "password_changed_at"}),
+        personal={"email": by_value, "full_name": lambda account, _: account.user_id},
+        trails=_trails_of_account,
+        by_itself=lambda account: account.user_id,
+    )
     user_id: str
     email: str
     full_name: str
@@ -82,6 +110,12 @@ class AddressClaim(Entity):
     """
 
     kind: ClassVar[str] = "address"
+    audit: ClassVar[Audit] = Audited(
+        area="users",
+        verb=lambda before, _: "create" if before is None else None,
+        trails=_trails_of_account,
+        shown=lambda claim: claim.pending,
+    )
     id: str = ACCOUNT
     user_id: str
     pending: Account | None = None

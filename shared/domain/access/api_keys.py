@@ -10,6 +10,7 @@ from shared.domain.access.accounts import Membership
 from shared.domain.access.identity import CallingKey, KeyReference, Permission, Principal
 from shared.domain.access.project_access import PROJECT_PERMISSIONS, all_permissions, with_scopes
 from shared.domain.access.reporting import Reporting
+from shared.domain.kernel.audit import FOLLOWS, Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ForbiddenError, ValidationError
 from shared.domain.kernel.times import Instant, to_text
@@ -27,6 +28,11 @@ class ApiKey(Entity):
     """An API key without its secret, of which only a fingerprint is stored."""
 
     kind: ClassVar[str] = "api_key"
+    audit: ClassVar[Audit] = Audited(
+        area="api_keys",
+        secret=frozenset({"fingerprint", "ancestors"}),
+        ignored=frozenset({"revision"}),
+    )
     organization_id: str | None
     """None for a key of the operator."""
     name: str
@@ -88,6 +94,7 @@ class WorkingKey(Entity):
     """What makes a key work: found by the fingerprint of its token."""
 
     kind: ClassVar[str] = "key"
+    audit: ClassVar[Audit] = FOLLOWS
     key: ApiKey
 
     def document(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 from shared.domain.access.accounts import comparable_address
 from shared.domain.access.identity import Role
 from shared.domain.access.project_access import ProjectGrant
+from shared.domain.kernel.audit import Audit, Audited, by_value, verb_by_status
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import Instant
@@ -19,6 +20,9 @@ class Invitation(Entity):
     """That who has an address may become a member. It is used once."""
 
     kind: ClassVar[str] = "invitation"
+    audit: ClassVar[Audit] = Audited(
+        area="invitations", verb=verb_by_status(accepted="accept"), personal={"email": by_value}
+    )
     organization_id: str
     email: str
     role: Role

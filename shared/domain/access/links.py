@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import ClassVar, Literal
 
+from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 
@@ -30,6 +31,7 @@ class MailedLink(Entity):
     """
 
     kind: ClassVar[str] = "mailed_link"
+    audit: ClassVar[Audit] = FOLLOWS
     purpose: Purpose
     request_id: str
     """Of the request that the mail answers."""

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from shared.domain.kernel.audit import BOOKKEEPING, FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import LockedError
 from shared.domain.kernel.ids import fingerprint, named_id
@@ -45,6 +46,7 @@ class FailedSignIns(Entity):
     """The recent failed sign-ins of an e-mail address, whether it has an account or not."""
 
     kind: ClassVar[str] = "failed_sign_ins"
+    audit: ClassVar[Audit] = BOOKKEEPING
     id: str = "failed_sign_ins"
     at: Failures = ()
 
@@ -59,6 +61,7 @@ class KnownDevice(Entity):
     """
 
     kind: ClassVar[str] = "device"
+    audit: ClassVar[Audit] = FOLLOWS
     created_at: Instant
     last_used_at: Instant
     failures: Failures = ()

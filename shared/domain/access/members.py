@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 from shared.domain.access.accounts import Membership
+from shared.domain.kernel.audit import BOOKKEEPING, FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError
 from shared.domain.kernel.histories import Entry, History
@@ -30,6 +31,7 @@ class FormerMember(Entity):
     """That somebody was a member, for the seats of that time. It says nothing of who it was."""
 
     kind: ClassVar[str] = "former_member"
+    audit: ClassVar[Audit] = FOLLOWS
     joined_at: Instant
     left_at: Instant
 
@@ -38,6 +40,7 @@ class OwnerCount(Entity):
     """How many owners an organization has: whatever adds or takes one away replaces this item in the same batch."""
 
     kind: ClassVar[str] = "owner_count"
+    audit: ClassVar[Audit] = BOOKKEEPING
     id: str = "owners"
     number: int
 

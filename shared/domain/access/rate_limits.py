@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import RateLimitedError
 from shared.domain.kernel.times import Instant
@@ -73,6 +74,7 @@ class RequestLog(Entity):
     """When a subject made the requests that count for a limit, oldest first."""
 
     kind: ClassVar[str] = "request_log"
+    audit: ClassVar[Audit] = BOOKKEEPING
     at: tuple[Instant, ...] = ()
 
     def document(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from shared.domain.kernel.audit import Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import BEGINNING, Instant
 
@@ -19,6 +20,12 @@ class Session(Entity):
     """
 
     kind: ClassVar[str] = "session"
+    audit: ClassVar[Audit] = Audited(
+        area="sessions",
+        ignored=frozenset({"last_used_at", "refresh_number", "ttl", "expires_at", "device", "ip", "location"}),
+        trails=lambda session: () if session.organization_id is None else (session.organization_id,),
+        by_itself=lambda session: session.user_id,
+    )
     user_id: str
     organization_id: str | None
     """None on the operator's side."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 from shared.domain.kernel.value import Value
@@ -46,6 +47,7 @@ class SharedWindow(Entity):
     """What was spent of a limit lately, and what instances hold of it."""
 
     kind: ClassVar[str] = "shared_window"
+    audit: ClassVar[Audit] = BOOKKEEPING
     spent: dict[int, int] = {}
     """Slot -> requests."""
     leases: dict[str, Lease] = {}

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, Self
 
 from shared.domain.billing.invoicing import DraftTotals, compose, hash_of, total_of
+from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, called_at_creation, verb_by_status
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import RoundedAmount
@@ -18,6 +19,15 @@ LINES_SHOWN = 500
 """How many lines an answer shows of one document."""
 
 
+def _verb(before: Any, after: Any) -> str | None:  # noqa: ANN401  invoices
+    """Drafts are computed and bill nothing; what finalizes one, even to nothing, decides."""
+    if before is None or (after is not None and after.status == "draft" and before.metadata == after.metadata):
+        return None
+    if before.status == "draft" and (after is None or after.status != "draft"):
+        return "finalize"
+    return verb_by_status(cancelled="cancel", paid="pay")(before, after)
+
+
 class Invoice(Entity):
     """An invoice's header. Its lines are items of their own, which `lines_hash` names.
 
@@ -25,6 +35,7 @@ class Invoice(Entity):
     """
 
     kind: ClassVar[str] = "invoice"
+    audit: ClassVar[Audit] = Audited(area="invoices", verb=_verb)
 
     organization_id: str
     number: str | None = None
@@ -113,6 +124,7 @@ class CreditNote(Entity):
     """Numbered like an invoice, issued at once, never edited. Its lines are negative."""
 
     kind: ClassVar[str] = "credit_note"
+    audit: ClassVar[Audit] = Audited(area="credit_notes", verb=called_at_creation("issue"))
 
     organization_id: str
     number: str
@@ -157,6 +169,7 @@ class Numbering(Entity):
     """
 
     kind: ClassVar[str] = "numbering"
+    audit: ClassVar[Audit] = FOLLOWS
 
     name: str
     last: dict[str, int] = {}

@@ -4,6 +4,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain.kernel.audit import Audit
+
 
 class Entity(BaseModel):
     """An immutable entity; `changed` makes a changed copy."""
@@ -14,6 +16,8 @@ class Entity(BaseModel):
     )
 
     kind: ClassVar[str]
+    audit: ClassVar[Audit | None] = None
+    """What the audit trail says of its changes. Every kind declares it; a test finds one that does not."""
     id: str
 
     def document(self) -> dict[str, Any]:

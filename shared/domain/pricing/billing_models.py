@@ -1,10 +1,11 @@
 """Billing models: price lists in versions. A published version never changes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from shared.domain.kernel.audit import Audit, Audited, Target, called_at_creation, usual_verb
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import FieldError, ValidationError
 from shared.domain.kernel.histories import Entry, History
@@ -84,6 +85,11 @@ class Version(Entity):
     """One published version of a billing model."""
 
     kind: ClassVar[str] = "billing_model_version"
+    audit: ClassVar[Audit] = Audited(
+        area="billing_models",
+        verb=called_at_creation("publish"),
+        target=lambda version: Target(BillingModel.kind, version.model_id),
+    )
 
     model_id: str
     number: int
@@ -99,10 +105,16 @@ class VersionReference(Value):
     number: int
 
 
+def _verb(before: Any, after: Any) -> str:  # noqa: ANN401  billing models
+    is_archived = before is not None and after is not None and before.archived_at != after.archived_at
+    return "archive" if is_archived else usual_verb(before, after)
+
+
 class BillingModel(Entity):
     """A billing model without its versions' charges, which are documents of their own."""
 
     kind: ClassVar[str] = "billing_model"
+    audit: ClassVar[Audit] = Audited(area="billing_models", verb=_verb, ignored=frozenset({"versions"}))
 
     organization_id: str | None
     """Whose model it is; None for the operator's, which every organization can use."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from shared.domain.kernel.audit import Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.histories import History
@@ -32,6 +33,7 @@ class ExchangeRate(Entity):
     """What one unit of a currency is in another, in this direction only."""
 
     kind: ClassVar[str] = "exchange_rate"
+    audit: ClassVar[Audit] = Audited(area="exchange_rates")
 
     from_currency: str
     to_currency: str

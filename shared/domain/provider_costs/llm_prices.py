@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, WrapValidator, model_validator
 
+from shared.domain.kernel.audit import Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import named_id
@@ -101,6 +102,7 @@ class PriceOverride(Entity):
     """The operator's prices of a model, which replace those of the price list."""
 
     kind: ClassVar[str] = "llm_price"
+    audit: ClassVar[Audit] = Audited(area="llm_prices")
 
     provider: str | None
     model: str

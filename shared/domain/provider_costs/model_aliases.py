@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import ClassVar
 
+from shared.domain.kernel.audit import Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import Instant, to_text
@@ -20,6 +21,7 @@ class ModelAlias(Entity):
     """
 
     kind: ClassVar[str] = "llm_alias"
+    audit: ClassVar[Audit] = Audited(area="llm_aliases")
 
     provider: str
     name: str

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Self
 
+from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, ValidationError
 from shared.domain.kernel.ids import named_id
@@ -26,6 +27,7 @@ class Run(Entity):
     """One execution of an agent."""
 
     kind: ClassVar[str] = "run"
+    audit: ClassVar[Audit] = OWN_TRAIL
 
     organization_id: str
     key: str

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 
@@ -10,6 +11,7 @@ class Thread(Entity):
     """A conversation of an organization's agents."""
 
     kind: ClassVar[str] = "thread"
+    audit: ClassVar[Audit] = OWN_TRAIL
 
     organization_id: str
     project_id: str | None = None

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
+from shared.domain.kernel.audit import OWN_TRAIL, Audit, Audited, verb_by_status
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import named_id
@@ -17,6 +18,7 @@ class Agent(Entity):
     """An agent of an organization."""
 
     kind: ClassVar[str] = "agent"
+    audit: ClassVar[Audit] = Audited(area="agents", verb=verb_by_status(deleted="delete"))
 
     organization_id: str
     external_id: str
@@ -92,6 +94,7 @@ class AgentActivity(Entity):
     """
 
     kind: ClassVar[str] = "agent_activity"
+    audit: ClassVar[Audit] = OWN_TRAIL
 
     agent_id: str
     last_active_at: Instant

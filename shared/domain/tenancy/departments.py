@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from shared.domain.kernel.audit import Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 
@@ -10,6 +11,7 @@ class Department(Entity):
     """A department of an organization."""
 
     kind: ClassVar[str] = "department"
+    audit: ClassVar[Audit] = Audited(area="departments")
 
     organization_id: str
     name: str

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from shared.domain.kernel.audit import BOOKKEEPING, Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import LimitExceededError
 
@@ -37,6 +38,7 @@ class OrganizationLimits(Entity):
     """What the operator has set for an organization."""
 
     kind: ClassVar[str] = "limits"
+    audit: ClassVar[Audit] = Audited(area="limits")
     id: str = "limits"
     quotas: dict[str, int] = {}
     """Only those that differ from `DEFAULT_QUOTAS`."""
@@ -51,6 +53,7 @@ class QuotaUse(Entity):
     """How much of each quota an organization uses."""
 
     kind: ClassVar[str] = "quota_use"
+    audit: ClassVar[Audit] = BOOKKEEPING
     id: str = "quota_use"
     used: dict[str, int] = {}
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, ClassVar
 
+from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import fingerprint
 
@@ -36,6 +37,7 @@ class OrganizationName(Entity):
     """Which organization has a name: its slug or its external id."""
 
     kind: ClassVar[str] = "organization_name"
+    audit: ClassVar[Audit] = FOLLOWS
 
     id: str = "organization"
     name: str

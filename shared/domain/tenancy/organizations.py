@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
+from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, by_value, verb_by_status
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.histories import MINIMUM_LEAD, History
@@ -17,10 +18,20 @@ SLICES = 16
 MAXIMUM_SEATS = 1_000_000
 
 
+def _verb(before: Any, after: Any) -> str | None:  # noqa: ANN401  organizations
+    """The claim of its slug decides that an organization is created, and tells of it."""
+    return None if before is None else verb_by_status(deleted="delete")(before, after)
+
+
 class Organization(Entity):
     """A tenant and billed customer."""
 
     kind: ClassVar[str] = "organization"
+    audit: ClassVar[Audit] = Audited(
+        area="organizations",
+        verb=_verb,
+        personal={"billing_email": by_value, "contact": by_value, "own_settings.billing_contacts": by_value},
+    )
 
     name: str
     slug: str
@@ -93,6 +104,11 @@ class SlugClaim(Entity):
     """Its creation decides that an organization exists. It has the organization to create until that is done."""
 
     kind: ClassVar[str] = "slug"
+    audit: ClassVar[Audit] = Audited(
+        area="organizations",
+        trails=lambda organization: (organization.id,),
+        shown=lambda claim: claim.organization,
+    )
 
     id: str = "organization"
     slug: str
@@ -110,6 +126,7 @@ class OrganizationExternalId(Entity):
     """Which organization has an external id, as it was stored before names were one namespace."""
 
     kind: ClassVar[str] = "external_id"
+    audit: ClassVar[Audit] = FOLLOWS
 
     id: str = "organization"
     organization_id: str
@@ -119,6 +136,7 @@ class ListedOrganization(Entity):
     """By which the organizations are enumerated, in slices of the directory."""
 
     kind: ClassVar[str] = "organization"
+    audit: ClassVar[Audit] = FOLLOWS
 
 
 def slice_of(organization_id: str) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
+from shared.domain.kernel.audit import Audit, Audited, verb_by_status
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 
@@ -20,6 +21,9 @@ class Project(Entity):
     """
 
     kind: ClassVar[str] = "project"
+    audit: ClassVar[Audit] = Audited(
+        area="projects", verb=verb_by_status(archived="archive", deleted="delete", active="restore")
+    )
 
     organization_id: str
     name: str

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import to_text
 
@@ -143,6 +144,7 @@ class IngestionBucket(Entity):
     """The counters of a step of time."""
 
     kind: ClassVar[str] = "ingestion"
+    audit: ClassVar[Audit] = OWN_TRAIL
 
     rows: tuple[SenderCounts, ...] = ()
     warnings: tuple[WarningCount, ...] = ()

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
+from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, ValidationError
 from shared.domain.kernel.money import ZERO, ExactDecimal, plain, read_decimal
@@ -40,13 +41,13 @@ SYSTEM_TOTAL_OF: Mapping[Status, str] = {
 }
 """The system total of the outcomes that have each status."""
 
-_PREFIX = "out_"
-_EVENT_PREFIX = "evt_"
+_PREFIX, _EVENT_PREFIX = "out_", "evt_"
 _VALUE = VALUE_PATH.removeprefix("data.")
 
 
 class Outcome(Entity):
     kind: ClassVar[str] = "outcome"
+    audit: ClassVar[Audit] = OWN_TRAIL
 
     event_id: str
     """As the event's sender chose it."""

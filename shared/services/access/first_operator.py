@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from shared.containers import DIRECTORY
+from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError
 from shared.services.access.accounts import Accounts
@@ -18,6 +19,7 @@ class OperatorAddress(Entity):
     """The address that was chosen for the first operator."""
 
     kind: ClassVar[str] = "first_operator"
+    audit: ClassVar[Audit] = FOLLOWS
     email: str
 
 

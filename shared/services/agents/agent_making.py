@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from shared.containers import TENANTS
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, LimitExceededError, ValidationError
 from shared.domain.kernel.ids import new_id
@@ -22,6 +23,7 @@ class MadeAgents(Entity):
     """How many agents were made on sight in an organization and UTC day."""
 
     kind: ClassVar[str] = "made_agents"
+    audit: ClassVar[Audit] = BOOKKEEPING
     count: int = 0
 
     def document(self) -> dict[str, Any]:

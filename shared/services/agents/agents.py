@@ -9,6 +9,7 @@ from cachetools import TTLCache
 from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
+from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.histories import MINIMUM_LEAD, History, check_start
 from shared.domain.kernel.ids import is_id
@@ -47,6 +48,7 @@ class AgentExternalIdClaim(Claim):
     """The claim of an external id by an agent."""
 
     kind: ClassVar[str] = "external_id"
+    audit: ClassVar[Audit] = FOLLOWS
     external_id: str
     holder_id: str = Field(alias="agent_id")
 

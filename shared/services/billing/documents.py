@@ -10,6 +10,7 @@ from pydantic import Field
 from shared.containers import INVOICES
 from shared.domain.billing.documents import CreditNote, Invoice, invoice_id
 from shared.domain.billing.invoicing import compose
+from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
@@ -36,6 +37,7 @@ class LineChunk(Entity):
     """Some lines of a document, in their order."""
 
     kind: ClassVar[str] = "lines"
+    audit: ClassVar[Audit] = FOLLOWS
 
     document_id: str = Field(alias="invoice_id")
     """Of an invoice or a credit note."""

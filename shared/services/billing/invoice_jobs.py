@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import ClassVar, Literal
 
 from shared.containers import DIRECTORY
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 from shared.services.storage import Outbox, Records, Store
@@ -18,6 +19,7 @@ class Job(Entity):
     """A requested run. Its parts, one per organization, are items beside it."""
 
     kind: ClassVar[str] = "job"
+    audit: ClassVar[Audit] = BOOKKEEPING
 
     organization_id: str | None
     """None for a run over all organizations."""
@@ -32,6 +34,7 @@ class JobPart(Entity):
     """What has become of one organization in a job; its id is the organization's."""
 
     kind: ClassVar[str] = "job_part"
+    audit: ClassVar[Audit] = BOOKKEEPING
 
     organization_id: str
     status: Literal["pending", "done", "failed"] = "pending"

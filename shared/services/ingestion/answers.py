@@ -14,6 +14,7 @@ from cachetools import TTLCache
 from shared.containers import INBOX
 from shared.domain.ingestion.calls import CountedSum, LlmCall
 from shared.domain.ingestion.models import same_provider
+from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import fingerprint
 from shared.ports.clock import Clock
@@ -42,12 +43,14 @@ class AnsweredCall(_Answered):
     """The id is a fingerprint of the provider's."""
 
     kind: ClassVar[str] = "answered_call"
+    audit: ClassVar[Audit] = OWN_TRAIL
 
 
 class AnsweredSum(_Answered):
     """A sum that counted as one call."""
 
     kind: ClassVar[str] = "answered_sum"
+    audit: ClassVar[Audit] = OWN_TRAIL
     response: str
     input: int
     output: int

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.domain.ingestion.calls import LlmCall
 from shared.domain.ingestion.memory import TraceMemory
+from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import to_text
 
@@ -43,6 +44,7 @@ class TraceRecord(Entity):
     """The memory of a trace of an organization."""
 
     kind: ClassVar[str] = "trace"
+    audit: ClassVar[Audit] = OWN_TRAIL
     organization_id: str
     credential: TraceCredential
     """Of the last request with new spans of the trace: the one that its waiting calls are sent by."""

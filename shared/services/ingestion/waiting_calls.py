@@ -8,6 +8,7 @@ from cachetools import TTLCache
 
 from shared.containers import INBOX
 from shared.domain.ingestion.memory import TraceMemory
+from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 from shared.ports.clock import Clock
@@ -27,6 +28,7 @@ class WaitingTrace(Entity):
     """The calls that wait in one trace."""
 
     kind: ClassVar[str] = "waiting_trace"
+    audit: ClassVar[Audit] = OWN_TRAIL
     calls: int
     since: Instant
     """When the first of them came."""

@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from typing import Any, ClassVar
 
 from shared.containers import DIRECTORY
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.ids import named_id
@@ -31,6 +32,7 @@ class RefusedMail(Entity):
     """A mail that the server refused for good. It names no address; the request leads to it."""
 
     kind: ClassVar[str] = "refused_mail"
+    audit: ClassVar[Audit] = BOOKKEEPING
     template: str
     request_id: str
     reason: str

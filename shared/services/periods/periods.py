@@ -8,6 +8,7 @@ from cachetools import LRUCache
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.containers import INVOICES
+from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.times import Instant, to_text
@@ -39,6 +40,7 @@ class PeriodItem(Entity):
     """A period with the documents that bill it: the guard of everything that is decided about it."""
 
     kind: ClassVar[str] = "period"
+    audit: ClassVar[Audit] = FOLLOWS
 
     start: Instant
     end: Instant
@@ -64,6 +66,7 @@ class PeriodIndex(Entity):
     """All periods of an organization in their order. One item, so that no two can overlap."""
 
     kind: ClassVar[str] = "periods"
+    audit: ClassVar[Audit] = FOLLOWS
     periods: tuple[Period, ...]
 
 

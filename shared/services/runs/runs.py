@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
+from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.runs.runs import Run, RunStatus, key_claim_id
 from shared.domain.tenancy.agents import Agent
@@ -35,6 +36,7 @@ class KeyClaim(Claim):
     """The claim of a key by a run."""
 
     kind: ClassVar[str] = "run_key"
+    audit: ClassVar[Audit] = FOLLOWS
     holder_id: str = Field(alias="run_id")
 
     @classmethod

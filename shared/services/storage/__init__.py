@@ -2,6 +2,7 @@
 
 from shared.ports.store import (
     AlreadyExistsError,
+    Between,
     Document,
     Operation,
     Position,
@@ -9,7 +10,7 @@ from shared.ports.store import (
     Store,
 )
 from shared.services.storage.claims import Claim, UniqueField, name_claim
-from shared.services.storage.operations import creating, deleting, putting, replacing
+from shared.services.storage.operations import creating, deleting, noting, putting, replacing
 from shared.services.storage.outbox import Outbox, OutboxEntry, Sender
 from shared.services.storage.owners import OPERATOR, Owners
 from shared.services.storage.records import Records
@@ -25,6 +26,7 @@ from shared.services.storage.together import get_two
 __all__ = [
     "OPERATOR",
     "AlreadyExistsError",
+    "Between",
     "Claim",
     "Document",
     "Operation",
@@ -44,6 +46,7 @@ __all__ = [
     "get_two",
     "look_twice",
     "name_claim",
+    "noting",
     "putting",
     "replacing",
     "retry_lost_races",

@@ -9,6 +9,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import Field
 
+from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, FieldError
 from shared.domain.kernel.ids import named_id
@@ -46,6 +47,7 @@ class NameClaim(Claim):
     """
 
     kind: ClassVar[str] = "name"
+    audit: ClassVar[Audit] = FOLLOWS
     of: str
     holder_id: str = Field(alias="thing_id")
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from shared.containers import TENANTS
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import IdempotencyConflictError, UnavailableError, XyraError
 from shared.domain.kernel.ids import named_id
@@ -57,6 +58,7 @@ class IdempotencyRecord(Entity):
     """
 
     kind: ClassVar[str] = "idempotency"
+    audit: ClassVar[Audit] = BOOKKEEPING
     request: str
     answer: StoredAnswer | None = None
 

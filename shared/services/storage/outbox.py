@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from shared import correlation
-from shared.containers import DIRECTORY, INBOX, INVOICES, LEDGERS, TENANTS
+from shared.containers import CATALOG, DIRECTORY, INBOX, INVOICES, LEDGERS, TENANTS
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.times import BEGINNING, Instant, to_text
@@ -34,6 +35,7 @@ class OutboxEntry(Entity):
     """An effect that is still to happen; deleted once it has."""
 
     kind: ClassVar[str] = "outbox"
+    audit: ClassVar[Audit] = BOOKKEEPING
     effect: str
     payload: dict[str, str]
     correlation_id: str | None = None
@@ -114,7 +116,7 @@ class Outbox:
         The directory comes last: its mails wait for a mail server, and nothing else should.
         """
         done = 0
-        for container in (TENANTS.name, LEDGERS.name, INVOICES.name, INBOX.name, DIRECTORY.name):
+        for container in (TENANTS.name, LEDGERS.name, INVOICES.name, INBOX.name, CATALOG.name, DIRECTORY.name):
             for _ in range(_ROUNDS):
                 due = await self._store.due(container, to_text(self._clock.now()), limit=_SWEPT_AT_ONCE)
                 results = [await self._sweep_one(container, pk, item) for pk, item in due]

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from shared.containers import DIRECTORY
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import NotFoundError
 from shared.domain.kernel.ids import is_id
@@ -16,6 +17,7 @@ class Owner(Entity):
     """Its id is that of what is owned."""
 
     kind: ClassVar[str] = "owner"
+    audit: ClassVar[Audit] = BOOKKEEPING
     organization_id: str
 
 

@@ -290,7 +290,7 @@ class Records(Generic[E]):
         await self._store.delete(self._container, partition, entity_id)
 
     async def _insert(self, partition: str, entity: E, document: Document, beside: Sequence[Operation]) -> Stored[E]:
-        operations: list[Operation] = [Create(document)]
+        operations: list[Operation] = [creating(entity, document)]
         if self._unique is not None:
             operations.append(Create(_claim(self._unique, entity)))
         if self._owners is not None:

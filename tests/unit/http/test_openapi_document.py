@@ -63,6 +63,7 @@ CHANGES = {
     r"/api/v1/(events|agents/\{agent_id\}/.*)/post/responses/202/.*/(warnings|warnings_left_out|required)": "warnings",
     r"/api/v1/events/post/requestBody/.*/(additionalProperties|dataschema)": "extension attributes are kept",
     r"/api/v1/agents/\{agent_id\}/.*/post/requestBody/.*[/,](amount|quantity|value|190\}\$)/anyOf": "noise is rounded",
+    r"/api/v1/audit": "the audit trail",
     r"/\.well-known/jwks\.json": "the public keys of tokens",
     r"/api/v1/auth/(refresh|logout|logout-all|switch|me|sessions.*|password/change)": "sessions",
     r"/api/v1/auth/login(/access-token)?/post/.*/(session_id|organization_id|device_token|required)": "and devices",

@@ -28,6 +28,7 @@ ADDED = {
     "get_organization_settings",
     "ingest_litellm_payloads",
     "ingest_openmeter_events",
+    "list_audit_entries",
     "list_invitations",
     "list_llm_aliases",
     "list_llm_costs",

@@ -25,7 +25,7 @@ from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.quick_passwords import hash_quickly
 from tests.doubles.fakes.settable_clock import SettableClock
 
-SECRETS = ("token-signing-keys", "mailed-link-key", "sealing-keys", "refresh-token-key")
+SECRETS = ("token-signing-keys", "mailed-link-key", "sealing-keys", "audit-keys", "refresh-token-key")
 CHOSEN = Settings(operator_email="ada@example.com", operator_password="a password of ours")
 ADDRESS = Settings(operator_email="ada@example.com")
 MADE_UP = Settings()
@@ -102,6 +102,7 @@ async def test_it_makes_what_is_missing_and_says_so(deployment: Deployment, outp
         "The token keys: made",
         "The key of mailed links: made",
         "The sealing keys: made",
+        "The audit keys: made",
         "The refresh key: made",
         "The operator ada@example.com: made",
     ]
@@ -114,7 +115,7 @@ async def test_again_it_changes_nothing_and_says_so(deployment: Deployment, outp
     later = Settings(operator_email="ada@example.com", operator_password="another password, later")
     await set_up(deployment.application(later), AT_ONCE)
     assert deployment.path.read_text() == before
-    assert output().count(": there already\n") == 5
+    assert output().count(": there already\n") == 6
     assert await deployment.signs_in("ada@example.com", "a password of ours")
 
 
@@ -208,7 +209,7 @@ def test_rights_that_come_late_are_waited_for(tmp_path: Path, capsys: pytest.Cap
     ports = Ports(deployment.store, MemoryQueue(), deployment.clock, LateSecrets(deployment.path))
     virtual_time.run(set_up(Application(ports, CHOSEN), Patience(600)))
     output = capsys.readouterr()
-    assert output.out.count(": made\n") == 5
+    assert output.out.count(": made\n") == 6
     assert output.err.count("Waiting: ") == 2
 
 

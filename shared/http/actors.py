@@ -1,0 +1,22 @@
+"""Who a request's changes are put down to on the audit trail."""
+
+from collections.abc import Mapping
+
+from shared.domain.access.identity import Principal
+from shared.domain.access.origins import masked
+from shared.domain.kernel.audit import ANONYMOUS_ID, Actor, ActorType
+from shared.http.client_addresses import client_address
+
+NOBODY_YET = Actor("system", ANONYMOUS_ID)
+"""Until a credential is shown."""
+
+
+def actor_of(principal: Principal | None, headers: Mapping[str, str], trusted_hops: int) -> Actor:
+    """The user or key that calls, with the root of the key and the session of the user; None for a stranger."""
+    network = masked(client_address(headers, trusted_hops))
+    if principal is None:
+        return Actor(NOBODY_YET.type, NOBODY_YET.id, ip=network)
+    if principal.key is not None:
+        return Actor("api_key", principal.id, root_id=principal.root_id, ip=network)
+    kind: ActorType = "operator" if principal.is_operator else "user"
+    return Actor(kind, principal.id, session_id=principal.session_id, ip=network)
