@@ -177,7 +177,7 @@ class Application:
         self.costs = Costs(clock, prices, self.llm_prices, self.model_aliases, self.exchange_rates)
         self.ingestion_counts = IngestionCounts(store, clock)
         self._opened.push_async_callback(self.ingestion_counts.close)
-        checks = AcceptanceChecks(clock, self.billing_models, self.costs)
+        checks = AcceptanceChecks(self.billing_models, self.costs)
         self.events = Events(
             ports.queue,
             clock,

@@ -92,7 +92,7 @@ def at_path(data: Mapping[str, Any], path: str) -> object:
     """The value at a path; None where there is none."""
     value: object = data
     for name in names_in(path):
-        if not isinstance(value, Mapping):
+        if type(value) is not dict:  # data is decoded JSON
             return None
         value = value.get(name)
     return value

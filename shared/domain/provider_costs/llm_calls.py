@@ -19,6 +19,7 @@ from shared.domain.provider_costs.usage_counts import USAGE_KEYS, Count, Counts,
 from shared.domain.provider_costs.usage_readings import ReadUsage
 
 COUNT_FIELDS = (*USAGE_KEYS, "total_tokens")
+_OTHER_FIELDS = frozenset({"service_tier", "api", "byok", "usage", "units"})
 MAXIMUM_UNITS = 50
 MAXIMUM_TEXT = 64
 """Characters of a service tier and of an API."""
@@ -65,11 +66,12 @@ def read_llm_call(data: Mapping[str, Any], units: PriceListUnits) -> LlmCall:
     if call.errors:
         return call
     _round(call.data)
-    foreign = foreign_counts(call.data, units.is_unit)
-    call.errors += foreign.errors
-    if not call.errors:
-        _take_usage(call, foreign, units.read_usage)
-        _take_foreign(call, foreign)
+    if "usage" in call.data or not OWN_NAMES.issuperset(call.data):  # most calls say all by our names
+        foreign = foreign_counts(call.data, units.is_unit)
+        call.errors += foreign.errors
+        if not call.errors:
+            _take_usage(call, foreign, units.read_usage)
+            _take_foreign(call, foreign)
     if not call.errors:
         call.errors += _errors_inside(call.data)
     if not call.errors and call.data.get("units"):
@@ -83,7 +85,9 @@ def read_llm_call(data: Mapping[str, Any], units: PriceListUnits) -> LlmCall:
 
 def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:
     """Under names with a meaning, null is absent."""
-    canonical = {name: value for name, value in data.items() if value is not None or name not in OWN_NAMES}
+    canonical = dict(data)
+    if None in data.values():
+        canonical = {name: value for name, value in data.items() if value is not None or name not in OWN_NAMES}
     units = canonical.get("units")
     if isinstance(units, dict) and None in units.values():
         canonical["units"] = {name: count for name, count in units.items() if count is not None}
@@ -103,6 +107,11 @@ def _errors_in_fields(data: Mapping[str, Any]) -> Iterator[FieldError]:
         count = data.get(name, 0)
         if type(count) is not int or not 0 <= count < _LARGEST:
             yield FieldError(f"/data/{name}", "is not a whole number of tokens from 0 on")
+    if not _OTHER_FIELDS.isdisjoint(data):
+        yield from _errors_in_other_fields(data)
+
+
+def _errors_in_other_fields(data: Mapping[str, Any]) -> Iterator[FieldError]:
     for name in ("service_tier", "api"):
         text = data.get(name, "")
         if not isinstance(text, str) or len(text) > MAXIMUM_TEXT:
@@ -213,16 +222,23 @@ def _errors_inside(data: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _findings(data: Mapping[str, Any], is_unit: Callable[[str], bool]) -> Iterator[Finding]:
-    total, input_, output = data.get("total_tokens"), data.get("input_tokens", 0), data.get("output_tokens", 0)
-    is_split = "input_tokens" in data or "output_tokens" in data
-    if is_split and total not in (None, input_ + output, input_ + output + data.get("reasoning_tokens", 0)):
-        yield Finding("total_mismatch", f"total_tokens is {total}, but input and output are {input_ + output}")
-    for name in data.keys() - KNOWN_NAMES:
-        if _is_number(data[name]) and _LIKE_A_COUNT.search(name) and not _NO_COUNT.search(name):
-            yield Finding("unknown_count", f"{name[:MAXIMUM_TEXT]} looks like a count, but its name is not known")
-    for name in data.get("units", {}):
+    if "total_tokens" in data:
+        yield from _total_mismatch(data, data["total_tokens"])
+    if not KNOWN_NAMES.issuperset(data):
+        for name in data.keys() - KNOWN_NAMES:
+            if _is_number(data[name]) and _LIKE_A_COUNT.search(name) and not _NO_COUNT.search(name):
+                yield Finding("unknown_count", f"{name[:MAXIMUM_TEXT]} looks like a count, but its name is not known")
+    for name in data.get("units", ()):
         if not is_unit(name):
             yield Finding("unknown_count", f"units.{name[:MAXIMUM_TEXT]} is no unit of the price list")
+
+
+def _total_mismatch(data: Mapping[str, Any], total: Count) -> Iterator[Finding]:
+    """Where the call has input or output, and the total is neither their sum nor that with the reasoning."""
+    split = data.get("input_tokens", 0) + data.get("output_tokens", 0)
+    is_split = "input_tokens" in data or "output_tokens" in data
+    if is_split and total not in (split, split + data.get("reasoning_tokens", 0)):
+        yield Finding("total_mismatch", f"total_tokens is {total}, but input and output are {split}")
 
 
 def _is_number(value: object) -> bool:

@@ -1,20 +1,21 @@
 """Numbers of an event as they are entered: without the noise of floats, and without nulls that stand for nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from shared.domain.kernel.errors import FieldError
-from shared.domain.kernel.money import PLACES, looks_like_decimal, plain, read_rounded
+from shared.domain.kernel.money import MAXIMUM_DIGITS, PLACES, looks_like_decimal, plain, read_rounded
 from shared.domain.kernel.validation import pointer
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.paths import names_in
-from shared.domain.metering.values import UNITS, at_path
+from shared.domain.metering.values import TOKEN_COUNTS, UNITS, at_path
 from shared.domain.pricing.charges.event_values import OUTCOME_TYPE
 
 _NUMBERS = frozenset({"quantity", "amount", "cost", "value"})
 _NULLABLE = frozenset({"quantity", "amount", "cost", "currency"})
 _NULLABLE_OF_OUTCOMES = _NULLABLE | {"value", "interaction_time", "evidence"}
+_LARGEST = 10**MAXIMUM_DIGITS
 _SHORTEST_NOISE = len("0.") + PLACES + 1
 """Characters of the shortest text of a number with too many places, unless it has an exponent."""
 
@@ -40,23 +41,26 @@ def with_entered_numbers(event_type: str, data: dict[str, Any], number_paths: fr
     return data
 
 
-def errors_at_paths(data: Mapping[str, Any], number_paths: frozenset[str]) -> Iterator[FieldError]:
+def errors_at_paths(data: Mapping[str, Any], number_paths: frozenset[str]) -> list[FieldError]:
     """The numbers that are too large for the meters that read them; pointers are relative to the event."""
+    errors: list[FieldError] = []
     for path in number_paths:
         value = at_path(data, path)
+        if type(value) is int and -_LARGEST < value < _LARGEST:  # nearly all of them
+            continue
         if looks_like_decimal(value):
             try:
                 read_rounded(value)
             except ValueError as error:
-                yield FieldError(pointer(("data", *names_in(path))), str(error))
+                errors.append(FieldError(pointer(("data", *names_in(path))), str(error)))
+    return errors
 
 
 def entered_paths(event_type: str, paths: frozenset[str]) -> frozenset[str]:
     """Those of the paths of numbers whose names have no meaning, so that only a meter reads them."""
-    units = (UNITS, "data.uncached_") if event_type == LLM_CALL else ()
-    return frozenset(
-        path for path in paths if path.removeprefix("data.") not in _NUMBERS and not path.startswith(units)
-    )
+    if event_type == LLM_CALL:  # its counts are checked as it is read
+        paths = frozenset(path for path in paths if path not in TOKEN_COUNTS and not path.startswith(UNITS))
+    return frozenset(path for path in paths if path.removeprefix("data.") not in _NUMBERS)
 
 
 def _with_rounded(data: Any, names: tuple[str, ...]) -> Any:  # noqa: ANN401  JSON is any of its types

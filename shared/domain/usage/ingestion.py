@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
-from shared.domain.kernel.times import to_text
+from shared.domain.kernel.times import from_text, to_text
 
 MAXIMUM_PAIRS = 50
 """Of source and type, told apart for each credential."""
@@ -83,45 +83,46 @@ class IngestionTotals:
 
     def __init__(self) -> None:
         self._counts: dict[Sender, dict[str, int]] = {}
-        self._last_seen: dict[Sender, str] = {}
+        self._last_seen: dict[Sender, datetime] = {}
         self._pairs: dict[str, int] = {}
-        self._warnings: dict[WarningKind, tuple[int, str]] = {}
+        self._warnings: dict[WarningKind, tuple[int, datetime]] = {}
 
-    def count(self, sender: Sender, name: str, number: int, at: str) -> None:
+    def count(self, sender: Sender, name: str, number: int, at: datetime) -> None:
         """Add to a counter of a sender that was seen at that time."""
         place = self._place(sender)
         counts = self._counts[place]
         counts[name] = counts.get(name, 0) + number
-        self._last_seen[place] = max(self._last_seen.get(place, ""), at)
+        self._last_seen[place] = max(self._last_seen.get(place, at), at)
 
-    def warn(self, warning: WarningKind, number: int, at: str) -> None:
+    def warn(self, warning: WarningKind, number: int, at: datetime) -> None:
         """Add to the number of warnings of a kind."""
         if warning not in self._warnings and len(self._warnings) >= MAXIMUM_WARNINGS:
             warning = WarningKind(warning.code)
         if warning not in self._warnings and len(self._warnings) >= 2 * MAXIMUM_WARNINGS:
             return
-        count, last = self._warnings.get(warning, (0, ""))
+        count, last = self._warnings.get(warning, (0, at))
         self._warnings[warning] = (count + number, max(last, at))
 
     def add(self, rows: Iterable[SenderCounts], warnings: Iterable[WarningCount]) -> None:
         """Add what was counted elsewhere."""
         for row in rows:
             for name, number in row.counts.items():
-                self.count(row.sender, name, number, row.last_seen)
+                self.count(row.sender, name, number, from_text(row.last_seen))
         for each in warnings:
-            self.warn(each.warning, each.count, each.last)
+            self.warn(each.warning, each.count, from_text(each.last))
 
     @property
     def rows(self) -> tuple[SenderCounts, ...]:
         return tuple(
-            SenderCounts(sender=sender, counts=dict(counts), last_seen=self._last_seen[sender])
+            SenderCounts(sender=sender, counts=dict(counts), last_seen=to_text(self._last_seen[sender]))
             for sender, counts in self._counts.items()
         )
 
     @property
     def warnings(self) -> tuple[WarningCount, ...]:
         return tuple(
-            WarningCount(warning=warning, count=count, last=last) for warning, (count, last) in self._warnings.items()
+            WarningCount(warning=warning, count=count, last=to_text(last))
+            for warning, (count, last) in self._warnings.items()
         )
 
     def _place(self, sender: Sender) -> Sender:

@@ -10,7 +10,6 @@ from shared.domain.provider_costs.findings import Unpriced
 from shared.domain.provider_costs.price_checks import PriceChecks
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
-from shared.ports.clock import Clock
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.provider_costs.costs import Costs
 from shared.services.usage.pricing_in_force import UNKNOWN, AgentPricing, PricingInForce, TypeInForce
@@ -24,30 +23,17 @@ class Checks:
         organization: Organization,
         pricing: Mapping[str, AgentPricing],
         prices: PriceChecks | None,
-        times: tuple[datetime, datetime],
     ) -> None:
         self._pricing = pricing
         self._prices = prices
-        self._times = times
         self._organization_id = organization.id
-        self._constant: dict[tuple[str, str], TypeInForce] = {}
         takes_reported = organization.settings.reported_llm_costs
         self._own_terms, self._standard_terms = CostTerms(takes_reported), CostTerms(takes_reported, takes_terms=False)
 
     def in_force(self, agent: Agent | None, event_type: str, time: datetime) -> TypeInForce:
         """What the agent's billing model does with events of a type at a time."""
-        if agent is None:
-            return UNKNOWN
-        constant = self._constant.get((agent.id, event_type))
-        if constant is not None:
-            return constant
-        pricing = self._pricing.get(agent.id)
-        if pricing is None:
-            return UNKNOWN
-        in_force = pricing.of(event_type, time)
-        if pricing.is_constant(*self._times):
-            self._constant[agent.id, event_type] = in_force
-        return in_force
+        pricing = None if agent is None else self._pricing.get(agent.id)
+        return UNKNOWN if pricing is None else pricing.of(event_type, time)
 
     def unpriced(self, data: Mapping[str, Any], time: datetime, *, standard_terms: bool) -> Unpriced | None:
         """Why an LLM call, given by its canonical data, will have no price."""
@@ -60,8 +46,8 @@ class Checks:
 class AcceptanceChecks:
     """Acceptance never fails because of them: what cannot be read now is not warned of."""
 
-    def __init__(self, clock: Clock, billing_models: BillingModels, costs: Costs) -> None:
-        self._pricing = PricingInForce(clock, billing_models)
+    def __init__(self, billing_models: BillingModels, costs: Costs) -> None:
+        self._pricing = PricingInForce(billing_models)
         self._costs = costs
         self._prices: PriceChecks | None = None
 
@@ -75,7 +61,7 @@ class AcceptanceChecks:
     ) -> Checks:
         """`times` are those of the first and the last event."""
         pricing = await self._pricing.of(agents, *times)
-        return Checks(organization, pricing, await self._price_checks() if has_llm_calls else None, times)
+        return Checks(organization, pricing, await self._price_checks() if has_llm_calls else None)
 
     async def _price_checks(self) -> PriceChecks | None:
         try:

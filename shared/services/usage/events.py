@@ -10,7 +10,7 @@ from shared import json
 from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejection
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.event_types import LLM_CALL
-from shared.domain.provider_costs.findings import Finding
+from shared.domain.provider_costs.findings import Finding, Unpriced
 from shared.domain.provider_costs.llm_calls import STANDARD_PRICE, LlmCall, has_terms
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
@@ -32,7 +32,7 @@ from shared.ports.queue import Queue
 from shared.services.agents.agents import Agents
 from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.tenancy.organizations import Organizations
-from shared.services.usage.acceptance_checks import AcceptanceChecks, Checks
+from shared.services.usage.acceptance_checks import AcceptanceChecks
 from shared.services.usage.ingestion_counts import IngestionCounts
 from shared.services.usage.messages import QUEUE, MessagePacker, session_of
 from shared.services.usage.pricing_in_force import TypeInForce
@@ -148,7 +148,7 @@ class Events:
                 data = with_entered_numbers(event.type, call.data, in_force.number_paths)
                 errors = tuple(_errors_of(event, call, data, agent, organization, now))
                 if not errors and in_force.number_paths and not event.is_taken:
-                    errors = tuple(errors_at_paths(data, in_force.number_paths))
+                    errors = (*errors_at_paths(data, in_force.number_paths),)
                 if errors:
                     acceptance.rejected.append(Rejection(event.index, errors))
                     continue
@@ -163,8 +163,11 @@ class Events:
                     continue
                 contents[accepted.key] = accepted.content
                 acceptance.accepted.append((event.index, accepted))
-                if call.findings or accepted.standard_terms or in_force.finding is not None or event.type == LLM_CALL:
-                    found = _findings(call, accepted, in_force, checks, time)
+                unpriced = None
+                if event.type == LLM_CALL:
+                    unpriced = checks.unpriced(call.data, time, standard_terms=accepted.standard_terms)
+                if call.findings or accepted.standard_terms or in_force.finding is not None or unpriced is not None:
+                    found = _findings(call, accepted, in_force, unpriced)
                     acceptance.findings += [(event.index, finding) for finding in found]
                 packer.add(organization_id, shard_of(accepted.key, shard_count), encoded)
         return acceptance
@@ -181,18 +184,14 @@ class Events:
                 self._counts.count(event.organization_id, [sent], REFUSED + reason)
 
     def _count(self, organization_id: str, acceptance: Acceptance) -> None:
-        self._counts.count(
-            organization_id,
-            [(event.reporter, event.source, event.type) for _, event in acceptance.accepted],
-            "accepted",
-        )
-        self._counts.count(
-            organization_id,
-            [(event.reporter, event.source, event.type) for event in acceptance.duplicates],
-            "duplicates",
-        )
-        for code, number in Counter(finding.code for _, finding in acceptance.findings).items():
-            self._counts.warn(organization_id, code, count=number)
+        accepted = [(event.reporter, event.source, event.type) for _, event in acceptance.accepted]
+        self._counts.count(organization_id, accepted, "accepted")
+        if acceptance.duplicates:
+            repeated = [(event.reporter, event.source, event.type) for event in acceptance.duplicates]
+            self._counts.count(organization_id, repeated, "duplicates")
+        if acceptance.findings:
+            for code, number in Counter(finding.code for _, finding in acceptance.findings).items():
+                self._counts.warn(organization_id, code, count=number)
 
     async def send_again(self, organization: Organization, events: Sequence[tuple[AcceptedEvent, int]]) -> None:
         """Send accepted events again, each with the number of its attempt.
@@ -265,17 +264,15 @@ def _errors_in_time(time: datetime, organization: Organization, now: datetime) -
 
 
 def _findings(
-    call: LlmCall, accepted: AcceptedEvent, in_force: TypeInForce, checks: Checks, time: datetime
+    call: LlmCall, accepted: AcceptedEvent, in_force: TypeInForce, unpriced: Unpriced | None
 ) -> Iterator[Finding]:
     yield from call.findings
     if accepted.standard_terms:
         yield STANDARD_PRICE
     if in_force.finding is not None:
         yield in_force.finding
-    if accepted.type == LLM_CALL:
-        unpriced = checks.unpriced(call.data, time, standard_terms=accepted.standard_terms)
-        if unpriced is not None:
-            yield unpriced.finding
+    if unpriced is not None:
+        yield unpriced.finding
 
 
 def _accepted(

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from shared.containers import LEDGERS
 from shared.domain.kernel.errors import XyraError
-from shared.domain.kernel.times import to_text
 from shared.domain.usage.ingestion import (
     IngestionBucket,
     IngestionTotals,
@@ -67,7 +66,7 @@ class IngestionCounts:
         times = Counter(counted)
         if not times:
             return
-        totals, at = self._totals(organization_id), to_text(self._clock.now())
+        totals, at = self._totals(organization_id), self._clock.now()
         for (reporter, source, type_), count in times.items():
             totals.count(Sender(reporter or "-", shown(source), shown(type_)), name, count * number, at)
 
@@ -78,7 +77,7 @@ class IngestionCounts:
         kind = WarningKind(
             code, None if library is None else shown(library), None if service is None else shown(service)
         )
-        self._totals(organization_id).warn(kind, count, to_text(self._clock.now()))
+        self._totals(organization_id).warn(kind, count, self._clock.now())
 
     async def report(self, organization_id: str, window: Window) -> IngestionReport:
         """What arrived in the window until now.

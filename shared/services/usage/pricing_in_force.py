@@ -2,20 +2,18 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.pricing.billing_models import BillingModel, Version, VersionReference
 from shared.domain.provider_costs.findings import Finding
 from shared.domain.tenancy.agents import Agent
 from shared.domain.usage.entered_numbers import entered_paths
-from shared.ports.clock import Clock
 from shared.services.pricing.billing_models import BillingModels
 
-CACHED = timedelta(seconds=60)
 MAXIMUM_CACHED = 10_000
 _MAXIMUM_TYPES = 1000
 """Remembered of one version."""
@@ -85,21 +83,20 @@ class AgentPricing:
         index = bisect_right(self._starts, time)
         return self._sinces[index - 1].of(event_type) if index else _NO_MODEL
 
-    def is_constant(self, first: datetime, last: datetime) -> bool:
-        """Whether the same is in force all the time from the first to the last one."""
-        return bisect_right(self._starts, first) == bisect_right(self._starts, last)
-
     def between(self, first: datetime, last: datetime) -> list[_Since]:
         """What is in force at any time from the first to the last one."""
         return self._sinces[max(0, bisect_right(self._starts, first) - 1) : bisect_right(self._starts, last)]
 
 
 class PricingInForce:
-    """Reads billing models for rounding and warnings, which may take them as they were two minutes ago."""
+    """Reads billing models for rounding and warnings, which may take them as they were two minutes ago.
 
-    def __init__(self, clock: Clock, billing_models: BillingModels) -> None:
+    What it remembers of an agent is as old as the agent that it is asked with, which is read again every minute.
+    """
+
+    def __init__(self, billing_models: BillingModels) -> None:
         self._billing_models = billing_models
-        self._cached = TTLCache[str, AgentPricing, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
+        self._cached = LRUCache[str, AgentPricing](MAXIMUM_CACHED)
 
     async def of(self, agents: Iterable[Agent], first: datetime, last: datetime) -> dict[str, AgentPricing]:
         """By agent id, with the versions that are in force between these times.
