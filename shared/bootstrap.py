@@ -41,6 +41,7 @@ from shared.services.access.request_rates import RequestRates
 from shared.services.access.scopes import SessionScopes
 from shared.services.access.sessions import Sessions
 from shared.services.access.tokens import Tokens
+from shared.services.access.users import Users
 from shared.services.agents.activity import AgentActivities
 from shared.services.agents.agent_making import AgentMaking
 from shared.services.agents.agents import AGENT_STARTED, Agents
@@ -154,6 +155,7 @@ class Application:
         self.owner_counts = OwnerCounts(store, self.organizations)
         self.member_organizations = MemberOrganizations(store, self.outbox)
         self.members = Members(store, clock, self.owner_counts, self.member_organizations)
+        self.users = Users(store, clock, self.members, self.owner_counts, self.sessions)
         self.api_keys = ApiKeys(store, clock, self.owners, self.outbox)
         invited_accounts = InvitedAccounts(store, clock, passwords, self.password_changes, self.api_keys)
         self.invitations = Invitations(

@@ -1,6 +1,6 @@
-"""Sign-up, sign-in, sessions, members, invitations, API keys and the audit trail."""
+"""Sign-up, sign-in, sessions, users, members, invitations, API keys and the audit trail."""
 
-from functions.access import accounts, api_keys, audit, invitations, members, public_keys, sessions
+from functions.access import accounts, api_keys, audit, invitations, members, public_keys, sessions, users
 
 blueprints = (
     accounts.blueprint,
@@ -9,5 +9,6 @@ blueprints = (
     api_keys.blueprint,
     members.blueprint,
     invitations.blueprint,
+    users.blueprint,
     audit.blueprint,
 )

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from shared.domain.access.identity import OPERATOR_ONLY, ROLE_PERMISSIONS, OperatorRole, Permission, Role
 from shared.domain.access.project_access import ProjectGrant, all_permissions, granted
+from shared.domain.access.users import NotificationPreferences
 from shared.domain.kernel.audit import Audit, Audited, Target, by_value
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import fingerprint
@@ -97,6 +98,7 @@ class Account(Entity):
     """Devices that became known until then are known no longer."""
     password_changed_at: Instant | None = None
     """None while it is the first one."""
+    notification_preferences: NotificationPreferences = NotificationPreferences()
     organization_name: str = ""
     """As it was signed up, like the two fields below."""
     currency: str = ""

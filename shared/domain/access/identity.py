@@ -38,6 +38,7 @@ class Permission(StrEnum):
     MEMBERS_WRITE = "members:write"
     OWNERS_WRITE = "owners:write"
     USERS_WRITE = "users:write"
+    STAFF_WRITE = "staff:write"
     SERVICE_ACCOUNTS_WRITE = "service_accounts:write"
     AUDIT_READ = "audit:read"
 
@@ -110,12 +111,16 @@ OPERATOR_ONLY = frozenset(
         Permission.INVOICES_WRITE,
         Permission.PARKED_EVENTS_WRITE,
         Permission.USERS_WRITE,
+        Permission.STAFF_WRITE,
     }
 )
 """Permissions that no member and no organization's API key can have.
 
 Discarding accepted usage is among them: it is not for those who are billed for it.
 """
+
+FOR_PEOPLE = frozenset({Permission.USERS_WRITE, Permission.STAFF_WRITE})
+"""Permissions that no API key can have: who acts on accounts of others is signed in."""
 
 AFTER_DELETION = frozenset(permission for permission in Permission if permission.value.endswith(":read"))
 """What a deleted organization's own credentials may still do for a while: read, and pay what is owed."""

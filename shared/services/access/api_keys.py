@@ -20,7 +20,7 @@ from shared.domain.access.api_keys import (
     projects_within,
     shown_prefix,
 )
-from shared.domain.access.identity import OPERATOR_ONLY, Permission, Principal
+from shared.domain.access.identity import FOR_PEOPLE, OPERATOR_ONLY, Permission, Principal
 from shared.domain.access.reporting import Reporting
 from shared.domain.kernel.errors import (
     ConflictError,
@@ -235,6 +235,8 @@ def _check_scopes(scopes: Sequence[Permission], organization_id: str | None, cre
     for index, scope in enumerate(scopes):
         if not creator.may(scope):
             raise ForbiddenError(f"You cannot give {scope.value}, which you do not have")
+        if scope in FOR_PEOPLE:
+            raise ValidationError.at(f"/scopes/{index}", "is for people who are signed in, not for keys")
         if organization_id is not None and scope in OPERATOR_ONLY:
             raise ValidationError.at(f"/scopes/{index}", "is for the operator's own keys")
 

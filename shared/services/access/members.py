@@ -97,11 +97,18 @@ class Members:
         Raises `NotFoundError`, `PreconditionFailedError`, `LastOwnerError`, `ForbiddenError` as `change`.
         """
         user_id = user_id_of(member_id)
+        await self.end(organization_id, user_id, by, if_match)
+
+    async def end(
+        self, organization_id: str, user_id: str, by: Principal | None = None, if_match: str | None = None
+    ) -> None:
+        """The same; without a caller whatever the role is."""
         entry = self._organizations_of.entry(organization_id, user_id)
 
         async def attempt() -> None:
             current = await self._read(organization_id, user_id, if_match)
-            check_may_change(by, current.entity)
+            if by is not None:
+                check_may_change(by, current.entity)
             counted = await self._owner_counts.changing(organization_id, current.entity, None)
             joined_at = current.entity.joined_at
             left = FormerMember(id=new_id("mem"), joined_at=joined_at, left_at=max(joined_at, self._clock.now()))

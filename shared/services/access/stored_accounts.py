@@ -16,6 +16,7 @@ from shared.domain.access.accounts import (
     user_partition,
 )
 from shared.domain.access.lockout import KnownDevice, device_id
+from shared.domain.access.users import ListedUser, user_slice
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.ids import named_id
 from shared.services.storage import Operation, Outbox, Records, StaleEtagError, Store, Stored, get_two
@@ -55,7 +56,12 @@ class StoredAccounts:
         self._store = store
         self.records = Records(store, DIRECTORY, Account, outbox=outbox)
         """Of before, too: those of a pending sign-up were due where they were."""
+        self._listed = Records(store, DIRECTORY, ListedUser)
         self._claims = Records(store, DIRECTORY, AddressClaim, outbox=outbox)
+
+    async def _list(self, user_id: str) -> None:
+        """Before there is an account, so that every one is listed."""
+        await self._listed.put(user_slice(user_id), ListedUser(id=user_id))
 
     async def get(self, user_id: str) -> Stored[Account]:
         """Raises `NotFoundError`."""
@@ -119,6 +125,7 @@ class StoredAccounts:
         """The claim for an account of before. The account is in its own partition then, unless it is pending."""
         if account.status == "pending":
             return AddressClaim(user_id=account.user_id, pending=account, due_at=account.created_at)
+        await self._list(account.user_id)
         await self.records.ensure(user_partition(account.user_id), account)
         return AddressClaim(user_id=account.user_id)
 
@@ -137,7 +144,11 @@ class StoredAccounts:
         return await self._found(created)
 
     async def create(self, found: FoundAccount, account: Account, beside: Sequence[Operation] = ()) -> Stored[Account]:
-        """Create what the claim carries, with what is beside it, unless it is there; then the claim carries nothing."""
+        """List it and create what the claim carries, with what is beside it, unless it is there.
+
+        Then the claim carries nothing.
+        """
+        await self._list(account.user_id)
         stored = await self.records.create(user_partition(account.user_id), account, *beside)
         done = AddressClaim(user_id=account.user_id)
         with suppress(StaleEtagError):

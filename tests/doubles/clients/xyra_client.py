@@ -244,7 +244,6 @@ OPERATOR_SCOPES = [
     "prices:write",
     "invoices:write",
     "parked_events:write",
-    "users:write",
 ]
 
 

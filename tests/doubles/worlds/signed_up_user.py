@@ -92,6 +92,13 @@ class SignedUpUser:
         await self.store.upsert(TENANTS.name, organization_id, membership.document())
         return organization_id
 
+    async def second_owner(self, account: Account) -> None:
+        """Another user, who becomes an owner of her organization, too."""
+        membership = Membership(id=account.user_id, role="owner", joined_at=NOW)
+        await self.store.upsert(TENANTS.name, self.organization_id, membership.document())
+        both = account.changed(organization_ids=(*account.organization_ids, self.organization_id))
+        await self.store.upsert(DIRECTORY.name, user_partition(account.user_id), both.document())
+
     async def sign_up_another(self, email: str, **fields: str) -> Account:
         account, _ = await self.host.accounts.sign_up(signing_up(email, **fields))
         return account

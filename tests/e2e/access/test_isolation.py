@@ -196,6 +196,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "job_id": job["id"],
             "key_id": key["id"],
             "member_id": member["id"],
+            "user_id": member["user_id"],
             "invitation_id": invitation["id"],
             "outcome_id": outcome["outcome_id"],
             "event_id": event_key(organization.id, "api", SECRET),

@@ -177,6 +177,61 @@ class RemoveMember(ChangeRole):
         return Result(await owners(self.scene), None)
 
 
+class Deactivate(ChangeRole):
+    """An owner disables the own account. Meanwhile the other owner steps down."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.scene.clock.move(timedelta(minutes=5))
+
+    async def walk(self, host: Application) -> None:
+        with suppress(ConflictError):
+            await host.users.deactivate(OWNER, principal(OWNER))
+
+    async def do_other(self, host: Application) -> None:
+        await self._step_down(host, OTHER)
+
+    async def result(self) -> Result:
+        """An owner who can sign in stays, and is counted; the account and the membership say the same."""
+        await self.scene.drain()
+        members = await self.scene.documents(TENANTS.name, ORGANIZATION, Membership.kind)
+        (membership,) = [Membership.read(document) for document in members if document["id"] == OWNER]
+        item = await self.scene.store.get(DIRECTORY.name, user_partition(OWNER), ACCOUNT)
+        assert item is not None
+        assert membership.suspended == (item.document["status"] == "disabled")
+        await self._step_down(self.scene.host(), OTHER)
+        working = [document for document in members if Membership.read(document).is_owner]
+        counted = await self.scene.documents(TENANTS.name, ORGANIZATION, OwnerCount.kind)
+        assert [document["number"] for document in counted] == [1]
+        return Result(min(len(working), 1), None)
+
+
+class CreateStaff(Path):
+    """An operator makes an account of the staff. Meanwhile another one does, for the same address."""
+
+    user_id = named_id("usr", "staff")
+
+    async def walk(self, host: Application) -> None:
+        await self._create(host, self.user_id)
+
+    async def do_other(self, host: Application) -> None:
+        await self._create(host, named_id("usr", "other staff"))
+
+    async def _create(self, host: Application, user_id: str) -> None:
+        with suppress(ConflictError):
+            await host.users.create_staff(user_id, GRACE, "Grace", "support")
+
+    async def result(self) -> Result:
+        """The address has one account, which is listed."""
+        await self.scene.drain()
+        claim = await self.scene.store.get(DIRECTORY.name, address_partition(GRACE), ACCOUNT)
+        assert claim is not None
+        users, _ = await self.scene.host().users.page(100, None)
+        assert claim.document["user_id"] in [account.user_id for account in users]
+        (account,) = [account for account in users if account.user_id == claim.document["user_id"]]
+        return Result((account.status, account.operator_role, "pending" in claim.document), None)
+
+
 class DeactivateKey(Path):
     """An owner deactivates a key. Meanwhile another owner adopts it."""
 

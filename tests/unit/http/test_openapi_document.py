@@ -67,7 +67,7 @@ CHANGES = {
     r"/\.well-known/jwks\.json": "the public keys of tokens",
     r"/api/v1/auth/(refresh|logout|logout-all|switch|me|sessions.*|password/change)": "sessions",
     r"/api/v1/auth/login(/access-token)?/post/.*/(session_id|organization_id|device_token|required)": "and devices",
-    r"/api/v1/(members|invitations).*": "people are invited and managed",
+    r"/api/v1/(members|invitations|users).*": "people are invited and managed",
     r"/api/v1/organizations/\{organization_id\}/settings": "organizations have settings of their own",
     r".*/settings/(properties|default)/(flags|unverified_may_write)": "and the operator has more for them",
     r"/api/v1/api-keys/\{key_id\}/(deactivate|adopt)": "keys are stopped, and go on with another owner",
