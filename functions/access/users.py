@@ -64,7 +64,7 @@ class UserDetailsAnswer(Schema):
 
 class StaffRequest(Schema):
     email: EmailStr
-    """Where a link is sent by which the password is chosen."""
+    """What the person signs in with, after choosing a password by `auth/password/forgot`."""
     name: Name
     """The person's."""
     operator_role: OperatorRole
@@ -153,7 +153,7 @@ async def list_users(call: Call[NoBody, ListQuery]) -> Reply:
     blueprint,
     "POST",
     "users",
-    summary="Create an account of the operator's staff, who chooses a password by a mailed link",
+    summary="Create an account of the operator's staff, who gets a password by auth/password/forgot",
     access=Access.SIGNED_IN,
     body=StaffRequest,
     answers={201: UserDetailsAnswer},
