@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.value import Value
@@ -13,6 +14,7 @@ class ListedUser(Entity):
     """By which the users are enumerated."""
 
     kind: ClassVar[str] = "listed_user"
+    audit: ClassVar[Audit] = BOOKKEEPING
 
 
 class NotificationPreferences(Value):
