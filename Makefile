@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients usage-clients laws outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients usage-clients schemathesis schemathesis-short laws outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -14,6 +14,7 @@ help:
 	@echo "make faults  kill -9, outages, and faults at every call in turn, in their short forms"
 	@echo "make clients clients that generators make of the OpenAPI document, and what they do"
 	@echo "make usage-clients  LiteLLM, OpenMeter's SDK, OpenTelemetry and the AI SDK report to a running host"
+	@echo "make schemathesis  every operation of the API's description is called for ten minutes with made-up requests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   measure, as ratios within one run"
 	@echo "make infra-check   infra/ by the Bicep compiler, the vendor's schemas, checkov, azure-functions-doctor"
@@ -153,6 +154,22 @@ $(USAGE_CLIENTS)/ai_sdk/.installed: tests/usage_clients/ai_sdk/package-lock.json
 usage-clients: $(BIN)/.dev $(foreach name,litellm openai_v2 openinference ai_sdk,$(USAGE_CLIENTS)/$(name)/.installed)
 	XYRA_USAGE_CLIENTS=$(USAGE_CLIENTS) $(PYTEST) tests/usage_clients
 
+# Schemathesis over the API's description, pinned, in an environment of its own. Needs the network the first time. -s shows
+# which operations answered with 2xx to whom.
+SCHEMATHESIS := .schemathesis
+
+$(SCHEMATHESIS)/.installed: Makefile
+	@test -x $(SCHEMATHESIS)/bin/python || $(PYTHON) -m venv $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/python -m pip install --quiet --disable-pip-version-check "schemathesis==4.32.5"
+	@touch $@
+
+schemathesis: $(BIN)/.dev $(SCHEMATHESIS)/.installed
+	XYRA_SCHEMATHESIS=$(SCHEMATHESIS) XYRA_SCHEMATHESIS_SECONDS=600 XYRA_SCHEMATHESIS_PHASES=examples,coverage,fuzzing \
+	$(BIN)/python -m pytest -s tests/schemathesis
+
+schemathesis-short: $(BIN)/.dev $(SCHEMATHESIS)/.installed
+	XYRA_SCHEMATHESIS=$(SCHEMATHESIS) $(BIN)/python -m pytest -s tests/schemathesis
+
 laws: $(BIN)/.dev
 	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 $(PYTEST) \
 	tests/unit/billing/test_billing_laws.py tests/unit/pricing/test_charge_laws.py
@@ -210,4 +227,4 @@ bench-neighbours: $(BIN)/.dev
 	$(BIN)/python -m bench.neighbours
 
 clean:
-	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) $(USAGE_CLIENTS) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) $(USAGE_CLIENTS) $(SCHEMATHESIS) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -162,6 +162,7 @@ class CreateApiKey(Path):
             if (item := await self.scene.store.get(DIRECTORY.name, pk, "key"))
         }
         assert working <= listed
+        assert (await host.limits.of(ORGANIZATION)).use.of("api_keys") == len(keys)
         assert await host.owners.of(self.key_id) == ORGANIZATION
         ours = [key for key in keys if key.id != named_id("key", "other")]
         return Result((principal.id == self.key_id, len(ours)), None)

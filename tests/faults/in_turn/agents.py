@@ -9,6 +9,12 @@ from tests.doubles.worlds.invoiced_organization import AGENT, FEE_MODEL, MODEL, 
 from tests.faults.in_turn.path import Path, Result
 
 
+async def check_agents_are_counted(host: Application) -> None:
+    """The quota's counter has as many as there are."""
+    there_are = [agent for agent in await host.agents.all(ORGANIZATION) if agent.status != "deleted"]
+    assert (await host.limits.of(ORGANIZATION)).use.of("agents") == len(there_are)
+
+
 class CreateAgent(Path):
     """A client creates an agent on a model, from the beginning of the year."""
 
@@ -29,6 +35,7 @@ class CreateAgent(Path):
         host = self.scene.host()
         agents = await host.agents.resolve(ORGANIZATION, {"new", "other", self.agent_id})
         owner = await host.owners.of(self.agent_id)
+        await check_agents_are_counted(host)
         ids = {reference: found.id for reference, found in agents.items()}
         return Result((months.exact, ids, owner), months.undisturbed)
 
@@ -71,3 +78,7 @@ class DeleteAgent(Path):
                 await host.agents.delete(ORGANIZATION, AGENT, None)
         except PreconditionFailedError as error:
             raise UnavailableError("The client reads the agent again") from error
+
+    async def result(self) -> Result:
+        await check_agents_are_counted(self.scene.host())
+        return await super().result()
