@@ -74,6 +74,7 @@ def bodies(requests_per_trace: int, numbers: Iterator[int]) -> list[tuple[bytes,
 class Measured:
     """Of spans, until all that was sent within `SECONDS` is metered."""
 
+    spans: int
     per_second: float
     answers: Sequence[float]
     """Seconds that each request took, in order of size."""
@@ -101,16 +102,13 @@ async def spans_sent(server: Server, load: Load, key: str, sent: Sequence[tuple[
     async with aiohttp.ClientSession(server.base) as session:
         await asyncio.gather(*(send(session) for _ in range(CONNECTIONS)))
     await load.sustained(1, 1, 0)  # until nothing waits
-    return Measured(spans / (time.perf_counter() - began), sorted(answers))
+    return Measured(spans, spans / (time.perf_counter() - began), sorted(answers))
 
 
 async def measured(data_dir: Path) -> Table:
     table = Table(
-        "what",
-        "per second",
-        "to events",
-        "p99 of requests",
-        title="Accepted and metered, about 100 a request, 8 connections",
+        *("what", "per second", "to events", "host's CPU each", "to events", "p99 of requests"),
+        title="Accepted and metered, about 100 a request, 8 connections; events anew before each row",
     )
     numbers = itertools.count()
     async with Server(data_dir, metering=True) as server:
@@ -121,19 +119,32 @@ async def measured(data_dir: Path) -> Table:
                 organization_id = (await response.json())["organization_id"]
         load = Load(server.base, [sender], shape)
         await load.sustained(EVENTS_PER_REQUEST, CONNECTIONS, 1)
-        events = (await load.sustained(EVENTS_PER_REQUEST, CONNECTIONS, SECONDS)).per_second
-        table.add_row("events of LLM calls", f"{events:,.0f}", "1.00", "")
         for default_agent, requests in itertools.product((True, False), (1, 6)):
             key = await new_key(server, organization_id, default_agent=default_agent)
-            found = await spans_sent(server, load, key, bodies(requests, numbers))
+            sent = bodies(requests, numbers)
+            before = server.processor_seconds()
+            events = await load.sustained(EVENTS_PER_REQUEST, CONNECTIONS, SECONDS)
+            of_event = (server.processor_seconds() - before) / events.count
+            before = server.processor_seconds()
+            found = await spans_sent(server, load, key, sent)
+            of_span = (server.processor_seconds() - before) / found.spans
             named = "with" if default_agent else "without"
+            table.add_row(
+                "events of LLM calls", f"{events.per_second:,.0f}", "1.00", _microseconds(of_event), "1.0", ""
+            )
             table.add_row(
                 f"spans, {requests} requests a trace, {named} a default agent",
                 f"{found.per_second:,.0f}",
-                f"{found.per_second / events:.2f}",
+                f"{found.per_second / events.per_second:.2f}",
+                _microseconds(of_span),
+                f"{of_span / of_event:.1f}",
                 f"{found.p99 * 1000:,.0f} ms",
             )
     return table
+
+
+def _microseconds(seconds: float) -> str:
+    return f"{seconds * 1e6:,.0f} us"
 
 
 async def new_key(server: Server, organization_id: str, *, default_agent: bool) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 from shared.containers import INBOX
 from shared.domain.ingestion.calls import LlmCall, TraceWarning
@@ -126,13 +127,25 @@ class TraceMemories:
         self._entries = outbox.sender(CALLS_DECIDED)
         self._records = Records(store, INBOX, TraceRecord, outbox=outbox)
         self._thread = OneAtATime("trace-decisions")
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()
 
     async def add(
         self, organization_id: str, portion: Portion, settings: TakeSettings, credential: TraceCredential
     ) -> Decided:
         """Add spans to their traces. Raises `UnavailableError`, also where too many change a trace at once."""
-        decided = Decided()
         partition = partition_of(organization_id, slot_of(next(iter(portion))))
+        async with self._turn_at(partition):
+            return await self._add(organization_id, partition, portion, settings, credential)
+
+    async def _add(
+        self,
+        organization_id: str,
+        partition: str,
+        portion: Portion,
+        settings: TakeSettings,
+        credential: TraceCredential,
+    ) -> Decided:
+        decided = Decided()
         stored = await self._records.get_many(partition, portion.keys())
         batch: list[_Change] = []
         size = 0
@@ -151,7 +164,20 @@ class TraceMemories:
             decided.add(await self._store_batch(organization_id, batch, portion, settings, credential))
         return decided
 
-    async def decide(
+    async def decide(self, organization_id: str, trace: str, settings: TakeSettings) -> Decided:
+        """Decide what has waited long enough in a trace. Raises as `add`."""
+        async with self._turn_at(partition_of(organization_id, slot_of(trace))):
+            return await self._decide(organization_id, trace, (), settings, None)
+
+    def close(self) -> None:
+        """Decide nothing more."""
+        self._thread.close()
+
+    def _turn_at(self, partition: str) -> asyncio.Lock:
+        """One after the other in this process: of those who change a trace at once, only one does not lose its race."""
+        return self._turns.setdefault(partition, asyncio.Lock())
+
+    async def _decide(
         self,
         organization_id: str,
         trace: str,
@@ -159,10 +185,7 @@ class TraceMemories:
         settings: TakeSettings,
         credential: TraceCredential | None,
     ) -> Decided:
-        """Add spans to one trace, as often as other processes change it meanwhile.
-
-        Without spans and credential, decide what has waited long enough. Raises as `add`.
-        """
+        """Add spans to one trace, as often as other processes change it meanwhile."""
         partition = partition_of(organization_id, slot_of(trace))
 
         async def attempt() -> Decided:
@@ -174,10 +197,6 @@ class TraceMemories:
             return await self._records.retry(attempt)
         except ConflictError as error:  # which exporters would take for final
             raise UnavailableError("Too many requests change this trace at once; send it again") from error
-
-    def close(self) -> None:
-        """Decide nothing more."""
-        self._thread.close()
 
     async def _change(  # noqa: PLR0913  a trace, and what comes to it
         self,
@@ -224,7 +243,7 @@ class TraceMemories:
             decided = Decided()
             for change in batch:
                 trace = change.record.id
-                decided.add(await self.decide(organization_id, trace, portion[trace], settings, credential))
+                decided.add(await self._decide(organization_id, trace, portion[trace], settings, credential))
             return decided
 
     async def _store(self, organization_id: str, batch: Sequence[_Change]) -> Decided:

@@ -105,7 +105,7 @@ class Traces:
 
     async def release(self, organization_id: str, trace: str) -> None:
         """Decide about what has waited long enough in a trace. Where another process was first, do nothing."""
-        decided = await self._memories.decide(organization_id, trace, (), _RELEASE, None)
+        decided = await self._memories.decide(organization_id, trace, _RELEASE)
         if decided.sender is not None:
             await self._send(organization_id, decided.sender, decided)
 
