@@ -183,7 +183,13 @@ class Accounts:
             check_enabled(found.account)
             account = await self._completed(found)
             scope = await self._scope(account, organization_id)
-            signed_in = await self._sessions.begin(account.user_id, scope, origin, device_token)
+            signed_in = await self._sessions.begin(
+                account.user_id,
+                scope,
+                origin,
+                password_hash=found.account.password_hash,
+                device_token=device_token,
+            )
         except XyraError:
             await self._lockout.take_back(counted)
             raise

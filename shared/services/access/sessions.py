@@ -82,19 +82,27 @@ class Sessions:
         self.refresh_tokens = RefreshTokens(secrets)
 
     async def begin(
-        self, user_id: str, scope: SessionScope, origin: Origin = UNKNOWN_ORIGIN, device_token: str | None = None
+        self,
+        user_id: str,
+        scope: SessionScope,
+        origin: Origin = UNKNOWN_ORIGIN,
+        *,
+        password_hash: str | None,
+        device_token: str | None = None,
     ) -> SignedIn:
         """Begin a session; where there are twenty, the one unused longest ends.
 
         The device becomes known, and failures with its `device_token` are forgotten. All is one batch, guarded by the
-        account, so that a change of it meanwhile is seen. Raises `ForbiddenError` for a disabled account,
-        `UnavailableError`.
+        account, so that a change of it meanwhile is seen. Raises `UnauthenticatedError` where the password is not the
+        one of `password_hash` any longer, `ForbiddenError` for a disabled account, `UnavailableError`.
         """
         partition = user_partition(user_id)
 
         async def attempt() -> tuple[Session, str]:
             account = await self._accounts.get_created(partition, ACCOUNT)
             check_enabled(account.entity)
+            if account.entity.password_hash != password_hash:
+                raise UnauthenticatedError("The password was changed meanwhile")
             now = self._clock.now()
             session = self._new(account.entity, scope, origin, now + self._lifetime)
             known_as, devices = await self._device(account.entity, device_token)
@@ -206,7 +214,8 @@ class Sessions:
     ) -> SignedIn:
         """Begin a session in another organization and end the present one, in one batch.
 
-        It lasts as long as the present one would have. Raises `NotFoundError` where the user is no member there,
+        The batch is guarded by the account: what ends all sessions meanwhile ends this one, too. The session lasts as
+        long as the present one would have. Raises `NotFoundError` where the user is no member there,
         `UnauthenticatedError`, `UnavailableError`.
         """
         partition = user_partition(user_id)
@@ -215,7 +224,9 @@ class Sessions:
             held = await self._held(user_id, session_id)
             scope = await self._scopes.in_organization(user_id, organization_id)
             session = self._new(held.account.entity, scope, origin, held.session.entity.expires_at)
-            await self._sessions.write(partition, None, session, deleting(held.session))
+            await self._accounts.write(
+                partition, held.account, held.account.entity, creating(session), deleting(held.session)
+            )
             return session, scope
 
         return await self._signed_in(*await retry_lost_races(attempt, _busy()))

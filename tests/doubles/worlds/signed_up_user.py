@@ -1,7 +1,7 @@
 """Ada, who has signed up with an organization, on a store in memory that two hosts share."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,14 @@ def signing_up(email: str = ADA, **fields: str) -> SignUp:
 
 
 class WatchedStore(MemoryStore):
-    """Counts its calls, and can be down for writes that begin a session."""
+    """Counts its calls. Before a write that begins a session, something may happen, or the store be down."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls = Counter[str]()
         self.begins_no_session = False
+        self.before_session: Callable[[], Awaitable[None]] | None = None
+        """Happens once."""
 
     async def get(self, container: str, pk: str, id: str) -> Item | None:  # noqa: A002  the field's name everywhere
         self.calls["read"] += 1
@@ -55,8 +57,12 @@ class WatchedStore(MemoryStore):
 
     async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
         self.calls["write"] += 1
-        if self.begins_no_session and any(_begins_session(operation) for operation in operations):
-            raise UnavailableError("The store is down")
+        if any(_begins_session(operation) for operation in operations):
+            if self.begins_no_session:
+                raise UnavailableError("The store is down")
+            if self.before_session is not None:
+                happening, self.before_session = self.before_session, None
+                await happening()
         return await super().batch(container, pk, operations)
 
 

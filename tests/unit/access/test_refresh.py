@@ -166,3 +166,27 @@ async def test_sessions_say_where_they_come_from_and_when_they_were_used(ada: Si
     assert [each.id for each in listed] == [first.session_id, second.session_id]
     assert (listed[0].device, listed[0].ip, listed[0].location) == ("Firefox on Linux", "203.0.113.0/24", "AT")
     assert (listed[0].created_at, listed[0].last_used_at) == (NOW, NOW + timedelta(minutes=2))
+
+
+async def test_a_sign_in_with_a_password_that_is_changed_meanwhile_begins_no_session(ada: SignedUpUser) -> None:
+    async def change() -> None:
+        account = await ada.other_host.accounts.get(ada.account.user_id)
+        await ada.other_host.password_changes.replace(account, "seven green umbrellas in the rain")
+
+    ada.store.before_session = change
+    with pytest.raises(UnauthenticatedError):
+        await ada.sign_in()
+    assert await ada.host.sessions.in_force(ada.account.user_id) == []
+
+
+async def test_a_switch_while_all_sessions_end_begins_none(ada: SignedUpUser) -> None:
+    other = await ada.second_organization()
+    signed_in = await ada.sign_in(organization_id=ada.organization_id)
+
+    async def end_all() -> None:
+        await ada.other_host.sessions.end_all(ada.account.user_id)
+
+    ada.store.before_session = end_all
+    with pytest.raises(UnauthenticatedError):
+        await ada.host.sessions.switch(ada.account.user_id, signed_in.session_id, other)
+    assert await ada.host.sessions.in_force(ada.account.user_id) == []
