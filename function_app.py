@@ -8,6 +8,7 @@ from functions import (
     access,
     agents,
     billing,
+    credits,  # noqa: A004  the area's name
     ingestion,
     operations,
     pricing,
@@ -18,7 +19,10 @@ from functions import (
     usage,
 )
 
-AREAS = (access, agents, billing, ingestion, operations, pricing, provider_costs, runs, storage, tenancy, usage)
+AREAS = (
+    *(access, agents, billing, credits, ingestion, operations),
+    *(pricing, provider_costs, runs, storage, tenancy, usage),
+)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 

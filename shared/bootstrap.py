@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import cache
 
+from shared.adapters.credits.item_wallets import ItemWallets
 from shared.adapters.otlp.decoder import OtlpDecoder
 from shared.adapters.usage.item_late_prices import ItemLatePrices
 from shared.adapters.usage.item_outcomes import ItemOutcomes
@@ -55,6 +56,13 @@ from shared.services.billing.issuing import Issuing
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
+from shared.services.credits.action_costs import ActionCosts
+from shared.services.credits.balances import Balances
+from shared.services.credits.due_holds import DueHold, DueHolds
+from shared.services.credits.ledger import Ledger
+from shared.services.credits.spending import Spending
+from shared.services.credits.statements import Statements
+from shared.services.credits.verification import CreditVerification, Verifications
 from shared.services.ingestion.answers import Answers
 from shared.services.ingestion.calls import CallSender
 from shared.services.ingestion.litellm import LiteLlmReader
@@ -265,6 +273,14 @@ class Application:
         )
         self.usage_queue = UsageQueue(self.metering, self.traces)
         self.mails = Mails(ports.mail, store, clock, chosen.sender, self.composers())
+        wallets = ItemWallets(store)
+        self.ledger = Ledger(wallets, clock, self.organizations)
+        self.due_holds = DueHolds(self.ledger, self.outbox)
+        self.action_costs = ActionCosts(store)
+        self.spending = Spending(store, self.ledger, self.organizations, self.agents, self.action_costs)
+        self.credit_balances = Balances(wallets, clock)
+        self.credit_statements = Statements(wallets)
+        self.credit_verifications = Verifications(store, wallets, clock, self.outbox)
         self.outbox.connect(self.receivers(), self.completions())
 
     def receivers(self) -> Mapping[str, Receiver]:
@@ -291,6 +307,8 @@ class Application:
             SlugClaim: self.organizations.complete_due,
             Job: self.invoice_runs.complete_due,
             TraceRecord: self.traces.complete_due,
+            DueHold: self.due_holds.complete_due,
+            CreditVerification: self.credit_verifications.complete_due,
         }
 
     @property

@@ -85,6 +85,8 @@ class Endpoint:
     if_match: IfMatch = IfMatch.NONE
     idempotent: bool = False
     """Whether it looks at the header `Idempotency-Key`."""
+    keeps_own_keys: bool = False
+    """Whether the header `Idempotency-Key` is required, and its service keeps the key beside what it does."""
     secret_answer: bool = False
     """Whether the answer shows a credential. It is never kept: the handler says what a repeated request gets."""
     authorize: Callable[[Any], Awaitable[None]] | None = None
@@ -149,7 +151,7 @@ class Endpoint:
             yield NotFoundError
         if self.body is not None:
             yield from (LengthRequiredError, TooLargeError, UnsupportedMediaTypeError)
-        if self.idempotent:
+        if self.idempotent or self.keeps_own_keys:
             yield IdempotencyConflictError
         if self.method != "GET" and not self.public:
             yield ConflictError

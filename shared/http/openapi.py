@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from shared.domain.access.identity import Permission
+from shared.domain.credits.errors import BudgetExceededError, InsufficientCreditsError
 from shared.domain.kernel.errors import (
     LimitExceededError,
     OrganizationRequiredError,
@@ -21,7 +22,15 @@ from shared.domain.kernel.errors import (
 )
 from shared.http.declaration import ENDPOINTS, Endpoint, IfMatch
 from shared.http.limiting import POLICY_HEADER, STANDING_HEADER
-from shared.http.problems import MEDIA_TYPE, Problem, ProblemOfChoice, ProblemOfItems, ProblemOfQuota
+from shared.http.problems import (
+    MEDIA_TYPE,
+    Problem,
+    ProblemOfBudget,
+    ProblemOfChoice,
+    ProblemOfCredits,
+    ProblemOfItems,
+    ProblemOfQuota,
+)
 from shared.http.serving import MAXIMUM_IDEMPOTENCY_KEY
 
 VERSION = "1.0.0"
@@ -44,6 +53,8 @@ _FURTHER_PROBLEMS: Mapping[type[XyraError], tuple[Key, type[Problem]]] = {
     RejectedItemsError: (("", _ERROR, "problem of items"), ProblemOfItems),
     LimitExceededError: (("", _ERROR, "problem of a quota"), ProblemOfQuota),
     OrganizationRequiredError: (("", _ERROR, "problem of choice"), ProblemOfChoice),
+    InsufficientCreditsError: (("", _ERROR, "problem of credits"), ProblemOfCredits),
+    BudgetExceededError: (("", _ERROR, "problem of a budget"), ProblemOfBudget),
 }
 """Errors whose problem documents say more than others."""
 
@@ -297,8 +308,8 @@ def _errors(endpoint: Endpoint, schemas: Mapping[Key, Json]) -> dict[str, Json]:
 def _parameters(endpoint: Endpoint) -> Iterator[Json]:
     yield from _values(endpoint.path_values, "path")
     yield from _values(endpoint.query, "query")
-    if endpoint.idempotent:
-        yield _IDEMPOTENCY_KEY
+    if endpoint.idempotent or endpoint.keeps_own_keys:
+        yield {**_IDEMPOTENCY_KEY, "required": endpoint.keeps_own_keys}
     if endpoint.if_match is not IfMatch.NONE:
         yield {**_IF_MATCH, "required": endpoint.if_match is IfMatch.REQUIRED}
 

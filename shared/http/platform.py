@@ -42,6 +42,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     body_limit: BodyLimit = SMALL_BODY,
     if_match: IfMatch | None = None,
     idempotent: bool | None = None,
+    keeps_own_keys: bool = False,
     secret_answer: bool = False,
     authorize: Callable[[Any], Awaitable[None]] | None = None,
     calculates: bool = False,
@@ -76,7 +77,10 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             body=JsonBody(body) if isinstance(body, type) else body,
             body_limit=body_limit,
             if_match=if_match or (IfMatch.HONOURED if method in ("PUT", "PATCH", "DELETE") else IfMatch.NONE),
-            idempotent=(method == "POST" and isinstance(access, Permission)) if idempotent is None else idempotent,
+            idempotent=(method == "POST" and isinstance(access, Permission) and not keeps_own_keys)
+            if idempotent is None
+            else idempotent,
+            keeps_own_keys=keeps_own_keys,
             secret_answer=secret_answer,
             authorize=authorize,
             calculates=calculates,

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pydantic import ConfigDict
 
 from shared import correlation
+from shared.domain.credits.errors import BudgetExceededError, CreditRefusalError
 from shared.domain.kernel.errors import (
     LimitExceededError,
     LockedError,
@@ -102,6 +103,37 @@ class ProblemOfQuota(Problem):
     """What there is now."""
 
 
+class ProblemOfCredits(Problem):
+    """Why credits were not spent (RFC 9457)."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    available: str | None = None
+    """The credits that are available; below zero in debt."""
+
+
+class BudgetWindow(Schema):
+    """The window of a budget."""
+
+    name: str
+    """`hour`, `day`, `month` or `once`."""
+    end: str | None
+    """When it ends; null for `once`."""
+
+
+class ProblemOfBudget(Problem):
+    """Why credits were not spent: a budget limits them (RFC 9457)."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    budget_id: str | None = None
+    """The budget that would be passed."""
+    left: str | None = None
+    """The credits that are left of it."""
+    window: BudgetWindow | None = None
+    """The window that it limits."""
+
+
 def error_answer(
     error: Exception, endpoint: str, headers: Mapping[str, str], error_format: ErrorFormat | None
 ) -> Answer:
@@ -136,6 +168,9 @@ def _problem(refusal: XyraError) -> bytes:
         return serialised(ProblemOfItems, {**problem, "rejected": refusal.rejected})
     if isinstance(refusal, OrganizationRequiredError):
         return serialised(ProblemOfChoice, {**problem, "organizations": refusal.organizations})
+    if isinstance(refusal, CreditRefusalError):
+        model = ProblemOfBudget if isinstance(refusal, BudgetExceededError) else ProblemOfCredits
+        return serialised(model, {**problem, **refusal.members})
     return serialised(Problem, problem)
 
 

@@ -144,7 +144,7 @@ async def _answer(
         headers=headers,
         now=services.clock.now(),
         if_match=_if_match(declared.if_match, headers),
-        idempotency_key=_idempotency_key(headers) if declared.idempotent else None,
+        idempotency_key=_idempotency_key(headers) if declared.idempotent or declared.keeps_own_keys else None,
         request_hash=_request_hash(declared, request, raw, principal),
         projects=principal.projects_with(declared.access) if isinstance(declared.access, Permission) else None,
     )
@@ -159,7 +159,9 @@ async def _answer(
             reply = await handler(call)
         return await work(lambda: reply.answer(declared))
 
-    if call.idempotency_key is None:
+    if declared.keeps_own_keys and call.idempotency_key is None:
+        raise ValidationError.at("Idempotency-Key", "is required here: what moves credits has to be safe to repeat")
+    if call.idempotency_key is None or declared.keeps_own_keys:
         return await act()
     return await services.idempotency.once(
         owner=principal.organization_id,
@@ -272,13 +274,15 @@ def _request_hash(declared: Endpoint, request: Request, raw: bytes, principal: P
     """Identifies a request by its route, path values, query, CloudEvents headers, content type, body and caller.
 
     Events are known by their own identity: their report may be repeated with another credential, as after the rotation
-    of a key. Empty without an idempotency key, as nothing is compared then.
+    of a key. A service that keeps its own keys compares the caller itself. Empty without an idempotency key, as nothing
+    is compared then.
     """
     if "idempotency-key" not in request.headers:
         return ""
     carried = {
         name: value for name, value in request.headers.items() if name.startswith("ce-") or name == "content-type"
     }
-    caller = [] if declared.access is Permission.EVENTS_WRITE else [principal.id]
+    any_caller = declared.keeps_own_keys or declared.access is Permission.EVENTS_WRITE
+    caller = [] if any_caller else [principal.id]
     parts = [dict(request.route_params), dict(request.params), carried, *caller]
     return fingerprint(json.encode_canonical([declared.name, *parts]) + raw)

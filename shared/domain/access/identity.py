@@ -41,6 +41,10 @@ class Permission(StrEnum):
     STAFF_WRITE = "staff:write"
     SERVICE_ACCOUNTS_WRITE = "service_accounts:write"
     AUDIT_READ = "audit:read"
+    CREDITS_READ = "credits:read"
+    CREDITS_USE = "credits:use"
+    CREDITS_USE_AMOUNT = "credits:use_amount"
+    CREDITS_WRITE = "credits:write"
 
 
 Role = Literal["owner", "admin", "billing", "developer", "viewer"]
@@ -60,9 +64,15 @@ _VIEWER = frozenset(
         Permission.BILLING_MODELS_READ,
         Permission.PRICES_READ,
         Permission.MEMBERS_READ,
+        Permission.CREDITS_READ,
     }
 )
-_DEVELOPER = _VIEWER | {Permission.AGENTS_WRITE, Permission.EVENTS_WRITE, Permission.API_KEYS_READ}
+_DEVELOPER = _VIEWER | {
+    Permission.AGENTS_WRITE,
+    Permission.EVENTS_WRITE,
+    Permission.API_KEYS_READ,
+    Permission.CREDITS_USE,
+}
 _BILLING = _VIEWER | {Permission.BILLING_MODELS_WRITE, Permission.INVOICES_READ}
 _ADMIN = (
     _DEVELOPER
@@ -75,6 +85,7 @@ _ADMIN = (
         Permission.MEMBERS_WRITE,
         Permission.SERVICE_ACCOUNTS_WRITE,
         Permission.AUDIT_READ,
+        Permission.CREDITS_USE_AMOUNT,
     }
 )
 
@@ -99,6 +110,7 @@ OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
         Permission.PRICES_WRITE,
         Permission.INVOICES_WRITE,
         Permission.PARKED_EVENTS_WRITE,
+        Permission.CREDITS_WRITE,
     },
     "support": _VIEWER | {Permission.INVOICES_READ, Permission.API_KEYS_READ, Permission.USERS_WRITE},
 }
@@ -112,6 +124,7 @@ OPERATOR_ONLY = frozenset(
         Permission.PARKED_EVENTS_WRITE,
         Permission.USERS_WRITE,
         Permission.STAFF_WRITE,
+        Permission.CREDITS_WRITE,
     }
 )
 """Permissions that no member and no organization's API key can have.

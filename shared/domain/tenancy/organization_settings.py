@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
 from shared.domain.kernel.errors import FieldError, ForbiddenError
+from shared.domain.kernel.money import NonNegativeAmount
 from shared.domain.kernel.validation import Length
 from shared.domain.kernel.value import Value
 
@@ -42,6 +44,8 @@ class OrganizationSettings(Value):
     """
     unverified_may_write: bool = False
     """Whether members whose e-mail address is not verified may change things, as if it were."""
+    overdraft: NonNegativeAmount = Decimal(0)
+    """How far below zero the available credits of the default kind may fall by uses and holds."""
     flags: Flags = {}
     """Feature flags: which features the operator switched on or off."""
 

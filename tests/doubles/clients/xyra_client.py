@@ -237,6 +237,9 @@ ORGANIZATION_SCOPES = [
     "owners:write",
     "service_accounts:write",
     "audit:read",
+    "credits:read",
+    "credits:use",
+    "credits:use_amount",
 ]
 OPERATOR_SCOPES = [
     *ORGANIZATION_SCOPES,
@@ -244,6 +247,7 @@ OPERATOR_SCOPES = [
     "prices:write",
     "invoices:write",
     "parked_events:write",
+    "credits:write",
 ]
 
 

@@ -160,6 +160,10 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     pair = {"from_currency": "HUF", "to_currency": "ISK"}
     (await xyra.operator.send("PUT", "exchange-rates/HUF/ISK", {"rate": "0.4"})).expect(200)
     key = (await organization.key.get("api-keys"))["data"][0]
+    given = {"organization_id": organization.id, "amount": "54321.5", "source": "bonus"}
+    await xyra.operator.post("credits/grants", given, headers={"Idempotency-Key": "grant"})
+    hold = await organization.key.post("credits/reserve", {"amount": "54320"}, headers={"Idempotency-Key": "hold"})
+    verification = await organization.key.post("credits/verify", {"from_beginning": True}, expect=202)
     other = await xyra.sign_up()
     stranger = await xyra.sign_in(other["user"]["email"])
     people = People(xyra, data_dir)
@@ -204,13 +208,20 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "price_id": price["id"],
             "session_id": session_of(members["owner"]),
             "alias_id": alias["id"],
+            "hold_id": hold["hold_id"],
+            "transaction_id": hold["transaction_id"],
+            "verification_id": verification["id"],
+            "agent_type": "ResearchAgent",
+            "action": "research_topic",
             **pair,
         },
-        query_values={"key": SECRET, "provider": "openrouter"},
+        query_values={"key": SECRET, "provider": "openrouter", "from": START, "to": NOW.isoformat()},
         names=(
             SECRET,
             EXTERNAL_ID,
             "4321.99",
+            "54320",
+            hold["transaction_id"],
             organization.slug,
             outcome["outcome_id"],
             *(
@@ -365,7 +376,7 @@ def requests(endpoint: Endpoint, victim: Victim) -> Iterator[Request]:
     unknown = set(names) - set(victim.path_values)
     assert not unknown, f"{route_of(endpoint)}: give `path_values` a thing of the victim's for {unknown}"
     assert endpoint.body is None or endpoint.example is not None, f"{route_of(endpoint)} needs an example"
-    needed = [name for name, field in endpoint.query.model_fields.items() if field.is_required()]
+    needed = [field.alias or name for name, field in endpoint.query.model_fields.items() if field.is_required()]
     query = {name: victim.query_values[name] for name in needed}
     by_path = Request("/" + endpoint.route.format(**victim.path_values), endpoint.example, query)
     if names and route_of(endpoint) not in OPERATORS:
@@ -407,7 +418,7 @@ async def send(client: Client, endpoint: Endpoint, request: Request) -> Answer:
         request.path,
         None if form else request.body,
         form=request.body if form else None,
-        headers={"If-Match": "*"},
+        headers={"If-Match": "*", **({"Idempotency-Key": uuid4().hex} if endpoint.keeps_own_keys else {})},
         **request.query,
     )
 

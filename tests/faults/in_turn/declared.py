@@ -11,6 +11,7 @@ from tests.faults.in_turn import (
     access,
     agents,
     billing,
+    credits,  # noqa: A004  the area's name
     ingestion,
     late_prices,
     outcomes,
@@ -81,6 +82,13 @@ PATHS = (
     DeclaredPath("create a billing model", pricing.CreateModel, ("create_billing_model",)),
     DeclaredPath("publish a version", pricing.PublishVersion, ("publish_billing_model",)),
     DeclaredPath("create an organization", tenancy.CreateOrganization, ("create_organization",)),
+    DeclaredPath("give credits", credits.GiveCredits, ("give_credits",)),
+    DeclaredPath("use credits", credits.UseCredits, ("use_credits",)),
+    DeclaredPath("reserve and capture credits", credits.CaptureCredits, ("reserve_credits", "capture_hold")),
+    DeclaredPath("release credits", credits.ReleaseCredits, ("release_hold",)),
+    DeclaredPath("expire holds", credits.ExpireHolds),
+    DeclaredPath("refund credits", credits.RefundCredits, ("refund_credits",)),
+    DeclaredPath("verify credits", credits.VerifyCredits, ("verify_credits",)),
     DeclaredPath("add shards", tenancy.AddShards, ("update_organization",)),
 )
 
@@ -113,6 +121,7 @@ WITHOUT_PATH: Mapping[str, str] = {
     "delete_organization": _ONE_WRITE,
     "put_limits": _ONE_WRITE,
     "put_exchange_rate": _ONE_WRITE,
+    "put_action_cost": _ONE_WRITE,
     "create_llm_price": _ONE_WRITE,
     "create_llm_alias": _ONE_WRITE,
     "delete_llm_alias": _ONE_WRITE,

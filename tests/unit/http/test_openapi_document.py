@@ -73,6 +73,8 @@ CHANGES = {
     r"/api/v1/api-keys/\{key_id\}/(deactivate|adopt)": "keys are stopped, and go on with another owner",
     r"/api/v1/api-keys/.*/(projects|created_by|adopted_by|is_active)": "they say by whom and where they work",
     r".*/scopes/items/enum": "there are more permissions",
+    r"/api/v1/credits/.*": "credits are new",
+    r".*/settings/(properties|default)/overdraft": "how far an organization's credits may fall below zero",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""
@@ -120,6 +122,10 @@ PROBLEMS = {
     ("report_events", HTTPStatus.UNPROCESSABLE_ENTITY): "ProblemOfItems",
     ("sign_in", HTTPStatus.BAD_REQUEST): "ProblemOfChoice",
     ("sign_in_alias", HTTPStatus.BAD_REQUEST): "ProblemOfChoice",
+    ("use_credits", HTTPStatus.PAYMENT_REQUIRED): "ProblemOfCredits",
+    ("use_credits", HTTPStatus.FORBIDDEN): "ProblemOfBudget",
+    ("reserve_credits", HTTPStatus.PAYMENT_REQUIRED): "ProblemOfCredits",
+    ("reserve_credits", HTTPStatus.FORBIDDEN): "ProblemOfBudget",
 }
 """Those that say more than others."""
 

@@ -1,0 +1,13 @@
+"""Prepaid credits: grants, uses, holds, balances and what proves them."""
+
+from functions.credits import action_costs, balances, grants, holds, transactions, uses, verifications
+
+blueprints = (
+    grants.blueprint,
+    uses.blueprint,
+    holds.blueprint,
+    balances.blueprint,
+    transactions.blueprint,
+    action_costs.blueprint,
+    verifications.blueprint,
+)

@@ -1,0 +1,269 @@
+"""Wallets in a document store: one partition for each payer."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from shared import json
+from shared.adapters.credits.wallet_items import (
+    CUT,
+    DONE,
+    GRANT,
+    HOLD,
+    TRANSFER,
+    counter_document,
+    cut_document,
+    grant_document,
+    head_document,
+    hold_document,
+    page_document,
+    partition_of,
+    record_in,
+    refund_document,
+    transfer_document,
+)
+from shared.containers import LEDGERS
+from shared.domain.credits.counters import Counter
+from shared.domain.credits.grant_pages import GrantPage
+from shared.domain.credits.head import HEAD_ID, Cut, Head, cut_id
+from shared.domain.credits.holds import Hold
+from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id, refund_id
+from shared.domain.credits.transfers import Transfer
+from shared.domain.credits.wallet import Wallet
+from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.times import to_text
+from shared.ports.store import (
+    MAXIMUM_PAGE,
+    Between,
+    Create,
+    Delete,
+    Document,
+    Item,
+    Operation,
+    Position,
+    Replace,
+    Store,
+)
+from shared.ports.wallets import StoredWallet, TransferPage, Wanted
+
+_READS = 3
+"""How often pages are read until they are those that the head means."""
+_DUE_AT_ONCE = 100
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+class ItemWallets:
+    """Implements `Wallets`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, payer: str, wanted: Wanted, known: StoredWallet | None = None) -> StoredWallet:
+        ids = _ids_of(wanted)
+        if known is not None:
+            items = await self._get_many(payer, ids - known.read)
+            return _joined(known, items, ids, known.wallet.head, known.wallet.pages)
+        items = await self._get_many(payer, ids | {HEAD_ID})
+        item = items.get(HEAD_ID)
+        head = Head() if item is None else record_in(item.document, Head)
+        page_items = await self._pages(payer, head)
+        pages = {id_: record_in(page.document, GrantPage) for id_, page in page_items.items()}
+        fresh = StoredWallet(Wallet(payer))
+        return _joined(fresh, {**items, **page_items}, ids | {HEAD_ID} | pages.keys(), head, pages)
+
+    async def _pages(self, payer: str, head: Head) -> dict[str, Item]:
+        """The pages that the head names. Others under the same ids are older or newer than the head."""
+        references = head.page_ids()
+        found: dict[str, Item] = {}
+        for _ in range(_READS):
+            missing = references.keys() - found.keys()
+            if not missing:
+                return found
+            found |= {
+                id_: item
+                for id_, item in (await self._get_many(payer, missing)).items()
+                if record_in(item.document, GrantPage).reference() == references[id_]
+            }
+        if references.keys() - found.keys():
+            raise UnavailableError("The wallet is being changed by others; try again")
+        return found
+
+    def operations(self, stored: StoredWallet, wallet: Wallet) -> int:
+        pages, gone = wallet.changed_pages()
+        changed = sum(
+            sum(1 for _ in _changed(before, after))
+            for before, after in (
+                (stored.wallet.holds, wallet.holds),
+                (stored.wallet.counters, wallet.counters),
+                (stored.wallet.grant_records, wallet.grant_records),
+                (stored.wallet.refunds, wallet.refunds),
+            )
+        )
+        return 1 + len(wallet.transfers) + len(wallet.cuts) + len(pages) + len(gone) + changed
+
+    def size(self, stored: StoredWallet, wallet: Wallet) -> int:
+        return sum(_bytes(operation) for operation in _operations(stored, wallet))
+
+    async def commit(self, stored: StoredWallet, wallet: Wallet) -> StoredWallet:
+        operations = list(_operations(stored, wallet))
+        etags = await self._store.batch(LEDGERS.name, partition_of(wallet.payer), operations)
+        return _committed(stored, wallet, dict(zip(map(_id_of, operations), etags, strict=True)))
+
+    async def due_holds(self, payer: str, before: datetime) -> Sequence[Hold]:
+        page = await self._store.query(
+            LEDGERS.name,
+            partition_of(payer),
+            HOLD,
+            equals={"status": "open"},
+            between=Between("due_at", below=to_text(before)),
+            limit=_DUE_AT_ONCE,
+        )
+        return [record_in(item.document, Hold) for item in page.items]
+
+    async def transfers(  # noqa: PLR0913  the port's arguments
+        self,
+        payer: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        descending: bool = False,
+        only_done: bool = False,
+        limit: int = 100,
+        cursor: str | Position | None = None,
+    ) -> TransferPage:
+        page = await self._store.query(
+            LEDGERS.name,
+            partition_of(payer),
+            TRANSFER,
+            equals={"status": DONE} if only_done else {},
+            between=_between(start, end),
+            order_by="time",
+            descending=descending,
+            limit=limit,
+            cursor=cursor,
+        )
+        return TransferPage([record_in(item.document, Transfer) for item in page.items], page.cursor)
+
+    async def cuts(self, payer: str, numbers: Collection[int]) -> dict[int, Cut]:
+        items = await self._get_many(payer, [cut_id(number) for number in numbers])
+        cuts = [record_in(item.document, Cut) for item in items.values() if item.document["kind"] == CUT]
+        return {cut.number: cut for cut in cuts}
+
+    async def grant_records(
+        self, payer: str, limit: int, cursor: str | None
+    ) -> tuple[Sequence[GrantRecord], str | None]:
+        page = await self._store.query(
+            LEDGERS.name, partition_of(payer), GRANT, order_by="time", descending=True, limit=limit, cursor=cursor
+        )
+        return [record_in(item.document, GrantRecord) for item in page.items], page.cursor
+
+    async def _get_many(self, payer: str, ids: Collection[str]) -> dict[str, Item]:
+        wanted = sorted(ids)
+        items: dict[str, Item] = {}
+        for begin in range(0, len(wanted), MAXIMUM_PAGE):
+            some = wanted[begin : begin + MAXIMUM_PAGE]
+            items |= await self._store.get_many(LEDGERS.name, partition_of(payer), some)
+        return items
+
+
+def _ids_of(wanted: Wanted) -> frozenset[str]:
+    return (
+        wanted.transactions
+        | wanted.holds
+        | wanted.counters
+        | {grant_record_id(id_) for id_ in wanted.grants}
+        | {refund_id(id_) for id_ in wanted.refunded}
+    )
+
+
+def _joined(
+    known: StoredWallet,
+    items: Mapping[str, Item],
+    asked: Collection[str],
+    head: Head,
+    pages: Mapping[str, GrantPage],
+) -> StoredWallet:
+    """What was known with what was read besides."""
+    wallet = known.wallet
+    refunds = _records(items, "credit_refund", RefundRecord)
+    grants = _records(items, GRANT, GrantRecord)
+    transactions = known.transactions | _records(items, TRANSFER, Transfer)
+    joined = Wallet(
+        wallet.payer,
+        head,
+        pages=pages,
+        holds=wallet.holds | _records(items, HOLD, Hold),
+        counters=wallet.counters | _records(items, "credit_counter", Counter),
+        grant_records=wallet.grant_records | {record.id: record for record in grants.values()},
+        refunds=wallet.refunds | {record.transaction_id: record for record in refunds.values()},
+        earlier=transactions,
+        budgets=wallet.budgets,
+    )
+    etags = known.etags | {id_: item.etag for id_, item in items.items()}
+    return StoredWallet(joined, transactions, etags, known.read | frozenset(asked))
+
+
+def _records(items: Mapping[str, Item], kind: str, model: type[R]) -> dict[str, R]:
+    return {id_: record_in(item.document, model) for id_, item in items.items() if item.document["kind"] == kind}
+
+
+def _operations(stored: StoredWallet, wallet: Wallet) -> Iterator[Operation]:
+    """What differs from what was read, the head first: under its ETag, or as new."""
+    before = stored.wallet
+    yield _write(stored, head_document(wallet.head))
+    for transfer in wallet.transfers:
+        yield Create(transfer_document(transfer))
+    pages, gone = wallet.changed_pages()
+    for page in pages:
+        yield _write(stored, page_document(page))
+    for id_ in gone:
+        yield Delete(id_, stored.etags[id_])
+    for hold in _changed(before.holds, wallet.holds):
+        yield _write(stored, hold_document(hold, wallet.payer))
+    for counter in _changed(before.counters, wallet.counters):
+        yield _write(stored, counter_document(counter))
+    for record in _changed(before.grant_records, wallet.grant_records):
+        yield _write(stored, grant_document(record))
+    for refund in _changed(before.refunds, wallet.refunds):
+        yield _write(stored, refund_document(refund))
+    for cut in wallet.cuts:
+        yield Create(cut_document(cut))
+
+
+def _changed(before: Mapping[str, R], after: Mapping[str, R]) -> Iterator[R]:
+    return (record for id_, record in after.items() if before.get(id_) is not record)
+
+
+def _write(stored: StoredWallet, document: Document) -> Operation:
+    etag = stored.etags.get(document["id"])
+    return Create(document) if etag is None else Replace(document, etag)
+
+
+def _committed(stored: StoredWallet, wallet: Wallet, etags: Mapping[str, str]) -> StoredWallet:
+    pages, gone = wallet.changed_pages()
+    kept_pages = {id_: page for id_, page in wallet.pages.items() if id_ not in gone}
+    transactions = stored.transactions | {transfer.id: transfer for transfer in wallet.transfers}
+    settled = replace(
+        wallet, pages=kept_pages | {page.id: page for page in pages}, earlier=transactions, transfers=[], cuts=[],
+        _grants={},
+    )  # fmt: skip
+    current = {id_: etag for id_, etag in {**stored.etags, **etags}.items() if id_ not in gone}
+    return StoredWallet(settled, transactions, current, stored.read | etags.keys())
+
+
+def _between(start: datetime | None, end: datetime | None) -> Between | None:
+    if start is None and end is None:
+        return None
+    return Between("time", None if start is None else to_text(start), None if end is None else to_text(end))
+
+
+def _id_of(operation: Operation) -> str:
+    return operation.id if isinstance(operation, Delete) else str(operation.document["id"])
+
+
+def _bytes(operation: Operation) -> int:
+    return 0 if isinstance(operation, Delete) else len(json.encode(operation.document))

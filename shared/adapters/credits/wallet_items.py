@@ -1,0 +1,72 @@
+"""How the parts of a wallet become items, and back.
+
+Amounts become texts. An item has its record beside the few fields that queries use.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from shared.domain.credits.counters import Counter
+from shared.domain.credits.grant_pages import GrantPage
+from shared.domain.credits.head import HEAD_ID, Cut, Head
+from shared.domain.credits.holds import Hold
+from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id
+from shared.domain.credits.transfers import Transfer
+from shared.domain.kernel.times import to_text
+from shared.ports.store import Document
+
+TRANSFER = "credit_transfer"
+HOLD = "credit_hold"
+CUT = "credit_cut"
+GRANT = "credit_grant"
+DONE, REFUSED = "done", "refused"
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+def partition_of(payer: str) -> str:
+    return f"{payer}:wallet"
+
+
+def head_document(head: Head) -> Document:
+    return _document(HEAD_ID, "credit_head", head)
+
+
+def page_document(page: GrantPage) -> Document:
+    return _document(page.id, "credit_grant_page", page)
+
+
+def counter_document(counter: Counter) -> Document:
+    return _document(counter.id, "credit_counter", counter)
+
+
+def hold_document(hold: Hold, payer: str) -> Document:
+    """An open hold is due at its end, when the timer's sweep finds it."""
+    due = {"due_at": to_text(hold.expires_at)} if hold.state == "open" else {}
+    return {**_document(hold.id, HOLD, hold), "payer": payer, "status": hold.state, **due}
+
+
+def transfer_document(transfer: Transfer) -> Document:
+    status = REFUSED if transfer.is_refused else DONE
+    return {**_document(transfer.id, TRANSFER, transfer), "time": to_text(transfer.time), "status": status}
+
+
+def cut_document(cut: Cut) -> Document:
+    return _document(cut.id, CUT, cut)
+
+
+def grant_document(record: GrantRecord) -> Document:
+    return {**_document(grant_record_id(record.id), GRANT, record), "time": to_text(record.created_at)}
+
+
+def refund_document(record: RefundRecord) -> Document:
+    return _document(record.id, "credit_refund", record)
+
+
+def record_in(document: Document, kind: type[R]) -> R:
+    return msgspec.convert(document["record"], kind)
+
+
+def _document(id_: str, kind: str, record: msgspec.Struct) -> dict[str, Any]:
+    return {"id": id_, "kind": kind, "record": msgspec.to_builtins(record)}

@@ -1,0 +1,137 @@
+"""Commands on a wallet. The same key and request give the first answer again, refusals too."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from shared.domain.credits.counters import Context
+from shared.domain.credits.grants import DEFAULT_KIND, Terms
+from shared.domain.credits.transfers import UseEntry
+from shared.domain.kernel.histories import History
+from shared.domain.kernel.ids import named_id
+from shared.domain.kernel.money import ZERO
+from shared.domain.periods.periods import Calendar
+
+SYSTEM = "system"
+"""Begins the names of what the system does by itself, so that no caller's key is one of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What is to be done once for an organization and key."""
+
+    organization_id: str
+    key: str
+    """The caller's idempotency key, or a name that the system makes; `by_system` tells them apart."""
+    by_system: bool = False
+    principal: str = ""
+    """Who sends it: another one's key is a conflict."""
+    request_hash: str = ""
+    """Of route, path and body: another request under the same key is a conflict."""
+
+    @property
+    def transaction_id(self) -> str:
+        return self.named("txn")
+
+    def named(self, prefix: str) -> str:
+        """The id of what this command makes."""
+        return named_id(prefix, SYSTEM if self.by_system else "caller", self.organization_id, self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveGrant(Command):
+    amount: Decimal
+    terms: Terms
+    credit_kind: str = DEFAULT_KIND
+    reason: str | None = None
+
+    @property
+    def grant_id(self) -> str:
+        return self.named("grant")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use(Command):
+    """Spend at once; of a list all or nothing."""
+
+    entries: tuple[UseEntry, ...]
+    is_list: bool = False
+    calendars: History[Calendar]
+    credit_kind: str = DEFAULT_KIND
+    overdraft: Decimal = ZERO
+    """How far below zero the available credits may fall."""
+
+    @property
+    def amount(self) -> Decimal:
+        return sum((entry.amount for entry in self.entries), ZERO)
+
+    @property
+    def contexts(self) -> tuple[Context, ...]:
+        return tuple(entry.context for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserve(Command):
+    """Set credits aside for work in progress."""
+
+    amount: Decimal
+    context: Context
+    expires_in: timedelta
+    calendars: History[Calendar]
+    credit_kind: str = DEFAULT_KIND
+    overdraft: Decimal = ZERO
+
+    @property
+    def hold_id(self) -> str:
+        return self.named("hold")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture(Command):
+    """Spend all or part of a hold; the rest returns."""
+
+    hold_id: str
+    amount: Decimal | None = None
+    """None for all of it."""
+    calendars: History[Calendar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Command):
+    """Return all of a hold."""
+
+    hold_id: str
+    calendars: History[Calendar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireHold(Command):
+    """Return all of a hold whose time is over. Nothing happens where it is resolved, or not yet due."""
+
+    hold_id: str
+    calendars: History[Calendar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund(Command):
+    """Return credits that a use or capture consumed."""
+
+    transaction_id_refunded: str
+    amount: Decimal | None = None
+    """None for all that is left of it."""
+    reason: str
+    calendars: History[Calendar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clawback(Command):
+    """Take back credits whose payment was taken back, as a total that replaces earlier ones."""
+
+    grant_id: str
+    total: Decimal
+    version: int
+    reason: str
+    at: datetime | None = None
+
+
+AnyCommand = GiveGrant | Use | Reserve | Capture | Release | ExpireHold | Refund | Clawback

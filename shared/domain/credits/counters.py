@@ -1,0 +1,122 @@
+"""Counters: what was spent and is set aside in every window, whether or not a cap is on it.
+
+A window is never reset: what is admitted counts in the windows of its admission for good, also when it is captured,
+reported or refunded much later. So there is one counter for each thing that may be capped, with all its windows.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from shared.domain.credits.windows import Window, instant_of, seconds_of
+from shared.domain.kernel.ids import fingerprint
+from shared.domain.kernel.money import ZERO
+
+Scope = Literal["organization", "project", "department", "agent", "api_key", "run"]
+SCOPES: tuple[Scope, ...] = ("organization", "project", "department", "agent", "api_key", "run")
+
+KEPT = timedelta(days=8)
+"""How long a window stays after its end, where nothing in it is set aside any more."""
+
+
+class Context(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What credits are spent for. Where a part is missing, it counts in no cap of that scope."""
+
+    organization_id: str
+    project_id: str | None = None
+    department_id: str | None = None
+    agent_id: str | None = None
+    api_key_id: str | None = None
+    run: str | None = None
+    """The run's key."""
+
+    def references(self) -> tuple[tuple[Scope, str], ...]:
+        """What it names, at most one thing of each scope."""
+        named: tuple[tuple[Scope, str | None], ...] = (
+            ("organization", self.organization_id),
+            ("project", self.project_id),
+            ("department", self.department_id),
+            ("agent", self.agent_id),
+            ("api_key", self.api_key_id),
+            ("run", self.run),
+        )
+        return tuple((scope, reference) for scope, reference in named if reference is not None)
+
+    def counter_ids(self) -> tuple[str, ...]:
+        return tuple(counter_id(scope, self.organization_id, reference) for scope, reference in self.references())
+
+
+class Spending(msgspec.Struct, frozen=True, array_like=True):
+    """What one window counts of one kind of credits."""
+
+    end: int
+    """Of the window, in seconds since 1970; 0 for the window that never ends."""
+    spent: Decimal = ZERO
+    held: Decimal = ZERO
+    unreported: Decimal = ZERO
+    """Of leases that ended without a report."""
+    metered: Decimal = ZERO
+    """What usage comes to."""
+
+    @property
+    def total(self) -> Decimal:
+        return self.spent + self.held + self.unreported + self.metered
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nothing can count in it any more, so that it may go."""
+        return bool(self.end) and instant_of(self.end) + KEPT < now and not (self.held or self.unreported)
+
+
+class Counter(msgspec.Struct, frozen=True):
+    """All windows of one thing."""
+
+    id: str
+    scope: Scope
+    organization_id: str
+    reference: str
+    windows: dict[str, dict[str, Spending]]
+    """Kind of credits -> key of a window -> what was spent in it."""
+
+    def spending(self, kind: str, window: Window) -> Spending:
+        none = Spending(0 if window.end is None else seconds_of(window.end))
+        return self.windows.get(kind, {}).get(window.key, none)
+
+    def counted(
+        self, kind: str, windows: Iterable[Window], now: datetime, *, spent: Decimal = ZERO, held: Decimal = ZERO
+    ) -> "Counter":
+        """With more spent or held in these windows, and without those that are over."""
+        all_kinds = {
+            each: {key: spending for key, spending in of_kind.items() if not spending.is_over(now)}
+            for each, of_kind in self.windows.items()
+        }
+        of_kind = all_kinds.setdefault(kind, {})
+        for window in windows:
+            before = of_kind.get(window.key)
+            if before is None and window.end is not None and window.end + KEPT < now:
+                continue  # it went long ago: nothing depends on it any more
+            spending = before or self.spending(kind, window)
+            of_kind[window.key] = msgspec.structs.replace(
+                spending, spent=spending.spent + spent, held=spending.held + held
+            )
+        return msgspec.structs.replace(self, windows=all_kinds)
+
+
+def counter_id(scope: Scope, organization_id: str, reference: str) -> str:
+    """References of callers may have any character and length, so the id has their hash."""
+    return f"c:{scope}:{organization_id}:{fingerprint(reference)[:32]}"
+
+
+def new_counter(scope: Scope, organization_id: str, reference: str) -> Counter:
+    return Counter(counter_id(scope, organization_id, reference), scope, organization_id, reference, {})
+
+
+def with_missing(counters: Mapping[str, Counter], context: Context) -> dict[str, Counter]:
+    """The counters that a context counts in."""
+    found = {}
+    for scope, reference in context.references():
+        id_ = counter_id(scope, context.organization_id, reference)
+        found[id_] = counters.get(id_) or new_counter(scope, context.organization_id, reference)
+    return found

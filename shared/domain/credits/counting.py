@@ -1,0 +1,70 @@
+"""Counts what is spent in the counters of its context, and holds it against caps."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from shared.domain.credits.budgets import overrun
+from shared.domain.credits.counters import Context, with_missing
+from shared.domain.credits.transfers import Refusal
+from shared.domain.credits.wallet import Wallet
+from shared.domain.credits.windows import windows_at
+from shared.domain.kernel.histories import History
+from shared.domain.kernel.money import ZERO, plain
+from shared.domain.kernel.times import to_text
+from shared.domain.periods.periods import Calendar
+
+
+def admit(  # noqa: PLR0913  what an admission depends on
+    wallet: Wallet,
+    kind: str,
+    amounts: Iterable[tuple[Context, Decimal]],
+    now: datetime,
+    calendars: History[Calendar],
+    *,
+    held: bool,
+) -> Refusal | None:
+    """Count what is admitted now, spent or held; nothing where a hard cap would be passed."""
+    windows = windows_at(now, calendars)
+    admitted = list(amounts)
+    before = {
+        id_: counter for context, _ in admitted for id_, counter in with_missing(wallet.counters, context).items()
+    }
+    after = dict(before)
+    for context, amount in admitted:
+        for id_ in context.counter_ids():
+            spent_or_held = {"held": amount} if held else {"spent": amount}
+            after[id_] = after[id_].counted(kind, windows, now, **spent_or_held)
+    over = overrun(wallet.budgets, kind, [context for context, _ in admitted], windows, before, after)
+    if over is None:
+        wallet.counters |= after
+        return None
+    # What refuses is written, too: a counter that another host has raised meanwhile fails the batch.
+    wallet.counters |= before
+    end = over.window.end
+    return Refusal(
+        "limit_exceeded",
+        f"The budget {over.budget.id} has {plain(over.left)} credits left in this {over.window.name}",
+        {
+            "budget_id": over.budget.id,
+            "left": plain(over.left),
+            "window": {"name": over.window.name, "end": None if end is None else to_text(end)},
+        },
+    )
+
+
+def settle(  # noqa: PLR0913  see above
+    wallet: Wallet,
+    kind: str,
+    context: Context,
+    admitted_at: datetime,
+    now: datetime,
+    calendars: History[Calendar],
+    *,
+    spent: Decimal = ZERO,
+    held: Decimal = ZERO,
+) -> None:
+    """Change what was admitted earlier, in the windows of its admission."""
+    windows = windows_at(admitted_at, calendars)
+    for id_, counter in with_missing(wallet.counters, context).items():
+        wallet.counters[id_] = counter.counted(kind, windows, now, spent=spent, held=held)

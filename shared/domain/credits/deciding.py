@@ -1,0 +1,109 @@
+"""Decides one command on a wallet: pure, the same for the same wallet, command and time."""
+
+from datetime import datetime
+from decimal import localcontext
+from typing import Any, assert_never
+
+import msgspec
+
+from shared.domain.credits.accounts import available, posted
+from shared.domain.credits.commands import (
+    AnyCommand,
+    Capture,
+    Clawback,
+    ExpireHold,
+    GiveGrant,
+    Refund,
+    Release,
+    Reserve,
+    Use,
+)
+from shared.domain.credits.granting import claw_back, expire_grants, give
+from shared.domain.credits.grants import DEFAULT_KIND
+from shared.domain.credits.head import Cut
+from shared.domain.credits.refunds import refund
+from shared.domain.credits.spending import capture, release, reserve, use
+from shared.domain.credits.transfers import Refusal, Transfer, TransferType
+from shared.domain.credits.wallet import Wallet
+from shared.domain.kernel.money import EXACT, plain
+
+_TYPES: dict[type[AnyCommand], TransferType] = {
+    GiveGrant: "grant",
+    Use: "use",
+    Reserve: "reserve",
+    Capture: "capture",
+    Release: "release",
+    ExpireHold: "hold_expiry",
+    Refund: "refund",
+    Clawback: "clawback",
+}
+
+
+def decide(wallet: Wallet, command: AnyCommand, now: datetime) -> Transfer:
+    """Do the command, or refuse it; what came of it is the last transfer of the wallet.
+
+    What is due by then comes first: the cut of the month that ended, and grants whose time is over. Raises
+    `NotFoundError` where the command names what is not there; then nothing was decided, and the wallet is of no use.
+    """
+    with localcontext(EXACT):
+        bring_up_to(wallet, now)
+        time = wallet.advance(now)
+        decided = _decided(wallet, command, time)
+        if isinstance(decided, Refusal):
+            fields: dict[str, Any] = {"refusal": decided}
+        else:
+            fields = decided
+        fields.setdefault("credit_kind", getattr(command, "credit_kind", DEFAULT_KIND))
+        transfer = Transfer(
+            id=command.transaction_id,
+            organization_id=command.organization_id,
+            type=_TYPES[type(command)],
+            time=time,
+            principal=command.principal,
+            request_hash=command.request_hash,
+            **fields,
+        )
+        return _answered(wallet, transfer)
+
+
+def bring_up_to(wallet: Wallet, now: datetime) -> None:
+    """Do what is due by itself: cut a month that ended, and let grants lapse."""
+    with localcontext(EXACT):
+        time = wallet.advance(now)
+        head = wallet.head
+        if head.sequence and (head.time.year, head.time.month) != (time.year, time.month):
+            number = head.cuts + len(wallet.cuts) + 1
+            wallet.cuts.append(Cut(number, time, head.sequence, head.hash, head.accounts))
+        expire_grants(wallet, time)
+
+
+def _answered(wallet: Wallet, transfer: Transfer) -> Transfer:
+    """Recorded, with what is available after it in its answer."""
+    if transfer.refusal is not None:
+        return wallet.record(transfer)
+    kind = transfer.credit_kind
+    after = available(posted(wallet.head.accounts, transfer.lines).get(kind, {}))
+    answer = {"transaction_id": transfer.id, **transfer.answer, "available": plain(after)}
+    return wallet.record(msgspec.structs.replace(transfer, answer=answer))
+
+
+def _decided(  # noqa: PLR0911  one for each command
+    wallet: Wallet, command: AnyCommand, now: datetime
+) -> dict[str, Any] | Refusal:
+    match command:
+        case GiveGrant():
+            return give(wallet, command, now)
+        case Use():
+            return use(wallet, command, now)
+        case Reserve():
+            return reserve(wallet, command, now)
+        case Capture():
+            return capture(wallet, command, now)
+        case Release() | ExpireHold():
+            return release(wallet, command, now)
+        case Refund():
+            return refund(wallet, command, now)
+        case Clawback():
+            return claw_back(wallet, command, now)
+        case _:
+            assert_never(command)

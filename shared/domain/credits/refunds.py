@@ -1,0 +1,70 @@
+"""Refunds: consumed credits that come back, at most as many as were consumed."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from shared.domain.credits.accounts import CONSUMED
+from shared.domain.credits.commands import Refund
+from shared.domain.credits.counting import settle
+from shared.domain.credits.holds import split
+from shared.domain.credits.payments import RefundRecord, refund_id
+from shared.domain.credits.returns import Return
+from shared.domain.credits.transfers import Refusal, Transfer
+from shared.domain.credits.wallet import Wallet
+from shared.domain.kernel.errors import NotFoundError
+from shared.domain.kernel.money import ZERO, plain
+
+TransferFields = dict[str, Any]
+
+
+def refund(wallet: Wallet, command: Refund, now: datetime) -> TransferFields | Refusal:
+    """What was burnt last comes back first. Raises `NotFoundError`."""
+    original = wallet.earlier.get(command.transaction_id_refunded)
+    if original is None or original.organization_id != command.organization_id:
+        raise NotFoundError("There is no such transaction")
+    record = wallet.refunds.get(original.id) or RefundRecord(refund_id(original.id), original.id, ZERO)
+    left = original.amount - record.refunded
+    amount = left if command.amount is None else command.amount
+    refusal = _not_refundable(original, amount, left)
+    if refusal is not None:
+        return refusal
+    _, unreturned = split(tuple(reversed(original.parts)), record.refunded)
+    parts, _ = split(unreturned, amount)
+    burnt_at = original.burnt_at or original.time
+    taken = Return(wallet, original.credit_kind, command.transaction_id, now)
+    taken.give_back(parts, burnt_at)
+    _uncount(wallet, original, record.refunded, amount, command, now)
+    wallet.refunds[original.id] = RefundRecord(record.id, original.id, record.refunded + amount)
+    return {
+        "credit_kind": original.credit_kind,
+        "amount": amount,
+        "parts": tuple(taken.parts),
+        "corrects": original.id,
+        "reason": command.reason,
+        "lines": taken.lines((CONSUMED, -amount)),
+        "answer": {"amount": plain(amount), "refunded": plain(record.refunded + amount)},
+    }
+
+
+def _not_refundable(original: Transfer, amount: Decimal, left: Decimal) -> Refusal | None:
+    if original.type not in ("use", "capture") or original.is_refused:
+        return Refusal("conflict", "Only uses and captures can be refunded")
+    if amount > left or not left:
+        return Refusal("conflict", f"{plain(left)} credits of the transaction are left to refund")
+    return None
+
+
+def _uncount(  # noqa: PLR0913  where it counted
+    wallet: Wallet, original: Transfer, before: Decimal, amount: Decimal, command: Refund, now: datetime
+) -> None:
+    """Lower the counters of what is returned: of the uses in a list, the last ones first."""
+    passed = before
+    admitted_at = original.burnt_at or original.time
+    for entry in reversed(original.entries):
+        skipped = min(entry.amount, passed)
+        passed -= skipped
+        returned = min(entry.amount - skipped, amount)
+        amount -= returned
+        if returned:
+            settle(wallet, original.credit_kind, entry.context, admitted_at, now, command.calendars, spent=-returned)

@@ -1,0 +1,127 @@
+"""A wallet as one batch sees it: what was read of a payer's partition, and what commands make of it."""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Self
+
+import msgspec
+
+from shared.domain.credits.accounts import Balances, Line, available, posted
+from shared.domain.credits.budgets import Budget
+from shared.domain.credits.counters import Counter
+from shared.domain.credits.grant_pages import GrantPage, OpenGrants
+from shared.domain.credits.head import Cut, DebtPayment, Head
+from shared.domain.credits.holds import Hold
+from shared.domain.credits.payments import GrantRecord, RefundRecord
+from shared.domain.credits.transfers import Transfer, chained
+
+_TICK = timedelta(microseconds=1)
+MAXIMUM_DEBT_PAYMENTS = 20
+"""How many payments of debt are remembered; older ones are forgotten first."""
+
+
+@dataclass(slots=True)
+class Wallet:
+    """Changes stay in memory until the batch with all of them is stored.
+
+    What is not in a mapping does not exist, so whoever loads a wallet loads all that its commands name.
+    """
+
+    payer: str
+    head: Head = field(default_factory=Head)
+    pages: Mapping[str, GrantPage] = field(default_factory=dict)
+    """By id; all that the head refers to, as they were read."""
+    holds: dict[str, Hold] = field(default_factory=dict)
+    counters: dict[str, Counter] = field(default_factory=dict)
+    grant_records: dict[str, GrantRecord] = field(default_factory=dict)
+    refunds: dict[str, RefundRecord] = field(default_factory=dict)
+    """By the transfer that was refunded."""
+    earlier: Mapping[str, Transfer] = field(default_factory=dict)
+    """Transfers that commands refer to."""
+    budgets: tuple[Budget, ...] = ()
+    transfers: list[Transfer] = field(default_factory=list)
+    """Those of this batch."""
+    cuts: list[Cut] = field(default_factory=list)
+    _grants: dict[str, OpenGrants] = field(default_factory=dict)
+
+    def copy(self) -> Self:
+        """A copy to try a command on: what is decided on it does not show in the original."""
+        tried = copy(self)
+        tried.holds, tried.counters = dict(self.holds), dict(self.counters)
+        tried.grant_records, tried.refunds = dict(self.grant_records), dict(self.refunds)
+        tried.transfers, tried.cuts = list(self.transfers), list(self.cuts)
+        tried._grants = {kind: grants.copy() for kind, grants in self._grants.items()}  # noqa: SLF001  of the same class
+        return tried
+
+    # Reading
+
+    def balances(self, kind: str) -> Balances:
+        return self.head.accounts.get(kind, {})
+
+    def available(self, kind: str) -> Decimal:
+        return available(self.balances(kind))
+
+    def grants(self, kind: str) -> OpenGrants:
+        """The open grants of a kind, to be read or changed."""
+        if kind not in self._grants:
+            references = self.head.pages.get(kind, ())
+            self._grants[kind] = OpenGrants.of(kind, references, self.pages, self.head.next_page.get(kind, 1))
+        return self._grants[kind]
+
+    def changed_pages(self) -> tuple[list[GrantPage], list[str]]:
+        """The pages that differ from what was read, and the ids of those that are gone."""
+        changed: list[GrantPage] = []
+        present: set[str] = set()
+        for grants in self._grants.values():
+            present |= {page.id for page in grants.pages}
+            changed += [page for page in grants.pages if self.pages.get(page.id) is not page]
+        gone = [id_ for id_, page in self.pages.items() if page.kind in self._grants and id_ not in present]
+        return changed, gone
+
+    # Changing
+
+    def advance(self, now: datetime) -> datetime:
+        """The time of the next transfer: the later of the host's clock and the head's, always after the last one."""
+        return max(now, self.head.time + _TICK)
+
+    def record(self, transfer: Transfer) -> Transfer:
+        """Put a transfer at the end of the chain, and post its lines. Raises `UnbalancedError`."""
+        placed = chained(transfer, self.head.sequence + 1, self.head.hash)
+        self.transfers.append(placed)
+        self.head = msgspec.structs.replace(
+            self.head,
+            sequence=placed.sequence,
+            hash=placed.hash,
+            time=placed.time,
+            accounts=posted(self.head.accounts, placed.lines),
+        )
+        return placed
+
+    def post(self, lines: tuple[Line, ...]) -> None:
+        """Raises `UnbalancedError`."""
+        self.head = msgspec.structs.replace(self.head, accounts=posted(self.head.accounts, lines))
+
+    def note_debt_payments(self, kind: str, payments: tuple[DebtPayment, ...]) -> None:
+        debt_payments = {**self.head.debt_payments, kind: payments[-MAXIMUM_DEBT_PAYMENTS:]}
+        if not payments:
+            del debt_payments[kind]
+        self.head = msgspec.structs.replace(self.head, debt_payments=debt_payments)
+
+    def finish(self) -> None:
+        """Bring the head up to what the batch did, before it is stored."""
+        pages = dict(self.head.pages)
+        next_page = dict(self.head.next_page)
+        for kind, grants in self._grants.items():
+            pages[kind], next_page[kind] = tuple(grants.references), grants.next_number
+            if not grants.references:
+                del pages[kind]
+        self.head = msgspec.structs.replace(
+            self.head,
+            revision=self.head.revision + 1,
+            pages=pages,
+            next_page=next_page,
+            cuts=self.head.cuts + len(self.cuts),
+        )

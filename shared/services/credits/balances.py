@@ -1,0 +1,139 @@
+"""Balances and grants as they are now. Reading writes nothing: what is due is worked out, not stored."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, localcontext
+
+from shared.domain.credits.accounts import (
+    CLAWED_BACK,
+    CONSUMED,
+    DEBT,
+    EXPIRED,
+    LEASED,
+    RESERVED,
+    available,
+    balance,
+    granted,
+)
+from shared.domain.credits.commands import ExpireHold
+from shared.domain.credits.deciding import bring_up_to, decide
+from shared.domain.credits.grants import Grant
+from shared.domain.credits.payments import GrantRecord
+from shared.domain.credits.wallet import Wallet
+from shared.domain.kernel.histories import History
+from shared.domain.kernel.money import EXACT, ZERO
+from shared.domain.periods.periods import Calendar
+from shared.ports.clock import Clock
+from shared.ports.wallets import Wallets, Wanted
+
+EXPIRING_WITHIN = timedelta(days=30)
+MAXIMUM_EXPIRING = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """Free credits that are gone at an instant."""
+
+    amount: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Of one kind of credits. available = granted - consumed - reserved - leased - expired - clawed_back."""
+
+    kind: str
+    available: Decimal
+    granted: Decimal
+    purchased: Decimal
+    consumed: Decimal
+    reserved: Decimal
+    leased: Decimal
+    expired: Decimal
+    clawed_back: Decimal
+    debt: Decimal
+    expiring: Sequence[Expiring]
+    sequence: int
+    """Of the last transfer that it counts."""
+
+    @property
+    def held(self) -> Decimal:
+        return self.reserved + self.leased
+
+
+@dataclass(frozen=True, slots=True)
+class GrantState:
+    """A grant, and what is left of it now."""
+
+    record: GrantRecord
+    free: Decimal
+    pinned: Decimal
+
+
+class Balances:
+    def __init__(self, wallets: Wallets, clock: Clock) -> None:
+        self._wallets = wallets
+        self._clock = clock
+
+    async def of(self, payer: str, kind: str) -> Balance:
+        """Without holds whose time is over and grants that have lapsed."""
+        now = self._clock.now()
+        wallet = await self._present(payer, now)
+        balances = wallet.balances(kind)
+        return Balance(
+            kind=kind,
+            available=available(balances),
+            granted=granted(balances),
+            purchased=granted(balances, "purchase"),
+            consumed=balance(balances, CONSUMED),
+            reserved=balance(balances, RESERVED),
+            leased=balance(balances, LEASED),
+            expired=balance(balances, EXPIRED),
+            clawed_back=balance(balances, CLAWED_BACK),
+            debt=-balance(balances, DEBT),
+            expiring=_expiring(wallet.grants(kind), now),
+            sequence=wallet.head.sequence,
+        )
+
+    async def grants(self, payer: str, limit: int, cursor: str | None) -> tuple[list[GrantState], str | None]:
+        """The grants that were given, newest first."""
+        records, following = await self._wallets.grant_records(payer, limit, cursor)
+        wallet = await self._present(payer, self._clock.now())
+        states = []
+        for record in records:
+            grant = wallet.grants(record.credit_kind).find(record.grant.place) or record.grant
+            states.append(GrantState(record, grant.free, grant.pinned))
+        return states, following
+
+    async def _present(self, payer: str, now: datetime) -> Wallet:
+        """The wallet as it would be if all that is due were done."""
+        stored = await self._wallets.read(payer, Wanted())
+        wallet = stored.wallet.copy()
+        if any(balance(balances, RESERVED) for balances in wallet.head.accounts.values()):
+            for hold in await self._wallets.due_holds(payer, now):
+                wallet.holds[hold.id] = hold
+                expiry = ExpireHold(
+                    organization_id=hold.context.organization_id,
+                    key=hold.id,
+                    by_system=True,
+                    hold_id=hold.id,
+                    calendars=_ANY,
+                )
+                decide(wallet, expiry, now)
+        bring_up_to(wallet, now)
+        return wallet
+
+
+_ANY = History[Calendar].starting(Calendar(timezone="UTC"))
+"""Balances do not depend on the windows in which a hold counts."""
+
+
+def _expiring(grants: Iterable[Grant], now: datetime) -> list[Expiring]:
+    by_instant: dict[datetime, Decimal] = {}
+    with localcontext(EXACT):
+        for grant in grants:
+            expires_at = grant.terms.expires_at
+            if grant.free and expires_at is not None and expires_at <= now + EXPIRING_WITHIN:
+                by_instant[expires_at] = by_instant.get(expires_at, ZERO) + grant.free
+    return [Expiring(amount, at) for at, amount in sorted(by_instant.items())][:MAXIMUM_EXPIRING]

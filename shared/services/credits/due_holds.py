@@ -1,0 +1,24 @@
+"""Holds that expire by themselves: the sweep of what is due finds them."""
+
+from typing import ClassVar
+
+from shared.domain.kernel.entity import Entity
+from shared.services.credits.ledger import Ledger
+from shared.services.storage import Outbox, Stored
+
+
+class DueHold(Entity):
+    """What the sweep needs of a hold that is due; the ledger reads the rest."""
+
+    kind: ClassVar[str] = "credit_hold"
+    payer: str
+
+
+class DueHolds:
+    def __init__(self, ledger: Ledger, outbox: Outbox) -> None:
+        self._ledger = ledger
+        outbox.expect(DueHold)
+
+    async def complete_due(self, hold: Stored[DueHold]) -> None:
+        """Expire the payer's holds whose time is over, this one with them. Safe to repeat."""
+        await self._ledger.expire_due(hold.entity.payer)

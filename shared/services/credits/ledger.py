@@ -1,0 +1,238 @@
+"""The ledger: does commands on wallets, each once, in guarded batches.
+
+Nothing rests on the memory of a process. A batch writes the head under its ETag, so of two hosts with the same head one
+succeeds; the other reads again and decides anew. A repeated command finds its transfer by its key.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cachetools import LRUCache
+
+from shared.domain.credits.accounts import RESERVED, balance
+from shared.domain.credits.commands import AnyCommand, ExpireHold
+from shared.domain.credits.deciding import decide
+from shared.domain.credits.head import HEAD_ID
+from shared.domain.credits.returns import LostPinError
+from shared.domain.credits.transfers import Transfer
+from shared.domain.credits.wallet import Wallet
+from shared.domain.kernel.errors import (
+    IdempotencyConflictError,
+    NotFoundError,
+    RateLimitedError,
+    UnavailableError,
+    ValidationError,
+)
+from shared.ports.clock import Clock
+from shared.ports.wallets import StoredWallet, Wallets
+from shared.services.credits.waiting import Lanes, Waiting
+from shared.services.credits.wanted import counters_behind, refunded_by, wanted_by
+from shared.services.storage import AlreadyExistsError, StaleEtagError, look_twice
+from shared.services.tenancy.organizations import Organizations
+
+MAXIMUM_OPERATIONS = 100
+MAXIMUM_BYTES = 900_000
+"""Of a batch, well below what stores take."""
+RETRIED_FOR = timedelta(seconds=2)
+"""How long a command tries again after lost races."""
+LONGEST_WAIT = timedelta(minutes=10)
+"""Older commands are not begun: their keys may be forgotten before they end."""
+LARGEST_CLOCK_DIFFERENCE = timedelta(seconds=60)
+"""A host whose clock is further behind the ledger commits nothing."""
+
+_CACHED_WALLETS = 500
+_CACHED_ITEMS = 600
+_LONGEST_PAUSE_SECONDS = 0.05
+
+
+def _too_busy() -> RateLimitedError:
+    return RateLimitedError("Many requests change this wallet at once; repeat this one with the same Idempotency-Key")
+
+
+class Ledger:
+    """Wallets of payers. An organization pays for itself."""
+
+    def __init__(self, wallets: Wallets, clock: Clock, organizations: Organizations) -> None:
+        self._wallets = wallets
+        self._clock = clock
+        self._organizations = organizations
+        self._lanes = Lanes(self._run_pack, _too_busy)
+        self._known: LRUCache[str, StoredWallet] = LRUCache(_CACHED_WALLETS)
+        """Wallets as this process stored them last: good as long as nobody else has changed the head."""
+
+    async def run(self, payer: str, command: AnyCommand) -> Transfer:
+        """What comes of a command, or came of it the first time.
+
+        Raises `IdempotencyConflictError` for a key that was used for something else, `NotFoundError` where the command
+        names what is not there, `ValidationError` where it does not fit into a batch, `RateLimitedError`, and
+        `UnavailableError`; after the last two repeat it with the same key.
+        """
+        return await look_twice(lambda: self._lanes.run(payer, command, self._clock.now()), errors=(NotFoundError,))
+
+    async def expire_due(self, payer: str) -> int:
+        """Expire the holds of a payer whose time is over; how many there were."""
+        holds = await self._wallets.due_holds(payer, self._clock.now())
+        for hold in holds:
+            organization_id = hold.context.organization_id
+            organization = await self._organizations.cached(organization_id)
+            command = ExpireHold(
+                organization_id=organization_id,
+                key=f"hold_expiry:{hold.id}",
+                by_system=True,
+                hold_id=hold.id,
+                calendars=organization.calendars,
+            )
+            await self._expire(payer, command)
+        return len(holds)
+
+    async def _expire(self, payer: str, command: ExpireHold) -> None:
+        """In a batch of its own. Nothing happens where the hold is resolved meanwhile."""
+        waiting = Waiting(command, self._clock.now(), asyncio.get_running_loop().create_future())
+        while not waiting.done.done():
+            await self._attempt(payer, [waiting])
+            await self._pause([waiting])
+        with suppress(NotFoundError):
+            waiting.done.result()
+
+    async def _run_pack(self, payer: str, pack: Sequence[Waiting]) -> Sequence[Waiting]:
+        """Answer some of the commands; those that are left come again in the next pack."""
+        for waiting in pack:
+            if self._clock.now() - waiting.since > LONGEST_WAIT:
+                waiting.fail(UnavailableError("The request waited too long; repeat it with the same Idempotency-Key"))
+        pack = _open(pack)
+        try:
+            if pack and not await self._attempt(payer, pack):
+                await self._pause(pack)
+        except Exception as error:  # noqa: BLE001  whatever it is, those who wait are told
+            self._known.pop(payer, None)
+            for waiting in pack:
+                waiting.fail(error)
+        return _open(pack)
+
+    async def _pause(self, pack: Sequence[Waiting]) -> None:
+        """After a lost race. Those that have lost for too long are given up."""
+        for waiting in pack:
+            if self._clock.now() - waiting.since > RETRIED_FOR:
+                waiting.fail(_too_busy())
+        if _open(pack):
+            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311  jitter
+
+    async def _attempt(self, payer: str, pack: Sequence[Waiting]) -> bool:
+        """Read, decide and store once. False where that has to be done again, as another host was faster."""
+        stored = await self._read(payer, [waiting.command for waiting in pack])
+        pack = [waiting for waiting in pack if not _is_answered_before(waiting, stored)]
+        now = self._clock.now()
+        self._check_clock(stored, now)
+        try:
+            wallet = self._decide(stored, pack, now)
+            if not wallet.transfers:
+                self._known.pop(payer, None)  # a miss may be a stale read
+                return True
+            if _may_have_due_holds(wallet) and await self.expire_due(payer):
+                return False
+            committed = await self._wallets.commit(stored, wallet)
+        except (AlreadyExistsError, StaleEtagError, LostPinError):
+            self._known.pop(payer, None)
+            return False
+        self._remember(payer, committed)
+        answers = {transfer.id: transfer for transfer in wallet.transfers}
+        for waiting in pack:
+            if (transfer := answers.get(waiting.command.transaction_id)) is not None:
+                waiting.answer(transfer)
+        return True
+
+    async def _read(self, payer: str, commands: Sequence[AnyCommand]) -> StoredWallet:
+        """The wallet with all that the commands need: without a request where this process has just stored it.
+
+        Keys that are used for the first time need not be looked up then: a transfer under a known one fails the batch.
+        """
+        known = self._known.get(payer)
+        wanted = wanted_by(commands)
+        if known is not None:
+            wanted = replace(wanted, transactions=frozenset(refunded_by(commands)))
+        stored = await self._wallets.read(payer, wanted, known)
+        return await self._wallets.read(payer, counters_behind(commands, stored), stored)
+
+    def _decide(self, stored: StoredWallet, pack: Sequence[Waiting], now: datetime) -> Wallet:
+        """The wallet after as many of the commands as fit into a batch, each key once."""
+        while True:
+            wallet = self._decided(stored, pack, now)
+            wallet.finish()
+            if not wallet.transfers or self._wallets.size(stored, wallet) <= MAXIMUM_BYTES:
+                return wallet
+            if len(pack) == 1:
+                pack[0].fail(_too_large())
+            pack = pack[: len(pack) // 2]
+
+    def _decided(self, stored: StoredWallet, pack: Sequence[Waiting], now: datetime) -> Wallet:
+        wallet = stored.wallet.copy()
+        for waiting in pack:
+            if any(transfer.id == waiting.command.transaction_id for transfer in wallet.transfers):
+                continue
+            tried = wallet.copy()
+            try:
+                decide(tried, waiting.command, now)
+            except NotFoundError as error:
+                waiting.fail(error)
+                continue
+            if self._wallets.operations(stored, tried) <= MAXIMUM_OPERATIONS:
+                wallet = tried
+            elif wallet.transfers:
+                break
+            else:
+                waiting.fail(_too_large())
+        return wallet
+
+    def _check_clock(self, stored: StoredWallet, now: datetime) -> None:
+        """Raises `UnavailableError` where this host's clock is far behind what others have written."""
+        if stored.wallet.head.time - now > LARGEST_CLOCK_DIFFERENCE:
+            raise UnavailableError("The clock of this host is wrong: it is behind that of the ledger")
+
+    def _remember(self, payer: str, stored: StoredWallet) -> None:
+        """Of a wallet that has become large only the head and the grant pages."""
+        if len(stored.etags) > _CACHED_ITEMS:
+            wallet = stored.wallet
+            etags = {id_: etag for id_, etag in stored.etags.items() if id_ == HEAD_ID or id_ in wallet.pages}
+            slim = Wallet(payer, wallet.head, pages=wallet.pages, budgets=wallet.budgets)
+            stored = StoredWallet(slim, {}, etags, frozenset(etags))
+        self._known[payer] = stored
+
+
+def _open(pack: Sequence[Waiting]) -> list[Waiting]:
+    return [waiting for waiting in pack if not waiting.done.done()]
+
+
+def _is_answered_before(waiting: Waiting, stored: StoredWallet) -> bool:
+    """Answer a command that was done before, or whose key was used for something else."""
+    command = waiting.command
+    transfer = stored.transactions.get(command.transaction_id)
+    if transfer is None:
+        return False
+    if (transfer.principal, transfer.request_hash) != (command.principal, command.request_hash):
+        waiting.fail(
+            IdempotencyConflictError(
+                "This Idempotency-Key was used for another request, or by another user or key; it goes with one route "
+                "and body, and with who used it first"
+            )
+        )
+    else:
+        waiting.answer(transfer)
+    return True
+
+
+def _may_have_due_holds(wallet: Wallet) -> bool:
+    """Whether a command was refused while credits are set aside: holds whose time is over come back first."""
+    return any(
+        transfer.refusal is not None
+        and transfer.refusal.code in ("insufficient_credits", "limit_exceeded")
+        and balance(wallet.balances(transfer.credit_kind), RESERVED)
+        for transfer in wallet.transfers
+    )
+
+
+def _too_large() -> ValidationError:
+    return ValidationError("This concerns too many grants or counters for one transaction; send it in several parts")

@@ -1,0 +1,69 @@
+"""What commands need to see of a wallet."""
+
+from collections.abc import Iterable
+
+from shared.domain.credits.commands import (
+    AnyCommand,
+    Capture,
+    Clawback,
+    ExpireHold,
+    GiveGrant,
+    Refund,
+    Release,
+    Reserve,
+    Use,
+)
+from shared.domain.credits.counters import Context
+from shared.ports.wallets import StoredWallet, Wanted
+
+
+def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
+    """What is known from the commands alone."""
+    transactions: set[str] = set()
+    holds: set[str] = set()
+    grants: set[str] = set()
+    refunded: set[str] = set()
+    counters: set[str] = set()
+    for command in commands:
+        transactions.add(command.transaction_id)
+        match command:
+            case GiveGrant():
+                grants.add(command.grant_id)
+            case Use():
+                counters |= _counters(command.contexts)
+            case Reserve():
+                holds.add(command.hold_id)
+                counters |= _counters([command.context])
+            case Capture() | Release() | ExpireHold():
+                holds.add(command.hold_id)
+            case Refund():
+                transactions.add(command.transaction_id_refunded)
+                refunded.add(command.transaction_id_refunded)
+            case Clawback():
+                grants.add(command.grant_id)
+    return Wanted(*map(frozenset, (transactions, holds, counters, grants, refunded)))
+
+
+def refunded_by(commands: Iterable[AnyCommand]) -> set[str]:
+    """The transactions that commands refund."""
+    return {command.transaction_id_refunded for command in commands if isinstance(command, Refund)}
+
+
+def counters_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wanted:
+    """The counters of holds and transactions that commands refer to, once these are read."""
+    wallet = stored.wallet
+    contexts: list[Context] = []
+    for command in commands:
+        match command:
+            case Capture() | Release() | ExpireHold() if command.hold_id in wallet.holds:
+                contexts.append(wallet.holds[command.hold_id].context)
+            case Refund() if command.transaction_id_refunded in stored.transactions:
+                refunded = stored.transactions[command.transaction_id_refunded]
+                contexts += [entry.context for entry in refunded.entries]
+            case _:
+                pass
+    return Wanted(counters=frozenset(_counters(contexts)))
+
+
+def _counters(contexts: Iterable[Context]) -> set[str]:
+    return {id_ for context in contexts for id_ in context.counter_ids()}

@@ -1,0 +1,167 @@
+"""Credits that are given, used, reserved, captured, released, expire and are refunded."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from shared.bootstrap import Application
+from shared.containers import LEDGERS
+from shared.domain.access.identity import Permission, Principal
+from shared.domain.credits.grants import Terms
+from shared.domain.credits.transfers import Transfer
+from shared.domain.kernel.errors import RateLimitedError, UnavailableError, XyraError
+from shared.services.credits.spending import Caller, RequestedUse, SpentFor
+from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION, Scene
+from tests.faults.in_turn.path import Path, Result
+
+PRINCIPAL = Principal("usr_1", ORGANIZATION, frozenset(Permission))
+SPENT_FOR = SpentFor(agent=AGENT, run="run")
+KIND = "default"
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """What a client does with its credits. It repeats what it has no answer to, with the same key."""
+
+    host: Application
+
+    async def give(self, key: str, amount: int) -> Transfer:
+        return await self._answered(
+            self.host.spending.give(self._caller(key), Decimal(amount), Terms("bonus"), KIND, None)
+        )
+
+    async def use(self, key: str, amount: int) -> Transfer:
+        uses = [RequestedUse(SPENT_FOR, Decimal(amount))]
+        return await self._answered(self.host.spending.use(self._caller(key), uses, KIND, is_list=False))
+
+    async def reserve(self, key: str, amount: int, expires_in: timedelta = timedelta(hours=1)) -> Transfer:
+        return await self._answered(
+            self.host.spending.reserve(self._caller(key), Decimal(amount), SPENT_FOR, KIND, expires_in)
+        )
+
+    async def capture(self, key: str, hold_id: str, amount: int) -> Transfer:
+        return await self._answered(self.host.spending.capture(self._caller(key), hold_id, Decimal(amount)))
+
+    async def release(self, key: str, hold_id: str) -> Transfer:
+        return await self._answered(self.host.spending.release(self._caller(key), hold_id))
+
+    async def refund(self, key: str, transaction_id: str, amount: int) -> Transfer:
+        return await self._answered(
+            self.host.spending.refund(self._caller(key), transaction_id, Decimal(amount), "a test")
+        )
+
+    def _caller(self, key: str) -> Caller:
+        return Caller(ORGANIZATION, PRINCIPAL, key, key)
+
+    async def _answered(self, command: Any) -> Transfer:
+        try:
+            transfer: Transfer = await command
+        except RateLimitedError as error:
+            raise UnavailableError("The client repeats it") from error
+        return transfer
+
+
+class CreditPath(Path):
+    """Every repetition has the first answer, and afterwards the ledger proves itself."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self.answers: dict[str, str] = {}
+
+    async def prepare(self) -> None:
+        await Wallet(self.scene.host()).give("before", 100)
+
+    async def do_other(self, host: Application) -> None:
+        await Wallet(host).use("other", 5)
+
+    def note(self, transfer: Transfer) -> None:
+        """Raises `AssertionError` for another answer than the first."""
+        answer = repr((transfer.sequence, transfer.answer, transfer.refusal))
+        assert self.answers.setdefault(transfer.id, answer) == answer
+
+    async def result(self) -> Result:
+        await self.scene.drain()
+        host = self.scene.host()
+        await self.do_other(host)
+        balance = await host.credit_balances.of(ORGANIZATION, KIND)
+        verification = await host.credit_verifications.request("ver_1", ORGANIZATION, from_beginning=True)
+        assert verification.ok, verification.problems
+        done = [transfer for transfer in await self._transfers(host) if transfer.refusal is None]
+        kinds = sorted((transfer.type, str(transfer.amount)) for transfer in done)
+        counters = {
+            document["record"]["reference"]: document["record"]["windows"]
+            for document in await self.scene.documents(LEDGERS.name, f"{ORGANIZATION}:wallet", "credit_counter")
+        }
+        once = {name: windows[KIND]["once"] for name, windows in counters.items()}
+        amounts = (balance.available, balance.granted, balance.consumed, balance.reserved, balance.debt)
+        return Result((amounts, kinds, {name: _plain(values) for name, values in once.items()}), None)
+
+    async def _transfers(self, host: Application) -> list[Transfer]:
+        return list((await host.credit_statements.page(ORGANIZATION, 200, None)).transfers)
+
+
+def _plain(values: list[Any]) -> list[Decimal]:
+    return [Decimal(value) for value in values]
+
+
+class GiveCredits(CreditPath):
+    async def walk(self, host: Application) -> None:
+        self.note(await Wallet(host).give("grant", 50))
+
+
+class UseCredits(CreditPath):
+    """One use, and one that is too much: its refusal is as final."""
+
+    async def walk(self, host: Application) -> None:
+        self.note(await Wallet(host).use("use", 30))
+        self.note(await Wallet(host).use("too much", 1000))
+
+
+class CaptureCredits(CreditPath):
+    async def walk(self, host: Application) -> None:
+        wallet = Wallet(host)
+        hold = await wallet.reserve("reserve", 40)
+        self.note(hold)
+        self.note(await wallet.capture("capture", hold.answer["hold_id"], 25))
+
+
+class ReleaseCredits(CreditPath):
+    async def walk(self, host: Application) -> None:
+        wallet = Wallet(host)
+        hold = await wallet.reserve("reserve", 40)
+        self.note(hold)
+        self.note(await wallet.release("release", hold.answer["hold_id"]))
+
+
+class ExpireHolds(CreditPath):
+    """A hold's time is over. A use that needs its credits resolves it, and so does the timer."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await Wallet(self.scene.host()).reserve("before reserve", 90, timedelta(minutes=1))
+        self.scene.clock.move(timedelta(minutes=2))
+
+    async def walk(self, host: Application) -> None:
+        self.note(await Wallet(host).use("use", 50))
+        await host.outbox.sweep()
+
+
+class RefundCredits(CreditPath):
+    async def prepare(self) -> None:
+        await super().prepare()
+        await Wallet(self.scene.host()).use("before use", 20)
+
+    async def walk(self, host: Application) -> None:
+        wallet = Wallet(host)
+        used = await wallet.use("before use", 20)
+        self.note(await wallet.refund("refund", used.id, 8))
+
+
+class VerifyCredits(CreditPath):
+    async def walk(self, host: Application) -> None:
+        try:
+            verification = await host.credit_verifications.request("ver_walk", ORGANIZATION, from_beginning=True)
+        except XyraError as error:
+            raise UnavailableError("The client repeats it") from error
+        assert verification.status == "running" or verification.ok
