@@ -11,7 +11,7 @@ from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.times import Instant
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
-from shared.services.storage import Outbox, Records, Store, Stored
+from shared.services.storage import Outbox, Records, Store, Stored, look_twice
 
 _READ_AT_ONCE = 1_000
 MAXIMUM_TRANSFERS = 200_000
@@ -76,7 +76,10 @@ class Verifications:
     async def complete_due(self, due: Stored[CreditVerification]) -> None:
         """Verify, and store what was found. Safe to repeat."""
         verification = due.entity
-        found = await self._verify(verification.organization_id, from_beginning=verification.from_beginning)
+        found = await look_twice(  # a stale read looks like a missing transfer
+            lambda: self._verify(verification.organization_id, from_beginning=verification.from_beginning),
+            is_doubtful=lambda verified: bool(verified.problems),
+        )
         done = verification.changed(
             status="done",
             ok=not found.problems,

@@ -113,7 +113,7 @@ class CreditLedger:
             **{transfer.id: transfer for transfer in wallet.transfers},
             **{cut.id: cut for cut in wallet.cuts},
         }
-        return {id_: thing for id_, thing in things.items() if self.items.get(id_) != _stored(thing)}
+        return {id_: thing for id_, thing in things.items() if self.find(type(thing), id_) is not thing}
 
     def _put(self, id_: str, thing: msgspec.Struct) -> None:
         self.items[id_] = _stored(thing)

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 async def send(client: Client, path: str, body: Json | None = None, key: str | None = None, **query: str) -> Answer:
     headers = {"Idempotency-Key": key or uuid4().hex}
-    return await client.send("POST", f"credits/{path}", body, headers=headers, **query)
+    return await client.send("POST", f"credits/{path}", body or {}, headers=headers, **query)
 
 
 async def given(organization: Organization, amount: str, **fields: Any) -> Json:
@@ -96,7 +96,7 @@ async def test_credits_are_given_used_reserved_refunded_and_proved(xyra: Xyra) -
     assert (statement["opening"], statement["closing"], len(statement["lines"])) == ("0", "56.5", 9)
     assert sum(Decimal(line["change"]) for line in statement["lines"]) == Decimal("56.5")
     proof = await verified(organization)
-    assert (proof["ok"], proof["checked_to"], proof["problems"]) == (True, 9, [])
+    assert (proof["ok"], proof["checked_to"], proof["problems"]) == (True, 10, [])
     assert await organization.key.get(f"credits/verifications/{proof['id']}") == proof
 
 
