@@ -27,7 +27,8 @@ from shared.adapters.credits.wallet_items import (
 )
 from shared.containers import LEDGERS
 from shared.domain.credits.counters import Counter
-from shared.domain.credits.grant_pages import GrantPage
+from shared.domain.credits.grant_pages import GrantPage, page_id
+from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.head import HEAD_ID, Cut, Head, cut_id
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id, refund_id
@@ -49,8 +50,10 @@ from shared.ports.store import (
 )
 from shared.ports.wallets import StoredWallet, TransferPage, Wanted
 
-_READS = 3
-"""How often pages are read until they are those that the head means."""
+_READS = 10
+"""How often a head is read with its pages until they fit together."""
+_USUAL_PAGE = page_id(DEFAULT_KIND, 1)
+"""The only page of most wallets: it is read with the head."""
 _DUE_AT_ONCE = 100
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -67,30 +70,15 @@ class ItemWallets:
         if known is not None:
             items = await self._get_many(payer, ids - known.read)
             return _joined(known, items, ids, known.wallet.head, known.wallet.pages)
-        items = await self._get_many(payer, ids | {HEAD_ID})
-        item = items.get(HEAD_ID)
-        head = Head() if item is None else record_in(item.document, Head)
-        page_items = await self._pages(payer, head)
-        pages = {id_: record_in(page.document, GrantPage) for id_, page in page_items.items()}
-        fresh = StoredWallet(Wallet(payer))
-        return _joined(fresh, {**items, **page_items}, ids | {HEAD_ID} | pages.keys(), head, pages)
-
-    async def _pages(self, payer: str, head: Head) -> dict[str, Item]:
-        """The pages that the head names. Others under the same ids are older or newer than the head."""
-        references = head.page_ids()
-        found: dict[str, Item] = {}
+        asked = ids | {HEAD_ID, _USUAL_PAGE}
         for _ in range(_READS):
-            missing = references.keys() - found.keys()
-            if not missing:
-                return found
-            found |= {
-                id_: item
-                for id_, item in (await self._get_many(payer, missing)).items()
-                if record_in(item.document, GrantPage).reference() == references[id_]
-            }
-        if references.keys() - found.keys():
-            raise UnavailableError("The wallet is being changed by others; try again")
-        return found
+            items = await self._get_many(payer, asked)
+            head = record_in(items[HEAD_ID].document, Head) if HEAD_ID in items else Head()
+            pages = _pages(head, items)
+            if len(pages) == len(head.page_ids()):
+                return _joined(StoredWallet(Wallet(payer)), items, asked, head, pages)
+            asked = ids | {HEAD_ID} | head.page_ids().keys()  # together, so that they are of one moment
+        raise UnavailableError("The wallet is being changed by others; try again")
 
     def operations(self, stored: StoredWallet, wallet: Wallet) -> int:
         pages, gone = wallet.changed_pages()
@@ -168,6 +156,13 @@ class ItemWallets:
             some = wanted[begin : begin + MAXIMUM_PAGE]
             items |= await self._store.get_many(LEDGERS.name, partition_of(payer), some)
         return items
+
+
+def _pages(head: Head, items: Mapping[str, Item]) -> dict[str, GrantPage]:
+    """The pages that the head names, as far as they were read. Others under the same ids are older or newer."""
+    references = head.page_ids()
+    pages = {id_: record_in(items[id_].document, GrantPage) for id_ in references.keys() & items.keys()}
+    return {id_: page for id_, page in pages.items() if page.reference() == references[id_]}
 
 
 def _ids_of(wanted: Wanted) -> frozenset[str]:
