@@ -28,11 +28,10 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
         transactions.add(command.transaction_id)
         match command:
             case GiveGrant():
-                grants.add(command.grant_id)
+                pass  # what a command makes exists only together with its transfer
             case Use():
                 counters |= _counters(command.contexts)
             case Reserve():
-                holds.add(command.hold_id)
                 counters |= _counters([command.context])
             case Capture() | Release() | ExpireHold():
                 holds.add(command.hold_id)
