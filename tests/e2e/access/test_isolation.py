@@ -127,6 +127,14 @@ class Victim:
     """Keys of the victim's own, with this scope alone."""
 
 
+async def held_credits(organization: Organization) -> tuple[Json, Json]:
+    """A hold of its credits, and a verification of them."""
+    given = {"organization_id": organization.id, "amount": "54321.5", "source": "bonus"}
+    await organization.operator.post("credits/grants", given, headers={"Idempotency-Key": "grant"})
+    hold = await organization.key.post("credits/reserve", {"amount": "54320"}, headers={"Idempotency-Key": "hold"})
+    return hold, await organization.key.post("credits/verify", {"from_beginning": True}, expect=202)
+
+
 async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     organization = await xyra.organization(
         name=SECRET, external_id=f"external-{uuid4().hex}", settings={"self_managed_pricing": True}
@@ -160,10 +168,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     pair = {"from_currency": "HUF", "to_currency": "ISK"}
     (await xyra.operator.send("PUT", "exchange-rates/HUF/ISK", {"rate": "0.4"})).expect(200)
     key = (await organization.key.get("api-keys"))["data"][0]
-    given = {"organization_id": organization.id, "amount": "54321.5", "source": "bonus"}
-    await xyra.operator.post("credits/grants", given, headers={"Idempotency-Key": "grant"})
-    hold = await organization.key.post("credits/reserve", {"amount": "54320"}, headers={"Idempotency-Key": "hold"})
-    verification = await organization.key.post("credits/verify", {"from_beginning": True}, expect=202)
+    hold, verification = await held_credits(organization)
     other = await xyra.sign_up()
     stranger = await xyra.sign_in(other["user"]["email"])
     people = People(xyra, data_dir)
