@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pydantic import ConfigDict
 
 from shared import correlation
-from shared.domain.credits.errors import BudgetExceededError, CreditRefusalError
+from shared.domain.credits.errors import BudgetExceededError, InsufficientCreditsError
 from shared.domain.kernel.errors import (
     LimitExceededError,
     LockedError,
@@ -168,9 +168,11 @@ def _problem(refusal: XyraError) -> bytes:
         return serialised(ProblemOfItems, {**problem, "rejected": refusal.rejected})
     if isinstance(refusal, OrganizationRequiredError):
         return serialised(ProblemOfChoice, {**problem, "organizations": refusal.organizations})
-    if isinstance(refusal, CreditRefusalError):
-        model = ProblemOfBudget if isinstance(refusal, BudgetExceededError) else ProblemOfCredits
-        return serialised(model, {**problem, **refusal.members})
+    if isinstance(refusal, InsufficientCreditsError):
+        return serialised(ProblemOfCredits, {**problem, "available": refusal.available})
+    if isinstance(refusal, BudgetExceededError):
+        of_budget = {"budget_id": refusal.budget_id, "left": refusal.left, "window": refusal.window}
+        return serialised(ProblemOfBudget, {**problem, **of_budget})
     return serialised(Problem, problem)
 
 

@@ -2,30 +2,39 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 from shared.domain.credits.transfers import Refusal
 from shared.domain.kernel.errors import ConflictError, ValidationError, XyraError
 
 
-class CreditRefusalError(XyraError):
-    """The problem document has further `members`."""
-
-    def __init__(self, detail: str, members: Mapping[str, Any]) -> None:
-        super().__init__(detail)
-        self.members = members
-
-
-class InsufficientCreditsError(CreditRefusalError):
+class InsufficientCreditsError(XyraError):
     status = HTTPStatus.PAYMENT_REQUIRED
     code = "insufficient_credits"
     title = "There are not enough credits"
 
+    def __init__(self, detail: str, *, available: str | None = None) -> None:
+        super().__init__(detail)
+        self.available = available
 
-class BudgetExceededError(CreditRefusalError):
+
+class BudgetExceededError(XyraError):
     status = HTTPStatus.FORBIDDEN
     code = "limit_exceeded"
     title = "A budget would be passed"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        budget_id: str | None = None,
+        left: str | None = None,
+        window: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """`window` has its name and its end."""
+        super().__init__(detail)
+        self.budget_id = budget_id
+        self.left = left
+        self.window = window
 
 
 class HoldResolvedError(XyraError):
@@ -44,9 +53,9 @@ def refusal_error(refusal: Refusal) -> XyraError:
     """The error that answers a refused command."""
     match refusal.code:
         case "insufficient_credits":
-            return InsufficientCreditsError(refusal.detail, refusal.members)
+            return InsufficientCreditsError(refusal.detail, **refusal.members)
         case "limit_exceeded":
-            return BudgetExceededError(refusal.detail, refusal.members)
+            return BudgetExceededError(refusal.detail, **refusal.members)
         case "hold_resolved":
             return HoldResolvedError(refusal.detail)
         case "hold_expired":
