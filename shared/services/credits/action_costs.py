@@ -6,6 +6,7 @@ from typing import ClassVar
 from shared.containers import CATALOG
 from shared.domain.credits.amounts import CreditLimit
 from shared.domain.credits.costs import DEFAULT_COST, DEFAULT_COSTS, price
+from shared.domain.kernel.audit import Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import named_id
 from shared.services.storage import Records, Store, Stored
@@ -18,6 +19,7 @@ class ActionCost(Entity):
     """A cost that the operator has set. It stands before the default of its action."""
 
     kind: ClassVar[str] = "action_cost"
+    audit: ClassVar[Audit] = Audited(area="action_costs")
     agent_type: str
     action: str
     cost: CreditLimit

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.services.credits.ledger import Ledger
 from shared.services.storage import Outbox, Stored
@@ -11,6 +12,7 @@ class DueHold(Entity):
     """What the sweep needs of a hold that is due; the ledger reads the rest."""
 
     kind: ClassVar[str] = "credit_hold"
+    audit: ClassVar[Audit] = OWN_TRAIL
     payer: str
 
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from shared.containers import DIRECTORY
 from shared.domain.credits.verification import Verification
+from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.times import Instant
@@ -28,6 +29,7 @@ class CreditVerification(Entity):
     """A requested verification, and what it found."""
 
     kind: ClassVar[str] = "credit_verification"
+    audit: ClassVar[Audit] = BOOKKEEPING
 
     organization_id: str
     from_beginning: bool
