@@ -83,7 +83,9 @@ NOWHERE = Elsewhere()
 
 class WarningCode(StrEnum):
     SUM_WITHOUT_CALLS = "sum_without_calls"
-    """A sum came without its calls. It counts as one call if it has a model and a response id, else not at all."""
+    """A sum came without its calls. It counts as one call if it has a model and a response id, else not at all.
+
+    Also: a call came later that seems to lie inside such a sum. It does not count, unless its links tell otherwise."""
     SUM_EXCEEDS_CALLS = "sum_exceeds_calls"
     """A container says more than the calls below it: calls were lost, or are not instrumented."""
     DOUBLED = "doubled"
@@ -103,7 +105,7 @@ class WarningCode(StrEnum):
     LATE_UNITS = "late_units"
     """A later span of a metered call knew more; it was not counted."""
     TRACE_TOO_LARGE = "trace_too_large"
-    """A trace has more spans than are remembered; further calls are counted singly."""
+    """A trace has more spans than are remembered: its oldest calls are forgotten, all but their counts together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ MAXIMUM_TEXT = 128
 class Span:
     """A finished span, with its resource's service and its instrumentation scope.
 
-    Times are microseconds since 1970: nanoseconds do not fit the numbers of the document store.
+    Times are microseconds since 1970.
     """
 
     trace_id: str
