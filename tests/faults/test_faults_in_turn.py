@@ -1,6 +1,7 @@
 """Each call to store and queue fails once in each way, on every declared path.
 
-After redelivery totals and documents are exact. Each path is walked twice, by two hosts.
+After redelivery totals and documents are exact, and the audit trail tells each change once. Each path is walked twice,
+by two hosts.
 """
 
 import logging
@@ -13,6 +14,7 @@ from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.fault_in_turn import STALENESS, Fault, Script
 from tests.doubles.fakes.quick_passwords import hash_quickly
 from tests.doubles.worlds.invoiced_organization import Scene
+from tests.faults.in_turn.audit import assert_each_change_is_told_once
 from tests.faults.in_turn.declared import PATHS, DeclaredPath
 from tests.faults.in_turn.path import Path, Result, until_done
 
@@ -80,4 +82,5 @@ async def walked(path: Path, script: Script, known: dict[Hashable, Result]) -> R
     state = (path.scene.state(), kept_by_client)
     if state not in known:
         known[state] = await path.result()
+        await assert_each_change_is_told_once(path.scene)
     return known[state]

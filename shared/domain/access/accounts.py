@@ -58,7 +58,7 @@ def _verb_of_account(before: Any, after: Any) -> str | None:  # noqa: ANN401  ac
     return "update" if before.sessions_ended_at == after.sessions_ended_at else "end_sessions"
 
 
-def _trails_of_account(account: Any) -> tuple[str, ...]:  # noqa: ANN401  an account
+def trails_of_account(account: Any) -> tuple[str, ...]:  # noqa: ANN401  an account
     """Of all organizations of the person, and the operator's for its own people."""
     return (*account.organization_ids, *(("operator",) if account.operator_role is not None else ()))
 
@@ -74,7 +74,7 @@ class Account(Entity):
         secret=frozenset({"password_hash", "earlier_password_hashes"}),
         ignored=frozenset({"last_login_at", "password_changed_at"}),
         personal={"email": by_value, "full_name": lambda account, _: account.user_id},
-        trails=_trails_of_account,
+        trails=trails_of_account,
         by_itself=lambda account: account.user_id,
     )
     user_id: str
@@ -115,7 +115,7 @@ class AddressClaim(Entity):
     audit: ClassVar[Audit] = Audited(
         area="users",
         verb=lambda before, _: "create" if before is None else None,
-        trails=_trails_of_account,
+        trails=trails_of_account,
         shown=lambda claim: claim.pending,
     )
     id: str = ACCOUNT

@@ -178,6 +178,7 @@ class Accounts:
             counted = await self._count(email, found)
             matches = await hashing.matches(found.account.password_hash if found is not None else None, password)
         if found is None or not matches:
+            await self._lockout.tell(counted, None if found is None else found.account)
             raise UnauthenticatedError(_WRONG)
         try:
             check_enabled(found.account)

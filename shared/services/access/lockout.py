@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.containers import DIRECTORY
-from shared.domain.access.accounts import address_partition, user_partition
-from shared.domain.access.lockout import FailedSignIns, KnownDevice, with_failure, without_failure
+from shared.domain.access.accounts import Account, address_partition, trails_of_account, user_partition
+from shared.domain.access.lockout import FAILURES_BEFORE_LOCK, FailedSignIns, KnownDevice, with_failure, without_failure
+from shared.domain.kernel.audit import Target
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.ports.clock import Clock
-from shared.services.storage import Records, Store
+from shared.services.storage import OPERATOR, Records, Store, noting
 
 _ID = "failed_sign_ins"
 
@@ -22,12 +23,15 @@ class CountedTry:
     partition: str
     at: datetime
     device_id: str | None = None
+    locks: bool = False
+    """Whether it is the fifth, which locks unless it is taken back."""
 
 
 class Lockout:
     """A try is counted before the password is checked: so of tries at the same time none passes uncounted."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
         self._clock = clock
         self._failures = Records(store, DIRECTORY, FailedSignIns, called="account")
         self._devices = Records(store, DIRECTORY, KnownDevice, called="device")
@@ -48,8 +52,8 @@ class Lockout:
             return before.changed(at=with_failure(before.at, now))
 
         with _unavailable_where_busy():
-            await self._failures.change_or_create(partition, _ID, decide)
-        return CountedTry(partition, now)
+            counted = await self._failures.change_or_create(partition, _ID, decide)
+        return CountedTry(partition, now, locks=len(counted.entity.at) >= FAILURES_BEFORE_LOCK)
 
     async def count_for_device(self, user_id: str, device_id: str) -> CountedTry:
         """Raises `LockedError`, `NotFoundError` where the device is not known any longer."""
@@ -59,8 +63,23 @@ class Lockout:
             return device.with_failures(with_failure(device.failures, now), now)
 
         with _unavailable_where_busy():
-            await self._devices.change(partition, device_id, decide)
-        return CountedTry(partition, now, device_id)
+            counted = await self._devices.change(partition, device_id, decide)
+        return CountedTry(partition, now, device_id, locks=len(counted.entity.failures) >= FAILURES_BEFORE_LOCK)
+
+    async def tell(self, counted: CountedTry, account: Account | None) -> None:
+        """Note on the audit trail that the try was wrong and locks.
+
+        It takes the same requests whether the address has an account: of one without, the operator's trail tells.
+        """
+        if not counted.locks:
+            return
+        target = Target("address", counted.partition.partition(":")[2])
+        if account is not None:
+            target = Target("user", account.user_id)
+        trails = () if account is None else trails_of_account(account)
+        details = {"failures": FAILURES_BEFORE_LOCK, "device": counted.device_id}
+        note = noting("sessions.lock", target, trails or (OPERATOR,), details=details, is_deferred=True)
+        await self._store.batch(DIRECTORY.name, counted.partition, [note])
 
     async def take_back(self, counted: CountedTry) -> None:
         """The try was no failure; those before it stay."""

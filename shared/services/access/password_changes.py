@@ -38,6 +38,7 @@ class PasswordChanges:
         with self._passwords.admitted() as hashing:
             counted = await self._lockout.count_for_user(user_id)
             if not await hashing.matches(account.password_hash, current):
+                await self._lockout.tell(counted, account)
                 raise ValidationError.at("/current", "is not the present password")
             await self._lockout.clear(counted)
             await self._replace(account, password, hashing)

@@ -2,6 +2,7 @@
 
 import secrets as random_values
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from shared.domain.access.accounts import ACCOUNT, Account, user_partition
 from shared.domain.access.lockout import MAXIMUM_DEVICES, KnownDevice, device_id, new_device
 from shared.domain.access.origins import UNKNOWN_ORIGIN, Origin
 from shared.domain.access.sessions import Session, begun_at, surplus
+from shared.domain.kernel.audit import Target
 from shared.domain.kernel.errors import ForbiddenError, NotFoundError, UnauthenticatedError, UnavailableError
 from shared.domain.kernel.ids import new_id
 from shared.domain.kernel.times import BEGINNING
@@ -20,6 +22,7 @@ from shared.services.access.scopes import SessionScope, SessionScopes
 from shared.services.access.stored_accounts import StoredAccounts
 from shared.services.access.tokens import Claims, Tokens
 from shared.services.storage import (
+    OPERATOR,
     Operation,
     Records,
     Store,
@@ -28,6 +31,7 @@ from shared.services.storage import (
     deleting,
     get_two,
     look_twice,
+    noting,
     putting,
     retry_lost_races,
 )
@@ -185,7 +189,7 @@ class Sessions:
             held = await self._held(reference.user_id, reference.session_id)
             session = held.session.entity
             if reference.number < session.refresh_number:
-                await self._sessions.remove(partition, session.id)
+                await self._sessions.erase(partition, held.session, _reused(session))
                 raise UnauthenticatedError("The refresh token was used before, so its session was ended; sign in again")
             if reference.number > session.refresh_number:
                 raise UnavailableError("The session was refreshed a moment ago and cannot be read yet")
@@ -249,13 +253,13 @@ class Sessions:
 
     async def end(self, user_id: str, session_id: str) -> None:
         """Raises `NotFoundError` where the user has no such session."""
-        await look_twice(lambda: self._sessions.get(user_partition(user_id), session_id), errors=(NotFoundError,))
-        await self._sessions.remove(user_partition(user_id), session_id)
+        await self._sessions.delete(user_partition(user_id), session_id)
 
     async def end_by_token(self, refresh_token: str) -> None:
         """End the session of a refresh token, a used one, too. Raises `UnauthenticatedError` for one never issued."""
         reference = await self.refresh_tokens.read(refresh_token)
-        await self._sessions.remove(user_partition(reference.user_id), reference.session_id)
+        with suppress(NotFoundError):  # it has ended already
+            await self._sessions.delete(user_partition(reference.user_id), reference.session_id)
 
     async def end_all(
         self,
@@ -302,6 +306,13 @@ class Sessions:
 
 def _busy() -> UnavailableError:
     return UnavailableError("The account is being changed by many at once")
+
+
+def _reused(session: Session) -> Operation:
+    """Tells the audit trail that a refresh token was used again: somebody else may have it."""
+    trails = (OPERATOR,) if session.organization_id is None else (session.organization_id,)
+    target = Target("session", session.id)
+    return noting("sessions.reuse", target, trails, actor_id=session.user_id, details={"user_id": session.user_id})
 
 
 def check_enabled(account: Account) -> None:

@@ -45,6 +45,7 @@ class Note(Upsert):
     trails: Sequence[str]
     actor_id: str | None
     details: dict[str, Any] | None
+    is_deferred: bool
 
 
 def creating(entity: Entity, document: Document | None = None) -> Operation:
@@ -67,19 +68,29 @@ def putting(entity: Entity) -> Operation:
     return EntityUpsert(entity.document(), after=entity)
 
 
-def noting(
+def noting(  # noqa: PLR0913  the parts of an entry
     action: str,
     target: Target,
     trails: Sequence[str],
     *,
     actor_id: str | None = None,
     details: dict[str, Any] | None = None,
+    is_deferred: bool = False,
 ) -> Operation:
     """An entry on the trails, in the batch that it joins.
 
-    `actor_id` is the user who did it where nobody had to show a credential.
+    `actor_id` is the user who did it where nobody had to show a credential. A deferred one is left to the sweep: so the
+    time of the call does not tell on how many trails it is.
     """
-    return Note(_NO_ITEM, action=action, target=target, trails=trails, actor_id=actor_id, details=details)
+    return Note(
+        _NO_ITEM,
+        action=action,
+        target=target,
+        trails=trails,
+        actor_id=actor_id,
+        details=details,
+        is_deferred=is_deferred,
+    )
 
 
 _NO_ITEM: Document = {"id": "note", "kind": "note"}

@@ -51,7 +51,9 @@ class AuditedStore:
         pending = self._sender.entry(f"{AUDITED}:{entries[0].id}", entries=entries_text(entries))
         plain = [operation for operation in operations if not isinstance(operation, Note)]
         etags = await self._store.batch(container, pk, [*plain, Create(pending.document())])
-        await self.trail.arrive(container, pk, Stored(pending, etags.pop()))
+        stored = Stored(pending, etags.pop())
+        if not all(change.is_deferred for change in changes):
+            await self.trail.arrive(container, pk, stored)
         written = iter(etags)
         return ["" if isinstance(operation, Note) else next(written) for operation in operations]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from cachetools import LRUCache
@@ -27,9 +27,6 @@ from shared.services.storage.stored import Stored
 
 AUDITED = "audited"
 """The effect of a change: its entries arrive at their trails."""
-MAXIMUM_ENTRIES = 40
-"""Of one change, for one trail."""
-
 _CHAINED_AT_ONCE = MAXIMUM_BATCH_OPERATIONS // 2 - 1
 """Each arrival may clear its outbox entry in the same batch, beside the head."""
 _BYTES_AT_ONCE = MAXIMUM_BATCH_BYTES // 2
@@ -76,18 +73,18 @@ class Trail:
 
     async def receive(self, entries: str) -> None:
         """What happens for `AUDITED`. Raises `UnavailableError`, also for entries that the vault's key did not make."""
-        for trail, some in _by_trail(entries):
+        for trail, some in _parts(entries):
             await self._check(some)
             await self._chain(trail, _Arrival(some))
 
     async def arrive(self, container: str, partition: str, pending: Stored[OutboxEntry]) -> None:
         """Chain what was stored with a change just now. What fails is left for the sweep."""
         entry, etag = pending
-        by_trail = list(_by_trail(entry.payload["entries"]))
+        parts = _parts(entry.payload["entries"])
         try:
             is_cleared = False
-            for trail, entries in by_trail:
-                is_last = len(by_trail) == 1 and (container, partition) == (TENANTS.name, trail)
+            for trail, entries in parts:
+                is_last = len(parts) == 1 and (container, partition) == (TENANTS.name, trail)
                 arrival = _Arrival(entries, Delete(entry.id, etag) if is_last else None)
                 await self._chain(trail, arrival)
                 is_cleared = arrival.is_cleared
@@ -202,13 +199,17 @@ def _at_once(first: _Arrival, waiting: Sequence[_Arrival]) -> list[_Arrival]:
     return taken
 
 
-def _by_trail(text: str) -> Iterable[tuple[str, Sequence[AuditEntry]]]:
-    """Entries as `entries_text` wrote them."""
-    entries: dict[str, list[AuditEntry]] = {}
+def _parts(text: str) -> list[tuple[str, Sequence[AuditEntry]]]:
+    """Entries as `entries_text` wrote them, by their trails, as many as are chained at once."""
+    by_trail: dict[str, list[AuditEntry]] = {}
     for document in json.decode(text):
         entry = AuditEntry.read(document)
-        entries.setdefault(entry.trail, []).append(entry)
-    return entries.items()
+        by_trail.setdefault(entry.trail, []).append(entry)
+    return [
+        (trail, entries[start : start + _CHAINED_AT_ONCE])
+        for trail, entries in by_trail.items()
+        for start in range(0, len(entries), _CHAINED_AT_ONCE)
+    ]
 
 
 def entries_text(entries: Sequence[AuditEntry]) -> str:

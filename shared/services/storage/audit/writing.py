@@ -39,6 +39,8 @@ class Change:
     personal: Mapping[str, Any] | None = None
     """By field, whose its value is, of the value."""
     by_itself: str | None = None
+    is_deferred: bool = False
+    """Whether it is left to the sweep to bring it to its trails."""
 
 
 def changes_in(container: str, partition: str, operations: Sequence[Operation]) -> Iterator[Change]:
@@ -53,6 +55,7 @@ def changes_in(container: str, partition: str, operations: Sequence[Operation]) 
                     version=json.encode_canonical(operation.details).decode(),
                     after=operation.details,
                     by_itself=operation.actor_id,
+                    is_deferred=operation.is_deferred,
                 )
             case EntityCreate(after=entity):
                 yield from _change_of(container, partition, None, entity, "")
