@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+import function_app
 from shared.http import ENDPOINTS
 from tests.doubles.clients import command_line
 from tests.doubles.clients.hosts import Served
@@ -20,6 +21,8 @@ Json = dict[str, Any]
 
 FEE = {"key": "platform", "type": "flat_fee", "amount": "499.00"}
 MONTH = "2026-10"
+
+assert function_app.app, "importing it declares the endpoints"
 START = "2026-10-01T00:00:00Z"
 
 
@@ -159,7 +162,7 @@ async def test_an_entry_that_is_altered_in_the_store_is_named_by_the_check(
         assert (whole.returncode, whole.stderr) == (0, "")
         assert f"{organization.id}: {len(entries)} entries, last {entries[-1]['hash']}\n" in whole.stdout
         assert whole.stdout.startswith("operator: ")
-        altered = entries[2]
+        (altered,) = [entry for entry in entries if entry["after"].get("name") == "Sales"]
         with closing(sqlite3.connect(process.data_dir / "xyra.db")) as database, database:
             (body,) = database.execute("SELECT body FROM tenants WHERE id = ?", (altered["id"],)).fetchone()
             database.execute(
