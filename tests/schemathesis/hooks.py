@@ -111,6 +111,15 @@ def signed_in(field: str) -> str:
     return answer.json()[field]
 
 
+def signed_up() -> str:
+    """The id of a new user."""
+    body = {"full_name": "Grace Hopper", "organization_name": "New", "currency": "USD", "timezone": "UTC"}
+    new = {"email": f"{uuid4().hex}@example.com", "password": SCENE["callers"]["member"]["password"]}
+    answer = requests.post(f"{API}/auth/signup", json=body | new | {"accept_terms": True}, timeout=30)
+    answer.raise_for_status()
+    return answer.json()["user"]["id"]
+
+
 FRESH = {
     "refresh_session": {"refresh_token": lambda: signed_in("refresh_token")},
     "log_out": {"refresh_token": lambda: signed_in("refresh_token")},
@@ -122,6 +131,8 @@ FRESH = {
     "create_project": {"name": lambda: uuid4().hex},
     "create_department": {"name": lambda: uuid4().hex},
     "create_run": {"key": lambda: uuid4().hex},
+    "reset_password": {"user_id": signed_up},
+    "create_staff_user": {"email": lambda: f"{uuid4().hex}@example.com"},
     "create_invitation": {"email": lambda: f"{uuid4().hex}@example.com"},
     "put_limits": {name: lambda: 10_000_000 for name in ("agents", "api_keys", "threads", "billing_models")}
     | {"stored_bytes": lambda: 10**10, "key_requests_per_minute": lambda: None},
