@@ -137,7 +137,8 @@ async def scene_of(served: Served, xyra: Xyra) -> Json:
 
 def is_for_all(endpoint: Endpoint) -> bool:
     """Whether it changes what is every organization's, so that none is to be named."""
-    return endpoint.method != "GET" and endpoint.access in (Permission.PRICES_WRITE, Permission.ORGANIZATIONS_CREATE)
+    is_the_operators = endpoint.access in (Permission.PRICES_WRITE, Permission.ORGANIZATIONS_CREATE)
+    return endpoint.method != "GET" and (is_the_operators or endpoint.name == "create_staff_user")
 
 
 def spares_of(victim: Victim) -> Mapping[str, tuple[str, Json]]:
