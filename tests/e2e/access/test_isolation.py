@@ -71,8 +71,14 @@ OPERATORS = {
 READ_BY_ALL = {*OPERATORS, "GET /api/v1/invoices/jobs/{job_id}"}
 """What is the operator's, and no organization's: naming one changes nothing."""
 
-MADE_IN_OWN_PROJECTS = {"POST /api/v1/api-keys"}
-"""What who is limited to projects makes in all of these, without naming one."""
+MADE_IN_OWN_PROJECTS = {
+    "POST /api/v1/api-keys",
+    "POST /ingest/litellm",
+    "POST /openmeter/api/v1/events",
+}
+"""What who is limited to projects makes in all of these, without naming one; and what parks events of an agent that
+there is not, as it does for everybody: `test_project_limits.py` names agents of other projects.
+"""
 
 DELETED = "urn:xyra:problem:organization_deleted"
 HTTP_TRIGGER = "httpTrigger"
