@@ -107,22 +107,14 @@ def is_embedding(span: Span) -> bool:
 
 
 def counts_of_ai_sdk(span: Span, kind: Kind) -> Reading:
-    """What is written for an hour, and before version 6 other counts, stand only in the provider's metadata."""
+    """Before version 6, some counts stand only in the provider's metadata, for its last call."""
     reading = counts_by_name(span, kind)
-    if kind is not Kind.CALL:
+    if kind is not Kind.CALL or _is_of_ai_sdk_6(span):
         return reading
     metadata = object_in(span.attributes.get("ai.response.providerMetadata"))
     anthropic = part(metadata, "anthropic")
-    usage = reading_of(part(anthropic, "usage"))
-    reading = reading.completed_by(Reading(written_1h=usage.written_1h))
-    if _is_of_ai_sdk_6(span):
-        return reading
-    openai = part(metadata, "openai")
-    of_openai = Reading(
-        cached=count_of(openai.get("cachedPromptTokens")), reasoning=count_of(openai.get("reasoningTokens"))
-    )
-    reading = reading.completed_by(of_openai)
     if anthropic:
+        usage = reading_of(part(anthropic, "usage"))
         of_version_4 = Reading(
             cached=count_of(anthropic.get("cacheReadInputTokens")),
             written=count_of(anthropic.get("cacheCreationInputTokens")),

@@ -32,8 +32,8 @@ def assert_as_expected(sequence: Sequence, sent: SentTraces) -> None:
 
 def tokens_of(sequence: Sequence) -> tuple[int, int]:
     return (
-        sum(call.get("input", 0) for call in sequence.expected),
-        sum(call.get("output", 0) for call in sequence.expected),
+        sum(call.get("input", 0) for call in sequence.calls),
+        sum(call.get("output", 0) for call in sequence.calls),
     )
 
 
