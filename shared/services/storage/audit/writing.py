@@ -9,7 +9,7 @@ from shared import correlation, json
 from shared.containers import DIRECTORY, INVOICES, TENANTS
 from shared.domain.kernel.audit import ANONYMOUS_ID, Actor, Audited, Target
 from shared.domain.kernel.entity import Entity
-from shared.domain.kernel.ids import named_id
+from shared.domain.kernel.ids import fingerprint, named_id
 from shared.domain.kernel.times import to_text
 from shared.ports.clock import Clock
 from shared.ports.store import Delete, Operation
@@ -57,8 +57,9 @@ def changes_in(container: str, partition: str, operations: Sequence[Operation]) 
                     by_itself=operation.actor_id,
                     is_deferred=operation.is_deferred,
                 )
-            case EntityCreate(after=entity):
-                yield from _change_of(container, partition, None, entity, "")
+            case EntityCreate(document, after=entity):
+                # Its content: what was deleted may be made again under the same id.
+                yield from _change_of(container, partition, None, entity, fingerprint(json.encode(document)))
             case EntityReplace(before=before, after=entity, etag=etag):
                 yield from _change_of(container, partition, before, entity, etag)
             case EntityDelete(before=before, etag=etag):
