@@ -134,6 +134,9 @@ param accessTokenMinutes int = 30
 @maxValue(365)
 param refreshTokenDays int = 30
 
+@description('Whether users may change things before they have shown that their e-mail address is theirs.')
+param unverifiedMayWrite bool = false
+
 @minValue(0)
 @maxValue(3660)
 param deletedReadableDays int = 30
@@ -481,6 +484,7 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_TOKEN_ISSUER: tokenIssuer
       XYRA_ACCESS_TOKEN_MINUTES: string(accessTokenMinutes)
       XYRA_REFRESH_TOKEN_DAYS: string(refreshTokenDays)
+      XYRA_UNVERIFIED_MAY_WRITE: string(unverifiedMayWrite)
       XYRA_DELETED_READABLE_DAYS: string(deletedReadableDays)
       XYRA_LIMITS: limits
       XYRA_TRUSTED_HOPS: string(trustedHops)

@@ -25,6 +25,7 @@ from shared.services.access.accounts import Accounts
 from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.audit import AuditReader
 from shared.services.access.authentication import Authentication
+from shared.services.access.email_verification import EmailVerification
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.invitations import Invitations
 from shared.services.access.invited_accounts import InvitedAccounts
@@ -36,6 +37,7 @@ from shared.services.access.member_organizations import MEMBERSHIP_CHANGED, Memb
 from shared.services.access.members import Members
 from shared.services.access.owner_counts import OwnerCounts
 from shared.services.access.password_changes import PasswordChanges
+from shared.services.access.password_resets import PasswordResets
 from shared.services.access.passwords import Passwords
 from shared.services.access.rate_limits import RateLimits
 from shared.services.access.request_rates import RequestRates
@@ -165,6 +167,12 @@ class Application:
         self.members = Members(store, clock, self.owner_counts, self.member_organizations)
         self.users = Users(store, clock, self.members, self.owner_counts, self.sessions)
         self.api_keys = ApiKeys(store, clock, self.owners, self.outbox)
+        self.email_verification = EmailVerification(
+            store, clock, self.mailed_links, self.sessions, passwords, self.api_keys, self.outbox
+        )
+        self.password_resets = PasswordResets(
+            store, clock, self.mailed_links, self.password_changes, self.api_keys, self.outbox
+        )
         invited_accounts = InvitedAccounts(store, clock, passwords, self.password_changes, self.api_keys)
         self.invitations = Invitations(
             *(store, clock, self.outbox, self.organizations, self.members, self.owner_counts),
@@ -297,7 +305,12 @@ class Application:
 
     def composers(self) -> Mapping[str, Composer]:
         """What makes the letter of each template of mails."""
-        return {"invitation": self.invitations.letter}
+        return {
+            "invitation": self.invitations.letter,
+            "verification": self.email_verification.compose,
+            "password_reset": self.password_resets.compose,
+            "password_reset_by_support": self.password_resets.compose_by_support,
+        }
 
     def completions(self) -> Mapping[type[Entity], Completion]:
         """What finishes the entities that are due."""

@@ -84,6 +84,8 @@ class Settings(BaseSettings):
 
     location_header: str = Field(default="", pattern=r"^([A-Za-z0-9-]{1,64})?$")
     """The request header in which a proxy of ours names the country of a caller, such as `CF-IPCountry`."""
+    unverified_may_write: bool = False
+    """Whether users may change things before they have shown that their e-mail address is theirs."""
 
     deleted_readable_days: int = Field(default=30, ge=0, le=3660)
     """How long a deleted organization's own credentials may still read and pay."""

@@ -6,10 +6,11 @@ from enum import Enum
 from functools import cache
 from typing import Any, Literal
 
-from shared.domain.access.identity import Permission
+from shared.domain.access.identity import READING, Permission
 from shared.domain.access.rate_limits import RateLimit
 from shared.domain.kernel.errors import (
     ConflictError,
+    EmailUnverifiedError,
     ForbiddenError,
     IdempotencyConflictError,
     LengthRequiredError,
@@ -145,8 +146,7 @@ class Endpoint:
     def errors(self) -> Iterator[type[XyraError]]:
         """The errors that it can answer with. A 500 is never declared: it is a bug."""
         yield from (ValidationError, MalformedError)
-        if not self.public:
-            yield from (UnauthenticatedError, ForbiddenError, NotFoundError)
+        yield from self._errors_of_access()
         if self.id_prefixes:
             yield NotFoundError
         if self.body is not None:
@@ -164,6 +164,12 @@ class Endpoint:
         if self.rate_limits or not self.public:
             yield RateLimitedError
         yield from self.further_errors
+
+    def _errors_of_access(self) -> Iterator[type[XyraError]]:
+        if not self.public:
+            yield from (UnauthenticatedError, ForbiddenError, NotFoundError)
+        if isinstance(self.access, Permission) and self.access not in READING:
+            yield EmailUnverifiedError
 
 
 @cache

@@ -9,8 +9,9 @@ import pydantic
 
 from shared import correlation, json
 from shared.bootstrap import Application
-from shared.domain.access.identity import AFTER_DELETION, Permission, Principal
+from shared.domain.access.identity import AFTER_DELETION, READING, Permission, Principal
 from shared.domain.kernel.errors import (
+    EmailUnverifiedError,
     FieldError,
     ForbiddenError,
     LengthRequiredError,
@@ -180,6 +181,11 @@ def _authorize(principal: Principal, permission: Permission) -> None:
         raise OrganizationDeletedError("The organization is deleted; its own credentials may only read and pay")
     if not principal.may(permission):
         raise ForbiddenError(f"This needs the permission {permission.value}")
+    if principal.unverified and permission not in READING:
+        raise EmailUnverifiedError(
+            "Until your e-mail address is verified you may only read: follow the link in the mail, or ask for another"
+            " with POST /api/v1/auth/email/send"
+        )
 
 
 def _refuse_key(principal: Principal, declared: Endpoint) -> None:

@@ -12,6 +12,7 @@ import pytest
 from cli.setup import Patience, set_up
 from shared.bootstrap import Application, Ports
 from shared.domain.kernel.errors import ConflictError, UnavailableError
+from shared.domain.kernel.key_rings import UnsealableError
 from shared.ports.secrets import LONGEST_STALE, NotAllowedError
 from shared.services.access.tokens import Claims
 from shared.settings import Settings
@@ -142,3 +143,42 @@ async def test_a_process_that_the_vault_leaves_alone_is_never_two_rotations_behi
     deployment.pass_time(timedelta(seconds=2))
     await deployment.process().tokens.keys.rotate()
     assert await alone.tokens.read(await deployment.process().tokens.issue(CLAIMS)) == CLAIMS
+
+
+PLACE = {"organization_id": "org_1", "field": "webhooks.secret:whe_1"}
+
+
+async def test_functions_seal_under_the_keys_of_setup_and_make_none(deployment: Deployment) -> None:
+    functions = deployment.process()
+    deployment.vault.may_set = False
+    with pytest.raises(UnavailableError, match="python -m cli setup"):
+        await functions.sealed_values.seal("secret", **PLACE)
+    deployment.vault.may_set = True
+    await deployment.set_up_long_ago()
+    deployment.vault.may_set = False
+    sealed = await functions.sealed_values.seal("secret", **PLACE)
+    assert await deployment.process().sealed_values.unseal(sealed, **PLACE) == "secret"
+
+
+async def test_a_rotation_of_the_sealing_keys_closes_nothing_until_all_is_sealed_again(deployment: Deployment) -> None:
+    operator = await deployment.set_up_long_ago()
+    slow, quick = deployment.process(), deployment.process()
+    old = await slow.sealed_values.seal("secret", **PLACE)
+    await operator.sealed_values.rotate()
+    new, late = [await process.sealed_values.seal("secret", **PLACE) for process in (quick, slow)]
+    assert key_id(old) == key_id(late) != key_id(new)
+    for process in (slow, quick):
+        for sealed in (old, late, new):
+            assert await process.sealed_values.unseal(sealed, **PLACE) == "secret"
+    with pytest.raises(ConflictError):
+        await operator.sealed_values.reseal()
+    deployment.pass_time(LONGEST_STALE + timedelta(minutes=6))
+    await deployment.process().sealed_values.reseal()
+    later = deployment.process().sealed_values
+    assert await later.unseal(new, **PLACE) == "secret"
+    with pytest.raises(UnsealableError):
+        await later.unseal(old, **PLACE)
+
+
+def key_id(sealed: str) -> str:
+    return sealed.partition(".")[0]

@@ -2,7 +2,10 @@
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from datetime import datetime
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
 
 from shared.domain.access.identity import OPERATOR_ONLY, ROLE_PERMISSIONS, OperatorRole, Permission, Role
 from shared.domain.access.project_access import ProjectGrant, all_permissions, granted
@@ -53,14 +56,34 @@ def _verb_of_account(before: Any, after: Any) -> str | None:  # noqa: ANN401  ac
         return None
     if before.status != after.status:
         return "deactivate" if after.status == "disabled" else "activate"
+    if before.verified_at != after.verified_at:
+        return "verify_email"
     if before.password_hash != after.password_hash:
-        return "change_password"
+        return "change_password" if after.password_hash is not None else "reset_password"
+    if _is_only_asked_for(before, after):
+        return None
     return "update" if before.sessions_ended_at == after.sessions_ended_at else "end_sessions"
+
+
+def _is_only_asked_for(before: Any, after: Any) -> bool:  # noqa: ANN401  accounts
+    """Whether nothing but the newest link changed, which anybody can ask for."""
+    return bool(before.changed(newest_reset=after.newest_reset) == after)
 
 
 def trails_of_account(account: Any) -> tuple[str, ...]:  # noqa: ANN401  an account
     """Of all organizations of the person, and the operator's for its own people."""
     return (*account.organization_ids, *(("operator",) if account.operator_role is not None else ()))
+
+
+class PasswordReset(BaseModel):
+    """A link by which a new password can be chosen, as it was asked for last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request_id: str
+    asked_at: Instant
+    reason: str | None = None
+    """Why support has reset the password; None where the user asked."""
 
 
 class Account(Entity):
@@ -99,10 +122,29 @@ class Account(Entity):
     password_changed_at: Instant | None = None
     """None while it is the first one."""
     notification_preferences: NotificationPreferences = NotificationPreferences()
+    newest_reset: PasswordReset | None = None
+    """The newest link by which a new password can be chosen. Any change of the password takes it away."""
+    needs_verification: bool = False
+    """Whether the user has to show that the address is theirs. False for accounts of earlier versions and operators."""
     organization_name: str = ""
     """As it was signed up, like the two fields below."""
     currency: str = ""
     timezone: str = ""
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether the user has still to show that the address is theirs."""
+        return self.needs_verification and self.verified_at is None
+
+    def proven(self, now: datetime) -> Self:
+        """The account once its user has shown, by a link in a mail, that the address is theirs.
+
+        Until then somebody else may have had it: the password is gone, and with it whatever else opens the account. Its
+        sessions are to be ended in the same write. Where that was shown before, nothing changes.
+        """
+        if self.verified_at is not None:
+            return self
+        return self.changed(verified_at=now, password_hash=None, earlier_password_hashes=(), newest_reset=None)
 
 
 class AddressClaim(Entity):
@@ -135,6 +177,11 @@ class AddressClaim(Entity):
         return document
 
 
+def address_fingerprint(email: str) -> str:
+    """Tells addresses apart without naming them."""
+    return fingerprint(comparable_address(email))
+
+
 def comparable_address(email: str) -> str:
     """An e-mail address in the form in which two are compared: lower case, NFC.
 
@@ -146,7 +193,7 @@ def comparable_address(email: str) -> str:
 
 def address_partition(email: str) -> str:
     """The directory partition of an e-mail address, whatever its case."""
-    return f"address:{fingerprint(comparable_address(email))}"
+    return f"address:{address_fingerprint(email)}"
 
 
 def earlier_address_partition(email: str) -> str:

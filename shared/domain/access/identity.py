@@ -135,7 +135,10 @@ Discarding accepted usage is among them: it is not for those who are billed for 
 FOR_PEOPLE = frozenset({Permission.USERS_WRITE, Permission.STAFF_WRITE})
 """Permissions that no API key can have: who acts on accounts of others is signed in."""
 
-AFTER_DELETION = frozenset(permission for permission in Permission if permission.value.endswith(":read"))
+READING = frozenset(permission for permission in Permission if permission.value.endswith(":read"))
+"""Permissions that change nothing."""
+
+AFTER_DELETION = READING
 """What a deleted organization's own credentials may still do for a while: read, and pay what is owed."""
 
 
@@ -186,6 +189,8 @@ class Principal:
     """None for a user."""
     organization_deleted: bool = False
     """Whether it is a credential of a deleted organization, which may do no more than `AFTER_DELETION`."""
+    unverified: bool = False
+    """Whether it is a user who has still to show that the e-mail address is theirs: until then they may only read."""
     user_id: str | None = None
     """Of a signed-in user; None for a key. The two fields below go with it."""
     session_id: str | None = None

@@ -23,6 +23,8 @@ from shared.domain.kernel.errors import (
 from shared.domain.kernel.ids import new_id
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.services.access.email_verification import verification_mail
+from shared.services.access.letters import ACCESS_MAIL
 from shared.services.access.lockout import CountedTry, Lockout
 from shared.services.access.passwords import Hashing, Passwords
 from shared.services.access.scopes import SessionScope, SessionScopes
@@ -71,6 +73,7 @@ class Accounts:
         self._sessions = sessions
         self._lockout = lockout
         self._passwords = passwords
+        self._mails = outbox.sender(ACCESS_MAIL)
 
     async def sign_up(self, wanted: SignUp) -> tuple[Account, Organization]:
         """The account and its organization. Repeating it with the same password completes what was begun.
@@ -93,6 +96,7 @@ class Accounts:
             full_name=wanted.full_name,
             password_hash=await hashing.hashed(wanted.password),
             status="pending",
+            needs_verification=True,
             organization_ids=(new_id("org"),),
             created_at=now,
             organization_name=wanted.organization_name,
@@ -125,7 +129,8 @@ class Accounts:
                 is_signing_up=True,
             ),
         )
-        stored = await self._accounts.create(found, account.changed(status="active"))
+        mail = verification_mail(self._mails, account, self._clock.now())
+        stored = await self._accounts.create(found, account.changed(status="active"), [mail])
         return stored.entity, organization
 
     async def _completed(self, found: FoundAccount) -> Account:

@@ -53,6 +53,7 @@ class Authentication:
         self._tokens = tokens
         self._organizations = organizations
         self._readable = timedelta(days=settings.deleted_readable_days)
+        self._unverified_may_write = settings.unverified_may_write
         self._working_keys = Records(store, DIRECTORY, WorkingKey)
         self._sessions = Records(store, DIRECTORY, Session)
         self._cached_keys = TTLCache[str, ApiKey, datetime](MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now)
@@ -156,7 +157,12 @@ class Authentication:
         if not session.is_in_force(self._clock.now(), membership.entity.sessions_ended_at):
             raise UnauthenticatedError(_ENDED)
         deleted_at = None if organization is None else organization.entity.deleted_at
-        return _Authenticated(_member(session, membership.entity), deleted_at)
+        principal = _member(session, membership.entity)
+        is_let = self._unverified_may_write or (
+            organization is not None and organization.entity.settings.unverified_may_write
+        )
+        is_unverified = account is not None and account.is_unverified and not is_let
+        return _Authenticated(replace(principal, unverified=is_unverified), deleted_at)
 
     async def _session_and_account(self, claims: Claims) -> tuple[Session, Account | None]:
         """The account is None only for a session that an earlier version began."""

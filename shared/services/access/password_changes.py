@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shared.domain.access.accounts import Account
+from shared.domain.access.accounts import Account, PasswordReset
 from shared.domain.access.password_policy import REMEMBERED, remembered_hashes
 from shared.domain.kernel.errors import ConflictError, ValidationError
 from shared.ports.clock import Clock
@@ -10,7 +10,7 @@ from shared.services.access.lockout import Lockout
 from shared.services.access.passwords import Hashing, Passwords
 from shared.services.access.sessions import Sessions
 from shared.services.access.stored_accounts import StoredAccounts
-from shared.services.storage import Store
+from shared.services.storage import Operation, Store
 
 
 def _unchanged(account: Account) -> Account:
@@ -51,6 +51,21 @@ class PasswordChanges:
         with self._passwords.admitted() as hashing:
             await self._replace(account, password, hashing, decide, ends_devices=True)
 
+    async def remove(self, user_id: str, reset: PasswordReset, *beside: Operation) -> None:
+        """Take the password away until the user chooses one by a link; all sessions and known devices end.
+
+        What belongs to it is written beside. Raises `NotFoundError`, `UnavailableError`.
+        """
+
+        def removed(account: Account) -> Account:
+            return account.changed(
+                password_hash=None,
+                earlier_password_hashes=remembered_hashes(account.password_hash, account.earlier_password_hashes),
+                newest_reset=reset,
+            )
+
+        await self._sessions.end_all(user_id, removed, with_devices=True, beside=beside)
+
     async def _replace(
         self,
         account: Account,
@@ -70,12 +85,14 @@ class PasswordChanges:
         def changed(current: Account) -> Account:
             if current.password_hash == password_hash:
                 return current  # an earlier try got through
+            decided = decide(current)
             if current.password_hash != account.password_hash:
                 raise ConflictError("The password is being changed by another call")
-            return decide(current).changed(
+            return decided.changed(
                 password_hash=password_hash,
                 earlier_password_hashes=remembered[: REMEMBERED - 1],
                 password_changed_at=self._clock.now(),
+                newest_reset=None,
             )
 
         await self._sessions.end_all(account.user_id, changed, with_devices=ends_devices)

@@ -1,7 +1,7 @@
 """Sessions: begun by signing in, refreshed, switched and ended; at most twenty of a user."""
 
 import secrets as random_values
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -267,8 +267,9 @@ class Sessions:
         decide: Callable[[Account], Account] = lambda account: account,
         *,
         with_devices: bool = False,
+        beside: Sequence[Operation] = (),
     ) -> Stored[Account]:
-        """Change the account and end all its sessions in one guarded write.
+        """Change the account and end all its sessions in one guarded write, with what is beside it.
 
         With `with_devices` its devices are known no longer. What `decide` raises is raised.
         """
@@ -284,7 +285,7 @@ class Sessions:
             ends = {"sessions_ended_at": ended_at} | ({"devices_ended_at": ended_at} if with_devices else {})
             return decide(account).changed(**ends)
 
-        return await self._accounts.change(partition, ACCOUNT, changed)
+        return await self._accounts.change(partition, ACCOUNT, changed, beside=lambda _before, _after: beside)
 
     async def _held(self, user_id: str, session_id: str) -> _Held:
         """Raises `UnauthenticatedError` where the session is not in force."""

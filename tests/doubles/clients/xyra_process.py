@@ -60,6 +60,7 @@ class XyraProcess:
             "XYRA_PORT": "0",
             "XYRA_DATA_DIR": str(data_dir),
             "XYRA_DEMO": "0",
+            "XYRA_UNVERIFIED_MAY_WRITE": "1",
             "XYRA_LOG_LEVEL": "DEBUG",
             "XYRA_LIMITS": "off",  # all tests call from one address
             "XYRA_OPERATOR_EMAIL": OPERATOR[0],

@@ -17,6 +17,7 @@ from shared.domain.kernel.times import to_text
 from shared.domain.metering.readings import CountAndSum
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.lines import Line
+from shared.ports.mail import Mail
 from shared.ports.queue import Message, Queue
 from shared.ports.store import Document, Store
 from shared.services.agents.agents import AgentDraft
@@ -26,8 +27,10 @@ from shared.services.usage.metering import Delivered
 from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes.fault_in_turn import FaultInTurnQueue, FaultInTurnStore, RememberingStore, Script
+from tests.doubles.fakes.fault_in_turn_mail import FaultInTurnMail
 from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_secrets import MemorySecrets
+from tests.doubles.fakes.post_box import PostBox
 from tests.doubles.fakes.settable_clock import SettableClock
 
 ORGANIZATION = named_id("org", "faults")
@@ -97,6 +100,7 @@ class Scene:
     store: RememberingStore
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     secrets: MemorySecrets = field(default_factory=MemorySecrets)
+    post: PostBox = field(default_factory=PostBox)
     redelivered: list[Message] = field(default_factory=list)
     """Messages that were metered in January and are delivered once more."""
 
@@ -129,16 +133,17 @@ class Scene:
         clock = SettableClock(self.clock.now())
         queue = MemoryQueue({name: list(waiting) for name, waiting in self.queue.waiting.items()})
         secrets = MemorySecrets(dict(self.secrets.values))
-        return Scene(clock, self.store.copy(clock), queue, secrets, list(self.redelivered))
+        return Scene(clock, self.store.copy(clock), queue, secrets, self.post.copy(), list(self.redelivered))
 
     def host(self, script: Script | None = None) -> Application:
         """A host with a memory of its own. Its calls fail as the script says; without one, none fails."""
         store: Store = FaultInTurnStore(self.store, script) if script else self.store
         queue: Queue = FaultInTurnQueue(self.queue, script) if script else self.queue
-        return self.host_with(store, queue)
+        return self.host_with(store, queue, FaultInTurnMail(self.post, script) if script else None)
 
-    def host_with(self, store: Store, queue: Queue) -> Application:
-        return Application(Ports(store=store, queue=queue, clock=self.clock, secrets=self.secrets), SETTINGS)
+    def host_with(self, store: Store, queue: Queue, mail: Mail | None = None) -> Application:
+        ports = Ports(store=store, queue=queue, clock=self.clock, secrets=self.secrets, mail=mail or self.post)
+        return Application(ports, SETTINGS)
 
     async def drain(self) -> None:
         """Deliver every message and sweep the outbox, until nothing is waiting or due."""
@@ -176,7 +181,7 @@ class Scene:
     def state(self) -> Hashable:
         """Everything that a later host can see."""
         waiting = tuple((name, tuple(messages)) for name, messages in sorted(self.queue.waiting.items()))
-        return self.store.contents(), waiting, self.clock.now()
+        return self.store.contents(), waiting, tuple(self.post.sent), self.clock.now()
 
     async def documents(self, container: str, pk: str, kind: str) -> list[Document]:
         return [item.document for item in self.store.items_of(container, pk) if item.document["kind"] == kind]

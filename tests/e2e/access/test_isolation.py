@@ -59,6 +59,15 @@ PUBLIC = {
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/logout",
     "GET /.well-known/jwks.json",
+    "POST /api/v1/auth/email/verify",
+    "POST /api/v1/auth/password/forgot",
+    "POST /api/v1/auth/password/confirm",
+    "GET /account/verify",
+    "POST /account/verify",
+    "GET /account/reset",
+    "POST /account/reset",
+    "GET /account/accept",
+    "POST /account/accept",
 }
 """Literally, so that nothing becomes public by accident."""
 

@@ -136,6 +136,18 @@ async def test_running_hosts_pick_a_rotation_up_and_old_tokens_live_until_they_e
         assert not await works(sides[1].bearing(_token(before)))
 
 
+def test_sealing_keys_are_rotated_an_hour_apart(data_dir: Path) -> None:
+    here = {"XYRA_DATA_DIR": str(data_dir)}
+    assert command_line.run("setup", **here).returncode == 0
+    rotated = command_line.run("sealed", "rotate", **here)
+    assert rotated.returncode == 0, rotated.stderr
+    assert [line.partition(":")[0] for line in rotated.stdout.splitlines()] == ["active", "next", "earlier"]
+    for command in (("sealed", "rotate"), ("sealed", "again")):
+        early = command_line.run(*command, **here)
+        assert (early.returncode, early.stdout) == (1, "")
+        assert "some processes may not have seen the last rotation" in early.stderr
+
+
 def _token(client: Client) -> str:
     return client.headers["Authorization"].removeprefix("Bearer ")
 

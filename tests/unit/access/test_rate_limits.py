@@ -24,6 +24,10 @@ assert function_app.app, "importing it declares the endpoints"
 WITHOUT_LIMIT = {
     "refresh_session": "a token of 256 random bits is not guessed",
     "log_out": "the same",
+    "verify_email": "the same; no password is hashed for another",
+    "verify_by_page": "the same",
+    "confirm_password": "the same",
+    "reset_by_page": "the same",
 }
 """Public routes that act, with the reason why they need no limit."""
 

@@ -12,6 +12,7 @@ import function_app
 import functions
 from shared.domain.kernel.errors import LimitExceededError
 from shared.http import ENDPOINTS, Endpoint, openapi
+from shared.http.pages import PageErrors
 from tests.places import DATA
 
 Json = dict[str, Any]
@@ -66,6 +67,7 @@ CHANGES = {
     r"/api/v1/audit": "the audit trail",
     r"/\.well-known/jwks\.json": "the public keys of tokens",
     r"/api/v1/auth/(refresh|logout|logout-all|switch|me|sessions.*|password/change)": "sessions",
+    r"/api/v1/auth/(password/(forgot|confirm|reset)|email/(send|verify))|/account/.*": "links in mails",
     r"/api/v1/auth/login(/access-token)?/post/.*/(session_id|organization_id|device_token|required)": "and devices",
     r"/api/v1/(members|invitations|users).*": "people are invited and managed",
     r"/api/v1/organizations/\{organization_id\}/settings": "organizations have settings of their own",
@@ -141,9 +143,14 @@ def test_each_operation_says_with_what_it_can_be_refused(endpoint: Endpoint) -> 
         assert f"`{error.code}`" in answer["description"]
         of_quota = LimitExceededError in endpoint.further_errors and error.status == HTTPStatus.FORBIDDEN
         problem = PROBLEMS.get((endpoint.name, error.status), "ProblemOfQuota" if of_quota else "Problem")
-        schema = problem if endpoint.error_format is None else "Status"
-        media_type = "application/problem+json" if endpoint.error_format is None else "application/json"
-        assert answer["content"][media_type]["schema"] == {"$ref": f"#/components/schemas/{schema}"}
+        match endpoint.error_format:
+            case None:
+                media_type, schema = "application/problem+json", {"$ref": f"#/components/schemas/{problem}"}
+            case PageErrors():
+                media_type, schema = "text/html", {"type": "string"}
+            case _:
+                media_type, schema = "application/json", {"$ref": "#/components/schemas/Status"}
+        assert answer["content"][media_type]["schema"] == schema
 
 
 def test_it_says_what_it_said_before_but_for_what_was_changed() -> None:

@@ -1,8 +1,6 @@
 """Mails that were decided on: sent at least once, the same each time, and not for ever."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -20,6 +18,7 @@ from shared.services.storage import Outbox, Records
 from shared.templates.rendering import MAXIMUM_NAME, plain_name
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.memory_store import MemoryStore
+from tests.doubles.fakes.post_box import PostBox
 from tests.doubles.fakes.settable_clock import SettableClock
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -27,20 +26,6 @@ URL = "https://billing.example.com/account/verify?token=abc-_123"
 LINK = IssuedLink(URL, NOW + timedelta(minutes=60))
 NAMES = {"name": "Ada Lovelace", "inviter": "Grace Hopper", "organization": "Engines & Sons"}
 LETTER = Letter("ada@example.com", NOW, LINK, NAMES)
-
-
-@dataclass
-class PostBox:
-    """A far end that keeps what it gets, after having failed as it was told."""
-
-    sent: list[MailMessage] = field(default_factory=list)
-    fail: Callable[[], None] = lambda: None
-    tries: int = 0
-
-    async def send(self, message: MailMessage) -> None:
-        self.tries += 1
-        self.fail()
-        self.sent.append(message)
 
 
 class Office:
@@ -80,13 +65,6 @@ def office() -> Office:
     return Office()
 
 
-def failing(error: Exception) -> Callable[[], None]:
-    def fail() -> None:
-        raise error
-
-    return fail
-
-
 async def test_a_mail_is_sent_to_the_address_of_the_letter(office: Office) -> None:
     await office.decide()
     await office.sweep_later()
@@ -114,7 +92,7 @@ async def test_what_is_not_to_be_sent_any_longer_is_dropped(office: Office) -> N
 
 
 async def test_after_an_outage_it_is_sent(office: Office) -> None:
-    office.box.fail = failing(UnavailableError("down"))
+    office.box.failing(UnavailableError("down"))
     await office.decide()
     await office.sweep_later()
     assert await office.is_left()
@@ -126,7 +104,7 @@ async def test_after_an_outage_it_is_sent(office: Office) -> None:
 async def test_a_mail_that_is_refused_for_good_is_recorded_and_not_tried_again(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
-    office.box.fail = failing(MailRefusedError("The mail server refused it with 550"))
+    office.box.failing(MailRefusedError("The mail server refused it with 550"))
     await office.decide()
     for _ in range(3):
         await office.sweep_later()
@@ -164,7 +142,7 @@ def test_a_server_that_hangs_keeps_only_the_first_mail_waiting(monkeypatch: pyte
 
 
 async def test_a_server_that_fails_at_once_is_asked_for_each_mail(office: Office) -> None:
-    office.box.fail = failing(UnavailableError("refused the connection"))
+    office.box.failing(UnavailableError("refused the connection"))
     for _ in range(3):
         with pytest.raises(UnavailableError):
             await office.mails.receive(template="verification", request_id="req_1", user_id="usr_1")

@@ -1,0 +1,153 @@
+"""The pages that links in mails lead to. Opening one changes nothing: mail programs open links to look at them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import azure.functions as func
+from pydantic import Field
+
+from functions.access.email_addresses import MAXIMUM_TOKEN
+from shared.domain.access.password_policy import MAXIMUM_PASSWORD, MINIMUM_PASSWORD
+from shared.domain.access.rate_limits import ACCEPTED_INVITATIONS
+from shared.domain.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidTokenError,
+    UnavailableError,
+    ValidationError,
+)
+from shared.http import Access, Call, FormBody, NoBody, Query, Reply, Schema, TextFile, endpoint, pages
+from shared.services.access.invitations import NewPerson
+
+blueprint = func.Blueprint()
+
+
+class LinkQuery(Query):
+    token: str = Field(max_length=MAXIMUM_TOKEN)
+    """The one in the mailed link."""
+
+
+class PasswordForm(Schema):
+    password: str = Field(max_length=MAXIMUM_PASSWORD)
+    """The new one."""
+
+
+class InvitationForm(PasswordForm):
+    full_name: str = Field(max_length=200)
+    """The new member's."""
+
+
+_NAMES = {"/password": "The password", "/full_name": "Your name"}
+"""What the fields are called, by the pointers of errors."""
+_ACCEPT = "Accept the invitation"
+_VERIFY = "Confirm your e-mail address"
+_RESET = "Choose a new password"
+_PAGES: dict[str, Any] = {
+    "access": Access.PUBLIC,
+    "query": LinkQuery,
+    "media_type": pages.MEDIA_TYPE,
+    "error_format": pages.PageErrors(),
+    "headers": pages.headers(),
+}
+_FORMS: dict[str, Any] = {
+    **_PAGES,
+    "body": FormBody(PasswordForm),
+    "authorize": pages.check_own_page,
+    "answers": {200: TextFile, 422: TextFile},
+    "errors": (ForbiddenError, ConflictError, UnavailableError),
+    "example": {"password": "seven green umbrellas in the rain"},
+}
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/account/verify",
+    summary="The page to verify an e-mail address",
+    answers={200: TextFile},
+    **_PAGES,
+)
+async def show_verification(call: Call[NoBody, LinkQuery]) -> Reply:  # noqa: ARG001  it is the same for every link
+    return Reply(_form("verify", _VERIFY))
+
+
+@endpoint(blueprint, "POST", "/account/verify", summary="Verify an e-mail address by the form of its page", **_FORMS)
+async def verify_by_page(call: Call[PasswordForm, LinkQuery]) -> Reply:
+    verify = call.services.email_verification.verify
+    return await _done(
+        "verify",
+        _VERIFY,
+        lambda: verify(call.query.token, call.body.password),
+        pages.message_page("Your address is confirmed", "You can sign in with your password now."),
+    )
+
+
+@endpoint(
+    blueprint, "GET", "/account/reset", summary="The page to choose a new password", answers={200: TextFile}, **_PAGES
+)
+async def show_reset(call: Call[NoBody, LinkQuery]) -> Reply:  # noqa: ARG001  as above
+    return Reply(_form("reset", _RESET))
+
+
+@endpoint(blueprint, "POST", "/account/reset", summary="Choose a new password by the form of its page", **_FORMS)
+async def reset_by_page(call: Call[PasswordForm, LinkQuery]) -> Reply:
+    confirm = call.services.password_resets.confirm
+    return await _done(
+        "reset",
+        _RESET,
+        lambda: confirm(call.query.token, call.body.password),
+        pages.message_page("Your password is set", "You are signed out everywhere. Sign in with the new password now."),
+    )
+
+
+@endpoint(
+    blueprint, "GET", "/account/accept", summary="The page to accept an invitation", answers={200: TextFile}, **_PAGES
+)
+async def show_invitation(call: Call[NoBody, LinkQuery]) -> Reply:  # noqa: ARG001  as above
+    return Reply(_form("accept", _ACCEPT))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/account/accept",
+    summary="Accept an invitation by the form of its page",
+    rate_limits=(ACCEPTED_INVITATIONS,),
+    **{
+        **_FORMS,
+        "body": FormBody(InvitationForm),
+        "example": {"password": "seven green umbrellas in the rain", "full_name": "Grace Hopper"},
+    },
+)
+async def accept_by_page(call: Call[InvitationForm, LinkQuery]) -> Reply:
+    return await _done(
+        "accept",
+        _ACCEPT,
+        lambda: _accept(call),
+        pages.message_page("Welcome", "You are a member now. Sign in with your password."),
+    )
+
+
+async def _accept(call: Call[InvitationForm, LinkQuery]) -> None:
+    full_name = call.body.full_name.strip()
+    if not full_name:
+        raise ValidationError.at("/full_name", "is empty")
+    await call.services.invitations.accept(call.query.token, None, NewPerson(call.body.password, full_name))
+
+
+async def _done(name: str, title: str, act: Callable[[], Awaitable[None]], done: bytes) -> Reply:
+    """The page that says so, or the form again with what is wrong."""
+    try:
+        await act()
+    except InvalidTokenError:
+        raise
+    except ValidationError as error:
+        pointer = error.errors[0].pointer if error.errors else ""
+        return Reply(_form(name, title, f"{_NAMES.get(pointer, 'What you sent')} {error.detail}."), status=422)
+    except ConflictError as error:
+        return Reply(_form(name, title, f"{error.detail}."), status=422)
+    return Reply(done)
+
+
+def _form(name: str, title: str, problem: str = "") -> bytes:
+    return pages.page(name, title, problem=problem, minimum=MINIMUM_PASSWORD)
