@@ -13,7 +13,7 @@ blueprint = func.Blueprint()
 MAXIMUM_TOKEN = 200
 
 
-class VerificationRequest(Schema):
+class EmailVerificationRequest(Schema):
     token: str = Field(max_length=MAXIMUM_TOKEN)
     """The one in the mailed link. It works once, for 60 minutes."""
     password: NewPassword | None = None
@@ -42,11 +42,11 @@ async def send_verification(call: Call) -> Reply:
     "auth/email/verify",
     summary="Verify an e-mail address by a mailed link. All sessions end, and the earlier password",
     access=Access.PUBLIC,
-    body=VerificationRequest,
+    body=EmailVerificationRequest,
     answers={204: None},
     errors=(InvalidTokenError,),
     example={"token": "the-token-in-the-link", "password": "correct horse battery staple"},
 )
-async def verify_email(call: Call[VerificationRequest]) -> Reply:
+async def verify_email(call: Call[EmailVerificationRequest]) -> Reply:
     await call.services.email_verification.verify(call.body.token, call.body.password)
     return Reply()

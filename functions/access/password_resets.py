@@ -22,14 +22,14 @@ class ForgottenPasswordRequest(Schema):
     """The address that the user signs in with."""
 
 
-class ResetRequest(Schema):
+class PasswordResetRequest(Schema):
     user_id: str = Field(min_length=1, max_length=256)
     """The id of a user of an organization."""
     reason: Reason
     """Why; it stands in the audit trail."""
 
 
-class ConfirmationRequest(Schema):
+class PasswordConfirmationRequest(Schema):
     token: str = Field(max_length=MAXIMUM_TOKEN)
     """The one in the mailed link. The newest link works, once, for 30 minutes."""
     password: NewPassword
@@ -58,12 +58,12 @@ async def forget_password(call: Call[ForgottenPasswordRequest]) -> Reply:
     "auth/password/confirm",
     summary="Choose a new password by a mailed link. All sessions end",
     access=Access.PUBLIC,
-    body=ConfirmationRequest,
+    body=PasswordConfirmationRequest,
     answers={204: None},
     errors=(InvalidTokenError, ConflictError),
     example={"token": "the-token-in-the-link", "password": "seven green umbrellas in the rain"},
 )
-async def confirm_password(call: Call[ConfirmationRequest]) -> Reply:
+async def confirm_password(call: Call[PasswordConfirmationRequest]) -> Reply:
     await call.services.password_resets.confirm(call.body.token, call.body.password)
     return Reply()
 
@@ -74,12 +74,12 @@ async def confirm_password(call: Call[ConfirmationRequest]) -> Reply:
     "auth/password/reset",
     summary="End a user's sessions and password, and have a link mailed to choose a new one",
     access=Permission.USERS_WRITE,
-    body=ResetRequest,
+    body=PasswordResetRequest,
     idempotent=False,
     answers={202: None},
     example={"user_id": "usr_01", "reason": "The user lost a laptop"},
 )
-async def reset_password(call: Call[ResetRequest]) -> Reply:
+async def reset_password(call: Call[PasswordResetRequest]) -> Reply:
     call.refuse_organization("the user is named by user_id")
     await call.services.password_resets.reset(call.body.user_id, call.body.reason)
     return Reply()
