@@ -14,6 +14,7 @@ from shared.domain.kernel.errors import ConflictError, InvalidTokenError, NotFou
 from shared.domain.kernel.ids import named_id
 from shared.services.access.api_keys import ApiKeyDraft
 from shared.services.access.invitations import InvitationDraft, NewPerson
+from shared.services.storage import Records
 from tests.doubles.worlds.invoiced_organization import ORGANIZATION, Scene
 from tests.faults.in_turn.path import Path, Result
 
@@ -32,9 +33,10 @@ def principal(user_id: str) -> Principal:
 async def join(scene: Scene, *user_ids: str) -> None:
     """Owners with verified accounts."""
     now = scene.clock.now()
+    store = scene.host().audited_store
+    memberships, accounts = Records(store, TENANTS, Membership), Records(store, DIRECTORY, Account)
     for user_id in user_ids:
-        membership = Membership(id=user_id, role="owner", joined_at=now)
-        await scene.store.upsert(TENANTS.name, ORGANIZATION, membership.document())
+        await memberships.ensure(ORGANIZATION, Membership(id=user_id, role="owner", joined_at=now))
         account = Account(
             id=ACCOUNT,
             user_id=user_id,
@@ -46,7 +48,7 @@ async def join(scene: Scene, *user_ids: str) -> None:
             created_at=now,
             verified_at=now,
         )
-        await scene.store.upsert(DIRECTORY.name, user_partition(user_id), account.document())
+        await accounts.ensure(user_partition(user_id), account)
 
 
 async def organizations_of(scene: Scene, user_id: str) -> tuple[str, ...]:
