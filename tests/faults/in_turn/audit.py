@@ -33,8 +33,11 @@ async def assert_each_change_is_told_once(scene: Scene) -> None:
         assert findings == []
         entries = [AuditEntry.read(document) for document in items if document["kind"] == AuditEntry.kind]
         told.update((entry.action, entry.target_id) for entry in entries)
-    for expected in _expected(scene):
-        assert told[expected] == 1, f"{expected} is told {told[expected]} times"
+    for action, id_ in _expected(scene):
+        area, _, verb = action.partition(".")
+        is_made_again = verb == "create" and area == "api_keys"  # under the same id, by a client that lost the token
+        deleted = told[f"{area}.delete", id_] if is_made_again else 0
+        assert told[action, id_] - deleted == 1, f"{action} of {id_}: {told[action, id_]} times"
     finalized = {number for (action, _), number in told.items() if action == "invoices.finalize"}
     assert finalized <= {1}
 
