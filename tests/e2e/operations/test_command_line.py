@@ -61,7 +61,7 @@ def test_setup_makes_the_operator_of_a_deployment_once(data_dir: Path) -> None:
     assert first.stderr == second.stderr == ""
     assert first.stdout.count("password") == 1
     assert "password" not in second.stdout
-    assert second.stdout.count("there already") == 2
+    assert second.stdout.count("there already") == 6
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in data_dir.iterdir()} == {0o600}
 
@@ -178,7 +178,7 @@ def test_without_the_store_it_says_so_and_has_made_what_it_could(data_dir: Path,
     }
     end = command_line.run("setup", **settings)
     assert (end.returncode, end.stderr) == (4, "The store does not answer: Cosmos DB: no answer\n")
-    made = ("The token keys", "The key of mailed links", "The sealing keys", "The audit keys")
+    made = ("The token keys", "The key of mailed links", "The sealing keys", "The audit keys", "The refresh key")
     assert end.stdout == "".join(f"{each}: made\n" for each in made)
     assert command_line.run("setup", XYRA_DATA_DIR=str(data_dir)).returncode == 0
 
