@@ -55,7 +55,9 @@ def test_the_package_is_the_app():
     code = {file for file in files if file.parts[0] in {"functions", "shared"}}
     assert {file.suffix for file in code} == {".py", ".json", ".gz", ".css", ".html", ".txt"}
     assert {file.parts[:3] for file in code if file.suffix == ".gz"} == {("shared", "http", "assets")}
-    assert {file.parts[:2] for file in code if file.suffix in {".json", ".css", ".html", ".txt"}} == {("shared", "templates")}
+    assert {file.parts[:2] for file in code if file.suffix in {".json", ".css", ".html", ".txt"}} == {
+        ("shared", "templates")
+    }
 
 
 @pytest.mark.parametrize("file", LEFT_BY_TOOLS)

@@ -273,9 +273,9 @@ class Organizations:
         if seats is not None:
             fields["seats"] = organization.seats.scheduled(seats, seats_from, now, "/seats_from")
         if "settings" in fields:
-            patch = fields["settings"] or {}
+            patch = fields["settings"]
             fields["settings"] = merge_patch(organization.settings.model_dump(), patch) or {}
-            if patch.get("flags") is not None:
+            if patch is not None and patch.get("flags") is not None:
                 fields["settings"]["flags"] = patch["flags"]
         return fields
 

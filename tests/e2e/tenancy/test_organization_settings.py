@@ -32,6 +32,7 @@ async def test_they_are_replaced_as_a_whole(xyra: Xyra) -> None:
         "reported_llm_costs": False,
         "reported_llm_terms": False,
         "unverified_may_write": False,
+        "overdraft": "0",
         "flags": {},
     }
     assert await organization.key.get(path) == changed
