@@ -70,6 +70,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001  
 def make_known(case: Any, operation: str) -> None:
     """Let the call name things that exist, and be one that can succeed as far as its path and body go."""
     case.headers.pop("Idempotency-Key", None)  # a key is used by one request alone
+    if any(header.name == "Idempotency-Key" and header.is_required for header in case.operation.headers):
+        case.headers["Idempotency-Key"] = uuid4().hex
     if "If-Match" in case.operation.headers:
         case.headers["If-Match"] = "*"
     for name in case.path_parameters or {}:
@@ -99,6 +101,8 @@ def known_thing(name: str, operation: str, otherwise: Any) -> Any:
     """A thing that exists for a parameter of a path; a new one where the operation ends it."""
     if name == "outcome_id" and operation in DECIDING:
         return reported_outcome(is_verified=operation == "reverse_outcome")
+    if name in ("hold_id", "transaction_id") and operation in SPENDING:
+        return spent(name)
     if name in SCENE["spares"] and operation in SCENE["ending"]:
         return spare(name)
     return SCENE["things"].get(name, otherwise)
@@ -195,6 +199,31 @@ def reported_outcome(*, is_verified: bool) -> str:
     if is_verified:
         requests.post(f"{path}/verify", headers=operator, params=query, timeout=30).raise_for_status()
     return outcome_id
+
+
+SPENDING = {"capture_hold", "release_hold", "refund_credits"}
+"""Operations that a hold or a transaction takes once."""
+
+
+def spent(name: str) -> str:
+    """A new hold, or a new transaction, of the operator's in the organization."""
+    answer: dict[str, Any] = {}
+    for path, body in (("grants", {"amount": "10", "source": "bonus", "reason": "To spend"}), SPENT[name]):
+        made = requests.post(
+            f"{API}/credits/{path}",
+            json=body | {"organization_id": SCENE["fields"]["organization_id"]},
+            headers={"Authorization": f"Bearer {SCENE['operator_key']}", "Idempotency-Key": uuid4().hex},
+            timeout=30,
+        )
+        made.raise_for_status()
+        answer = made.json()
+    return answer[name]
+
+
+SPENT = {
+    "hold_id": ("reserve", {"amount": "5", "expires_in": 600}),
+    "transaction_id": ("use", {"amount": "5"}),
+}
 
 
 def operation_of(case: Any) -> str:
