@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
@@ -9,6 +10,8 @@ Address = IPv4Address | IPv6Address
 UNKNOWN = "unknown"
 _NETWORK_OF_ONE_CALLER = 64
 """Bits of an IPv6 address that tell callers apart: each has the rest to itself."""
+_LONGEST_ADDRESS = 64
+"""Characters, more than an address has: what is cut off there is none."""
 _WITH_PORT = re.compile(r"\[(?P<six>[^\]]*)\](:\d+)?|(?P<four>[^:]*)(:\d+)?")
 
 
@@ -25,8 +28,14 @@ def client_address(headers: Mapping[str, str], trusted_hops: int) -> Address | N
 def _read(entry: str) -> Address | None:
     found = _WITH_PORT.fullmatch(entry)
     text = entry if found is None else found["six"] or found["four"] or ""
+    return _address_of(text.partition("%")[0][:_LONGEST_ADDRESS])
+
+
+@lru_cache(1_000)
+def _address_of(text: str) -> Address | None:
+    """Remembered, as a caller's next requests come from the same one."""
     try:
-        address = ip_address(text.partition("%")[0])
+        address = ip_address(text)
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 _BITS_SHOWN = {4: 24, 6: 48}
@@ -44,6 +45,7 @@ class Origin:
 UNKNOWN_ORIGIN = Origin()
 
 
+@lru_cache(1_000)
 def masked(address: IPv4Address | IPv6Address | None) -> str | None:
     """The network that an address belongs to, such as `203.0.113.0/24`."""
     if address is None:
