@@ -99,6 +99,12 @@ class ReusedApiKeyAnswer(ApiKeyAnswer):
     """The request was answered before. The token was shown then, and is never shown again."""
 
 
+def _shown(stored: tuple[ApiKey, str]) -> Reply:
+    """A key without its token, with its ETag."""
+    key, etag = stored
+    return Reply(ApiKeyAnswer.of(key), etag=etag)
+
+
 async def _owner(call: Call[Any, Any, ApiKeyPath]) -> str:
     """Whose key the path names. Raises `NotFoundError` for a key of other projects than the caller's."""
     owner = await call.organization_id_of(call.path.key_id)
@@ -170,8 +176,7 @@ async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
     answers={200: ApiKeyAnswer},
 )
 async def get_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
-    key, etag = await call.services.api_keys.get(await _owner(call), call.path.key_id)
-    return Reply(ApiKeyAnswer.of(key), etag=etag)
+    return _shown(await call.services.api_keys.get(await _owner(call), call.path.key_id))
 
 
 @endpoint(
@@ -192,8 +197,7 @@ async def update_api_key(call: Call[ApiKeyPatch, Query, ApiKeyPath]) -> Reply:
     before, _ = await call.services.api_keys.get(owner, key_id)
     sent = call.body.model_dump(exclude_unset=True)
     changes = await checked(call, None if owner == OPERATOR else owner, sent, before.projects)
-    key, etag = await call.services.api_keys.update(owner, key_id, changes, call.principal, call.if_match)
-    return Reply(ApiKeyAnswer.of(key), etag=etag)
+    return _shown(await call.services.api_keys.update(owner, key_id, changes, call.principal, call.if_match))
 
 
 @endpoint(
@@ -222,8 +226,7 @@ async def delete_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
     answers={200: ApiKeyAnswer},
 )
 async def deactivate_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
-    key, etag = await call.services.api_keys.deactivate(await _owner(call), call.path.key_id)
-    return Reply(ApiKeyAnswer.of(key), etag=etag)
+    return _shown(await call.services.api_keys.deactivate(await _owner(call), call.path.key_id))
 
 
 @endpoint(
@@ -236,5 +239,4 @@ async def deactivate_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
     answers={200: ApiKeyAnswer},
 )
 async def adopt_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
-    key, etag = await call.services.api_keys.adopt(await _owner(call), call.path.key_id, call.principal)
-    return Reply(ApiKeyAnswer.of(key), etag=etag)
+    return _shown(await call.services.api_keys.adopt(await _owner(call), call.path.key_id, call.principal))

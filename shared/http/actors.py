@@ -1,6 +1,7 @@
 """Who a request's changes are put down to on the audit trail."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from shared.domain.access.identity import Principal
 from shared.domain.access.origins import masked
@@ -11,11 +12,13 @@ NOBODY_YET = Actor("system", ANONYMOUS_ID)
 """Until a credential is shown."""
 
 
-def actor_of(principal: Principal | None, headers: Mapping[str, str], trusted_hops: int) -> Actor:
-    """The user or key that calls, with the root of the key and the session of the user; None for a stranger."""
-    network = masked(client_address(headers, trusted_hops))
-    if principal is None:
-        return Actor(NOBODY_YET.type, NOBODY_YET.id, ip=network)
+def stranger(headers: Mapping[str, str], trusted_hops: int) -> Actor:
+    """Who calls, as long as no credential was looked at: somebody of a network."""
+    return replace(NOBODY_YET, ip=masked(client_address(headers, trusted_hops)))
+
+
+def actor_of(principal: Principal, network: str | None) -> Actor:
+    """The user or key that calls from a network, with the root of the key and the session of the user."""
     if principal.key is not None:
         return Actor("api_key", principal.id, root_id=principal.root_id, ip=network)
     kind: ActorType = "operator" if principal.is_operator else "user"

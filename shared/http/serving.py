@@ -25,7 +25,7 @@ from shared.domain.kernel.errors import (
 )
 from shared.domain.kernel.ids import fingerprint, is_id
 from shared.domain.kernel.validation import validation_error
-from shared.http.actors import NOBODY_YET, actor_of
+from shared.http.actors import NOBODY_YET, actor_of, stranger
 from shared.http.bodies import validated
 from shared.http.declaration import Endpoint, IfMatch
 from shared.http.error_format import ErrorFormat
@@ -122,13 +122,14 @@ async def _answer(
     _refuse_what_is_no_id(declared, request.route_params)
     headers = request.headers
     principal = ANONYMOUS
-    becomes(actor_of(None, headers, services.settings.trusted_hops))
+    somebody = stranger(headers, services.settings.trusted_hops)
+    becomes(somebody)
     if not declared.public:
         principal = await services.authentication.authenticate(
             credential(headers, takes_basic=declared.takes_basic),
             for_events=declared.access is Permission.EVENTS_WRITE,
         )
-        becomes(actor_of(principal, headers, services.settings.trusted_hops))
+        becomes(actor_of(principal, somebody.ip))
         if isinstance(declared.access, Permission):
             _authorize(principal, declared.access)
         else:

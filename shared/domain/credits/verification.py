@@ -36,6 +36,13 @@ class Verification:
     hash: str = BEFORE_THE_FIRST
     accounts: dict[str, Balances] = field(default_factory=dict)
     problems: list[LedgerProblem] = field(default_factory=list)
+    cuts: dict[int, Cut] = field(default_factory=dict)
+    """Cuts to come, by the sequence of the last transfer before them."""
+
+    @classmethod
+    def of_all(cls, cuts: Iterable[Cut]) -> "Verification":
+        """From the beginning on, with the cuts on the way."""
+        return cls(cuts={cut.sequence: cut for cut in cuts})
 
     @classmethod
     def after(cls, cut: Cut | None) -> "Verification":
@@ -59,10 +66,8 @@ class Verification:
         except UnbalancedError:
             self._note(transfer.sequence, transfer.id, "unbalanced")
         self.sequence, self.hash = transfer.sequence, transfer.hash
-
-    def check_cut(self, cut: Cut) -> None:
-        """When all transfers up to the cut were taken."""
-        if (cut.sequence, cut.hash) != (self.sequence, self.hash) or _differ(cut.accounts, self.accounts):
+        cut = self.cuts.get(self.sequence)
+        if cut is not None and (cut.hash != self.hash or _differ(cut.accounts, self.accounts)):
             self._note(cut.sequence, None, "cut_differs")
 
     def check_head(self, head: Head, pages: Iterable[GrantPage]) -> None:

@@ -16,7 +16,6 @@ from shared.domain.kernel.times import BEGINNING
 from shared.domain.periods.periods import Calendar, first_instant
 
 WindowName = Literal["hour", "day", "month", "once"]
-WINDOW_NAMES: tuple[WindowName, ...] = ("hour", "day", "month", "once")
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)

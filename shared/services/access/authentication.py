@@ -76,12 +76,6 @@ class Authentication:
         person = await self._by_token(credential, for_events=for_events)
         return self._limited(person.principal, person.deleted_at)
 
-    async def check_open(self, organization_id: str) -> None:
-        """Raises `UnauthenticatedError` where its own credentials may not even read any longer."""
-        deleted_at = await self._deleted_at(organization_id, for_events=False)
-        if deletion_stage(deleted_at, self._clock.now(), self._readable) == "closed":
-            raise UnauthenticatedError(_DELETED)
-
     def _limited(self, principal: Principal, deleted_at: datetime | None) -> Principal:
         """What the principal may do, where its organization was deleted at some time."""
         match deletion_stage(deleted_at, self._clock.now(), self._readable):

@@ -97,9 +97,9 @@ class Verifications:
         """Raises `UnavailableError` where the ledger changes all the while."""
         stored = await self._wallets.read(payer, Wanted())
         head = stored.wallet.head
-        cuts = await self._wallets.cuts(payer, [head.cuts]) if head.cuts and not from_beginning else {}
-        cut = cuts.get(head.cuts)
-        verification = Verification.after(cut)
+        cuts = await self._wallets.cuts(payer, range(1, head.cuts + 1) if from_beginning else [head.cuts])
+        cut = None if from_beginning else cuts.get(head.cuts)
+        verification = Verification.of_all(cuts.values()) if from_beginning else Verification.after(cut)
         cursor: str | None = None
         taken = 0
         while True:

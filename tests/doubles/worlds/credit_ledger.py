@@ -138,7 +138,7 @@ class CreditLedger:
         return list(self.load().grants(kind))
 
     def problems(self, cut: Cut | None = None) -> list[LedgerProblem]:
-        verification = Verification.after(cut)
+        verification = Verification.of_all(self.all(Cut)) if cut is None else Verification.after(cut)
         for transfer in self.transfers():
             if cut is None or transfer.sequence > cut.sequence:
                 verification.take(transfer)

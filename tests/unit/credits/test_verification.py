@@ -117,6 +117,13 @@ def test_the_balances_of_the_head(ledger: CreditLedger) -> None:
     assert "head_differs" in {problem.kind for problem in ledger.problems()}
 
 
+@pytest.mark.parametrize("altered", [{"hash": "e" * 64}, {"accounts": {}}], ids=["hash", "balances"])
+def test_a_cut(altered: dict[str, Any], ledger: CreditLedger) -> None:
+    (cut,) = ledger.all(Cut)
+    put(ledger, cut.id, msgspec.structs.replace(cut, **altered))
+    assert [(problem.kind, problem.sequence) for problem in ledger.problems()] == [("cut_differs", cut.sequence)]
+
+
 def test_what_comes_after_the_last_cut_alone(ledger: CreditLedger) -> None:
     (cut,) = ledger.all(Cut)
     assert ledger.problems(cut) == []
