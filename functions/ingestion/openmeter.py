@@ -4,7 +4,6 @@ https://openmeter.io/docs/api/cloud#events. OpenMeter answers 204, or an error. 
 others of its request are taken, and the error says so.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ from shared.domain.usage.events import MAXIMUM_EVENTS_OF_REQUEST
 from shared.domain.usage.ingestion import OTHERS
 from shared.http import LARGE_BODY, Call, Projects, Query, Reply, Schema, endpoint
 from shared.services.ingestion.protocol_events import ProtocolEvent
+from shared.turns import Turns
 
 blueprint = func.Blueprint()
 
@@ -45,8 +45,6 @@ CLOUD_EVENT = "application/cloudevents+json"
 CLOUD_EVENT_BATCH = "application/cloudevents-batch+json"
 MAXIMUM_LONG_ID = 2048
 """LiteLLM's ids of answers may be long."""
-READ_AT_ONCE = 20
-"""Events that are validated before other requests get their turn."""
 
 
 def _with_offset(value: object) -> object:
@@ -155,19 +153,15 @@ class OpenMeterBody:
 )
 async def ingest_openmeter_events(call: Call[SentValues, Query]) -> Reply:
     sender = Sender(call)
+    well_formed, rejected = await _well_formed(call.body.values, call.services.turns)
     events: list[ProtocolEvent] = []
-    rejected: list[Rejection] = []
-    for index, value in enumerate(call.body.values):
-        if index % READ_AT_ONCE == READ_AT_ONCE - 1:
-            await asyncio.sleep(0)
+    for index, event in well_formed:
         try:
-            events.append(await _read(sender, index, value))
+            events.append(await _read(sender, index, event))
         except NotTakenError as error:
             if call.body.single and isinstance(error.__cause__, XyraError):
                 raise error.__cause__ from error
             rejected.append(Rejection(index, (error.error,)))
-        except pydantic.ValidationError as error:
-            rejected.append(Rejection(index, validation_error(error).errors))
     await sender.count_malformed([_source_and_type(call.body.values[each.index]) for each in rejected])
     taken = await call.services.protocol_events.take(sender.credential, events)
     rejected += taken.acceptance.rejected
@@ -176,9 +170,24 @@ async def ingest_openmeter_events(call: Call[SentValues, Query]) -> Reply:
     return Reply()
 
 
-async def _read(sender: Sender, index: int, value: object) -> ProtocolEvent:
-    """Raises `NotTakenError`, and pydantic's error."""
-    event = _event.validate_python(value)
+async def _well_formed(
+    values: Sequence[object], turns: Turns
+) -> tuple[list[tuple[int, OpenMeterEvent]], list[Rejection]]:
+    """Events that are well-formed, each with its index, and why others are not."""
+    well_formed: list[tuple[int, OpenMeterEvent]] = []
+    malformed: list[Rejection] = []
+    async with turns.begun() as turn:
+        for index, value in enumerate(values):
+            await turn.pause_if_over()
+            try:
+                well_formed.append((index, _event.validate_python(value)))
+            except pydantic.ValidationError as error:
+                malformed.append(Rejection(index, validation_error(error).errors))
+    return well_formed, malformed
+
+
+async def _read(sender: Sender, index: int, event: OpenMeterEvent) -> ProtocolEvent:
+    """Raises `NotTakenError`."""
     usage = usage_of(event.type, event.source, event.subject, event.data or {})
     return ProtocolEvent(
         index=index,
