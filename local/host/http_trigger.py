@@ -133,22 +133,19 @@ async def read_body(request: web.BaseRequest, share: Share, progress_seconds: fl
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    body = bytearray()
-    while chunk := await _next_bytes(request, progress_seconds):
-        if len(body) + len(chunk) > PLATFORM_BODY_BYTES:
-            raise BodyTooLargeError
-        if not share.take(len(chunk)):
-            raise TooManyBytesError
-        body += chunk
-    return bytes(body)
-
-
-async def _next_bytes(request: web.BaseRequest, progress_seconds: float) -> bytes:
-    """Empty at the end. Raises `NoProgressError`."""
+    body, now = bytearray(), asyncio.get_running_loop().time
     try:
-        return await asyncio.wait_for(request.content.readany(), progress_seconds)
+        async with asyncio.timeout(progress_seconds) as progress:
+            while chunk := await request.content.readany():
+                if len(body) + len(chunk) > PLATFORM_BODY_BYTES:
+                    raise BodyTooLargeError
+                if not share.take(len(chunk)):
+                    raise TooManyBytesError
+                body += chunk
+                progress.reschedule(now() + progress_seconds)
     except TimeoutError as error:
         raise NoProgressError from error
+    return bytes(body)
 
 
 def add_address_of_caller(request: web.BaseRequest, headers: MutableMapping[str, str]) -> None:
