@@ -61,7 +61,8 @@ def discounted(
 ) -> dict[Any, Fraction]:
     """Each version's amount after its discount; `found` has its discount, amount, days and quantity.
 
-    Discount amounts share what there is to discount in proportion.
+    Discount amounts share what there is to discount in proportion; where a type's maximum has left less than nothing to
+    discount, they are nothing.
     """
     reached = [
         discount if discount is not None and quantity >= Fraction(discount["from_quantity"]) else None
@@ -79,6 +80,6 @@ def discounted(
     result = {}
     for (key, own), discount, amount in zip(due.items(), reached, wanted, strict=True):
         percent = Fraction(discount["percent"]) if discount is not None and "percent" in discount else ZERO
-        granted = amount * min(room, asked) / asked if asked else ZERO
+        granted = amount * min(max(ZERO, room), asked) / asked if asked else ZERO
         result[key] = own * (1 - percent / 100) - granted
     return result
