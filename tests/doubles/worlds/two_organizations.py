@@ -11,6 +11,8 @@ from tests.doubles.clients.xyra_client import Client, Organization, Xyra
 from tests.doubles.clients.xyra_process import Tables
 
 Json = dict[str, Any]
+Rows = dict[str, list[tuple[object, ...]]]
+"""By table, each with whether it `came` or `went`."""
 
 EVENT = {"id": "1", "type": "command", "agent": "coder", "time": "2026-11-10T12:00:00Z"}
 CHARGE = {
@@ -84,9 +86,12 @@ async def unchanged(small_host: Served, set_up_before: list[TwoOrganizations]) -
         assert differences(before, small_host.process.tables()) == {}
 
 
-def differences(before: Tables, after: Tables) -> dict[str, list[tuple[object, ...]]]:
-    """By table. What is refused is counted, too, so the counters of what arrives may differ."""
-    changed = {name: [*(rows - before[name]), *(before[name] - rows)] for name, rows in after.items()}
+def differences(before: Tables, after: Tables) -> Rows:
+    """Rows that came or went, by table. What is refused is counted, too: counters of what arrives may differ."""
+    changed = {
+        name: [*(("came", *row) for row in rows - before[name]), *(("went", *row) for row in before[name] - rows)]
+        for name, rows in after.items()
+    }
     kept = {name: [row for row in rows if not is_arrival_counter(row)] for name, rows in changed.items()}
     return {name: rows for name, rows in kept.items() if rows}
 

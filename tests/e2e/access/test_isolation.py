@@ -20,6 +20,7 @@ import pytest
 from pydantic import BaseModel
 
 import function_app
+from shared.adapters.clock.file_clock import FileClock
 from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.containers import DIRECTORY, TENANTS
@@ -42,8 +43,9 @@ from shared.services.access.tokens import Tokens
 from shared.settings import Settings
 from tests.doubles.clients.hosts import NOW, Served
 from tests.doubles.clients.xyra_client import ORGANIZATION_SCOPES, Answer, Client, Organization, Xyra
-from tests.doubles.clients.xyra_process import Tables
+from tests.doubles.clients.xyra_process import XyraProcess
 from tests.doubles.fakes.settable_clock import SettableClock
+from tests.doubles.worlds.two_organizations import differences
 
 Json = dict[str, Any]
 
@@ -72,11 +74,6 @@ PUBLIC = {
 }
 """Literally, so that nothing becomes public by accident."""
 
-LATE_RECORDS = (
-    *(f'"kind":"{kind}"' for kind in ("audit_head", "audit_entry", "personal_key", "ingestion")),
-    '"effect":"audited"',
-)
-"""What is written of a change a while after it."""
 OPERATORS = {
     "GET /api/v1/llm-prices/{price_id}",
     "GET /api/v1/exchange-rates/{from_currency}/{to_currency}",
@@ -372,29 +369,33 @@ def shared_host(small_host: Served) -> Served:
 
 
 @pytest.fixture(scope="session")
-def victims() -> list[Victim]:
-    """One at most: as no test may change anything of it, all can have the same."""
+def victims() -> list[tuple[Victim, datetime]]:
+    """One at most, and when it was set up: as no test may change anything of it, all can have the same."""
     return []
 
 
 @pytest.fixture
-async def victim(xyra: Xyra, shared_host: Served, victims: list[Victim]) -> AsyncIterator[Victim]:
-    """What a test does must change nothing in the store."""
+async def victim(xyra: Xyra, shared_host: Served, victims: list[tuple[Victim, datetime]]) -> AsyncIterator[Victim]:
+    """What a test does must change nothing in the store.
+
+    Every test begins at the same moment: else something would expire or be swept while one of them looks.
+    """
+    process = shared_host.process
     if not victims:
-        victims.append(await set_up(xyra, shared_host.process.data_dir))
+        victims.append((await set_up(xyra, process.data_dir), just_after_a_sweep(process)))
+    made, moment = victims[0]
+    process.set_clock(moment)
     await xyra.idle()
-    before = without_late_records(shared_host.process.tables())
-    yield victims[0]
+    before = process.tables()
+    yield made
     await xyra.idle()
-    assert without_late_records(shared_host.process.tables()) == before
+    assert differences(before, process.tables()) == {}
 
 
-def without_late_records(tables: Tables) -> Tables:
-    """Trails and counters of what was done before come a while after it."""
-    return {
-        name: Counter({row: count for row, count in rows.items() if not any(late in str(row) for late in LATE_RECORDS)})
-        for name, rows in tables.items()
-    }
+def just_after_a_sweep(process: XyraProcess) -> datetime:
+    """The next moment by which all that was noted by now is done, and about a minute before the sweep comes again."""
+    assert process.clock_file is not None
+    return (FileClock(process.clock_file).now() + timedelta(minutes=2)).replace(second=31)
 
 
 @dataclass(frozen=True)
