@@ -80,6 +80,7 @@ from shared.services.notifications.mails import Mails
 from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import PERIOD_CHANGED, Rebilling
 from shared.services.pricing.billing_models import BillingModels
+from shared.services.pricing.plans import Plans
 from shared.services.provider_costs.costs import Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
 from shared.services.provider_costs.llm_calls import LlmCallReader
@@ -179,6 +180,7 @@ class Application:
             *(self.member_organizations, self.mailed_links, invited_accounts),
         )
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
+        self.plans = Plans(store, clock, self.billing_models)
         self.projects = Projects(store, clock, self.owners)
         self.departments = Departments(store, clock, self.owners)
         self.agents = Agents(
@@ -197,14 +199,8 @@ class Application:
         self._opened.push_async_callback(self.ingestion_counts.close)
         checks = AcceptanceChecks(self.billing_models, self.costs)
         self.events = Events(
-            ports.queue,
-            clock,
-            self.organizations,
-            self.agents,
-            self.llm_calls,
-            checks,
-            self.ingestion_counts,
-            self.turns,
+            *(ports.queue, clock, self.organizations, self.agents, self.llm_calls),
+            *(checks, self.ingestion_counts, self.turns),
         )
         parked_event_store = ItemParkedEvents(store, clock)
         self.metering = Metering(

@@ -1,5 +1,5 @@
-"""Billing models, and what usage would cost under them."""
+"""Billing models and plans, and what usage would cost under them."""
 
-from functions.pricing import billing_models
+from functions.pricing import billing_models, plans
 
-blueprints = (billing_models.blueprint,)
+blueprints = (billing_models.blueprint, plans.blueprint)

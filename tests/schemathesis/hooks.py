@@ -124,7 +124,17 @@ def signed_up() -> str:
     return answer.json()["user"]["id"]
 
 
+def key_of_plan() -> str:
+    """The key of the scene's plan, which another version keeps."""
+    headers = {"Authorization": f"Bearer {SCENE['operator_key']}"}
+    answer = requests.get(f"{API}/plans/{SCENE['things']['plan_id']}", headers=headers, timeout=30)
+    answer.raise_for_status()
+    return answer.json()["key"]
+
+
 FRESH = {
+    "create_plan": {"key": lambda: uuid4().hex},
+    "publish_plan": {"key": key_of_plan},
     "refresh_session": {"refresh_token": lambda: signed_in("refresh_token")},
     "log_out": {"refresh_token": lambda: signed_in("refresh_token")},
     "sign_in": {name: lambda name=name: SCENE["callers"]["member"][name] for name in ("username", "password")},

@@ -20,6 +20,7 @@ import pytest
 import function_app
 from shared.domain.access.identity import Permission
 from shared.http import ENDPOINTS, Endpoint
+from shared.services.pricing.default_plans import DEFAULT_PLANS
 from tests.doubles.clients.hosts import Served
 from tests.doubles.clients.xyra_client import PASSWORD, Xyra
 from tests.doubles.clients.xyra_process import OPERATOR, XyraProcess
@@ -76,6 +77,7 @@ ENDING = {
     "deactivate_api_key",
     "withdraw_invitation",
     "archive_billing_model",
+    "archive_plan",
     "end_llm_price",
     "delete_llm_alias",
 }
@@ -156,6 +158,7 @@ def spares_of(victim: Victim) -> Mapping[str, tuple[str, Json]]:
         "department_id": (f"departments{at}", {"name": "fresh"}),
         "key_id": ("api-keys", {"name": "Spare", "scopes": ["agents:read"], **own}),
         "model_id": ("billing-models", {"name": "Spare", **model, **own}),
+        "plan_id": ("plans", {"key": "fresh", "name": "Spare", "prices": {"USD": DEFAULT_PLANS[0].model_version_id}}),
         "price_id": ("llm-prices", {"model": "fresh", "prices": {"input": "1", "output": "1"}}),
         "invitation_id": (f"invitations{at}", {"email": "fresh@example.com", "role": "viewer"}),
         "alias_id": ("llm-prices/aliases", {"name": "fresh", **alias, **own}),

@@ -122,6 +122,8 @@ class BillingModel(Entity):
     description: str = ""
     currency: Currency
     archived_at: Instant | None = None
+    place: str | None = None
+    """Where subscriptions stand whose plans it prices; None for a model of agents."""
     versions: History[VersionReference]
 
 

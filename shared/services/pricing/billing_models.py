@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from cachetools import LRUCache, TTLCache
 
@@ -15,7 +16,7 @@ from shared.domain.kernel.errors import (
     ValidationError,
 )
 from shared.domain.kernel.histories import MINIMUM_LEAD, History, check_start
-from shared.domain.kernel.ids import named_id
+from shared.domain.kernel.ids import is_id, named_id
 from shared.domain.pricing.billing_models import (
     BillingModel,
     BillingModelDraft,
@@ -25,7 +26,7 @@ from shared.domain.pricing.billing_models import (
 )
 from shared.domain.usage.events import NO_VERSION
 from shared.ports.clock import Clock
-from shared.services.storage import OPERATOR, Operation, Owners, Page, Records, Store, Stored, creating
+from shared.services.storage import OPERATOR, Operation, Owners, Page, Records, Store, Stored, creating, look_twice
 from shared.services.tenancy.organizations import Organizations
 from shared.settings import Settings
 
@@ -134,6 +135,24 @@ class BillingModels:
         published = [charge for version in await self.versions(model) for charge in version.charges]
         check_succession(published, draft.charges)
 
+    async def reserve(self, model_id: str, currency: str, place: str, pointer: str) -> None:
+        """Keep one of the operator's models for the plans of a place: lines of two places never mix.
+
+        Raises `ValidationError` at `pointer` where it is archived, in another currency, or kept for another place.
+        """
+
+        def decide(model: BillingModel) -> BillingModel:
+            if model.archived_at is not None:
+                raise ValidationError.at(pointer, "the billing model of this version is archived")
+            if model.currency != currency:
+                raise ValidationError.at(pointer, f"has prices in {model.currency}")
+            if model.place not in (None, place):
+                detail = f"the billing model of this version is for plans of the place {model.place}; make another one"
+                raise ValidationError.at(pointer, detail)
+            return model.changed(place=place)
+
+        await self._operators[0].change(_OPERATORS_PARTITION, model_id, decide)
+
     async def archive(self, organization_id: str | None, model_id: str) -> Stored[BillingModel]:
         """No agent can be put on it any more; those on it stay. Repeating it changes nothing."""
 
@@ -163,6 +182,8 @@ class BillingModels:
             raise ValidationError.at("/billing_model_id", "there is no such billing model") from error
         if model.archived_at is not None:
             raise ValidationError.at("/billing_model_id", "the billing model is archived")
+        if model.place is not None:
+            raise ValidationError.at("/billing_model_id", "prices plans; the organization subscribes to one of these")
         organization = await self._organizations.get(organization_id)
         if model.currency != organization.currency:
             raise ValidationError.at(
@@ -186,6 +207,16 @@ class BillingModels:
     async def versions(self, model: BillingModel) -> list[Version]:
         """All of them, oldest first."""
         return await self._read_versions(model, [entry.value.id for entry in model.versions.entries])
+
+    async def published(self, version_id: str) -> Version | None:
+        """A version of the operator's models by its id; None where there is none."""
+        version = self._cached_versions.get(version_id)
+        if version is None and is_id(version_id, "bmv"):
+            find = partial(self._operators[1].find, _OPERATORS_PARTITION, version_id)
+            stored = await look_twice(find, is_doubtful=lambda found: found is None)
+            if stored is not None:
+                version = self._cached_versions[version_id] = stored.entity
+        return version
 
     async def version_of(self, organization_id: str, models: History[str | None], version_id: str) -> Version | None:
         """The version with this id among those of an agent's models.

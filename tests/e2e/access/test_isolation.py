@@ -71,6 +71,7 @@ PUBLIC = {
     "POST /account/reset",
     "GET /account/accept",
     "POST /account/accept",
+    "GET /api/v1/billing/plans",
 }
 """Literally, so that nothing becomes public by accident."""
 
@@ -80,7 +81,12 @@ OPERATORS = {
 }
 """Literally, too: what is the operator's, and everybody's to read, unless another organization is named besides."""
 
-READ_BY_ALL = {*OPERATORS, "GET /api/v1/invoices/jobs/{job_id}"}
+READ_BY_ALL = {
+    *OPERATORS,
+    "GET /api/v1/invoices/jobs/{job_id}",
+    "GET /api/v1/plans/{plan_id}",
+    "GET /api/v1/plans/{plan_id}/versions",
+}
 """What is the operator's, and no organization's: naming one changes nothing."""
 
 MADE_IN_OWN_PROJECTS = {
@@ -179,6 +185,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
         "invoices/generate/monthly", {"organization_id": organization.id, "period": MONTH}, expect=202
     )
     await xyra.idle()
+    plans = (await xyra.operator.get("plans"))["data"]
     prices = {"input": "1", "output": "1"}
     price = await xyra.operator.post("llm-prices", {"model": f"model-{uuid4().hex}", "prices": prices})
     named = {"provider": "azure", "name": SECRET, "model": "gpt-5", "from": START}
@@ -219,6 +226,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "run_id": run["id"],
             "run_key": SECRET,
             "model_id": model["id"],
+            "plan_id": plans[0]["id"],
             "invoice_id": invoice["id"],
             "job_id": job["id"],
             "key_id": key["id"],

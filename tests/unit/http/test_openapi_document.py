@@ -76,6 +76,7 @@ CHANGES = {
     r"/api/v1/api-keys/.*/(projects|created_by|adopted_by|is_active)": "they say by whom and where they work",
     r".*/scopes/items/enum": "there are more permissions",
     r"/api/v1/credits/.*": "credits are new",
+    r"/api/v1/(billing/)?plans.*": "plans are new",
     r".*/settings/(properties|default)/overdraft": "how far an organization's credits may fall below zero",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }

@@ -1,0 +1,132 @@
+"""Plans: what customers subscribe to, in versions. A published version never changes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from shared.domain.kernel.audit import Audit, Audited, Target, called_at_creation, usual_verb
+from shared.domain.kernel.entity import Entity
+from shared.domain.kernel.money import Currency
+from shared.domain.kernel.times import Instant
+from shared.domain.kernel.validation import FieldPath, Length
+from shared.domain.kernel.validation_messages import Expected
+from shared.domain.kernel.value import Value
+from shared.domain.pricing.billing_models import Version
+from shared.domain.pricing.charges.fees import RecurringCharge
+from shared.domain.pricing.charges.flat_fee import FlatFee
+from shared.domain.pricing.charges.seat import SeatCharge
+from shared.domain.pricing.charges.setup_fee import SetupFee
+
+BASE = "base"
+"""The place of a subscription to a plan of the kind `base`; an add-on's place is its key."""
+MAXIMUM_CURRENCIES = 20
+MAXIMUM_VERSIONS = 500
+MAXIMUM_PLANS = 500
+
+PlanKind = Literal["base", "addon"]
+PlanKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$"),
+    Expected("1 to 64 small letters, digits, _ and -, such as professional"),
+]
+
+
+class PlanPrice(Value):
+    """The version of a billing model that prices a plan in one currency."""
+
+    model_id: str
+    version_id: str
+
+
+class PlanDraft(Value):
+    """A plan, or a new version of one, as it is sent."""
+
+    key: PlanKey
+    """Names the plan for good: another version cannot change it."""
+    name: str = Field(min_length=1, max_length=200)
+    """For people."""
+    description: str = Field(default="", max_length=2000)
+    """For people."""
+    kind: PlanKind = "base"
+    """`base`: an organization has one such subscription at most. `addon`: beside it, one for each add-on."""
+    interval: Literal["month"] = "month"
+    """How often its fees are due: every billing period."""
+    public: bool = True
+    """Whether `GET /billing/plans` shows it, and organizations may subscribe to it by themselves."""
+    prices: Annotated[Mapping[Currency, Annotated[str, Field(max_length=64)]], Length(1, MAXIMUM_CURRENCIES)]
+    """By currency, the id of a version (`bmv_...`) of a billing model of the operator's in that currency."""
+
+
+class PlanVersionReference(Value):
+    """Names a version of a plan."""
+
+    id: str
+    number: int
+
+
+def _verb(before: Any, after: Any) -> str:  # noqa: ANN401  plans
+    is_archived = before is not None and after is not None and before.archived_at != after.archived_at
+    return "archive" if is_archived else usual_verb(before, after)
+
+
+class Plan(Entity):
+    """A plan of the operator's catalog without its versions, which are documents of their own."""
+
+    kind: ClassVar[str] = "plan"
+    audit: ClassVar[Audit] = Audited(area="plans", verb=_verb, ignored=frozenset({"versions"}))
+
+    key: str
+    plan_kind: PlanKind
+    public: bool
+    created_at: Instant
+    archived_at: Instant | None = None
+    """Since when nobody can subscribe to it; who has it keeps it."""
+    versions: tuple[PlanVersionReference, ...] = Field(min_length=1)
+    """Oldest first."""
+
+    @property
+    def place(self) -> str:
+        """Where a subscription to it stands."""
+        return BASE if self.plan_kind == "base" else self.key
+
+    @property
+    def newest(self) -> PlanVersionReference:
+        return self.versions[-1]
+
+
+class PlanVersion(Entity):
+    """One published version of a plan."""
+
+    kind: ClassVar[str] = "plan_version"
+    audit: ClassVar[Audit] = Audited(
+        area="plans", verb=called_at_creation("publish"), target=lambda version: Target(Plan.kind, version.plan_id)
+    )
+
+    plan_id: str
+    number: int
+    """Counts from 1 within the plan."""
+    name: str
+    description: str = ""
+    interval: Literal["month"] = "month"
+    prices: Mapping[str, PlanPrice]
+    """By currency."""
+    created_at: Instant
+
+
+def refused_charges(version: Version) -> Iterator[tuple[FieldPath, str]]:
+    """What a plan cannot price by a version of a billing model, by the charge's place in it.
+
+    A plan has fees of the whole organization: flat fees and seats by the month, and setup fees.
+    """
+    for index, charge in enumerate(version.charges):
+        if not isinstance(charge, FlatFee | SeatCharge | SetupFee):
+            detail = (
+                f"prices usage ({charge.type}); a plan has flat_fee, seat and setup_fee. "
+                "Put agents on a billing model of their own for usage"
+            )
+            yield ("charges", index), detail
+        elif charge.scope != "organization":
+            yield ("charges", index, "scope"), "has to be organization in a plan: a subscription has no agents"
+        elif isinstance(charge, RecurringCharge) and charge.interval != "month":
+            yield ("charges", index, "interval"), "has to be month in a plan"

@@ -1,0 +1,119 @@
+"""The operator's catalog of plans: versions, archives, and what everybody sees of it."""
+
+from typing import Any
+from uuid import uuid4
+
+from tests.doubles.clients.hosts import TimeMachine
+from tests.doubles.clients.xyra_client import Xyra
+
+Json = dict[str, Any]
+
+FEE = {"key": "subscription", "type": "flat_fee", "amount": "49.00", "timing": "advance"}
+SEATS = {
+    "key": "seats",
+    "type": "seat",
+    "quantity": "seats",
+    "timing": "advance",
+    "pricing": {"type": "per_unit", "unit_amount": "15.00"},
+}
+
+
+async def price(xyra: Xyra, *charges: Json, currency: str = "USD") -> Json:
+    """A billing model of the operator's."""
+    body = {"name": "Prices", "currency": currency, "charges": list(charges or (FEE,))}
+    return await xyra.operator.post("billing-models", body)
+
+
+async def plan(xyra: Xyra, *charges: Json, **fields: Any) -> Json:
+    model = await price(xyra, *charges)
+    body = {"key": f"p{uuid4().hex}", "name": "Team", "prices": {"USD": model["version_id"]}}
+    return await xyra.operator.post("plans", body | fields)
+
+
+async def test_every_deployment_begins_with_four_plans(xyra: Xyra) -> None:
+    listed = (await xyra.anonymous.get("billing/plans"))["data"]
+    fees = {each["key"]: each["prices"]["USD"][0]["amount"] for each in listed}
+    assert {key: fees[key] for key in ("free", "starter", "professional", "enterprise")} == {
+        "free": "0.00",
+        "starter": "29.00",
+        "professional": "99.00",
+        "enterprise": "299.00",
+    }
+
+
+async def test_a_plan_has_versions_and_keeps_the_older_ones(xyra: Xyra) -> None:
+    made = await plan(xyra)
+    dearer = await price(xyra, FEE | {"amount": "59.00"}, SEATS)
+    path = f"plans/{made['id']}"
+    etag = (await xyra.operator.send("GET", path)).headers["ETag"]
+    body = {"key": made["key"], "name": "Team 2", "prices": {"USD": dearer["version_id"]}}
+    changed = (await xyra.operator.send("PUT", path, body, headers={"If-Match": etag})).expect(200)
+    assert (changed["version"], changed["name"], changed["prices"]) == (2, "Team 2", {"USD": dearer["version_id"]})
+    versions = (await xyra.operator.get(f"{path}/versions"))["data"]
+    assert [(each["number"], each["name"]) for each in versions] == [(1, "Team"), (2, "Team 2")]
+    assert versions[0]["prices"] == made["prices"]
+    (await xyra.operator.send("PUT", path, body, headers={"If-Match": etag})).problem(412, "precondition_failed")
+
+
+async def test_an_archived_plan_is_no_longer_offered_and_gets_no_version(time_machine: TimeMachine) -> None:
+    xyra = time_machine.xyra
+    await time_machine.at("2026-11-18T11:00:00Z")
+    made, hidden = await plan(xyra), await plan(xyra, public=False)
+    await time_machine.at("2026-11-18T11:02:00Z")
+    offered = {each["id"] for each in (await xyra.anonymous.get("billing/plans"))["data"]}
+    assert made["id"] in offered
+    assert hidden["id"] not in offered
+    archived = await xyra.operator.post(f"plans/{made['id']}/archive", expect=200)
+    assert archived["archived_at"] is not None
+    assert (await xyra.operator.post(f"plans/{made['id']}/archive", expect=200)) == archived
+    await time_machine.at("2026-11-18T11:04:00Z")
+    assert made["id"] not in {each["id"] for each in (await xyra.anonymous.get("billing/plans"))["data"]}
+    body = {"key": made["key"], "name": "Team", "prices": made["prices"]}
+    (await xyra.operator.send("PUT", f"plans/{made['id']}", body, headers={"If-Match": "*"})).problem(409, "conflict")
+
+
+async def test_what_cannot_be_a_plan_is_refused_with_what_to_write_instead(xyra: Xyra) -> None:
+    made = await plan(xyra)
+    metered = {
+        "key": "commands",
+        "type": "activity",
+        "meter": {"event_type": "command", "aggregation": "count"},
+        "pricing": {"type": "per_unit", "unit_amount": "1"},
+    }
+    euros = await price(xyra, currency="EUR")
+    own = await (await xyra.organization()).model(FEE)
+
+    async def refused(code: int = 422, **fields: Any) -> list[str]:
+        body = {"key": f"p{uuid4().hex}", "name": "Team", "prices": made["prices"]} | fields
+        answer = await xyra.operator.send("POST", "plans", body)
+        return answer.problem(code, "validation" if code == 422 else "conflict")
+
+    assert await refused(409, key=made["key"]) == ["/key"]
+    assert await refused(key="Team") == ["/key"]
+    assert await refused(prices={}) == ["/prices"]
+    assert await refused(prices={"USD": "bmv_nobody"}) == ["/prices/USD"]
+    assert await refused(prices={"USD": own["version_id"]}) == ["/prices/USD"]
+    assert await refused(prices={"USD": euros["version_id"]}) == ["/prices/USD"]
+    assert await refused(kind="addon") == ["/prices/USD"], "its billing model is for base plans"
+    for charge in (metered, FEE | {"interval": "year"}, FEE | {"scope": "agent"}):
+        version = (await price(xyra, charge))["version_id"]
+        assert await refused(prices={"USD": version}) == ["/prices/USD"]
+    for field, value in (("interval", "year"), ("trial", {"days": 14}), ("grants", []), ("entitlements", [])):
+        assert await refused(**{field: value}) == [f"/{field}"]
+
+
+async def test_no_agent_is_put_on_the_billing_model_of_a_plan(xyra: Xyra) -> None:
+    model = await price(xyra)
+    body = {"key": f"p{uuid4().hex}", "name": "Team", "prices": {"USD": model["version_id"]}}
+    await xyra.operator.post("plans", body)
+    organization = await xyra.organization()
+    agent = {"external_id": "coder", "name": "Coder", "billing_model_id": model["id"]}
+    refused = await organization.key.send("POST", "agents", agent)
+    assert refused.problem(422, "validation") == ["/billing_model_id"]
+
+
+async def test_the_catalog_is_the_operators(xyra: Xyra) -> None:
+    made = await plan(xyra, public=False)
+    organization = await xyra.organization()
+    for path in ("plans", f"plans/{made['id']}", f"plans/{made['id']}/versions"):
+        (await organization.key.send("GET", path)).problem(403, "forbidden")
