@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import cache
 
+from shared.adapters.credits.item_credit_archives import ItemCreditArchives
 from shared.adapters.credits.item_wallets import ItemWallets
 from shared.adapters.otlp.decoder import OtlpDecoder
 from shared.adapters.usage.item_late_prices import ItemLatePrices
@@ -59,11 +60,14 @@ from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
 from shared.services.credits.action_costs import ActionCosts
+from shared.services.credits.archiving import Archiving, DueCut
 from shared.services.credits.balances import Balances
 from shared.services.credits.due_holds import DueHold, DueHolds
 from shared.services.credits.ledger import Ledger
 from shared.services.credits.spending import Spending
 from shared.services.credits.statements import Statements
+from shared.services.credits.transfer_history import TransferHistory
+from shared.services.credits.usage import CreditUsage
 from shared.services.credits.verification import CreditVerification, Verifications
 from shared.services.ingestion.answers import Answers
 from shared.services.ingestion.calls import CallSender
@@ -283,8 +287,12 @@ class Application:
         self.action_costs = ActionCosts(store)
         self.spending = Spending(store, self.ledger, self.organizations, self.agents, self.action_costs)
         self.credit_balances = Balances(wallets, clock)
-        self.credit_statements = Statements(wallets)
-        self.credit_verifications = Verifications(store, wallets, clock, self.outbox)
+        archives = ItemCreditArchives(store)
+        transfers = TransferHistory(wallets, archives)
+        self.credit_archiving = Archiving(wallets, archives, clock, self.outbox)
+        self.credit_statements = Statements(wallets, transfers)
+        self.credit_usage = CreditUsage(transfers, self.organizations)
+        self.credit_verifications = Verifications(store, wallets, transfers, clock, self.outbox)
         self.outbox.connect(self.receivers(), self.completions())
 
     def receivers(self) -> Mapping[str, Receiver]:
@@ -317,6 +325,7 @@ class Application:
             Job: self.invoice_runs.complete_due,
             TraceRecord: self.traces.complete_due,
             DueHold: self.due_holds.complete_due,
+            DueCut: self.credit_archiving.complete_due,
             CreditVerification: self.credit_verifications.complete_due,
         }
 

@@ -1,6 +1,6 @@
 """Prepaid credits: grants, uses, holds, balances and what proves them."""
 
-from functions.credits import action_costs, balances, grants, holds, transactions, uses, verifications
+from functions.credits import action_costs, balances, grants, holds, transactions, usage, uses, verifications
 
 blueprints = (
     grants.blueprint,
@@ -8,6 +8,7 @@ blueprints = (
     holds.blueprint,
     balances.blueprint,
     transactions.blueprint,
+    usage.blueprint,
     action_costs.blueprint,
     verifications.blueprint,
 )

@@ -27,7 +27,7 @@ from shared.http import (
     ZonedTime,
     endpoint,
 )
-from shared.services.credits.statements import StatementLine
+from shared.services.credits.statements import MAXIMUM_LINES, StatementLine
 
 blueprint = func.Blueprint()
 
@@ -131,6 +131,10 @@ class StatementQuery(Query):
     """Exclusive."""
     kind: CreditKind = DEFAULT_KIND
     """The kind of credits."""
+    limit: int = Field(default=MAXIMUM_LINES, ge=1, le=MAXIMUM_LINES)
+    """The most lines to return."""
+    cursor: str | None = Field(default=None, max_length=2048)
+    """The `next_cursor` of the page before, with the same time and kind."""
 
 
 class StatementLineAnswer(Schema):
@@ -153,7 +157,7 @@ class StatementLineAnswer(Schema):
 
 
 class StatementAnswer(Schema):
-    """What moved one kind of credits in a time [from, to)."""
+    """What moved one kind of credits in a time [from, to), page by page."""
 
     kind: str
     """The kind of credits."""
@@ -163,6 +167,8 @@ class StatementAnswer(Schema):
     """In the order of the ledger; opening and all changes add up to closing."""
     closing: ExactDecimal
     """The available credits after it."""
+    next_cursor: str | None
+    """The `cursor` of the next page, whose opening is this one's closing; null on the last one."""
 
 
 @endpoint(
@@ -175,8 +181,10 @@ class StatementAnswer(Schema):
     answers={200: Listed[TransactionAnswer]},
 )
 async def list_credit_transactions(call: Call[NoBody, ListQuery]) -> Reply:
-    page = await call.services.credit_statements.page(await call.organization_id(), call.query.limit, call.query.cursor)
-    return Reply(Listed(data=[_shown(transfer) for transfer in page.transfers], next_cursor=page.cursor))
+    transfers, following = await call.services.credit_statements.page(
+        await call.organization_id(), call.query.limit, call.query.cursor
+    )
+    return Reply(Listed(data=[_shown(transfer) for transfer in transfers], next_cursor=following))
 
 
 @endpoint(
@@ -226,7 +234,7 @@ async def get_credit_statement(call: Call[NoBody, StatementQuery]) -> Reply:
     if query.to <= query.start:
         raise ValidationError.at("?to", "is not after from")
     statement = await call.services.credit_statements.of(
-        await call.organization_id(), query.kind, query.start, query.to
+        await call.organization_id(), query.kind, query.start, query.to, query.limit, query.cursor
     )
     return Reply(
         StatementAnswer(
@@ -234,6 +242,7 @@ async def get_credit_statement(call: Call[NoBody, StatementQuery]) -> Reply:
             opening=statement.opening,
             lines=[_statement_line(line) for line in statement.lines],
             closing=statement.closing,
+            next_cursor=statement.next_cursor,
         )
     )
 

@@ -33,7 +33,9 @@ class LedgerProblemAnswer(Schema):
     transaction_id: str | None
     """The transfer that is wrong."""
     kind: str
-    """What is wrong: `altered`, `missing`, `misplaced`, `chain_broken`, `unbalanced`, `head_differs`, `grant_page`."""
+    """What is wrong: `altered`, `missing`, `misplaced`, `chain_broken`, `unbalanced`, `cut_differs`, `head_differs`,
+    `grant_page`.
+    """
 
 
 class VerificationAnswer(Schema):

@@ -44,12 +44,6 @@ class StoredWallet:
     """All ids that were asked for. Those without an ETag do not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class TransferPage:
-    transfers: Sequence[Transfer]
-    cursor: str | None
-
-
 class Wallets(Protocol):
     async def read(self, payer: str, wanted: Wanted, known: StoredWallet | None = None) -> StoredWallet:
         """The wallet with what is wanted; what is known already, under the same head, is not read again.
@@ -82,14 +76,19 @@ class Wallets(Protocol):
         self,
         payer: str,
         *,
+        archived: int | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
         descending: bool = False,
         only_done: bool = False,
         limit: int = 100,
-        cursor: str | Position | None = None,
-    ) -> TransferPage:
-        """Transfers in the order of the ledger, of a time [start, end); refused ones, too, unless `only_done`."""
+        after: Position | None = None,
+    ) -> Sequence[Transfer]:
+        """Transfers in the order of the ledger, of a time [start, end); refused ones, too, unless `only_done`.
+
+        They come behind the position of another transfer: its time and id. `archived` names a range of the archive
+        instead of the wallet itself.
+        """
         ...
 
     async def cuts(self, payer: str, numbers: Collection[int]) -> dict[int, Cut]: ...
@@ -105,7 +104,6 @@ __all__ = [
     "Budget",
     "GrantPage",
     "StoredWallet",
-    "TransferPage",
     "Wallets",
     "Wanted",
 ]

@@ -13,7 +13,9 @@ from shared.adapters.credits.wallet_items import (
     DONE,
     GRANT,
     HOLD,
+    POINTER,
     TRANSFER,
+    archive_partition_of,
     counter_document,
     cut_document,
     grant_document,
@@ -26,6 +28,7 @@ from shared.adapters.credits.wallet_items import (
     transfer_document,
 )
 from shared.containers import LEDGERS
+from shared.domain.credits.archives import KEPT
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.grant_pages import GrantPage, page_id
 from shared.domain.credits.grants import DEFAULT_KIND
@@ -48,7 +51,7 @@ from shared.ports.store import (
     Replace,
     Store,
 )
-from shared.ports.wallets import StoredWallet, TransferPage, Wanted
+from shared.ports.wallets import StoredWallet, Wanted
 
 _READS = 10
 """How often a head is read with its pages until they fit together."""
@@ -116,25 +119,26 @@ class ItemWallets:
         self,
         payer: str,
         *,
+        archived: int | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
         descending: bool = False,
         only_done: bool = False,
         limit: int = 100,
-        cursor: str | Position | None = None,
-    ) -> TransferPage:
+        after: Position | None = None,
+    ) -> Sequence[Transfer]:
         page = await self._store.query(
             LEDGERS.name,
-            partition_of(payer),
+            partition_of(payer) if archived is None else archive_partition_of(payer, archived),
             TRANSFER,
             equals={"status": DONE} if only_done else {},
             between=_between(start, end),
             order_by="time",
             descending=descending,
             limit=limit,
-            cursor=cursor,
+            cursor=after,
         )
-        return TransferPage([record_in(item.document, Transfer) for item in page.items], page.cursor)
+        return [record_in(item.document, Transfer) for item in page.items]
 
     async def cuts(self, payer: str, numbers: Collection[int]) -> dict[int, Cut]:
         items = await self._get_many(payer, [cut_id(number) for number in numbers])
@@ -155,7 +159,18 @@ class ItemWallets:
         for begin in range(0, len(wanted), MAXIMUM_PAGE):
             some = wanted[begin : begin + MAXIMUM_PAGE]
             items |= await self._store.get_many(LEDGERS.name, partition_of(payer), some)
-        return items
+        return items | await self._archived(payer, items)
+
+    async def _archived(self, payer: str, items: Mapping[str, Item]) -> dict[str, Item]:
+        """The transfers that pointers lead to. Raises `UnavailableError` where a read is too stale to have them."""
+        pointers = {id_: item.document["archived"] for id_, item in items.items() if item.document["kind"] == POINTER}
+        archived: dict[str, Item] = {}
+        for number in sorted(set(pointers.values())):
+            ids = [id_ for id_, place in pointers.items() if place == number]
+            archived |= await self._store.get_many(LEDGERS.name, archive_partition_of(payer, number), ids)
+        if len(archived) < len(pointers):
+            raise UnavailableError("The archive of the wallet cannot be read yet; try again")
+        return {id_: Item(item.document, items[id_].etag) for id_, item in archived.items()}
 
 
 def _pages(head: Head, items: Mapping[str, Item]) -> dict[str, GrantPage]:
@@ -226,7 +241,7 @@ def _operations(stored: StoredWallet, wallet: Wallet) -> Iterator[Operation]:
     for refund in _changed(before.refunds, wallet.refunds):
         yield _write(stored, refund_document(refund))
     for cut in wallet.cuts:
-        yield Create(cut_document(cut))
+        yield Create(cut_document(cut, wallet.payer, cut.time + KEPT))
 
 
 def _changed(before: Mapping[str, R], after: Mapping[str, R]) -> Iterator[R]:

@@ -3,10 +3,12 @@
 Amounts become texts. An item has its record beside the few fields that queries use.
 """
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
+from shared.domain.credits.archives import Archive
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.head import HEAD_ID, Cut, Head
@@ -18,15 +20,22 @@ from shared.ports.store import Document
 
 TRANSFER = "credit_transfer"
 HOLD = "credit_hold"
+POINTER = "credit_transfer_pointer"
 CUT = "credit_cut"
 GRANT = "credit_grant"
 DONE, REFUSED = "done", "refused"
+ARCHIVE_ID = "archive"
 
 R = TypeVar("R", bound=msgspec.Struct)
 
 
 def partition_of(payer: str) -> str:
     return f"{payer}:wallet"
+
+
+def archive_partition_of(payer: str, number: int) -> str:
+    """Of the transfers before the cut with this number, from the one before it on."""
+    return f"{payer}:wallet:{number}"
 
 
 def head_document(head: Head) -> Document:
@@ -52,8 +61,19 @@ def transfer_document(transfer: Transfer) -> Document:
     return {**_document(transfer.id, TRANSFER, transfer), "time": to_text(transfer.time), "status": status}
 
 
-def cut_document(cut: Cut) -> Document:
-    return _document(cut.id, CUT, cut)
+def cut_document(cut: Cut, payer: str, due_at: datetime | None) -> Document:
+    """It is due as long as what comes before it is not archived."""
+    due = {} if due_at is None else {"due_at": to_text(due_at)}
+    return {**_document(cut.id, CUT, cut), "payer": payer, "number": cut.number, **due}
+
+
+def archive_document(archive: Archive) -> Document:
+    return _document(ARCHIVE_ID, "credit_archive", archive)
+
+
+def pointer_document(transfer: Document, number: int) -> Document:
+    """What stays in the wallet of a transfer that lies in the archive, under the same id."""
+    return {"id": transfer["id"], "kind": POINTER, "archived": number}
 
 
 def grant_document(record: GrantRecord) -> Document:

@@ -20,7 +20,7 @@ from shared.domain.credits.commands import (
 )
 from shared.domain.credits.granting import claw_back, expire_grants, give
 from shared.domain.credits.grants import DEFAULT_KIND
-from shared.domain.credits.head import Cut
+from shared.domain.credits.head import TRANSFERS_PER_CUT, Cut
 from shared.domain.credits.refunds import refund
 from shared.domain.credits.spending import capture, release, reserve, use
 from shared.domain.credits.transfers import Refusal, Transfer, TransferType
@@ -67,11 +67,13 @@ def decide(wallet: Wallet, command: AnyCommand, now: datetime) -> Transfer:
 
 
 def bring_up_to(wallet: Wallet, now: datetime) -> None:
-    """Do what is due by itself: cut a month that ended, and let grants lapse."""
+    """Do what is due by itself: cut a month that ended, or a long ledger, and let grants lapse."""
     with localcontext(EXACT):
         time = wallet.advance(now)
         head = wallet.head
-        if head.sequence and (head.time.year, head.time.month) != (time.year, time.month):
+        since = head.sequence - wallet.cut_sequence
+        is_new_month = (head.time.year, head.time.month) != (time.year, time.month)
+        if since and (is_new_month or since >= TRANSFERS_PER_CUT):
             number = head.cuts + len(wallet.cuts) + 1
             wallet.cuts.append(Cut(number, time, head.sequence, head.hash, head.accounts))
         expire_grants(wallet, time)

@@ -16,6 +16,8 @@ from shared.domain.kernel.times import BEGINNING
 
 HEAD_ID = "head"
 MAXIMUM_KINDS = 20
+TRANSFERS_PER_CUT = 1_000_000
+"""At most; months with more have several cuts, so that no archived range grows beyond a partition."""
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -61,6 +63,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     budgets_revision: int = 0
     cuts: int = 0
     """How many cuts there are."""
+    cut_sequence: int = 0
+    """Of the last transfer before the last cut."""
 
     def page_ids(self) -> dict[str, PageReference]:
         return {

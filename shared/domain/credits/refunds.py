@@ -4,13 +4,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from shared.domain.credits.accounts import CONSUMED
 from shared.domain.credits.commands import Refund
 from shared.domain.credits.counting import settle
 from shared.domain.credits.holds import split
 from shared.domain.credits.payments import RefundRecord, refund_id
 from shared.domain.credits.returns import Return
-from shared.domain.credits.transfers import Refusal, Transfer
+from shared.domain.credits.transfers import Refusal, Transfer, UseEntry
 from shared.domain.credits.wallet import Wallet
 from shared.domain.kernel.errors import NotFoundError
 from shared.domain.kernel.money import ZERO, plain
@@ -34,11 +36,14 @@ def refund(wallet: Wallet, command: Refund, now: datetime) -> TransferFields | R
     burnt_at = original.burnt_at or original.time
     taken = Return(wallet, original.credit_kind, command.transaction_id, now)
     taken.give_back(parts, burnt_at)
-    _uncount(wallet, original, record.refunded, amount, command, now)
+    entries = _returned_entries(original, record.refunded, amount)
+    for entry in entries:
+        settle(wallet, original.credit_kind, entry.context, burnt_at, now, command.calendars, spent=-entry.amount)
     wallet.refunds[original.id] = RefundRecord(record.id, original.id, record.refunded + amount)
     return {
         "credit_kind": original.credit_kind,
         "amount": amount,
+        "entries": entries,
         "parts": tuple(taken.parts),
         "corrects": original.id,
         "reason": command.reason,
@@ -55,16 +60,14 @@ def _not_refundable(original: Transfer, amount: Decimal, left: Decimal) -> Refus
     return None
 
 
-def _uncount(  # noqa: PLR0913  where it counted
-    wallet: Wallet, original: Transfer, before: Decimal, amount: Decimal, command: Refund, now: datetime
-) -> None:
-    """Lower the counters of what is returned: of the uses in a list, the last ones first."""
-    passed = before
-    admitted_at = original.burnt_at or original.time
+def _returned_entries(original: Transfer, before: Decimal, amount: Decimal) -> tuple[UseEntry, ...]:
+    """What is returned of each use of a list, the last ones first; `before` was returned already."""
+    returned: list[UseEntry] = []
     for entry in reversed(original.entries):
-        skipped = min(entry.amount, passed)
-        passed -= skipped
-        returned = min(entry.amount - skipped, amount)
-        amount -= returned
-        if returned:
-            settle(wallet, original.credit_kind, entry.context, admitted_at, now, command.calendars, spent=-returned)
+        skipped = min(entry.amount, before)
+        before -= skipped
+        part = min(entry.amount - skipped, amount)
+        amount -= part
+        if part:
+            returned.append(msgspec.structs.replace(entry, amount=part))
+    return tuple(returned)

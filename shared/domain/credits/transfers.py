@@ -58,6 +58,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     credit_kind: str = DEFAULT_KIND
     amount: Decimal = ZERO
     lines: tuple[Line, ...] = ()
+    available_after: dict[str, Decimal] = {}
+    """The available credits of each kind after it, so that a statement begins anywhere."""
     parts: tuple[Part, ...] = ()
     """Which grants it burnt, pinned, freed, filled or took from."""
     burnt_at: datetime | None = None

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.domain.credits.accounts import FREE, LEASED, RESERVED, Balances, UnbalancedError, balance, posted
+from shared.domain.credits.accounts import FREE, LEASED, RESERVED, Balances, UnbalancedError, available, balance, posted
 from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.head import Cut, Head
 from shared.domain.credits.transfers import BEFORE_THE_FIRST, Transfer
@@ -64,6 +64,8 @@ class Verification:
             with localcontext(EXACT):
                 self.accounts = posted(self.accounts, transfer.lines)
         except UnbalancedError:
+            self._note(transfer.sequence, transfer.id, "unbalanced")
+        if any(available(self.accounts.get(kind, {})) != after for kind, after in transfer.available_after.items()):
             self._note(transfer.sequence, transfer.id, "unbalanced")
         self.sequence, self.hash = transfer.sequence, transfer.hash
         cut = self.cuts.get(self.sequence)

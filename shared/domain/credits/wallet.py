@@ -64,6 +64,11 @@ class Wallet:
     def available(self, kind: str) -> Decimal:
         return available(self.balances(kind))
 
+    @property
+    def cut_sequence(self) -> int:
+        """Of the last transfer before the last cut."""
+        return self.cuts[-1].sequence if self.cuts else self.head.cut_sequence
+
     def grants(self, kind: str) -> OpenGrants:
         """The open grants of a kind, to be read or changed."""
         if kind not in self._grants:
@@ -89,6 +94,9 @@ class Wallet:
 
     def record(self, transfer: Transfer) -> Transfer:
         """Put a transfer at the end of the chain, and post its lines. Raises `UnbalancedError`."""
+        accounts = posted(self.head.accounts, transfer.lines)
+        after = {kind: available(balances) for kind, balances in accounts.items()}
+        transfer = msgspec.structs.replace(transfer, available_after=after)
         placed = chained(transfer, self.head.sequence + 1, self.head.hash)
         self.transfers.append(placed)
         self.head = msgspec.structs.replace(
@@ -96,7 +104,7 @@ class Wallet:
             sequence=placed.sequence,
             hash=placed.hash,
             time=placed.time,
-            accounts=posted(self.head.accounts, placed.lines),
+            accounts=accounts,
         )
         return placed
 
@@ -124,4 +132,5 @@ class Wallet:
             pages=pages,
             next_page=next_page,
             cuts=self.head.cuts + len(self.cuts),
+            cut_sequence=self.cut_sequence,
         )

@@ -12,7 +12,8 @@ from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.times import Instant
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
-from shared.services.storage import Outbox, Records, Store, Stored, look_twice
+from shared.services.credits.transfer_history import TransferHistory
+from shared.services.storage import Outbox, Position, Records, Store, Stored, look_twice
 
 _READ_AT_ONCE = 1_000
 MAXIMUM_TRANSFERS = 200_000
@@ -44,8 +45,9 @@ class CreditVerification(Entity):
 class Verifications:
     """A verification is due until it is done, so the sweep begins it again where it was cut short."""
 
-    def __init__(self, store: Store, wallets: Wallets, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, store: Store, wallets: Wallets, history: TransferHistory, clock: Clock, outbox: Outbox) -> None:
         self._wallets = wallets
+        self._history = history
         self._clock = clock
         self._verifications = Records(store, DIRECTORY, CreditVerification, prefix="ver", outbox=outbox)
 
@@ -100,18 +102,18 @@ class Verifications:
         cuts = await self._wallets.cuts(payer, range(1, head.cuts + 1) if from_beginning else [head.cuts])
         cut = None if from_beginning else cuts.get(head.cuts)
         verification = Verification.of_all(cuts.values()) if from_beginning else Verification.after(cut)
-        cursor: str | None = None
+        after: Position | None = None
         taken = 0
         while True:
-            page = await self._wallets.transfers(
-                payer, start=None if cut is None else cut.time, limit=_READ_AT_ONCE, cursor=cursor
+            page = await self._history.page(
+                payer, start=None if cut is None else cut.time, limit=_READ_AT_ONCE, after=after
             )
             for transfer in page.transfers:
                 if transfer.sequence <= head.sequence:
                     verification.take(transfer)
             taken += len(page.transfers)
-            cursor = page.cursor
-            if cursor is None:
+            after = page.following
+            if after is None:
                 break
             if taken > MAXIMUM_TRANSFERS:
                 raise UnavailableError(

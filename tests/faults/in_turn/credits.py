@@ -11,7 +11,9 @@ from shared.domain.access.identity import Permission, Principal
 from shared.domain.credits.grants import Terms
 from shared.domain.credits.transfers import Transfer
 from shared.domain.kernel.errors import RateLimitedError, UnavailableError, XyraError
+from shared.services.credits.archiving import DueCut
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
+from shared.services.storage import Stored
 from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION, Scene
 from tests.faults.in_turn.path import Path, Result
 
@@ -98,7 +100,7 @@ class CreditPath(Path):
         return Result((amounts, kinds, {name: _plain(values) for name, values in once.items()}), None)
 
     async def _transfers(self, host: Application) -> list[Transfer]:
-        return list((await host.credit_statements.page(ORGANIZATION, 200, None)).transfers)
+        return list((await host.credit_statements.page(ORGANIZATION, 200, None))[0])
 
 
 def _plain(values: list[Any]) -> list[Decimal]:
@@ -145,6 +147,32 @@ class ExpireHolds(CreditPath):
     async def walk(self, host: Application) -> None:
         self.note(await Wallet(host).use("use", 50))
         await host.outbox.sweep()
+
+
+class ArchiveCredits(CreditPath):
+    """A month has ended: the timer copies its transfers, and an hour later it leaves pointers."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        wallet = Wallet(self.scene.host())
+        await wallet.use("before use", 20)
+        self.scene.clock.move(timedelta(days=31))
+        await wallet.use("next month", 5)
+        self.scene.clock.move(timedelta(days=2))
+
+    async def walk(self, host: Application) -> None:
+        cuts = await self.scene.documents(LEDGERS.name, f"{ORGANIZATION}:wallet", "credit_cut")
+        while "due_at" in cuts[0]:
+            await host.credit_archiving.complete_due(Stored(DueCut.read(cuts[0]), ""))
+            self.scene.clock.move(timedelta(hours=1))
+            cuts = await self.scene.documents(LEDGERS.name, f"{ORGANIZATION}:wallet", "credit_cut")
+        self.note(await Wallet(host).use("before use", 20))
+
+    async def result(self) -> Result:
+        result = await super().result()
+        archived = await self.scene.documents(LEDGERS.name, f"{ORGANIZATION}:wallet:1", "credit_transfer")
+        assert [each["record"]["sequence"] for each in archived] == [1, 2]
+        return result
 
 
 class RefundCredits(CreditPath):

@@ -93,6 +93,7 @@ PATHS = (
     DeclaredPath("release credits", credits.ReleaseCredits, ("release_hold",)),
     DeclaredPath("expire holds", credits.ExpireHolds),
     DeclaredPath("refund credits", credits.RefundCredits, ("refund_credits",)),
+    DeclaredPath("archive credits", credits.ArchiveCredits),
     DeclaredPath("verify credits", credits.VerifyCredits, ("verify_credits",)),
     DeclaredPath("add shards", tenancy.AddShards, ("update_organization",)),
 )

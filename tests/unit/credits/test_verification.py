@@ -30,6 +30,7 @@ ALTERED: dict[str, Any] = {
     "credit_kind": "other",
     "amount": Decimal(77),
     "lines": (),
+    "available_after": {"default": Decimal(77)},
     "parts": (),
     "burnt_at": NOW,
     "entries": (),
