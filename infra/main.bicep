@@ -153,6 +153,10 @@ param trustedHops int = 1
 @description('The request header in which a proxy of yours names the country of a caller, such as CF-IPCountry. Without it sessions show none.')
 param locationHeader string = ''
 
+@description('Credits that an organization gets whose first user signs up. 0 for none.')
+@minValue(0)
+param signUpBonus int = 100
+
 @minValue(1)
 @maxValue(365)
 param lateWindowDays int = 90
@@ -489,6 +493,7 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_LIMITS: limits
       XYRA_TRUSTED_HOPS: string(trustedHops)
       XYRA_LOCATION_HEADER: locationHeader
+      XYRA_SIGN_UP_BONUS: string(signUpBonus)
       XYRA_LATE_WINDOW_DAYS: string(lateWindowDays)
       XYRA_EVENT_RETENTION_DAYS: string(eventRetentionDays)
       XYRA_MAXIMUM_DISTINCT_VALUES: string(maximumDistinctValues)

@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import cache
 
-from shared.adapters.credits.item_credit_archives import ItemCreditArchives
-from shared.adapters.credits.item_wallets import ItemWallets
 from shared.adapters.otlp.decoder import OtlpDecoder
 from shared.adapters.usage.item_late_prices import ItemLatePrices
 from shared.adapters.usage.item_outcomes import ItemOutcomes
@@ -17,6 +15,7 @@ from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.adapters.usage.item_usage import ItemUsage
 from shared.adapters.usage.item_usage_shards import ItemUsageShards
 from shared.chosen_adapters import Ports, chosen_ports, opened, price_list
+from shared.credit_services import CreditServices
 from shared.domain.access.accounts import Account, AddressClaim
 from shared.domain.kernel.entity import Entity
 from shared.domain.tenancy.organizations import SlugClaim
@@ -59,16 +58,6 @@ from shared.services.billing.issuing import Issuing
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
-from shared.services.credits.action_costs import ActionCosts
-from shared.services.credits.archiving import Archiving, DueCut
-from shared.services.credits.balances import Balances
-from shared.services.credits.due_holds import DueHold, DueHolds
-from shared.services.credits.ledger import Ledger
-from shared.services.credits.spending import Spending
-from shared.services.credits.statements import Statements
-from shared.services.credits.transfer_history import TransferHistory
-from shared.services.credits.usage import CreditUsage
-from shared.services.credits.verification import CreditVerification, Verifications
 from shared.services.ingestion.answers import Answers
 from shared.services.ingestion.calls import CallSender
 from shared.services.ingestion.litellm import LiteLlmReader
@@ -281,18 +270,7 @@ class Application:
         )
         self.usage_queue = UsageQueue(self.metering, self.traces)
         self.mails = Mails(ports.mail, store, clock, chosen.sender, self.composers())
-        wallets = ItemWallets(store)
-        self.ledger = Ledger(wallets, clock, self.organizations)
-        self.due_holds = DueHolds(self.ledger, self.outbox)
-        self.action_costs = ActionCosts(store)
-        self.spending = Spending(store, self.ledger, self.organizations, self.agents, self.action_costs)
-        self.credit_balances = Balances(wallets, clock)
-        archives = ItemCreditArchives(store)
-        transfers = TransferHistory(wallets, archives)
-        self.credit_archiving = Archiving(wallets, archives, clock, self.outbox)
-        self.credit_statements = Statements(wallets, transfers)
-        self.credit_usage = CreditUsage(transfers, self.organizations)
-        self.credit_verifications = Verifications(store, wallets, transfers, clock, self.outbox)
+        self.credits = CreditServices(store, clock, self.organizations, self.agents, self.outbox)
         self.outbox.connect(self.receivers(), self.completions())
 
     def receivers(self) -> Mapping[str, Receiver]:
@@ -305,6 +283,7 @@ class Application:
             CALLS_DECIDED: self.trace_calls.receive,
             ACCESS_MAIL: self.mails.receive,
             AUDITED: self.audited_store.trail.receive,
+            **self.credits.receivers(),
         }
 
     def composers(self) -> Mapping[str, Composer]:
@@ -324,9 +303,7 @@ class Application:
             SlugClaim: self.organizations.complete_due,
             Job: self.invoice_runs.complete_due,
             TraceRecord: self.traces.complete_due,
-            DueHold: self.due_holds.complete_due,
-            DueCut: self.credit_archiving.complete_due,
-            CreditVerification: self.credit_verifications.complete_due,
+            **self.credits.completions(),
         }
 
     @property

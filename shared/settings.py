@@ -1,6 +1,7 @@
 """Settings: `XYRA_*` environment variables, validated once, at the first use (never at import)."""
 
 import re
+from decimal import Decimal
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
@@ -89,6 +90,9 @@ class Settings(BaseSettings):
 
     deleted_readable_days: int = Field(default=30, ge=0, le=3660)
     """How long a deleted organization's own credentials may still read and pay."""
+
+    sign_up_bonus: Decimal = Field(default=Decimal(100), ge=0, max_digits=15, decimal_places=6)
+    """Credits that an organization gets whose first user signs up."""
 
     late_window_days: int = Field(default=90, ge=1, le=365)
     """How old an event may be when it is accepted. Decides acceptance only, never billing."""

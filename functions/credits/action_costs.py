@@ -50,7 +50,7 @@ class ActionCostTable(Schema):
     answers={200: ActionCostTable},
 )
 async def get_action_costs(call: Call[NoBody]) -> Reply:
-    costs = [ActionCostAnswer.model_validate(cost) for cost in await call.services.action_costs.all()]
+    costs = [ActionCostAnswer.model_validate(cost) for cost in await call.services.credits.action_costs.all()]
     return Reply(ActionCostTable(data=costs, default_cost=DEFAULT_COST))
 
 
@@ -67,5 +67,7 @@ async def get_action_costs(call: Call[NoBody]) -> Reply:
 )
 async def put_action_cost(call: Call[ActionCostRequest, Query, ActionPath]) -> Reply:
     call.refuse_organization("the cost table is the operator's")
-    stored = await call.services.action_costs.put(call.path.agent_type, call.path.action, call.body.cost, call.if_match)
+    stored = await call.services.credits.action_costs.put(
+        call.path.agent_type, call.path.action, call.body.cost, call.if_match
+    )
     return Reply(stored.entity, etag=stored.etag)

@@ -62,4 +62,4 @@ class BalanceAnswer(Schema):
     answers={200: BalanceAnswer},
 )
 async def get_credit_balance(call: Call[NoBody, KindQuery]) -> Reply:
-    return Reply(await call.services.credit_balances.of(await call.organization_id(), call.query.kind))
+    return Reply(await call.services.credits.balances.of(await call.organization_id(), call.query.kind))

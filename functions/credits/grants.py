@@ -110,7 +110,7 @@ async def give_credits(call: Call[GrantRequest]) -> Reply:
         None if basis is None else CostBasis(basis.amount, basis.currency, body.amount),
     )
     caller = await caller_of(call, body.organization_id)
-    transfer = await call.services.spending.give(caller, body.amount, terms, body.kind, body.reason)
+    transfer = await call.services.credits.spending.give(caller, body.amount, terms, body.kind, body.reason)
     return Reply(answer_of(transfer))
 
 
@@ -125,7 +125,9 @@ async def give_credits(call: Call[GrantRequest]) -> Reply:
 )
 async def list_credit_grants(call: Call[NoBody, ListQuery]) -> Reply:
     organization_id = await call.organization_id()
-    states, following = await call.services.credit_balances.grants(organization_id, call.query.limit, call.query.cursor)
+    states, following = await call.services.credits.balances.grants(
+        organization_id, call.query.limit, call.query.cursor
+    )
     return Reply(Listed(data=[_shown(state) for state in states], next_cursor=following))
 
 

@@ -106,7 +106,7 @@ async def _may_name_amounts(call: Call[ReserveRequest]) -> None:
 )
 async def reserve_credits(call: Call[ReserveRequest]) -> Reply:
     body = call.body
-    transfer = await call.services.spending.reserve(
+    transfer = await call.services.credits.spending.reserve(
         await caller_of(call, body.organization_id),
         body.amount,
         body.spent_for(),
@@ -130,7 +130,7 @@ async def reserve_credits(call: Call[ReserveRequest]) -> Reply:
     example={"amount": "3.5"},
 )
 async def capture_hold(call: Call[CaptureRequest, Query, HoldPath]) -> Reply:
-    transfer = await call.services.spending.capture(await caller_of(call), call.path.hold_id, call.body.amount)
+    transfer = await call.services.credits.spending.capture(await caller_of(call), call.path.hold_id, call.body.amount)
     return Reply(answer_of(transfer))
 
 
@@ -146,5 +146,5 @@ async def capture_hold(call: Call[CaptureRequest, Query, HoldPath]) -> Reply:
     errors=_RESOLVING_ERRORS,
 )
 async def release_hold(call: Call[NoBody, Query, HoldPath]) -> Reply:
-    transfer = await call.services.spending.release(await caller_of(call), call.path.hold_id)
+    transfer = await call.services.credits.spending.release(await caller_of(call), call.path.hold_id)
     return Reply(answer_of(transfer))

@@ -181,7 +181,7 @@ class StatementAnswer(Schema):
     answers={200: Listed[TransactionAnswer]},
 )
 async def list_credit_transactions(call: Call[NoBody, ListQuery]) -> Reply:
-    transfers, following = await call.services.credit_statements.page(
+    transfers, following = await call.services.credits.statements.page(
         await call.organization_id(), call.query.limit, call.query.cursor
     )
     return Reply(Listed(data=[_shown(transfer) for transfer in transfers], next_cursor=following))
@@ -198,7 +198,7 @@ async def list_credit_transactions(call: Call[NoBody, ListQuery]) -> Reply:
 )
 async def get_credit_transaction(call: Call[NoBody, Query, TransactionPath]) -> Reply:
     organization_id = await call.organization_id()
-    return Reply(_shown(await call.services.credit_statements.get(organization_id, call.path.transaction_id)))
+    return Reply(_shown(await call.services.credits.statements.get(organization_id, call.path.transaction_id)))
 
 
 @endpoint(
@@ -214,7 +214,7 @@ async def get_credit_transaction(call: Call[NoBody, Query, TransactionPath]) -> 
     example={"amount": "2", "reason": "The answer was wrong"},
 )
 async def refund_credits(call: Call[RefundRequest, Query, TransactionPath]) -> Reply:
-    transfer = await call.services.spending.refund(
+    transfer = await call.services.credits.spending.refund(
         await caller_of(call), call.path.transaction_id, call.body.amount, call.body.reason
     )
     return Reply(answer_of(transfer))
@@ -233,7 +233,7 @@ async def get_credit_statement(call: Call[NoBody, StatementQuery]) -> Reply:
     query = call.query
     if query.to <= query.start:
         raise ValidationError.at("?to", "is not after from")
-    statement = await call.services.credit_statements.of(
+    statement = await call.services.credits.statements.of(
         await call.organization_id(), query.kind, query.start, query.to, query.limit, query.cursor
     )
     return Reply(

@@ -121,7 +121,7 @@ class CreditUsageSummary(Schema):
 async def list_credit_usage(call: Call[NoBody, CreditUsageQuery]) -> Reply:
     organization_id = await call.organization_id()
     wanted = await _filter(call, organization_id, call.query)
-    found, following = await call.services.credit_usage.page(
+    found, following = await call.services.credits.usage.page(
         organization_id, wanted, call.query.limit, call.query.cursor
     )
     return Reply(Listed(data=[_shown(spent) for spent in found], next_cursor=following))
@@ -139,7 +139,7 @@ async def list_credit_usage(call: Call[NoBody, CreditUsageQuery]) -> Reply:
 async def get_credit_usage_summary(call: Call[NoBody, CreditUsageSummaryQuery]) -> Reply:
     organization_id = await call.organization_id()
     wanted = await _filter(call, organization_id, call.query)
-    summary = await call.services.credit_usage.summary(organization_id, wanted, call.query.by)
+    summary = await call.services.credits.usage.summary(organization_id, wanted, call.query.by)
     groups = [UsageGroup(name=group.name, **_sums(group)) for group in summary.groups]
     return Reply(
         CreditUsageSummary(

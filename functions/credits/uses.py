@@ -127,6 +127,8 @@ async def _may_name_amounts(call: Call[UseRequest]) -> None:
 async def use_credits(call: Call[UseRequest]) -> Reply:
     body = call.body
     caller = await caller_of(call, body.organization_id)
-    transfer = await call.services.spending.use(caller, body.all_uses(), body.kind, is_list=body.uses is not None)
+    transfer = await call.services.credits.spending.use(
+        caller, body.all_uses(), body.kind, is_list=body.uses is not None
+    )
     answer: dict[str, Any] = {"uses": None, **answer_of(transfer)}
     return Reply(answer)

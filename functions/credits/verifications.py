@@ -69,7 +69,7 @@ class VerificationAnswer(Schema):
 )
 async def verify_credits(call: Call[VerificationRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)
-    verification = await call.services.credit_verifications.request(
+    verification = await call.services.credits.verifications.request(
         call.new_id("ver"), organization_id, from_beginning=call.body.from_beginning
     )
     location = f"/api/v1/credits/verifications/{verification.id}"
@@ -88,5 +88,5 @@ async def verify_credits(call: Call[VerificationRequest]) -> Reply:
 async def get_credit_verification(call: Call[NoBody, Query, VerificationPath]) -> Reply:
     organization_id = await call.organization_id()
     return Reply(
-        VerificationAnswer.of(await call.services.credit_verifications.get(organization_id, call.path.verification_id))
+        VerificationAnswer.of(await call.services.credits.verifications.get(organization_id, call.path.verification_id))
     )

@@ -50,6 +50,18 @@ class GiveGrant(Command):
         return self.named("grant")
 
 
+def sign_up_bonus(organization_id: str, amount: Decimal) -> GiveGrant:
+    """What the wallet of an organization begins with where somebody signed up for it."""
+    return GiveGrant(
+        organization_id=organization_id,
+        key="sign_up_bonus",
+        by_system=True,
+        amount=amount,
+        terms=Terms("bonus", promotional=True),
+        reason="Sign-up bonus",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use(Command):
     """Spend at once; of a list all or nothing."""

@@ -17,6 +17,7 @@ from shared.domain.credits.commands import (
     Release,
     Reserve,
     Use,
+    sign_up_bonus,
 )
 from shared.domain.credits.granting import claw_back, expire_grants, give
 from shared.domain.credits.grants import DEFAULT_KIND
@@ -25,7 +26,7 @@ from shared.domain.credits.refunds import refund
 from shared.domain.credits.spending import capture, release, reserve, use
 from shared.domain.credits.transfers import Refusal, Transfer, TransferType
 from shared.domain.credits.wallet import Wallet
-from shared.domain.kernel.money import EXACT, plain
+from shared.domain.kernel.money import EXACT, ZERO, plain
 
 _TYPES: dict[type[AnyCommand], TransferType] = {
     GiveGrant: "grant",
@@ -47,6 +48,9 @@ def decide(wallet: Wallet, command: AnyCommand, now: datetime) -> Transfer:
     """
     with localcontext(EXACT):
         bring_up_to(wallet, now)
+        done = next((transfer for transfer in wallet.transfers if transfer.id == command.transaction_id), None)
+        if done is not None:
+            return done
         time = wallet.advance(now)
         decided = _decided(wallet, command, time)
         if isinstance(decided, Refusal):
@@ -67,8 +71,11 @@ def decide(wallet: Wallet, command: AnyCommand, now: datetime) -> Transfer:
 
 
 def bring_up_to(wallet: Wallet, now: datetime) -> None:
-    """Do what is due by itself: cut a month that ended, or a long ledger, and let grants lapse."""
+    """Do what is due by itself: the sign-up bonus first of all, a cut of what is long or over, and what lapses."""
     with localcontext(EXACT):
+        if wallet.sign_up_bonus and not wallet.head.sequence:
+            bonus, wallet.sign_up_bonus = sign_up_bonus(wallet.payer, wallet.sign_up_bonus), ZERO
+            decide(wallet, bonus, now)
         time = wallet.advance(now)
         head = wallet.head
         since = head.sequence - wallet.cut_sequence

@@ -17,6 +17,7 @@ from shared.domain.credits.head import Cut, DebtPayment, Head
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.payments import GrantRecord, RefundRecord
 from shared.domain.credits.transfers import Transfer, chained
+from shared.domain.kernel.money import ZERO
 
 _TICK = timedelta(microseconds=1)
 MAXIMUM_DEBT_PAYMENTS = 20
@@ -42,6 +43,8 @@ class Wallet:
     earlier: Mapping[str, Transfer] = field(default_factory=dict)
     """Transfers that commands refer to."""
     budgets: tuple[Budget, ...] = ()
+    sign_up_bonus: Decimal = ZERO
+    """What the wallet begins with."""
     transfers: list[Transfer] = field(default_factory=list)
     """Those of this batch."""
     cuts: list[Cut] = field(default_factory=list)

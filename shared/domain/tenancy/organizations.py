@@ -1,6 +1,7 @@
 """Organizations: tenants and billed customers."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, by_value, verb_by_status
@@ -53,6 +54,8 @@ class Organization(Entity):
     shard_counts: History[int]
     seats: History[int] = History[int].starting(0)
     """The number of seats to bill where a charge prices seats."""
+    sign_up_bonus: Decimal = Decimal(0)
+    """Credits that its wallet begins with, as somebody signed up for it."""
     created_at: Instant
     ended_at: Instant | None = None
     """From then on nothing more becomes due."""

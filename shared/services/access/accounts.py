@@ -30,11 +30,13 @@ from shared.services.access.passwords import Hashing, Passwords
 from shared.services.access.scopes import SessionScope, SessionScopes
 from shared.services.access.sessions import Sessions, SignedIn, check_enabled
 from shared.services.access.stored_accounts import FoundAccount, StoredAccounts
-from shared.services.storage import Outbox, Records, Store, Stored
+from shared.services.storage import Outbox, Records, Store, Stored, putting
 from shared.services.tenancy.organizations import OrganizationDraft, Organizations
 
 _RETRY_AFTER = timedelta(seconds=30)
 """When the sweep completes a sign-up that was cut short."""
+SIGNED_UP = "signed_up"
+"""The effect of a sign-up: the organization's wallet begins with its bonus."""
 _WRONG = "The e-mail address or the password is wrong"
 
 
@@ -74,6 +76,7 @@ class Accounts:
         self._lockout = lockout
         self._passwords = passwords
         self._mails = outbox.sender(ACCESS_MAIL)
+        self._signed_up = outbox.sender(SIGNED_UP)
 
     async def sign_up(self, wanted: SignUp) -> tuple[Account, Organization]:
         """The account and its organization. Repeating it with the same password completes what was begun.
@@ -130,7 +133,8 @@ class Accounts:
             ),
         )
         mail = verification_mail(self._mails, account, self._clock.now())
-        stored = await self._accounts.create(found, account.changed(status="active"), [mail])
+        signed_up = self._signed_up.entry(f"{SIGNED_UP}:{organization_id}", organization_id=organization_id)
+        stored = await self._accounts.create(found, account.changed(status="active"), [mail, putting(signed_up)])
         return stored.entity, organization
 
     async def _completed(self, found: FoundAccount) -> Account:

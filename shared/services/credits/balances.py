@@ -26,6 +26,7 @@ from shared.domain.kernel.money import EXACT, ZERO
 from shared.domain.periods.periods import Calendar
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
+from shared.services.tenancy.organizations import Organizations
 
 EXPIRING_WITHIN = timedelta(days=30)
 MAXIMUM_EXPIRING = 100
@@ -72,7 +73,8 @@ class GrantState:
 
 
 class Balances:
-    def __init__(self, wallets: Wallets, clock: Clock) -> None:
+    def __init__(self, wallets: Wallets, clock: Clock, organizations: Organizations) -> None:
+        self._organizations = organizations
         self._wallets = wallets
         self._clock = clock
 
@@ -110,6 +112,8 @@ class Balances:
         """The wallet as it would be if all that is due were done."""
         stored = await self._wallets.read(payer, Wanted())
         wallet = stored.wallet.copy()
+        if not wallet.head.sequence:
+            wallet.sign_up_bonus = (await self._organizations.cached(payer)).sign_up_bonus
         if any(balance(balances, RESERVED) for balances in wallet.head.accounts.values()):
             for hold in await self._wallets.due_holds(payer, now):
                 wallet.holds[hold.id] = hold

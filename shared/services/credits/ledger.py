@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from cachetools import LRUCache
 
 from shared.domain.credits.accounts import RESERVED, balance
-from shared.domain.credits.commands import AnyCommand, ExpireHold
+from shared.domain.credits.commands import AnyCommand, ExpireHold, sign_up_bonus
 from shared.domain.credits.deciding import decide
 from shared.domain.credits.head import HEAD_ID
 from shared.domain.credits.returns import LostPinError
@@ -72,6 +72,12 @@ class Ledger:
         `UnavailableError`; after the last two repeat it with the same key.
         """
         return await look_twice(lambda: self._lanes.run(payer, command, self._clock.now()), errors=(NotFoundError,))
+
+    async def begin(self, organization_id: str) -> None:
+        """Give the sign-up bonus of an organization, where it has one and nothing has moved yet. Safe to repeat."""
+        organization = await self._organizations.cached(organization_id)
+        if organization.sign_up_bonus:
+            await self.run(organization_id, sign_up_bonus(organization_id, organization.sign_up_bonus))
 
     async def expire_due(self, payer: str) -> int:
         """Expire the holds of a payer whose time is over; how many there were."""
@@ -155,7 +161,10 @@ class Ledger:
         if known is not None:
             wanted = replace(wanted, transactions=frozenset(refunded_by(commands)))
         stored = await self._wallets.read(payer, wanted, known)
-        return await self._wallets.read(payer, counters_behind(commands, stored), stored)
+        stored = await self._wallets.read(payer, counters_behind(commands, stored), stored)
+        if not stored.wallet.head.sequence:
+            stored.wallet.sign_up_bonus = (await self._organizations.cached(payer)).sign_up_bonus
+        return stored
 
     def _decide(self, stored: StoredWallet, pack: Sequence[Waiting], now: datetime) -> Wallet:
         """The wallet after as many of the commands as fit into a batch, each key once."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from cachetools import TTLCache
@@ -122,6 +123,7 @@ class Organizations:
             due_days=self._settings.invoice_due_days if draft.due_days is None else draft.due_days,
             grace_hours=self._settings.invoice_grace_hours if draft.grace_hours is None else draft.grace_hours,
             late_window_days=draft.late_window_days or self._settings.late_window_days,
+            sign_up_bonus=self._settings.sign_up_bonus if draft.is_signing_up else Decimal(0),
             created_at=now,
             **draft.model_dump(exclude=_NOT_AS_DRAFTED),
         )

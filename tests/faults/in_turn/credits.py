@@ -30,27 +30,27 @@ class Wallet:
 
     async def give(self, key: str, amount: int) -> Transfer:
         return await self._answered(
-            self.host.spending.give(self._caller(key), Decimal(amount), Terms("bonus"), KIND, None)
+            self.host.credits.spending.give(self._caller(key), Decimal(amount), Terms("bonus"), KIND, None)
         )
 
     async def use(self, key: str, amount: int) -> Transfer:
         uses = [RequestedUse(SPENT_FOR, Decimal(amount))]
-        return await self._answered(self.host.spending.use(self._caller(key), uses, KIND, is_list=False))
+        return await self._answered(self.host.credits.spending.use(self._caller(key), uses, KIND, is_list=False))
 
     async def reserve(self, key: str, amount: int, expires_in: timedelta = timedelta(hours=1)) -> Transfer:
         return await self._answered(
-            self.host.spending.reserve(self._caller(key), Decimal(amount), SPENT_FOR, KIND, expires_in)
+            self.host.credits.spending.reserve(self._caller(key), Decimal(amount), SPENT_FOR, KIND, expires_in)
         )
 
     async def capture(self, key: str, hold_id: str, amount: int) -> Transfer:
-        return await self._answered(self.host.spending.capture(self._caller(key), hold_id, Decimal(amount)))
+        return await self._answered(self.host.credits.spending.capture(self._caller(key), hold_id, Decimal(amount)))
 
     async def release(self, key: str, hold_id: str) -> Transfer:
-        return await self._answered(self.host.spending.release(self._caller(key), hold_id))
+        return await self._answered(self.host.credits.spending.release(self._caller(key), hold_id))
 
     async def refund(self, key: str, transaction_id: str, amount: int) -> Transfer:
         return await self._answered(
-            self.host.spending.refund(self._caller(key), transaction_id, Decimal(amount), "a test")
+            self.host.credits.spending.refund(self._caller(key), transaction_id, Decimal(amount), "a test")
         )
 
     def _caller(self, key: str) -> Caller:
@@ -86,8 +86,8 @@ class CreditPath(Path):
         await self.scene.drain()
         host = self.scene.host()
         await self.do_other(host)
-        balance = await host.credit_balances.of(ORGANIZATION, KIND)
-        verification = await host.credit_verifications.request("ver_1", ORGANIZATION, from_beginning=True)
+        balance = await host.credits.balances.of(ORGANIZATION, KIND)
+        verification = await host.credits.verifications.request("ver_1", ORGANIZATION, from_beginning=True)
         assert verification.ok, verification.problems
         done = [transfer for transfer in await self._transfers(host) if transfer.refusal is None]
         kinds = sorted((transfer.type, str(transfer.amount)) for transfer in done)
@@ -100,7 +100,7 @@ class CreditPath(Path):
         return Result((amounts, kinds, {name: _plain(values) for name, values in once.items()}), None)
 
     async def _transfers(self, host: Application) -> list[Transfer]:
-        return list((await host.credit_statements.page(ORGANIZATION, 200, None))[0])
+        return list((await host.credits.statements.page(ORGANIZATION, 200, None))[0])
 
 
 def _plain(values: list[Any]) -> list[Decimal]:
@@ -163,7 +163,7 @@ class ArchiveCredits(CreditPath):
     async def walk(self, host: Application) -> None:
         cuts = await self.scene.documents(LEDGERS.name, f"{ORGANIZATION}:wallet", "credit_cut")
         while "due_at" in cuts[0]:
-            await host.credit_archiving.complete_due(Stored(DueCut.read(cuts[0]), ""))
+            await host.credits.archiving.complete_due(Stored(DueCut.read(cuts[0]), ""))
             self.scene.clock.move(timedelta(hours=1))
             cuts = await self.scene.documents(LEDGERS.name, f"{ORGANIZATION}:wallet", "credit_cut")
         self.note(await Wallet(host).use("before use", 20))
@@ -189,7 +189,7 @@ class RefundCredits(CreditPath):
 class VerifyCredits(CreditPath):
     async def walk(self, host: Application) -> None:
         try:
-            verification = await host.credit_verifications.request("ver_walk", ORGANIZATION, from_beginning=True)
+            verification = await host.credits.verifications.request("ver_walk", ORGANIZATION, from_beginning=True)
         except XyraError as error:
             raise UnavailableError("The client repeats it") from error
         assert verification.status == "running" or verification.ok

@@ -57,28 +57,28 @@ class Ledger:
 
     async def seen(self) -> dict[str, Any]:
         host = self.scene.host()
-        statement = await host.credit_statements.of(
+        statement = await host.credits.statements.of(
             ORGANIZATION, KIND, datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC), 1000, None
         )
-        middle = await host.credit_statements.of(
+        middle = await host.credits.statements.of(
             ORGANIZATION, KIND, datetime(2026, 4, 20, tzinfo=UTC), datetime(2026, 6, 2, tzinfo=UTC), 1000, None
         )
         listed: list[str] = []
         cursor: str | None = None
         while True:
-            transfers, cursor = await host.credit_statements.page(ORGANIZATION, 7, cursor)
+            transfers, cursor = await host.credits.statements.page(ORGANIZATION, 7, cursor)
             listed += [transfer.hash for transfer in transfers]
             if cursor is None:
                 break
-        summary = await host.credit_usage.summary(ORGANIZATION, UsageFilter(KIND), "day")
+        summary = await host.credits.usage.summary(ORGANIZATION, UsageFilter(KIND), "day")
         return {
             "statement": statement,
             "middle": middle,
             "transactions": listed,
             "by day": [(group.name, group.net) for group in summary.groups],
-            "balance": await host.credit_balances.of(ORGANIZATION, KIND),
+            "balance": await host.credits.balances.of(ORGANIZATION, KIND),
             "problems": await problems(host),
-            "one": [await host.credit_statements.get(ORGANIZATION, id_) for id_ in self.used],
+            "one": [await host.credits.statements.get(ORGANIZATION, id_) for id_ in self.used],
         }
 
     async def documents(self, partition: str) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ class Ledger:
 async def problems(host: Application) -> list[tuple[int | None, str | None, str]]:
     """What verification from the beginning finds."""
     id_ = named_id("ver", uuid4().hex)
-    verification = await host.credit_verifications.request(id_, ORGANIZATION, from_beginning=True)
+    verification = await host.credits.verifications.request(id_, ORGANIZATION, from_beginning=True)
     assert verification.status == "done"
     return [(each.sequence, each.transaction_id, each.kind) for each in verification.problems]
 
@@ -123,7 +123,7 @@ async def test_a_day_passes_before_anything_is_archived(ledger: Ledger) -> None:
 
 
 async def test_a_key_is_known_and_a_use_can_be_refunded_when_it_is_archived(ledger: Ledger) -> None:
-    first = await ledger.host.credit_statements.get(ORGANIZATION, ledger.used[0])
+    first = await ledger.host.credits.statements.get(ORGANIZATION, ledger.used[0])
     await ledger.archive()
     for host in (ledger.host, ledger.scene.host()):
         assert await Wallet(host).use("use 3 0", 5) == first
@@ -139,7 +139,7 @@ async def test_a_range_is_copied_in_parts_and_after_a_crash_goes_on(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await ledger.seen()
-    archives = ledger.host.credit_archiving._archives
+    archives = ledger.host.credits.archiving._archives
     copy, calls = archives.copy, 0
 
     async def failing(payer: str, number: int, transfers: Any) -> None:

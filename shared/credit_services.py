@@ -1,0 +1,55 @@
+"""Wires the services of credits: a part of the application."""
+
+from collections.abc import Mapping
+
+from shared.adapters.credits.item_credit_archives import ItemCreditArchives
+from shared.adapters.credits.item_wallets import ItemWallets
+from shared.domain.kernel.entity import Entity
+from shared.ports.clock import Clock
+from shared.ports.store import Store
+from shared.services.access.accounts import SIGNED_UP
+from shared.services.agents.agents import Agents
+from shared.services.credits.action_costs import ActionCosts
+from shared.services.credits.archiving import Archiving, DueCut
+from shared.services.credits.balances import Balances
+from shared.services.credits.due_holds import DueHold, DueHolds
+from shared.services.credits.ledger import Ledger
+from shared.services.credits.spending import Spending
+from shared.services.credits.statements import Statements
+from shared.services.credits.transfer_history import TransferHistory
+from shared.services.credits.usage import CreditUsage
+from shared.services.credits.verification import CreditVerification, Verifications
+from shared.services.storage import Outbox
+from shared.services.storage.outbox import Completion, Receiver
+from shared.services.tenancy.organizations import Organizations
+
+
+class CreditServices:
+    """What the application has as `credits`."""
+
+    def __init__(
+        self, store: Store, clock: Clock, organizations: Organizations, agents: Agents, outbox: Outbox
+    ) -> None:
+        wallets, archives = ItemWallets(store), ItemCreditArchives(store)
+        history = TransferHistory(wallets, archives)
+        self.ledger = Ledger(wallets, clock, organizations)
+        self.due_holds = DueHolds(self.ledger, outbox)
+        self.archiving = Archiving(wallets, archives, clock, outbox)
+        self.action_costs = ActionCosts(store)
+        self.spending = Spending(store, self.ledger, organizations, agents, self.action_costs)
+        self.balances = Balances(wallets, clock, organizations)
+        self.statements = Statements(wallets, history)
+        self.usage = CreditUsage(history, organizations)
+        self.verifications = Verifications(store, wallets, history, clock, outbox)
+
+    def receivers(self) -> Mapping[str, Receiver]:
+        """What effects do here."""
+        return {SIGNED_UP: self.ledger.begin}
+
+    def completions(self) -> Mapping[type[Entity], Completion]:
+        """What finishes the entities that are due."""
+        return {
+            DueHold: self.due_holds.complete_due,
+            DueCut: self.archiving.complete_due,
+            CreditVerification: self.verifications.complete_due,
+        }
