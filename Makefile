@@ -14,6 +14,7 @@ help:
 	@echo "make faults  kill -9, outages, and faults at every call in turn, in their short forms"
 	@echo "make clients clients that generators make of the OpenAPI document, and what they do"
 	@echo "make usage-clients  LiteLLM, OpenMeter's SDK, OpenTelemetry and the AI SDK report to a running host"
+	@echo "make sdk     the SDK's wheel on Python 3.11 and 3.13: types, its tests, and against running hosts"
 	@echo "make schemathesis  every operation of the API's description is called for ten minutes with made-up requests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   measure, as ratios within one run"
@@ -70,7 +71,7 @@ docs-script: $(BIN)/.local
 
 # The platform's own worker needs Python 3.13; where none works, `make worker` says so and tests nothing.
 worker: $(BIN)/.dev
-	@python313=$$(tools/find_python313) || { echo "no working Python 3.13: the worker tests are skipped"; exit 0; }; \
+	@python313=$$(tools/find_python 3.13) || { echo "no working Python 3.13: the worker tests are skipped"; exit 0; }; \
 	test -e .venv-3.13/.dev || { "$$python313" -m venv .venv-3.13 && \
 	.venv-3.13/bin/python -m pip install --quiet --disable-pip-version-check ".[local,dev]" && touch .venv-3.13/.dev; }; \
 	XYRA_WORKER_PYTHON=.venv-3.13/bin/python XYRA_BUILD_PACKAGE=1 $(BIN)/python -m pytest tests/worker
@@ -154,6 +155,33 @@ $(USAGE_CLIENTS)/ai_sdk/.installed: tests/usage_clients/ai_sdk/package-lock.json
 usage-clients: $(BIN)/.dev $(foreach name,litellm openai_v2 openinference ai_sdk,$(USAGE_CLIENTS)/$(name)/.installed)
 	XYRA_USAGE_CLIENTS=$(USAGE_CLIENTS) $(PYTEST) tests/usage_clients
 
+# The SDK as people install it: a wheel, in an environment of its own for each Python. Types, its own tests, and then
+# against running hosts. Needs the network the first time.
+SDK := .sdk
+SDK_VERSIONS ?= 3.11 3.13
+SDK_SOURCES := $(shell find clients/python/src clients/python/pyproject.toml -type f -not -path "*/__pycache__/*" -not -path "*.egg-info/*")
+
+$(SDK)/%/.tools: clients/python/requirements-test.txt
+	@python=$$(tools/find_python $*) || { echo "no working Python $*"; exit 1; }; \
+	test -x $(@D)/bin/python || "$$python" -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r clients/python/requirements-test.txt
+	@touch $@
+
+$(SDK)/%/.installed: $(SDK)/%/.tools $(SDK_SOURCES)
+	rm -rf $(@D)/wheel $(@D)/source && cp -r clients/python $(@D)/source
+	$(@D)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(@D)/wheel $(@D)/source
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(@D)/wheel/*.whl
+	@touch $@
+
+.PHONY: sdk
+.PRECIOUS: $(SDK)/%/.tools
+sdk: $(BIN)/.dev $(foreach version,$(SDK_VERSIONS),$(SDK)/$(version)/.installed)
+	@for version in $(SDK_VERSIONS); do \
+	bin=$$PWD/$(SDK)/$$version/bin && echo "Python $$version" && cd clients/python && \
+	$$bin/mypy --python-executable $$bin/python src tests && $$bin/pyright --pythonpath $$bin/python && \
+	$$bin/python -m pytest -q && cd ../.. || exit 1; done
+	XYRA_SDK=$(SDK) $(BIN)/python -m pytest tests/sdk
+
 # Schemathesis over the API's description, pinned, in an environment of its own. Needs the network the first time. -s shows
 # which operations answered with 2xx to whom.
 SCHEMATHESIS := .schemathesis
@@ -227,4 +255,4 @@ bench-neighbours: $(BIN)/.dev
 	$(BIN)/python -m bench.neighbours
 
 clean:
-	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) $(USAGE_CLIENTS) $(SCHEMATHESIS) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) $(USAGE_CLIENTS) $(SCHEMATHESIS) $(SDK) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis

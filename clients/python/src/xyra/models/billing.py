@@ -1,0 +1,51 @@
+"""Models of `billing`.
+
+Written by `tools/sdk_source.py` from the API's description: change that, not this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict
+
+from xyra.models.shared import (
+    ActivityCharge,
+    AgentCharge,
+    CostCharge,
+    FlatFee,
+    OutcomeCharge,
+    SeatCharge,
+    SetupFee,
+    WorkflowCharge,
+)
+
+
+class PublicPlanAnswer(TypedDict):
+    id: str
+    """Its id."""
+    key: str
+    """By which a subscription names it."""
+    name: str
+    """Its name, for people."""
+    description: str
+    """What it is, for people."""
+    kind: Literal["base", "addon"]
+    """`base`, or `addon` beside it."""
+    interval: str
+    """How often its fees are due."""
+    version: int
+    """The number of the newest version, which a new subscription gets."""
+    prices: Mapping[
+        str,
+        Sequence[
+            FlatFee | SetupFee | SeatCharge | AgentCharge | ActivityCharge | OutcomeCharge | WorkflowCharge | CostCharge
+        ],
+    ]
+    """By currency, what it costs."""
+
+
+class PublicPlanList(TypedDict):
+    data: Sequence[PublicPlanAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""

@@ -1,0 +1,536 @@
+"""Models of `credits`.
+
+Written by `tools/sdk_source.py` from the API's description: change that, not this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class ActionCostAnswer(TypedDict):
+    agent_type: str
+    """Whose action it is."""
+    action: str
+    """What is done."""
+    cost: str
+    """Credits for doing it once."""
+
+
+class ActionCostRequest(TypedDict):
+    cost: str | int | Decimal
+    """Credits for doing it once, with at most 6 decimals."""
+
+
+class ActionCostTable(TypedDict):
+    """What every action costs."""
+
+    data: Sequence[ActionCostAnswer]
+    """By agent type and action."""
+    default_cost: str
+    """What an action costs that the table does not have."""
+
+
+class BalanceAnswer(TypedDict):
+    """available = granted - consumed - reserved - leased - expired - clawed_back."""
+
+    kind: str
+    """The kind of credits."""
+    available: str
+    """What can be spent; below zero in debt."""
+    held: str
+    """What is set aside: reserved and leased."""
+    granted: str
+    """All that was given."""
+    purchased: str
+    """What of it was bought."""
+    consumed: str
+    """What was spent, less what was refunded."""
+    reserved: str
+    """What holds have set aside."""
+    leased: str
+    """What leases have set aside."""
+    expired: str
+    """What lapsed."""
+    clawed_back: str
+    """What was taken back as its payment was."""
+    debt: str
+    """What was spent beyond what was given; what comes in pays it first."""
+    expiring: Sequence[ExpiringCredits]
+    """What lapses within 30 days if it is not spent, earliest first."""
+    sequence: int
+    """The number of the last transfer that is counted."""
+
+
+class CaptureAnswer(TypedDict):
+    transaction_id: str
+    """The transfer that spent them."""
+    hold_id: str
+    """The hold that was captured."""
+    amount: str
+    """How many credits were spent."""
+    returned: str
+    """How many of the hold were not."""
+    available: str
+    """The available credits of this kind after it."""
+
+
+class CaptureRequest(TypedDict):
+    amount: NotRequired[str | int | Decimal | None]
+    """How many credits were used, at most those of the hold; by default all of them. The rest returns."""
+
+
+class CreditGrantAnswer(TypedDict):
+    id: str
+    """Its id."""
+    organization_id: str
+    """The organization that it belongs to."""
+    amount: str
+    """How many credits were given."""
+    remaining: str
+    """What is free of them."""
+    held: str
+    """What holds have set aside of them."""
+    source: Literal["purchase", "subscription", "bonus", "refund", "adjustment"]
+    """Where they come from."""
+    kind: str
+    """The kind of credits."""
+    promotional: bool
+    """Whether they were given away."""
+    priority: int
+    """Lower ones burn first."""
+    expires_at: str | None
+    """When what is left of them is gone."""
+    cost_basis: MoneyPaid | None
+    """What the organization paid for them."""
+    clawed_back: str
+    """What was taken back as their payment was."""
+    reason: str | None
+    """Why they were given."""
+    created_at: str
+    """When it was created."""
+
+
+class CreditGrantList(TypedDict):
+    data: Sequence[CreditGrantAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+class CreditLine(TypedDict):
+    """One account's part of a transfer."""
+
+    kind: str
+    """The kind of credits."""
+    account: str
+    """The account, such as `free`, `consumed` or `granted.purchase`."""
+    amount: str
+    """Positive where the account receives."""
+
+
+class CreditUsageAnswer(TypedDict):
+    """One use, what of a hold was captured, or what of either was refunded."""
+
+    transaction_id: str
+    """The transfer."""
+    time: str
+    """When it was booked."""
+    type: Literal["use", "capture", "refund"]
+    """What happened."""
+    amount: str
+    """How many credits; below zero for a refund."""
+    agent_id: str | None
+    """The agent that it is about."""
+    project_id: str | None
+    """The project that it is allocated to."""
+    department_id: str | None
+    """The department that it is allocated to."""
+    run: str | None
+    """The run's key."""
+    agent_type: str | None
+    """Whose action it was, in the cost table."""
+    action: str | None
+    """What was done."""
+    quantity: str | None
+    """How often it was done."""
+    metadata: Mapping[str, Any]
+    """Data of the caller's own."""
+
+
+class CreditUsageList(TypedDict):
+    data: Sequence[CreditUsageAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+class CreditUsageSummary(TypedDict):
+    """What credits were spent on."""
+
+    by: Literal["day", "agent", "project", "department", "run", "agent_type", "action"]
+    """What the sums are for."""
+    data: Sequence[UsageGroup]
+    """Days in their order; else the largest amounts first, at most 1,000."""
+    rest: UsageSums
+    """What the list leaves out."""
+    total: UsageSums
+    """Of all."""
+
+
+class CreditUse(TypedDict):
+    """An amount, or an action of an agent type that has a price."""
+
+    agent: NotRequired[str | None]
+    """The agent's id or external id."""
+    project_id: NotRequired[str | None]
+    """By default the agent's."""
+    department_id: NotRequired[str | None]
+    """By default the agent's."""
+    run: NotRequired[str | None]
+    """The run's key."""
+    amount: NotRequired[str | int | Decimal | None]
+    """How many credits, with at most 6 decimals. Needs the permission `credits:use_amount`."""
+    agent_type: NotRequired[str | None]
+    """Whose action it is, in the cost table."""
+    action: NotRequired[str | None]
+    """What was done; an action that the table does not have costs 1."""
+    quantity: NotRequired[str | int | Decimal | None]
+    """How often; by default once."""
+    metadata: NotRequired[Mapping[str, Any]]
+    """Data of the caller's own: an object of at most 50 keys."""
+
+
+class ExpiringCredits(TypedDict):
+    """Free credits that are gone at an instant."""
+
+    amount: str
+    """How many."""
+    at: str
+    """When."""
+
+
+class GrantAnswer(TypedDict):
+    transaction_id: str
+    """The transfer that gave them."""
+    grant_id: str
+    """The new grant."""
+    amount: str
+    """How many credits were given."""
+    available: str
+    """The available credits of this kind after it."""
+
+
+class GrantPart(TypedDict):
+    """The part of a transaction that one grant bears."""
+
+    grant_id: str | None
+    """Null for debt."""
+    amount: str
+    """How many credits."""
+
+
+class GrantRequest(TypedDict):
+    organization_id: NotRequired[str | None]
+    """The organization that gets the credits: id, slug or external id."""
+    amount: str | int | Decimal
+    """How many credits, with at most 6 decimals."""
+    source: Literal["purchase", "subscription", "bonus", "refund", "adjustment"]
+    """Where the credits come from."""
+    kind: NotRequired[str]
+    """Kinds never mix: a use takes credits of one kind."""
+    promotional: NotRequired[bool]
+    """Whether they were given away: these burn before others of the same priority and expiry."""
+    priority: NotRequired[int]
+    """Lower ones burn first."""
+    expires_at: NotRequired[str | None]
+    """The instant at which what is left of them is gone; null for never."""
+    cost_basis: NotRequired[MoneyPaidInput | None]
+    """What the organization paid for them."""
+    reason: NotRequired[str | None]
+    """Why, for people."""
+
+
+class HoldAnswer(TypedDict):
+    transaction_id: str
+    """The transfer that set them aside."""
+    hold_id: str
+    """The hold, to be captured or released."""
+    amount: str
+    """How many credits were set aside."""
+    expires_at: str
+    """When they return by themselves."""
+    available: str
+    """The available credits of this kind after it."""
+
+
+class LedgerProblemAnswer(TypedDict):
+    """What is wrong with the ledger, and where."""
+
+    sequence: int | None
+    """The place in the ledger."""
+    transaction_id: str | None
+    """The transfer that is wrong."""
+    kind: str
+    """What is wrong: `altered`, `missing`, `misplaced`, `chain_broken`, `unbalanced`, `cut_differs`, `head_differs`,
+    `grant_page`."""
+
+
+class MoneyPaid(TypedDict):
+    """An amount of money."""
+
+    amount: str
+    """What was paid."""
+    currency: str
+    """The currency of all amounts, ISO 4217."""
+
+
+class MoneyPaidInput(TypedDict):
+    """An amount of money."""
+
+    amount: str | int | Decimal
+    """What was paid."""
+    currency: str
+    """The currency of all amounts, ISO 4217."""
+
+
+class RefundAnswer(TypedDict):
+    transaction_id: str
+    """The transfer that returned them."""
+    amount: str
+    """How many credits returned."""
+    refunded: str
+    """How many of the transaction were refunded in all."""
+    available: str
+    """The available credits of this kind after it."""
+
+
+class RefundRequest(TypedDict):
+    amount: NotRequired[str | int | Decimal | None]
+    """How many credits; by default all that is left of the transaction."""
+    reason: str
+    """Why, for people."""
+
+
+class ReleaseAnswer(TypedDict):
+    transaction_id: str
+    """The transfer that returned them."""
+    hold_id: str
+    """The hold that was released."""
+    amount: str
+    """How many credits returned."""
+    available: str
+    """The available credits of this kind after it."""
+
+
+class ReserveRequest(TypedDict):
+    agent: NotRequired[str | None]
+    """The agent's id or external id."""
+    project_id: NotRequired[str | None]
+    """By default the agent's."""
+    department_id: NotRequired[str | None]
+    """By default the agent's."""
+    run: NotRequired[str | None]
+    """The run's key."""
+    organization_id: NotRequired[str | None]
+    """The organization's id, slug or external id. Only operators need it."""
+    amount: str | int | Decimal
+    """How many credits, with at most 6 decimals."""
+    kind: NotRequired[str]
+    """The kind of credits."""
+    expires_in: NotRequired[int]
+    """Seconds until what was not captured returns by itself; at most a day."""
+
+
+class StatementAnswer(TypedDict):
+    """What moved one kind of credits in a time [from, to), page by page."""
+
+    kind: str
+    """The kind of credits."""
+    opening: str
+    """The available credits before it."""
+    lines: Sequence[StatementLineAnswer]
+    """In the order of the ledger; opening and all changes add up to closing."""
+    closing: str
+    """The available credits after it."""
+    next_cursor: str | None
+    """The `cursor` of the next page, whose opening is this one's closing; null on the last one."""
+
+
+class StatementLineAnswer(TypedDict):
+    """A transfer on a statement."""
+
+    transaction_id: str
+    """The transfer."""
+    sequence: int
+    """Its place in the ledger."""
+    time: str
+    """When it was booked."""
+    type: Literal["grant", "use", "reserve", "capture", "release", "hold_expiry", "grant_expiry", "refund", "clawback"]
+    """What happened."""
+    change: str
+    """Of the available credits."""
+    available: str
+    """The available credits after it."""
+    reason: str | None
+    """Why, for people."""
+
+
+class TransactionAnswer(TypedDict):
+    id: str
+    """Its id."""
+    organization_id: str
+    """The organization that it belongs to."""
+    type: Literal["grant", "use", "reserve", "capture", "release", "hold_expiry", "grant_expiry", "refund", "clawback"]
+    """What happened."""
+    sequence: int
+    """Its place in the ledger."""
+    time: str
+    """When it was booked."""
+    kind: str
+    """The kind of credits."""
+    amount: str
+    """How many credits it is about."""
+    lines: Sequence[CreditLine]
+    """What the accounts received; they sum to zero."""
+    parts: Sequence[GrantPart]
+    """The grants that it moved credits from or to."""
+    uses: Sequence[UsedCredits]
+    """What was spent or set aside, and for what."""
+    corrects: str | None
+    """The hold, grant or transaction that it is about."""
+    reason: str | None
+    """Why, for people."""
+    hash: str
+    """Over all of it and the hash of the transfer before."""
+    previous_hash: str
+    """The hash of the transfer before."""
+
+
+class TransactionList(TypedDict):
+    data: Sequence[TransactionAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+class UsageGroup(TypedDict):
+    """The sums of one day, agent, project, department, run, agent type or action."""
+
+    amount: str
+    """What was spent in the end."""
+    spent: str
+    """By uses and captures."""
+    refunded: str
+    """What of such came back in this time."""
+    uses: int
+    """How many uses and captures."""
+    name: str | None
+    """A date, an id, the run's key, or the action behind its agent type and a slash; null where none was named."""
+
+
+class UsageSums(TypedDict):
+    """amount = spent - refunded."""
+
+    amount: str
+    """What was spent in the end."""
+    spent: str
+    """By uses and captures."""
+    refunded: str
+    """What of such came back in this time."""
+    uses: int
+    """How many uses and captures."""
+
+
+class UseAmount(TypedDict):
+    """One use of a list."""
+
+    amount: str
+    """What it cost."""
+
+
+class UseAnswer(TypedDict):
+    transaction_id: str
+    """The transfer that spent them."""
+    amount: str
+    """How many credits were spent."""
+    available: str
+    """The available credits of this kind after it."""
+    uses: Sequence[UseAmount] | None
+    """Of a list, each use in its order; else null."""
+
+
+class UseRequest(TypedDict):
+    """One use, or a list of uses that are taken all or nothing."""
+
+    agent: NotRequired[str | None]
+    """The agent's id or external id."""
+    project_id: NotRequired[str | None]
+    """By default the agent's."""
+    department_id: NotRequired[str | None]
+    """By default the agent's."""
+    run: NotRequired[str | None]
+    """The run's key."""
+    amount: NotRequired[str | int | Decimal | None]
+    """How many credits, with at most 6 decimals. Needs the permission `credits:use_amount`."""
+    agent_type: NotRequired[str | None]
+    """Whose action it is, in the cost table."""
+    action: NotRequired[str | None]
+    """What was done; an action that the table does not have costs 1."""
+    quantity: NotRequired[str | int | Decimal | None]
+    """How often; by default once."""
+    metadata: NotRequired[Mapping[str, Any]]
+    """Data of the caller's own: an object of at most 50 keys."""
+    organization_id: NotRequired[str | None]
+    """The organization's id, slug or external id. Only operators need it."""
+    kind: NotRequired[str]
+    """The kind of credits."""
+    uses: NotRequired[Sequence[CreditUse] | None]
+    """Several uses, instead of the fields of one."""
+
+
+class UsedCredits(TypedDict):
+    """What credits were spent on."""
+
+    amount: str
+    """How many credits."""
+    agent_id: str | None
+    """The agent that it is about."""
+    project_id: str | None
+    """The project that it is allocated to."""
+    department_id: str | None
+    """The department that it is allocated to."""
+    run: str | None
+    """The run's key."""
+    agent_type: str | None
+    """Whose action it was, in the cost table."""
+    action: str | None
+    """What was done."""
+    quantity: str | None
+    """How often it was done."""
+    metadata: Mapping[str, Any]
+    """Data of the caller's own."""
+
+
+class VerificationAnswer(TypedDict):
+    id: str
+    """Its id."""
+    status: Literal["running", "done"]
+    """The state that it is in."""
+    created_at: str
+    """When it was created."""
+    ok: bool | None
+    """Whether nothing is wrong; null while it is running."""
+    checked_to: int | None
+    """The place in the ledger up to which it looked."""
+    problems: Sequence[LedgerProblemAnswer]
+    """The first 100."""
+
+
+class VerificationRequest(TypedDict):
+    organization_id: NotRequired[str | None]
+    """The organization's id, slug or external id. Only operators need it."""
+    from_beginning: NotRequired[bool]
+    """Whether to look at the whole ledger, and not only at what came after the last month's cut."""

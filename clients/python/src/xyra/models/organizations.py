@@ -1,0 +1,208 @@
+"""Models of `organizations`.
+
+Written by `tools/sdk_source.py` from the API's description: change that, not this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal, NotRequired, TypedDict
+
+from xyra.models.shared import OrganizationAnswer, SpanAnswer
+
+
+class LimitsRequest(TypedDict):
+    """All limits at once; what is null or not sent has its default."""
+
+    agents: NotRequired[int | None]
+    """Agents that are not deleted."""
+    api_keys: NotRequired[int | None]
+    """The organization's API keys, inactive and expired ones too."""
+    threads: NotRequired[int | None]
+    """Threads."""
+    billing_models: NotRequired[int | None]
+    """Billing models of its own, archived ones too."""
+    stored_bytes: NotRequired[int | None]
+    """Bytes of agents, API keys, threads, projects, departments and billing models."""
+    key_requests_per_minute: NotRequired[int | None]
+    """Requests of each API key in any minute; by default any number."""
+
+
+class OrganizationList(TypedDict):
+    data: Sequence[OrganizationAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+class OrganizationPatch(TypedDict):
+    """JSON Merge Patch. The currency cannot be changed."""
+
+    name: NotRequired[str]
+    """Its name, for people."""
+    timezone: NotRequired[str]
+    """IANA name. A new one applies from the end of the last billing period that exists."""
+    description: NotRequired[str | None]
+    """What it is, for people."""
+    billing_email: NotRequired[str | None]
+    """The address that invoices are sent to."""
+    contact: NotRequired[str | None]
+    """The person to contact."""
+    address: NotRequired[str | None]
+    """As invoices show it."""
+    tax_id: NotRequired[str | None]
+    """As invoices show it."""
+    due_days: NotRequired[int]
+    """Days from the issue of an invoice until it is due."""
+    grace_hours: NotRequired[int]
+    """Hours from a period's end until its invoice is issued."""
+    late_window_days: NotRequired[int]
+    """Days after which an event is too old to be accepted."""
+    shard_count: NotRequired[Literal[1, 2, 4, 8, 16, 32, 64]]
+    """The number of store partitions for its usage. It can only grow."""
+    seats: NotRequired[int]
+    """The number of seats that seat charges bill from `seats_from` on, in place of a number that has not begun.
+    
+    The number in force withdraws what has not begun."""
+    seats_from: NotRequired[str | None]
+    """When new seats take effect: in 10 minutes (the default) or later."""
+    settings: NotRequired[SettingsPatch | None]
+    """Needs the header If-Match."""
+
+
+class OrganizationRequest(TypedDict):
+    name: str
+    """Its name, for people."""
+    currency: str
+    """ISO 4217. It can never be changed."""
+    timezone: NotRequired[str]
+    """IANA name. Billing periods are calendar months there."""
+    slug: NotRequired[str | None]
+    """Short name, unique among all organizations; by default made from the name."""
+    external_id: NotRequired[str | None]
+    """The caller's own id for it, unique among all organizations."""
+    description: NotRequired[str | None]
+    """What it is, for people."""
+    billing_mode: NotRequired[Literal["postpaid", "prepaid"]]
+    """`postpaid`: usage is invoiced after each period. `prepaid` is refused: it needs a credit value."""
+    billing_email: NotRequired[str | None]
+    """The address that invoices are sent to."""
+    contact: NotRequired[str | None]
+    """The person to contact."""
+    address: NotRequired[str | None]
+    """As invoices show it."""
+    tax_id: NotRequired[str | None]
+    """As invoices show it."""
+    due_days: NotRequired[int | None]
+    """Days from the issue of an invoice until it is due; by default the operator's setting."""
+    grace_hours: NotRequired[int | None]
+    """Hours from a period's end until its invoice is issued; by default the operator's setting."""
+    late_window_days: NotRequired[int | None]
+    """Days after which an event is too old to be accepted; by default the operator's setting."""
+    shard_count: NotRequired[Literal[1, 2, 4, 8, 16, 32, 64] | None]
+    """The number of store partitions for its usage; by default the operator's setting."""
+    seats: NotRequired[int]
+    """The number of seats that seat charges bill."""
+    settings: NotRequired[OrganizationSettingsInput]
+    """What the operator allows the organization."""
+
+
+class OrganizationSettingsInput(TypedDict):
+    """Settings of an organization that only the operator changes."""
+
+    self_managed_pricing: NotRequired[bool]
+    """Whether the organization writes its own billing models."""
+    reported_llm_costs: NotRequired[bool]
+    """Whether the cost that an LLM call reports is its cost, where neither an override nor the price list has one."""
+    reported_llm_terms: NotRequired[bool]
+    """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
+    service tiers than the standard one; else those calls cost the standard price."""
+    unverified_may_write: NotRequired[bool]
+    """Whether members whose e-mail address is not verified may change things, as if it were."""
+    overdraft: NotRequired[str | int | Decimal]
+    """How far below zero the available credits of the default kind may fall by uses and holds."""
+    flags: NotRequired[Mapping[str, bool]]
+    """Feature flags: which features the operator switched on or off."""
+
+
+OrganizationStatsAnswer = TypedDict(
+    "OrganizationStatsAnswer",
+    {
+        "provider_cost": "str",
+        "billed_amount": "str",
+        "outcome_value": "str",
+        "margin": "str",
+        "return": "str",
+        "organization_id": "str",
+        "currency": "str",
+        "period": "SpanAnswer",
+        "agents": "int",
+        "active_agents": "int",
+    },
+)
+
+
+class SettingsAnswer(TypedDict):
+    """The operator's settings of an organization, and its own."""
+
+    self_managed_pricing: bool
+    """Whether the organization writes its own billing models."""
+    reported_llm_costs: bool
+    """Whether the cost that an LLM call reports is its cost, where neither an override nor the price list has one."""
+    reported_llm_terms: bool
+    """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
+    service tiers than the standard one; else those calls cost the standard price."""
+    unverified_may_write: bool
+    """Whether members whose e-mail address is not verified may change things, as if it were."""
+    overdraft: str
+    """How far below zero the available credits of the default kind may fall by uses and holds."""
+    flags: Mapping[str, bool]
+    """Feature flags: which features the operator switched on or off."""
+    billing_contacts: Sequence[str]
+    """E-mail addresses that get what concerns billing, besides the organization's `billing_email`."""
+    webhook_url: str | None
+    """An https URL of the organization's own."""
+    metadata: Mapping[str, Any]
+    """Data of the organization's own."""
+    mfa_required: bool
+    """Whether members need a second factor."""
+
+
+class SettingsPatch(TypedDict):
+    """Settings to change; null resets one to its default."""
+
+    self_managed_pricing: NotRequired[bool | None]
+    """Whether the organization writes billing models of its own."""
+    reported_llm_costs: NotRequired[bool | None]
+    """Whether the cost that an LLM call reports is its cost, where neither an override nor the price list has one."""
+    reported_llm_terms: NotRequired[bool | None]
+    """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
+    service tiers than the standard one; else those calls cost the standard price."""
+    unverified_may_write: NotRequired[bool | None]
+    """Whether members whose e-mail address is not verified may change things, as if it were."""
+    flags: NotRequired[Mapping[str, bool] | None]
+    """All feature flags. They take the place of those that were there."""
+
+
+class SettingsRequest(TypedDict):
+    """All of them: what is left out of the organization's own is reset to its default."""
+
+    billing_contacts: NotRequired[Sequence[str]]
+    """E-mail addresses that get what concerns billing, besides the organization's `billing_email`."""
+    webhook_url: NotRequired[str | None]
+    """An https URL of the organization's own."""
+    metadata: NotRequired[Mapping[str, Any]]
+    """Data of the caller's own: an object of at most 50 keys."""
+    mfa_required: NotRequired[bool | None]
+    """Whether members need a second factor; only an owner changes it. Left out it stays as it is."""
+    self_managed_pricing: NotRequired[bool | None]
+    """The operator's. Left out it stays as it is."""
+    reported_llm_costs: NotRequired[bool | None]
+    """The operator's. Left out it stays as it is."""
+    reported_llm_terms: NotRequired[bool | None]
+    """The operator's. Left out it stays as it is."""
+    unverified_may_write: NotRequired[bool | None]
+    """The operator's. Left out it stays as it is."""
+    flags: NotRequired[Mapping[str, bool] | None]
+    """The operator's. Left out they stay as they are."""

@@ -1,0 +1,660 @@
+"""What several resources have in common.
+
+Written by `tools/sdk_source.py` from the API's description: change that, not this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class ActivityCharge(TypedDict):
+    """What agents do, metered and priced."""
+
+    key: str
+    """Names the charge in its model; stable over the model's versions."""
+    type: Literal["activity"]
+    """Which kind of charge it is."""
+    scope: NotRequired[Literal["agent", "organization"]]
+    """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    base_fee: NotRequired[BaseFee | None]
+    """Due besides the price of usage."""
+    discount: NotRequired[Discount | None]
+    """Off base fee and usage."""
+    minimum: NotRequired[str | None]
+    """What the line costs at least."""
+    minimum_when_unused: NotRequired[bool]
+    """Whether the minimum is due without any usage."""
+    maximum: NotRequired[str | None]
+    """What the line costs at most."""
+    meter: Meter
+    """How events become the quantity; the same in all versions."""
+    pricing: PerUnit | Graduated | Volume | Package | Percentage | GraduatedPercentage | VolumePercentage | Dynamic
+    """The price of the quantity, or of the events' values."""
+    included_units: NotRequired[str]
+    """Units that are free in a whole period; prorated by day."""
+    commitment: NotRequired[Commitment | None]
+    """On the quantity; units beyond it cost a multiple."""
+
+
+class AgentCharge(TypedDict):
+    """A fee by the number of agents on the billing model at each day's end."""
+
+    key: str
+    """Names the charge in its model; stable over the model's versions."""
+    type: Literal["agent"]
+    """Which kind of charge it is."""
+    scope: NotRequired[Literal["agent", "organization"]]
+    """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    interval: NotRequired[Literal["month", "quarter", "year"]]
+    """How often the fee is due; a month is a billing period."""
+    timing: NotRequired[Literal["arrears", "advance"]]
+    """Whether it is billed after the interval or in advance."""
+    pricing: PerUnit | Graduated | Volume | Package | Percentage | GraduatedPercentage | VolumePercentage | Dynamic
+    """The price of a number of agents or seats, for a whole interval."""
+    discount: NotRequired[Discount | None]
+    """Given from a number of agents or seats on."""
+    tier: NotRequired[str | None]
+    """A label for people, such as the name of a plan."""
+
+
+AnythingElse = TypedDict("AnythingElse", {"not": "Sequence[str | bool | None]"})
+
+
+class AutoVerify(TypedDict):
+    """Bounds of the values that are verified on arrival; at least one bound is given."""
+
+    minimum_value: NotRequired[str | None]
+    """Inclusive."""
+    maximum_value: NotRequired[str | None]
+    """Inclusive."""
+
+
+class BaseFee(TypedDict):
+    """A fee for the period beside the price of usage."""
+
+    amount: str
+    """For a whole period."""
+    per: NotRequired[Literal["agent", "charge"]]
+    """Whether it is due once per line, or once per agent."""
+
+
+class CategoryCost(TypedDict):
+    category: str
+    """`llm`, `compute`, `api`, `labor`, `tools` or any other that was reported."""
+    amount: str
+    """The cost at providers."""
+
+
+class ChargeShareAnswer(TypedDict):
+    """The agents' share of a charge."""
+
+    billing_model_id: str | None
+    """The billing model of the charge."""
+    charge: str | None
+    """The charge's key."""
+    type: str
+    """The type of the charge."""
+    description: str
+    """What it is, for people."""
+    pooled: bool
+    """Whether its lines are shared by the organization's agents."""
+    amount: str
+    """The agents' share."""
+    organization_amount: str
+    """The sum of all lines of the charge."""
+
+
+class Commitment(TypedDict):
+    """An agreed quantity, and the multiple that usage beyond it costs.
+
+    Of one metered quantity, the units beyond the commitment cost the multiple, flat amounts of tiers never do. Of all
+    types of workflows together, exceeding it multiplies all that is due for usage."""
+
+    quantity: str
+    """The agreed quantity in a period; included units count towards it."""
+    overage_multiplier: str
+    """What usage beyond it costs, as a multiple of its price; 1 or more."""
+
+
+class CostCharge(TypedDict):
+    """Provider costs of some categories, or of all, passed on with a markup.
+
+    Costs are in the organization's currency, converted at the exchange rate of the event's time."""
+
+    key: str
+    """Names the charge in its model; stable over the model's versions."""
+    type: Literal["cost"]
+    """Which kind of charge it is."""
+    scope: NotRequired[Literal["agent", "organization"]]
+    """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    base_fee: NotRequired[BaseFee | None]
+    """Due besides the price of usage."""
+    discount: NotRequired[Discount | None]
+    """Off base fee and usage."""
+    minimum: NotRequired[str | None]
+    """What the line costs at least."""
+    minimum_when_unused: NotRequired[bool]
+    """Whether the minimum is due without any usage."""
+    maximum: NotRequired[str | None]
+    """What the line costs at most."""
+    categories: NotRequired[Sequence[str] | None]
+    """Which categories are passed on, null for all; `llm` is the category of LLM calls."""
+    markup_percent: NotRequired[str]
+    """Added to the costs, in percent of them."""
+
+
+class CountAnswer(TypedDict):
+    event_type: str
+    """`*` stands for all types beyond those that are counted one by one."""
+    count: int
+    """How many events."""
+
+
+class Discount(TypedDict):
+    """A percentage, or an amount per period, off a line."""
+
+    from_quantity: NotRequired[str]
+    """The line's quantity from which on the discount is given."""
+    percent: NotRequired[str | None]
+    """In percent of what is due; at most 100."""
+    amount: NotRequired[str | None]
+    """For a whole period; never more than what is due."""
+
+
+class Dynamic(TypedDict):
+    """Each event carries its own price, whatever its quantity."""
+
+    type: Literal["dynamic"]
+    """Which pricing it is."""
+    value: str
+    """The path of the price in the event, such as `data.price`."""
+
+
+class EventWarning(TypedDict):
+    index: int
+    """The place of the event in the request, from 0."""
+    code: str
+    """`unpriced`, `no_count`, `unknown_count`, `total_mismatch`, `standard_price`, `no_billing_model`, `no_charge`."""
+    detail: str
+    """What is missing, or did not count."""
+
+
+class FlatFee(TypedDict):
+    """An amount per period, quarter or year, with or without usage."""
+
+    key: str
+    """Names the charge in its model; stable over the model's versions."""
+    type: Literal["flat_fee"]
+    """Which kind of charge it is."""
+    scope: NotRequired[Literal["agent", "organization"]]
+    """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    interval: NotRequired[Literal["month", "quarter", "year"]]
+    """How often the fee is due; a month is a billing period."""
+    timing: NotRequired[Literal["arrears", "advance"]]
+    """Whether it is billed after the interval or in advance."""
+    amount: str
+    """For a whole interval."""
+
+
+class Graduated(TypedDict):
+    """Each unit costs the price of its tier. A tier's flat amount is due once it is reached."""
+
+    type: Literal["graduated"]
+    """Which pricing it is."""
+    tiers: Sequence[Tier]
+    """In rising order; the last one is open."""
+
+
+class GraduatedPercentage(TypedDict):
+    """Each part of the value costs the rate of its tier.
+
+    A tier's flat amount is due once it is reached."""
+
+    type: Literal["graduated_percentage"]
+    """Which pricing it is."""
+    tiers: Sequence[PercentageTier]
+    """In rising order; the last one is open."""
+    fixed_per_event: NotRequired[str]
+    """Due for every event besides."""
+
+
+class LimitsAnswer(TypedDict):
+    organization_id: str
+    """The organization that it belongs to."""
+    quotas: QuotasAnswer
+    """How much there may be of each thing."""
+    key_requests_per_minute: int | None
+    """Requests of each API key in any minute; null for any number."""
+
+
+class Line(TypedDict):
+    """What is due for one charge, as previews, calculations and invoices show it."""
+
+    key: str
+    """`{model}/{charge}/{agent or -}`: the same in every period."""
+    type: str
+    """The charge's type, or `adjustment` or `correction`."""
+    model_id: NotRequired[str | None]
+    """The billing model's id."""
+    model_name: NotRequired[str | None]
+    """The billing model's name; on an invoice as it was when that was finalized. Null in calculations."""
+    charge: NotRequired[str | None]
+    """The charge's key."""
+    agent_id: NotRequired[str | None]
+    """Null where the line is for all agents of the organization."""
+    agent_name: NotRequired[str | None]
+    """The agent's name; on an invoice as it was when that was finalized. Null in calculations."""
+    description: str
+    """The charge in words, for people, with the names of agent and model where two lines would read the same."""
+    quantity: str
+    """The units of the whole line, before any included units."""
+    unit: NotRequired[str | None]
+    """The name of one unit."""
+    unit_amount: NotRequired[str | None]
+    """The price of one unit, where all units have the same."""
+    steps: NotRequired[Sequence[Step]]
+    """How `exact_amount` comes about; the steps add up to it."""
+    exact_amount: str
+    """Truncated to 12 places."""
+    amount: str
+    """`exact_amount` rounded once, half up, to the currency's minor unit."""
+    period: Span
+    """The billing period that the line belongs to."""
+    covers: NotRequired[Span | None]
+    """The quarter or year that a quarterly or yearly fee is for."""
+    adjusts: NotRequired[Span | None]
+    """The ended period whose bill the line corrects."""
+    timing: NotRequired[Literal["arrears", "advance"]]
+    """Whether the line is billed after its period or in advance."""
+
+
+class Meter(TypedDict):
+    """Aggregates the events that match: counts them, or reads the values at a path."""
+
+    event_type: str
+    """Only events of this type match."""
+    aggregation: NotRequired[Literal["count", "sum", "max", "last", "unique", "weighted_sum"]]
+    """How the events that match become one quantity."""
+    value: NotRequired[str | None]
+    """The path of what it reads of an event, such as `data.quantity`."""
+    filter: NotRequired[Mapping[str, Sequence[str | bool | None] | AnythingElse]]
+    """An event matches when each of these paths has one of its values, or none of those in `{"not": [...]}`."""
+    unit: NotRequired[UnitConversion | None]
+    """What is counted."""
+
+
+class OrganizationAnswer(TypedDict):
+    id: str
+    """Its id."""
+    name: str
+    """Its name, for people."""
+    slug: str
+    """Short name, unique among all organizations; part of invoice numbers."""
+    external_id: str | None
+    """The caller's own id, unique among all organizations."""
+    description: str | None
+    """What it is, for people."""
+    billing_email: str | None
+    """The address that invoices are sent to."""
+    contact: str | None
+    """The person to contact."""
+    address: str | None
+    """As invoices show it."""
+    tax_id: str | None
+    """As invoices show it."""
+    currency: str
+    """ISO 4217 code. It never changes."""
+    timezone: str
+    """IANA name. Billing periods are calendar months there."""
+    billing_mode: str
+    """`postpaid`: usage is invoiced after each period."""
+    status: str
+    """The state that it is in."""
+    settings: OrganizationSettings
+    """What the operator allows the organization."""
+    due_days: int
+    """Days from the issue of an invoice until it is due."""
+    grace_hours: int
+    """Hours from a period's end until its invoice is issued."""
+    late_window_days: int
+    """Days after which an event is too old to be accepted."""
+    shard_count: int
+    """The number of store partitions for the organization's usage."""
+    seats: int
+    """The number of seats that seat charges bill, from `seats_from` on."""
+    seats_from: str | None
+    """Null where the number never changed."""
+    created_at: str
+    """When it was created."""
+    ended_at: str | None
+    """When it was deleted. Usage until then is still invoiced."""
+
+
+class OrganizationSettings(TypedDict):
+    """Settings of an organization that only the operator changes."""
+
+    self_managed_pricing: NotRequired[bool]
+    """Whether the organization writes its own billing models."""
+    reported_llm_costs: NotRequired[bool]
+    """Whether the cost that an LLM call reports is its cost, where neither an override nor the price list has one."""
+    reported_llm_terms: NotRequired[bool]
+    """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
+    service tiers than the standard one; else those calls cost the standard price."""
+    unverified_may_write: NotRequired[bool]
+    """Whether members whose e-mail address is not verified may change things, as if it were."""
+    overdraft: NotRequired[str]
+    """How far below zero the available credits of the default kind may fall by uses and holds."""
+    flags: NotRequired[Mapping[str, bool]]
+    """Feature flags: which features the operator switched on or off."""
+
+
+class OutcomeCharge(TypedDict):
+    """What agents achieve, priced by the number or the value of verified outcomes.
+
+    A line is the price of the outcomes, a risk premium on it and a success bonus, beside the base fee. The maximum
+    reduces the price of outcomes only, never the base fee."""
+
+    key: str
+    """Names the charge in its model; stable over the model's versions."""
+    type: Literal["outcome"]
+    """Which kind of charge it is."""
+    scope: NotRequired[Literal["agent", "organization"]]
+    """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    base_fee: NotRequired[BaseFee | None]
+    """Due besides the price of usage."""
+    discount: NotRequired[Discount | None]
+    """Off base fee and usage."""
+    minimum: NotRequired[str | None]
+    """What the line costs at least."""
+    minimum_when_unused: NotRequired[bool]
+    """Whether the minimum is due without any usage."""
+    maximum: NotRequired[str | None]
+    """What the line costs at most."""
+    meter: Meter
+    """How events become the quantity; the same in all versions."""
+    pricing: PerUnit | Graduated | Volume | Package | Percentage | GraduatedPercentage | VolumePercentage | Dynamic
+    """The price of the quantity, or of the events' values."""
+    verification: NotRequired[Literal["required", "none"]]
+    """Whether outcomes count once verified, or as soon as they are reported."""
+    auto_verify: NotRequired[AutoVerify | None]
+    """Which outcomes are verified on arrival, where verification is required."""
+    verified_by: NotRequired[Literal["operator", "organization"]]
+    """Who may verify outcomes besides the operator."""
+    attribution_window_days: NotRequired[int]
+    """The days within which an outcome has to follow its interaction."""
+    minimum_value: NotRequired[str | None]
+    """Outcomes of less value do not count."""
+    risk_premium_percent: NotRequired[str]
+    """Added to the price of the outcomes, in percent of it."""
+    success_bonus: NotRequired[SuccessBonus | None]
+    """Due besides, once the outcomes' total value is high enough."""
+
+
+class Package(TypedDict):
+    """Units are sold in packages of a fixed size and price."""
+
+    type: Literal["package"]
+    """Which pricing it is."""
+    package_size: str
+    """Units in one package, more than 0."""
+    package_amount: str
+    """The price of one package."""
+    free_units: NotRequired[str]
+    """Units that are free before the first package starts."""
+    rounding: NotRequired[Literal["up", "down"]]
+    """`up` charges a started package in full, `down` charges full packages only."""
+
+
+class PerUnit(TypedDict):
+    """The same price for every unit."""
+
+    type: Literal["per_unit"]
+    """Which pricing it is."""
+    unit_amount: str
+    """The price of one unit."""
+
+
+class Percentage(TypedDict):
+    """A percentage of each event's value and a fixed amount, within bounds per event.
+
+    The first `free_events` cost nothing, nor do events that the `free_amount` covers wholly."""
+
+    type: Literal["percentage"]
+    """Which pricing it is."""
+    rate: NotRequired[str]
+    """In percent of the values beyond `free_amount`."""
+    fixed_per_event: NotRequired[str]
+    """Due for every event besides."""
+    free_events: NotRequired[int]
+    """How many events at the beginning of the period cost nothing."""
+    free_amount: NotRequired[str]
+    """The value at the beginning of the period that costs nothing."""
+    minimum_per_event: NotRequired[str | None]
+    """What an event costs at least."""
+    maximum_per_event: NotRequired[str | None]
+    """What an event costs at most."""
+
+
+class PercentageTier(TypedDict):
+    """A range of the value with its rate."""
+
+    up_to: NotRequired[str | None]
+    """The inclusive upper bound; null in the last tier, which has none."""
+    flat_amount: NotRequired[str]
+    """Due once, as soon as the tier is reached."""
+    rate: str
+    """In percent of the value."""
+
+
+class ProjectGrant(TypedDict):
+    """What a member limited to projects is in one of them."""
+
+    id: str
+    """The project's id."""
+    role: Literal["admin", "developer", "viewer"]
+    """What the member is there."""
+
+
+class QuotaAnswer(TypedDict):
+    limit: int
+    """The most that there may be."""
+    used: int
+    """What there is now."""
+
+
+class QuotasAnswer(TypedDict):
+    agents: QuotaAnswer
+    """Agents that are not deleted."""
+    api_keys: QuotaAnswer
+    """The organization's API keys, inactive and expired ones too."""
+    threads: QuotaAnswer
+    """Threads."""
+    billing_models: QuotaAnswer
+    """Billing models of its own, archived ones too."""
+    stored_bytes: QuotaAnswer
+    """Bytes of agents, API keys, threads, projects, departments and billing models."""
+
+
+class SeatCharge(TypedDict):
+    """A fee by a fixed number of seats, or by members or seats each day."""
+
+    key: str
+    """Names the charge in its model; stable over the model's versions."""
+    type: Literal["seat"]
+    """Which kind of charge it is."""
+    scope: NotRequired[Literal["organization"]]
+    """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    interval: NotRequired[Literal["month", "quarter", "year"]]
+    """How often the fee is due; a month is a billing period."""
+    timing: NotRequired[Literal["arrears", "advance"]]
+    """Whether it is billed after the interval or in advance."""
+    pricing: PerUnit | Graduated | Volume | Package | Percentage | GraduatedPercentage | VolumePercentage | Dynamic
+    """The price of a number of agents or seats, for a whole interval."""
+    discount: NotRequired[Discount | None]
+    """Given from a number of agents or seats on."""
+    tier: NotRequired[str | None]
+    """A label for people, such as the name of a plan."""
+    quantity: NotRequired[Literal["members", "seats"] | str]
+    """Which headcount of the organization is priced, or a fixed whole number."""
+
+
+class SetupFee(TypedDict):
+    """An amount once, in the period in which its billing model is first used.
+
+    It is never prorated. First used by any agent of the organization, or with the scope `agent` by each agent. A fee
+    that a later version adds is due in full where that version is in force in the period of the first use, and else
+    never."""
+
+    key: str
+    """Names the charge in its model; stable over the model's versions."""
+    type: Literal["setup_fee"]
+    """Which kind of charge it is."""
+    scope: NotRequired[Literal["agent", "organization"]]
+    """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    amount: str
+    """Due in full."""
+    timing: NotRequired[Literal["arrears", "advance"]]
+    """Whether it is billed after the period of the first use or in advance."""
+
+
+class Span(TypedDict):
+    """A span of time [start, end)."""
+
+    start: str
+    """Inclusive."""
+    end: str
+    """Exclusive."""
+
+
+class SpanAnswer(TypedDict):
+    """A span of time [start, end)."""
+
+    start: str
+    """Inclusive."""
+    end: str
+    """Exclusive."""
+
+
+Step = TypedDict(
+    "Step",
+    {
+        "kind": "Literal['base_fee', 'tier', 'unit', 'percentage', 'package', 'minimum', 'maximum', 'discount', 'premium', 'bonus', 'overage', 'proration', 'adjustment']",
+        "version": "NotRequired[int | None]",
+        "from": "NotRequired[str | None]",
+        "to": "NotRequired[str | None]",
+        "quantity": "NotRequired[str | None]",
+        "unit_amount": "NotRequired[str | None]",
+        "flat_amount": "NotRequired[str | None]",
+        "rate": "NotRequired[str | None]",
+        "workflow": "NotRequired[str | None]",
+        "amount": "str",
+    },
+)
+
+
+class SuccessBonus(TypedDict):
+    """A percentage of all values, once their sum reaches a threshold."""
+
+    from_value: NotRequired[str]
+    """The sum of the line's values from which on the bonus is due."""
+    percent: str
+    """In percent of all values, not only of those beyond the threshold."""
+
+
+class Tier(TypedDict):
+    """A range of units with their price."""
+
+    up_to: NotRequired[str | None]
+    """The inclusive upper bound; null in the last tier, which has none."""
+    flat_amount: NotRequired[str]
+    """Due once, as soon as the tier is reached."""
+    unit_amount: str
+    """The price of one unit in this tier."""
+
+
+class UnitConversion(TypedDict):
+    """Divides, multiplies or rounds a period's quantity: tokens to millions of tokens, for example."""
+
+    multiply_by: NotRequired[str | None]
+    """The factor; null where it divides or leaves the quantity as it is."""
+    divide_by: NotRequired[str | None]
+    """The divisor; null where it multiplies or leaves the quantity as it is."""
+    rounding: NotRequired[Literal["up", "down", "half_up"] | None]
+    """To an integer, once for the whole period."""
+
+
+class UnpricedAnswer(TypedDict):
+    """LLM calls of models that have no price."""
+
+    calls: int
+    """How many."""
+    tokens: str
+    """Input and output together."""
+
+
+class Volume(TypedDict):
+    """All units cost the price of the tier that the whole quantity reaches.
+
+    The tier's flat amount is due once."""
+
+    type: Literal["volume"]
+    """Which pricing it is."""
+    tiers: Sequence[Tier]
+    """In rising order; the last one is open."""
+
+
+class VolumePercentage(TypedDict):
+    """The whole value costs the rate of the tier that it reaches.
+
+    The tier's flat amount is due once."""
+
+    type: Literal["volume_percentage"]
+    """Which pricing it is."""
+    tiers: Sequence[PercentageTier]
+    """In rising order; the last one is open."""
+    fixed_per_event: NotRequired[str]
+    """Due for every event besides."""
+
+
+class WorkflowCharge(TypedDict):
+    """Workflows that agents complete, each type at its own price."""
+
+    key: str
+    """Names the charge in its model; stable over the model's versions."""
+    type: Literal["workflow"]
+    """Which kind of charge it is."""
+    scope: NotRequired[Literal["agent", "organization"]]
+    """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    base_fee: NotRequired[BaseFee | None]
+    """Due besides the price of usage."""
+    discount: NotRequired[Discount | None]
+    """Off base fee and usage."""
+    minimum: NotRequired[str | None]
+    """What the line costs at least."""
+    minimum_when_unused: NotRequired[bool]
+    """Whether the minimum is due without any workflow."""
+    maximum: NotRequired[str | None]
+    """What the line costs at most."""
+    workflows: Mapping[str, Any]
+    """The price of each type, by the type's name."""
+    commitment: NotRequired[Commitment | None]
+    """On the number of workflows of all types. Exceeding it multiplies their price, not the base fee."""
+
+
+class WorkflowType(TypedDict):
+    """The price of one type of workflow. Its amounts are for a whole period and prorated by day."""
+
+    pricing: PerUnit | Graduated | Volume | Package | Percentage | GraduatedPercentage | VolumePercentage | Dynamic
+    """The price of the number of workflows, or of their values."""
+    included_units: NotRequired[str]
+    """Workflows of this type that are free."""
+    minimum: NotRequired[str | None]
+    """What all workflows of this type cost at least."""
+    minimum_when_unused: NotRequired[bool]
+    """Whether the minimum is due without any workflow of this type."""
+    maximum: NotRequired[str | None]
+    """What all workflows of this type cost at most."""
+    commitment: NotRequired[Commitment | None]
+    """On the number of workflows of this type."""

@@ -1,0 +1,178 @@
+"""Methods of `invoices`.
+
+Written by `tools/sdk_source.py` from the API's description: change that, not this.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from xyra import models
+from xyra.connection import AsyncConnection, Connection, segment
+from xyra.listing import AsyncListing, Listing
+
+
+class Invoices:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def generate(
+        self, body: models.GenerateRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.JobAnswer:
+        """Invoice a month that has ended, for one organization or all; answers with a job."""
+        answer: models.JobAnswer = self._connection.call(
+            "POST",
+            "/api/v1/invoices/generate/monthly",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def get_job(self, job_id: str, *, organization_id: str | None = None) -> models.JobAnswer:
+        """How far a run has come, and its invoices."""
+        answer: models.JobAnswer = self._connection.call(
+            "GET", f"/api/v1/invoices/jobs/{segment(job_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    def preview(self, *, organization_id: str | None = None, period: str | None = None) -> models.InvoiceAnswer:
+        """The invoice of a period as it would be issued now; by default of the open period."""
+        answer: models.InvoiceAnswer = self._connection.call(
+            "GET", "/api/v1/invoices/preview", query={"organization_id": organization_id, "period": period}
+        )
+        return answer
+
+    def list(
+        self,
+        *,
+        organization_id: str | None = None,
+        limit: int | None = None,
+        status: Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"] | None = None,
+    ) -> Listing[models.InvoiceAnswer]:
+        """Invoices, newest period first; drafts with the total that was computed at `as_of`."""
+        return Listing(
+            self._connection,
+            "GET",
+            "/api/v1/invoices",
+            query={"organization_id": organization_id, "limit": limit, "status": status},
+        )
+
+    def get(self, invoice_id: str, *, organization_id: str | None = None) -> models.InvoiceAnswer:
+        """One invoice; a draft as it would be issued now."""
+        answer: models.InvoiceAnswer = self._connection.call(
+            "GET", f"/api/v1/invoices/{segment(invoice_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    def list_lines(
+        self, invoice_id: str, *, organization_id: str | None = None, limit: int | None = None
+    ) -> Listing[models.Line]:
+        """All lines of an invoice, in their order; of a draft those that would be issued now."""
+        return Listing(
+            self._connection,
+            "GET",
+            f"/api/v1/invoices/{segment(invoice_id)}/lines",
+            query={"organization_id": organization_id, "limit": limit},
+        )
+
+    def finalize(
+        self,
+        invoice_id: str,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.InvoiceAnswer | None:
+        """Finalize a draft: compute its lines again and number it. A finalized invoice stays as it is."""
+        answer: models.InvoiceAnswer | None = self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/finalize",
+            query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
+            if_match=if_match,
+        )
+        return answer
+
+
+class AsyncInvoices:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def generate(
+        self, body: models.GenerateRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.JobAnswer:
+        """Invoice a month that has ended, for one organization or all; answers with a job."""
+        answer: models.JobAnswer = await self._connection.call(
+            "POST",
+            "/api/v1/invoices/generate/monthly",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def get_job(self, job_id: str, *, organization_id: str | None = None) -> models.JobAnswer:
+        """How far a run has come, and its invoices."""
+        answer: models.JobAnswer = await self._connection.call(
+            "GET", f"/api/v1/invoices/jobs/{segment(job_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    async def preview(self, *, organization_id: str | None = None, period: str | None = None) -> models.InvoiceAnswer:
+        """The invoice of a period as it would be issued now; by default of the open period."""
+        answer: models.InvoiceAnswer = await self._connection.call(
+            "GET", "/api/v1/invoices/preview", query={"organization_id": organization_id, "period": period}
+        )
+        return answer
+
+    def list(
+        self,
+        *,
+        organization_id: str | None = None,
+        limit: int | None = None,
+        status: Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"] | None = None,
+    ) -> AsyncListing[models.InvoiceAnswer]:
+        """Invoices, newest period first; drafts with the total that was computed at `as_of`."""
+        return AsyncListing(
+            self._connection,
+            "GET",
+            "/api/v1/invoices",
+            query={"organization_id": organization_id, "limit": limit, "status": status},
+        )
+
+    async def get(self, invoice_id: str, *, organization_id: str | None = None) -> models.InvoiceAnswer:
+        """One invoice; a draft as it would be issued now."""
+        answer: models.InvoiceAnswer = await self._connection.call(
+            "GET", f"/api/v1/invoices/{segment(invoice_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    def list_lines(
+        self, invoice_id: str, *, organization_id: str | None = None, limit: int | None = None
+    ) -> AsyncListing[models.Line]:
+        """All lines of an invoice, in their order; of a draft those that would be issued now."""
+        return AsyncListing(
+            self._connection,
+            "GET",
+            f"/api/v1/invoices/{segment(invoice_id)}/lines",
+            query={"organization_id": organization_id, "limit": limit},
+        )
+
+    async def finalize(
+        self,
+        invoice_id: str,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.InvoiceAnswer | None:
+        """Finalize a draft: compute its lines again and number it. A finalized invoice stays as it is."""
+        answer: models.InvoiceAnswer | None = await self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/finalize",
+            query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
+            if_match=if_match,
+        )
+        return answer

@@ -1,0 +1,175 @@
+"""Methods of `organizations`.
+
+Written by `tools/sdk_source.py` from the API's description: change that, not this.
+"""
+
+from __future__ import annotations
+
+
+from xyra import models
+from xyra.connection import AsyncConnection, Connection, segment
+from xyra.listing import AsyncListing, Listing
+
+
+class Organizations:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
+        """What an organization's agents cost and earn in the open period."""
+        answer: models.OrganizationStatsAnswer = self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
+        )
+        return answer
+
+    def put_limits(
+        self, organization_id: str, body: models.LimitsRequest | None = None, *, if_match: str | None = None
+    ) -> models.LimitsAnswer:
+        """Set the limits of an organization."""
+        answer: models.LimitsAnswer = self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/limits", body=body, if_match=if_match
+        )
+        return answer
+
+    def get_settings(self, organization_id: str) -> models.SettingsAnswer:
+        """The settings of an organization: its own, and those of the operator."""
+        answer: models.SettingsAnswer = self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/settings"
+        )
+        return answer
+
+    def replace_settings(
+        self, organization_id: str, body: models.SettingsRequest | None = None, *, if_match: str | None = None
+    ) -> models.SettingsAnswer:
+        """Replace the settings of an organization."""
+        answer: models.SettingsAnswer = self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/settings", body=body, if_match=if_match
+        )
+        return answer
+
+    def create(
+        self,
+        body: models.OrganizationRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.OrganizationAnswer:
+        """Create an organization."""
+        answer: models.OrganizationAnswer = self._connection.call(
+            "POST",
+            "/api/v1/organizations",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def list(
+        self, *, organization_id: str | None = None, limit: int | None = None
+    ) -> Listing[models.OrganizationAnswer]:
+        """The organizations that the credential can see, in no particular order."""
+        return Listing(
+            self._connection, "GET", "/api/v1/organizations", query={"organization_id": organization_id, "limit": limit}
+        )
+
+    def get(self, organization_id: str) -> models.OrganizationAnswer:
+        """One organization."""
+        answer: models.OrganizationAnswer = self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}"
+        )
+        return answer
+
+    def update(
+        self, organization_id: str, body: models.OrganizationPatch, *, if_match: str | None = None
+    ) -> models.OrganizationAnswer:
+        """Change an organization."""
+        answer: models.OrganizationAnswer = self._connection.call(
+            "PATCH", f"/api/v1/organizations/{segment(organization_id)}", body=body, if_match=if_match
+        )
+        return answer
+
+    def delete(self, organization_id: str, *, if_match: str | None = None) -> None:
+        """End an organization. Its usage is still invoiced, and nothing is erased."""
+        self._connection.call("DELETE", f"/api/v1/organizations/{segment(organization_id)}", if_match=if_match)
+
+
+class AsyncOrganizations:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
+        """What an organization's agents cost and earn in the open period."""
+        answer: models.OrganizationStatsAnswer = await self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
+        )
+        return answer
+
+    async def put_limits(
+        self, organization_id: str, body: models.LimitsRequest | None = None, *, if_match: str | None = None
+    ) -> models.LimitsAnswer:
+        """Set the limits of an organization."""
+        answer: models.LimitsAnswer = await self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/limits", body=body, if_match=if_match
+        )
+        return answer
+
+    async def get_settings(self, organization_id: str) -> models.SettingsAnswer:
+        """The settings of an organization: its own, and those of the operator."""
+        answer: models.SettingsAnswer = await self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/settings"
+        )
+        return answer
+
+    async def replace_settings(
+        self, organization_id: str, body: models.SettingsRequest | None = None, *, if_match: str | None = None
+    ) -> models.SettingsAnswer:
+        """Replace the settings of an organization."""
+        answer: models.SettingsAnswer = await self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/settings", body=body, if_match=if_match
+        )
+        return answer
+
+    async def create(
+        self,
+        body: models.OrganizationRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.OrganizationAnswer:
+        """Create an organization."""
+        answer: models.OrganizationAnswer = await self._connection.call(
+            "POST",
+            "/api/v1/organizations",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def list(
+        self, *, organization_id: str | None = None, limit: int | None = None
+    ) -> AsyncListing[models.OrganizationAnswer]:
+        """The organizations that the credential can see, in no particular order."""
+        return AsyncListing(
+            self._connection, "GET", "/api/v1/organizations", query={"organization_id": organization_id, "limit": limit}
+        )
+
+    async def get(self, organization_id: str) -> models.OrganizationAnswer:
+        """One organization."""
+        answer: models.OrganizationAnswer = await self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}"
+        )
+        return answer
+
+    async def update(
+        self, organization_id: str, body: models.OrganizationPatch, *, if_match: str | None = None
+    ) -> models.OrganizationAnswer:
+        """Change an organization."""
+        answer: models.OrganizationAnswer = await self._connection.call(
+            "PATCH", f"/api/v1/organizations/{segment(organization_id)}", body=body, if_match=if_match
+        )
+        return answer
+
+    async def delete(self, organization_id: str, *, if_match: str | None = None) -> None:
+        """End an organization. Its usage is still invoiced, and nothing is erased."""
+        await self._connection.call("DELETE", f"/api/v1/organizations/{segment(organization_id)}", if_match=if_match)

@@ -1,0 +1,10 @@
+"""The hosts that the SDK talks to."""
+
+from tests.doubles.clients.hosts import (  # noqa: F401  fixtures
+    new_process,
+    shared_host,
+    small_host,
+    time_machine,
+    travelling_host,
+    xyra,
+)

@@ -1,0 +1,1 @@
+"""What the SDK's sources are made by."""
