@@ -29,6 +29,7 @@ from shared.services.access.email_verification import EmailVerification
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.invitations import Invitations
 from shared.services.access.invited_accounts import InvitedAccounts
+from shared.services.access.key_uses import KeyUses
 from shared.services.access.letters import ACCESS_MAIL, Composer
 from shared.services.access.limits import Limits
 from shared.services.access.lockout import Lockout
@@ -145,7 +146,9 @@ class Application:
         self.limits = Limits(store, clock)
         self.rate_limits = RateLimits(store, clock)
         self.request_rates = RequestRates(store, clock)
-        self.authentication = Authentication(store, clock, self.tokens, self.organizations, chosen)
+        self.key_uses = KeyUses(store, clock)
+        self._opened.push_async_callback(self.key_uses.close)
+        self.authentication = Authentication(store, clock, self.tokens, self.organizations, self.key_uses, chosen)
         passwords = Passwords()
         self._opened.callback(passwords.close)
         scopes = SessionScopes(store, clock, chosen)
@@ -160,7 +163,7 @@ class Application:
         self.member_organizations = MemberOrganizations(store, self.outbox)
         self.members = Members(store, clock, self.owner_counts, self.member_organizations)
         self.users = Users(store, clock, self.members, self.owner_counts, self.sessions)
-        self.api_keys = ApiKeys(store, clock, self.owners, self.outbox)
+        self.api_keys = ApiKeys(store, clock, self.owners, self.key_uses, self.outbox)
         self.email_verification = EmailVerification(
             store, clock, self.mailed_links, self.sessions, passwords, self.api_keys, self.outbox
         )

@@ -1,5 +1,7 @@
 """API keys: created, listed, changed, revoked."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -50,6 +52,8 @@ class ApiKeyRequest(ReportingFields):
     """Ids of the projects that it is limited to: their agents, runs, threads, events, usage, outcomes and keys. By
     default those that its creator is limited to.
     """
+    force: bool = False
+    """Make another key also where an equal one works: one of the same maker with all the same fields."""
 
 
 class ApiKeyPatch(MergePatch, ReportingFields):
@@ -82,11 +86,13 @@ class ApiKeyAnswer(ReportingAnswer):
     created_at: datetime
     expires_at: datetime | None
     """Null for a key that is valid until it is revoked."""
+    last_used_at: datetime | None
+    """When it was last used, up to an hour ago; null for a key that was not."""
 
     @classmethod
-    def of(cls, key: ApiKey, **fields: Any) -> Self:  # noqa: ANN401  what a subclass adds
+    def of(cls, key: ApiKey, last_used_at: datetime | None, **fields: Any) -> Self:  # noqa: ANN401  what a subclass adds
         adopted_by = key.maker if key.maker != key.created_by else None
-        return cls.showing(key, adopted_by=adopted_by, **shown(key), **fields)
+        return cls.showing(key, adopted_by=adopted_by, last_used_at=last_used_at, **shown(key), **fields)
 
 
 class NewApiKeyAnswer(ApiKeyAnswer):
@@ -96,13 +102,18 @@ class NewApiKeyAnswer(ApiKeyAnswer):
 
 class ReusedApiKeyAnswer(ApiKeyAnswer):
     reused: Literal[True]
-    """The request was answered before. The token was shown then, and is never shown again."""
+    """The request was answered before, or an equal key works. Its token was shown then, and is never shown again."""
 
 
-def _shown(stored: tuple[ApiKey, str]) -> Reply:
+async def _last_used(call: Call[Any, Any, Any], owner: str, keys: Sequence[ApiKey]) -> Mapping[str, datetime]:
+    return await call.services.key_uses.of(owner, [key.id for key in keys])
+
+
+async def _shown(call: Call[Any, Any, Any], stored: tuple[ApiKey, str]) -> Reply:
     """A key without its token, with its ETag."""
     key, etag = stored
-    return Reply(ApiKeyAnswer.of(key), etag=etag)
+    uses = await _last_used(call, key.organization_id or OPERATOR, [key])
+    return Reply(ApiKeyAnswer.of(key, uses.get(key.id)), etag=etag)
 
 
 async def _owner(call: Call[Any, Any, ApiKeyPath]) -> str:
@@ -139,12 +150,18 @@ async def create_api_key(call: Call[ApiKeyRequest]) -> Reply:
         reporting=Reporting.model_validate(reporting),
         projects=projects,
     )
-    (key, etag), token = await call.services.api_keys.create(call.new_id("key"), owner, draft, call.principal)
+    (key, etag), token = await call.services.api_keys.create(
+        call.new_id("key"), owner, draft, call.principal, force=call.body.force
+    )
+    if token is None:
+        uses = await _last_used(call, key.organization_id or OPERATOR, [key])
+        reused = Reply(ReusedApiKeyAnswer.of(key, uses.get(key.id), reused=True), status=200, etag=etag)
+        return replace(reused, when_repeated=reused)
     return Reply(
-        NewApiKeyAnswer.of(key, token=token),
+        NewApiKeyAnswer.of(key, None, token=token),
         etag=etag,
         headers={"Cache-Control": "no-store"},
-        when_repeated=Reply(ReusedApiKeyAnswer.of(key, reused=True), status=200, etag=etag),
+        when_repeated=Reply(ReusedApiKeyAnswer.of(key, None, reused=True), status=200, etag=etag),
     )
 
 
@@ -162,7 +179,9 @@ async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
     organization_id = await call.organization_id_or_operator()
     page = await call.services.api_keys.page(organization_id, call.query.limit, call.query.cursor)
     page = page.where(lambda key: call.sees_all(key.projects))
-    return Reply(Listed(data=[ApiKeyAnswer.of(key) for key in page.entities], next_cursor=page.cursor))
+    uses = await _last_used(call, organization_id or OPERATOR, page.entities)
+    answers = [ApiKeyAnswer.of(key, uses.get(key.id)) for key in page.entities]
+    return Reply(Listed(data=answers, next_cursor=page.cursor))
 
 
 @endpoint(
@@ -176,7 +195,7 @@ async def list_api_keys(call: Call[NoBody, ListQuery]) -> Reply:
     answers={200: ApiKeyAnswer},
 )
 async def get_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
-    return _shown(await call.services.api_keys.get(await _owner(call), call.path.key_id))
+    return await _shown(call, await call.services.api_keys.get(await _owner(call), call.path.key_id))
 
 
 @endpoint(
@@ -197,7 +216,9 @@ async def update_api_key(call: Call[ApiKeyPatch, Query, ApiKeyPath]) -> Reply:
     before, _ = await call.services.api_keys.get(owner, key_id)
     sent = call.body.model_dump(exclude_unset=True)
     changes = await checked(call, None if owner == OPERATOR else owner, sent, before.projects)
-    return _shown(await call.services.api_keys.update(owner, key_id, changes, call.principal, call.if_match))
+    return await _shown(
+        call, await call.services.api_keys.update(owner, key_id, changes, call.principal, call.if_match)
+    )
 
 
 @endpoint(
@@ -226,7 +247,7 @@ async def delete_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
     answers={200: ApiKeyAnswer},
 )
 async def deactivate_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
-    return _shown(await call.services.api_keys.deactivate(await _owner(call), call.path.key_id))
+    return await _shown(call, await call.services.api_keys.deactivate(await _owner(call), call.path.key_id))
 
 
 @endpoint(
@@ -239,4 +260,4 @@ async def deactivate_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
     answers={200: ApiKeyAnswer},
 )
 async def adopt_api_key(call: Call[NoBody, Query, ApiKeyPath]) -> Reply:
-    return _shown(await call.services.api_keys.adopt(await _owner(call), call.path.key_id, call.principal))
+    return await _shown(call, await call.services.api_keys.adopt(await _owner(call), call.path.key_id, call.principal))

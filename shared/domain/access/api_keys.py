@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from shared.domain.access.accounts import Membership
-from shared.domain.access.identity import CallingKey, KeyReference, Permission, Principal
+from shared.domain.access.accounts import Account, Membership
+from shared.domain.access.identity import OPERATOR_PERMISSIONS, CallingKey, KeyReference, Permission, Principal
 from shared.domain.access.project_access import PROJECT_PERMISSIONS, all_permissions, with_scopes
 from shared.domain.access.reporting import Reporting
 from shared.domain.kernel.audit import FOLLOWS, Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ForbiddenError, ValidationError
-from shared.domain.kernel.times import Instant, to_text
+from shared.domain.kernel.times import BEGINNING, Instant, to_text
 
 KEY_PREFIX = "xyra_"
 MAXIMUM_GENERATIONS = 10
@@ -49,9 +49,9 @@ class ApiKey(Entity):
     created_by: str | None = None
     """The id of the user who made it, or the first key of its line. None for a key from before this was noted."""
     maker: str | None = None
-    """The id of the member with whom it stops: its creator, or the owner who adopted it.
+    """The id of the member, or of one of the operator's staff, with whom it stops: its creator, or who adopted it.
 
-    None for a key that depends on nobody, as those that the operator makes.
+    None for a key that depends on nobody, as those that the operator makes for an organization.
     """
     is_active: bool = True
     """Whether nobody has deactivated it."""
@@ -71,6 +71,10 @@ class ApiKey(Entity):
     def valid_at(self, now: datetime) -> bool:
         return self.is_active and (self.expires_at is None or now < self.expires_at)
 
+    def is_equal_to(self, other: "ApiKey") -> bool:
+        """Whether the two differ only in their ids, tokens and times of creation: same maker, same request."""
+        return _asked_for(self) == _asked_for(other)
+
     def principal(self) -> Principal:
         """Who calls with it."""
         lineage = (*self.ancestors, KeyReference(self.id, self.fingerprint))
@@ -79,15 +83,31 @@ class ApiKey(Entity):
         permissions = frozenset(self.scopes) if projects is None else all_permissions(projects)
         return Principal(self.id, self.organization_id, permissions, key, projects=projects)
 
-    def is_covered_by(self, maker: Membership) -> bool:
+    def is_covered_by(self, maker: Membership | Account) -> bool:
         """Whether its maker may still do all that it does, where it does it."""
         scopes = frozenset(self.scopes)
+        if isinstance(maker, Account):
+            role = maker.operator_role
+            return maker.status != "disabled" and role is not None and scopes <= OPERATOR_PERMISSIONS[role]
         allowed = maker.project_permissions()
         if maker.suspended or allowed is None:
             return scopes <= maker.permissions()
         return self.projects is not None and all(
             scopes <= allowed.get(project, frozenset()) for project in self.projects
         )
+
+
+def _asked_for(key: ApiKey) -> ApiKey:
+    """The key without what each has of its own, with lists in one order."""
+    return key.changed(
+        id="",
+        key_prefix="",
+        fingerprint="",
+        created_at=BEGINNING,
+        revision=0,
+        scopes=tuple(sorted(key.scopes)),
+        projects=None if key.projects is None else tuple(sorted(key.projects)),
+    )
 
 
 class WorkingKey(Entity):
@@ -118,8 +138,11 @@ def parent_of(organization_id: str | None, creator: Principal) -> CallingKey | N
 
 
 def maker_of(organization_id: str | None, creator: Principal) -> str | None:
-    """The member with whom a new key of this owner stops; None where the operator makes it, or a key without one."""
-    if organization_id is None or creator.organization_id != organization_id:
+    """The user with whom a new key of this owner stops.
+
+    None where the operator makes it for an organization, or a key without a maker makes it.
+    """
+    if creator.organization_id != organization_id:
         return None
     return creator.user_id if creator.key is None else creator.key.maker
 

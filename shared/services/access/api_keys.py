@@ -31,6 +31,7 @@ from shared.domain.kernel.errors import (
 )
 from shared.domain.kernel.ids import fingerprint
 from shared.ports.clock import Clock
+from shared.services.access.key_uses import KeyUses
 from shared.services.storage import (
     OPERATOR,
     Operation,
@@ -67,21 +68,23 @@ class ApiKeys:
     that works can be seen and revoked.
     """
 
-    def __init__(self, store: Store, clock: Clock, owners: Owners, outbox: Outbox) -> None:
+    def __init__(self, store: Store, clock: Clock, owners: Owners, key_uses: KeyUses, outbox: Outbox) -> None:
         self._clock = clock
         self._outbox = outbox
         self._changes = outbox.sender(KEY_CHANGED)
         self._keys = Records(store, TENANTS, ApiKey, prefix="key", called="API key", owners=owners)
         self._working_keys = Records(store, DIRECTORY, WorkingKey)
+        self._uses = key_uses
         self._targets = AllocationTargets(store)
 
     async def create(
-        self, key_id: str, organization_id: str | None, draft: ApiKeyDraft, creator: Principal
-    ) -> tuple[Stored[ApiKey], str]:
+        self, key_id: str, organization_id: str | None, draft: ApiKeyDraft, creator: Principal, *, force: bool = False
+    ) -> tuple[Stored[ApiKey], str | None]:
         """The key and its token; without an organization a key of the operator's.
 
-        Raises `ForbiddenError` for what the creator may not do itself, `ValidationError`, and `ConflictError` where the
-        key was created before: its token cannot be shown again.
+        Unless forced, an equal key that works is found in place of making another; its token is None. Raises
+        `ForbiddenError` for what the creator may not do itself, `ValidationError`, and `ConflictError` where the key
+        was created before: its token cannot be shown again.
         """
         now = self._clock.now()
         if draft.expires_at is not None and draft.expires_at <= now:
@@ -108,11 +111,22 @@ class ApiKeys:
         )
         check_reporting(key)
         owner = organization_id or OPERATOR
+        equal = None if force else await self._equal(owner, key)
+        if equal is not None:
+            return equal, None
         listed = await self._keys.create(owner, key)
         if listed.entity.fingerprint != key.fingerprint:
             raise ConflictError("This key was made before, and its token was shown then; delete it and make another")
         await self._working_keys.create(key_partition(key.fingerprint), WorkingKey(id=_WORKING, key=key))
         return await self._confirm_listed(owner, listed), token
+
+    async def _equal(self, owner: str, wanted: ApiKey) -> Stored[ApiKey] | None:
+        """One that works and differs in nothing that anybody asked for."""
+        async for stored in self._keys.all(owner):
+            key = stored.entity
+            if key.id != wanted.id and key.valid_at(wanted.created_at) and key.is_equal_to(wanted):
+                return stored
+        return None
 
     async def _projects(
         self, organization_id: str | None, draft: ApiKeyDraft, creator: Principal
@@ -170,15 +184,15 @@ class ApiKeys:
         """Stop it for good; it stays listed. Raises `NotFoundError`, and `UnavailableError` while it may work."""
         return await self._change_at_once(owner, key_id, lambda key: key.changed(is_active=False))
 
-    async def adopt(self, organization_id: str, key_id: str, adopter: Principal) -> Stored[ApiKey]:
-        """Let it go on with the adopter as its maker, as far as that member may do what it does.
+    async def adopt(self, owner: str, key_id: str, adopter: Principal) -> Stored[ApiKey]:
+        """Let it go on with the adopter as its maker, as far as that user may do what it does.
 
-        Raises `NotFoundError`, and `ForbiddenError` where the adopter is no signed-in member.
+        Raises `NotFoundError`, and `ForbiddenError` where the adopter is no signed-in user of the key's owner.
         """
-        await self._keys.get(organization_id, key_id)
-        if adopter.user_id is None or adopter.organization_id != organization_id:
+        await self._keys.get(owner, key_id)
+        if adopter.user_id is None or (adopter.organization_id or OPERATOR) != owner:
             raise ForbiddenError("Only a signed-in owner adopts a key: it stops with who adopts it")
-        return await self._change_at_once(organization_id, key_id, lambda key: key.changed(maker=adopter.user_id))
+        return await self._change_at_once(owner, key_id, lambda key: key.changed(maker=adopter.user_id))
 
     async def _change_at_once(self, owner: str, key_id: str, change: Callable[[ApiKey], ApiKey]) -> Stored[ApiKey]:
         """Return once what makes it work is changed, too."""
@@ -226,6 +240,7 @@ class ApiKeys:
         async def attempt() -> None:
             listed = await self._keys.get(owner, key_id, if_match)
             await self._working_keys.remove(key_partition(listed.entity.fingerprint), _WORKING)
+            await self._uses.forget(owner, key_id)
             await self._keys.erase(owner, listed)  # loses to `_confirm_listed` of a key that has just begun to work
 
         await self._keys.retry(attempt, if_match)

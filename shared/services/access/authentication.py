@@ -22,6 +22,7 @@ from shared.domain.kernel.ids import fingerprint
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.services.access.key_makers import CACHED_FOR_EVENTS, MAXIMUM_CACHED, KeyMakers
+from shared.services.access.key_uses import KeyUses
 from shared.services.access.tokens import Claims, Tokens
 from shared.services.storage import Records, Store, get_two, look_twice
 from shared.services.tenancy.organizations import Organizations
@@ -45,13 +46,20 @@ class Authentication:
     For events they may be 10 s old. What a token says of roles is never used.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, tokens: Tokens, organizations: Organizations, settings: Settings
+    def __init__(  # noqa: PLR0913  what it reads
+        self,
+        store: Store,
+        clock: Clock,
+        tokens: Tokens,
+        organizations: Organizations,
+        key_uses: KeyUses,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._clock = clock
         self._tokens = tokens
         self._organizations = organizations
+        self._key_uses = key_uses
         self._readable = timedelta(days=settings.deleted_readable_days)
         self._unverified_may_write = settings.unverified_may_write
         self._working_keys = Records(store, DIRECTORY, WorkingKey)
@@ -109,6 +117,7 @@ class Authentication:
         if not key.valid_at(now):
             raise UnauthenticatedError("The API key has expired or was deactivated")
         await self._key_makers.check([key, *filter(None, ancestors)], for_events=for_events)
+        self._key_uses.note(key)
         return key.principal()
 
     async def _working_key(self, token_fingerprint: str, *, for_events: bool) -> ApiKey | None:

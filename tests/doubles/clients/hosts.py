@@ -40,7 +40,7 @@ class Served:
             async with session.get("/api/v1/openapi.json") as response:
                 description = Description(json.loads(await response.read()))
             operator = await Xyra(session, description, "").sign_in(*OPERATOR)
-            made = await operator.post("api-keys", {"name": "Tests", "scopes": OPERATOR_SCOPES})
+            made = await operator.post("api-keys", {"name": "Tests", "scopes": OPERATOR_SCOPES, "force": True})
         return cls(process, description, made["token"])
 
     @asynccontextmanager

@@ -302,7 +302,9 @@ class Xyra:
         return Organization(organization.id, organization.slug, key, self.operator)
 
     async def key_of(self, organization_id: str, scopes: list[str] | None = None) -> Client:
-        body = {"name": "Tests", "organization_id": organization_id, "scopes": scopes or ORGANIZATION_SCOPES}
+        """A new key, however many equal ones there are."""
+        of_key = {"name": "Tests", "scopes": scopes or ORGANIZATION_SCOPES}
+        body = {**of_key, "organization_id": organization_id, "force": True}
         return self.bearing((await self.operator.post("api-keys", body))["token"])
 
     async def idle(self) -> Json:

@@ -14,6 +14,8 @@ Json = dict[str, Any]
 Rows = dict[str, list[tuple[object, ...]]]
 """By table, each with whether it `came` or `went`."""
 
+KEY_USE = "api_key_use"
+
 EVENT = {"id": "1", "type": "command", "agent": "coder", "time": "2026-11-10T12:00:00Z"}
 CHARGE = {
     "key": "commands",
@@ -87,14 +89,15 @@ async def unchanged(small_host: Served, set_up_before: list[TwoOrganizations]) -
 
 
 def differences(before: Tables, after: Tables) -> Rows:
-    """Rows that came or went, by table. What is refused is counted, too: counters of what arrives may differ."""
+    """Rows that came or went, by table. What is refused is counted, too, so what tells of arrivals may differ."""
     changed = {
         name: [*(("came", *row) for row in rows - before[name]), *(("went", *row) for row in before[name] - rows)]
         for name, rows in after.items()
     }
-    kept = {name: [row for row in rows if not is_arrival_counter(row)] for name, rows in changed.items()}
+    kept = {name: [row for row in rows if not is_of_arrival(row)] for name, rows in changed.items()}
     return {name: rows for name, rows in kept.items() if rows}
 
 
-def is_arrival_counter(row: tuple[object, ...]) -> bool:
-    return any(isinstance(value, str) and value.endswith(":ingestion") for value in row)
+def is_of_arrival(row: tuple[object, ...]) -> bool:
+    """Whether it counts requests as they arrive, or tells when a key was last used."""
+    return KEY_USE in row or any(isinstance(value, str) and value.endswith(":ingestion") for value in row)

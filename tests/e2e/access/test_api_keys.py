@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.doubles.clients.xyra_client import Xyra
+from tests.doubles.clients.hosts import TimeMachine
+from tests.doubles.clients.xyra_client import Organization, Xyra
 from tests.doubles.worlds.two_organizations import TwoOrganizations
 
 Json = Any
@@ -56,6 +57,58 @@ async def test_a_key_does_not_breed_keys_that_are_more_than_itself(xyra: Xyra) -
     (await organization.key.send("DELETE", f"api-keys/{made['id']}")).expect(204)
     for dead in (parent, holder):
         (await dead.send("GET", "api-keys")).problem(401, "unauthenticated")
+
+
+async def test_an_equal_key_is_made_again_only_by_force(xyra: Xyra) -> None:
+    organization = await xyra.organization()
+    project = await organization.project()
+    owner = xyra.bearing((await make(organization, name="Keys", scopes=["api_keys:write", "agents:read"]))["token"])
+    body = {"name": "Agents", "scopes": ["agents:read", "api_keys:write"], "projects": None}
+    made = (await owner.send("POST", "api-keys", body)).expect(201)
+    again = (await owner.send("POST", "api-keys", body | {"scopes": [*reversed(body["scopes"])]})).expect(200)
+    assert again == {**{name: value for name, value in made.items() if name != "token"}, "reused": True}
+    forced = (await owner.send("POST", "api-keys", body | {"force": True})).expect(201)
+    assert forced["id"] != made["id"]
+    assert forced["token"] != made["token"]
+    others: list[Json] = [
+        body | {"name": "Others"},
+        body | {"scopes": ["agents:read"]},
+        body | {"expires_at": "2026-11-18T12:00:00Z"},
+        {"name": "Agents", "scopes": ["agents:read"], "projects": [project["id"]]},
+        body | {"agent_wait_seconds": 0},
+    ]
+    for other in others:
+        (await owner.send("POST", "api-keys", other)).expect(201)
+    for key in (made, forced):
+        await xyra.operator.post(f"api-keys/{key['id']}/deactivate", expect=200, organization_id=organization.id)
+    (await owner.send("POST", "api-keys", body)).expect(201)
+
+
+async def make(organization: Organization, **fields: Any) -> Json:
+    return await organization.operator.post("api-keys", {"organization_id": organization.id, **fields})
+
+
+async def test_a_key_shows_when_it_was_last_used_to_the_hour(time_machine: TimeMachine) -> None:
+    await time_machine.at("2027-10-01T10:00:00Z")
+    organization = await time_machine.xyra.organization()
+    made = await make(organization, name="Agents", scopes=["agents:read", "events:write"])
+    assert made["last_used_at"] is None
+    used, path = time_machine.xyra.bearing(made["token"]), f"api-keys/{made['id']}"
+
+    async def shown(after: str) -> str:
+        """Once it is written: no request waits for that."""
+        listed = {key["id"]: key for key in (await organization.key.get("api-keys"))["data"]}
+        one = await organization.key.get(path)
+        assert one["last_used_at"] == listed[made["id"]]["last_used_at"]
+        return str(one["last_used_at"]) if str(one["last_used_at"]) > after else await shown(after)
+
+    etag = (await organization.key.send("GET", path)).headers["ETag"]
+    for hour, minute in ((10, 0), (10, 50), (11, 1)):
+        await time_machine.at(f"2027-10-01T{hour}:{minute:02}:30Z")
+        await used.get("agents")
+        seen = await shown(f"2027-10-01T{hour}:00")
+        assert seen.startswith("2027-10-01T11:01" if hour == 11 else "2027-10-01T10:00")
+    assert (await organization.key.send("GET", path)).headers["ETag"] == etag
 
 
 REPORTING: Json = {

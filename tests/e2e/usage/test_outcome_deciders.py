@@ -58,7 +58,7 @@ async def test_keys_of_one_line_are_one_credential_for_verifying_and_reversing(x
     organization = await priced(xyra, {**RESOLVED, "verified_by": "organization"})
 
     async def child_of(client: Client) -> Client:
-        made = await client.post("api-keys", {"name": "Child", "scopes": ORGANIZATION_SCOPES})
+        made = await client.post("api-keys", {"name": "Child", "scopes": ORGANIZATION_SCOPES, "force": True})
         return xyra.bearing(made["token"])
 
     root, other = await xyra.key_of(organization.id), await xyra.key_of(organization.id)

@@ -145,8 +145,9 @@ class CreateApiKey(Path):
         await self._create(host, named_id("key", "other"))
 
     async def _create(self, host: Application, key_id: str) -> str:
-        draft = ApiKeyDraft(name="Key", scopes=(Permission.EVENTS_WRITE,))
+        draft = ApiKeyDraft(name=f"Key {key_id}", scopes=(Permission.EVENTS_WRITE,))
         _, token = await host.api_keys.create(key_id, ORGANIZATION, draft, self.creator)
+        assert token is not None
         return token
 
     async def result(self) -> Result:

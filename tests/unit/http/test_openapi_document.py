@@ -74,6 +74,7 @@ CHANGES = {
     r".*/settings/(properties|default)/(flags|unverified_may_write)": "and the operator has more for them",
     r"/api/v1/api-keys/\{key_id\}/(deactivate|adopt)": "keys are stopped, and go on with another owner",
     r"/api/v1/api-keys/.*/(projects|created_by|adopted_by|is_active)": "they say by whom and where they work",
+    r"/api/v1/api-keys/.*/(force|last_used_at)": "equal keys are made by force only; they say when they were last used",
     r".*/scopes/items/enum": "there are more permissions",
     r"/api/v1/credits/.*": "credits are new",
     r"/api/v1/(billing/)?plans.*": "plans are new",
