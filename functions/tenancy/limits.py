@@ -7,7 +7,7 @@ from pydantic import Field
 
 from functions.fields import OrganizationPath
 from shared.domain.access.identity import Permission
-from shared.domain.tenancy.limits import DEFAULT_QUOTAS
+from shared.domain.tenancy.limits import DEFAULT_QUOTAS, OrganizationLimits
 from shared.http import Call, Query, Reply, Schema, endpoint
 from shared.services.access.limits import LimitsInForce
 
@@ -33,6 +33,8 @@ class LimitsRequest(Schema):
     """Bytes of agents, API keys, threads, projects, departments and billing models."""
     key_requests_per_minute: Rate | None = None
     """Requests of each API key in any minute; by default any number."""
+    requests_per_minute: Rate | None = None
+    """Requests of all API keys and members together in any minute; by default any number."""
 
 
 class QuotaAnswer(Schema):
@@ -61,6 +63,8 @@ class LimitsAnswer(Schema):
     """How much there may be of each thing."""
     key_requests_per_minute: int | None
     """Requests of each API key in any minute; null for any number."""
+    requests_per_minute: int | None
+    """Requests of all API keys and members together in any minute; null for any number."""
 
 
 def _reply(organization_id: str, found: LimitsInForce) -> Reply:
@@ -69,6 +73,7 @@ def _reply(organization_id: str, found: LimitsInForce) -> Reply:
         "organization_id": organization_id,
         "quotas": quotas,
         "key_requests_per_minute": found.limits.key_requests_per_minute,
+        "requests_per_minute": found.limits.requests_per_minute,
     }
     return Reply(answer, etag=found.etag)
 
@@ -95,12 +100,13 @@ async def get_limits(call: Call) -> Reply:
     path_values=OrganizationPath,
     body=LimitsRequest,
     answers={200: LimitsAnswer},
-    example={"agents": 500, "key_requests_per_minute": 600},
+    example={"agents": 500, "key_requests_per_minute": 600, "requests_per_minute": 6000},
 )
 async def put_limits(call: Call[LimitsRequest, Query, OrganizationPath]) -> Reply:
     organization_id = await call.organization_id(call.path.organization_id)
-    quotas = call.body.model_dump(include=set(DEFAULT_QUOTAS), exclude_none=True)
-    limits = call.services.limits
-    return _reply(
-        organization_id, await limits.put(organization_id, quotas, call.body.key_requests_per_minute, call.if_match)
+    wanted = OrganizationLimits(
+        quotas=call.body.model_dump(include=set(DEFAULT_QUOTAS), exclude_none=True),
+        key_requests_per_minute=call.body.key_requests_per_minute,
+        requests_per_minute=call.body.requests_per_minute,
     )
+    return _reply(organization_id, await call.services.limits.put(organization_id, wanted, call.if_match))

@@ -45,18 +45,30 @@ def _seconds(time: timedelta) -> int:
     return math.ceil(time.total_seconds())
 
 
-async def count_key(services: Application, principal: Principal, standings: Standings) -> None:
-    """Count a request for the rate of its API key, where it has one. Raises `RateLimitedError`."""
-    if principal.key is None or principal.organization_id is None or services.settings.limits == "off":
+async def count_caller(services: Application, principal: Principal, standings: Standings) -> None:
+    """Count a request for the rates of its API key and of its organization, where they have one.
+
+    Raises `RateLimitedError`.
+    """
+    organization_id = principal.organization_id
+    if organization_id is None or services.settings.limits == "off":
         return
-    allowed = await services.limits.key_rate(principal.organization_id)
+    limits = await services.limits.cached(organization_id)
+    if principal.key is not None:
+        await _count_rate(services, principal.id, "API key", limits.key_requests_per_minute, standings)
+    await _count_rate(services, organization_id, "organization", limits.requests_per_minute, standings)
+
+
+async def _count_rate(
+    services: Application, caller_id: str, called: str, allowed: int | None, standings: Standings
+) -> None:
     if allowed is None:
         return
     try:
-        standings.add(await services.request_rates.count(principal.id, allowed))
+        standings.add(await services.request_rates.count(caller_id, allowed))
     except RateLimitedError as error:
         standings.add(Standing(allowed, WINDOW, 0, timedelta(seconds=error.retry_after)))
-        raise
+        raise RateLimitedError(f"The {called} makes too many requests", retry_after=error.retry_after) from error
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ from shared.http.actors import NOBODY_YET, actor_of, stranger
 from shared.http.bodies import validated
 from shared.http.declaration import Endpoint, IfMatch
 from shared.http.error_format import ErrorFormat
-from shared.http.limiting import Standings, count_key, counted
+from shared.http.limiting import Standings, count_caller, counted
 from shared.http.problems import error_answer
 from shared.http.project_access import check_projects
 from shared.http.replies import Handler
@@ -134,7 +134,7 @@ async def _answer(
             _authorize(principal, declared.access)
         else:
             _refuse_key(principal, declared)
-        await count_key(services, principal, standings)
+        await count_caller(services, principal, standings)
     raw = request.body if declared.body is not None else b""
     work = services.calculations.run if declared.calculates else _at_once
     call = Call(

@@ -1,4 +1,4 @@
-"""Limits of an organization: how much it may have, and how often its API keys may call."""
+"""Limits of an organization: how much it may have, and how often it and its API keys may call."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -44,6 +44,8 @@ class OrganizationLimits(Entity):
     """Only those that differ from `DEFAULT_QUOTAS`."""
     key_requests_per_minute: int | None = None
     """Of each API key; None for no limit."""
+    requests_per_minute: int | None = None
+    """Of all its API keys and members together; None for no limit."""
 
     def quota(self, name: str) -> int:
         return self.quotas.get(name, DEFAULT_QUOTAS[name])

@@ -1,6 +1,5 @@
 """The limits of organizations, as the operator sets them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +13,7 @@ from shared.services.storage import Records, Store
 from shared.services.storage.quotas import quotas_of
 
 CACHED = timedelta(seconds=60)
-"""How long an instance may go on with an earlier rate of API keys."""
+"""How long an instance may go on with earlier rates."""
 MAXIMUM_CACHED = 10_000
 
 _LIMITS = OrganizationLimits().id
@@ -34,7 +33,7 @@ class Limits:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._limits = Records(store, TENANTS, OrganizationLimits)
-        self._key_rates = TTLCache[str, int | None, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
+        self._cached = TTLCache[str, OrganizationLimits, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
 
     async def of(self, organization_id: str) -> LimitsInForce:
         stored = await self._limits.find(organization_id, _LIMITS)
@@ -43,30 +42,23 @@ class Limits:
             return LimitsInForce(OrganizationLimits(), use, None)
         return LimitsInForce(stored.entity, use, stored.etag)
 
-    async def put(
-        self,
-        organization_id: str,
-        quotas: Mapping[str, int],
-        key_requests_per_minute: int | None,
-        if_match: str | None,
-    ) -> LimitsInForce:
-        """Replace all limits; what is not among the quotas has its default. Raises `PreconditionFailedError`."""
-        wanted = OrganizationLimits(quotas=dict(quotas), key_requests_per_minute=key_requests_per_minute)
+    async def put(self, organization_id: str, wanted: OrganizationLimits, if_match: str | None) -> LimitsInForce:
+        """Replace all limits. Raises `PreconditionFailedError`."""
         await self._limits.change_or_create(organization_id, _LIMITS, lambda _: wanted, if_match)
-        self._key_rates.pop(organization_id, None)
+        self._cached.pop(organization_id, None)
         return await self.of(organization_id)
 
-    async def key_rate(self, organization_id: str) -> int | None:
-        """How many requests each API key may make in a minute, at most 60 s old; None for any number.
+    async def cached(self, organization_id: str) -> OrganizationLimits:
+        """What the operator has set, at most 60 s old.
 
-        None also where the store does not answer: a limit never refuses what would have been taken.
+        Nothing also where the store does not answer: a limit never refuses what would have been taken.
         """
-        if organization_id in self._key_rates:
-            return self._key_rates[organization_id]
+        if organization_id in self._cached:
+            return self._cached[organization_id]
         try:
             stored = await self._limits.find(organization_id, _LIMITS)
         except UnavailableError:
-            return None
-        rate = None if stored is None else stored.entity.key_requests_per_minute
-        self._key_rates[organization_id] = rate
-        return rate
+            return OrganizationLimits()
+        limits = OrganizationLimits() if stored is None else stored.entity
+        self._cached[organization_id] = limits
+        return limits

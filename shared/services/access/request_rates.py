@@ -1,4 +1,4 @@
-"""The rate of an API key, which instances share by leases: 1,000 requests cost about ten writes."""
+"""The rate of an API key or an organization, shared by leases: 1,000 requests cost about ten writes."""
 
 import logging
 from collections import Counter
@@ -18,7 +18,7 @@ from shared.services.storage import Records, Store
 from shared.services.storage.locks import NamedLocks
 
 MAXIMUM_HELD = 10_000
-"""Keys whose leases an instance remembers. The lease of one that is forgotten lapses."""
+"""Callers whose leases an instance remembers. The lease of one that is forgotten lapses."""
 _UNCOUNTED_FOR = timedelta(seconds=5)
 """How long requests pass uncounted after the store did not answer: an outage is not made longer by asking again."""
 _WINDOW = "window"
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Held:
-    """What this instance holds of the rate of one key."""
+    """What this instance holds of the rate of one caller."""
 
     left: int = 0
     lapses_at: datetime = BEGINNING
@@ -45,7 +45,7 @@ class _Held:
 
 
 class RequestRates:
-    """Lets requests through at a rate for each key, over all instances of the app.
+    """Lets requests through at a rate for each key or organization, over all instances of the app.
 
     Where the store does not answer, requests pass uncounted: a limit never refuses what would have been taken.
     """
@@ -57,28 +57,28 @@ class RequestRates:
         self._held = LRUCache[str, _Held](MAXIMUM_HELD)
         self._locks = NamedLocks()
 
-    async def count(self, key_id: str, allowed: int) -> Standing:
-        """Count a request of a key that may make so many in a minute. Raises `RateLimitedError`."""
-        held = self._held.get(key_id)
+    async def count(self, caller_id: str, allowed: int) -> Standing:
+        """Count a request of a key or organization that may make so many in a minute. Raises `RateLimitedError`."""
+        held = self._held.get(caller_id)
         if held is None:
-            held = self._held[key_id] = _Held()
+            held = self._held[caller_id] = _Held()
         now = self._clock.now()
         if not _can_spend(held, now) and now >= held.asks_at:
-            async with self._locks.held(key_id):
+            async with self._locks.held(caller_id):
                 if not _can_spend(held, now) and now >= held.asks_at:
-                    await self._lease(key_id, held, allowed, now)
+                    await self._lease(caller_id, held, allowed, now)
         if now < held.uncounted_until:
             return _standing(held, allowed, now)
         if not _can_spend(held, now):
             wait = max(timedelta(seconds=1), held.frees_at - now)
-            raise RateLimitedError("The API key makes too many requests", retry_after=wait.total_seconds())
+            raise RateLimitedError("Too many requests", retry_after=wait.total_seconds())
         held.left -= 1
         held.spent[slot_of(now)] += 1
         return _standing(held, allowed, now)
 
-    async def _lease(self, key_id: str, held: _Held, allowed: int, now: datetime) -> None:
+    async def _lease(self, caller_id: str, held: _Held, allowed: int, now: datetime) -> None:
         """Report what was spent, and take more of what is free."""
-        partition = f"rate:{key_id}"
+        partition = f"rate:{caller_id}"
         is_used_up = held.left == 0 and held.lapses_at > BEGINNING
         wanted = next_lease(allowed, held.leased if is_used_up else None)
 
@@ -95,7 +95,7 @@ class RequestRates:
         try:
             window, amount = await self._windows.retry(attempt)
         except (ConflictError, UnavailableError) as error:
-            _log.warning("requests of an API key pass uncounted", extra={"key_id": key_id, "cause": str(error)})
+            _log.warning("requests pass uncounted", extra={"caller": caller_id, "cause": str(error)})
             held.uncounted_until = now + _UNCOUNTED_FOR
             return
         held.spent.clear()

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.doubles.clients.hosts import Served
-from tests.doubles.clients.xyra_client import PASSWORD, Answer, Xyra
+from tests.doubles.clients.xyra_client import PASSWORD, Answer, Organization, Xyra
 from tests.doubles.clients.xyra_process import XyraProcess
 
 Json = dict[str, Any]
@@ -122,6 +122,50 @@ async def test_a_flood_with_one_key_gets_its_rate_over_both_hosts(hosts: list[Xy
     other = await hosts[1].key_of(organization.id)
     assert (await other.send("GET", "agents")).status == 200, "each key has a rate of its own"
     assert "RateLimit" not in (await hosts[1].operator.send("GET", "organizations")).headers
+
+
+async def test_a_rate_of_an_organization_holds_for_all_who_call_for_it(hosts: list[Xyra]) -> None:
+    """Its keys and its people together, over both hosts; another organization has nothing to do with it."""
+    owner_email = f"{uuid4().hex}@example.com"
+    made = (await sign_up(hosts[0], "198.51.100.50", email=owner_email)).expect(201)["organization"]["id"]
+    keys = [await host.key_of(made) for host in hosts]
+    owner = await hosts[0].sign_in(owner_email)
+    path = f"organizations/{made}/limits"
+    put = await hosts[0].operator.send("PUT", path, {"key_requests_per_minute": 1000, "requests_per_minute": 60})
+    assert put.expect(200)["requests_per_minute"] == 60
+    callers = (*keys, owner)
+    answers = await asyncio.gather(*(callers[number % 3].send("GET", "agents") for number in range(180)))
+    passed = [answer for answer in answers if answer.status == 200]
+    assert 50 <= len(passed) <= 66
+    assert {answer.headers["RateLimit-Policy"] for answer in answers} <= {'"default";q=60;w=60'}
+    for answer in answers:
+        if answer.status != 200:
+            answer.problem(429, "rate_limited")
+            assert 1 <= int(answer.headers["Retry-After"]) <= 66
+    other = await hosts[1].organization()
+    assert (await other.key.send("GET", "agents")).status == 200
+
+
+async def test_invitations_are_limited_by_organization_and_by_address(hosts: list[Xyra]) -> None:
+    organizations = [await hosts[0].organization() for _ in range(2)]
+
+    async def invite(number: int, organization: Organization, email: str) -> Answer:
+        query = {"organization_id": organization.id}
+        return await hosts[number % 2].operator.send("POST", "invitations", {"email": email, "role": "viewer"}, **query)
+
+    grace = f"grace.{uuid4().hex}@example.com"
+    for number in range(3):
+        answer = await invite(number, organizations[number % 2], grace.upper() if number else grace)
+        answer.expect(201)
+        assert answer.headers["RateLimit"].startswith(f'"default";r={2 - number};')
+    for number, organization in enumerate(organizations):
+        refused = await invite(number, organization, grace)
+        refused.problem(429, "rate_limited")
+        assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    first, second = organizations
+    statuses = [(await invite(number, first, f"{uuid4().hex}@example.com")).status for number in range(20)]
+    assert statuses == 17 * [201] + 3 * [429], "refused for their address, three of twenty had counted before"
+    assert (await invite(0, second, f"{uuid4().hex}@example.com")).status == 201
 
 
 async def test_the_quota_of_agents_is_exact_over_both_hosts(hosts: list[Xyra]) -> None:

@@ -15,7 +15,13 @@ from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import ForbiddenError, LimitExceededError
 from shared.domain.kernel.ids import named_id
 from shared.domain.pricing.billing_models import BillingModelDraft
-from shared.domain.tenancy.limits import DEFAULT_QUOTAS, MEASURED_KINDS, QUOTA_OF_KIND, STORED_BYTES
+from shared.domain.tenancy.limits import (
+    DEFAULT_QUOTAS,
+    MEASURED_KINDS,
+    QUOTA_OF_KIND,
+    STORED_BYTES,
+    OrganizationLimits,
+)
 from shared.http import ENDPOINTS
 from shared.services.access.api_keys import ApiKeyDraft
 from shared.services.agents.agents import AgentDraft
@@ -48,7 +54,7 @@ class World:
         return agent_id
 
     async def limit(self, **quotas: int) -> None:
-        await self.host.limits.put(ORGANIZATION, quotas, None, None)
+        await self.host.limits.put(ORGANIZATION, OrganizationLimits(quotas=quotas), None)
 
     async def used(self, quota: str) -> int:
         return (await self.host.limits.of(ORGANIZATION)).use.of(quota)
