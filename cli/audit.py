@@ -1,13 +1,15 @@
-"""The audit trail: checked for whatever was altered, inserted, moved or removed in the store."""
+"""The audit trail: checked for whatever was altered in the store, and the key that it is made by."""
 
 from typing import Annotated
 
 import typer
 
-from cli.execution import ExitCode, end, run
+from cli.execution import ExitCode, end, note, run
 from shared.bootstrap import Application
+from shared.domain.kernel.audit import Target
 from shared.domain.kernel.errors import NotFoundError
 from shared.services.storage import OPERATOR
+from shared.services.storage.audit.keys import SECRET_NAME
 from shared.services.storage.audit.verification import Verification, Verified
 
 app = typer.Typer(no_args_is_help=True, help="The audit trail.")
@@ -36,6 +38,18 @@ def verify(
             wrong += await _verified(verification, trail)
         if wrong:
             end(ExitCode.REFUSED, f"{wrong} found: the trail is not as it was written")
+
+    run(act)
+
+
+@app.command()
+def rotate() -> None:
+    """Hash what is new by another key of the vault. The earlier ones go on checking what is stored: keep them there."""
+
+    async def act(application: Application) -> None:
+        key_id = await application.audited_store.keys.rotate()
+        await note(application, "audit_keys.rotate", Target("audit_keys", SECRET_NAME), active=key_id)
+        print(f"active: {key_id}, everywhere within an hour")
 
     run(act)
 

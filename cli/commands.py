@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, health, keys, names, repair, sealed, setup
+from cli import audit, health, keys, mails, names, quotas, repair, sealed, setup
 from cli.execution import chosen_settings
 from shared.logs import log_to
 
@@ -16,7 +16,9 @@ app.command("health")(health.health)
 app.command("repair")(repair.repair)
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(mails.app, name="mails")
 app.add_typer(names.app, name="names")
+app.add_typer(quotas.app, name="quotas")
 app.add_typer(sealed.app, name="sealed")
 
 

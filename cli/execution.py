@@ -10,11 +10,14 @@ import pydantic
 import typer
 
 from shared.bootstrap import Application, application
-from shared.domain.kernel.audit import Actor
+from shared.containers import TENANTS
+from shared.domain.kernel.audit import Actor, Target
 from shared.domain.kernel.errors import UnavailableError, XyraError
 from shared.domain.kernel.validation_messages import message
 from shared.ports.secrets import NotAllowedError
+from shared.services.storage import OPERATOR
 from shared.services.storage.audit.acting import acting
+from shared.services.storage.operations import noting
 from shared.settings import Settings, settings
 
 _OPERATOR = Actor("operator", "cli")
@@ -43,6 +46,13 @@ def run(act: Callable[[Application], Awaitable[None]]) -> None:
         end(ExitCode.REFUSED, error.detail)
     except OSError as error:
         end(ExitCode.OUT_OF_REACH, str(error))
+
+
+async def note(
+    application: Application, action: str, target: Target, *, trail: str = OPERATOR, **details: object
+) -> None:
+    """Tell a trail of what was done to the vault, or to something that has no entry of its own."""
+    await application.audited_store.batch(TENANTS.name, trail, [noting(action, target, (trail,), details=details)])
 
 
 def chosen_settings() -> Settings:

@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cli.execution import run
+from cli.execution import note, run
 from shared.bootstrap import Application
+from shared.domain.kernel.audit import Target
+from shared.services.access.signing_keys import SIGNING_KEYS
 
 app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
 
@@ -26,6 +28,8 @@ def rotate(
 
     async def act(application: Application) -> None:
         keys = await application.tokens.keys.rotate(force=force)
+        target = Target("signing_keys", SIGNING_KEYS)
+        await note(application, "signing_keys.rotate", target, active=keys.active.kid, next=keys.next.kid)
         print(f"active: {keys.active.kid}")
         print(f"next: {keys.next.kid}")
         for each in keys.retired:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cli.execution import ExitCode, end, run
+from cli.execution import ExitCode, end, note, run
 from shared.bootstrap import Application
+from shared.domain.kernel.audit import Target
 from shared.domain.kernel.errors import NotFoundError
 from shared.services.usage.repair import ShardReport
 
@@ -35,6 +36,9 @@ def repair(
         unsteady = sum(len(report.unsteady) for report in reports)
         events, totals = sum(report.events for report in reports), sum(report.totals for report in reports)
         print(f"{events} events, {totals} totals, {wrong} wrong{', mended' if mend and wrong else ''}")
+        if mend and wrong:
+            target = Target("organization", organization_id)
+            await note(application, "totals.repair", target, trail=organization_id, period=period, totals=wrong)
         if unsteady:
             end(ExitCode.DIFFERENT, f"{unsteady} totals moved whenever they were looked at; try again")
         if wrong and not mend:

@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cli.execution import run
+from cli.execution import note, run
 from shared.bootstrap import Application
+from shared.domain.kernel.audit import Target
+from shared.services.storage.sealed_values import SEALING_KEYS
 
 app = typer.Typer(no_args_is_help=True, help="The keys under which secrets of tenants are sealed.")
 
@@ -26,6 +28,8 @@ def rotate(
 
     async def act(application: Application) -> None:
         rotation = await application.sealed_values.rotate(force=force)
+        target = Target("sealing_keys", SEALING_KEYS)
+        await note(application, "sealing_keys.rotate", target, active=rotation.active, next=rotation.next)
         print(f"active: {rotation.active}")
         print(f"next: {rotation.next}")
         for key_id in rotation.earlier:
@@ -40,6 +44,7 @@ def again() -> None:
 
     async def act(application: Application) -> None:
         counts = await application.sealed_values.reseal()
+        await note(application, "sealing_keys.reseal", Target("sealing_keys", SEALING_KEYS), **counts)
         for name, count in sorted(counts.items()):
             print(f"{name}: {count} sealed again")
         print("The earlier keys are forgotten.")

@@ -11,7 +11,7 @@ from shared.ports.clock import Clock
 from shared.ports.secrets import LONGEST_STALE, Secrets
 from shared.services.storage.initial_secrets import value_or_first
 
-_NAME = "token-signing-keys"
+SIGNING_KEYS = "token-signing-keys"
 
 
 class SigningKeys:
@@ -31,7 +31,7 @@ class SigningKeys:
 
     async def current(self) -> KeySet:
         """The set, created at the first use where that is allowed. Raises `UnavailableError`."""
-        text, _ = await value_or_first(self._secrets, _NAME, _first)
+        text, _ = await value_or_first(self._secrets, SIGNING_KEYS, _first)
         return self._read(text)
 
     async def published(self) -> list[SigningKey]:
@@ -40,7 +40,7 @@ class SigningKeys:
 
     async def ensure(self) -> bool:
         """Create the set unless there is one. Whether it was created now. Raises `UnavailableError`."""
-        text, created = await value_or_first(self._secrets, _NAME, _first)
+        text, created = await value_or_first(self._secrets, SIGNING_KEYS, _first)
         self._read(text)
         return created
 
@@ -50,12 +50,12 @@ class SigningKeys:
         Raises `NotFoundError` where there are none yet, `ConflictError` where another rotation is too recent (unless
         forced) or takes place at the same time, `UnavailableError`.
         """
-        text = await self._secrets.get(_NAME)
+        text = await self._secrets.get(SIGNING_KEYS)
         keys, now = self._read(text), self._clock.now()
         if not force:
             self._refuse_early(keys, now)
         rotated = keys.rotated(now, self.grace)
-        await self._secrets.replace(_NAME, _written(rotated), expected=text)
+        await self._secrets.replace(SIGNING_KEYS, _written(rotated), expected=text)
         return rotated
 
     def _refuse_early(self, keys: KeySet, now: datetime) -> None:
@@ -70,7 +70,7 @@ class SigningKeys:
             try:
                 self._parsed = text, KeySet.model_validate_json(text)
             except pydantic.ValidationError as error:
-                raise UnavailableError(f"The secret {_NAME} is not a set of signing keys") from error
+                raise UnavailableError(f"The secret {SIGNING_KEYS} is not a set of signing keys") from error
         return self._parsed[1]
 
 

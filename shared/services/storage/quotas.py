@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from shared import json
@@ -10,6 +11,7 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, LimitExceededError
 from shared.domain.kernel.ids import is_id
 from shared.domain.tenancy.limits import (
+    DEFAULT_QUOTAS,
     MEASURED_KINDS,
     QUOTA_OF_KIND,
     STORED_BYTES,
@@ -92,6 +94,43 @@ async def quotas_of(store: Store, organization_id: str) -> tuple[Stored[QuotaUse
         else Stored(QuotaUse.read(use.document), use.etag),
         OrganizationLimits() if limits is None else OrganizationLimits.read(limits.document),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """The use of quotas as it was kept and as it is."""
+
+    kept: QuotaUse
+    counted: QuotaUse
+
+    @property
+    def differences(self) -> Mapping[str, tuple[int, int]]:
+        """Quota -> what was kept, and what there is."""
+        return {
+            name: (self.kept.of(name), self.counted.of(name))
+            for name in DEFAULT_QUOTAS
+            if self.kept.of(name) != self.counted.of(name)
+        }
+
+
+async def recount(store: Store, organization_id: str) -> Recounted:
+    """Count what an organization has, and put its counter right under its ETag: safe while things are made.
+
+    Raises `ConflictError` where that never came to rest, `UnavailableError`.
+    """
+
+    async def attempt() -> Recounted:
+        item = await store.get(TENANTS.name, organization_id, _USE)
+        counted = await _recounted(store, organization_id)
+        if item is None:
+            return Recounted(counted, counted)
+        kept = QuotaUse.read(item.document)
+        found = Recounted(kept, counted)
+        # Also where nothing differs: the counter may have moved while things were counted.
+        await store.batch(TENANTS.name, organization_id, [replacing(Stored(kept, item.etag), counted)])
+        return found
+
+    return await retry_lost_races(attempt, ConflictError("Much is created in this organization at once; try again"))
 
 
 async def _recounted(store: Store, organization_id: str) -> QuotaUse:

@@ -28,7 +28,7 @@ from shared.ports.clock import Clock
 from shared.ports.secrets import LONGEST_STALE, Secrets
 from shared.services.storage.initial_secrets import value_or_first
 
-_NAME = "sealing-keys"
+SEALING_KEYS = "sealing-keys"
 
 Resealing = Callable[[], Awaitable[int]]
 """Seals all values of one kind again that are not current, and says how many. Has to be safe to repeat."""
@@ -77,7 +77,7 @@ class SealedValues:
 
     async def ensure(self) -> bool:
         """Create the keys unless there are some. Whether they were created now. Raises `UnavailableError`."""
-        text, created = await value_or_first(self._secrets, _NAME, _first)
+        text, created = await value_or_first(self._secrets, SEALING_KEYS, _first)
         self._read(text)
         return created
 
@@ -87,12 +87,12 @@ class SealedValues:
         Raises `NotFoundError` where there are no keys yet, `ConflictError` where another rotation is too recent (unless
         forced) or takes place at the same time, `UnavailableError`.
         """
-        text = await self._secrets.get(_NAME)
+        text = await self._secrets.get(SEALING_KEYS)
         ring, now = self._read(text), self._clock.now()
         if not force:
             _refuse_early(ring, now)
         rotated = ring.rotated(now)
-        await self._secrets.replace(_NAME, _written(rotated), expected=text)
+        await self._secrets.replace(SEALING_KEYS, _written(rotated), expected=text)
         return _told(rotated)
 
     async def reseal(self) -> dict[str, int]:
@@ -100,16 +100,16 @@ class SealedValues:
 
         Raises `ConflictError` within `LONGEST_STALE` of a rotation: a process may still seal under an earlier key.
         """
-        text = await self._secrets.get(_NAME)
+        text = await self._secrets.get(SEALING_KEYS)
         ring = self._read(text)
         _refuse_early(ring, self._clock.now())
         counts = {name: await resealing() for name, resealing in self._resealings.items()}
         if ring.earlier:
-            await self._secrets.replace(_NAME, _written(ring.without_earlier()), expected=text)
+            await self._secrets.replace(SEALING_KEYS, _written(ring.without_earlier()), expected=text)
         return counts
 
     async def _ring(self) -> KeyRing:
-        text, _ = await value_or_first(self._secrets, _NAME, _first)
+        text, _ = await value_or_first(self._secrets, SEALING_KEYS, _first)
         return self._read(text)
 
     def _read(self, text: str) -> KeyRing:
@@ -117,7 +117,7 @@ class SealedValues:
             try:
                 self._parsed = text, KeyRing.model_validate_json(text)
             except pydantic.ValidationError as error:
-                raise UnavailableError(f"The secret {_NAME} is not a ring of sealing keys") from error
+                raise UnavailableError(f"The secret {SEALING_KEYS} is not a ring of sealing keys") from error
         return self._parsed[1]
 
 

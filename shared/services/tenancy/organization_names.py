@@ -1,6 +1,7 @@
 """Who has a name: slugs and external ids of all organizations are claimed in one namespace."""
 
 from shared.containers import DIRECTORY
+from shared.domain.kernel.audit import Target
 from shared.domain.kernel.errors import ConflictError, FieldError, ValidationError
 from shared.domain.tenancy.organization_names import (
     OrganizationName,
@@ -13,6 +14,7 @@ from shared.domain.tenancy.organization_names import (
 )
 from shared.domain.tenancy.organizations import OrganizationExternalId, SlugClaim
 from shared.services.storage import Records, Store
+from shared.services.storage.operations import noting
 
 CLAIM = "organization"
 """The id of the only item in the partition of a name."""
@@ -69,9 +71,22 @@ class OrganizationNames:
 
     async def assign(self, name: str, organization_id: str) -> None:
         """Decide which of the organizations that have a name is found by it. Raises `ConflictError` for any other."""
-        if organization_id not in await self.earlier_holders(name):
+        holders = await self.earlier_holders(name)
+        if organization_id not in holders:
             raise ConflictError(f"{organization_id} has no slug or external id {name} that was claimed twice")
-        await self._names.put(name_partition(name), OrganizationName(name=name, organization_id=organization_id))
+        assigned = OrganizationName(name=name, organization_id=organization_id)
+        told = noting(
+            "organization_names.assign",
+            Target("organization", organization_id),
+            sorted(holders),
+            details={"name": name},
+        )
+
+        async def attempt() -> None:
+            current = await self._names.find(name_partition(name), CLAIM)
+            await self._names.write(name_partition(name), current, assigned, told)
+
+        await self._names.retry(attempt)
 
 
 def check_slug(slug: str) -> None:

@@ -6,8 +6,10 @@ another, whose owner signed up as "Globex" later; `hooli` is both of one organiz
 
 import asyncio
 import json
+import sqlite3
 import tarfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +59,20 @@ async def test_colliding_names_find_nobody_until_the_operator_decides(
         assert (wrong.returncode, wrong.stdout) == (1, "")
         decided = await asyncio.to_thread(run, "names", "assign", "globex", ids["operators"], **settings)
         assert decided.returncode == 0, decided.stderr
+        assert [holder for holder in twice if "organization_names.assign" in trail_of(data_dir, holder)] == twice
         assert (await xyra.operator.get("organizations/globex"))["id"] == ids["operators"]
         assert (await xyra.operator.get(f"organizations/{ids['stranger']}"))["slug"] == "globex"
         await xyra.operator.report({"id": "after", "type": "command", "agent": "coder", "organization": "globex"})
     relisted = await asyncio.to_thread(run, "names", "list", **settings)
     assert relisted.returncode == 0, relisted.stderr
     assert f"globex is a name of this one and finds another: {ids['stranger']}" in relisted.stdout.splitlines()
+
+
+def trail_of(data_dir: Path, organization_id: str) -> str:
+    """Its entries, as they are stored: the operator's key of then may not read trails."""
+    with closing(sqlite3.connect(f"file:{data_dir / 'xyra.db'}?mode=ro", uri=True)) as database:
+        wanted = "SELECT body FROM tenants WHERE kind = 'audit_entry' AND pk = ?"
+        return str(database.execute(wanted, (organization_id,)).fetchall())
 
 
 async def names_of_before(xyra: Xyra, known: Json) -> None:

@@ -1,10 +1,14 @@
 """Agents that are created, put on another billing model, and deleted."""
 
 from contextlib import suppress
+from datetime import timedelta
 
 from shared.bootstrap import Application
-from shared.domain.kernel.errors import NotFoundError, PreconditionFailedError, UnavailableError
+from shared.containers import TENANTS
+from shared.domain.kernel.errors import ConflictError, NotFoundError, PreconditionFailedError, UnavailableError
 from shared.domain.kernel.ids import named_id
+from shared.domain.tenancy.limits import QuotaUse
+from shared.services.storage.quotas import recount
 from tests.doubles.worlds.invoiced_organization import AGENT, FEE_MODEL, MODEL, ORGANIZATION, Scene, agent
 from tests.faults.in_turn.path import Path, Result
 
@@ -82,3 +86,23 @@ class DeleteAgent(Path):
     async def result(self) -> Result:
         await check_agents_are_counted(self.scene.host())
         return await super().result()
+
+
+class RecountQuotas(CreateAgent):
+    """The operator counts anew what an organization has. Meanwhile a client creates an agent."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        host = self.scene.host()
+        await self._create(host, self.agent_id, "new")
+        item = await self.scene.store.get(TENANTS.name, ORGANIZATION, QuotaUse().id)
+        assert item is not None
+        drifted = {**item.document, "used": {**item.document["used"], "agents": 77}}
+        await self.scene.store.replace(TENANTS.name, ORGANIZATION, drifted, item.etag)
+        self.scene.clock.move(timedelta(minutes=5))
+
+    async def walk(self, host: Application) -> None:
+        try:
+            await recount(host.audited_store, ORGANIZATION)
+        except ConflictError as error:
+            raise UnavailableError("The operator tries again") from error

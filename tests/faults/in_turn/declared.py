@@ -83,6 +83,7 @@ PATHS = (
     DeclaredPath("create an agent", agents.CreateAgent, ("create_agent",)),
     DeclaredPath("change an agent's billing model", agents.ChangeModel, ("update_agent",)),
     DeclaredPath("delete an agent", agents.DeleteAgent, ("delete_agent",)),
+    DeclaredPath("recount quotas", agents.RecountQuotas),
     DeclaredPath("create a billing model", pricing.CreateModel, ("create_billing_model",)),
     DeclaredPath("publish a version", pricing.PublishVersion, ("publish_billing_model",)),
     DeclaredPath("create a plan", pricing.CreatePlan, ("create_plan", "publish_plan")),

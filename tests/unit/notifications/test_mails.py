@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from shared.containers import DIRECTORY
-from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.ports.mail import MailMessage, MailRefusedError
 from shared.services.access.letters import ACCESS_MAIL, Letter
 from shared.services.access.mailed_links import IssuedLink
@@ -116,6 +116,28 @@ async def test_a_mail_that_is_refused_for_good_is_recorded_and_not_tried_again(
     assert refused.reason == "The mail server refused it with 550"
     assert "ada@example.com" not in f"{refused.document()} {caplog.text}"
     assert "refused for good" in caplog.text
+
+
+async def test_a_refused_mail_is_sent_again_by_the_operator_once_it_can_be(office: Office) -> None:
+    office.box.failing(MailRefusedError("The mail server refused it with 550"))
+    await office.decide()
+    await office.sweep_later()
+    (refused,) = [mail async for mail in office.mails.refused()]
+    office.clock.move(timedelta(days=89))
+    assert [mail.id async for mail in office.mails.refused()] == [refused.id]
+    with pytest.raises(ConflictError, match="refused again"):
+        await office.mails.resend(refused.id)
+    office.box.fail = lambda: None
+    office.letter = None
+    with pytest.raises(ConflictError, match="not to be sent any longer"):
+        await office.mails.resend(refused.id)
+    office.letter = LETTER
+    await office.mails.resend(refused.id)
+    (message,) = office.box.sent
+    assert (message.to, message.link) == ("ada@example.com", URL)
+    assert [mail async for mail in office.mails.refused()] == []
+    with pytest.raises(NotFoundError):
+        await office.mails.resend(refused.id)
 
 
 def test_a_server_that_hangs_keeps_only_the_first_mail_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

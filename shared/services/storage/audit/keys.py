@@ -91,23 +91,32 @@ def same(one: str, other: str) -> bool:
 
 
 class AuditKeys:
-    """The vault's keys, read once by each process; `python -m cli setup` makes the first one."""
+    """The vault's keys; `python -m cli setup` makes the first one, and `python -m cli audit rotate` another one.
+
+    Processes learn of a rotation when the vault's value that they keep for a while is read again. One that does not
+    know a key yet leaves entries in the outbox until it does.
+    """
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._keys: dict[str, AuditKey] = {}
         self._active = ""
+        self._text = ""
 
     async def active(self) -> AuditKey:
-        """The one that hashes what is new. Raises `UnavailableError`."""
-        if not self._keys:
+        """The one that hashes what is new. Raises `UnavailableError` where none is known and the vault is away."""
+        try:
             text, _ = await value_or_first(self._secrets, SECRET_NAME, _first)
             self._read(text)
+        except UnavailableError:
+            if not self._keys:
+                raise
         return self._keys[self._active]
 
     async def named(self, key_id: str) -> AuditKey | None:
         """None for a key that the vault does not have. Raises `UnavailableError`."""
-        await self.active()
+        if key_id not in self._keys:
+            await self.active()
         return self._keys.get(key_id)
 
     async def ensure(self) -> bool:
@@ -116,15 +125,33 @@ class AuditKeys:
         self._read(text)
         return created
 
+    async def rotate(self) -> str:
+        """Hash what is new by another key, whose id this is; the earlier ones go on checking what is stored.
+
+        Raises `NotFoundError` where there are none yet, `ConflictError` where another rotation takes place at the same
+        time, `UnavailableError`.
+        """
+        text = await self._secrets.get(SECRET_NAME)
+        self._read(text)
+        fresh = _new_key()
+        keys = (fresh, *_StoredKeys.model_validate_json(text).keys)
+        await self._secrets.replace(SECRET_NAME, _StoredKeys(keys=keys).model_dump_json(), expected=text)
+        return fresh.id
+
     def _read(self, text: str) -> None:
+        if text == self._text:
+            return
         try:
             stored = _StoredKeys.model_validate_json(text)
             self._keys = {each.id: AuditKey(each.id, base64.b64decode(each.key)) for each in stored.keys}
         except (pydantic.ValidationError, ValueError) as error:
             raise UnavailableError(f"The secret {SECRET_NAME} is not a set of keys") from error
-        self._active = stored.keys[0].id
+        self._active, self._text = stored.keys[0].id, text
+
+
+def _new_key() -> _StoredKey:
+    return _StoredKey(id=f"audk_{secrets.token_hex(4)}", key=base64.b64encode(os.urandom(_KEY_BYTES)).decode())
 
 
 def _first() -> str:
-    key = _StoredKey(id=f"audk_{secrets.token_hex(4)}", key=base64.b64encode(os.urandom(_KEY_BYTES)).decode())
-    return _StoredKeys(keys=(key,)).model_dump_json()
+    return _StoredKeys(keys=(_new_key(),)).model_dump_json()
