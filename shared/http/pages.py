@@ -21,6 +21,13 @@ _LINK_PROBLEM = (
     "Ask for a new mail, and follow the link in it.",
 )
 
+_TITLES = {
+    HTTPStatus.FORBIDDEN: "This form cannot be sent from here",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many tries",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Please try again in a moment",
+}
+"""Of errors whose usual title is for programs."""
+
 
 @cache
 def headers() -> Mapping[str, str]:
@@ -70,7 +77,8 @@ def _error_page(error: XyraError) -> bytes:
     """Whatever is wrong with what a page sends: the link is broken, or the page was changed."""
     if error.status is HTTPStatus.UNPROCESSABLE_ENTITY:
         return message_page("This link does not work", *_LINK_PROBLEM)
-    return message_page(error.title, error.public_detail, correlation_id=correlation.current())
+    title = _TITLES.get(error.status, error.title)
+    return message_page(title, f"{error.public_detail.rstrip('.')}.", correlation_id=correlation.current())
 
 
 @cache

@@ -1,5 +1,6 @@
 """The mailboxes of people who write to a host that keeps its mails in a folder."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -38,6 +39,11 @@ class Mailbox:
         theirs = {path: mail for path, mail in mails.items() if str(mail["To"]) == address}
         self._seen |= set(theirs)
         return list(theirs.values())
+
+    def recipients(self) -> Counter[str]:
+        """Of all mails that were ever sent, by the lines that say so."""
+        mails = [_read(path) for path in (self._process.data_dir / "mail").glob("*.eml")]
+        return Counter(str(mail[name]) for mail in mails for name in ("To", "Cc", "Bcc") if mail[name] is not None)
 
     async def token(self, address: str) -> str:
         """The token in the link of the one mail that has come for somebody."""

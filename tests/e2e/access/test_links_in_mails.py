@@ -213,6 +213,49 @@ async def test_the_page_of_a_reset_says_what_is_wrong_with_a_password(post: Post
     assert await post.signs_in(NEW)
 
 
+async def test_an_invitation_is_accepted_by_its_page(post: Post) -> None:
+    organization = await post.xyra.organization()
+    grace = f"grace.{uuid4().hex}@example.com"
+    invited = {"email": grace, "role": "developer"}
+    await post.xyra.operator.post("invitations", invited, organization_id=organization.id)
+    token = await post.mailbox.token(grace)
+    anonymous = post.xyra.anonymous
+    for method in ("GET", "HEAD", "GET"):
+        opened = await anonymous.send(method, "/account/accept", token=token)
+        opened.expect(200)
+    fields = re.findall(rb'<input id="(\w+)" name="(\w+)"', opened.body)
+    assert fields == [(b"full_name", b"full_name"), (b"password", b"password")]
+
+    async def accept(**form: str) -> Answer:
+        return await anonymous.send("POST", "/account/accept", form=form, headers=OWN_PAGE, token=token)
+
+    for form, why in (
+        ({"full_name": "Grace Hopper", "password": "short"}, b"The password is shorter"),
+        ({"full_name": "  ", "password": NEW}, b"Your name is empty"),
+    ):
+        wrong = await accept(**form)
+        wrong.expect(422)
+        assert why in wrong.body
+        assert b"<form" in wrong.body
+    foreign = await anonymous.send("POST", "/account/accept", form={"full_name": "Grace", "password": NEW}, token=token)
+    foreign.expect(403)
+    assert b"This form cannot be sent from here" in foreign.body
+    done = await accept(full_name="Grace Hopper", password=NEW)
+    done.expect(200)
+    assert b"You are a member now" in done.body
+
+    me = await (await post.xyra.sign_in(grace, NEW)).get("auth/me")
+    assert (me["user"]["full_name"], me["organization"]["id"], me["role"]) == (
+        "Grace Hopper",
+        organization.id,
+        "developer",
+    )
+    used = await accept(full_name="Mallory", password=NEWER)
+    used.expect(422)
+    assert b"This link does not work" in used.body
+    assert (await (await post.xyra.sign_in(grace, NEW)).get("users/me"))["full_name"] == "Grace Hopper"
+
+
 async def test_whatever_is_wrong_with_a_form_is_told_on_a_page(post: Post) -> None:
     without_token = await post.xyra.anonymous.send("GET", "/account/verify")
     without_token.expect(422)

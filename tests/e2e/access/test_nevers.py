@@ -1,12 +1,14 @@
 """What nobody can do, however they ask: each is tried over HTTP, and nothing has changed afterwards."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from tests.doubles.clients.hosts import Served, TimeMachine
-from tests.doubles.clients.mailbox import Mailbox
+from tests.doubles.clients.mailbox import UNTIL_SWEPT, Mailbox
 from tests.doubles.clients.xyra_client import PASSWORD, Answer, Client
 from tests.doubles.worlds.invited_people import InvitedPeople
 
@@ -189,3 +191,33 @@ async def test_no_customers_admin_writes_a_price(two: Two) -> None:
         refused(await client.send("PUT", path, settings, headers={"If-Match": etag}), 403)
     model_now = await organization.operator.get(f"billing-models/{published['id']}")
     assert model_now["name"] == "Model"
+
+
+LOOK_ALIKES = (
+    "\u212aarl.{}@example.com",  # the sign for kelvin, whose lower case is k
+    "k\u0430rl.{}@example.com",  # a Cyrillic letter
+    "kar\u0131.{}@example.com",  # an i without its dot
+    "karl.{}@ex\u0430mple.com",
+    "karl.{}@example.com.example.net",
+    "karl.{}\uff20example.com",
+    "karl.{}+reset@example.com",
+    "karl.{0}@example.com,mallory.{0}@example.net",
+    "karl.{}@example.com\r\nBcc: mallory@example.net",
+)
+
+
+async def test_no_reset_of_a_look_alike_leaves_the_address_that_is_stored(two: Two) -> None:
+    """What is typed only finds an account: the mail goes to what the account has, or nowhere."""
+    name = uuid4().hex
+    karl = f"karl.{name}@example.com"
+    await two.xyra.sign_up(karl)
+    mailbox = two.own.mailbox
+    await mailbox.arrivals(karl)
+    (await two.xyra.anonymous.send("POST", "auth/password/forgot", {"email": karl.upper()})).expect(202)
+    assert [str(mail["Subject"]) for mail in await mailbox.arrivals(karl)] == ["Choose a new password"]
+    before = mailbox.recipients()
+    for look_alike in LOOK_ALIKES:
+        answer = await two.xyra.anonymous.send("POST", "auth/password/forgot", {"email": look_alike.format(name)})
+        refused(answer, 202)
+    await mailbox.pass_time(UNTIL_SWEPT)
+    assert mailbox.recipients() - before <= Counter({karl: 1})
