@@ -1,8 +1,8 @@
-"""`python -m bench.sign_in_timing`: whether the time of an answer tells if an e-mail address has an account.
+"""`python -m bench.sign_in_timing [sign_in] [reset] [sign_up]`: whether time tells if an address has an account.
 
-Wrong passwords for addresses with and without an account are sent one after the other, in random order. Then each call
-is guessed by its time alone, with the threshold that guesses best in hindsight. Half is right by chance; at most 55 %
-may be. `XYRA_BENCH_CALLS` is the number of calls of each kind.
+Calls for addresses with and without an account are sent one after the other, in random order. Then each call is guessed
+by its time alone, with the threshold that guesses best in hindsight. Half is right by chance; at most 55 % may be, but
+for sign-ups, whose answer tells. `XYRA_BENCH_CALLS` is the number of calls of each kind.
 """
 
 import asyncio
@@ -12,9 +12,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from rich.console import Console
@@ -25,7 +26,8 @@ from bench.tables import WIDTH
 
 CALLS = int(os.environ.get("XYRA_BENCH_CALLS", "1000"))
 TRIES = 4
-"""Of each address: the fifth failure would lock it."""
+"""Of each address with an account: the fifth failure of a sign-in would lock it."""
+Json = dict[str, Any]
 SETTINGS = {"XYRA_LIMITS": "off"}
 AIM = 0.55
 _PASSWORD = "correct horse battery staple"  # noqa: S105  of accounts that live as long as the measurement
@@ -53,24 +55,48 @@ class Guessed:
         return cls(0.5 + best / len(ordered), threshold)
 
 
-def addresses(kind: str, calls: int) -> list[str]:
-    """Enough of them for so many calls."""
-    return [f"{kind}-{number}@example.com" for number in range(-(-calls // TRIES))]
+def addresses(kind: str, calls: int, tries: int) -> list[str]:
+    """One for each call, each of them as often as it may be tried."""
+    return [f"{kind}-{number // tries}@example.com" for number in range(calls)]
 
 
-def in_random_order(calls: int) -> Iterator[tuple[str, bool]]:
-    """Addresses, each with whether it has an account. As many of either kind, in pairs of random order."""
-    known, unknown = (
-        [address for address in addresses(kind, calls) for _ in range(TRIES)][:calls] for kind in ("known", "unknown")
-    )
-    for pair in zip(known, unknown, strict=True):
-        both = [(pair[0], True), (pair[1], False)]
-        random.shuffle(both)
-        yield from both
+@dataclass(frozen=True)
+class Route:
+    """What is asked with addresses that have an account and with such that have none."""
+
+    title: str
+    path: str
+    statuses: tuple[int, int]
+    """With an account, and without."""
+    body: Callable[[str], Json]
+    is_form: bool = False
+    tells: bool = False
+    """Whether the answer itself tells, so that its time need not be hidden."""
+    tries: int = 4
+    """Of each address without an account."""
+
+    def in_random_order(self, calls: int) -> Iterator[tuple[str, bool]]:
+        """Addresses, each with whether it has an account. As many of either kind, in pairs of random order."""
+        known, unknown = addresses("known", calls, TRIES), addresses(self.path, calls, self.tries)
+        for pair in zip(known, unknown, strict=True):
+            both = [(pair[0], True), (pair[1], False)]
+            random.shuffle(both)
+            yield from both
+
+    async def seconds(self, session: aiohttp.ClientSession, email: str, *, has_account: bool) -> float:
+        """Of one call."""
+        body = self.body(email)
+        start = time.perf_counter()
+        async with session.post(f"auth/{self.path}", **{"data" if self.is_form else "json": body}) as response:
+            await response.read()
+            taken = time.perf_counter() - start
+            expected = self.statuses[0 if has_account else 1]
+            assert response.status == expected, response.status  # noqa: S101  else something else is measured
+        return taken
 
 
-async def sign_up(session: aiohttp.ClientSession, email: str) -> None:
-    body = {
+def new_account(email: str) -> Json:
+    return {
         "email": email,
         "password": _PASSWORD,
         "full_name": "Measured",
@@ -79,20 +105,22 @@ async def sign_up(session: aiohttp.ClientSession, email: str) -> None:
         "timezone": "UTC",
         "accept_terms": True,
     }
-    async with session.post("auth/signup", json=body) as response:
-        response.raise_for_status()
 
 
-async def seconds_of_sign_in(session: aiohttp.ClientSession, email: str) -> float:
-    start = time.perf_counter()
-    async with session.post("auth/login/access-token", data={"username": email, "password": _WRONG}) as response:
-        await response.read()
-        taken = time.perf_counter() - start
-        assert response.status == 401, response.status  # noqa: S101, PLR2004  else something else is measured
-    return taken
+ROUTES = {
+    "sign_in": Route(
+        "Sign-ins with a wrong password",
+        "login",
+        (401, 401),
+        lambda email: {"username": email, "password": _WRONG},
+        is_form=True,
+    ),
+    "reset": Route("Forgotten passwords", "password/forgot", (202, 202), lambda email: {"email": email}),
+    "sign_up": Route("Sign-ups", "signup", (409, 201), new_account, tells=True, tries=1),
+}
 
 
-async def measured(data_dir: Path, calls: int) -> tuple[list[float], list[float]]:
+async def measured(route: Route, data_dir: Path, calls: int) -> tuple[list[float], list[float]]:
     """The seconds of calls for known and for unknown addresses."""
     known: list[float] = []
     unknown: list[float] = []
@@ -100,20 +128,23 @@ async def measured(data_dir: Path, calls: int) -> tuple[list[float], list[float]
         Server(data_dir, metering=False, settings=SETTINGS) as server,
         aiohttp.ClientSession(f"{server.base}/api/v1/") as session,
     ):
-        for email in addresses("known", calls):
-            await sign_up(session, email)
-        for number in range(_WARMING):
-            await seconds_of_sign_in(session, f"warming-{number}@example.com")
-        for email, has_account in in_random_order(calls):
-            (known if has_account else unknown).append(await seconds_of_sign_in(session, email))
+        for email in dict.fromkeys(addresses("known", calls, TRIES)):
+            async with session.post("auth/signup", json=new_account(email)) as response:
+                response.raise_for_status()
+        for email in addresses("warming", _WARMING, 1):
+            await route.seconds(session, email, has_account=False)
+        for email, has_account in route.in_random_order(calls):
+            taken = await route.seconds(session, email, has_account=has_account)
+            (known if has_account else unknown).append(taken)
     return known, unknown
 
 
-def table_of(known: Sequence[float], unknown: Sequence[float]) -> Table:
+def table_of(route: Route, known: Sequence[float], unknown: Sequence[float]) -> Table:
     guessed = Guessed.of(known, unknown)
+    aim = "no aim: the answer is 409 for a taken address" if route.tells else f"aim: at most {AIM:.0%}"
     table = Table(
-        title=f"Sign-ins with a wrong password, {len(known):,} of each kind, in random order",
-        caption=f"guessed right by time alone: {guessed.share:.1%} (aim: at most {AIM:.0%}), "
+        title=f"{route.title}, {len(known):,} of each kind, in random order",
+        caption=f"guessed right by time alone: {guessed.share:.1%} ({aim}), "
         f"threshold {guessed.threshold * 1000:.2f} ms; {os.getloadavg()[0]:.1f} programs at once on "
         f"{os.cpu_count()} processors",
     )
@@ -128,10 +159,15 @@ def table_of(known: Sequence[float], unknown: Sequence[float]) -> Table:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        known, unknown = asyncio.run(measured(Path(directory), CALLS))
-    Console(width=WIDTH).print(table_of(known, unknown))
-    sys.exit(0 if Guessed.of(known, unknown).share <= AIM else 1)
+    """Measure the routes that are named as arguments, by default sign-in and reset."""
+    told = False
+    for name in sys.argv[1:] or ("sign_in", "reset"):
+        route = ROUTES[name]
+        with tempfile.TemporaryDirectory() as directory:
+            known, unknown = asyncio.run(measured(route, Path(directory), CALLS))
+        Console(width=WIDTH).print(table_of(route, known, unknown))
+        told = told or (not route.tells and Guessed.of(known, unknown).share > AIM)
+    sys.exit(1 if told else 0)
 
 
 if __name__ == "__main__":
