@@ -140,6 +140,8 @@ class Victim:
     """Credentials of an organization that was deleted a moment ago."""
     closed: Sequence[str]
     """Credentials of one that was deleted long ago."""
+    removed: Sequence[str]
+    """Of an admin who was removed, and of one whose account is disabled: their sessions, and keys that they made."""
     expired: Sequence[str]
     """Tokens of an owner of the victim's and of an operator that are no longer in force."""
     members: Mapping[Role, str]
@@ -203,6 +205,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
         grants = (ProjectGrant(id=elsewhere["id"], role="admin"),)
         limited = {"member": await people.member(organization.id, "admin", projects=grants)}
         operators = {role: await people.operator(role) for role in OPERATOR_PERMISSIONS}
+        removed = await people.removed(organization.id)
         expired = [await people.expired(token) for token in (members["owner"], operators["system"])]
         deleted, closed = [await credentials_of_new(xyra) for _ in range(2)]
         await people.end(deleted.organization_id, NOW + MINIMUM_LEAD)
@@ -281,6 +284,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
         another=other["organization"]["id"],
         deleted=deleted.credentials,
         closed=closed.credentials,
+        removed=removed,
         expired=expired,
         members=members,
         limited=limited,
@@ -339,6 +343,18 @@ class People:
         membership = Membership(id=user_id, role=role, joined_at=NOW, **fields)
         await self._store.upsert(TENANTS.name, organization_id, membership.document())
         return credential(await self._xyra.sign_in(email))
+
+    async def removed(self, organization_id: str) -> list[str]:
+        """Credentials of an admin who was removed, and of one who was disabled."""
+        admins = [self._xyra.bearing(await self.member(organization_id, "admin")) for _ in range(2)]
+        body = {"name": "Theirs", "scopes": ["agents:read", "agents:write"]}
+        keys = [(await admin.post("api-keys", body))["token"] for admin in admins]
+        removed, disabled = [(await admin.get("auth/me"))["user"]["id"] for admin in admins]
+        query = {"organization_id": organization_id}
+        members = {member["user_id"]: member for member in (await self._xyra.operator.get("members", **query))["data"]}
+        (await self._xyra.operator.send("DELETE", f"members/{members[removed]['id']}", **query)).expect(204)
+        await admins[1].post(f"users/{disabled}/deactivate", expect=200)
+        return [*map(credential, admins), *keys]
 
     async def operator(self, role: OperatorRole) -> str:
         made = await self._xyra.sign_up()
@@ -523,6 +539,13 @@ async def test_a_forged_token_shows_nothing(xyra: Xyra, victim: Victim, endpoint
 @private
 async def test_an_expired_token_shows_nothing(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
     for token in victim.expired:
+        for request in requests(endpoint, victim):
+            assert_refused(await send(xyra.bearing(token), endpoint, request), victim, 401)
+
+
+@private
+async def test_who_is_a_member_no_longer_sees_nothing(xyra: Xyra, victim: Victim, endpoint: Endpoint) -> None:
+    for token in victim.removed:
         for request in requests(endpoint, victim):
             assert_refused(await send(xyra.bearing(token), endpoint, request), victim, 401)
 
