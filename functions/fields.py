@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from shared.domain.kernel.money import ExactDecimal
 from shared.domain.kernel.validation import Length
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.provider_costs.llm_calls import MAXIMUM_TEXT, MAXIMUM_UNITS
@@ -126,7 +127,11 @@ class OrganizationAnswer(Schema):
     timezone: str
     """IANA name. Billing periods are calendar months there."""
     billing_mode: str
-    """`postpaid`: usage is invoiced after each period."""
+    """`postpaid`: usage is invoiced after each period. `prepaid`: it is drawn from the credits as it happens."""
+    credit_value: ExactDecimal | None
+    """What one credit is worth, in the organization's currency."""
+    billing_mode_from: datetime | None
+    """Since when, or from when on, this mode and value hold; null for the first ones. A period keeps its own."""
     status: str
     settings: OrganizationSettings
     """What the operator allows the organization."""

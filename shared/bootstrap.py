@@ -52,6 +52,8 @@ from shared.services.agents.agents import AGENT_STARTED, Agents
 from shared.services.billing.agent_pricing import AgentPricing
 from shared.services.billing.bills import Bills
 from shared.services.billing.documents import BillingDocuments
+from shared.services.billing.drawn_amounts import DrawnAmountsStore
+from shared.services.billing.draws import DRAWN_LOWERED, Draws, DueDraw
 from shared.services.billing.facts import FactsReader
 from shared.services.billing.invoice_jobs import InvoiceJobs, Job
 from shared.services.billing.invoice_runs import InvoiceRuns
@@ -72,7 +74,7 @@ from shared.services.ingestion.usage_queue import UsageQueue
 from shared.services.ingestion.waiting_calls import WaitingCalls
 from shared.services.notifications.mails import Mails
 from shared.services.periods.periods import Periods
-from shared.services.periods.rebilling import PERIOD_CHANGED, Rebilling
+from shared.services.periods.rebilling import PERIOD_CHANGED, USAGE_ADDED, Rebilling
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.pricing.plans import Plans
 from shared.services.provider_costs.costs import Costs
@@ -217,13 +219,7 @@ class Application:
         retention = timedelta(days=chosen.event_retention_days)
         self.late_pricing = LatePricing(
             ItemLatePrices(store, chosen.event_retention_days * SECONDS_PER_DAY),
-            self.usage,
-            clock,
-            self.organizations,
-            self.periods,
-            self.costs,
-            metered_versions,
-            self.rebilling,
+            *(self.usage, clock, self.organizations, self.periods, self.costs, metered_versions, self.rebilling),
             self.outbox,
         )
         exports = OneAtATime("exports")
@@ -240,9 +236,15 @@ class Application:
         self.facts = FactsReader(self.agents, self.billing_models, self.members, self.periods, self.usage)
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
         self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
+        self.credits = CreditServices(store, clock, self.organizations, self.agents, self.outbox)
         self.billing_documents = BillingDocuments(store, self.owners)
-        self.bills = Bills(self.periods, self.facts, self.billing_documents)
-        self.issuing = Issuing(store, clock, self.bills, self.billing_documents)
+        drawn_amounts = DrawnAmountsStore(store)
+        self.draws = Draws(
+            *(clock, self.organizations, self.periods, self.facts, self.credits.wallets, self.credits.ledger),
+            *(drawn_amounts, self.outbox),
+        )
+        self.bills = Bills(self.periods, self.facts, self.billing_documents, drawn_amounts)
+        self.issuing = Issuing(store, clock, self.bills, self.billing_documents, self.draws, self.outbox)
         self.outcomes = Outcomes(outcome_store, self.usage, clock, self.agents, self.periods)
         self.outcome_decisions = OutcomeDecisions(
             outcome_store, clock, self.outcomes, metered_versions, self.periods, self.rebilling, self.outbox
@@ -273,7 +275,6 @@ class Application:
         )
         self.usage_queue = UsageQueue(self.metering, self.traces)
         self.mails = Mails(ports.mail, store, clock, chosen.sender, self.composers())
-        self.credits = CreditServices(store, clock, self.organizations, self.agents, self.outbox)
         self.outbox.connect(self.receivers(), self.completions())
 
     def receivers(self) -> Mapping[str, Receiver]:
@@ -281,6 +282,8 @@ class Application:
         return {
             AGENT_STARTED: self.agents.rebill_since_start,
             PERIOD_CHANGED: self.rebilling.note_change,
+            USAGE_ADDED: self.draws.draw,
+            DRAWN_LOWERED: self.draws.lower,
             KEY_CHANGED: self.api_keys.apply_change,
             MEMBERSHIP_CHANGED: self.member_organizations.follow,
             CALLS_DECIDED: self.trace_calls.receive,
@@ -307,6 +310,7 @@ class Application:
             Job: self.invoice_runs.complete_due,
             TraceRecord: self.traces.complete_due,
             **self.credits.completions(),
+            DueDraw: self.draws.complete_due,
         }
 
     @property

@@ -30,7 +30,8 @@ class CreditServices:
     def __init__(
         self, store: Store, clock: Clock, organizations: Organizations, agents: Agents, outbox: Outbox
     ) -> None:
-        wallets, archives = ItemWallets(store), ItemCreditArchives(store)
+        self.wallets = wallets = ItemWallets(store)
+        archives = ItemCreditArchives(store)
         history = TransferHistory(wallets, archives)
         self.ledger = Ledger(wallets, clock, organizations)
         self.due_holds = DueHolds(self.ledger, outbox)

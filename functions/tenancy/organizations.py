@@ -3,14 +3,15 @@
 from typing import Annotated, Literal
 
 import azure.functions as func
-from pydantic import EmailStr, Field, StringConstraints, field_validator
+from pydantic import EmailStr, Field, StringConstraints
 
 from functions.fields import Listed, Name, OrganizationAnswer, OrganizationPath, Reference, Text
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError, PreconditionRequiredError
-from shared.domain.kernel.money import Currency
+from shared.domain.kernel.money import Currency, NonNegativeAmount
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.periods.periods import Timezone
+from shared.domain.periods.settlements import BillingMode
 from shared.domain.tenancy.organization_names import SLUG_PATTERN
 from shared.domain.tenancy.organization_settings import Flags, OrganizationSettings
 from shared.domain.tenancy.organizations import MAXIMUM_SEATS
@@ -39,8 +40,10 @@ class OrganizationRequest(Schema):
     external_id: Reference | None = None
     """The caller's own id for it, unique among all organizations."""
     description: Text | None = None
-    billing_mode: Literal["postpaid", "prepaid"] = "postpaid"
-    """`postpaid`: usage is invoiced after each period. `prepaid` is refused: it needs a credit value."""
+    billing_mode: BillingMode = "postpaid"
+    """`postpaid`: usage is invoiced after each period. `prepaid`: it is drawn from the credits as it happens."""
+    credit_value: NonNegativeAmount | None = None
+    """What one credit is worth, in the organization's currency. `prepaid` needs it."""
     billing_email: EmailStr | None = None
     """The address that invoices are sent to."""
     contact: Text | None = None
@@ -61,13 +64,6 @@ class OrganizationRequest(Schema):
     """The number of seats that seat charges bill."""
     settings: OrganizationSettings = OrganizationSettings()
     """What the operator allows the organization."""
-
-    @field_validator("billing_mode")
-    @classmethod
-    def _settled_by_invoice(cls, mode: str) -> str:
-        if mode == "prepaid":
-            raise ValueError("prepaid settlement needs a credit value, which the organization does not have")
-        return mode
 
 
 class SettingsPatch(MergePatch):
@@ -94,6 +90,10 @@ class OrganizationPatch(MergePatch):
     timezone: Timezone = Field(default="UTC")
     """IANA name. A new one applies from the end of the last billing period that exists."""
     description: Text | None = None
+    billing_mode: BillingMode = "postpaid"
+    """A new one applies from the end of the last billing period that exists."""
+    credit_value: NonNegativeAmount | None = None
+    """What one credit is worth. A new one applies from the end of the last billing period that exists."""
     billing_email: EmailStr | None = None
     """The address that invoices are sent to."""
     contact: Text | None = None
@@ -121,7 +121,9 @@ class OrganizationPatch(MergePatch):
     """Needs the header If-Match."""
 
 
-OPERATORS_FIELDS = frozenset({"settings", "shard_count", "late_window_days", "grace_hours", "due_days"})
+OPERATORS_FIELDS = frozenset(
+    {"settings", "shard_count", "late_window_days", "grace_hours", "due_days", "billing_mode", "credit_value"}
+)
 """Fields that only operators change."""
 
 
@@ -137,7 +139,7 @@ OPERATORS_FIELDS = frozenset({"settings", "shard_count", "late_window_days", "gr
 )
 async def create_organization(call: Call[OrganizationRequest]) -> Reply:
     call.refuse_organization("this makes a new one")
-    draft = OrganizationDraft.model_validate(call.body.model_dump(exclude={"billing_mode"}))
+    draft = OrganizationDraft.model_validate(call.body.model_dump())
     organization = await call.services.organizations.create(call.new_id("org"), draft)
     _, etag = await call.services.organizations.get_stored(organization.id)
     return Reply(organization, etag=etag)

@@ -30,6 +30,7 @@ class Wanted:
     grants: frozenset[str] = frozenset()
     refunded: frozenset[str] = frozenset()
     """Transactions that are to be refunded."""
+    drawn_periods: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -89,6 +90,10 @@ class Wallets(Protocol):
         They come behind the position of another transfer: its time and id. `archived` names a range of the archive
         instead of the wallet itself.
         """
+        ...
+
+    async def note_drawn(self, payer: str, drawn_period_id: str) -> None:
+        """Its period knows what was drawn until the close. Safe to repeat. Raises `StaleEtagError`."""
         ...
 
     async def cuts(self, payer: str, numbers: Collection[int]) -> dict[int, Cut]: ...

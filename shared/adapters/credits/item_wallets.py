@@ -11,6 +11,7 @@ from shared import json
 from shared.adapters.credits.wallet_items import (
     CUT,
     DONE,
+    DRAWN,
     GRANT,
     HOLD,
     POINTER,
@@ -18,6 +19,7 @@ from shared.adapters.credits.wallet_items import (
     archive_partition_of,
     counter_document,
     cut_document,
+    drawn_document,
     grant_document,
     head_document,
     hold_document,
@@ -30,6 +32,7 @@ from shared.adapters.credits.wallet_items import (
 from shared.containers import LEDGERS
 from shared.domain.credits.archives import KEPT
 from shared.domain.credits.counters import Counter
+from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage, page_id
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.head import HEAD_ID, Cut, Head, cut_id
@@ -92,6 +95,7 @@ class ItemWallets:
                 (stored.wallet.counters, wallet.counters),
                 (stored.wallet.grant_records, wallet.grant_records),
                 (stored.wallet.refunds, wallet.refunds),
+                (stored.wallet.drawn_periods, wallet.drawn_periods),
             )
         )
         return 1 + len(wallet.transfers) + len(wallet.cuts) + len(pages) + len(gone) + changed
@@ -140,6 +144,15 @@ class ItemWallets:
         )
         return [record_in(item.document, Transfer) for item in page.items]
 
+    async def note_drawn(self, payer: str, drawn_period_id: str) -> None:
+        items = await self._get_many(payer, [drawn_period_id])
+        item = items.get(drawn_period_id)
+        drawn = None if item is None else record_in(item.document, DrawnPeriod)
+        if item is None or drawn is None or drawn.is_noted:
+            return
+        noted = drawn_document(msgspec.structs.replace(drawn, is_noted=True), payer)
+        await self._store.replace(LEDGERS.name, partition_of(payer), noted, item.etag)
+
     async def cuts(self, payer: str, numbers: Collection[int]) -> dict[int, Cut]:
         items = await self._get_many(payer, [cut_id(number) for number in numbers])
         cuts = [record_in(item.document, Cut) for item in items.values() if item.document["kind"] == CUT]
@@ -185,6 +198,7 @@ def _ids_of(wanted: Wanted) -> frozenset[str]:
         wanted.transactions
         | wanted.holds
         | wanted.counters
+        | wanted.drawn_periods
         | {grant_record_id(id_) for id_ in wanted.grants}
         | {refund_id(id_) for id_ in wanted.refunded}
     )
@@ -210,6 +224,7 @@ def _joined(
         counters=wallet.counters | _records(items, "credit_counter", Counter),
         grant_records=wallet.grant_records | {record.id: record for record in grants.values()},
         refunds=wallet.refunds | {record.transaction_id: record for record in refunds.values()},
+        drawn_periods=wallet.drawn_periods | _records(items, DRAWN, DrawnPeriod),
         earlier=transactions,
         budgets=wallet.budgets,
     )
@@ -240,6 +255,8 @@ def _operations(stored: StoredWallet, wallet: Wallet) -> Iterator[Operation]:
         yield _write(stored, grant_document(record))
     for refund in _changed(before.refunds, wallet.refunds):
         yield _write(stored, refund_document(refund))
+    for drawn in _changed(before.drawn_periods, wallet.drawn_periods):
+        yield _write(stored, drawn_document(drawn, wallet.payer))
     for cut in wallet.cuts:
         yield Create(cut_document(cut, wallet.payer, cut.time + KEPT))
 

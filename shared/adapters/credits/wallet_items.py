@@ -10,12 +10,13 @@ import msgspec
 
 from shared.domain.credits.archives import Archive
 from shared.domain.credits.counters import Counter
+from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.head import HEAD_ID, Cut, Head
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id
 from shared.domain.credits.transfers import Transfer
-from shared.domain.kernel.times import to_text
+from shared.domain.kernel.times import BEGINNING, to_text
 from shared.ports.store import Document
 
 TRANSFER = "credit_transfer"
@@ -23,6 +24,7 @@ HOLD = "credit_hold"
 POINTER = "credit_transfer_pointer"
 CUT = "credit_cut"
 GRANT = "credit_grant"
+DRAWN = "drawn_period"
 DONE, REFUSED = "done", "refused"
 ARCHIVE_ID = "archive"
 
@@ -82,6 +84,13 @@ def grant_document(record: GrantRecord) -> Document:
 
 def refund_document(record: RefundRecord) -> Document:
     return _document(record.id, "credit_refund", record)
+
+
+def drawn_document(drawn: DrawnPeriod, payer: str) -> Document:
+    """What was drawn until the close is due until the period knows it: the timer's sweep tells it."""
+    is_due = drawn.is_closed and not drawn.is_noted
+    due = {"due_at": to_text(BEGINNING)} if is_due else {}
+    return {**_document(drawn.id, DRAWN, drawn), "payer": payer, "drawn_id": drawn.id, **due}
 
 
 def record_in(document: Document, kind: type[R]) -> R:

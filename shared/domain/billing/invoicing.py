@@ -1,7 +1,7 @@
 """How what is due becomes lines of documents: an invoice bills the difference between due and billed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -31,9 +31,13 @@ class PeriodBill:
     period: Period
     due: Sequence[Line]
     billed: Mapping[str, BilledLine]
+    drawn: Mapping[str, Decimal] = field(default_factory=dict)
+    """What a wallet pays of what is due."""
 
     def billed_amount(self, key: str) -> Decimal:
-        return self.billed[key].amount if key in self.billed else ZERO
+        """What is paid for already, by documents or by the wallet."""
+        amount = self.billed[key].amount if key in self.billed else ZERO
+        return add(amount, self.drawn.get(key, ZERO))
 
 
 def differences(bill: PeriodBill, invoiced_period: Period, currency: str) -> list[Line]:

@@ -1,5 +1,6 @@
 """Commands on a wallet. The same key and request give the first answer again, refusals too."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -146,4 +147,22 @@ class Clawback(Command):
     at: datetime | None = None
 
 
-AnyCommand = GiveGrant | Use | Reserve | Capture | Release | ExpireHold | Refund | Clawback
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw(Command):
+    """Pay for the usage of a prepaid period, as a total that replaces earlier ones."""
+
+    period: str
+    """When it starts."""
+    version: int
+    """An older one than the newest moves nothing."""
+    amounts: Mapping[str, Decimal]
+    """Money by line key."""
+    credit_value: Decimal
+    """Money for one credit: of the period, so the same in all its draws."""
+    closes: bool = False
+    """Whether it is the last one that usage decides."""
+    is_after_close: bool = False
+    """Whether the period decides it: after the close only what lowers the total comes."""
+
+
+AnyCommand = GiveGrant | Use | Reserve | Capture | Release | ExpireHold | Refund | Clawback | Draw

@@ -11,6 +11,7 @@ from shared.domain.credits.commands import (
     AnyCommand,
     Capture,
     Clawback,
+    Draw,
     ExpireHold,
     GiveGrant,
     Refund,
@@ -19,6 +20,7 @@ from shared.domain.credits.commands import (
     Use,
     sign_up_bonus,
 )
+from shared.domain.credits.draws import draw
 from shared.domain.credits.granting import claw_back, expire_grants, give
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.head import TRANSFERS_PER_CUT, Cut
@@ -37,6 +39,7 @@ _TYPES: dict[type[AnyCommand], TransferType] = {
     ExpireHold: "hold_expiry",
     Refund: "refund",
     Clawback: "clawback",
+    Draw: "draw",
 }
 
 
@@ -114,5 +117,7 @@ def _decided(  # noqa: PLR0911  one for each command
             return refund(wallet, command, now)
         case Clawback():
             return claw_back(wallet, command, now)
+        case Draw():
+            return draw(wallet, command, now)
         case _:
             assert_never(command)

@@ -34,7 +34,7 @@ def use(wallet: Wallet, command: Use, now: datetime) -> TransferFields | Refusal
     )
     if refusal is not None:
         return refusal
-    parts, in_debt = _taken(wallet, kind, amount, pin=False)
+    parts, in_debt = taken_parts(wallet, kind, amount, pin=False)
     answer: dict[str, Any] = {"amount": plain(amount)}
     if command.is_list:
         answer["uses"] = [{"amount": plain(entry.amount)} for entry in command.entries]
@@ -55,7 +55,7 @@ def reserve(wallet: Wallet, command: Reserve, now: datetime) -> TransferFields |
     )
     if refusal is not None:
         return refusal
-    parts, in_debt = _taken(wallet, kind, amount, pin=True)
+    parts, in_debt = taken_parts(wallet, kind, amount, pin=True)
     expires_at = now + command.expires_in
     wallet.holds[command.hold_id] = Hold(
         id=command.hold_id,
@@ -152,7 +152,7 @@ def _short(wallet: Wallet, kind: str, amount: Decimal, overdraft: Decimal) -> Re
     )
 
 
-def _taken(wallet: Wallet, kind: str, amount: Decimal, *, pin: bool) -> tuple[tuple[Part, ...], Decimal]:
+def taken_parts(wallet: Wallet, kind: str, amount: Decimal, *, pin: bool) -> tuple[tuple[Part, ...], Decimal]:
     """The parts that bear an amount, and how much of it becomes debt."""
     parts = wallet.grants(kind).take(amount, pin=pin)
     in_debt = amount - sum((part.amount for part in parts), ZERO)

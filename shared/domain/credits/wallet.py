@@ -12,6 +12,7 @@ import msgspec
 from shared.domain.credits.accounts import Balances, Line, available, posted
 from shared.domain.credits.budgets import Budget
 from shared.domain.credits.counters import Counter
+from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage, OpenGrants
 from shared.domain.credits.head import Cut, DebtPayment, Head
 from shared.domain.credits.holds import Hold
@@ -40,6 +41,8 @@ class Wallet:
     grant_records: dict[str, GrantRecord] = field(default_factory=dict)
     refunds: dict[str, RefundRecord] = field(default_factory=dict)
     """By the transfer that was refunded."""
+    drawn_periods: dict[str, DrawnPeriod] = field(default_factory=dict)
+    """By id."""
     earlier: Mapping[str, Transfer] = field(default_factory=dict)
     """Transfers that commands refer to."""
     budgets: tuple[Budget, ...] = ()
@@ -55,6 +58,7 @@ class Wallet:
         tried = copy(self)
         tried.holds, tried.counters = dict(self.holds), dict(self.counters)
         tried.grant_records, tried.refunds = dict(self.grant_records), dict(self.refunds)
+        tried.drawn_periods = dict(self.drawn_periods)
         tried.transfers, tried.cuts = list(self.transfers), list(self.cuts)
         tried._grants = {kind: grants.copy() for kind, grants in self._grants.items()}  # noqa: SLF001  of the same class
         return tried

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from base64 import b32encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -103,3 +103,10 @@ def _slug_from(name: str) -> str:
     """A valid slug that resembles a name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-") or "organization"
+
+
+def slugs_to_try(slug: str | None, name: str, organization_id: str, *, is_signing_up: bool) -> Iterable[str]:
+    """The slug that was asked for, else some made from the name: for a stranger's ones that nobody can guess."""
+    if slug is not None:
+        return [slug]
+    return random_slugs_from(name, organization_id) if is_signing_up else slugs_from(name, organization_id)

@@ -1,5 +1,6 @@
 """Organizations: tenants and billed customers."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
@@ -11,12 +12,14 @@ from shared.domain.kernel.histories import MINIMUM_LEAD, History
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import BEGINNING, Instant
 from shared.domain.periods.periods import Calendar
+from shared.domain.periods.settlements import POSTPAID, BillingMode, Settlement, settled_by
 from shared.domain.tenancy.organization_settings import OrganizationSettings, OwnSettings
 
 SLICES = 16
 """The number of directory partitions over which the list of all organizations is spread."""
 
 MAXIMUM_SEATS = 1_000_000
+SETTLEMENT_FIELDS = ("billing_mode", "credit_value")
 
 
 def _verb(before: Any, after: Any) -> str | None:  # noqa: ANN401  organizations
@@ -43,7 +46,6 @@ class Organization(Entity):
     address: str | None = None
     tax_id: str | None = None
     currency: str
-    billing_mode: Literal["postpaid"] = "postpaid"
     status: Literal["active", "deleted"] = "active"
     settings: OrganizationSettings = OrganizationSettings()
     own_settings: OwnSettings = OwnSettings()
@@ -51,6 +53,8 @@ class Organization(Entity):
     grace_hours: int
     late_window_days: int
     calendars: History[Calendar]
+    settlements: History[Settlement] = History[Settlement].starting(POSTPAID)
+    """Billing modes with credit values. Periods keep the one in force when they begin."""
     shard_counts: History[int]
     seats: History[int] = History[int].starting(0)
     """The number of seats to bill where a charge prices seats."""
@@ -64,6 +68,40 @@ class Organization(Entity):
     def timezone(self) -> str:
         """The timezone last set; existing periods keep the one that they were created with."""
         return self.calendars.last.timezone
+
+    @property
+    def billing_mode(self) -> BillingMode:
+        """The one last set, in force from `billing_mode_from` on."""
+        return self.settlements.last.billing_mode
+
+    @property
+    def credit_value(self) -> Decimal | None:
+        """As the billing mode."""
+        return self.settlements.last.credit_value
+
+    @property
+    def billing_mode_from(self) -> datetime | None:
+        """When billing mode and credit value last set take effect; None for the first ones."""
+        since = self.settlements.entries[-1].effective_from
+        return None if since == BEGINNING else since
+
+    def rescheduled_settlements(
+        self, changes: Mapping[str, Any], start: datetime | None, now: datetime
+    ) -> History[Settlement]:
+        """The history with changed `billing_mode` or `credit_value`, from the first period not yet created on.
+
+        `start` is when that begins; None where no period is created, so that the change holds from the beginning.
+        Raises `ValidationError`.
+        """
+        settlement = settled_by(
+            changes.get("billing_mode", self.billing_mode),
+            changes.get("credit_value", self.credit_value),
+            self.currency,
+        )
+        if start is None:
+            return History[Settlement].starting(settlement)
+        is_in_force = settlement == self.settlements.at(now + MINIMUM_LEAD)
+        return self.settlements.scheduled(settlement, None if is_in_force else start, now, "/billing_mode")
 
     @property
     def seats_from(self) -> datetime | None:
@@ -100,6 +138,9 @@ class Organization(Entity):
             "shard_count": self.shard_counts.last,
             "seats": self.seats.last,
             "seats_from": self.seats_from,
+            "billing_mode": self.billing_mode,
+            "credit_value": self.credit_value,
+            "billing_mode_from": self.billing_mode_from,
         }
 
 

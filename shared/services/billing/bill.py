@@ -1,10 +1,12 @@
 """A bill: what the invoice of a period says, from what is due and billed for the periods that it looks at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from shared.domain.billing.invoicing import Composed, PeriodBill, billed_lines, compose, differences
+from shared.domain.billing.prepaid import lowered, settles_from_wallet
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
 from shared.services.periods.periods import PeriodItem
@@ -29,6 +31,10 @@ class RatedPeriod:
     guarded: GuardedPeriod
     due: Sequence[Line]
     billed: Sequence[Line]
+    is_prepaid: bool = False
+    """Whether a wallet pays for its usage until its close."""
+    drawn: Mapping[str, Decimal] | None = None
+    """What the wallet paid until the close, by line key; None before it."""
 
     @property
     def period(self) -> Period:
@@ -52,6 +58,10 @@ class BilledPeriod:
     lines: Sequence[Line]
     open_until: datetime
     """Until when what is due for it can change by plan."""
+    is_drawn_from: bool = False
+    """Whether a wallet still pays for its usage, so that it cannot be settled."""
+    drawn: Mapping[str, Decimal] | None = None
+    """What the wallet is to have paid, where that is less than it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +108,39 @@ def _billed(
 ) -> list[BilledPeriod]:
     """What a bill says of each period up to its own, and of the one after it."""
     return [
-        BilledPeriod(rated.guarded, _differences(rated, invoiced_period, issued, currency), rated.open_until)
+        BilledPeriod(
+            rated.guarded,
+            _differences(rated, invoiced_period, issued, currency),
+            rated.open_until,
+            is_drawn_from=rated.is_prepaid and rated.drawn is None,
+            drawn=_lowered(rated, invoiced_period),
+        )
         for rated in periods
         if rated.period.start <= invoiced_period.end
     ]
 
 
+def _lowered(rated: RatedPeriod, invoiced_period: Period) -> Mapping[str, Decimal] | None:
+    """Less than the wallet has paid, where less is due; None where it paid no more than is due."""
+    if rated.drawn is None or rated.period.start >= invoiced_period.end:
+        return None
+    paid = lowered(rated.drawn, rated.due)
+    return paid if paid != rated.drawn else None
+
+
 def _differences(rated: RatedPeriod, invoiced_period: Period, issued: Sequence[Line], currency: str) -> list[Line]:
     """The period's lines on the invoice; of a later period only what is charged in advance."""
     due = rated.due
+    if rated.is_prepaid and rated.drawn is None:
+        due = [line for line in due if not settles_from_wallet(line)]
     billed = billed_lines([*rated.billed, *issued], rated.period.start)
     if rated.period.start >= invoiced_period.end:
         due = [line for line in due if line.timing == "advance"]
         keys = {line.key for line in due}
         billed = {key: line for key, line in billed.items() if key in keys}
-    return differences(PeriodBill(rated.period, due, billed), invoiced_period, currency)
+    return differences(PeriodBill(rated.period, due, billed, _paid(rated)), invoiced_period, currency)
+
+
+def _paid(rated: RatedPeriod) -> Mapping[str, Decimal]:
+    """What the wallet pays of what is due."""
+    return {} if rated.drawn is None else lowered(rated.drawn, rated.due)

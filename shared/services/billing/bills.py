@@ -5,11 +5,13 @@ from datetime import timedelta
 
 from shared.domain.billing.documents import Invoice
 from shared.domain.periods.periods import Period, next_period, periods_to_create
+from shared.domain.periods.settlements import POSTPAID
 from shared.domain.pricing.lines import Line
 from shared.domain.rating.rating import rate
 from shared.domain.tenancy.organizations import Organization
 from shared.services.billing.bill import Bill, GuardedPeriod, RatedPeriod, bill_of
 from shared.services.billing.documents import BillingDocuments
+from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.facts import FactsReader
 from shared.services.periods.periods import Periods
 
@@ -27,10 +29,13 @@ class Bills:
     All raise `UnavailableError`, also for usage whose agent or model version cannot be read yet.
     """
 
-    def __init__(self, periods: Periods, facts: FactsReader, documents: BillingDocuments) -> None:
+    def __init__(
+        self, periods: Periods, facts: FactsReader, documents: BillingDocuments, drawn: DrawnAmountsStore
+    ) -> None:
         self._periods = periods
         self._facts = facts
         self._documents = documents
+        self._drawn = drawn
 
     async def to_issue(self, organization: Organization, invoiced_period: Period) -> Bill:
         """A bill whose periods are all stored, so that their ETags guard what it decides."""
@@ -97,10 +102,20 @@ class Bills:
     ) -> Bill:
         facts = await self._facts.of(organization, [guarded.period for guarded in guarded_periods])
         rated = [
-            RatedPeriod(guarded, rate(facts_of_period), await self._billed(organization.id, guarded))
+            await self._rated(organization, guarded, rate(facts_of_period))
             for guarded, facts_of_period in zip(guarded_periods, facts, strict=True)
         ]
         return bill_of(rated, invoiced_period, issued_first, organization.currency)
+
+    async def _rated(self, organization: Organization, guarded: GuardedPeriod, due: Sequence[Line]) -> RatedPeriod:
+        billed = await self._billed(organization.id, guarded)
+        if guarded.stored is None:
+            settlement = organization.settlements.at(guarded.period.start) or POSTPAID
+            return RatedPeriod(guarded, due, billed, settlement.is_prepaid)
+        item = guarded.stored.entity
+        return RatedPeriod(
+            guarded, due, billed, item.settlement.is_prepaid, await self._drawn.of(organization.id, item)
+        )
 
     async def _billed(self, organization_id: str, guarded: GuardedPeriod) -> list[Line]:
         """The lines of the documents that the period lists, in the order of their issue."""

@@ -1,7 +1,9 @@
 """Issuing: drafts, and finalizing them, which numbers an invoice or credit note and settles the periods it bills."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
@@ -14,8 +16,11 @@ from shared.ports.clock import Clock
 from shared.services.billing.bill import Bill
 from shared.services.billing.bills import PERIODS_PER_BILL, Bills
 from shared.services.billing.documents import BillingDocuments
+from shared.services.billing.draws import Draws
 from shared.services.billing.settling import REPLICA_LAG, IssuedDocument, changed_periods
 from shared.services.storage import (
+    Operation,
+    Outbox,
     Records,
     StaleEtagError,
     Store,
@@ -23,6 +28,7 @@ from shared.services.storage import (
     creating,
     deleting,
     look_twice,
+    putting,
     replacing,
     retry_lost_races,
 )
@@ -39,11 +45,15 @@ class Issued:
 
 
 class Issuing:
-    def __init__(self, store: Store, clock: Clock, bills: Bills, documents: BillingDocuments) -> None:
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self, store: Store, clock: Clock, bills: Bills, documents: BillingDocuments, draws: Draws, outbox: Outbox
+    ) -> None:
         self._store = store
         self._clock = clock
         self._bills = bills
         self._documents = documents
+        self._draws = draws
+        self._outbox = outbox
         self._numberings = Records(store, INVOICES, Numbering)
 
     async def draft(
@@ -64,6 +74,8 @@ class Issuing:
 
     async def _new_draft(self, organization: Organization, period: Period, revision: int) -> Invoice | None:
         now = self._clock.now()
+        if period.end + timedelta(hours=organization.grace_hours) <= now:
+            await self._draws.close(organization, period)
         bill = await self._bills.of_draft(organization, period)
         if not bill.lines:
             await self._settle(organization.id, bill)
@@ -91,6 +103,7 @@ class Issuing:
             if draft.entity.status != "draft":
                 return Issued(draft.entity)
             await self.check_order(draft.entity)
+            await self._draws.close(organization, draft.entity.period)
             bill = await self._bills.to_issue(organization, draft.entity.period)
             return await self._issue(organization, draft, bill)
 
@@ -139,9 +152,21 @@ class Issuing:
             writes.append(creating(issued.credit_note))
         if documents:
             writes.append(replacing(before, numbering) if before is not None else creating(numbering))
-        writes += [replacing(stored, changed) for stored, changed in changed_periods(bill, documents, now)]
-        await self._store.batch(INVOICES.name, organization.id, writes)
+        await self._commit(organization.id, writes, bill, documents)
         return issued
+
+    async def _commit(
+        self, organization_id: str, writes: Sequence[Operation], bill: Bill, documents: Sequence[IssuedDocument]
+    ) -> None:
+        """These writes with what the bill changes of its periods. Raises as `_issue`."""
+        lowering = await self._draws.lowering(organization_id, bill)
+        changed = changed_periods(bill, documents, lowering.drawn, self._clock.now())
+        operations = [*writes, *(replacing(*period) for period in changed), *map(putting, lowering.entries)]
+        if not operations:
+            return
+        await self._store.batch(INVOICES.name, organization_id, operations)
+        for entry in lowering.entries:
+            await self._outbox.attempt(INVOICES.name, organization_id, entry.id)
 
     async def _settle(self, organization_id: str, bill: Bill) -> None:
         """Nothing is to be billed: settle what ended long ago, unless something has just changed.
@@ -150,13 +175,8 @@ class Issuing:
         """
         if bill.issued_first:
             return
-        writes = [replacing(stored, changed) for stored, changed in changed_periods(bill, [], self._clock.now())]
-        if not writes:
-            return
-        try:
-            await self._store.batch(INVOICES.name, organization_id, writes)
-        except StaleEtagError:
-            return
+        with suppress(StaleEtagError):
+            await self._commit(organization_id, [], bill, [])
 
 
 def _may_be_outdated(draft: Invoice, changed_at: datetime | None) -> bool:

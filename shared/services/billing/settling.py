@@ -1,12 +1,12 @@
 """Settling: an ended period whose bill is right need not be looked at again until something changes it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.pricing.lines import Line
 from shared.services.billing.bill import Bill, BilledPeriod
-from shared.services.periods.periods import BillingDocument, PeriodItem
+from shared.services.periods.periods import BillingDocument, Drawn, PeriodItem
 from shared.services.storage import Stored
 
 SETTLES_AFTER = timedelta(days=1)
@@ -22,11 +22,12 @@ IssuedDocument = tuple[Invoice | CreditNote, Sequence[Line]]
 
 
 def changed_periods(
-    bill: Bill, documents: Sequence[IssuedDocument], now: datetime
+    bill: Bill, documents: Sequence[IssuedDocument], drawn: Mapping[datetime, Drawn], now: datetime
 ) -> list[tuple[Stored[PeriodItem], PeriodItem]]:
     """The periods that issuing a bill changes, as they were and as they become.
 
-    A period lists those of the bill's documents that bill it, and is settled where the bill is final.
+    A period lists those of the bill's documents that bill it, and is settled where the bill is final. `drawn` has what
+    periods keep of their wallet where that is less than before.
     """
     starts_by_document = [(_listed(header), {line.period.start for line in lines}) for header, lines in documents]
     changed: list[tuple[Stored[PeriodItem], PeriodItem]] = []
@@ -36,8 +37,9 @@ def changed_periods(
             continue
         before = stored.entity
         listed = [document for document, starts in starts_by_document if before.start in starts]
-        after = before.changed(documents=(*before.documents, *listed))
-        if before.start < bill.invoiced_period.end and _saw_all_changes(before, now):
+        after = before.changed(documents=(*before.documents, *listed), drawn=drawn.get(before.start, before.drawn))
+        is_final = before.start < bill.invoiced_period.end and not billed.is_drawn_from
+        if is_final and _saw_all_changes(before, now):
             after = _settled(after, billed, now)
         if after != before:
             changed.append((stored, after))

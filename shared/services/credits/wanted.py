@@ -6,6 +6,7 @@ from shared.domain.credits.commands import (
     AnyCommand,
     Capture,
     Clawback,
+    Draw,
     ExpireHold,
     GiveGrant,
     Refund,
@@ -14,6 +15,7 @@ from shared.domain.credits.commands import (
     Use,
 )
 from shared.domain.credits.counters import Context
+from shared.domain.credits.drawn_periods import drawn_period_id
 from shared.ports.wallets import StoredWallet, Wanted
 
 
@@ -24,6 +26,7 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
     grants: set[str] = set()
     refunded: set[str] = set()
     counters: set[str] = set()
+    drawn: set[str] = set()
     for command in commands:
         transactions.add(command.transaction_id)
         match command:
@@ -40,7 +43,9 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
                 refunded.add(command.transaction_id_refunded)
             case Clawback():
                 grants.add(command.grant_id)
-    return Wanted(*map(frozenset, (transactions, holds, counters, grants, refunded)))
+            case Draw():
+                drawn.add(drawn_period_id(command.organization_id, command.period))
+    return Wanted(*map(frozenset, (transactions, holds, counters, grants, refunded, drawn)))
 
 
 def refunded_by(commands: Iterable[AnyCommand]) -> set[str]:

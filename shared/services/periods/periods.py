@@ -13,6 +13,7 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.times import Instant, to_text
 from shared.domain.periods.periods import Period, name_of_month, parse_month, period_of, periods_to_create
+from shared.domain.periods.settlements import POSTPAID, Settlement
 from shared.domain.tenancy.organizations import Organization
 from shared.services.storage import Records, Store, Stored, creating, retry_lost_races
 
@@ -36,6 +37,19 @@ class BillingDocument(BaseModel):
     line_count: int
 
 
+class Drawn(BaseModel):
+    """What a wallet paid of a period until its close, or what is left of it.
+
+    It names the amounts by their hash, so that the period's ETag guards them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    """Counts the draws; the wallet converges on the newest."""
+    hash: str
+
+
 class PeriodItem(Entity):
     """A period with the documents that bill it: the guard of everything that is decided about it."""
 
@@ -56,6 +70,15 @@ class PeriodItem(Entity):
     changed_after_end_at: Instant | None = Field(default=None, alias="moved_at")
     """When something last did."""
     documents: tuple[BillingDocument, ...] = ()
+    settlement: Settlement = POSTPAID
+    """How its usage is paid: the organization's settlement in force when it begins."""
+    drawn: Drawn | None = None
+    """None as long as a wallet still pays, or where none does."""
+
+    @property
+    def is_drawn_from(self) -> bool:
+        """Whether a wallet pays for its usage, and may still do so."""
+        return self.settlement.is_prepaid and self.drawn is None
 
     @property
     def period(self) -> Period:
@@ -96,6 +119,12 @@ class Periods:
         """The period of that instant, created where it is not there yet."""
         created = await self.cover(organization, instant, instant)
         return created[bisect_right(created, instant, key=lambda period: period.start) - 1]
+
+    async def first_to_come(self, organization: Organization, now: datetime, until: datetime) -> datetime | None:
+        """When the first period after `until` begins that is not created; None where there is no period at all."""
+        if not await self.created(organization.id):
+            return None
+        return (await self.cover(organization, now, until))[-1].end
 
     async def would_contain(self, organization: Organization, instant: datetime) -> Period:
         """The period of that instant: as created, else as it would be created. Changes nothing."""
@@ -155,7 +184,9 @@ class Periods:
         new = _nearest(created, periods_to_create(created, organization.calendars, start, end))[:_PERIODS_PER_BATCH]
         together = sorted([*created, *new], key=lambda period: period.start)
         changed = PeriodIndex(id=_INDEX, periods=tuple(together))
-        await self._indexes.write(organization.id, index, changed, *(creating(_item_of(period)) for period in new))
+        await self._indexes.write(
+            organization.id, index, changed, *(creating(_item_of(organization, period)) for period in new)
+        )
         return together
 
     async def item(self, organization_id: str, start: datetime) -> Stored[PeriodItem]:
@@ -164,6 +195,10 @@ class Periods:
         Raises `UnavailableError` where a read does not show it yet.
         """
         return await self._items.get_created(organization_id, period_id(start))
+
+    async def replace(self, organization_id: str, current: Stored[PeriodItem], changed: PeriodItem) -> None:
+        """Raises `StaleEtagError`."""
+        await self._items.write(organization_id, current, changed)
 
     async def unsettled(self, organization_id: str, until: datetime, limit: int) -> list[Stored[PeriodItem]]:
         """Periods that ended by then and still may have something to bill, oldest first."""
@@ -208,5 +243,11 @@ def _nearest(created: list[Period], new: list[Period]) -> list[Period]:
     return [*backwards, *forwards]
 
 
-def _item_of(period: Period) -> PeriodItem:
-    return PeriodItem(id=period_id(period.start), start=period.start, end=period.end, timezone=period.timezone)
+def _item_of(organization: Organization, period: Period) -> PeriodItem:
+    return PeriodItem(
+        id=period_id(period.start),
+        start=period.start,
+        end=period.end,
+        timezone=period.timezone,
+        settlement=organization.settlements.at(period.start) or POSTPAID,
+    )

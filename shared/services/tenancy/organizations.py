@@ -1,6 +1,6 @@
 """Organizations: created as a whole or not at all, found by id, slug or external id."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,8 @@ from shared.domain.kernel.histories import MINIMUM_LEAD, History
 from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.merge_patch import merge_patch
 from shared.domain.periods.periods import Calendar
-from shared.domain.tenancy.organization_names import random_slugs_from, slug_partition, slugs_from
+from shared.domain.periods.settlements import BillingMode, Settlement, settled_by
+from shared.domain.tenancy.organization_names import slug_partition, slugs_to_try
 from shared.domain.tenancy.organization_settings import (
     OrganizationSettings,
     OwnSettings,
@@ -22,6 +23,7 @@ from shared.domain.tenancy.organization_settings import (
     replaced_settings,
 )
 from shared.domain.tenancy.organizations import (
+    SETTLEMENT_FIELDS,
     SLICES,
     ListedOrganization,
     Organization,
@@ -41,7 +43,8 @@ _READ_AT_ONCE = 100
 _RETRY_AFTER = timedelta(seconds=30)
 """When the sweep completes a creation that was cut short."""
 _NOT_AS_DRAFTED = {
-    *("slug", "timezone", "due_days", "grace_hours", "late_window_days", "shard_count", "seats", "is_signing_up")
+    *("slug", "timezone", "billing_mode", "credit_value", "due_days", "grace_hours", "late_window_days"),
+    *("shard_count", "seats", "is_signing_up"),
 }
 """Fields of a draft that its organization has in another form."""
 
@@ -64,9 +67,15 @@ class OrganizationDraft(BaseModel):
     late_window_days: int | None = None
     shard_count: int | None = None
     seats: int = 0
+    billing_mode: BillingMode = "postpaid"
+    credit_value: Decimal | None = None
     settings: OrganizationSettings = OrganizationSettings()
     is_signing_up: bool = False
     """Whether a stranger chose the name: its slug ends in six random characters."""
+
+    def settlement(self) -> Settlement:
+        """Raises `ValidationError` for `prepaid` without a credit value."""
+        return settled_by(self.billing_mode, self.credit_value, self.currency)
 
 
 class Organizations:
@@ -94,7 +103,7 @@ class Organizations:
         self._check(draft)
         if draft.external_id is not None and not await self.names.reserve(draft.external_id, organization_id):
             raise taken("external_id")
-        for slug in _slugs_to_try(organization_id, draft):
+        for slug in slugs_to_try(draft.slug, draft.name, organization_id, is_signing_up=draft.is_signing_up):
             claim = await self._claim_slug(slug, organization_id, draft)
             if claim is not None:
                 return await self._complete(claim)
@@ -104,6 +113,7 @@ class Organizations:
 
     def _check(self, draft: OrganizationDraft) -> None:
         self._check_late_window(draft.late_window_days)
+        draft.settlement()  # refuses a mode without a credit value
         if draft.slug is not None:
             check_slug(draft.slug)
         if draft.external_id is not None:
@@ -118,6 +128,7 @@ class Organizations:
             id=organization_id,
             slug=slug,
             calendars=History[Calendar].starting(Calendar(timezone=draft.timezone)),
+            settlements=History[Settlement].starting(draft.settlement()),
             shard_counts=History[int].starting(draft.shard_count or self._settings.shard_count),
             seats=History[int].starting(draft.seats),
             due_days=self._settings.invoice_due_days if draft.due_days is None else draft.due_days,
@@ -266,6 +277,10 @@ class Organizations:
             created = await self._periods.cover(organization, now, now + MINIMUM_LEAD)
             calendar = Calendar(timezone=timezone)
             fields["calendars"] = organization.calendars.appended(calendar, created[-1].end, now, pointer="/timezone")
+        settlement = {name: fields.pop(name) for name in SETTLEMENT_FIELDS if name in fields}
+        if settlement:
+            start = await self._periods.first_to_come(organization, now, now + MINIMUM_LEAD)
+            fields["settlements"] = organization.rescheduled_settlements(settlement, start, now)
         shard_count = fields.pop("shard_count", None)
         if shard_count is not None and shard_count != organization.shard_counts.last:
             fields["shard_counts"] = organization.grown_shard_counts(shard_count, now, now + MINIMUM_LEAD)
@@ -331,11 +346,3 @@ def _read_cursor(cursor: str | None) -> tuple[int, str | None]:
     if not number.isdecimal() or int(number) >= SLICES:
         raise MalformedError("The cursor is not one of ours")
     return int(number), inner or None
-
-
-def _slugs_to_try(organization_id: str, draft: OrganizationDraft) -> Iterable[str]:
-    if draft.slug is not None:
-        return [draft.slug]
-    if draft.is_signing_up:
-        return random_slugs_from(draft.name, organization_id)
-    return slugs_from(draft.name, organization_id)

@@ -103,7 +103,7 @@ class Assigner:
             outcome=outcome,
             exchange_rate=rate,
             returned_at=returned_at,
-            rebilling=self._rebilling.entry(organization.id, period, now),
+            rebilling=self._rebilling.entry(organization, period, now),
         )
 
     async def _period_containing(self, at: datetime) -> Period:

@@ -261,7 +261,7 @@ class LatePricing:
             charges = None if version is None else version.charges
             added = added_by_price(event, cost, charges, organization.currency)
             period = await self._periods.containing(organization, event.total.period)
-            prices.append(LatePrice(each, cost, added, self._rebilling.entry(organization.id, period, pricing.now)))
+            prices.append(LatePrice(each, cost, added, self._rebilling.entry(organization, period, pricing.now)))
         return prices
 
 

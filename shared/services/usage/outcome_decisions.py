@@ -176,7 +176,7 @@ class OutcomeDecisions:
 
     async def _rebilling_entry(self, organization: Organization, outcome: Outcome) -> Document | None:
         period = await self._periods.containing(organization, from_text(outcome.time))
-        return self._rebilling.entry(organization.id, period, self._clock.now())
+        return self._rebilling.entry(organization, period, self._clock.now())
 
 
 def _check_may_decide(outcome: Outcome, by: Principal) -> None:

@@ -187,7 +187,7 @@ class Repair:
     async def _mend(self, part: _PeriodShard, comparison: _Comparison) -> bool:
         """False where the total has changed since."""
         organization_id, stored = part.organization.id, comparison.stored
-        entry = self._rebilling.entry(organization_id, part.period, self._clock.now())
+        entry = self._rebilling.entry(part.organization, part.period, self._clock.now())
         try:
             committed = await self._shards.replace_total(
                 organization_id, part.shard, stored, pruned(comparison.recomputed), entry

@@ -65,6 +65,25 @@ def random_history(seed: int) -> History:
     return _Writer(seed).history()
 
 
+def prepaid_history(seed: int) -> History:
+    """The same, but that the organization pays with credits, from the beginning or for a while."""
+    history, random = random_history(seed), Random(f"prepaid {seed}")
+    steps = list(history.steps)
+    for _ in range(random.choice((0, 0, 1, 2))):
+        index = random.randrange(1, len(steps))
+        steps.insert(index, ChangeOrganization(steps[index].at, _settlement(random, random.choice(_MODES))))
+    mode = random.choice(("prepaid", "prepaid", "prepaid", "postpaid"))
+    steps.insert(0, ChangeOrganization(steps[0].at, _settlement(random, mode)))
+    return replace(history, steps=tuple(steps))
+
+
+_MODES = ("postpaid", "prepaid", "prepaid")
+
+
+def _settlement(random: Random, mode: str) -> dict[str, Any]:
+    return {"billing_mode": mode, "credit_value": random.choice((Decimal("0.01"), Decimal("0.013"), Decimal(2)))}
+
+
 class _Writer:
     """Remembers enough of the history to write only steps that the API would take."""
 

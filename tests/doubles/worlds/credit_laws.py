@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from shared.domain.credits.commands import (
     AnyCommand,
     Capture,
     Clawback,
+    Draw,
     ExpireHold,
     GiveGrant,
     Refund,
@@ -71,6 +72,15 @@ class Admission:
     held: Decimal = Decimal(0)
 
 
+@dataclass
+class Drawn:
+    """What the second computation knows of a period that the wallet pays."""
+
+    version: int = 0
+    total: Decimal = Decimal(0)
+    is_closed: bool = False
+
+
 class CreditLaws(RuleBasedStateMachine):
     """Commands in packs, with lost packs and repetitions."""
 
@@ -91,6 +101,8 @@ class CreditLaws(RuleBasedStateMachine):
         self.waiting: list[AnyCommand] = []
         self.admissions: dict[str, list[Admission]] = {}
         """By the use or hold that was admitted."""
+        self.drawn: dict[str, Drawn] = {}
+        """By period."""
 
     # What happens
 
@@ -183,6 +195,20 @@ class CreditLaws(RuleBasedStateMachine):
         version = random.randint(1, 4)
         self._send(Clawback, grant_id=grant.corrects, total=total, version=version, reason="charged back")
 
+    def draw(self, random: Random) -> None:
+        period = random.choice(("2026-10", "2026-11"))
+        newest = self.drawn.get(period, Drawn()).version
+        amounts = {line: Decimal(random.randint(1, 900)).scaleb(-2) for line in ("a", "b") if random.random() < 0.8}
+        self._send(
+            Draw,
+            period=period,
+            version=max(1, newest + random.choice((-1, 0, 1, 1, 1, 2))),
+            amounts=amounts,
+            credit_value=Decimal("0.13"),
+            closes=random.random() < 0.2,
+            is_after_close=random.random() < 0.3,
+        )
+
     def repeat(self, random: Random) -> None:
         self.waiting.append(random.choice(self.sent[-30:]))
 
@@ -229,6 +255,8 @@ class CreditLaws(RuleBasedStateMachine):
         free = balances.get("free", Decimal(0)) + balances.get("debt", Decimal(0))
         if transfer.type in ("use", "reserve"):
             self._check_admission(transfer, free)
+        if transfer.type == "draw":
+            self._check_draw(transfer)
         hold = self.admissions.get(transfer.corrects or "")
         if transfer.refusal is not None or hold is None:
             return
@@ -245,6 +273,18 @@ class CreditLaws(RuleBasedStateMachine):
                 admission.spent -= returned
                 left -= returned
             assert not left, "no more is refunded than was spent"
+
+    def _check_draw(self, transfer: Transfer) -> None:
+        command = next(each for each in reversed(self.sent) if each.transaction_id == transfer.id)
+        assert isinstance(command, Draw)
+        drawn = self.drawn.setdefault(command.period, Drawn())
+        if command.version <= drawn.version or (drawn.is_closed and not command.is_after_close):
+            assert not transfer.amount, "law 13: a total that is not the newest moves nothing"
+            return
+        total = sum(command.amounts.values(), Decimal(0)) / command.credit_value
+        total = total.quantize(Decimal("0.000001"), ROUND_HALF_UP)
+        assert transfer.amount == total - drawn.total, "law 13: the newest total holds"
+        drawn.version, drawn.total, drawn.is_closed = command.version, total, drawn.is_closed or command.closes
 
     def _check_admission(self, transfer: Transfer, available: Decimal) -> None:
         command = next(each for each in reversed(self.sent) if each.transaction_id == transfer.id)
@@ -381,6 +421,7 @@ STEPS: Mapping[Callable[[CreditLaws, Random], None], int] = {
     CreditLaws.repeat: 7,
     CreditLaws.expire_holds: 4,
     CreditLaws.claw_back: 4,
+    CreditLaws.draw: 6,
     CreditLaws.lose_pack: 3,
     CreditLaws.use_by_child: 2,
     CreditLaws.use_all: 2,

@@ -12,6 +12,7 @@ from shared.domain.credits.budgets import Budget
 from shared.domain.credits.commands import AnyCommand
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.deciding import decide
+from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.grants import Grant
 from shared.domain.credits.head import Cut, Head
@@ -86,6 +87,7 @@ class CreditLedger:
             counters={counter.id: counter for counter in self.counters()},
             grant_records={record.id: record for record in self.all(GrantRecord)},
             refunds={record.transaction_id: record for record in self.all(RefundRecord)},
+            drawn_periods={drawn.id: drawn for drawn in self.all(DrawnPeriod)},
             earlier={transfer.id: transfer for transfer in self.all(Transfer)},
             budgets=self.budgets,
         )
@@ -110,6 +112,7 @@ class CreditLedger:
             **wallet.counters,
             **{f"g:{id_}": record for id_, record in wallet.grant_records.items()},
             **{record.id: record for record in wallet.refunds.values()},
+            **wallet.drawn_periods,
             **{transfer.id: transfer for transfer in wallet.transfers},
             **{cut.id: cut for cut in wallet.cuts},
         }

@@ -18,6 +18,7 @@ from tests.faults.in_turn import (
     outcomes,
     parked_events,
     people,
+    prepaid,
     pricing,
     storage,
     tenancy,
@@ -96,6 +97,9 @@ PATHS = (
     DeclaredPath("refund credits", credits.RefundCredits, ("refund_credits",)),
     DeclaredPath("archive credits", credits.ArchiveCredits),
     DeclaredPath("verify credits", credits.VerifyCredits, ("verify_credits",)),
+    DeclaredPath("draw usage", prepaid.DrawUsage),
+    DeclaredPath("close draws", prepaid.CloseDraws),
+    DeclaredPath("lower draws", prepaid.LowerDraws),
     DeclaredPath("add shards", tenancy.AddShards, ("update_organization",)),
 )
 

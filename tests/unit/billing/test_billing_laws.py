@@ -1,5 +1,5 @@
-"""The laws of billing over random histories: whatever fails, repeats, crashes or runs at the same time, the documents
-end where the usage says.
+"""The laws of billing over random histories: whatever fails, repeats, crashes or runs at the same time, the documents,
+with what wallets pay, end where the usage says.
 
 `XYRA_LAW_HISTORIES` is how many histories are tried (40), `XYRA_LAW_SEED` plays one of them alone.
 """
@@ -15,12 +15,14 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.usage.documents import TOMBSTONE
-from shared.containers import INVOICES
+from shared.containers import INVOICES, LEDGERS
 from shared.domain.billing.documents import CreditNote, Invoice
+from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import BEGINNING, from_text, to_text
 from shared.domain.metering.readings import CountAndSum
@@ -39,13 +41,15 @@ from shared.domain.usage.outcomes import SYSTEM_TOTAL_OF, Outcome, Status, contr
 from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
 from shared.ports.store import Create, Document, Operation, Replace, Upsert
 from shared.services.billing.bills import PERIODS_PER_BILL
+from shared.services.billing.drawn_amounts import DrawnAmounts
+from shared.services.billing.draws import DRAWN_LOWERED
 from shared.services.billing.settling import SETTLES_AFTER
 from shared.services.periods.periods import PeriodItem
 from shared.services.periods.rebilling import PERIOD_CHANGED
 from shared.services.storage import Stored
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.faulty_store import QUIET, FaultyStore
-from tests.doubles.worlds.billing_history import random_history
+from tests.doubles.worlds.billing_history import prepaid_history, random_history
 from tests.doubles.worlds.billing_steps import (
     CreateAgent,
     CreateModel,
@@ -93,8 +97,8 @@ class Documents:
 class Ending:
     """Where a history ended."""
 
-    billed: Mapping[Key, Decimal]
-    """Of the periods that were closed."""
+    paid: Mapping[Key, Decimal]
+    """By documents and by the wallet, for the periods that were closed."""
     recorded: Mapping[str, Variant]
 
 
@@ -102,7 +106,7 @@ class Ending:
 def test_documents_end_where_the_usage_says_in_whatever_order_things_happen(first: int) -> None:
     for seed in SEEDS[SEEDS.index(first) :][:BLOCK]:
         try:
-            hold_to_the_laws(seed)
+            hold_to_the_laws(random_history(seed))
         except BaseException as error:
             error.add_note(f"XYRA_LAW_SEED={seed} plays this history alone")
             raise
@@ -118,12 +122,21 @@ def test_the_laws_hold_on_the_store_of_one_machine(seed: int) -> None:
         database.close()
 
 
-def hold_to_the_laws(seed: int) -> None:
-    history = random_history(seed)
+@pytest.mark.parametrize("first", SEEDS[::BLOCK])
+def test_documents_and_the_wallet_end_where_the_usage_says(first: int) -> None:
+    for seed in SEEDS[SEEDS.index(first) :][:BLOCK]:
+        try:
+            hold_to_the_laws(prepaid_history(seed))
+        except BaseException as error:
+            error.add_note(f"XYRA_LAW_SEED={seed} plays this history alone")
+            raise
+
+
+def hold_to_the_laws(history: History) -> None:
     stormy = virtual_time.run(ended(World(history, STORM)))
     serial = virtual_time.run(ended(World(history, QUIET), stormy.recorded))
     assert stormy.recorded == serial.recorded
-    assert stormy.billed == serial.billed  # law 4
+    assert stormy.paid == serial.paid  # law 4
 
 
 async def ended(world: World, variants: Mapping[str, Variant] | None = None) -> Ending:
@@ -148,10 +161,43 @@ async def ended(world: World, variants: Mapping[str, Variant] | None = None) -> 
     documents = await issued(world)
     check_totals_and_numbers(documents)
     recorded = await check_usage(world, periods)
-    billed = documents.billed()
-    await check_billed(world, closed, billed)
+    paid = documents.billed()
+    for key, amount in (await check_drawn(world, closed)).items():
+        paid[key] = paid.get(key, Decimal(0)) + amount
+    await check_billed(world, closed, paid)
     starts = {period.start for period in closed}
-    return Ending({key: amount for key, amount in billed.items() if key[0] in starts and amount}, recorded)
+    return Ending({key: amount for key, amount in paid.items() if key[0] in starts and amount}, recorded)
+
+
+# Laws 1 and 5, of the wallet
+
+
+async def check_drawn(world: World, closed: list[Period]) -> dict[Key, Decimal]:
+    """What the wallet paid of closed periods is what they say, to the millionth of a credit; of others nothing."""
+    organization_id = world.organization_id
+    place = (LEDGERS.name, [f"{organization_id}:wallet"])
+    documents = await world.documents(*place, "drawn_period")
+    drawn = [msgspec.convert(document["record"], DrawnPeriod) for document in documents]
+    by_start = {from_text(each.period): each for each in drawn}
+    paid: dict[Key, Decimal] = {}
+    for period in closed:
+        item = (await world.observer.periods.item(organization_id, period.start))[0]
+        if not item.settlement.is_prepaid:
+            assert (item.drawn, by_start.get(period.start)) == (None, None)
+            continue
+        (stored,) = [
+            each
+            for each in map(DrawnAmounts.read, await world.documents(INVOICES.name, [organization_id], "drawn_amounts"))
+            if item.drawn is not None and each.id == f"drawn:{to_text(item.start)}:{item.drawn.hash}"
+        ]
+        assert stored.amounts == by_start[period.start].amounts
+        paid |= {(period.start, key): amount for key, amount in stored.amounts.items()}
+    for each in drawn:
+        total = sum(each.amounts.values(), Decimal(0)) / each.credit_value
+        assert abs(each.drawn - total) * 2 * 1_000_000 <= 1
+    balance = await world.observer.credits.balances.of(organization_id, "default")
+    assert balance.consumed == sum((each.drawn for each in drawn), Decimal(0))
+    return paid
 
 
 # Law 1
@@ -499,6 +545,36 @@ def _says_moved(operation: Operation) -> bool:
     return isinstance(operation, Upsert) and operation.document.get("effect") == PERIOD_CHANGED
 
 
+class WithoutLoweredDraws(FaultyStore):
+    """Loses what tells the wallet that less is due for a closed period than it has paid."""
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        kept = [operation for operation in operations if not _says_lowered(operation)]
+        etags = iter(await super().batch(container, pk, kept))
+        return ["" if _says_lowered(operation) else next(etags) for operation in operations]
+
+
+def _says_lowered(operation: Operation) -> bool:
+    return isinstance(operation, Upsert) and operation.document.get("effect") == DRAWN_LOWERED
+
+
+class WithoutEtagsOnWallets(FaultyStore):
+    """Replaces what a wallet has paid of a period whatever was paid since it was read."""
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        unguarded = [_unguarded_draw(operation) for operation in operations]
+        return await super().batch(container, pk, unguarded)
+
+
+def _unguarded_draw(operation: Operation) -> Operation:
+    if isinstance(operation, Create | Replace) and operation.document["kind"] in _OF_WALLETS:
+        return Upsert(operation.document)
+    return operation
+
+
+_OF_WALLETS = ("credit_head", "drawn_period", "credit_transfer")
+
+
 class WithoutTombstones(FaultyStore):
     """Loses what closes a partition for an event whose shard has moved."""
 
@@ -548,6 +624,11 @@ def _settling(operation: Operation) -> Operation:
 )
 def test_the_laws_notice_what_breaks_them(broken: type[FaultyStore], law: str) -> None:
     assert any(broken_law(World(random_history(seed), STORM, broken)) == law for seed in range(100))
+
+
+@pytest.mark.parametrize("broken", [WithoutLoweredDraws, WithoutEtagsOnWallets])
+def test_the_laws_notice_what_breaks_draws(broken: type[FaultyStore]) -> None:
+    assert any(broken_law(World(prepaid_history(seed), STORM, broken)) == "check_drawn" for seed in range(100))
 
 
 def test_the_laws_notice_a_period_that_is_settled_too_early() -> None:

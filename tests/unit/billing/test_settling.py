@@ -38,7 +38,7 @@ def bill(changed_at: datetime | None = None, open_until: datetime = OCTOBER.end)
 
 
 def settled(bill: Bill, now: datetime) -> list[tuple[datetime, bool, datetime | None]]:
-    return [(period.start, period.settled, period.open_until) for _, period in changed_periods(bill, [], now)]
+    return [(period.start, period.settled, period.open_until) for _, period in changed_periods(bill, [], {}, now)]
 
 
 def test_a_period_that_ended_a_day_ago_is_settled() -> None:
@@ -86,7 +86,7 @@ def test_a_period_lists_the_documents_that_bill_it(period: Period) -> None:
         total=Decimal("-4.00"),
         issued_at=OCTOBER.end,
     )
-    ((before, changed),) = changed_periods(bill(), [(note, [line])], OCTOBER.end)
+    ((before, changed),) = changed_periods(bill(), [(note, [line])], {}, OCTOBER.end)
     assert (before.entity.start, before.entity.documents) == (period.start, ())
     (listed,) = changed.documents
     assert (listed.id, listed.type, listed.lines_hash, listed.line_count) == ("cn_1", "credit_note", "hash", 1)

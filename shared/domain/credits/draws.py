@@ -1,0 +1,86 @@
+"""Draws: what a wallet pays for the usage of a prepaid period, as a total that replaces earlier ones."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from shared.domain.credits.accounts import CONSUMED, DEBT, FREE, moved
+from shared.domain.credits.commands import Draw
+from shared.domain.credits.drawn_periods import BurntPart, DrawnPeriod, credits_for, drawn_period_id
+from shared.domain.credits.grants import DEFAULT_KIND, debt
+from shared.domain.credits.holds import split
+from shared.domain.credits.returns import Return
+from shared.domain.credits.spending import taken_parts
+from shared.domain.credits.wallet import Wallet
+from shared.domain.kernel.money import ZERO, plain
+
+TransferFields = dict[str, Any]
+
+MAXIMUM_PARTS = 500
+"""How many parts of grants a period remembers; the oldest are forgotten first."""
+
+
+def draw(wallet: Wallet, command: Draw, now: datetime) -> TransferFields:
+    """Bring the wallet from what it has drawn for a period to what is to be drawn, into debt where credits are short.
+
+    It passes every overdraft, and counts in no cap: the usage has happened, and was counted.
+    """
+    id_ = drawn_period_id(command.organization_id, command.period)
+    before = wallet.drawn_periods.get(id_) or DrawnPeriod(
+        id=id_, organization_id=command.organization_id, period=command.period, credit_value=command.credit_value
+    )
+    if command.version <= before.version or (before.is_closed and not command.is_after_close):
+        return {"corrects": id_, "answer": {"amount": "0"}}
+    after = msgspec.structs.replace(
+        before,
+        version=command.version,
+        amounts=dict(command.amounts),
+        drawn=credits_for(command.amounts, before.credit_value),
+        is_closed=before.is_closed or command.closes,
+    )
+    difference = after.drawn - before.drawn
+    fields, burnt = (
+        _taken(wallet, before, difference, now)
+        if difference >= 0
+        else _returned(wallet, before, -difference, command.transaction_id, now)
+    )
+    wallet.drawn_periods[id_] = msgspec.structs.replace(after, burnt=burnt[-MAXIMUM_PARTS:])
+    return {"amount": difference, "corrects": id_, "answer": {"amount": plain(difference)}, **fields}
+
+
+def _taken(
+    wallet: Wallet, before: DrawnPeriod, amount: Decimal, now: datetime
+) -> tuple[TransferFields, tuple[BurntPart, ...]]:
+    parts, in_debt = taken_parts(wallet, DEFAULT_KIND, amount, pin=False)
+    lines = moved(DEFAULT_KIND, (FREE, in_debt - amount), (DEBT, -in_debt), (CONSUMED, amount))
+    burnt = tuple(BurntPart(part, now) for part in parts)
+    return {"parts": parts, "burnt_at": now, "lines": lines}, _folded((*before.burnt, *burnt))
+
+
+def _returned(
+    wallet: Wallet, before: DrawnPeriod, amount: Decimal, transaction_id: str, now: datetime
+) -> tuple[TransferFields, tuple[BurntPart, ...]]:
+    """What was burnt last comes back first, on its terms."""
+    taken = Return(wallet, DEFAULT_KIND, transaction_id, now)
+    burnt, rest = list(before.burnt), amount
+    while rest and burnt:
+        last = burnt.pop()
+        returned, kept = split((last.part,), rest)
+        rest -= returned[0].amount
+        taken.give_back(returned, last.burnt_at)
+        burnt += [BurntPart(part, last.burnt_at) for part in kept]
+    if rest:  # of grants that are forgotten
+        taken.give_back([debt(rest)], now)
+    return {"parts": tuple(taken.parts), "lines": taken.lines((CONSUMED, -amount))}, tuple(burnt)
+
+
+def _folded(burnt: tuple[BurntPart, ...]) -> tuple[BurntPart, ...]:
+    """One part for each grant, at the place and with the time of the last one."""
+    folded: dict[str, BurntPart] = {}
+    for each in burnt:
+        earlier = folded.pop(each.part.grant_id, None)
+        amount = each.part.amount + (ZERO if earlier is None else earlier.part.amount)
+        folded[each.part.grant_id] = BurntPart(each.part.of(amount), each.burnt_at)
+    return tuple(folded.values())
