@@ -201,17 +201,10 @@ class Application:
             *(checks, self.ingestion_counts, self.turns),
         )
         parked_event_store = ItemParkedEvents(store, clock)
+        assigners = Assigners(self.billing_models, self.periods, self.rebilling)
         self.metering = Metering(
-            self.usage,
-            parked_event_store,
-            clock,
-            self.organizations,
-            self.agents,
-            self.agent_activities,
-            self.costs,
-            Assigners(self.billing_models, self.periods, self.rebilling),
-            self.outbox,
-            self.ingestion_counts,
+            *(self.usage, parked_event_store, clock, self.organizations, self.agents, self.agent_activities),
+            *(self.costs, assigners, self.outbox, self.ingestion_counts),
         )
         outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)
         metered_versions = MeteredVersions(self.agents, self.billing_models)
@@ -236,7 +229,9 @@ class Application:
         self.facts = FactsReader(self.agents, self.billing_models, self.members, self.periods, self.usage)
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
         self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
-        self.credits = CreditServices(store, clock, self.organizations, self.agents, self.outbox)
+        self.credits = CreditServices(
+            *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time),
+        )
         self.billing_documents = BillingDocuments(store, self.owners)
         drawn_amounts = DrawnAmountsStore(store)
         self.draws = Draws(

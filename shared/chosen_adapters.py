@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.adapters.clock.file_clock import FileClock
+from shared.adapters.clock.one_clock import OneClock
 from shared.adapters.clock.system_clock import SystemClock
 from shared.adapters.mail.folder import FolderMail
 from shared.adapters.mail.no_mail import NoMail
@@ -20,7 +21,7 @@ from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.sqlite.lagging_reads import LaggingReads
 from shared.adapters.sqlite.queue import LocalQueue
 from shared.ports.broker import Broker
-from shared.ports.clock import Clock
+from shared.ports.clock import Clock, StoreTime
 from shared.ports.mail import Mail
 from shared.ports.prices import PriceList
 from shared.ports.queue import Queue
@@ -42,12 +43,14 @@ class Ports:
     clock: Clock
     secrets: Secrets
     mail: Mail = field(default_factory=NoMail)
+    store_time: StoreTime = field(default_factory=OneClock)
 
 
 def chosen_ports() -> Ports:
     chosen = settings()
     secrets = _secrets(chosen)
-    return Ports(_store(chosen), _queue(chosen), clock(), secrets, _mail(chosen, secrets))
+    store, store_time = _store(chosen)
+    return Ports(store, _queue(chosen), clock(), secrets, _mail(chosen, secrets), store_time)
 
 
 def price_list(chosen: Settings) -> PriceList:
@@ -103,16 +106,16 @@ def _lagging_reads(chosen: Settings) -> LaggingReads | None:
     return reads
 
 
-def _store(chosen: Settings) -> Store:
-    """Azure's SDKs are imported where they are used: together they take a second."""
+def _store(chosen: Settings) -> tuple[Store, StoreTime]:
+    """With what tells its time. Azure's SDKs are imported where they are used: together they take a second."""
     if chosen.store == "sqlite":
-        return SqliteStore(database(), clock(), lagging_reads=_lagging_reads(chosen))
+        return SqliteStore(database(), clock(), lagging_reads=_lagging_reads(chosen)), OneClock()
     from shared.adapters.cosmos import CosmosAccount, CosmosStore  # noqa: PLC0415  see above
 
     key = chosen.cosmos_key.get_secret_value() if chosen.cosmos_key else None
     store = CosmosStore(CosmosAccount(chosen.cosmos_endpoint or "", chosen.cosmos_database, key=key))
     opened().push_async_callback(store.close)
-    return store
+    return store, store
 
 
 def _queue(chosen: Settings) -> Queue:

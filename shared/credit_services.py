@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from shared.adapters.credits.item_credit_archives import ItemCreditArchives
 from shared.adapters.credits.item_wallets import ItemWallets
 from shared.domain.kernel.entity import Entity
-from shared.ports.clock import Clock
+from shared.ports.clock import Clock, StoreTime
 from shared.ports.store import Store
 from shared.services.access.accounts import SIGNED_UP
 from shared.services.agents.agents import Agents
@@ -27,13 +27,19 @@ from shared.services.tenancy.organizations import Organizations
 class CreditServices:
     """What the application has as `credits`."""
 
-    def __init__(
-        self, store: Store, clock: Clock, organizations: Organizations, agents: Agents, outbox: Outbox
+    def __init__(  # noqa: PLR0913  what all of them stand on
+        self,
+        store: Store,
+        clock: Clock,
+        organizations: Organizations,
+        agents: Agents,
+        outbox: Outbox,
+        store_time: StoreTime,
     ) -> None:
         self.wallets = wallets = ItemWallets(store)
         archives = ItemCreditArchives(store)
         history = TransferHistory(wallets, archives)
-        self.ledger = Ledger(wallets, clock, organizations)
+        self.ledger = Ledger(wallets, clock, organizations, store_time)
         self.due_holds = DueHolds(self.ledger, outbox)
         self.archiving = Archiving(wallets, archives, clock, outbox)
         self.action_costs = ActionCosts(store)

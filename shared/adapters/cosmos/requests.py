@@ -8,6 +8,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from azure.core.exceptions import AzureError
@@ -45,6 +47,8 @@ class Requests:
         self._account = account
         self._limits = limits
         self._charges = charges
+        self.clock_difference = timedelta(0)
+        """How far the clock of Cosmos DB was ahead of this machine's at its last answer."""
 
     async def read(self, purpose: Purpose, container: str, send: Send[T]) -> T:
         """Read, retrying after every transient fault. Raises `RequestFailedError`."""
@@ -73,6 +77,15 @@ class Requests:
             return False
         return attempt < (self._limits.attempts if fault.is_throttling else _ATTEMPTS_AT_A_READ)
 
+    def _noting_time(self, attempt: "_Attempt") -> Hook:
+        def answered(response: PipelineResponse[Any, Any]) -> None:
+            attempt.answered(response)
+            said = _said_time(response.http_response.headers)
+            if said is not None:
+                self.clock_difference = said - datetime.now(UTC)
+
+        return answered
+
     async def _container(self, name: str) -> ContainerProxy:
         """Raises `RequestFailedError` as a request that was not sent, whatever the reason."""
         try:
@@ -89,7 +102,7 @@ class Requests:
         start = time.perf_counter()
         outcome = "ok"
         try:
-            answer = await send(container, attempt.answered)
+            answer = await send(container, self._noting_time(attempt))
             attempt.charge.documents += len(answer) if is_read else 0
         except AzureError as error:
             fault = Fault.of(error)
@@ -151,6 +164,15 @@ def _estimated_units(headers: Mapping[str, str]) -> float | None:
     except (KeyError, ValueError):
         return None
     return units if math.isfinite(units) else None
+
+
+def _said_time(headers: Mapping[str, str]) -> datetime | None:
+    """None where the answer does not say when it was made, or not in a form that is known."""
+    try:
+        said = parsedate_to_datetime(headers["Date"])
+    except (KeyError, ValueError):
+        return None
+    return said if said.tzinfo is not None else None
 
 
 def _wait(fault: Fault, attempt: int) -> float:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from azure.cosmos.aio import ContainerProxy
@@ -49,6 +50,10 @@ class CosmosStore:
         self.charges = charges or RequestCharges()
         self._account = account
         self._requests = Requests(account, limits, self.charges)
+
+    def clock_difference(self) -> timedelta:
+        """By the `Date` of its last answer; zero before the first one."""
+        return self._requests.clock_difference
 
     async def close(self) -> None:
         self.charges.report()

@@ -27,7 +27,7 @@ from shared.domain.kernel.errors import (
     UnavailableError,
     ValidationError,
 )
-from shared.ports.clock import Clock
+from shared.ports.clock import Clock, StoreTime
 from shared.ports.wallets import StoredWallet, Wallets
 from shared.services.credits.waiting import Lanes, Waiting
 from shared.services.credits.wanted import counters_behind, refunded_by, wanted_by
@@ -42,7 +42,7 @@ RETRIED_FOR = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=10)
 """Older commands are not begun: their keys may be forgotten before they end."""
 LARGEST_CLOCK_DIFFERENCE = timedelta(seconds=60)
-"""A host whose clock is further behind the ledger commits nothing."""
+"""A host whose clock is further behind the ledger, or further off the store, commits nothing."""
 
 _CACHED_WALLETS = 500
 _CACHED_ITEMS = 600
@@ -56,10 +56,14 @@ def _too_busy() -> RateLimitedError:
 class Ledger:
     """Wallets of payers. An organization pays for itself."""
 
-    def __init__(self, wallets: Wallets, clock: Clock, organizations: Organizations) -> None:
+    def __init__(
+        self, wallets: Wallets, clock: Clock, organizations: Organizations, store_time: StoreTime | None = None
+    ) -> None:
+        """`store_time` tells how far the store's clock differs; without it they are one."""
         self._wallets = wallets
         self._clock = clock
         self._organizations = organizations
+        self._store_time = store_time
         self._lanes = Lanes(self._run_pack, _too_busy)
         self._known: LRUCache[str, StoredWallet] = LRUCache(_CACHED_WALLETS)
         """Wallets as this process stored them last: good as long as nobody else has changed the head."""
@@ -197,7 +201,12 @@ class Ledger:
         return wallet
 
     def _check_clock(self, stored: StoredWallet, now: datetime) -> None:
-        """Raises `UnavailableError` where this host's clock is far behind what others have written."""
+        """Raises `UnavailableError` where this host's clock is far behind what others have written, or off the store's.
+
+        Holds, grants and windows would end too early or too late for all hosts.
+        """
+        if self._store_time is not None and abs(self._store_time.clock_difference()) > LARGEST_CLOCK_DIFFERENCE:
+            raise UnavailableError("The clock of this host is wrong: it differs from that of the store")
         if stored.wallet.head.time - now > LARGEST_CLOCK_DIFFERENCE:
             raise UnavailableError("The clock of this host is wrong: it is behind that of the ledger")
 

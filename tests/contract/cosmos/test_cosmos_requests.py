@@ -1,6 +1,7 @@
 """What the Cosmos DB store sends and reads: refusals, stored documents, request charges."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,18 @@ from shared.ports.store import (
 from tests.contract.cosmos.calls import CONTAINER, DROPPED, KEY, PK, RETRIED_FOR, Call, event, every_write
 from tests.doubles.fakes.settable_seconds import SettableSeconds
 from tests.doubles.servers.cosmos_stub import CosmosStub, Fault, failed_batch
+
+
+async def test_each_answer_tells_how_far_the_clocks_differ(store: CosmosStore, stub: CosmosStub) -> None:
+    assert store.clock_difference() == timedelta(0)
+    stub.faults.append(Fault(404, headers={"Date": "Wed, 18 Nov 2020 10:00:00 GMT"}))
+    await store.get(CONTAINER, PK, "a")
+    assert store.clock_difference() < -timedelta(days=365)
+    stub.faults.append(Fault(404, headers={"Date": "yesterday"}))
+    await store.get(CONTAINER, PK, "a")
+    assert store.clock_difference() < -timedelta(days=365)
+    await store.get(CONTAINER, PK, "a")
+    assert abs(store.clock_difference()) < timedelta(seconds=30)
 
 
 class TestRefusals:

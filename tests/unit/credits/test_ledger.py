@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ from shared.domain.kernel.errors import (
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
+from shared.ports.clock import StoreTime
 from shared.ports.store import Operation
 from shared.ports.wallets import Wanted
 from shared.services.credits.ledger import Ledger
@@ -64,8 +66,8 @@ class Scene:
         self.clock = SettableClock(NOW)
         self.hosts = [self.host(), self.host()]
 
-    def host(self, clock: SettableClock | None = None) -> Ledger:
-        return Ledger(ItemWallets(self.store), clock or self.clock, _Organizations())
+    def host(self, clock: SettableClock | None = None, store_time: StoreTime | None = None) -> Ledger:
+        return Ledger(ItemWallets(self.store), clock or self.clock, _Organizations(), store_time)
 
     async def give(self, amount: str, key: str = "grant") -> None:
         grant = GiveGrant(organization_id=ORGANIZATION, key=key, amount=Decimal(amount), terms=Terms("purchase"))
@@ -131,6 +133,28 @@ async def test_a_lost_answer_is_found_by_its_key(scene: Scene) -> None:
         await scene.hosts[0].run(ORGANIZATION, use(1))
     first, second = [await host.run(ORGANIZATION, use(1)) for host in scene.hosts]
     assert first == second
+    assert await scene.available() == 7
+
+
+@dataclass
+class OffBy:
+    """A store whose clock differs from that of its hosts."""
+
+    difference: timedelta
+
+    def clock_difference(self) -> timedelta:
+        return self.difference
+
+
+@pytest.mark.parametrize("seconds", [-61, 61])
+async def test_a_host_whose_clock_is_off_the_stores_commits_nothing(scene: Scene, seconds: int) -> None:
+    await scene.give("10")
+    store = OffBy(timedelta(seconds=seconds))
+    host = scene.host(store_time=store)
+    with pytest.raises(UnavailableError):
+        await host.run(ORGANIZATION, use(1))
+    store.difference = timedelta(seconds=20)
+    assert (await host.run(ORGANIZATION, use(1))).refusal is None
     assert await scene.available() == 7
 
 
