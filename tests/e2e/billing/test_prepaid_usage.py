@@ -24,7 +24,7 @@ async def prepaid(xyra: Xyra, amount: str = "1000", start: str = "2026-10-01T00:
     model = await organization.model(FEE, commands("1.005", "0.333"), effective_from=start)
     await organization.agent(billing_model_id=model["id"], billing_model_from=start)
     grant = {"organization_id": organization.id, "amount": amount, "source": "purchase"}
-    await organization.operator.post("credits/grants", grant)
+    await organization.operator.post("credits/grants", grant, headers={"Idempotency-Key": "first"})
     return organization
 
 
@@ -96,7 +96,8 @@ async def test_no_unit_is_paid_twice_when_the_billing_mode_changes(time_machine:
     await organization.key.report(command("october", "2", "2026-10-04T00:00:00Z"))
     await xyra.idle()
     assert await draws(organization) == []
-    changed = await xyra.operator.patch(f"organizations/{organization.id}", {"billing_mode": "prepaid"})
+    path = f"organizations/{organization.id}"
+    changed = (await xyra.operator.send("PATCH", path, {"billing_mode": "prepaid"})).expect(200)
     assert (changed["billing_mode"], changed["billing_mode_from"]) == ("prepaid", "2026-11-01T00:00:00Z")
     await time_machine.at("2026-11-10T00:00:00Z")
     await organization.key.report(
@@ -104,7 +105,7 @@ async def test_no_unit_is_paid_twice_when_the_billing_mode_changes(time_machine:
     )
     await xyra.idle()
     assert await draws(organization) == ["134"]
-    await xyra.operator.patch(f"organizations/{organization.id}", {"billing_mode": "postpaid"})
+    (await xyra.operator.send("PATCH", path, {"billing_mode": "postpaid"})).expect(200)
     await time_machine.at("2026-12-10T00:00:00Z")
     await organization.key.report(command("december", "1", "2026-12-09T00:00:00Z"))
     await time_machine.at("2027-01-10T00:00:00Z")
