@@ -230,7 +230,7 @@ class Application:
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
         self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
         self.credits = CreditServices(
-            *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time),
+            *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time, self.departments),
         )
         self.billing_documents = BillingDocuments(store, self.owners)
         drawn_amounts = DrawnAmountsStore(store)

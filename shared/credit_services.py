@@ -12,6 +12,7 @@ from shared.services.agents.agents import Agents
 from shared.services.credits.action_costs import ActionCosts
 from shared.services.credits.archiving import Archiving, DueCut
 from shared.services.credits.balances import Balances
+from shared.services.credits.department_limits import DepartmentLimits
 from shared.services.credits.due_holds import DueHold, DueHolds
 from shared.services.credits.ledger import Ledger
 from shared.services.credits.spending import Spending
@@ -21,6 +22,7 @@ from shared.services.credits.usage import CreditUsage
 from shared.services.credits.verification import CreditVerification, Verifications
 from shared.services.storage import Outbox
 from shared.services.storage.outbox import Completion, Receiver
+from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
 
 
@@ -35,6 +37,7 @@ class CreditServices:
         agents: Agents,
         outbox: Outbox,
         store_time: StoreTime,
+        departments: Departments,
     ) -> None:
         self.wallets = wallets = ItemWallets(store)
         archives = ItemCreditArchives(store)
@@ -47,6 +50,7 @@ class CreditServices:
         self.balances = Balances(wallets, clock, organizations)
         self.statements = Statements(wallets, history)
         self.usage = CreditUsage(history, organizations)
+        self.department_limits = DepartmentLimits(wallets, clock, organizations, departments)
         self.verifications = Verifications(store, wallets, history, clock, outbox)
 
     def receivers(self) -> Mapping[str, Receiver]:

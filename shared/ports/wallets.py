@@ -16,7 +16,7 @@ from shared.domain.credits.holds import Hold
 from shared.domain.credits.payments import GrantRecord
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.wallet import Wallet
-from shared.ports.store import Position
+from shared.ports.store import Operation, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,10 @@ class Wallets(Protocol):
         """How many bytes that batch has."""
         ...
 
-    async def commit(self, stored: StoredWallet, wallet: Wallet) -> StoredWallet:
+    async def commit(self, stored: StoredWallet, wallet: Wallet, beside: Sequence[Operation] = ()) -> StoredWallet:
         """Store what commands made of the wallet that was read, all or nothing; the wallet as it is stored then.
+
+        `beside` is stored in the same batch.
 
         Raises `AlreadyExistsError` or `StaleEtagError` where another host was faster, `UnavailableError` where it is
         not known whether it was stored.

@@ -9,6 +9,7 @@ import msgspec
 
 from shared import json
 from shared.adapters.credits.wallet_items import (
+    BUDGETS_ID,
     CUT,
     DONE,
     DRAWN,
@@ -17,6 +18,7 @@ from shared.adapters.credits.wallet_items import (
     POINTER,
     TRANSFER,
     archive_partition_of,
+    budgets_document,
     counter_document,
     cut_document,
     drawn_document,
@@ -31,6 +33,7 @@ from shared.adapters.credits.wallet_items import (
 )
 from shared.containers import LEDGERS
 from shared.domain.credits.archives import KEPT
+from shared.domain.credits.budgets import Budgets
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage, page_id
@@ -76,14 +79,16 @@ class ItemWallets:
         if known is not None:
             items = await self._get_many(payer, ids - known.read)
             return _joined(known, items, ids, known.wallet.head, known.wallet.pages)
-        asked = ids | {HEAD_ID, _USUAL_PAGE}
+        asked = ids | {HEAD_ID, BUDGETS_ID, _USUAL_PAGE}
         for _ in range(_READS):
             items = await self._get_many(payer, asked)
             head = record_in(items[HEAD_ID].document, Head) if HEAD_ID in items else Head()
             pages = _pages(head, items)
-            if len(pages) == len(head.page_ids()):
-                return _joined(StoredWallet(Wallet(payer)), items, asked, head, pages)
-            asked = ids | {HEAD_ID} | head.page_ids().keys()  # together, so that they are of one moment
+            budgets = record_in(items[BUDGETS_ID].document, Budgets) if BUDGETS_ID in items else Budgets()
+            if len(pages) == len(head.page_ids()) and budgets.revision == head.budgets_revision:
+                empty = StoredWallet(Wallet(payer, budgets=budgets.budgets))
+                return _joined(empty, items, asked, head, pages)
+            asked = ids | {HEAD_ID, BUDGETS_ID} | head.page_ids().keys()  # together, so that they are of one moment
         raise UnavailableError("The wallet is being changed by others; try again")
 
     def operations(self, stored: StoredWallet, wallet: Wallet) -> int:
@@ -98,15 +103,16 @@ class ItemWallets:
                 (stored.wallet.drawn_periods, wallet.drawn_periods),
             )
         )
+        changed += wallet.budgets is not stored.wallet.budgets
         return 1 + len(wallet.transfers) + len(wallet.cuts) + len(pages) + len(gone) + changed
 
     def size(self, stored: StoredWallet, wallet: Wallet) -> int:
         return sum(_bytes(operation) for operation in _operations(stored, wallet))
 
-    async def commit(self, stored: StoredWallet, wallet: Wallet) -> StoredWallet:
+    async def commit(self, stored: StoredWallet, wallet: Wallet, beside: Sequence[Operation] = ()) -> StoredWallet:
         operations = list(_operations(stored, wallet))
-        etags = await self._store.batch(LEDGERS.name, partition_of(wallet.payer), operations)
-        return _committed(stored, wallet, dict(zip(map(_id_of, operations), etags, strict=True)))
+        etags = await self._store.batch(LEDGERS.name, partition_of(wallet.payer), [*operations, *beside])
+        return _committed(stored, wallet, dict(zip(map(_id_of, operations), etags, strict=False)))
 
     async def due_holds(self, payer: str, before: datetime) -> Sequence[Hold]:
         page = await self._store.query(
@@ -247,18 +253,25 @@ def _operations(stored: StoredWallet, wallet: Wallet) -> Iterator[Operation]:
         yield _write(stored, page_document(page))
     for id_ in gone:
         yield Delete(id_, stored.etags[id_])
-    for hold in _changed(before.holds, wallet.holds):
-        yield _write(stored, hold_document(hold, wallet.payer))
-    for counter in _changed(before.counters, wallet.counters):
-        yield _write(stored, counter_document(counter))
-    for record in _changed(before.grant_records, wallet.grant_records):
-        yield _write(stored, grant_document(record))
-    for refund in _changed(before.refunds, wallet.refunds):
-        yield _write(stored, refund_document(refund))
-    for drawn in _changed(before.drawn_periods, wallet.drawn_periods):
-        yield _write(stored, drawn_document(drawn, wallet.payer))
+    for document in _changed_records(before, wallet):
+        yield _write(stored, document)
     for cut in wallet.cuts:
         yield Create(cut_document(cut, wallet.payer, cut.time + KEPT))
+
+
+def _changed_records(before: Wallet, wallet: Wallet) -> Iterator[Document]:
+    for hold in _changed(before.holds, wallet.holds):
+        yield hold_document(hold, wallet.payer)
+    for counter in _changed(before.counters, wallet.counters):
+        yield counter_document(counter)
+    for record in _changed(before.grant_records, wallet.grant_records):
+        yield grant_document(record)
+    for refund in _changed(before.refunds, wallet.refunds):
+        yield refund_document(refund)
+    for drawn in _changed(before.drawn_periods, wallet.drawn_periods):
+        yield drawn_document(drawn, wallet.payer)
+    if wallet.budgets is not before.budgets:
+        yield budgets_document(Budgets(wallet.head.budgets_revision, wallet.budgets))
 
 
 def _changed(before: Mapping[str, R], after: Mapping[str, R]) -> Iterator[R]:

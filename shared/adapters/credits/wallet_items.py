@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.domain.credits.archives import Archive
+from shared.domain.credits.budgets import Budgets
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage
@@ -25,6 +26,7 @@ POINTER = "credit_transfer_pointer"
 CUT = "credit_cut"
 GRANT = "credit_grant"
 DRAWN = "drawn_period"
+BUDGETS_ID = "budgets"
 DONE, REFUSED = "done", "refused"
 ARCHIVE_ID = "archive"
 
@@ -84,6 +86,10 @@ def grant_document(record: GrantRecord) -> Document:
 
 def refund_document(record: RefundRecord) -> Document:
     return _document(record.id, "credit_refund", record)
+
+
+def budgets_document(budgets: Budgets) -> Document:
+    return _document(BUDGETS_ID, "credit_budgets", budgets)
 
 
 def drawn_document(drawn: DrawnPeriod, payer: str) -> Document:

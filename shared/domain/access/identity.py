@@ -45,6 +45,7 @@ class Permission(StrEnum):
     CREDITS_USE = "credits:use"
     CREDITS_USE_AMOUNT = "credits:use_amount"
     CREDITS_WRITE = "credits:write"
+    BUDGETS_WRITE = "budgets:write"
 
 
 Role = Literal["owner", "admin", "billing", "developer", "viewer"]
@@ -73,7 +74,7 @@ _DEVELOPER = _VIEWER | {
     Permission.API_KEYS_READ,
     Permission.CREDITS_USE,
 }
-_BILLING = _VIEWER | {Permission.BILLING_MODELS_WRITE, Permission.INVOICES_READ}
+_BILLING = _VIEWER | {Permission.BILLING_MODELS_WRITE, Permission.INVOICES_READ, Permission.BUDGETS_WRITE}
 _ADMIN = (
     _DEVELOPER
     | _BILLING

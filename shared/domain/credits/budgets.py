@@ -12,6 +12,8 @@ from shared.domain.credits.windows import Window, WindowName
 from shared.domain.kernel.money import ZERO
 
 EACH = "each"
+MAXIMUM_BUDGETS = 1_000
+"""Of one wallet: all of them lie in one item."""
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -35,6 +37,13 @@ class Budget(msgspec.Struct, frozen=True):
             if scope == self.scope and self.reference in (EACH, reference):
                 return counter_id(scope, context.organization_id, reference)
         return None
+
+
+class Budgets(msgspec.Struct, frozen=True):
+    """All budgets of a wallet, which the head names by their revision."""
+
+    revision: int = 0
+    budgets: tuple[Budget, ...] = ()
 
 
 class Overrun(msgspec.Struct, frozen=True):

@@ -125,6 +125,11 @@ class Wallet:
             del debt_payments[kind]
         self.head = msgspec.structs.replace(self.head, debt_payments=debt_payments)
 
+    def put_budgets(self, budgets: tuple[Budget, ...]) -> None:
+        """Replace all budgets."""
+        self.budgets = budgets
+        self.head = msgspec.structs.replace(self.head, budgets_revision=self.head.budgets_revision + 1)
+
     def finish(self) -> None:
         """Bring the head up to what the batch did, before it is stored."""
         pages = dict(self.head.pages)

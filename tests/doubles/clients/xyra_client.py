@@ -240,6 +240,7 @@ ORGANIZATION_SCOPES = [
     "credits:read",
     "credits:use",
     "credits:use_amount",
+    "budgets:write",
 ]
 OPERATOR_SCOPES = [
     *ORGANIZATION_SCOPES,

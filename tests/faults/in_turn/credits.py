@@ -11,15 +11,18 @@ from shared.domain.access.identity import Permission, Principal
 from shared.domain.credits.grants import Terms
 from shared.domain.credits.transfers import Transfer
 from shared.domain.kernel.errors import RateLimitedError, UnavailableError, XyraError
+from shared.domain.kernel.ids import named_id
 from shared.services.credits.archiving import DueCut
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
 from shared.services.storage import Stored
+from shared.services.tenancy.departments import DepartmentDraft
 from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION, Scene
 from tests.faults.in_turn.path import Path, Result
 
 PRINCIPAL = Principal("usr_1", ORGANIZATION, frozenset(Permission))
 SPENT_FOR = SpentFor(agent=AGENT, run="run")
 KIND = "default"
+DEPARTMENT = named_id("dep", "faults")
 
 
 @dataclass(frozen=True)
@@ -193,3 +196,25 @@ class VerifyCredits(CreditPath):
         except XyraError as error:
             raise UnavailableError("The client repeats it") from error
         assert verification.status == "running" or verification.ok
+
+
+class LimitDepartment(CreditPath):
+    """A limit is set while credits are used; from then on it refuses."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        host = self.scene.host()
+        await host.departments.create(DEPARTMENT, ORGANIZATION, DepartmentDraft(name="Support"))
+        await host.agents.update(ORGANIZATION, AGENT, {"department_id": DEPARTMENT}, None)
+        await Wallet(host).use("before use", 7)
+
+    async def walk(self, host: Application) -> None:
+        limits = await host.credits.department_limits.put(ORGANIZATION, DEPARTMENT, Decimal(15), None, None)
+        assert limits.daily.limit == 15
+        self.note(await Wallet(host).use("too much", 20))
+
+    async def result(self) -> Result:
+        refused = await Wallet(self.scene.host()).use("refused", 10)
+        assert refused.refusal is not None
+        assert refused.refusal.code == "limit_exceeded"
+        return await super().result()

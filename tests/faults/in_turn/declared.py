@@ -97,6 +97,7 @@ PATHS = (
     DeclaredPath("refund credits", credits.RefundCredits, ("refund_credits",)),
     DeclaredPath("archive credits", credits.ArchiveCredits),
     DeclaredPath("verify credits", credits.VerifyCredits, ("verify_credits",)),
+    DeclaredPath("limit a department", credits.LimitDepartment, ("put_department_limits",)),
     DeclaredPath("draw usage", prepaid.DrawUsage),
     DeclaredPath("close draws", prepaid.CloseDraws),
     DeclaredPath("lower draws", prepaid.LowerDraws),

@@ -1,0 +1,147 @@
+"""Limits of departments: hard budgets for a day and a month, checked in the same batch as each use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from shared.domain.credits.budgets import MAXIMUM_BUDGETS, Budget
+from shared.domain.credits.counters import counter_id, new_counter
+from shared.domain.credits.grants import DEFAULT_KIND
+from shared.domain.credits.wallet import Wallet
+from shared.domain.credits.windows import WindowName, windows_at
+from shared.domain.kernel.audit import Target
+from shared.domain.kernel.errors import ConflictError, PreconditionFailedError, UnavailableError
+from shared.domain.kernel.ids import fingerprint, named_id
+from shared.domain.kernel.money import plain
+from shared.ports.clock import Clock
+from shared.ports.wallets import Wallets, Wanted
+from shared.services.storage import Operation, noting, retry_lost_races
+from shared.services.tenancy.departments import Departments
+from shared.services.tenancy.organizations import Organizations
+
+_WINDOWS: tuple[WindowName, ...] = ("day", "month")
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentLimit:
+    """Of one window."""
+
+    limit: Decimal | None
+    """None for no limit."""
+    spent: Decimal
+    """What was spent and is held in the present window."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsOfDepartment:
+    department_id: str
+    daily: DepartmentLimit
+    monthly: DepartmentLimit
+    etag: str
+
+
+class DepartmentLimits:
+    """They lie in the wallet that pays: a batch on other limits than the head names is decided anew."""
+
+    def __init__(self, wallets: Wallets, clock: Clock, organizations: Organizations, departments: Departments) -> None:
+        self._wallets = wallets
+        self._clock = clock
+        self._organizations = organizations
+        self._departments = departments
+
+    async def of(self, organization_id: str, department_id: str) -> LimitsOfDepartment:
+        """Raises `NotFoundError`."""
+        await self._departments.get(organization_id, department_id)
+        counter = counter_id("department", organization_id, department_id)
+        stored = await self._wallets.read(organization_id, Wanted(counters=frozenset({counter})))
+        organization = await self._organizations.cached(organization_id)
+        windows = {window.name: window for window in windows_at(self._clock.now(), organization.calendars)}
+        counted = stored.wallet.counters.get(counter) or new_counter("department", organization_id, department_id)
+        limits = _limits_in(stored.wallet, organization_id, department_id)
+        daily, monthly = (
+            DepartmentLimit(limits.get(name), counted.spending(DEFAULT_KIND, windows[name]).total) for name in _WINDOWS
+        )
+        return LimitsOfDepartment(department_id, daily, monthly, _etag_of(limits))
+
+    async def put(
+        self,
+        organization_id: str,
+        department_id: str,
+        daily: Decimal | None,
+        monthly: Decimal | None,
+        if_match: str | None,
+    ) -> LimitsOfDepartment:
+        """Replace both; they bind what is admitted from now on.
+
+        Raises `NotFoundError`, `PreconditionFailedError`, and `ConflictError` where the wallet has too many budgets.
+        """
+        await self._departments.get(organization_id, department_id)
+        wanted = {name: limit for name, limit in zip(_WINDOWS, (daily, monthly), strict=True) if limit is not None}
+
+        async def attempt() -> None:
+            stored = await self._wallets.read(organization_id, Wanted())
+            before = _limits_in(stored.wallet, organization_id, department_id)
+            if if_match not in (None, _etag_of(before)):
+                raise PreconditionFailedError("The limits have changed since they were read")
+            if before == wanted:
+                return
+            ids = {_budget_id(organization_id, department_id, name) for name in _WINDOWS}
+            kept = [budget for budget in stored.wallet.budgets if budget.id not in ids]
+            budgets = (*kept, *_budgets(organization_id, department_id, wanted))
+            if len(budgets) > MAXIMUM_BUDGETS:
+                raise ConflictError(f"The wallet has {MAXIMUM_BUDGETS} budgets: remove limits of other departments")
+            wallet = stored.wallet.copy()
+            wallet.put_budgets(budgets)
+            wallet.finish()
+            await self._wallets.commit(stored, wallet, [_note(organization_id, department_id, before, wanted)])
+
+        await retry_lost_races(attempt, UnavailableError("The wallet is being changed by many at once"))
+        return await self.of(organization_id, department_id)
+
+
+def _limits_in(wallet: Wallet, organization_id: str, department_id: str) -> dict[WindowName, Decimal]:
+    by_id = {budget.id: budget for budget in wallet.budgets}
+    ids = {name: _budget_id(organization_id, department_id, name) for name in _WINDOWS}
+    return {name: by_id[id_].limit for name, id_ in ids.items() if id_ in by_id}
+
+
+def _budgets(organization_id: str, department_id: str, limits: Mapping[WindowName, Decimal]) -> list[Budget]:
+    return [
+        Budget(
+            id=_budget_id(organization_id, department_id, name),
+            organization_id=organization_id,
+            scope="department",
+            reference=department_id,
+            window=name,
+            limit=limit,
+        )
+        for name, limit in limits.items()
+    ]
+
+
+def _budget_id(organization_id: str, department_id: str, window: WindowName) -> str:
+    return named_id("bud", organization_id, "department", department_id, window)
+
+
+def _etag_of(limits: Mapping[WindowName, Decimal]) -> str:
+    return fingerprint(" ".join(f"{name} {plain(limit)}" for name, limit in sorted(limits.items())))[:32]
+
+
+def _note(
+    organization_id: str,
+    department_id: str,
+    before: Mapping[WindowName, Decimal],
+    after: Mapping[WindowName, Decimal],
+) -> Operation:
+    changes: dict[str, Any] = {
+        name: {"before": _text(before.get(name)), "after": _text(after.get(name))}
+        for name in _WINDOWS
+        if before.get(name) != after.get(name)
+    }
+    target = Target("department", department_id)
+    return noting("department_limits.update", target, (organization_id,), details=changes)
+
+
+def _text(limit: Decimal | None) -> str | None:
+    return None if limit is None else plain(limit)
