@@ -106,8 +106,7 @@ class AuditKeys:
     async def active(self) -> AuditKey:
         """The one that hashes what is new. Raises `UnavailableError` where none is known and the vault is away."""
         try:
-            text, _ = await value_or_first(self._secrets, SECRET_NAME, _first)
-            self._read(text)
+            await self._read_again()
         except UnavailableError:
             if not self._keys:
                 raise
@@ -116,14 +115,12 @@ class AuditKeys:
     async def named(self, key_id: str) -> AuditKey | None:
         """None for a key that the vault does not have. Raises `UnavailableError`."""
         if key_id not in self._keys:
-            await self.active()
+            await self._read_again()
         return self._keys.get(key_id)
 
     async def ensure(self) -> bool:
         """Create the first key unless there is one. Whether it was created now. Raises `UnavailableError`."""
-        text, created = await value_or_first(self._secrets, SECRET_NAME, _first)
-        self._read(text)
-        return created
+        return await self._read_again()
 
     async def rotate(self) -> str:
         """Hash what is new by another key, whose id this is; the earlier ones go on checking what is stored.
@@ -137,6 +134,12 @@ class AuditKeys:
         keys = (fresh, *_StoredKeys.model_validate_json(text).keys)
         await self._secrets.replace(SECRET_NAME, _StoredKeys(keys=keys).model_dump_json(), expected=text)
         return fresh.id
+
+    async def _read_again(self) -> bool:
+        """Whether the first key was created now."""
+        text, created = await value_or_first(self._secrets, SECRET_NAME, _first)
+        self._read(text)
+        return created
 
     def _read(self, text: str) -> None:
         if text == self._text:
