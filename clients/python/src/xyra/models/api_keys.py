@@ -87,6 +87,8 @@ class ApiKeyAnswer(TypedDict):
     """When it was created."""
     expires_at: str | None
     """Null for a key that is valid until it is revoked."""
+    last_used_at: str | None
+    """When it was last used, up to an hour ago; null for a key that was not."""
 
 
 class ApiKeyList(TypedDict):
@@ -137,6 +139,8 @@ class ApiKeyRequest(TypedDict):
     projects: NotRequired[Sequence[str] | None]
     """Ids of the projects that it is limited to: their agents, runs, threads, events, usage, outcomes and keys. By
     default those that its creator is limited to."""
+    force: NotRequired[bool]
+    """Make another key also where an equal one works: one of the same maker with all the same fields."""
 
 
 class LiteLlmDestinationFields(TypedDict):
@@ -202,6 +206,8 @@ class NewApiKeyAnswer(TypedDict):
     """When it was created."""
     expires_at: str | None
     """Null for a key that is valid until it is revoked."""
+    last_used_at: str | None
+    """When it was last used, up to an hour ago; null for a key that was not."""
     token: str
     """The key itself, shown this once."""
 
@@ -243,5 +249,7 @@ class ReusedApiKeyAnswer(TypedDict):
     """When it was created."""
     expires_at: str | None
     """Null for a key that is valid until it is revoked."""
+    last_used_at: str | None
+    """When it was last used, up to an hour ago; null for a key that was not."""
     reused: Literal[True]
-    """The request was answered before. The token was shown then, and is never shown again."""
+    """The request was answered before, or an equal key works. Its token was shown then, and is never shown again."""

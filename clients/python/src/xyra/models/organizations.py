@@ -27,6 +27,8 @@ class LimitsRequest(TypedDict):
     """Bytes of agents, API keys, threads, projects, departments and billing models."""
     key_requests_per_minute: NotRequired[int | None]
     """Requests of each API key in any minute; by default any number."""
+    requests_per_minute: NotRequired[int | None]
+    """Requests of all API keys and members together in any minute; by default any number."""
 
 
 class OrganizationList(TypedDict):

@@ -227,6 +227,8 @@ class LimitsAnswer(TypedDict):
     """How much there may be of each thing."""
     key_requests_per_minute: int | None
     """Requests of each API key in any minute; null for any number."""
+    requests_per_minute: int | None
+    """Requests of all API keys and members together in any minute; null for any number."""
 
 
 class Line(TypedDict):
