@@ -1,7 +1,6 @@
 """`make bench-neighbours`: what an organization notices of what others do to the host.
 
-One organization reads an agent of its own 50 times a second, first beside nothing, then beside each attack. A read's
-time counts from the moment at which it was due, so that a host that stands still is seen by every read of that time.
+One organization reads an agent of its own 50 times a second, first beside nothing, then beside each attack.
 """
 
 import asyncio
@@ -13,9 +12,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,16 @@ from rich.table import Table
 from bench.attack import Attack, Request
 from bench.load import signed_in
 from bench.server import Server
+from bench.steady_reads import Reader
 from bench.tables import WIDTH
 from bench.trace_attacks import trace_attacks
 
-READS_PER_SECOND = 50
 SECONDS = float(os.environ.get("XYRA_BENCH_SECONDS", "5"))
 DISTINCT_VALUES = int(os.environ.get("XYRA_BENCH_DISTINCT", "200000"))
 EVENTS_PER_REQUEST = 1000
 SIGN_INS = 40
 CALCULATIONS = 8
 STRANGERS = 4
-READERS = 64
-"""Reads on their way at once, at most."""
 IDLE_SHARE = 0.1
 """Of one processor: what a host may use that has nothing to do."""
 SETTLE_SECONDS = 0.3
@@ -238,38 +237,16 @@ async def under(attack: Attack | None, base: str, row: Row) -> AsyncIterator[Non
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def measured(server: Server, reader: Tenant, name: str, attack: Attack | None = None) -> Row:
+async def measured(server: Server, reader: Reader, readers: Executor, name: str, attack: Attack | None = None) -> Row:
+    """`readers` runs what reads, in another process."""
     row = Row(name)
-    read_request = Request("GET", f"agents/{reader.agent_id}")
-
-    async def read(session: aiohttp.ClientSession, due: float) -> None:
-        try:
-            status = await answered(session, read_request, reader.key)
-        finally:  # also where the row ends before the answer: it took at least so long
-            row.reads.append(time.perf_counter() - due)
-        if status != 200:  # noqa: PLR2004  another status would be quick for another reason
-            raise RuntimeError(f"a read beside {name} was answered with {status}")
-
+    if attack is not None:
+        attack.request(0)  # its body is made before the time runs
     await settle(server)
     server.forget_peak_memory()
-    connector = aiohttp.TCPConnector(limit=READERS)
-    async with (
-        aiohttp.ClientSession(f"{server.base}/api/v1/", connector=connector) as session,
-        under(attack, server.base, row),
-    ):
-        reads = []
-        start = time.perf_counter()
-        for number in range(int(SECONDS * READS_PER_SECOND)):
-            due = start + number / READS_PER_SECOND
-            await asyncio.sleep(due - time.perf_counter())
-            reads.append(asyncio.create_task(read(session, due)))
-        await asyncio.wait(reads, timeout=SECONDS)
-        for task in reads:
-            task.cancel()
+    async with under(attack, server.base, row):
+        row.reads = await asyncio.get_running_loop().run_in_executor(readers, reader.read_for, SECONDS)
     row.memory_mb = server.peak_memory_mb()
-    for result in await asyncio.gather(*reads, return_exceptions=True):
-        if isinstance(result, RuntimeError):
-            raise result
     return row
 
 
@@ -291,7 +268,7 @@ async def all_rows(data_dir: Path) -> AsyncIterator[Row]:
     """Each attack by itself, on one host, and nothing before and after them."""
     async with Server(data_dir, metering=True) as server:
         async with signed_in(server.base) as operator:
-            reader, attacker = await new_tenant(operator, "Reader"), await new_tenant(operator, "Attacker")
+            victim, attacker = await new_tenant(operator, "Reader"), await new_tenant(operator, "Attacker")
         await visit(server.base, attacker)
         async with aiohttp.ClientSession(f"{server.base}/api/v1/") as session:
             calculate = await largest_calculation(session, attacker)
@@ -303,10 +280,12 @@ async def all_rows(data_dir: Path) -> AsyncIterator[Row]:
             Attack(f"{CALCULATIONS} calculations at the limit", CALCULATIONS, lambda _: calculate, attacker.key),
             *trace_attacks(attacker.key),
         ]
-        yield await measured(server, reader, "nothing")
-        for attack in attacks:
-            yield await measured(server, reader, attack.name, attack)
-        yield await measured(server, reader, "nothing, afterwards")
+        reader = Reader(server.base, victim.agent_id, victim.key)
+        with ProcessPoolExecutor(1, get_context("spawn")) as readers:
+            yield await measured(server, reader, readers, "nothing")
+            for attack in attacks:
+                yield await measured(server, reader, readers, attack.name, attack)
+            yield await measured(server, reader, readers, "nothing, afterwards")
 
 
 def table_of(rows: Sequence[Row]) -> Table:
