@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import not_
 from types import NoneType
 from typing import Any
 
@@ -9,15 +10,15 @@ from shared.domain.provider_costs.costs import TRUSTED, CostRules, CostTerms
 from shared.domain.provider_costs.findings import Unpriced
 
 _MAXIMUM_REMEMBERED = 4096
-_ONE_BY_ONE = frozenset({"units", "service_tier"})
+_MAY_NEED_NO_PRICE = frozenset({"byok", "cost"})
 
 
 class PriceChecks:
     """Remembers for which kinds of calls there is a price.
 
-    Calls are of one kind where they have the same model and names of data, in the same hour: the prices of lists begin
-    and end at full hours. The operator's and aliases begin at any time, so they are looked up for each call. Calls with
-    terms, counts of 0, or other units than tokens of text are priced one by one.
+    Calls are of one kind where they have the same model, service tier and names of data, the same of them with 0, in
+    the same hour: the prices of lists begin and end at full hours. The operator's and aliases begin at any time, so
+    they are looked up for each call. Calls with other units than tokens of text are priced one by one.
     """
 
     def __init__(self, rules: CostRules) -> None:
@@ -28,12 +29,14 @@ class PriceChecks:
         self, data: Mapping[str, Any], at: datetime, terms: CostTerms = TRUSTED, organization_id: str | None = None
     ) -> Unpriced | None:
         """Why the call, given by its canonical data, will have no price; None where it has one."""
-        if not terms.needs_price(data):
+        if not _MAY_NEED_NO_PRICE.isdisjoint(data) and not terms.needs_price(data):
             return None
-        if not _ONE_BY_ONE.isdisjoint(data) or 0 in data.values():
+        if "units" in data:
             return self._of_call(data, at, terms, organization_id)
         provider, model = data.get("provider"), data.get("model")
-        kind = (provider, model, at.toordinal(), at.hour, *data)
+        kind: tuple[object, ...] = (provider, model, at.toordinal(), at.hour, *data, *map(not_, data.values()))
+        if "service_tier" in data:
+            kind = (*kind, data["service_tier"], terms.takes_terms)
         try:
             return self._remembered[kind]
         except (KeyError, TypeError):  # new, or with names that are no texts

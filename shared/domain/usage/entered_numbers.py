@@ -16,8 +16,8 @@ _NUMBERS = frozenset({"quantity", "amount", "cost", "value"})
 _NULLABLE = frozenset({"quantity", "amount", "cost", "currency"})
 _NULLABLE_OF_OUTCOMES = _NULLABLE | {"value", "interaction_time", "evidence"}
 _LARGEST = 10**MAXIMUM_DIGITS
-_SHORTEST_NOISE = len("0.") + PLACES + 1
-"""Characters of the shortest text of a number with too many places, unless it has an exponent."""
+_SHORT = min(len("0.") + PLACES, MAXIMUM_DIGITS)
+"""Characters of a text without an exponent: a number in it is neither too large nor has too many places."""
 
 
 def with_entered_numbers(event_type: str, data: dict[str, Any], number_paths: frozenset[str]) -> dict[str, Any]:
@@ -37,7 +37,8 @@ def with_entered_numbers(event_type: str, data: dict[str, Any], number_paths: fr
                 if rounded is not value:
                     data = {**data, name: rounded}
     for path in number_paths:
-        data = _with_rounded(data, names_in(path))
+        if not _is_surely_valid(at_path(data, path)):
+            data = _with_rounded(data, names_in(path))
     return data
 
 
@@ -46,9 +47,7 @@ def errors_at_paths(data: Mapping[str, Any], number_paths: frozenset[str]) -> li
     errors: list[FieldError] = []
     for path in number_paths:
         value = at_path(data, path)
-        if type(value) is int and -_LARGEST < value < _LARGEST:  # nearly all of them
-            continue
-        if looks_like_decimal(value):
+        if not _is_surely_valid(value) and looks_like_decimal(value):
             try:
                 read_rounded(value)
             except ValueError as error:
@@ -76,9 +75,9 @@ def _with_rounded(data: Any, names: tuple[str, ...]) -> Any:  # noqa: ANN401  JS
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401  as above
     """A decimal, or its text, rounded to 12 places; the same object where it has no more, or is no number."""
-    is_text = type(value) is str
-    if is_text and len(value) < _SHORTEST_NOISE and "e" not in value and "E" not in value:
+    if _is_surely_valid(value):
         return value
+    is_text = type(value) is str
     if not is_text and type(value) is not Decimal:
         return value
     try:
@@ -88,3 +87,10 @@ def _rounded(value: Any) -> Any:  # noqa: ANN401  as above
     if rounded == Decimal(value):
         return value
     return plain(rounded) if is_text else rounded
+
+
+def _is_surely_valid(value: object) -> bool:
+    """Whether it is neither too large nor too precise, as nearly all values are, by a look at their length."""
+    if type(value) is int:
+        return bool(-_LARGEST < value < _LARGEST)
+    return isinstance(value, str) and len(value) <= _SHORT and "e" not in value and "E" not in value

@@ -4,8 +4,6 @@ from datetime import timedelta
 from itertools import product
 from typing import Any
 
-import pytest
-
 from shared.adapters.price_list.genai_prices import PackagedPriceList
 from shared.domain.provider_costs.costs import CostRules, CostTerms
 from shared.domain.provider_costs.exchange_rates import ExchangeRates
@@ -18,23 +16,28 @@ MODELS = ("gpt-5", "claude-sonnet-4-5", "gemini-2.5-pro", "openai/whisper-1", "d
 COUNTS: tuple[dict[str, Any], ...] = (
     {},
     {"input_tokens": 0},
+    {"input_tokens": 0, "output_tokens": 0},
+    {"input_tokens": 0, "output_tokens": 1},
+    {"input_tokens": 10, "output_tokens": 0},
     {"input_tokens": 10, "output_tokens": 1},
+    {"input_tokens": 10, "output_tokens": 1, "cached_input_tokens": 0, "reasoning_tokens": 0},
+    {"input_tokens": 10, "output_tokens": 1, "cache_write_tokens": 0, "cache_write_1h_tokens": 0},
     {"input_tokens": 10, "cached_input_tokens": 5, "output_tokens": 3, "reasoning_tokens": 2},
     {"input_tokens": 10, "cache_write_tokens": 5, "cache_write_1h_tokens": 5},
     {"units": {"web_searches": 1}, "input_tokens": 10},
     {"units": {"audio_seconds": 3}},
 )
-TIERS = (None, "batch", "priority")
+TIERS = (None, "default", "batch", "priority", "of-our-own")
 TIMES = (NOW, NOW - timedelta(days=80))
 
 
-@pytest.mark.parametrize("takes_terms", [True, False])
-def test_it_says_what_pricing_says(takes_terms: bool) -> None:
+def test_it_says_what_pricing_says() -> None:
     rules = CostRules(LlmPrices(PackagedPriceList()), ExchangeRates(()))
-    checks, terms = PriceChecks(rules), CostTerms(takes_terms=takes_terms)
+    checks = PriceChecks(rules)
     seen = set()
     for _ in range(2):
-        for model, counts, tier, at in product(MODELS, COUNTS, TIERS, TIMES):
+        for model, counts, tier, at, takes_terms in product(MODELS, COUNTS, TIERS, TIMES, (True, False)):
+            terms = CostTerms(takes_terms=takes_terms)
             data = {"model": model, **counts} | ({} if tier is None else {"service_tier": tier})
             cost = rules.priced(data, at, terms).cost
             expected = cost if isinstance(cost, Unpriced) else None
