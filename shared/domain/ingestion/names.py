@@ -5,7 +5,9 @@ Sources: OpenTelemetry's conventions for generative AI, present and past
 (https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md, `llm.*`, `embedding.*`), OpenLLMetry
 before it took those over (https://github.com/traceloop/openllmetry, `llm.usage.*`, `gen_ai.usage.*_tokens`), the AI SDK
 (https://ai-sdk.dev/docs/ai-sdk-core/telemetry, `ai.*`), Pydantic AI (https://ai.pydantic.dev/logfire,
-`gen_ai.usage.details.*`), Anthropic's SDKs (`anthropic.usage.*`), OpenAI's for .NET (`gen_ai.usage.audio.*`).
+`gen_ai.usage.details.*`), Strands (https://github.com/strands-agents/sdk-python, telemetry/tracer.py,
+`gen_ai.usage.cache_write_input_tokens`), Anthropic's SDKs (`anthropic.usage.*`), OpenAI's for .NET
+(`gen_ai.usage.audio.*`).
 """
 
 INPUT = (
@@ -47,6 +49,7 @@ WRITTEN = (
     "gen_ai.usage.cache_creation.input_tokens",
     "gen_ai.usage.cache_write.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens",
+    "gen_ai.usage.cache_write_input_tokens",
     "gen_ai.usage.details.cache_write_tokens",
     "gen_ai.usage.details.cache_creation_input_tokens",
     "llm.token_count.prompt_details.cache_write",
@@ -66,8 +69,16 @@ REASONING = (
     "ai.usage.reasoningTokens",
 )
 OTHER_UNITS = {
-    "input_audio_tokens": ("gen_ai.usage.audio.input_tokens", "llm.token_count.prompt_details.audio"),
-    "output_audio_tokens": ("gen_ai.usage.audio.output_tokens", "llm.token_count.completion_details.audio"),
+    "input_audio_tokens": (
+        "gen_ai.usage.audio.input_tokens",
+        "llm.token_count.prompt_details.audio",
+        "gen_ai.usage.details.input_audio_tokens",
+    ),
+    "output_audio_tokens": (
+        "gen_ai.usage.audio.output_tokens",
+        "llm.token_count.completion_details.audio",
+        "gen_ai.usage.details.output_audio_tokens",
+    ),
 }
 """By the price list's name of the unit. These tokens are inside input and output."""
 

@@ -168,7 +168,8 @@ def units_of(reading: Reading, *, without_cache: bool = False, without_reasoning
     written = reading.written if reading.written is not None else (reading.written_5m or 0) + written_1h
     if without_reasoning or is_reasoning_beside(tokens_in, tokens_out, reasoning, reading.total):
         tokens_out += reasoning
-    if without_cache or cached + written > tokens_in:
-        tokens_in += cached + written
+    beside = cached + written
+    if without_cache or beside > tokens_in or (beside and reading.total == tokens_in + tokens_out + beside):
+        tokens_in += beside
     other = {name: count for name, count in reading.other.items() if count}
     return Units(tokens_in, tokens_out, cached, written, min(written_1h, written), reasoning, other)

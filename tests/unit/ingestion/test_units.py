@@ -31,6 +31,8 @@ def units(made: Span) -> Units | None:
         (Reading(1200, 90, cached=800, reasoning=30), {}, Units(1200, 90, 800, 0, 0, 30)),
         (Reading(400, 90, cached=700, written=100), {}, Units(1200, 90, 700, 100)),
         (Reading(1000, 90, cached=700, written=100), {"without_cache": True}, Units(1800, 90, 700, 100)),
+        (Reading(1000, 90, 1890, cached=700, written=100), {}, Units(1800, 90, 700, 100)),
+        (Reading(1000, 90, 1090, cached=700, written=100), {}, Units(1000, 90, 700, 100)),
         (Reading(264, 104, reasoning=989), {}, Units(264, 1093, reasoning=989)),
         (Reading(1860, 126, 2028, reasoning=42), {}, Units(1860, 168, reasoning=42)),
         (Reading(1860, 126, 1986, reasoning=42), {}, Units(1860, 126, reasoning=42)),
