@@ -133,19 +133,21 @@ async def read_body(request: web.BaseRequest, share: Share, progress_seconds: fl
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    body, now = bytearray(), asyncio.get_running_loop().time
+    chunks: list[bytes] = []
+    size, now = 0, asyncio.get_running_loop().time
     try:
         async with asyncio.timeout(progress_seconds) as progress:
             while chunk := await request.content.readany():
-                if len(body) + len(chunk) > PLATFORM_BODY_BYTES:
+                size += len(chunk)
+                if size > PLATFORM_BODY_BYTES:
                     raise BodyTooLargeError
                 if not share.take(len(chunk)):
                     raise TooManyBytesError
-                body += chunk
+                chunks.append(chunk)
                 progress.reschedule(now() + progress_seconds)
     except TimeoutError as error:
         raise NoProgressError from error
-    return bytes(body)
+    return b"".join(chunks)
 
 
 def add_address_of_caller(request: web.BaseRequest, headers: MutableMapping[str, str]) -> None:

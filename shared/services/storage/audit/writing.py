@@ -57,7 +57,7 @@ def changes_in(container: str, partition: str, operations: Sequence[Operation]) 
                     by_itself=operation.actor_id,
                     is_deferred=operation.is_deferred,
                 )
-            case EntityCreate(document, after=entity):
+            case EntityCreate(document, after=entity) if isinstance(entity.audit, Audited):
                 # Its content: what was deleted may be made again under the same id.
                 yield from _change_of(container, partition, None, entity, fingerprint(json.encode(document)))
             case EntityReplace(before=before, after=entity, etag=etag):
