@@ -66,6 +66,7 @@ from shared.services.ingestion.calls import CallSender
 from shared.services.ingestion.litellm import LiteLlmReader
 from shared.services.ingestion.protocol_events import ProtocolEvents
 from shared.services.ingestion.reading import TraceReader
+from shared.services.ingestion.stored_traces import StoredTraces
 from shared.services.ingestion.trace_memories import CALLS_DECIDED, TraceMemories
 from shared.services.ingestion.trace_records import TraceRecord
 from shared.services.ingestion.trace_warnings import TraceWarnings
@@ -257,12 +258,12 @@ class Application:
         trace_reader = TraceReader(OtlpDecoder(), chosen)
         self._opened.callback(trace_reader.close)
         answers = Answers(store, clock)
-        self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls, answers)
+        self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls, answers, self.turns)
         self.waiting_calls = WaitingCalls(store, clock, chosen)
         self.protocol_events = ProtocolEvents(clock, self.events, self.agents, self.agent_making, self.ingestion_counts)
         self.litellm_reader = LiteLlmReader(chosen)
         self._opened.callback(self.litellm_reader.close)
-        trace_memories = TraceMemories(store, clock, self.outbox, answers)
+        trace_memories = TraceMemories(StoredTraces(store, clock, self.outbox), clock, self.outbox, answers)
         self._opened.callback(trace_memories.close)
         self.traces = Traces(
             *(ports.queue, clock, self.organizations, trace_reader, trace_memories, answers, self.trace_calls),

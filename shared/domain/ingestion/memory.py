@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -74,15 +74,10 @@ class TraceMemory(msgspec.Struct, frozen=True, omit_defaults=True):
         return ids.union(remembered.facts.id for remembered in self.spans)
 
     @property
-    def waiting(self) -> int:
-        """How many calls wait for their agent."""
-        return sum(remembered.is_waiting for remembered in self.spans)
-
-    @property
-    def waiting_since(self) -> datetime | None:
-        """When the call that waits longest came."""
+    def waits(self) -> "Waits":
+        """What waits in the trace now."""
         came = [remembered.came for remembered in self.spans if remembered.is_waiting]
-        return instant_of(min(came)) if came else None
+        return Waits(self.trace, len(came), instant_of(min(came)) if came else None, self.wake)
 
     @property
     def wake(self) -> datetime | None:
@@ -98,6 +93,18 @@ class TraceMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     def decoded(cls, text: str) -> Self:
         """Read what `encoded` wrote."""
         return msgspec.json.decode(text, type=cls)
+
+
+class Waits(NamedTuple):
+    """What waits in a trace, without what its spans say."""
+
+    trace: str
+    calls: int
+    """That wait for their agent."""
+    since: datetime | None
+    """When the call that waits longest came."""
+    wake: datetime | None
+    """As that of the memory."""
 
 
 def with_forgotten(memory: TraceMemory, span_ids: Iterable[str]) -> str:

@@ -23,6 +23,8 @@ from shared.services.storage import Records, Store
 
 _SLOTS = 4
 """Partitions of an organization for the calls that are noted."""
+_NOTED_AT_ONCE = 100
+"""Calls and sums, before other requests get their turn."""
 _CACHED = timedelta(seconds=10)
 _MAXIMUM_CACHED = 1_000
 _MAXIMUM_SUMS = 1_000
@@ -64,10 +66,15 @@ class Answers:
 
     async def note(self, organization_id: str, calls: Iterable[LlmCall]) -> None:
         """Keep what calls and sums in other traces may have to know. Noting it again changes nothing."""
+        noted = [call for call in calls if call.response is not None and call.is_counted]
+        for start in range(0, len(noted), _NOTED_AT_ONCE):
+            await self._note(organization_id, noted[start : start + _NOTED_AT_ONCE])
+
+    async def _note(self, organization_id: str, calls: Iterable[LlmCall]) -> None:
         partitions: dict[str, list[AnsweredCall]] = {}
         sums: list[AnsweredSum] = []
         for call in calls:
-            if call.response is None or not call.is_counted:
+            if call.response is None:
                 continue
             answer_id = _id_of(call.response)
             if call.is_sum:

@@ -11,19 +11,23 @@ from shared.services.ingestion.trace_records import TraceCredential, decode_call
 from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.usage.events import Events
 from shared.services.usage.reported_event import ReportedEvent
+from shared.turns import Turns
 
 _ACCEPTED_AT_ONCE = 256
-"""Calls that become events before other requests get their turn: four messages full."""
+"""Calls that are accepted as the events of one request would be: four messages full."""
 _COUNTS = ("model", "provider", "service_tier")
 """What is left of a call whose counts contradict each other."""
 
 
 class CallSender:
-    def __init__(self, events: Events, agents: AgentMaking, llm_calls: LlmCallReader, answers: Answers) -> None:
+    def __init__(
+        self, events: Events, agents: AgentMaking, llm_calls: LlmCallReader, answers: Answers, turns: Turns
+    ) -> None:
         self._events = events
         self._answers = answers
         self._agents = agents
         self._llm_calls = llm_calls
+        self._turns = turns
 
     async def send(self, organization_id: str, credential: TraceCredential, calls: Sequence[LlmCall]) -> list[str]:
         """Hand calls to the broker. Sending them again changes nothing: the first of an identity stands.
@@ -39,7 +43,11 @@ class CallSender:
         )
         for start in range(0, len(calls), _ACCEPTED_AT_ONCE):
             some = calls[start : start + _ACCEPTED_AT_ONCE]
-            events = [self._event(index, organization_id, credential, call) for index, call in enumerate(some)]
+            events: list[ReportedEvent] = []
+            async with self._turns.begun() as turn:
+                for index, call in enumerate(some):
+                    await turn.pause_if_over()
+                    events.append(self._event(index, organization_id, credential, call))
             await self._events.accept(events, partial=False)
         return [
             *(f"agent {name} was made" for name in made.names),

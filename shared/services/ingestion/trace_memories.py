@@ -12,16 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from weakref import WeakValueDictionary
 
-from shared.containers import INBOX
 from shared.domain.ingestion.calls import LlmCall, TraceWarning
 from shared.domain.ingestion.facts import SpanFacts
-from shared.domain.ingestion.memory import TraceMemory
-from shared.domain.ingestion.taking import Taken, TakeSettings, take
+from shared.domain.ingestion.memory import TraceMemory, Waits
+from shared.domain.ingestion.taking import TakeSettings, take
 from shared.domain.kernel.errors import ConflictError, UnavailableError
 from shared.domain.kernel.ids import fingerprint
 from shared.one_at_a_time import OneAtATime
 from shared.ports.clock import Clock
 from shared.services.ingestion.answers import Answers
+from shared.services.ingestion.stored_traces import KnownTrace, StoredTraces
 from shared.services.ingestion.trace_records import (
     TraceCredential,
     TraceRecord,
@@ -33,10 +33,7 @@ from shared.services.storage import (
     AlreadyExistsError,
     Outbox,
     OutboxEntry,
-    Records,
     StaleEtagError,
-    Store,
-    Stored,
     creating,
 )
 
@@ -47,16 +44,16 @@ SPANS_AT_ONCE = 500
 """Of one batch. Their calls are stored beside the memories."""
 TRACES_AT_ONCE = 25
 """Of one batch: so many memories are read together."""
-_DECIDED_AT_ONCE = 5
-"""Traces that are decided before other requests get their turn."""
 _BATCH_BYTES = 1_000_000
 """Of several memories and their calls. One alone may have more: about 1.5 MB."""
 
 _BYTES_OF_CALL = 500
 
-_LARGE_MEMORY = 50_000
-_MANY_SPANS = 100
-"""Characters of a stored memory and spans of a request from which a trace is decided in a thread."""
+_LARGE_MEMORIES = 20_000
+_MANY_SPANS = 25
+"""Characters of stored memories and spans of a request from which traces are decided in a thread."""
+_MOST_WAITING = 256
+"""For the thread: eight slots of each request that may be read at once."""
 
 Portion = Mapping[str, Sequence[SpanFacts]]
 """Spans by trace, all of one slot."""
@@ -70,8 +67,8 @@ class Decided:
     entries: list[tuple[str, OutboxEntry]] = field(default_factory=list)
     """Each with its partition."""
     warnings: Counter[TraceWarning] = field(default_factory=Counter)
-    changes: list[tuple[TraceMemory, TraceMemory]] = field(default_factory=list)
-    """Memories, before and after."""
+    changes: list[tuple[Waits, Waits]] = field(default_factory=list)
+    """What waited in traces before, and what waits after."""
     sender: TraceCredential | None = None
     """Whose calls they are, where a trace was decided without a request."""
 
@@ -84,23 +81,26 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What spans make of a trace, with its memory in JSON."""
+    """What spans make of a trace. Its memory is only there in JSON: freeing thousands of spans would hold others up."""
 
-    before: TraceMemory
-    taken: Taken
+    before: Waits
+    after: Waits
+    is_changed: bool
+    calls: Sequence[LlmCall]
+    warnings: Sequence[TraceWarning]
     encoded: str
 
     @property
     def size(self) -> int:
         """About how many bytes are stored."""
-        return len(self.encoded) + len(self.taken.calls) * _BYTES_OF_CALL
+        return len(self.encoded) + len(self.calls) * _BYTES_OF_CALL
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
     """A trace as it is to be stored."""
 
-    stored: Stored[TraceRecord] | None
+    known: KnownTrace | None
     record: TraceRecord
     turn: _Turn
 
@@ -121,40 +121,28 @@ def portions_by_slot(traces: Portion) -> Iterable[Sequence[Portion]]:
 
 
 class TraceMemories:
-    def __init__(self, store: Store, clock: Clock, outbox: Outbox, answers: Answers) -> None:
+    def __init__(self, stored: StoredTraces, clock: Clock, outbox: Outbox, answers: Answers) -> None:
         self._clock = clock
         self._answers = answers
         self._entries = outbox.sender(CALLS_DECIDED)
-        self._records = Records(store, INBOX, TraceRecord, outbox=outbox)
-        self._thread = OneAtATime("trace-decisions")
+        self._stored = stored
+        self._thread = OneAtATime("trace-decisions", _MOST_WAITING)
         self._turns = WeakValueDictionary[str, asyncio.Lock]()
 
     async def add(
         self, organization_id: str, portion: Portion, settings: TakeSettings, credential: TraceCredential
     ) -> Decided:
         """Add spans to their traces. Raises `UnavailableError`, also where too many change a trace at once."""
-        partition = partition_of(organization_id, slot_of(next(iter(portion))))
-        async with self._turn_at(partition):
-            return await self._add(organization_id, partition, portion, settings, credential)
+        async with self._turn_at(organization_id, next(iter(portion))):
+            return await self._add(organization_id, portion, settings, credential)
 
     async def _add(
-        self,
-        organization_id: str,
-        partition: str,
-        portion: Portion,
-        settings: TakeSettings,
-        credential: TraceCredential,
+        self, organization_id: str, portion: Portion, settings: TakeSettings, credential: TraceCredential
     ) -> Decided:
         decided = Decided()
-        stored = await self._records.get_many(partition, portion.keys())
         batch: list[_Change] = []
         size = 0
-        for number, (trace, facts) in enumerate(portion.items()):
-            if number % _DECIDED_AT_ONCE == _DECIDED_AT_ONCE - 1:
-                await asyncio.sleep(0)
-            change = await self._change(organization_id, trace, stored.get(trace), facts, settings, credential)
-            if change is None:
-                continue
+        for change in await self._changes(organization_id, portion, settings, credential):
             if batch and size + change.turn.size > _BATCH_BYTES:
                 decided.add(await self._store_batch(organization_id, batch, portion, settings, credential))
                 batch, size = [], 0
@@ -166,16 +154,20 @@ class TraceMemories:
 
     async def decide(self, organization_id: str, trace: str, settings: TakeSettings) -> Decided:
         """Decide what has waited long enough in a trace. Raises as `add`."""
-        async with self._turn_at(partition_of(organization_id, slot_of(trace))):
+        async with self._turn_at(organization_id, trace):
             return await self._decide(organization_id, trace, (), settings, None)
+
+    async def forget_earlier(self, organization_id: str, trace: str) -> None:
+        """After `decide`: what may be left in the trace's earlier partition has moved."""
+        await self._stored.forget_earlier(organization_id, trace)
 
     def close(self) -> None:
         """Decide nothing more."""
         self._thread.close()
 
-    def _turn_at(self, partition: str) -> asyncio.Lock:
+    def _turn_at(self, organization_id: str, trace: str) -> asyncio.Lock:
         """One after the other in this process: of those who change a trace at once, only one does not lose its race."""
-        return self._turns.setdefault(partition, asyncio.Lock())
+        return self._turns.setdefault(partition_of(organization_id, slot_of(trace)), asyncio.Lock())
 
     async def _decide(
         self,
@@ -186,47 +178,48 @@ class TraceMemories:
         credential: TraceCredential | None,
     ) -> Decided:
         """Add spans to one trace, as often as other processes change it meanwhile."""
-        partition = partition_of(organization_id, slot_of(trace))
 
         async def attempt() -> Decided:
-            stored = await self._records.find(partition, trace)
-            change = await self._change(organization_id, trace, stored, facts, settings, credential)
-            return Decided() if change is None else await self._store(organization_id, [change])
+            changes = await self._changes(organization_id, {trace: facts}, settings, credential)
+            return await self._store(organization_id, changes) if changes else Decided()
 
         try:
-            return await self._records.retry(attempt)
+            return await self._stored.records.retry(attempt)
         except ConflictError as error:  # which exporters would take for final
             raise UnavailableError("Too many requests change this trace at once; send it again") from error
 
-    async def _change(  # noqa: PLR0913  a trace, and what comes to it
-        self,
-        organization_id: str,
-        trace: str,
-        stored: Stored[TraceRecord] | None,
-        facts: Sequence[SpanFacts],
-        settings: TakeSettings,
-        credential: TraceCredential | None,
-    ) -> _Change | None:
-        """None where nothing changes."""
-        sender = credential or (stored.entity.credential if stored is not None else None)
-        if sender is None:
-            return None
-        encoded = stored.entity.memory if stored is not None else ""
-        turn = await self._turn(trace, encoded, facts, settings)
-        if sums := [call for call in turn.taken.calls if call.is_sum]:
-            calls = await self._answers.of_calls(organization_id, sums)
-            if calls:
+    async def _changes(
+        self, organization_id: str, portion: Portion, settings: TakeSettings, credential: TraceCredential | None
+    ) -> Sequence[_Change]:
+        """Those traces of a portion that change."""
+        continued = [trace for trace, facts in portion.items() if _may_continue(facts, settings)]
+        known = await self._stored.of(organization_id, portion.keys(), continued)
+        memories = {trace: known[trace].record.memory if trace in known else "" for trace in portion}
+        changes: list[_Change] = []
+        for trace, turn in (await self._turns_of(portion, memories, settings)).items():
+            sender = credential or (known[trace].record.credential if trace in known else None)
+            if sums := [call for call in turn.calls if call.is_sum]:
+                calls = await self._answers.of_calls(organization_id, sums)
                 knowing = replace(settings, elsewhere=replace(settings.elsewhere, calls=calls))
-                turn = await self._turn(trace, encoded, facts, knowing)
-        if turn.taken.memory is turn.before:
-            return None
-        return _Change(stored, TraceRecord.of(organization_id, turn.taken.memory, turn.encoded, sender), turn)
+                one = {trace: portion[trace]}
+                turn = (await self._turns_of(one, memories, knowing))[trace] if calls else turn  # noqa: PLW2901
+            if turn.is_changed and sender is not None:
+                record = TraceRecord.of(organization_id, turn.after, turn.encoded, sender)
+                changes.append(_Change(known.get(trace), record, turn))
+        return changes
 
-    async def _turn(self, trace: str, encoded: str, facts: Sequence[SpanFacts], settings: TakeSettings) -> _Turn:
+    async def _turns_of(
+        self, portion: Portion, memories: Mapping[str, str], settings: TakeSettings
+    ) -> Mapping[str, _Turn]:
+        """What spans make of their traces, of which `memories` are stored."""
         now = self._clock.now()
-        if len(encoded) > _LARGE_MEMORY or len(facts) > _MANY_SPANS:
-            return await self._thread.run(lambda: _turn(trace, encoded, facts, now, settings))
-        return _turn(trace, encoded, facts, now, settings)
+
+        def decide() -> Mapping[str, _Turn]:
+            return {trace: _turn(trace, memories[trace], facts, now, settings) for trace, facts in portion.items()}
+
+        spans = sum(map(len, portion.values()))
+        size = sum(len(memories[trace]) for trace in portion)
+        return await self._thread.run(decide) if spans > _MANY_SPANS or size > _LARGE_MEMORIES else decide()
 
     async def _store_batch(
         self,
@@ -250,13 +243,16 @@ class TraceMemories:
         """Raises `AlreadyExistsError` or `StaleEtagError` for a lost race."""
         sender = batch[0].record.credential
         partition = partition_of(organization_id, slot_of(batch[0].record.id))
-        calls = [call for change in batch for call in change.turn.taken.calls]
+        calls = [call for change in batch for call in change.turn.calls]
         entries = [self._entry(organization_id, sender, calls)] if calls else []
-        changes = [(change.stored, change.record) for change in batch]
-        await self._records.write_all(partition, changes, *map(creating, entries))
-        warnings = Counter(warning for change in batch for warning in change.turn.taken.warnings)
-        turns = [(change.turn.before, change.turn.taken.memory) for change in batch]
-        return Decided(calls, [(partition, entry) for entry in entries], warnings, turns, sender)
+        changes = [(change.known.stored if change.known is not None else None, change.record) for change in batch]
+        await self._stored.records.write_all(partition, changes, *map(creating, entries))
+        for change in batch:
+            if change.known is not None and change.known.stored is None:
+                await self._stored.forget_earlier(organization_id, change.record.id)
+        warnings = Counter(warning for change in batch for warning in change.turn.warnings)
+        waits = [(change.turn.before, change.turn.after) for change in batch]
+        return Decided(calls, [(partition, entry) for entry in entries], warnings, waits, sender)
 
     def _entry(self, organization_id: str, sender: TraceCredential, calls: Sequence[LlmCall]) -> OutboxEntry:
         encoded = encode_calls(calls)
@@ -268,7 +264,24 @@ class TraceMemories:
         )
 
 
+def _may_continue(facts: Sequence[SpanFacts], settings: TakeSettings) -> bool:
+    """Whether calls of an earlier request may wait for these spans, or these are below spans of it."""
+    if not facts:
+        return True
+    ids = {one.id for one in facts}
+    is_linked = any(one.is_named or (one.parent and one.parent not in ids) for one in facts)
+    return is_linked and settings.default_agent is None
+
+
 def _turn(trace: str, encoded: str, facts: Sequence[SpanFacts], now: datetime, settings: TakeSettings) -> _Turn:
     memory = TraceMemory.decoded(encoded) if encoded else TraceMemory(trace)
     taken = take(memory, facts, now, settings)
-    return _Turn(memory, taken, encoded if taken.memory is memory else taken.memory.encoded())
+    is_changed = taken.memory is not memory
+    return _Turn(
+        memory.waits,
+        taken.memory.waits,
+        is_changed,
+        taken.calls,
+        taken.warnings,
+        taken.memory.encoded() if is_changed else encoded,
+    )

@@ -1,14 +1,15 @@
 """What is stored of traces: their memory, and the calls in it that are still to be sent to metering."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from shared import json
 from shared.domain.ingestion.calls import LlmCall
-from shared.domain.ingestion.memory import TraceMemory
+from shared.domain.ingestion.memory import Waits
 from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import to_text
@@ -65,15 +66,21 @@ class TraceRecord(Entity):
         return document if self.due_at is None else document | {"due_at": self.due_at}
 
     @classmethod
-    def of(cls, organization_id: str, memory: TraceMemory, encoded: str, credential: TraceCredential) -> Self:
+    def of(cls, organization_id: str, waits: Waits, encoded: str, credential: TraceCredential) -> Self:
         """`encoded` is the memory in JSON."""
         return cls(
-            id=memory.trace,
+            id=waits.trace,
             organization_id=organization_id,
             credential=credential,
             memory=encoded,
-            due_at=None if memory.wake is None else to_text(memory.wake + _SWEPT_AFTER),
+            due_at=None if waits.wake is None else to_text(waits.wake + _SWEPT_AFTER),
         )
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _text_of_document(cls, memory: object) -> object:
+        """As it was stored at first: as a part of the document."""
+        return json.encode(memory).decode() if isinstance(memory, Mapping) else memory
 
 
 def slot_of(trace: str) -> int:
@@ -83,6 +90,11 @@ def slot_of(trace: str) -> int:
 
 def partition_of(organization_id: str, slot: int) -> str:
     return f"{organization_id}:traces:{slot}"
+
+
+def earlier_partition_of(organization_id: str, trace: str) -> str:
+    """Where a trace was stored until those of a slot shared a partition."""
+    return f"{organization_id}:trace:{trace}"
 
 
 def encode_calls(calls: Iterable[LlmCall]) -> str:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from shared.containers import INBOX
 from shared.domain.access.reporting import Reporting
 from shared.domain.ingestion.calls import Elsewhere
-from shared.domain.ingestion.memory import TraceMemory
+from shared.domain.ingestion.memory import Waits
 from shared.domain.ingestion.taking import TakeSettings
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
@@ -111,7 +111,9 @@ class Traces:
 
     async def complete_due(self, stored: Stored[TraceRecord]) -> None:
         """Release what the queue did not."""
-        await self.release(stored.entity.organization_id, stored.entity.id)
+        organization_id, trace = stored.entity.organization_id, stored.entity.id
+        await self.release(organization_id, trace)
+        await self._memories.forget_earlier(organization_id, trace)
 
     async def _send(self, organization_id: str, credential: TraceCredential, decided: Decided) -> list[str]:
         self._warnings.note(organization_id, decided.warnings)
@@ -125,7 +127,7 @@ class Traces:
         return notices
 
 
-def _releases(organization_id: str, changes: Iterable[tuple[TraceMemory, TraceMemory]]) -> Iterable[Message]:
+def _releases(organization_id: str, changes: Iterable[tuple[Waits, Waits]]) -> Iterable[Message]:
     """A message for each trace whose next wait ends at another time than before."""
     for before, after in changes:
         if after.wake is not None and after.wake != before.wake:

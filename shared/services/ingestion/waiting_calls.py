@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 from cachetools import TTLCache
 
 from shared.containers import INBOX
-from shared.domain.ingestion.memory import TraceMemory
+from shared.domain.ingestion.memory import Waits
 from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
@@ -68,25 +68,25 @@ class WaitingCalls:
             known = self._cached[organization_id] = [(await self.of(organization_id)).calls]
         return known[0] < self._maximum
 
-    async def follow(self, organization_id: str, changes: Iterable[tuple[TraceMemory, TraceMemory]]) -> None:
-        """Note what waits in traces now; each change is a memory before and after it."""
-        changed = [(before, after) for before, after in changes if before.waiting != after.waiting]
+    async def follow(self, organization_id: str, changes: Iterable[tuple[Waits, Waits]]) -> None:
+        """Note what waits in traces now; each change is what waited before it, and what waits after it."""
+        changed = [(before, after) for before, after in changes if before.calls != after.calls]
         if not changed:
             return
         if (known := self._cached.get(organization_id)) is not None:
             # in place: storing it anew would put off the next count
-            known[0] += sum(after.waiting - before.waiting for before, after in changed)
+            known[0] += sum(after.calls - before.calls for before, after in changed)
         latest = list({after.trace: after for _, after in changed}.values())
         for start in range(0, len(latest), _PUT_AT_ONCE):
             some = latest[start : start + _PUT_AT_ONCE]
             await self._records.put(_partition(organization_id), *map(self._waiting_in, some))
 
-    def _waiting_in(self, memory: TraceMemory) -> WaitingTrace:
-        now, since, wake = self._clock.now(), memory.waiting_since, memory.wake
-        if since is None or wake is None:
-            return WaitingTrace(id=memory.trace, calls=0, since=now, ttl=_NOTHING_WAITS)
-        left = max(timedelta(), wake - now) + _KEPT_BESIDES
-        return WaitingTrace(id=memory.trace, calls=memory.waiting, since=since, ttl=int(left.total_seconds()))
+    def _waiting_in(self, waits: Waits) -> WaitingTrace:
+        now = self._clock.now()
+        if waits.since is None or waits.wake is None:
+            return WaitingTrace(id=waits.trace, calls=0, since=now, ttl=_NOTHING_WAITS)
+        left = max(timedelta(), waits.wake - now) + _KEPT_BESIDES
+        return WaitingTrace(id=waits.trace, calls=waits.calls, since=waits.since, ttl=int(left.total_seconds()))
 
 
 def _partition(organization_id: str) -> str:

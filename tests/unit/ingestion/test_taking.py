@@ -178,7 +178,7 @@ class TestAgents:
     def test_a_call_waits_for_the_span_that_names_its_agent(self):
         traces = SentTraces()
         traces.send([call("one", "step")])
-        assert (traces.calls, traces.memories["a" * 32].waiting) == ([], 1)
+        assert (traces.calls, traces.memories["a" * 32].waits.calls) == ([], 1)
         traces.pass_time(timedelta(seconds=200))
         traces.send([span("step", "bot")])
         assert traces.calls == []
@@ -266,7 +266,7 @@ class TestHostileTraces:
         traces = SentTraces()
         for start in range(0, 3000, 500):
             traces.send(spans[start : start + 500])
-        assert (len(traces.calls), traces.memories["a" * 32].waiting) == (1000, 2000)
+        assert (len(traces.calls), traces.memories["a" * 32].waits.calls) == (1000, 2000)
         assert traces.codes == {WarningCode.TRACE_TOO_LARGE, WarningCode.AGENT_NOT_NAMED}
         assert traces.send_all([[agent_run("far")], spans]).tokens == (90_000, 9000)
 
