@@ -1,6 +1,7 @@
 """What counts in a trace, when it counts, and for whom."""
 
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -290,6 +291,20 @@ class TestHostileTraces:
     def test_parents_that_never_come(self):
         traces = sent([call(f"{number:04}", f"p{number:04}", (number, 1)) for number in range(1, 500)])
         assert traces.tokens == (sum(range(1, 500)), 499)
+
+    @pytest.mark.parametrize("default_agent", [None, "front"])
+    def test_random_parents_without_end(self, default_agent: str | None):
+        """More calls than ids are remembered, each below a span that never comes, among links likewise."""
+        random, traces = Random(0), SentTraces(TakeSettings(default_agent=default_agent))
+        for request in range(21):
+            numbers = range(request * 500, request * 500 + 500)
+            calls = [call(f"{number:06x}", tokens=(number, 1), answer=f"r-{number}") for number in numbers]
+            links = [span(f"l{number:06x}") for number in numbers[::5]]
+            traces.send([of(one, parent_id=f"{random.getrandbits(64):016x}") for one in (*calls, *links)])
+            memory = traces.memories["a" * 32]
+            assert (len(memory.spans) <= 2000, len(memory.forgotten) <= 160_000) == (True, True)
+        traces.send_all([])
+        assert traces.tokens == (10_500 * 10_499 // 2, 10_500)
 
     def test_a_chain_of_2000_spans(self):
         spans = [span(f"{number:04}", f"{number - 1:04}" if number else "") for number in range(1999)]
