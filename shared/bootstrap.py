@@ -98,6 +98,7 @@ from shared.services.storage.sealed_values import SealedValues
 from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
+from shared.services.tenancy.payers import PayerChanges
 from shared.services.tenancy.projects import Projects
 from shared.services.usage.acceptance_checks import AcceptanceChecks
 from shared.services.usage.assigning import Assigners
@@ -145,6 +146,7 @@ class Application:
         self.periods = Periods(store)
         self.rebilling = Rebilling(self.periods, clock, self.outbox)
         self.organizations = Organizations(store, clock, self.periods, self.outbox, chosen)
+        self.payer_changes = PayerChanges(clock, self.organizations, self.periods)
         self.tokens = Tokens(ports.secrets, clock, chosen)
         self.limits = Limits(store, clock)
         self.rate_limits = RateLimits(store, clock)
@@ -231,7 +233,8 @@ class Application:
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
         self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
         self.credits = CreditServices(
-            *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time, self.departments),
+            *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time),
+            *(self.departments, self.periods),
         )
         self.billing_documents = BillingDocuments(store, self.owners)
         drawn_amounts = DrawnAmountsStore(store)

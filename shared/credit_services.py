@@ -15,11 +15,13 @@ from shared.services.credits.balances import Balances
 from shared.services.credits.department_limits import DepartmentLimits
 from shared.services.credits.due_holds import DueHold, DueHolds
 from shared.services.credits.ledger import Ledger
+from shared.services.credits.paying import Paying
 from shared.services.credits.spending import Spending
 from shared.services.credits.statements import Statements
 from shared.services.credits.transfer_history import TransferHistory
 from shared.services.credits.usage import CreditUsage
 from shared.services.credits.verification import CreditVerification, Verifications
+from shared.services.periods.periods import Periods
 from shared.services.storage import Outbox
 from shared.services.storage.outbox import Completion, Receiver
 from shared.services.tenancy.departments import Departments
@@ -38,6 +40,7 @@ class CreditServices:
         outbox: Outbox,
         store_time: StoreTime,
         departments: Departments,
+        periods: Periods,
     ) -> None:
         self.wallets = wallets = ItemWallets(store)
         archives = ItemCreditArchives(store)
@@ -46,11 +49,12 @@ class CreditServices:
         self.due_holds = DueHolds(self.ledger, outbox)
         self.archiving = Archiving(wallets, archives, clock, outbox)
         self.action_costs = ActionCosts(store)
-        self.spending = Spending(store, self.ledger, organizations, agents, self.action_costs)
+        self.paying = Paying(wallets, self.ledger, clock, organizations, periods)
+        self.spending = Spending(store, self.ledger, self.paying, organizations, agents, self.action_costs)
         self.balances = Balances(wallets, clock, organizations)
         self.statements = Statements(wallets, history)
         self.usage = CreditUsage(history, organizations)
-        self.department_limits = DepartmentLimits(wallets, clock, organizations, departments)
+        self.department_limits = DepartmentLimits(wallets, clock, self.paying, departments)
         self.verifications = Verifications(store, wallets, history, clock, outbox)
 
     def receivers(self) -> Mapping[str, Receiver]:

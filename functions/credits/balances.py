@@ -50,6 +50,8 @@ class BalanceAnswer(Schema):
     """What lapses within 30 days if it is not spent, earliest first."""
     sequence: int
     """The number of the last transfer that is counted."""
+    payer_id: str | None
+    """Whose credits are available, where another organization pays; the other figures are its own."""
 
 
 @endpoint(

@@ -31,6 +31,8 @@ class Wanted:
     refunded: frozenset[str] = frozenset()
     """Transactions that are to be refunded."""
     drawn_periods: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()
+    """Organizations."""
 
 
 @dataclass(slots=True)

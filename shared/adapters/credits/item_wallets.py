@@ -25,6 +25,7 @@ from shared.adapters.credits.wallet_items import (
     grant_document,
     head_document,
     hold_document,
+    member_document,
     page_document,
     partition_of,
     record_in,
@@ -40,6 +41,7 @@ from shared.domain.credits.grant_pages import GrantPage, page_id
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.head import HEAD_ID, Cut, Head, cut_id
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.members import Member, member_id
 from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id, refund_id
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.wallet import Wallet
@@ -101,6 +103,7 @@ class ItemWallets:
                 (stored.wallet.grant_records, wallet.grant_records),
                 (stored.wallet.refunds, wallet.refunds),
                 (stored.wallet.drawn_periods, wallet.drawn_periods),
+                (stored.wallet.members, wallet.members),
             )
         )
         changed += wallet.budgets is not stored.wallet.budgets
@@ -206,6 +209,7 @@ def _ids_of(wanted: Wanted) -> frozenset[str]:
         | wanted.counters
         | wanted.drawn_periods
         | {grant_record_id(id_) for id_ in wanted.grants}
+        | {member_id(id_) for id_ in wanted.members}
         | {refund_id(id_) for id_ in wanted.refunded}
     )
 
@@ -221,6 +225,7 @@ def _joined(
     wallet = known.wallet
     refunds = _records(items, "credit_refund", RefundRecord)
     grants = _records(items, GRANT, GrantRecord)
+    members = _records(items, "credit_member", Member)
     transactions = known.transactions | _records(items, TRANSFER, Transfer)
     joined = Wallet(
         wallet.payer,
@@ -230,6 +235,7 @@ def _joined(
         counters=wallet.counters | _records(items, "credit_counter", Counter),
         grant_records=wallet.grant_records | {record.id: record for record in grants.values()},
         refunds=wallet.refunds | {record.transaction_id: record for record in refunds.values()},
+        members=wallet.members | {member.organization_id: member for member in members.values()},
         drawn_periods=wallet.drawn_periods | _records(items, DRAWN, DrawnPeriod),
         earlier=transactions,
         budgets=wallet.budgets,
@@ -270,6 +276,8 @@ def _changed_records(before: Wallet, wallet: Wallet) -> Iterator[Document]:
         yield refund_document(refund)
     for drawn in _changed(before.drawn_periods, wallet.drawn_periods):
         yield drawn_document(drawn, wallet.payer)
+    for member in _changed(before.members, wallet.members):
+        yield member_document(member)
     if wallet.budgets is not before.budgets:
         yield budgets_document(Budgets(wallet.head.budgets_revision, wallet.budgets))
 

@@ -15,6 +15,7 @@ from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.head import HEAD_ID, Cut, Head
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.members import Member
 from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id
 from shared.domain.credits.transfers import Transfer
 from shared.domain.kernel.times import BEGINNING, to_text
@@ -86,6 +87,10 @@ def grant_document(record: GrantRecord) -> Document:
 
 def refund_document(record: RefundRecord) -> Document:
     return _document(record.id, "credit_refund", record)
+
+
+def member_document(member: Member) -> Document:
+    return _document(member.id, "credit_member", member)
 
 
 def budgets_document(budgets: Budgets) -> Document:

@@ -47,7 +47,8 @@ def decide(wallet: Wallet, command: AnyCommand, now: datetime) -> Transfer:
     """Do the command, or refuse it; what came of it is the last transfer of the wallet.
 
     What is due by then comes first: the cut of the month that ended, and grants whose time is over. Raises
-    `NotFoundError` where the command names what is not there; then nothing was decided, and the wallet is of no use.
+    `NotFoundError` where the command names what is not there, and `PayerChangedError` where another wallet pays; then
+    nothing was decided, and the wallet is of no use.
     """
     with localcontext(EXACT):
         bring_up_to(wallet, now)
@@ -106,8 +107,10 @@ def _decided(  # noqa: PLR0911  one for each command
         case GiveGrant():
             return give(wallet, command, now)
         case Use():
+            wallet.check_member(command.organization_id)
             return use(wallet, command, now)
         case Reserve():
+            wallet.check_member(command.organization_id)
             return reserve(wallet, command, now)
         case Capture():
             return capture(wallet, command, now)

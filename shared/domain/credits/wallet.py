@@ -16,6 +16,7 @@ from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage, OpenGrants
 from shared.domain.credits.head import Cut, DebtPayment, Head
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.members import Member, PayerChangedError
 from shared.domain.credits.payments import GrantRecord, RefundRecord
 from shared.domain.credits.transfers import Transfer, chained
 from shared.domain.kernel.money import ZERO
@@ -41,6 +42,8 @@ class Wallet:
     grant_records: dict[str, GrantRecord] = field(default_factory=dict)
     refunds: dict[str, RefundRecord] = field(default_factory=dict)
     """By the transfer that was refunded."""
+    members: dict[str, Member] = field(default_factory=dict)
+    """By organization."""
     drawn_periods: dict[str, DrawnPeriod] = field(default_factory=dict)
     """By id."""
     earlier: Mapping[str, Transfer] = field(default_factory=dict)
@@ -58,7 +61,7 @@ class Wallet:
         tried = copy(self)
         tried.holds, tried.counters = dict(self.holds), dict(self.counters)
         tried.grant_records, tried.refunds = dict(self.grant_records), dict(self.refunds)
-        tried.drawn_periods = dict(self.drawn_periods)
+        tried.drawn_periods, tried.members = dict(self.drawn_periods), dict(self.members)
         tried.transfers, tried.cuts = list(self.transfers), list(self.cuts)
         tried._grants = {kind: grants.copy() for kind, grants in self._grants.items()}  # noqa: SLF001  of the same class
         return tried
@@ -92,6 +95,13 @@ class Wallet:
             changed += [page for page in grants.pages if self.pages.get(page.id) is not page]
         gone = [id_ for id_, page in self.pages.items() if page.kind in self._grants and id_ not in present]
         return changed, gone
+
+    def check_member(self, organization_id: str) -> None:
+        """Raises `PayerChangedError` for an organization that does not spend from this wallet."""
+        member = self.members.get(organization_id)
+        has_left = member is not None and member.state == "left"
+        if has_left or (member is None and organization_id != self.payer):
+            raise PayerChangedError(None if member is None else member.since)
 
     # Changing
 

@@ -55,6 +55,10 @@ class Organization(Entity):
     calendars: History[Calendar]
     settlements: History[Settlement] = History[Settlement].starting(POSTPAID)
     """Billing modes with credit values. Periods keep the one in force when they begin."""
+    payers: History[str | None] = History[str | None].starting(None)
+    """Whose credits it spends; None for its own."""
+    is_payer: bool = False
+    """Whether another organization spends its credits, or did so."""
     shard_counts: History[int]
     seats: History[int] = History[int].starting(0)
     """The number of seats to bill where a charge prices seats."""
@@ -102,6 +106,17 @@ class Organization(Entity):
             return History[Settlement].starting(settlement)
         is_in_force = settlement == self.settlements.at(now + MINIMUM_LEAD)
         return self.settlements.scheduled(settlement, None if is_in_force else start, now, "/billing_mode")
+
+    def payer_at(self, instant: datetime) -> str:
+        """Whose wallet pays for it."""
+        return self.payers.at(instant) or self.id
+
+    def rescheduled_payers(self, payer_id: str | None, start: datetime | None, now: datetime) -> History[str | None]:
+        """The history with another payer from `start` on, as `rescheduled_settlements`. Raises `ValidationError`."""
+        if start is None:
+            return History[str | None].starting(payer_id)
+        is_in_force = payer_id == self.payers.at(now + MINIMUM_LEAD)
+        return self.payers.scheduled(payer_id, None if is_in_force else start, now, "/payer_id")
 
     @property
     def seats_from(self) -> datetime | None:

@@ -170,12 +170,13 @@ class Draws:
             closes=closes,
             is_after_close=is_after_close,
         )
-        await self._ledger.run(organization_id, command)
+        await self._ledger.run(await self._payer(organization_id, item), command)
 
     async def _drawn(self, organization_id: str, item: PeriodItem, at_least: int = 0) -> DrawnPeriod:
         """What the wallet has paid of a period. Raises `UnavailableError` where it cannot be read yet."""
         id_ = drawn_period_id(organization_id, to_text(item.start))
-        stored = await self._wallets.read(organization_id, Wanted(drawn_periods=frozenset({id_})))
+        payer = await self._payer(organization_id, item)
+        stored = await self._wallets.read(payer, Wanted(drawn_periods=frozenset({id_})))
         drawn = stored.wallet.drawn_periods.get(id_)
         if drawn is None and not at_least:
             return DrawnPeriod(
@@ -188,6 +189,10 @@ class Draws:
             raise UnavailableError("What was drawn for the period cannot be read yet")
         return drawn
 
+    async def _payer(self, organization_id: str, item: PeriodItem) -> str:
+        """Whose wallet pays for the period: who did when it began."""
+        return (await self._organizations.cached(organization_id)).payer_at(item.start)
+
     async def _note(self, drawn: DrawnPeriod) -> None:
         """Copy the amounts of a closed period to its item, once."""
         organization_id, start = drawn.organization_id, from_text(drawn.period)
@@ -197,6 +202,6 @@ class Draws:
             if current.entity.drawn is None:
                 named = await self._amounts.write(organization_id, current.entity, drawn.version, drawn.amounts)
                 await self._periods.replace(organization_id, current, current.entity.changed(drawn=named))
-            await self._wallets.note_drawn(organization_id, drawn.id)
+            await self._wallets.note_drawn(await self._payer(organization_id, current.entity), drawn.id)
 
         await retry_lost_races(attempt, UnavailableError("The period is being changed by many at once"))

@@ -1,7 +1,7 @@
 """Balances and grants as they are now. Reading writes nothing: what is due is worked out, not stored."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
@@ -57,6 +57,8 @@ class Balance:
     expiring: Sequence[Expiring]
     sequence: int
     """Of the last transfer that it counts."""
+    payer_id: str | None = None
+    """Whose credits are available; None for its own."""
 
     @property
     def held(self) -> Decimal:
@@ -78,9 +80,19 @@ class Balances:
         self._wallets = wallets
         self._clock = clock
 
-    async def of(self, payer: str, kind: str) -> Balance:
-        """Without holds whose time is over and grants that have lapsed."""
+    async def of(self, organization_id: str, kind: str) -> Balance:
+        """Without holds whose time is over and grants that have lapsed.
+
+        Of an organization that another one pays for only `available` is the payer's: the rest is its own.
+        """
         now = self._clock.now()
+        own = await self._of_wallet(organization_id, kind, now)
+        payer = (await self._organizations.cached(organization_id)).payer_at(now)
+        if payer == organization_id:
+            return own
+        return replace(own, available=(await self._of_wallet(payer, kind, now)).available, payer_id=payer)
+
+    async def _of_wallet(self, payer: str, kind: str, now: datetime) -> Balance:
         wallet = await self._present(payer, now)
         balances = wallet.balances(kind)
         return Balance(

@@ -16,9 +16,9 @@ from shared.domain.kernel.ids import fingerprint, named_id
 from shared.domain.kernel.money import plain
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
+from shared.services.credits.paying import Paying
 from shared.services.storage import Operation, noting, retry_lost_races
 from shared.services.tenancy.departments import Departments
-from shared.services.tenancy.organizations import Organizations
 
 _WINDOWS: tuple[WindowName, ...] = ("day", "month")
 
@@ -44,19 +44,19 @@ class LimitsOfDepartment:
 class DepartmentLimits:
     """They lie in the wallet that pays: a batch on other limits than the head names is decided anew."""
 
-    def __init__(self, wallets: Wallets, clock: Clock, organizations: Organizations, departments: Departments) -> None:
+    def __init__(self, wallets: Wallets, clock: Clock, paying: Paying, departments: Departments) -> None:
         self._wallets = wallets
         self._clock = clock
-        self._organizations = organizations
+        self._paying = paying
         self._departments = departments
 
     async def of(self, organization_id: str, department_id: str) -> LimitsOfDepartment:
         """Raises `NotFoundError`."""
         await self._departments.get(organization_id, department_id)
         counter = counter_id("department", organization_id, department_id)
-        stored = await self._wallets.read(organization_id, Wanted(counters=frozenset({counter})))
-        organization = await self._organizations.cached(organization_id)
-        windows = {window.name: window for window in windows_at(self._clock.now(), organization.calendars)}
+        paid = await self._paying.wallet_of(organization_id)
+        stored = await self._wallets.read(paid.payer, Wanted(counters=frozenset({counter})))
+        windows = {window.name: window for window in windows_at(self._clock.now(), paid.organization.calendars)}
         counted = stored.wallet.counters.get(counter) or new_counter("department", organization_id, department_id)
         limits = _limits_in(stored.wallet, organization_id, department_id)
         daily, monthly = (
@@ -80,7 +80,9 @@ class DepartmentLimits:
         wanted = {name: limit for name, limit in zip(_WINDOWS, (daily, monthly), strict=True) if limit is not None}
 
         async def attempt() -> None:
-            stored = await self._wallets.read(organization_id, Wanted())
+            paid = await self._paying.wallet_of(organization_id)
+            stored = await self._wallets.read(paid.payer, Wanted(members=frozenset({organization_id})))
+            stored.wallet.check_member(organization_id)
             before = _limits_in(stored.wallet, organization_id, department_id)
             if if_match not in (None, _etag_of(before)):
                 raise PreconditionFailedError("The limits have changed since they were read")

@@ -17,6 +17,7 @@ from shared.domain.credits.accounts import RESERVED, balance
 from shared.domain.credits.commands import AnyCommand, ExpireHold, sign_up_bonus
 from shared.domain.credits.deciding import decide
 from shared.domain.credits.head import HEAD_ID
+from shared.domain.credits.members import PayerChangedError
 from shared.domain.credits.returns import LostPinError
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.wallet import Wallet
@@ -72,8 +73,8 @@ class Ledger:
         """What comes of a command, or came of it the first time.
 
         Raises `IdempotencyConflictError` for a key that was used for something else, `NotFoundError` where the command
-        names what is not there, `ValidationError` where it does not fit into a batch, `RateLimitedError`, and
-        `UnavailableError`; after the last two repeat it with the same key.
+        names what is not there, `PayerChangedError` where another wallet pays, `ValidationError` where it does not fit
+        into a batch, `RateLimitedError`, and `UnavailableError`; after the last two repeat it with the same key.
         """
         return await look_twice(lambda: self._lanes.run(payer, command, self._clock.now()), errors=(NotFoundError,))
 
@@ -189,7 +190,7 @@ class Ledger:
             tried = wallet.copy()
             try:
                 decide(tried, waiting.command, now)
-            except NotFoundError as error:
+            except (NotFoundError, PayerChangedError) as error:
                 waiting.fail(error)
                 continue
             if self._wallets.operations(stored, tried) <= MAXIMUM_OPERATIONS:
@@ -226,20 +227,24 @@ def _open(pack: Sequence[Waiting]) -> list[Waiting]:
 
 def _is_answered_before(waiting: Waiting, stored: StoredWallet) -> bool:
     """Answer a command that was done before, or whose key was used for something else."""
-    command = waiting.command
-    transfer = stored.transactions.get(command.transaction_id)
+    transfer = stored.transactions.get(waiting.command.transaction_id)
     if transfer is None:
         return False
-    if (transfer.principal, transfer.request_hash) != (command.principal, command.request_hash):
-        waiting.fail(
-            IdempotencyConflictError(
-                "This Idempotency-Key was used for another request, or by another user or key; it goes with one route "
-                "and body, and with who used it first"
-            )
-        )
-    else:
-        waiting.answer(transfer)
+    try:
+        waiting.answer(first_answer(waiting.command, transfer))
+    except IdempotencyConflictError as error:
+        waiting.fail(error)
     return True
+
+
+def first_answer(command: AnyCommand, transfer: Transfer) -> Transfer:
+    """The transfer under a command's key. Raises `IdempotencyConflictError` where it is of another request."""
+    if (transfer.principal, transfer.request_hash) == (command.principal, command.request_hash):
+        return transfer
+    raise IdempotencyConflictError(
+        "This Idempotency-Key was used for another request, or by another user or key; it goes with one route and "
+        "body, and with who used it first"
+    )
 
 
 def _may_have_due_holds(wallet: Wallet) -> bool:

@@ -9,14 +9,13 @@ from typing import Any
 from shared.domain.access.identity import Principal
 from shared.domain.credits.commands import Capture, GiveGrant, Refund, Release, Reserve, Use
 from shared.domain.credits.counters import Context
-from shared.domain.credits.grants import DEFAULT_KIND, Terms
+from shared.domain.credits.grants import Terms
 from shared.domain.credits.transfers import Transfer, UseEntry
 from shared.domain.kernel.errors import ValidationError
-from shared.domain.kernel.money import ZERO
-from shared.domain.tenancy.organizations import Organization
 from shared.services.agents.agents import Agents
 from shared.services.credits.action_costs import ActionCosts
 from shared.services.credits.ledger import Ledger
+from shared.services.credits.paying import Paying
 from shared.services.storage import Store
 from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.tenancy.organizations import Organizations
@@ -60,17 +59,24 @@ class RequestedUse:
 
 
 class Spending:
-    def __init__(
-        self, store: Store, ledger: Ledger, organizations: Organizations, agents: Agents, costs: ActionCosts
+    def __init__(  # noqa: PLR0913  its neighbours
+        self,
+        store: Store,
+        ledger: Ledger,
+        paying: Paying,
+        organizations: Organizations,
+        agents: Agents,
+        costs: ActionCosts,
     ) -> None:
         self._ledger = ledger
+        self._paying = paying
         self._organizations = organizations
         self._agents = agents
         self._costs = costs
         self._targets = AllocationTargets(store)
 
     async def give(self, caller: Caller, amount: Decimal, terms: Terms, kind: str, reason: str | None) -> Transfer:
-        """A grant. Raises as `Ledger.run`."""
+        """A grant, to the organization's own wallet, whoever pays for it. Raises as `Ledger.run`."""
         command = GiveGrant(**_identity(caller), amount=amount, terms=terms, credit_kind=kind, reason=reason)
         return await self._ledger.run(caller.organization_id, command)
 
@@ -90,9 +96,8 @@ class Spending:
             is_list=is_list,
             calendars=organization.calendars,
             credit_kind=kind,
-            overdraft=_overdraft(organization, kind),
         )
-        return await self._ledger.run(caller.organization_id, command)
+        return await self._paying.run(command)
 
     async def reserve(
         self, caller: Caller, amount: Decimal, spent_for: SpentFor, kind: str, expires_in: timedelta
@@ -106,21 +111,20 @@ class Spending:
             expires_in=expires_in,
             calendars=organization.calendars,
             credit_kind=kind,
-            overdraft=_overdraft(organization, kind),
         )
-        return await self._ledger.run(caller.organization_id, command)
+        return await self._paying.run(command)
 
     async def capture(self, caller: Caller, hold_id: str, amount: Decimal | None) -> Transfer:
         """All of the hold without an amount. Raises as `Ledger.run`."""
         organization = await self._organizations.cached(caller.organization_id)
         command = Capture(**_identity(caller), hold_id=hold_id, amount=amount, calendars=organization.calendars)
-        return await self._ledger.run(caller.organization_id, command)
+        return await self._paying.run_where_it_was_made(command)
 
     async def release(self, caller: Caller, hold_id: str) -> Transfer:
         """Raises as `Ledger.run`."""
         organization = await self._organizations.cached(caller.organization_id)
         command = Release(**_identity(caller), hold_id=hold_id, calendars=organization.calendars)
-        return await self._ledger.run(caller.organization_id, command)
+        return await self._paying.run_where_it_was_made(command)
 
     async def refund(self, caller: Caller, transaction_id: str, amount: Decimal | None, reason: str) -> Transfer:
         """All that is left of it without an amount. Raises as `Ledger.run`."""
@@ -132,7 +136,7 @@ class Spending:
             reason=reason,
             calendars=organization.calendars,
         )
-        return await self._ledger.run(caller.organization_id, command)
+        return await self._paying.run_where_it_was_made(command)
 
     async def _entry(self, caller: Caller, requested: RequestedUse) -> UseEntry:
         context = await self._context(caller, requested.spent_for)
@@ -173,11 +177,6 @@ class Spending:
             None if caller.principal.key is None else caller.principal.root_id,
             spent_for.run,
         )
-
-
-def _overdraft(organization: Organization, kind: str) -> Decimal:
-    """Only of the default kind: who can name kinds cannot multiply it."""
-    return organization.settings.overdraft if kind == DEFAULT_KIND else ZERO
 
 
 def _identity(caller: Caller) -> dict[str, Any]:

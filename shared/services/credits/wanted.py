@@ -27,14 +27,17 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
     refunded: set[str] = set()
     counters: set[str] = set()
     drawn: set[str] = set()
+    members: set[str] = set()
     for command in commands:
         transactions.add(command.transaction_id)
         match command:
             case GiveGrant():
                 pass  # what a command makes exists only together with its transfer
             case Use():
+                members.add(command.organization_id)
                 counters |= _counters(command.contexts)
             case Reserve():
+                members.add(command.organization_id)
                 counters |= _counters([command.context])
             case Capture() | Release() | ExpireHold():
                 holds.add(command.hold_id)
@@ -45,7 +48,7 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
                 grants.add(command.grant_id)
             case Draw():
                 drawn.add(drawn_period_id(command.organization_id, command.period))
-    return Wanted(*map(frozenset, (transactions, holds, counters, grants, refunded, drawn)))
+    return Wanted(*map(frozenset, (transactions, holds, counters, grants, refunded, drawn, members)))
 
 
 def refunded_by(commands: Iterable[AnyCommand]) -> set[str]:

@@ -266,7 +266,7 @@ class Organizations:
         async def decide(organization: Organization) -> Organization:
             return organization.changed(**await self._fields(organization, changes))
 
-        return await self._change(organization_id, decide, if_match)
+        return await self.change(organization_id, decide, if_match)
 
     async def _fields(self, organization: Organization, changes: dict[str, Any]) -> dict[str, Any]:
         """The organization's own fields, from those of the API."""
@@ -315,7 +315,7 @@ class Organizations:
             settings, own_settings = replaced_settings(before, wanted, operators, changer)
             return organization.changed(settings=settings, own_settings=own_settings)
 
-        return await self._change(organization_id, decide, if_match)
+        return await self.change(organization_id, decide, if_match)
 
     async def delete(self, organization_id: str, if_match: str | None) -> None:
         """End it 10 minutes ahead: nothing becomes due from then on. What did is still invoiced; nothing is erased.
@@ -328,14 +328,15 @@ class Organizations:
                 return organization
             return organization.changed(status="deleted", ended_at=self._clock.now() + MINIMUM_LEAD)
 
-        await self._change(organization_id, decide, if_match)
+        await self.change(organization_id, decide, if_match)
 
-    async def _change(
+    async def change(
         self,
         organization_id: str,
         decide: Callable[[Organization], Organization | Awaitable[Organization]],
-        if_match: str | None,
+        if_match: str | None = None,
     ) -> Stored[Organization]:
+        """Store what `decide` makes of it. Raises `NotFoundError`, `PreconditionFailedError`."""
         changed = await self._organizations.change(organization_id, organization_id, decide, if_match)
         self._cached.pop(organization_id, None)
         return changed

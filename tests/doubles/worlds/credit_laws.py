@@ -89,7 +89,7 @@ class CreditLaws(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.ledger = type(self).make_ledger()
-        self.ledger.budgets = BUDGETS
+        self.ledger.budgets, self.ledger.children = BUDGETS, (CHILD,)
         self.now = START
         self.number = 0
         self.is_broken = False

@@ -17,11 +17,13 @@ from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.grants import Grant
 from shared.domain.credits.head import Cut, Head
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.members import Member
 from shared.domain.credits.payments import GrantRecord, RefundRecord
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.verification import LedgerProblem, Verification
 from shared.domain.credits.wallet import Wallet
 from shared.domain.kernel.errors import NotFoundError
+from shared.domain.kernel.times import BEGINNING
 
 S = TypeVar("S")
 
@@ -35,6 +37,8 @@ class CreditLedger:
 
     items: dict[str, tuple[type[Any], bytes]] = field(default_factory=dict)
     budgets: tuple[Budget, ...] = ()
+    children: tuple[str, ...] = ()
+    """Organizations that spend from the wallet, too."""
     crashes: bool = False
     """Whether the next pack is lost before it is stored."""
     operations: int = 0
@@ -87,6 +91,7 @@ class CreditLedger:
             counters={counter.id: counter for counter in self.counters()},
             grant_records={record.id: record for record in self.all(GrantRecord)},
             refunds={record.transaction_id: record for record in self.all(RefundRecord)},
+            members={child: Member(child, "joined", BEGINNING) for child in self.children},
             drawn_periods={drawn.id: drawn for drawn in self.all(DrawnPeriod)},
             earlier={transfer.id: transfer for transfer in self.all(Transfer)},
             budgets=self.budgets,

@@ -67,6 +67,7 @@ ADDED = {
     "publish_plan",
     "put_department_limits",
     "put_limits",
+    "put_payer",
     "put_action_cost",
     "reconcile_llm_costs",
     "refresh_session",

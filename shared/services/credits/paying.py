@@ -1,0 +1,169 @@
+"""Paying: in which wallet a command of an organization is done, and how an organization moves to another one."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.domain.credits.budgets import Budget
+from shared.domain.credits.commands import Capture, Refund, Release, Reserve, Use
+from shared.domain.credits.grants import DEFAULT_KIND
+from shared.domain.credits.members import Member, PayerChangedError
+from shared.domain.credits.transfers import Transfer
+from shared.domain.kernel.errors import NotFoundError, UnavailableError
+from shared.domain.kernel.money import ZERO
+from shared.domain.tenancy.organizations import Organization
+from shared.ports.clock import Clock
+from shared.ports.wallets import Wallets, Wanted
+from shared.services.credits.ledger import Ledger, first_answer
+from shared.services.periods.periods import Periods
+from shared.services.storage import retry_lost_races
+from shared.services.tenancy.organizations import Organizations
+
+KEYS_KEPT = timedelta(hours=24)
+"""How long after a change of payer a key is looked for in earlier wallets before it is taken for new."""
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Who pays for an organization."""
+
+    organization: Organization
+    payer: str
+    since: datetime
+    earlier: Sequence[str]
+    """Who paid before, the last one first."""
+
+
+class Paying:
+    """A change of payer begins with a period. The first command after that moves the organization, once.
+
+    The old wallet notes that it left, in a batch that changes the head, so that nothing more is admitted there. Then
+    its own budgets are copied, and the new wallet notes that it joined. Credits and debt stay where they are.
+    """
+
+    def __init__(
+        self, wallets: Wallets, ledger: Ledger, clock: Clock, organizations: Organizations, periods: Periods
+    ) -> None:
+        self._wallets = wallets
+        self._ledger = ledger
+        self._clock = clock
+        self._organizations = organizations
+        self._periods = periods
+
+    async def now(self, organization_id: str, not_before: datetime | None = None) -> Paid:
+        """Who pays at present. The period is created, so that no payer that is set later begins within it."""
+        organization = await self._organizations.cached(organization_id)
+        instant = self._clock.now() if not_before is None else max(self._clock.now(), not_before)
+        await self._periods.containing(organization, instant)
+        return _paid(organization, instant)
+
+    async def wallet_of(self, organization_id: str) -> Paid:
+        """Who pays at present, where the organization has moved to."""
+        paid = await self.now(organization_id)
+        await self._move(paid)
+        return paid
+
+    async def run(self, command: Use | Reserve) -> Transfer:
+        """What comes of a command that spends, in the wallet that pays now. Raises as `Ledger.run`."""
+        since: datetime | None = None
+        for _ in range(_ROUNDS):
+            paid = await self.now(command.organization_id, since)
+            known = await self._answered_earlier(paid, command)
+            if known is not None:
+                return known
+            try:
+                return await self._ledger.run(paid.payer, await self._with_overdraft(paid, command))
+            except PayerChangedError as error:
+                since = error.since
+                await self._move(await self.now(command.organization_id, since))
+        raise UnavailableError("The payer is changing; repeat the request with the same Idempotency-Key")
+
+    async def run_where_it_was_made(self, command: Capture | Release | Refund) -> Transfer:
+        """What comes of a command on a hold or transaction, which stays in its wallet. Raises as `Ledger.run`."""
+        paid = await self.now(command.organization_id)
+        for payer in paid.earlier:
+            with suppress(NotFoundError):
+                return await self._ledger.run(payer, command)
+        return await self._ledger.run(paid.payer, command)
+
+    async def _with_overdraft(self, paid: Paid, command: Use | Reserve) -> Use | Reserve:
+        """How far below zero the payer lets its wallet fall: only of the default kind, as callers can name kinds."""
+        payer = await self._organizations.cached(paid.payer)
+        return replace(command, overdraft=payer.settings.overdraft if command.credit_kind == DEFAULT_KIND else ZERO)
+
+    async def _answered_earlier(self, paid: Paid, command: Use | Reserve) -> Transfer | None:
+        """The first answer of a key that was used before the change. Raises `IdempotencyConflictError`."""
+        if self._clock.now() > paid.since + KEYS_KEPT:
+            return None
+        for payer in paid.earlier:
+            stored = await self._wallets.read(payer, Wanted(transactions=frozenset({command.transaction_id})))
+            if (transfer := stored.transactions.get(command.transaction_id)) is not None:
+                return first_answer(command, transfer)
+        return None
+
+    async def _move(self, paid: Paid) -> None:
+        """Bring the organization into the wallet that pays, through those that paid before."""
+        organization = paid.organization
+        entries = organization.payers.entries
+        if len(entries) == 1 and paid.payer == organization.id:
+            return
+        if await self._has_joined(paid.payer, organization.id, paid.since):
+            return
+        previous: str | None = None
+        for entry in entries:
+            payer = entry.value or organization.id
+            if entry.effective_from > paid.since:
+                break
+            budgets = () if previous is None else await self._leave(previous, organization.id, entry.effective_from)
+            await self._join(payer, organization.id, entry.effective_from, budgets)
+            previous = payer
+
+    async def _has_joined(self, payer: str, organization_id: str, since: datetime) -> bool:
+        stored = await self._wallets.read(payer, Wanted(members=frozenset({organization_id})))
+        member = stored.wallet.members.get(organization_id)
+        return member is not None and member.since >= since
+
+    async def _leave(self, payer: str, organization_id: str, since: datetime) -> tuple[Budget, ...]:
+        """The organization's own budgets, once nothing more is admitted in the wallet."""
+
+        async def attempt() -> tuple[Budget, ...]:
+            stored = await self._wallets.read(payer, Wanted(members=frozenset({organization_id})))
+            member = stored.wallet.members.get(organization_id)
+            if member is None or member.since < since:
+                wallet = stored.wallet.copy()
+                wallet.members[organization_id] = Member(organization_id, "left", since)
+                wallet.finish()
+                await self._wallets.commit(stored, wallet)
+            return tuple(each for each in stored.wallet.budgets if each.organization_id == organization_id)
+
+        return await retry_lost_races(attempt, _changing())
+
+    async def _join(self, payer: str, organization_id: str, since: datetime, budgets: tuple[Budget, ...]) -> None:
+        async def attempt() -> None:
+            stored = await self._wallets.read(payer, Wanted(members=frozenset({organization_id})))
+            member = stored.wallet.members.get(organization_id)
+            if member is not None and member.since >= since:
+                return
+            wallet = stored.wallet.copy()
+            wallet.members[organization_id] = Member(organization_id, "joined", since)
+            others = tuple(each for each in wallet.budgets if each.organization_id != organization_id)
+            if (*others, *budgets) != wallet.budgets:
+                wallet.put_budgets((*others, *budgets))
+            wallet.finish()
+            await self._wallets.commit(stored, wallet)
+
+        await retry_lost_races(attempt, _changing())
+
+
+def _paid(organization: Organization, instant: datetime) -> Paid:
+    index = organization.payers.index_at(instant) or 0
+    entries = organization.payers.entries[: index + 1]
+    payers = [entry.value or organization.id for entry in entries]
+    earlier = [payer for payer in dict.fromkeys(reversed(payers[:-1])) if payer != payers[-1]]
+    return Paid(organization, payers[-1], entries[-1].effective_from, earlier)
+
+
+def _changing() -> UnavailableError:
+    return UnavailableError("The wallet is being changed by many at once")

@@ -1,0 +1,63 @@
+"""Payers: an organization may spend the credits of another one, from a period that is not created yet on."""
+
+from datetime import datetime
+
+from shared.domain.kernel.errors import NotFoundError, ValidationError
+from shared.domain.kernel.histories import MINIMUM_LEAD
+from shared.domain.tenancy.organizations import Organization
+from shared.ports.clock import Clock
+from shared.services.periods.periods import Periods
+from shared.services.tenancy.organizations import Organizations
+
+
+class PayerChanges:
+    """One level deep: who pays for others has no payer.
+
+    Both sides are told on the record of the organization that they concern, under its ETag: first the payer, that it is
+    one, then the organization, who pays for it.
+    """
+
+    def __init__(self, clock: Clock, organizations: Organizations, periods: Periods) -> None:
+        self._clock = clock
+        self._organizations = organizations
+        self._periods = periods
+
+    async def put(self, organization_id: str, payer_id: str | None) -> Organization:
+        """The organization with another payer, or None for itself. Safe to repeat. Raises `ValidationError`."""
+        organization = await self._organizations.get(organization_id)
+        if payer_id is not None:
+            _refuse_where(payer_id == organization_id, "is the organization itself: send null for that")
+            await self._mark(organization, payer_id)
+
+        async def decide(current: Organization) -> Organization:
+            _refuse_where(payer_id is not None and current.is_payer, "goes with an organization that pays for no other")
+            now = self._clock.now()
+            start = await self._periods.first_to_come(current, now, now + MINIMUM_LEAD)
+            return current.changed(payers=current.rescheduled_payers(payer_id, start, now))
+
+        return (await self._organizations.change(organization_id, decide)).entity
+
+    async def _mark(self, organization: Organization, payer_id: str) -> None:
+        now = self._clock.now()
+
+        def decide(payer: Organization) -> Organization:
+            _refuse_where(payer.currency != organization.currency, f"has another currency: {payer.currency}")
+            _refuse_where(payer.status == "deleted", "is deleted")
+            _refuse_where(_has_payer(payer, now), "has a payer itself")
+            return payer.changed(is_payer=True)
+
+        try:
+            await self._organizations.change(payer_id, decide)
+        except NotFoundError:
+            raise ValidationError.at("/payer_id", "is no organization") from None
+
+
+def _has_payer(organization: Organization, now: datetime) -> bool:
+    """Now, or from some time on."""
+    entries = organization.payers.entries[organization.payers.index_at(now) or 0 :]
+    return any(entry.value is not None for entry in entries)
+
+
+def _refuse_where(is_wrong: bool, detail: str) -> None:
+    if is_wrong:
+        raise ValidationError.at("/payer_id", detail)

@@ -1,0 +1,198 @@
+"""An organization whose credits another one pays: from a period on, with its keys, holds and limits."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from shared.bootstrap import Application
+from shared.domain.access.identity import Permission, Principal
+from shared.domain.credits.commands import Use
+from shared.domain.credits.counters import Context
+from shared.domain.credits.grants import Terms
+from shared.domain.credits.members import PayerChangedError
+from shared.domain.credits.transfers import Transfer, UseEntry
+from shared.domain.kernel.errors import IdempotencyConflictError, ValidationError
+from shared.domain.kernel.ids import named_id
+from shared.services.credits.spending import Caller, RequestedUse, SpentFor
+from shared.services.tenancy.departments import DepartmentDraft
+from shared.services.tenancy.organizations import OrganizationDraft
+from tests.doubles.fakes.settable_clock import SettableClock
+from tests.doubles.worlds.invoiced_organization import Scene
+
+CHILD, PARENT, OTHER = (named_id("org", name) for name in ("child", "parent", "other"))
+DEPARTMENT = named_id("dep", "paying")
+PRINCIPAL = Principal("usr_1", CHILD, frozenset(Permission))
+APRIL = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+class Paid:
+    """A child with 50 credits of its own, and a parent with 1,000."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.hosts = [scene.host(), scene.host()]
+
+    @property
+    def host(self) -> Application:
+        return self.hosts[0]
+
+    @property
+    def clock(self) -> SettableClock:
+        return self.scene.clock
+
+    def caller(self, key: str, organization_id: str = CHILD) -> Caller:
+        return Caller(organization_id, PRINCIPAL, key, key)
+
+    async def use(self, key: str, amount: int, host: int = 0, **context: str) -> Transfer:
+        uses = [RequestedUse(SpentFor(**context), Decimal(amount))]
+        return await self.hosts[host].credits.spending.use(self.caller(key), uses, "default", is_list=False)
+
+    async def available(self) -> tuple[Decimal, Decimal]:
+        """Of the wallets of child and parent."""
+        balances = self.host.credits.balances
+        parent = (await balances.of(PARENT, "default")).available
+        child = await balances.of(CHILD, "default")
+        return child.granted - child.consumed - child.reserved, parent
+
+    async def change(self, payer: str | None) -> datetime:
+        organization = await self.host.payer_changes.put(CHILD, payer)
+        return organization.payers.entries[-1].effective_from
+
+
+@pytest.fixture
+async def paid() -> Paid:
+    paid = Paid(Scene(SettableClock(datetime(2026, 3, 3, 12, tzinfo=UTC)), (await Scene.prepared()).store))
+    for organization_id, name in ((CHILD, "Child"), (PARENT, "Parent"), (OTHER, "Other")):
+        draft = OrganizationDraft(name=name, currency="USD", timezone="UTC")
+        await paid.host.organizations.create(organization_id, draft)
+    spending = paid.host.credits.spending
+    await spending.give(paid.caller("grant"), Decimal(50), Terms("bonus"), "default", None)
+    await spending.give(paid.caller("grant", PARENT), Decimal(1000), Terms("purchase"), "default", None)
+    await paid.use("first", 5)
+    return paid
+
+
+async def test_the_payer_pays_from_the_first_period_that_is_not_created(paid: Paid) -> None:
+    assert await paid.change(PARENT) == APRIL
+    await paid.use("still its own", 5)
+    assert await paid.available() == (40, 1000)
+    paid.clock.set(APRIL)
+    assert (await paid.use("the parent's", 100)).answer["available"] == "900"
+    assert await paid.available() == (40, 900)
+    balance = await paid.host.credits.balances.of(CHILD, "default")
+    assert (balance.available, balance.payer_id, balance.granted) == (900, PARENT, 50)
+
+
+async def test_a_key_of_before_has_its_first_answer(paid: Paid) -> None:
+    await paid.change(PARENT)
+    paid.clock.set(APRIL - timedelta(seconds=1))
+    before = await paid.use("k", 7)
+    paid.clock.set(APRIL + timedelta(hours=1))
+    assert await paid.use("k", 7, host=1) == before
+    assert await paid.available() == (38, 1000)
+    uses, caller = [RequestedUse(SpentFor(), Decimal(7))], Caller(CHILD, PRINCIPAL, "k", "another request")
+    with pytest.raises(IdempotencyConflictError):
+        await paid.host.credits.spending.use(caller, uses, "default", is_list=False)
+
+
+async def test_nothing_is_admitted_in_a_wallet_that_was_left(paid: Paid) -> None:
+    await paid.change(PARENT)
+    paid.clock.set(APRIL)
+    await paid.use("moves it", 1)
+    organization = await paid.host.organizations.get(CHILD)
+    entries = (UseEntry(Decimal(1), Context(CHILD)),)
+    late = Use(organization_id=CHILD, key="late", entries=entries, calendars=organization.calendars)
+    with pytest.raises(PayerChangedError):
+        await paid.hosts[1].credits.ledger.run(CHILD, late)
+    with pytest.raises(PayerChangedError):  # nor in one that it never joined
+        await paid.hosts[1].credits.ledger.run(OTHER, late)
+
+
+async def test_a_host_whose_clock_is_behind_follows(paid: Paid) -> None:
+    await paid.change(PARENT)
+    paid.clock.set(APRIL)
+    await paid.use("moves it", 1)
+    paid.clock.set(APRIL - timedelta(seconds=20))
+    assert (await paid.use("behind", 1, host=1)).answer["available"] == "998"
+
+
+async def test_holds_and_refunds_go_on_where_they_were_made(paid: Paid) -> None:
+    await paid.change(PARENT)
+    spending = paid.host.credits.spending
+    paid.clock.set(APRIL - timedelta(minutes=5))
+    hold = await spending.reserve(paid.caller("hold"), Decimal(10), SpentFor(), "default", timedelta(hours=1))
+    used = await paid.use("used", 4)
+    paid.clock.set(APRIL + timedelta(minutes=5))
+    await paid.use("moves it", 1)
+    captured = await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(6))
+    assert captured.answer["returned"] == "4"
+    assert await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(6)) == captured
+    await spending.refund(paid.caller("refund"), used.id, Decimal(3), "a test")
+    assert await paid.available() == (50 - 5 - 6 - 4 + 3, 999)
+    for organization_id in (CHILD, PARENT):
+        verified = await paid.host.credits.verifications.request(
+            named_id("ver", organization_id), organization_id, from_beginning=True
+        )
+        assert verified.ok
+
+
+async def test_limits_of_departments_move_along(paid: Paid) -> None:
+    host = paid.host
+    await host.departments.create(DEPARTMENT, CHILD, DepartmentDraft(name="Support"))
+    await host.credits.department_limits.put(CHILD, DEPARTMENT, Decimal(10), None, None)
+    await paid.change(PARENT)
+    paid.clock.set(APRIL)
+    assert (await paid.use("fits", 10, department_id=DEPARTMENT)).refusal is None
+    refused = await paid.use("too much", 1, department_id=DEPARTMENT)
+    assert refused.refusal is not None
+    assert refused.refusal.code == "limit_exceeded"
+    limits = await paid.hosts[1].credits.department_limits.put(CHILD, DEPARTMENT, Decimal(11), None, None)
+    assert limits.daily.spent == 10
+    assert (await paid.use("fits again", 1, department_id=DEPARTMENT)).refusal is None
+
+
+async def test_it_can_pay_for_itself_again(paid: Paid) -> None:
+    await paid.change(PARENT)
+    paid.clock.set(APRIL)
+    await paid.use("the parent's", 1)
+    assert await paid.change(None) == datetime(2026, 5, 1, tzinfo=UTC)
+    paid.clock.set(datetime(2026, 5, 2, tzinfo=UTC))
+    await paid.use("its own", 2)
+    assert await paid.available() == (43, 999)
+    assert (await paid.use("the parent's", 1)).answer["available"] == "42"  # known for 24 hours only
+
+
+async def test_the_payers_overdraft_decides(paid: Paid) -> None:
+    await paid.change(PARENT)
+    await paid.host.organizations.update(CHILD, {"settings": {"overdraft": Decimal(5000)}}, None)
+    paid.clock.set(APRIL)
+    refused = await paid.use("too much", 1001)
+    assert refused.refusal is not None
+    assert refused.refusal.code == "insufficient_credits"
+
+
+async def test_who_cannot_pay(paid: Paid) -> None:
+    host = paid.host
+    euros = named_id("org", "euros")
+    await host.organizations.create(euros, OrganizationDraft(name="Euros", currency="EUR", timezone="UTC"))
+    for payer in (CHILD, euros, named_id("org", "nobody")):
+        with pytest.raises(ValidationError):
+            await paid.change(payer)
+    await paid.change(PARENT)
+    with pytest.raises(ValidationError):  # one with children
+        await host.payer_changes.put(PARENT, OTHER)
+    with pytest.raises(ValidationError):  # one that has a payer itself
+        await host.payer_changes.put(OTHER, CHILD)
+    await paid.change(None)
+    assert len((await host.organizations.get(CHILD)).payers.entries) == 1
+
+
+async def test_two_children_use_one_key(paid: Paid) -> None:
+    await paid.change(PARENT)
+    await paid.host.payer_changes.put(OTHER, PARENT)
+    paid.clock.set(APRIL)
+    await paid.use("k", 1)
+    uses = [RequestedUse(SpentFor(), Decimal(2))]
+    other = await paid.host.credits.spending.use(paid.caller("k", OTHER), uses, "default", is_list=False)
+    assert (other.amount, other.answer["available"]) == (2, "997")
