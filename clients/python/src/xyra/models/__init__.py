@@ -113,6 +113,9 @@ from xyra.models.credits import CreditUsageAnswer as CreditUsageAnswer
 from xyra.models.credits import CreditUsageList as CreditUsageList
 from xyra.models.credits import CreditUsageSummary as CreditUsageSummary
 from xyra.models.credits import CreditUse as CreditUse
+from xyra.models.credits import DepartmentLimitAnswer as DepartmentLimitAnswer
+from xyra.models.credits import DepartmentLimitsAnswer as DepartmentLimitsAnswer
+from xyra.models.credits import DepartmentLimitsRequest as DepartmentLimitsRequest
 from xyra.models.credits import ExpiringCredits as ExpiringCredits
 from xyra.models.credits import GrantAnswer as GrantAnswer
 from xyra.models.credits import GrantPart as GrantPart
@@ -222,6 +225,8 @@ from xyra.models.organizations import OrganizationPatch as OrganizationPatch
 from xyra.models.organizations import OrganizationRequest as OrganizationRequest
 from xyra.models.organizations import OrganizationSettingsInput as OrganizationSettingsInput
 from xyra.models.organizations import OrganizationStatsAnswer as OrganizationStatsAnswer
+from xyra.models.organizations import PayerAnswer as PayerAnswer
+from xyra.models.organizations import PayerRequest as PayerRequest
 from xyra.models.organizations import SettingsAnswer as SettingsAnswer
 from xyra.models.organizations import SettingsPatch as SettingsPatch
 from xyra.models.organizations import SettingsRequest as SettingsRequest

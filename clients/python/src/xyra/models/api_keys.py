@@ -42,6 +42,7 @@ Permission = Literal[
     "credits:use",
     "credits:use_amount",
     "credits:write",
+    "budgets:write",
 ]
 
 

@@ -62,6 +62,8 @@ class BalanceAnswer(TypedDict):
     """What lapses within 30 days if it is not spent, earliest first."""
     sequence: int
     """The number of the last transfer that is counted."""
+    payer_id: str | None
+    """Whose credits are available, where another organization pays; the other figures are its own."""
 
 
 class CaptureAnswer(TypedDict):
@@ -201,6 +203,31 @@ class CreditUse(TypedDict):
     """How often; by default once."""
     metadata: NotRequired[Mapping[str, Any]]
     """Data of the caller's own: an object of at most 50 keys."""
+
+
+class DepartmentLimitAnswer(TypedDict):
+    limit: str | None
+    """Null for no limit."""
+    spent: str
+    """What was spent and is held in the present day or month."""
+
+
+class DepartmentLimitsAnswer(TypedDict):
+    department_id: str
+    """Whose limits they are."""
+    daily: DepartmentLimitAnswer
+    """Of the day."""
+    monthly: DepartmentLimitAnswer
+    """Of the calendar month."""
+
+
+class DepartmentLimitsRequest(TypedDict):
+    """Replaces both limits. They hold from now on, for credits of the kind `default`."""
+
+    daily: NotRequired[str | int | Decimal | None]
+    """The most that may be spent and held in a day of the organization's timezone; null for no limit."""
+    monthly: NotRequired[str | int | Decimal | None]
+    """The same for a calendar month."""
 
 
 class ExpiringCredits(TypedDict):
@@ -368,7 +395,9 @@ class StatementLineAnswer(TypedDict):
     """Its place in the ledger."""
     time: str
     """When it was booked."""
-    type: Literal["grant", "use", "reserve", "capture", "release", "hold_expiry", "grant_expiry", "refund", "clawback"]
+    type: Literal[
+        "grant", "use", "reserve", "capture", "release", "hold_expiry", "grant_expiry", "refund", "clawback", "draw"
+    ]
     """What happened."""
     change: str
     """Of the available credits."""
@@ -383,7 +412,9 @@ class TransactionAnswer(TypedDict):
     """Its id."""
     organization_id: str
     """The organization that it belongs to."""
-    type: Literal["grant", "use", "reserve", "capture", "release", "hold_expiry", "grant_expiry", "refund", "clawback"]
+    type: Literal[
+        "grant", "use", "reserve", "capture", "release", "hold_expiry", "grant_expiry", "refund", "clawback", "draw"
+    ]
     """What happened."""
     sequence: int
     """Its place in the ledger."""

@@ -47,6 +47,10 @@ class OrganizationPatch(TypedDict):
     """IANA name. A new one applies from the end of the last billing period that exists."""
     description: NotRequired[str | None]
     """What it is, for people."""
+    billing_mode: NotRequired[Literal["postpaid", "prepaid"]]
+    """A new one applies from the end of the last billing period that exists."""
+    credit_value: NotRequired[str | int | Decimal | None]
+    """What one credit is worth. A new one applies from the end of the last billing period that exists."""
     billing_email: NotRequired[str | None]
     """The address that invoices are sent to."""
     contact: NotRequired[str | None]
@@ -87,7 +91,9 @@ class OrganizationRequest(TypedDict):
     description: NotRequired[str | None]
     """What it is, for people."""
     billing_mode: NotRequired[Literal["postpaid", "prepaid"]]
-    """`postpaid`: usage is invoiced after each period. `prepaid` is refused: it needs a credit value."""
+    """`postpaid`: usage is invoiced after each period. `prepaid`: it is drawn from the credits as it happens."""
+    credit_value: NotRequired[str | int | Decimal | None]
+    """What one credit is worth, in the organization's currency. `prepaid` needs it."""
     billing_email: NotRequired[str | None]
     """The address that invoices are sent to."""
     contact: NotRequired[str | None]
@@ -143,6 +149,14 @@ OrganizationStatsAnswer = TypedDict(
         "active_agents": "int",
     },
 )
+
+
+PayerAnswer = TypedDict("PayerAnswer", {"payer_id": "str | None", "from": "str | None"})
+
+
+class PayerRequest(TypedDict):
+    payer_id: str | None
+    """The id, slug or external id of the organization whose credits are spent; null for its own."""
 
 
 class SettingsAnswer(TypedDict):

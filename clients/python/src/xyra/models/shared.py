@@ -311,7 +311,11 @@ class OrganizationAnswer(TypedDict):
     timezone: str
     """IANA name. Billing periods are calendar months there."""
     billing_mode: str
-    """`postpaid`: usage is invoiced after each period."""
+    """`postpaid`: usage is invoiced after each period. `prepaid`: it is drawn from the credits as it happens."""
+    credit_value: str | None
+    """What one credit is worth, in the organization's currency."""
+    billing_mode_from: str | None
+    """Since when, or from when on, this mode and value hold; null for the first ones. A period keeps its own."""
     status: str
     """The state that it is in."""
     settings: OrganizationSettings

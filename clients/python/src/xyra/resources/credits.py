@@ -42,6 +42,35 @@ class Credits:
         )
         return answer
 
+    def get_department_limits(
+        self, department_id: str, *, organization_id: str | None = None
+    ) -> models.DepartmentLimitsAnswer:
+        """The daily and monthly limits of a department, and what it has spent."""
+        answer: models.DepartmentLimitsAnswer = self._connection.call(
+            "GET",
+            f"/api/v1/credits/departments/{segment(department_id)}/limits",
+            query={"organization_id": organization_id},
+        )
+        return answer
+
+    def put_department_limits(
+        self,
+        department_id: str,
+        body: models.DepartmentLimitsRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        if_match: str | None = None,
+    ) -> models.DepartmentLimitsAnswer:
+        """Set the daily and monthly limits of a department."""
+        answer: models.DepartmentLimitsAnswer = self._connection.call(
+            "PUT",
+            f"/api/v1/credits/departments/{segment(department_id)}/limits",
+            query={"organization_id": organization_id},
+            body=body,
+            if_match=if_match,
+        )
+        return answer
+
     def give(
         self, body: models.GrantRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
     ) -> models.GrantAnswer:
@@ -235,6 +264,35 @@ class AsyncCredits:
         answer: models.ActionCostAnswer = await self._connection.call(
             "PUT",
             f"/api/v1/credits/costs/{segment(agent_type)}/{segment(action)}",
+            query={"organization_id": organization_id},
+            body=body,
+            if_match=if_match,
+        )
+        return answer
+
+    async def get_department_limits(
+        self, department_id: str, *, organization_id: str | None = None
+    ) -> models.DepartmentLimitsAnswer:
+        """The daily and monthly limits of a department, and what it has spent."""
+        answer: models.DepartmentLimitsAnswer = await self._connection.call(
+            "GET",
+            f"/api/v1/credits/departments/{segment(department_id)}/limits",
+            query={"organization_id": organization_id},
+        )
+        return answer
+
+    async def put_department_limits(
+        self,
+        department_id: str,
+        body: models.DepartmentLimitsRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        if_match: str | None = None,
+    ) -> models.DepartmentLimitsAnswer:
+        """Set the daily and monthly limits of a department."""
+        answer: models.DepartmentLimitsAnswer = await self._connection.call(
+            "PUT",
+            f"/api/v1/credits/departments/{segment(department_id)}/limits",
             query={"organization_id": organization_id},
             body=body,
             if_match=if_match,

@@ -92,6 +92,15 @@ class Organizations:
         """End an organization. Its usage is still invoiced, and nothing is erased."""
         self._connection.call("DELETE", f"/api/v1/organizations/{segment(organization_id)}", if_match=if_match)
 
+    def put_payer(
+        self, organization_id: str, body: models.PayerRequest, *, if_match: str | None = None
+    ) -> models.PayerAnswer:
+        """Let an organization spend another one's credits, or its own again."""
+        answer: models.PayerAnswer = self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/payer", body=body, if_match=if_match
+        )
+        return answer
+
 
 class AsyncOrganizations:
     def __init__(self, connection: AsyncConnection) -> None:
@@ -173,3 +182,12 @@ class AsyncOrganizations:
     async def delete(self, organization_id: str, *, if_match: str | None = None) -> None:
         """End an organization. Its usage is still invoiced, and nothing is erased."""
         await self._connection.call("DELETE", f"/api/v1/organizations/{segment(organization_id)}", if_match=if_match)
+
+    async def put_payer(
+        self, organization_id: str, body: models.PayerRequest, *, if_match: str | None = None
+    ) -> models.PayerAnswer:
+        """Let an organization spend another one's credits, or its own again."""
+        answer: models.PayerAnswer = await self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/payer", body=body, if_match=if_match
+        )
+        return answer

@@ -1,0 +1,63 @@
+"""An organization that goes to another payer."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from shared.bootstrap import Application
+from shared.domain.credits.grants import Terms
+from shared.domain.kernel.ids import named_id
+from shared.services.credits.spending import Caller
+from shared.services.tenancy.departments import DepartmentDraft
+from shared.services.tenancy.organizations import OrganizationDraft
+from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION
+from tests.faults.in_turn.credits import DEPARTMENT, KIND, PRINCIPAL, CreditPath, Wallet
+from tests.faults.in_turn.path import Result
+
+PARENT = named_id("org", "parent")
+IN_APRIL = datetime(2026, 4, 2, tzinfo=UTC)
+
+
+class ChangePayer(CreditPath):
+    """The operator names another payer; each is told on its own record."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        draft = OrganizationDraft(name="Parent", currency="USD", timezone="UTC")
+        await self.scene.host().organizations.create(PARENT, draft)
+        caller = Caller(PARENT, PRINCIPAL, "before", "before")
+        await self.scene.host().credits.spending.give(caller, Decimal(1000), Terms("purchase"), KIND, None)
+
+    async def walk(self, host: Application) -> None:
+        await host.payer_changes.put(ORGANIZATION, PARENT)
+
+    async def result(self) -> Result:
+        result = await super().result()
+        host = self.scene.host()
+        organization = await host.organizations.get(ORGANIZATION)
+        parent = await host.credits.balances.of(PARENT, KIND)
+        verified = await host.credits.verifications.request("ver_2", PARENT, from_beginning=True)
+        assert verified.ok, verified.problems
+        is_payer = (await host.organizations.get(PARENT)).is_payer
+        return Result((result.exact, organization.payers.entries, is_payer, parent.consumed), None)
+
+
+class MoveToPayer(ChangePayer):
+    """The first use after the change moves the organization, and its department's limit with it."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        host = self.scene.host()
+        await host.departments.create(DEPARTMENT, ORGANIZATION, DepartmentDraft(name="Support"))
+        await host.agents.update(ORGANIZATION, AGENT, {"department_id": DEPARTMENT}, None)
+        await host.credits.department_limits.put(ORGANIZATION, DEPARTMENT, Decimal(40), None, None)
+        await host.payer_changes.put(ORGANIZATION, PARENT)
+        self.scene.clock.set(IN_APRIL)
+
+    async def walk(self, host: Application) -> None:
+        self.note(await Wallet(host).use("moves it", 30))
+
+    async def result(self) -> Result:
+        refused = await Wallet(self.scene.host()).use("refused", 11)
+        assert refused.refusal is not None
+        assert refused.refusal.code == "limit_exceeded"
+        return await super().result()
