@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
 from typing import ClassVar
+
+from cachetools import LRUCache
 
 from shared.domain.billing.prepaid import amounts_to_draw
 from shared.domain.credits.commands import Draw
@@ -24,10 +27,12 @@ from shared.services.billing.facts import FactsReader
 from shared.services.credits.ledger import Ledger
 from shared.services.periods.periods import Drawn, PeriodItem, Periods
 from shared.services.storage import Outbox, OutboxEntry, StaleEtagError, Stored, retry_lost_races
+from shared.services.storage.locks import NamedLocks
 from shared.services.tenancy.organizations import Organizations
 
 DRAWN_LOWERED = "drawn_lowered"
 """The effect of a period that the wallet paid more for than is due by now."""
+_MAXIMUM_REMEMBERED = 10_000
 
 
 class DueDraw(Entity):
@@ -73,20 +78,33 @@ class Draws:
         self._wallets = wallets
         self._ledger = ledger
         self._amounts = amounts
+        self._locks = NamedLocks()
+        self._moments = count(1)
+        self._drawn_since = LRUCache[str, int](_MAXIMUM_REMEMBERED)
+        """When the last draw of a period began, in this process: a burst of usage is rated once."""
         outbox.expect(DueDraw)
         self._lowered = outbox.sender(DRAWN_LOWERED)
 
     async def draw(self, organization_id: str, period: str) -> None:
         """What happens for `USAGE_ADDED`; `period` is when it starts. Nothing where no wallet pays for it."""
+        name = f"{organization_id}:{period}"
+        asked = next(self._moments)
+        async with self._locks.held(name):
+            if self._drawn_since.get(name, 0) > asked:
+                return  # a draw of this process began after the usage was stored, and has seen it
+            began = next(self._moments)
+            await self._draw(organization_id, period)
+            self._drawn_since[name] = began
+
+    async def _draw(self, organization_id: str, period: str) -> None:
         item = (await self._periods.item(organization_id, from_text(period))).entity
-        if not item.settlement.is_prepaid or item.drawn is not None:
-            return
-        await self._pay(await self._organizations.made(organization_id), item, closes=False)
+        if item.is_drawn_from:
+            await self._pay(await self._organizations.made(organization_id), item, closes=False)
 
     async def close(self, organization: Organization, period: Period) -> None:
         """The last draw of an ended period. From then on invoices bill what changes. Safe to repeat."""
         item = (await self._periods.item(organization.id, period.start)).entity
-        if item.settlement.is_prepaid and item.drawn is None and item.end <= self._clock.now():
+        if item.is_drawn_from and item.end <= self._clock.now():
             await self._note(await self._pay(organization, item, closes=True))
 
     async def complete_due(self, due: Stored[DueDraw]) -> None:
