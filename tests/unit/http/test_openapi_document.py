@@ -81,6 +81,7 @@ CHANGES = {
     r".*/settings/(properties|default)/overdraft": "how far an organization's credits may fall below zero",
     r"/api/v1/(organizations|auth/signup).*/(billing_mode|credit_value|billing_mode_from)": "usage may be prepaid",
     r"/api/v1/(organizations|auth/signup).*/required": "which answers say always",
+    r"/api/v1/organizations/\{organization_id\}/payer": "who pays for an organization",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""
