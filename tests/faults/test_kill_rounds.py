@@ -37,8 +37,14 @@ Json = dict[str, Any]
 MakeProcess = Callable[..., XyraProcess]
 
 ROUNDS = int(os.environ.get("XYRA_KILL_ROUNDS", "3"))
-SHARDS = (1, 2, 4, 4)
-"""Of each organization."""
+PREPAID = {"billing_mode": "prepaid", "credit_value": "0.01"}
+ORGANIZATIONS: tuple[Json, ...] = (
+    {"shard_count": 1},
+    {"shard_count": 2},
+    {"shard_count": 4},
+    {"shard_count": 4} | PREPAID,
+)
+"""The fields of each organization."""
 SETTINGS = {"XYRA_QUEUE_LOCK_SECONDS": "1", "XYRA_LOG_LEVEL": "INFO"}
 FEE = {"key": "platform", "type": "flat_fee", "amount": "100.00"}
 START = "2026-11-01T00:00:00Z"
@@ -78,7 +84,7 @@ class Rounds:
         self._served = await Served.by(self._first)
         async with self._served.clients() as xyra:
             self._organizations = [
-                await organization_with_agents(xyra, FEE, start=START, shard_count=count) for count in SHARDS
+                await organization_with_agents(xyra, FEE, start=START, **fields) for fields in ORGANIZATIONS
             ]
         # Its draws come as the answers do, so they must not be among those of the rounds.
         self.load = MixedLoad(Random(self._seed), (self._first, self._second), self._organizations, self._now)
@@ -270,7 +276,15 @@ class Rounds:
                 amount = (quantity * UNIT_PRICES[charge]).quantize(Decimal("0.01"), ROUND_HALF_UP)
                 if amount:
                     due[month, agent, charge] = amount
-        assert billed == due
+        balance = await organization.key.get("credits/balance")
+        drawn = Decimal(balance["consumed"]) * Decimal(PREPAID["credit_value"])
+        if "billing_mode" not in ORGANIZATIONS[number]:
+            assert (billed, drawn) == (due, 0)
+            return
+        # The wallet paid what the invoices did not.
+        assert sum(billed.values()) + drawn == sum(due.values())
+        assert {key for key in billed if key[2] == FEE["key"]} == {key for key in due if key[2] == FEE["key"]}
+        assert drawn > 0
 
 
 async def _assert_documents_are_in_order(organization: Organization, until: str) -> None:

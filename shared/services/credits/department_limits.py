@@ -11,13 +11,14 @@ from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.wallet import Wallet
 from shared.domain.credits.windows import WindowName, windows_at
 from shared.domain.kernel.audit import Target
-from shared.domain.kernel.errors import ConflictError, PreconditionFailedError, UnavailableError
+from shared.domain.kernel.errors import ConflictError, NotFoundError, PreconditionFailedError, UnavailableError
 from shared.domain.kernel.ids import fingerprint, named_id
 from shared.domain.kernel.money import plain
+from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
 from shared.services.credits.paying import Paying
-from shared.services.storage import Operation, noting, retry_lost_races
+from shared.services.storage import Operation, look_twice, noting, retry_lost_races
 from shared.services.tenancy.departments import Departments
 
 _WINDOWS: tuple[WindowName, ...] = ("day", "month")
@@ -52,17 +53,10 @@ class DepartmentLimits:
 
     async def of(self, organization_id: str, department_id: str) -> LimitsOfDepartment:
         """Raises `NotFoundError`."""
-        await self._departments.get(organization_id, department_id)
-        counter = counter_id("department", organization_id, department_id)
+        await self._check(organization_id, department_id)
         paid = await self._paying.wallet_of(organization_id)
-        stored = await self._wallets.read(paid.payer, Wanted(counters=frozenset({counter})))
-        windows = {window.name: window for window in windows_at(self._clock.now(), paid.organization.calendars)}
-        counted = stored.wallet.counters.get(counter) or new_counter("department", organization_id, department_id)
-        limits = _limits_in(stored.wallet, organization_id, department_id)
-        daily, monthly = (
-            DepartmentLimit(limits.get(name), counted.spending(DEFAULT_KIND, windows[name]).total) for name in _WINDOWS
-        )
-        return LimitsOfDepartment(department_id, daily, monthly, _etag_of(limits))
+        stored = await self._wallets.read(paid.payer, _wanted(organization_id, department_id))
+        return self._shown(stored.wallet, paid.organization, department_id)
 
     async def put(
         self,
@@ -76,30 +70,54 @@ class DepartmentLimits:
 
         Raises `NotFoundError`, `PreconditionFailedError`, and `ConflictError` where the wallet has too many budgets.
         """
-        await self._departments.get(organization_id, department_id)
+        await self._check(organization_id, department_id)
         wanted = {name: limit for name, limit in zip(_WINDOWS, (daily, monthly), strict=True) if limit is not None}
 
-        async def attempt() -> None:
+        async def attempt() -> LimitsOfDepartment:
             paid = await self._paying.wallet_of(organization_id)
-            stored = await self._wallets.read(paid.payer, Wanted(members=frozenset({organization_id})))
+            stored = await self._wallets.read(paid.payer, _wanted(organization_id, department_id))
             stored.wallet.check_member(organization_id)
             before = _limits_in(stored.wallet, organization_id, department_id)
             if if_match not in (None, _etag_of(before)):
                 raise PreconditionFailedError("The limits have changed since they were read")
-            if before == wanted:
-                return
-            ids = {_budget_id(organization_id, department_id, name) for name in _WINDOWS}
-            kept = [budget for budget in stored.wallet.budgets if budget.id not in ids]
-            budgets = (*kept, *_budgets(organization_id, department_id, wanted))
-            if len(budgets) > MAXIMUM_BUDGETS:
-                raise ConflictError(f"The wallet has {MAXIMUM_BUDGETS} budgets: remove limits of other departments")
             wallet = stored.wallet.copy()
-            wallet.put_budgets(budgets)
-            wallet.finish()
-            await self._wallets.commit(stored, wallet, [_note(organization_id, department_id, before, wanted)])
+            if before != wanted:
+                _put(wallet, organization_id, department_id, wanted)
+                wallet.finish()
+                note = _note(organization_id, department_id, before, wanted)
+                await self._wallets.commit(stored, wallet, [note])
+            return self._shown(wallet, paid.organization, department_id)
 
-        await retry_lost_races(attempt, UnavailableError("The wallet is being changed by many at once"))
-        return await self.of(organization_id, department_id)
+        return await retry_lost_races(attempt, UnavailableError("The wallet is being changed by many at once"))
+
+    async def _check(self, organization_id: str, department_id: str) -> None:
+        """Raises `NotFoundError`, after a second look: a read may miss what is new."""
+        await look_twice(lambda: self._departments.get(organization_id, department_id), errors=(NotFoundError,))
+
+    def _shown(self, wallet: Wallet, organization: Organization, department_id: str) -> LimitsOfDepartment:
+        counter = counter_id("department", organization.id, department_id)
+        windows = {window.name: window for window in windows_at(self._clock.now(), organization.calendars)}
+        counted = wallet.counters.get(counter) or new_counter("department", organization.id, department_id)
+        limits = _limits_in(wallet, organization.id, department_id)
+        daily, monthly = (
+            DepartmentLimit(limits.get(name), counted.spending(DEFAULT_KIND, windows[name]).total) for name in _WINDOWS
+        )
+        return LimitsOfDepartment(department_id, daily, monthly, _etag_of(limits))
+
+
+def _wanted(organization_id: str, department_id: str) -> Wanted:
+    counter = counter_id("department", organization_id, department_id)
+    return Wanted(counters=frozenset({counter}), members=frozenset({organization_id}))
+
+
+def _put(wallet: Wallet, organization_id: str, department_id: str, limits: Mapping[WindowName, Decimal]) -> None:
+    """Raises `ConflictError` where the wallet has too many budgets."""
+    ids = {_budget_id(organization_id, department_id, name) for name in _WINDOWS}
+    kept = [budget for budget in wallet.budgets if budget.id not in ids]
+    budgets = (*kept, *_budgets(organization_id, department_id, limits))
+    if len(budgets) > MAXIMUM_BUDGETS:
+        raise ConflictError(f"The wallet has {MAXIMUM_BUDGETS} budgets: remove limits of other departments")
+    wallet.put_budgets(budgets)
 
 
 def _limits_in(wallet: Wallet, organization_id: str, department_id: str) -> dict[WindowName, Decimal]:

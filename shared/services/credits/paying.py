@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from shared.domain.credits.budgets import Budget
 from shared.domain.credits.commands import Capture, Refund, Release, Reserve, Use
@@ -111,14 +112,14 @@ class Paying:
             return
         if await self._has_joined(paid.payer, organization.id, paid.since):
             return
-        previous: str | None = None
-        for entry in entries:
-            payer = entry.value or organization.id
-            if entry.effective_from > paid.since:
-                break
-            budgets = () if previous is None else await self._leave(previous, organization.id, entry.effective_from)
-            await self._join(payer, organization.id, entry.effective_from, budgets)
-            previous = payer
+        payers = [(entry.value or organization.id, entry.effective_from) for entry in entries]
+        first, since = payers[0]
+        if first != organization.id:
+            await self._join(first, organization.id, since, ())
+        for (previous, _), (payer, since) in pairwise(payers):
+            if since <= paid.since:
+                budgets = await self._leave(previous, organization.id, since)
+                await self._join(payer, organization.id, since, budgets)
 
     async def _has_joined(self, payer: str, organization_id: str, since: datetime) -> bool:
         stored = await self._wallets.read(payer, Wanted(members=frozenset({organization_id})))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from shared.domain.kernel.errors import NotFoundError, ValidationError
+from shared.domain.kernel.errors import NotFoundError, UnavailableError, ValidationError
 from shared.domain.kernel.histories import MINIMUM_LEAD
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
@@ -23,7 +23,10 @@ class PayerChanges:
         self._periods = periods
 
     async def put(self, organization_id: str, payer_id: str | None) -> Organization:
-        """The organization with another payer, or None for itself. Safe to repeat. Raises `ValidationError`."""
+        """The organization with another payer, or None for itself. Safe to repeat.
+
+        Raises `ValidationError`, and `UnavailableError` where the payer cannot be read yet.
+        """
         organization = await self._organizations.get(organization_id)
         if payer_id is not None:
             _refuse_where(payer_id == organization_id, "is the organization itself: send null for that")
@@ -49,7 +52,7 @@ class PayerChanges:
         try:
             await self._organizations.change(payer_id, decide)
         except NotFoundError:
-            raise ValidationError.at("/payer_id", "is no organization") from None
+            raise UnavailableError("The payer was made a moment ago and cannot be read yet") from None
 
 
 def _has_payer(organization: Organization, now: datetime) -> bool:

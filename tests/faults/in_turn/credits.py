@@ -23,6 +23,7 @@ PRINCIPAL = Principal("usr_1", ORGANIZATION, frozenset(Permission))
 SPENT_FOR = SpentFor(agent=AGENT, run="run")
 KIND = "default"
 DEPARTMENT = named_id("dep", "faults")
+OF_DEPARTMENT = SpentFor(department_id=DEPARTMENT, run="run")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Wallet:
     """What a client does with its credits. It repeats what it has no answer to, with the same key."""
 
     host: Application
+    spent_for: SpentFor = SPENT_FOR
 
     async def give(self, key: str, amount: int) -> Transfer:
         return await self._answered(
@@ -37,7 +39,7 @@ class Wallet:
         )
 
     async def use(self, key: str, amount: int) -> Transfer:
-        uses = [RequestedUse(SPENT_FOR, Decimal(amount))]
+        uses = [RequestedUse(self.spent_for, Decimal(amount))]
         return await self._answered(self.host.credits.spending.use(self._caller(key), uses, KIND, is_list=False))
 
     async def reserve(self, key: str, amount: int, expires_in: timedelta = timedelta(hours=1)) -> Transfer:
@@ -205,16 +207,15 @@ class LimitDepartment(CreditPath):
         await super().prepare()
         host = self.scene.host()
         await host.departments.create(DEPARTMENT, ORGANIZATION, DepartmentDraft(name="Support"))
-        await host.agents.update(ORGANIZATION, AGENT, {"department_id": DEPARTMENT}, None)
-        await Wallet(host).use("before use", 7)
+        await Wallet(host, OF_DEPARTMENT).use("before use", 7)
 
     async def walk(self, host: Application) -> None:
         limits = await host.credits.department_limits.put(ORGANIZATION, DEPARTMENT, Decimal(15), None, None)
         assert limits.daily.limit == 15
-        self.note(await Wallet(host).use("too much", 20))
+        self.note(await Wallet(host, OF_DEPARTMENT).use("too much", 20))
 
     async def result(self) -> Result:
-        refused = await Wallet(self.scene.host()).use("refused", 10)
+        refused = await Wallet(self.scene.host(), OF_DEPARTMENT).use("refused", 10)
         assert refused.refusal is not None
         assert refused.refusal.code == "limit_exceeded"
         return await super().result()

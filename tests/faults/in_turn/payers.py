@@ -9,8 +9,8 @@ from shared.domain.kernel.ids import named_id
 from shared.services.credits.spending import Caller
 from shared.services.tenancy.departments import DepartmentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
-from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION
-from tests.faults.in_turn.credits import DEPARTMENT, KIND, PRINCIPAL, CreditPath, Wallet
+from tests.doubles.worlds.invoiced_organization import ORGANIZATION
+from tests.faults.in_turn.credits import DEPARTMENT, KIND, OF_DEPARTMENT, PRINCIPAL, CreditPath, Wallet
 from tests.faults.in_turn.path import Result
 
 PARENT = named_id("org", "parent")
@@ -48,16 +48,15 @@ class MoveToPayer(ChangePayer):
         await super().prepare()
         host = self.scene.host()
         await host.departments.create(DEPARTMENT, ORGANIZATION, DepartmentDraft(name="Support"))
-        await host.agents.update(ORGANIZATION, AGENT, {"department_id": DEPARTMENT}, None)
         await host.credits.department_limits.put(ORGANIZATION, DEPARTMENT, Decimal(40), None, None)
         await host.payer_changes.put(ORGANIZATION, PARENT)
         self.scene.clock.set(IN_APRIL)
 
     async def walk(self, host: Application) -> None:
-        self.note(await Wallet(host).use("moves it", 30))
+        self.note(await Wallet(host, OF_DEPARTMENT).use("moves it", 30))
 
     async def result(self) -> Result:
-        refused = await Wallet(self.scene.host()).use("refused", 11)
+        refused = await Wallet(self.scene.host(), OF_DEPARTMENT).use("refused", 11)
         assert refused.refusal is not None
         assert refused.refusal.code == "limit_exceeded"
         return await super().result()
