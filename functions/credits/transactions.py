@@ -198,7 +198,8 @@ async def list_credit_transactions(call: Call[NoBody, ListQuery]) -> Reply:
 )
 async def get_credit_transaction(call: Call[NoBody, Query, TransactionPath]) -> Reply:
     organization_id = await call.organization_id()
-    return Reply(_shown(await call.services.credits.statements.get(organization_id, call.path.transaction_id)))
+    payers = await call.services.credits.paying.payers(organization_id)
+    return Reply(_shown(await call.services.credits.statements.get(organization_id, call.path.transaction_id, payers)))
 
 
 @endpoint(

@@ -60,6 +60,11 @@ class Paying:
         await self._periods.containing(organization, instant)
         return _paid(organization, instant)
 
+    async def payers(self, organization_id: str) -> Sequence[str]:
+        """Who pays at present, and who paid before. Changes nothing."""
+        paid = _paid(await self._organizations.cached(organization_id), self._clock.now())
+        return (paid.payer, *paid.earlier)
+
     async def wallet_of(self, organization_id: str) -> Paid:
         """Who pays at present, where the organization has moved to."""
         paid = await self.now(organization_id)

@@ -51,15 +51,20 @@ class Statements:
         page = await self._history.page(payer, descending=True, only_done=True, limit=limit, after=after)
         return page.transfers, None if page.following is None else cursor_to(page.following, shape)
 
-    async def get(self, payer: str, transaction_id: str) -> Transfer:
-        """Raises `NotFoundError`, also for one that was refused."""
+    async def get(self, organization_id: str, transaction_id: str, payers: Sequence[str] = ()) -> Transfer:
+        """One of its own wallet, or one that it made in the wallets of these payers.
+
+        Raises `NotFoundError`, also for one that was refused.
+        """
 
         async def look() -> Transfer:
-            stored = await self._wallets.read(payer, Wanted(transactions=frozenset({transaction_id})))
-            transfer = stored.transactions.get(transaction_id)
-            if transfer is None or transfer.is_refused:
-                raise NotFoundError("There is no such transaction")
-            return transfer
+            for payer in dict.fromkeys((organization_id, *payers)):
+                stored = await self._wallets.read(payer, Wanted(transactions=frozenset({transaction_id})))
+                transfer = stored.transactions.get(transaction_id)
+                is_own = transfer is not None and organization_id in (payer, transfer.organization_id)
+                if transfer is not None and is_own and not transfer.is_refused:
+                    return transfer
+            raise NotFoundError("There is no such transaction")
 
         return await look_twice(look, errors=(NotFoundError,))
 

@@ -40,6 +40,10 @@ async def test_two_children_spend_one_wallet_to_the_credit(time_machine: TimeMac
     balance = await children[0].key.get("credits/balance")
     assert (balance["available"], balance["payer_id"], balance["granted"]) == ("1", parent.id, "7")
     assert (await parent.key.get("credits/balance"))["available"] == "1"
+    done = next(answer for answer in answers if answer.status == 200).json()["transaction_id"]
+    shown = [await child.key.send("GET", f"credits/transactions/{done}") for child in children]
+    assert sorted(answer.status for answer in shown) == [200, 404]
+    assert (await parent.key.get(f"credits/transactions/{done}"))["amount"] == "3"
     assert (await use(children[0].key, "1", "before")).expect(200)["available"] == "6"
     (await use(children[0].key, "2", "before")).problem(409, "idempotency_conflict")
     for organization in (parent, *children):
