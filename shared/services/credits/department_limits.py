@@ -54,9 +54,8 @@ class DepartmentLimits:
     async def of(self, organization_id: str, department_id: str) -> LimitsOfDepartment:
         """Raises `NotFoundError`."""
         await self._check(organization_id, department_id)
-        paid = await self._paying.wallet_of(organization_id)
-        stored = await self._wallets.read(paid.payer, _wanted(organization_id, department_id))
-        return self._shown(stored.wallet, paid.organization, department_id)
+        organization, wallet = await self._paying.read(organization_id, _wanted(organization_id, department_id))
+        return self._shown(wallet, organization, department_id)
 
     async def put(
         self,

@@ -11,6 +11,7 @@ from shared.domain.credits.commands import Capture, Refund, Release, Reserve, Us
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.members import Member, PayerChangedError
 from shared.domain.credits.transfers import Transfer
+from shared.domain.credits.wallet import Wallet
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.money import ZERO
 from shared.domain.tenancy.organizations import Organization
@@ -64,6 +65,18 @@ class Paying:
         """Who pays at present, and who paid before. Changes nothing."""
         paid = _paid(await self._organizations.cached(organization_id), self._clock.now())
         return (paid.payer, *paid.earlier)
+
+    async def read(self, organization_id: str, wanted: Wanted) -> tuple[Organization, Wallet]:
+        """The wallet where its budgets lie, whether or not it has moved to its payer already. Changes nothing."""
+        organization = await self._organizations.cached(organization_id)
+        payers = await self.payers(organization_id)
+        wanted = replace(wanted, members=wanted.members | {organization_id})
+        for payer in payers:
+            wallet = (await self._wallets.read(payer, wanted)).wallet
+            with suppress(PayerChangedError):
+                wallet.check_member(organization_id)
+                return organization, wallet
+        return organization, wallet
 
     async def wallet_of(self, organization_id: str) -> Paid:
         """Who pays at present, where the organization has moved to."""
