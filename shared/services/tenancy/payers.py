@@ -30,10 +30,12 @@ class PayerChanges:
         organization = await self._organizations.get(organization_id)
         if payer_id is not None:
             _refuse_where(payer_id == organization_id, "is the organization itself: send null for that")
+            _refuse_payers(organization)
             await self._mark(organization, payer_id)
 
         async def decide(current: Organization) -> Organization:
-            _refuse_where(payer_id is not None and current.is_payer, "goes with an organization that pays for no other")
+            if payer_id is not None:
+                _refuse_payers(current)
             now = self._clock.now()
             start = await self._periods.first_to_come(current, now, now + MINIMUM_LEAD)
             return current.changed(payers=current.rescheduled_payers(payer_id, start, now))
@@ -53,6 +55,10 @@ class PayerChanges:
             await self._organizations.change(payer_id, decide)
         except NotFoundError:
             raise UnavailableError("The payer was made a moment ago and cannot be read yet") from None
+
+
+def _refuse_payers(organization: Organization) -> None:
+    _refuse_where(organization.is_payer, "cannot be given: the organization pays, or has paid, for another one")
 
 
 def _has_payer(organization: Organization, now: datetime) -> bool:

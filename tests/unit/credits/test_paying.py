@@ -157,7 +157,7 @@ async def test_it_can_pay_for_itself_again(paid: Paid) -> None:
     paid.clock.set(APRIL)
     await paid.use("the parent's", 1)
     assert await paid.change(None) == datetime(2026, 5, 1, tzinfo=UTC)
-    paid.clock.set(datetime(2026, 5, 2, tzinfo=UTC))
+    paid.clock.set(datetime(2026, 5, 3, tzinfo=UTC))
     await paid.use("its own", 2)
     assert await paid.available() == (43, 999)
     assert (await paid.use("the parent's", 1)).answer["available"] == "42"  # known for 24 hours only
