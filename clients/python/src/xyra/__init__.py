@@ -2,6 +2,7 @@
 
 from xyra.client import AsyncClient, Client
 from xyra.connection import etag_of
+from xyra.default import agent, client, flush, init, run, stats, track
 from xyra.errors import (
     ApiError,
     Conflict,
@@ -17,6 +18,8 @@ from xyra.errors import (
     Unreachable,
     XyraError,
 )
+from xyra.scope import Run, carried
+from xyra.spool import Refused
 from xyra.version import __version__
 
 __all__ = [
@@ -31,10 +34,20 @@ __all__ = [
     "NotFound",
     "PreconditionFailed",
     "RateLimited",
+    "Refused",
+    "Run",
     "Unauthenticated",
     "Unavailable",
     "Unreachable",
     "XyraError",
     "__version__",
+    "agent",
+    "carried",
+    "client",
     "etag_of",
+    "flush",
+    "init",
+    "run",
+    "stats",
+    "track",
 ]

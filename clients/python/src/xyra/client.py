@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 from xyra.connection import AsyncConnection, Connection, Settings
+from xyra.reporting import SPOOL_LIMIT, Reporter
 from xyra.resources import AsyncResources, Resources
+from xyra.scope import Run, agent_decorator
+from xyra.spool import Refused
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def settings_of(
@@ -25,10 +37,72 @@ def settings_of(
     return Settings(key, url.rstrip("/"), organization_id, timeout, maximum_retries)
 
 
-class Client(Resources):
+class Reports:
+    """What both clients have for reporting in the background."""
+
+    settings: Settings
+    _reporting: tuple[str | Path | None, int, str | None]
+    _making = threading.Lock()
+
+    @cached_property
+    def reporter(self) -> Reporter:
+        """The spool and its sender, made at the first use."""
+        with self._making:
+            made: Reporter | None = self.__dict__.get("reporter")
+            return made or self.__dict__.setdefault("reporter", Reporter(self.settings, *self._reporting))
+
+    def track(  # noqa: PLR0913  what an event has
+        self,
+        type: str,  # noqa: A002  the event's field
+        *,
+        agent: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        run: str | None = None,
+        id: str | None = None,  # noqa: A002  the event's field
+        source: str = "api",
+        time: datetime | None = None,
+        organization: str | None = None,
+    ) -> str:
+        """Report an event in the background, and return its id at once. It never waits for the network.
+
+        It is in the spool then, on disk, and counts once however often it is sent. Agent and run are those of the scope
+        where they are not given. Raises `ValueError` for what cannot be an event.
+        """
+        return self.reporter.track(
+            type, agent=agent, data=data, run=run, id=id, source=source, time=time, organization=organization
+        )
+
+    def run(
+        self, key: str | None = None, *, agent: str | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> Run:
+        """One execution of an agent, for `with` or `async with`: what is reported inside belongs to it."""
+        return Run(lambda: self.reporter, key, agent=agent, metadata=metadata)
+
+    def agent(self, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Decorates a function: what it does is the agent's, and outside of a run each call is one."""
+        return agent_decorator(lambda: self.reporter, name)
+
+    def stats(self) -> dict[str, int]:
+        """`waiting`, `dropped` (the spool was full or could not be written) and `refused`, over all processes."""
+        return self.reporter.stats()
+
+    def refused(self) -> list[Refused]:
+        """What Xyra did not take, with reasons, oldest first."""
+        return self.reporter.refused()
+
+    def retry_refused(self) -> int:
+        """Send again what was refused, when its reason is gone. How many items these are."""
+        return self.reporter.retry_refused()
+
+    def _end_reporting(self) -> None:
+        if "reporter" in self.__dict__:
+            self.reporter.close()
+
+
+class Client(Reports, Resources):
     """Xyra's API."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a client has
         self,
         api_key: str | None = None,
         base_url: str | None = None,
@@ -36,15 +110,27 @@ class Client(Resources):
         organization_id: str | None = None,
         timeout: float = 30.0,
         maximum_retries: int = 3,
+        agent: str | None = None,
+        spool_path: str | Path | None = None,
+        spool_limit: int = SPOOL_LIMIT,
     ) -> None:
         """Without `api_key` and `base_url` the environment has them: `XYRA_API_KEY`, `XYRA_URL`.
 
-        `timeout`: seconds that one try may take. `organization_id` is for operators.
+        `timeout`: seconds that one try may take. `organization_id` is for operators. `agent`: whose events those are
+        that name none. `spool_path` (`XYRA_SPOOL`): the file in which at most `spool_limit` items wait to be sent, by
+        default one of this user for the key and the host.
         """
-        self.connection = Connection(settings_of(api_key, base_url, organization_id, timeout, maximum_retries))
+        self.settings = settings_of(api_key, base_url, organization_id, timeout, maximum_retries)
+        self.connection = Connection(self.settings)
+        self._reporting = (spool_path, spool_limit, agent)
+
+    def flush(self, timeout: float = 10.0) -> int:
+        """Send now. Returns how many items are left when all is sent or the time, in seconds, is over."""
+        return self.reporter.flush(timeout)
 
     def close(self) -> None:
-        """End its connections."""
+        """Send what there is time for, and end the connections. The rest waits in the spool for the next process."""
+        self._end_reporting()
         self.connection.close()
 
     def __enter__(self) -> Self:
@@ -56,10 +142,10 @@ class Client(Resources):
         self.close()
 
 
-class AsyncClient(AsyncResources):
+class AsyncClient(Reports, AsyncResources):
     """Xyra's API, for asyncio."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a client has
         self,
         api_key: str | None = None,
         base_url: str | None = None,
@@ -67,12 +153,22 @@ class AsyncClient(AsyncResources):
         organization_id: str | None = None,
         timeout: float = 30.0,
         maximum_retries: int = 3,
+        agent: str | None = None,
+        spool_path: str | Path | None = None,
+        spool_limit: int = SPOOL_LIMIT,
     ) -> None:
         """As of `Client`."""
-        self.connection = AsyncConnection(settings_of(api_key, base_url, organization_id, timeout, maximum_retries))
+        self.settings = settings_of(api_key, base_url, organization_id, timeout, maximum_retries)
+        self.connection = AsyncConnection(self.settings)
+        self._reporting = (spool_path, spool_limit, agent)
+
+    async def flush(self, timeout: float = 10.0) -> int:  # noqa: ASYNC109  of the spool, which no cancelling ends
+        """Send now. Returns how many items are left when all is sent or the time, in seconds, is over."""
+        return await asyncio.to_thread(self.reporter.flush, timeout)
 
     async def close(self) -> None:
-        """End its connections."""
+        """Send what there is time for, and end the connections. The rest waits in the spool for the next process."""
+        await asyncio.to_thread(self._end_reporting)
         await self.connection.close()
 
     async def __aenter__(self) -> Self:

@@ -1,0 +1,83 @@
+"""The client of the whole process: `xyra.init(...)`, then functions of the package."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from xyra.client import Client
+from xyra.reporting import SPOOL_LIMIT, Reporter
+from xyra.scope import Run, agent_decorator
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_making = threading.RLock()
+_client: Client | None = None
+
+
+def init(
+    api_key: str | None = None,
+    base_url: str | None = None,
+    *,
+    agent: str | None = None,
+    spool_path: str | Path | None = None,
+    spool_limit: int = SPOOL_LIMIT,
+) -> Client:
+    """Make the client of this process, in place of an earlier one. Its arguments are those of `Client`."""
+    global _client
+    with _making:
+        earlier, _client = (
+            _client,
+            Client(api_key, base_url, agent=agent, spool_path=spool_path, spool_limit=spool_limit),
+        )
+    if earlier is not None:
+        earlier.close()
+    return _client
+
+
+def client() -> Client:
+    """The client of this process. Without `init` it is made of `XYRA_API_KEY` and `XYRA_URL`."""
+    with _making:
+        return _client or init()
+
+
+def reporter() -> Reporter:
+    return client().reporter
+
+
+def track(  # noqa: PLR0913  what an event has
+    type: str,  # noqa: A002  the event's field
+    *,
+    agent: str | None = None,
+    data: Mapping[str, Any] | None = None,
+    run: str | None = None,
+    id: str | None = None,  # noqa: A002  the event's field
+    source: str = "api",
+    time: datetime | None = None,
+) -> str:
+    """As `Client.track`."""
+    return client().track(type, agent=agent, data=data, run=run, id=id, source=source, time=time)
+
+
+def run(key: str | None = None, *, agent: str | None = None, metadata: Mapping[str, Any] | None = None) -> Run:
+    """As `Client.run`."""
+    return Run(reporter, key, agent=agent, metadata=metadata)
+
+
+def agent(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """As `Client.agent`."""
+    return agent_decorator(reporter, name)
+
+
+def flush(timeout: float = 10.0) -> int:
+    """As `Client.flush`."""
+    return client().flush(timeout)
+
+
+def stats() -> dict[str, int]:
+    """As `Client.stats`."""
+    return client().stats()

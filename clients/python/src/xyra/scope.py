@@ -1,0 +1,159 @@
+"""Which run and agent what happens belongs to: context variables, followed into threads and tasks."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
+
+from xyra.connection import encoded
+
+if TYPE_CHECKING:
+    from xyra.reporting import Reporter
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MAXIMUM_ERROR = 4000
+_MAXIMUM_KEY = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    run: str | None = None
+    agent: str | None = None
+
+
+_NOTHING = Scope()
+_scope: ContextVar[Scope] = ContextVar("xyra_scope", default=_NOTHING)
+
+
+def current_scope() -> Scope:
+    return _scope.get()
+
+
+class InScope:
+    """What happens inside belongs to a scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._token: Token[Scope] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _scope.set(self._scope)
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            _scope.reset(self._token)
+
+
+def carried(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, to be called in another thread, in the scope of now."""
+    scope = current_scope()
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        with InScope(scope):
+            return function(*args, **kwargs)
+
+    return called
+
+
+class Run:
+    """One execution of an agent. What is reported inside belongs to it; at its end it is reported itself.
+
+    A context manager, for `with` and `async with`.
+    """
+
+    def __init__(
+        self,
+        reporter: Callable[[], Reporter],
+        key: str | None = None,
+        *,
+        agent: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        if metadata is not None:
+            encoded(metadata)
+        self.key = key or uuid.uuid4().hex
+        if len(self.key) > _MAXIMUM_KEY:
+            raise ValueError(f"a run's key has at most {_MAXIMUM_KEY} characters")
+        self._reporter = reporter
+        self._agent = agent
+        self._metadata = metadata
+        self._started: datetime | None = None
+        self._entered: list[InScope] = []
+
+    def __enter__(self) -> Self:
+        self._reporter()  # what is missing to report is told now, not at the end
+        self._started = datetime.now(UTC)
+        outer = current_scope()
+        inner = InScope(Scope(self.key, self._agent or outer.agent))
+        inner.__enter__()
+        self._entered.append(inner)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        agent = current_scope().agent
+        self._entered.pop().__exit__()
+        body: dict[str, Any] = {
+            "key": self.key,
+            "status": "completed" if error is None else "failed",
+            "started_at": self._started,
+            "completed_at": datetime.now(UTC),
+        }
+        reporter = self._reporter()
+        if agent or reporter.agent:
+            body["agent"] = agent or reporter.agent
+        if error is not None:
+            body["error"] = (str(error) or type(error).__name__)[:_MAXIMUM_ERROR]
+        if self._metadata:
+            body["metadata"] = self._metadata
+        reporter.add("run", encoded(body).decode())
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def agent_decorator(reporter: Callable[[], Reporter], name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """What a decorated function does is the agent's; outside of a run, each call is a run."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("a generator runs in its reader's context: use `with xyra.run(...)` around the reading")
+        if inspect.iscoroutinefunction(function):
+            waited = cast("Callable[P, Awaitable[Any]]", function)
+
+            @functools.wraps(function)
+            async def called_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with _agents(reporter, name):
+                    return await waited(*args, **kwargs)
+
+            return cast("Callable[P, R]", called_async)
+
+        @functools.wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            with _agents(reporter, name):
+                return function(*args, **kwargs)
+
+        return called
+
+    return decorate
+
+
+def _agents(reporter: Callable[[], Reporter], name: str) -> Run | InScope:
+    scope = current_scope()
+    return Run(reporter, agent=name) if scope.run is None else InScope(replace(scope, agent=name))
