@@ -182,6 +182,10 @@ sdk: $(BIN)/.dev $(foreach version,$(SDK_VERSIONS),$(SDK)/$(version)/.installed)
 	$$bin/python -m pytest -q && cd ../.. || exit 1; done
 	XYRA_SDK=$(SDK) $(BIN)/python -m pytest tests/sdk
 
+.PHONY: sdk-kills
+sdk-kills: $(BIN)/.dev $(foreach version,$(SDK_VERSIONS),$(SDK)/$(version)/.installed)
+	XYRA_SDK=$(SDK) XYRA_SDK_EVENTS=10000 $(BIN)/python -m pytest -s tests/sdk/test_kills.py
+
 # Schemathesis over the API's description, pinned, in an environment of its own. Needs the network the first time. -s shows
 # which operations answered with 2xx to whom.
 SCHEMATHESIS := .schemathesis

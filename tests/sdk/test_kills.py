@@ -19,7 +19,7 @@ from tests.sdk.running import FOLDER, environment_of, on_each_python
 
 EVENTS = int(os.environ.get("XYRA_SDK_EVENTS", "2000"))
 CLIENT_KILLS = 2
-LONGEST_LIFE = 2.0
+LONGEST_LIFE = 3.0
 LONGEST_OUTAGE = 0.5
 COMMANDS = {
     "key": "commands",

@@ -105,7 +105,7 @@ class Reporter:
         """Send now. Returns how many items are left when all is sent or the time is over; 0 means that all arrived."""
         self.start()
         deadline = time.monotonic() + timeout
-        self._sender.hurry()
+        self._sender.hurry(timeout)
         while (left := self.spool.counts()["waiting"]) and time.monotonic() < deadline:
             time.sleep(_POLL)
         return left

@@ -27,6 +27,8 @@ _MAXIMUM_BYTES = 900_000
 """Of a batch; Xyra takes 1 MiB."""
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
+_LONGEST_PAUSE_IN_A_HURRY = 1.0
+"""While somebody waits in `flush`."""
 _FIRST_ERROR = 400
 _CONFLICT = 409
 _ABOUT_CONTENT = frozenset({400, 413, 422})
@@ -44,8 +46,8 @@ class _Channel:
     most: int = _MAXIMUM_EVENTS
     """Smaller while a batch is refused as a whole, to find out what is wrong with it."""
 
-    def wait(self, asked: float | None) -> None:
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self.failures)
+    def wait(self, asked: float | None, longest: float) -> None:
+        pause = min(longest, _FIRST_PAUSE * 2**self.failures)
         self.failures = min(self.failures + 1, 16)
         self.not_before = time.monotonic() + max(pause, asked or 0.0)
 
@@ -64,6 +66,7 @@ class Sender:
         self._lock = FileLock(spool.path.with_name(f"{spool.path.name}.lock"))
         self._changed = threading.Condition()
         self._hurry = False
+        self._hurried_until = 0.0
         self._is_ending = False
         self._channels = [_Channel("event"), _Channel("run"), _Channel("use")]
         self._thread: threading.Thread | None = None
@@ -78,9 +81,10 @@ class Sender:
             self._thread = threading.Thread(target=self._run, name="xyra", daemon=True)
             self._thread.start()
 
-    def hurry(self) -> None:
-        """Send now, also what a failure made wait."""
+    def hurry(self, seconds: float) -> None:
+        """Send now, also what a failure made wait, and wait less after failures for so long."""
         with self._changed:
+            self._hurried_until = time.monotonic() + seconds
             self._hurry = True
             self._changed.notify_all()
 
@@ -133,7 +137,7 @@ class Sender:
         try:
             response = send(http, items)
         except httpx2.TransportError as error:
-            channel.wait(None)
+            channel.wait(None, self._longest_pause())
             self._tell(f"Xyra is not reached ({type(error).__name__}): what is reported waits in the spool")
             return
         conclude: Callable[[_Channel, list[Item], httpx2.Response], bool] = (
@@ -142,7 +146,7 @@ class Sender:
         if conclude(channel, items, response):
             self._told = ""
             return
-        channel.wait(retry_after(response))
+        channel.wait(retry_after(response), self._longest_pause())
         self._tell(f"Xyra answers {response.status_code} ({_detail(response)}): what is reported waits in the spool")
 
     def _send_events(self, http: httpx2.Client, items: list[Item]) -> httpx2.Response:
@@ -198,6 +202,9 @@ class Sender:
             return False
         channel.succeeded()
         return True
+
+    def _longest_pause(self) -> float:
+        return _LONGEST_PAUSE_IN_A_HURRY if time.monotonic() < self._hurried_until else _LONGEST_PAUSE
 
     def _tell(self, trouble: str) -> None:
         if trouble != self._told:

@@ -22,10 +22,10 @@ from xyra.models.agents import PricingAnswer as PricingAnswer
 from xyra.models.agents import ValidateWorkflowsRequest as ValidateWorkflowsRequest
 from xyra.models.agents import WorkflowCost as WorkflowCost
 from xyra.models.agents import WorkflowEventAnswer as WorkflowEventAnswer
-from xyra.models.agents import WorkflowsAnswer as WorkflowsAnswer
-from xyra.models.agents import WorkflowsRequest as WorkflowsRequest
 from xyra.models.agents import WorkflowValidationAnswer as WorkflowValidationAnswer
 from xyra.models.agents import WorkflowWarning as WorkflowWarning
+from xyra.models.agents import WorkflowsAnswer as WorkflowsAnswer
+from xyra.models.agents import WorkflowsRequest as WorkflowsRequest
 from xyra.models.api_keys import AgentMakingFields as AgentMakingFields
 from xyra.models.api_keys import ApiKeyAnswer as ApiKeyAnswer
 from xyra.models.api_keys import ApiKeyList as ApiKeyList
@@ -71,8 +71,8 @@ from xyra.models.billing_models import BillingModelList as BillingModelList
 from xyra.models.billing_models import BillingModelRequest as BillingModelRequest
 from xyra.models.billing_models import BillingModelTemplate as BillingModelTemplate
 from xyra.models.billing_models import BillingModelTemplateList as BillingModelTemplateList
-from xyra.models.billing_models import CalculatedPeriod as CalculatedPeriod
 from xyra.models.billing_models import CalculateRequest as CalculateRequest
+from xyra.models.billing_models import CalculatedPeriod as CalculatedPeriod
 from xyra.models.billing_models import Calculation as Calculation
 from xyra.models.billing_models import CommitmentInput as CommitmentInput
 from xyra.models.billing_models import CostChargeInput as CostChargeInput
@@ -84,9 +84,9 @@ from xyra.models.billing_models import MeterInput as MeterInput
 from xyra.models.billing_models import ModelSketch as ModelSketch
 from xyra.models.billing_models import OutcomeChargeInput as OutcomeChargeInput
 from xyra.models.billing_models import PackageInput as PackageInput
+from xyra.models.billing_models import PerUnitInput as PerUnitInput
 from xyra.models.billing_models import PercentageInput as PercentageInput
 from xyra.models.billing_models import PercentageTierInput as PercentageTierInput
-from xyra.models.billing_models import PerUnitInput as PerUnitInput
 from xyra.models.billing_models import SeatChargeInput as SeatChargeInput
 from xyra.models.billing_models import SetupFeeInput as SetupFeeInput
 from xyra.models.billing_models import SketchCalculateRequest as SketchCalculateRequest
@@ -136,8 +136,8 @@ from xyra.models.credits import UsageGroup as UsageGroup
 from xyra.models.credits import UsageSums as UsageSums
 from xyra.models.credits import UseAmount as UseAmount
 from xyra.models.credits import UseAnswer as UseAnswer
-from xyra.models.credits import UsedCredits as UsedCredits
 from xyra.models.credits import UseRequest as UseRequest
+from xyra.models.credits import UsedCredits as UsedCredits
 from xyra.models.credits import VerificationAnswer as VerificationAnswer
 from xyra.models.credits import VerificationRequest as VerificationRequest
 from xyra.models.departments import DepartmentAnswer as DepartmentAnswer
@@ -160,8 +160,8 @@ from xyra.models.events import ParkedEventList as ParkedEventList
 from xyra.models.events import RatedToAnswer as RatedToAnswer
 from xyra.models.events import RejectedEvent as RejectedEvent
 from xyra.models.events import ReplayAnswer as ReplayAnswer
-from xyra.models.events import ReplayedAnswer as ReplayedAnswer
 from xyra.models.events import ReplayRequest as ReplayRequest
+from xyra.models.events import ReplayedAnswer as ReplayedAnswer
 from xyra.models.exchange_rates import ExchangeRateAnswer as ExchangeRateAnswer
 from xyra.models.exchange_rates import ExchangeRateList as ExchangeRateList
 from xyra.models.exchange_rates import ExchangeRateListed as ExchangeRateListed
@@ -171,8 +171,8 @@ from xyra.models.ingestion import IngestionAnswer as IngestionAnswer
 from xyra.models.ingestion import IngestionRow as IngestionRow
 from xyra.models.ingestion import IngestionWarning as IngestionWarning
 from xyra.models.ingestion import WaitingAnswer as WaitingAnswer
-from xyra.models.invitations import AcceptedAnswer as AcceptedAnswer
 from xyra.models.invitations import AcceptRequest as AcceptRequest
+from xyra.models.invitations import AcceptedAnswer as AcceptedAnswer
 from xyra.models.invitations import InvitationAnswer as InvitationAnswer
 from xyra.models.invitations import InvitationList as InvitationList
 from xyra.models.invitations import InvitationRequest as InvitationRequest
@@ -189,9 +189,9 @@ from xyra.models.llm_costs import LlmModelCostsList as LlmModelCostsList
 from xyra.models.llm_costs import MissingCall as MissingCall
 from xyra.models.llm_costs import ReconciledModel as ReconciledModel
 from xyra.models.llm_costs import ReconciliationAnswer as ReconciliationAnswer
+from xyra.models.llm_prices import CalculateLlmCallRequest as CalculateLlmCallRequest
 from xyra.models.llm_prices import CalculatedLlmCall as CalculatedLlmCall
 from xyra.models.llm_prices import CalculatedPrices as CalculatedPrices
-from xyra.models.llm_prices import CalculateLlmCallRequest as CalculateLlmCallRequest
 from xyra.models.llm_prices import CalculationStep as CalculationStep
 from xyra.models.llm_prices import CalculationWarning as CalculationWarning
 from xyra.models.llm_prices import LlmAliasAnswer as LlmAliasAnswer
@@ -206,8 +206,8 @@ from xyra.models.llm_prices import LlmPriceRequest as LlmPriceRequest
 from xyra.models.llm_prices import ModelPrices as ModelPrices
 from xyra.models.llm_prices import ModelPricesInput as ModelPricesInput
 from xyra.models.llm_prices import PriceCallsRequest as PriceCallsRequest
-from xyra.models.llm_prices import PricedCallsAnswer as PricedCallsAnswer
 from xyra.models.llm_prices import PriceEntry as PriceEntry
+from xyra.models.llm_prices import PricedCallsAnswer as PricedCallsAnswer
 from xyra.models.llm_prices import RateTier as RateTier
 from xyra.models.llm_prices import RateTierInput as RateTierInput
 from xyra.models.llm_prices import TieredRate as TieredRate
@@ -280,9 +280,9 @@ from xyra.models.shared import OrganizationAnswer as OrganizationAnswer
 from xyra.models.shared import OrganizationSettings as OrganizationSettings
 from xyra.models.shared import OutcomeCharge as OutcomeCharge
 from xyra.models.shared import Package as Package
+from xyra.models.shared import PerUnit as PerUnit
 from xyra.models.shared import Percentage as Percentage
 from xyra.models.shared import PercentageTier as PercentageTier
-from xyra.models.shared import PerUnit as PerUnit
 from xyra.models.shared import ProjectGrant as ProjectGrant
 from xyra.models.shared import QuotaAnswer as QuotaAnswer
 from xyra.models.shared import QuotasAnswer as QuotasAnswer

@@ -142,8 +142,7 @@ class AgentRequest(TypedDict):
 class AgentShareAnswer(TypedDict):
     """The agent's share of a line.
 
-    A pooled line is shared by what its charge prices; by quantity, where all of it is free; by days, without usage.
-    """
+    A pooled line is shared by what its charge prices; by quantity, where all of it is free; by days, without usage."""
 
     key: str
     """The key of the line."""

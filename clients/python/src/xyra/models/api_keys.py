@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
+
 Permission = Literal[
     "organizations:read",
     "organizations:write",

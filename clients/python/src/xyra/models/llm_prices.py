@@ -13,8 +13,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 class CalculateLlmCallRequest(TypedDict):
     """The data of an LLM call as its event would report them, with a time.
 
-    All names of an event's data are taken: ours, those of providers and SDKs, and `usage`.
-    """
+    All names of an event's data are taken: ours, those of providers and SDKs, and `usage`."""
 
     input_tokens: NotRequired[int | None]
     """Including the cached ones."""

@@ -67,8 +67,7 @@ class RunPatch(TypedDict):
 class RunReportAnswer(TypedDict):
     """A run with the figures of its metered events.
 
-    A run that is known only from events has no `id`, `status`, `metadata` and `created_at`.
-    """
+    A run that is known only from events has no `id`, `status`, `metadata` and `created_at`."""
 
     id: str | None
     """Its id."""

@@ -110,8 +110,7 @@ class Commitment(TypedDict):
     """An agreed quantity, and the multiple that usage beyond it costs.
 
     Of one metered quantity, the units beyond the commitment cost the multiple, flat amounts of tiers never do. Of all
-    types of workflows together, exceeding it multiplies all that is due for usage.
-    """
+    types of workflows together, exceeding it multiplies all that is due for usage."""
 
     quantity: str
     """The agreed quantity in a period; included units count towards it."""
@@ -122,8 +121,7 @@ class Commitment(TypedDict):
 class CostCharge(TypedDict):
     """Provider costs of some categories, or of all, passed on with a markup.
 
-    Costs are in the organization's currency, converted at the exchange rate of the event's time.
-    """
+    Costs are in the organization's currency, converted at the exchange rate of the event's time."""
 
     key: str
     """Names the charge in its model; stable over the model's versions."""
@@ -212,8 +210,7 @@ class Graduated(TypedDict):
 class GraduatedPercentage(TypedDict):
     """Each part of the value costs the rate of its tier.
 
-    A tier's flat amount is due once it is reached.
-    """
+    A tier's flat amount is due once it is reached."""
 
     type: Literal["graduated_percentage"]
     """Which pricing it is."""
@@ -363,8 +360,7 @@ class OutcomeCharge(TypedDict):
     """What agents achieve, priced by the number or the value of verified outcomes.
 
     A line is the price of the outcomes, a risk premium on it and a success bonus, beside the base fee. The maximum
-    reduces the price of outcomes only, never the base fee.
-    """
+    reduces the price of outcomes only, never the base fee."""
 
     key: str
     """Names the charge in its model; stable over the model's versions."""
@@ -429,8 +425,7 @@ class PerUnit(TypedDict):
 class Percentage(TypedDict):
     """A percentage of each event's value and a fixed amount, within bounds per event.
 
-    The first `free_events` cost nothing, nor do events that the `free_amount` covers wholly.
-    """
+    The first `free_events` cost nothing, nor do events that the `free_amount` covers wholly."""
 
     type: Literal["percentage"]
     """Which pricing it is."""
@@ -516,8 +511,7 @@ class SetupFee(TypedDict):
 
     It is never prorated. First used by any agent of the organization, or with the scope `agent` by each agent. A fee
     that a later version adds is due in full where that version is in force in the period of the first use, and else
-    never.
-    """
+    never."""
 
     key: str
     """Names the charge in its model; stable over the model's versions."""
@@ -609,8 +603,7 @@ class UnpricedAnswer(TypedDict):
 class Volume(TypedDict):
     """All units cost the price of the tier that the whole quantity reaches.
 
-    The tier's flat amount is due once.
-    """
+    The tier's flat amount is due once."""
 
     type: Literal["volume"]
     """Which pricing it is."""
@@ -621,8 +614,7 @@ class Volume(TypedDict):
 class VolumePercentage(TypedDict):
     """The whole value costs the rate of the tier that it reaches.
 
-    The tier's flat amount is due once.
-    """
+    The tier's flat amount is due once."""
 
     type: Literal["volume_percentage"]
     """Which pricing it is."""

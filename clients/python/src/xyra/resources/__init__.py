@@ -5,9 +5,8 @@ Written by `tools/sdk_source.py` from the API's description: change that, not th
 
 from functools import cached_property
 
-from xyra.connection import AsyncConnection, Connection
-from xyra.resources.agents import Agents, AsyncAgents
-from xyra.resources.api_keys import ApiKeys, AsyncApiKeys
+from xyra.resources.agents import AsyncAgents, Agents
+from xyra.resources.api_keys import AsyncApiKeys, ApiKeys
 from xyra.resources.audit import AsyncAudit, Audit
 from xyra.resources.auth import AsyncAuth, Auth
 from xyra.resources.billing import AsyncBilling, Billing
@@ -30,6 +29,7 @@ from xyra.resources.runs import AsyncRuns, Runs
 from xyra.resources.threads import AsyncThreads, Threads
 from xyra.resources.usage import AsyncUsage, Usage
 from xyra.resources.users import AsyncUsers, Users
+from xyra.connection import AsyncConnection, Connection
 
 
 class Resources:

@@ -5,6 +5,7 @@ Written by `tools/sdk_source.py` from the API's description: change that, not th
 
 from __future__ import annotations
 
+
 from xyra import models
 from xyra.connection import AsyncConnection, Connection, segment
 from xyra.listing import AsyncListing, Listing
