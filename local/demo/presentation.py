@@ -1,4 +1,4 @@
-"""What the demo shows: an invoice as a table with its arithmetic, and what to try next."""
+"""What the demo shows: an invoice with its arithmetic, a statement of credits, and what to try next."""
 
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,20 @@ def invoice_table(invoice: dict[str, Any]) -> Table:
         quantity = f"{_grouped(line['quantity'])} {_unit(line['unit'] or '')}".strip()
         steps = "\n".join(_step(step) for step in line["steps"])
         table.add_row(line["description"], quantity, steps, _grouped(line["exact_amount"]), line["amount"])
+    return table
+
+
+def statement_table(statement: dict[str, Any]) -> Table:
+    """What moved an organization's credits, in the order in which it did."""
+    table = Table(title="Prepaid credits", box=SIMPLE, show_footer=True)
+    table.add_column("Time")
+    table.add_column("What", footer="Left")
+    table.add_column("Change", justify="right")
+    table.add_column("Available", justify="right", footer=_grouped(statement["closing"]))
+    for line in statement["lines"]:
+        what = line["type"].replace("_", " ") + (f": {line['reason']}" if line["reason"] else "")
+        change = f"{Decimal(line['change']):+,}"
+        table.add_row(line["time"][:19].replace("T", " "), what, change, _grouped(line["available"]))
     return table
 
 
@@ -71,6 +85,8 @@ def next_steps(base: str, kept: dict[str, str]) -> str:
             f"  curl {key} '{api}/usage?period={kept['month']}'",
             "What it was billed:",
             f"  curl {key} '{api}/invoices'",
+            "What is left of its prepaid credits:",
+            f"  curl {key} '{api}/credits/balance'",
             "An event of your own, and this month's invoice as it stands with it:",
             f"  curl {key} -H 'Content-Type: application/json' -d '{event}' '{api}/events'",
             f"  curl {key} '{api}/invoices/preview'",

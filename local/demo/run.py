@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local.demo.billing_model import billing_model
-from local.demo.presentation import invoice_table, margin_table, next_steps, totals_table
+from local.demo.presentation import invoice_table, margin_table, next_steps, statement_table, totals_table
 from local.demo.recording import Event, Month, events_over, runs_over
 
 BATCH = 500
@@ -30,7 +30,13 @@ SCOPES = [
     "outcomes:read",
     "invoices:read",
     "billing_models:read",
+    "credits:read",
+    "credits:use",
 ]
+
+CREDITS = "1000"
+"""What the first project has prepaid. Each of its runs spends what the cost table says of a workflow."""
+ACTION = {"agent_type": "WorkflowAgent", "action": "execute_workflow"}
 
 
 class DemoError(Exception):
@@ -89,11 +95,12 @@ class Demo:
             await self._rated(customer, month)
             await self._decide(customer, month)
         invoices = [await self._invoice(customer, month) for customer in customers.values()]
+        first = next(iter(customers.values()))
         self._console.print(invoice_table(invoices[0]))
+        self._console.print(statement_table(await self._spend_credits(first, next(iter(customers)), month)))
         self._console.print(totals_table(invoices))
         summaries = {project: await self._summary(customer, month) for project, customer in customers.items()}
         self._console.print(margin_table(summaries))
-        first = next(iter(customers.values()))
         return {"month": str(month), "organization_id": first.organization_id, "api_key": first.api_key}
 
     async def _customer(self, project: str, month: Month) -> Customer:
@@ -171,6 +178,20 @@ class Demo:
             if page["next_cursor"] is None:
                 return found
             wanted["cursor"] = page["next_cursor"]
+
+    async def _spend_credits(self, customer: Customer, project: str, month: Month) -> dict[str, Any]:
+        """Give a customer prepaid credits and spend some for each run of its project; its statement."""
+        grant = {"organization_id": customer.organization_id, "amount": CREDITS, "source": "purchase"}
+        await self._call("POST", "credits/grants", key="demo-credits", json=grant | {"reason": "Prepaid credits"})
+        for run in runs_over(month):
+            if run.project == project:
+                use = ACTION | {"agent": "coder", "run": run.id}
+                await self._call("POST", "credits/use", key=f"demo-{run.id}", credential=customer.api_key, json=use)
+        span = {"from": month.start.isoformat(), "to": (self._now() + timedelta(days=1)).isoformat()}
+        statement: dict[str, Any] = await self._call(
+            "GET", "credits/statement", credential=customer.api_key, params=span
+        )
+        return statement
 
     async def _invoice(self, customer: Customer, month: Month) -> dict[str, Any]:
         job = await self._call(

@@ -81,6 +81,12 @@ def shown_margins(output: str) -> dict[str, tuple[Decimal, Decimal, str]]:
     return {project: (Decimal(cost), Decimal(billed), margin) for project, cost, billed, margin in found}
 
 
+def shown_credits(output: str) -> list[str]:
+    """The balances of the statement, under the invoice of the first project."""
+    table = output.split("Prepaid credits")[1].split("Left", maxsplit=1)[0]
+    return [balance.replace(",", "") for balance in re.findall(r"[+-][\d,]+\s+([\d,]+)\s*$", table, re.MULTILINE)]
+
+
 def ask(process: XyraProcess, method: str, path: str, headers: dict[str, str], body: str | None = None) -> Json:
     with closing(http.client.HTTPConnection(urlsplit(process.base).netloc, timeout=30)) as connection:
         connection.request(method, path, body, headers)
@@ -108,6 +114,8 @@ def test_the_demo_bills_what_was_recorded_and_is_found_again(new_process: Callab
     assert shown_margins(first.output) == {
         project: (costs[project], total, f"{(total - costs[project]) / total:.1%}") for project, total in totals.items()
     }
+    runs = [run for run in rows("agent_runs.csv.gz") if run["project"] == "astropy"]
+    assert shown_credits(first.output) == ["1000", *(str(997 - 3 * number) for number in range(len(runs)))]
     assert first.stop(signal.SIGINT) == 0
 
     second = new_process(present=True, XYRA_DEMO="1")
@@ -123,7 +131,9 @@ def test_the_demo_bills_what_was_recorded_and_is_found_again(new_process: Callab
         sent = re.findall(r"-d '(.*?)'", command)
         headers = key | ({"Content-Type": "application/json"} if sent else {})
         ask(second, "POST" if sent else "GET", path, headers, sent[0] if sent else None)
-    assert len(commands) == 4
+    assert len(commands) == 5
+    balance = ask(second, "GET", "/api/v1/credits/balance", key)
+    assert (balance["available"], balance["granted"]) == (shown_credits(first.output)[-1], "1000")
     for kind in ("events", "projects", "outcomes"):
         (newest,) = ask(second, "GET", f"/api/v1/{kind}?limit=1", key)["data"]
         assert ask(second, "GET", f"/api/v1/{kind}/{newest['event_id' if kind == 'events' else 'id']}", key)
