@@ -1,17 +1,18 @@
 """Grants of credits."""
 
-from datetime import datetime
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Self
 
 import azure.functions as func
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from functions.credits.fields import CreditKind, Reason, answer_of, caller_of
 from functions.fields import Listed, Reference
 from shared.domain.access.identity import Permission
 from shared.domain.credits.amounts import CreditAmount
-from shared.domain.credits.grants import DEFAULT_KIND, DEFAULT_PRIORITY, CostBasis, Source, Terms
+from shared.domain.credits.grants import DEFAULT_KIND, DEFAULT_PRIORITY, CostBasis, Rollover, Source, Terms
 from shared.domain.kernel.money import Currency, ExactDecimal, NonNegativeAmount
+from shared.domain.kernel.validation import refusal
 from shared.http import Call, ListQuery, NoBody, Reply, Schema, ZonedTime, endpoint
 from shared.services.credits.balances import GrantState
 
@@ -26,6 +27,15 @@ class MoneyPaid(Schema):
     amount: NonNegativeAmount
     """What was paid."""
     currency: Currency
+
+
+class RolloverTerms(Schema):
+    """What of credits goes on when they end, and how long."""
+
+    maximum: CreditAmount
+    """How many of them at most; the rest is gone."""
+    days: Annotated[int, Field(ge=1, le=3660, strict=True)]
+    """For how many times 24 hours; then they are gone for good."""
 
 
 class GrantRequest(Schema):
@@ -43,10 +53,18 @@ class GrantRequest(Schema):
     """Lower ones burn first."""
     expires_at: ZonedTime | None = None
     """The instant at which what is left of them is gone; null for never."""
+    rollover: RolloverTerms | None = None
+    """What goes on when they end; needs `expires_at`."""
     cost_basis: MoneyPaid | None = None
     """What the organization paid for them."""
     reason: Reason | None = None
     """Why, for people."""
+
+    @model_validator(mode="after")
+    def _ends_where_it_rolls_over(self) -> Self:
+        if self.rollover is not None and self.expires_at is None:
+            raise refusal((("expires_at",), "is needed with a rollover: without an end nothing rolls over"))
+        return self
 
 
 class GrantAnswer(Schema):
@@ -78,7 +96,9 @@ class CreditGrantAnswer(Schema):
     priority: int
     """Lower ones burn first."""
     expires_at: datetime | None
-    """When what is left of them is gone."""
+    """When what is left of them is gone: later than they were given where they have rolled over."""
+    rollover: RolloverTerms | None
+    """What goes on when they end."""
     cost_basis: MoneyPaid | None
     """What the organization paid for them."""
     clawed_back: ExactDecimal
@@ -101,13 +121,14 @@ class CreditGrantAnswer(Schema):
 )
 async def give_credits(call: Call[GrantRequest]) -> Reply:
     body = call.body
-    basis = body.cost_basis
+    basis, rollover = body.cost_basis, body.rollover
     terms = Terms(
         body.source,
         body.priority,
         body.promotional,
         body.expires_at,
         None if basis is None else CostBasis(basis.amount, basis.currency, body.amount),
+        None if rollover is None else Rollover(rollover.maximum, timedelta(days=rollover.days)),
     )
     caller = await caller_of(call, body.organization_id)
     transfer = await call.services.credits.spending.give(caller, body.amount, terms, body.kind, body.reason)
@@ -133,7 +154,7 @@ async def list_credit_grants(call: Call[NoBody, ListQuery]) -> Reply:
 
 def _shown(state: GrantState) -> CreditGrantAnswer:
     record, terms = state.record, state.record.terms
-    basis = terms.cost_basis
+    basis, rollover = terms.cost_basis, terms.rollover
     return CreditGrantAnswer(
         id=record.id,
         organization_id=record.organization_id,
@@ -144,7 +165,10 @@ def _shown(state: GrantState) -> CreditGrantAnswer:
         kind=record.credit_kind,
         promotional=terms.promotional,
         priority=terms.priority,
-        expires_at=terms.expires_at,
+        expires_at=state.expires_at,
+        rollover=None
+        if rollover is None
+        else RolloverTerms(maximum=rollover.maximum, days=rollover.lifetime // timedelta(days=1)),
         cost_basis=None if basis is None else MoneyPaid(amount=basis.amount, currency=basis.currency),
         clawed_back=record.clawed_back,
         reason=record.reason,

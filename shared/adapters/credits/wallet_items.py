@@ -31,6 +31,9 @@ BUDGETS_ID = "budgets"
 DONE, REFUSED = "done", "refused"
 ARCHIVE_ID = "archive"
 
+RUN_COUNTER_SECONDS = 400 * 24 * 60 * 60
+"""Thirteen months after the last write."""
+
 R = TypeVar("R", bound=msgspec.Struct)
 
 
@@ -52,7 +55,9 @@ def page_document(page: GrantPage) -> Document:
 
 
 def counter_document(counter: Counter) -> Document:
-    return _document(counter.id, "credit_counter", counter)
+    """A run's is forgotten long after its last change; every other one stays."""
+    ttl = {"ttl": RUN_COUNTER_SECONDS} if counter.scope == "run" else {}
+    return {**_document(counter.id, "credit_counter", counter), **ttl}
 
 
 def hold_document(hold: Hold, payer: str) -> Document:

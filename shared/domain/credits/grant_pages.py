@@ -58,6 +58,15 @@ def page_id(kind: str, number: int) -> str:
     return f"p:{kind}:{number}"
 
 
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What became of grants whose time is over."""
+
+    lapsed: list[Part]
+    rolled: list[Part]
+    """On their new terms."""
+
+
 @dataclass(slots=True)
 class OpenGrants:
     """The open grants of one kind: its pages, changed page by page."""
@@ -128,9 +137,30 @@ class OpenGrants:
             grants.insert(position, grant)
         self._replace(index, grants)
 
-    def expire(self, now: datetime) -> list[Part]:
-        """Take what is free in grants whose time is over."""
+    def add(self, grant: Grant) -> Grant:
+        """Store a new grant. Where there are too many it joins the nearest one on equal terms, if there is one.
+
+        The grant that has its credits then.
+        """
+        near = self._neighbour_on_equal_terms(grant) if self.count >= MAXIMUM_GRANTS else None
+        if near is not None:
+            grant = msgspec.structs.replace(near, amount=near.amount + grant.amount, free=near.free + grant.free)
+        self.put(grant)
+        return grant
+
+    def _neighbour_on_equal_terms(self, grant: Grant) -> Grant | None:
+        """Grants on equal terms lie beside each other, so the nearest is the one before it or behind it."""
+        index, position = self._position(grant.place)
+        around = self.pages[index].grants[max(0, position - 1) : position + 1]
+        return next((each for each in around if each.terms == grant.terms), None)
+
+    def expire(self, now: datetime) -> Expired:
+        """Take what is free in grants whose time is over. What rolls over stays under its id, at another place.
+
+        What lapses is no longer in its grant then.
+        """
         parts: list[Part] = []
+        rolled: list[Grant] = []
         index = 0
         while index < len(self.pages):
             expires_at = self.references[index].expires_at
@@ -139,13 +169,20 @@ class OpenGrants:
                 continue
             kept = []
             for grant in self.pages[index].grants:
-                if grant.free and grant.has_expired(now):
-                    parts.append(grant.part(grant.free))
-                    kept.append(lapsed(msgspec.structs.replace(grant, free=ZERO), grant.free))
-                else:
+                if not (grant.free and grant.has_expired(now)):
                     kept.append(grant)
+                    continue
+                going_on = grant.rolled_over()
+                lapsing = grant.free - (going_on.free if going_on is not None else ZERO)
+                if going_on is not None:
+                    rolled.append(going_on)
+                if lapsing:
+                    parts.append(grant.part(lapsing))
+                kept.append(msgspec.structs.replace(grant, free=ZERO))
             index += self._replace(index, kept)
-        return parts
+        for grant in rolled:
+            self.put(grant)
+        return Expired(parts, [grant.part(grant.free) for grant in rolled])
 
     def _position(self, place: Place) -> tuple[int, int]:
         """The page where a grant with this place lies or would lie, and its position there."""
@@ -197,10 +234,3 @@ class OpenGrants:
 def _taken(grant: Grant, amount: Decimal, *, pin: bool) -> Grant:
     pinned = grant.pinned + amount if pin else grant.pinned
     return msgspec.structs.replace(grant, free=grant.free - amount, pinned=pinned)
-
-
-def lapsed(grant: Grant, amount: Decimal) -> Grant:
-    """The grant after some of it lapsed. Only of a purchase it is kept, where a clawback may still take it."""
-    if grant.terms.source != "purchase":
-        return grant
-    return msgspec.structs.replace(grant, lapsed=grant.lapsed + amount)

@@ -1,8 +1,9 @@
 """Grants that are given, lapse, and are taken back."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -10,7 +11,7 @@ from shared.domain.credits.accounts import CLAWED_BACK, DEBT, EXPIRED, FREE, GRA
 from shared.domain.credits.amounts import LARGEST
 from shared.domain.credits.commands import Clawback, GiveGrant
 from shared.domain.credits.grant_pages import MAXIMUM_GRANTS
-from shared.domain.credits.grants import Grant, debt
+from shared.domain.credits.grants import Grant, Part, debt
 from shared.domain.credits.head import MAXIMUM_KINDS
 from shared.domain.credits.payments import GrantRecord, Taking
 from shared.domain.credits.returns import Return
@@ -56,7 +57,7 @@ def _not_givable(wallet: Wallet, command: GiveGrant, now: datetime) -> Refusal |
         return Refusal("validation", "The grant has expired already: expires_at is not in the future")
     if kind not in wallet.head.accounts and len(wallet.head.accounts) >= MAXIMUM_KINDS:
         return Refusal("conflict", f"The wallet has {MAXIMUM_KINDS} kinds of credits already")
-    if wallet.grants(kind).count >= MAXIMUM_GRANTS:
+    if wallet.grants(kind).count >= MAXIMUM_GRANTS and not command.by_system:
         return Refusal("conflict", f"The wallet has {MAXIMUM_GRANTS} open grants of this kind: let some be spent first")
     given = -sum((balance for name, balance in wallet.balances(kind).items() if name.startswith(GRANTED)), ZERO)
     if given + command.amount >= LARGEST:
@@ -65,26 +66,43 @@ def _not_givable(wallet: Wallet, command: GiveGrant, now: datetime) -> Refusal |
 
 
 def expire_grants(wallet: Wallet, now: datetime) -> None:
-    """Let lapse what is free in grants whose time is over; what holds pin lapses when it is released."""
-    for kind, references in list(wallet.head.pages.items()):
-        if all(reference.expires_at is None or reference.expires_at > now for reference in references):
-            continue
-        parts = tuple(wallet.grants(kind).expire(now))
-        amount = sum((part.amount for part in parts), ZERO)
-        if not amount:
-            continue
-        wallet.record(
-            Transfer(
-                id=named_id("txn", wallet.payer, "grant_expiry", wallet.head.sequence + 1),
-                organization_id=wallet.payer,
-                type="grant_expiry",
-                time=wallet.advance(now),
-                credit_kind=kind,
-                amount=amount,
-                parts=parts,
-                lines=moved(kind, (FREE, -amount), (EXPIRED, amount)),
-            )
-        )
+    """Let lapse, or roll over, what is free in grants whose time is over.
+
+    What holds pin lapses when it is released.
+    """
+    for kind in list(wallet.head.pages):
+        while any(
+            reference.expires_at is not None and reference.expires_at <= now
+            for reference in wallet.grants(kind).references
+        ):
+            expired = wallet.grants(kind).expire(now)
+            if expired.lapsed:
+                _let_lapse(wallet, kind, expired.lapsed, now)
+            if expired.rolled:
+                wallet.record(_by_itself(wallet, "rollover", kind, expired.rolled, now))
+
+
+def _let_lapse(wallet: Wallet, kind: str, parts: Sequence[Part], now: datetime) -> None:
+    transfer = _by_itself(wallet, "grant_expiry", kind, parts, now)
+    taken = Return(wallet, kind, transfer.id, now)
+    for part in parts:
+        taken.let_lapse(part)
+    lines = taken.lines((FREE, -transfer.amount))
+    wallet.record(msgspec.structs.replace(transfer, parts=(*parts, *taken.parts), lines=lines))
+
+
+def _by_itself(
+    wallet: Wallet, type_: Literal["grant_expiry", "rollover"], kind: str, parts: Sequence[Part], now: datetime
+) -> Transfer:
+    return Transfer(
+        id=named_id("txn", wallet.payer, type_, wallet.head.sequence + 1),
+        organization_id=wallet.payer,
+        type=type_,
+        time=wallet.advance(now),
+        credit_kind=kind,
+        amount=sum((part.amount for part in parts), ZERO),
+        parts=tuple(parts),
+    )
 
 
 def claw_back(wallet: Wallet, command: Clawback, now: datetime) -> TransferFields | Refusal:
@@ -102,9 +120,9 @@ def claw_back(wallet: Wallet, command: Clawback, now: datetime) -> TransferField
         if difference >= 0
         else _return_taken(wallet, record, -difference, command.transaction_id, now)
     )
-    wallet.grant_records[record.id] = msgspec.structs.replace(
-        wallet.grant_records[record.id], version=command.version, clawed_back=command.total
-    )
+    taken = msgspec.structs.replace(wallet.grant_records[record.id], version=command.version, clawed_back=command.total)
+    wallet.grant_records[record.id] = taken
+    wallet.note_owing(taken)
     return {
         "credit_kind": record.credit_kind,
         "amount": difference,

@@ -1,6 +1,6 @@
 """Grants: credits that were given on terms, and the order in which they burn."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -23,6 +23,13 @@ class CostBasis(msgspec.Struct, frozen=True, array_like=True):
     credits: Decimal
 
 
+class Rollover(msgspec.Struct, frozen=True, array_like=True):
+    """What of a grant's free credits goes on when it ends, and for how long."""
+
+    maximum: Decimal
+    lifetime: timedelta
+
+
 class Terms(msgspec.Struct, frozen=True, array_like=True):
     """What stays with credits wherever they go."""
 
@@ -32,6 +39,17 @@ class Terms(msgspec.Struct, frozen=True, array_like=True):
     expires_at: datetime | None = None
     """Exclusive: at this instant they are gone."""
     cost_basis: CostBasis | None = None
+    rollover: Rollover | None = None
+
+    def rolled_over(self) -> "Terms | None":
+        """Those of what goes on after the end; it does so once."""
+        if self.rollover is None or self.expires_at is None:
+            return None
+        return msgspec.structs.replace(self, expires_at=self.expires_at + self.rollover.lifetime, rollover=None)
+
+    def renewed(self, expires_at: datetime) -> "Terms":
+        """Those of what comes back after the end."""
+        return msgspec.structs.replace(self, expires_at=expires_at, rollover=None)
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True):
@@ -58,6 +76,14 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     def has_expired(self, now: datetime) -> bool:
         return self.terms.expires_at is not None and self.terms.expires_at <= now
 
+    def rolled_over(self) -> "Grant | None":
+        """What goes on of its free credits after its end."""
+        terms = self.terms.rolled_over()
+        if terms is None or self.terms.rollover is None:
+            return None
+        amount = min(self.free, self.terms.rollover.maximum)
+        return Grant(self.id, terms, self.created_at, amount, amount) if amount else None
+
     def part(self, amount: Decimal) -> "Part":
         return Part(self.id, amount, self.terms, self.created_at, self.amount)
 
@@ -77,6 +103,12 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     def place(self) -> "Place":
         assert self.terms is not None and self.created_at is not None, "only of parts of grants"  # noqa: PT018, S101  narrows
         return place(self.terms, self.created_at, self.grant_id)
+
+    @property
+    def grant(self) -> Grant:
+        """Its grant, with nothing left in it."""
+        assert self.terms is not None and self.created_at is not None, "only of parts of grants"  # noqa: PT018, S101  narrows
+        return Grant(self.grant_id, self.terms, self.created_at, self.grant_amount, ZERO)
 
     def of(self, amount: Decimal) -> "Part":
         """The same with another amount."""

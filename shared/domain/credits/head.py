@@ -16,6 +16,8 @@ from shared.domain.kernel.times import BEGINNING
 
 HEAD_ID = "head"
 MAXIMUM_KINDS = 20
+MAXIMUM_OWING = 100
+"""Grants whose clawbacks took from others; the oldest are forgotten first."""
 TRANSFERS_PER_CUT = 1_000_000
 """At most; months with more have several cuts, so that no archived range grows beyond a partition."""
 
@@ -60,6 +62,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Per kind, the number of the next new page; none is used twice."""
     debt_payments: dict[str, tuple[DebtPayment, ...]] = {}
     """Per kind, which grants paid debt, latest last: what went into debt is returned on their terms."""
+    owing: tuple[str, ...] = ()
+    """Grants that may still lapse and whose clawbacks took from others: what lapses makes that good first."""
     budgets_revision: int = 0
     cuts: int = 0
     """How many cuts there are."""

@@ -37,6 +37,14 @@ class GrantRecord(msgspec.Struct, frozen=True, kw_only=True):
     takings: tuple[Taking, ...] = ()
     """In the order in which they were taken; what was taken last comes back first."""
 
+    def is_elsewhere(self, taking: Taking) -> bool:
+        """Whether it was taken from another grant, or is debt."""
+        return taking.origin != "lapsed" and taking.part.grant_id != self.id
+
+    @property
+    def taken_elsewhere(self) -> bool:
+        return any(self.is_elsewhere(taking) for taking in self.takings)
+
     @property
     def grant(self) -> Grant:
         """With nothing left in it."""

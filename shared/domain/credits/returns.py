@@ -8,9 +8,9 @@ from decimal import Decimal
 import msgspec
 
 from shared.domain.credits.accounts import DEBT, EXPIRED, FREE, Line, moved
-from shared.domain.credits.grant_pages import lapsed
 from shared.domain.credits.grants import Grant, Part, Terms
 from shared.domain.credits.head import DebtPayment
+from shared.domain.credits.payments import Taking
 from shared.domain.credits.wallet import Wallet
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import ZERO
@@ -42,8 +42,8 @@ class Return:
         """A new grant, all of it free: what is left after debt stays in it."""
         rest = grant.amount - self._pay_debt(grant.part(grant.amount))
         self.to_free += rest
-        self.wallet.grants(self.kind).put(msgspec.structs.replace(grant, free=rest))
-        self.parts.append(grant.part(rest))
+        added = self.wallet.grants(self.kind).add(msgspec.structs.replace(grant, free=rest))
+        self.parts.append(added.part(rest))
 
     def free_pins(self, pins: Iterable[Part]) -> None:
         """What a hold set aside and did not spend. Of a grant whose time is over it lapses."""
@@ -53,14 +53,47 @@ class Return:
                 continue
             grants = self.wallet.grants(self.kind)
             grant = self._pinned(pin)
-            rest = pin.amount - self._pay_debt(pin)
             unpinned = msgspec.structs.replace(grant, pinned=grant.pinned - pin.amount)
             if grant.has_expired(self.now):
-                self.to_expired += rest
-                grants.put(lapsed(unpinned, rest))
+                grants.put(unpinned)
+                rest = pin.of(pin.amount - self._make_good(pin))
+                self._lose(rest.of(rest.amount - self._pay_debt(rest)))
             else:
-                self.to_free += rest
-                grants.put(msgspec.structs.replace(unpinned, free=unpinned.free + rest))
+                free = pin.amount - self._pay_debt(pin)
+                self.to_free += free
+                grants.put(msgspec.structs.replace(unpinned, free=unpinned.free + free))
+
+    def let_lapse(self, part: Part) -> None:
+        """Free credits that have left a grant whose time is over: they make good first what its clawback took."""
+        self._lose(part.of(part.amount - self._make_good(part)))
+
+    def _lose(self, part: Part) -> None:
+        """Breakage. Of a purchase its grant keeps how much it was, as a clawback may still take it."""
+        self.to_expired += part.amount
+        if part.amount and part.terms is not None and part.terms.source == "purchase":
+            grants = self.wallet.grants(self.kind)
+            grant = grants.find(part.place) or part.grant
+            grants.put(msgspec.structs.replace(grant, lapsed=grant.lapsed + part.amount))
+
+    def _make_good(self, part: Part) -> Decimal:
+        """Return what a clawback of this grant took from others, latest first; it takes what lapses instead."""
+        record = self.wallet.grant_records.get(part.grant_id) if part.grant_id in self.wallet.head.owing else None
+        if record is None:
+            return ZERO
+        takings: list[Taking] = []
+        left = part.amount
+        for taking in reversed(record.takings):
+            returned = min(left, taking.part.amount) if record.is_elsewhere(taking) else ZERO
+            left -= returned
+            if returned:
+                self.give_back([taking.part.of(returned)], taking.taken_at)
+                takings.append(Taking("lapsed", record.grant.part(returned), self.now))
+            if returned < taking.part.amount:
+                takings.append(Taking(taking.origin, taking.part.of(taking.part.amount - returned), taking.taken_at))
+        record = msgspec.structs.replace(record, takings=tuple(reversed(takings)))
+        self.wallet.grant_records[record.id] = record
+        self.wallet.note_owing(record)
+        return part.amount - left
 
     def burn_pins(self, pins: Iterable[Part]) -> None:
         """What a hold set aside and did spend: it leaves its grants."""
@@ -100,7 +133,7 @@ class Return:
             return
         if terms.expires_at is not None and terms.expires_at <= self.now:
             left = terms.expires_at - burnt_at
-            self._give_new(msgspec.structs.replace(terms, expires_at=self.now + left), amount)
+            self._give_new(terms.renewed(self.now + left), amount)
             return
         grants = self.wallet.grants(self.kind)
         grant = grants.find(part.place) or Grant(part.grant_id, terms, created_at, part.grant_amount, ZERO)
@@ -115,8 +148,7 @@ class Return:
         """Into a new grant on these terms."""
         self._made += 1
         id_ = named_id("grant", self.transaction_id, self._made)
-        grant = Grant(id_, terms, self.now, amount, amount)
-        self.wallet.grants(self.kind).put(grant)
+        grant = self.wallet.grants(self.kind).add(Grant(id_, terms, self.now, amount, amount))
         self.to_free += amount
         self.parts.append(grant.part(amount))
 

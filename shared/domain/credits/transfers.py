@@ -16,7 +16,17 @@ from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.money import ZERO
 
 TransferType = Literal[
-    "grant", "use", "reserve", "capture", "release", "hold_expiry", "grant_expiry", "refund", "clawback", "draw"
+    "grant",
+    "use",
+    "reserve",
+    "capture",
+    "release",
+    "hold_expiry",
+    "grant_expiry",
+    "rollover",
+    "refund",
+    "clawback",
+    "draw",
 ]
 
 BEFORE_THE_FIRST = "0" * 64

@@ -14,7 +14,7 @@ from shared.domain.credits.budgets import Budget
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage, OpenGrants
-from shared.domain.credits.head import Cut, DebtPayment, Head
+from shared.domain.credits.head import MAXIMUM_OWING, Cut, DebtPayment, Head
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.members import Member, PayerChangedError
 from shared.domain.credits.payments import GrantRecord, RefundRecord
@@ -139,6 +139,13 @@ class Wallet:
         """Replace all budgets."""
         self.budgets = budgets
         self.head = msgspec.structs.replace(self.head, budgets_revision=self.head.budgets_revision + 1)
+
+    def note_owing(self, record: GrantRecord) -> None:
+        """Remember, or forget, that what lapses of a grant makes good what its clawback took elsewhere."""
+        owing = tuple(id_ for id_ in self.head.owing if id_ != record.id)
+        if record.taken_elsewhere and record.terms.expires_at is not None:
+            owing = (*owing, record.id)[-MAXIMUM_OWING:]
+        self.head = msgspec.structs.replace(self.head, owing=owing)
 
     def finish(self) -> None:
         """Bring the head up to what the batch did, before it is stored."""

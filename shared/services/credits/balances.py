@@ -72,6 +72,8 @@ class GrantState:
     record: GrantRecord
     free: Decimal
     pinned: Decimal
+    expires_at: datetime | None
+    """Later than it was given where it has rolled over."""
 
 
 class Balances:
@@ -114,15 +116,17 @@ class Balances:
         """The grants that were given, newest first."""
         records, following = await self._wallets.grant_records(payer, limit, cursor)
         wallet = await self._present(payer, self._clock.now())
-        states = []
-        for record in records:
-            grant = wallet.grants(record.credit_kind).find(record.grant.place) or record.grant
-            states.append(GrantState(record, grant.free, grant.pinned))
-        return states, following
+        kinds = {record.credit_kind for record in records}
+        open_grants: dict[str, list[Grant]] = {}
+        for grant in (grant for kind in kinds for grant in wallet.grants(kind)):
+            open_grants.setdefault(grant.id, []).append(grant)
+        return [_state_of(record, open_grants.get(record.id, [])) for record in records], following
 
     async def _present(self, payer: str, now: datetime) -> Wallet:
         """The wallet as it would be if all that is due were done."""
         stored = await self._wallets.read(payer, Wanted())
+        if stored.wallet.head.owing:
+            stored = await self._wallets.read(payer, Wanted(grants=frozenset(stored.wallet.head.owing)), stored)
         wallet = stored.wallet.copy()
         if not wallet.head.sequence:
             wallet.sign_up_bonus = (await self._organizations.cached(payer)).sign_up_bonus
@@ -143,6 +147,17 @@ class Balances:
 
 _ANY = History[Calendar].starting(Calendar(timezone="UTC"))
 """Balances do not depend on the windows in which a hold counts."""
+
+
+def _state_of(record: GrantRecord, open_grants: Sequence[Grant]) -> GrantState:
+    """What is left at its place, and at the one behind it where some of it has rolled over."""
+    ends = [grant.terms.expires_at for grant in open_grants if grant.free and grant.terms.expires_at is not None]
+    return GrantState(
+        record,
+        sum((grant.free for grant in open_grants), ZERO),
+        sum((grant.pinned for grant in open_grants), ZERO),
+        max(ends, default=record.terms.expires_at),
+    )
 
 
 def _expiring(grants: Iterable[Grant], now: datetime) -> list[Expiring]:

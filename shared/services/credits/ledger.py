@@ -31,7 +31,7 @@ from shared.domain.kernel.errors import (
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.wallets import StoredWallet, Wallets
 from shared.services.credits.waiting import Lanes, Waiting
-from shared.services.credits.wanted import counters_behind, refunded_by, wanted_by
+from shared.services.credits.wanted import refunded_by, wanted_behind, wanted_by
 from shared.services.storage import AlreadyExistsError, StaleEtagError, look_twice
 from shared.services.tenancy.organizations import Organizations
 
@@ -166,7 +166,7 @@ class Ledger:
         if known is not None:
             wanted = replace(wanted, transactions=frozenset(refunded_by(commands)))
         stored = await self._wallets.read(payer, wanted, known)
-        stored = await self._wallets.read(payer, counters_behind(commands, stored), stored)
+        stored = await self._wallets.read(payer, wanted_behind(commands, stored), stored)
         if not stored.wallet.head.sequence:
             stored.wallet.sign_up_bonus = (await self._organizations.cached(payer)).sign_up_bonus
         return stored

@@ -56,8 +56,10 @@ def refunded_by(commands: Iterable[AnyCommand]) -> set[str]:
     return {command.transaction_id_refunded for command in commands if isinstance(command, Refund)}
 
 
-def counters_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wanted:
-    """The counters of holds and transactions that commands refer to, once these are read."""
+def wanted_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wanted:
+    """What is known once the wallet is read: counters of the holds and transactions that commands refer to, and grants
+    whose lapsing makes something good.
+    """
     wallet = stored.wallet
     contexts: list[Context] = []
     for command in commands:
@@ -69,7 +71,7 @@ def counters_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wan
                 contexts += [entry.context for entry in refunded.entries]
             case _:
                 pass
-    return Wanted(counters=frozenset(_counters(contexts)))
+    return Wanted(counters=frozenset(_counters(contexts)), grants=frozenset(wallet.head.owing))
 
 
 def _counters(contexts: Iterable[Context]) -> set[str]:
