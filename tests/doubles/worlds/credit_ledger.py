@@ -41,6 +41,8 @@ class CreditLedger:
     """Organizations that spend from the wallet, too."""
     crashes: bool = False
     """Whether the next pack is lost before it is stored."""
+    is_quiet: bool = False
+    """Whether nothing fails from now on."""
     operations: int = 0
     """Of the last batch."""
 

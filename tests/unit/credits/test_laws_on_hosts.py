@@ -1,0 +1,56 @@
+"""The laws of the credits ledger on two hosts over one store, with faults, and hosts that break them."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from shared.adapters.credits import item_wallets
+from shared.ports.store import Create, Operation, Replace, Upsert
+from tests.doubles.worlds.credit_hosts import CreditHosts, FaultyStore
+from tests.doubles.worlds.credit_laws import tried
+
+
+def test_the_laws_hold() -> None:
+    tried(CreditHosts, examples=6)
+
+
+class UnguardedStore(FaultyStore):
+    """Writes the head whatever it is meanwhile, as a store without ETags would."""
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        head, *others = operations
+        assert isinstance(head, Create | Replace)
+        return await super().batch(container, pk, [Upsert(head.document), *others])
+
+
+class UnguardedHosts(CreditHosts):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.store = UnguardedStore(self.random)
+        self.hosts = [self._host(clock) for clock in self.clocks]
+
+
+class OverwritingStore(FaultyStore):
+    """Replaces what is there under a key, instead of finding it."""
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
+        upserts = [
+            Upsert(operation.document)
+            if isinstance(operation, Create) and operation.document["kind"] == item_wallets.TRANSFER
+            else operation
+            for operation in operations
+        ]
+        return await super().batch(container, pk, upserts)
+
+
+class OverwritingHosts(CreditHosts):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.store = OverwritingStore(self.random)
+        self.hosts = [self._host(clock) for clock in self.clocks]
+
+
+@pytest.mark.parametrize("naive", [UnguardedHosts, OverwritingHosts])
+def test_naive_hosts_break_them(naive: type[CreditHosts]) -> None:
+    with pytest.raises(AssertionError, match="law"):
+        tried(naive, examples=30, is_naive=True)
