@@ -18,6 +18,7 @@ from shared.services.credits.ledger import Ledger
 from shared.services.credits.paying import Paying
 from shared.services.credits.spending import Spending
 from shared.services.credits.statements import Statements
+from shared.services.credits.top_ups import DueTopUp, TopUps
 from shared.services.credits.transfer_history import TransferHistory
 from shared.services.credits.usage import CreditUsage
 from shared.services.credits.verification import CreditVerification, Verifications
@@ -55,6 +56,7 @@ class CreditServices:
         self.statements = Statements(wallets, history)
         self.usage = CreditUsage(history, organizations)
         self.department_limits = DepartmentLimits(wallets, clock, self.paying, departments)
+        self.top_ups = TopUps(wallets, self.ledger, clock, organizations, outbox)
         self.verifications = Verifications(store, wallets, history, clock, outbox)
 
     def receivers(self) -> Mapping[str, Receiver]:
@@ -65,6 +67,7 @@ class CreditServices:
         """What finishes the entities that are due."""
         return {
             DueHold: self.due_holds.complete_due,
+            DueTopUp: self.top_ups.complete_due,
             DueCut: self.archiving.complete_due,
             CreditVerification: self.verifications.complete_due,
         }

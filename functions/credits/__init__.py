@@ -6,6 +6,7 @@ from functions.credits import (
     department_limits,
     grants,
     holds,
+    top_ups,
     transactions,
     usage,
     uses,
@@ -20,6 +21,7 @@ blueprints = (
     department_limits.blueprint,
     transactions.blueprint,
     usage.blueprint,
+    top_ups.blueprint,
     action_costs.blueprint,
     verifications.blueprint,
 )

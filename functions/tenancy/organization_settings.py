@@ -14,6 +14,7 @@ from shared.domain.tenancy.organization_settings import (
     Flags,
     OrganizationSettings,
     SettingsChanger,
+    TopUpSetting,
     checked_webhook_url,
 )
 from shared.domain.tenancy.organizations import Organization
@@ -34,6 +35,8 @@ class SettingsRequest(Schema):
     metadata: Metadata = "{}"
     mfa_required: bool | None = None
     """Whether members need a second factor; only an owner changes it. Left out it stays as it is."""
+    top_up: TopUpSetting | None = None
+    """When credits are bought by themselves; null for never."""
     self_managed_pricing: bool | None = None
     """The operator's. Left out it stays as it is."""
     reported_llm_costs: bool | None = None
@@ -71,6 +74,8 @@ class SettingsAnswer(OrganizationSettings, Schema):
     """Data of the organization's own."""
     mfa_required: bool
     """Whether members need a second factor."""
+    top_up: TopUpSetting | None
+    """When credits are bought by themselves; null for never."""
 
     @classmethod
     def of(cls, organization: Organization) -> Self:

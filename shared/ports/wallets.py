@@ -102,6 +102,10 @@ class Wallets(Protocol):
 
     async def cuts(self, payer: str, numbers: Collection[int]) -> dict[int, Cut]: ...
 
+    async def close_top_up(self, payer: str, top_up_id: str) -> None:
+        """It is not due any more."""
+        ...
+
     async def grant_records(
         self, payer: str, limit: int, cursor: str | None
     ) -> tuple[Sequence[GrantRecord], str | None]:

@@ -30,6 +30,7 @@ from shared.adapters.credits.wallet_items import (
     partition_of,
     record_in,
     refund_document,
+    top_up_document,
     transfer_document,
 )
 from shared.containers import LEDGERS
@@ -107,7 +108,9 @@ class ItemWallets:
             )
         )
         changed += wallet.budgets is not stored.wallet.budgets
-        return 1 + len(wallet.transfers) + len(wallet.cuts) + len(pages) + len(gone) + changed
+        return (
+            1 + len(wallet.transfers) + len(wallet.cuts) + len(wallet.opened_top_ups) + len(pages) + len(gone) + changed
+        )
 
     def size(self, stored: StoredWallet, wallet: Wallet) -> int:
         return sum(_bytes(operation) for operation in _operations(stored, wallet))
@@ -174,6 +177,12 @@ class ItemWallets:
             LEDGERS.name, partition_of(payer), GRANT, order_by="time", descending=True, limit=limit, cursor=cursor
         )
         return [record_in(item.document, GrantRecord) for item in page.items], page.cursor
+
+    async def close_top_up(self, payer: str, top_up_id: str) -> None:
+        item = await self._store.get(LEDGERS.name, partition_of(payer), top_up_id)
+        if item is not None:
+            over = {name: value for name, value in item.document.items() if name != "due_at"}
+            await self._store.upsert(LEDGERS.name, partition_of(payer), over)
 
     async def _get_many(self, payer: str, ids: Collection[str]) -> dict[str, Item]:
         wanted = sorted(ids)
@@ -263,6 +272,8 @@ def _operations(stored: StoredWallet, wallet: Wallet) -> Iterator[Operation]:
         yield _write(stored, document)
     for cut in wallet.cuts:
         yield Create(cut_document(cut, wallet.payer, cut.time + KEPT))
+    for top_up in wallet.opened_top_ups:
+        yield Create(top_up_document(top_up, wallet.payer, top_up.opened_at))
 
 
 def _changed_records(before: Wallet, wallet: Wallet) -> Iterator[Document]:
@@ -297,7 +308,7 @@ def _committed(stored: StoredWallet, wallet: Wallet, etags: Mapping[str, str]) -
     transactions = stored.transactions | {transfer.id: transfer for transfer in wallet.transfers}
     settled = replace(
         wallet, pages=kept_pages | {page.id: page for page in pages}, earlier=transactions, transfers=[], cuts=[],
-        _grants={},
+        opened_top_ups=[], _grants={},
     )  # fmt: skip
     current = {id_: etag for id_, etag in {**stored.etags, **etags}.items() if id_ not in gone}
     return StoredWallet(settled, transactions, current, stored.read | etags.keys())

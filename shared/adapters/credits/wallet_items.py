@@ -13,7 +13,7 @@ from shared.domain.credits.budgets import Budgets
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage
-from shared.domain.credits.head import HEAD_ID, Cut, Head
+from shared.domain.credits.head import HEAD_ID, Cut, Head, TopUp
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.members import Member
 from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id
@@ -75,6 +75,12 @@ def cut_document(cut: Cut, payer: str, due_at: datetime | None) -> Document:
     """It is due as long as what comes before it is not archived."""
     due = {} if due_at is None else {"due_at": to_text(due_at)}
     return {**_document(cut.id, CUT, cut), "payer": payer, "number": cut.number, **due}
+
+
+def top_up_document(top_up: TopUp, payer: str, due_at: datetime | None) -> Document:
+    """It is due until it is closed."""
+    due = {} if due_at is None else {"due_at": to_text(due_at)}
+    return {**_document(top_up.id, "credit_top_up", top_up), "payer": payer, **due}
 
 
 def archive_document(archive: Archive) -> Document:

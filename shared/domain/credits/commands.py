@@ -165,4 +165,12 @@ class Draw(Command):
     """Whether the period decides it: after the close only what lowers the total comes."""
 
 
-AnyCommand = GiveGrant | Use | Reserve | Capture | Release | ExpireHold | Refund | Clawback | Draw
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailTopUp(Command):
+    """Close a top-up that was not paid. Nothing happens where it is not open."""
+
+    top_up_id: str
+    reason: str
+
+
+AnyCommand = GiveGrant | Use | Reserve | Capture | Release | ExpireHold | Refund | Clawback | FailTopUp | Draw

@@ -13,6 +13,7 @@ from shared.domain.credits.commands import (
     Clawback,
     Draw,
     ExpireHold,
+    FailTopUp,
     GiveGrant,
     Refund,
     Release,
@@ -26,6 +27,7 @@ from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.head import TRANSFERS_PER_CUT, Cut
 from shared.domain.credits.refunds import refund
 from shared.domain.credits.spending import capture, release, reserve, use
+from shared.domain.credits.top_ups import fail_top_up
 from shared.domain.credits.transfers import Refusal, Transfer, TransferType
 from shared.domain.credits.wallet import Wallet
 from shared.domain.kernel.money import EXACT, ZERO, plain
@@ -40,6 +42,7 @@ _TYPES: dict[type[AnyCommand], TransferType] = {
     Refund: "refund",
     Clawback: "clawback",
     Draw: "draw",
+    FailTopUp: "top_up_failure",
 }
 
 
@@ -122,5 +125,7 @@ def _decided(  # noqa: PLR0911  one for each command
             return claw_back(wallet, command, now)
         case Draw():
             return draw(wallet, command, now)
+        case FailTopUp():
+            return fail_top_up(wallet, command, now)
         case _:
             assert_never(command)

@@ -12,6 +12,7 @@ from shared.domain.credits.accounts import DEBT, Balances, balance
 from shared.domain.credits.grant_pages import PageReference, page_id
 from shared.domain.credits.grants import Part
 from shared.domain.credits.transfers import BEFORE_THE_FIRST
+from shared.domain.kernel.money import ZERO
 from shared.domain.kernel.times import BEGINNING
 
 HEAD_ID = "head"
@@ -48,6 +49,30 @@ class DebtPayment(msgspec.Struct, frozen=True, array_like=True):
     paid_at: datetime
 
 
+class TopUp(msgspec.Struct, frozen=True, kw_only=True):
+    """A package of credits that a wallet asks to be bought, as its balance is low."""
+
+    id: str
+    package: str
+    credits: Decimal
+    price: Decimal
+    currency: str
+    month: str
+    """The local month to which it counts."""
+    opened_at: datetime
+
+
+class TopUps(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides whether the next top-up may begin."""
+
+    open: TopUp | None = None
+    closed_at: datetime | None = None
+    """When the last one ended."""
+    month: str = ""
+    charged: Decimal = ZERO
+    """What the top-ups of that month cost."""
+
+
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """One for each payer, for all kinds of credits."""
 
@@ -64,6 +89,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Per kind, which grants paid debt, latest last: what went into debt is returned on their terms."""
     owing: tuple[str, ...] = ()
     """Grants that may still lapse and whose clawbacks took from others: what lapses makes that good first."""
+    top_ups: TopUps = TopUps()
     budgets_revision: int = 0
     cuts: int = 0
     """How many cuts there are."""

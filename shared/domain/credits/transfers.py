@@ -26,6 +26,7 @@ TransferType = Literal[
     "rollover",
     "refund",
     "clawback",
+    "top_up_failure",
     "draw",
 ]
 

@@ -14,7 +14,7 @@ from shared.domain.credits.budgets import Budget
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage, OpenGrants
-from shared.domain.credits.head import MAXIMUM_OWING, Cut, DebtPayment, Head
+from shared.domain.credits.head import MAXIMUM_OWING, Cut, DebtPayment, Head, TopUp
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.members import Member, PayerChangedError
 from shared.domain.credits.payments import GrantRecord, RefundRecord
@@ -54,6 +54,7 @@ class Wallet:
     transfers: list[Transfer] = field(default_factory=list)
     """Those of this batch."""
     cuts: list[Cut] = field(default_factory=list)
+    opened_top_ups: list[TopUp] = field(default_factory=list)
     _grants: dict[str, OpenGrants] = field(default_factory=dict)
 
     def copy(self) -> Self:
@@ -63,6 +64,7 @@ class Wallet:
         tried.grant_records, tried.refunds = dict(self.grant_records), dict(self.refunds)
         tried.drawn_periods, tried.members = dict(self.drawn_periods), dict(self.members)
         tried.transfers, tried.cuts = list(self.transfers), list(self.cuts)
+        tried.opened_top_ups = list(self.opened_top_ups)
         tried._grants = {kind: grants.copy() for kind, grants in self._grants.items()}  # noqa: SLF001  of the same class
         return tried
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from shared.domain.kernel.errors import FieldError, ForbiddenError
 from shared.domain.kernel.money import NonNegativeAmount
@@ -50,6 +50,22 @@ class OrganizationSettings(Value):
     """Feature flags: which features the operator switched on or off."""
 
 
+PackageName = Literal["small", "medium", "large", "jumbo"]
+
+
+class TopUpSetting(Value):
+    """When credits are bought by themselves, and how many."""
+
+    threshold: NonNegativeAmount
+    """Below this balance of the default kind."""
+    package: PackageName
+    """Small, medium, large, jumbo: 100, 500, 2,000, 5,000 credits for 9.90, 39.90, 149.90, 349.90 USD."""
+    monthly_maximum: NonNegativeAmount
+    """What all top-ups of a local month may cost, in USD."""
+    cool_down_seconds: int = Field(default=3600, ge=60, le=31 * 24 * 3600, strict=True)
+    """The pause after one has ended, paid or not."""
+
+
 class OwnSettings(Value):
     """Settings of an organization that it changes itself."""
 
@@ -60,6 +76,8 @@ class OwnSettings(Value):
     """JSON as text, because numbers in Cosmos documents become doubles."""
     mfa_required: bool = False
     """Whether its members need a second factor."""
+    top_up: TopUpSetting | None = None
+    """None where nothing is bought by itself."""
 
 
 @dataclass(frozen=True, slots=True)

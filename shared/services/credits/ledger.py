@@ -19,6 +19,7 @@ from shared.domain.credits.deciding import decide
 from shared.domain.credits.head import HEAD_ID
 from shared.domain.credits.members import PayerChangedError
 from shared.domain.credits.returns import LostPinError
+from shared.domain.credits.top_ups import ask_for_top_up
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.wallet import Wallet
 from shared.domain.kernel.errors import (
@@ -28,6 +29,7 @@ from shared.domain.kernel.errors import (
     UnavailableError,
     ValidationError,
 )
+from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.wallets import StoredWallet, Wallets
 from shared.services.credits.waiting import Lanes, Waiting
@@ -139,7 +141,8 @@ class Ledger:
         now = self._clock.now()
         self._check_clock(stored, now)
         try:
-            wallet = self._decide(stored, pack, now)
+            payer_organization = await self._organizations.cached(payer)
+            wallet = self._decide(stored, pack, now, payer_organization)
             if not wallet.transfers:
                 self._known.pop(payer, None)  # a miss may be a stale read
                 return True
@@ -171,10 +174,17 @@ class Ledger:
             stored.wallet.sign_up_bonus = (await self._organizations.cached(payer)).sign_up_bonus
         return stored
 
-    def _decide(self, stored: StoredWallet, pack: Sequence[Waiting], now: datetime) -> Wallet:
-        """The wallet after as many of the commands as fit into a batch, each key once."""
+    def _decide(
+        self, stored: StoredWallet, pack: Sequence[Waiting], now: datetime, organization: Organization
+    ) -> Wallet:
+        """The wallet after as many of the commands as fit into a batch, each key once.
+
+        `organization` is the payer, which says when credits are bought by themselves.
+        """
         while True:
             wallet = self._decided(stored, pack, now)
+            if wallet.transfers:
+                ask_for_top_up(wallet, organization.own_settings.top_up, organization.calendars, wallet.head.time)
             wallet.finish()
             if not wallet.transfers or self._wallets.size(stored, wallet) <= MAXIMUM_BYTES:
                 return wallet
@@ -193,7 +203,7 @@ class Ledger:
             except (NotFoundError, PayerChangedError) as error:
                 waiting.fail(error)
                 continue
-            if self._wallets.operations(stored, tried) <= MAXIMUM_OPERATIONS:
+            if self._wallets.operations(stored, tried) <= MAXIMUM_OPERATIONS - 1:  # one for a top-up
                 wallet = tried
             elif wallet.transfers:
                 break

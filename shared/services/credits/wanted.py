@@ -8,6 +8,7 @@ from shared.domain.credits.commands import (
     Clawback,
     Draw,
     ExpireHold,
+    FailTopUp,
     GiveGrant,
     Refund,
     Release,
@@ -31,8 +32,8 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
     for command in commands:
         transactions.add(command.transaction_id)
         match command:
-            case GiveGrant():
-                pass  # what a command makes exists only together with its transfer
+            case GiveGrant() | FailTopUp():
+                pass  # what makes something has it only together with its transfer; top-ups are in the head
             case Use():
                 members.add(command.organization_id)
                 counters |= _counters(command.contexts)

@@ -12,8 +12,10 @@ from shared.domain.credits.grants import Terms
 from shared.domain.credits.transfers import Transfer
 from shared.domain.kernel.errors import RateLimitedError, UnavailableError, XyraError
 from shared.domain.kernel.ids import named_id
+from shared.domain.tenancy.organization_settings import SettingsChanger
 from shared.services.credits.archiving import DueCut
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
+from shared.services.credits.top_ups import DueTopUp
 from shared.services.storage import Stored
 from shared.services.tenancy.departments import DepartmentDraft
 from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION, Scene
@@ -152,6 +154,22 @@ class ExpireHolds(CreditPath):
     async def walk(self, host: Application) -> None:
         self.note(await Wallet(host).use("use", 50))
         await host.outbox.sweep()
+
+
+class AskForTopUp(CreditPath):
+    """The balance falls below a threshold. The top-up that it opens fails once, as nothing can be paid."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        top_up = {"threshold": "50", "package": "small", "monthly_maximum": "100", "cool_down_seconds": 86_400}
+        changer = SettingsChanger(is_operator=False, may_require_factors=False)
+        await self.scene.host().organizations.replace_settings(ORGANIZATION, {"top_up": top_up}, {}, changer, None)
+
+    async def walk(self, host: Application) -> None:
+        self.note(await Wallet(host).use("use", 60))
+        for document in await self.scene.documents(LEDGERS.name, f"{ORGANIZATION}:wallet", "credit_top_up"):
+            if "due_at" in document:
+                await host.credits.top_ups.complete_due(Stored(DueTopUp.read(document), ""))
 
 
 class ArchiveCredits(CreditPath):

@@ -96,6 +96,7 @@ PATHS = (
     DeclaredPath("release credits", credits.ReleaseCredits, ("release_hold",)),
     DeclaredPath("expire holds", credits.ExpireHolds),
     DeclaredPath("refund credits", credits.RefundCredits, ("refund_credits",)),
+    DeclaredPath("ask for a top-up", credits.AskForTopUp),
     DeclaredPath("archive credits", credits.ArchiveCredits),
     DeclaredPath("verify credits", credits.VerifyCredits, ("verify_credits",)),
     DeclaredPath("limit a department", credits.LimitDepartment, ("put_department_limits",)),

@@ -9,21 +9,27 @@ from typing import Any
 
 import pytest
 
+from shared import json
 from shared.adapters.credits.item_wallets import ItemWallets
+from shared.adapters.credits.wallet_items import head_document, page_document, partition_of
+from shared.containers import LEDGERS
 from shared.domain.credits.commands import GiveGrant, Refund, Release, Reserve, Use
 from shared.domain.credits.counters import Context
-from shared.domain.credits.grants import Terms
+from shared.domain.credits.grant_pages import GrantPage
+from shared.domain.credits.grants import Grant, Terms
+from shared.domain.credits.head import Head
 from shared.domain.credits.transfers import UseEntry
 from shared.domain.kernel.errors import (
     IdempotencyConflictError,
     NotFoundError,
     UnavailableError,
+    ValidationError,
 )
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import StoreTime
-from shared.ports.store import Operation
+from shared.ports.store import Delete, Operation
 from shared.ports.wallets import Wanted
 from shared.services.credits.ledger import Ledger
 from shared.services.tenancy.organizations import Organizations
@@ -42,7 +48,9 @@ class SlowStore(MemoryStore):
         super().__init__()
         self.requests = 0
         self.largest_batch = 0
+        self.most_bytes = 0
         self.loses_answer = False
+        self.loses_batch = False
 
     async def get_many(self, *place: Any) -> Any:
         self.requests += 1
@@ -52,7 +60,12 @@ class SlowStore(MemoryStore):
     async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> list[str]:
         self.requests += 1
         self.largest_batch = max(self.largest_batch, len(operations))
+        written = [operation.document for operation in operations if not isinstance(operation, Delete)]
+        self.most_bytes = max(self.most_bytes, sum(len(json.encode(document)) for document in written))
         await asyncio.sleep(0)
+        if self.loses_batch:
+            self.loses_batch = False
+            raise UnavailableError("The host died before it was stored")
         etags = await super().batch(container, pk, operations)
         if self.loses_answer:
             self.loses_answer = False
@@ -235,3 +248,51 @@ async def test_a_host_whose_clock_is_far_behind_commits_nothing(scene: Scene) ->
     with pytest.raises(UnavailableError):
         await far_behind.run(ORGANIZATION, use(2))
     assert await scene.available() == 7
+
+
+async def store_many_grants(scene: Scene, number: int) -> None:
+    """Open grants of half a credit, in full pages."""
+    grants = [
+        Grant(f"grant_{index:05}", Terms("bonus"), NOW, Decimal("0.5"), Decimal("0.5")) for index in range(number)
+    ]
+    pages = [GrantPage("default", 1 + at // 100, tuple(grants[at : at + 100])) for at in range(0, number, 100)]
+    amount = Decimal(number) / 2
+    head = Head(
+        sequence=1,
+        time=NOW,
+        accounts={"default": {"granted.bonus": -amount, "free": amount}},
+        pages={"default": tuple(page.reference() for page in pages)},
+        next_page={"default": len(pages) + 1},
+    )
+    for document in (head_document(head), *map(page_document, pages)):
+        await scene.store.upsert(LEDGERS.name, partition_of(ORGANIZATION), document)
+
+
+@pytest.mark.parametrize("number", [120, 1000, 4000])
+async def test_many_grants_burn_in_one_batch_or_not_at_all(scene: Scene, number: int) -> None:
+    await store_many_grants(scene, number)
+    command = use(1, str(Decimal(number) / 2), agent_id="agt_1", run="run")
+    scene.store.loses_batch = True
+    with pytest.raises(UnavailableError):
+        await scene.hosts[0].run(ORGANIZATION, command)
+    assert await scene.available() == Decimal(number) / 2
+    scene.store.loses_answer = True
+    with pytest.raises(UnavailableError):
+        await scene.hosts[0].run(ORGANIZATION, command)
+    assert await scene.available() == 0
+    first, second = [await host.run(ORGANIZATION, command) for host in scene.hosts]
+    assert first == second
+    assert len(first.parts) == number
+    assert scene.store.largest_batch <= 100
+    assert scene.store.most_bytes <= 900_000
+
+
+async def test_a_use_of_more_counters_than_a_batch_takes_is_refused_alone(scene: Scene) -> None:
+    await scene.give("1000")
+    entries = tuple(UseEntry(Decimal(1), Context(ORGANIZATION, run=f"run {number}")) for number in range(120))
+    too_large = Use(organization_id=ORGANIZATION, key="too large", entries=entries, calendars=CALENDARS)
+    done = await asyncio.gather(
+        *(scene.hosts[0].run(ORGANIZATION, command) for command in (use(1), too_large, use(2))), return_exceptions=True
+    )
+    assert [isinstance(each, ValidationError) for each in done] == [False, True, False]
+    assert await scene.available() == 994

@@ -32,6 +32,7 @@ ADDED = {
     "get_api_key",
     "get_credit_balance",
     "get_credit_statement",
+    "get_credit_top_up",
     "get_credit_transaction",
     "get_credit_usage_summary",
     "get_credit_verification",
