@@ -124,12 +124,16 @@ from xyra.models.credits import HoldAnswer as HoldAnswer
 from xyra.models.credits import LedgerProblemAnswer as LedgerProblemAnswer
 from xyra.models.credits import MoneyPaid as MoneyPaid
 from xyra.models.credits import MoneyPaidInput as MoneyPaidInput
+from xyra.models.credits import OpenTopUp as OpenTopUp
 from xyra.models.credits import RefundAnswer as RefundAnswer
 from xyra.models.credits import RefundRequest as RefundRequest
 from xyra.models.credits import ReleaseAnswer as ReleaseAnswer
 from xyra.models.credits import ReserveRequest as ReserveRequest
+from xyra.models.credits import RolloverTerms as RolloverTerms
+from xyra.models.credits import RolloverTermsInput as RolloverTermsInput
 from xyra.models.credits import StatementAnswer as StatementAnswer
 from xyra.models.credits import StatementLineAnswer as StatementLineAnswer
+from xyra.models.credits import TopUpAnswer as TopUpAnswer
 from xyra.models.credits import TransactionAnswer as TransactionAnswer
 from xyra.models.credits import TransactionList as TransactionList
 from xyra.models.credits import UsageGroup as UsageGroup
@@ -230,6 +234,7 @@ from xyra.models.organizations import PayerRequest as PayerRequest
 from xyra.models.organizations import SettingsAnswer as SettingsAnswer
 from xyra.models.organizations import SettingsPatch as SettingsPatch
 from xyra.models.organizations import SettingsRequest as SettingsRequest
+from xyra.models.organizations import TopUpSettingInput as TopUpSettingInput
 from xyra.models.outcomes import BulkAnswer as BulkAnswer
 from xyra.models.outcomes import BulkFilter as BulkFilter
 from xyra.models.outcomes import BulkRequest as BulkRequest
@@ -293,6 +298,7 @@ from xyra.models.shared import SpanAnswer as SpanAnswer
 from xyra.models.shared import Step as Step
 from xyra.models.shared import SuccessBonus as SuccessBonus
 from xyra.models.shared import Tier as Tier
+from xyra.models.shared import TopUpSetting as TopUpSetting
 from xyra.models.shared import UnitConversion as UnitConversion
 from xyra.models.shared import UnpricedAnswer as UnpricedAnswer
 from xyra.models.shared import Volume as Volume

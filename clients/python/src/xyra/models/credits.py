@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypedDict
 
+from xyra.models.shared import TopUpSetting
+
 
 class ActionCostAnswer(TypedDict):
     agent_type: str
@@ -104,7 +106,9 @@ class CreditGrantAnswer(TypedDict):
     priority: int
     """Lower ones burn first."""
     expires_at: str | None
-    """When what is left of them is gone."""
+    """When what is left of them is gone: later than they were given where they have rolled over."""
+    rollover: RolloverTerms | None
+    """What goes on when they end."""
     cost_basis: MoneyPaid | None
     """What the organization paid for them."""
     clawed_back: str
@@ -274,6 +278,8 @@ class GrantRequest(TypedDict):
     """Lower ones burn first."""
     expires_at: NotRequired[str | None]
     """The instant at which what is left of them is gone; null for never."""
+    rollover: NotRequired[RolloverTermsInput | None]
+    """What goes on when they end; needs `expires_at`."""
     cost_basis: NotRequired[MoneyPaidInput | None]
     """What the organization paid for them."""
     reason: NotRequired[str | None]
@@ -321,6 +327,21 @@ class MoneyPaidInput(TypedDict):
     """What was paid."""
     currency: str
     """The currency of all amounts, ISO 4217."""
+
+
+class OpenTopUp(TypedDict):
+    """A package of credits that is being bought."""
+
+    id: str
+    """Its id."""
+    package: Literal["small", "medium", "large", "jumbo"]
+    """Which package."""
+    credits: str
+    """How many credits it has."""
+    price: str
+    """What it costs."""
+    opened_at: str
+    """When the balance was found low."""
 
 
 class RefundAnswer(TypedDict):
@@ -371,6 +392,24 @@ class ReserveRequest(TypedDict):
     """Seconds until what was not captured returns by itself; at most a day."""
 
 
+class RolloverTerms(TypedDict):
+    """What of credits goes on when they end, and how long."""
+
+    maximum: str
+    """How many of them at most; the rest is gone."""
+    days: int
+    """For how many times 24 hours; then they are gone for good."""
+
+
+class RolloverTermsInput(TypedDict):
+    """What of credits goes on when they end, and how long."""
+
+    maximum: str | int | Decimal
+    """How many of them at most; the rest is gone."""
+    days: int
+    """For how many times 24 hours; then they are gone for good."""
+
+
 class StatementAnswer(TypedDict):
     """What moved one kind of credits in a time [from, to), page by page."""
 
@@ -396,7 +435,18 @@ class StatementLineAnswer(TypedDict):
     time: str
     """When it was booked."""
     type: Literal[
-        "grant", "use", "reserve", "capture", "release", "hold_expiry", "grant_expiry", "refund", "clawback", "draw"
+        "grant",
+        "use",
+        "reserve",
+        "capture",
+        "release",
+        "hold_expiry",
+        "grant_expiry",
+        "rollover",
+        "refund",
+        "clawback",
+        "top_up_failure",
+        "draw",
     ]
     """What happened."""
     change: str
@@ -407,13 +457,39 @@ class StatementLineAnswer(TypedDict):
     """Why, for people."""
 
 
+class TopUpAnswer(TypedDict):
+    """When credits are bought by themselves, and how that stands."""
+
+    setting: TopUpSetting | None
+    """Null where nothing is bought by itself; `PUT /organizations/{id}/settings` changes it."""
+    open: OpenTopUp | None
+    """What is being bought; null for nothing."""
+    last_closed_at: str | None
+    """When the last one ended, paid or not; the pause begins then."""
+    charged: str
+    """What the top-ups of this local month cost."""
+    currency: str
+    """Of all prices here."""
+
+
 class TransactionAnswer(TypedDict):
     id: str
     """Its id."""
     organization_id: str
     """The organization that it belongs to."""
     type: Literal[
-        "grant", "use", "reserve", "capture", "release", "hold_expiry", "grant_expiry", "refund", "clawback", "draw"
+        "grant",
+        "use",
+        "reserve",
+        "capture",
+        "release",
+        "hold_expiry",
+        "grant_expiry",
+        "rollover",
+        "refund",
+        "clawback",
+        "top_up_failure",
+        "draw",
     ]
     """What happened."""
     sequence: int

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypedDict
 
-from xyra.models.shared import OrganizationAnswer, SpanAnswer
+from xyra.models.shared import OrganizationAnswer, SpanAnswer, TopUpSetting
 
 
 class LimitsRequest(TypedDict):
@@ -183,6 +183,8 @@ class SettingsAnswer(TypedDict):
     """Data of the organization's own."""
     mfa_required: bool
     """Whether members need a second factor."""
+    top_up: TopUpSetting | None
+    """When credits are bought by themselves; null for never."""
 
 
 class SettingsPatch(TypedDict):
@@ -212,6 +214,8 @@ class SettingsRequest(TypedDict):
     """Data of the caller's own: an object of at most 50 keys."""
     mfa_required: NotRequired[bool | None]
     """Whether members need a second factor; only an owner changes it. Left out it stays as it is."""
+    top_up: NotRequired[TopUpSettingInput | None]
+    """When credits are bought by themselves; null for never."""
     self_managed_pricing: NotRequired[bool | None]
     """The operator's. Left out it stays as it is."""
     reported_llm_costs: NotRequired[bool | None]
@@ -222,3 +226,16 @@ class SettingsRequest(TypedDict):
     """The operator's. Left out it stays as it is."""
     flags: NotRequired[Mapping[str, bool] | None]
     """The operator's. Left out they stay as they are."""
+
+
+class TopUpSettingInput(TypedDict):
+    """When credits are bought by themselves, and how many."""
+
+    threshold: str | int | Decimal
+    """Below this balance of the default kind."""
+    package: Literal["small", "medium", "large", "jumbo"]
+    """Small, medium, large, jumbo: 100, 500, 2,000, 5,000 credits for 9.90, 39.90, 149.90, 349.90 USD."""
+    monthly_maximum: str | int | Decimal
+    """What all top-ups of a local month may cost, in USD."""
+    cool_down_seconds: NotRequired[int]
+    """The pause after one has ended, paid or not."""

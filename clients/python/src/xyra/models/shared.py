@@ -580,6 +580,19 @@ class Tier(TypedDict):
     """The price of one unit in this tier."""
 
 
+class TopUpSetting(TypedDict):
+    """When credits are bought by themselves, and how many."""
+
+    threshold: str
+    """Below this balance of the default kind."""
+    package: Literal["small", "medium", "large", "jumbo"]
+    """Small, medium, large, jumbo: 100, 500, 2,000, 5,000 credits for 9.90, 39.90, 149.90, 349.90 USD."""
+    monthly_maximum: str
+    """What all top-ups of a local month may cost, in USD."""
+    cool_down_seconds: NotRequired[int]
+    """The pause after one has ended, paid or not."""
+
+
 class UnitConversion(TypedDict):
     """Divides, multiplies or rounds a period's quantity: tokens to millions of tokens, for example."""
 

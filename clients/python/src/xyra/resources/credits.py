@@ -95,6 +95,13 @@ class Credits:
             query={"organization_id": organization_id, "limit": limit},
         )
 
+    def get_top_up(self, *, organization_id: str | None = None) -> models.TopUpAnswer:
+        """When credits are bought by themselves, and how that stands."""
+        answer: models.TopUpAnswer = self._connection.call(
+            "GET", "/api/v1/credits/top-up", query={"organization_id": organization_id}
+        )
+        return answer
+
     def list_transactions(
         self, *, organization_id: str | None = None, limit: int | None = None
     ) -> Listing[models.TransactionAnswer]:
@@ -322,6 +329,13 @@ class AsyncCredits:
             "/api/v1/credits/grants",
             query={"organization_id": organization_id, "limit": limit},
         )
+
+    async def get_top_up(self, *, organization_id: str | None = None) -> models.TopUpAnswer:
+        """When credits are bought by themselves, and how that stands."""
+        answer: models.TopUpAnswer = await self._connection.call(
+            "GET", "/api/v1/credits/top-up", query={"organization_id": organization_id}
+        )
+        return answer
 
     def list_transactions(
         self, *, organization_id: str | None = None, limit: int | None = None
