@@ -14,6 +14,8 @@ from shared.domain.kernel.times import Instant
 VALID_FOR = timedelta(days=7)
 _KEPT = timedelta(days=37)
 """From the last change on, so that it can still be seen for a month after it expired."""
+_KEPT_ACCEPTED = timedelta(days=1)
+"""From its acceptance on: the address of somebody who leaves does not stay with it."""
 
 
 class Invitation(Entity):
@@ -49,4 +51,5 @@ class Invitation(Entity):
         return comparable_address(self.email) == comparable_address(email)
 
     def document(self) -> dict[str, Any]:
-        return {**super().document(), "ttl": int(_KEPT.total_seconds())}
+        kept = _KEPT_ACCEPTED if self.status == "accepted" else _KEPT
+        return {**super().document(), "ttl": int(kept.total_seconds())}

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from shared.containers import TENANTS
 from shared.domain.access.accounts import Account, user_partition
 from shared.domain.access.api_keys import ApiKey
 from shared.domain.access.identity import Permission, Principal
@@ -80,6 +81,16 @@ async def test_an_invitation_is_used_once(verified: SignedUpUser) -> None:
     await verified.host.invitations.accept(token, None, NEW)
     with pytest.raises(InvalidTokenError):
         await verified.host.invitations.accept(token, None, NEW)
+
+
+async def test_a_day_after_it_was_accepted_it_is_gone_with_the_address(verified: SignedUpUser) -> None:
+    invitation, pending = await invite(verified), await invite(verified, "pending@example.com")
+    await verified.host.invitations.accept(await token_of(verified, invitation), None, NEW)
+    kept = {
+        each.id: (await verified.store.get(TENANTS.name, verified.organization_id, each.id)).document["ttl"]
+        for each in (invitation, pending)
+    }
+    assert kept == {invitation.id: 24 * 60 * 60, pending.id: 37 * 24 * 60 * 60}
 
 
 async def test_it_ends_after_seven_days_when_it_is_withdrawn_and_with_the_organization(
