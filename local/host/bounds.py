@@ -2,10 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -52,14 +50,9 @@ class BufferedBytes:
     def __init__(self, most: int) -> None:
         self._free = most
 
-    @contextmanager
-    def share(self) -> Iterator["Share"]:
-        """What one request holds until the block ends."""
-        share = Share(self)
-        try:
-            yield share
-        finally:
-            self._free += share.held
+    def share(self) -> "Share":
+        """What one request holds, as long as its block runs."""
+        return Share(self)
 
     def take(self, count: int, held: int) -> bool:
         """Whether a body that holds some may take so many more. They are taken then."""
@@ -68,17 +61,28 @@ class BufferedBytes:
         self._free -= count
         return True
 
+    def give_back(self, count: int) -> None:
+        self._free += count
+
 
 class Share:
+    __slots__ = ("_buffered", "_held")
+
     def __init__(self, buffered: BufferedBytes) -> None:
         self._buffered = buffered
-        self.held = 0
+        self._held = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._buffered.give_back(self._held)
 
     def take(self, count: int) -> bool:
         """Whether so many more bytes may be held."""
-        if not self._buffered.take(count, self.held):
+        if not self._buffered.take(count, self._held):
             return False
-        self.held += count
+        self._held += count
         return True
 
 

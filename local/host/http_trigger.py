@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from functools import partial
 from urllib.parse import parse_qsl
 
 import azure.functions as func
@@ -14,8 +14,9 @@ from azure.functions.http import HttpRequest
 from local.host.bounds import Bounds, BufferedBytes, Share
 from local.host.indexing import Function
 from local.host.invocation import Invoker, TraceContext, WorkerRestartedError
-from local.host.problems import closing_problem, problem
+from local.host.problems import closing_problem, closing_problem_bytes, problem
 from local.host.routes import Router
+from shared.deadlines import Deadlines
 
 LONGEST_ANSWER_SECONDS = 230.0
 """After this the platform's front end answers instead, while the function goes on."""
@@ -54,8 +55,7 @@ class Bodies:
         """What `answer` makes of the body, else 408, 413 or 503. The body's bytes count until then."""
         with self._buffered.share() as share:
             try:
-                async with asyncio.timeout(self._bounds.body_seconds):
-                    body = await read_body(request, share, self._bounds.progress_seconds)
+                body = await self._read(request, share)
             except NoProgressError:
                 return closing_problem(
                     408, f"Nothing of the body arrived for {self._bounds.progress_seconds:g} seconds"
@@ -69,6 +69,14 @@ class Bodies:
             except TooManyBytesError:
                 return closing_problem(503, "Too many bytes of other bodies wait for an answer", {"Retry-After": "1"})
             return await answer(b"" if self._loses_chunked and is_chunked(request) else body)
+
+    async def _read(self, request: web.BaseRequest, share: Share) -> bytes:
+        if request.content_length == 0 or not request.body_exists:
+            return b""
+        if request.content.is_eof():  # it came with the headers, as most do: nothing is waited for
+            return arrived_body(request, share)
+        async with asyncio.timeout(self._bounds.body_seconds):
+            return await read_body(request, share, self._bounds.progress_seconds)
 
 
 def is_chunked(request: web.BaseRequest) -> bool:
@@ -84,7 +92,7 @@ class HttpEndpoint:
         self._bodies = bodies
         self._router = router
         self._invoker = invoker
-        self._invocations: set[asyncio.Task[Any]] = set()
+        self._deadlines = Deadlines(LONGEST_ANSWER_SECONDS)
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         found = self._router.match(request.raw_path.partition("?")[0], request.method)
@@ -96,28 +104,38 @@ class HttpEndpoint:
             if self._adds_address:
                 add_address_of_caller(request, headers)
             argument = _http_request(request, headers, found.route_params, body)
-            return await self._invoke(found.function, argument, request.headers)
+            return await self._invoke(request, found.function, argument)
 
         return await self._bodies.answer(request, answer)
 
-    async def _invoke(self, function: Function, argument: HttpRequest, headers: Mapping[str, str]) -> web.Response:
-        trace = TraceContext(headers.get("traceparent", ""), headers.get("tracestate", ""))
-        invocation = asyncio.create_task(self._invoker.invoke(function, argument, trace))
-        self._invocations.add(invocation)
-        invocation.add_done_callback(self._invocations.discard)
+    async def _invoke(self, request: web.BaseRequest, function: Function, argument: HttpRequest) -> web.Response:
+        trace = TraceContext(request.headers.get("traceparent", ""), request.headers.get("tracestate", ""))
+        deadline = self._deadlines.begin(partial(_answer_instead, request))
         try:
-            await asyncio.wait((invocation,), timeout=LONGEST_ANSWER_SECONDS)
-            if not invocation.done():
-                return problem(504, f"The function has not answered within {LONGEST_ANSWER_SECONDS:g} seconds")
-            return _response(invocation.result())
-        except asyncio.CancelledError:
-            invocation.cancel()
-            raise
+            return _response(await self._invoker.invoke(function, argument, trace))
         except WorkerRestartedError:
             return problem(500, _FAILED)
         except Exception:  # noqa: BLE001  whatever a function raises is answered with 500
             _log.exception("function %s failed", function.name)
             return problem(500, _FAILED)
+        finally:
+            self._deadlines.end(deadline)
+
+
+def _answer_instead(request: web.BaseRequest) -> None:
+    """Answer in place of a function, which goes on: what it returns later finds the connection closed."""
+    if request.transport is not None:
+        detail = f"The function has not answered within {LONGEST_ANSWER_SECONDS:g} seconds"
+        request.transport.write(closing_problem_bytes(504, detail))
+        request.transport.close()
+
+
+def arrived_body(request: web.BaseRequest, share: Share) -> bytes:
+    """A body of which nothing is missing. Raises `TooManyBytesError`."""
+    body = request.content.read_nowait()
+    if not share.take(len(body)):
+        raise TooManyBytesError
+    return body
 
 
 async def read_body(request: web.BaseRequest, share: Share, progress_seconds: float) -> bytes:
@@ -126,8 +144,6 @@ async def read_body(request: web.BaseRequest, share: Share, progress_seconds: fl
     Raises `BodyTooLargeError` without reading more than the limit, `NoProgressError` and `TooManyBytesError`.
     """
     length = request.content_length
-    if length == 0 or not request.body_exists:
-        return b""
     if length is not None and length > PLATFORM_BODY_BYTES:
         raise BodyTooLargeError
     if request.headers.get("Expect", "").lower() == "100-continue":

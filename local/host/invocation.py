@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from local.host.indexing import Function
-from local.host.log_lines_after_end import running_invocation
+from local.host.log_lines_after_end import RunningInvocation
+from shared.deadlines import Deadlines, current_task
 
 _log = logging.getLogger("local.host")
 _thread_local_storage = threading.local()
@@ -87,6 +89,7 @@ class Invoker:
         """
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="function")
         self._timeout_seconds = timeout_seconds
+        self._deadlines = Deadlines(timeout_seconds)
         self._restart = restart or self._cancel_all
         self._calls: set[_RunningCall] = set()
         self._running: Counter[str] = Counter()
@@ -104,9 +107,9 @@ class Invoker:
 
         Raises whatever the function raises, and `WorkerRestartedError`.
         """
-        call = _RunningCall(_current_task())
+        call = _RunningCall(current_task())
         self._calls.add(call)
-        timer = asyncio.get_running_loop().call_later(self._timeout_seconds, self._exceeded, function)
+        deadline = self._deadlines.begin(partial(self._exceeded, function))
         try:
             return await self._call(function, argument, trace)
         except asyncio.CancelledError:
@@ -114,14 +117,14 @@ class Invoker:
                 raise
             raise WorkerRestartedError from None
         finally:
-            timer.cancel()
+            self._deadlines.end(deadline)
             self._calls.discard(call)
 
     async def _call(self, function: Function, argument: object, trace: TraceContext | None) -> Any:  # noqa: ANN401  see above
         arguments: dict[str, Any] = {function.argument: argument}
         if function.takes_context:
             arguments["context"] = InvocationContext(function.name, function.directory, trace or TraceContext())
-        with running_invocation():
+        with RunningInvocation():
             if function.is_async:
                 result = await function.call(**arguments)
             else:
@@ -175,10 +178,3 @@ class Invoker:
             _log.exception("function %s failed", function.name)
             return InvocationResult.FAILED
         return InvocationResult.SUCCEEDED
-
-
-def _current_task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("functions run in tasks")
-    return task

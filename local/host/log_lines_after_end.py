@@ -1,8 +1,7 @@
 """Marks log lines of an invocation that has ended, because the platform drops them."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -10,27 +9,26 @@ MARK = "after_invocation"
 """The attribute of such a line's record."""
 
 
-class _Invocation:
-    def __init__(self) -> None:
-        self.has_ended = False
-
-
-_current: ContextVar[_Invocation | None] = ContextVar("invocation", default=None)
-
-
-@contextmanager
-def running_invocation() -> Iterator[None]:
+class RunningInvocation:
     """What is logged in here belongs to one invocation.
 
     So does what tasks log that are begun in here.
     """
-    invocation = _Invocation()
-    token = _current.set(invocation)
-    try:
-        yield
-    finally:
-        invocation.has_ended = True
-        _current.reset(token)
+
+    __slots__ = ("_token", "has_ended")
+
+    def __init__(self) -> None:
+        self.has_ended = False
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        self.has_ended = True
+        _current.reset(self._token)
+
+
+_current: ContextVar[RunningInvocation | None] = ContextVar("invocation", default=None)
 
 
 class _MarkingFactory:

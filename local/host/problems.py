@@ -32,13 +32,13 @@ def closing_problem(status: int, detail: str, headers: Mapping[str, str] | None 
     return response
 
 
-def closing_problem_bytes(status: int, detail: str, headers: Mapping[str, str]) -> bytes:
-    """As `closing_problem`, for a connection of which nothing was read."""
+def closing_problem_bytes(status: int, detail: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """As `closing_problem`, for a connection of which nothing was read, or whose request has no answer yet."""
     body = _document(status, detail)
     fields = {
         "Content-Type": MEDIA_TYPE,
         **SAFE_HEADERS,
-        **headers,
+        **(headers or {}),
         "Content-Length": str(len(body)),
         "Connection": "close",
     }

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 from tenacity import (
@@ -17,6 +18,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_fixed, wait_random_exponential
 
+from shared.deadlines import Deadlines, current_task
 from shared.domain.kernel.errors import UnavailableError, XyraError
 from shared.ports.store import AlreadyExistsError, StaleEtagError
 
@@ -105,13 +107,23 @@ async def poll(look: Callable[[], Awaitable[T | None]]) -> T | None:
 
 async def within_deadline(work: Awaitable[T]) -> T:
     """The result of the work. Raises `UnavailableError` where it takes longer than `LONGEST_WORK`."""
+    task, deadlines = current_task(), _deadlines_in(asyncio.get_running_loop())
+    deadline = deadlines.begin(task.cancel)
     try:
-        async with asyncio.timeout(LONGEST_WORK.total_seconds()) as deadline:
-            return await work
-    except TimeoutError as error:
-        if not deadline.expired():
+        return await work
+    except asyncio.CancelledError as error:
+        if not deadline.is_exceeded or task.cancelling() > 1:  # somebody else cancelled it, too
             raise
         raise UnavailableError("This took too long and was broken off") from error
+    finally:
+        deadlines.end(deadline)
+        if deadline.is_exceeded:
+            task.uncancel()
+
+
+@lru_cache(1)
+def _deadlines_in(loop: asyncio.AbstractEventLoop) -> Deadlines:  # noqa: ARG001  timers belong to one loop
+    return Deadlines(LONGEST_WORK.total_seconds())
 
 
 async def retry_while_unavailable(act: Callable[[], Awaitable[None]]) -> None:
