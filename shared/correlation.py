@@ -1,8 +1,6 @@
 """The correlation id of what is being done now: from the request through queue and metering into every log line."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from shared.domain.kernel.ids import new_id
@@ -24,10 +22,17 @@ def accept(offered: str | None) -> str:
     return offered if offered and _ACCEPTABLE.fullmatch(offered) else new_id("req")
 
 
-@contextmanager
-def correlated(correlation_id: str) -> Iterator[str]:
-    token = _current.set(correlation_id)
-    try:
-        yield correlation_id
-    finally:
-        _current.reset(token)
+class correlated:  # noqa: N801  read as the functions of contextlib are
+    """What is done in the block has this correlation id."""
+
+    __slots__ = ("_correlation_id", "_token")
+
+    def __init__(self, correlation_id: str) -> None:
+        self._correlation_id = correlation_id
+
+    def __enter__(self) -> str:
+        self._token = _current.set(self._correlation_id)
+        return self._correlation_id
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

@@ -35,8 +35,16 @@ MAXIMUM_STORED_NUMBER = 1_000
 """Characters of a number with a point or an exponent that was taken in before."""
 
 
+_SMALL = 3 * MAXIMUM_DECIMALS
+"""Bytes of a request that cannot have too many decimals: each takes three and what is between them."""
+
+
 def _stored_decimal(text: str) -> Decimal:
     return _decimal(text, MAXIMUM_STORED_NUMBER)
+
+
+def _sent_decimal(text: str) -> Decimal:
+    return _decimal(text, MAXIMUM_NUMBER)
 
 
 def _decimal(text: str, maximum: int) -> Decimal:
@@ -57,6 +65,7 @@ def _too_long(maximum: int) -> str:
 
 _TOO_FAR = f"is beyond 1e{MAXIMUM_EXPONENT} or 1e-{MAXIMUM_EXPONENT}"
 _decoder = msgspec.json.Decoder(float_hook=_stored_decimal)
+_small_decoder = msgspec.json.Decoder(float_hook=_sent_decimal)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _verbatim = msgspec.json.Encoder(decimal_format="number")
 _canonical = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -124,7 +133,8 @@ def decode_request(raw: bytes) -> Any:  # noqa: ANN401
     _refuse_many_values(raw)
     if _has_long_number(raw):
         raise _refusal(raw, _too_long(MAXIMUM_NUMBER), MAXIMUM_NUMBER)
-    value = _decoded(raw, msgspec.json.Decoder(float_hook=_Numbers().exact), MAXIMUM_NUMBER)
+    decoder = _small_decoder if len(raw) <= _SMALL else msgspec.json.Decoder(float_hook=_Numbers().exact)
+    value = _decoded(raw, decoder, MAXIMUM_NUMBER)
     if raw.count(b"[") + raw.count(b"{") > MAXIMUM_DEPTH:
         _refuse_deep(value)
     return value

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Self
 
 TURN_SECONDS = 0.001
 """A request needs several rounds of the loop, and each of them waits for one turn at most."""
@@ -18,23 +17,26 @@ class Turns:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
 
-    @asynccontextmanager
-    async def begun(self) -> AsyncIterator["Turn"]:
+    def begun(self) -> "Turn":
         """The first turn begins at once: what is done within it waits for nobody."""
-        turn = Turn(self._lock)
-        try:
-            yield turn
-        finally:
-            turn.end()
+        return Turn(self._lock)
 
 
 class Turn:
-    """What one request does between two pauses."""
+    """What one request does between two pauses. The last one ends with its block."""
+
+    __slots__ = ("_began", "_is_held", "_lock")
 
     def __init__(self, lock: asyncio.Lock) -> None:
         self._lock = lock
         self._is_held = False
         self._began = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     async def pause_if_over(self) -> None:
         """Let others go on where the turn has lasted long enough, and wait for the next one."""

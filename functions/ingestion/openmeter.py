@@ -176,7 +176,7 @@ async def _well_formed(
     """Events that are well-formed, each with its index, and why others are not."""
     well_formed: list[tuple[int, OpenMeterEvent]] = []
     malformed: list[Rejection] = []
-    async with turns.begun() as turn:
+    with turns.begun() as turn:
         for index, value in enumerate(values):
             await turn.pause_if_over()
             try:

@@ -66,11 +66,11 @@ async def _read(sent: SentEvents, turns: Turns) -> tuple[list[tuple[int, AnyEven
     """Well-formed events with their index, and the others. Of these, only the first are told with their errors."""
     well_formed: list[tuple[int, AnyEventRequest]] = []
     malformed: list[Rejection] = []
-    async with turns.begun() as turn:
+    with turns.begun() as turn:
         for index, value in enumerate(sent.values):
             await turn.pause_if_over()
             try:
-                well_formed.append((index, sent.adapter.validate_python(value)))
+                well_formed.append((index, sent.adapter.validator.validate_python(value)))
             except pydantic.ValidationError as error:
                 told = validation_error(error).errors if len(malformed) < DETAILED_EVENTS else ()
                 malformed.append(Rejection(index, told))

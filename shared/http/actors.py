@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from shared.domain.access.identity import Principal
 from shared.domain.access.origins import masked
 from shared.domain.kernel.audit import ANONYMOUS_ID, Actor, ActorType
-from shared.http.client_addresses import client_address
+from shared.http.client_addresses import address_in, forwarded_for
 
 NOBODY_YET = Actor("system", ANONYMOUS_ID)
 """Until a credential is shown."""
@@ -14,7 +15,13 @@ NOBODY_YET = Actor("system", ANONYMOUS_ID)
 
 def stranger(headers: Mapping[str, str], trusted_hops: int) -> Actor:
     """Who calls, as long as no credential was looked at: somebody of a network."""
-    return replace(NOBODY_YET, ip=masked(client_address(headers, trusted_hops)))
+    return _stranger(forwarded_for(headers), trusted_hops)
+
+
+@lru_cache(1_000)
+def _stranger(addresses: str, trusted_hops: int) -> Actor:
+    """Remembered, as the next requests of a connection come by the same proxies."""
+    return replace(NOBODY_YET, ip=masked(address_in(addresses, trusted_hops)))
 
 
 def actor_of(principal: Principal, network: str | None) -> Actor:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
@@ -16,12 +15,22 @@ _WITH_PORT = re.compile(r"\[(?P<six>[^\]]*)\](:\d+)?|(?P<four>[^:]*)(:\d+)?")
 
 
 def client_address(headers: Mapping[str, str], trusted_hops: int) -> Address | None:
-    """The address that the outermost trusted proxy saw; None where it cannot be read.
+    """The address that the outermost trusted proxy saw; None where it cannot be read."""
+    return address_in(forwarded_for(headers), trusted_hops)
+
+
+def forwarded_for(headers: Mapping[str, str]) -> str:
+    """What the proxies wrote, and whoever called them."""
+    return headers.get("x-forwarded-for", "")
+
+
+def address_in(addresses: str, trusted_hops: int) -> Address | None:
+    """The one that the outermost trusted proxy wrote.
 
     Each proxy adds the address of whoever called it at the end of `X-Forwarded-For`, so the last `trusted_hops` entries
     are ours, and the caller wrote all before them. An IPv4 address in IPv6 is the IPv4 address.
     """
-    forwarded = [entry.strip() for entry in headers.get("x-forwarded-for", "").split(",")]
+    forwarded = [entry.strip() for entry in addresses.split(",")]
     return _read(forwarded[-trusted_hops] if len(forwarded) >= trusted_hops else forwarded[0])
 
 
@@ -31,9 +40,7 @@ def _read(entry: str) -> Address | None:
     return _address_of(text.partition("%")[0][:_LONGEST_ADDRESS])
 
 
-@lru_cache(1_000)
 def _address_of(text: str) -> Address | None:
-    """Remembered, as a caller's next requests come from the same one."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -127,7 +127,7 @@ def catch_all(blueprint: func.Blueprint) -> None:
 def _request(request: func.HttpRequest) -> Request:
     return Request(
         method=request.method,
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=dict(request.headers),  # the platform has them in lower case
         params=request.params,
         route_params=request.route_params,
         body=request.get_body(),
@@ -136,9 +136,7 @@ def _request(request: func.HttpRequest) -> Request:
 
 def _response(request: Request, answer: Answer) -> func.HttpResponse:
     answer = with_cors(request.method, request.headers, answer, _origins())
-    return func.HttpResponse(
-        answer.body, status_code=answer.status, headers=dict(answer.headers), mimetype=answer.media_type
-    )
+    return func.HttpResponse(answer.body, status_code=answer.status, headers=answer.headers, mimetype=answer.media_type)
 
 
 def _origins() -> Collection[str]:

@@ -65,7 +65,7 @@ class UndeclaredAnswerError(Exception):
 def serialised(declared: Any, content: object) -> bytes:  # noqa: ANN401  whatever pydantic takes for a type
     """The content as JSON of the declared type. None becomes an empty body; bytes stay as they are."""
     adapter = _adapter(declared)
-    value = adapter.validate_python(content)
+    value = adapter.validator.validate_python(content)
     # Pydantic selects the fields; msgspec writes them, since only it can insert text that is JSON already.
     shown = adapter.serializer.to_python(value, mode="answer", by_alias=True, warnings="error")
     if shown is None:

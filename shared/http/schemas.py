@@ -103,11 +103,14 @@ class NoBody(Schema):
 class PathValues(Schema):
     """Base of the values in a path: one field for each `{name}`."""
 
+    model_config = ConfigDict(frozen=True)  # requests without any share one
+
 
 class Query(Schema):
     """Base of query parameters."""
 
     FROM_TEXT = True
+    model_config = ConfigDict(frozen=True)  # requests without any share one
 
     organization_id: str | None = Field(default=None, max_length=256)
     """The organization that the request is about: id, slug or external id. Only operators need it."""

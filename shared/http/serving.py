@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeVar
 
 import pydantic
@@ -32,8 +33,8 @@ from shared.http.error_format import ErrorFormat
 from shared.http.limiting import Standings, count_caller, counted
 from shared.http.problems import error_answer
 from shared.http.project_access import check_projects
-from shared.http.replies import Handler
-from shared.http.schemas import NoBody, PathValues
+from shared.http.replies import Handler, Reply
+from shared.http.schemas import NoBody, PathValues, Query
 from shared.http.tenancy import Call
 from shared.services.storage import within_deadline
 from shared.services.storage.audit.acting import acting, becomes
@@ -47,7 +48,7 @@ HEADERS_OF_ALL = {
 }
 """Of every answer that has no other value for them."""
 
-Result = TypeVar("Result")
+Values = TypeVar("Values", Query, PathValues)
 
 ANONYMOUS = Principal(id="anonymous", organization_id="", permissions=frozenset())
 
@@ -76,7 +77,8 @@ async def serve(
             declared.error_format,
             declared.headers,
         )
-    return replace(answer, headers={**answer.headers, **standings.headers()})
+    standing = standings.headers()
+    return replace(answer, headers={**answer.headers, **standing}) if standing else answer
 
 
 async def answered(
@@ -103,9 +105,8 @@ def _refuse_what_is_no_text(request: Request) -> None:
     Raises `MalformedError`.
     """
     for where, texts in (("header", request.headers), ("query", request.params), ("path", request.route_params)):
-        for name, value in texts.items():
-            if not (_is_text(name) and _is_text(value)):
-                raise MalformedError(f"The {where} has bytes that are not UTF-8")
+        if texts and not _is_text("".join((*texts, *texts.values()))):
+            raise MalformedError(f"The {where} has bytes that are not UTF-8")
 
 
 def _is_text(value: str) -> bool:
@@ -136,12 +137,13 @@ async def _answer(
             _refuse_key(principal, declared)
         await count_caller(services, principal, standings)
     raw = request.body if declared.body is not None else b""
-    work = services.calculations.run if declared.calculates else _at_once
     call = Call(
         services=services,
         principal=principal,
-        query=validated(declared.query, dict(request.params), "?"),
-        body=await work(lambda: _body(declared, headers, raw)),
+        query=_query(declared.query, request.params),
+        body=_body(declared, headers, raw)
+        if not declared.calculates
+        else await services.calculations.run(lambda: _body(declared, headers, raw)),
         path=_path(declared.path_values, request.route_params),
         headers=headers,
         now=services.clock.now(),
@@ -157,9 +159,10 @@ async def _answer(
         await declared.authorize(call)
 
     async def act() -> Answer:
-        async with counted(declared, call, standings):
-            reply = await handler(call)
-        return await work(lambda: reply.answer(declared))
+        reply = await _reply(declared, handler, call, standings)
+        if declared.calculates:
+            return await services.calculations.run(lambda: reply.answer(declared))
+        return reply.answer(declared)
 
     if declared.keeps_own_keys and call.idempotency_key is None:
         raise ValidationError.at("Idempotency-Key", "is required here: what moves credits has to be safe to repeat")
@@ -173,8 +176,11 @@ async def _answer(
     )
 
 
-async def _at_once(work: Callable[[], Result]) -> Result:
-    return work()
+async def _reply(declared: Endpoint, handler: Handler, call: Call[Any, Any, Any], standings: Standings) -> Reply:
+    if not declared.rate_limits:
+        return await handler(call)
+    async with counted(declared, call, standings):
+        return await handler(call)
 
 
 def _authorize(principal: Principal, permission: Permission) -> None:
@@ -247,7 +253,20 @@ def _refuse_what_was_lost(headers: Mapping[str, str], raw: bytes) -> None:
         )
 
 
+def _query(model: type[Query], params: Mapping[str, str]) -> Query:
+    return validated(model, dict(params), "?") if params else _without_values(model)
+
+
+@cache
+def _without_values(model: type[Values]) -> Values:
+    """Of a request that has none, as most do. Raises `ValidationError` where one is required."""
+    return validated(model, {}, "?")
+
+
 def _path(model: type[PathValues], route_params: Mapping[str, str]) -> PathValues:
+    if not route_params:
+        nothing: PathValues = _without_values(model)
+        return nothing
     # On Azure an encoded slash is one before routes are matched; Core Tools leave it encoded.
     values = {name: value.replace("%2F", "/").replace("%2f", "/") for name, value in route_params.items()}
     try:

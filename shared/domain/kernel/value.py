@@ -44,7 +44,7 @@ class DescribedModel(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _naming_known_fields(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        refuse_many_unknown(value, cls.model_fields)
+        refuse_many_unknown(value, cls.__pydantic_fields__)  # `model_fields` looks them up anew
         try:
             return handler(value)
         except pydantic.ValidationError as error:

@@ -1,10 +1,9 @@
 """Authentication: who is calling, by an API key or an access token."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-
-from cachetools import TTLCache
 
 from shared.containers import DIRECTORY, TENANTS
 from shared.domain.access.accounts import ACCOUNT, Account, Membership, user_partition
@@ -21,15 +20,21 @@ from shared.domain.kernel.errors import UnauthenticatedError
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.services.access.key_makers import CACHED_FOR_EVENTS, MAXIMUM_CACHED, KeyMakers
+from shared.services.access.key_makers import KeyMakers
 from shared.services.access.key_uses import KeyUses
 from shared.services.access.tokens import Claims, Tokens
 from shared.services.storage import Records, Store, get_two, look_twice
+from shared.services.storage.recent_reads import RecentReads
 from shared.services.tenancy.organizations import Organizations
 from shared.settings import Settings
 
+CACHED_FOR_EVENTS = timedelta(seconds=10)
+MAXIMUM_CACHED = 10_000
+
 _DELETED = "The organization was deleted"
 _ENDED = "The session has ended"
+_EXPIRED = "The API key has expired or was deactivated"
+_NO_ANCESTOR = "A key that this API key descends from was revoked or has expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class _Authenticated:
 
     principal: Principal
     deleted_at: datetime | None
+    keys: tuple[ApiKey, ...] = ()
+    """The API key and those that it descends from; none for a person."""
 
 
 class Authentication:
@@ -64,28 +71,20 @@ class Authentication:
         self._unverified_may_write = settings.unverified_may_write
         self._working_keys = Records(store, DIRECTORY, WorkingKey)
         self._sessions = Records(store, DIRECTORY, Session)
-        self._cached_keys = TTLCache[str, ApiKey, datetime](MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now)
-        self._cached_deletions = TTLCache[str, datetime | None, datetime](
-            MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now
-        )
-        self._key_makers = KeyMakers(store, clock)
-        self._cached_people = TTLCache[str, _Authenticated, datetime](
-            MAXIMUM_CACHED, CACHED_FOR_EVENTS, timer=clock.now
-        )
+        self._key_makers = KeyMakers(store)
+        self._cached_keys = RecentReads[str, _Authenticated](MAXIMUM_CACHED, CACHED_FOR_EVENTS, clock)
+        self._cached_people = RecentReads[str, _Authenticated](MAXIMUM_CACHED, CACHED_FOR_EVENTS, clock)
 
     async def authenticate(self, credential: str, *, for_events: bool) -> Principal:
         """Raises `UnauthenticatedError`, also for credentials of an organization that was deleted long ago."""
-        if credential.startswith(KEY_PREFIX):
-            principal = await self._by_key(credential, for_events=for_events)
-            if principal.organization_id is None:
-                return principal
-            deleted_at = await self._deleted_at(principal.organization_id, for_events=for_events)
-            return self._limited(principal, deleted_at)
-        person = await self._by_token(credential, for_events=for_events)
-        return self._limited(person.principal, person.deleted_at)
+        read = self._by_key if credential.startswith(KEY_PREFIX) else self._by_token
+        authenticated = await read(credential, for_events=for_events)
+        return self._limited(authenticated.principal, authenticated.deleted_at)
 
     def _limited(self, principal: Principal, deleted_at: datetime | None) -> Principal:
         """What the principal may do, where its organization was deleted at some time."""
+        if deleted_at is None:
+            return principal
         match deletion_stage(deleted_at, self._clock.now(), self._readable):
             case "none":
                 return principal
@@ -94,45 +93,40 @@ class Authentication:
             case "closed":
                 raise UnauthenticatedError(_DELETED)
 
-    async def _deleted_at(self, organization_id: str, *, for_events: bool) -> datetime | None:
-        """None also where a read does not show the organization yet: it cannot be deleted then."""
-        if for_events and organization_id in self._cached_deletions:
-            return self._cached_deletions[organization_id]
-        organization = await self._organizations.find_by_id(organization_id)
-        deleted_at = None if organization is None else organization.deleted_at
-        if for_events:
-            self._cached_deletions[organization_id] = deleted_at
-        return deleted_at
+    async def _by_key(self, token: str, *, for_events: bool) -> _Authenticated:
+        token_fingerprint = fingerprint(token)
+        cached = self._cached_keys.find(token_fingerprint) if for_events else None
+        authenticated = cached or await self._read_key(token_fingerprint)
+        _check_valid(authenticated.keys, self._clock.now())
+        if for_events and cached is None:
+            self._cached_keys[token_fingerprint] = authenticated
+        self._key_uses.note(authenticated.keys[0])
+        return authenticated
 
-    async def _by_key(self, token: str, *, for_events: bool) -> Principal:
-        key = await self._working_key(fingerprint(token), for_events=for_events)
+    async def _read_key(self, token_fingerprint: str) -> _Authenticated:
+        key = await self._working_key(token_fingerprint)
         if key is None:
             raise UnauthenticatedError("The API key is not valid")
-        ancestors = await asyncio.gather(
-            *(self._working_key(ancestor.fingerprint, for_events=for_events) for ancestor in key.ancestors)
-        )
-        now = self._clock.now()
-        if not all(ancestor is not None and ancestor.valid_at(now) for ancestor in ancestors):
-            raise UnauthenticatedError("A key that this API key descends from was revoked or has expired")
-        if not key.valid_at(now):
-            raise UnauthenticatedError("The API key has expired or was deactivated")
-        await self._key_makers.check([key, *filter(None, ancestors)], for_events=for_events)
-        self._key_uses.note(key)
-        return key.principal()
+        ancestors = await asyncio.gather(*(self._working_key(ancestor.fingerprint) for ancestor in key.ancestors))
+        keys = (key, *filter(None, ancestors))
+        if len(keys) <= len(ancestors):
+            raise UnauthenticatedError(_NO_ANCESTOR)
+        _check_valid(keys, self._clock.now())
+        await self._key_makers.check(keys)
+        return _Authenticated(key.principal(), await self._deleted_at(key.organization_id), keys)
 
-    async def _working_key(self, token_fingerprint: str, *, for_events: bool) -> ApiKey | None:
-        cached = self._cached_keys.get(token_fingerprint) if for_events else None
-        if cached is not None:
-            return cached
+    async def _working_key(self, token_fingerprint: str) -> ApiKey | None:
         working = await self._working_keys.find(key_partition(token_fingerprint), "key")
-        if working is None:
-            return None
-        self._cached_keys[token_fingerprint] = working.entity.key
-        return working.entity.key
+        return None if working is None else working.entity.key
+
+    async def _deleted_at(self, organization_id: str | None) -> datetime | None:
+        """None also where a read does not show the organization yet: it cannot be deleted then."""
+        organization = None if organization_id is None else await self._organizations.find_by_id(organization_id)
+        return None if organization is None else organization.deleted_at
 
     async def _by_token(self, token: str, *, for_events: bool) -> _Authenticated:
         claims = await self._tokens.read(token)
-        cached = self._cached_people.get(claims.session_id) if for_events else None
+        cached = self._cached_people.find(claims.session_id) if for_events else None
         if cached is not None:
             return cached
         # A second look: a session that was begun a moment ago may not be seen yet.
@@ -183,6 +177,13 @@ class Authentication:
         if not is_enabled or not stored.entity.is_in_force(self._clock.now(), ended_at):
             raise UnauthenticatedError(_ENDED)
         return stored.entity, None if account is None else account.entity
+
+
+def _check_valid(keys: Sequence[ApiKey], now: datetime) -> None:
+    """Of a key and those that it descends from. Raises `UnauthenticatedError` where one of them works no longer."""
+    for key in keys:
+        if not key.valid_at(now):
+            raise UnauthenticatedError(_EXPIRED if key is keys[0] else _NO_ANCESTOR)
 
 
 def _operator(session: Session, role: OperatorRole) -> Principal:

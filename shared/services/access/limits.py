@@ -1,9 +1,7 @@
 """The limits of organizations, as the operator sets them."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from cachetools import TTLCache
+from datetime import timedelta
 
 from shared.containers import TENANTS
 from shared.domain.kernel.errors import UnavailableError
@@ -11,6 +9,7 @@ from shared.domain.tenancy.limits import OrganizationLimits, QuotaUse
 from shared.ports.clock import Clock
 from shared.services.storage import Records, Store
 from shared.services.storage.quotas import quotas_of
+from shared.services.storage.recent_reads import RecentReads
 
 CACHED = timedelta(seconds=60)
 """How long an instance may go on with earlier rates."""
@@ -33,7 +32,7 @@ class Limits:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._limits = Records(store, TENANTS, OrganizationLimits)
-        self._cached = TTLCache[str, OrganizationLimits, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
+        self._cached = RecentReads[str, OrganizationLimits](MAXIMUM_CACHED, CACHED, clock)
 
     async def of(self, organization_id: str) -> LimitsInForce:
         stored = await self._limits.find(organization_id, _LIMITS)
@@ -53,8 +52,9 @@ class Limits:
 
         Nothing also where the store does not answer: a limit never refuses what would have been taken.
         """
-        if organization_id in self._cached:
-            return self._cached[organization_id]
+        cached = self._cached.find(organization_id)
+        if cached is not None:
+            return cached
         try:
             stored = await self._limits.find(organization_id, _LIMITS)
         except UnavailableError:

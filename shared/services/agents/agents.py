@@ -5,7 +5,6 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from cachetools import TTLCache
 from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
@@ -34,6 +33,7 @@ from shared.services.storage import (
     putting,
 )
 from shared.services.storage.caller_json import merged
+from shared.services.storage.recent_reads import RecentReads
 from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.tenancy.organizations import Organizations
 from shared.settings import Settings
@@ -95,8 +95,8 @@ class Agents:
         unique = UniqueField("external_id", AgentExternalIdClaim.of)
         self._agents = Records(store, TENANTS, Agent, prefix="agt", owners=owners, unique=unique)
         self._external_ids = Records(store, TENANTS, AgentExternalIdClaim)
-        self._cached_ids = TTLCache[tuple[str, str], str, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
-        self._cached = TTLCache[tuple[str, str], Agent, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
+        self._cached_ids = RecentReads[tuple[str, str], str](MAXIMUM_CACHED, CACHED, clock)
+        self._cached = RecentReads[tuple[str, str], Agent](MAXIMUM_CACHED, CACHED, clock)
 
     async def create(self, agent_id: str, organization_id: str, draft: AgentDraft, *beside: Operation) -> Stored[Agent]:
         """The agent, stored with what is beside it; repeating it with the same id gives what was created.
@@ -280,8 +280,8 @@ class Agents:
         resolved: dict[str, Agent] = {}
         unknown: set[str] = set()
         for reference in references:
-            agent_id = self._cached_ids.get((organization_id, reference)) or reference
-            agent = self._cached.get((organization_id, agent_id))
+            agent_id = self._cached_ids.find((organization_id, reference)) or reference
+            agent = self._cached.find((organization_id, agent_id))
             if agent is not None and reference in (agent.id, agent.external_id):
                 resolved[reference] = agent
             else:

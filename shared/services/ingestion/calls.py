@@ -44,7 +44,7 @@ class CallSender:
         for start in range(0, len(calls), _ACCEPTED_AT_ONCE):
             some = calls[start : start + _ACCEPTED_AT_ONCE]
             events: list[ReportedEvent] = []
-            async with self._turns.begun() as turn:
+            with self._turns.begun() as turn:
                 for index, call in enumerate(some):
                     await turn.pause_if_over()
                     events.append(self._event(index, organization_id, credential, call))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from cachetools import LRUCache, TTLCache
+from cachetools import LRUCache
 
 from shared.containers import CATALOG, TENANTS, Container
 from shared.domain.kernel.errors import (
@@ -27,6 +27,7 @@ from shared.domain.pricing.billing_models import (
 from shared.domain.usage.events import NO_VERSION
 from shared.ports.clock import Clock
 from shared.services.storage import OPERATOR, Operation, Owners, Page, Records, Store, Stored, creating, look_twice
+from shared.services.storage.recent_reads import RecentReads
 from shared.services.tenancy.organizations import Organizations
 from shared.settings import Settings
 
@@ -55,7 +56,7 @@ class BillingModels:
         self._settings = settings
         self._operators = (_models_in(store, CATALOG), Records(store, CATALOG, Version))
         self._organizations_own = (_models_in(store, TENANTS), Records(store, TENANTS, Version))
-        self._cached_models = TTLCache[tuple[str, str], BillingModel, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
+        self._cached_models = RecentReads[tuple[str, str], BillingModel](MAXIMUM_CACHED, CACHED, clock)
         self._cached_versions = LRUCache[str, Version](MAXIMUM_CACHED)
         """A version never changes."""
 
@@ -192,7 +193,7 @@ class BillingModels:
 
     async def cached(self, organization_id: str, model_id: str) -> BillingModel:
         """At most 60 s old, for metering."""
-        model = self._cached_models.get((organization_id, model_id))
+        model = self._cached_models.find((organization_id, model_id))
         return model if model is not None else await self._read_again(organization_id, model_id)
 
     async def _read_again(self, organization_id: str, model_id: str) -> BillingModel:

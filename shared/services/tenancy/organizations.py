@@ -1,11 +1,10 @@
 """Organizations: created as a whole or not at all, found by id, slug or external id."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from cachetools import TTLCache
 from pydantic import BaseModel
 
 from shared.containers import DIRECTORY, TENANTS
@@ -34,6 +33,7 @@ from shared.domain.tenancy.organizations import (
 from shared.ports.clock import Clock
 from shared.services.periods.periods import Periods
 from shared.services.storage import Outbox, Records, Store, Stored
+from shared.services.storage.recent_reads import RecentReads
 from shared.services.tenancy.organization_names import OrganizationNames, check_external_id, check_slug, taken
 from shared.settings import Settings
 
@@ -92,8 +92,8 @@ class Organizations:
         self._slugs = Records(store, DIRECTORY, SlugClaim, outbox=outbox)
         self.names = OrganizationNames(store)
         self._listed = Records(store, DIRECTORY, ListedOrganization)
-        self._cached_ids = TTLCache[str, str, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
-        self._cached = TTLCache[str, Organization, datetime](MAXIMUM_CACHED, CACHED, timer=clock.now)
+        self._cached_ids = RecentReads[str, str](MAXIMUM_CACHED, CACHED, clock)
+        self._cached = RecentReads[str, Organization](MAXIMUM_CACHED, CACHED, clock)
 
     async def create(self, organization_id: str, draft: OrganizationDraft) -> Organization:
         """The organization; repeating it with the same id completes it.
@@ -187,7 +187,7 @@ class Organizations:
 
         What is found is kept for 60 s.
         """
-        cached = self._cached_ids.get(reference)
+        cached = self._cached_ids.find(reference)
         if cached is not None:
             return frozenset({cached})
         holders = await self._look_up(reference)
@@ -220,7 +220,7 @@ class Organizations:
 
     async def cached(self, organization_id: str, *, reload: bool = False) -> Organization:
         """At most 60 s old. That is enough for metering, as histories change at least 10 minutes ahead."""
-        organization = None if reload else self._cached.get(organization_id)
+        organization = None if reload else self._cached.find(organization_id)
         if organization is None:
             organization = await self.get(organization_id)
             self._cached[organization_id] = organization

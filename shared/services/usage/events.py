@@ -139,7 +139,7 @@ class Events:
         shard_count = organization.shard_counts_until(now)[-1]
         acceptance = Acceptance()
         contents: dict[str, str] = {}
-        async with self._turns.begun() as turn:
+        with self._turns.begun() as turn:
             for event in (reported.parked_for(agents) for reported in members):
                 await turn.pause_if_over()
                 agent, time = agents.get(event.agent), event.time or now

@@ -21,7 +21,7 @@ async def steps_by_round(works: int, steps: int) -> Counter[int]:
     shared, current = Turns(), 0
 
     async def work() -> None:
-        async with shared.begun() as turn:
+        with shared.begun() as turn:
             for _ in range(steps):
                 await turn.pause_if_over()
                 done[current] += 1
@@ -41,7 +41,7 @@ async def test_each_round_of_the_loop_has_one_turn() -> None:
 
 async def test_the_first_turn_waits_for_nobody() -> None:
     shared = Turns()
-    async with shared.begun() as long_work:
+    with shared.begun() as long_work:
         await long_work.pause_if_over()
         begun = False
         waiting = asyncio.create_task(first_turn(shared))
@@ -51,7 +51,7 @@ async def test_the_first_turn_waits_for_nobody() -> None:
 
 
 async def first_turn(shared: Turns) -> None:
-    async with shared.begun():
+    with shared.begun():
         pass
 
 
@@ -59,7 +59,7 @@ async def test_who_gives_up_while_waiting_keeps_nobody() -> None:
     shared = Turns()
 
     async def work(until: asyncio.Event) -> None:
-        async with shared.begun() as turn:
+        with shared.begun() as turn:
             await turn.pause_if_over()
             await until.wait()
 

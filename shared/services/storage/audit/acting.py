@@ -1,7 +1,5 @@
 """Who is acting now: set where a request is authenticated, read where a change is stored."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from shared.domain.kernel.audit import SYSTEM, Actor
@@ -19,11 +17,16 @@ def becomes(actor: Actor) -> None:
     _current.set(actor)
 
 
-@contextmanager
-def acting(actor: Actor) -> Iterator[None]:
-    """What is stored meanwhile was done by this actor, or by whom `becomes` names since."""
-    token = _current.set(actor)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class acting:  # noqa: N801  read as the functions of contextlib are
+    """What is stored in the block was done by this actor, or by whom `becomes` names since."""
+
+    __slots__ = ("_actor", "_token")
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._actor)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
