@@ -11,6 +11,7 @@ from functions.usage.event_warnings import WithWarnings, event_warnings
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejection, ValidationError
 from shared.domain.kernel.validation import validation_error
+from shared.domain.kernel.value import UNTOLD
 from shared.domain.usage.ingestion import REFUSED
 from shared.http import LARGE_BODY, Call, Projects, Query, Reply, Schema, endpoint
 from shared.services.usage.events import MALFORMED
@@ -69,11 +70,13 @@ async def _read(sent: SentEvents, turns: Turns) -> tuple[list[tuple[int, AnyEven
     with turns.begun() as turn:
         for index, value in enumerate(sent.values):
             await turn.pause_if_over()
+            is_told = len(malformed) < DETAILED_EVENTS
             try:
-                well_formed.append((index, sent.adapter.validator.validate_python(value)))
+                event = sent.adapter.validator.validate_python(value, context=None if is_told else UNTOLD)
             except pydantic.ValidationError as error:
-                told = validation_error(error).errors if len(malformed) < DETAILED_EVENTS else ()
-                malformed.append(Rejection(index, told))
+                malformed.append(Rejection(index, validation_error(error).errors if is_told else ()))
+            else:
+                well_formed.append((index, event))
     return well_formed, malformed
 
 

@@ -22,6 +22,9 @@ from pydantic_core import CoreSchema
 from shared.domain.kernel.strict_booleans import separate_booleans
 from shared.domain.kernel.validation import refuse_many_unknown, with_known_names
 
+UNTOLD = object()
+"""The context of a validation whose errors nobody is told. It is only asked whether there are any."""
+
 
 class DescribedModel(BaseModel):
     """The docstring under a field is the field's description in JSON Schema.
@@ -43,11 +46,15 @@ class DescribedModel(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _naming_known_fields(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _naming_known_fields(
+        cls, value: object, handler: ModelWrapValidatorHandler[Self], info: pydantic.ValidationInfo
+    ) -> Self:
         refuse_many_unknown(value, cls.__pydantic_fields__)  # `model_fields` looks them up anew
         try:
             return handler(value)
         except pydantic.ValidationError as error:
+            if info.context is UNTOLD:
+                raise
             raise with_known_names(error, _input_names(cls)) from None
 
     @classmethod
