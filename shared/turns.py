@@ -2,10 +2,15 @@
 
 import asyncio
 import time
+from contextvars import ContextVar, Token
 from typing import Self
 
 TURN_SECONDS = 0.001
 """A request needs several rounds of the loop, and each of them waits for one turn at most."""
+TURNS_IN_A_ROW = 5
+"""Of one request. From then on, its turns make room for short requests."""
+ROOM_SECONDS = 0.001
+"""Between two turns, while a short request is on its way: long work has half of the processor then."""
 
 
 class Turns:
@@ -16,39 +21,104 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
+        self._short_requests = 0
+
+    def request(self) -> "Request":
+        """One that is short until it takes turns."""
+        return Request(self)
 
     def begun(self) -> "Turn":
         """The first turn begins at once: what is done within it waits for nobody."""
-        return Turn(self._lock)
+        return Turn(self)
+
+    async def one(self) -> None:
+        """Wait for a turn for what cannot pause. It lasts as long as this round of the loop."""
+        self.becomes_long()
+        await self.acquire()
+        loop = asyncio.get_running_loop()
+        if self._short_requests:
+            loop.call_later(ROOM_SECONDS, self.release)
+        else:
+            loop.call_soon(self.release)
+
+    async def acquire(self) -> None:
+        await self._lock.acquire()
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def count(self, short_requests: int) -> None:
+        """Add to the number of short requests that are on their way."""
+        self._short_requests += short_requests
+
+    def becomes_long(self) -> None:
+        """From now on, nobody makes room for the request that is being answered."""
+        request = _current.get()
+        if request is not None:
+            request.becomes_long()
+
+    async def make_room(self, turns: int) -> None:
+        """Let others go on, after so many turns. Whoever has the turn keeps it meanwhile, so that nobody takes one."""
+        is_in_the_way = turns >= TURNS_IN_A_ROW and self._short_requests
+        await asyncio.sleep(ROOM_SECONDS if is_in_the_way else 0)
+
+
+class Request:
+    """A request on its way, as long as its block runs."""
+
+    __slots__ = ("_is_long", "_token", "_turns")
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._is_long = False
+
+    def __enter__(self) -> None:
+        self._turns.count(1)
+        self._token: Token[Request | None] = _current.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
+        self.becomes_long()
+
+    def becomes_long(self) -> None:
+        if not self._is_long:
+            self._is_long = True
+            self._turns.count(-1)
+
+
+_current: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
 class Turn:
     """What one request does between two pauses. The last one ends with its block."""
 
-    __slots__ = ("_began", "_is_held", "_lock")
+    __slots__ = ("_began", "_is_held", "_number", "_turns")
 
-    def __init__(self, lock: asyncio.Lock) -> None:
-        self._lock = lock
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._is_held = False
+        self._number = 1
         self._began = time.perf_counter()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end()
+        self._end()
 
     async def pause_if_over(self) -> None:
         """Let others go on where the turn has lasted long enough, and wait for the next one."""
         if time.perf_counter() - self._began < TURN_SECONDS:
             return
-        await asyncio.sleep(0)  # the turn is kept until the round is over: nobody else takes one in it
-        self.end()
-        await self._lock.acquire()
+        self._turns.becomes_long()
+        await self._turns.make_room(self._number)
+        self._end()
+        await self._turns.acquire()
         self._is_held = True
+        self._number += 1
         self._began = time.perf_counter()
 
-    def end(self) -> None:
+    def _end(self) -> None:
         if self._is_held:
             self._is_held = False
-            self._lock.release()
+            self._turns.release()

@@ -41,6 +41,8 @@ from shared.services.storage.audit.acting import acting, becomes
 from shared.services.storage.idempotency import Answer
 
 MAXIMUM_IDEMPOTENCY_KEY = 255
+LONG_TO_READ = 16 * 1024
+"""Bytes of a body from which on one is read in each round of the event loop, however many arrive."""
 HEADERS_OF_ALL = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "frame-ancestors 'none'",
@@ -73,7 +75,7 @@ async def serve(
         answer = await answered(
             request,
             declared.name,
-            lambda: _answer(declared, handler, request, application(), standings),
+            lambda: _counted(declared, handler, request, application(), standings),
             declared.error_format,
             declared.headers,
         )
@@ -117,6 +119,14 @@ def _is_text(value: str) -> bool:
     return True
 
 
+async def _counted(
+    declared: Endpoint, handler: Handler, request: Request, services: Application, standings: Standings
+) -> Answer:
+    """The answer to a request that long work of others makes room for."""
+    with services.turns.request():
+        return await _answer(declared, handler, request, services, standings)
+
+
 async def _answer(
     declared: Endpoint, handler: Handler, request: Request, services: Application, standings: Standings
 ) -> Answer:
@@ -141,9 +151,7 @@ async def _answer(
         services=services,
         principal=principal,
         query=_query(declared.query, request.params),
-        body=_body(declared, headers, raw)
-        if not declared.calculates
-        else await services.calculations.run(lambda: _body(declared, headers, raw)),
+        body=await _read(declared, headers, raw, services),
         path=_path(declared.path_values, request.route_params),
         headers=headers,
         now=services.clock.now(),
@@ -227,6 +235,14 @@ def _password(basic: str) -> str:
         return base64.b64decode(basic, validate=True).decode().partition(":")[2]
     except ValueError:
         return ""
+
+
+async def _read(declared: Endpoint, headers: Mapping[str, str], raw: bytes, services: Application) -> Any:  # noqa: ANN401  as `_body`
+    if declared.calculates:
+        return await services.calculations.run(lambda: _body(declared, headers, raw))
+    if len(raw) > LONG_TO_READ:
+        await services.turns.one()
+    return _body(declared, headers, raw)
 
 
 def _body(declared: Endpoint, headers: Mapping[str, str], raw: bytes) -> Any:  # noqa: ANN401  as its format reads it

@@ -39,6 +39,21 @@ async def test_each_round_of_the_loop_has_one_turn() -> None:
     assert max(done.values()) == 1
 
 
+async def test_what_cannot_pause_has_a_round_to_itself() -> None:
+    shared, done, current = Turns(), Counter[int](), 0
+
+    async def work() -> None:
+        await shared.one()
+        done[current] += 1
+
+    working = asyncio.gather(*(work() for _ in range(5)))
+    while not working.done():
+        await asyncio.sleep(0)
+        current += 1
+    assert sum(done.values()) == 5
+    assert max(done.values()) == 1
+
+
 async def test_the_first_turn_waits_for_nobody() -> None:
     shared = Turns()
     with shared.begun() as long_work:
