@@ -21,7 +21,8 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
-        self._short_requests = 0
+        self.short_requests = 0
+        """That are on their way."""
 
     def request(self) -> "Request":
         """One that is short until it takes turns."""
@@ -36,7 +37,7 @@ class Turns:
         self.becomes_long()
         await self.acquire()
         loop = asyncio.get_running_loop()
-        if self._short_requests:
+        if self.short_requests:
             loop.call_later(ROOM_SECONDS, self.release)
         else:
             loop.call_soon(self.release)
@@ -47,10 +48,6 @@ class Turns:
     def release(self) -> None:
         self._lock.release()
 
-    def count(self, short_requests: int) -> None:
-        """Add to the number of short requests that are on their way."""
-        self._short_requests += short_requests
-
     def becomes_long(self) -> None:
         """From now on, nobody makes room for the request that is being answered."""
         request = _current.get()
@@ -59,7 +56,7 @@ class Turns:
 
     async def make_room(self, turns: int) -> None:
         """Let others go on, after so many turns. Whoever has the turn keeps it meanwhile, so that nobody takes one."""
-        is_in_the_way = turns >= TURNS_IN_A_ROW and self._short_requests
+        is_in_the_way = turns >= TURNS_IN_A_ROW and self.short_requests
         await asyncio.sleep(ROOM_SECONDS if is_in_the_way else 0)
 
 
@@ -73,17 +70,18 @@ class Request:
         self._is_long = False
 
     def __enter__(self) -> None:
-        self._turns.count(1)
+        self._turns.short_requests += 1
         self._token: Token[Request | None] = _current.set(self)
 
     def __exit__(self, *_: object) -> None:
         _current.reset(self._token)
-        self.becomes_long()
+        if not self._is_long:
+            self._turns.short_requests -= 1
 
     def becomes_long(self) -> None:
         if not self._is_long:
             self._is_long = True
-            self._turns.count(-1)
+            self._turns.short_requests -= 1
 
 
 _current: ContextVar[Request | None] = ContextVar("request", default=None)

@@ -162,7 +162,7 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
         {
             "accepted": len(acceptance.accepted),
             "duplicates_in_request": len(acceptance.duplicates),
-            "rejected": _told(call.body, acceptance.rejected),
+            "rejected": _told(call.body, acceptance.rejected) if acceptance.rejected else (),
             "events": [{"index": index, "id": event.id} for index, event in acceptance.accepted],
             **event_warnings(acceptance.findings),
         }

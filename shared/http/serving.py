@@ -98,7 +98,8 @@ async def answered(
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer
             finished = error_answer(error, name, request.headers, error_format)
     headers = {**HEADERS_OF_ALL, **(declared_headers or {}), **finished.headers, correlation.HEADER: correlation_id}
-    return replace(finished, headers=headers, body=b"" if request.method == "HEAD" else finished.body)
+    body = b"" if request.method == "HEAD" else finished.body
+    return Answer(finished.status, headers, finished.media_type, body, finished.kept)
 
 
 def _refuse_what_is_no_text(request: Request) -> None:

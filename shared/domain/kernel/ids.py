@@ -4,14 +4,15 @@ import hashlib
 import re
 
 import msgspec
-from typeid import TypeID, base32
+from typeid import base32
+from uuid_utils import uuid7
 
 _name = msgspec.json.Encoder()
 
 
 def new_id(prefix: str) -> str:
     """A new id, from a UUIDv7: ids with one prefix sort by creation time."""
-    return str(TypeID(prefix=prefix))
+    return f"{prefix}_{base32.encode(uuid7().bytes)}"
 
 
 def named_id(prefix: str, *name: str | int) -> str:

@@ -40,6 +40,7 @@ ZERO = Decimal(0)
 Exact = Decimal | Fraction
 """An exact number: events carry decimals, estimates and shares are fractions."""
 
+_BEYOND = 10**MAXIMUM_DIGITS
 _SMALLEST = Decimal(1).scaleb(-PLACES)
 _HALF_UP = Context(prec=200, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow, FloatOperation])
 _HALF_EVEN = Context(prec=200, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow, FloatOperation])
@@ -74,6 +75,8 @@ def read_decimal(value: object) -> Decimal:
 
     Raises `ValueError` for anything else, also for floats, which are no longer exact.
     """
+    if type(value) is int and abs(value) < _BEYOND:
+        return Decimal(value)
     return bounded(_read_unbounded(value))
 
 
@@ -83,7 +86,7 @@ def read_rounded(value: object) -> Decimal:
     What senders compute in floats has noise behind its last place. Raises `ValueError` as `read_decimal`.
     """
     number = _read_unbounded(value)
-    if number.is_finite() and _exponent(number) < -PLACES and abs(number) < 10**MAXIMUM_DIGITS:
+    if number.is_finite() and _exponent(number) < -PLACES and abs(number) < _BEYOND:
         number = number.quantize(_SMALLEST, context=_HALF_EVEN)
     return bounded(number)
 

@@ -146,11 +146,11 @@ class Events:
                 call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
                 in_force = checks.in_force(agent, event.type, time)
                 data = with_entered_numbers(event.type, call.data, in_force.number_paths)
-                errors = tuple(_errors_of(event, call, data, agent, organization, now))
+                errors = _errors_of(event, call, data, agent, organization, now)
                 if not errors and in_force.number_paths and not event.is_taken:
-                    errors = (*errors_at_paths(data, in_force.number_paths),)
+                    errors = list(errors_at_paths(data, in_force.number_paths))
                 if errors:
-                    acceptance.rejected.append(Rejection(event.index, errors))
+                    acceptance.rejected.append(Rejection(event.index, tuple(errors)))
                     continue
                 accepted = _accepted(event, data, agent, organization, now)
                 encoded = json.encode_verbatim(accepted)
@@ -236,31 +236,34 @@ def _errors_of(  # noqa: PLR0913  the event and what it is checked against
     agent: Agent | None,
     organization: Organization,
     now: datetime,
-) -> Iterator[FieldError]:
+) -> list[FieldError]:
     time = event.time or now
+    errors: list[FieldError] = []
     if not event.by_protocol:
-        yield from _errors_in_agent(agent, time)
+        errors += _errors_in_agent(agent, time)
     if not event.may_name(agent):
-        yield FieldError("/agent", "there is no such agent in the projects of this credential")
+        errors.append(FieldError("/agent", "there is no such agent in the projects of this credential"))
     if not event.is_taken:
-        yield from _errors_in_time(time, organization, now)
-    yield from call.errors or errors_in_data(event.type, data)
+        errors += _errors_in_time(time, organization, now)
+    errors += call.errors or errors_in_data(event.type, data)
+    return errors
 
 
-def _errors_in_agent(agent: Agent | None, time: datetime) -> Iterator[FieldError]:
+def _errors_in_agent(agent: Agent | None, time: datetime) -> list[FieldError]:
     if agent is None:
-        yield FieldError("/agent", "there is no such agent")
-    elif agent.ended_by(time):
-        yield FieldError("/agent", "the agent had been deleted by then")
+        return [FieldError("/agent", "there is no such agent")]
+    return [FieldError("/agent", "the agent had been deleted by then")] if agent.ended_by(time) else []
 
 
-def _errors_in_time(time: datetime, organization: Organization, now: datetime) -> Iterator[FieldError]:
+def _errors_in_time(time: datetime, organization: Organization, now: datetime) -> list[FieldError]:
+    errors: list[FieldError] = []
     if organization.ended_at is not None and time >= organization.ended_at:
-        yield FieldError("/time", "the organization had been deleted by then")
+        errors.append(FieldError("/time", "the organization had been deleted by then"))
     if time > now + AHEAD:
-        yield FieldError("/time", f"is more than {AHEAD.total_seconds() / 60:.0f} minutes ahead")
+        errors.append(FieldError("/time", f"is more than {AHEAD.total_seconds() / 60:.0f} minutes ahead"))
     if time < now - timedelta(days=organization.late_window_days):
-        yield FieldError("/time", f"is more than {organization.late_window_days} days ago")
+        errors.append(FieldError("/time", f"is more than {organization.late_window_days} days ago"))
+    return errors
 
 
 def _findings(

@@ -7,7 +7,7 @@ and after a fault of the store it may be written twice. The events themselves ar
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -60,12 +60,12 @@ class IngestionCounts:
         self._task: asyncio.Task[None] | None = None
 
     def count(
-        self, organization_id: str, counted: Iterable[tuple[str | None, str, str]], name: str, number: int = 1
+        self, organization_id: str, counted: Sequence[tuple[str | None, str, str]], name: str, number: int = 1
     ) -> None:
         """Add `number` to a counter for each (reporter, source, type), as often as it comes."""
-        times = Counter(counted)
-        if not times:
+        if not counted:
             return
+        times = Counter(counted) if len(counted) > 1 else {counted[0]: 1}
         totals, at = self._totals(organization_id), self._clock.now()
         for (reporter, source, type_), count in times.items():
             totals.count(Sender(reporter or "-", shown(source), shown(type_)), name, count * number, at)

@@ -1,7 +1,7 @@
 """Metering: adds each accepted event once to the total of its period, agent and version."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -262,8 +262,8 @@ def _of_agent(agent: Agent | None, event: AcceptedEvent) -> AcceptedEvent:
     return event if agent is None or agent.id == event.agent else msgspec.structs.replace(event, agent=agent.id)
 
 
-def _senders(events: Iterable[AcceptedEvent]) -> Iterator[tuple[str | None, str, str]]:
-    return ((event.reporter, event.source, event.type) for event in events)
+def _senders(events: Iterable[AcceptedEvent]) -> Sequence[tuple[str | None, str, str]]:
+    return [(event.reporter, event.source, event.type) for event in events]
 
 
 def _not_recorded(recorded: Recorded) -> list[_Unmetered]:
