@@ -258,5 +258,10 @@ bench-traces: $(BIN)/.dev
 bench-neighbours: $(BIN)/.dev
 	$(BIN)/python -m bench.neighbours
 
+# What the SDK adds to a call of a model, with 8 threads and the spool on disk.
+.PHONY: bench-sdk
+bench-sdk: $(SDK)/3.13/.installed
+	$(SDK)/3.13/bin/python bench/sdk.py
+
 clean:
 	rm -rf $(VENV) .venv-3.13 tests/doubles/node_modules $(INFRA_CHECK) $(CLIENT_TOOLS) $(USAGE_CLIENTS) $(SCHEMATHESIS) $(SDK) .xyra .pytest_cache .mypy_cache .ruff_cache .hypothesis

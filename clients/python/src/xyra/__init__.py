@@ -2,7 +2,7 @@
 
 from xyra.client import AsyncClient, Client
 from xyra.connection import etag_of
-from xyra.default import agent, client, flush, init, run, stats, track
+from xyra.default import agent, client, flush, init, instrument, run, stats, track, wrap
 from xyra.errors import (
     ApiError,
     Conflict,
@@ -47,7 +47,9 @@ __all__ = [
     "etag_of",
     "flush",
     "init",
+    "instrument",
     "run",
     "stats",
     "track",
+    "wrap",
 ]

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from xyra.client import Client
+from xyra.observing import clients
 from xyra.reporting import SPOOL_LIMIT, Reporter
 from xyra.scope import Run, agent_decorator
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Wrapped = TypeVar("Wrapped")
 
 _making = threading.RLock()
 _client: Client | None = None
@@ -71,6 +73,23 @@ def run(key: str | None = None, *, agent: str | None = None, metadata: Mapping[s
 def agent(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """As `Client.agent`."""
     return agent_decorator(reporter, name)
+
+
+def wrap(client: Wrapped, *, provider: str | None = None) -> Wrapped:
+    """Report the calls of one client of OpenAI or Anthropic, which stays the same client.
+
+    `provider`: whose prices hold, where the client's address does not tell.
+    """
+    return clients.wrap(reporter, client, provider=provider)
+
+
+def instrument() -> list[str]:
+    """Report every call of a model that is made with httpx, and the runs of frameworks. What was instrumented.
+
+    That covers OpenAI, Anthropic, google-genai, LiteLLM, LangChain, pydantic-ai and openai-agents. Run and agent follow
+    into threads. Call it before clients are used; repeating it changes nothing.
+    """
+    return clients.instrument(reporter)
 
 
 def flush(timeout: float = 10.0) -> int:

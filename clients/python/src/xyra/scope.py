@@ -90,34 +90,44 @@ class Run:
         self._started: datetime | None = None
         self._entered: list[InScope] = []
 
-    def __enter__(self) -> Self:
-        self._reporter()  # what is missing to report is told now, not at the end
+    def enter(self) -> None:
+        """From here on what is reported belongs to it."""
+        reporter = self._reporter()  # what is missing to report is told now, not at the end
+        self._agent = self._agent or current_scope().agent or reporter.agent
         self._started = datetime.now(UTC)
-        outer = current_scope()
-        inner = InScope(Scope(self.key, self._agent or outer.agent))
+        inner = InScope(Scope(self.key, self._agent))
         inner.__enter__()
         self._entered.append(inner)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        agent = current_scope().agent
+    def leave(self) -> None:
+        """What is reported belongs to what was around it again."""
         self._entered.pop().__exit__()
+
+    def report(self, error: BaseException | None = None) -> None:
+        """It has ended."""
         body: dict[str, Any] = {
             "key": self.key,
             "status": "completed" if error is None else "failed",
             "started_at": self._started,
             "completed_at": datetime.now(UTC),
         }
-        reporter = self._reporter()
-        if agent or reporter.agent:
-            body["agent"] = agent or reporter.agent
+        if self._agent:
+            body["agent"] = self._agent
         if error is not None:
             body["error"] = (str(error) or type(error).__name__)[:_MAXIMUM_ERROR]
         if self._metadata:
             body["metadata"] = self._metadata
-        reporter.add("run", encoded(body).decode())
+        self._reporter().add("run", encoded(body).decode())
+
+    def __enter__(self) -> Self:
+        self.enter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+        self.report(error)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

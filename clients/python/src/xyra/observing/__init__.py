@@ -1,0 +1,1 @@
+"""Reports the calls of models that pass through HTTP clients: `wrap`, `instrument`."""
