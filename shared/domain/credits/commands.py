@@ -73,6 +73,8 @@ class Use(Command):
     credit_kind: str = DEFAULT_KIND
     overdraft: Decimal = ZERO
     """How far below zero the available credits may fall."""
+    credit_value: Decimal | None = None
+    """What one credit is worth in money."""
 
     @property
     def amount(self) -> Decimal:
@@ -93,6 +95,7 @@ class Reserve(Command):
     calendars: History[Calendar]
     credit_kind: str = DEFAULT_KIND
     overdraft: Decimal = ZERO
+    credit_value: Decimal | None = None
 
     @property
     def hold_id(self) -> str:

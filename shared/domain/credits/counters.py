@@ -60,6 +60,9 @@ class Spending(msgspec.Struct, frozen=True, array_like=True):
     """Of leases that ended without a report."""
     metered: Decimal = ZERO
     """What usage comes to."""
+    money_spent: Decimal = ZERO
+    """Credits by what each was worth at its admission, unrounded; those without a worth are left out."""
+    money_held: Decimal = ZERO
 
     @property
     def total(self) -> Decimal:
@@ -84,10 +87,18 @@ class Counter(msgspec.Struct, frozen=True):
         none = Spending(0 if window.end is None else seconds_of(window.end))
         return self.windows.get(kind, {}).get(window.key, none)
 
-    def counted(
-        self, kind: str, windows: Iterable[Window], now: datetime, *, spent: Decimal = ZERO, held: Decimal = ZERO
+    def counted(  # noqa: PLR0913  what counts, and where
+        self,
+        kind: str,
+        windows: Iterable[Window],
+        now: datetime,
+        *,
+        spent: Decimal = ZERO,
+        held: Decimal = ZERO,
+        credit_value: Decimal | None = None,
     ) -> "Counter":
         """With more spent or held in these windows, and without those that are over."""
+        money = credit_value or ZERO
         all_kinds = {
             each: {key: spending for key, spending in of_kind.items() if not spending.is_over(now)}
             for each, of_kind in self.windows.items()
@@ -99,7 +110,11 @@ class Counter(msgspec.Struct, frozen=True):
                 continue  # it went long ago: nothing depends on it any more
             spending = before or self.spending(kind, window)
             of_kind[window.key] = msgspec.structs.replace(
-                spending, spent=spending.spent + spent, held=spending.held + held
+                spending,
+                spent=spending.spent + spent,
+                held=spending.held + held,
+                money_spent=spending.money_spent + spent * money,
+                money_held=spending.money_held + held * money,
             )
         return msgspec.structs.replace(self, windows=all_kinds)
 

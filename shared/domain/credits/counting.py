@@ -23,6 +23,7 @@ def admit(  # noqa: PLR0913  what an admission depends on
     calendars: History[Calendar],
     *,
     held: bool,
+    credit_value: Decimal | None,
 ) -> Refusal | None:
     """Count what is admitted now, spent or held; nothing where a hard cap would be passed."""
     windows = windows_at(now, calendars)
@@ -34,7 +35,7 @@ def admit(  # noqa: PLR0913  what an admission depends on
     for context, amount in admitted:
         for id_ in context.counter_ids():
             spent_or_held = {"held": amount} if held else {"spent": amount}
-            after[id_] = after[id_].counted(kind, windows, now, **spent_or_held)
+            after[id_] = after[id_].counted(kind, windows, now, **spent_or_held, credit_value=credit_value)
     over = overrun(wallet.budgets, kind, [context for context, _ in admitted], windows, before, after)
     if over is None:
         wallet.counters |= after
@@ -63,8 +64,9 @@ def settle(  # noqa: PLR0913  see above
     *,
     spent: Decimal = ZERO,
     held: Decimal = ZERO,
+    credit_value: Decimal | None,
 ) -> None:
-    """Change what was admitted earlier, in the windows of its admission."""
+    """Change what was admitted earlier, in the windows of its admission and by what a credit was worth then."""
     windows = windows_at(admitted_at, calendars)
     for id_, counter in with_missing(wallet.counters, context).items():
-        wallet.counters[id_] = counter.counted(kind, windows, now, spent=spent, held=held)
+        wallet.counters[id_] = counter.counted(kind, windows, now, spent=spent, held=held, credit_value=credit_value)

@@ -28,6 +28,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     admitted_at: datetime
     """It counts in the windows of this instant for good."""
     expires_at: datetime
+    credit_value: Decimal | None = None
+    """What a credit was worth then, in money."""
     state: HoldState = "open"
     resolved_by: str | None = None
     """The transfer that resolved it."""

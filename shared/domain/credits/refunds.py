@@ -38,7 +38,12 @@ def refund(wallet: Wallet, command: Refund, now: datetime) -> TransferFields | R
     taken.give_back(parts, burnt_at)
     entries = _returned_entries(original, record.refunded, amount)
     for entry in entries:
-        settle(wallet, original.credit_kind, entry.context, burnt_at, now, command.calendars, spent=-entry.amount)
+        settle(
+            wallet,
+            *(original.credit_kind, entry.context, burnt_at, now, command.calendars),
+            spent=-entry.amount,
+            credit_value=original.credit_value,
+        )
     wallet.refunds[original.id] = RefundRecord(record.id, original.id, record.refunded + amount)
     return {
         "credit_kind": original.credit_kind,

@@ -31,6 +31,7 @@ def use(wallet: Wallet, command: Use, now: datetime) -> TransferFields | Refusal
         now,
         command.calendars,
         held=False,
+        credit_value=command.credit_value,
     )
     if refusal is not None:
         return refusal
@@ -43,6 +44,7 @@ def use(wallet: Wallet, command: Use, now: datetime) -> TransferFields | Refusal
         "entries": command.entries,
         "parts": parts,
         "burnt_at": now,
+        "credit_value": command.credit_value,
         "lines": moved(kind, (FREE, in_debt - amount), (DEBT, -in_debt), (CONSUMED, amount)),
         "answer": answer,
     }
@@ -51,7 +53,7 @@ def use(wallet: Wallet, command: Use, now: datetime) -> TransferFields | Refusal
 def reserve(wallet: Wallet, command: Reserve, now: datetime) -> TransferFields | Refusal:
     kind, amount = command.credit_kind, command.amount
     refusal = _short(wallet, kind, amount, command.overdraft) or admit(
-        wallet, kind, [(command.context, amount)], now, command.calendars, held=True
+        wallet, kind, [(command.context, amount)], now, command.calendars, held=True, credit_value=command.credit_value
     )
     if refusal is not None:
         return refusal
@@ -66,6 +68,7 @@ def reserve(wallet: Wallet, command: Reserve, now: datetime) -> TransferFields |
         pins=parts,
         admitted_at=now,
         expires_at=expires_at,
+        credit_value=command.credit_value,
     )
     return {
         "amount": amount,
@@ -93,6 +96,7 @@ def capture(wallet: Wallet, command: Capture, now: datetime) -> TransferFields |
         *(hold.credit_kind, hold.context, hold.admitted_at, now, command.calendars),
         spent=captured,
         held=-hold.amount,
+        credit_value=hold.credit_value,
     )
     return {
         "credit_kind": hold.credit_kind,
@@ -100,6 +104,7 @@ def capture(wallet: Wallet, command: Capture, now: datetime) -> TransferFields |
         "entries": (UseEntry(captured, hold.context),),
         "parts": burnt,
         "burnt_at": hold.admitted_at,
+        "credit_value": hold.credit_value,
         "corrects": hold.id,
         "lines": taken.lines((RESERVED, -hold.amount), (CONSUMED, captured)),
         "answer": {
@@ -121,7 +126,12 @@ def release(wallet: Wallet, command: Release | ExpireHold, now: datetime) -> Tra
         return refusal
     state = "expired" if is_expiry else "released"
     taken = _resolve(wallet, hold, state, command.transaction_id, now, (), hold.pins)
-    settle(wallet, hold.credit_kind, hold.context, hold.admitted_at, now, command.calendars, held=-hold.amount)
+    settle(
+        wallet,
+        *(hold.credit_kind, hold.context, hold.admitted_at, now, command.calendars),
+        held=-hold.amount,
+        credit_value=hold.credit_value,
+    )
     return {
         "credit_kind": hold.credit_kind,
         "amount": hold.amount,

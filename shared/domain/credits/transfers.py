@@ -75,6 +75,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which grants it burnt, pinned, freed, filled or took from."""
     burnt_at: datetime | None = None
     """When the credits left their grants: the admission of a captured hold."""
+    credit_value: Decimal | None = None
+    """What a credit was worth in money then."""
     entries: tuple[UseEntry, ...] = ()
     corrects: str | None = None
     """The hold, transfer or grant that it is about."""

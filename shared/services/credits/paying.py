@@ -93,7 +93,7 @@ class Paying:
             if known is not None:
                 return known
             try:
-                return await self._ledger.run(paid.payer, await self._with_overdraft(paid, command))
+                return await self._ledger.run(paid.payer, await self._as_payer_allows(paid, command))
             except PayerChangedError as error:
                 since = error.since
                 await self._move(await self.now(command.organization_id, since))
@@ -107,10 +107,17 @@ class Paying:
                 return await self._ledger.run(payer, command)
         return await self._ledger.run(paid.payer, command)
 
-    async def _with_overdraft(self, paid: Paid, command: Use | Reserve) -> Use | Reserve:
-        """How far below zero the payer lets its wallet fall: only of the default kind, as callers can name kinds."""
+    async def _as_payer_allows(self, paid: Paid, command: Use | Reserve) -> Use | Reserve:
+        """How far below zero the payer lets its wallet fall, and what one credit is worth now.
+
+        Only of the default kind, as callers can name kinds.
+        """
+        if command.credit_kind != DEFAULT_KIND:
+            return replace(command, overdraft=ZERO, credit_value=None)
         payer = await self._organizations.cached(paid.payer)
-        return replace(command, overdraft=payer.settings.overdraft if command.credit_kind == DEFAULT_KIND else ZERO)
+        settlement = payer.settlements.at(self._clock.now())
+        value = None if settlement is None else settlement.credit_value
+        return replace(command, overdraft=payer.settings.overdraft, credit_value=value)
 
     async def _answered_earlier(self, paid: Paid, command: Use | Reserve) -> Transfer | None:
         """The first answer of a key that was used before the change. Raises `IdempotencyConflictError`."""

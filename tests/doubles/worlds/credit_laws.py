@@ -50,6 +50,7 @@ CALENDARS = History[Calendar](
 )
 PACK = 30
 OVERDRAFT = Decimal(5)
+CREDIT_VALUE = Decimal("0.0123")
 CHILD = "org_child"
 
 BUDGETS = (
@@ -144,16 +145,25 @@ class CreditLaws(RuleBasedStateMachine):
 
     def use(self, random: Random) -> None:
         made = tuple(UseEntry(_amount(random), _context(random)) for _ in range(random.choice([1, 1, 2, 3])))
-        self._send(Use, entries=made, calendars=CALENDARS, overdraft=OVERDRAFT)
+        self._send(Use, entries=made, calendars=CALENDARS, overdraft=OVERDRAFT, credit_value=CREDIT_VALUE)
 
     def use_by_child(self, random: Random) -> None:
         entries = (UseEntry(_amount(random), _context(random, CHILD)),)
-        self._send(Use, organization_id=CHILD, entries=entries, calendars=CALENDARS, overdraft=OVERDRAFT)
+        self._send(
+            Use,
+            organization_id=CHILD,
+            entries=entries,
+            calendars=CALENDARS,
+            overdraft=OVERDRAFT,
+            credit_value=CREDIT_VALUE,
+        )
 
     def use_all(self, random: Random) -> None:
         available = self.ledger.load().available("default")
         if available > 0:
-            self._send(Use, entries=(UseEntry(available, _context(random)),), calendars=CALENDARS)
+            self._send(
+                Use, entries=(UseEntry(available, _context(random)),), calendars=CALENDARS, credit_value=CREDIT_VALUE
+            )
 
     def reserve(self, random: Random) -> None:
         self._send(
@@ -163,6 +173,7 @@ class CreditLaws(RuleBasedStateMachine):
             expires_in=timedelta(hours=random.choice([1, 1, 6, 24])),
             calendars=CALENDARS,
             overdraft=OVERDRAFT,
+            credit_value=CREDIT_VALUE,
         )
 
     def capture(self, random: Random) -> None:
@@ -378,6 +389,8 @@ class CreditLaws(RuleBasedStateMachine):
             for key, spending in counter.windows.get("default", {}).items():
                 plain = counted[counter.organization_id, counter.scope, counter.reference, key]
                 assert spending.total == plain, "law 11: counters are exact, and law 8: of their tenant"
+                money = spending.money_spent + spending.money_held
+                assert money == plain * CREDIT_VALUE, "law 11: in money, too"
 
     def _the_chain_is_unbroken(self) -> None:
         for cut in [None, *self.ledger.all(Cut)[-1:]]:
