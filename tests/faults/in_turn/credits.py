@@ -164,6 +164,7 @@ class AskForTopUp(CreditPath):
         top_up = {"threshold": "50", "package": "small", "monthly_maximum": "100", "cool_down_seconds": 86_400}
         changer = SettingsChanger(is_operator=False, may_require_factors=False)
         await self.scene.host().organizations.replace_settings(ORGANIZATION, {"top_up": top_up}, {}, changer, None)
+        self.scene.clock.move(timedelta(minutes=5))  # every host has the setting by then
 
     async def walk(self, host: Application) -> None:
         self.note(await Wallet(host).use("use", 60))
