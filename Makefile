@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients usage-clients schemathesis schemathesis-short laws outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients usage-clients schemathesis schemathesis-short laws credit-kills outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -17,6 +17,7 @@ help:
 	@echo "make sdk     the SDK's wheel on Python 3.11 and 3.13: types, its tests, and against running hosts"
 	@echo "make schemathesis  every operation of the API's description is called for ten minutes with made-up requests"
 	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make credit-kills  kill -9 while 64 connections spend one wallet of credits"
 	@echo "make bench   measure, as ratios within one run"
 	@echo "make infra-check   infra/ by the Bicep compiler, the vendor's schemas, checkov, azure-functions-doctor"
 	@echo "make infra-snapshots   take the snapshots of infra/ anew, after a change of its Bicep"
@@ -203,8 +204,13 @@ schemathesis-short: $(BIN)/.dev $(SCHEMATHESIS)/.installed
 	XYRA_SCHEMATHESIS=$(SCHEMATHESIS) $(BIN)/python -m pytest -s tests/schemathesis
 
 laws: $(BIN)/.dev
-	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 $(PYTEST) \
-	tests/unit/billing/test_billing_laws.py tests/unit/pricing/test_charge_laws.py
+	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 XYRA_CREDIT_HISTORIES=1000 XYRA_CREDIT_HTTP_HISTORIES=50 $(PYTEST) \
+	tests/unit/billing/test_billing_laws.py tests/unit/pricing/test_charge_laws.py \
+	tests/unit/credits/test_laws.py tests/unit/credits/test_laws_on_hosts.py tests/e2e/credits/test_laws_over_http.py
+
+# `kill -9` while 64 connections spend one wallet; -s shows the counts.
+credit-kills: $(BIN)/.dev
+	XYRA_CREDIT_KILLS=50 $(BIN)/python -m pytest -s tests/faults/test_spending_one_wallet.py
 
 # 10,000 outcomes verified in bulk while others are reported; -s shows the figures.
 outcomes: $(BIN)/.dev

@@ -54,7 +54,7 @@ class CreditServices:
         self.spending = Spending(store, self.ledger, self.paying, organizations, agents, self.action_costs)
         self.balances = Balances(wallets, clock, organizations)
         self.statements = Statements(wallets, history)
-        self.usage = CreditUsage(history, organizations)
+        self.usage = CreditUsage(history, organizations, self.paying)
         self.department_limits = DepartmentLimits(wallets, clock, self.paying, departments)
         self.top_ups = TopUps(wallets, self.ledger, clock, organizations, outbox)
         self.verifications = Verifications(store, wallets, history, clock, outbox)

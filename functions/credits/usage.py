@@ -121,9 +121,7 @@ class CreditUsageSummary(Schema):
 async def list_credit_usage(call: Call[NoBody, CreditUsageQuery]) -> Reply:
     organization_id = await call.organization_id()
     wanted = await _filter(call, organization_id, call.query)
-    found, following = await call.services.credits.usage.page(
-        organization_id, wanted, call.query.limit, call.query.cursor
-    )
+    found, following = await call.services.credits.usage.page(wanted, call.query.limit, call.query.cursor)
     return Reply(Listed(data=[_shown(spent) for spent in found], next_cursor=following))
 
 
@@ -139,7 +137,7 @@ async def list_credit_usage(call: Call[NoBody, CreditUsageQuery]) -> Reply:
 async def get_credit_usage_summary(call: Call[NoBody, CreditUsageSummaryQuery]) -> Reply:
     organization_id = await call.organization_id()
     wanted = await _filter(call, organization_id, call.query)
-    summary = await call.services.credits.usage.summary(organization_id, wanted, call.query.by)
+    summary = await call.services.credits.usage.summary(wanted, call.query.by)
     groups = [UsageGroup(name=group.name, **_sums(group)) for group in summary.groups]
     return Reply(
         CreditUsageSummary(
@@ -156,7 +154,9 @@ async def _filter(call: Call[NoBody, Query], organization_id: str, query: UsageF
     agent_id = None
     if query.agent is not None:
         agent_id = (await call.services.agents.named(organization_id, query.agent, "?agent")).id
-    return UsageFilter(query.kind, query.start, query.to, agent_id, query.project_id, query.department_id, query.run)
+    return UsageFilter(
+        organization_id, query.kind, query.start, query.to, agent_id, query.project_id, query.department_id, query.run
+    )
 
 
 def _sums(group: Group) -> dict[str, object]:

@@ -12,6 +12,7 @@ from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.money import EXACT, ZERO
 from shared.domain.periods.periods import Calendar
+from shared.services.credits.paying import Paying
 from shared.services.credits.transfer_history import HistoryPage, TransferHistory, position_of
 from shared.services.storage import Position
 from shared.services.storage.cursors import cursor_to, position_after, shape_of
@@ -35,6 +36,8 @@ _MAXIMUM_READS = 5
 class UsageFilter:
     """None stands for all."""
 
+    organization_id: str
+    """Of its own wallet everything counts, of its payers' wallets what it spent there."""
     kind: str
     start: datetime | None = None
     end: datetime | None = None
@@ -103,22 +106,22 @@ class UsageSummary:
 
 
 class CreditUsage:
-    def __init__(self, history: TransferHistory, organizations: Organizations) -> None:
+    def __init__(self, history: TransferHistory, organizations: Organizations, paying: Paying) -> None:
         self._history = history
+        self._paying = paying
         self._organizations = organizations
 
-    async def page(
-        self, payer: str, wanted: UsageFilter, limit: int, cursor: str | None
-    ) -> tuple[Sequence[Spent], str | None]:
+    async def page(self, wanted: UsageFilter, limit: int, cursor: str | None) -> tuple[Sequence[Spent], str | None]:
         """Uses, newest first. The last transfer of a page is never cut, so a list may make it longer by its length.
 
         Raises `MalformedError` for a cursor of another query.
         """
         shape = shape_of("credit usage", wanted)
         after = None if cursor is None else position_after(cursor, shape)
+        wallets = await self._wallets(wanted)
         found: list[Spent] = []
         for _ in range(_MAXIMUM_READS):
-            page = await self._read(payer, wanted, limit, after, descending=True)
+            page = await self._read(wallets, wanted, limit, after, descending=True)
             after = page.following
             for transfer in page.transfers:
                 found += _spent(transfer, wanted)
@@ -130,15 +133,15 @@ class CreditUsage:
                 return found, None
         return found, None if after is None else cursor_to(after, shape)
 
-    async def summary(self, payer: str, wanted: UsageFilter, by: SummaryBy) -> UsageSummary:
+    async def summary(self, wanted: UsageFilter, by: SummaryBy) -> UsageSummary:
         """The groups by day, else the largest first.
 
         Raises `ValidationError` for a time with more than `MAXIMUM_SUMMARIZED` transfers.
         """
-        calendars = (await self._organizations.cached(payer)).calendars
+        calendars = (await self._organizations.cached(wanted.organization_id)).calendars
         groups: dict[str | None, Group] = {}
         total, rest = Group(None), Group(None)
-        async for transfer in self._all(payer, wanted):
+        async for transfer in self._all(wanted):
             for spent in _spent(transfer, wanted):
                 name = _group_of(spent, by, calendars)
                 groups.setdefault(name, Group(name)).add(spent)
@@ -151,11 +154,12 @@ class CreditUsage:
             rest.join(group)
         return UsageSummary(ordered[:MAXIMUM_GROUPS], rest, total)
 
-    async def _all(self, payer: str, wanted: UsageFilter) -> AsyncIterator[Transfer]:
+    async def _all(self, wanted: UsageFilter) -> AsyncIterator[Transfer]:
+        wallets = await self._wallets(wanted)
         after: Position | None = None
         count = 0
         while True:
-            page = await self._read(payer, wanted, _READ_AT_ONCE, after)
+            page = await self._read(wallets, wanted, _READ_AT_ONCE, after)
             count += len(page.transfers)
             if count > MAXIMUM_SUMMARIZED:
                 raise ValidationError.at(
@@ -167,18 +171,40 @@ class CreditUsage:
             if after is None:
                 return
 
+    async def _wallets(self, wanted: UsageFilter) -> list[str]:
+        """Its own wallet, and those from which it has spent."""
+        payers = await self._paying.payers(wanted.organization_id)
+        return list(dict.fromkeys((wanted.organization_id, *payers)))
+
     async def _read(
-        self, payer: str, wanted: UsageFilter, limit: int, after: Position | None, *, descending: bool = False
+        self,
+        wallets: Sequence[str],
+        wanted: UsageFilter,
+        limit: int,
+        after: Position | None,
+        *,
+        descending: bool = False,
     ) -> HistoryPage:
-        return await self._history.page(
-            payer,
-            start=wanted.start,
-            end=wanted.end,
-            descending=descending,
-            only_done=True,
-            limit=limit,
-            after=after,
-        )
+        """A page of all these wallets, merged by time: a position means the same in each of them."""
+        pages = [
+            await self._history.page(
+                payer,
+                start=wanted.start,
+                end=wanted.end,
+                descending=descending,
+                only_done=True,
+                limit=limit,
+                after=after,
+            )
+            for payer in wallets
+        ]
+        read = [(transfer, payer) for payer, page in zip(wallets, pages, strict=True) for transfer in page.transfers]
+        read.sort(key=lambda each: (each[0].time, each[0].id), reverse=descending)
+        is_more = len(read) > limit or any(page.following is not None for page in pages)
+        following = position_of(read[:limit][-1][0]) if is_more and read else None
+        organization_id = wanted.organization_id
+        own = [transfer for transfer, payer in read[:limit] if organization_id in (payer, transfer.organization_id)]
+        return HistoryPage(own, following)
 
 
 def _spent(transfer: Transfer, wanted: UsageFilter) -> list[Spent]:

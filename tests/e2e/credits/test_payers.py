@@ -46,6 +46,18 @@ async def test_two_children_spend_one_wallet_to_the_credit(time_machine: TimeMac
     assert (await parent.key.get(f"credits/transactions/{done}"))["amount"] == "3"
     assert (await use(children[0].key, "1", "before")).expect(200)["available"] == "6"
     (await use(children[0].key, "2", "before")).problem(409, "idempotency_conflict")
+    spent = [int((await each.key.get("credits/usage/summary"))["total"]["amount"]) for each in (*children, parent)]
+    assert (spent[0] + spent[1], spent[2]) == (100, 99)
+    listed = (await children[0].key.get("credits/usage", limit="200"))["data"]
+    assert sum(int(each["amount"]) for each in listed) == spent[0]
+    assert listed[-1]["amount"] == "1"
+    pages: list[Json] = []
+    page: Json = {"data": [], "next_cursor": ""}
+    while page["next_cursor"] is not None:
+        cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else {}
+        page = await children[0].key.get("credits/usage", limit="3", **cursor)
+        pages += page["data"]
+    assert pages == listed
     for organization in (parent, *children):
         verified = await organization.key.post("credits/verify", {"from_beginning": True}, expect=202)
         assert verified["ok"]

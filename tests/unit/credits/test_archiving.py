@@ -70,7 +70,7 @@ class Ledger:
             listed += [transfer.hash for transfer in transfers]
             if cursor is None:
                 break
-        summary = await host.credits.usage.summary(ORGANIZATION, UsageFilter(KIND), "day")
+        summary = await host.credits.usage.summary(UsageFilter(ORGANIZATION, KIND), "day")
         return {
             "statement": statement,
             "middle": middle,
