@@ -32,7 +32,7 @@ def draw(wallet: Wallet, command: Draw, now: datetime) -> TransferFields:
         id=id_, organization_id=command.organization_id, period=command.period, credit_value=command.credit_value
     )
     if command.version <= before.version or (before.is_closed and not command.is_after_close):
-        return {"corrects": id_, "answer": {"amount": "0"}}
+        return {"reason": _reason(command), "answer": {"amount": "0"}}
     after = msgspec.structs.replace(
         before,
         version=command.version,
@@ -47,7 +47,11 @@ def draw(wallet: Wallet, command: Draw, now: datetime) -> TransferFields:
         else _returned(wallet, before, -difference, command.transaction_id, now)
     )
     wallet.drawn_periods[id_] = msgspec.structs.replace(after, burnt=burnt[-MAXIMUM_PARTS:])
-    return {"amount": difference, "corrects": id_, "answer": {"amount": plain(difference)}, **fields}
+    return {"amount": difference, "reason": _reason(command), "answer": {"amount": plain(difference)}, **fields}
+
+
+def _reason(command: Draw) -> str:
+    return f"Usage of the billing period that starts at {command.period}"
 
 
 def _taken(

@@ -34,7 +34,9 @@ async def available(organization: Organization) -> Decimal:
 
 async def draws(organization: Organization) -> list[str]:
     transactions = (await organization.key.get("credits/transactions", limit="200"))["data"]
-    return [each["amount"] for each in reversed(transactions) if each["type"] == "draw"]
+    found = [each for each in reversed(transactions) if each["type"] == "draw"]
+    assert all(each["reason"].startswith("Usage of the billing period that starts at 20") for each in found)
+    return [each["amount"] for each in found]
 
 
 @pytest.mark.walk
