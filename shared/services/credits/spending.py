@@ -16,7 +16,7 @@ from shared.services.agents.agents import Agents
 from shared.services.credits.action_costs import ActionCosts
 from shared.services.credits.ledger import Ledger
 from shared.services.credits.paying import Paying
-from shared.services.storage import Store
+from shared.services.storage import Store, look_twice
 from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.tenancy.organizations import Organizations
 
@@ -159,11 +159,15 @@ class Spending:
             raise ValidationError.at(f"{pointer}/action", "costs nothing in this quantity: there is nothing to spend")
         return amount
 
+    async def _check_targets(self, organization_id: str, spent_for: SpentFor) -> None:
+        pointer = spent_for.pointer
+        await self._targets.check_known_project(organization_id, spent_for.project_id, f"{pointer}/project_id")
+        await self._targets.check_known_department(organization_id, spent_for.department_id, f"{pointer}/department_id")
+
     async def _context(self, caller: Caller, spent_for: SpentFor) -> Context:
         """Project and department are by default the agent's. Raises `ValidationError` for unknown ones."""
         organization_id, pointer = caller.organization_id, spent_for.pointer
-        await self._targets.check_known_project(organization_id, spent_for.project_id, f"{pointer}/project_id")
-        await self._targets.check_known_department(organization_id, spent_for.department_id, f"{pointer}/department_id")
+        await look_twice(lambda: self._check_targets(organization_id, spent_for), errors=(ValidationError,))
         project_id, department_id, agent_id = spent_for.project_id, spent_for.department_id, None
         if spent_for.agent is not None:
             agent = await self._agents.named(organization_id, spent_for.agent, f"{pointer}/agent")
