@@ -101,11 +101,11 @@ class Paying:
 
     async def run_where_it_was_made(self, command: Capture | Release | Refund) -> Transfer:
         """What comes of a command on a hold or transaction, which stays in its wallet. Raises as `Ledger.run`."""
-        paid = await self.now(command.organization_id)
-        for payer in paid.earlier:
+        payer, *earlier = await self.payers(command.organization_id)
+        for earlier_payer in earlier:
             with suppress(NotFoundError):
-                return await self._ledger.run(payer, command)
-        return await self._ledger.run(paid.payer, command)
+                return await self._ledger.run(earlier_payer, command)
+        return await self._ledger.run(payer, command)
 
     async def _as_payer_allows(self, paid: Paid, command: Use | Reserve) -> Use | Reserve:
         """How far below zero the payer lets its wallet fall, and what one credit is worth now.
