@@ -6,14 +6,15 @@ from decimal import Decimal
 from shared.domain.kernel.money import EXACT, ZERO, round_half_up, total
 from shared.domain.pricing.lines import Line, StepKind
 
-METERED = frozenset({"activity", "outcome", "workflow", "cost"})
-"""Types of lines that settle from a wallet. Fees, seats and setup are invoiced in prepaid periods, too."""
+_METERED = frozenset({"activity", "outcome", "workflow", "cost"})
+"""Types of lines that grow with usage."""
 _DUE_AT_THE_END: frozenset[StepKind] = frozenset({"minimum", "base_fee"})
 """What a metered line costs whatever was used, so that it is due with the period's end."""
 
 
 def settles_from_wallet(line: Line) -> bool:
-    return line.type in METERED
+    """Its charge says so: by default usage does, and fees, seats and setup are invoiced in prepaid periods, too."""
+    return line.settles == "wallet"
 
 
 def amounts_to_draw(
@@ -21,8 +22,8 @@ def amounts_to_draw(
 ) -> dict[str, Decimal]:
     """Money by line key that a wallet has to have paid in all.
 
-    In an open period base fees and minima are left out. At most `maximum` lines: those that it pays already, then
-    others in the order of their keys; the rest is invoiced.
+    In an open period base fees, minima and fees in arrears are left out. At most `maximum` lines: those that it pays
+    already, then others in the order of their keys; the rest is invoiced.
     """
     amounts = {line.key: _amount(line, currency, is_open=is_open) for line in due if settles_from_wallet(line)}
     to_pay = sorted((key for key, amount in amounts.items() if amount > 0), key=lambda key: (key not in before, key))
@@ -30,8 +31,10 @@ def amounts_to_draw(
 
 
 def _amount(line: Line, currency: str, *, is_open: bool) -> Decimal:
-    if not is_open:
+    if not is_open or line.timing == "advance":
         return line.amount
+    if line.type not in _METERED:
+        return ZERO
     at_the_end = total(step.amount for step in line.steps if step.kind in _DUE_AT_THE_END)
     return line.amount if not at_the_end else round_half_up(EXACT.subtract(line.exact_amount, at_the_end), currency)
 

@@ -34,6 +34,10 @@ Timing = Literal["arrears", "advance"]
 """Whether a line is billed after the period it is for, or at its start."""
 
 
+SettlingSide = Literal["invoice", "wallet"]
+"""What pays a line in a prepaid period: the wallet until the period's close, or the invoice."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExactStep:
     """One step of a line's arithmetic, its amount still an exact fraction.
@@ -119,6 +123,8 @@ class Line(Value):
     """The ended period whose bill the line corrects."""
     timing: Timing = "arrears"
     """Whether the line is billed after its period or in advance."""
+    settles: SettlingSide = "invoice"
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
 
 
 def distinguished(lines: Sequence[Line]) -> list[Line]:

@@ -123,6 +123,7 @@ def _rated_line(facts: Facts, cycle: Cycle, key: LineKey, charged: Sequence[Char
         period=facts.period.span,
         covers=cycle.period.span if charge.recurrence in ("quarter", "year") else None,
         timing=charge.billing_timing,
+        settles=charge.settles,
     )
     return RatedLine(line, segments)
 

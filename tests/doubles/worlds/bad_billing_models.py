@@ -60,13 +60,15 @@ _MODIFIERS: Json = {
     "minimum_when_unused": True,
     "maximum": "500",
     "scope": "organization",
+    "settles": "invoice",
 }
 _COMMITMENT: Json = {"quantity": "100", "overage_multiplier": "1.5"}
-_FEE: Json = {"interval": "year", "timing": "advance", "scope": "organization"}
+_FEE: Json = {"interval": "year", "timing": "advance", "scope": "organization", "settles": "wallet"}
 
 CHARGES: dict[str, Json] = {
     "flat_fee": {"key": "fee", "type": "flat_fee", "amount": "10", **_FEE},
-    "setup_fee": {"key": "setup", "type": "setup_fee", "amount": "10", "timing": "advance", "scope": "agent"},
+    "setup_fee": {"key": "setup", "type": "setup_fee", "amount": "10", "timing": "advance", "scope": "agent"}
+    | {"settles": "wallet"},
     "seat": {
         "key": "seats",
         "type": "seat",

@@ -72,11 +72,26 @@ def prepaid_history(seed: int) -> History:
     for _ in range(random.choice((0, 0, 1, 2))):
         index = random.randrange(1, len(steps))
         steps.insert(index, ChangeOrganization(steps[index].at, _settlement(random, random.choice(_MODES))))
+    steps = [_settling(seed, step) for step in steps]
     mode = random.choice(("prepaid", "prepaid", "prepaid", "postpaid"))
     steps.insert(0, ChangeOrganization(steps[0].at, _settlement(random, mode)))
     return replace(history, steps=tuple(steps))
 
 
+def _settling(seed: int, step: Step) -> Step:
+    """The step with some charges of its model paid by the other side: by key, as that is fixed over the versions."""
+    if not isinstance(step, CreateModel | PublishVersion):
+        return step
+    charges = []
+    for charge in step.draft.charges:
+        side = charge.settles
+        if Random(f"{seed} {step.model} {charge.key}").random() < _OTHER_SIDE:
+            side = "wallet" if side == "invoice" else "invoice"
+        charges.append(charge.model_copy(update={"settles": side}))
+    return replace(step, draft=step.draft.model_copy(update={"charges": tuple(charges)}))
+
+
+_OTHER_SIDE = 0.3
 _MODES = ("postpaid", "prepaid", "prepaid")
 
 

@@ -122,6 +122,29 @@ async def test_no_unit_is_paid_twice_when_the_billing_mode_changes(time_machine:
     assert await draws(organization) == ["134", "0"]
 
 
+async def test_a_charge_may_settle_on_the_other_side(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-11-05T00:00:00Z")
+    organization = await time_machine.xyra.organization(**PREPAID)
+    start = "2026-11-01T00:00:00Z"
+    charges = (FEE | {"settles": "wallet"}, commands("3", "3") | {"settles": "invoice"})
+    model = await organization.model(*charges, effective_from=start)
+    await organization.agent(billing_model_id=model["id"], billing_model_from=start)
+    await organization.key.report(command("1", "2", "2026-11-04T00:00:00Z"))
+    await time_machine.at("2026-11-30T00:00:00Z")
+    assert await draws(organization) == []
+    body = {"name": "Model", "currency": "USD", "effective_from": "2026-12-05T00:00:00Z", "charges": [FEE]}
+    path = f"billing-models/{model['id']}"
+    etag = (await organization.operator.send("GET", path)).headers["ETag"]
+    refused = await organization.operator.send("PUT", path, body, headers={"If-Match": etag})
+    assert refused.problem(422, "validation") == ["/charges/0/settles"]
+    await time_machine.at("2026-12-05T00:05:00Z")
+    (invoice,) = await organization.invoices()
+    assert {line["charge"]: (line["amount"], line["settles"]) for line in invoice["lines"]} == {
+        "commands": ("6.00", "invoice")
+    }
+    assert await draws(organization) == ["3333.333333"]
+
+
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [

@@ -168,7 +168,7 @@ def test_it_says_what_it_said_before_but_for_what_was_changed() -> None:
 
 
 def without_exclusions(value: Any) -> Any:
-    """Without the form of a meter's filter that matches anything else, which is new in every charge."""
+    """Without what is new in every charge: the filter that matches anything else, and the side that settles it."""
     if isinstance(value, list):
         return [without_exclusions(each) for each in value]
     if not isinstance(value, dict):
@@ -176,7 +176,7 @@ def without_exclusions(value: Any) -> Any:
     forms = value.get("oneOf", [])
     if len(forms) == 2 and list(forms[1].get("properties", {})) == ["not"]:
         return without_exclusions(forms[0])
-    return {name: without_exclusions(part) for name, part in value.items()}
+    return {name: without_exclusions(part) for name, part in value.items() if name != "settles"}
 
 
 def resolved(document: Json) -> Json:

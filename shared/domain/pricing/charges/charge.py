@@ -16,7 +16,7 @@ from shared.domain.metering.gauges import Event, Gauge, Measure
 from shared.domain.metering.readings import Reading, merge_all
 from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.estimate import Estimate
-from shared.domain.pricing.lines import ExactStep, Timing
+from shared.domain.pricing.lines import ExactStep, SettlingSide, Timing
 
 ChargeKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$"), Expected("1 to 64 small letters, digits, _ and -")]
 
@@ -33,7 +33,7 @@ HeadcountName = Literal["agents", "members", "seats"]
 class Charge(Value, ABC):
     """One priced thing of a billing model."""
 
-    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope")
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "settles")
     """The fields that no later version may change: its line goes on over all versions."""
 
     key: ChargeKey
@@ -42,6 +42,8 @@ class Charge(Value, ABC):
     """Which kind of charge it is."""
     scope: Scope
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: SettlingSide = "invoice"
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
 
     # What it meters
 

@@ -38,7 +38,7 @@ class CostCharge(ModifiedCharge):
     Costs are in the organization's currency, converted at the exchange rate of the event's time.
     """
 
-    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "categories")
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "categories", "settles")
 
     type: Literal["cost"]
     categories: Annotated[tuple[Category, ...], Length(1, MAXIMUM_CATEGORIES)] | None = None

@@ -18,7 +18,7 @@ FeeInterval = Literal["month", "quarter", "year"]
 class RecurringCharge(Charge):
     """A charge that is due for every interval, with or without usage."""
 
-    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing")
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "interval", "timing", "settles")
 
     interval: FeeInterval = "month"
     """How often the fee is due; a month is a billing period."""

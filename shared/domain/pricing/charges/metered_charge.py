@@ -20,7 +20,7 @@ from shared.domain.pricing.rules import Pricing
 class MeteredCharge(ModifiedCharge):
     """A charge for what one meter reads, at one pricing."""
 
-    FIXED: ClassVar[tuple[str, ...]] = ("type", "meter", "scope")
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "meter", "scope", "settles")
 
     meter: Meter
     """How events become the quantity; the same in all versions."""

@@ -11,7 +11,7 @@ from shared.domain.kernel.validation import refusal
 from shared.domain.pricing.charges.charge import Charge, LineSegment
 from shared.domain.pricing.charges.discount import Discount, DiscountedSegment, discount_steps
 from shared.domain.pricing.charges.fees import BaseFee, Fee, fee_steps
-from shared.domain.pricing.lines import ExactStep, exact_sum
+from shared.domain.pricing.lines import ExactStep, SettlingSide, exact_sum
 
 
 class ModifiedCharge(Charge):
@@ -21,6 +21,8 @@ class ModifiedCharge(Charge):
     minimum. Amounts are for a whole period and prorated by day (docs/billing.md, "Once per line").
     """
 
+    settles: SettlingSide = "wallet"
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     base_fee: BaseFee | None = None
     """Due besides the price of usage."""
     discount: Discount | None = None

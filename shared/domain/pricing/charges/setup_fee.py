@@ -17,7 +17,7 @@ class SetupFee(Charge):
     never.
     """
 
-    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "timing")
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "timing", "settles")
 
     type: Literal["setup_fee"]
     amount: NonNegativeAmount

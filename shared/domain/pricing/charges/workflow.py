@@ -67,7 +67,7 @@ class WorkflowType(Value):
 class WorkflowCharge(ModifiedCharge):
     """Workflows that agents complete, each type at its own price."""
 
-    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope")
+    FIXED: ClassVar[tuple[str, ...]] = ("type", "scope", "settles")
 
     type: Literal["workflow"]
     workflows: Annotated[dict[WorkflowName, WorkflowType], Length(1, MAXIMUM_WORKFLOWS)]

@@ -35,6 +35,8 @@ class ActivityChargeInput(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     base_fee: NotRequired[BaseFeeInput | None]
     """Due besides the price of usage."""
     discount: NotRequired[DiscountInput | None]
@@ -73,6 +75,8 @@ class AgentChargeInput(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     interval: NotRequired[Literal["month", "quarter", "year"]]
     """How often the fee is due; a month is a billing period."""
     timing: NotRequired[Literal["arrears", "advance"]]
@@ -256,6 +260,8 @@ class CostChargeInput(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     base_fee: NotRequired[BaseFeeInput | None]
     """Due besides the price of usage."""
     discount: NotRequired[DiscountInput | None]
@@ -292,6 +298,8 @@ class FlatFeeInput(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     interval: NotRequired[Literal["month", "quarter", "year"]]
     """How often the fee is due; a month is a billing period."""
     timing: NotRequired[Literal["arrears", "advance"]]
@@ -373,6 +381,8 @@ class OutcomeChargeInput(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     base_fee: NotRequired[BaseFeeInput | None]
     """Due besides the price of usage."""
     discount: NotRequired[DiscountInput | None]
@@ -477,6 +487,8 @@ class SeatChargeInput(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     interval: NotRequired[Literal["month", "quarter", "year"]]
     """How often the fee is due; a month is a billing period."""
     timing: NotRequired[Literal["arrears", "advance"]]
@@ -513,6 +525,8 @@ class SetupFeeInput(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     amount: str | int | Decimal
     """Due in full."""
     timing: NotRequired[Literal["arrears", "advance"]]
@@ -633,6 +647,8 @@ class WorkflowChargeInput(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     base_fee: NotRequired[BaseFeeInput | None]
     """Due besides the price of usage."""
     discount: NotRequired[DiscountInput | None]

@@ -18,6 +18,8 @@ class ActivityCharge(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     base_fee: NotRequired[BaseFee | None]
     """Due besides the price of usage."""
     discount: NotRequired[Discount | None]
@@ -47,6 +49,8 @@ class AgentCharge(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     interval: NotRequired[Literal["month", "quarter", "year"]]
     """How often the fee is due; a month is a billing period."""
     timing: NotRequired[Literal["arrears", "advance"]]
@@ -129,6 +133,8 @@ class CostCharge(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     base_fee: NotRequired[BaseFee | None]
     """Due besides the price of usage."""
     discount: NotRequired[Discount | None]
@@ -190,6 +196,8 @@ class FlatFee(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     interval: NotRequired[Literal["month", "quarter", "year"]]
     """How often the fee is due; a month is a billing period."""
     timing: NotRequired[Literal["arrears", "advance"]]
@@ -270,6 +278,8 @@ class Line(TypedDict):
     """The ended period whose bill the line corrects."""
     timing: NotRequired[Literal["arrears", "advance"]]
     """Whether the line is billed after its period or in advance."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
 
 
 class Meter(TypedDict):
@@ -368,6 +378,8 @@ class OutcomeCharge(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     base_fee: NotRequired[BaseFee | None]
     """Due besides the price of usage."""
     discount: NotRequired[Discount | None]
@@ -492,6 +504,8 @@ class SeatCharge(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     interval: NotRequired[Literal["month", "quarter", "year"]]
     """How often the fee is due; a month is a billing period."""
     timing: NotRequired[Literal["arrears", "advance"]]
@@ -519,6 +533,8 @@ class SetupFee(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     amount: str
     """Due in full."""
     timing: NotRequired[Literal["arrears", "advance"]]
@@ -646,6 +662,8 @@ class WorkflowCharge(TypedDict):
     """Which kind of charge it is."""
     scope: NotRequired[Literal["agent", "organization"]]
     """Whether tiers, fees and bounds are per agent, or pooled over all agents."""
+    settles: NotRequired[Literal["invoice", "wallet"]]
+    """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
     base_fee: NotRequired[BaseFee | None]
     """Due besides the price of usage."""
     discount: NotRequired[Discount | None]
