@@ -103,5 +103,6 @@ def test_a_line_is_written_as_the_api_says_and_read_back_the_same():
         "covers": None,
         "adjusts": None,
         "timing": "arrears",
+        "settles": "invoice",
     }
     assert Line.model_validate(written) == line
