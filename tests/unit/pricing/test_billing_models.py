@@ -67,7 +67,8 @@ def places(*charges: Any, **more: Any) -> list[str]:
 
 def test_a_model_is_written_as_it_was_sent_with_the_defaults_filled_in():
     written = draft(FLAT, COMMANDS, INPUT).model_dump(mode="json")
-    assert written["charges"][0] == {**FLAT, "interval": "month", "timing": "arrears", "scope": "organization"}
+    defaults = {"interval": "month", "timing": "arrears", "scope": "organization", "settles": "invoice"}
+    assert written["charges"][0] == {**FLAT, **defaults}
     commands = written["charges"][1]
     assert commands["base_fee"] == COMMANDS["base_fee"]
     assert commands["minimum"] == "5.00"
