@@ -74,6 +74,9 @@ def _grouped(number: str) -> str:
     return f"{Decimal(number):,}"
 
 
+_FROM_PYTHON = 'import xyra; xyra.track("command", agent="coder"); print(xyra.flush(), "events wait")'
+
+
 def next_steps(base: str, kept: dict[str, str]) -> str:
     api = f"{base}/api/v1"
     key = f'-H "X-API-Key: {kept["api_key"]}"'
@@ -90,6 +93,9 @@ def next_steps(base: str, kept: dict[str, str]) -> str:
             "An event of your own, and this month's invoice as it stands with it:",
             f"  curl {key} -H 'Content-Type: application/json' -d '{event}' '{api}/events'",
             f"  curl {key} '{api}/invoices/preview'",
+            "The same from Python, with the SDK (docs/sdk.md):",
+            "  pip install ./clients/python",
+            f"  XYRA_URL={base} XYRA_API_KEY={kept['api_key']} python -c '{_FROM_PYTHON}'",
             "From nothing to an invoice of your own: docs/quick-start.md",
             "",
             "Ctrl-C ends it; the data stays.",

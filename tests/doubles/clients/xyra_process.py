@@ -38,7 +38,7 @@ _SECRET_SETTINGS = ("_PASSWORD", "_KEY")
 _KEPT_SECRETS = ("operator.json", "demo.json")
 _TO_BE_SEEN = ("WARNING", "ERROR", "CRITICAL")
 _CHOSEN_PASSWORD = r"^  TOKEN=.*\"password=\$XYRA_OPERATOR_PASSWORD\".*"
-_DEMO_KEY = r"^  curl -H \"X-API-Key: .*"
+_DEMO_KEY = r"^  (?:curl -H \"X-API-Key: |XYRA_URL=\S+ XYRA_API_KEY=).*"
 _MAILED_LINK = r"^  http://\S+/account/\S+"
 _MADE_UP_PASSWORD = r"^The operator: .*|^  TOKEN=.*"
 

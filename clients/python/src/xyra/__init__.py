@@ -19,10 +19,12 @@ from xyra.errors import (
     XyraError,
 )
 from xyra.scope import Run, carried
+from xyra.spending import Agent, consume_credits, require_credits, track_usage
 from xyra.spool import Refused
 from xyra.version import __version__
 
 __all__ = [
+    "Agent",
     "ApiError",
     "AsyncClient",
     "Client",
@@ -44,12 +46,15 @@ __all__ = [
     "agent",
     "carried",
     "client",
+    "consume_credits",
     "etag_of",
     "flush",
     "init",
     "instrument",
+    "require_credits",
     "run",
     "stats",
     "track",
+    "track_usage",
     "wrap",
 ]

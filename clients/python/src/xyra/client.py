@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from xyra.connection import AsyncConnection, Connection, Settings
+from xyra.credits import Amount, AsyncCredits, Credits, Debt, WhenUnreachable
 from xyra.reporting import SPOOL_LIMIT, Reporter
 from xyra.resources import AsyncResources, Resources
 from xyra.scope import Run, agent_decorator
@@ -113,16 +114,24 @@ class Client(Reports, Resources):
         agent: str | None = None,
         spool_path: str | Path | None = None,
         spool_limit: int = SPOOL_LIMIT,
+        when_unreachable: WhenUnreachable = "refuse",
+        spend_limit: Amount | None = None,
     ) -> None:
         """Without `api_key` and `base_url` the environment has them: `XYRA_API_KEY`, `XYRA_URL`.
 
         `timeout`: seconds that one try may take. `organization_id` is for operators. `agent`: whose events those are
         that name none. `spool_path` (`XYRA_SPOOL`): the file in which at most `spool_limit` items wait to be sent, by
-        default one of this user for the key and the host.
+        default one of this user for the key and the host. `when_unreachable="spend"`: amounts are spent while Xyra is
+        out of reach, up to `spend_limit` credits.
         """
         self.settings = settings_of(api_key, base_url, organization_id, timeout, maximum_retries)
         self.connection = Connection(self.settings)
         self._reporting = (spool_path, spool_limit, agent)
+        self._debt = Debt(lambda: self.reporter, when_unreachable, spend_limit)
+
+    @cached_property
+    def credits(self) -> Credits:
+        return Credits(self.connection, self._debt)
 
     def flush(self, timeout: float = 10.0) -> int:
         """Send now. Returns how many items are left when all is sent or the time, in seconds, is over."""
@@ -156,11 +165,18 @@ class AsyncClient(Reports, AsyncResources):
         agent: str | None = None,
         spool_path: str | Path | None = None,
         spool_limit: int = SPOOL_LIMIT,
+        when_unreachable: WhenUnreachable = "refuse",
+        spend_limit: Amount | None = None,
     ) -> None:
         """As of `Client`."""
         self.settings = settings_of(api_key, base_url, organization_id, timeout, maximum_retries)
         self.connection = AsyncConnection(self.settings)
         self._reporting = (spool_path, spool_limit, agent)
+        self._debt = Debt(lambda: self.reporter, when_unreachable, spend_limit)
+
+    @cached_property
+    def credits(self) -> AsyncCredits:
+        return AsyncCredits(self.connection, self._debt)
 
     async def flush(self, timeout: float = 10.0) -> int:  # noqa: ASYNC109  of the spool, which no cancelling ends
         """Send now. Returns how many items are left when all is sent or the time, in seconds, is over."""

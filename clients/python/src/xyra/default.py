@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from xyra.client import Client
+from xyra.credits import Amount, WhenUnreachable
 from xyra.observing import clients
 from xyra.reporting import SPOOL_LIMIT, Reporter
 from xyra.scope import Run, agent_decorator
@@ -21,20 +22,28 @@ _making = threading.RLock()
 _client: Client | None = None
 
 
-def init(
+def init(  # noqa: PLR0913  what a client has
     api_key: str | None = None,
     base_url: str | None = None,
     *,
     agent: str | None = None,
     spool_path: str | Path | None = None,
     spool_limit: int = SPOOL_LIMIT,
+    when_unreachable: WhenUnreachable = "refuse",
+    spend_limit: Amount | None = None,
 ) -> Client:
     """Make the client of this process, in place of an earlier one. Its arguments are those of `Client`."""
-    global _client
+    global _client  # noqa: PLW0603  one for the process is what it is for
     with _making:
-        earlier, _client = (
-            _client,
-            Client(api_key, base_url, agent=agent, spool_path=spool_path, spool_limit=spool_limit),
+        earlier = _client
+        _client = Client(
+            api_key,
+            base_url,
+            agent=agent,
+            spool_path=spool_path,
+            spool_limit=spool_limit,
+            when_unreachable=when_unreachable,
+            spend_limit=spend_limit,
         )
     if earlier is not None:
         earlier.close()

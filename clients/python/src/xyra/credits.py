@@ -1,0 +1,328 @@
+"""Credits: the balance, spending, holds."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from xyra import models
+from xyra.connection import AsyncConnection, Connection, encoded, segment
+from xyra.errors import Unreachable
+from xyra.resources.credits import AsyncCredits as AsyncCreditsResource
+from xyra.resources.credits import Credits as CreditsResource
+from xyra.scope import current_scope
+
+if TYPE_CHECKING:
+    from xyra.reporting import Reporter
+
+Amount = Decimal | int | str
+WhenUnreachable = Literal["refuse", "spend"]
+
+_PLACES = Decimal("0.000001")
+_BALANCE = "/api/v1/credits/balance"
+_USE = "/api/v1/credits/use"
+_RESERVE = "/api/v1/credits/reserve"
+_HOLDS = "/api/v1/credits/holds"
+
+
+def amount_of(value: Amount) -> Decimal:
+    """Raises `TypeError` for a float, which is not exact."""
+    if isinstance(value, float | bool):
+        raise TypeError("amounts are exact: give a Decimal, an int or text, no float")
+    return Decimal(value)
+
+
+def _context(
+    agent: str | None, run: str | None, project_id: str | None, department_id: str | None
+) -> dict[str, object]:
+    """What is spent for; agent and run are those of the scope where they are not given."""
+    scope = current_scope()
+    given = {
+        "agent": agent or scope.agent,
+        "run": run or scope.run,
+        "project_id": project_id,
+        "department_id": department_id,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _use_body(  # noqa: PLR0913  what a use has
+    amount: Amount | None,
+    agent_type: str | None,
+    action: str | None,
+    quantity: Amount | None,
+    metadata: Mapping[str, Any] | None,
+    context: Mapping[str, object],
+) -> dict[str, object]:
+    if (amount is None) == (agent_type is None or action is None):
+        raise ValueError("give either an amount, or agent_type and action")
+    body = dict(context)
+    if amount is not None:
+        body["amount"] = amount_of(amount)
+    else:
+        body |= {"agent_type": agent_type, "action": action}
+    if quantity is not None:
+        body["quantity"] = amount_of(quantity)
+    if metadata:
+        body["metadata"] = metadata
+    return body
+
+
+def cost_in(table: models.ActionCostTable, agent_type: str, action: str, quantity: Amount) -> Decimal:
+    """What an action costs by the cost table; rounded half up to 6 decimals as Xyra does."""
+    cost = next(
+        (Decimal(row["cost"]) for row in table["data"] if (row["agent_type"], row["action"]) == (agent_type, action)),
+        Decimal(table["default_cost"]),
+    )
+    return (cost * amount_of(quantity)).quantize(_PLACES, ROUND_HALF_UP)
+
+
+class Debt:
+    """What was spent while Xyra was out of reach, up to a limit: it waits in the spool, and is settled from there."""
+
+    def __init__(self, reporter: Callable[[], Reporter], when: WhenUnreachable, limit: Amount | None) -> None:
+        if when == "spend" and limit is None:
+            raise ValueError('when_unreachable="spend" needs a spend_limit')
+        self._reporter = reporter
+        self._may_spend = when == "spend"
+        self._limit = amount_of(limit or 0)
+        self._mutex = threading.Lock()
+
+    @property
+    def amount(self) -> Decimal:
+        """The credits that were spent and are not settled yet."""
+        uses = [json.loads(body)["body"] for body in self._reporter().spool.bodies("use")]
+        return sum((Decimal(use["amount"]) for use in uses), Decimal(0))
+
+    def take(self, body: Mapping[str, object], key: str, error: Unreachable) -> models.UseAnswer:
+        """Spend an amount without Xyra. Raises the error where that is not allowed, or passes the limit.
+
+        What was sent may have arrived: the spool sends it again under the same key, so it is taken once.
+        """
+        amount = body.get("amount")
+        if not self._may_spend or not isinstance(amount, Decimal):
+            raise error
+        with self._mutex:
+            if self.amount + amount > self._limit:
+                raise error
+            if not self._reporter().add("use", encoded({"key": key, "body": body}).decode()):
+                raise error
+        return {"transaction_id": "", "amount": format(amount, "f"), "available": "", "uses": None}
+
+
+class Hold:
+    """Credits that are set aside. `with` captures what was used at its end, and releases all after an error."""
+
+    def __init__(self, connection: Connection, body: Mapping[str, object]) -> None:
+        self._connection = connection
+        self._body = body
+        self._is_resolved = False
+        self.used: Decimal | None = None
+        """What to capture at the end; None captures all."""
+        self.answer: models.HoldAnswer
+
+    def __enter__(self) -> Self:
+        self.answer = self._connection.call("POST", _RESERVE, body=self._body)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_resolved:
+            return
+        if error is None and self.used != 0:
+            self.capture(self.used)
+            return
+        try:
+            self.release()
+        except Exception:
+            if error is None:
+                raise
+
+    def use(self, amount: Amount) -> None:
+        """Add to what is captured at the end."""
+        self.used = (self.used or Decimal(0)) + amount_of(amount)
+
+    def capture(self, amount: Amount | None = None) -> models.CaptureAnswer:
+        """Spend all or part of it now; the rest returns."""
+        answer: models.CaptureAnswer = self._connection.call("POST", _path(self.answer, "capture"), body=_part(amount))
+        self._is_resolved = True
+        return answer
+
+    def release(self) -> models.ReleaseAnswer:
+        """Let all of it return now."""
+        answer: models.ReleaseAnswer = self._connection.call("POST", _path(self.answer, "release"))
+        self._is_resolved = True
+        return answer
+
+
+class AsyncHold:
+    """`Hold` for `async with`."""
+
+    def __init__(self, connection: AsyncConnection, body: Mapping[str, object]) -> None:
+        self._connection = connection
+        self._body = body
+        self._is_resolved = False
+        self.used: Decimal | None = None
+        """What to capture at the end; None captures all."""
+        self.answer: models.HoldAnswer
+
+    async def __aenter__(self) -> Self:
+        self.answer = await self._connection.call("POST", _RESERVE, body=self._body)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_resolved:
+            return
+        if error is None and self.used != 0:
+            await self.capture(self.used)
+            return
+        try:
+            await self.release()
+        except Exception:
+            if error is None:
+                raise
+
+    def use(self, amount: Amount) -> None:
+        """Add to what is captured at the end."""
+        self.used = (self.used or Decimal(0)) + amount_of(amount)
+
+    async def capture(self, amount: Amount | None = None) -> models.CaptureAnswer:
+        """Spend all or part of it now; the rest returns."""
+        path = _path(self.answer, "capture")
+        answer: models.CaptureAnswer = await self._connection.call("POST", path, body=_part(amount))
+        self._is_resolved = True
+        return answer
+
+    async def release(self) -> models.ReleaseAnswer:
+        """Let all of it return now."""
+        answer: models.ReleaseAnswer = await self._connection.call("POST", _path(self.answer, "release"))
+        self._is_resolved = True
+        return answer
+
+
+def _path(hold: models.HoldAnswer, what: str) -> str:
+    return f"{_HOLDS}/{segment(hold['hold_id'])}/{what}"
+
+
+def _part(amount: Amount | None) -> dict[str, Decimal]:
+    return {} if amount is None else {"amount": amount_of(amount)}
+
+
+def _reserve_body(amount: Amount, expires_in: int, context: Mapping[str, object]) -> dict[str, object]:
+    return {**context, "amount": amount_of(amount), "expires_in": expires_in}
+
+
+class Credits(CreditsResource):
+    """An organization's credits. Refusals are raised: `InsufficientCredits`, `LimitExceeded`."""
+
+    def __init__(self, connection: Connection, debt: Debt) -> None:
+        super().__init__(connection)
+        self.debt = debt
+
+    def balance(self, kind: str | None = None) -> models.BalanceAnswer:
+        """What there is, and what of it is available."""
+        answer: models.BalanceAnswer = self._connection.call("GET", _BALANCE, query={"kind": kind})
+        return answer
+
+    def use(  # noqa: PLR0913  what a use has
+        self,
+        amount: Amount | None = None,
+        *,
+        agent_type: str | None = None,
+        action: str | None = None,
+        quantity: Amount | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        agent: str | None = None,
+        run: str | None = None,
+        project_id: str | None = None,
+        department_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.UseAnswer:
+        """Spend an amount, or an action at its price. Raises `InsufficientCredits` and `LimitExceeded`.
+
+        Where Xyra is out of reach, an amount is spent within the client's `spend_limit` if it says
+        `when_unreachable="spend"`: then `transaction_id` and `available` are empty. Else `Unreachable` is raised.
+        """
+        context = _context(agent, run, project_id, department_id)
+        body = _use_body(amount, agent_type, action, quantity, metadata, context)
+        key = idempotency_key or uuid.uuid4().hex
+        try:
+            answer: models.UseAnswer = self._connection.call("POST", _USE, body=body, idempotency_key=key)
+        except Unreachable as error:
+            return self.debt.take(body, key, error)
+        return answer
+
+    def reserve(  # noqa: PLR0913  what a hold has
+        self,
+        amount: Amount,
+        *,
+        expires_in: int = 3600,
+        agent: str | None = None,
+        run: str | None = None,
+        project_id: str | None = None,
+        department_id: str | None = None,
+    ) -> Hold:
+        """Credits set aside for a `with` block, for so many seconds: captured at its end, released after an error."""
+        return Hold(
+            self._connection, _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
+        )
+
+
+class AsyncCredits(AsyncCreditsResource):
+    """`Credits` for asyncio."""
+
+    def __init__(self, connection: AsyncConnection, debt: Debt) -> None:
+        super().__init__(connection)
+        self.debt = debt
+
+    async def balance(self, kind: str | None = None) -> models.BalanceAnswer:
+        """What there is, and what of it is available."""
+        answer: models.BalanceAnswer = await self._connection.call("GET", _BALANCE, query={"kind": kind})
+        return answer
+
+    async def use(  # noqa: PLR0913  what a use has
+        self,
+        amount: Amount | None = None,
+        *,
+        agent_type: str | None = None,
+        action: str | None = None,
+        quantity: Amount | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        agent: str | None = None,
+        run: str | None = None,
+        project_id: str | None = None,
+        department_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.UseAnswer:
+        """As `Credits.use`."""
+        context = _context(agent, run, project_id, department_id)
+        body = _use_body(amount, agent_type, action, quantity, metadata, context)
+        key = idempotency_key or uuid.uuid4().hex
+        try:
+            answer: models.UseAnswer = await self._connection.call("POST", _USE, body=body, idempotency_key=key)
+        except Unreachable as error:
+            return self.debt.take(body, key, error)
+        return answer
+
+    def reserve(  # noqa: PLR0913  what a hold has
+        self,
+        amount: Amount,
+        *,
+        expires_in: int = 3600,
+        agent: str | None = None,
+        run: str | None = None,
+        project_id: str | None = None,
+        department_id: str | None = None,
+    ) -> AsyncHold:
+        """As `Credits.reserve`, for `async with`."""
+        return AsyncHold(
+            self._connection, _reserve_body(amount, expires_in, _context(agent, run, project_id, department_id))
+        )
