@@ -153,6 +153,9 @@ param trustedHops int = 1
 @description('The request header in which a proxy of yours names the country of a caller, such as CF-IPCountry. Without it sessions show none.')
 param locationHeader string = ''
 
+@description('The IPv4 address of the name server that is asked whether a claimed domain is the organization\'s, such as 1.1.1.1. Without it the platform\'s is.')
+param dnsServer string = ''
+
 @description('Credits that an organization gets whose first user signs up. 0 for none.')
 @minValue(0)
 param signUpBonus int = 100
@@ -493,6 +496,7 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_LIMITS: limits
       XYRA_TRUSTED_HOPS: string(trustedHops)
       XYRA_LOCATION_HEADER: locationHeader
+      XYRA_DNS_SERVER: dnsServer
       XYRA_SIGN_UP_BONUS: string(signUpBonus)
       XYRA_LATE_WINDOW_DAYS: string(lateWindowDays)
       XYRA_EVENT_RETENTION_DAYS: string(eventRetentionDays)

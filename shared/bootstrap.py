@@ -19,31 +19,27 @@ from shared.credit_services import CreditServices
 from shared.domain.access.accounts import Account, AddressClaim
 from shared.domain.kernel.entity import Entity
 from shared.domain.tenancy.organizations import SlugClaim
+from shared.leaving_services import LeavingServices
 from shared.logs import structure_handlers
 from shared.one_at_a_time import OneAtATime
-from shared.services.access.accounts import Accounts
 from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.audit import AuditReader
 from shared.services.access.authentication import Authentication
 from shared.services.access.email_verification import EmailVerification
+from shared.services.access.erasures import USER_ERASED
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.invitations import Invitations
 from shared.services.access.invited_accounts import InvitedAccounts
 from shared.services.access.key_uses import KeyUses
 from shared.services.access.letters import ACCESS_MAIL, Composer
 from shared.services.access.limits import Limits
-from shared.services.access.lockout import Lockout
 from shared.services.access.mailed_links import MailedLinks
 from shared.services.access.member_organizations import MEMBERSHIP_CHANGED, MemberOrganizations
 from shared.services.access.members import Members
 from shared.services.access.owner_counts import OwnerCounts
-from shared.services.access.password_changes import PasswordChanges
 from shared.services.access.password_resets import PasswordResets
-from shared.services.access.passwords import Passwords
 from shared.services.access.rate_limits import RateLimits
 from shared.services.access.request_rates import RequestRates
-from shared.services.access.scopes import SessionScopes
-from shared.services.access.sessions import Sessions
 from shared.services.access.tokens import Tokens
 from shared.services.access.users import Users
 from shared.services.agents.activity import AgentActivities
@@ -97,6 +93,7 @@ from shared.services.storage.readiness import Readiness
 from shared.services.storage.sealed_values import SealedValues
 from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.tenancy.departments import Departments
+from shared.services.tenancy.exports import EXPORT_ASKED
 from shared.services.tenancy.organizations import Organizations
 from shared.services.tenancy.payers import PayerChanges
 from shared.services.tenancy.projects import Projects
@@ -115,6 +112,7 @@ from shared.services.usage.recorded_events import RecordedEvents
 from shared.services.usage.repair import Repair
 from shared.services.usage.reports import UsageReports
 from shared.settings import Settings, settings
+from shared.sign_in_services import SignInServices
 from shared.turns import Turns
 
 SECONDS_PER_DAY = 24 * 60 * 60
@@ -154,21 +152,27 @@ class Application:
         self.key_uses = KeyUses(store, clock)
         self._opened.push_async_callback(self.key_uses.close)
         self.authentication = Authentication(store, clock, self.tokens, self.organizations, self.key_uses, chosen)
-        passwords = Passwords()
-        self._opened.callback(passwords.close)
-        scopes = SessionScopes(store, clock, chosen)
-        self.sessions = Sessions(store, clock, ports.secrets, self.tokens, scopes, chosen)
-        lockout = Lockout(store, clock)
-        self.accounts = Accounts(
-            store, clock, self.organizations, scopes, self.sessions, lockout, passwords, self.outbox
+        self.member_organizations = MemberOrganizations(store, self.outbox)
+        sign_in = SignInServices(
+            *(store, clock, ports.secrets, chosen, self._opened),
+            *(self.outbox, self.tokens, self.sealed_values, self.organizations),
+            *(self.owners, ports.outbound, self.member_organizations),
         )
-        self.password_changes = PasswordChanges(store, clock, self.sessions, lockout, passwords)
+        self.sessions, self.accounts, self.passkeys = sign_in.sessions, sign_in.accounts, sign_in.passkeys
+        self.pending_sign_ins, self.second_factors = sign_in.pending, sign_in.second_factors
+        self.single_sign_on, self.identity_providers = sign_in.single_sign_on, sign_in.identity_providers
+        self.password_changes, passwords = sign_in.password_changes, sign_in.passwords
         self.first_operator = FirstOperator(store, self.accounts)
         self.owner_counts = OwnerCounts(store, self.organizations)
-        self.member_organizations = MemberOrganizations(store, self.outbox)
         self.members = Members(store, clock, self.owner_counts, self.member_organizations)
         self.users = Users(store, clock, self.members, self.owner_counts, self.sessions)
         self.api_keys = ApiKeys(store, clock, self.owners, self.key_uses, self.outbox)
+        self.service_accounts, self.workload_clients = sign_in.service_accounts, sign_in.workload_clients
+        leaving = LeavingServices(
+            *(store, clock, chosen, ports.remnants, self.owners, self.sealed_values),
+            *(self.outbox, self.users, self.members, self.sessions, self.api_keys, self.idempotency),
+        )
+        self.exports, self.erasures = leaving.exports, leaving.erasures
         self.email_verification = EmailVerification(
             store, clock, self.mailed_links, self.sessions, passwords, self.api_keys, self.outbox
         )
@@ -284,6 +288,8 @@ class Application:
             USAGE_ADDED: self.draws.draw,
             DRAWN_LOWERED: self.draws.lower,
             KEY_CHANGED: self.api_keys.apply_change,
+            EXPORT_ASKED: self.exports.note,
+            USER_ERASED: self.erasures.carry_out,
             MEMBERSHIP_CHANGED: self.member_organizations.follow,
             CALLS_DECIDED: self.trace_calls.receive,
             ACCESS_MAIL: self.mails.receive,

@@ -15,7 +15,10 @@ from shared.adapters.clock.one_clock import OneClock
 from shared.adapters.clock.system_clock import SystemClock
 from shared.adapters.mail.folder import FolderMail
 from shared.adapters.mail.no_mail import NoMail
+from shared.adapters.outbound.client import OutboundClient
 from shared.adapters.price_list.genai_prices import PackagedPriceList
+from shared.adapters.remnants.local_remnants import LocalRemnants
+from shared.adapters.remnants.no_remnants import NoRemnants
 from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.adapters.sqlite.lagging_reads import LaggingReads
@@ -23,8 +26,10 @@ from shared.adapters.sqlite.queue import LocalQueue
 from shared.ports.broker import Broker
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.mail import Mail
+from shared.ports.outbound import Outbound
 from shared.ports.prices import PriceList
 from shared.ports.queue import Queue
+from shared.ports.remnants import Remnants
 from shared.ports.secrets import Secrets
 from shared.ports.store import Store
 from shared.private_folder import make_private
@@ -44,13 +49,24 @@ class Ports:
     secrets: Secrets
     mail: Mail = field(default_factory=NoMail)
     store_time: StoreTime = field(default_factory=OneClock)
+    outbound: Outbound = field(default_factory=lambda: OutboundClient(https_only=True))
+    remnants: Remnants = field(default_factory=NoRemnants)
 
 
 def chosen_ports() -> Ports:
     chosen = settings()
     secrets = _secrets(chosen)
     store, store_time = _store(chosen)
-    return Ports(store, _queue(chosen), clock(), secrets, _mail(chosen, secrets), store_time)
+    outbound = OutboundClient(https_only=chosen.environment != "local", allowed=chosen.outbound_allow)
+    return Ports(
+        store, _queue(chosen), clock(), secrets, _mail(chosen, secrets), store_time, outbound, _remnants(chosen)
+    )
+
+
+def _remnants(chosen: Settings) -> Remnants:
+    if chosen.store != "sqlite":
+        return NoRemnants()
+    return LocalRemnants(_database_path(chosen), _mail_folder(chosen))
 
 
 def price_list(chosen: Settings) -> PriceList:
@@ -163,7 +179,7 @@ def _secrets(chosen: Settings) -> Secrets:
 
 def _mail(chosen: Settings, secrets: Secrets) -> Mail:
     if chosen.mail == "folder":
-        return FolderMail(chosen.data_dir / "mail", chosen.sender, _show)
+        return FolderMail(_mail_folder(chosen), chosen.sender, _show)
     if chosen.mail == "smtp":
         return _smtp_mail(chosen, secrets)
     from shared.adapters.mail.azure import AzureMail  # noqa: PLC0415  see _store
@@ -171,6 +187,10 @@ def _mail(chosen: Settings, secrets: Secrets) -> Mail:
     mail = AzureMail.under_managed_identity(chosen.email_endpoint or "", chosen.sender)
     opened().push_async_callback(mail.close)
     return mail
+
+
+def _mail_folder(chosen: Settings) -> Path:
+    return chosen.data_dir / "mail"
 
 
 def _smtp_mail(chosen: Settings, secrets: Secrets) -> Mail:

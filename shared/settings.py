@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 from email.utils import parseaddr
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -74,6 +75,16 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins whose pages may call the API, such as `https://app.example.com`, separated by commas."""
 
+    outbound_allow: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Networks, such as `127.0.0.0/8`, separated by commas: addresses there that users choose are gone to. Only in
+    `local`; elsewhere users choose public addresses alone.
+    """
+
+    dns_server: str | None = Field(default=None, pattern=r"^[0-9.]+(:[0-9]{1,5})?$")
+    """The IPv4 address of the name server that is asked for records of claimed domains, with `:` and a port where it
+    is not 53; by default the system's.
+    """
+
     limits: Literal["on", "off"] = "on"
     """Whether requests are counted for rate limits. Quotas hold in any case."""
     trusted_hops: int = Field(default=1, ge=1, le=10)
@@ -123,9 +134,9 @@ class Settings(BaseSettings):
     Without it the installed list holds.
     """
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "outbound_allow", mode="before")
     @classmethod
-    def _split_origins(cls, text: object) -> object:
+    def _split(cls, text: object) -> object:
         return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
 
     @field_validator("cors_origins")
@@ -139,7 +150,8 @@ class Settings(BaseSettings):
         return origins
 
     @field_validator(
-        "price_list_url", "public_url", "mail_sender", "smtp_host", "smtp_username", "email_endpoint", mode="before"
+        *("price_list_url", "public_url", "mail_sender", "smtp_host", "smtp_username", "email_endpoint", "dns_server"),
+        mode="before",
     )
     @classmethod
     def _none_for_nothing(cls, text: object) -> object:
@@ -204,6 +216,8 @@ class Settings(BaseSettings):
             return self
         if self.clock_file is not None:
             raise ValueError("XYRA_CLOCK_FILE is refused outside local")
+        if self.outbound_allow:
+            raise ValueError("XYRA_OUTBOUND_ALLOW is refused outside local")
         if any(origin.startswith("http://") for origin in self.cors_origins):
             raise ValueError("XYRA_CORS_ORIGINS must begin with https:// outside local")
         if self.secrets == "file":

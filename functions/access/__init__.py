@@ -1,4 +1,4 @@
-"""Sign-up, sign-in, sessions, users, members, invitations, API keys and the audit trail."""
+"""Sign-in and its factors, sessions, users, members, invitations, API keys, service accounts and the audit trail."""
 
 from functions.access import (
     account_pages,
@@ -6,22 +6,36 @@ from functions.access import (
     api_keys,
     audit,
     email_addresses,
+    identity_providers,
     invitations,
     members,
+    passkeys,
     password_resets,
     public_keys,
+    second_factors,
+    service_accounts,
     sessions,
+    single_sign_on,
     users,
+    workload_clients,
+    workload_tokens,
 )
 
 blueprints = (
     accounts.blueprint,
     sessions.blueprint,
+    second_factors.blueprint,
+    passkeys.blueprint,
+    single_sign_on.blueprint,
+    identity_providers.blueprint,
     email_addresses.blueprint,
     password_resets.blueprint,
     account_pages.blueprint,
     public_keys.blueprint,
     api_keys.blueprint,
+    service_accounts.blueprint,
+    workload_clients.blueprint,
+    workload_tokens.blueprint,
     members.blueprint,
     invitations.blueprint,
     users.blueprint,

@@ -5,7 +5,7 @@ from typing import Literal
 import azure.functions as func
 from pydantic import EmailStr, Field
 
-from functions.access.signing_in import NOT_KEPT, NewPassword, SignInAnswer, origin_of
+from functions.access.signing_in import NOT_KEPT, FactorRequiredAnswer, NewPassword, SignInAnswer, origin_of
 from functions.fields import Name, OrganizationAnswer
 from shared.domain.access.rate_limits import FAILED_SIGN_INS, SIGN_UPS
 from shared.domain.kernel.errors import (
@@ -123,7 +123,7 @@ _SIGN_IN_EXAMPLE = {"username": "ada@example.com", "password": "correct horse ba
     summary="Sign in with e-mail and password (OAuth2 password form)",
     access=Access.PUBLIC,
     body=FormBody(SignInForm),
-    answers={200: SignInAnswer},
+    answers={200: SignInAnswer | FactorRequiredAnswer},
     rate_limits=(FAILED_SIGN_INS,),
     errors=_SIGN_IN_ERRORS,
     example=_SIGN_IN_EXAMPLE,
@@ -139,7 +139,7 @@ async def sign_in(call: Call[SignInForm]) -> Reply:
     summary="The same as auth/login/access-token",
     access=Access.PUBLIC,
     body=FormBody(SignInForm),
-    answers={200: SignInAnswer},
+    answers={200: SignInAnswer | FactorRequiredAnswer},
     rate_limits=(FAILED_SIGN_INS,),
     errors=_SIGN_IN_ERRORS,
     example=_SIGN_IN_EXAMPLE,

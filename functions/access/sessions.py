@@ -125,6 +125,8 @@ async def log_out(call: Call[RefreshRequest]) -> Reply:
     "auth/logout-all",
     summary="End all sessions of the user, and forget the devices",
     access=Access.SIGNED_IN,
+    for_enrolment=True,
+    for_provider=True,
     answers={204: None},
 )
 async def log_out_everywhere(call: Call) -> Reply:
@@ -138,6 +140,7 @@ async def log_out_everywhere(call: Call) -> Reply:
     "auth/switch",
     summary="Begin a session in another organization of the user's, and end the present one",
     access=Access.SIGNED_IN,
+    for_enrolment=True,
     body=SwitchRequest,
     answers={200: TokenAnswer},
     example={"organization_id": "org_01"},
@@ -155,6 +158,8 @@ async def switch_organization(call: Call[SwitchRequest]) -> Reply:
     "auth/me",
     summary="Who is signed in, where, and what they may do",
     access=Access.SIGNED_IN,
+    for_enrolment=True,
+    for_provider=True,
     answers={200: MeAnswer},
 )
 async def show_me(call: Call) -> Reply:

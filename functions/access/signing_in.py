@@ -7,6 +7,7 @@ from pydantic import StringConstraints
 
 from shared.domain.access.origins import Origin, country_of, device_of, masked
 from shared.domain.access.password_policy import MAXIMUM_PASSWORD, MINIMUM_PASSWORD
+from shared.domain.access.second_factors import Method
 from shared.http import Call, Schema
 from shared.http.client_addresses import client_address
 
@@ -34,6 +35,13 @@ class TokenAnswer(Schema):
 class SignInAnswer(TokenAnswer):
     device_token: str
     """Sent with later sign-ins on this device, for 90 days: nobody else's wrong guesses lock it out."""
+
+
+class FactorRequiredAnswer(Schema):
+    mfa_token: str
+    """Sent to `auth/mfa` with the second factor, within 5 minutes. It works once."""
+    methods: list[Method]
+    """The second factors that the user has."""
 
 
 def origin_of(call: Call[Any, Any, Any]) -> Origin:

@@ -106,6 +106,7 @@ async def _user_id(call: Call[Any, Query, UserPath]) -> str:
     "users/me",
     summary="The signed-in user",
     access=Access.SIGNED_IN,
+    for_provider=True,
     answers={200: UserDetailsAnswer},
 )
 async def get_own_user(call: Call) -> Reply:
@@ -232,4 +233,18 @@ async def activate_user(call: Call[NoBody, Query, UserPath]) -> Reply:
 )
 async def delete_user(call: Call[NoBody, Query, UserPath]) -> Reply:
     await call.services.users.delete(await _user_id(call), call.principal)
+    return Reply()
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "users/{user_id}/erase",
+    summary="Erase a person: the account is disabled at once, and what names the person is gone within minutes",
+    access=Access.SIGNED_IN,
+    path_values=UserPath,
+    answers={202: None},
+)
+async def erase_user(call: Call[NoBody, Query, UserPath]) -> Reply:
+    await call.services.erasures.ask(await _user_id(call), call.principal)
     return Reply()

@@ -1,9 +1,10 @@
-"""Organizations with their settings and limits, projects and departments."""
+"""Organizations with their settings, limits and exports, projects and departments."""
 
-from functions.tenancy import departments, limits, organization_settings, organizations, payers, projects
+from functions.tenancy import departments, exports, limits, organization_settings, organizations, payers, projects
 
 blueprints = (
     departments.blueprint,
+    exports.blueprint,
     limits.blueprint,
     organization_settings.blueprint,
     organizations.blueprint,

@@ -37,6 +37,10 @@ class SettingsRequest(Schema):
     """Whether members need a second factor; only an owner changes it. Left out it stays as it is."""
     top_up: TopUpSetting | None = None
     """When credits are bought by themselves; null for never."""
+    step_up_required: bool | None = None
+    """Whether members show anew who they are, 10 minutes before at most, to change money or access; only an owner
+    changes it. Left out it stays as it is.
+    """
     self_managed_pricing: bool | None = None
     """The operator's. Left out it stays as it is."""
     reported_llm_costs: bool | None = None
@@ -55,13 +59,6 @@ class SettingsRequest(Schema):
             raise ValueError("names an address twice")
         return contacts
 
-    @field_validator("mfa_required")
-    @classmethod
-    def _available(cls, required: bool | None) -> bool | None:
-        if required:
-            raise ValueError("cannot be true: this deployment has no second factors")
-        return required
-
 
 class SettingsAnswer(OrganizationSettings, Schema):
     """The operator's settings of an organization, and its own."""
@@ -76,6 +73,8 @@ class SettingsAnswer(OrganizationSettings, Schema):
     """Whether members need a second factor."""
     top_up: TopUpSetting | None
     """When credits are bought by themselves; null for never."""
+    step_up_required: bool
+    """Whether members show anew who they are to change money or access."""
 
     @classmethod
     def of(cls, organization: Organization) -> Self:

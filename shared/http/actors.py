@@ -25,8 +25,9 @@ def _stranger(addresses: str, trusted_hops: int) -> Actor:
 
 
 def actor_of(principal: Principal, network: str | None) -> Actor:
-    """The user or key that calls from a network, with the root of the key and the session of the user."""
+    """The user or machine that calls from a network, with the root of the key and the session of the user."""
     if principal.key is not None:
-        return Actor("api_key", principal.id, root_id=principal.root_id, ip=network)
+        machine: ActorType = "api_key" if principal.key.service_account is None else "service_account"
+        return Actor(machine, principal.id, root_id=principal.root_id, ip=network)
     kind: ActorType = "operator" if principal.is_operator else "user"
     return Actor(kind, principal.id, session_id=principal.session_id, ip=network)

@@ -6,11 +6,12 @@ from enum import Enum
 from functools import cache
 from typing import Any, Literal
 
-from shared.domain.access.identity import READING, Permission
+from shared.domain.access.identity import AFTER_STEP_UP, READING, Permission
 from shared.domain.access.rate_limits import RateLimit
 from shared.domain.kernel.errors import (
     ConflictError,
     EmailUnverifiedError,
+    EnrolmentRequiredError,
     ForbiddenError,
     IdempotencyConflictError,
     LengthRequiredError,
@@ -19,6 +20,7 @@ from shared.domain.kernel.errors import (
     PreconditionFailedError,
     PreconditionRequiredError,
     RateLimitedError,
+    StepUpRequiredError,
     TooLargeError,
     UnauthenticatedError,
     UnavailableError,
@@ -112,6 +114,10 @@ class Endpoint:
     """What a caller who is limited to projects gets."""
     takes_basic: bool = False
     """Whether the password of Basic authentication is taken for an API key, too."""
+    for_enrolment: bool = False
+    """Whether a signed-in user may call it who has still to enrol the second factor that the organization asks for."""
+    for_provider: bool = False
+    """Whether users may call what is for every user whom an organization's identity provider vouches for."""
 
     @property
     def route(self) -> str:
@@ -170,6 +176,10 @@ class Endpoint:
             yield from (UnauthenticatedError, ForbiddenError, NotFoundError)
         if isinstance(self.access, Permission) and self.access not in READING:
             yield EmailUnverifiedError
+        if self.access in AFTER_STEP_UP:
+            yield StepUpRequiredError
+        if not self.public and not self.for_enrolment:
+            yield EnrolmentRequiredError
 
 
 @cache

@@ -22,6 +22,9 @@ from shared.http.serving import Request, serve
 from shared.services.storage.idempotency import Answer
 from shared.settings import settings
 
+HANDLERS: dict[str, Handler] = {}
+"""By the name of its endpoint, what answers it."""
+
 
 class UndecidedError(Exception):
     """A bug: an endpoint does not declare what it has to."""
@@ -54,6 +57,8 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     error_format: ErrorFormat | None = None,
     headers: Mapping[str, str] | None = None,
     takes_basic: bool = False,
+    for_enrolment: bool = False,
+    for_provider: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare an endpoint and register it on the blueprint. The parts are described at `Endpoint`.
 
@@ -92,9 +97,12 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             error_format=error_format,
             headers=headers or {},
             takes_basic=takes_basic,
+            for_enrolment=for_enrolment,
+            for_provider=for_provider,
             projects=projects or Projects.REFUSED,
         )
         ENDPOINTS.append(declared)
+        HANDLERS[declared.name] = handler
 
         async def invoke(req: func.HttpRequest) -> func.HttpResponse:
             request = _request(req)

@@ -16,6 +16,7 @@ from shared.domain.kernel.errors import (
     OrganizationRequiredError,
     RateLimitedError,
     RejectedItemsError,
+    StepUpRequiredError,
     UnauthenticatedError,
     UnavailableError,
     XyraError,
@@ -26,6 +27,8 @@ from shared.http.schemas import Schema
 from shared.services.storage.idempotency import Answer
 
 MEDIA_TYPE = "application/problem+json"
+
+_STEP_UP = 'Bearer error="insufficient_user_authentication", error_description="Show again who you are", max_age=600'
 
 _log = logging.getLogger(__name__)
 
@@ -179,7 +182,7 @@ def _problem(refusal: XyraError) -> bytes:
 def _headers(refusal: XyraError) -> dict[str, str]:
     match refusal:
         case UnauthenticatedError():
-            return {"WWW-Authenticate": "Bearer"}
+            return {"WWW-Authenticate": _STEP_UP if isinstance(refusal, StepUpRequiredError) else "Bearer"}
         case MethodNotAllowedError():
             return {"Allow": ", ".join(refusal.allowed)}
         case LockedError() | RateLimitedError():

@@ -10,15 +10,12 @@ import pydantic
 
 from shared import correlation, json
 from shared.bootstrap import Application
-from shared.domain.access.identity import AFTER_DELETION, READING, Permission, Principal
+from shared.domain.access.identity import Permission, Principal
 from shared.domain.kernel.errors import (
-    EmailUnverifiedError,
     FieldError,
-    ForbiddenError,
     LengthRequiredError,
     MalformedError,
     NotFoundError,
-    OrganizationDeletedError,
     PreconditionRequiredError,
     UnauthenticatedError,
     UnsupportedMediaTypeError,
@@ -27,6 +24,7 @@ from shared.domain.kernel.errors import (
 from shared.domain.kernel.ids import fingerprint, is_id
 from shared.domain.kernel.validation import validation_error
 from shared.http.actors import NOBODY_YET, actor_of, stranger
+from shared.http.authorization import authorize
 from shared.http.bodies import validated
 from shared.http.declaration import Endpoint, IfMatch
 from shared.http.error_format import ErrorFormat
@@ -142,10 +140,7 @@ async def _answer(
             for_events=declared.access is Permission.EVENTS_WRITE,
         )
         becomes(actor_of(principal, somebody.ip))
-        if isinstance(declared.access, Permission):
-            _authorize(principal, declared.access)
-        else:
-            _refuse_key(principal, declared)
+        authorize(principal, declared, services.clock.now())
         await count_caller(services, principal, standings)
     raw = request.body if declared.body is not None else b""
     call = Call(
@@ -190,25 +185,6 @@ async def _reply(declared: Endpoint, handler: Handler, call: Call[Any, Any, Any]
         return await handler(call)
     async with counted(declared, call, standings):
         return await handler(call)
-
-
-def _authorize(principal: Principal, permission: Permission) -> None:
-    if principal.organization_deleted and permission not in AFTER_DELETION:
-        raise OrganizationDeletedError("The organization is deleted; its own credentials may only read and pay")
-    if not principal.may(permission):
-        raise ForbiddenError(f"This needs the permission {permission.value}")
-    if principal.unverified and permission not in READING:
-        raise EmailUnverifiedError(
-            "Until your e-mail address is verified you may only read: follow the link in the mail, or ask for another"
-            " with POST /api/v1/auth/email/send"
-        )
-
-
-def _refuse_key(principal: Principal, declared: Endpoint) -> None:
-    if principal.organization_deleted and declared.method != "GET":
-        raise OrganizationDeletedError("The organization is deleted; sign in to another one to do this")
-    if principal.user_id is None:
-        raise ForbiddenError("This is for signed-in users: send an access token, not an API key")
 
 
 def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ ONLY_LOCAL = {
     "queue_lock_seconds": "of the queue of one machine; in a deployment it belongs to the queue",
     "data_dir": "a deployment keeps data in Cosmos DB and secrets in Key Vault",
     "clock_file": "refused outside local",
+    "outbound_allow": "refused outside local",
     "cosmos_key": "for emulators; a deployment has no keys",
     "service_bus_connection_string": "see cosmos_key",
     "log_level": "the platform collects logs, at the level of host.json",

@@ -10,7 +10,9 @@ from tools.sdk.types import REFERENCE
 Json = Mapping[str, Any]
 
 PREFIX = "/api/v1/"
-LEFT_OUT = frozenset({"docs", "docs_script", "openapi_document"})
+LEFT_OUT = frozenset(
+    {"docs", "docs_script", "openapi_document", "start_single_sign_on", "finish_single_sign_on"},
+)
 """Operations under the prefix that are for browsers and generators."""
 WRITTEN_BY_HAND = frozenset(
     {"get_credit_balance", "use_credits", "reserve_credits", "capture_hold", "release_hold"},

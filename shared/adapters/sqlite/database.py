@@ -27,7 +27,7 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint=10000",  # pages; keys are hashes, so a longer log writes each page less often
     "PRAGMA journal_size_limit=67108864",
     "PRAGMA temp_store=MEMORY",  # savepoints use it
-    "PRAGMA secure_delete=OFF",
+    "PRAGMA secure_delete=ON",  # what is deleted or replaced is overwritten: people can be erased
 )
 _SWITCH_SECONDS = 0.0002
 """How long a busy event loop may keep the interpreter lock from these threads, which take it several times in each

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.domain.access.identity import OPERATOR_ONLY, ROLE_PERMISSIONS, OperatorRole, Permission, Role
 from shared.domain.access.project_access import ProjectGrant, all_permissions, granted
+from shared.domain.access.second_factors import SecondFactors, verb_of_factors
 from shared.domain.access.users import NotificationPreferences
 from shared.domain.kernel.audit import Audit, Audited, Target, by_value
 from shared.domain.kernel.entity import Entity
@@ -60,6 +61,12 @@ def _verb_of_account(before: Any, after: Any) -> str | None:  # noqa: ANN401  ac
         return "verify_email"
     if before.password_hash != after.password_hash:
         return "change_password" if after.password_hash is not None else "reset_password"
+    return _verb_of_further_change(before, after)
+
+
+def _verb_of_further_change(before: Any, after: Any) -> str | None:  # noqa: ANN401  accounts
+    if before.second_factors != after.second_factors:
+        return verb_of_factors(before.second_factors, after.second_factors)
     if _is_only_asked_for(before, after):
         return None
     return "update" if before.sessions_ended_at == after.sessions_ended_at else "end_sessions"
@@ -94,7 +101,7 @@ class Account(Entity):
         area="users",
         verb=_verb_of_account,
         target=lambda account: Target("user", account.user_id),
-        secret=frozenset({"password_hash", "earlier_password_hashes"}),
+        secret=frozenset({"password_hash", "earlier_password_hashes", "second_factors"}),
         ignored=frozenset({"last_login_at", "password_changed_at"}),
         personal={"email": by_value, "full_name": lambda account, _: account.user_id},
         trails=trails_of_account,
@@ -122,6 +129,8 @@ class Account(Entity):
     password_changed_at: Instant | None = None
     """None while it is the first one."""
     notification_preferences: NotificationPreferences = NotificationPreferences()
+    second_factors: SecondFactors = SecondFactors()
+    """What signing in takes beside the password."""
     newest_reset: PasswordReset | None = None
     """The newest link by which a new password can be chosen. Any change of the password takes it away."""
     needs_verification: bool = False
@@ -144,7 +153,13 @@ class Account(Entity):
         """
         if self.verified_at is not None:
             return self
-        return self.changed(verified_at=now, password_hash=None, earlier_password_hashes=(), newest_reset=None)
+        return self.changed(
+            verified_at=now,
+            password_hash=None,
+            earlier_password_hashes=(),
+            second_factors=SecondFactors(),
+            newest_reset=None,
+        )
 
 
 class AddressClaim(Entity):

@@ -53,6 +53,8 @@ class ApiKey(Entity):
 
     None for a key that depends on nobody, as those that the operator makes for an organization.
     """
+    service_account: str | None = None
+    """The name of the service account whose token it is; None for an API key."""
     is_active: bool = True
     """Whether nobody has deactivated it."""
     revision: int = 0
@@ -78,7 +80,7 @@ class ApiKey(Entity):
     def principal(self) -> Principal:
         """Who calls with it."""
         lineage = (*self.ancestors, KeyReference(self.id, self.fingerprint))
-        key = CallingKey(lineage, self.expires_at, self.reporting, self.created_by, self.maker)
+        key = CallingKey(lineage, self.expires_at, self.reporting, self.created_by, self.maker, self.service_account)
         projects = None if self.projects is None else with_scopes(self.projects, self.scopes)
         permissions = frozenset(self.scopes) if projects is None else all_permissions(projects)
         return Principal(self.id, self.organization_id, permissions, key, projects=projects)

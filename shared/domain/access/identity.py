@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from shared.domain.access.reporting import Reporting
+from shared.domain.access.second_factors import RECENT, Method
 
 
 class Permission(StrEnum):
@@ -39,6 +40,8 @@ class Permission(StrEnum):
     OWNERS_WRITE = "owners:write"
     USERS_WRITE = "users:write"
     STAFF_WRITE = "staff:write"
+    IDENTITY_PROVIDERS_WRITE = "identity_providers:write"
+    ORGANIZATIONS_EXPORT = "organizations:export"
     SERVICE_ACCOUNTS_WRITE = "service_accounts:write"
     AUDIT_READ = "audit:read"
     CREDITS_READ = "credits:read"
@@ -90,8 +93,14 @@ _ADMIN = (
     }
 )
 
+_OWNER_ONLY = {
+    Permission.OWNERS_WRITE,
+    Permission.IDENTITY_PROVIDERS_WRITE,
+    Permission.ORGANIZATIONS_EXPORT,
+}
+
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    "owner": _ADMIN | {Permission.OWNERS_WRITE},
+    "owner": _ADMIN | _OWNER_ONLY,
     "admin": _ADMIN,
     "billing": _BILLING,
     "developer": _DEVELOPER,
@@ -139,6 +148,26 @@ FOR_PEOPLE = frozenset({Permission.USERS_WRITE, Permission.STAFF_WRITE})
 READING = frozenset(permission for permission in Permission if permission.value.endswith(":read"))
 """Permissions that change nothing."""
 
+AFTER_STEP_UP = frozenset(
+    {
+        Permission.ORGANIZATIONS_WRITE,
+        Permission.ORGANIZATIONS_CREATE,
+        Permission.API_KEYS_WRITE,
+        Permission.BILLING_MODELS_WRITE,
+        Permission.PRICES_WRITE,
+        Permission.INVOICES_WRITE,
+        Permission.MEMBERS_WRITE,
+        Permission.OWNERS_WRITE,
+        Permission.IDENTITY_PROVIDERS_WRITE,
+        Permission.USERS_WRITE,
+        Permission.STAFF_WRITE,
+        Permission.SERVICE_ACCOUNTS_WRITE,
+        Permission.CREDITS_USE_AMOUNT,
+        Permission.CREDITS_WRITE,
+    }
+)
+"""Money and access: where an organization's `step_up_required` is on, its users show anew who they are for these."""
+
 AFTER_DELETION = READING
 """What a deleted organization's own credentials may still do for a while: read, and pay what is owed."""
 
@@ -173,6 +202,7 @@ class CallingKey:
     reporting: Reporting
     created_by: str | None = None
     maker: str | None = None
+    service_account: str | None = None
     """As `ApiKey` has them."""
 
 
@@ -196,6 +226,14 @@ class Principal:
     """Of a signed-in user; None for a key. The two fields below go with it."""
     session_id: str | None = None
     role: Role | OperatorRole | None = None
+    methods: tuple[Method, ...] = ()
+    """By what the user has shown who they are."""
+    shown_at: datetime | None = None
+    """When the user did so last."""
+    step_up_required: bool = False
+    """Whether that has to be a short time ago for what is in `AFTER_STEP_UP`."""
+    for_enrolment: bool = False
+    """Whether the user may do nothing yet but enrol the second factor that the organization asks for."""
     projects: Mapping[str, frozenset[Permission]] | None = field(default=None, hash=False)
     """By project what it may do there, of who is limited to projects; None for everybody else."""
 
@@ -210,6 +248,15 @@ class Principal:
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
+
+    @property
+    def by_provider(self) -> bool:
+        """Whether an organization's identity provider has vouched for the user."""
+        return "provider" in self.methods
+
+    def is_recent(self, now: datetime) -> bool:
+        """Whether the user has shown a short time ago who they are."""
+        return self.shown_at is not None and now < self.shown_at + RECENT
 
     def projects_with(self, permission: Permission) -> frozenset[str] | None:
         """The projects in which it may do this; None stands for the whole organization."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from shared.domain.access.second_factors import RECENT, STRONG, Method
 from shared.domain.kernel.audit import Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import BEGINNING, Instant
@@ -22,7 +23,9 @@ class Session(Entity):
     kind: ClassVar[str] = "session"
     audit: ClassVar[Audit] = Audited(
         area="sessions",
-        ignored=frozenset({"last_used_at", "refresh_number", "ttl", "expires_at", "device", "ip", "location"}),
+        ignored=frozenset(
+            {"last_used_at", "refresh_number", "ttl", "expires_at", "device", "ip", "location", "authenticated_at"}
+        ),
         trails=lambda session: () if session.organization_id is None else (session.organization_id,),
         by_itself=lambda session: session.user_id,
     )
@@ -39,6 +42,12 @@ class Session(Entity):
     """The network, without the part that names a single connection."""
     location: str | None = None
     """The country, ISO 3166-1 alpha-2."""
+    methods: tuple[Method, ...] = ("password",)
+    """By what its user has shown who they are."""
+    authenticated_at: Instant | None = None
+    """When that was last; None for sessions of earlier versions."""
+    for_enrolment: bool = False
+    """Whether it was begun without what the organization asks for. Until that is shown, it is for enrolling it."""
     ttl: int | None = None
     """Seconds from the last write until the store lets it expire."""
 
@@ -47,6 +56,32 @@ class Session(Entity):
         if self.ttl is None:
             del document["ttl"]
         return document
+
+    @property
+    def shown_at(self) -> datetime:
+        """When its user has last shown who they are."""
+        return self.authenticated_at or self.created_at
+
+    @property
+    def by_provider(self) -> bool:
+        """Whether an organization's identity provider has vouched for its user: it is for that organization only."""
+        return "provider" in self.methods
+
+    def satisfies(self, *, mfa_required: bool, password_allowed: bool) -> bool:
+        """Whether its user has shown what an organization asks for."""
+        return (not mfa_required or not STRONG.isdisjoint(self.methods)) and (password_allowed or self.by_provider)
+
+    def is_recent(self, now: datetime) -> bool:
+        """Whether its user has shown who they are a short time ago."""
+        return now < self.shown_at + RECENT
+
+    def begun_by(self, methods: tuple[Method, ...], at: datetime) -> "Session":
+        return self.changed(methods=methods, authenticated_at=at)
+
+    def showing(self, methods: tuple[Method, ...], now: datetime) -> "Session":
+        """After its user has shown further methods."""
+        together = tuple(dict.fromkeys((*self.methods, *methods)))
+        return self.changed(methods=together, authenticated_at=now).kept_until_expiry(now)
 
     def is_in_force(self, now: datetime, *ended_at: datetime | None) -> bool:
         """Whether it has neither expired nor was ended with others that began until one of the times."""

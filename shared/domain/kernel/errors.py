@@ -152,10 +152,34 @@ class UnauthenticatedError(XyraError):
     title = "A valid credential is needed"
 
 
+class StepUpRequiredError(UnauthenticatedError):
+    """The caller has to show anew who they are (RFC 9470)."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "step_up_required"
+    title = "Show again who you are"
+
+
 class ForbiddenError(XyraError):
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
     title = "The credential does not allow this"
+
+
+class EnrolmentRequiredError(ForbiddenError):
+    """The organization asks for a second factor, and the user has none yet."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "mfa_enrolment_required"
+    title = "A second factor has to be enrolled"
+
+
+class LinkRequiredError(ForbiddenError):
+    """The address has an account, which is not linked with the identity provider yet."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "link_required"
+    title = "The account has to be linked first"
 
 
 class OrganizationDeletedError(ForbiddenError):

@@ -78,6 +78,16 @@ class OwnSettings(Value):
     """Whether its members need a second factor."""
     top_up: TopUpSetting | None = None
     """None where nothing is bought by itself."""
+    step_up_required: bool = False
+    """Whether its members show anew who they are before they change money or access."""
+
+    def of_owners(self) -> Mapping[str, bool]:
+        """Those that stay as they are where they are left out."""
+        return {name: getattr(self, name) for name in OF_OWNERS}
+
+
+OF_OWNERS = ("mfa_required", "step_up_required")
+"""Of an organization's own settings, those that only an owner changes. Left out they stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ class SettingsChanger:
 
     is_operator: bool
     may_require_factors: bool
-    """Whether the caller may change `mfa_required`."""
+    """Whether the caller may change `OF_OWNERS`."""
 
 
 def replaced_settings(
@@ -102,10 +112,10 @@ def replaced_settings(
     settings = before[0].model_copy(update=dict(operators))
     changed = [name for name in operators if getattr(settings, name) != getattr(before[0], name)]
     refused = [] if changer.is_operator else changed
-    if own.mfa_required != before[1].mfa_required and not changer.may_require_factors:
-        refused.append("mfa_required")
+    if not changer.may_require_factors:
+        refused += [name for name in OF_OWNERS if getattr(own, name) != getattr(before[1], name)]
     if refused:
-        who = "an owner" if refused == ["mfa_required"] else "the operator"
+        who = "an owner" if set(refused) <= set(OF_OWNERS) else "the operator"
         raise ForbiddenError(
             f"Only {who} changes {', '.join(sorted(refused))}; leave it out or send it as it is",
             errors=tuple(FieldError(f"/{name}", "is not yours to change") for name in sorted(refused)),

@@ -67,6 +67,10 @@ class Organization(Entity):
     created_at: Instant
     ended_at: Instant | None = None
     """From then on nothing more becomes due."""
+    password_allowed: bool = True
+    """Whether members may sign in otherwise than by an identity provider of the organization."""
+    provider_sessions_ended_at: Instant | None = None
+    """Sessions by an identity provider that began until then have ended, as one was removed."""
 
     @property
     def timezone(self) -> str:

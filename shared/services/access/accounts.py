@@ -27,6 +27,8 @@ from shared.services.access.email_verification import verification_mail
 from shared.services.access.letters import ACCESS_MAIL
 from shared.services.access.lockout import CountedTry, Lockout
 from shared.services.access.passwords import Hashing, Passwords
+from shared.services.access.pending_sign_ins import FactorRequired, PendingSignIns
+from shared.services.access.proofs import Proof, Proven, by_password
 from shared.services.access.scopes import SessionScope, SessionScopes
 from shared.services.access.sessions import Sessions, SignedIn, check_enabled
 from shared.services.access.stored_accounts import FoundAccount, StoredAccounts
@@ -65,6 +67,7 @@ class Accounts:
         sessions: Sessions,
         lockout: Lockout,
         passwords: Passwords,
+        pending_sign_ins: PendingSignIns,
         outbox: Outbox,
     ) -> None:
         self._clock = clock
@@ -75,6 +78,7 @@ class Accounts:
         self._sessions = sessions
         self._lockout = lockout
         self._passwords = passwords
+        self._pending_sign_ins = pending_sign_ins
         self._mails = outbox.sender(ACCESS_MAIL)
         self._signed_up = outbox.sender(SIGNED_UP)
 
@@ -173,8 +177,8 @@ class Accounts:
         *,
         device_token: str | None = None,
         origin: Origin = UNKNOWN_ORIGIN,
-    ) -> SignedIn:
-        """Start a session in one of the account's organizations.
+    ) -> SignedIn | FactorRequired:
+        """Start a session in one of the account's organizations, or ask for the second factor that the account has.
 
         With None it is the account's only organization. A known address and an unknown one take the same reads, writes
         and hashes until a password is right. Raises `LockedError` after 5 failures in an hour, also for an unknown
@@ -193,12 +197,16 @@ class Accounts:
             check_enabled(found.account)
             account = await self._completed(found)
             scope = await self._scope(account, organization_id)
+            if account.second_factors.any:
+                required = await self._pending_sign_ins.begin(account, scope, counted.device_id)
+                await self._lockout.take_back(counted)
+                return required
             signed_in = await self._sessions.begin(
                 account.user_id,
                 scope,
                 origin,
-                password_hash=found.account.password_hash,
-                device_token=device_token,
+                prove=_without_factor(found.account.password_hash),
+                device_id=counted.device_id,
             )
         except XyraError:
             await self._lockout.take_back(counted)
@@ -243,3 +251,15 @@ class Accounts:
         if found.account.operator_role is not None:
             await self._completed(found)
         return found.account.user_id == account.user_id
+
+
+def _without_factor(password_hash: str | None) -> Proof:
+    """That the password is right, and the account still has no second factor."""
+    proof = by_password(password_hash)
+
+    async def prove(account: Account) -> Proven:
+        if account.second_factors.any:
+            raise UnauthenticatedError("A second factor was enrolled meanwhile; sign in again")
+        return await proof(account)
+
+    return prove

@@ -100,7 +100,8 @@ class Authentication:
         _check_valid(authenticated.keys, self._clock.now())
         if for_events and cached is None:
             self._cached_keys[token_fingerprint] = authenticated
-        self._key_uses.note(authenticated.keys[0])
+        if authenticated.keys[0].service_account is None:  # tokens of service accounts live too short for that
+            self._key_uses.note(authenticated.keys[0])
         return authenticated
 
     async def _read_key(self, token_fingerprint: str) -> _Authenticated:
@@ -155,6 +156,8 @@ class Authentication:
             raise UnauthenticatedError(_ENDED)
         deleted_at = None if organization is None else organization.entity.deleted_at
         principal = _member(session, membership.entity)
+        if organization is not None:
+            principal = _by_settings(principal, session, organization.entity)
         is_let = self._unverified_may_write or (
             organization is not None and organization.entity.settings.unverified_may_write
         )
@@ -186,6 +189,20 @@ def _check_valid(keys: Sequence[ApiKey], now: datetime) -> None:
             raise UnauthenticatedError(_EXPIRED if key is keys[0] else _NO_ANCESTOR)
 
 
+def _by_settings(principal: Principal, session: Session, organization: Organization) -> Principal:
+    """What the organization asks of how its users sign in. Raises `UnauthenticatedError` for a weaker session."""
+    own = organization.own_settings
+    ended_at = organization.provider_sessions_ended_at
+    if session.by_provider and ended_at is not None and session.created_at <= ended_at:
+        raise UnauthenticatedError(_ENDED)
+    principal = replace(principal, step_up_required=own.step_up_required)
+    if session.satisfies(mfa_required=own.mfa_required, password_allowed=organization.password_allowed):
+        return principal
+    if not session.for_enrolment:
+        raise UnauthenticatedError("The organization asks for more than the session has shown; sign in again")
+    return replace(principal, permissions=frozenset(), projects=None, for_enrolment=True)
+
+
 def _operator(session: Session, role: OperatorRole) -> Principal:
     return Principal(
         session.user_id,
@@ -194,6 +211,8 @@ def _operator(session: Session, role: OperatorRole) -> Principal:
         user_id=session.user_id,
         session_id=session.id,
         role=role,
+        methods=session.methods,
+        shown_at=session.shown_at,
     )
 
 
@@ -205,5 +224,7 @@ def _member(session: Session, membership: Membership) -> Principal:
         user_id=session.user_id,
         session_id=session.id,
         role=membership.role,
+        methods=session.methods,
+        shown_at=session.shown_at,
         projects=membership.project_permissions(),
     )

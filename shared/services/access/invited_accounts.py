@@ -83,9 +83,7 @@ class InvitedAccounts:
             await self._keys.delete_made_by(organization_id, account.user_id)
 
         def proved(current: Account) -> Account:
-            return current.changed(
-                full_name=full_name, password_hash=None, earlier_password_hashes=(), verified_at=self._clock.now()
-            )
+            return current.proven(self._clock.now()).changed(full_name=full_name)
 
         await self._changes.replace(account, password, proved)
         return account

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from shared.containers import TENANTS
 from shared.domain.access.accounts import Account, Membership
 from shared.domain.access.identity import OperatorRole, Role, deletion_stage
+from shared.domain.access.sessions import Session
 from shared.domain.kernel.errors import (
     ForbiddenError,
     NotFoundError,
@@ -31,6 +32,12 @@ class SessionScope:
     """Of the organization."""
     sessions_ended_at: datetime | None = None
     """Sessions there that began until then have ended."""
+    mfa_required: bool = False
+    password_allowed: bool = True
+
+    def allows(self, session: Session) -> bool:
+        """Whether the session has shown what is asked for there."""
+        return session.satisfies(mfa_required=self.mfa_required, password_allowed=self.password_allowed)
 
 
 class SessionScopes:
@@ -46,12 +53,20 @@ class SessionScopes:
         )
         if membership is None or membership.entity.suspended:
             raise NotFoundError("There is no such organization")
-        name = organization_id
+        name, mfa_required, password_allowed = organization_id, False, True
         if organization is not None:
-            name = organization.entity.name
+            name, mfa_required = organization.entity.name, organization.entity.own_settings.mfa_required
+            password_allowed = organization.entity.password_allowed
             if deletion_stage(organization.entity.deleted_at, self._clock.now(), self._readable) == "closed":
                 raise UnauthenticatedError(DELETED)
-        return SessionScope(organization_id, membership.entity.role, name, membership.entity.sessions_ended_at)
+        return SessionScope(
+            organization_id,
+            membership.entity.role,
+            name,
+            membership.entity.sessions_ended_at,
+            mfa_required,
+            password_allowed,
+        )
 
     async def of_session(self, account: Account, organization_id: str | None) -> SessionScope:
         """Where a session of this organization leads now. Raises `UnauthenticatedError` where it leads nowhere."""

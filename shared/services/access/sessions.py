@@ -1,6 +1,5 @@
 """Sessions: begun by signing in, refreshed, switched and ended; at most twenty of a user."""
 
-import secrets as random_values
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from datetime import datetime, timedelta
 
 from shared.containers import DIRECTORY
 from shared.domain.access.accounts import ACCOUNT, Account, user_partition
-from shared.domain.access.lockout import MAXIMUM_DEVICES, KnownDevice, device_id, new_device
 from shared.domain.access.origins import UNKNOWN_ORIGIN, Origin
 from shared.domain.access.sessions import Session, begun_at, surplus
 from shared.domain.kernel.audit import Target
@@ -17,6 +15,8 @@ from shared.domain.kernel.ids import new_id
 from shared.domain.kernel.times import BEGINNING
 from shared.ports.clock import Clock
 from shared.ports.secrets import Secrets
+from shared.services.access.known_devices import KnownDevices
+from shared.services.access.proofs import Proof, Proven
 from shared.services.access.refresh_tokens import RefreshReference, RefreshTokens
 from shared.services.access.scopes import SessionScope, SessionScopes
 from shared.services.access.stored_accounts import StoredAccounts
@@ -32,15 +32,15 @@ from shared.services.storage import (
     get_two,
     look_twice,
     noting,
-    putting,
+    replacing,
     retry_lost_races,
 )
 from shared.settings import Settings
 
 _READ = 90
-"""Sessions or devices of a user: more than there can be, unless hosts with stale reads made more."""
+"""Sessions of a user: more than there can be, unless hosts with stale reads made more."""
 _ENDED = "The session has ended"
-_DEVICE_TOKEN_BYTES = 32
+_WEAK = "This organization asks for more than the session has shown: sign in to it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,41 +82,45 @@ class Sessions:
         self._lifetime = timedelta(days=settings.refresh_token_days)
         self._accounts = StoredAccounts(store).records
         self._sessions = Records(store, DIRECTORY, Session, prefix="ses")
-        self._devices = Records(store, DIRECTORY, KnownDevice)
+        self._devices = KnownDevices(store, clock)
         self.refresh_tokens = RefreshTokens(secrets)
 
-    async def begin(
+    async def begin(  # noqa: PLR0913  what a session is made of
         self,
         user_id: str,
         scope: SessionScope,
         origin: Origin = UNKNOWN_ORIGIN,
         *,
-        password_hash: str | None,
-        device_token: str | None = None,
+        prove: Proof,
+        device_id: str | None = None,
+        longest: timedelta | None = None,
     ) -> SignedIn:
         """Begin a session; where there are twenty, the one unused longest ends.
 
-        The device becomes known, and failures with its `device_token` are forgotten. All is one batch, guarded by the
-        account, so that a change of it meanwhile is seen. Raises `UnauthenticatedError` where the password is not the
-        one of `password_hash` any longer, `ForbiddenError` for a disabled account, `UnavailableError`.
+        The device becomes known, and failures of the known one of `device_id` are forgotten. All is one batch, guarded
+        by the account, so that a change of it meanwhile is seen, and what was shown is used once. Where the
+        organization asks for more than was shown, the session is for enrolling that. Raises what `prove`
+        raises, `ForbiddenError` for a disabled account, `UnavailableError`.
         """
         partition = user_partition(user_id)
 
         async def attempt() -> tuple[Session, str]:
             account = await self._accounts.get_created(partition, ACCOUNT)
             check_enabled(account.entity)
-            if account.entity.password_hash != password_hash:
-                raise UnauthenticatedError("The password was changed meanwhile")
+            proven = await prove(account.entity)
             now = self._clock.now()
-            session = self._new(account.entity, scope, origin, now + self._lifetime)
-            known_as, devices = await self._device(account.entity, device_token)
+            expires_at = now + min(self._lifetime, longest or self._lifetime)
+            session = self._new(account.entity, scope, origin, expires_at).begun_by(proven.methods, now)
+            session = session.changed(for_enrolment=not scope.allows(session))
+            known_as, devices = await self._devices.signing_in(account.entity, device_id)
             await self._accounts.write(
                 partition,
                 account,
-                account.entity.changed(last_login_at=now),
+                proven.account.changed(last_login_at=now),
                 creating(session),
                 *await self._making_room(account.entity),
                 *devices,
+                *proven.beside,
             )
             return session, known_as
 
@@ -144,24 +148,6 @@ class Sessions:
         in_force = [session for session in page.entities if self._is_in_force(session, account)]
         kept = {session.id for session in in_force} - {session.id for session in surplus(in_force)}
         return [deleting(stored) for stored in page.stored if stored.entity.id not in kept][: _READ // 2]
-
-    async def _device(self, account: Account, token: str | None) -> tuple[str, list[Operation]]:
-        """A new token by which the device is known, and what has to be written for that.
-
-        An earlier one stays good: the answer may be lost, and no answer repeats a secret.
-        """
-        now = self._clock.now()
-        page = await self._devices.page(user_partition(account.user_id), limit=_READ)
-        shown = None if token is None else device_id(token)
-        known = [device for device in page.entities if device.id == shown]
-        others = [stored for stored in page.stored if stored.entity.id != shown]
-        others.sort(key=lambda stored: stored.entity.last_used_at, reverse=True)
-        fresh = random_values.token_urlsafe(_DEVICE_TOKEN_BYTES)
-        return fresh, [
-            creating(new_device(fresh, begun_at(now, account.devices_ended_at), now)),
-            *(putting(device.used(now)) for device in known if device.is_known(now, account.devices_ended_at)),
-            *(deleting(stored) for stored in others[MAXIMUM_DEVICES - 2 :]),
-        ]
 
     async def _signed_in(self, session: Session, scope: SessionScope, device_token: str | None = None) -> SignedIn:
         claims = Claims(session.user_id, session.organization_id, (scope.role,), session.id)
@@ -197,6 +183,8 @@ class Sessions:
             scope = await self._scopes.of_session(held.account.entity, session.organization_id)
             if not self._is_in_force(session, held.account.entity, scope.sessions_ended_at):
                 raise UnauthenticatedError(_ENDED)
+            if not (scope.allows(session) or session.for_enrolment):
+                raise ForbiddenError(_WEAK)
             return await self._rotate(held.session, origin), scope
 
         return await self._signed_in(*await retry_lost_races(attempt, _busy()))
@@ -219,21 +207,43 @@ class Sessions:
         """Begin a session in another organization and end the present one, in one batch.
 
         The batch is guarded by the account: what ends all sessions meanwhile ends this one, too. The session lasts as
-        long as the present one would have. Raises `NotFoundError` where the user is no member there,
-        `UnauthenticatedError`, `UnavailableError`.
+        long as the present one would have. Raises `NotFoundError` where the user is no member there, `ForbiddenError`
+        where it asks for a second factor that was not shown, `UnauthenticatedError`, `UnavailableError`.
         """
         partition = user_partition(user_id)
 
         async def attempt() -> tuple[Session, SessionScope]:
             held = await self._held(user_id, session_id)
             scope = await self._scopes.in_organization(user_id, organization_id)
-            session = self._new(held.account.entity, scope, origin, held.session.entity.expires_at)
+            present = held.session.entity
+            if not scope.allows(present):
+                raise ForbiddenError(_WEAK)
+            session = self._new(held.account.entity, scope, origin, present.expires_at)
+            session = session.begun_by(present.methods, present.shown_at)
             await self._accounts.write(
                 partition, held.account, held.account.entity, creating(session), deleting(held.session)
             )
             return session, scope
 
         return await self._signed_in(*await retry_lost_races(attempt, _busy()))
+
+    async def show(self, user_id: str, session_id: str, prove: Proof) -> Account:
+        """Note that the user has shown a further method just now, in one batch with what using it changes.
+
+        Raises what `prove` raises, `UnauthenticatedError`, `UnavailableError`.
+        """
+        partition = user_partition(user_id)
+
+        async def attempt() -> Account:
+            held = await self._held(user_id, session_id)
+            proven: Proven = await prove(held.account.entity)
+            session = held.session.entity.showing(proven.methods, self._clock.now())
+            written = await self._accounts.write(
+                partition, held.account, proven.account, replacing(held.session, session), *proven.beside
+            )
+            return written.entity
+
+        return await retry_lost_races(attempt, _busy())
 
     async def in_force(self, user_id: str) -> list[Session]:
         """The user's sessions, the one used last first."""

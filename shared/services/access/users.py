@@ -58,16 +58,19 @@ class Users:
         Raises as `get`, and `LastOwnerError` where an organization would be left without an owner: then nothing is
         changed.
         """
-        account = (await self.get(user_id, by)).entity
+        await self.suspend((await self.get(user_id, by)).entity)
+        return await self._sessions.end_all(
+            user_id, lambda current: current.changed(status="disabled"), with_devices=True
+        )
+
+    async def suspend(self, account: Account) -> None:
+        """In every organization of the account. Raises `LastOwnerError`, and then nothing is changed."""
         try:
             await self._suspend_all(account, suspended=True)
         except LastOwnerError:
             if account.status != "disabled":
                 await self._suspend_all(account, suspended=False)
             raise
-        return await self._sessions.end_all(
-            user_id, lambda current: current.changed(status="disabled"), with_devices=True
-        )
 
     async def activate(self, user_id: str, by: Principal) -> Stored[Account]:
         """Enable a disabled account again. Raises as `get`."""

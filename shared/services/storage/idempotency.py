@@ -3,13 +3,14 @@
 import asyncio
 import base64
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
+from shared import json
 from shared.containers import TENANTS
 from shared.domain.kernel.audit import BOOKKEEPING, Audit
 from shared.domain.kernel.entity import Entity
@@ -96,6 +97,13 @@ class Idempotency:
 
     def __init__(self, store: Store) -> None:
         self._records = Records(store, TENANTS, IdempotencyRecord)
+
+    async def forget(self, owner: str, names: Collection[str]) -> None:
+        """Delete the kept answers of an owner that have one of these texts. Their keys are free again."""
+        async for record in self._records.all(owner):
+            answer = record.entity.answer
+            if answer is not None and await _names_one(answer, names):
+                await self._records.remove(owner, record.entity.id)
 
     async def once(
         self,
@@ -207,6 +215,11 @@ async def _written(answer: Answer) -> StoredAnswer:
     return StoredAnswer(
         status=answer.status, headers=answer.headers, media_type=answer.media_type, body=body.decode(), packed=packed
     )
+
+
+async def _names_one(stored: StoredAnswer, names: Collection[str]) -> bool:
+    text = (await _read(stored)).body.decode(errors="replace")
+    return any(name in text or json.encode(name).decode()[1:-1] in text for name in names)
 
 
 async def _read(stored: StoredAnswer) -> Answer:

@@ -311,7 +311,7 @@ class Organizations:
 
         def decide(organization: Organization) -> Organization:
             before = organization.settings, organization.own_settings
-            wanted = OwnSettings.model_validate({"mfa_required": organization.own_settings.mfa_required, **own})
+            wanted = OwnSettings.model_validate({**organization.own_settings.of_owners(), **own})
             settings, own_settings = replaced_settings(before, wanted, operators, changer)
             return organization.changed(settings=settings, own_settings=own_settings)
 

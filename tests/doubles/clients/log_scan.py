@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, quote_plus
 Json = Any
 
 SECRET_FIELDS = frozenset(
-    {"password", "client_secret", "token", "access_token", "refresh_token", "device_token", "api_key"}
+    {"password", "client_secret", "token", "access_token", "refresh_token", "device_token", "api_key", "mfa_token"}
 )
 """Names of fields whose values are secret."""
 SECRET_HEADERS = frozenset({"authorization", "x-api-key", "cookie", "set-cookie"})

@@ -148,6 +148,7 @@ class Client:
             data=BytesIO(sent) if sent is not None else form,
             params=query,
             headers={**typed, **self.headers, **(headers or {})},
+            allow_redirects=False,
         ) as response:
             answer = Answer(method, full, response.status, response.headers, await response.read())
         KNOWN.learn_headers(answer.headers)
@@ -235,6 +236,8 @@ ORGANIZATION_SCOPES = [
     "members:read",
     "members:write",
     "owners:write",
+    "identity_providers:write",
+    "organizations:export",
     "service_accounts:write",
     "audit:read",
     "credits:read",

@@ -62,6 +62,7 @@ class XyraProcess:
             "XYRA_PORT": "0",
             "XYRA_DATA_DIR": str(data_dir),
             "XYRA_DEMO": "0",
+            "XYRA_OUTBOUND_ALLOW": "127.0.0.1/32",  # where doubles serve
             "XYRA_UNVERIFIED_MAY_WRITE": "1",
             "XYRA_LOG_LEVEL": "DEBUG",
             "XYRA_LIMITS": "off",  # all tests call from one address

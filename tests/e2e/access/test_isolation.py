@@ -36,15 +36,18 @@ from shared.domain.access.identity import (
 from shared.domain.access.project_access import PROJECT_PERMISSIONS, ProjectGrant
 from shared.domain.access.signing_keys import SigningKey
 from shared.domain.kernel.histories import MINIMUM_LEAD
+from shared.domain.kernel.ids import new_id
 from shared.domain.tenancy.organizations import Organization as StoredOrganization
 from shared.domain.usage.events import event_key
 from shared.http import ENDPOINTS, Access, Endpoint, FormBody, Projects
 from shared.services.access.tokens import Tokens
 from shared.settings import Settings
 from tests.doubles.clients.hosts import NOW, Served
+from tests.doubles.clients.workload import Workload
 from tests.doubles.clients.xyra_client import ORGANIZATION_SCOPES, Answer, Client, Organization, Xyra
 from tests.doubles.clients.xyra_process import XyraProcess
 from tests.doubles.fakes.settable_clock import SettableClock
+from tests.doubles.servers.openid_provider import OpenIdProvider
 from tests.doubles.worlds.two_organizations import differences
 
 Json = dict[str, Any]
@@ -61,6 +64,14 @@ PUBLIC = {
     "POST /api/v1/auth/login/access-token",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/logout",
+    "POST /api/v1/auth/mfa",
+    "POST /api/v1/auth/token",
+    "GET /api/v1/auth/sso",
+    "GET /api/v1/exports/{export_id}/archive",
+    "GET /api/v1/auth/sso/{provider_id}/start",
+    "GET /api/v1/auth/sso/{provider_id}/callback",
+    "POST /api/v1/auth/passkeys/login",
+    "POST /api/v1/auth/passkeys/login/options",
     "GET /.well-known/jwks.json",
     "POST /api/v1/auth/email/verify",
     "POST /api/v1/auth/password/forgot",
@@ -106,6 +117,7 @@ START = "2026-10-01T00:00:00Z"
 SECRET = "victim's own"
 EXTERNAL_ID = "victims-coder"
 """Names that nobody else may see."""
+DOMAIN = "victim.example.com"
 
 assert function_app.app, "importing it declares the endpoints"
 
@@ -159,6 +171,25 @@ async def held_credits(organization: Organization) -> tuple[Json, Json]:
     await organization.operator.post("credits/grants", given, headers={"Idempotency-Key": "grant"})
     hold = await organization.key.post("credits/reserve", {"amount": "54320"}, headers={"Idempotency-Key": "hold"})
     return hold, await organization.key.post("credits/verify", {"from_beginning": True}, expect=202)
+
+
+async def machine_of(organization: Organization) -> Mapping[str, str]:
+    """A token and a client of a service account."""
+    name = f"job-{uuid4().hex[:8]}"
+    body = {"scopes": ["agents:read"]}
+    (await organization.operator.send("PUT", f"service-accounts/{name}", body)).expect(200)
+    token = await organization.key.post(f"service-accounts/{name}/tokens", {"reason": SECRET})
+    client = await organization.key.post(f"service-accounts/{name}/clients", {"jwks": Workload().jwks})
+    return {"name": name, "token_id": token["id"], "client_id": client["client_id"]}
+
+
+async def provider_of(organization: Organization) -> Mapping[str, str]:
+    """An identity provider, with a domain that nobody has verified."""
+    body = {"name": SECRET, "client_id": SECRET, "client_secret": "the-secret-of-the-victim", "domains": [DOMAIN]}
+    async with OpenIdProvider.running() as issuer:
+        made = {**body, "issuer": issuer.issuer, "organization_id": organization.id}
+        provider = await organization.operator.post("identity-providers", made)
+    return {"provider_id": provider["id"], "domain": DOMAIN}
 
 
 async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
@@ -241,6 +272,10 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "parked_id": parked["id"],
             "price_id": price["id"],
             "session_id": session_of(members["owner"]),
+            "passkey_id": new_id("pk"),
+            **await machine_of(organization),
+            **await provider_of(organization),
+            "export_id": (await organization.key.post(f"organizations/{organization.id}/export", expect=202))["id"],
             "alias_id": alias["id"],
             "hold_id": hold["hold_id"],
             "transaction_id": hold["transaction_id"],

@@ -28,6 +28,7 @@ async def test_they_are_replaced_as_a_whole(xyra: Xyra) -> None:
     assert changed == {
         **body,
         "mfa_required": False,
+        "step_up_required": False,
         "self_managed_pricing": True,
         "reported_llm_costs": False,
         "reported_llm_terms": False,
@@ -70,12 +71,12 @@ async def test_what_the_operator_decides_is_shown_and_not_changed(xyra: Xyra, fi
     assert (await put(organization.key, organization, {})).expect(200)[name] == value
 
 
-async def test_only_an_owner_decides_on_second_factors(xyra: Xyra) -> None:
-    """They are not there yet: nobody can require them, and nothing is said to be required that is not."""
+@pytest.mark.parametrize("name", ["mfa_required", "step_up_required"])
+async def test_what_an_owner_decides_stays_where_it_is_left_out(xyra: Xyra, name: str) -> None:
     organization = await xyra.organization()
-    answer = await put(organization.key, organization, {"mfa_required": True})
-    assert answer.problem(422, "validation") == ["/mfa_required"]
-    assert (await put(organization.key, organization, {"mfa_required": False})).expect(200)["mfa_required"] is False
+    assert (await put(organization.key, organization, {name: True})).expect(200)[name] is True
+    assert (await put(organization.key, organization, {})).expect(200)[name] is True
+    assert (await put(organization.key, organization, {name: False})).expect(200)[name] is False
 
 
 @pytest.mark.parametrize(

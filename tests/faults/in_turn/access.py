@@ -10,10 +10,12 @@ from shared.containers import DIRECTORY, TENANTS
 from shared.domain.access.accounts import ACCOUNT, Account, AddressClaim, Membership, address_partition, user_partition
 from shared.domain.access.api_keys import WorkingKey, key_partition
 from shared.domain.access.identity import Permission, Principal
+from shared.domain.access.service_accounts import ServiceAccount
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnauthenticatedError, UnavailableError
 from shared.domain.kernel.ids import named_id
 from shared.services.access.accounts import SignUp as SignUpRequest
 from shared.services.access.api_keys import ApiKeyDraft
+from shared.services.access.service_accounts import IssuedToken, TokenRequest
 from shared.services.access.sessions import SignedIn
 from tests.doubles.worlds.invoiced_organization import ORGANIZATION, Scene
 from tests.faults.in_turn.path import Path, Result
@@ -196,3 +198,38 @@ class ChangeApiKey(CreateApiKey):
         assert working is not None
         assert WorkingKey.read(working.document).key == listed
         return Result(listed.reporting.agent_wait_seconds, None)
+
+
+class IssueMachineToken(Path):
+    """The operator issues a token of a service account. Meanwhile another host issues an equal one."""
+
+    name = "reporting"
+
+    async def prepare(self) -> None:
+        account = ServiceAccount(
+            id=self.name,
+            scopes=(Permission.EVENTS_WRITE,),
+            default_minutes=60,
+            maximum_minutes=60,
+            tenant_bound=True,
+            created_at=self.scene.clock.now(),
+        )
+        await self.scene.host().service_accounts.put(account, None)
+
+    async def walk(self, host: Application) -> None:
+        await self._issue(host)
+
+    async def do_other(self, host: Application) -> None:
+        await self._issue(host)
+
+    async def _issue(self, host: Application) -> IssuedToken:
+        issuer = Principal("usr_operator", None, frozenset(Permission))
+        return await host.service_accounts.issue(self.name, ORGANIZATION, TokenRequest(None, None, "Fault"), issuer)
+
+    async def result(self) -> Result:
+        """One token is listed, and a further request names it."""
+        await self.scene.drain()
+        page = await self.scene.host().service_accounts.page(ORGANIZATION, "active", 100, None)
+        (listed,) = page.entities
+        assert await self._issue(self.scene.host()) == IssuedToken(None, listed)
+        return Result(listed.scopes, None)

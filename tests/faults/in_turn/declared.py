@@ -74,11 +74,17 @@ PATHS = (
     DeclaredPath("reset a password", links.ResetPassword, ("forget_password", "confirm_password", "reset_by_page")),
     DeclaredPath("reset a password by support", links.ResetBySupport, ("reset_password",)),
     DeclaredPath("create an API key", access.CreateApiKey, ("create_api_key", "delete_api_key")),
+    DeclaredPath(
+        "issue a token of a service account",
+        access.IssueMachineToken,
+        ("issue_service_account_token", "issue_workload_token", "add_workload_client"),
+    ),
     DeclaredPath("change an API key", access.ChangeApiKey, ("update_api_key",)),
     DeclaredPath("deactivate an API key", people.DeactivateKey, ("deactivate_api_key", "adopt_api_key")),
     DeclaredPath("invite", people.Invite, ("create_invitation",)),
     DeclaredPath("accept an invitation", people.Accept, ("accept_invitation", "accept_by_page")),
     DeclaredPath("disable an account", people.Deactivate, ("deactivate_user", "activate_user", "delete_user")),
+    DeclaredPath("erase a person", people.Erase, ("erase_user",)),
     DeclaredPath("make an account of staff", people.CreateStaff, ("create_staff_user",)),
     DeclaredPath("change a role", people.ChangeRole, ("update_member",)),
     DeclaredPath("remove a member", people.RemoveMember, ("remove_member",)),
@@ -111,6 +117,7 @@ PATHS = (
 _NOTHING_WRITTEN = "writes nothing"
 _ONE_WRITE = "one guarded write of one item, that moves no amount of the past"
 _ONE_SESSION = "one guarded batch that begins a session, or ends one"
+_CLAIM_FIRST = "a claim that is created once, and a guarded write that the same call repeats"
 _NO_AMOUNT = "no amount depends on it"
 
 WITHOUT_PATH: Mapping[str, str] = {
@@ -122,6 +129,28 @@ WITHOUT_PATH: Mapping[str, str] = {
     "end_session": _ONE_SESSION,
     "log_out_everywhere": _ONE_WRITE,
     "change_password": _ONE_WRITE,
+    "show_second_factor": _ONE_SESSION,
+    "enrol_totp": _ONE_WRITE,
+    "confirm_totp": _ONE_WRITE,
+    "renew_recovery_codes": _ONE_WRITE,
+    "remove_totp": _ONE_WRITE,
+    "step_up": _ONE_WRITE,
+    "put_service_account": _ONE_WRITE,
+    "revoke_service_account_token": _ONE_WRITE,
+    "remove_workload_client": _ONE_WRITE,
+    "create_identity_provider": _ONE_WRITE,
+    "verify_domain": _CLAIM_FIRST,
+    "start_export": _ONE_WRITE,
+    "run_exports": _NO_AMOUNT,
+    "update_identity_provider": _ONE_WRITE,
+    "remove_identity_provider": _ONE_WRITE,
+    "link_account": _ONE_WRITE,
+    "offer_passkey": _ONE_WRITE,
+    "register_passkey": _ONE_WRITE,
+    "remove_passkey": _ONE_WRITE,
+    "offer_step_up": _ONE_WRITE,
+    "offer_sign_in": _ONE_WRITE,
+    "sign_in_by_passkey": _ONE_SESSION,
     "calculate_sketch": _NOTHING_WRITTEN,
     "calculate_billing_model": _NOTHING_WRITTEN,
     "calculate_llm_call": _NOTHING_WRITTEN,

@@ -262,3 +262,28 @@ class DeactivateKey(Path):
             raise AssertionError("The key still works")
         listed, _ = await host.api_keys.get(ORGANIZATION, self.key_id)
         return Result(listed.is_active, None)
+
+
+class Erase(ChangeRole):
+    """An owner is erased by the own decision. Meanwhile the other owner steps down."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.scene.clock.move(timedelta(minutes=5))
+
+    async def walk(self, host: Application) -> None:
+        with suppress(ConflictError, NotFoundError):
+            await host.erasures.ask(OWNER, principal(OWNER))
+
+    async def do_other(self, host: Application) -> None:
+        await self._step_down(host, OTHER)
+
+    async def result(self) -> Result:
+        """Either the person is gone, with the address, or the last owner stays; never a part of it."""
+        await self.scene.drain()
+        account = await self.scene.store.get(DIRECTORY.name, user_partition(OWNER), ACCOUNT)
+        members = await self.scene.documents(TENANTS.name, ORGANIZATION, Membership.kind)
+        is_member = OWNER in [member["id"] for member in members]
+        assert (account is None) == (not is_member)
+        working = [document for document in members if Membership.read(document).is_owner]
+        return Result(len(working) >= 1, None)

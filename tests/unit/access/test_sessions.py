@@ -135,3 +135,27 @@ async def test_an_account_and_a_session_of_an_earlier_version_keep_working(ada: 
     assert carried_over.changed(last_login_at=None) == account
     await ada.change_account(sessions_ended_at=NOW - timedelta(days=1))
     assert await ada.is_refused(token)
+
+
+async def require_factor(ada: SignedUpUser, organization_id: str) -> None:
+    item = await ada.store.get(TENANTS.name, organization_id, organization_id)
+    assert item is not None
+    own = {**item.document["own_settings"], "mfa_required": True}
+    await ada.store.upsert(TENANTS.name, organization_id, {**item.document, "own_settings": own})
+
+
+async def test_a_session_without_a_factor_ends_where_one_is_asked_for(ada: SignedUpUser) -> None:
+    second = await ada.second_organization()
+    signed_in = await ada.sign_in(organization_id=ada.organization_id)
+    await require_factor(ada, second)
+    with pytest.raises(ForbiddenError):
+        await ada.host.sessions.switch(ada.account.user_id, signed_in.session_id, second)
+    assert await ada.permissions(signed_in.access_token)
+    await require_factor(ada, ada.organization_id)
+    assert await ada.is_refused(signed_in.access_token)
+    with pytest.raises(ForbiddenError):
+        await ada.host.sessions.refresh(signed_in.refresh_token)
+    only_enrolling = await ada.sign_in(organization_id=ada.organization_id)
+    assert await ada.permissions(only_enrolling.access_token) == frozenset()
+    with pytest.raises(ForbiddenError):
+        await ada.host.sessions.switch(ada.account.user_id, only_enrolling.session_id, second)

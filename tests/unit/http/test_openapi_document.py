@@ -10,6 +10,7 @@ import pytest
 
 import function_app
 import functions
+from functions.access.workload_tokens import OAuthErrors
 from shared.domain.kernel.errors import LimitExceededError
 from shared.http import ENDPOINTS, Endpoint, openapi
 from shared.http.pages import PageErrors
@@ -68,7 +69,12 @@ CHANGES = {
     r"/\.well-known/jwks\.json": "the public keys of tokens",
     r"/api/v1/auth/(refresh|logout|logout-all|switch|me|sessions.*|password/change)": "sessions",
     r"/api/v1/auth/(password/(forgot|confirm|reset)|email/(send|verify))|/account/.*": "links in mails",
-    r"/api/v1/auth/login(/access-token)?/post/.*/(session_id|organization_id|device_token|required)": "and devices",
+    r"/api/v1/auth/login(/access-token)?/post/responses/200/.*": "and devices, and a second factor may be asked for",
+    r"/api/v1/auth/login(/access-token)?/post/requestBody/.*/device_token": "they are known by a token",
+    r"/api/v1/service-accounts.*|/api/v1/auth/token": "service accounts",
+    r"/api/v1/organizations/\{organization_id\}/export.*|/api/v1/exports/.*": "exports",
+    r"/api/v1/identity-providers.*|/api/v1/auth/sso.*": "single sign-on",
+    r"/api/v1/auth/(mfa|totp.*|recovery-codes|step-up.*|passkeys.*)": "second factors",
     r"/api/v1/(members|invitations|users).*": "people are invited and managed",
     r"/api/v1/organizations/\{organization_id\}/settings": "organizations have settings of their own",
     r".*/settings/(properties|default)/(flags|unverified_may_write)": "and the operator has more for them",
@@ -129,6 +135,7 @@ PROBLEMS = {
     ("report_events", HTTPStatus.UNPROCESSABLE_ENTITY): "ProblemOfItems",
     ("sign_in", HTTPStatus.BAD_REQUEST): "ProblemOfChoice",
     ("sign_in_alias", HTTPStatus.BAD_REQUEST): "ProblemOfChoice",
+    ("sign_in_by_passkey", HTTPStatus.BAD_REQUEST): "ProblemOfChoice",
     ("use_credits", HTTPStatus.PAYMENT_REQUIRED): "ProblemOfCredits",
     ("use_credits", HTTPStatus.FORBIDDEN): "ProblemOfBudget",
     ("reserve_credits", HTTPStatus.PAYMENT_REQUIRED): "ProblemOfCredits",
@@ -153,6 +160,8 @@ def test_each_operation_says_with_what_it_can_be_refused(endpoint: Endpoint) -> 
                 media_type, schema = "application/problem+json", {"$ref": f"#/components/schemas/{problem}"}
             case PageErrors():
                 media_type, schema = "text/html", {"type": "string"}
+            case OAuthErrors():
+                media_type, schema = "application/json", {"$ref": "#/components/schemas/OAuthProblem"}
             case _:
                 media_type, schema = "application/json", {"$ref": "#/components/schemas/Status"}
         assert answer["content"][media_type]["schema"] == schema

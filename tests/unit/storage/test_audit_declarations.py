@@ -20,6 +20,8 @@ SOUNDS_SECRET = re.compile(r"secret|password|token|fingerprint|hash(?!es_)|recov
 NO_SECRET = {
     "Invoice.lines_hash",
     "CreditNote.lines_hash",
+    "Organization.password_allowed",
+    "IdentityProvider.password_allowed",
 }
 """Literally, so that nothing is shown by accident: fields that sound secret and are not."""
 

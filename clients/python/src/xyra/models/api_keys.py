@@ -8,42 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
-
-Permission = Literal[
-    "organizations:read",
-    "organizations:write",
-    "organizations:create",
-    "api_keys:read",
-    "api_keys:write",
-    "agents:read",
-    "agents:write",
-    "projects:read",
-    "projects:write",
-    "events:write",
-    "events:read",
-    "parked_events:write",
-    "outcomes:read",
-    "outcomes:verify",
-    "usage:read",
-    "billing_models:read",
-    "billing_models:write",
-    "prices:read",
-    "prices:write",
-    "invoices:read",
-    "invoices:write",
-    "members:read",
-    "members:write",
-    "owners:write",
-    "users:write",
-    "staff:write",
-    "service_accounts:write",
-    "audit:read",
-    "credits:read",
-    "credits:use",
-    "credits:use_amount",
-    "credits:write",
-    "budgets:write",
-]
+from xyra.models.shared import Permission
 
 
 class AgentMakingFields(TypedDict):

@@ -5,10 +5,43 @@ Written by `tools/sdk_source.py` from the API's description: change that, not th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
 
 from xyra.models.shared import OrganizationAnswer
+
+
+class CodeRequest(TypedDict):
+    code: str
+    """The six digits that the app shows."""
+
+
+class DeviceCredential(TypedDict):
+    """As `PublicKeyCredential.toJSON` writes it. What browsers say besides is ignored."""
+
+    id: str
+    """What the device calls the passkey, base64url."""
+    rawId: str
+    """The same."""
+    type: Literal["public-key"]
+    """The kind of credential."""
+    response: DeviceResponse
+    """What the device has answered."""
+
+
+class DeviceResponse(TypedDict):
+    """All in base64url. What browsers say besides is ignored."""
+
+    clientDataJSON: str
+    """What the browser has let the device sign."""
+    attestationObject: NotRequired[str | None]
+    """Of a registration: the new public key."""
+    authenticatorData: NotRequired[str | None]
+    """Of a sign-in: what the device has done."""
+    signature: NotRequired[str | None]
+    """Of a sign-in."""
+    userHandle: NotRequired[str | None]
+    """Of a sign-in: whose passkey it is."""
 
 
 class EmailVerificationRequest(TypedDict):
@@ -19,9 +52,21 @@ class EmailVerificationRequest(TypedDict):
     one that it had was chosen by somebody who had not shown that the address is theirs."""
 
 
+class FactorRequiredAnswer(TypedDict):
+    mfa_token: str
+    """Sent to `auth/mfa` with the second factor, within 5 minutes. It works once."""
+    methods: Sequence[Literal["password", "totp", "recovery_code", "passkey", "provider"]]
+    """The second factors that the user has."""
+
+
 class ForgottenPasswordRequest(TypedDict):
     email: str
     """The address that the user signs in with."""
+
+
+class LinkAnswer(TypedDict):
+    url: str
+    """Where the browser goes to link the account, within 10 minutes. It works once."""
 
 
 class MeAnswer(TypedDict):
@@ -35,6 +80,53 @@ class MeAnswer(TypedDict):
     """What the role allows."""
     session_id: str
     """The session that the token belongs to."""
+
+
+class MfaRequest(TypedDict):
+    """One of `code`, `recovery_code` and `passkey`."""
+
+    mfa_token: str
+    """As the sign-in with the password answered it."""
+    code: NotRequired[str | None]
+    """The six digits that the app shows. Each works once."""
+    recovery_code: NotRequired[str | None]
+    """One of those that were shown when the factor was enrolled. Each works once."""
+    passkey: NotRequired[PasskeyAnswerRequest | None]
+    """What a device has answered to `auth/passkeys/login/options` with this token."""
+
+
+class NewPasskeyAnswer(TypedDict):
+    id: str
+    """Its id."""
+    name: str
+    """What the user calls the device."""
+    created_at: str
+    """When it was created."""
+    last_used_at: str | None
+    """When it last signed in; null where it has not."""
+    recovery_codes: Sequence[str] | None
+    """Where it is the user's first second factor: each stands in for it once. They are shown this once."""
+
+
+class NewTotpAnswer(TypedDict):
+    secret: str
+    """In base32, to be typed into an app. It is shown this once."""
+    uri: str
+    """The same as `otpauth://` for a QR code."""
+
+
+class OfferedProvider(TypedDict):
+    id: str
+    """Its id."""
+    name: str
+    """As its organization calls it."""
+    url: str
+    """Where the browser goes to sign in by it."""
+
+
+class OfferedProvidersAnswer(TypedDict):
+    providers: Sequence[OfferedProvider]
+    """Those that speak for the domain of the address."""
 
 
 class OwnOrganizationAnswer(TypedDict):
@@ -51,6 +143,56 @@ class OwnUserAnswer(TypedDict):
     """What the user signs in with."""
     full_name: str
     """The user's."""
+
+
+class PasskeyAnswer(TypedDict):
+    id: str
+    """Its id."""
+    name: str
+    """What the user calls the device."""
+    created_at: str
+    """When it was created."""
+    last_used_at: str | None
+    """When it last signed in; null where it has not."""
+
+
+class PasskeyAnswerRequest(TypedDict):
+    challenge_id: str
+    """As it was answered with the options."""
+    credential: DeviceCredential
+    """What the device has answered."""
+
+
+class PasskeyList(TypedDict):
+    data: Sequence[PasskeyAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+class PasskeyOptionsAnswer(TypedDict):
+    challenge_id: str
+    """Sent back with what the device answers, within 5 minutes. It works once."""
+    options: Mapping[str, Any]
+    """For `navigator.credentials`, as its `parse...OptionsFromJSON` reads them."""
+
+
+class PasskeyRequest(TypedDict):
+    challenge_id: str
+    """As it was answered with the options."""
+    credential: DeviceCredential
+    """What the device has answered."""
+    name: str
+    """What the user calls the device."""
+
+
+class PasskeySignInRequest(TypedDict):
+    challenge_id: str
+    """As it was answered with the options."""
+    credential: DeviceCredential
+    """What the device has answered."""
+    organization_id: NotRequired[str | None]
+    """Which organization to sign in to, where the user belongs to several."""
 
 
 class PasswordChangeRequest(TypedDict):
@@ -72,6 +214,11 @@ class PasswordResetRequest(TypedDict):
     """The id of a user of an organization."""
     reason: str
     """Why; it stands in the audit trail."""
+
+
+class RecoveryCodesAnswer(TypedDict):
+    recovery_codes: Sequence[str]
+    """Each stands in for the factor once. They are shown this once."""
 
 
 class RefreshRequest(TypedDict):
@@ -143,6 +290,11 @@ class SignInForm(TypedDict):
     """Ignored; OAuth2 clients send it."""
 
 
+class SignInOptionsRequest(TypedDict):
+    mfa_token: NotRequired[str | None]
+    """Of a sign-in whose password was right; without it the passkey alone signs in."""
+
+
 class SignUpAnswer(TypedDict):
     user: UserAnswer
     """The new user."""
@@ -167,6 +319,24 @@ class SignUpRequest(TypedDict):
     """Has to be true."""
 
 
+class StepUpAnswer(TypedDict):
+    valid_until: str
+    """Until then it counts that the user has shown who they are."""
+
+
+class StepUpRequest(TypedDict):
+    """One of `code`, `recovery_code`, `passkey` and, without a second factor, `password`."""
+
+    code: NotRequired[str | None]
+    """The six digits that the app shows."""
+    recovery_code: NotRequired[str | None]
+    """One of those that were shown when the factor was enrolled."""
+    passkey: NotRequired[PasskeyAnswerRequest | None]
+    """What a device has answered to `auth/step-up/options`."""
+    password: NotRequired[str | None]
+    """For users who have no second factor."""
+
+
 class SwitchRequest(TypedDict):
     organization_id: str
     """The id of another organization of the user's."""
@@ -187,6 +357,20 @@ class TokenAnswer(TypedDict):
     """The organization that it is in; null on the operator's side."""
 
 
+class TokenForm(TypedDict):
+    grant_type: NotRequired[str]
+    """`client_credentials`."""
+    client_assertion_type: NotRequired[str]
+    """`urn:ietf:params:oauth:client-assertion-type:jwt-bearer`."""
+    client_assertion: NotRequired[str]
+    """A JWT that the client has signed: `iss` and `sub` are its id, `aud` is our address or this endpoint's, `exp` is
+    at most 5 minutes after `iat`, and `jti` is used once."""
+    client_id: NotRequired[str | None]
+    """The client's id, which the assertion says as well."""
+    scope: NotRequired[str]
+    """Permissions of the token, separated by spaces; all of the service account's by default."""
+
+
 class UserAnswer(TypedDict):
     id: str
     """Its id."""
@@ -194,3 +378,14 @@ class UserAnswer(TypedDict):
     """What the user signs in with."""
     full_name: str
     """The user's."""
+
+
+class WorkloadTokenAnswer(TypedDict):
+    access_token: str
+    """Sent as `Authorization: Bearer`."""
+    token_type: Literal["Bearer"]
+    """How the token is sent."""
+    expires_in: int
+    """Seconds until the token expires."""
+    scope: str
+    """The permissions of the token."""

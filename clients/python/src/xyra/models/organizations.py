@@ -12,6 +12,25 @@ from typing import Any, Literal, NotRequired, TypedDict
 from xyra.models.shared import OrganizationAnswer, SpanAnswer, TopUpSetting
 
 
+class ExportAnswer(TypedDict):
+    id: str
+    """Its id."""
+    organization_id: str
+    """The organization that it belongs to."""
+    status: Literal["pending", "running", "done", "failed"]
+    """The state that it is in."""
+    created_at: str
+    """When it was created."""
+    counts: Mapping[str, int]
+    """How many items of each list are in the archive."""
+    reason: str | None
+    """Why it failed; null where it did not."""
+    url: str | None
+    """Where the archive is fetched, without a credential; null until it is done, and once the link has expired."""
+    expires_at: str | None
+    """When the link expires; null until it is done."""
+
+
 class LimitsRequest(TypedDict):
     """All limits at once; what is null or not sent has its default."""
 
@@ -185,6 +204,8 @@ class SettingsAnswer(TypedDict):
     """Whether members need a second factor."""
     top_up: TopUpSetting | None
     """When credits are bought by themselves; null for never."""
+    step_up_required: bool
+    """Whether members show anew who they are to change money or access."""
 
 
 class SettingsPatch(TypedDict):
@@ -216,6 +237,9 @@ class SettingsRequest(TypedDict):
     """Whether members need a second factor; only an owner changes it. Left out it stays as it is."""
     top_up: NotRequired[TopUpSettingInput | None]
     """When credits are bought by themselves; null for never."""
+    step_up_required: NotRequired[bool | None]
+    """Whether members show anew who they are, 10 minutes before at most, to change money or access; only an owner
+    changes it. Left out it stays as it is."""
     self_managed_pricing: NotRequired[bool | None]
     """The operator's. Left out it stays as it is."""
     reported_llm_costs: NotRequired[bool | None]

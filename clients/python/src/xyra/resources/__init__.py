@@ -14,6 +14,8 @@ from xyra.resources.billing_models import AsyncBillingModels, BillingModels
 from xyra.resources.departments import AsyncDepartments, Departments
 from xyra.resources.events import AsyncEvents, Events
 from xyra.resources.exchange_rates import AsyncExchangeRates, ExchangeRates
+from xyra.resources.exports import AsyncExports, Exports
+from xyra.resources.identity_providers import AsyncIdentityProviders, IdentityProviders
 from xyra.resources.ingestion import AsyncIngestion, Ingestion
 from xyra.resources.invitations import AsyncInvitations, Invitations
 from xyra.resources.invoices import AsyncInvoices, Invoices
@@ -26,6 +28,7 @@ from xyra.resources.outcomes import AsyncOutcomes, Outcomes
 from xyra.resources.plans import AsyncPlans, Plans
 from xyra.resources.projects import AsyncProjects, Projects
 from xyra.resources.runs import AsyncRuns, Runs
+from xyra.resources.service_accounts import AsyncServiceAccounts, ServiceAccounts
 from xyra.resources.threads import AsyncThreads, Threads
 from xyra.resources.usage import AsyncUsage, Usage
 from xyra.resources.users import AsyncUsers, Users
@@ -74,6 +77,14 @@ class Resources:
         return ExchangeRates(self.connection)
 
     @cached_property
+    def exports(self) -> Exports:
+        return Exports(self.connection)
+
+    @cached_property
+    def identity_providers(self) -> IdentityProviders:
+        return IdentityProviders(self.connection)
+
+    @cached_property
     def ingestion(self) -> Ingestion:
         return Ingestion(self.connection)
 
@@ -120,6 +131,10 @@ class Resources:
     @cached_property
     def runs(self) -> Runs:
         return Runs(self.connection)
+
+    @cached_property
+    def service_accounts(self) -> ServiceAccounts:
+        return ServiceAccounts(self.connection)
 
     @cached_property
     def threads(self) -> Threads:
@@ -176,6 +191,14 @@ class AsyncResources:
         return AsyncExchangeRates(self.connection)
 
     @cached_property
+    def exports(self) -> AsyncExports:
+        return AsyncExports(self.connection)
+
+    @cached_property
+    def identity_providers(self) -> AsyncIdentityProviders:
+        return AsyncIdentityProviders(self.connection)
+
+    @cached_property
     def ingestion(self) -> AsyncIngestion:
         return AsyncIngestion(self.connection)
 
@@ -222,6 +245,10 @@ class AsyncResources:
     @cached_property
     def runs(self) -> AsyncRuns:
         return AsyncRuns(self.connection)
+
+    @cached_property
+    def service_accounts(self) -> AsyncServiceAccounts:
+        return AsyncServiceAccounts(self.connection)
 
     @cached_property
     def threads(self) -> AsyncThreads:

@@ -37,9 +37,11 @@ class Auth:
         )
         return answer
 
-    def sign_in(self, body: models.SignInForm, *, organization_id: str | None = None) -> models.SignInAnswer:
+    def sign_in(
+        self, body: models.SignInForm, *, organization_id: str | None = None
+    ) -> models.SignInAnswer | models.FactorRequiredAnswer:
         """Sign in with e-mail and password (OAuth2 password form)."""
-        answer: models.SignInAnswer = self._connection.call(
+        answer: models.SignInAnswer | models.FactorRequiredAnswer = self._connection.call(
             "POST",
             "/api/v1/auth/login/access-token",
             query={"organization_id": organization_id},
@@ -48,10 +50,121 @@ class Auth:
         )
         return answer
 
-    def sign_in_alias(self, body: models.SignInForm, *, organization_id: str | None = None) -> models.SignInAnswer:
+    def sign_in_alias(
+        self, body: models.SignInForm, *, organization_id: str | None = None
+    ) -> models.SignInAnswer | models.FactorRequiredAnswer:
         """The same as auth/login/access-token."""
-        answer: models.SignInAnswer = self._connection.call(
+        answer: models.SignInAnswer | models.FactorRequiredAnswer = self._connection.call(
             "POST", "/api/v1/auth/login", query={"organization_id": organization_id}, form=body, is_repeatable=False
+        )
+        return answer
+
+    def show_second_factor(self, body: models.MfaRequest, *, organization_id: str | None = None) -> models.SignInAnswer:
+        """Show the second factor of a sign-in."""
+        answer: models.SignInAnswer = self._connection.call(
+            "POST", "/api/v1/auth/mfa", query={"organization_id": organization_id}, body=body, is_repeatable=False
+        )
+        return answer
+
+    def enrol_totp(self, *, organization_id: str | None = None) -> models.NewTotpAnswer:
+        """Begin to enrol an app that makes one-time passwords."""
+        answer: models.NewTotpAnswer = self._connection.call(
+            "POST", "/api/v1/auth/totp", query={"organization_id": organization_id}, is_repeatable=False
+        )
+        return answer
+
+    def remove_totp(self, *, organization_id: str | None = None) -> None:
+        """Remove the app, after a second factor was shown within 10 minutes."""
+        self._connection.call("DELETE", "/api/v1/auth/totp", query={"organization_id": organization_id})
+
+    def confirm_totp(
+        self, body: models.CodeRequest, *, organization_id: str | None = None
+    ) -> models.RecoveryCodesAnswer:
+        """Make the app a second factor by a code of it, and get recovery codes."""
+        answer: models.RecoveryCodesAnswer = self._connection.call(
+            "POST",
+            "/api/v1/auth/totp/confirm",
+            query={"organization_id": organization_id},
+            body=body,
+            is_repeatable=False,
+        )
+        return answer
+
+    def renew_recovery_codes(self, *, organization_id: str | None = None) -> models.RecoveryCodesAnswer:
+        """Ten new recovery codes in place of those before."""
+        answer: models.RecoveryCodesAnswer = self._connection.call(
+            "POST", "/api/v1/auth/recovery-codes", query={"organization_id": organization_id}, is_repeatable=False
+        )
+        return answer
+
+    def step_up(
+        self, body: models.StepUpRequest | None = None, *, organization_id: str | None = None
+    ) -> models.StepUpAnswer:
+        """Show again who you are, for what asks for that."""
+        answer: models.StepUpAnswer = self._connection.call(
+            "POST", "/api/v1/auth/step-up", query={"organization_id": organization_id}, body=body, is_repeatable=False
+        )
+        return answer
+
+    def offer_passkey(self, *, organization_id: str | None = None) -> models.PasskeyOptionsAnswer:
+        """What a device is asked for to register a passkey."""
+        answer: models.PasskeyOptionsAnswer = self._connection.call(
+            "POST", "/api/v1/auth/passkeys/options", query={"organization_id": organization_id}, is_repeatable=False
+        )
+        return answer
+
+    def register_passkey(
+        self, body: models.PasskeyRequest, *, organization_id: str | None = None
+    ) -> models.NewPasskeyAnswer:
+        """Register a passkey by what the device has answered."""
+        answer: models.NewPasskeyAnswer = self._connection.call(
+            "POST", "/api/v1/auth/passkeys", query={"organization_id": organization_id}, body=body, is_repeatable=False
+        )
+        return answer
+
+    def list_passkeys(self, *, organization_id: str | None = None) -> models.PasskeyList:
+        """The user's passkeys. There are at most 10."""
+        answer: models.PasskeyList = self._connection.call(
+            "GET", "/api/v1/auth/passkeys", query={"organization_id": organization_id}
+        )
+        return answer
+
+    def remove_passkey(self, passkey_id: str, *, organization_id: str | None = None) -> None:
+        """Remove a passkey, after a second factor was shown within 10 minutes."""
+        self._connection.call(
+            "DELETE", f"/api/v1/auth/passkeys/{segment(passkey_id)}", query={"organization_id": organization_id}
+        )
+
+    def offer_step_up(self, *, organization_id: str | None = None) -> models.PasskeyOptionsAnswer:
+        """What a device is asked for to show again who the user is."""
+        answer: models.PasskeyOptionsAnswer = self._connection.call(
+            "POST", "/api/v1/auth/step-up/options", query={"organization_id": organization_id}, is_repeatable=False
+        )
+        return answer
+
+    def offer_sign_in(
+        self, body: models.SignInOptionsRequest | None = None, *, organization_id: str | None = None
+    ) -> models.PasskeyOptionsAnswer:
+        """What a device is asked for to sign in."""
+        answer: models.PasskeyOptionsAnswer = self._connection.call(
+            "POST",
+            "/api/v1/auth/passkeys/login/options",
+            query={"organization_id": organization_id},
+            body=body,
+            is_repeatable=False,
+        )
+        return answer
+
+    def sign_in_by_passkey(
+        self, body: models.PasskeySignInRequest, *, organization_id: str | None = None
+    ) -> models.SignInAnswer:
+        """Sign in with a passkey alone."""
+        answer: models.SignInAnswer = self._connection.call(
+            "POST",
+            "/api/v1/auth/passkeys/login",
+            query={"organization_id": organization_id},
+            body=body,
+            is_repeatable=False,
         )
         return answer
 
@@ -143,6 +256,32 @@ class Auth:
             is_repeatable=False,
         )
 
+    def offer_single_sign_on(self, *, organization_id: str | None = None, email: str) -> models.OfferedProvidersAnswer:
+        """The identity providers that speak for the domain of an address, whether or not it has an account."""
+        answer: models.OfferedProvidersAnswer = self._connection.call(
+            "GET", "/api/v1/auth/sso", query={"organization_id": organization_id, "email": email}
+        )
+        return answer
+
+    def link_account(self, provider_id: str, *, organization_id: str | None = None) -> models.LinkAnswer:
+        """Begin to link the signed-in user's account with an identity provider."""
+        answer: models.LinkAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/auth/sso/{segment(provider_id)}/link",
+            query={"organization_id": organization_id},
+            is_repeatable=False,
+        )
+        return answer
+
+    def issue_workload_token(
+        self, body: models.TokenForm | None = None, *, organization_id: str | None = None
+    ) -> models.WorkloadTokenAnswer:
+        """A token of a service account, for an assertion that its client has signed."""
+        answer: models.WorkloadTokenAnswer = self._connection.call(
+            "POST", "/api/v1/auth/token", query={"organization_id": organization_id}, form=body, is_repeatable=False
+        )
+        return answer
+
 
 class AsyncAuth:
     def __init__(self, connection: AsyncConnection) -> None:
@@ -171,9 +310,11 @@ class AsyncAuth:
         )
         return answer
 
-    async def sign_in(self, body: models.SignInForm, *, organization_id: str | None = None) -> models.SignInAnswer:
+    async def sign_in(
+        self, body: models.SignInForm, *, organization_id: str | None = None
+    ) -> models.SignInAnswer | models.FactorRequiredAnswer:
         """Sign in with e-mail and password (OAuth2 password form)."""
-        answer: models.SignInAnswer = await self._connection.call(
+        answer: models.SignInAnswer | models.FactorRequiredAnswer = await self._connection.call(
             "POST",
             "/api/v1/auth/login/access-token",
             query={"organization_id": organization_id},
@@ -184,10 +325,121 @@ class AsyncAuth:
 
     async def sign_in_alias(
         self, body: models.SignInForm, *, organization_id: str | None = None
-    ) -> models.SignInAnswer:
+    ) -> models.SignInAnswer | models.FactorRequiredAnswer:
         """The same as auth/login/access-token."""
-        answer: models.SignInAnswer = await self._connection.call(
+        answer: models.SignInAnswer | models.FactorRequiredAnswer = await self._connection.call(
             "POST", "/api/v1/auth/login", query={"organization_id": organization_id}, form=body, is_repeatable=False
+        )
+        return answer
+
+    async def show_second_factor(
+        self, body: models.MfaRequest, *, organization_id: str | None = None
+    ) -> models.SignInAnswer:
+        """Show the second factor of a sign-in."""
+        answer: models.SignInAnswer = await self._connection.call(
+            "POST", "/api/v1/auth/mfa", query={"organization_id": organization_id}, body=body, is_repeatable=False
+        )
+        return answer
+
+    async def enrol_totp(self, *, organization_id: str | None = None) -> models.NewTotpAnswer:
+        """Begin to enrol an app that makes one-time passwords."""
+        answer: models.NewTotpAnswer = await self._connection.call(
+            "POST", "/api/v1/auth/totp", query={"organization_id": organization_id}, is_repeatable=False
+        )
+        return answer
+
+    async def remove_totp(self, *, organization_id: str | None = None) -> None:
+        """Remove the app, after a second factor was shown within 10 minutes."""
+        await self._connection.call("DELETE", "/api/v1/auth/totp", query={"organization_id": organization_id})
+
+    async def confirm_totp(
+        self, body: models.CodeRequest, *, organization_id: str | None = None
+    ) -> models.RecoveryCodesAnswer:
+        """Make the app a second factor by a code of it, and get recovery codes."""
+        answer: models.RecoveryCodesAnswer = await self._connection.call(
+            "POST",
+            "/api/v1/auth/totp/confirm",
+            query={"organization_id": organization_id},
+            body=body,
+            is_repeatable=False,
+        )
+        return answer
+
+    async def renew_recovery_codes(self, *, organization_id: str | None = None) -> models.RecoveryCodesAnswer:
+        """Ten new recovery codes in place of those before."""
+        answer: models.RecoveryCodesAnswer = await self._connection.call(
+            "POST", "/api/v1/auth/recovery-codes", query={"organization_id": organization_id}, is_repeatable=False
+        )
+        return answer
+
+    async def step_up(
+        self, body: models.StepUpRequest | None = None, *, organization_id: str | None = None
+    ) -> models.StepUpAnswer:
+        """Show again who you are, for what asks for that."""
+        answer: models.StepUpAnswer = await self._connection.call(
+            "POST", "/api/v1/auth/step-up", query={"organization_id": organization_id}, body=body, is_repeatable=False
+        )
+        return answer
+
+    async def offer_passkey(self, *, organization_id: str | None = None) -> models.PasskeyOptionsAnswer:
+        """What a device is asked for to register a passkey."""
+        answer: models.PasskeyOptionsAnswer = await self._connection.call(
+            "POST", "/api/v1/auth/passkeys/options", query={"organization_id": organization_id}, is_repeatable=False
+        )
+        return answer
+
+    async def register_passkey(
+        self, body: models.PasskeyRequest, *, organization_id: str | None = None
+    ) -> models.NewPasskeyAnswer:
+        """Register a passkey by what the device has answered."""
+        answer: models.NewPasskeyAnswer = await self._connection.call(
+            "POST", "/api/v1/auth/passkeys", query={"organization_id": organization_id}, body=body, is_repeatable=False
+        )
+        return answer
+
+    async def list_passkeys(self, *, organization_id: str | None = None) -> models.PasskeyList:
+        """The user's passkeys. There are at most 10."""
+        answer: models.PasskeyList = await self._connection.call(
+            "GET", "/api/v1/auth/passkeys", query={"organization_id": organization_id}
+        )
+        return answer
+
+    async def remove_passkey(self, passkey_id: str, *, organization_id: str | None = None) -> None:
+        """Remove a passkey, after a second factor was shown within 10 minutes."""
+        await self._connection.call(
+            "DELETE", f"/api/v1/auth/passkeys/{segment(passkey_id)}", query={"organization_id": organization_id}
+        )
+
+    async def offer_step_up(self, *, organization_id: str | None = None) -> models.PasskeyOptionsAnswer:
+        """What a device is asked for to show again who the user is."""
+        answer: models.PasskeyOptionsAnswer = await self._connection.call(
+            "POST", "/api/v1/auth/step-up/options", query={"organization_id": organization_id}, is_repeatable=False
+        )
+        return answer
+
+    async def offer_sign_in(
+        self, body: models.SignInOptionsRequest | None = None, *, organization_id: str | None = None
+    ) -> models.PasskeyOptionsAnswer:
+        """What a device is asked for to sign in."""
+        answer: models.PasskeyOptionsAnswer = await self._connection.call(
+            "POST",
+            "/api/v1/auth/passkeys/login/options",
+            query={"organization_id": organization_id},
+            body=body,
+            is_repeatable=False,
+        )
+        return answer
+
+    async def sign_in_by_passkey(
+        self, body: models.PasskeySignInRequest, *, organization_id: str | None = None
+    ) -> models.SignInAnswer:
+        """Sign in with a passkey alone."""
+        answer: models.SignInAnswer = await self._connection.call(
+            "POST",
+            "/api/v1/auth/passkeys/login",
+            query={"organization_id": organization_id},
+            body=body,
+            is_repeatable=False,
         )
         return answer
 
@@ -284,3 +536,31 @@ class AsyncAuth:
             body=body,
             is_repeatable=False,
         )
+
+    async def offer_single_sign_on(
+        self, *, organization_id: str | None = None, email: str
+    ) -> models.OfferedProvidersAnswer:
+        """The identity providers that speak for the domain of an address, whether or not it has an account."""
+        answer: models.OfferedProvidersAnswer = await self._connection.call(
+            "GET", "/api/v1/auth/sso", query={"organization_id": organization_id, "email": email}
+        )
+        return answer
+
+    async def link_account(self, provider_id: str, *, organization_id: str | None = None) -> models.LinkAnswer:
+        """Begin to link the signed-in user's account with an identity provider."""
+        answer: models.LinkAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/auth/sso/{segment(provider_id)}/link",
+            query={"organization_id": organization_id},
+            is_repeatable=False,
+        )
+        return answer
+
+    async def issue_workload_token(
+        self, body: models.TokenForm | None = None, *, organization_id: str | None = None
+    ) -> models.WorkloadTokenAnswer:
+        """A token of a service account, for an assertion that its client has signed."""
+        answer: models.WorkloadTokenAnswer = await self._connection.call(
+            "POST", "/api/v1/auth/token", query={"organization_id": organization_id}, form=body, is_repeatable=False
+        )
+        return answer

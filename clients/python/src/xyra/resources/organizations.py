@@ -22,6 +22,20 @@ class Organizations:
         )
         return answer
 
+    def start_export(self, organization_id: str, *, idempotency_key: str | None = None) -> models.ExportAnswer:
+        """Have all lists of an organization written into one archive of JSON lines."""
+        answer: models.ExportAnswer = self._connection.call(
+            "POST", f"/api/v1/organizations/{segment(organization_id)}/export", idempotency_key=idempotency_key
+        )
+        return answer
+
+    def get_export(self, organization_id: str, export_id: str) -> models.ExportAnswer:
+        """How far an export has come, and where its archive is fetched."""
+        answer: models.ExportAnswer = self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/export/{segment(export_id)}"
+        )
+        return answer
+
     def put_limits(
         self, organization_id: str, body: models.LimitsRequest | None = None, *, if_match: str | None = None
     ) -> models.LimitsAnswer:
@@ -110,6 +124,20 @@ class AsyncOrganizations:
         """What an organization's agents cost and earn in the open period."""
         answer: models.OrganizationStatsAnswer = await self._connection.call(
             "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
+        )
+        return answer
+
+    async def start_export(self, organization_id: str, *, idempotency_key: str | None = None) -> models.ExportAnswer:
+        """Have all lists of an organization written into one archive of JSON lines."""
+        answer: models.ExportAnswer = await self._connection.call(
+            "POST", f"/api/v1/organizations/{segment(organization_id)}/export", idempotency_key=idempotency_key
+        )
+        return answer
+
+    async def get_export(self, organization_id: str, export_id: str) -> models.ExportAnswer:
+        """How far an export has come, and where its archive is fetched."""
+        answer: models.ExportAnswer = await self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/export/{segment(export_id)}"
         )
         return answer
 

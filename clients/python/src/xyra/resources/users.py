@@ -94,6 +94,15 @@ class Users:
         )
         return answer
 
+    def erase(self, user_id: str, *, organization_id: str | None = None) -> None:
+        """Erase a person: the account is disabled at once, and what names the person is gone within minutes."""
+        self._connection.call(
+            "POST",
+            f"/api/v1/users/{segment(user_id)}/erase",
+            query={"organization_id": organization_id},
+            is_repeatable=False,
+        )
+
 
 class AsyncUsers:
     def __init__(self, connection: AsyncConnection) -> None:
@@ -177,3 +186,12 @@ class AsyncUsers:
             is_repeatable=False,
         )
         return answer
+
+    async def erase(self, user_id: str, *, organization_id: str | None = None) -> None:
+        """Erase a person: the account is disabled at once, and what names the person is gone within minutes."""
+        await self._connection.call(
+            "POST",
+            f"/api/v1/users/{segment(user_id)}/erase",
+            query={"organization_id": organization_id},
+            is_repeatable=False,
+        )

@@ -1,0 +1,180 @@
+"""Workloads get tokens of service accounts by assertions that they sign (RFC 7523)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+
+from shared.containers import DIRECTORY, TENANTS
+from shared.domain.access.api_keys import ApiKey, WorkingKey, key_partition
+from shared.domain.access.identity import KeyReference, Permission, Principal
+from shared.domain.access.service_accounts import client_fingerprint, scopes_within
+from shared.domain.access.workload_clients import (
+    CLOCKS_DIFFER,
+    LONGEST_ASSERTION,
+    MAXIMUM_CLIENTS,
+    PublicKey,
+    UsedAssertion,
+    WorkloadClient,
+    check_times,
+    used_assertion_partition,
+)
+from shared.domain.kernel.errors import ConflictError, NotFoundError, XyraError
+from shared.domain.kernel.ids import is_id
+from shared.ports.clock import Clock
+from shared.services.access.oauth_errors import InvalidClientError, InvalidScopeError
+from shared.services.access.service_accounts import IssuedToken, ServiceAccounts, check_owner
+from shared.services.storage import OPERATOR, AlreadyExistsError, Owners, Page, Records, Store, creating
+
+_PREFIX = "sac"
+_WORKING = "key"
+_LONGEST_JTI = 256
+TOKEN_PATH = "/api/v1/auth/token"  # noqa: S105  a path
+
+
+class WorkloadClients:
+    """A client is listed with its owner. What stops its tokens with it is in the directory, beside working keys: no
+    credential begins with the prefix of a client's id, so nobody calls with that.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, owners: Owners, accounts: ServiceAccounts, public_origin: str
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._owners = owners
+        self._accounts = accounts
+        self._audiences = {public_origin, public_origin + TOKEN_PATH}
+        self._clients = Records(
+            store, TENANTS, WorkloadClient, prefix=_PREFIX, called="client of a service account", owners=owners
+        )
+        self._working = Records(store, DIRECTORY, WorkingKey)
+
+    async def add(self, client: WorkloadClient, by: Principal) -> WorkloadClient:
+        """Register it. Raises `NotFoundError`, `ForbiddenError` for scopes that the caller does not have.
+
+        Raises `ConflictError` where the owner has too many.
+        """
+        account = await self._accounts.get(client.service_account)
+        check_owner(account, client.organization_id)
+        scopes = scopes_within(account, None, by.permissions, of_tenant=client.organization_id is not None)
+        owner = client.organization_id or OPERATOR
+        if len((await self._clients.page(owner, limit=MAXIMUM_CLIENTS)).entities) >= MAXIMUM_CLIENTS:
+            raise ConflictError(f"There are {MAXIMUM_CLIENTS} clients; remove one first")
+        stored = await self._clients.create(owner, client)
+        await self._working.create(_partition(client.id), WorkingKey(id=_WORKING, key=_as_key(client, scopes)))
+        return stored.entity
+
+    async def page(self, owner: str, service_account: str, limit: int, cursor: str | None) -> Page[WorkloadClient]:
+        """Newest first."""
+        page = await self._clients.page(owner, descending=True, limit=limit, cursor=cursor)
+        return page.where(lambda client: client.service_account == service_account)
+
+    async def remove(self, owner: str, client_id: str) -> None:
+        """With its tokens. Raises `NotFoundError`."""
+        stored = await self._clients.get(owner, client_id)
+        await self._working.remove(_partition(client_id), _WORKING)
+        await self._clients.erase(owner, stored)
+
+    async def token(self, client_id: str | None, assertion: str, scopes: tuple[Permission, ...] | None) -> IssuedToken:
+        """A token of the client's service account, for a signed assertion, which is used up.
+
+        Raises `InvalidClientError` for whatever is wrong with the assertion, `InvalidScopeError`.
+        """
+        claimed = _unverified(assertion)
+        client = await self._client(claimed if client_id is None else client_id, claimed)
+        claims = _verified(assertion, client, self._audiences)
+        await self._use_once(client.id, claims)
+        account = await self._accounts.get(client.service_account)
+        try:
+            within = scopes_within(account, scopes, frozenset(Permission), of_tenant=client.organization_id is not None)
+        except XyraError as error:
+            raise InvalidScopeError(error.detail) from error
+        reference = KeyReference(client.id, client_fingerprint(client.id))
+        return await self._accounts.issue_for_workload(account, client.organization_id, within, reference, None)
+
+    async def _client(self, client_id: str, claimed: str) -> WorkloadClient:
+        if client_id != claimed:
+            raise InvalidClientError("client_id is another one than the assertion's iss")
+        if not is_id(client_id, _PREFIX):
+            raise InvalidClientError("There is no such client")
+        try:
+            owner = await self._owners.of(client_id)
+            client = (await self._clients.get(owner, client_id)).entity
+        except NotFoundError as error:
+            raise InvalidClientError("There is no such client") from error
+        if await self._working.find(_partition(client_id), _WORKING) is None:
+            raise InvalidClientError("There is no such client")
+        return client
+
+    async def _use_once(self, client_id: str, claims: Mapping[str, Any]) -> None:
+        """Raises `InvalidClientError` for times out of bounds, and for an assertion that was used."""
+        now = self._clock.now()
+        try:
+            expires_at = check_times(claims, now)
+        except ValueError as error:
+            raise InvalidClientError(f"The assertion is refused: {error}") from error
+        jti = claims.get("jti")
+        if not isinstance(jti, str) or not 1 <= len(jti) <= _LONGEST_JTI:
+            raise InvalidClientError(f"The assertion needs a jti of 1 to {_LONGEST_JTI} characters")
+        remembered = expires_at - now + CLOCKS_DIFFER
+        used = UsedAssertion(ttl=int(min(remembered, LONGEST_ASSERTION + 2 * CLOCKS_DIFFER).total_seconds()) + 1)
+        try:
+            await self._store.batch(DIRECTORY.name, used_assertion_partition(client_id, jti), [creating(used)])
+        except AlreadyExistsError as error:
+            raise InvalidClientError("The assertion was used before: sign another one with its own jti") from error
+
+
+def _partition(client_id: str) -> str:
+    return key_partition(client_fingerprint(client_id))
+
+
+def _as_key(client: WorkloadClient, scopes: tuple[Permission, ...]) -> ApiKey:
+    """What tokens of the client descend from."""
+    return ApiKey(
+        id=client.id,
+        organization_id=client.organization_id,
+        name=client.service_account,
+        scopes=scopes,
+        key_prefix="",
+        fingerprint=client_fingerprint(client.id),
+        created_at=client.created_at,
+        service_account=client.service_account,
+    )
+
+
+def _unverified(assertion: str) -> str:
+    """Whom the assertion says it is of. Raises `InvalidClientError`."""
+    try:
+        issuer = jwt.decode(assertion, options={"verify_signature": False}).get("iss")
+    except (jwt.PyJWTError, ValueError) as error:
+        raise InvalidClientError("The assertion is no JWT") from error
+    if not isinstance(issuer, str):
+        raise InvalidClientError("The assertion has no iss")
+    return issuer
+
+
+def _verified(assertion: str, client: WorkloadClient, audiences: set[str]) -> Mapping[str, Any]:
+    """The claims of an assertion that the client has signed for us. Raises `InvalidClientError`."""
+    try:
+        key = _key_of(jwt.get_unverified_header(assertion).get("kid"), client)
+        claims: Mapping[str, Any] = jwt.decode(
+            assertion,
+            jwt.PyJWK(key.jwk, key.algorithm),
+            algorithms=[key.algorithm],
+            audience=audiences,
+            issuer=client.id,
+            options={"require": ["exp", "iat", "sub", "aud", "jti"], "verify_exp": False, "verify_iat": False},
+        )
+    except (jwt.PyJWTError, ValueError) as error:
+        raise InvalidClientError(f"The assertion is refused: {error}") from error
+    if claims.get("sub") != client.id:
+        raise InvalidClientError("The assertion's iss and sub are both the client's id")
+    return claims
+
+
+def _key_of(kid: object, client: WorkloadClient) -> PublicKey:
+    for key in client.keys:
+        if key.kid == kid or (kid is None and len(client.keys) == 1):
+            return key
+    raise InvalidClientError("The client has no key with the assertion's kid")
