@@ -24,7 +24,7 @@ SPENT: Mapping[TransferType, int] = {"use": 1, "capture": 1, "refund": -1}
 """Which transfers are usage, and whether they raise or lower it."""
 
 MAXIMUM_SUMMARIZED = 50_000
-"""Transfers of one summary."""
+"""Transfers that are read for one summary."""
 MAXIMUM_GROUPS = 1_000
 """Of one summary; the smaller ones come together as the rest."""
 _READ_AT_ONCE = 1_000
@@ -157,19 +157,16 @@ class CreditUsage:
     async def _all(self, wanted: UsageFilter) -> AsyncIterator[Transfer]:
         wallets = await self._wallets(wanted)
         after: Position | None = None
-        count = 0
-        while True:
+        for _ in range(MAXIMUM_SUMMARIZED // _READ_AT_ONCE):
             page = await self._read(wallets, wanted, _READ_AT_ONCE, after)
-            count += len(page.transfers)
-            if count > MAXIMUM_SUMMARIZED:
-                raise ValidationError.at(
-                    "?to", f"the time has more than {MAXIMUM_SUMMARIZED} transactions: ask for a shorter one"
-                )
             for transfer in page.transfers:
                 yield transfer
             after = page.following
             if after is None:
                 return
+        raise ValidationError.at(
+            "?to", f"the time has more than {MAXIMUM_SUMMARIZED} transactions: ask for a shorter one"
+        )
 
     async def _wallets(self, wanted: UsageFilter) -> list[str]:
         """Its own wallet, and those from which it has spent."""
