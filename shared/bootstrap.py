@@ -211,7 +211,7 @@ class Application:
         assigners = Assigners(self.billing_models, self.periods, self.rebilling)
         self.metering = Metering(
             *(self.usage, parked_event_store, clock, self.organizations, self.agents, self.agent_activities),
-            *(self.costs, assigners, self.outbox, self.ingestion_counts),
+            *(self.costs, assigners, self.outbox, self.ingestion_counts, self.turns),
         )
         outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)
         metered_versions = MeteredVersions(self.agents, self.billing_models)
@@ -270,7 +270,8 @@ class Application:
         self.protocol_events = ProtocolEvents(clock, self.events, self.agents, self.agent_making, self.ingestion_counts)
         self.litellm_reader = LiteLlmReader(chosen)
         self._opened.callback(self.litellm_reader.close)
-        trace_memories = TraceMemories(StoredTraces(store, clock, self.outbox), clock, self.outbox, answers)
+        stored_traces = StoredTraces(store, clock, self.outbox)
+        trace_memories = TraceMemories(stored_traces, clock, self.outbox, answers, self.turns)
         self._opened.callback(trace_memories.close)
         self.traces = Traces(
             *(ports.queue, clock, self.organizations, trace_reader, trace_memories, answers, self.trace_calls),

@@ -36,6 +36,7 @@ from shared.services.storage import (
     StaleEtagError,
     creating,
 )
+from shared.turns import Turns
 
 CALLS_DECIDED = "calls_decided"
 """The effect of spans that complete calls: these are sent to metering."""
@@ -52,6 +53,8 @@ _BYTES_OF_CALL = 500
 _LARGE_MEMORIES = 20_000
 _MANY_SPANS = 25
 """Characters of stored memories and spans of a request from which traces are decided in a thread."""
+_FEW_TRACES = 4
+"""Of one batch, that are stored without waiting for a turn."""
 _MOST_WAITING = 256
 """For the thread: eight slots of each request that may be read at once."""
 
@@ -121,19 +124,20 @@ def portions_by_slot(traces: Portion) -> Iterable[Sequence[Portion]]:
 
 
 class TraceMemories:
-    def __init__(self, stored: StoredTraces, clock: Clock, outbox: Outbox, answers: Answers) -> None:
+    def __init__(self, stored: StoredTraces, clock: Clock, outbox: Outbox, answers: Answers, turns: Turns) -> None:
         self._clock = clock
         self._answers = answers
         self._entries = outbox.sender(CALLS_DECIDED)
         self._stored = stored
         self._thread = OneAtATime("trace-decisions", _MOST_WAITING)
-        self._turns = WeakValueDictionary[str, asyncio.Lock]()
+        self._turns = turns
+        self._being_changed = WeakValueDictionary[str, asyncio.Lock]()
 
     async def add(
         self, organization_id: str, portion: Portion, settings: TakeSettings, credential: TraceCredential
     ) -> Decided:
         """Add spans to their traces. Raises `UnavailableError`, also where too many change a trace at once."""
-        async with self._turn_at(organization_id, next(iter(portion))):
+        async with self._alone_at(organization_id, next(iter(portion))):
             return await self._add(organization_id, portion, settings, credential)
 
     async def _add(
@@ -154,7 +158,7 @@ class TraceMemories:
 
     async def decide(self, organization_id: str, trace: str, settings: TakeSettings) -> Decided:
         """Decide what has waited long enough in a trace. Raises as `add`."""
-        async with self._turn_at(organization_id, trace):
+        async with self._alone_at(organization_id, trace):
             return await self._decide(organization_id, trace, (), settings, None)
 
     async def forget_earlier(self, organization_id: str, trace: str) -> None:
@@ -165,9 +169,9 @@ class TraceMemories:
         """Decide nothing more."""
         self._thread.close()
 
-    def _turn_at(self, organization_id: str, trace: str) -> asyncio.Lock:
+    def _alone_at(self, organization_id: str, trace: str) -> asyncio.Lock:
         """One after the other in this process: of those who change a trace at once, only one does not lose its race."""
-        return self._turns.setdefault(partition_of(organization_id, slot_of(trace)), asyncio.Lock())
+        return self._being_changed.setdefault(partition_of(organization_id, slot_of(trace)), asyncio.Lock())
 
     async def _decide(
         self,
@@ -219,7 +223,11 @@ class TraceMemories:
 
         spans = sum(map(len, portion.values()))
         size = sum(len(memories[trace]) for trace in portion)
-        return await self._thread.run(decide) if spans > _MANY_SPANS or size > _LARGE_MEMORIES else decide()
+        if spans <= _MANY_SPANS and size <= _LARGE_MEMORIES:
+            return decide()
+        turns = await self._thread.run(decide)
+        await self._turns.one()
+        return turns
 
     async def _store_batch(
         self,
@@ -246,6 +254,8 @@ class TraceMemories:
         calls = [call for change in batch for call in change.turn.calls]
         entries = [self._entry(organization_id, sender, calls)] if calls else []
         changes = [(change.known.stored if change.known is not None else None, change.record) for change in batch]
+        if len(changes) > _FEW_TRACES:
+            await self._turns.one()
         await self._stored.records.write_all(partition, changes, *map(creating, entries))
         for change in batch:
             if change.known is not None and change.known.stored is None:

@@ -27,10 +27,13 @@ from shared.services.tenancy.organizations import Organizations
 from shared.services.usage.assigning import Assigners
 from shared.services.usage.ingestion_counts import IngestionCounts
 from shared.services.usage.messages import read_message
+from shared.turns import Turns
 
 UNKNOWN_ORGANIZATION = "unknown"
 """Stands for the organization of a message that cannot be read."""
 _SHARD_RELOADS = 3
+_ASSIGNED_AT_ONCE = 32
+"""Events, before other requests of the process get their turn."""
 _BUGS = (ArithmeticError, LookupError, TypeError, ValueError)
 """What code raises at data that it does not expect. Left to the broker, such an event would block its neighbours."""
 
@@ -67,6 +70,7 @@ class Metering:
         assigners: Assigners,
         outbox: Outbox,
         counts: IngestionCounts,
+        turns: Turns,
     ) -> None:
         self._usage = usage
         self._parked_events = parked_events
@@ -78,6 +82,7 @@ class Metering:
         self._assigners = assigners
         self._outbox = outbox
         self._counts = counts
+        self._turns = turns
 
     async def meter(self, messages: Sequence[Delivered]) -> None:
         """Count every event of these messages exactly once, or park it with its reason.
@@ -206,7 +211,9 @@ class Metering:
         assigner = self._assigners.of(organization, costs, self._clock.now())
         metered: list[MeteredEvent] = []
         failed: list[_Unmetered] = []
-        for event in events:
+        for number, event in enumerate(events, 1):
+            if number % _ASSIGNED_AT_ONCE == 0:
+                await self._turns.one()
             try:
                 agent = agents.get(event.agent)
                 metered.append(await assigner.assign(agent, _of_agent(agent, event)))
