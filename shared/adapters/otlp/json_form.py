@@ -78,12 +78,17 @@ class _Request(msgspec.Struct, rename="camel"):
 _requests = msgspec.json.Decoder(_Request)
 _spans = msgspec.json.Decoder(_Span)
 
+_MAXIMUM_OBJECTS = 2_000_000
+_MAXIMUM_OBJECTS_OF_SPAN = 250_000
+"""Braces that are opened, in texts as well: each may become an object, while every other thread stands still."""
 _ERRORS = frozenset({2, "2", "STATUS_CODE_ERROR"})
 _MAXIMUM_DIGITS = 20
 
 
 def decode_json(body: bytes) -> DecodedTraces:
     """Raises `MalformedTraces`."""
+    if body.count(b"{") > _MAXIMUM_OBJECTS:
+        raise MalformedTraces(f"The body has more than {_MAXIMUM_OBJECTS} objects; send smaller batches")
     try:
         request = _requests.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -103,6 +108,8 @@ def decode_json(body: bytes) -> DecodedTraces:
 
 
 def _parts(raw: msgspec.Raw) -> SpanParts:
+    if bytes(raw).count(b"{") > _MAXIMUM_OBJECTS_OF_SPAN:
+        raise MalformedSpan(f"it has more than {_MAXIMUM_OBJECTS_OF_SPAN} objects")
     try:
         span = _spans.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

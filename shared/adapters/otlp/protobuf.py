@@ -1,13 +1,11 @@
-"""OTLP's protobuf encoding, by the messages that its project publishes.
+"""OTLP's protobuf encoding: of each span, what is read of it, and nothing else.
 
-They are imported at the first request that needs them: most processes never do.
+The numbers of fields are those of the messages that the project publishes:
+https://github.com/open-telemetry/opentelemetry-proto/tree/main/opentelemetry/proto (`trace`, `common`, `resource`).
 """
 
-from __future__ import annotations
-
-from functools import cache
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from shared.adapters.otlp.span_parts import (
     MAXIMUM_ATTRIBUTES,
@@ -17,85 +15,158 @@ from shared.adapters.otlp.span_parts import (
     SpanParts,
     kept,
 )
+from shared.adapters.otlp.wire_format import (
+    BrokenWireFormat,
+    Place,
+    double,
+    fields,
+    fixed64,
+    number,
+    signed,
+    text,
+)
 from shared.domain.ingestion.names import KEPT
+from shared.domain.ingestion.spans import AttributeValue
 from shared.ports.traces import DecodedTraces, MalformedTraces
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
-
-    from shared.domain.ingestion.spans import AttributeValue
+# Numbers of fields, by message
+_RESOURCE_SPANS = 1
+_RESOURCE, _SCOPE_SPANS = 1, 2
+_RESOURCE_ATTRIBUTES = 1
+_SCOPE, _SPANS = 1, 2
+_SCOPE_NAME = 1
+_TRACE_ID, _SPAN_ID, _PARENT_SPAN_ID = 1, 2, 4
+_NAME, _START, _END, _ATTRIBUTES, _DROPPED_ATTRIBUTES, _STATUS = 5, 7, 8, 9, 10, 15
+_STATUS_CODE = 3
+_KEY, _VALUE = 1, 2
+_STRING, _BOOL, _INTEGER, _DOUBLE = 1, 2, 3, 4
 
 _ERROR = 2
 """STATUS_CODE_ERROR."""
+_NAMES = {name.encode(): name for name in KEPT}
+_SERVICE = {b"service.name": "service.name"}
 
 
 def decode_protobuf(body: bytes) -> DecodedTraces:
     """Raises `MalformedTraces`."""
     collected = Collected()
-    for of_resource in _parser()(body).resource_spans:
-        service = _text_of(of_resource.resource.attributes, "service.name")
-        for of_scope in of_resource.scope_spans:
-            origin = Origin(service, of_scope.scope.name)
-            for message in of_scope.spans:
-                collected.count_one_more()
-                try:
-                    collected.spans.append(_parts(message).span(origin))
-                except MalformedSpan as error:
-                    collected.reject(str(error))
+    try:
+        for field, start, end in fields(body, 0, len(body)):
+            if field == _RESOURCE_SPANS:
+                _read_resource_spans(body, (start, end), collected)
+    except BrokenWireFormat as error:
+        raise MalformedTraces(f"The body is no ExportTraceServiceRequest in protobuf: {error}") from None
     return collected.decoded()
 
 
-@cache
-def _parser() -> Callable[[bytes], ExportTraceServiceRequest]:
-    from google.protobuf.message import DecodeError  # noqa: PLC0415  see above
-    from opentelemetry.proto.collector.trace.v1 import trace_service_pb2  # noqa: PLC0415
+def _read_resource_spans(body: bytes, place: Place, collected: Collected) -> None:
+    collected.count_group()
+    service, scopes = "", []
+    for field, start, end in fields(body, *place):
+        if field == _RESOURCE:
+            service = _service_of(body, (start, end))
+        elif field == _SCOPE_SPANS:
+            collected.count_group()
+            scopes.append((start, end))
+    for scope in scopes:
+        _read_scope_spans(body, scope, service, collected)
 
-    def parse(body: bytes) -> ExportTraceServiceRequest:
-        try:
-            return trace_service_pb2.ExportTraceServiceRequest.FromString(body)
-        except DecodeError:
-            raise MalformedTraces("The body is no ExportTraceServiceRequest in protobuf, or is cut off") from None
 
-    return parse
+def _read_scope_spans(body: bytes, place: Place, service: str, collected: Collected) -> None:
+    name = ""
+    for field, start, end in fields(body, *place):
+        if field == _SCOPE:
+            name = _name_of(body, (start, end))
+    origin = Origin(service, name)
+    for field, start, end in fields(body, *place):
+        if field == _SPANS:
+            collected.count_one_more()
+            try:
+                collected.spans.append(_parts(body, (start, end)).span(origin))
+            except (MalformedSpan, BrokenWireFormat) as error:
+                collected.reject(str(error))
 
 
-def _parts(message: SpanMessage) -> SpanParts:
-    beyond = max(0, len(message.attributes) - MAXIMUM_ATTRIBUTES)
+def _name_of(body: bytes, place: Place) -> str:
+    names = [text(body, (start, end)) for field, start, end in fields(body, *place) if field == _SCOPE_NAME]
+    return names[-1] if names else ""
+
+
+def _service_of(body: bytes, place: Place) -> str:
+    found = ((start, end) for field, start, end in fields(body, *place) if field == _RESOURCE_ATTRIBUTES)
+    attributes = list(islice(found, MAXIMUM_ATTRIBUTES))
+    named = kept(_attributes(body, attributes, _SERVICE))
+    return str(named.get("service.name", ""))
+
+
+def _parts(body: bytes, place: Place) -> SpanParts:
+    """Of a field that comes twice, the last value holds."""
+    ids = {_TRACE_ID: b"", _SPAN_ID: b"", _PARENT_SPAN_ID: b""}
+    times = {_START: 0, _END: 0}
+    name, failed, dropped, beyond = "", False, 0, 0
+    attributes: list[Place] = []
+    for field, start, end in fields(body, *place):
+        if field == _ATTRIBUTES:
+            if len(attributes) < MAXIMUM_ATTRIBUTES:
+                attributes.append((start, end))
+            else:
+                beyond += 1
+        elif field in ids:
+            ids[field] = body[start:end]
+        elif field in times:
+            times[field] = fixed64(body, (start, end))
+        elif field == _NAME:
+            name = text(body, (start, end))
+        elif field == _DROPPED_ATTRIBUTES:
+            dropped = number(body, (start, end))
+        elif field == _STATUS:
+            failed = _is_error(body, (start, end))
     return SpanParts(
-        trace_id=message.trace_id,
-        span_id=message.span_id,
-        parent_id=message.parent_span_id,
-        name=message.name,
-        start=message.start_time_unix_nano,
-        end=message.end_time_unix_nano,
-        failed=message.status.code == _ERROR,
-        attributes=kept(_attributes(message.attributes)),
-        dropped_attributes=message.dropped_attributes_count + beyond,
+        trace_id=ids[_TRACE_ID],
+        span_id=ids[_SPAN_ID],
+        parent_id=ids[_PARENT_SPAN_ID],
+        name=name,
+        start=times[_START],
+        end=times[_END],
+        failed=failed,
+        attributes=kept(_attributes(body, attributes, _NAMES)),
+        dropped_attributes=dropped + beyond,
     )
 
 
-def _attributes(attributes: Iterable[KeyValue]) -> Iterator[tuple[str, AttributeValue | None]]:
-    for attribute in islice(attributes, MAXIMUM_ATTRIBUTES):
-        name = attribute.key
-        if name in KEPT:
-            yield name, _value_of(attribute)
+def _is_error(body: bytes, place: Place) -> bool:
+    codes = [number(body, (start, end)) for field, start, end in fields(body, *place) if field == _STATUS_CODE]
+    return codes[-1:] == [_ERROR]
 
 
-def _value_of(attribute: KeyValue) -> AttributeValue | None:
-    kind = attribute.value.WhichOneof("value")
-    if kind in {"string_value", "int_value", "double_value", "bool_value"}:
-        value: AttributeValue = getattr(attribute.value, kind)
-        return value
-    return None
+def _attributes(
+    body: bytes, places: Sequence[Place], names: dict[bytes, str]
+) -> Iterator[tuple[str, AttributeValue | None]]:
+    for start, end in places:
+        name, value = None, None
+        for field, at, to in fields(body, start, end):
+            if field == _KEY:
+                name = names.get(body[at:to])
+                if name is None:
+                    break
+            elif field == _VALUE:
+                value = (at, to)
+        if name is not None:
+            yield name, None if value is None else _value_of(body, value)
 
 
-def _text_of(attributes: Iterable[KeyValue], name: str) -> str:
-    found = ""
-    for attribute in islice(attributes, MAXIMUM_ATTRIBUTES):
-        if attribute.key == name:
-            found = attribute.value.string_value
-    return found
+def _value_of(body: bytes, place: Place) -> AttributeValue | None:
+    """None for an empty value, and for arrays, maps and bytes, which are skipped unread."""
+    value: AttributeValue | None = None
+    for field, start, end in fields(body, *place):
+        if field == _STRING:
+            value = text(body, (start, end))
+        elif field == _BOOL:
+            value = number(body, (start, end)) != 0
+        elif field == _INTEGER:
+            value = signed(body, (start, end))
+        elif field == _DOUBLE:
+            value = double(body, (start, end))
+        else:
+            value = None
+    return value

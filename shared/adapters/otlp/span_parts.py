@@ -8,6 +8,8 @@ from shared.ports.traces import DecodedTraces, MalformedTraces
 
 MAXIMUM_SPANS = 10_000
 """Spans of a request; exporters send 512 by default."""
+MAXIMUM_GROUPS = 100_000
+"""Resources and scopes of a request, together."""
 MAXIMUM_ATTRIBUTES = 1_000
 """Attributes of a span that are looked at; the rest counts as dropped."""
 
@@ -37,6 +39,13 @@ class Collected:
 
     spans: list[Span] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
+    _groups: int = 0
+
+    def count_group(self) -> None:
+        """Count one more resource or scope."""
+        self._groups += 1
+        if self._groups > MAXIMUM_GROUPS:
+            raise MalformedTraces(f"A request has at most {MAXIMUM_GROUPS} resources and scopes")
 
     def count_one_more(self) -> None:
         if len(self.spans) + len(self.rejected) >= MAXIMUM_SPANS:

@@ -170,6 +170,12 @@ class TestJson:
         with pytest.raises(MalformedTraces, match="at most 10000 spans"):
             decoded(request(*[span()] * 10_001))
 
+    def test_objects_without_end(self):
+        found = decoded(request(span(attributes=[{}] * 250_000), span()))
+        assert (len(found.spans), found.rejected) == (1, ("span 1: it has more than 250000 objects",))
+        with pytest.raises(MalformedTraces, match="more than 2000000 objects"):
+            decoded(b'{"resourceSpans": [' + b"{}," * 2_000_000 + b"{}]}")
+
     def test_deep_values_do_no_harm(self):
         deep: dict[str, object] = {"stringValue": "x"}
         for _ in range(200):
@@ -189,6 +195,46 @@ class TestProtobuf:
     def test_a_body_that_is_no_export(self):
         with pytest.raises(MalformedTraces):
             self.decoded(b"\xff" * 50)
+
+    @pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**62, 2**63 - 1, -1, -(2**63)])
+    def test_integers_of_any_length(self, value: int):
+        message = ExportTraceServiceRequest()
+        sent = (
+            message.resource_spans.add()
+            .scope_spans.add()
+            .spans.add(trace_id=b"x" * 16, span_id=b"y" * 8, end_time_unix_nano=END, dropped_attributes_count=2**32 - 1)
+        )
+        sent.attributes.add(key=INPUT).value.int_value = value
+        (found,) = self.decoded(message.SerializeToString()).spans
+        assert (found.attributes, found.dropped_attributes) == ({INPUT: value}, 2**32 - 1)
+
+    @pytest.mark.parametrize("cut", range(1, 40))
+    def test_bytes_that_are_no_span_are_rejected_alone(self, cut: int):
+        def body(span: bytes) -> bytes:
+            scope = b"\x12" + bytes([len(span)]) + span
+            resource = b"\x12" + bytes([len(scope)]) + scope
+            return b"\x0a" + bytes([len(resource)]) + resource
+
+        whole = b"\x0a\x10" + b"x" * 16 + b"\x12\x08" + b"y" * 8 + b"\x41" + END.to_bytes(8, "little")
+        assert len(self.decoded(body(whole)).spans) == 1
+        assert len(self.decoded(body(whole[:-cut])).rejected) == 1
+        assert len(self.decoded(body(whole + b"\x2a\x01\xff")).rejected) == 1  # a name that is not UTF-8
+
+    def test_attributes_without_end_cost_no_more_than_a_look(self):
+        span = b"\x0a\x10" + b"x" * 16 + b"\x12\x08" + b"y" * 8 + b"\x41" + END.to_bytes(8, "little")
+        span += b"\x4a\x00" * 300_000
+
+        def field(number: int, content: bytes) -> bytes:
+            size = len(content)
+            return bytes([number << 3 | 2, size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14]) + content
+
+        (found,) = self.decoded(field(1, field(2, field(2, span)))).spans
+        assert (found.attributes, found.dropped_attributes) == ({}, 299_000)
+
+    def test_resources_and_scopes_without_end(self):
+        for group in (b"\x0a\x00", b"\x0a\x02\x12\x00"):
+            with pytest.raises(MalformedTraces, match="at most 100000 resources"):
+                self.decoded(group * 100_001)
 
     def test_an_empty_body_is_an_empty_export(self):
         assert self.decoded(b"") == DecodedTraces((), ())
