@@ -68,6 +68,12 @@ _KINDS: Mapping[str, Mapping[str, Kind]] = {
     "llm.request.type": dict.fromkeys(("chat", "completion", "embedding"), Kind.CALL),
     # https://docs.langchain.com/langsmith/trace-with-opentelemetry
     "langsmith.span.kind": {"llm": Kind.CALL, "embedding": Kind.CALL, "tool": Kind.TOOL},
+    # https://mlflow.org/docs/latest/genai/tracing: `SpanType`, as a text of JSON
+    "mlflow.spanType": {
+        **dict.fromkeys(('"chat_model"', '"llm"', '"embedding"'), Kind.CALL),
+        '"agent"': Kind.AGENT,
+        '"tool"': Kind.TOOL,
+    },
 }
 """What values of the attributes in `names.KINDS` mean, in lower case. Other values are containers."""
 

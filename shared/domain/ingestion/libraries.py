@@ -91,6 +91,15 @@ LIBRARIES = (
         counts=readers.counts_of_langsmith,
     ),
     Library(
+        "MLflow",
+        (),
+        "https://github.com/mlflow/mlflow, mlflow/tracing/constant.py: usage, model and type are texts of JSON",
+        marker="mlflow.spanType",
+        counts=readers.counts_of_mlflow,
+        model=readers.model_of_mlflow,
+        provider=readers.provider_of_mlflow,
+    ),
+    Library(
         "Genkit",
         ("genkit-tracer",),
         "https://genkit.dev/docs/local-observability; captured: usage only in `genkit:output`",

@@ -186,6 +186,27 @@ def counts_of_langsmith(span: Span, kind: Kind) -> Reading:
     return counts_by_name(span, kind).completed_by(details_of(inputs, outputs))
 
 
+def counts_of_mlflow(span: Span, kind: Kind) -> Reading:
+    usage = object_in(span.attributes.get("mlflow.chat.tokenUsage"))
+    said = Reading(
+        input=count_of(usage.get("input_tokens")),
+        output=count_of(usage.get("output_tokens")),
+        total=count_of(usage.get("total_tokens")),
+        cached=count_of(usage.get("cache_read_input_tokens")),
+        written=count_of(usage.get("cache_creation_input_tokens")),
+    )
+    return counts_by_name(span, kind).completed_by(said)
+
+
+def model_of_mlflow(span: Span) -> str | None:
+    """Attributes of MLflow are texts of JSON: a name stands in quotes."""
+    return (span.text("mlflow.llm.model") or "").strip('"') or None
+
+
+def provider_of_mlflow(span: Span) -> str | None:
+    return (span.text("mlflow.llm.provider") or "").strip('"') or None
+
+
 def counts_of_genkit(span: Span, kind: Kind) -> Reading:
     """Only models' own spans count; the provider's answer says more than Genkit's usage."""
     if kind is not Kind.CALL:

@@ -128,6 +128,7 @@ KINDS = (
     "traceloop.span.kind",
     "llm.request.type",
     "langsmith.span.kind",
+    "mlflow.spanType",
 )
 """Attributes that say what a span is: `kinds.py` reads their values."""
 
@@ -148,6 +149,9 @@ OF_ONE_LIBRARY = (
     "langfuse.observation.usage_details",
     "metadata",
     "metadata.usage_object",
+    "mlflow.chat.tokenUsage",
+    "mlflow.llm.model",
+    "mlflow.llm.provider",
     "output.value",
     "response_data",
 )
