@@ -264,7 +264,7 @@ class Application:
         self.agent_making = AgentMaking(store, clock, self.agents, chosen)
         trace_reader = TraceReader(OtlpDecoder(), chosen)
         self._opened.callback(trace_reader.close)
-        answers = Answers(store, clock)
+        answers = Answers(store, clock, self.turns)
         self.trace_calls = CallSender(self.events, self.agent_making, self.llm_calls, answers, self.turns)
         self.waiting_calls = WaitingCalls(store, clock, chosen)
         self.protocol_events = ProtocolEvents(clock, self.events, self.agents, self.agent_making, self.ingestion_counts)

@@ -5,7 +5,7 @@ that share no context begin a trace each: a call without an agent around it, and
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -20,11 +20,12 @@ from shared.domain.kernel.ids import fingerprint
 from shared.ports.clock import Clock
 from shared.services.ingestion.trace_records import KEPT
 from shared.services.storage import Records, Store
+from shared.turns import Turns
 
 _SLOTS = 4
 """Partitions of an organization for the calls that are noted."""
-_NOTED_AT_ONCE = 100
-"""Calls and sums, before other requests get their turn."""
+_PUT_AT_ONCE = 25
+"""Calls that are noted in one batch."""
 _CACHED = timedelta(seconds=10)
 _MAXIMUM_CACHED = 1_000
 _MAXIMUM_SUMS = 1_000
@@ -59,22 +60,18 @@ class AnsweredSum(_Answered):
 
 
 class Answers:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, turns: Turns) -> None:
+        self._turns = turns
         self._calls = Records(store, INBOX, AnsweredCall)
         self._sums = Records(store, INBOX, AnsweredSum)
         self._cached = TTLCache[str, dict[str, CountedSum], datetime](_MAXIMUM_CACHED, _CACHED, timer=clock.now)
 
     async def note(self, organization_id: str, calls: Iterable[LlmCall]) -> None:
         """Keep what calls and sums in other traces may have to know. Noting it again changes nothing."""
-        noted = [call for call in calls if call.response is not None and call.is_counted]
-        for start in range(0, len(noted), _NOTED_AT_ONCE):
-            await self._note(organization_id, noted[start : start + _NOTED_AT_ONCE])
-
-    async def _note(self, organization_id: str, calls: Iterable[LlmCall]) -> None:
         partitions: dict[str, list[AnsweredCall]] = {}
         sums: list[AnsweredSum] = []
         for call in calls:
-            if call.response is None:
+            if call.response is None or not call.is_counted:
                 continue
             answer_id = _id_of(call.response)
             if call.is_sum:
@@ -82,10 +79,16 @@ class Answers:
             else:
                 noted = AnsweredCall(id=answer_id, provider=call.data.get("provider"), trace=call.trace_id)
                 partitions.setdefault(_partition(organization_id, answer_id), []).append(noted)
-        await asyncio.gather(*(self._calls.put(partition, *noted) for partition, noted in partitions.items()))
+        await asyncio.gather(*(self._put(partition, noted) for partition, noted in partitions.items()))
         if sums:
             await self._sums.put(_partition_of_sums(organization_id), *sums)
             self._cached.pop(organization_id, None)
+
+    async def _put(self, partition: str, noted: Sequence[AnsweredCall]) -> None:
+        for start in range(0, len(noted), _PUT_AT_ONCE):
+            if len(noted) > _PUT_AT_ONCE:
+                await self._turns.one()
+            await self._calls.put(partition, *noted[start : start + _PUT_AT_ONCE])
 
     async def of_calls(self, organization_id: str, sums: Iterable[LlmCall]) -> frozenset[str]:
         """The ids among those of sums under which a call of another trace counted."""

@@ -16,7 +16,7 @@ from shared.services.storage import Records, Store
 from shared.settings import Settings
 
 _CACHED = timedelta(seconds=10)
-_PUT_AT_ONCE = 100
+_PUT_AT_ONCE = 25
 _MAXIMUM_CACHED = 10_000
 _NOTHING_WAITS = 1
 """Seconds for which that is kept: written over what waited, many traces are one batch."""
