@@ -56,7 +56,7 @@ _MANY_SPANS = 25
 _FEW_TRACES = 4
 """Of one batch, that are stored without waiting for a turn."""
 _MOST_WAITING = 256
-"""For the thread: eight slots of each request that may be read at once."""
+"""For the thread: two slots of each request, of more than may be read at once."""
 
 Portion = Mapping[str, Sequence[SpanFacts]]
 """Spans by trace, all of one slot."""

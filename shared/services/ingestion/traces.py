@@ -28,7 +28,8 @@ from shared.services.storage import Outbox, Stored
 from shared.services.tenancy.organizations import Organizations
 from shared.services.usage.messages import QUEUE
 
-_SLOTS_AT_ONCE = 8
+_SLOTS_AT_ONCE = 2
+"""Of a request: what it asks of the store stands before what others ask."""
 _CHANGES_AT_ONCE = 100
 """Traces that are looked at before other requests get their turn."""
 _RELEASE = TakeSettings()
