@@ -120,7 +120,9 @@ async def measured(data_dir: Path) -> Table:
         load = Load(server.base, [sender], shape)
         await load.sustained(EVENTS_PER_REQUEST, CONNECTIONS, 1)
         for default_agent, requests in itertools.product((True, False), (1, 6)):
-            key = await new_key(server, organization_id, default_agent=default_agent)
+            named = "with" if default_agent else "without"
+            row = f"spans, {requests} requests a trace, {named} a default agent"
+            key = await new_key(server, organization_id, name=row, default_agent=default_agent)
             sent = bodies(requests, numbers)
             before = server.processor_seconds()
             events = await load.sustained(EVENTS_PER_REQUEST, CONNECTIONS, SECONDS)
@@ -128,12 +130,11 @@ async def measured(data_dir: Path) -> Table:
             before = server.processor_seconds()
             found = await spans_sent(server, load, key, sent)
             of_span = (server.processor_seconds() - before) / found.spans
-            named = "with" if default_agent else "without"
             table.add_row(
                 "events of LLM calls", f"{events.per_second:,.0f}", "1.00", _microseconds(of_event), "1.0", ""
             )
             table.add_row(
-                f"spans, {requests} requests a trace, {named} a default agent",
+                row,
                 f"{found.per_second:,.0f}",
                 f"{found.per_second / events.per_second:.2f}",
                 _microseconds(of_span),
@@ -147,10 +148,10 @@ def _microseconds(seconds: float) -> str:
     return f"{seconds * 1e6:,.0f} us"
 
 
-async def new_key(server: Server, organization_id: str, *, default_agent: bool) -> str:
+async def new_key(server: Server, organization_id: str, *, name: str, default_agent: bool) -> str:
     async with signed_in(server.base) as session:
         reporting = {"default_agent": AGENT} if default_agent else {}
-        body = {"name": "Bench", "organization_id": organization_id, "scopes": ["events:write"], **reporting}
+        body = {"name": name, "organization_id": organization_id, "scopes": ["events:write"], **reporting}
         async with session.post("api-keys", json=body) as response:
             response.raise_for_status()
             token: str = (await response.json())["token"]
