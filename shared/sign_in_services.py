@@ -63,7 +63,9 @@ class SignInServices:
         self.second_factors = SecondFactors(store, clock, sealed_values, checks, self.sessions, lockout, self.passwords)
         text_records = DnsTextRecords(chosen.dns_server)
         openid = OpenIdProviders(outbound)
-        self.identity_providers = IdentityProviders(store, clock, owners, sealed_values, openid, text_records)
+        self.identity_providers = IdentityProviders(
+            store, clock, owners, sealed_values, openid, text_records, organizations
+        )
         arrivals = Arrivals(store, clock, member_organizations)
         self.single_sign_on = SingleSignOn(
             *(store, clock, owners, self.identity_providers, openid),

@@ -37,6 +37,7 @@ from shared.services.storage import (
     retry_lost_races,
 )
 from shared.services.storage.sealed_values import SealedValues
+from shared.services.tenancy.organizations import Organizations
 
 _DOMAIN = "domain"
 
@@ -54,16 +55,19 @@ class IdentityProviders:
         sealed_values: SealedValues,
         openid: OpenId,
         text_records: TextRecords,
+        organizations: Organizations,
     ) -> None:
         self._clock = clock
         self._sealed_values = sealed_values
         self._openid = openid
         self._text_records = text_records
+        self._every_organization = organizations
         self._providers = Records(
             store, TENANTS, IdentityProvider, prefix="idp", called="identity provider", owners=owners
         )
         self._organizations = Records(store, TENANTS, Organization, prefix="org", called="organization")
         self._holders = Records(store, DIRECTORY, DomainHolder)
+        sealed_values.register("identity providers", self._reseal)
 
     async def create(self, provider: IdentityProvider, secret: str, domains: Sequence[str]) -> Stored[IdentityProvider]:
         """`provider` is without its sealed secret. Repeating it gives what was created.
@@ -213,3 +217,23 @@ class IdentityProviders:
         if organization.entity.deleted_at is not None:
             raise ForbiddenError("The organization is deleted")
         return stored.entity
+
+    async def _reseal(self) -> int:
+        """Seal the secrets of all clients under the present key."""
+        count = 0
+        async for organization in self._every_organization.all():
+            for provider in await self.all(organization.id):
+                count += await self._reseal_one(provider)
+        return count
+
+    async def _reseal_one(self, provider: IdentityProvider) -> bool:
+        async def decide(current: IdentityProvider) -> IdentityProvider:
+            fresh = await self._sealed_values.resealed(
+                current.sealed_secret,
+                organization_id=current.organization_id,
+                field=f"{SECRET_FIELD}:{current.id}",
+            )
+            return current if fresh is None else current.changed(sealed_secret=fresh)
+
+        stored = await self._providers.change(provider.organization_id, provider.id, decide)
+        return stored.entity.sealed_secret != provider.sealed_secret

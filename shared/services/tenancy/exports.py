@@ -24,7 +24,7 @@ from shared.domain.tenancy.exports import (
 )
 from shared.ports.clock import Clock
 from shared.services.storage import Outbox, Owners, Records, Store, Stored, putting
-from shared.services.storage.sealed_values import SealedValues
+from shared.services.storage.sealed_values import SealedValues, UnsealableError
 
 EXPORT_ASKED = "export_asked"
 """The effect of a job: the timer finds it."""
@@ -93,9 +93,12 @@ class Exports:
         job = (await self._jobs.get(organization_id, job_id)).entity
         if job.status != "done" or job.expires_at is None or self._clock.now() >= job.expires_at:
             return ExportLink(job, None)
-        token = await self._sealed_values.unseal(
-            job.sealed_token, organization_id=organization_id, field=f"{_FIELD}:{job_id}"
-        )
+        try:
+            token = await self._sealed_values.unseal(
+                job.sealed_token, organization_id=organization_id, field=f"{_FIELD}:{job_id}"
+            )
+        except UnsealableError:  # the keys were replaced within the day: the link works, and is not shown again
+            return ExportLink(job, None)
         return ExportLink(job, f"{self._origin}/api/v1/exports/{job_id}/archive?token={token}")
 
     async def archive(self, job_id: str, token: str) -> bytes:
