@@ -159,7 +159,8 @@ usage-clients: $(BIN)/.dev $(foreach name,litellm openai_v2 openinference ai_sdk
 # The SDK as people install it: a wheel, in an environment of its own for each Python. Types, its own tests, and then
 # against running hosts. Needs the network the first time.
 SDK := .sdk
-SDK_VERSIONS ?= 3.11 3.13
+# Those of the oldest and production's Python that this machine has.
+SDK_VERSIONS ?= $(shell for version in 3.11 3.13; do tools/find_python $$version > /dev/null && echo $$version; done)
 SDK_SOURCES := $(shell find clients/python/src clients/python/pyproject.toml -type f -not -path "*/__pycache__/*" -not -path "*.egg-info/*")
 
 $(SDK)/%/.tools: clients/python/requirements-test.txt
