@@ -17,6 +17,7 @@ from local.host.configuration import ServiceBusOptions
 from local.host.indexing import Function, QueueTrigger
 from local.host.invocation import InvocationResult, Invoker
 from local.host.service_bus_message import messages_of
+from local.host.settlements import Settlements
 from local.host.stopping import unless
 
 _log = logging.getLogger("local.host")
@@ -88,17 +89,22 @@ class QueueListener:
     async def _serve(self, session: Session) -> None:
         """Hand over a session's messages until it is idle or lost, or the host stops."""
         renewal = None if self._trigger.batched else asyncio.create_task(self._renew(session))
+        settlements = Settlements(self._broker, session, self._function.name, self._settled)
         result = None
         try:
             while result is not InvocationResult.LOST and (received := await self._receive(session)):
-                result = await self._handle(session, received)
+                result = await self._handle(session, received, settlements)
                 if not self._trigger.sessions:
                     break
         finally:
             if renewal is not None:
                 renewal.cancel()
-            if result is not InvocationResult.LOST:  # else the lock runs out, as that of a process that is gone
-                await asyncio.shield(self._release(session))
+            await asyncio.shield(self._leave(session, settlements, is_lost=result is InvocationResult.LOST))
+
+    async def _leave(self, session: Session, settlements: Settlements, *, is_lost: bool) -> None:
+        await settlements.finish()
+        if not is_lost:  # else the lock runs out, as that of a process that is gone
+            await self._release(session)
 
     async def _receive(self, session: Session) -> Sequence[Received] | None:
         batch_size = self._options.max_message_batch_size if self._trigger.batched else 1
@@ -123,7 +129,10 @@ class QueueListener:
             await unless(self._stopping, asyncio.sleep(BROKER_FAULT_SECONDS))
             return None
 
-    async def _handle(self, session: Session, received: Sequence[Received]) -> InvocationResult:
+    async def _handle(
+        self, session: Session, received: Sequence[Received], settlements: Settlements
+    ) -> InvocationResult:
+        """Settles them while the next ones are received, as both are one step of the broker then."""
         sequence_numbers = [each.sequence_number for each in received]
         messages = messages_of(session, received)
         result = InvocationResult.FAILED
@@ -135,15 +144,10 @@ class QueueListener:
             if result is not InvocationResult.LOST:
                 completed = sequence_numbers if result is InvocationResult.SUCCEEDED else []
                 abandoned = [] if completed else sequence_numbers
-                await asyncio.shield(self._settle(session, completed, abandoned))
+                settlements.begin(completed, abandoned)
         return result
 
-    async def _settle(self, session: Session, completed: Sequence[int], abandoned: Sequence[int]) -> None:
-        try:
-            if not await self._broker.settle(session, completed=completed, abandoned=abandoned):
-                _log.warning("function %s was slower than its lock; its messages come again", self._function.name)
-        except Exception:  # noqa: BLE001  the lock ends by itself
-            _log.exception("messages of queue %s cannot be settled; they come again when their lock ends", self.queue)
+    def _settled(self) -> None:
         self.changes += 1
 
     async def _renew(self, session: Session) -> None:
