@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-SOURCE = "otlp"
+from shared.domain.metering.event_types import TRACE_SOURCE
+
+SOURCE = TRACE_SOURCE
 """The `source` of every event that comes from a trace."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -8,6 +8,8 @@ from shared.domain.kernel.validation_messages import Expected
 
 EVENT_TYPE_PATTERN = r"^[A-Za-z0-9_.:/-]{1,200}$"
 LLM_CALL = "llm_call"
+TRACE_SOURCE = "otlp"
+"""The `source` of calls in traces, and of the same calls by the SDK: whichever comes first stands."""
 _EXPECTED = "1 to 200 letters, digits and _ . : / -, such as llm_call or outcome.resolved"
 _PREFIXES = ("cost.", "outcome.", "workflow.")
 

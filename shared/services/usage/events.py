@@ -9,7 +9,7 @@ from typing import Any
 from shared import json
 from shared.domain.kernel.errors import FieldError, RejectedItemsError, Rejection
 from shared.domain.kernel.times import to_text
-from shared.domain.metering.event_types import LLM_CALL
+from shared.domain.metering.event_types import LLM_CALL, TRACE_SOURCE
 from shared.domain.provider_costs.findings import Finding, Unpriced
 from shared.domain.provider_costs.llm_calls import STANDARD_PRICE, LlmCall, has_terms
 from shared.domain.tenancy.agents import Agent
@@ -283,6 +283,8 @@ def _accepted(
 ) -> AcceptedEvent:
     agent_id = agent.id if agent is not None else event.agent
     data = with_derived_fields(event.type, data, organization.currency)
+    # The SDK reports a call under the id that it has in a trace, which names the provider's answer and its counts.
+    first_stands = event.by_protocol or (event.type == LLM_CALL and event.source == TRACE_SOURCE)
     may_say_terms = event.by_operator or organization.settings.reported_llm_terms
     return AcceptedEvent(
         key=event_key(event.organization_id, event.source, event.id),
@@ -295,10 +297,10 @@ def _accepted(
         data=with_extensions(data, event.extensions) if event.extensions else data,
         reporter=event.reporter,
         standard_terms=event.type == LLM_CALL and not may_say_terms and has_terms(data),
-        first_stands=event.by_protocol,
+        first_stands=first_stands,
         content=(
             content_hash(event.type, "", None, {name: data[name] for name in event.compared if name in data})
-            if event.by_protocol
+            if first_stands
             else content_hash(event.type, agent_id, event.run, data)
         ),
     )
