@@ -89,8 +89,13 @@ PUBLIC = {
 OPERATORS = {
     "GET /api/v1/llm-prices/{price_id}",
     "GET /api/v1/exchange-rates/{from_currency}/{to_currency}",
+    "GET /api/v1/service-accounts/{name}/clients",
+    "POST /api/v1/service-accounts/{name}/clients",
+    "POST /api/v1/service-accounts/{name}/tokens",
 }
-"""Literally, too: what is the operator's, and everybody's to read, unless another organization is named besides."""
+"""Literally, too: what is the operator's, and everybody's to read or use, unless another organization is named
+besides.
+"""
 
 READ_BY_ALL = {
     *OPERATORS,
