@@ -197,6 +197,14 @@ async def provider_of(organization: Organization) -> Mapping[str, str]:
     return {"provider_id": provider["id"], "domain": DOMAIN}
 
 
+async def credentials_of_strangers(xyra: Xyra, made: Json, hold_id: str) -> dict[str, str]:
+    """Of an owner of another organization, and of a key. Its period is stored when it is first asked for: here."""
+    owner, key = await xyra.sign_in(made["user"]["email"]), await xyra.key_of(made["organization"]["id"])
+    headers = {"Idempotency-Key": uuid4().hex}
+    (await key.send("POST", f"credits/holds/{hold_id}/release", headers=headers)).expect(404)
+    return {"owner": credential(owner), "key": credential(key)}
+
+
 async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     organization = await xyra.organization(
         name=SECRET, external_id=f"external-{uuid4().hex}", settings={"self_managed_pricing": True}
@@ -233,7 +241,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     key = (await organization.key.get("api-keys"))["data"][0]
     hold, verification = await held_credits(organization)
     other = await xyra.sign_up()
-    stranger = await xyra.sign_in(other["user"]["email"])
+    strangers = await credentials_of_strangers(xyra, other, hold["hold_id"])
     people = People(xyra, data_dir)
     try:
         members = {role: await people.member(organization.id, role) for role in ROLE_PERMISSIONS}
@@ -317,10 +325,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
                 )
             ),
         ),
-        strangers={
-            "owner": credential(stranger),
-            "key": credential(await xyra.key_of(other["organization"]["id"])),
-        },
+        strangers=strangers,
         another=other["organization"]["id"],
         deleted=deleted.credentials,
         closed=closed.credentials,
