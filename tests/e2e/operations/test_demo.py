@@ -83,7 +83,7 @@ def shown_margins(output: str) -> dict[str, tuple[Decimal, Decimal, str]]:
 
 def shown_credits(output: str) -> list[str]:
     """The balances of the statement, under the invoice of the first project."""
-    table = output.split("Prepaid credits")[1].split("Left", maxsplit=1)[0]
+    table = output.split("Prepaid credits", 1)[1].split("Left", maxsplit=1)[0]
     return [balance.replace(",", "") for balance in re.findall(r"[+-][\d,]+\s+([\d,]+)\s*$", table, re.MULTILINE)]
 
 
