@@ -19,6 +19,7 @@ WRITTEN_BY_HAND = frozenset(
 )
 """Operations that `xyra/credits.py` has in a form that is easier to use."""
 JSON = "application/json"
+BYTES: Json = {"type": "string", "format": "binary"}
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -88,7 +89,7 @@ def _operation(path: str, method: str, described: Json, schemas: Json, ids: Abst
         is_form=media_type == FORM and bool(content),
         is_body_required=body.get("required", False),
         answers=tuple(
-            answer.get("content", {}).get(JSON, {}).get("schema")
+            _answer(answer.get("content", {}))
             for status, answer in described["responses"].items()
             if status.startswith("2")
         ),
@@ -96,6 +97,14 @@ def _operation(path: str, method: str, described: Json, schemas: Json, ids: Abst
         takes_etag="If-Match" in headers,
         entries=_entries(described, schemas) if any(one["name"] == "cursor" for one in parameters) else None,
     )
+
+
+def _answer(content: Json) -> Json | None:
+    """What is no JSON is bytes."""
+    if not content:
+        return None
+    schema: Json = content[JSON]["schema"] if JSON in content else BYTES
+    return schema
 
 
 def _entries(described: Json, schemas: Json) -> tuple[str, Json]:

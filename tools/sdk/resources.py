@@ -61,7 +61,7 @@ def _module(resource: str, operations: Sequence[Operation]) -> str:
         + (f"from collections.abc import {', '.join(abstract)}\n" if abstract else "")
         + ("from decimal import Decimal\n" if "Decimal" in both else "")
         + (f"from typing import {', '.join(typing)}\n" if typing else "")
-        + "\nfrom xyra import models\n"
+        + ("\nfrom xyra import models\n" if _MODELS in both else "\n")
         + "from xyra.connection import AsyncConnection, Connection, segment\n"
         + (f"from xyra.listing import {', '.join(pages)}\n" if pages else "")
         + both

@@ -25,7 +25,7 @@ def type_of(schema: Mapping[str, Any], *, models: str = "") -> str:
     if schema.get("type") == "object":
         values = schema.get("additionalProperties")
         return f"Mapping[str, {type_of(values, models=models) if isinstance(values, dict) else 'Any'}]"
-    return _SIMPLE.get(str(schema.get("type")), "Any")
+    return "bytes" if schema.get("format") == "binary" else _SIMPLE.get(str(schema.get("type")), "Any")
 
 
 def references_in(schema: object) -> set[str]:

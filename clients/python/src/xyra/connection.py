@@ -88,6 +88,8 @@ class Request:
         if response.status_code >= _FIRST_ERROR:
             problem = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
             raise error_of(response.status_code, problem, retry_after(response))
+        if read is None and response.content:
+            return response.content
         if not isinstance(read, dict):
             return read
         answer = Answer(cast("dict[str, Any]", read))
