@@ -51,9 +51,13 @@ from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.draws import DRAWN_LOWERED, Draws, DueDraw
 from shared.services.billing.facts import FactsReader
+from shared.services.billing.interims import INTERIM_DUE, Interims
 from shared.services.billing.invoice_jobs import InvoiceJobs, Job
 from shared.services.billing.invoice_runs import InvoiceRuns
 from shared.services.billing.issuing import Issuing
+from shared.services.billing.plan_choices import PlanChoices
+from shared.services.billing.subscription_commands import SubscriptionCommands
+from shared.services.billing.subscriptions import Subscriptions
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
@@ -73,6 +77,7 @@ from shared.services.notifications.mails import Mails
 from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import PERIOD_CHANGED, USAGE_ADDED, Rebilling
 from shared.services.pricing.billing_models import BillingModels
+from shared.services.pricing.places import PlaceHistories
 from shared.services.pricing.plans import Plans
 from shared.services.provider_costs.costs import Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
@@ -186,6 +191,7 @@ class Application:
         )
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
         self.plans = Plans(store, clock, self.billing_models)
+        self.place_histories = PlaceHistories(store, self.plans, self.billing_models)
         self.projects = Projects(store, clock, self.owners)
         self.departments = Departments(store, clock, self.owners)
         self.agents = Agents(
@@ -233,7 +239,9 @@ class Application:
         self.workflow_estimates = WorkflowEstimates(
             clock, self.agents, self.agent_pricing, self.periods, self.calculations
         )
-        self.facts = FactsReader(self.agents, self.billing_models, self.members, self.periods, self.usage)
+        self.facts = FactsReader(
+            self.agents, self.billing_models, self.place_histories, self.members, self.periods, self.usage
+        )
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
         self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
         self.credits = CreditServices(
@@ -246,8 +254,14 @@ class Application:
             *(clock, self.organizations, self.periods, self.facts, self.credits.wallets, self.credits.ledger),
             *(drawn_amounts, self.outbox),
         )
-        self.bills = Bills(self.periods, self.facts, self.billing_documents, drawn_amounts)
+        self.bills = Bills(clock, self.periods, self.facts, self.billing_documents, drawn_amounts)
         self.issuing = Issuing(store, clock, self.bills, self.billing_documents, self.draws, self.outbox)
+        self.interims = Interims(self.organizations, self.place_histories, self.issuing)
+        self.subscriptions = Subscriptions(
+            *(clock, self.owners, self.organizations, self.periods, self.place_histories),
+            SubscriptionCommands(PlanChoices(self.agents, self.plans), self.periods),
+            *(self.bills, self.billing_documents, self.outbox),
+        )
         self.outcomes = Outcomes(outcome_store, self.usage, clock, self.agents, self.periods)
         self.outcome_decisions = OutcomeDecisions(
             outcome_store, clock, self.outcomes, metered_versions, self.periods, self.rebilling, self.outbox
@@ -288,6 +302,7 @@ class Application:
             PERIOD_CHANGED: self.rebilling.note_change,
             USAGE_ADDED: self.draws.draw,
             DRAWN_LOWERED: self.draws.lower,
+            INTERIM_DUE: self.interims.issue,
             KEY_CHANGED: self.api_keys.apply_change,
             EXPORT_ASKED: self.exports.note,
             USER_ERASED: self.erasures.carry_out,

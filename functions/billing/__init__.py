@@ -1,4 +1,4 @@
-"""Invoices, the jobs that make them, and what agents cost and earn."""
+"""Subscriptions, invoices, the jobs that make them, and what agents cost and earn."""
 
 from functions.billing import (
     agent_summaries,
@@ -6,6 +6,7 @@ from functions.billing import (
     invoice_jobs,
     invoice_runs,
     invoices,
+    subscriptions,
     workflow_estimates,
 )
 
@@ -15,5 +16,6 @@ blueprints = (
     invoice_jobs.blueprint,
     invoice_runs.blueprint,
     invoices.blueprint,
+    subscriptions.blueprint,
     workflow_estimates.blueprint,
 )

@@ -9,7 +9,7 @@ import azure.functions as func
 
 from functions.fields import Listed, Month, SpanAnswer
 from shared.domain.access.identity import Permission
-from shared.domain.billing.documents import LINES_SHOWN, CreditNote, Invoice, InvoiceStatus
+from shared.domain.billing.documents import LINES_SHOWN, CreditNote, Invoice, InvoiceKind, InvoiceStatus
 from shared.domain.kernel.money import ZERO, RoundedAmount, round_half_up
 from shared.domain.pricing.lines import Line
 from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint, window
@@ -57,6 +57,8 @@ class InvoiceAnswer(Schema):
     number: str | None
     """Given when it is finalized."""
     organization_id: str
+    kind: InvoiceKind
+    """`period`, or `interim`: what a change of subscriptions made due in advance."""
     status: InvoiceStatus
     currency: str
     period: SpanAnswer
@@ -70,7 +72,7 @@ class InvoiceAnswer(Schema):
     lines_url: str | None
     """Where all lines are; null where `id` is."""
     revision: int
-    """Counts the invoices of the same period, from 1 on; 0 in a preview."""
+    """Counts the invoices of the same period, from 1 on; 0 in a preview and of an interim one."""
     finalized_at: datetime | None
     """Null for a draft."""
     subtotal: RoundedAmount
@@ -111,6 +113,7 @@ class InvoiceAnswer(Schema):
             id=invoice.id,
             number=invoice.number,
             organization_id=invoice.organization_id,
+            kind=invoice.invoice_kind,
             status=invoice.status,
             currency=invoice.currency,
             period=SpanAnswer(start=invoice.start, end=invoice.end),

@@ -20,6 +20,7 @@ from shared.domain.kernel.errors import (
     RejectedItemsError,
     XyraError,
 )
+from shared.domain.pricing.places import PlaceTakenError
 from shared.http.declaration import ENDPOINTS, Endpoint, IfMatch
 from shared.http.limiting import POLICY_HEADER, STANDING_HEADER
 from shared.http.problems import (
@@ -29,6 +30,7 @@ from shared.http.problems import (
     ProblemOfChoice,
     ProblemOfCredits,
     ProblemOfItems,
+    ProblemOfPlace,
     ProblemOfQuota,
 )
 from shared.http.serving import MAXIMUM_IDEMPOTENCY_KEY
@@ -55,6 +57,7 @@ _FURTHER_PROBLEMS: Mapping[type[XyraError], tuple[Key, type[Problem]]] = {
     OrganizationRequiredError: (("", _ERROR, "problem of choice"), ProblemOfChoice),
     InsufficientCreditsError: (("", _ERROR, "problem of credits"), ProblemOfCredits),
     BudgetExceededError: (("", _ERROR, "problem of a budget"), ProblemOfBudget),
+    PlaceTakenError: (("", _ERROR, "problem of a place"), ProblemOfPlace),
 }
 """Errors whose problem documents say more than others."""
 

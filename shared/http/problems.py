@@ -21,6 +21,7 @@ from shared.domain.kernel.errors import (
     UnavailableError,
     XyraError,
 )
+from shared.domain.pricing.places import PlaceTakenError
 from shared.http.error_format import ErrorFormat
 from shared.http.replies import serialised
 from shared.http.schemas import Schema
@@ -137,6 +138,26 @@ class ProblemOfBudget(Problem):
     """The window that it limits."""
 
 
+class ProblemOfPlace(Problem):
+    """Why a subscription was refused (RFC 9457), where that may be another one at its place."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    subscription_id: str | None = None
+    """The subscription that has the place; left out where it was refused for another reason."""
+
+
+_FURTHER_MEMBERS: Mapping[type[XyraError], tuple[type[Problem], tuple[str, ...]]] = {
+    LimitExceededError: (ProblemOfQuota, ("quota", "limit", "used")),
+    RejectedItemsError: (ProblemOfItems, ("rejected",)),
+    OrganizationRequiredError: (ProblemOfChoice, ("organizations",)),
+    InsufficientCreditsError: (ProblemOfCredits, ("available",)),
+    BudgetExceededError: (ProblemOfBudget, ("budget_id", "left", "window")),
+    PlaceTakenError: (ProblemOfPlace, ("subscription_id",)),
+}
+"""What the problem documents of some errors say besides."""
+
+
 def error_answer(
     error: Exception, endpoint: str, headers: Mapping[str, str], error_format: ErrorFormat | None
 ) -> Answer:
@@ -164,18 +185,9 @@ def _problem(refusal: XyraError) -> bytes:
         "errors": refusal.errors,
         "correlation_id": correlation.current(),
     }
-    if isinstance(refusal, LimitExceededError):
-        of_quota = {"quota": refusal.quota, "limit": refusal.limit, "used": refusal.used}
-        return serialised(ProblemOfQuota, {**problem, **of_quota})
-    if isinstance(refusal, RejectedItemsError):
-        return serialised(ProblemOfItems, {**problem, "rejected": refusal.rejected})
-    if isinstance(refusal, OrganizationRequiredError):
-        return serialised(ProblemOfChoice, {**problem, "organizations": refusal.organizations})
-    if isinstance(refusal, InsufficientCreditsError):
-        return serialised(ProblemOfCredits, {**problem, "available": refusal.available})
-    if isinstance(refusal, BudgetExceededError):
-        of_budget = {"budget_id": refusal.budget_id, "left": refusal.left, "window": refusal.window}
-        return serialised(ProblemOfBudget, {**problem, **of_budget})
+    for error, (form, members) in _FURTHER_MEMBERS.items():
+        if isinstance(refusal, error):
+            return serialised(form, {**problem, **{name: getattr(refusal, name) for name in members}})
     return serialised(Problem, problem)
 
 

@@ -35,6 +35,8 @@ class Permission(StrEnum):
     PRICES_WRITE = "prices:write"
     INVOICES_READ = "invoices:read"
     INVOICES_WRITE = "invoices:write"
+    SUBSCRIPTIONS_READ = "subscriptions:read"
+    SUBSCRIPTIONS_WRITE = "subscriptions:write"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     OWNERS_WRITE = "owners:write"
@@ -67,6 +69,7 @@ _VIEWER = frozenset(
         Permission.USAGE_READ,
         Permission.BILLING_MODELS_READ,
         Permission.PRICES_READ,
+        Permission.SUBSCRIPTIONS_READ,
         Permission.MEMBERS_READ,
         Permission.CREDITS_READ,
     }
@@ -77,7 +80,12 @@ _DEVELOPER = _VIEWER | {
     Permission.API_KEYS_READ,
     Permission.CREDITS_USE,
 }
-_BILLING = _VIEWER | {Permission.BILLING_MODELS_WRITE, Permission.INVOICES_READ, Permission.BUDGETS_WRITE}
+_BILLING = _VIEWER | {
+    Permission.BILLING_MODELS_WRITE,
+    Permission.SUBSCRIPTIONS_WRITE,
+    Permission.INVOICES_READ,
+    Permission.BUDGETS_WRITE,
+}
 _ADMIN = (
     _DEVELOPER
     | _BILLING

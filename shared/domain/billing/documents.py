@@ -15,12 +15,16 @@ from shared.domain.pricing.lines import Line
 from shared.domain.tenancy.organizations import Organization
 
 InvoiceStatus = Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"]
+InvoiceKind = Literal["period", "interim"]
+"""`period`: of a billing period that has ended. `interim`: of what a change of subscriptions makes due in advance."""
 LINES_SHOWN = 500
 """How many lines an answer shows of one document."""
 
 
 def _verb(before: Any, after: Any) -> str | None:  # noqa: ANN401  invoices
     """Drafts are computed and bill nothing; what finalizes one, even to nothing, decides."""
+    if before is None and after.status != "draft":
+        return "issue"
     if before is None or (after is not None and after.status == "draft" and before.metadata == after.metadata):
         return None
     if before.status == "draft" and (after is None or after.status != "draft"):
@@ -39,13 +43,14 @@ class Invoice(Entity):
 
     organization_id: str
     number: str | None = None
+    invoice_kind: InvoiceKind = "period"
     status: InvoiceStatus
     currency: str
     start: Instant
     end: Instant
     timezone: str
     revision: int
-    """Counts the invoices of one period: each cancelled one is followed by the next."""
+    """Counts the invoices of one period: each cancelled one is followed by the next. 0 for an interim one."""
     lines_hash: str
     line_count: int
     total: RoundedAmount
@@ -88,6 +93,14 @@ class Invoice(Entity):
             created_at=now,
             finalize_at=period.end + timedelta(hours=organization.grace_hours),
         )
+
+    @classmethod
+    def interim(
+        cls, organization: Organization, interim_id: str, period: Period, lines: Sequence[Line], now: datetime
+    ) -> Self:
+        """What is due in advance in a period that goes on, to be issued at once."""
+        draft = cls.drafted(organization, period, lines, revision=0, now=now)
+        return draft.changed(id=interim_id, invoice_kind="interim", finalize_at=now)
 
     @property
     def totals_as_of(self) -> datetime | None:
@@ -179,6 +192,11 @@ class Numbering(Entity):
         counter = f"{series}-{year}"
         number = self.last.get(counter, 0) + 1
         return f"{series}-{self.name}-{year}-{number:06d}", self.changed(last={**self.last, counter: number})
+
+
+def interim_id(organization_id: str, command_id: str) -> str:
+    """The id of the interim invoice of a command, the same however often its effect is repeated."""
+    return named_id("inv", organization_id, "interim", command_id)
 
 
 def invoice_id(organization_id: str, period: Period, revision: int) -> str:

@@ -25,6 +25,9 @@ MINIMUM_LEAD = timedelta(minutes=10)
 Metering caches histories for up to a minute, and events may be 5 minutes ahead of the clock.
 """
 
+_INSTANT = timedelta(microseconds=1)
+"""By which an entry follows one of the same instant."""
+
 MAXIMUM_LEAD = timedelta(days=731)
 """A new entry takes effect at most this far ahead."""
 
@@ -95,6 +98,11 @@ class History(Value, Generic[T]):
     def last(self) -> T:
         return self.entries[-1].value
 
+    @property
+    def last_start(self) -> datetime:
+        """When the last value takes effect."""
+        return self.entries[-1].effective_from
+
     def at(self, instant: datetime) -> T | None:
         """The value in force at an instant; None before the first entry."""
         index = self.index_at(instant)
@@ -140,6 +148,17 @@ class History(Value, Generic[T]):
         start = effective_from or now + MINIMUM_LEAD
         _check_lead(start, now, pointer)
         return type(self)(entries=(*in_force, Entry(effective_from=start, value=value)))
+
+    def replaced(self, value: T, start: datetime, now: datetime) -> Self:
+        """The history with this value from `start` on, which may be now, in place of all entries ahead of now.
+
+        Only for what no process remembers. The value that is in force then adds no entry.
+        """
+        begun = self.entries[: self._after(now)]
+        if begun and begun[-1].value == value:
+            return type(self)(entries=begun)
+        start = max(start, begun[-1].effective_from + _INSTANT) if begun else start
+        return type(self)(entries=(*begun, Entry(effective_from=start, value=value)))
 
     def intervals(self) -> Iterator[Interval[T]]:
         """All intervals, contiguous; the last has no end."""

@@ -4,12 +4,12 @@ Fees, minima, maxima and included units are prorated by these days (docs/billing
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.periods.periods import Day
+from shared.domain.periods.periods import Day, Period
 from shared.domain.pricing.charges.charge import Charge, Recurrence
 from shared.domain.rating.facts import Cycle, Segment
 from shared.domain.usage.events import POOLED
@@ -69,12 +69,31 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
     return lines
 
 
+def first_days_of_models(periods: Iterable[tuple[Period, Sequence[Segment]]]) -> dict[str, datetime]:
+    """When each billing model first has a day of a subscription, by model id.
+
+    `periods` are in order, each with its segments. A model that is left on the day it came has no day.
+    """
+    starts: dict[str, datetime] = {}
+    for period, segments in periods:
+        of_places = [segment for segment in segments if segment.place is not None]
+        for segment, _ in _segments_with_days(Cycle(period, of_places, closes=period.end)):
+            starts.setdefault(segment.version.model_id, max(segment.start, period.start))
+    return starts
+
+
 def _segments_with_days(cycle: Cycle) -> list[tuple[Segment, AbstractSet[int]]]:
-    by_agent: dict[str, list[Segment]] = {}
+    """The days of each segment, per agent and place. What has no day of a subscription has no fee of it."""
+    by_agent: dict[tuple[str, str | None], list[Segment]] = {}
     for segment in cycle.segments:
-        by_agent.setdefault(segment.agent_id, []).append(segment)
+        by_agent.setdefault((segment.agent_id, segment.place), []).append(segment)
     days = cycle.period.days()
-    with_days = [owned for segments in by_agent.values() for owned in _with_days_of_agent(segments, days)]
+    with_days = [
+        (segment, agent_days)
+        for segments in by_agent.values()
+        for segment, agent_days in _with_days_of_agent(segments, days)
+        if agent_days or segment.place is None
+    ]
     return sorted(with_days, key=lambda owned: (max(owned[0].start, cycle.period.start), owned[0].agent_id))
 
 

@@ -40,6 +40,8 @@ class Segment:
     start: datetime
     end: datetime
     agents: Fraction = Fraction(1)
+    place: str | None = None
+    """Where the subscription stands whose fees it has; None for a segment of an agent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class RatedLine:
 
     line: Line
     segments: Sequence[LineSegment[Charge]]
+    begins: datetime
+    """When the time that it is for begins: its cycle's start, or when it is first in force in it."""
 
 
 def rate(facts: Facts) -> list[Line]:
@@ -88,8 +90,13 @@ def _is_due(facts: Facts, cycle: Cycle, key: LineKey, charged: Sequence[ChargedS
         return facts.period.contains(_first_start(facts, key))
     if charge.billing_timing == "arrears":
         return facts.period.start < cycle.closes <= facts.period.end
+    return facts.period.contains(_begins(cycle, charged))
+
+
+def _begins(cycle: Cycle, charged: Sequence[ChargedSegment]) -> datetime:
+    """When a line is first in force in a cycle."""
     first_start = min(charged_segment.segment.start for charged_segment in charged)
-    return facts.period.contains(max(first_start, cycle.period.start))
+    return max(first_start, cycle.period.start)
 
 
 def _first_start(facts: Facts, key: LineKey) -> datetime:
@@ -125,7 +132,7 @@ def _rated_line(facts: Facts, cycle: Cycle, key: LineKey, charged: Sequence[Char
         timing=charge.billing_timing,
         settles=charge.settles,
     )
-    return RatedLine(line, segments)
+    return RatedLine(line, segments, _begins(cycle, charged))
 
 
 def _description(charge: Charge) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
+from shared.domain.pricing.places import Places
 from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError, MeterReadings, Segment
 from shared.domain.usage.events import POOLED
 
@@ -30,6 +31,20 @@ def segments(
             versions = models[model_id].within(assignment.start, assignment.end or span.end)
             result += [Segment(agent_id, version.value, version.start, version.end or span.end) for version in versions]
     return result
+
+
+def segments_of_places(
+    span: Span, places: Places, versions: Mapping[str, Version], organization_ends: datetime | None
+) -> list[Segment]:
+    """The segments of subscriptions in a span, up to the organization's end.
+
+    They have no agent: their fees are the organization's. `versions` price the plans, by their id.
+    """
+    end = span.end if organization_ends is None else min(span.end, organization_ends)
+    return [
+        Segment(POOLED, versions[interval.value.charges_id], interval.start, interval.end or end, place=place)
+        for place, interval in places.paying(span.start, end)
+    ]
 
 
 def cut_at_ends(

@@ -34,6 +34,7 @@ class Organization(Entity):
     audit: ClassVar[Audit] = Audited(
         area="organizations",
         verb=_verb,
+        ignored=frozenset({"seat_commands"}),
         personal={"billing_email": by_value, "contact": by_value, "own_settings.billing_contacts": by_value},
     )
 
@@ -62,6 +63,8 @@ class Organization(Entity):
     shard_counts: History[int]
     seats: History[int] = History[int].starting(0)
     """The number of seats to bill where a charge prices seats."""
+    seat_commands: int = 0
+    """How often a command to a subscription set the seats, so that its effects can tell whether they read it."""
     sign_up_bonus: Decimal = Decimal(0)
     """Credits that its wallet begins with, as somebody signed up for it."""
     created_at: Instant

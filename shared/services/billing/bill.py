@@ -1,14 +1,16 @@
 """A bill: what the invoice of a period says, from what is due and billed for the periods that it looks at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from shared.domain.billing.invoicing import Composed, PeriodBill, billed_lines, compose, differences
+from shared.domain.billing.invoicing import BilledLine, Composed, PeriodBill, billed_lines, compose, differences
 from shared.domain.billing.prepaid import lowered, settles_from_wallet
+from shared.domain.kernel.money import total
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
+from shared.domain.rating.rating import RatedLine
 from shared.services.periods.periods import PeriodItem
 from shared.services.storage import Stored
 
@@ -29,7 +31,7 @@ class RatedPeriod:
     """What is due for a period, and the lines of the documents that it lists."""
 
     guarded: GuardedPeriod
-    due: Sequence[Line]
+    rated: Sequence[RatedLine]
     billed: Sequence[Line]
     is_prepaid: bool = False
     """Whether a wallet pays for its usage until its close."""
@@ -48,6 +50,19 @@ class RatedPeriod:
         """
         ahead = [line.covers.end for line in self.due if line.timing == "advance" and line.covers is not None]
         return max([self.period.end, *ahead])
+
+    @property
+    def due(self) -> list[Line]:
+        """All that is due for it."""
+        return [rated.line for rated in self.rated]
+
+    def due_by(self, now: datetime) -> list[Line]:
+        """What is due by then: as long as the period goes on, in advance only what has begun."""
+        return [
+            rated.line
+            for rated in self.rated
+            if rated.line.timing == "arrears" or rated.begins <= now or self.period.end <= now
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,11 @@ class Bill:
         """By period, oldest first."""
         return tuple(line for billed in self.periods for line in billed.lines)
 
+    @property
+    def is_to_be_issued(self) -> bool:
+        """Whether an interim invoice is issued of it: what falls waits for the invoice of the period."""
+        return bool(self.lines) and total(line.amount for line in self.lines) >= 0
+
     def composed(self) -> Composed:
         return compose(self.lines)
 
@@ -93,54 +113,102 @@ class Bill:
         return invoices[-1] if invoices else None
 
 
+IssueTime = Callable[[Period], datetime]
+"""When the invoice of a period is issued."""
+
+
 def bill_of(
-    periods: Sequence[RatedPeriod], invoiced_period: Period, issued_first: Sequence[Period], currency: str
+    periods: Sequence[RatedPeriod],
+    invoiced_period: Period,
+    issued_first: Sequence[Period],
+    issue_time: IssueTime,
+    currency: str,
 ) -> Bill:
     """The bill of one of these periods, once the bills of earlier ones are issued, oldest first."""
     issued: list[Line] = []
     for earlier in issued_first:
-        issued += [line for billed in _billed(periods, earlier, issued, currency) for line in billed.lines]
-    return Bill(invoiced_period, _billed(periods, invoiced_period, issued, currency), issued_first)
+        lines = _billed(periods, earlier, issued, issue_time(earlier), currency)
+        issued += [line for billed in lines for line in billed.lines]
+    billed = _billed(periods, invoiced_period, issued, issue_time(invoiced_period), currency)
+    return Bill(invoiced_period, billed, issued_first)
+
+
+def interim_bill_of(periods: Sequence[RatedPeriod], open_period: Period, now: datetime, currency: str) -> Bill:
+    """The bill of what is due in advance in the open period, the last of these, and of all that is in the others."""
+    billed = [
+        _billed_period(
+            rated, open_period, _When(now, only_in_advance=rated.period.start >= open_period.start), currency
+        )
+        for rated in periods
+    ]
+    return Bill(open_period, billed)
 
 
 def _billed(
-    periods: Sequence[RatedPeriod], invoiced_period: Period, issued: Sequence[Line], currency: str
+    periods: Sequence[RatedPeriod], invoiced_period: Period, issued: Sequence[Line], now: datetime, currency: str
 ) -> list[BilledPeriod]:
-    """What a bill says of each period up to its own, and of the one after it."""
+    """What a bill that is issued now says of each period up to its own, and of the one after it.
+
+    Of a later period it says only what is charged in advance.
+    """
     return [
-        BilledPeriod(
-            rated.guarded,
-            _differences(rated, invoiced_period, issued, currency),
-            rated.open_until,
-            is_drawn_from=rated.is_prepaid and rated.drawn is None,
-            drawn=_lowered(rated, invoiced_period),
+        _billed_period(
+            rated,
+            invoiced_period,
+            _When(now, only_in_advance=rated.period.start >= invoiced_period.end),
+            currency,
+            issued,
         )
         for rated in periods
         if rated.period.start <= invoiced_period.end
     ]
 
 
-def _lowered(rated: RatedPeriod, invoiced_period: Period) -> Mapping[str, Decimal] | None:
+@dataclass(frozen=True, slots=True)
+class _When:
+    """When a bill looks at a period, and whether only at what is charged in advance."""
+
+    now: datetime
+    only_in_advance: bool
+
+
+def _billed_period(
+    rated: RatedPeriod, invoiced_period: Period, when: _When, currency: str, issued: Sequence[Line] = ()
+) -> BilledPeriod:
+    due: Sequence[Line] = rated.due_by(when.now)
+    if rated.is_prepaid and rated.drawn is None:
+        due = [line for line in due if not settles_from_wallet(line)]
+    billed: Mapping[str, BilledLine] = billed_lines([*rated.billed, *issued], rated.period.start)
+    if when.only_in_advance:
+        due, billed = _in_advance(due, billed)
+    lines = differences(PeriodBill(rated.period, due, billed, _paid(rated)), invoiced_period, currency)
+    return BilledPeriod(
+        rated.guarded,
+        lines,
+        rated.open_until,
+        is_drawn_from=rated.is_prepaid and rated.drawn is None,
+        drawn=None if when.only_in_advance else _lowered(rated),
+    )
+
+
+def _lowered(rated: RatedPeriod) -> Mapping[str, Decimal] | None:
     """Less than the wallet has paid, where less is due; None where it paid no more than is due."""
-    if rated.drawn is None or rated.period.start >= invoiced_period.end:
+    if rated.drawn is None:
         return None
     paid = lowered(rated.drawn, rated.due)
     return paid if paid != rated.drawn else None
 
 
-def _differences(rated: RatedPeriod, invoiced_period: Period, issued: Sequence[Line], currency: str) -> list[Line]:
-    """The period's lines on the invoice; of a later period only what is charged in advance."""
-    due = rated.due
-    if rated.is_prepaid and rated.drawn is None:
-        due = [line for line in due if not settles_from_wallet(line)]
-    billed = billed_lines([*rated.billed, *issued], rated.period.start)
-    if rated.period.start >= invoiced_period.end:
-        due = [line for line in due if line.timing == "advance"]
-        keys = {line.key for line in due}
-        billed = {key: line for key, line in billed.items() if key in keys}
-    return differences(PeriodBill(rated.period, due, billed, _paid(rated)), invoiced_period, currency)
-
-
 def _paid(rated: RatedPeriod) -> Mapping[str, Decimal]:
     """What the wallet pays of what is due."""
     return {} if rated.drawn is None else lowered(rated.drawn, rated.due)
+
+
+def _in_advance(due: Sequence[Line], billed: Mapping[str, BilledLine]) -> tuple[list[Line], dict[str, BilledLine]]:
+    """What is due in advance, and what was billed in advance, whether or not it still is due."""
+    due_in_advance = [line for line in due if line.timing == "advance"]
+    keys = {line.key for line in due_in_advance}
+    billed_in_advance = {
+        key: billed_line for key, billed_line in billed.items() if key in keys or billed_line.line.timing == "advance"
+    }
+    return due_in_advance, billed_in_advance

@@ -1,15 +1,17 @@
 """Bills: what is due for periods against what documents have billed for them."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.domain.billing.documents import Invoice
 from shared.domain.periods.periods import Period, next_period, periods_to_create
 from shared.domain.periods.settlements import POSTPAID
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.rating import rate
+from shared.domain.pricing.places import Places
+from shared.domain.rating.rating import RatedLine, rate_by_segment
 from shared.domain.tenancy.organizations import Organization
-from shared.services.billing.bill import Bill, GuardedPeriod, RatedPeriod, bill_of
+from shared.ports.clock import Clock
+from shared.services.billing.bill import Bill, GuardedPeriod, IssueTime, RatedPeriod, bill_of, interim_bill_of
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.facts import FactsReader
@@ -30,8 +32,9 @@ class Bills:
     """
 
     def __init__(
-        self, periods: Periods, facts: FactsReader, documents: BillingDocuments, drawn: DrawnAmountsStore
+        self, clock: Clock, periods: Periods, facts: FactsReader, documents: BillingDocuments, drawn: DrawnAmountsStore
     ) -> None:
+        self._clock = clock
         self._periods = periods
         self._facts = facts
         self._documents = documents
@@ -41,27 +44,57 @@ class Bills:
         """A bill whose periods are all stored, so that their ETags guard what it decides."""
         created = await self._periods.cover(organization, invoiced_period.start, invoiced_period.end + _INSTANT)
         guarded_periods = await self._guarded_periods(organization, invoiced_period, created)
-        return await self._bill(organization, invoiced_period, guarded_periods)
+        now = self._clock.now()
+        return await self._bill(organization, invoiced_period, guarded_periods, lambda _: now)
 
     async def of_draft(self, organization: Organization, invoiced_period: Period) -> Bill:
         """What finalizing the period's draft would issue, once the drafts of earlier periods are issued.
 
         Changes nothing.
         """
-        return await self._bill_after_others(organization, invoiced_period, _is_drafted)
+        now = self._clock.now()
+        return await self._bill_after_others(organization, invoiced_period, _is_drafted, lambda _: now)
 
     async def preview(self, organization: Organization, invoiced_period: Period) -> Bill:
         """What the close of the period would issue if nothing more were reported.
 
         Earlier periods that are still to be invoiced are issued by their own invoices first. Changes nothing.
         """
-        return await self._bill_after_others(organization, invoiced_period, _is_to_be_invoiced)
+        now, grace = self._clock.now(), timedelta(hours=organization.grace_hours)
+
+        def after_grace(period: Period) -> datetime:
+            return max(now, period.end + grace)
+
+        return await self._bill_after_others(organization, invoiced_period, _is_to_be_invoiced, after_grace)
+
+    async def interim(
+        self, organization: Organization, now: datetime, places: Places | None = None, *, is_preview: bool = False
+    ) -> Bill:
+        """What is due in advance by now in the open period, and in ended ones whose quarter or year still runs.
+
+        It is compared with what was billed. With `places`, as if these were the organization's subscriptions. A preview
+        changes nothing; otherwise the period is stored, so that its ETag guards what is decided.
+        """
+        if is_preview:
+            open_period = await self._periods.would_contain(organization, now)
+            created = {period.start for period in await self._periods.created(organization.id)}
+        else:
+            open_period = await self._periods.containing(organization, now)
+            created = {open_period.start}
+        unsettled = await self._periods.unsettled(organization.id, open_period.start, PERIODS_PER_BILL)
+        running = [item for item in unsettled if item.entity.open_until is not None]
+        guarded_periods = [GuardedPeriod(item.entity.period, item) for item in running]
+        item = await self._periods.item(organization.id, open_period.start) if open_period.start in created else None
+        guarded_periods.append(GuardedPeriod(open_period, item))
+        rated = await self._all_rated(organization, guarded_periods, places)
+        return interim_bill_of(rated, open_period, now, organization.currency)
 
     async def _bill_after_others(
         self,
         organization: Organization,
         invoiced_period: Period,
         is_issued_first: Callable[[GuardedPeriod, Invoice | None], bool],
+        issue_time: IssueTime,
     ) -> Bill:
         created = await self._periods.created(organization.id)
         guarded_periods = await self._guarded_periods(organization, invoiced_period, created)
@@ -71,7 +104,7 @@ class Bills:
                 invoice = await self._documents.latest_invoice(organization.id, guarded.period)
                 if is_issued_first(guarded, invoice):
                     issued_first.append(guarded.period)
-        return await self._bill(organization, invoiced_period, guarded_periods, issued_first)
+        return await self._bill(organization, invoiced_period, guarded_periods, issue_time, issued_first)
 
     async def _guarded_periods(
         self, organization: Organization, invoiced_period: Period, created: Sequence[Period]
@@ -98,23 +131,31 @@ class Bills:
         organization: Organization,
         invoiced_period: Period,
         guarded_periods: Sequence[GuardedPeriod],
+        issue_time: IssueTime,
         issued_first: Sequence[Period] = (),
     ) -> Bill:
-        facts = await self._facts.of(organization, [guarded.period for guarded in guarded_periods])
-        rated = [
-            await self._rated(organization, guarded, rate(facts_of_period))
+        rated = await self._all_rated(organization, guarded_periods)
+        return bill_of(rated, invoiced_period, issued_first, issue_time, organization.currency)
+
+    async def _all_rated(
+        self, organization: Organization, guarded_periods: Sequence[GuardedPeriod], places: Places | None = None
+    ) -> list[RatedPeriod]:
+        facts = await self._facts.of(organization, [guarded.period for guarded in guarded_periods], places)
+        return [
+            await self._rated(organization, guarded, rate_by_segment(facts_of_period))
             for guarded, facts_of_period in zip(guarded_periods, facts, strict=True)
         ]
-        return bill_of(rated, invoiced_period, issued_first, organization.currency)
 
-    async def _rated(self, organization: Organization, guarded: GuardedPeriod, due: Sequence[Line]) -> RatedPeriod:
+    async def _rated(
+        self, organization: Organization, guarded: GuardedPeriod, rated: Sequence[RatedLine]
+    ) -> RatedPeriod:
         billed = await self._billed(organization.id, guarded)
         if guarded.stored is None:
             settlement = organization.settlements.at(guarded.period.start) or POSTPAID
-            return RatedPeriod(guarded, due, billed, settlement.is_prepaid)
+            return RatedPeriod(guarded, rated, billed, settlement.is_prepaid)
         item = guarded.stored.entity
         return RatedPeriod(
-            guarded, due, billed, item.settlement.is_prepaid, await self._drawn.of(organization.id, item)
+            guarded, rated, billed, item.settlement.is_prepaid, await self._drawn.of(organization.id, item)
         )
 
     async def _billed(self, organization_id: str, guarded: GuardedPeriod) -> list[Line]:

@@ -48,6 +48,7 @@ class BillingDocuments:
     """Lines are written before the header that names them by their hash, and never change."""
 
     def __init__(self, store: Store, owners: Owners) -> None:
+        self._owners = owners
         self._invoices = Records(store, INVOICES, Invoice, prefix="inv", owners=owners)
         self._credit_notes = Records(store, INVOICES, CreditNote)
         self._chunks = Records(store, INVOICES, LineChunk, called="lines")
@@ -55,6 +56,11 @@ class BillingDocuments:
     async def invoice(self, organization_id: str, invoice_id: str, if_match: str | None = None) -> Stored[Invoice]:
         """The header. Raises `NotFoundError`, and `PreconditionFailedError` for another version than the one named."""
         return await self._invoices.get(organization_id, invoice_id, if_match)
+
+    async def find_invoice(self, organization_id: str, invoice_id: str) -> Invoice | None:
+        """The header; None where there is none with this id."""
+        stored = await self._invoices.find(organization_id, invoice_id)
+        return None if stored is None else stored.entity
 
     async def latest_invoice(self, organization_id: str, period: Period) -> Invoice | None:
         """The header of the period's own invoice: draft, issued, or cancelled without another one after it."""
@@ -129,6 +135,10 @@ class BillingDocuments:
             return current.refreshed(lines, now) if current.status == "draft" else current
 
         return (await self._invoices.change(draft.organization_id, draft.id, decide)).entity
+
+    async def note_owner(self, organization_id: str, invoice_id: str) -> None:
+        """Before an invoice that is not drafted first. Repeating it changes nothing."""
+        await self._owners.note(invoice_id, organization_id)
 
     async def write_lines(self, organization_id: str, document: WithLines, lines: Sequence[Line]) -> None:
         """Before the document itself. Repeating it changes nothing."""

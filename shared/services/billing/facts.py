@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
@@ -10,16 +10,19 @@ from shared.domain.kernel.histories import History
 from shared.domain.kernel.times import BEGINNING
 from shared.domain.periods.periods import QUARTER, YEAR, Period, Span, cycle_of, period_of, periods_around
 from shared.domain.pricing.billing_models import Version, version_history
-from shared.domain.pricing.charges.charge import HeadcountName, Recurrence
+from shared.domain.pricing.charges.charge import Charge, HeadcountName, Recurrence
+from shared.domain.pricing.places import Places
+from shared.domain.rating.charged_segments import first_days_of_models
 from shared.domain.rating.facts import Cycle, Facts, Segment
-from shared.domain.rating.segments import cut_at_ends, first_starts, segments
+from shared.domain.rating.segments import cut_at_ends, first_starts, segments, segments_of_places
 from shared.domain.tenancy.organizations import Organization
-from shared.domain.usage.events import NO_VERSION
+from shared.domain.usage.events import NO_VERSION, POOLED
 from shared.ports.usage import Usage, UsageTotal
 from shared.services.access.members import Members
 from shared.services.agents.agents import Agents
 from shared.services.periods.periods import Periods
 from shared.services.pricing.billing_models import BillingModels
+from shared.services.pricing.places import PlaceHistories, PlanPrices
 from shared.services.storage import look_twice
 
 _MONTHS_OF_CYCLE: Mapping[Recurrence, int] = {"quarter": QUARTER, "year": YEAR}
@@ -35,32 +38,57 @@ class _StaleReadError(UnavailableError):
 
 @dataclass(frozen=True, slots=True)
 class _Models:
-    """The billing models of an organization's agents, and what their charges need."""
+    """The billing models of an organization's agents and plans, and what their charges need."""
 
     versions: Mapping[str, History[Version]]
     """By billing model."""
     names: Mapping[str, str]
     """By billing model."""
-    recurrences: AbstractSet[Recurrence]
-    headcounts: AbstractSet[HeadcountName]
+    charges: Sequence[Charge]
+    plan_versions: Mapping[str, Version] = field(default_factory=dict)
+    """By their own id: what prices the plans at places."""
+
+    @property
+    def recurrences(self) -> AbstractSet[Recurrence]:
+        return {charge.recurrence for charge in self.charges}
+
+    @property
+    def headcounts(self) -> AbstractSet[HeadcountName]:
+        return {charge.headcount for charge in self.charges if charge.headcount is not None}
+
+    def with_plans(self, prices: PlanPrices) -> "_Models":
+        charges = [charge for version in prices.versions.values() for charge in version.charges]
+        names = {**self.names, **prices.names}
+        return replace(self, names=names, charges=[*self.charges, *charges], plan_versions=prices.versions)
 
 
 class FactsReader:
-    def __init__(
-        self, agents: Agents, billing_models: BillingModels, members: Members, periods: Periods, usage: Usage
+    def __init__(  # noqa: PLR0913  what it reads facts from
+        self,
+        agents: Agents,
+        billing_models: BillingModels,
+        place_histories: PlaceHistories,
+        members: Members,
+        periods: Periods,
+        usage: Usage,
     ) -> None:
         self._agents = agents
         self._billing_models = billing_models
+        self._place_histories = place_histories
         self._members = members
         self._periods = periods
         self._usage = usage
 
-    async def of(self, organization: Organization, periods: Sequence[Period]) -> list[Facts]:
+    async def of(
+        self, organization: Organization, periods: Sequence[Period], places: Places | None = None
+    ) -> list[Facts]:
         """The facts of periods that are in order: segments, whether or not there was usage, and totals of all shards.
+
+        With `places`, as if these were the organization's subscriptions.
 
         Raises `UnavailableError` where the agents or models of that usage cannot be read yet.
         """
-        return await self.with_totals(organization, periods, await self.totals(organization, periods))
+        return await self.with_totals(organization, periods, await self.totals(organization, periods), places)
 
     async def totals(self, organization: Organization, periods: Sequence[Period]) -> list[list[UsageTotal]]:
         """The usage totals of each period.
@@ -73,29 +101,47 @@ class FactsReader:
         ]
 
     async def with_totals(
-        self, organization: Organization, periods: Sequence[Period], totals: Sequence[Sequence[UsageTotal]]
+        self,
+        organization: Organization,
+        periods: Sequence[Period],
+        totals: Sequence[Sequence[UsageTotal]],
+        places: Places | None = None,
     ) -> list[Facts]:
         """The same with totals that were read before.
 
         Agents and models get a second look where the first does not show an agent or version that
         has usage. Raises `UnavailableError` where it is still missing.
         """
-        return await look_twice(lambda: self._read(organization, periods, totals), errors=(_StaleReadError,))
+        if places is None:
+            places = await self._place_histories.of(organization.id)
+        return await look_twice(lambda: self._read(organization, periods, totals, places), errors=(_StaleReadError,))
 
     async def _read(
-        self, organization: Organization, periods: Sequence[Period], totals: Sequence[Sequence[UsageTotal]]
+        self,
+        organization: Organization,
+        periods: Sequence[Period],
+        totals: Sequence[Sequence[UsageTotal]],
+        places: Places,
     ) -> list[Facts]:
         """Raises `_StaleReadError`."""
         agents = await self._agents.all(organization.id)
         models = await self._models(organization.id, {model for agent in agents for model in agent.all_model_ids})
+        models = models.with_plans(await self._place_histories.prices(places))
         histories = [(agent.id, agent.models) for agent in agents]
         agent_ends = {agent.id: agent.ended_at for agent in agents}
 
-        def segments_in(span: Span) -> list[Segment]:
+        def segments_of_agents(span: Span) -> list[Segment]:
             return cut_at_ends(segments(span, histories, models.versions), agent_ends, organization.ended_at)
 
+        def segments_in(span: Span) -> list[Segment]:
+            of_places = segments_of_places(span, places, models.plan_versions, organization.ended_at)
+            return [*segments_of_agents(span), *of_places]
+
         cycles = await self._cycles(organization, periods, models.recurrences, segments_in)
-        starts = _first_starts(segments_in, periods) if "once" in models.recurrences else {}
+        starts: Mapping[tuple[str, str], datetime] = {}
+        if "once" in models.recurrences:
+            starts = _first_starts(segments_of_agents, periods)
+            starts |= await self._first_days(organization, periods, segments_in)
         headcounts = await self._headcounts(organization, models.headcounts)
         names = {**models.names, **{agent.id: agent.name for agent in agents}}
         facts = [
@@ -130,12 +176,7 @@ class FactsReader:
             versions[model_id] = version_history(await self._billing_models.versions(model))
             names[model_id] = model.name
         charges = [charge for model in versions.values() for entry in model.entries for charge in entry.value.charges]
-        return _Models(
-            versions,
-            names,
-            {charge.recurrence for charge in charges},
-            {charge.headcount for charge in charges if charge.headcount is not None},
-        )
+        return _Models(versions, names, charges)
 
     async def _cycles(
         self,
@@ -161,6 +202,17 @@ class FactsReader:
                 cycles_of_period[recurrence] = cycles[whole]
             cycles_of_periods.append(cycles_of_period)
         return cycles_of_periods
+
+    async def _first_days(
+        self, organization: Organization, periods: Sequence[Period], segments_in: Callable[[Span], list[Segment]]
+    ) -> dict[tuple[str, str], datetime]:
+        """When each plan's billing model first has a day, in any period up to the last of these."""
+        if not periods:
+            return {}
+        created = await self._periods.created(organization.id)
+        by_start = {period.start: period for period in [*created, *periods] if period.start <= periods[-1].start}
+        first_days = first_days_of_models((by_start[start], segments_in(by_start[start])) for start in sorted(by_start))
+        return {(model_id, POOLED): start for model_id, start in first_days.items()}
 
     async def _headcounts(
         self, organization: Organization, needed: AbstractSet[HeadcountName]

@@ -110,6 +110,37 @@ class Issuing:
         otherwise = ConflictError("The periods of the invoice are being changed by many at once; try again")
         return await retry_lost_races(attempt, otherwise)
 
+    async def issue_interim(self, organization: Organization, invoice_id: str) -> Invoice | None:
+        """Number an invoice of what is due in advance by now, once; None where that is nothing, or falls.
+
+        Raises `UnavailableError`, and `ConflictError` where its periods are changed by many at once.
+        """
+
+        async def attempt() -> Invoice | None:
+            issued = await self._documents.find_invoice(organization.id, invoice_id)
+            if issued is not None:
+                return issued
+            now = self._clock.now()
+            bill = await self._bills.interim(organization, now)
+            return await self._issue_interim(organization, invoice_id, bill, now) if bill.is_to_be_issued else None
+
+        otherwise = ConflictError("The periods of the invoice are being changed by many at once; try again")
+        return await retry_lost_races(attempt, otherwise)
+
+    async def _issue_interim(self, organization: Organization, invoice_id: str, bill: Bill, now: datetime) -> Invoice:
+        """Raises `StaleEtagError` or `AlreadyExistsError` where something has changed since it was read."""
+        before = await self._numberings.find(organization.id, _NUMBERING)
+        numbering = before.entity if before is not None else _first_numbering(organization)
+        number, numbering = numbering.next("INV", now.astimezone(ZoneInfo(organization.timezone)).year)
+        lines = bill.composed().invoice
+        draft = Invoice.interim(organization, invoice_id, bill.invoiced_period, lines, now)
+        invoice = draft.issued(number, lines, now, organization.due_days)
+        await self._documents.note_owner(organization.id, invoice.id)
+        await self._documents.write_lines(organization.id, invoice, lines)
+        counted = replacing(before, numbering) if before is not None else creating(numbering)
+        await self._commit(organization.id, [creating(invoice), counted], bill, [(invoice, lines)])
+        return invoice
+
     async def check_order(self, draft: Invoice) -> None:
         """Raises `ConflictError` while the draft of an earlier period is open.
 

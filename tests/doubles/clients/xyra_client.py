@@ -233,6 +233,8 @@ ORGANIZATION_SCOPES = [
     "billing_models:write",
     "prices:read",
     "invoices:read",
+    "subscriptions:read",
+    "subscriptions:write",
     "members:read",
     "members:write",
     "owners:write",

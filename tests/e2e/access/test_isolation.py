@@ -205,6 +205,13 @@ async def credentials_of_strangers(xyra: Xyra, made: Json, hold_id: str) -> dict
     return {"owner": credential(owner), "key": credential(key)}
 
 
+async def subscribed(organization: Organization) -> tuple[Json, Json]:
+    """A plan of the catalog, and the organization's subscription to one."""
+    fields = {"plan": "free", "organization_id": organization.id}
+    subscription = await organization.operator.post("subscriptions", fields)
+    return (await organization.operator.get("plans"))["data"][0], subscription
+
+
 async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     organization = await xyra.organization(
         name=SECRET, external_id=f"external-{uuid4().hex}", settings={"self_managed_pricing": True}
@@ -231,7 +238,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
         "invoices/generate/monthly", {"organization_id": organization.id, "period": MONTH}, expect=202
     )
     await xyra.idle()
-    plans = (await xyra.operator.get("plans"))["data"]
+    plan, subscription = await subscribed(organization)
     prices = {"input": "1", "output": "1"}
     price = await xyra.operator.post("llm-prices", {"model": f"model-{uuid4().hex}", "prices": prices})
     named = {"provider": "azure", "name": SECRET, "model": "gpt-5", "from": START}
@@ -273,7 +280,8 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "run_id": run["id"],
             "run_key": SECRET,
             "model_id": model["id"],
-            "plan_id": plans[0]["id"],
+            "plan_id": plan["id"],
+            "subscription_id": subscription["id"],
             "invoice_id": invoice["id"],
             "job_id": job["id"],
             "key_id": key["id"],
@@ -320,6 +328,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
                     key,
                     invoice,
                     job,
+                    subscription,
                     parked,
                     alias,
                 )

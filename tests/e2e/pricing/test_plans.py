@@ -5,29 +5,9 @@ from uuid import uuid4
 
 from tests.doubles.clients.hosts import TimeMachine
 from tests.doubles.clients.xyra_client import Xyra
+from tests.doubles.worlds.plans import fee, plan, price, seats
 
 Json = dict[str, Any]
-
-FEE = {"key": "subscription", "type": "flat_fee", "amount": "49.00", "timing": "advance"}
-SEATS = {
-    "key": "seats",
-    "type": "seat",
-    "quantity": "seats",
-    "timing": "advance",
-    "pricing": {"type": "per_unit", "unit_amount": "15.00"},
-}
-
-
-async def price(xyra: Xyra, *charges: Json, currency: str = "USD") -> Json:
-    """A billing model of the operator's."""
-    body = {"name": "Prices", "currency": currency, "charges": list(charges or (FEE,))}
-    return await xyra.operator.post("billing-models", body)
-
-
-async def plan(xyra: Xyra, *charges: Json, **fields: Any) -> Json:
-    model = await price(xyra, *charges)
-    body = {"key": f"p{uuid4().hex}", "name": "Team", "prices": {"USD": model["version_id"]}}
-    return await xyra.operator.post("plans", body | fields)
 
 
 async def test_every_deployment_begins_with_four_plans(xyra: Xyra) -> None:
@@ -42,8 +22,8 @@ async def test_every_deployment_begins_with_four_plans(xyra: Xyra) -> None:
 
 
 async def test_a_plan_has_versions_and_keeps_the_older_ones(xyra: Xyra) -> None:
-    made = await plan(xyra)
-    dearer = await price(xyra, FEE | {"amount": "59.00"}, SEATS)
+    made = await plan(xyra, fee("49.00"))
+    dearer = await price(xyra, fee("59.00"), seats("15.00"))
     path = f"plans/{made['id']}"
     etag = (await xyra.operator.send("GET", path)).headers["ETag"]
     body = {"key": made["key"], "name": "Team 2", "prices": {"USD": dearer["version_id"]}}
@@ -58,7 +38,7 @@ async def test_a_plan_has_versions_and_keeps_the_older_ones(xyra: Xyra) -> None:
 async def test_an_archived_plan_is_no_longer_offered_and_gets_no_version(time_machine: TimeMachine) -> None:
     xyra = time_machine.xyra
     await time_machine.at("2026-11-18T11:00:00Z")
-    made, hidden = await plan(xyra), await plan(xyra, public=False)
+    made, hidden = await plan(xyra, fee("49.00")), await plan(xyra, fee("49.00"), public=False)
     await time_machine.at("2026-11-18T11:02:00Z")
     offered = {each["id"] for each in (await xyra.anonymous.get("billing/plans"))["data"]}
     assert made["id"] in offered
@@ -73,15 +53,15 @@ async def test_an_archived_plan_is_no_longer_offered_and_gets_no_version(time_ma
 
 
 async def test_what_cannot_be_a_plan_is_refused_with_what_to_write_instead(xyra: Xyra) -> None:
-    made = await plan(xyra)
+    made = await plan(xyra, fee("49.00"))
     metered = {
         "key": "commands",
         "type": "activity",
         "meter": {"event_type": "command", "aggregation": "count"},
         "pricing": {"type": "per_unit", "unit_amount": "1"},
     }
-    euros = await price(xyra, currency="EUR")
-    own = await (await xyra.organization()).model(FEE)
+    euros = await price(xyra, fee("49.00"), currency="EUR")
+    own = await (await xyra.organization()).model(fee("49.00"))
 
     async def refused(code: int = 422, **fields: Any) -> list[str]:
         body = {"key": f"p{uuid4().hex}", "name": "Team", "prices": made["prices"]} | fields
@@ -95,7 +75,7 @@ async def test_what_cannot_be_a_plan_is_refused_with_what_to_write_instead(xyra:
     assert await refused(prices={"USD": own["version_id"]}) == ["/prices/USD"]
     assert await refused(prices={"USD": euros["version_id"]}) == ["/prices/USD"]
     assert await refused(kind="addon") == ["/prices/USD"], "its billing model is for base plans"
-    for charge in (metered, FEE | {"interval": "year"}, FEE | {"scope": "agent"}):
+    for charge in (metered, fee("49.00", interval="year"), fee("49.00", scope="agent")):
         version = (await price(xyra, charge))["version_id"]
         assert await refused(prices={"USD": version}) == ["/prices/USD"]
     for field, value in (("interval", "year"), ("trial", {"days": 14}), ("grants", []), ("entitlements", [])):
@@ -103,7 +83,7 @@ async def test_what_cannot_be_a_plan_is_refused_with_what_to_write_instead(xyra:
 
 
 async def test_no_agent_is_put_on_the_billing_model_of_a_plan(xyra: Xyra) -> None:
-    model = await price(xyra)
+    model = await price(xyra, fee("49.00"))
     body = {"key": f"p{uuid4().hex}", "name": "Team", "prices": {"USD": model["version_id"]}}
     await xyra.operator.post("plans", body)
     organization = await xyra.organization()
@@ -113,7 +93,7 @@ async def test_no_agent_is_put_on_the_billing_model_of_a_plan(xyra: Xyra) -> Non
 
 
 async def test_the_catalog_is_the_operators(xyra: Xyra) -> None:
-    made = await plan(xyra, public=False)
+    made = await plan(xyra, fee("49.00"), public=False)
     organization = await xyra.organization()
     for path in ("plans", f"plans/{made['id']}", f"plans/{made['id']}/versions"):
         (await organization.key.send("GET", path)).problem(403, "forbidden")

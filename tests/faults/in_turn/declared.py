@@ -22,6 +22,7 @@ from tests.faults.in_turn import (
     prepaid,
     pricing,
     storage,
+    subscriptions,
     tenancy,
     usage,
 )
@@ -95,6 +96,7 @@ PATHS = (
     DeclaredPath("create a billing model", pricing.CreateModel, ("create_billing_model",)),
     DeclaredPath("publish a version", pricing.PublishVersion, ("publish_billing_model",)),
     DeclaredPath("create a plan", pricing.CreatePlan, ("create_plan", "publish_plan")),
+    DeclaredPath("subscribe", subscriptions.Subscribe, ("create_subscription",)),
     DeclaredPath("create an organization", tenancy.CreateOrganization, ("create_organization",)),
     DeclaredPath("give credits", credits.GiveCredits, ("give_credits",)),
     DeclaredPath("use credits", credits.UseCredits, ("use_credits",)),

@@ -48,6 +48,7 @@ CHANGES = {
     r"/api/v1/events/post/.*/application/cloudevents-batch\+json/.*": "clients cannot tell two kinds of lists apart",
     r".*/items/properties/(agent|model)_name": "lines have names beside their ids",
     r"/api/v1/invoices.*/(as_of|assumes_issued)": "previews and drafts say as of when, and after which other invoices",
+    r"/api/v1/invoices.*/kind": "there are interim invoices",
     r"/api/v1/invoices.*/required": "so they do always",
     r".*/settings/(properties|default)/reported_llm_\w+": "operators allow organizations to report costs and terms",
     r"/api/v1/organizations/\{organization_id\}/patch/requestBody/.*/settings/anyOf": "the same, to change it",
@@ -83,7 +84,7 @@ CHANGES = {
     r"/api/v1/api-keys/.*/(force|last_used_at)": "equal keys are made by force only; they say when they were last used",
     r".*/scopes/items/enum": "there are more permissions",
     r"/api/v1/credits/.*": "credits are new",
-    r"/api/v1/(billing/)?plans.*": "plans are new",
+    r"/api/v1/((billing/)?plans|subscriptions).*": "plans and subscriptions are new",
     r".*/settings/(properties|default)/overdraft": "how far an organization's credits may fall below zero",
     r"/api/v1/(organizations|auth/signup).*/(billing_mode|credit_value|billing_mode_from)": "usage may be prepaid",
     r"/api/v1/(organizations|auth/signup).*/required": "which answers say always",
@@ -140,6 +141,7 @@ PROBLEMS = {
     ("use_credits", HTTPStatus.FORBIDDEN): "ProblemOfBudget",
     ("reserve_credits", HTTPStatus.PAYMENT_REQUIRED): "ProblemOfCredits",
     ("reserve_credits", HTTPStatus.FORBIDDEN): "ProblemOfBudget",
+    ("create_subscription", HTTPStatus.CONFLICT): "ProblemOfPlace",
 }
 """Those that say more than others."""
 

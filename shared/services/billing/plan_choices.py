@@ -1,0 +1,45 @@
+"""Plan choices: which plans an organization can subscribe to, and by which version."""
+
+from shared.domain.kernel.errors import ValidationError
+from shared.domain.pricing.places import Terms
+from shared.domain.pricing.plans import Plan
+from shared.domain.tenancy.organizations import Organization
+from shared.services.agents.agents import Agents
+from shared.services.pricing.plans import Plans
+
+
+class PlanChoices:
+    def __init__(self, agents: Agents, plans: Plans) -> None:
+        self._agents = agents
+        self._plans = plans
+
+    async def chosen(self, organization: Organization, reference: str, *, only_public: bool) -> Plan:
+        """The plan with this key or id. Raises `ValidationError` at `/plan` for one that the organization cannot have.
+
+        With `only_public`, it has to be one that organizations may subscribe to by themselves.
+        """
+        plan = await self._plans.named(reference)
+        if only_public and not plan.public:
+            raise ValidationError.at("/plan", "is not public; the operator subscribes organizations to it")
+        if plan.archived_at is not None:
+            raise ValidationError.at("/plan", "is archived; see GET /billing/plans")
+        version = await self._plans.version(plan.newest.id)
+        if organization.currency not in version.prices:
+            offered = ", ".join(sorted(version.prices))
+            raise ValidationError.at("/plan", f"has prices in {offered}; the organization pays {organization.currency}")
+        model_id = version.prices[organization.currency].model_id
+        if any(model_id in agent.all_model_ids for agent in await self._agents.all(organization.id)):
+            raise ValidationError.at("/plan", "an agent of the organization is, or was, on the plan's billing model")
+        return plan
+
+    async def terms(self, subscription_id: str, organization: Organization, plan: Plan) -> Terms:
+        """The plan's newest version in the organization's currency."""
+        version = await self._plans.version(plan.newest.id)
+        return Terms(
+            subscription_id=subscription_id,
+            status="active",
+            plan_id=plan.id,
+            plan_key=plan.key,
+            plan_version_id=version.id,
+            charges_id=version.prices[organization.currency].version_id,
+        )

@@ -1,0 +1,188 @@
+"""Subscriptions: what an organization has agreed to pay, at its places, from some time on.
+
+A command is one batch: the organization's places, its seats where they change with it, and the outbox entry of the
+interim invoice that follows from it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.containers import TENANTS
+from shared.domain.billing.documents import interim_id
+from shared.domain.kernel.errors import ConflictError, NotFoundError
+from shared.domain.pricing.places import Places, PlaceTakenError, Subscription
+from shared.domain.tenancy.organizations import Organization
+from shared.ports.clock import Clock
+from shared.services.billing.bill import Bill
+from shared.services.billing.bills import Bills
+from shared.services.billing.documents import BillingDocuments
+from shared.services.billing.interims import INTERIM_DUE
+from shared.services.billing.subscription_commands import (
+    Command,
+    Decision,
+    InvoiceWhen,
+    Subscribe,
+    SubscriptionCommands,
+)
+from shared.services.periods.periods import Periods
+from shared.services.pricing.places import PlaceHistories
+from shared.services.storage import (
+    Outbox,
+    OutboxEntry,
+    Owners,
+    Stored,
+    creating,
+    look_twice,
+    replacing,
+    retry_lost_races,
+)
+from shared.services.tenancy.organizations import Organizations
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A subscription after a command, and the id of the interim invoice that it issued."""
+
+    subscription: Subscription
+    invoice_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewedCommand:
+    """What a command would issue when it takes effect."""
+
+    bill: Bill
+    organization: Organization
+    takes_effect: datetime
+    is_now: bool
+
+
+class Subscriptions:
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        clock: Clock,
+        owners: Owners,
+        organizations: Organizations,
+        periods: Periods,
+        place_histories: PlaceHistories,
+        commands: SubscriptionCommands,
+        bills: Bills,
+        documents: BillingDocuments,
+        outbox: Outbox,
+    ) -> None:
+        self._clock = clock
+        self._owners = owners
+        self._organizations = organizations
+        self._periods = periods
+        self._place_histories = place_histories
+        self._commands = commands
+        self._bills = bills
+        self._documents = documents
+        self._outbox = outbox
+        self._interims = outbox.sender(INTERIM_DUE)
+
+    async def get(self, organization_id: str, subscription_id: str) -> Subscription:
+        """Raises `NotFoundError`."""
+
+        async def look() -> Subscription:
+            places = await self._place_histories.of(organization_id)
+            return _of(places, subscription_id, self._clock.now())
+
+        return await look_twice(look, errors=(NotFoundError,))
+
+    async def all(self, organization_id: str) -> list[Subscription]:
+        """Those that have ended, too; by place, oldest first."""
+        places = await self._place_histories.of(organization_id)
+        return [*places.subscriptions(self._clock.now())]
+
+    async def command(
+        self,
+        organization_id: str,
+        subscription_id: str,
+        command: Command,
+        command_id: str,
+        invoice: InvoiceWhen = "now",
+    ) -> Commanded:
+        """Carry a command out, once for its id, and issue what it makes due in advance unless that is to wait.
+
+        Raises `NotFoundError`, `PlaceTakenError` and other `ConflictError`, `ValidationError`, `UnavailableError`.
+        """
+        if isinstance(command, Subscribe):
+            await self._owners.note(subscription_id, organization_id)
+
+        async def attempt() -> Subscription:
+            now = self._clock.now()
+            current = await self._place_histories.stored(organization_id)
+            places = Places() if current is None else current.entity
+            if command_id not in places.commands:
+                organization = await self._organizations.get_stored(organization_id)
+                decision = await self._commands.decide(command, subscription_id, places, organization.entity, now)
+                places = await self._write(organization, current, decision, command_id, invoice)
+            return _of(places, subscription_id, now)
+
+        otherwise = ConflictError("The subscriptions are being changed by many at once; try again")
+        doubtful = (PlaceTakenError, ConflictError, NotFoundError)
+        subscription = await look_twice(lambda: retry_lost_races(attempt, otherwise), errors=doubtful)
+        await self._outbox.attempt(TENANTS.name, organization_id, _entry_id(command_id))
+        issued = await self._documents.find_invoice(organization_id, interim_id(organization_id, command_id))
+        return Commanded(subscription, None if issued is None else issued.id)
+
+    async def _write(
+        self,
+        organization: Stored[Organization],
+        current: Stored[Places] | None,
+        decision: Decision,
+        command_id: str,
+        invoice: InvoiceWhen,
+    ) -> Places:
+        """One batch. The present period is there from then on, so that it is invoiced.
+
+        What takes effect with a later period is left to the invoice of the one before.
+        """
+        now = self._clock.now()
+        await self._periods.cover(organization.entity, now, now)
+        period = await self._periods.would_contain(organization.entity, decision.takes_effect)
+        changed = decision.places.commanded(decision.name, command_id)
+        beside = []
+        if decision.organization != organization.entity:
+            beside.append(replacing(organization, decision.organization))
+        if invoice == "now" and (decision.takes_effect != period.start or period.start == now):
+            beside.append(creating(self._entry(decision, changed, command_id)))
+        await self._place_histories.write(organization.entity.id, current, changed, *beside)
+        return changed
+
+    def _entry(self, decision: Decision, changed: Places, command_id: str) -> OutboxEntry:
+        return self._interims.entry(
+            _name_of_entry(command_id),
+            not_before=decision.takes_effect,
+            organization_id=decision.organization.id,
+            command_id=command_id,
+            revision=str(changed.revision),
+            seat_commands=str(decision.organization.seat_commands),
+        )
+
+    async def preview(self, organization_id: str, subscription_id: str, command: Command) -> PreviewedCommand:
+        """What a command would issue, by itself, when it takes effect. Changes nothing. Raises as `command`."""
+        now = self._clock.now()
+        organization = await self._organizations.get(organization_id)
+        places = await self._place_histories.of(organization_id)
+        decision = await self._commands.decide(command, subscription_id, places, organization, now)
+        moment = max(now, decision.takes_effect)
+        bill = await self._bills.interim(decision.organization, moment, decision.places, is_preview=True)
+        return PreviewedCommand(bill, decision.organization, moment, is_now=moment == now)
+
+
+def _name_of_entry(command_id: str) -> str:
+    return f"{INTERIM_DUE}:{command_id}"
+
+
+def _entry_id(command_id: str) -> str:
+    return f"{OutboxEntry.kind}:{_name_of_entry(command_id)}"
+
+
+def _of(places: Places, subscription_id: str, now: datetime) -> Subscription:
+    """Raises `NotFoundError`."""
+    found = places.subscription(subscription_id, now)
+    if found is None:
+        raise NotFoundError("There is no such subscription")
+    return found

@@ -1,0 +1,67 @@
+"""Places of organizations as they are stored, and what prices the plans on them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.containers import TENANTS
+from shared.domain.kernel.errors import UnavailableError
+from shared.domain.pricing.billing_models import Version
+from shared.domain.pricing.places import Places
+from shared.services.pricing.billing_models import BillingModels
+from shared.services.pricing.plans import Plans
+from shared.services.storage import Operation, Records, Store, Stored
+
+_ID = Places().id
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPrices:
+    """What prices plans."""
+
+    versions: Mapping[str, Version]
+    """By their id."""
+    names: Mapping[str, str]
+    """The plan's name, by the billing model that prices it; that of the newest where some share one."""
+
+
+class PlaceHistories:
+    def __init__(self, store: Store, plans: Plans, billing_models: BillingModels) -> None:
+        self._places = Records(store, TENANTS, Places)
+        self._plans = plans
+        self._billing_models = billing_models
+
+    async def of(self, organization_id: str) -> Places:
+        """Without any where the organization never subscribed."""
+        stored = await self.stored(organization_id)
+        return Places() if stored is None else stored.entity
+
+    async def stored(self, organization_id: str) -> Stored[Places] | None:
+        return await self._places.find(organization_id, _ID)
+
+    async def write(
+        self, organization_id: str, current: Stored[Places] | None, changed: Places, *beside: Operation
+    ) -> None:
+        """Replace the places in one batch with what belongs to that.
+
+        Raises `StaleEtagError` or `AlreadyExistsError` where they have changed since they were read.
+        """
+        await self._places.write(organization_id, current, changed, *beside)
+
+    async def prices(self, places: Places) -> PlanPrices:
+        """What prices all plans that were, are or will be at the places. Raises `UnavailableError`."""
+        versions: dict[str, Version] = {}
+        names: dict[str, str] = {}
+        for history in places.fees.values():
+            for entry in history.entries:
+                terms = entry.value
+                if terms.charges_id not in versions:
+                    versions[terms.charges_id] = await self._charges(terms.charges_id)
+                plan_version = await self._plans.version(terms.plan_version_id)
+                names[versions[terms.charges_id].model_id] = plan_version.name
+        return PlanPrices(versions, names)
+
+    async def _charges(self, version_id: str) -> Version:
+        version = await self._billing_models.published(version_id)
+        if version is None:
+            raise UnavailableError("The version of a plan's billing model cannot be read yet")
+        return version

@@ -1,0 +1,139 @@
+"""Subscriptions that change at random bill what an independent computation, day by day, says that they owe.
+
+`XYRA_SUBSCRIBED_ORGANIZATIONS` is how many organizations live without faults (50), and a tenth as many through a storm
+of crashes, lost answers and lagging reads; `XYRA_SUBSCRIBED_DAYS` is for how long (120).
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.domain.billing.documents import CreditNote, Invoice
+from shared.domain.pricing.lines import Line
+from shared.domain.rating import charged_segments
+from shared.services.billing import bill, facts
+from tests.doubles.fakes import virtual_time
+from tests.doubles.fakes.faulty_store import QUIET, Faults
+from tests.doubles.worlds.billing_world import STORM
+from tests.doubles.worlds.subscribed_organizations import Subscribed, seeded
+
+ORGANIZATIONS = int(os.environ.get("XYRA_SUBSCRIBED_ORGANIZATIONS", "50"))
+STORMS = ORGANIZATIONS // 10
+DAYS = int(os.environ.get("XYRA_SUBSCRIBED_DAYS", "120"))
+SHORT = 90
+"""Days: so long a mutant lives."""
+MUTANT_LIVES = 30
+
+
+def check_documents(documents: list[tuple[Invoice | CreditNote, list[Line]]]) -> None:
+    """Numbers without a gap or a double; totals are the sums of their lines, and notes are negative."""
+    for kind, series in ((Invoice, "INV"), (CreditNote, "CN")):
+        numbers = [header.number or "" for header, _ in documents if isinstance(header, kind)]
+        by_year: dict[str, list[str]] = {}
+        for number in numbers:
+            by_year.setdefault(number.rpartition("-")[0], []).append(number)
+        for year, of_year in by_year.items():
+            assert of_year == [f"{year}-{number:06d}" for number in range(1, len(of_year) + 1)]
+            assert year.startswith(f"{series}-ACME-")
+    for header, lines in documents:
+        assert header.total == sum(line.amount for line in lines)
+        assert (header.total < 0) == isinstance(header, CreditNote)
+
+
+async def lived(seed: int, faults: Faults, days: int = DAYS) -> None:
+    seeded(seed)
+    world = Subscribed(seed, faults)
+    await world.set_up()
+    await world.live(days)
+    billed, due = await world.billed(), world.due()
+    assert billed == due, {key: (billed.get(key), due.get(key)) for key in sorted(billed.keys() | due.keys())}
+    check_documents(await world.documents())
+    assert world.unbilled_after_interims == []
+
+
+@pytest.mark.parametrize("seed", range(ORGANIZATIONS))
+def test_all_documents_together_bill_what_is_due(seed: int) -> None:
+    virtual_time.run(lived(seed, QUIET))
+
+
+@pytest.mark.parametrize("seed", range(STORMS))
+def test_so_they_do_when_hosts_crash_answers_are_lost_and_reads_lag(seed: int) -> None:
+    virtual_time.run(lived(1000 + seed, STORM))
+
+
+def each_plan_has_each_day_that_it_touches(monkeypatch: pytest.MonkeyPatch) -> None:
+    owned = charged_segments._with_days_of_agent
+
+    def touched(segments: Any, days: Any) -> Any:
+        return [pair for segment in segments for pair in owned([segment], days)]
+
+    monkeypatch.setattr(charged_segments, "_with_days_of_agent", touched)
+
+
+def a_day_is_of_its_first_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    owned = charged_segments._with_days_of_agent
+
+    def first(segments: Any, days: Any) -> Any:
+        taken: set[int] = set()
+        pairs = []
+        for segment in sorted(segments, key=lambda segment: segment.start):
+            ((_, own),) = owned([segment], days)
+            pairs.append((segment, own - taken))
+            taken |= own
+        return pairs
+
+    monkeypatch.setattr(charged_segments, "_with_days_of_agent", first)
+
+
+def only_keys_that_are_still_due_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = bill._in_advance
+
+    def still_due(due: Any, billed: Any) -> Any:
+        in_advance, _ = compared(due, billed)
+        keys = {line.key for line in in_advance if line.amount}
+        return [line for line in in_advance if line.amount], {key: billed[key] for key in billed if key in keys}
+
+    monkeypatch.setattr(bill, "_in_advance", still_due)
+
+
+def a_setup_fee_is_due_at_the_first_touch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_touch(periods: Any) -> Any:
+        starts: dict[str, Any] = {}
+        for period, segments in periods:
+            for segment in segments:
+                if segment.place is not None:
+                    starts.setdefault(segment.version.model_id, max(segment.start, period.start))
+        return starts
+
+    monkeypatch.setattr(facts, "first_days_of_models", first_touch)
+
+
+def what_falls_is_issued_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bill.Bill, "is_to_be_issued", property(lambda made: bool(made.lines)))
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        each_plan_has_each_day_that_it_touches,
+        a_day_is_of_its_first_plan,
+        only_keys_that_are_still_due_are_compared,
+        a_setup_fee_is_due_at_the_first_touch,
+        what_falls_is_issued_at_once,
+    ],
+    ids=lambda mutant: mutant.__name__,
+)
+def test_a_naive_variant_is_found(
+    mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one of the histories at least."""
+    mutant(monkeypatch)
+    with pytest.raises(AssertionError):
+        virtual_time.run(many_lived())
+
+
+async def many_lived() -> None:
+    for seed in range(MUTANT_LIVES):
+        await lived(seed, QUIET, SHORT)
