@@ -10,6 +10,7 @@
 - Rounding, once per line: `_rated_line`, below.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,8 +33,8 @@ class RatedLine:
 
     line: Line
     segments: Sequence[LineSegment[Charge]]
-    begins: datetime
-    """When the time that it is for begins: its cycle's start, or when it is first in force in it."""
+    first_day: datetime
+    """When its first local day begins: that of its cycle, or the one on which it is first in force in it."""
 
 
 def rate(facts: Facts) -> list[Line]:
@@ -132,7 +133,9 @@ def _rated_line(facts: Facts, cycle: Cycle, key: LineKey, charged: Sequence[Char
         timing=charge.billing_timing,
         settles=charge.settles,
     )
-    return RatedLine(line, segments, _begins(cycle, charged))
+    days = cycle.period.days()
+    first_day = days[bisect_right(days, _begins(cycle, charged), key=lambda day: day.start) - 1]
+    return RatedLine(line, segments, first_day.start)
 
 
 def _description(charge: Charge) -> str:

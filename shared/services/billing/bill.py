@@ -57,11 +57,11 @@ class RatedPeriod:
         return [rated.line for rated in self.rated]
 
     def due_by(self, now: datetime) -> list[Line]:
-        """What is due by then: as long as the period goes on, in advance only what has begun."""
+        """What is due by then: as long as the period goes on, in advance only that whose first day has begun."""
         return [
             rated.line
             for rated in self.rated
-            if rated.line.timing == "arrears" or rated.begins <= now or self.period.end <= now
+            if rated.line.timing == "arrears" or rated.first_day <= now or self.period.end <= now
         ]
 
 

@@ -274,7 +274,8 @@ class Subscribed:
         now = self.clock.now()
         first, following = self.oracle.month_of(now)
         due = self.oracle.due(first, following, only_in_advance=True)
-        begun = {plan for history in self.oracle.agreed.values() for moment, plan in history if moment <= now}
+        today = self.oracle.midnight(now.astimezone(ZoneInfo(self.oracle.timezone)).date() + timedelta(days=1))
+        begun = {plan for history in self.oracle.agreed.values() for moment, plan in history if moment < today}
         due = {key: amount for key, amount in due.items() if key[1] in begun}
         billed = {key: amount for key, amount in (await self.billed()).items() if key[0] == f"{first}"}
         if due != billed:

@@ -16,15 +16,20 @@ from tests.doubles.worlds.plans import documents, fee, plan, seats, subscribe
 Json = dict[str, Any]
 
 
+def body_of(name: str, body: Json) -> Json | None:
+    """A withdrawal has none."""
+    return None if name == "withdraw" else body
+
+
 async def command(organization: Organization, subscription: Json, name: str, **body: Any) -> Json:
     path = f"subscriptions/{subscription['id']}/{name}"
     headers = {"Idempotency-Key": uuid4().hex}
-    return await organization.operator.post(path, body or None, expect=200, headers=headers)
+    return await organization.operator.post(path, body_of(name, body), expect=200, headers=headers)
 
 
 async def preview(organization: Organization, subscription: Json, name: str, **body: Any) -> Json:
     return await organization.operator.post(
-        f"subscriptions/{subscription['id']}/{name}", body or None, expect=200, preview="true"
+        f"subscriptions/{subscription['id']}/{name}", body_of(name, body), expect=200, preview="true"
     )
 
 
