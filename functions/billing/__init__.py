@@ -6,6 +6,7 @@ from functions.billing import (
     invoice_jobs,
     invoice_runs,
     invoices,
+    subscription_changes,
     subscriptions,
     workflow_estimates,
 )
@@ -16,6 +17,7 @@ blueprints = (
     invoice_jobs.blueprint,
     invoice_runs.blueprint,
     invoices.blueprint,
+    subscription_changes.blueprint,
     subscriptions.blueprint,
     workflow_estimates.blueprint,
 )

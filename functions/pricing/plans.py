@@ -10,7 +10,7 @@ from functions.fields import Listed
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError
 from shared.domain.pricing.charges import AnyCharge
-from shared.domain.pricing.plans import Plan, PlanDraft, PlanKind, PlanVersion
+from shared.domain.pricing.plans import Plan, PlanDraft, PlanKind, PlanVersion, Trial
 from shared.http import Access, Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint
 from shared.services.pricing.default_plans import DEFAULT_PLANS
 from shared.services.pricing.plans import PublishedPlan
@@ -42,6 +42,8 @@ class PlanVersionAnswer(Schema):
     """How often its fees are due."""
     prices: Mapping[str, str]
     """By currency, the id of the version of a billing model that prices it."""
+    trial: Trial | None
+    """Without fees at the beginning."""
     created_at: datetime
 
     @classmethod
@@ -64,6 +66,8 @@ class PlanAnswer(Schema):
     """Whether organizations see it and may subscribe to it by themselves."""
     prices: Mapping[str, str]
     """By currency, the id of the version of a billing model that prices it."""
+    trial: Trial | None
+    """Without fees at the beginning."""
     version: int
     """The number of the newest version, which a new subscription gets."""
     version_id: str
@@ -82,6 +86,7 @@ class PlanAnswer(Schema):
             kind=plan.plan_kind,
             interval=newest.interval,
             prices=newest.prices,
+            trial=newest.trial,
             version=newest.number,
             version_id=newest.id,
         )
@@ -99,6 +104,8 @@ class PublicPlanAnswer(Schema):
     """How often its fees are due."""
     version: int
     """The number of the newest version, which a new subscription gets."""
+    trial: Trial | None
+    """Without fees at the beginning, once."""
     prices: Mapping[str, tuple[AnyCharge, ...]]
     """By currency, what it costs."""
 
@@ -113,6 +120,7 @@ class PublicPlanAnswer(Schema):
             kind=plan.plan_kind,
             interval=version.interval,
             version=version.number,
+            trial=version.trial,
             prices={currency: price.charges for currency, price in published.charges.items()},
         )
 

@@ -13,6 +13,7 @@ from shared.domain.kernel.audit import Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, FieldError
 from shared.domain.kernel.histories import Entry, History, Interval
+from shared.domain.kernel.times import Instant
 from shared.domain.kernel.value import Value
 
 MAXIMUM_PLACES = 20
@@ -21,16 +22,26 @@ MAXIMUM_ENTRIES = 2_000
 COMMANDS_KEPT = 100
 _INSTANT = timedelta(microseconds=1)
 
-CommandName = Literal["subscribe", "change", "cancel", "withdraw"]
-SubscriptionStatus = Literal["scheduled", "active", "canceled"]
+CommandName = Literal["subscribe", "change", "cancel", "pause", "resume", "withdraw"]
+TermsStatus = Literal["trialing", "active", "paused", "canceled"]
+SubscriptionStatus = Literal["scheduled", TermsStatus]
+
+
+class TrialTerms(Value):
+    """When a trial ends, and what the subscription is then."""
+
+    ends_at: Instant
+    then: Literal["active", "canceled", "paused"]
 
 
 class Terms(Value):
     """What a subscription has agreed to from some time on."""
 
     subscription_id: str
-    status: Literal["active", "canceled"]
-    """`active`: the plan's fees are due. `canceled`: the subscription has ended."""
+    status: TermsStatus
+    """`active`: the plan's fees are due. `trialing`: none are. `paused`: there is no plan, and no fees. `canceled`: the
+    subscription has ended.
+    """
     plan_id: str
     plan_key: str
     plan_version_id: str
@@ -38,6 +49,12 @@ class Terms(Value):
     """The version of a billing model that prices the plan in the organization's currency."""
     reason: str | None = None
     """Why it was canceled, as whoever did it said."""
+    trial: TrialTerms | None = None
+    """Of `trialing` terms."""
+
+    def as_status(self, status: TermsStatus, reason: str | None = None) -> "Terms":
+        """The same plan in another state."""
+        return self.model_copy(update={"status": status, "reason": reason, "trial": None})
 
 
 class PlaceTakenError(ConflictError):
@@ -74,6 +91,11 @@ class Subscription:
     def terms(self) -> Terms:
         """What is in force, or before it begins what will be."""
         return (self.begun or self.entries[:1])[-1].value
+
+    @property
+    def trial(self) -> TrialTerms | None:
+        """The trial that is in force, or before it begins will be."""
+        return self.terms.trial
 
     @property
     def status(self) -> SubscriptionStatus:
@@ -116,6 +138,10 @@ class Places(Entity):
             for subscription_id, entries in by_id.items():
                 yield Subscription(subscription_id, place, tuple(entries), now)
 
+    def has_had_trial(self, place: str) -> bool:
+        history = self.fees.get(place)
+        return history is not None and any(entry.value.trial is not None for entry in history.entries)
+
     def subscribed(self, place: str, terms: Terms, start: datetime, now: datetime) -> "Places":
         """With a new subscription at a place.
 
@@ -126,7 +152,7 @@ class Places(Entity):
             raise PlaceTakenError(place, history.last.subscription_id)
         if history is None and len(self.fees) >= MAXIMUM_PLACES:
             raise ConflictError(f"An organization has subscriptions at {MAXIMUM_PLACES} places at most")
-        return self._with(place, () if history is None else history.entries, [(start, terms)])
+        return self._with(place, () if history is None else history.entries, _with_trial_end(start, terms))
 
     def changed_terms(self, subscription: Subscription, terms: Terms, start: datetime) -> "Places":
         """With other terms of a subscription from `start` on, in place of what lies ahead.
@@ -135,20 +161,33 @@ class Places(Entity):
         """
         start = start if subscription.begun else max(start, subscription.entries[0].effective_from)
         kept = self._begun(subscription)
-        unchanged = kept and kept[-1].value == terms
-        return self._with(subscription.place, kept, [] if unchanged else [(start, terms)])
+        ahead = _trial_end(subscription, start)
+        unchanged = kept and not ahead and kept[-1].value == terms
+        return self._with(subscription.place, kept, ahead + ([] if unchanged else _with_trial_end(start, terms)))
+
+    def paused(self, subscription: Subscription, start: datetime, until: datetime | None) -> "Places":
+        """With a pause of a subscription from `start` on, in place of what lies ahead."""
+        terms = subscription.terms
+        resumed = [] if until is None else [(until, terms)]
+        return self._with(subscription.place, self._begun(subscription), [(start, terms.as_status("paused")), *resumed])
+
+    def resumed(self, subscription: Subscription) -> "Places":
+        """With the end of a pause now."""
+        active = subscription.terms.as_status("active")
+        return self._with(subscription.place, self._begun(subscription), [(subscription.now, active)])
 
     def canceled(self, subscription: Subscription, end: datetime, reason: str | None = None) -> "Places":
         """With the end of a subscription, in place of what lies ahead. One that has not begun never does."""
-        terms = subscription.terms.model_copy(update={"status": "canceled", "reason": reason})
+        terms = subscription.terms.as_status("canceled", reason)
         end = end if subscription.begun else subscription.now
-        return self._with(subscription.place, self._begun(subscription), [(end, terms)])
+        ahead = _trial_end(subscription, end)
+        return self._with(subscription.place, self._begun(subscription), [*ahead, (end, terms)])
 
     def withdrawn(self, subscription: Subscription) -> "Places":
-        """Without what lies ahead of a subscription. One that has not begun never does."""
+        """Without what lies ahead of a subscription, but the end of its trial. One that has not begun never does."""
         if not subscription.begun:
             return self.canceled(subscription, subscription.now)
-        return self._with(subscription.place, self._begun(subscription), [])
+        return self._with(subscription.place, self._begun(subscription), _trial_end(subscription, None))
 
     def _begun(self, subscription: Subscription) -> tuple[Entry[Terms], ...]:
         """What stays at its place, whatever is decided now: also of subscriptions before it."""
@@ -171,9 +210,24 @@ class Places(Entity):
             raise ConflictError(f"An organization's subscriptions change at most {MAXIMUM_ENTRIES} times")
         return self.changed(fees=fees)
 
-    def paying(self, start: datetime, end: datetime) -> Iterator[tuple[str, Interval[Terms]]]:
-        """The times within [start, end) for which fees are due, with their place."""
+    def in_force(self, start: datetime, end: datetime) -> Iterator[tuple[str, Interval[Terms]]]:
+        """The times within [start, end) in which a plan is in force, with their place; in a trial without fees."""
         for place, history in sorted(self.fees.items()):
             for interval in history.within(start, end):
-                if interval.value.status == "active":
+                if interval.value.status in ("trialing", "active"):
                     yield place, interval
+
+
+def _with_trial_end(start: datetime, terms: Terms) -> list[tuple[datetime, Terms]]:
+    """Terms from their start on; those of a trial with what follows it."""
+    if terms.trial is None:
+        return [(start, terms)]
+    return [(start, terms), (terms.trial.ends_at, terms.as_status(terms.trial.then))]
+
+
+def _trial_end(subscription: Subscription, before: datetime | None) -> list[tuple[datetime, Terms]]:
+    """What follows the trial that is in force, where nothing else takes its place before: that never moves."""
+    trial = subscription.trial
+    if trial is None or not subscription.begun or (before is not None and before <= trial.ends_at):
+        return []
+    return [(trial.ends_at, subscription.terms.as_status(trial.then))]

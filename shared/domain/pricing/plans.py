@@ -23,6 +23,7 @@ BASE = "base"
 MAXIMUM_CURRENCIES = 20
 MAXIMUM_VERSIONS = 500
 MAXIMUM_PLANS = 500
+MAXIMUM_TRIAL_DAYS = 730
 
 PlanKind = Literal["base", "addon"]
 PlanKey = Annotated[
@@ -39,6 +40,17 @@ class PlanPrice(Value):
     version_id: str
 
 
+class Trial(Value):
+    """Time without fees at the beginning of a subscription."""
+
+    days: int = Field(ge=1, le=MAXIMUM_TRIAL_DAYS)
+    """Local days, to the same local time."""
+    usage: Literal["free"] = "free"
+    """A plan prices no usage, so there is nothing to pay for it."""
+    then: Literal["active", "canceled", "paused"] = "active"
+    """What the subscription is from its end on."""
+
+
 class PlanDraft(Value):
     """A plan, or a new version of one, as it is sent."""
 
@@ -52,6 +64,8 @@ class PlanDraft(Value):
     """`base`: an organization has one such subscription at most. `addon`: beside it, one for each add-on."""
     interval: Literal["month"] = "month"
     """How often its fees are due: every billing period."""
+    trial: Trial | None = None
+    """Given to an organization once at the plan's place."""
     public: bool = True
     """Whether `GET /billing/plans` shows it, and organizations may subscribe to it by themselves."""
     prices: Annotated[Mapping[Currency, Annotated[str, Field(max_length=64)]], Length(1, MAXIMUM_CURRENCIES)]
@@ -111,6 +125,7 @@ class PlanVersion(Entity):
     interval: Literal["month"] = "month"
     prices: Mapping[str, PlanPrice]
     """By currency."""
+    trial: Trial | None = None
     created_at: Instant
 
 

@@ -72,13 +72,15 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
 def first_days_of_models(periods: Iterable[tuple[Period, Sequence[Segment]]]) -> dict[str, datetime]:
     """When each billing model first has a day of a subscription, by model id.
 
-    `periods` are in order, each with its segments. A model that is left on the day it came has no day.
+    `periods` are in order, each with its segments. A model that is left on the day it came has no day,
+    and a trial has no fees.
     """
     starts: dict[str, datetime] = {}
     for period, segments in periods:
         of_places = [segment for segment in segments if segment.place is not None]
         for segment, _ in _segments_with_days(Cycle(period, of_places, closes=period.end)):
-            starts.setdefault(segment.version.model_id, max(segment.start, period.start))
+            if segment.version.charges:
+                starts.setdefault(segment.version.model_id, max(segment.start, period.start))
     return starts
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
-from shared.domain.pricing.places import Places
+from shared.domain.pricing.places import Places, Terms
 from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError, MeterReadings, Segment
 from shared.domain.usage.events import POOLED
 
@@ -38,13 +38,19 @@ def segments_of_places(
 ) -> list[Segment]:
     """The segments of subscriptions in a span, up to the organization's end.
 
-    They have no agent: their fees are the organization's. `versions` price the plans, by their id.
+    They have no agent: their fees are the organization's. `versions` price the plans, by their id. A trial has days,
+    and no charges.
     """
     end = span.end if organization_ends is None else min(span.end, organization_ends)
     return [
-        Segment(POOLED, versions[interval.value.charges_id], interval.start, interval.end or end, place=place)
-        for place, interval in places.paying(span.start, end)
+        Segment(POOLED, _version(interval.value, versions), interval.start, interval.end or end, place=place)
+        for place, interval in places.in_force(span.start, end)
     ]
+
+
+def _version(terms: Terms, versions: Mapping[str, Version]) -> Version:
+    version = versions[terms.charges_id]
+    return version if terms.status == "active" else version.model_copy(update={"charges": ()})
 
 
 def cut_at_ends(

@@ -2,7 +2,7 @@
 
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.pricing.places import Terms
-from shared.domain.pricing.plans import Plan
+from shared.domain.pricing.plans import Plan, Trial
 from shared.domain.tenancy.organizations import Organization
 from shared.services.agents.agents import Agents
 from shared.services.pricing.plans import Plans
@@ -31,6 +31,14 @@ class PlanChoices:
         if any(model_id in agent.all_model_ids for agent in await self._agents.all(organization.id)):
             raise ValidationError.at("/plan", "an agent of the organization is, or was, on the plan's billing model")
         return plan
+
+    async def trial(self, plan: Plan, days: int | None, *, had_one: bool) -> Trial | None:
+        """The trial of a new subscription: the plan's, once at a place, or one of so many days; 0 for none."""
+        trial = (await self._plans.version(plan.newest.id)).trial
+        if days is not None:
+            then = "active" if trial is None else trial.then
+            return Trial(days=days, then=then) if days else None
+        return None if had_one else trial
 
     async def terms(self, subscription_id: str, organization: Organization, plan: Plan) -> Terms:
         """The plan's newest version in the organization's currency."""

@@ -27,6 +27,7 @@ from shared.services.billing.subscription_commands import (
 from shared.services.periods.periods import Periods
 from shared.services.pricing.places import PlaceHistories
 from shared.services.storage import (
+    Operation,
     Outbox,
     OutboxEntry,
     Owners,
@@ -141,22 +142,29 @@ class Subscriptions:
         """
         now = self._clock.now()
         await self._periods.cover(organization.entity, now, now)
-        period = await self._periods.would_contain(organization.entity, decision.takes_effect)
         changed = decision.places.commanded(decision.name, command_id)
-        beside = []
+        beside: list[Operation] = []
         if decision.organization != organization.entity:
             beside.append(replacing(organization, decision.organization))
-        if invoice == "now" and (decision.takes_effect != period.start or period.start == now):
-            beside.append(creating(self._entry(decision, changed, command_id)))
+        moments = {command_id: decision.takes_effect}
+        if decision.then is not None:
+            moments[f"{command_id}:then"] = decision.then
+        for name, moment in moments.items() if invoice == "now" else ():
+            if moment == now or not await self._begins_a_period(organization.entity, moment):
+                beside.append(creating(self._entry(decision, changed, name, moment)))
         await self._place_histories.write(organization.entity.id, current, changed, *beside)
         return changed
 
-    def _entry(self, decision: Decision, changed: Places, command_id: str) -> OutboxEntry:
+    async def _begins_a_period(self, organization: Organization, moment: datetime) -> bool:
+        return (await self._periods.would_contain(organization, moment)).start == moment
+
+    def _entry(self, decision: Decision, changed: Places, name: str, moment: datetime) -> OutboxEntry:
+        """Of the interim invoice at a moment that a command decides about."""
         return self._interims.entry(
-            _name_of_entry(command_id),
-            not_before=decision.takes_effect,
+            _name_of_entry(name),
+            not_before=moment,
             organization_id=decision.organization.id,
-            command_id=command_id,
+            command_id=name,
             revision=str(changed.revision),
             seat_commands=str(decision.organization.seat_commands),
         )

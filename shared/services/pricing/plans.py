@@ -236,5 +236,6 @@ def _version(plan: Plan, draft: PlanDraft, prices: Mapping[str, PlanPrice], now:
         description=draft.description,
         interval=draft.interval,
         prices=prices,
+        trial=draft.trial,
         created_at=now,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from random import Random
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -23,9 +24,17 @@ from shared.domain.kernel.errors import ConflictError, UnavailableError, Validat
 from shared.domain.kernel.ids import named_id
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.lines import Line
-from shared.domain.pricing.plans import PlanDraft
+from shared.domain.pricing.plans import PlanDraft, Trial
 from shared.services.billing.invoice_runs import Task
-from shared.services.billing.subscription_commands import Cancel, Change, Command, Subscribe, Withdraw
+from shared.services.billing.subscription_commands import (
+    Cancel,
+    Change,
+    Command,
+    Pause,
+    Resume,
+    Subscribe,
+    Withdraw,
+)
 from shared.services.billing.subscriptions import Commanded
 from shared.services.tenancy.organizations import OrganizationDraft
 from shared.settings import Settings
@@ -57,33 +66,63 @@ class Priced:
     fee: Fraction
     seat: Fraction
     setup: Fraction
+    trial_days: int = 0
+    then: str = "active"
 
 
 PLANS = (
     Priced("small", "base", Fraction(31), Fraction(0), Fraction(0)),
     Priced("large", "base", Fraction(97), Fraction(13), Fraction(0)),
-    Priced("huge", "base", Fraction(293), Fraction(7), Fraction(50)),
-    Priced("extra", "extra", Fraction(19), Fraction(0), Fraction(0)),
+    Priced("huge", "base", Fraction(293), Fraction(7), Fraction(50), 12),
+    Priced("extra", "extra", Fraction(19), Fraction(0), Fraction(0), 5, "canceled"),
 )
 BY_KEY = {plan.key: plan for plan in PLANS}
 
 
 @dataclass
 class FeeOracle:
-    """What was agreed on, as (time, plan) by place, and the seats; None where a subscription ends."""
+    """What was agreed on, as (time, plan) by place, and the seats.
+
+    `trial:` stands before a plan that is tried, `paused` for a pause, None for the end of a subscription.
+    """
 
     timezone: str
     exponent: int
     agreed: dict[str, list[tuple[datetime, str | None]]] = field(default_factory=lambda: defaultdict(list))
     seats: list[tuple[datetime, int]] = field(default_factory=list)
+    trials: dict[str, tuple[datetime, str | None]] = field(default_factory=dict)
+    """By place: when its trial ends, and the plan that follows, if any."""
 
     def agree(self, place: str, start: datetime, plan: str | None, now: datetime) -> None:
-        """In place of what lies ahead."""
-        self.agreed[place] = [entry for entry in self.agreed[place] if entry[0] <= now]
+        """In place of what lies ahead. A trial that is in force ends when it ends, unless something is before that."""
+        self.take_back(place, now)
+        if self.agreed[place] and self.agreed[place][-1][0] > now and start <= self.trials[place][0]:
+            self.agreed[place].pop()
         self.agreed[place].append((start, plan))
 
     def take_back(self, place: str, now: datetime) -> None:
         self.agreed[place] = [entry for entry in self.agreed[place] if entry[0] <= now]
+        if (self.in_force(place, now) or "").startswith("trial:"):
+            self.agreed[place].append(self.trials[place])
+
+    def try_out(self, place: str, plan: str, start: datetime, days: int, then: str | None) -> None:
+        local = start.astimezone(ZoneInfo(self.timezone))
+        self.trials[place] = ((local + timedelta(days=days)).astimezone(UTC), then)
+        self.agreed[place] += [(start, f"trial:{plan}"), self.trials[place]]
+
+    def in_force(self, place: str, now: datetime) -> str | None:
+        begun = [plan for moment, plan in self.agreed[place] if moment <= now]
+        return begun[-1] if begun else None
+
+    def tried_today(self, place: str, plan: str, now: datetime) -> bool:
+        """Whether a change ended a trial of the plan today that would go on."""
+        zone = ZoneInfo(self.timezone)
+        begun = [entry for entry in self.agreed[place] if entry[0] <= now]
+        for (_, tried), (ended, _) in pairwise(begun):
+            is_today = ended.astimezone(zone).date() == now.astimezone(zone).date()
+            if tried == f"trial:{plan}" and is_today and self.trials[place][0] > now:
+                return True
+        return False
 
     def seat(self, start: datetime, number: int, now: datetime) -> None:
         self.seats = [entry for entry in self.seats if entry[0] <= now] + [(start, number)]
@@ -103,7 +142,7 @@ class FeeOracle:
         entries = self.agreed[place]
         for index, (begun, plan) in enumerate(entries):
             until = entries[index + 1][0] if index + 1 < len(entries) else end
-            if plan is not None and begun < end and until > start and begun < until:
+            if plan not in (None, "paused") and begun < end and until > start and begun < until:
                 owner = plan
         return owner
 
@@ -117,7 +156,7 @@ class FeeOracle:
         for place in list(self.agreed):
             for day in days:
                 key = self.plan_of_day(place, day)
-                if key is None:
+                if key is None or key.startswith("trial:"):
                     continue
                 plan = BY_KEY[key]
                 seats = self.seats_at(self.midnight(day + timedelta(days=1)) - _INSTANT)
@@ -190,7 +229,8 @@ class Subscribed:
             self.models[model_id] = plan.key
             kind = "base" if plan.place == "base" else "addon"
             prices = {self.currency: named_id("bmv", model_id, 1)}
-            offered = PlanDraft(key=plan.key, name=plan.key, kind=kind, prices=prices)  # type: ignore[arg-type]  one of two
+            trial = Trial(days=plan.trial_days, then=plan.then) if plan.trial_days else None
+            offered = PlanDraft(key=plan.key, name=plan.key, kind=kind, prices=prices, trial=trial)  # type: ignore[arg-type]  one of two
             await self.observer.plans.create(named_id("plan", plan.key), offered)
         self._faulty.faults = self._faults
 
@@ -226,12 +266,18 @@ class Subscribed:
         place = self.chance.choice(("base", "base", "extra"))
         if place in self.subscriptions and self._in_force(place) is None:
             del self.subscriptions[place]
+        is_paused = self._in_force(place) == "paused"
         if place not in self.subscriptions:
             await self._subscribe(place)
             return
-        kind = self.chance.choice(("change", "change", "seats", "cancel", "withdraw", "nothing"))
-        if kind == "change" and place == "base":
+        kind = self.chance.choice(("change", "change", "seats", "cancel", "withdraw", "pause", "nothing"))
+        if is_paused and kind == "change":
+            await self._command(place, Resume())
+            self.oracle.agree(place, self.clock.now(), self.subscriptions[place][1], self.clock.now())
+        elif kind == "change" and place == "base":
             await self._change()
+        elif kind == "pause":
+            await self._pause(place)
         elif kind == "seats":
             await self._seats(place)
         elif kind == "cancel":
@@ -246,23 +292,45 @@ class Subscribed:
         self._commands += 1
         self.subscriptions[place] = (named_id("sub", self.id, self._commands), plan.key)
         commanded = await self._command(place, Subscribe(plan.key))
-        self.oracle.agree(place, now, plan.key, now)
+        if plan.trial_days and place not in self.oracle.trials:
+            then = plan.key if plan.then == "active" else None
+            self.oracle.try_out(place, plan.key, now, plan.trial_days, then)
+        else:
+            self.oracle.agree(place, now, plan.key, now)
         await self._check_after(commanded)
 
-    def _moment(self) -> tuple[str | datetime, datetime]:
+    async def _pause(self, place: str) -> None:
+        """What is active; sometimes until a time."""
+        now = self.clock.now()
+        plan = self._in_force(place)
+        if plan is None or plan == "paused" or plan.startswith("trial:"):
+            return
+        until = self.chance.choice((None, now + timedelta(minutes=self.chance.randrange(1, 60 * 24 * 20))))
+        await self._command(place, Pause(until=until))
+        self.oracle.agree(place, now, "paused", now)
+        if until is not None:
+            self.oracle.agreed[place].append((until, plan))
+        self.subscriptions[place] = (self.subscriptions[place][0], plan)
+
+    def _moment(self, place: str) -> tuple[str | datetime, datetime]:
         """When a command takes effect, as it is said and as it is."""
         now = self.clock.now()
         _, following = self.oracle.month_of(now)
+        is_trial = (self._in_force(place) or "").startswith("trial:")
         dated = now + timedelta(minutes=self.chance.randrange(1, 60 * 24 * 20))
-        at_end = ("period_end", self.oracle.midnight(following))
+        at_end = ("period_end", self.oracle.trials[place][0] if is_trial else self.oracle.midnight(following))
         return self.chance.choice((("now", now), ("now", now), at_end, (dated, dated)))
 
     async def _change(self) -> None:
-        at, moment = self._moment()
+        at, moment = self._moment("base")
         plan = self.chance.choice([plan for plan in PLANS if plan.place == "base"])
         commanded = await self._command("base", Change(plan.key, at=at))  # type: ignore[arg-type]  a time, or a word
-        if self.oracle.agreed["base"] and self._in_force("base") == plan.key:
-            self.oracle.take_back("base", self.clock.now())
+        now = self.clock.now()
+        if self._in_force("base") == plan.key:
+            self.oracle.take_back("base", now)
+        elif moment == now and self.oracle.tried_today("base", plan.key, now):
+            self.oracle.take_back("base", now)
+            self.oracle.agreed["base"] += [(now, f"trial:{plan.key}"), self.oracle.trials["base"]]
         else:
             self.oracle.agree("base", moment, plan.key, self.clock.now())
         await self._check_after(commanded)
@@ -282,17 +350,16 @@ class Subscribed:
             self.unbilled_after_interims.append((now, due, billed))
 
     def _in_force(self, place: str) -> str | None:
-        begun = [plan for moment, plan in self.oracle.agreed[place] if moment <= self.clock.now()]
-        return begun[-1] if begun else None
+        return self.oracle.in_force(place, self.clock.now())
 
     async def _seats(self, place: str) -> None:
-        at, moment = self._moment()
+        at, moment = self._moment(place)
         number = self.chance.randrange(9)
         await self._command(place, Change(seats=number, at=at))  # type: ignore[arg-type]  a time, or one of two words
         self.oracle.seat(moment, number, self.clock.now())
 
     async def _cancel(self, place: str) -> None:
-        at, moment = self._moment()
+        at, moment = self._moment(place)
         await self._command(place, Cancel(at))  # type: ignore[arg-type]  a time, or one of two words
         self.oracle.agree(place, moment, None, self.clock.now())
 

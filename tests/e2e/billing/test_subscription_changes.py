@@ -274,6 +274,75 @@ async def test_commands_are_repeated_by_their_key_and_refused_with_what_is_wrong
     assert await refused(quantity=2) == ["/quantity"]
     without = await organization.key.send("POST", path, body)
     assert without.problem(422, "validation") == ["Idempotency-Key"]
-    for later in ("pause", "resume"):
-        answer = await organization.key.send("POST", f"subscriptions/{made['id']}/{later}", {})
-        assert answer.status == 404
+    for name, sent in (("pause", {}), ("resume", None)):
+        answer = await organization.key.send("POST", f"subscriptions/{made['id']}/{name}", sent)
+        answer.problem(403, "forbidden")
+
+
+async def test_a_trial_has_no_fees_and_its_end_is_invoiced_on_its_day(time_machine: TimeMachine) -> None:
+    await time_machine.at("2033-03-02T12:00:00Z")
+    organization = await time_machine.xyra.organization(timezone="Europe/Berlin")
+    team = await plan(time_machine.xyra, fee("31.00"), seats("31.00"), name="Team", trial={"days": 14})
+    made = await subscribe(organization, team, seats=1)
+    assert (made["status"], made["invoice_id"]) == ("trialing", None)
+    assert made["trial_ends_at"] == "2033-03-16T12:00:00Z"
+    assert [(entry["status"], entry["fees_from"]) for entry in made["upcoming"]] == [("active", "2033-03-16T12:00:00Z")]
+    await time_machine.at("2033-03-16T11:50:00Z")
+    assert await organization.invoices() == []
+    await time_machine.at("2033-03-16T12:05:00Z")
+    (interim,) = await organization.invoices()
+    # The 16th belongs to the plan as it is at its end: 16 of 31 days.
+    assert lines(interim) == {"Team subscription": "16.00", "Team seats": "16.00"}
+    assert (await organization.key.get(f"subscriptions/{made['id']}"))["status"] == "active"
+    # No second trial at the place, unless the operator gives one.
+    await command(organization, made, "cancel", at="now")
+    assert (await subscribe(organization, team))["status"] == "active"
+
+
+async def test_a_change_ends_a_trial_and_one_that_is_undone_the_same_day_takes_it_up_again(
+    time_machine: TimeMachine,
+) -> None:
+    await time_machine.at("2033-05-01T00:00:00Z")
+    organization = await time_machine.xyra.organization()
+    small = await plan(time_machine.xyra, fee("31.00"), name="Small", trial={"days": 10, "then": "canceled"})
+    large = await plan(time_machine.xyra, fee("93.00"), name="Large")
+    made = await subscribe(organization, small)
+    await time_machine.at("2033-05-03T09:00:00Z")
+    changed = await command(organization, made, "change", plan=large["key"])
+    assert (changed["status"], changed["trial_ends_at"]) == ("active", None)
+    assert await issued(organization, changed) == {"Large subscription": "87.00"}
+    await time_machine.at("2033-05-03T18:00:00Z")
+    back = await command(organization, made, "change", plan=small["key"])
+    assert (back["status"], back["trial_ends_at"]) == ("trialing", "2033-05-11T00:00:00Z")
+    # A later cancellation leaves the trial as it is; that of the trial's end is its end.
+    ending = await command(organization, made, "cancel")
+    assert [entry["fees_from"] for entry in ending["upcoming"]] == ["2033-05-11T00:00:00Z"]
+    await time_machine.at("2033-05-11T00:05:00Z")
+    assert (await organization.key.get(f"subscriptions/{made['id']}"))["status"] == "canceled"
+    assert (await organization.preview("2033-05"))["credit_notes"][0]["total"] == "-87.00"
+
+
+async def test_a_pause_has_no_fees_until_its_end(time_machine: TimeMachine) -> None:
+    await time_machine.at("2033-07-01T00:00:00Z")
+    organization = await time_machine.xyra.organization()
+    small, large = await two_plans(time_machine.xyra)
+    made = await subscribe(organization, small)
+    await time_machine.at("2033-07-10T12:00:00Z")
+    paused = await command(organization, made, "pause", until="2033-07-21T12:00:00Z")
+    assert (paused["status"], paused["invoice_id"]) == ("paused", None)
+    body, headers = {"plan": large["key"]}, {"Idempotency-Key": uuid4().hex}
+    path = f"subscriptions/{made['id']}/change"
+    (await organization.operator.send("POST", path, body, headers=headers)).problem(409, "conflict")
+    await time_machine.at("2033-07-21T12:05:00Z")
+    assert (await organization.key.get(f"subscriptions/{made['id']}"))["status"] == "active"
+    # 10 days before it, 11 from the 21st on: 21 of 31 days of 30.00
+    (july,) = [
+        line["amount"]
+        for line in (await organization.preview("2033-07"))["lines"]
+        if line["period"]["start"].startswith("2033-07")
+    ]
+    assert july == "-9.68"
+    await time_machine.at("2033-07-25T00:00:00Z")
+    await command(organization, made, "pause")
+    await time_machine.at("2033-07-25T10:00:00Z")
+    assert (await command(organization, made, "resume"))["status"] == "active"

@@ -96,7 +96,15 @@ PATHS = (
     DeclaredPath("create a billing model", pricing.CreateModel, ("create_billing_model",)),
     DeclaredPath("publish a version", pricing.PublishVersion, ("publish_billing_model",)),
     DeclaredPath("create a plan", pricing.CreatePlan, ("create_plan", "publish_plan")),
-    DeclaredPath("subscribe", subscriptions.Subscribe, ("create_subscription",)),
+    DeclaredPath("subscribe", subscriptions.BeginSubscription, ("create_subscription",)),
+    DeclaredPath(
+        "change a subscription",
+        subscriptions.ChangeSubscription,
+        (
+            *("change_subscription", "cancel_subscription", "withdraw_subscription"),
+            *("pause_subscription", "resume_subscription"),
+        ),
+    ),
     DeclaredPath("create an organization", tenancy.CreateOrganization, ("create_organization",)),
     DeclaredPath("give credits", credits.GiveCredits, ("give_credits",)),
     DeclaredPath("use credits", credits.UseCredits, ("use_credits",)),

@@ -64,6 +64,8 @@ ADDED = {
     "create_subscription",
     "cancel_subscription",
     "change_subscription",
+    "pause_subscription",
+    "resume_subscription",
     "withdraw_subscription",
     "get_subscription",
     "list_subscriptions",

@@ -1,0 +1,129 @@
+"""What requests about subscriptions name, and what they answer."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+
+from functions.fields import SpanAnswer
+from shared.domain.kernel.histories import Entry
+from shared.domain.periods.periods import Period
+from shared.domain.pricing.places import Subscription, SubscriptionStatus, Terms, TermsStatus
+from shared.domain.pricing.plans import MAXIMUM_TRIAL_DAYS
+from shared.domain.tenancy.organizations import MAXIMUM_SEATS, Organization
+from shared.http import (
+    Call,
+    PathValues,
+    Schema,
+    ThingId,
+)
+from shared.services.billing.subscription_commands import (
+    Command,
+    InvoiceWhen,
+    Subscribe,
+)
+
+HISTORY_SHOWN = 100
+"""How many entries of a history an answer shows: the last ones."""
+
+Seats = Annotated[int, Field(ge=0, le=MAXIMUM_SEATS, strict=True)]
+
+
+TrialDays = Annotated[int, Field(ge=0, le=MAXIMUM_TRIAL_DAYS, strict=True)]
+
+
+class SubscriptionPath(PathValues):
+    subscription_id: Annotated[str, ThingId("sub")]
+    """The subscription's id."""
+
+
+class TermsAnswer(Schema):
+    plan: str
+    """The plan's key."""
+    plan_version: str
+    """The id of the plan's version."""
+    status: TermsStatus
+    """What the subscription is from then on."""
+    fees_from: datetime
+    """When this begins."""
+
+    @classmethod
+    def of(cls, entry: Entry[Terms]) -> Self:
+        terms = entry.value
+        return cls(
+            plan=terms.plan_key,
+            plan_version=terms.plan_version_id,
+            status=terms.status,
+            fees_from=entry.effective_from,
+        )
+
+
+class SubscriptionAnswer(Schema):
+    id: str
+    organization_id: str
+    place: str
+    """`base`, or the key of an add-on. There is one subscription at a place."""
+    plan: str
+    """The plan's key."""
+    plan_version: str
+    """The id of the plan's version; a newer one moves no subscription."""
+    status: SubscriptionStatus
+    """`scheduled` until it begins; computed from its history."""
+    trial_ends_at: datetime | None
+    """Null where it is in no trial."""
+    seats: int
+    """The organization's number of seats now."""
+    current_period: SpanAnswer
+    """The organization's billing period."""
+    current_cycle: SpanAnswer
+    """The time that the plan's fees are for: its month is the billing period."""
+    upcoming: list[TermsAnswer]
+    """What lies ahead, earliest first."""
+    history: list[TermsAnswer]
+    """What has begun, oldest first: the last 100 entries."""
+    invoice_id: str | None
+    """The interim invoice that this request issued; null where it issued none."""
+
+    @classmethod
+    def of(
+        cls, subscription: Subscription, organization: Organization, period: Period, invoice_id: str | None = None
+    ) -> Self:
+        """`period` is the organization's present one."""
+        span = SpanAnswer(start=period.start, end=period.end)
+        return cls(
+            id=subscription.id,
+            organization_id=organization.id,
+            place=subscription.place,
+            plan=subscription.terms.plan_key,
+            plan_version=subscription.terms.plan_version_id,
+            status=subscription.status,
+            trial_ends_at=subscription.trial.ends_at if subscription.trial is not None else None,
+            seats=organization.seats.at(subscription.now) or 0,
+            current_period=span,
+            current_cycle=span,
+            upcoming=[TermsAnswer.of(entry) for entry in subscription.upcoming],
+            history=[TermsAnswer.of(entry) for entry in subscription.begun[-HISTORY_SHOWN:]],
+            invoice_id=invoice_id,
+        )
+
+
+async def answers_of(
+    call: Call[Any, Any, Any],
+    organization_id: str,
+    subscriptions: Sequence[Subscription],
+    invoice_id: str | None = None,
+) -> list[SubscriptionAnswer]:
+    organization = await call.services.organizations.get(organization_id)
+    period = await call.services.periods.would_contain(organization, call.now)
+    return [SubscriptionAnswer.of(subscription, organization, period, invoice_id) for subscription in subscriptions]
+
+
+async def carried_out(
+    call: Call[Any, Any, Any], organization_id: str, subscription_id: str, command: Command, invoice: InvoiceWhen
+) -> SubscriptionAnswer:
+    command_id = subscription_id if isinstance(command, Subscribe) else call.new_id("cmd")
+    service = call.services.subscriptions
+    done = await service.command(organization_id, subscription_id, command, command_id, invoice)
+    (answer,) = await answers_of(call, organization_id, [done.subscription], done.invoice_id)
+    return answer
