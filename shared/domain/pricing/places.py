@@ -7,6 +7,7 @@ entries that have begun stay, and those ahead may be removed by the write that a
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, ClassVar, Literal
 
 from shared.domain.kernel.audit import Audit, Audited
@@ -60,13 +61,19 @@ class Terms(Value):
 class PlaceTakenError(ConflictError):
     """A second subscription at a place that has one."""
 
+    status = HTTPStatus.CONFLICT
     code = "place_taken"
     title = "There is a subscription at this place"
 
-    def __init__(self, place: str, subscription_id: str) -> None:
-        detail = f"has the subscription {subscription_id}; change that one"
-        super().__init__(f"The place {place} {detail}", errors=(FieldError("/plan", detail),))
+    def __init__(self, detail: str, *, errors: tuple[FieldError, ...] = (), subscription_id: str = "") -> None:
+        super().__init__(detail, errors=errors)
         self.subscription_id = subscription_id
+
+    @classmethod
+    def by(cls, subscription_id: str, place: str) -> "PlaceTakenError":
+        detail = f"has the subscription {subscription_id}; change that one"
+        errors = (FieldError("/plan", f"its place {detail}"),)
+        return cls(f"The place {place} {detail}", errors=errors, subscription_id=subscription_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,7 @@ class Places(Entity):
         """
         history = self.fees.get(place)
         if history is not None and not (history.last.status == "canceled" and history.last_start <= now):
-            raise PlaceTakenError(place, history.last.subscription_id)
+            raise PlaceTakenError.by(history.last.subscription_id, place)
         if history is None and len(self.fees) >= MAXIMUM_PLACES:
             raise ConflictError(f"An organization has subscriptions at {MAXIMUM_PLACES} places at most")
         return self._with(place, () if history is None else history.entries, _with_trial_end(start, terms))
