@@ -256,7 +256,7 @@ class Application:
         )
         self.bills = Bills(clock, self.periods, self.facts, self.billing_documents, drawn_amounts)
         self.issuing = Issuing(store, clock, self.bills, self.billing_documents, self.draws, self.outbox)
-        self.interims = Interims(self.organizations, self.place_histories, self.issuing)
+        self.interims = Interims(clock, self.organizations, self.periods, self.place_histories, self.issuing)
         self.subscriptions = Subscriptions(
             *(clock, self.owners, self.organizations, self.periods, self.place_histories),
             SubscriptionCommands(PlanChoices(self.agents, self.plans), self.periods),

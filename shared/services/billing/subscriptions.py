@@ -10,6 +10,7 @@ from datetime import datetime
 from shared.containers import TENANTS
 from shared.domain.billing.documents import interim_id
 from shared.domain.kernel.errors import ConflictError, NotFoundError
+from shared.domain.kernel.times import to_text
 from shared.domain.pricing.places import Places, PlaceTakenError, Subscription
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
@@ -165,6 +166,7 @@ class Subscriptions:
             not_before=moment,
             organization_id=decision.organization.id,
             command_id=name,
+            moment=to_text(moment),
             revision=str(changed.revision),
             seat_commands=str(decision.organization.seat_commands),
         )

@@ -149,10 +149,12 @@ class FeeOracle:
     def seats_at(self, moment: datetime) -> int:
         return ([0] + [number for begun, number in self.seats if begun <= moment])[-1]
 
-    def due(self, first: date, following: date, *, only_in_advance: bool = False) -> dict[Key, Decimal]:
-        """The rounded fees of a month."""
+    def due(self, first: date, following: date, now: datetime) -> dict[Key, Decimal]:
+        """The rounded fees of a month; while it goes on, those in advance of plans that have had a day in it."""
+        goes_on = self.midnight(following) > now
         days = [first + timedelta(days=offset) for offset in range((following - first).days)]
         exact: dict[Key, Fraction] = defaultdict(Fraction)
+        begun: dict[str, date] = {}
         for place in list(self.agreed):
             for day in days:
                 key = self.plan_of_day(place, day)
@@ -160,12 +162,17 @@ class FeeOracle:
                     continue
                 plan = BY_KEY[key]
                 seats = self.seats_at(self.midnight(day + timedelta(days=1)) - _INSTANT)
+                begun[key] = begun.get(key, day)
                 exact[f"{first}", key, "fee"] += plan.fee / len(days)
                 exact[f"{first}", key, "seats"] += plan.seat * seats / len(days)
-                if plan.setup and not only_in_advance and self.first_day(place, key) == day:
+                if plan.setup and not goes_on and self.first_day(place, key) == day:
                     exact[f"{first}", key, "setup"] += plan.setup
         rounded = {key: self.rounded(amount) for key, amount in exact.items()}
-        return {key: amount for key, amount in rounded.items() if amount}
+        return {
+            key: amount
+            for key, amount in rounded.items()
+            if amount and not (goes_on and self.midnight(begun[key[1]]) > now)
+        }
 
     def first_day(self, place: str, key: str) -> date | None:
         """The first day that the plan has."""
@@ -202,6 +209,8 @@ class Subscribed:
         """By billing model: the plan that it prices."""
         self.unbilled_after_interims: list[tuple[datetime, dict[Key, Decimal], dict[Key, Decimal]]] = []
         """Where an interim invoice left something begun in advance unbilled or uncredited."""
+        self.previewed: list[list[Line]] | None = None
+        """What a preview said of the last period's documents; None where more was to come."""
         self._commands = 0
 
     def _host(self, store: object) -> Application:
@@ -242,12 +251,37 @@ class Subscribed:
         while self.clock.now() < until:
             await self._act()
             step = timedelta(minutes=self.chance.choice((1, 60, 7 * 60, 26 * 60, 9 * 24 * 60)))
-            await self._pass(self.clock.now() + step)
+            await self.pass_until(self.clock.now() + step)
         self._faulty.faults = QUIET
         _, following = self.oracle.month_of(self.clock.now())
-        await self._pass(self.oracle.midnight(following) + timedelta(days=3))
+        await self._timers()
+        await self._preview(self.oracle.midnight(following))
+        await self.pass_until(self.oracle.midnight(following) + timedelta(days=3))
 
-    async def _pass(self, until: datetime) -> None:
+    async def _preview(self, end: datetime) -> None:
+        """What the invoice of the open period would say; nothing where something is still to begin before its issue."""
+        moments = [moment for history in self.oracle.agreed.values() for moment, _ in history]
+        moments += [moment for moment, _ in self.oracle.seats]
+        if any(self.clock.now() < moment < end + timedelta(days=3) for moment in moments):
+            return
+        organization = await self.observer.organizations.get(self.id)
+        period = await self.observer.periods.would_contain(organization, self.clock.now())
+        bill = await self.observer.bills.preview(organization, period)
+        composed = bill.composed()
+        self.previewed = [[*lines] for lines in (composed.invoice, composed.correction) if lines]
+
+    async def issued_last(self) -> list[list[Line]]:
+        """The lines of the documents that the last period's invoice was."""
+        documents = await self.documents()
+        last = max(header.start for header, _ in documents)
+        wanted = [
+            (header, lines)
+            for header, lines in documents
+            if header.start == last and (isinstance(header, CreditNote) or header.invoice_kind == "period")
+        ]
+        return [lines for _, lines in wanted]
+
+    async def pass_until(self, until: datetime) -> None:
         """The timers fire every few hours, and when something is due."""
         while self.clock.now() < until:
             due = [moment for history in self.oracle.agreed.values() for moment, _ in history]
@@ -272,7 +306,7 @@ class Subscribed:
             return
         kind = self.chance.choice(("change", "change", "seats", "cancel", "withdraw", "pause", "nothing"))
         if is_paused and kind == "change":
-            await self._command(place, Resume())
+            await self.command(place, Resume())
             self.oracle.agree(place, self.clock.now(), self.subscriptions[place][1], self.clock.now())
         elif kind == "change" and place == "base":
             await self._change()
@@ -283,7 +317,7 @@ class Subscribed:
         elif kind == "cancel":
             await self._cancel(place)
         elif kind == "withdraw":
-            await self._command(place, Withdraw())
+            await self.command(place, Withdraw())
             self.oracle.take_back(place, self.clock.now())
 
     async def _subscribe(self, place: str) -> None:
@@ -291,13 +325,13 @@ class Subscribed:
         now = self.clock.now()
         self._commands += 1
         self.subscriptions[place] = (named_id("sub", self.id, self._commands), plan.key)
-        commanded = await self._command(place, Subscribe(plan.key))
+        commanded = await self.command(place, Subscribe(plan.key))
         if plan.trial_days and place not in self.oracle.trials:
             then = plan.key if plan.then == "active" else None
             self.oracle.try_out(place, plan.key, now, plan.trial_days, then)
         else:
             self.oracle.agree(place, now, plan.key, now)
-        await self._check_after(commanded)
+        await self.check_after(commanded)
 
     async def _pause(self, place: str) -> None:
         """What is active; sometimes until a time."""
@@ -306,7 +340,7 @@ class Subscribed:
         if plan is None or plan == "paused" or plan.startswith("trial:"):
             return
         until = self.chance.choice((None, now + timedelta(minutes=self.chance.randrange(1, 60 * 24 * 20))))
-        await self._command(place, Pause(until=until))
+        await self.command(place, Pause(until=until))
         self.oracle.agree(place, now, "paused", now)
         if until is not None:
             self.oracle.agreed[place].append((until, plan))
@@ -324,7 +358,7 @@ class Subscribed:
     async def _change(self) -> None:
         at, moment = self._moment("base")
         plan = self.chance.choice([plan for plan in PLANS if plan.place == "base"])
-        commanded = await self._command("base", Change(plan.key, at=at))  # type: ignore[arg-type]  a time, or a word
+        commanded = await self.command("base", Change(plan.key, at=at))  # type: ignore[arg-type]  a time, or a word
         now = self.clock.now()
         if self._in_force("base") == plan.key:
             self.oracle.take_back("base", now)
@@ -333,18 +367,15 @@ class Subscribed:
             self.oracle.agreed["base"] += [(now, f"trial:{plan.key}"), self.oracle.trials["base"]]
         else:
             self.oracle.agree("base", moment, plan.key, self.clock.now())
-        await self._check_after(commanded)
+        await self.check_after(commanded)
 
-    async def _check_after(self, commanded: Commanded) -> None:
+    async def check_after(self, commanded: Commanded) -> None:
         """After an interim invoice, all that has begun in advance in the open month is billed as it is due."""
         if commanded.invoice_id is None or self._faults != QUIET:
             return
         now = self.clock.now()
         first, following = self.oracle.month_of(now)
-        due = self.oracle.due(first, following, only_in_advance=True)
-        today = self.oracle.midnight(now.astimezone(ZoneInfo(self.oracle.timezone)).date() + timedelta(days=1))
-        begun = {plan for history in self.oracle.agreed.values() for moment, plan in history if moment < today}
-        due = {key: amount for key, amount in due.items() if key[1] in begun}
+        due = self.oracle.due(first, following, now)
         billed = {key: amount for key, amount in (await self.billed()).items() if key[0] == f"{first}"}
         if due != billed:
             self.unbilled_after_interims.append((now, due, billed))
@@ -355,15 +386,15 @@ class Subscribed:
     async def _seats(self, place: str) -> None:
         at, moment = self._moment(place)
         number = self.chance.randrange(9)
-        await self._command(place, Change(seats=number, at=at))  # type: ignore[arg-type]  a time, or one of two words
+        await self.command(place, Change(seats=number, at=at))  # type: ignore[arg-type]  a time, or one of two words
         self.oracle.seat(moment, number, self.clock.now())
 
     async def _cancel(self, place: str) -> None:
         at, moment = self._moment(place)
-        await self._command(place, Cancel(at))  # type: ignore[arg-type]  a time, or one of two words
+        await self.command(place, Cancel(at))  # type: ignore[arg-type]  a time, or one of two words
         self.oracle.agree(place, moment, None, self.clock.now())
 
-    async def _command(self, place: str, command: Command) -> Commanded:
+    async def command(self, place: str, command: Command) -> Commanded:
         """As a client that repeats it until there is an answer; a subscription that has ended is left."""
         self._commands += 1
         subscription_id, _ = self.subscriptions[place]
@@ -402,11 +433,15 @@ class Subscribed:
 
     def due(self) -> dict[Key, Decimal]:
         """Of all months that have ended, and what is due in advance in the one that goes on."""
-        first, following = self.oracle.month_of(START)
+        return self.due_since(START)
+
+    def due_since(self, start: datetime) -> dict[Key, Decimal]:
+        """The same from the month on that contains a time."""
+        first, following = self.oracle.month_of(start)
         due: dict[Key, Decimal] = {}
         now = self.clock.now()
         while self.oracle.midnight(first) <= now:
-            due |= self.oracle.due(first, following, only_in_advance=self.oracle.midnight(following) > now)
+            due |= self.oracle.due(first, following, now)
             first, following = following, (following + timedelta(days=32)).replace(day=1)
         return due
 

@@ -51,6 +51,7 @@ async def lived(seed: int, faults: Faults, days: int = DAYS) -> None:
     assert billed == due, {key: (billed.get(key), due.get(key)) for key in sorted(billed.keys() | due.keys())}
     check_documents(await world.documents())
     assert world.unbilled_after_interims == []
+    assert world.previewed in (None, [], await world.issued_last())
 
 
 @pytest.mark.parametrize("seed", range(ORGANIZATIONS))
