@@ -51,13 +51,10 @@ from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.draws import DRAWN_LOWERED, Draws, DueDraw
 from shared.services.billing.facts import FactsReader
-from shared.services.billing.interims import INTERIM_DUE, Interims
 from shared.services.billing.invoice_jobs import InvoiceJobs, Job
 from shared.services.billing.invoice_runs import InvoiceRuns
 from shared.services.billing.issuing import Issuing
-from shared.services.billing.plan_choices import PlanChoices
-from shared.services.billing.subscription_commands import SubscriptionCommands
-from shared.services.billing.subscriptions import Subscriptions
+from shared.services.billing.subscription_services import SubscriptionServices
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
 from shared.services.billing.workflow_estimates import WorkflowEstimates
@@ -200,8 +197,7 @@ class Application:
         self.agent_activities = AgentActivities(store, clock)
         prices = price_list(chosen)
         self.llm_prices = PriceOverrides(store, clock, chosen, prices)
-        self.unpriced_models = UnpricedModels(self.usage)
-        self.llm_costs = LlmCosts(self.usage)
+        self.unpriced_models, self.llm_costs = UnpricedModels(self.usage), LlmCosts(self.usage)
         self.model_aliases = ModelAliases(store, clock, chosen, prices, self.llm_prices)
         self.exchange_rates = ExchangeRateBook(store, clock, chosen)
         self.llm_calls = LlmCallReader(prices)
@@ -256,12 +252,11 @@ class Application:
         )
         self.bills = Bills(clock, self.periods, self.facts, self.billing_documents, drawn_amounts)
         self.issuing = Issuing(store, clock, self.bills, self.billing_documents, self.draws, self.outbox)
-        self.interims = Interims(clock, self.organizations, self.periods, self.place_histories, self.issuing)
-        self.subscriptions = Subscriptions(
-            *(clock, self.owners, self.organizations, self.periods, self.place_histories),
-            SubscriptionCommands(PlanChoices(self.agents, self.plans), self.periods),
-            *(self.bills, self.billing_documents, self.outbox),
+        self._subscribing = SubscriptionServices(
+            *(clock, self.owners, self.organizations, self.agents, self.periods, self.plans, self.place_histories),
+            *(self.bills, self.billing_documents, self.issuing, self.outbox),
         )
+        self.subscriptions = self._subscribing.subscriptions
         self.outcomes = Outcomes(outcome_store, self.usage, clock, self.agents, self.periods)
         self.outcome_decisions = OutcomeDecisions(
             outcome_store, clock, self.outcomes, metered_versions, self.periods, self.rebilling, self.outbox
@@ -302,7 +297,6 @@ class Application:
             PERIOD_CHANGED: self.rebilling.note_change,
             USAGE_ADDED: self.draws.draw,
             DRAWN_LOWERED: self.draws.lower,
-            INTERIM_DUE: self.interims.issue,
             KEY_CHANGED: self.api_keys.apply_change,
             EXPORT_ASKED: self.exports.note,
             USER_ERASED: self.erasures.carry_out,
@@ -311,6 +305,7 @@ class Application:
             ACCESS_MAIL: self.mails.receive,
             AUDITED: self.audited_store.trail.receive,
             **self.credits.receivers(),
+            **self._subscribing.receivers(),
         }
 
     def composers(self) -> Mapping[str, Composer]:

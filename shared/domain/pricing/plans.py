@@ -143,5 +143,7 @@ def refused_charges(version: Version) -> Iterator[tuple[FieldPath, str]]:
             yield ("charges", index), detail
         elif charge.scope != "organization":
             yield ("charges", index, "scope"), "has to be organization in a plan: a subscription has no agents"
+        elif charge.settles != "invoice":
+            yield ("charges", index, "settles"), "has to be invoice in a plan: no wallet pays fees of subscriptions"
         elif isinstance(charge, RecurringCharge) and charge.interval != "month":
             yield ("charges", index, "interval"), "has to be month in a plan"
