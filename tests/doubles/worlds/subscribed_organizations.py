@@ -209,6 +209,7 @@ class Subscribed:
         """By billing model: the plan that it prices."""
         self.unbilled_after_interims: list[tuple[datetime, dict[Key, Decimal], dict[Key, Decimal]]] = []
         """Where an interim invoice left something begun in advance unbilled or uncredited."""
+        self.previewed_span: tuple[datetime, datetime] | None = None
         self.previewed: list[list[Line]] | None = None
         """What a preview said of the last period's documents; None where more was to come."""
         self._commands = 0
@@ -266,28 +267,28 @@ class Subscribed:
             return
         organization = await self.observer.organizations.get(self.id)
         period = await self.observer.periods.would_contain(organization, self.clock.now())
+        self.previewed_span = (period.start, period.end)
         bill = await self.observer.bills.preview(organization, period)
         composed = bill.composed()
         self.previewed = [[*lines] for lines in (composed.invoice, composed.correction) if lines]
 
-    async def issued_last(self) -> list[list[Line]]:
-        """The lines of the documents that the last period's invoice was."""
+    async def issued_last(self) -> list[list[Line]] | None:
+        """The lines of the documents that the previewed invoice was; None where a later interim one was before it."""
         documents = await self.documents()
-        last = max(header.start for header, _ in documents)
-        wanted = [
-            (header, lines)
-            for header, lines in documents
-            if header.start == last and (isinstance(header, CreditNote) or header.invoice_kind == "period")
+        interims = [header for header, _ in documents if isinstance(header, Invoice) and header.revision == 0]
+        if self.previewed_span is None or any(each.start == self.previewed_span[1] for each in interims):
+            return None
+        return [
+            lines for header, lines in documents if header.start == self.previewed_span[0] and header not in interims
         ]
-        return [lines for _, lines in wanted]
 
     async def pass_until(self, until: datetime) -> None:
         """The timers fire every few hours, and when something is due."""
         while self.clock.now() < until:
             due = [moment for history in self.oracle.agreed.values() for moment, _ in history]
             due += [moment for moment, _ in self.oracle.seats]
-            _, following = self.oracle.month_of(self.clock.now())
-            due += [self.oracle.midnight(following) + timedelta(hours=hours) for hours in (1, 26)]
+            months = self.oracle.month_of(self.clock.now())
+            due += [self.oracle.midnight(first) + timedelta(hours=hours) for first in months for hours in (1, 25)]
             later = [moment for moment in due if self.clock.now() < moment < until]
             self.clock.set(min([until, *later]))
             await self._timers()
