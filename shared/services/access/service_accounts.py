@@ -20,7 +20,7 @@ from shared.domain.access.service_accounts import (
     token_document_ttl,
     working_key,
 )
-from shared.domain.kernel.errors import ConflictError, ForbiddenError
+from shared.domain.kernel.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.domain.kernel.ids import fingerprint, new_id
 from shared.ports.clock import Clock
 from shared.services.storage import (
@@ -32,6 +32,7 @@ from shared.services.storage import (
     Store,
     Stored,
     creating,
+    look_twice,
     replacing,
 )
 
@@ -99,7 +100,8 @@ class ServiceAccounts:
 
     async def get(self, name: str) -> ServiceAccount:
         """Raises `NotFoundError`."""
-        return (await self._accounts.get(_CATALOG, name)).entity
+        stored = await look_twice(lambda: self._accounts.get(_CATALOG, name), errors=(NotFoundError,))
+        return stored.entity
 
     async def issue(
         self, name: str, organization_id: str | None, wanted: TokenRequest, issuer: Principal
@@ -175,7 +177,10 @@ class ServiceAccounts:
 
     async def _working_one(self, owner: str, current: CurrentToken) -> ServiceAccountToken | None:
         """The token that is named as the present one; None where it works no longer."""
-        stored, now = await self._tokens.find(owner, current.token_id), self._clock.now()
+        stored = await look_twice(
+            lambda: self._tokens.find(owner, current.token_id), is_doubtful=lambda found: found is None
+        )
+        now = self._clock.now()
         if stored is None or stored.entity.status_at(now) != "active":
             return None
         key = await self._key(stored.entity.fingerprint)
@@ -186,7 +191,10 @@ class ServiceAccounts:
         return stored.entity if works else None
 
     async def _key(self, token_fingerprint: str) -> ApiKey | None:
-        stored = await self._working.find(key_partition(token_fingerprint), _WORKING)
+        partition = key_partition(token_fingerprint)
+        stored = await look_twice(
+            lambda: self._working.find(partition, _WORKING), is_doubtful=lambda found: found is None
+        )
         return None if stored is None else stored.entity.key
 
     async def _issued(self, token: str, listed: ServiceAccountToken, line: _Line, *naming: Operation) -> IssuedToken:
