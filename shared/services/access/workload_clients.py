@@ -82,18 +82,23 @@ class WorkloadClients:
         Raises `InvalidClientError` for whatever is wrong with the assertion, `InvalidScopeError`.
         """
         claimed = _unverified(assertion)
-        client = await self._client(claimed if client_id is None else client_id, claimed)
+        client, given = await self._client(claimed if client_id is None else client_id, claimed)
         claims = _verified(assertion, client, self._audiences)
         await self._use_once(client.id, claims)
         account = await self._accounts.get(client.service_account)
+        if scopes is None:
+            scopes = tuple(scope for scope in account.scopes if scope in given)
+        if not scopes:
+            raise InvalidScopeError("The catalog has none of the client's scopes any longer: register it anew")
         try:
-            within = scopes_within(account, scopes, frozenset(Permission), of_tenant=client.organization_id is not None)
+            within = scopes_within(account, scopes, given, of_tenant=client.organization_id is not None)
         except XyraError as error:
             raise InvalidScopeError(error.detail) from error
         reference = KeyReference(client.id, client_fingerprint(client.id))
         return await self._accounts.issue_for_workload(account, client.organization_id, within, reference, None)
 
-    async def _client(self, client_id: str, claimed: str) -> WorkloadClient:
+    async def _client(self, client_id: str, claimed: str) -> tuple[WorkloadClient, frozenset[Permission]]:
+        """With the scopes that whoever registered it could give: what the catalog adds later is not among them."""
         if client_id != claimed:
             raise InvalidClientError("client_id is another one than the assertion's iss")
         if not is_id(client_id, _PREFIX):
@@ -103,9 +108,10 @@ class WorkloadClients:
             client = (await self._clients.get(owner, client_id)).entity
         except NotFoundError as error:
             raise InvalidClientError("There is no such client") from error
-        if await self._working.find(_partition(client_id), _WORKING) is None:
+        working = await self._working.find(_partition(client_id), _WORKING)
+        if working is None:
             raise InvalidClientError("There is no such client")
-        return client
+        return client, frozenset(working.entity.key.scopes)
 
     async def _use_once(self, client_id: str, claims: Mapping[str, Any]) -> None:
         """Raises `InvalidClientError` for times out of bounds, and for an assertion that was used."""

@@ -197,6 +197,18 @@ async def test_a_workload_gets_a_token_for_a_signed_assertion_once(registered: R
     assert (await registered.ask(registered.assertion())).expect(401)["error"] == "invalid_client"
 
 
+async def test_what_the_catalog_adds_later_is_not_a_clients(registered: Registered) -> None:
+    """Who registered it could not have given more, so its workload gets no more."""
+    wider = {"scopes": ["events:write", "agents:read", "organizations:export"]}
+    path = f"service-accounts/{registered.name}"
+    (await registered.xyra.operator.send("PUT", path, wider)).expect(200)
+    assert (await registered.ask(registered.assertion())).expect(200)["scope"] == "events:write agents:read"
+    refused = await registered.ask(registered.assertion(), scope="organizations:export")
+    assert refused.expect(400)["error"] == "invalid_scope"
+    (await registered.xyra.operator.send("PUT", path, {"scopes": ["usage:read"]})).expect(200)
+    assert (await registered.ask(registered.assertion())).expect(400)["error"] == "invalid_scope"
+
+
 @pytest.mark.parametrize(
     "claims",
     [
