@@ -122,6 +122,8 @@ class Erasures:
         await self._idempotency.forget(OPERATOR, _named(account))
         await self._personal.destroy(user_id)
         await self._personal.destroy(by_value(account, account.email))
+        for organization_id in account.organization_ids:  # what is written from here on does not name the person
+            await self._exports.discard_all(organization_id)
         await self._clear(address_partition(account.email), *_OF_ADDRESS)
         await Records(self._store, DIRECTORY, ListedUser).remove(user_slice(user_id), user_id)
         await self._remnants.clear(account.email)
@@ -148,7 +150,6 @@ class Erasures:
             if invitation.entity.is_for(account.email):
                 await self._invitations.remove(organization_id, invitation.entity.id)
         await self._idempotency.forget(organization_id, _named(account))
-        await self._exports.discard_all(organization_id)
         if await self._memberships.find(organization_id, account.user_id) is not None:
             await self._members.end(organization_id, account.user_id)
 

@@ -32,6 +32,7 @@ _WAITING = "export"
 _AT_ONCE = 20
 _TOKEN_BYTES = 32
 _FIELD = "exports.token"
+_DISCARDED = "Somebody in it was erased while it was written: ask for another one"
 _IN_MEMORY = 8 * 1024 * 1024
 
 Lists = Callable[[str], Mapping[str, Callable[[], AsyncIterator[list[object]]]]]
@@ -119,11 +120,25 @@ class Exports:
         return b"".join(base64.b64decode(content) for content in found)
 
     async def discard_all(self, organization_id: str) -> None:
-        """Delete the archives of an organization, as after somebody in them was erased. Safe to repeat."""
+        """Delete the archives of an organization, as after somebody in them was erased. Safe to repeat.
+
+        One that is being written fails: it may have read what must not be in it.
+        """
         async for stored in self._jobs.all(organization_id):
-            partition = parts_partition(organization_id, stored.entity.id)
-            for number in range(stored.entity.parts):
-                await self._parts.remove(partition, str(number))
+            if stored.entity.status == "running":
+                await self._jobs.change(organization_id, stored.entity.id, self._stopped)
+            await self._discard(organization_id, stored.entity.id)
+
+    def _stopped(self, job: ExportJob) -> ExportJob:
+        if job.status != "running":
+            return job
+        return job.changed(status="failed", reason=_DISCARDED, finished_at=self._clock.now())
+
+    async def _discard(self, organization_id: str, job_id: str) -> None:
+        """All parts that there are, also of a job that was cut short."""
+        partition = parts_partition(organization_id, job_id)
+        async for part in self._parts.all(partition):
+            await self._parts.remove(partition, part.entity.id)
 
     async def run_waiting(self, lists: Lists) -> int:
         """Write the archives that wait; how many that were."""
@@ -143,7 +158,13 @@ class Exports:
         except (TooLargeError, ForbiddenError) as error:
             fields = {"status": "failed", "reason": error.detail}
         finished = {**fields, "finished_at": self._clock.now()}
-        await self._jobs.change(organization_id, job_id, lambda current: current.changed(**finished))
+
+        def finish(current: ExportJob) -> ExportJob:
+            return current if current.status == "failed" else current.changed(**finished)
+
+        stored = await self._jobs.change(organization_id, job_id, finish)
+        if stored.entity.status == "failed":
+            await self._discard(organization_id, job_id)
         await self._waiting.remove(_WAITING, job_id)
         return True
 
