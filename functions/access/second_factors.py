@@ -171,7 +171,7 @@ async def enrol_totp(call: Call) -> Reply:
     for_enrolment=True,
     body=CodeRequest,
     answers={200: RecoveryCodesAnswer},
-    errors=(LockedError,),
+    errors=(LockedError, StepUpRequiredError),
     example={"code": "123456"},
 )
 async def confirm_totp(call: Call[CodeRequest]) -> Reply:

@@ -86,7 +86,8 @@ class SecondFactors:
     async def confirm_totp(self, by: Principal, code: str) -> tuple[str, ...]:
         """Make the app a factor by a code of it; the recovery codes, which are shown this once.
 
-        Raises `ConflictError` where there is nothing to confirm, `ValidationError` for a wrong code, `LockedError`.
+        Raises `ConflictError` where there is nothing to confirm, `ValidationError` for a wrong code, `LockedError`,
+        `StepUpRequiredError` where another factor has to be shown.
         """
         codes = new_recovery_codes()
 
@@ -94,6 +95,8 @@ class SecondFactors:
             totp = account.second_factors.totp
             if totp is None or totp.confirmed_at is not None:
                 raise ConflictError("There is no app to confirm: begin with POST /api/v1/auth/totp")
+            if account.second_factors.any:  # another factor may have been enrolled since this was begun
+                self._checks.check_shown(by)
             now = self._clock.now()
             used = await self._checks.used(account.user_id, totp, code, now)
             factors = account.second_factors.with_totp(used.model_copy(update={"confirmed_at": now}))
