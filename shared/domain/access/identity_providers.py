@@ -60,6 +60,11 @@ class IdentityProvider(Entity):
     def verified_domains(self) -> tuple[str, ...]:
         return tuple(each.domain for each in self.domains if each.verified_at is not None)
 
+    @property
+    def named_domains(self) -> frozenset[str]:
+        """Verified or not."""
+        return frozenset(each.domain for each in self.domains)
+
     def speaks_for(self, email: str) -> bool:
         return domain_of(email) in self.verified_domains
 

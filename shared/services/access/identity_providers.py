@@ -139,14 +139,14 @@ class IdentityProviders:
 
         before = (await self.get(organization_id, provider_id)).entity
         stored = await self._write(organization_id, provider_id, decide, if_match)
-        for domain in set(before.verified_domains) - set(stored.entity.verified_domains):
+        for domain in before.named_domains - stored.entity.named_domains:
             await self._release(domain, provider_id)
         return stored
 
     async def remove(self, organization_id: str, provider_id: str, if_match: str | None) -> None:
         """Sessions that were begun by it end; members stay. Raises `NotFoundError`, `PreconditionFailedError`."""
         provider = (await self.get(organization_id, provider_id)).entity
-        for domain in provider.verified_domains:
+        for domain in provider.named_domains:
             await self._release(domain, provider_id)
         await self._write(organization_id, provider_id, None, if_match)
 
@@ -202,6 +202,8 @@ class IdentityProviders:
         return await self._write(organization_id, provider_id, lambda each: each.with_verified(domain, now), None)
 
     async def _release(self, domain: str, provider_id: str) -> None:
+        """Also of a domain that is not verified: a check that was cut short may have taken it."""
+
         async def attempt() -> None:
             held = await self._holders.find(domain_partition(domain), _DOMAIN)
             if held is not None and held.entity.provider_id == provider_id:
