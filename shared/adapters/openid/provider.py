@@ -13,6 +13,7 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from pydantic import EmailStr, TypeAdapter
 
 from shared.ports.openid import BrowserSecrets, IdentityRefusedError, ProvenIdentity, ProviderAnswer, ProviderClient
 from shared.ports.outbound import Outbound, OutboundAnswer
@@ -23,6 +24,7 @@ _ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
 _LEEWAY = timedelta(seconds=60)
 _OK = 200
 _LONGEST = 256
+_ADDRESS = TypeAdapter(EmailStr)
 
 
 class DescribedProviders:
@@ -118,16 +120,23 @@ class DescribedProviders:
                 params={"nonce": secrets.nonce, "client_id": client.client_id},
             )
             claims.validate(now=int(now.timestamp()), leeway=int(_LEEWAY.total_seconds()))
-        except (JoseError, ValueError, KeyError, TypeError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise IdentityRefusedError(f"its ID token is refused: {error}") from error
         return dict(claims)
 
 
 def _url(description: Mapping[str, Any], name: str) -> str:
     url = description.get(name)
-    if not isinstance(url, str) or urlsplit(url).scheme not in ("https", "http"):
+    if not isinstance(url, str) or not _is_http(url):
         raise IdentityRefusedError(f"its description has no {name}")
     return url
+
+
+def _is_http(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("https", "http")
+    except ValueError:  # brackets without an address
+        return False
 
 
 def _json(answer: OutboundAnswer, what: str) -> Mapping[str, Any]:
@@ -135,11 +144,19 @@ def _json(answer: OutboundAnswer, what: str) -> Mapping[str, Any]:
         raise IdentityRefusedError(f"it answers {answer.status} for {what}")
     try:
         read = json.loads(answer.body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise IdentityRefusedError(f"it answers no JSON for {what}") from error
     if not isinstance(read, dict):
         raise IdentityRefusedError(f"it answers no JSON object for {what}")
     return read
+
+
+def _is_address(email: str) -> bool:
+    """As at a sign-up: mail goes to it, and a list of addresses would be several people's."""
+    try:
+        return bool(_ADDRESS.validate_python(email))
+    except ValueError:
+        return False
 
 
 def _identity(claims: Mapping[str, Any]) -> ProvenIdentity:
@@ -148,6 +165,8 @@ def _identity(claims: Mapping[str, Any]) -> ProvenIdentity:
         raise IdentityRefusedError("its ID token names nobody")
     if not isinstance(email, str) or not 1 <= len(email) <= _LONGEST:
         raise IdentityRefusedError("its ID token has no email: let the provider send it")
+    if not _is_address(email):
+        raise IdentityRefusedError("its ID token has an email that is no address")
     # Entra ID says by `xms_edov` what others say by `email_verified`.
     verified = claims.get("email_verified", claims.get("xms_edov"))
     name = claims.get("name")

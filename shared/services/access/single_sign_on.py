@@ -186,7 +186,9 @@ class SingleSignOn:
         except StaleEtagError as error:
             raise UnauthenticatedError(_OVER) from error
         started = stored.entity
-        is_ours = started.provider_id == provider_id and hmac.compare_digest(started.state, back.state)
+        is_ours = started.provider_id == provider_id and hmac.compare_digest(
+            started.state.encode(), back.state.encode()
+        )
         if not is_ours or self._clock.now() >= started.expires_at:
             raise UnauthenticatedError(_OVER)
         return started

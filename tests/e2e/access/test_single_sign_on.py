@@ -168,6 +168,8 @@ async def test_what_comes_back_is_taken_once_and_in_the_same_browser(acme: Compa
     location, cookie = await acme.start()
     (await acme.come_back(acme.issuer.sign_in(location), cookie, state="x")).problem(401, "unauthenticated")
     location, cookie = await acme.start()
+    (await acme.come_back(acme.issuer.sign_in(location), cookie, state="é")).problem(401, "unauthenticated")
+    location, cookie = await acme.start()
     denied = await acme.come_back(acme.issuer.sign_in(location), cookie, error="access_denied")
     denied.problem(403, "forbidden")
 
@@ -192,6 +194,13 @@ async def test_what_comes_back_is_taken_once_and_in_the_same_browser(acme: Compa
 async def test_an_id_token_that_says_something_else_lets_nobody_in(acme: Company, claims: Json) -> None:
     acme.person()
     acme.issuer.claims = claims
+    (await acme.sign_in()).problem(403, "forbidden")
+
+
+@pytest.mark.parametrize("name", ["ada@other.example.com,grace", "Grace <grace", "grace\r\nBcc: ada"])
+async def test_what_is_not_one_address_lets_nobody_in(acme: Company, name: str) -> None:
+    acme.person()
+    acme.issuer.claims = {"email": f"{name}@{acme.domain}"}
     (await acme.sign_in()).problem(403, "forbidden")
 
 
