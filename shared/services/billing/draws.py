@@ -208,8 +208,8 @@ class Draws:
         return drawn
 
     async def _payer(self, organization_id: str, item: PeriodItem) -> str:
-        """Whose wallet pays for the period: who did when it began."""
-        return (await self._organizations.cached(organization_id)).payer_at(item.start)
+        """Whose wallet pays for the period, as it was created."""
+        return item.payer_id or (await self._organizations.cached(organization_id)).payer_at(item.start)
 
     async def _note(self, drawn: DrawnPeriod) -> None:
         """Copy the amounts of a closed period to its item, once."""

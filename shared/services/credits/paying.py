@@ -1,6 +1,6 @@
 """Paying: in which wallet a command of an organization is done, and how an organization moves to another one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -34,8 +34,8 @@ class Paid:
     organization: Organization
     payer: str
     since: datetime
-    earlier: Sequence[str]
-    """Who paid before, the last one first."""
+    earlier: Mapping[str, datetime]
+    """Who paid before, the last one first, and until when."""
 
 
 class Paying:
@@ -89,10 +89,10 @@ class Paying:
         since: datetime | None = None
         for _ in range(_ROUNDS):
             paid = await self.now(command.organization_id, since)
-            known = await self._answered_earlier(paid, command)
-            if known is not None:
-                return known
             try:
+                known = await self._answered_earlier(paid, command)
+                if known is not None:
+                    return known
                 return await self._ledger.run(paid.payer, await self._as_payer_allows(paid, command))
             except PayerChangedError as error:
                 since = error.since
@@ -120,13 +120,22 @@ class Paying:
         return replace(command, overdraft=payer.settings.overdraft, credit_value=value)
 
     async def _answered_earlier(self, paid: Paid, command: Use | Reserve) -> Transfer | None:
-        """The first answer of a key that was used before the change. Raises `IdempotencyConflictError`."""
+        """The first answer of a key that was used before the change. Raises `IdempotencyConflictError`.
+
+        A key is new only where the wallet shows that the organization has left: then the read has all that was done
+        there, however stale it is. Raises `PayerChangedError` where it does not show that.
+        """
         if self._clock.now() > paid.since + KEYS_KEPT:
             return None
-        for payer in paid.earlier:
-            stored = await self._wallets.read(payer, Wanted(transactions=frozenset({command.transaction_id})))
-            if (transfer := stored.transactions.get(command.transaction_id)) is not None:
+        id_, organization_id = command.transaction_id, command.organization_id
+        for payer, until in paid.earlier.items():
+            wanted = Wanted(transactions=frozenset({id_}), members=frozenset({organization_id}))
+            stored = await self._wallets.read(payer, wanted)
+            if (transfer := stored.transactions.get(id_)) is not None:
                 return first_answer(command, transfer)
+            member = stored.wallet.members.get(organization_id)
+            if member is None or member.state != "left" or member.since < until:
+                raise PayerChangedError(paid.since)
         return None
 
     async def _move(self, paid: Paid) -> None:
@@ -187,7 +196,11 @@ def _paid(organization: Organization, instant: datetime) -> Paid:
     index = organization.payers.index_at(instant) or 0
     entries = organization.payers.entries[: index + 1]
     payers = [entry.value or organization.id for entry in entries]
-    earlier = [payer for payer in dict.fromkeys(reversed(payers[:-1])) if payer != payers[-1]]
+    left = [(payer, following.effective_from) for payer, following in zip(payers, entries[1:], strict=False)]
+    earlier: dict[str, datetime] = {}
+    for payer, until in reversed(left):
+        if payer != payers[-1]:
+            earlier.setdefault(payer, until)
     return Paid(organization, payers[-1], entries[-1].effective_from, earlier)
 
 

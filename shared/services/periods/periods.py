@@ -72,6 +72,10 @@ class PeriodItem(Entity):
     documents: tuple[BillingDocument, ...] = ()
     settlement: Settlement = POSTPAID
     """How its usage is paid: the organization's settlement in force when it begins."""
+    payer_id: str | None = None
+    """Whose wallet pays then: who did when it was created, so that no two hosts draw it from two wallets. None in those
+    that were created before this was kept.
+    """
     drawn: Drawn | None = None
     """None as long as a wallet still pays, or where none does."""
 
@@ -250,4 +254,5 @@ def _item_of(organization: Organization, period: Period) -> PeriodItem:
         end=period.end,
         timezone=period.timezone,
         settlement=organization.settlements.at(period.start) or POSTPAID,
+        payer_id=organization.payer_at(period.start),
     )

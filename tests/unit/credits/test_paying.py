@@ -1,26 +1,36 @@
 """An organization whose credits another one pays: from a period on, with its keys, holds and limits."""
 
+from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 
+from shared.adapters.credits.wallet_items import partition_of
 from shared.bootstrap import Application
 from shared.domain.access.identity import Permission, Principal
+from shared.domain.credits.accounts import CONSUMED, balance
 from shared.domain.credits.commands import Use
 from shared.domain.credits.counters import Context
 from shared.domain.credits.grants import Terms
 from shared.domain.credits.members import PayerChangedError
 from shared.domain.credits.transfers import Transfer, UseEntry
-from shared.domain.kernel.errors import IdempotencyConflictError, ValidationError
+from shared.domain.kernel.errors import IdempotencyConflictError, UnavailableError, ValidationError
 from shared.domain.kernel.ids import named_id
+from shared.domain.kernel.times import to_text
+from shared.ports.store import Item, Store
+from shared.ports.wallets import Wanted
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
 from shared.services.tenancy.departments import DepartmentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
 from tests.doubles.fakes.settable_clock import SettableClock
-from tests.doubles.worlds.invoiced_organization import Scene
+from tests.doubles.worlds.invoiced_organization import COMMANDS, Scene, agent, model, reported
 
-CHILD, PARENT, OTHER = (named_id("org", name) for name in ("child", "parent", "other"))
+CHILD, PARENT, OTHER, NEW = (named_id("org", name) for name in ("child", "parent", "other", "new"))
+NEW_MODEL = named_id("bm", "new")
 DEPARTMENT = named_id("dep", "paying")
 PRINCIPAL = Principal("usr_1", CHILD, frozenset(Permission))
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
@@ -196,3 +206,51 @@ async def test_two_children_use_one_key(paid: Paid) -> None:
     uses = [RequestedUse(SpentFor(), Decimal(2))]
     other = await paid.host.credits.spending.use(paid.caller("k", OTHER), uses, "default", is_list=False)
     assert (other.amount, other.answer["available"]) == (2, "997")
+
+
+async def test_a_period_is_drawn_from_the_wallet_that_it_was_created_with(paid: Paid) -> None:
+    """Also where one host learns of its payer only after that."""
+    draft = OrganizationDraft(
+        name="New", currency="USD", timezone="UTC", billing_mode="prepaid", credit_value=Decimal("0.01")
+    )
+    await paid.host.organizations.create(NEW, draft)
+    await paid.host.billing_models.create(NEW_MODEL, NEW, model(COMMANDS))
+    informed, late = paid.hosts
+    await late.organizations.cached(NEW)
+    await informed.payer_changes.put(NEW, PARENT)
+    await late.agents.create(named_id("agt", "new"), NEW, agent("a", NEW_MODEL))
+    usage = msgspec.structs.replace(reported("n", 4, paid.clock.now()), organization_id=NEW)
+    await late.events.accept([usage], partial=False)
+    await paid.scene.deliver_usage(late)
+    await late.draws.draw(NEW, to_text(datetime(2026, 3, 1, tzinfo=UTC)))
+    await paid.scene.drain()
+    await informed.draws.draw(NEW, to_text(datetime(2026, 3, 1, tzinfo=UTC)))
+    consumed = [(await late.credits.wallets.read(each, Wanted())).wallet.balances("default") for each in (NEW, PARENT)]
+    assert sum(balance(balances, CONSUMED) for balances in consumed) == 400
+
+
+async def test_a_key_of_before_is_not_missed_by_a_stale_read(paid: Paid) -> None:
+    await paid.change(PARENT)
+    paid.clock.set(APRIL - timedelta(seconds=1))
+    stale: Any = StaleWallet(paid.scene.copy().store, paid.scene.store, partition_of(CHILD))
+    await paid.use("k", 7)
+    paid.clock.set(APRIL + timedelta(hours=1))
+    await paid.use("moves it", 1)
+    paid.hosts.append(paid.scene.host_with(stale, paid.scene.queue))
+    with suppress(UnavailableError):
+        await paid.use("k", 7, host=2)
+    assert await paid.available() == (38, 999)
+
+
+class StaleWallet:
+    """The store, with one partition as it once was."""
+
+    def __init__(self, before: Store, store: Store, partition: str) -> None:
+        self._before, self._store, self._partition = before, store, partition
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def get_many(self, container: str, pk: str, ids: Collection[str]) -> dict[str, Item]:
+        store = self._before if pk == self._partition else self._store
+        return await store.get_many(container, pk, ids)
