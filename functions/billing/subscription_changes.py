@@ -124,6 +124,7 @@ async def _answer_command(
         previewed = await call.services.subscriptions.preview(organization_id, subscription_id, command)
         return Reply(PreviewAnswer.of(previewed))
     if call.idempotency_key is None:
+        await call.services.subscriptions.get(organization_id, subscription_id)  # 404 comes first
         raise ValidationError.at("Idempotency-Key", "is required here: a change has to be safe to repeat")
     return Reply(await carried_out(call, organization_id, subscription_id, command, invoice))
 

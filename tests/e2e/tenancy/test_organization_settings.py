@@ -34,6 +34,7 @@ async def test_they_are_replaced_as_a_whole(xyra: Xyra) -> None:
         "reported_llm_terms": False,
         "unverified_may_write": False,
         "overdraft": "0",
+        "top_up": None,
         "flags": {},
     }
     assert await organization.key.get(path) == changed
