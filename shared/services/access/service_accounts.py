@@ -140,17 +140,17 @@ class ServiceAccounts:
         account: ServiceAccount,
         organization_id: str | None,
         scopes: tuple[Permission, ...],
-        client: KeyReference,
+        line: Sequence[KeyReference],
         not_after: timedelta | None,
     ) -> IssuedToken:
         """A token for a workload that has proven to be the client; `not_after` is how long its proof holds.
 
-        It descends from the client, and stops with it.
+        It descends from the line, whose last is the client, and stops with it.
         """
         lifetime = timedelta(minutes=account.default_minutes)
         lifetime = lifetime if not_after is None else min(lifetime, not_after)
-        token, listed = self._new(account, organization_id, scopes, lifetime, f"assertion of {client.id}")
-        return await self._issued(token, listed, _Line(lineage=(client,)))
+        token, listed = self._new(account, organization_id, scopes, lifetime, f"assertion of {line[-1].id}")
+        return await self._issued(token, listed, _Line(lineage=line))
 
     def _new(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 
 from shared.containers import DIRECTORY, TENANTS
-from shared.domain.access.api_keys import ApiKey, WorkingKey, key_partition
+from shared.domain.access.api_keys import ApiKey, WorkingKey, key_partition, maker_of, parent_of
 from shared.domain.access.identity import KeyReference, Permission, Principal
 from shared.domain.access.service_accounts import client_fingerprint, scopes_within
 from shared.domain.access.workload_clients import (
@@ -19,9 +19,10 @@ from shared.domain.access.workload_clients import (
     check_times,
     used_assertion_partition,
 )
-from shared.domain.kernel.errors import ConflictError, NotFoundError, XyraError
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnauthenticatedError, XyraError
 from shared.domain.kernel.ids import is_id
 from shared.ports.clock import Clock
+from shared.services.access.key_makers import KeyMakers
 from shared.services.access.oauth_errors import InvalidClientError, InvalidScopeError
 from shared.services.access.service_accounts import IssuedToken, ServiceAccounts, check_owner
 from shared.services.storage import OPERATOR, AlreadyExistsError, Owners, Page, Records, Store, creating
@@ -49,6 +50,7 @@ class WorkloadClients:
             store, TENANTS, WorkloadClient, prefix=_PREFIX, called="client of a service account", owners=owners
         )
         self._working = Records(store, DIRECTORY, WorkingKey)
+        self._makers = KeyMakers(store)
 
     async def add(self, client: WorkloadClient, by: Principal) -> WorkloadClient:
         """Register it. Raises `NotFoundError`, `ForbiddenError` for scopes that the caller does not have.
@@ -58,11 +60,11 @@ class WorkloadClients:
         account = await self._accounts.get(client.service_account)
         check_owner(account, client.organization_id)
         scopes = scopes_within(account, None, by.permissions, of_tenant=client.organization_id is not None)
-        owner = client.organization_id or OPERATOR
+        owner, key = client.organization_id or OPERATOR, _as_key(client, scopes, by)
         if len((await self._clients.page(owner, limit=MAXIMUM_CLIENTS)).entities) >= MAXIMUM_CLIENTS:
             raise ConflictError(f"There are {MAXIMUM_CLIENTS} clients; remove one first")
         stored = await self._clients.create(owner, client)
-        await self._working.create(_partition(client.id), WorkingKey(id=_WORKING, key=_as_key(client, scopes)))
+        await self._working.create(_partition(client.id), WorkingKey(id=_WORKING, key=key))
         return stored.entity
 
     async def page(self, owner: str, service_account: str, limit: int, cursor: str | None) -> Page[WorkloadClient]:
@@ -82,10 +84,10 @@ class WorkloadClients:
         Raises `InvalidClientError` for whatever is wrong with the assertion, `InvalidScopeError`.
         """
         claimed = _unverified(assertion)
-        client, given = await self._client(claimed if client_id is None else client_id, claimed)
+        client, key = await self._client(claimed if client_id is None else client_id, claimed)
         claims = _verified(assertion, client, self._audiences)
         await self._use_once(client.id, claims)
-        account = await self._accounts.get(client.service_account)
+        account, given = await self._accounts.get(client.service_account), frozenset(key.scopes)
         if scopes is None:
             scopes = tuple(scope for scope in account.scopes if scope in given)
         if not scopes:
@@ -94,11 +96,14 @@ class WorkloadClients:
             within = scopes_within(account, scopes, given, of_tenant=client.organization_id is not None)
         except XyraError as error:
             raise InvalidScopeError(error.detail) from error
-        reference = KeyReference(client.id, client_fingerprint(client.id))
-        return await self._accounts.issue_for_workload(account, client.organization_id, within, reference, None)
+        line = (*key.ancestors, KeyReference(key.id, key.fingerprint))
+        return await self._accounts.issue_for_workload(account, client.organization_id, within, line, None)
 
-    async def _client(self, client_id: str, claimed: str) -> tuple[WorkloadClient, frozenset[Permission]]:
-        """With the scopes that whoever registered it could give: what the catalog adds later is not among them."""
+    async def _client(self, client_id: str, claimed: str) -> tuple[WorkloadClient, ApiKey]:
+        """With what its tokens descend from.
+
+        That has the scopes that whoever registered it could give: what the catalog adds later is not among them.
+        """
         if client_id != claimed:
             raise InvalidClientError("client_id is another one than the assertion's iss")
         if not is_id(client_id, _PREFIX):
@@ -111,7 +116,21 @@ class WorkloadClients:
         working = await self._working.find(_partition(client_id), _WORKING)
         if working is None:
             raise InvalidClientError("There is no such client")
-        return client, frozenset(working.entity.key.scopes)
+        await self._check_line(working.entity.key)
+        return client, working.entity.key
+
+    async def _check_line(self, key: ApiKey) -> None:
+        """Raises `InvalidClientError` where what the client descends from has stopped."""
+        found = [await self._working.find(key_partition(ancestor.fingerprint), _WORKING) for ancestor in key.ancestors]
+        line = [key, *(each.entity.key for each in found if each is not None)]
+        if len(line) <= len(found) or not all(each.valid_at(self._clock.now()) for each in line):
+            raise InvalidClientError("The key that registered the client was revoked or has expired: register it anew")
+        try:
+            await self._makers.check(line)
+        except UnauthenticatedError as error:
+            raise InvalidClientError(
+                "Who registered the client is no longer there, or may no longer do all that it does: register it anew"
+            ) from error
 
     async def _use_once(self, client_id: str, claims: Mapping[str, Any]) -> None:
         """Raises `InvalidClientError` for times out of bounds, and for an assertion that was used."""
@@ -135,8 +154,9 @@ def _partition(client_id: str) -> str:
     return key_partition(client_fingerprint(client_id))
 
 
-def _as_key(client: WorkloadClient, scopes: tuple[Permission, ...]) -> ApiKey:
-    """What tokens of the client descend from."""
+def _as_key(client: WorkloadClient, scopes: tuple[Permission, ...], by: Principal) -> ApiKey:
+    """What tokens of the client descend from. As an API key it stops with the key or the member that made it."""
+    parent = parent_of(client.organization_id, by)
     return ApiKey(
         id=client.id,
         organization_id=client.organization_id,
@@ -146,6 +166,9 @@ def _as_key(client: WorkloadClient, scopes: tuple[Permission, ...]) -> ApiKey:
         fingerprint=client_fingerprint(client.id),
         created_at=client.created_at,
         service_account=client.service_account,
+        ancestors=() if parent is None else parent.lineage,
+        created_by=client.created_by,
+        maker=maker_of(client.organization_id, by),
     )
 
 

@@ -9,9 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
-from tests.doubles.clients.hosts import NOW, TimeMachine
+from tests.doubles.clients.hosts import NOW, Served, TimeMachine
+from tests.doubles.clients.mailbox import Mailbox
 from tests.doubles.clients.workload import Workload, form
 from tests.doubles.clients.xyra_client import Answer, Client, Organization, Xyra
+from tests.doubles.worlds.invited_people import InvitedPeople
 
 Json = dict[str, Any]
 
@@ -207,6 +209,45 @@ async def test_what_the_catalog_adds_later_is_not_a_clients(registered: Register
     assert refused.expect(400)["error"] == "invalid_scope"
     (await registered.xyra.operator.send("PUT", path, {"scopes": ["usage:read"]})).expect(200)
     assert (await registered.ask(registered.assertion())).expect(400)["error"] == "invalid_scope"
+
+
+async def test_a_client_ends_with_the_key_that_registered_it(registered: Registered) -> None:
+    xyra, owner = registered.xyra, registered.organization.key
+    scopes = ["service_accounts:write", "events:write", "agents:read"]
+    made = await owner.post("api-keys", {"name": "Registrar", "scopes": scopes})
+    client = await xyra.bearing(made["token"]).post(
+        f"service-accounts/{registered.name}/clients", {"jwks": registered.workload.jwks}
+    )
+    registered.client_id = client["client_id"]
+    machine = xyra.bearing((await registered.ask(registered.assertion())).expect(200)["access_token"])
+    await machine.get("agents")
+    (await owner.send("DELETE", f"api-keys/{made['id']}")).expect(204)
+    (await machine.send("GET", "agents")).problem(401, "unauthenticated")
+    refused = (await registered.ask(registered.assertion())).expect(401)
+    assert (refused["error"], "register it anew" in refused["error_description"]) == ("invalid_client", True)
+
+
+async def test_a_client_ends_with_the_member_who_registered_it(
+    time_machine: TimeMachine, travelling_host: Served
+) -> None:
+    await time_machine.at(NOW.isoformat())
+    xyra = time_machine.xyra
+    organization, name = await xyra.organization(), await catalog(xyra)
+    people = InvitedPeople(xyra, Mailbox(travelling_host.process, xyra), organization)
+    await people.join("owner", "owner")
+    owner = await people.client("owner")
+    admin = await people.join("admin", "admin", owner)
+    workload = Workload()
+    path = f"service-accounts/{name}/clients"
+    made = await (await people.client("admin")).post(path, {"jwks": workload.jwks})
+
+    async def ask() -> Answer:
+        return await xyra.anonymous.send("POST", "auth/token", form=form(workload.assertion(made["client_id"], NOW)))
+
+    machine = xyra.bearing((await ask()).expect(200)["access_token"])
+    (await owner.send("DELETE", f"members/{admin.member_id}")).expect(204)
+    (await machine.send("GET", "agents")).problem(401, "unauthenticated")
+    assert (await ask()).expect(401)["error"] == "invalid_client"
 
 
 @pytest.mark.parametrize(
