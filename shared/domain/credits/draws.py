@@ -9,7 +9,7 @@ import msgspec
 from shared.domain.credits.accounts import CONSUMED, DEBT, FREE, moved
 from shared.domain.credits.commands import Draw
 from shared.domain.credits.drawn_periods import BurntPart, DrawnPeriod, credits_for, drawn_period_id
-from shared.domain.credits.grants import DEFAULT_KIND, debt
+from shared.domain.credits.grants import DEFAULT_KIND, Terms, debt
 from shared.domain.credits.holds import split
 from shared.domain.credits.returns import Return
 from shared.domain.credits.spending import taken_parts
@@ -81,10 +81,11 @@ def _returned(
 
 
 def _folded(burnt: tuple[BurntPart, ...]) -> tuple[BurntPart, ...]:
-    """One part for each grant, at the place and with the time of the last one."""
-    folded: dict[str, BurntPart] = {}
+    """One part for each grant and its terms, which a rollover changes: at the place and with the time of the last."""
+    folded: dict[tuple[str, Terms | None], BurntPart] = {}
     for each in burnt:
-        earlier = folded.pop(each.part.grant_id, None)
+        key = each.part.grant_id, each.part.terms
+        earlier = folded.pop(key, None)
         amount = each.part.amount + (ZERO if earlier is None else earlier.part.amount)
-        folded[each.part.grant_id] = BurntPart(each.part.of(amount), each.burnt_at)
+        folded[key] = BurntPart(each.part.of(amount), each.burnt_at)
     return tuple(folded.values())

@@ -9,7 +9,7 @@ import pytest
 from shared.domain.credits.commands import Clawback, Draw, GiveGrant, Use
 from shared.domain.credits.counters import Context
 from shared.domain.credits.drawn_periods import DrawnPeriod
-from shared.domain.credits.grants import Terms
+from shared.domain.credits.grants import Rollover, Terms
 from shared.domain.credits.transfers import Transfer, UseEntry
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Calendar
@@ -153,4 +153,17 @@ def test_many_periods_and_parts_stay_bounded(wallet: Wallet) -> None:
     assert len(wallet.drawn.burnt) == 30
     wallet.draw(31, lines={})
     assert wallet.available == 300
+    assert wallet.problems() == []
+
+
+def test_what_a_grant_bore_before_it_rolled_over_comes_back_on_the_terms_of_then(wallet: Wallet) -> None:
+    """Only what was burnt after that comes back for the longer time."""
+    ends = wallet.now + timedelta(days=2)
+    wallet.give("grant", "50", expires_at=ends, rollover=Rollover(Decimal(10), timedelta(days=30)))
+    wallet.draw(1, lines={"a": "0.30"})
+    wallet.now = ends
+    wallet.draw(2, lines={"a": "0.40"})
+    wallet.draw(3, lines={})
+    lifetimes = {grant.terms.expires_at - wallet.now > timedelta(days=20): grant.free for grant in wallet.grants()}
+    assert lifetimes == {True: 10, False: 30}
     assert wallet.problems() == []
