@@ -1,7 +1,7 @@
 """What senders are told of events that are accepted."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from shared.domain.provider_costs.findings import Finding
@@ -28,8 +28,10 @@ class WithWarnings(Schema):
     """How many more there are."""
 
 
-def event_warnings(findings: Iterable[tuple[int, Finding]]) -> dict[str, Any]:
+def event_warnings(findings: Collection[tuple[int, Finding]]) -> dict[str, Any]:
     """The fields of `WithWarnings`."""
+    if not findings:  # as of most requests
+        return {"warnings": [], "warnings_left_out": 0}
     of_code = Counter[str]()
     shown, left_out = [], 0
     for index, finding in sorted(findings, key=lambda found: found[0]):

@@ -25,7 +25,7 @@ PLATFORM_BODY_BYTES = 16 * 1024 * 1024
 _FAILED = "The function failed; the host has logged why"
 
 _log = logging.getLogger("local.host")
-_SET_BY_THE_SERVER = frozenset({"content-length", "transfer-encoding", "connection", "set-cookie"})
+_SET_BY_THE_SERVER = frozenset({"content-length", "transfer-encoding", "connection"})
 
 
 class BodyTooLargeError(Exception):
@@ -222,10 +222,12 @@ def _response(result: object) -> web.Response:
         raise TypeError(f"an HTTP function must return HttpResponse or str, not {type(result).__name__}")
     response = web.Response(status=result.status_code, body=result.get_body())
     charset = f"; charset={result.charset}" if result.mimetype.startswith("text/") else ""
-    response.headers["Content-Type"] = result.mimetype + charset
+    headers = response.headers
+    headers["Content-Type"] = result.mimetype + charset
     for name, value in result.headers.items():
-        if name.lower() not in _SET_BY_THE_SERVER:
-            response.headers[name] = value
-    for cookie in result.headers.get_all("Set-Cookie"):
-        response.headers.add("Set-Cookie", cookie)
+        lowered = name.lower()
+        if lowered == "set-cookie":
+            headers.add("Set-Cookie", value)
+        elif lowered not in _SET_BY_THE_SERVER:
+            headers[name] = value
     return response
