@@ -1,5 +1,7 @@
 """Subscriptions that are begun and changed."""
 
+from datetime import timedelta
+
 from shared.bootstrap import Application
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError, ValidationError
 from shared.domain.kernel.ids import named_id
@@ -57,12 +59,17 @@ class ChangeSubscription(Path):
         await command(host, Subscribe(PLAN), "subscribe")
 
     async def walk(self, host: Application) -> None:
-        await command(host, Change(LARGER, seats=4), "change")
-        await command(host, Pause(), "pause")
-        await command(host, Resume(), "resume")
-        await command(host, Change(PLAN, at="period_end"), "later")
-        await command(host, Withdraw(), "withdraw")
-        await command(host, Cancel(), "cancel")
+        commands: dict[str, Command] = {
+            "change": Change(LARGER, seats=4),
+            "pause": Pause(),
+            "resume": Resume(),
+            "later": Change(PLAN, at="period_end"),
+            "withdraw": Withdraw(),
+            "cancel": Cancel(),
+        }
+        for name, what in commands.items():
+            self.scene.clock.move(timedelta(seconds=1))  # of two in one instant the second would not have begun
+            await command(host, what, name)
 
     async def result(self) -> Result:
         months = await super().result()
