@@ -44,7 +44,7 @@ class Limits:
     async def put(self, organization_id: str, wanted: OrganizationLimits, if_match: str | None) -> LimitsInForce:
         """Replace all limits. Raises `PreconditionFailedError`."""
         await self._limits.change_or_create(organization_id, _LIMITS, lambda _: wanted, if_match)
-        self._cached.forget(organization_id)
+        self._cached.pop(organization_id, None)
         return await self.of(organization_id)
 
     async def cached(self, organization_id: str) -> OrganizationLimits:

@@ -272,8 +272,8 @@ class Agents:
 
     def _forget(self, organization_id: str, agent: Agent) -> None:
         """An external id that it had before may stay cached: `resolve` compares it with the agent's."""
-        self._cached.forget((organization_id, agent.id))
-        self._cached_ids.forget((organization_id, agent.external_id))
+        self._cached.pop((organization_id, agent.id), None)
+        self._cached_ids.pop((organization_id, agent.external_id), None)
 
     async def resolve(self, organization_id: str, references: set[str]) -> dict[str, Agent]:
         """Agents by id or external id, ended ones included; those not found are missing. At most 60 s old."""

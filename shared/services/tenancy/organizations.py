@@ -338,7 +338,7 @@ class Organizations:
     ) -> Stored[Organization]:
         """Store what `decide` makes of it. Raises `NotFoundError`, `PreconditionFailedError`."""
         changed = await self._organizations.change(organization_id, organization_id, decide, if_match)
-        self._cached.forget(organization_id)
+        self._cached.pop(organization_id, None)
         return changed
 
 

@@ -16,6 +16,7 @@ from xyra.models.shared import (
     OutcomeCharge,
     SeatCharge,
     SetupFee,
+    Trial,
     WorkflowCharge,
 )
 
@@ -35,6 +36,8 @@ class PublicPlanAnswer(TypedDict):
     """How often its fees are due."""
     version: int
     """The number of the newest version, which a new subscription gets."""
+    trial: Trial | None
+    """Without fees at the beginning, once."""
     prices: Mapping[
         str,
         Sequence[

@@ -5,27 +5,10 @@ Written by `tools/sdk_source.py` from the API's description: change that, not th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict
+from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict
 
-from xyra.models.shared import Line, SpanAnswer
-
-
-class CreditNoteAnswer(TypedDict):
-    id: str | None
-    """Null in a draft or preview."""
-    number: str | None
-    """Null in a draft or preview."""
-    reason: str
-    """Why it is issued."""
-    currency: str
-    """The currency of all amounts, ISO 4217."""
-    lines: Sequence[Line]
-    """The first 500."""
-    total: str
-    """The sum of the lines."""
-    issued_at: str | None
-    """Null in a draft or preview."""
+from xyra.models.shared import InvoiceAnswer, Line
 
 
 class GenerateRequest(TypedDict):
@@ -35,57 +18,6 @@ class GenerateRequest(TypedDict):
     """The month to invoice, such as 2026-10."""
     finalize: NotRequired[bool]
     """Whether to number the invoices at once instead of leaving drafts."""
-
-
-class InvoiceAnswer(TypedDict):
-    id: str | None
-    """Null in a preview, and where finalizing a draft left only a credit note."""
-    number: str | None
-    """Given when it is finalized."""
-    organization_id: str
-    """The organization that it belongs to."""
-    status: Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"]
-    """The state that it is in."""
-    currency: str
-    """The currency of all amounts, ISO 4217."""
-    period: SpanAnswer
-    """The billing period that is invoiced."""
-    issued_at: str | None
-    """Null for a draft."""
-    due_at: str | None
-    """When it has to be paid; null for a draft."""
-    lines: Sequence[Line]
-    """The first 500; in a list none."""
-    lines_url: str | None
-    """Where all lines are; null where `id` is."""
-    revision: int
-    """Counts the invoices of the same period, from 1 on; 0 in a preview."""
-    finalized_at: str | None
-    """Null for a draft."""
-    subtotal: str
-    """The sum of the lines' amounts."""
-    discount_total: str
-    """What discounts take off."""
-    tax_total: str
-    """What taxes add."""
-    tax_lines: Sequence[Line]
-    """The parts of `tax_total`."""
-    credits_applied: str
-    """What was paid by credits."""
-    total: str
-    """After discounts and taxes."""
-    amount_paid: str
-    """By payments."""
-    amount_due: str
-    """What is still to be paid; 0 for a draft."""
-    credit_notes: Sequence[CreditNoteAnswer]
-    """In a list none."""
-    metadata: Mapping[str, Any]
-    """The caller's own data."""
-    as_of: str | None
-    """When the amounts of a draft or preview were computed; null once it is finalized, as they stay."""
-    assumes_issued: Sequence[SpanAnswer]
-    """Earlier periods whose own invoices a draft or preview assumes to be issued before; in a list none."""
 
 
 class InvoiceLinesAnswer(TypedDict):

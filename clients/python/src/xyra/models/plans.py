@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
+from xyra.models.shared import Trial
+
 
 class PlanAnswer(TypedDict):
     id: str
@@ -26,6 +28,8 @@ class PlanAnswer(TypedDict):
     """Whether organizations see it and may subscribe to it by themselves."""
     prices: Mapping[str, str]
     """By currency, the id of the version of a billing model that prices it."""
+    trial: Trial | None
+    """Without fees at the beginning."""
     version: int
     """The number of the newest version, which a new subscription gets."""
     version_id: str
@@ -49,6 +53,8 @@ class PlanDraft(TypedDict):
     """`base`: an organization has one such subscription at most. `addon`: beside it, one for each add-on."""
     interval: NotRequired[Literal["month"]]
     """How often its fees are due: every billing period."""
+    trial: NotRequired[Trial | None]
+    """Given to an organization once at the plan's place."""
     public: NotRequired[bool]
     """Whether `GET /billing/plans` shows it, and organizations may subscribe to it by themselves."""
     prices: Mapping[str, str]
@@ -75,6 +81,8 @@ class PlanVersionAnswer(TypedDict):
     """How often its fees are due."""
     prices: Mapping[str, str]
     """By currency, the id of the version of a billing model that prices it."""
+    trial: Trial | None
+    """Without fees at the beginning."""
     created_at: str
     """When it was created."""
 

@@ -31,6 +31,8 @@ Permission = Literal[
     "prices:write",
     "invoices:read",
     "invoices:write",
+    "subscriptions:read",
+    "subscriptions:write",
     "members:read",
     "members:write",
     "owners:write",
@@ -197,6 +199,23 @@ class CountAnswer(TypedDict):
     """How many events."""
 
 
+class CreditNoteAnswer(TypedDict):
+    id: str | None
+    """Null in a draft or preview."""
+    number: str | None
+    """Null in a draft or preview."""
+    reason: str
+    """Why it is issued."""
+    currency: str
+    """The currency of all amounts, ISO 4217."""
+    lines: Sequence[Line]
+    """The first 500."""
+    total: str
+    """The sum of the lines."""
+    issued_at: str | None
+    """Null in a draft or preview."""
+
+
 class Discount(TypedDict):
     """A percentage, or an amount per period, off a line."""
 
@@ -265,6 +284,59 @@ class GraduatedPercentage(TypedDict):
     """In rising order; the last one is open."""
     fixed_per_event: NotRequired[str]
     """Due for every event besides."""
+
+
+class InvoiceAnswer(TypedDict):
+    id: str | None
+    """Null in a preview, and where finalizing a draft left only a credit note."""
+    number: str | None
+    """Given when it is finalized."""
+    organization_id: str
+    """The organization that it belongs to."""
+    kind: Literal["period", "interim"]
+    """`period`, or `interim`: what a change of subscriptions made due in advance."""
+    status: Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"]
+    """The state that it is in."""
+    currency: str
+    """The currency of all amounts, ISO 4217."""
+    period: SpanAnswer
+    """The billing period that is invoiced."""
+    issued_at: str | None
+    """Null for a draft."""
+    due_at: str | None
+    """When it has to be paid; null for a draft."""
+    lines: Sequence[Line]
+    """The first 500; in a list none."""
+    lines_url: str | None
+    """Where all lines are; null where `id` is."""
+    revision: int
+    """Counts the invoices of the same period, from 1 on; 0 in a preview and of an interim one."""
+    finalized_at: str | None
+    """Null for a draft."""
+    subtotal: str
+    """The sum of the lines' amounts."""
+    discount_total: str
+    """What discounts take off."""
+    tax_total: str
+    """What taxes add."""
+    tax_lines: Sequence[Line]
+    """The parts of `tax_total`."""
+    credits_applied: str
+    """What was paid by credits."""
+    total: str
+    """After discounts and taxes."""
+    amount_paid: str
+    """By payments."""
+    amount_due: str
+    """What is still to be paid; 0 for a draft."""
+    credit_notes: Sequence[CreditNoteAnswer]
+    """In a list none."""
+    metadata: Mapping[str, Any]
+    """The caller's own data."""
+    as_of: str | None
+    """When the amounts of a draft or preview were computed; null once it is finalized, as they stay."""
+    assumes_issued: Sequence[SpanAnswer]
+    """Earlier periods whose own invoices a draft or preview assumes to be issued before; in a list none."""
 
 
 class LimitsAnswer(TypedDict):
@@ -646,6 +718,17 @@ class TopUpSetting(TypedDict):
     """What all top-ups of a local month may cost, in USD."""
     cool_down_seconds: NotRequired[int]
     """The pause after one has ended, paid or not."""
+
+
+class Trial(TypedDict):
+    """Time without fees at the beginning of a subscription."""
+
+    days: int
+    """Local days, to the same local time."""
+    usage: NotRequired[Literal["free"]]
+    """A plan prices no usage, so there is nothing to pay for it."""
+    then: NotRequired[Literal["active", "canceled", "paused"]]
+    """What the subscription is from its end on."""
 
 
 class UnitConversion(TypedDict):

@@ -29,6 +29,7 @@ from xyra.resources.plans import AsyncPlans, Plans
 from xyra.resources.projects import AsyncProjects, Projects
 from xyra.resources.runs import AsyncRuns, Runs
 from xyra.resources.service_accounts import AsyncServiceAccounts, ServiceAccounts
+from xyra.resources.subscriptions import AsyncSubscriptions, Subscriptions
 from xyra.resources.threads import AsyncThreads, Threads
 from xyra.resources.usage import AsyncUsage, Usage
 from xyra.resources.users import AsyncUsers, Users
@@ -135,6 +136,10 @@ class Resources:
     @cached_property
     def service_accounts(self) -> ServiceAccounts:
         return ServiceAccounts(self.connection)
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        return Subscriptions(self.connection)
 
     @cached_property
     def threads(self) -> Threads:
@@ -249,6 +254,10 @@ class AsyncResources:
     @cached_property
     def service_accounts(self) -> AsyncServiceAccounts:
         return AsyncServiceAccounts(self.connection)
+
+    @cached_property
+    def subscriptions(self) -> AsyncSubscriptions:
+        return AsyncSubscriptions(self.connection)
 
     @cached_property
     def threads(self) -> AsyncThreads:

@@ -1,0 +1,111 @@
+"""Models of `subscriptions`.
+
+Written by `tools/sdk_source.py` from the API's description: change that, not this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict
+
+from xyra.models.shared import CreditNoteAnswer, InvoiceAnswer, Line, SpanAnswer
+
+
+class CancelRequest(TypedDict):
+    at: NotRequired[Literal["now", "period_end"] | str]
+    """`period_end`, `now`, or a time ahead."""
+    proration: NotRequired[Literal["days", "none"]]
+    """`days`: fees are shared by days. `none`: it ends when the period does."""
+    reason: NotRequired[str | None]
+    """Why, for the audit trail."""
+
+
+class ChangeRequest(TypedDict):
+    plan: NotRequired[str | None]
+    """The other plan's key or id; left out, the plan stays."""
+    seats: NotRequired[int | None]
+    """The organization's number of seats from then on; left out, it stays."""
+    at: NotRequired[Literal["now", "period_end"] | str]
+    """`now`, `period_end`, or a time ahead."""
+    proration: NotRequired[Literal["days", "none"]]
+    """`days`: fees are shared by days. `none`: the change waits for the end of the period."""
+    trial_days: NotRequired[int | None]
+    """A trial of the other plan. Only for the operator."""
+    invoice: NotRequired[Literal["now", "next"]]
+    """`now`: what it makes due in advance is invoiced when it takes effect. `next`: with the next invoice."""
+
+
+class PauseRequest(TypedDict):
+    at: NotRequired[Literal["now", "period_end"] | str]
+    """`now`, `period_end`, or a time ahead."""
+    until: NotRequired[str | None]
+    """When it is resumed by itself; left out, by `/resume`."""
+
+
+class PreviewAnswer(TypedDict):
+    invoice: InvoiceAnswer | None
+    """The interim invoice that would be issued now; null where none is."""
+    note: CreditNoteAnswer | None
+    """The credit note that would be issued now. None is: what falls is offset on the invoice of the period."""
+    later: Sequence[Line]
+    """What moves when the change takes effect, or with the invoice of the period: the first 500 lines."""
+
+
+class SubscriptionAnswer(TypedDict):
+    id: str
+    """Its id."""
+    organization_id: str
+    """The organization that it belongs to."""
+    place: str
+    """`base`, or the key of an add-on. There is one subscription at a place."""
+    plan: str
+    """The plan's key."""
+    plan_version: str
+    """The id of the plan's version; a newer one moves no subscription."""
+    status: Literal["scheduled", "trialing", "active", "paused", "canceled"]
+    """`scheduled` until it begins; computed from its history."""
+    trial_ends_at: str | None
+    """Null where it is in no trial."""
+    seats: int
+    """The organization's number of seats now."""
+    current_period: SpanAnswer
+    """The organization's billing period."""
+    current_cycle: SpanAnswer
+    """The time that the plan's fees are for: its month is the billing period."""
+    upcoming: Sequence[TermsAnswer]
+    """What lies ahead, earliest first."""
+    history: Sequence[TermsAnswer]
+    """What has begun, oldest first: the last 100 entries."""
+    invoice_id: str | None
+    """The interim invoice that this request issued; null where it issued none."""
+
+
+class SubscriptionList(TypedDict):
+    data: Sequence[SubscriptionAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+class SubscriptionRequest(TypedDict):
+    plan: str
+    """The plan's key or id."""
+    organization_id: NotRequired[str | None]
+    """The organization's id, slug or external id. Only operators need it."""
+    seats: NotRequired[int | None]
+    """The organization's number of seats from now on; left out, it stays."""
+    start: NotRequired[str | None]
+    """When it begins: now or later. Only for the operator; by default now."""
+    trial_days: NotRequired[int | None]
+    """A trial in place of the plan's; 0 for none. Only for the operator."""
+
+
+class TermsAnswer(TypedDict):
+    plan: str
+    """The plan's key."""
+    plan_version: str
+    """The id of the plan's version."""
+    status: Literal["trialing", "active", "paused", "canceled"]
+    """What the subscription is from then on."""
+    fees_from: str
+    """When this begins."""
