@@ -119,7 +119,7 @@ class Places(Entity):
 
     kind: ClassVar[str] = "places"
     audit: ClassVar[Audit] = Audited(
-        area="subscriptions", verb=_verb, ignored=frozenset({"revision", "command", "commands"})
+        area="subscriptions", verb=_verb, ignored=frozenset({"revision", "command", "commands", "commanded_at"})
     )
 
     id: str = "places"
@@ -129,6 +129,8 @@ class Places(Entity):
     """What the last command was."""
     commands: tuple[str, ...] = ()
     """The ids of the last ones: one that is repeated changes nothing."""
+    commanded_at: Instant | None = None
+    """When the last one was. A host whose clock is behind decides no earlier: else what began then would lie ahead."""
     fees: Mapping[str, History[Terms]] = {}
     """By place."""
 
@@ -201,10 +203,14 @@ class Places(Entity):
         entries = self.fees[subscription.place].entries
         return tuple(entry for entry in entries if entry.effective_from <= subscription.now)
 
-    def commanded(self, name: CommandName, command_id: str) -> "Places":
+    def commanded(self, name: CommandName, command_id: str, now: datetime) -> "Places":
         """With the command that made it what it is."""
         commands = (*self.commands, command_id)[-COMMANDS_KEPT:]
-        return self.changed(revision=self.revision + 1, command=name, commands=commands)
+        return self.changed(revision=self.revision + 1, command=name, commands=commands, commanded_at=now)
+
+    def no_earlier(self, now: datetime) -> datetime:
+        """A host's time, or that of the last command where its clock is behind."""
+        return now if self.commanded_at is None else max(now, self.commanded_at)
 
     def _with(self, place: str, kept: Sequence[Entry[Terms]], added: Sequence[tuple[datetime, Terms]]) -> "Places":
         """Each entry begins after the one before it, by a microsecond where both were decided in one instant."""

@@ -113,13 +113,13 @@ class Subscriptions:
             await self._owners.note(subscription_id, organization_id)
 
         async def attempt() -> Subscription:
-            now = self._clock.now()
             current = await self._place_histories.stored(organization_id)
             places = Places() if current is None else current.entity
+            now = places.no_earlier(self._clock.now())
             if command_id not in places.commands:
                 organization = await self._organizations.get_stored(organization_id)
                 decision = await self._commands.decide(command, subscription_id, places, organization.entity, now)
-                places = await self._write(organization, current, decision, command_id, invoice)
+                places = await self._write(organization, current, decision, command_id, invoice, now)
             return _of(places, subscription_id, now)
 
         otherwise = ConflictError("The subscriptions are being changed by many at once; try again")
@@ -129,21 +129,21 @@ class Subscriptions:
         issued = await self._documents.find_invoice(organization_id, interim_id(organization_id, command_id))
         return Commanded(subscription, None if issued is None else issued.id)
 
-    async def _write(
+    async def _write(  # noqa: PLR0913  what belongs into the batch
         self,
         organization: Stored[Organization],
         current: Stored[Places] | None,
         decision: Decision,
         command_id: str,
         invoice: InvoiceWhen,
+        now: datetime,
     ) -> Places:
         """One batch. The present period is there from then on, so that it is invoiced.
 
         What takes effect with a later period is left to the invoice of the one before.
         """
-        now = self._clock.now()
         await self._periods.cover(organization.entity, now, now)
-        changed = decision.places.commanded(decision.name, command_id)
+        changed = decision.places.commanded(decision.name, command_id, now)
         beside: list[Operation] = []
         if decision.organization != organization.entity:
             beside.append(replacing(organization, decision.organization))
@@ -173,9 +173,9 @@ class Subscriptions:
 
     async def preview(self, organization_id: str, subscription_id: str, command: Command) -> PreviewedCommand:
         """What a command would issue, by itself, when it takes effect. Changes nothing. Raises as `command`."""
-        now = self._clock.now()
         organization = await self._organizations.get(organization_id)
         places = await self._place_histories.of(organization_id)
+        now = places.no_earlier(self._clock.now())
         decision = await self._commands.decide(command, subscription_id, places, organization, now)
         moment = max(now, decision.takes_effect)
         bill = await self._bills.interim(decision.organization, moment, decision.places, is_preview=True)

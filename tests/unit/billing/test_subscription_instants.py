@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.services.billing.subscription_commands import Change, Command, Subscribe
+from shared.domain.kernel.ids import named_id
+from shared.services.billing.subscription_commands import Cancel, Change, Command, Subscribe
 from tests.doubles.fakes import virtual_time
 from tests.doubles.worlds.subscribed_organizations import FeeOracle, Subscribed, seeded
 
@@ -47,3 +48,25 @@ async def command(world: Subscribed, what: Command, plan: str, at: datetime) -> 
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_what_is_billed_is_due(moment: datetime) -> None:
     virtual_time.run(changed_at(moment))
+
+
+async def commanded_by_a_slower_clock() -> None:
+    """One host upgrades, and another one whose clock is behind lets the subscription end with the period."""
+    seeded(SEED)
+    world = Subscribed(SEED)
+    world.clock.set(datetime(2028, 1, 5, tzinfo=UTC))
+    await world.set_up()
+    world.subscriptions["base"] = ("sub_00000000000000000000000001", "small")
+    await world.command("base", Subscribe("small"))
+    world.clock.move(timedelta(hours=1))
+    await world.command("base", Change("large"))
+    world.clock.move(-timedelta(seconds=30))
+    commanded = await world.command("base", Cancel())
+    world.clock.move(timedelta(minutes=1))
+    terms = [entry.value for entry in commanded.subscription.entries]
+    assert [each.plan_id for each in terms[:2]] == [named_id("plan", "small"), named_id("plan", "large")]
+    assert (await world.observer.subscriptions.get(world.id, commanded.subscription.id)).status == "active"
+
+
+def test_a_host_whose_clock_is_behind_takes_nothing_back() -> None:
+    virtual_time.run(commanded_by_a_slower_clock())
