@@ -17,7 +17,7 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import IdempotencyConflictError, UnavailableError
 from shared.domain.kernel.times import from_text, to_text
 from shared.domain.periods.periods import Period
-from shared.domain.rating.rating import rate
+from shared.domain.rating.rating import rate_by_segment
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
@@ -151,7 +151,12 @@ class Draws:
             if drawn.is_closed:
                 return drawn
             (facts,) = await self._facts.of(organization, [item.period])
-            due = rate(facts)
+            now = self._clock.now()
+            due = [
+                rated.line
+                for rated in rate_by_segment(facts)
+                if closes or rated.line.timing == "arrears" or rated.first_day <= now
+            ]
             amounts = amounts_to_draw(due, drawn.amounts, organization.currency, MAXIMUM_LINES, is_open=not closes)
             if amounts == drawn.amounts and not closes:
                 return drawn

@@ -23,6 +23,7 @@ from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import to_text
 from shared.ports.store import Item, Store
 from shared.ports.wallets import Wanted
+from shared.services.agents.agents import AgentDraft
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
 from shared.services.tenancy.departments import DepartmentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
@@ -227,6 +228,29 @@ async def test_a_period_is_drawn_from_the_wallet_that_it_was_created_with(paid: 
     await informed.draws.draw(NEW, to_text(datetime(2026, 3, 1, tzinfo=UTC)))
     consumed = [(await late.credits.wallets.read(each, Wanted())).wallet.balances("default") for each in (NEW, PARENT)]
     assert sum(balance(balances, CONSUMED) for balances in consumed) == 400
+
+
+async def test_a_fee_in_advance_is_not_drawn_before_its_first_day(paid: Paid) -> None:
+    draft = OrganizationDraft(
+        name="New", currency="USD", timezone="UTC", billing_mode="prepaid", credit_value=Decimal("0.01")
+    )
+    fee = {"key": "fee", "type": "flat_fee", "amount": "31.00", "timing": "advance", "settles": "wallet"}
+    fee_model, host = named_id("bm", "new fee"), paid.host
+    await host.organizations.create(NEW, draft)
+    await host.billing_models.create(NEW_MODEL, NEW, model(COMMANDS))
+    await host.billing_models.create(fee_model, NEW, model(fee))
+    await host.agents.create(named_id("agt", "new"), NEW, agent("a", NEW_MODEL))
+    later = AgentDraft(
+        external_id="fee", name="fee", billing_model_id=fee_model, billing_model_from=APRIL - timedelta(days=11)
+    )
+    await host.agents.create(named_id("agt", "fee"), NEW, later)
+    for id_, day, drawn in (("first", 3, 400), ("second", 21, 800 + 1100)):
+        paid.clock.set(datetime(2026, 3, day, 12, tzinfo=UTC))
+        usage = msgspec.structs.replace(reported(id_, 4, paid.clock.now()), organization_id=NEW)
+        await host.events.accept([usage], partial=False)
+        await paid.scene.drain()
+        wallet = (await host.credits.wallets.read(NEW, Wanted())).wallet
+        assert balance(wallet.balances("default"), CONSUMED) == drawn
 
 
 async def test_a_key_of_before_is_not_missed_by_a_stale_read(paid: Paid) -> None:
