@@ -95,7 +95,7 @@ async def get_export(call: Call[NoBody, Query, ExportPath]) -> Reply:
     path_values=ArchivePath,
     query=ArchiveQuery,
     answers={200: TextFile},
-    media_type="application/zip",
+    media_type="application/octet-stream",
     errors=(InvalidTokenError, UnavailableError),
     headers={"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"},
 )

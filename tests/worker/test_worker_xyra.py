@@ -138,6 +138,7 @@ def test_the_worker_indexes_every_function(worker: Worker) -> None:
         "fail_dead_invoice_runs": "serviceBusTrigger",
         "start_invoice_runs": "timerTrigger",
         "sweep_outbox": "timerTrigger",
+        "run_exports": "timerTrigger",
     }
     queues = {name: each for name, each in triggers.items() if each["type"] == "serviceBusTrigger"}
     assert {name for name, each in queues.items() if each.get("isSessionsEnabled")} == {"rate_usage", "run_invoices"}

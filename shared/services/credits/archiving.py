@@ -58,7 +58,9 @@ class Archiving:
         cut, now = cuts[number], self._clock.now()
         archived = (await self._archives.read(payer)).archive
         archived_range = archived.find(number)
-        if archived_range is not None:
+        if archived_range is not None and now < archived_range.marked_at + MARKED:
+            await self._archives.set_due(payer, cut, archived_range.marked_at + MARKED)
+        elif archived_range is not None:
             is_over = await self._leave_pointers(payer, archived_range)
             await self._archives.set_due(payer, cut, None if is_over else now)
         elif number > archived.last + 1:
@@ -106,8 +108,6 @@ class Archiving:
 
     async def _leave_pointers(self, payer: str, archived: ArchivedRange) -> bool:
         """Whether nothing of the range is left in the wallet."""
-        if self._clock.now() < archived.marked_at + MARKED:
-            return False
         replaced = 0
         while replaced < MAXIMUM_AT_ONCE:
             try:

@@ -30,7 +30,7 @@ async def archive_of(xyra: Xyra, job: Json) -> dict[str, bytes]:
     parts = urlsplit(job["url"])
     answer = await xyra.anonymous.send("GET", parts.path, **dict(parse_qsl(parts.query)))
     answer.expect(200)
-    assert answer.media_type == "application/zip"
+    assert answer.media_type == "application/octet-stream"
     with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
