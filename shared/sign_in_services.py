@@ -73,4 +73,6 @@ class SignInServices:
         )
         self.passkeys = Passkeys(store, clock, challenges, ceremonies, checks, scopes, self.sessions, self.pending)
         self.service_accounts = ServiceAccounts(store, clock, owners)
-        self.workload_clients = WorkloadClients(store, clock, owners, self.service_accounts, chosen.public_origin)
+        self.workload_clients = WorkloadClients(
+            store, clock, owners, self.service_accounts, openid, chosen.public_origin
+        )

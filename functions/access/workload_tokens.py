@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from functions.access.signing_in import NOT_KEPT
 from shared.domain.access.identity import Permission
 from shared.domain.access.rate_limits import FAILED_SIGN_INS
-from shared.domain.kernel.errors import ConflictError, ValidationError, XyraError
+from shared.domain.kernel.errors import ConflictError, UnavailableError, ValidationError, XyraError
 from shared.http import Access, Call, FormBody, Reply, Schema, endpoint
 from shared.http.replies import serialised
 from shared.services.access.oauth_errors import (
@@ -34,10 +34,10 @@ class TokenForm(Schema):
     """`urn:ietf:params:oauth:client-assertion-type:jwt-bearer`."""
     client_assertion: str = Field(default="", max_length=16_384)
     """A JWT that the client has signed: `iss` and `sub` are its id, `aud` is our address or this endpoint's, `exp` is
-    at most 5 minutes after `iat`, and `jti` is used once.
+    at most 5 minutes after `iat`, and `jti` is used once. Or a token of Entra ID, which works until it expires.
     """
     client_id: str | None = Field(default=None, max_length=_TEXT)
-    """The client's id, which the assertion says as well."""
+    """The client's id. An assertion that the client has signed says it as well; a token of Entra ID does not."""
     scope: str = Field(default="", max_length=_TEXT)
     """Permissions of the token, separated by spaces; all of the service account's by default."""
 
@@ -84,7 +84,14 @@ class OAuthErrors:
     body=FormBody(TokenForm),
     answers={200: WorkloadTokenAnswer},
     rate_limits=(FAILED_SIGN_INS,),
-    errors=(InvalidClientError, InvalidScopeError, UnsupportedGrantTypeError, InvalidRequestError, ConflictError),
+    errors=(
+        InvalidClientError,
+        InvalidScopeError,
+        UnsupportedGrantTypeError,
+        InvalidRequestError,
+        ConflictError,
+        UnavailableError,
+    ),
     error_format=OAuthErrors(),
     example={
         "grant_type": "client_credentials",

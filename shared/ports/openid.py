@@ -1,8 +1,9 @@
 """Identity providers that speak OpenID Connect: where people are sent, and who comes back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +65,8 @@ class OpenId(Protocol):
         self, client: ProviderClient, secrets: BrowserSecrets, answer: ProviderAnswer, now: datetime
     ) -> ProvenIdentity:
         """Who has signed in, by the code that came back. Raises as `check`."""
+        ...
+
+    async def signed_claims(self, issuer: str, token: str) -> Mapping[str, Any]:
+        """What a token says that the issuer has signed (RS256). Nothing else of it is checked. Raises as `check`."""
         ...

@@ -1,7 +1,8 @@
 """OpenID Connect, by Authlib and joserfc, which are imported at the first use: most processes need neither."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.ports.openid import BrowserSecrets, ProvenIdentity, ProviderAnswer, ProviderClient
 from shared.ports.outbound import Outbound
@@ -25,6 +26,9 @@ class OpenIdProviders:
         self, client: ProviderClient, secrets: BrowserSecrets, answer: ProviderAnswer, now: datetime
     ) -> ProvenIdentity:
         return await self._providers().identity(client, secrets, answer, now)
+
+    async def signed_claims(self, issuer: str, token: str) -> Mapping[str, Any]:
+        return await self._providers().signed_claims(issuer, token)
 
     def _providers(self) -> "DescribedProviders":
         if self._described is None:

@@ -64,6 +64,13 @@ class DescribedProviders:
         claims = await self._claims(description, client, secrets, token, now)
         return _identity(claims)
 
+    async def signed_claims(self, issuer: str, token: str) -> Mapping[str, Any]:
+        keys = await self._keys(await self._description(issuer))
+        try:
+            return dict(jwt.decode(token, keys, algorithms=["RS256"]).claims)
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise IdentityRefusedError(f"its token is refused: {error}") from error
+
     async def _description(self, issuer: str) -> Mapping[str, Any]:
         description = _json(await self._outbound.get(issuer.rstrip("/") + _DESCRIPTION), "its description")
         if description.get("issuer") != issuer:

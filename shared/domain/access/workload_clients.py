@@ -51,8 +51,19 @@ class EntraWorkload(BaseModel):
 
     tenant_id: str
     client_id: str
+    """Of the application that asks: `azp`, or `appid` in tokens of version 1."""
     object_id: str
+    """Of the managed identity or the service principal."""
     audience: str
+    """Whom its tokens are for."""
+
+    @property
+    def issuers(self) -> tuple[str, str]:
+        """Of tokens of version 2 and 1, as Entra ID calls itself in them."""
+        return (
+            f"https://login.microsoftonline.com/{self.tenant_id}/v2.0",
+            f"https://sts.windows.net/{self.tenant_id}/",
+        )
 
 
 class WorkloadClient(Entity):
@@ -144,6 +155,25 @@ def check_times(claims: Mapping[str, Any], now: datetime) -> datetime:
     if expires - issued > LONGEST_ASSERTION.total_seconds():
         raise ValueError(f"it lives longer than {LONGEST_ASSERTION.seconds // 60} minutes")
     return datetime.fromtimestamp(expires, now.tzinfo)
+
+
+def check_entra(claims: Mapping[str, Any], workload: EntraWorkload, now: datetime) -> timedelta:
+    """For how long a token of Entra ID still holds. Raises `ValueError` unless it is the workload's, and in force."""
+    if claims.get("iss") not in workload.issuers:
+        raise ValueError("its iss is not Entra ID for the registered tenant")
+    for name, registered in (("aud", workload.audience), ("tid", workload.tenant_id), ("oid", workload.object_id)):
+        if claims.get(name) != registered:
+            raise ValueError(f"its {name} is not the registered one")
+    applications = [claims[name] for name in ("azp", "appid") if name in claims]
+    if not applications or any(each != workload.client_id for each in applications):
+        raise ValueError("its azp or appid is not the registered client_id")
+    seconds = now.timestamp()
+    expires, begins = _seconds(claims, "exp"), _seconds(claims, "nbf" if "nbf" in claims else "iat")
+    if seconds >= expires:
+        raise ValueError("it has expired")
+    if begins > seconds + CLOCKS_DIFFER.total_seconds():
+        raise ValueError("it is from the future")
+    return timedelta(seconds=expires - seconds)
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> float:

@@ -1,6 +1,7 @@
-"""Workloads get tokens of service accounts by assertions that they sign (RFC 7523)."""
+"""Workloads get tokens of service accounts by assertions: their own (RFC 7523), or tokens of Entra ID."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -13,15 +14,19 @@ from shared.domain.access.workload_clients import (
     CLOCKS_DIFFER,
     LONGEST_ASSERTION,
     MAXIMUM_CLIENTS,
+    EntraWorkload,
     PublicKey,
     UsedAssertion,
     WorkloadClient,
+    check_entra,
     check_times,
     used_assertion_partition,
 )
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnauthenticatedError, XyraError
 from shared.domain.kernel.ids import is_id
 from shared.ports.clock import Clock
+from shared.ports.openid import IdentityRefusedError, OpenId
+from shared.ports.outbound import OutboundRefusedError
 from shared.services.access.key_makers import KeyMakers
 from shared.services.access.oauth_errors import InvalidClientError, InvalidScopeError
 from shared.services.access.service_accounts import IssuedToken, ServiceAccounts, check_owner
@@ -38,13 +43,14 @@ class WorkloadClients:
     credential begins with the prefix of a client's id, so nobody calls with that.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, owners: Owners, accounts: ServiceAccounts, public_origin: str
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self, store: Store, clock: Clock, owners: Owners, accounts: ServiceAccounts, openid: OpenId, public_origin: str
     ) -> None:
         self._store = store
         self._clock = clock
         self._owners = owners
         self._accounts = accounts
+        self._openid = openid
         self._audiences = {public_origin, public_origin + TOKEN_PATH}
         self._clients = Records(
             store, TENANTS, WorkloadClient, prefix=_PREFIX, called="client of a service account", owners=owners
@@ -83,10 +89,9 @@ class WorkloadClients:
 
         Raises `InvalidClientError` for whatever is wrong with the assertion, `InvalidScopeError`.
         """
-        claimed = _unverified(assertion)
-        client, key = await self._client(claimed if client_id is None else client_id, claimed)
-        claims = _verified(assertion, client, self._audiences)
-        await self._use_once(client.id, claims)
+        issuer = _unverified(assertion)
+        client, key = await self._client(issuer if client_id is None else client_id)
+        not_after = await self._proven(client, issuer, assertion)
         account, given = await self._accounts.get(client.service_account), frozenset(key.scopes)
         if scopes is None:
             scopes = tuple(scope for scope in account.scopes if scope in given)
@@ -97,15 +102,34 @@ class WorkloadClients:
         except XyraError as error:
             raise InvalidScopeError(error.detail) from error
         line = (*key.ancestors, KeyReference(key.id, key.fingerprint))
-        return await self._accounts.issue_for_workload(account, client.organization_id, within, line, None)
+        return await self._accounts.issue_for_workload(account, client.organization_id, within, line, not_after)
 
-    async def _client(self, client_id: str, claimed: str) -> tuple[WorkloadClient, ApiKey]:
+    async def _proven(self, client: WorkloadClient, issuer: str, assertion: str) -> timedelta | None:
+        """For how long the proof holds, where that matters. One that the client has signed by itself is used up.
+
+        Raises `InvalidClientError`, and `UnavailableError` where Entra ID does not answer.
+        """
+        if client.entra is not None:
+            return await self._proven_by_entra(client.entra, issuer, assertion)
+        if client.id != issuer:
+            raise InvalidClientError("client_id is another one than the assertion's iss")
+        await self._use_once(client.id, _verified(assertion, client, self._audiences))
+        return None
+
+    async def _proven_by_entra(self, workload: EntraWorkload, issuer: str, assertion: str) -> timedelta:
+        if issuer not in workload.issuers:
+            raise InvalidClientError("The assertion is refused: its iss is not Entra ID for the registered tenant")
+        try:
+            claims = await self._openid.signed_claims(issuer, assertion)
+            return check_entra(claims, workload, self._clock.now())
+        except (IdentityRefusedError, OutboundRefusedError, ValueError) as error:
+            raise InvalidClientError(f"The assertion is refused: {error}") from error
+
+    async def _client(self, client_id: str) -> tuple[WorkloadClient, ApiKey]:
         """With what its tokens descend from.
 
         That has the scopes that whoever registered it could give: what the catalog adds later is not among them.
         """
-        if client_id != claimed:
-            raise InvalidClientError("client_id is another one than the assertion's iss")
         if not is_id(client_id, _PREFIX):
             raise InvalidClientError("There is no such client")
         try:

@@ -330,6 +330,29 @@ async def test_what_is_no_public_key_is_refused(xyra: Xyra) -> None:
         assert answer.problem(422, "validation") == [pointer]
 
 
+ENTRA = {
+    "tenant_id": "11111111-2222-3333-4444-555555555555",
+    "client_id": "aaaaaaaa-2222-3333-4444-555555555555",
+    "object_id": "bbbbbbbb-2222-3333-4444-555555555555",
+    "audience": "api://xyra",
+}
+
+
+async def test_a_workload_of_entra_id_is_registered_by_what_its_tokens_say(registered: Registered) -> None:
+    key, path = registered.organization.key, f"service-accounts/{registered.name}/clients"
+    made = await key.post(path, {"entra": ENTRA})
+    assert (made["entra"], made["kids"]) == (ENTRA, [])
+    listed = {each["client_id"]: each["entra"] for each in (await key.get(path))["data"]}
+    assert listed == {made["client_id"]: ENTRA, registered.client_id: None}
+    assert (await key.send("POST", path, {"entra": ENTRA | {"tenant_id": "common"}})).problem(422, "validation") == [
+        "/entra/tenant_id"
+    ]
+    for body in ({}, {"entra": ENTRA, "jwks": registered.workload.jwks}):
+        (await key.send("POST", path, body)).problem(422, "validation")
+    signed_by_itself = await registered.ask(registered.assertion(), client_id=made["client_id"])
+    assert signed_by_itself.expect(401)["error"] == "invalid_client"
+
+
 async def test_the_trail_says_who_issued_why_and_what_the_machine_did(xyra: Xyra) -> None:
     name, made = await catalog(xyra, scopes=["agents:write", "agents:read"]), await xyra.sign_up()
     admin = await xyra.sign_in(made["user"]["email"])

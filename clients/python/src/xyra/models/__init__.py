@@ -287,6 +287,7 @@ from xyra.models.runs import RunList as RunList
 from xyra.models.runs import RunPatch as RunPatch
 from xyra.models.runs import RunReportAnswer as RunReportAnswer
 from xyra.models.runs import RunRequest as RunRequest
+from xyra.models.service_accounts import EntraIdentity as EntraIdentity
 from xyra.models.service_accounts import JsonWebKey as JsonWebKey
 from xyra.models.service_accounts import JsonWebKeySet as JsonWebKeySet
 from xyra.models.service_accounts import NewServiceAccountTokenAnswer as NewServiceAccountTokenAnswer

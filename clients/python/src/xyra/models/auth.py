@@ -364,9 +364,9 @@ class TokenForm(TypedDict):
     """`urn:ietf:params:oauth:client-assertion-type:jwt-bearer`."""
     client_assertion: NotRequired[str]
     """A JWT that the client has signed: `iss` and `sub` are its id, `aud` is our address or this endpoint's, `exp` is
-    at most 5 minutes after `iat`, and `jti` is used once."""
+    at most 5 minutes after `iat`, and `jti` is used once. Or a token of Entra ID, which works until it expires."""
     client_id: NotRequired[str | None]
-    """The client's id, which the assertion says as well."""
+    """The client's id. An assertion that the client has signed says it as well; a token of Entra ID does not."""
     scope: NotRequired[str]
     """Permissions of the token, separated by spaces; all of the service account's by default."""
 

@@ -11,6 +11,19 @@ from typing import Literal, NotRequired, TypedDict
 from xyra.models.shared import Permission
 
 
+class EntraIdentity(TypedDict):
+    """A managed identity or application of Entra ID, by what its tokens say."""
+
+    tenant_id: str
+    """Its directory: `tid`."""
+    client_id: str
+    """The application's id: `azp`, or `appid` in tokens of version 1."""
+    object_id: str
+    """The id of the managed identity or service principal: `oid`."""
+    audience: str
+    """Whom its tokens are for, as `aud` says: an application's id, or `api://...`."""
+
+
 class JsonWebKey(TypedDict):
     """A public key (RFC 7517): RSA of at least 2,048 bits, EC on P-256 or P-384, or Ed25519."""
 
@@ -186,13 +199,15 @@ class ServiceAccountTokenRevocation(TypedDict):
 
 class WorkloadClientAnswer(TypedDict):
     client_id: str
-    """The `iss` and `sub` of its assertions."""
+    """The `iss` and `sub` of the assertions that it signs; with a token of Entra ID it is sent as `client_id`."""
     service_account: str
     """Whose tokens it gets."""
     organization_id: str | None
     """Null for the operator's own."""
     kids: Sequence[str | None]
     """The names of its keys; null for one without a name."""
+    entra: EntraIdentity | None
+    """Its identity in Entra ID; null where it has keys."""
     created_at: str
     """When it was created."""
     created_by: str | None
@@ -207,7 +222,11 @@ class WorkloadClientList(TypedDict):
 
 
 class WorkloadClientRequest(TypedDict):
+    """With one of `jwks` and `entra`."""
+
     organization_id: NotRequired[str | None]
     """Whose tokens it gets; only operators need it."""
-    jwks: JsonWebKeySet
+    jwks: NotRequired[JsonWebKeySet | None]
     """The public keys that it signs its assertions with."""
+    entra: NotRequired[EntraIdentity | None]
+    """Its identity in Entra ID, in place of keys."""

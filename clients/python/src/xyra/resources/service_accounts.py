@@ -90,7 +90,7 @@ class ServiceAccounts:
     def add_workload_client(
         self,
         name: str,
-        body: models.WorkloadClientRequest,
+        body: models.WorkloadClientRequest | None = None,
         *,
         organization_id: str | None = None,
         idempotency_key: str | None = None,
@@ -205,7 +205,7 @@ class AsyncServiceAccounts:
     async def add_workload_client(
         self,
         name: str,
-        body: models.WorkloadClientRequest,
+        body: models.WorkloadClientRequest | None = None,
         *,
         organization_id: str | None = None,
         idempotency_key: str | None = None,
