@@ -1,7 +1,7 @@
 """The mailboxes of people who write to a host that keeps its mails in a folder."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,10 +19,9 @@ class Mailbox:
     """Mails go out when the timer of the outbox fires: so each look moves the clock of the host."""
 
     def __init__(self, process: XyraProcess, xyra: Xyra) -> None:
-        assert process.clock_file is not None
         self._process = process
         self._xyra = xyra
-        self._now = datetime.fromisoformat(process.clock_file.read_text(encoding="utf-8"))
+        self._now = process.now()
         self._seen: set[Path] = set()
 
     async def pass_time(self, time: timedelta) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from local.host.log_lines_after_end import MARK
+from shared.adapters.clock.file_clock import FileClock
 from tests.doubles.clients.log_scan import KNOWN, scan
 from tests.places import ROOT
 
@@ -199,6 +200,11 @@ class XyraProcess:
         draft = self.clock_file.with_suffix(".tmp")
         draft.write_text(now.isoformat(), encoding="utf-8")
         draft.replace(self.clock_file)
+
+    def now(self) -> datetime:
+        """The host's time, where its clock is a file: it runs on from what was written."""
+        assert self.clock_file is not None
+        return FileClock(self.clock_file).now()
 
     def tables(self) -> Tables:
         """All rows of all tables, to compare, without session locks.

@@ -20,7 +20,6 @@ import pytest
 from pydantic import BaseModel
 
 import function_app
-from shared.adapters.clock.file_clock import FileClock
 from shared.adapters.secret_file.secrets import LocalSecrets
 from shared.adapters.sqlite import Database, SqliteStore
 from shared.containers import DIRECTORY, TENANTS
@@ -472,8 +471,7 @@ async def victim(xyra: Xyra, shared_host: Served, victims: list[tuple[Victim, da
 
 def just_after_a_sweep(process: XyraProcess) -> datetime:
     """The next moment by which all that was noted by now is done, and about a minute before the sweep comes again."""
-    assert process.clock_file is not None
-    return (FileClock(process.clock_file).now() + timedelta(minutes=2)).replace(second=31)
+    return (process.now() + timedelta(minutes=2)).replace(second=31)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pyotp
 import pytest
 
 from tests.doubles.clients.authenticator import Authenticator
-from tests.doubles.clients.hosts import NOW
+from tests.doubles.clients.hosts import Served
 from tests.doubles.clients.xyra_client import PASSWORD, Answer, Client, Xyra
 
 Json = dict[str, Any]
@@ -93,12 +93,14 @@ async def test_who_enrols_by_a_passkey_steps_up_by_it(ada: Ada) -> None:
     (await post(client, "auth/step-up", shown)).problem(401, "unauthenticated")
 
 
-async def test_an_app_that_was_begun_before_a_passkey_is_confirmed_after_the_passkey_only(ada: Ada) -> None:
+async def test_an_app_that_was_begun_before_a_passkey_is_confirmed_after_the_passkey_only(
+    ada: Ada, shared_host: Served
+) -> None:
     """A session of before, which somebody else may have, adds no factor of its own to the account."""
     earlier, client = await ada.client(), await ada.client()
     secret = (await post(earlier, "auth/totp")).expect(200)["secret"]
     (await register(client, ada.device)).expect(201)
-    code = {"code": pyotp.TOTP(secret).at(NOW)}
+    code = {"code": pyotp.TOTP(secret).at(shared_host.process.now())}
     (await post(earlier, "auth/totp/confirm", code)).problem(401, "step_up_required")
     shown = {"passkey": await signed(earlier, ada.device, "auth/step-up/options")}
     (await post(earlier, "auth/step-up", shown)).expect(200)
