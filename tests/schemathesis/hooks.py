@@ -146,6 +146,7 @@ FRESH = {
     "create_department": {"name": lambda: uuid4().hex},
     "create_run": {"key": lambda: uuid4().hex},
     "reset_password": {"user_id": signed_up},
+    "issue_service_account_token": {"scopes": lambda: ["agents:read"]},
     "create_staff_user": {"email": lambda: f"{uuid4().hex}@example.com"},
     "create_invitation": {"email": lambda: f"{uuid4().hex}@example.com"},
     "put_limits": {name: lambda: 10_000_000 for name in ("agents", "api_keys", "threads", "billing_models")}
