@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BICEP ?= bicep
 
-.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools infra-check clients usage-clients schemathesis schemathesis-short laws credit-kills outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
+.PHONY: run test e2e groups faults lint docs docs-script worker cosmos npm-tools browser infra-check clients usage-clients schemathesis schemathesis-short laws credit-kills outcomes kill kill-rounds traces outage many-events million llm-costs replay replay-short bench bench-sessions bench-traces bench-neighbours clean help
 
 help:
 	@echo "make run     serve on port 7071 with demo data"
@@ -16,6 +16,7 @@ help:
 	@echo "make usage-clients  LiteLLM, OpenMeter's SDK, OpenTelemetry and the AI SDK report to a running host"
 	@echo "make sdk     the SDK's wheel on Python 3.11 and 3.13: types, its tests, and against running hosts"
 	@echo "make schemathesis  every operation of the API's description is called for ten minutes with made-up requests"
+	@echo "make browser the pages for signing in, in Chromium"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make credit-kills  kill -9 while 64 connections spend one wallet of credits"
 	@echo "make bench   measure, as ratios within one run"
@@ -38,16 +39,16 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # What needs no time; tests/README.md says more. Tests of the marker `cosmos` are run by `make cosmos` alone.
 test: $(BIN)/.dev
-	$(PYTEST) tests/unit tests/contract tests/infra tests/e2e -m "(walk or not e2e) and not cosmos"
+	$(PYTEST) tests/unit tests/contract tests/infra tests/e2e -m "(walk or not e2e) and not (cosmos or npm)"
 
 # SELECT takes pytest's markers: .ci/run leaves out what it runs by other targets.
-e2e: SELECT ?= not cosmos
+e2e: SELECT ?= not (cosmos or npm)
 e2e: $(BIN)/.dev
 	$(PYTEST) tests/e2e -m "$(SELECT)"
 
 # The walks and kill -9 again, on a host with one process for each function group, which see each other's writes late.
 groups: $(BIN)/.dev
-	XYRA_TEST_PROCESSES=groups $(PYTEST) tests/e2e tests/faults/test_kill_rounds.py -m "(walk or not e2e) and not cosmos"
+	XYRA_TEST_PROCESSES=groups $(PYTEST) tests/e2e tests/faults/test_kill_rounds.py -m "(walk or not e2e) and not (cosmos or npm)"
 
 faults: $(BIN)/.dev
 	$(PYTEST) tests/faults -m "not cosmos"
@@ -118,9 +119,17 @@ tests/doubles/node_modules/.installed: tests/doubles/package-lock.json
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/doubles
 	@touch $@
 
-# The store's contract over HTTPS, the demo, whole, on Cosmos DB and Service Bus, and an outage of Cosmos DB.
+# The store's contract over HTTPS, the demo, whole, on Cosmos DB and Service Bus, and an outage of Cosmos DB. And single
+# sign-on against an identity provider from npm.
 cosmos: $(BIN)/.dev npm-tools
-	XYRA_REQUIRE_COSMOS=1 $(PYTEST) tests/contract tests/e2e tests/faults -m cosmos
+	XYRA_REQUIRE_COSMOS=1 XYRA_REQUIRE_NPM=1 $(PYTEST) tests/contract tests/e2e tests/faults -m "cosmos or npm"
+
+# The account's pages in Chromium with a virtual authenticator. XYRA_CHROMIUM names the browser where it is not on the
+# path; without one the tests are skipped. Pictures of the pages are left in PICTURES, where that is given.
+PICTURES ?=
+browser: $(BIN)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[local,dev,browser]"
+	XYRA_PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/browser
 
 # Clients made of the OpenAPI document by the generators that people use, in an environment of their own. Needs the network
 # the first time.

@@ -137,6 +137,12 @@ param refreshTokenDays int = 30
 @description('Whether users may change things before they have shown that their e-mail address is theirs.')
 param unverifiedMayWrite bool = false
 
+@description('Whether the operator\'s staff need a second factor. Enrol one at /account/security.')
+param staffMfaRequired bool = false
+
+@description('Whether the operator\'s staff show anew who they are before they change money or access.')
+param staffStepUpRequired bool = false
+
 @minValue(0)
 @maxValue(3660)
 param deletedReadableDays int = 30
@@ -492,6 +498,8 @@ module functionApp 'modules/function-app.bicep' = {
       XYRA_ACCESS_TOKEN_MINUTES: string(accessTokenMinutes)
       XYRA_REFRESH_TOKEN_DAYS: string(refreshTokenDays)
       XYRA_UNVERIFIED_MAY_WRITE: string(unverifiedMayWrite)
+      XYRA_STAFF_MFA_REQUIRED: string(staffMfaRequired)
+      XYRA_STAFF_STEP_UP_REQUIRED: string(staffStepUpRequired)
       XYRA_DELETED_READABLE_DAYS: string(deletedReadableDays)
       XYRA_LIMITS: limits
       XYRA_TRUSTED_HOPS: string(trustedHops)

@@ -174,13 +174,13 @@ class Application:
             *(self.outbox, self.users, self.members, self.sessions, self.api_keys, self.idempotency),
         )
         self.exports, self.erasures = leaving.exports, leaving.erasures
+        made = sign_in.made_credentials(self.api_keys)
+        self.provider_links = sign_in.provider_links(self.mailed_links, made)
         self.email_verification = EmailVerification(
-            store, clock, self.mailed_links, self.sessions, passwords, self.api_keys, self.outbox
+            store, clock, self.mailed_links, self.sessions, passwords, made, self.outbox
         )
-        self.password_resets = PasswordResets(
-            store, clock, self.mailed_links, self.password_changes, self.api_keys, self.outbox
-        )
-        invited_accounts = InvitedAccounts(store, clock, passwords, self.password_changes, self.api_keys)
+        self.password_resets = PasswordResets(store, clock, self.mailed_links, self.password_changes, made, self.outbox)
+        invited_accounts = InvitedAccounts(store, clock, passwords, self.password_changes, made)
         self.invitations = Invitations(
             *(store, clock, self.outbox, self.organizations, self.members, self.owner_counts),
             *(self.member_organizations, self.mailed_links, invited_accounts),
@@ -188,8 +188,7 @@ class Application:
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
         self.plans = Plans(store, clock, self.billing_models)
         self.place_histories = PlaceHistories(store, self.plans, self.billing_models)
-        self.projects = Projects(store, clock, self.owners)
-        self.departments = Departments(store, clock, self.owners)
+        self.projects, self.departments = Projects(store, clock, self.owners), Departments(store, clock, self.owners)
         self.agents = Agents(
             store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen
         )
@@ -312,6 +311,7 @@ class Application:
         return {
             "invitation": self.invitations.letter,
             "verification": self.email_verification.compose,
+            "account_link": self.provider_links.compose,
             "password_reset": self.password_resets.compose,
             "password_reset_by_support": self.password_resets.compose_by_support,
         }

@@ -99,6 +99,11 @@ class Settings(BaseSettings):
     unverified_may_write: bool = False
     """Whether users may change things before they have shown that their e-mail address is theirs."""
 
+    staff_mfa_required: bool = False
+    """Whether the operator's staff need a second factor. Until one of them has one, they can only enrol it."""
+    staff_step_up_required: bool = False
+    """Whether the operator's staff show anew who they are before they change money or access."""
+
     deleted_readable_days: int = Field(default=30, ge=0, le=3660)
     """How long a deleted organization's own credentials may still read and pay."""
 

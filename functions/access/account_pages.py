@@ -32,6 +32,10 @@ class PasswordForm(Schema):
     """The new one."""
 
 
+class NoFields(Schema):
+    """A form that has a button and nothing else."""
+
+
 class InvitationForm(PasswordForm):
     full_name: str = Field(max_length=200)
     """The new member's."""
@@ -40,6 +44,7 @@ class InvitationForm(PasswordForm):
 _NAMES = {"/password": "The password", "/full_name": "Your name"}
 """What the fields are called, by the pointers of errors."""
 _ACCEPT = "Accept the invitation"
+_LINK = "Sign in through your company"
 _VERIFY = "Confirm your e-mail address"
 _RESET = "Choose a new password"
 _PAGES: dict[str, Any] = {
@@ -125,6 +130,34 @@ async def accept_by_page(call: Call[InvitationForm, LinkQuery]) -> Reply:
         _ACCEPT,
         lambda: _accept(call),
         pages.message_page("Welcome", "You are a member now. Sign in with your password."),
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/account/link",
+    summary="The page to link an account with an identity provider",
+    answers={200: TextFile},
+    **_PAGES,
+)
+async def show_account_link(call: Call[NoBody, LinkQuery]) -> Reply:  # noqa: ARG001  as above
+    return Reply(_form("link", _LINK))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/account/link",
+    summary="Link an account with an identity provider by the form of its page",
+    **{**_FORMS, "body": FormBody(NoFields), "example": {}},
+)
+async def link_by_page(call: Call[NoFields, LinkQuery]) -> Reply:
+    return await _done(
+        "link",
+        _LINK,
+        lambda: call.services.provider_links.accept(call.query.token),
+        pages.message_page("Your account is linked", "Sign in through your company once more: you come in now."),
     )
 
 

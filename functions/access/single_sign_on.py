@@ -6,18 +6,21 @@ import azure.functions as func
 from pydantic import ConfigDict, Field
 
 from functions.access.identity_providers import ProviderPath
+from functions.access.page_forms import SIGNED_IN_PAGE
 from functions.access.signing_in import NOT_KEPT, SignInAnswer, origin_of
 from shared.domain.access.identity_providers import START_LIFETIME
 from shared.domain.access.rate_limits import FAILED_SIGN_INS, SIGN_ON_STARTS
 from shared.domain.kernel.errors import (
     ConflictError,
+    EmailUnverifiedError,
     ForbiddenError,
     LinkRequiredError,
     NotFoundError,
     UnauthenticatedError,
     UnavailableError,
 )
-from shared.http import Access, Call, NoBody, Query, Reply, Schema, endpoint
+from shared.http import Access, Call, NoBody, Query, Reply, Schema, endpoint, page_sessions
+from shared.http.browser_errors import BrowserErrors
 from shared.services.access.single_sign_on import SSO_PATH, Return
 
 blueprint = func.Blueprint()
@@ -33,6 +36,8 @@ class EmailQuery(Query):
 class StartQuery(Query):
     link: str | None = Field(default=None, max_length=128)
     """As the answer of `link` has it, to link a signed-in user's account."""
+    page: bool = False
+    """Whether the browser goes on on the pages of the account, and gets their cookie."""
 
 
 class CallbackQuery(Query):
@@ -94,6 +99,7 @@ async def offer_single_sign_on(call: Call[NoBody, EmailQuery]) -> Reply:
     for_enrolment=True,
     path_values=ProviderPath,
     answers={200: LinkAnswer},
+    errors=(EmailUnverifiedError,),
 )
 async def link_account(call: Call[NoBody, Query, ProviderPath]) -> Reply:
     url = await call.services.single_sign_on.link_url(call.path.provider_id, call.principal)
@@ -109,11 +115,13 @@ async def link_account(call: Call[NoBody, Query, ProviderPath]) -> Reply:
     path_values=ProviderPath,
     query=StartQuery,
     answers={302: None},
+    error_format=BrowserErrors(),
     rate_limits=(SIGN_ON_STARTS,),
     errors=(NotFoundError, ForbiddenError, UnauthenticatedError, UnavailableError),
 )
 async def start_single_sign_on(call: Call[NoBody, StartQuery, ProviderPath]) -> Reply:
-    departure = await call.services.single_sign_on.start(call.path.provider_id, call.query.link)
+    start = call.services.single_sign_on.start
+    departure = await start(call.path.provider_id, call.query.link, for_page=call.query.page)
     secure = "; Secure" if call.services.public_origin.startswith("https://") else ""
     cookie = (
         f"{COOKIE}={departure.cookie}; Max-Age={int(START_LIFETIME.total_seconds())}; Path={SSO_PATH}; HttpOnly;"
@@ -130,7 +138,8 @@ async def start_single_sign_on(call: Call[NoBody, StartQuery, ProviderPath]) -> 
     access=Access.PUBLIC,
     path_values=ProviderPath,
     query=CallbackQuery,
-    answers={200: SignInAnswer},
+    answers={200: SignInAnswer, 303: None},
+    error_format=BrowserErrors(),
     rate_limits=(FAILED_SIGN_INS,),
     errors=(
         UnauthenticatedError,
@@ -146,9 +155,12 @@ async def finish_single_sign_on(call: Call[NoBody, CallbackQuery, ProviderPath])
     if query.error is not None:
         raise ForbiddenError(f"The identity provider has signed nobody in: {query.error}")
     back = Return(_cookie(call), query.state, query.code, query.iss)
-    signed_in = await call.services.single_sign_on.finish(call.path.provider_id, back, origin_of(call))
+    arrived = await call.services.single_sign_on.finish(call.path.provider_id, back, origin_of(call))
+    if arrived.for_page:
+        begun = await page_sessions.beginning(call, arrived.signed_in)
+        return Reply(status=303, headers={**NOT_KEPT, **SIGNED_IN_PAGE, **begun})
     gone = f"{COOKIE}=; Max-Age=0; Path={SSO_PATH}; HttpOnly; SameSite=Lax"
-    return Reply(signed_in, headers={**NOT_KEPT, "Set-Cookie": gone})
+    return Reply(arrived.signed_in, headers={**NOT_KEPT, "Set-Cookie": gone})
 
 
 def _cookie(call: Call[NoBody, CallbackQuery, ProviderPath]) -> str:

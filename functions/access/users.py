@@ -202,6 +202,7 @@ async def update_user(call: Call[UserPatch, Query, UserPath]) -> Reply:
     "users/{user_id}/deactivate",
     summary="Disable an account: its sessions end and its keys stop",
     access=Access.SIGNED_IN,
+    after_step_up=True,
     path_values=UserPath,
     answers={200: UserDetailsAnswer},
 )
@@ -215,6 +216,7 @@ async def deactivate_user(call: Call[NoBody, Query, UserPath]) -> Reply:
     "users/{user_id}/activate",
     summary="Enable a disabled account again",
     access=Access.SIGNED_IN,
+    after_step_up=True,
     path_values=UserPath,
     answers={200: UserDetailsAnswer},
 )
@@ -228,6 +230,7 @@ async def activate_user(call: Call[NoBody, Query, UserPath]) -> Reply:
     "users/{user_id}",
     summary="End all memberships of a user and disable the account",
     access=Access.SIGNED_IN,
+    after_step_up=True,
     path_values=UserPath,
     answers={204: None},
 )
@@ -242,6 +245,7 @@ async def delete_user(call: Call[NoBody, Query, UserPath]) -> Reply:
     "users/{user_id}/erase",
     summary="Erase a person: the account is disabled at once, and what names the person is gone within minutes",
     access=Access.SIGNED_IN,
+    after_step_up=True,
     path_values=UserPath,
     answers={202: None},
 )

@@ -10,21 +10,33 @@ from shared.domain.kernel.errors import (
     OrganizationDeletedError,
     StepUpRequiredError,
 )
-from shared.http.declaration import Endpoint
+from shared.http.declaration import Endpoint, Method
 
 
 def authorize(principal: Principal, declared: Endpoint, now: datetime) -> None:
     """Raises `ForbiddenError`, `StepUpRequiredError`."""
-    if principal.for_enrolment and not declared.for_enrolment:
-        raise EnrolmentRequiredError(
-            "The organization asks for more than you have shown: enrol a second factor with POST /api/v1/auth/totp or"
-            " POST /api/v1/auth/passkeys/options, or link your account with POST /api/v1/auth/sso/{provider_id}/link"
-        )
+    _check_enrolled(principal, for_enrolment=declared.for_enrolment)
     if isinstance(declared.access, Permission):
         _check_permission(principal, declared.access)
         _check_step_up(principal, declared.access, now)
     else:
-        _check_person(principal, declared)
+        if declared.after_step_up:
+            _check_recent(principal, now)
+        _check_person(principal, declared.method, for_provider=declared.for_provider)
+
+
+def check_person(principal: Principal, method: Method, *, for_enrolment: bool, for_provider: bool) -> None:
+    """Whether a user may do what is for every signed-in user, by a page. Raises `ForbiddenError`."""
+    _check_enrolled(principal, for_enrolment=for_enrolment)
+    _check_person(principal, method, for_provider=for_provider)
+
+
+def _check_enrolled(principal: Principal, *, for_enrolment: bool) -> None:
+    if principal.for_enrolment and not for_enrolment:
+        raise EnrolmentRequiredError(
+            "The organization asks for more than you have shown: enrol a second factor with POST /api/v1/auth/totp or"
+            " POST /api/v1/auth/passkeys/options, or link your account with POST /api/v1/auth/sso/{provider_id}/link"
+        )
 
 
 def _check_permission(principal: Principal, permission: Permission) -> None:
@@ -40,19 +52,24 @@ def _check_permission(principal: Principal, permission: Permission) -> None:
 
 
 def _check_step_up(principal: Principal, permission: Permission, now: datetime) -> None:
-    if principal.step_up_required and permission in AFTER_STEP_UP and not principal.is_recent(now):
+    if permission in AFTER_STEP_UP:
+        _check_recent(principal, now)
+
+
+def _check_recent(principal: Principal, now: datetime) -> None:
+    if principal.step_up_required and not principal.is_recent(now):
         raise StepUpRequiredError(
-            "The organization asks you to show again who you are before you change money or access: with"
+            "You are asked to show again who you are before you change money or access: with"
             " POST /api/v1/auth/step-up, good for 10 minutes"
         )
 
 
-def _check_person(principal: Principal, declared: Endpoint) -> None:
-    if principal.organization_deleted and declared.method != "GET":
+def _check_person(principal: Principal, method: Method, *, for_provider: bool) -> None:
+    if principal.organization_deleted and method != "GET":
         raise OrganizationDeletedError("The organization is deleted; sign in to another one to do this")
     if principal.user_id is None:
         raise ForbiddenError("This is for signed-in users: send an access token, not an API key")
-    if principal.by_provider and not declared.for_provider:
+    if principal.by_provider and not for_provider:
         raise ForbiddenError(
             "A session by an organization's identity provider is for that organization only: sign in otherwise for this"
         )

@@ -116,6 +116,8 @@ class Endpoint:
     """Whether the password of Basic authentication is taken for an API key, too."""
     for_enrolment: bool = False
     """Whether a signed-in user may call it who has still to enrol the second factor that the organization asks for."""
+    after_step_up: bool = False
+    """Whether users show anew who they are for it, where that is asked of them. Permissions say it for themselves."""
     for_provider: bool = False
     """Whether users may call what is for every user whom an organization's identity provider vouches for."""
 
@@ -176,7 +178,7 @@ class Endpoint:
             yield from (UnauthenticatedError, ForbiddenError, NotFoundError)
         if isinstance(self.access, Permission) and self.access not in READING:
             yield EmailUnverifiedError
-        if self.access in AFTER_STEP_UP:
+        if self.access in AFTER_STEP_UP or self.after_step_up:
             yield StepUpRequiredError
         if not self.public and not self.for_enrolment:
             yield EnrolmentRequiredError

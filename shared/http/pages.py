@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from shared import correlation
-from shared.domain.kernel.errors import ForbiddenError, XyraError
+from shared.domain.kernel.errors import ForbiddenError, UnauthenticatedError, XyraError
 from shared.http.schemas import TextFile
 from shared.http.tenancy import Call
 from shared.templates.rendering import source, template
@@ -30,11 +30,14 @@ _TITLES = {
 
 
 @cache
-def headers() -> Mapping[str, str]:
-    """Of every page. What it shows is for nobody else: not for caches, not for frames, and not for the next site."""
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+def headers(*, with_passkeys: bool = False) -> Mapping[str, str]:
+    """Of every page. What it shows is for nobody else: not for caches, not for frames, and not for the next site.
+
+    With `with_passkeys` the one script runs that asks a device for a passkey.
+    """
+    scripts = f" script-src '{_digest(passkey_script())}';" if with_passkeys else ""
     return {
-        "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self';"
+        "Content-Security-Policy": f"default-src 'none'; style-src '{_digest(_style())}';{scripts} form-action 'self';"
         " frame-ancestors 'none'; base-uri 'none'",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
@@ -59,28 +62,49 @@ async def check_own_page(call: Call[Any, Any, Any]) -> None:
     site, origin = call.headers.get("sec-fetch-site"), call.headers.get("origin")
     own = site == "same-origin" if site is not None else origin == call.services.public_origin
     if not own:
-        raise ForbiddenError("This form can be sent from its own page only: open the link in the mail again")
+        raise ForbiddenError("This form can be sent from its own page only: open that page, or the link, again")
+
+
+class RefusedFormError(UnauthenticatedError):
+    """What a form was sent with proves nobody: the page shows the form again."""
+
+    def __init__(self, detail: str, shown: bytes = b"") -> None:
+        super().__init__(detail)
+        self.shown = shown
 
 
 class PageErrors:
-    """Errors as pages."""
+    """Errors as pages. `unreadable` says what a page says where what it was sent cannot be read."""
+
+    def __init__(self, unreadable: tuple[str, tuple[str, ...]] = ("This link does not work", _LINK_PROBLEM)) -> None:
+        self._unreadable = unreadable
 
     @property
     def content(self) -> Mapping[str, Any]:
         return {MEDIA_TYPE: TextFile}
 
     def written(self, error: XyraError, headers: Mapping[str, str]) -> tuple[str, bytes]:  # noqa: ARG002  as `ErrorFormat` has it
-        return MEDIA_TYPE, _error_page(error)
+        return MEDIA_TYPE, error.shown if isinstance(error, RefusedFormError) else self._page(error)
 
-
-def _error_page(error: XyraError) -> bytes:
-    """Whatever is wrong with what a page sends: the link is broken, or the page was changed."""
-    if error.status is HTTPStatus.UNPROCESSABLE_ENTITY:
-        return message_page("This link does not work", *_LINK_PROBLEM)
-    title = _TITLES.get(error.status, error.title)
-    return message_page(title, f"{error.public_detail.rstrip('.')}.", correlation_id=correlation.current())
+    def _page(self, error: XyraError) -> bytes:
+        """Whatever is wrong with what a page sends: the link is broken, or the page was changed."""
+        if error.status is HTTPStatus.UNPROCESSABLE_ENTITY:
+            title, paragraphs = self._unreadable
+            return message_page(title, *paragraphs)
+        title = _TITLES.get(error.status, error.title)
+        return message_page(title, f"{error.public_detail.rstrip('.')}.", correlation_id=correlation.current())
 
 
 @cache
 def _style() -> Markup:
     return Markup(source("pages/style.css"))  # noqa: S704  a file of ours
+
+
+@cache
+def passkey_script() -> Markup:
+    """Asks the device, and sends what it answers with the page's form."""
+    return Markup(source("pages/passkey.js"))  # noqa: S704  a file of ours
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

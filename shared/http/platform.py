@@ -58,6 +58,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
     headers: Mapping[str, str] | None = None,
     takes_basic: bool = False,
     for_enrolment: bool = False,
+    after_step_up: bool = False,
     for_provider: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare an endpoint and register it on the blueprint. The parts are described at `Endpoint`.
@@ -98,6 +99,7 @@ def endpoint(  # noqa: PLR0913  a declaration names everything there is to say o
             headers=headers or {},
             takes_basic=takes_basic,
             for_enrolment=for_enrolment,
+            after_step_up=after_step_up,
             for_provider=for_provider,
             projects=projects or Projects.REFUSED,
         )

@@ -171,12 +171,13 @@ def error_answer(
     elif refusal.status is HTTPStatus.SERVICE_UNAVAILABLE:
         _log.warning("unavailable: %s", refusal.detail, extra={"endpoint": endpoint, "cause": _cause(error)})
     media_type, body = (
-        error_format.written(refusal, headers) if error_format is not None else (MEDIA_TYPE, _problem(refusal))
+        error_format.written(refusal, headers) if error_format is not None else (MEDIA_TYPE, problem_document(refusal))
     )
     return Answer(int(refusal.status), _headers(refusal), media_type, body)
 
 
-def _problem(refusal: XyraError) -> bytes:
+def problem_document(refusal: XyraError) -> bytes:
+    """The error as JSON."""
     problem = {
         "type": f"urn:xyra:problem:{refusal.code}",
         "title": refusal.title,

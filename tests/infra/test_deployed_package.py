@@ -53,7 +53,7 @@ def test_the_package_is_the_app():
     files = [file for file in packed(ROOT) if file.parts[0] != DEPENDENCIES]
     assert {file.parts[0] for file in files} == APP | {LICENSE}
     code = {file for file in files if file.parts[0] in {"functions", "shared"}}
-    assert {file.suffix for file in code} == {".py", ".json", ".gz", ".css", ".html", ".txt"}
+    assert {file.suffix for file in code} == {".py", ".json", ".gz", ".css", ".html", ".js", ".txt"}
     assert {file.parts[:3] for file in code if file.suffix == ".gz"} == {("shared", "http", "assets")}
     assert {file.parts[:2] for file in code if file.suffix in {".json", ".css", ".html", ".txt"}} == {
         ("shared", "templates")

@@ -65,6 +65,7 @@ BY_A_MAIL = {
     "verify_by_page",
     "confirm_password",
     "reset_by_page",
+    "link_by_page",
 }
 """Called, too, but without the token that only a mail tells: they need no 2xx."""
 ON_ITS_ONLY_SUBSCRIPTION = {
@@ -87,6 +88,8 @@ BY_A_PROOF = {
     "step_up",
     "issue_workload_token",
     "download_export",
+    "sign_in_by_page",
+    "change_security",
 }
 """Called, too, but without the code, the signature or the link that only its holder has."""
 OF_PROVIDERS = {

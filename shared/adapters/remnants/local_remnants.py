@@ -21,8 +21,10 @@ class LocalRemnants:
         self._database = database
         self._mails = mails
 
-    async def clear(self, address: str) -> None:
+    async def remove_mails(self, address: str) -> None:
         await asyncio.to_thread(self._remove_mails, address)
+
+    async def overwrite_deleted(self) -> None:
         await asyncio.to_thread(self._truncate_log)
 
     def _remove_mails(self, address: str) -> None:

@@ -2,5 +2,8 @@
 
 
 class NoRemnants:
-    async def clear(self, address: str) -> None:
+    async def remove_mails(self, address: str) -> None:
+        """There are none."""
+
+    async def overwrite_deleted(self) -> None:
         """There is nothing."""

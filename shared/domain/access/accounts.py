@@ -16,6 +16,8 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import Instant
 
+MAXIMUM_FORMER_ORGANIZATIONS = 100
+"""That an account remembers."""
 ACCOUNT = "account"
 """The id of an account in the partition of its user, and of the claim in the partition of its address."""
 
@@ -102,7 +104,7 @@ class Account(Entity):
         verb=_verb_of_account,
         target=lambda account: Target("user", account.user_id),
         secret=frozenset({"password_hash", "earlier_password_hashes", "second_factors"}),
-        ignored=frozenset({"last_login_at", "password_changed_at"}),
+        ignored=frozenset({"last_login_at", "password_changed_at", "former_organization_ids"}),
         personal={"email": by_value, "full_name": lambda account, _: account.user_id},
         trails=trails_of_account,
         by_itself=lambda account: account.user_id,
@@ -117,6 +119,8 @@ class Account(Entity):
     status: Literal["pending", "active", "disabled"]
     """It is pending until all that a sign-up promises is there."""
     organization_ids: tuple[str, ...] = ()
+    former_organization_ids: tuple[str, ...] = ()
+    """Of memberships that have ended: nobody comes back there by a provider. The newest are last."""
     operator_role: OperatorRole | None = None
     created_at: Instant
     verified_at: Instant | None = None
@@ -144,6 +148,12 @@ class Account(Entity):
     def is_unverified(self) -> bool:
         """Whether the user has still to show that the address is theirs."""
         return self.needs_verification and self.verified_at is None
+
+    def in_organization(self, organization_id: str, *, is_member: bool) -> Self:
+        """With the organization among its own, or among those that it was in."""
+        own = _with_or_without(self.organization_ids, organization_id, is_there=is_member)
+        former = _with_or_without(self.former_organization_ids, organization_id, is_there=not is_member)
+        return self.changed(organization_ids=own, former_organization_ids=former[-MAXIMUM_FORMER_ORGANIZATIONS:])
 
     def proven(self, now: datetime) -> Self:
         """The account once its user has shown, by a link in a mail, that the address is theirs.
@@ -190,6 +200,12 @@ class AddressClaim(Entity):
         if self.due_at is None:
             del document["due_at"]
         return document
+
+
+def _with_or_without(ids: tuple[str, ...], wanted: str, *, is_there: bool) -> tuple[str, ...]:
+    if is_there:
+        return ids if wanted in ids else (*ids, wanted)
+    return tuple(id_ for id_ in ids if id_ != wanted)
 
 
 def address_fingerprint(email: str) -> str:

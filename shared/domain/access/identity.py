@@ -172,6 +172,11 @@ AFTER_STEP_UP = frozenset(
         Permission.SERVICE_ACCOUNTS_WRITE,
         Permission.CREDITS_USE_AMOUNT,
         Permission.CREDITS_WRITE,
+        Permission.BUDGETS_WRITE,
+        Permission.SUBSCRIPTIONS_WRITE,
+        Permission.ORGANIZATIONS_EXPORT,
+        Permission.OUTCOMES_VERIFY,
+        Permission.PARKED_EVENTS_WRITE,
     }
 )
 """Money and access: where an organization's `step_up_required` is on, its users show anew who they are for these."""

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.access.identity import Role
+from shared.domain.access.links import LIFETIMES
 from shared.domain.kernel.audit import BOOKKEEPING, FOLLOWS, Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import fingerprint, named_id
@@ -18,6 +19,8 @@ MAXIMUM_DOMAINS = 20
 """Of a provider."""
 START_LIFETIME = timedelta(minutes=10)
 """How long somebody may take to sign in at the provider."""
+OFFERS_APART = timedelta(minutes=5)
+"""Of mails to one account, however often somebody of a provider comes."""
 LONGEST_SESSION = timedelta(hours=24)
 """That a provider's word is good for."""
 RECORD = "_xyra."
@@ -117,8 +120,29 @@ class StartedSignIn(Entity):
     verifier: str
     links_user: str | None = None
     """The user who wants to link the account; None for a sign-in."""
+    for_page: bool = False
+    """Whether it was begun on the page to sign in, and leads back to pages."""
     expires_at: Instant
     ttl: int = int(START_LIFETIME.total_seconds())
+
+
+class LinkOffer(Entity):
+    """That somebody of a provider may be linked with the account, once the link is followed that is mailed to it.
+
+    It is in the user's partition; a newer one replaces it.
+    """
+
+    kind: ClassVar[str] = "link_offer"
+    audit: ClassVar[Audit] = BOOKKEEPING
+    id: str = "link_offer"
+    request_id: str
+    provider_id: str
+    organization_id: str
+    """The provider's."""
+    identity: str
+    """The partition of the provider's identity, in which its `sub` cannot be read."""
+    asked_at: Instant
+    ttl: int = int(LIFETIMES["account_link"].total_seconds())
 
 
 class LinkTicket(Entity):

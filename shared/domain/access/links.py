@@ -7,12 +7,13 @@ from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.times import Instant
 
-Purpose = Literal["verification", "password_reset", "invitation"]
+Purpose = Literal["verification", "password_reset", "invitation", "account_link"]
 
 LIFETIMES: dict[Purpose, timedelta] = {
     "verification": timedelta(minutes=60),
     "password_reset": timedelta(minutes=30),
     "invitation": timedelta(days=7),
+    "account_link": timedelta(minutes=60),
 }
 """How long a link works, counted from when it was asked for."""
 
@@ -20,6 +21,7 @@ PAGES: dict[Purpose, str] = {
     "verification": "account/verify",
     "password_reset": "account/reset",
     "invitation": "account/accept",
+    "account_link": "account/link",
 }
 """The page that a link leads to, below the public address."""
 

@@ -12,7 +12,7 @@ _BROWSERS = (
     ("Edge", re.compile(r"\bEdgA?/")),
     ("Opera", re.compile(r"\bOPR/")),
     ("Firefox", re.compile(r"\b(?:Firefox|FxiOS)/")),
-    ("Chrome", re.compile(r"\b(?:Chrome|CriOS)/")),
+    ("Chrome", re.compile(r"\b(?:HeadlessChrome|Chrome|CriOS)/")),
     ("Safari", re.compile(r"\bSafari/")),
 )
 """The first that matches: most browsers name others, too."""

@@ -79,6 +79,15 @@ class WorkloadClient(Entity):
     created_by: str | None
 
 
+class ClientCount(Entity):
+    """How many clients an owner has, written in one batch with each that comes or goes."""
+
+    kind: ClassVar[str] = "workload_client_count"
+    audit: ClassVar[Audit] = FOLLOWS
+    id: str = "workload_clients"
+    number: int
+
+
 class UsedAssertion(Entity):
     """That an assertion was used; it is kept until the assertion has expired."""
 

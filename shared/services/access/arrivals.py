@@ -42,10 +42,10 @@ class Arrivals:
         created = found.account
         if found.is_pending:
             created = (await self._accounts.create(found, found.promised.changed(status="active"))).entity
-        await self._join(provider, user_id)
+        await self.join(provider, user_id)
         return created
 
-    async def _join(self, provider: IdentityProvider, user_id: str) -> None:
+    async def join(self, provider: IdentityProvider, user_id: str) -> None:
         """Unless the user is a member already."""
         organization_id = provider.organization_id
         entry = self._member_organizations.entry(organization_id, user_id)

@@ -69,6 +69,8 @@ class Authentication:
         self._key_uses = key_uses
         self._readable = timedelta(days=settings.deleted_readable_days)
         self._unverified_may_write = settings.unverified_may_write
+        self._staff_mfa_required = settings.staff_mfa_required
+        self._staff_step_up_required = settings.staff_step_up_required
         self._working_keys = Records(store, DIRECTORY, WorkingKey)
         self._sessions = Records(store, DIRECTORY, Session)
         self._key_makers = KeyMakers(store)
@@ -136,13 +138,18 @@ class Authentication:
             self._cached_people[claims.session_id] = person
         return person
 
+    async def authenticate_page(self, claims: Claims) -> Principal:
+        """Who is signed in by the cookie of the pages, read anew. Raises `UnauthenticatedError`."""
+        person = await look_twice(lambda: self._person(claims), errors=(UnauthenticatedError,))
+        return self._limited(person.principal, person.deleted_at)
+
     async def _person(self, claims: Claims) -> _Authenticated:
         """Raises `UnauthenticatedError`."""
         session, account = await self._session_and_account(claims)
         if claims.organization_id is None:
             if account is None or account.operator_role is None:
                 raise UnauthenticatedError(_ENDED)
-            return _Authenticated(_operator(session, account.operator_role), None)
+            return _Authenticated(self._operator(session, account.operator_role), None)
         organization, membership = await get_two(
             self._store,
             TENANTS,
@@ -163,6 +170,21 @@ class Authentication:
         )
         is_unverified = account is not None and account.is_unverified and not is_let
         return _Authenticated(replace(principal, unverified=is_unverified), deleted_at)
+
+    def _operator(self, session: Session, role: OperatorRole) -> Principal:
+        """Raises `UnauthenticatedError` for a session that has shown too little."""
+        principal = Principal(
+            session.user_id,
+            None,
+            OPERATOR_PERMISSIONS[role],
+            user_id=session.user_id,
+            session_id=session.id,
+            role=role,
+            methods=session.methods,
+            shown_at=session.shown_at,
+            step_up_required=self._staff_step_up_required,
+        )
+        return _held_to(principal, session, mfa_required=self._staff_mfa_required, password_allowed=True)
 
     async def _session_and_account(self, claims: Claims) -> tuple[Session, Account | None]:
         """The account is None only for a session that an earlier version began."""
@@ -196,24 +218,19 @@ def _by_settings(principal: Principal, session: Session, organization: Organizat
     if session.by_provider and ended_at is not None and session.created_at <= ended_at:
         raise UnauthenticatedError(_ENDED)
     principal = replace(principal, step_up_required=own.step_up_required)
-    if session.satisfies(mfa_required=own.mfa_required, password_allowed=organization.password_allowed):
+    return _held_to(principal, session, mfa_required=own.mfa_required, password_allowed=organization.password_allowed)
+
+
+def _held_to(principal: Principal, session: Session, *, mfa_required: bool, password_allowed: bool) -> Principal:
+    """Who may do nothing but enrol where the session has shown less than is asked for.
+
+    Raises `UnauthenticatedError` where that is asked for since the session began.
+    """
+    if session.satisfies(mfa_required=mfa_required, password_allowed=password_allowed):
         return principal
     if not session.for_enrolment:
-        raise UnauthenticatedError("The organization asks for more than the session has shown; sign in again")
+        raise UnauthenticatedError("More is asked for than the session has shown; sign in again")
     return replace(principal, permissions=frozenset(), projects=None, for_enrolment=True)
-
-
-def _operator(session: Session, role: OperatorRole) -> Principal:
-    return Principal(
-        session.user_id,
-        None,
-        OPERATOR_PERMISSIONS[role],
-        user_id=session.user_id,
-        session_id=session.id,
-        role=role,
-        methods=session.methods,
-        shown_at=session.shown_at,
-    )
 
 
 def _member(session: Session, membership: Membership) -> Principal:

@@ -10,8 +10,8 @@ from shared.domain.kernel.errors import ConflictError, InvalidTokenError, NotFou
 from shared.domain.kernel.ids import new_id
 from shared.domain.kernel.times import from_text, to_text
 from shared.ports.clock import Clock
-from shared.services.access.api_keys import ApiKeys
 from shared.services.access.letters import ACCESS_MAIL, Letter
+from shared.services.access.made_credentials import MadeCredentials
 from shared.services.access.mailed_links import LinkRequest, MailedLinks
 from shared.services.access.passwords import Passwords
 from shared.services.access.sessions import Sessions
@@ -48,7 +48,7 @@ class EmailVerification:
         links: MailedLinks,
         sessions: Sessions,
         passwords: Passwords,
-        keys: ApiKeys,
+        credentials: MadeCredentials,
         outbox: Outbox,
     ) -> None:
         self._store = store
@@ -56,7 +56,7 @@ class EmailVerification:
         self._links = links
         self._sessions = sessions
         self._passwords = passwords
-        self._keys = keys
+        self._credentials = credentials
         self._accounts = StoredAccounts(store)
         self._mails = outbox.sender(ACCESS_MAIL)
 
@@ -91,13 +91,13 @@ class EmailVerification:
         prove = _proof(link.address_fingerprint, now)
         prove(account)
         if password is None:
-            await remove_keys(self._keys, account)
+            await self._credentials.remove_unproven(account)
             await self._sessions.end_all(account.user_id, prove, with_devices=True)
             return
         with self._passwords.admitted() as hashing:
             await hashing.check_strength(password, email=account.email, full_name=account.full_name)
             password_hash = await hashing.hashed(password)
-        await remove_keys(self._keys, account)
+        await self._credentials.remove_unproven(account)
 
         def proven_with_password(current: Account) -> Account:
             if current.password_hash == password_hash:
@@ -112,16 +112,6 @@ class EmailVerification:
             return (await self._accounts.get(user_id)).entity
         except NotFoundError as error:
             raise InvalidTokenError from error
-
-
-async def remove_keys(keys: ApiKeys, account: Account) -> None:
-    """Revoke the keys that were made before the account was proven. Comes before that, so that no proof leaves one.
-
-    Accounts of earlier versions were not asked to prove anything, and keep theirs.
-    """
-    if account.is_unverified:
-        for organization_id in account.organization_ids:
-            await keys.delete_made_by(organization_id, account.user_id)
 
 
 def _proof(address: str, now: datetime) -> Callable[[Account], Account]:

@@ -14,6 +14,7 @@ from shared.domain.access.accounts import (
     user_partition,
 )
 from shared.domain.access.identity import Permission, Principal
+from shared.domain.access.identity_providers import LinkOffer
 from shared.domain.access.invitations import Invitation
 from shared.domain.access.lockout import FailedSignIns, KnownDevice
 from shared.domain.access.second_factors import PendingSignIn
@@ -37,7 +38,14 @@ from shared.services.tenancy.exports import Exports
 USER_ERASED = "user_erased"
 """The effect of the decision to erase a person."""
 
-_OF_USER: tuple[type[Entity], ...] = (Session, KnownDevice, PendingSignIn, FailedSignIns, OutboxEntry)
+_OF_USER: tuple[type[Entity], ...] = (
+    Session,
+    KnownDevice,
+    PendingSignIn,
+    FailedSignIns,
+    LinkOffer,
+    OutboxEntry,
+)
 _OF_ADDRESS: tuple[type[Entity], ...] = (AddressClaim, FailedSignIns, OutboxEntry)
 
 
@@ -114,7 +122,8 @@ class Erasures:
         """What happens for `USER_ERASED`. Safe to repeat."""
         stored = await self._accounts.records.find(user_partition(user_id), ACCOUNT)
         if stored is None:
-            return  # an earlier try got through
+            await self._remnants.overwrite_deleted()  # an earlier try got through, perhaps but for this
+            return
         account = stored.entity
         for organization_id in account.organization_ids:
             await self._keys.delete_made_by(organization_id, user_id)
@@ -126,10 +135,11 @@ class Erasures:
             await self._exports.discard_all(organization_id)
         await self._clear(address_partition(account.email), *_OF_ADDRESS)
         await Records(self._store, DIRECTORY, ListedUser).remove(user_slice(user_id), user_id)
-        await self._remnants.clear(account.email)
         await self._clear(user_partition(user_id), *_OF_USER)
+        await self._remnants.remove_mails(account.email)
+        await self._remnants.overwrite_deleted()
         await self._accounts.records.remove(user_partition(user_id), ACCOUNT)
-        await self._remnants.clear(account.email)
+        await self._remnants.overwrite_deleted()
 
     async def _leave(self, organization_id: str, account: Account) -> None:
         """End the membership, and take the address out of what the organization keeps."""

@@ -52,19 +52,22 @@ class ShownFactor:
 
 
 class FactorChecks:
-    def __init__(
+    def __init__(  # noqa: PLR0913  its ports and neighbours, and a setting
         self,
         clock: Clock,
         sealed_values: SealedValues,
         challenges: PasskeyChallenges,
         ceremonies: PasskeyCeremonies,
         organizations: Organizations,
+        *,
+        staff_mfa_required: bool,
     ) -> None:
         self._clock = clock
         self._sealed_values = sealed_values
         self._challenges = challenges
         self._ceremonies = ceremonies
         self._organizations = organizations
+        self._staff_mfa_required = staff_mfa_required
 
     async def taken(self, shown: ShownFactor, purpose: ChallengePurpose, holder: str | None) -> ShownFactor:
         """Use up the challenge of a passkey, before it is looked at. Raises `UnauthenticatedError`."""
@@ -112,6 +115,8 @@ class FactorChecks:
         Raises `StepUpRequiredError`, and `ConflictError` where none is left and an organization asks for one.
         """
         self.check_shown(by)
+        if not left.any and account.operator_role is not None and self._staff_mfa_required:
+            raise ConflictError("The operator's staff need a second factor, and this is the last one")
         for organization_id in () if left.any else account.organization_ids:
             organization = await self._organizations.find_by_id(organization_id)
             if organization is not None and organization.own_settings.mfa_required:

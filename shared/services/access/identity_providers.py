@@ -115,6 +115,8 @@ class IdentityProviders:
         holder = await self._holders.find(domain_partition(domain_of(email)), _DOMAIN)
         if holder is None:
             return None
+        if await self._is_deleted(holder.entity.organization_id):
+            return None
         stored = await self._providers.find(holder.entity.organization_id, holder.entity.provider_id)
         return None if stored is None or not stored.entity.speaks_for(email) else stored.entity
 
@@ -193,13 +195,31 @@ class IdentityProviders:
         if claimed.token not in await self._text_records.lookup(RECORD + domain):
             raise ConflictError(f"There is no TXT record {RECORD}{domain} that says {claimed.token}")
         holder = DomainHolder(organization_id=organization_id, provider_id=provider_id)
-        held = await self._holders.create(domain_partition(domain), holder)
-        if held.entity.provider_id != provider_id:
-            raise ConflictError(
-                "Another identity provider speaks for this domain", errors=(FieldError("{domain}", "is taken"),)
-            )
+        await self._hold(domain, holder)
         now = self._clock.now()
         return await self._write(organization_id, provider_id, lambda each: each.with_verified(domain, now), None)
+
+    async def _hold(self, domain: str, holder: DomainHolder) -> None:
+        """Raises `ConflictError` where a provider of another organization that is not deleted has the domain."""
+        partition = domain_partition(domain)
+
+        async def attempt() -> None:
+            held = await self._holders.create(partition, holder)
+            if held.entity.provider_id == holder.provider_id:
+                return
+            if not await self._is_deleted(held.entity.organization_id):
+                raise ConflictError(
+                    "Another identity provider speaks for this domain", errors=(FieldError("{domain}", "is taken"),)
+                )
+            await self._holders.write(partition, held, holder)
+
+        await retry_lost_races(attempt, UnavailableError("The domain is being changed by many at once"))
+
+    async def _is_deleted(self, organization_id: str) -> bool:
+        """Whether the organization's deletion has come into force: it speaks for no domain from then on."""
+        organization = await self._organizations.find(organization_id, organization_id)
+        deleted_at = None if organization is None else organization.entity.deleted_at
+        return deleted_at is not None and deleted_at <= self._clock.now()
 
     async def _release(self, domain: str, provider_id: str) -> None:
         """Also of a domain that is not verified: a check that was cut short may have taken it."""

@@ -7,7 +7,7 @@ from shared.domain.access.invitations import Invitation
 from shared.domain.kernel.errors import ConflictError, UnavailableError
 from shared.domain.kernel.ids import named_id
 from shared.ports.clock import Clock
-from shared.services.access.api_keys import ApiKeys
+from shared.services.access.made_credentials import MadeCredentials
 from shared.services.access.password_changes import PasswordChanges
 from shared.services.access.passwords import Hashing, Passwords
 from shared.services.access.stored_accounts import FoundAccount, StoredAccounts
@@ -19,13 +19,18 @@ _SIGN_IN = "There is an account with this address: sign in, or send its password
 
 class InvitedAccounts:
     def __init__(
-        self, store: Store, clock: Clock, passwords: Passwords, changes: PasswordChanges, keys: ApiKeys
+        self,
+        store: Store,
+        clock: Clock,
+        passwords: Passwords,
+        changes: PasswordChanges,
+        credentials: MadeCredentials,
     ) -> None:
         self._clock = clock
         self._accounts = StoredAccounts(store)
         self._passwords = passwords
         self._changes = changes
-        self._keys = keys
+        self._credentials = credentials
 
     async def account_for(self, invitation: Invitation, password: str, full_name: str) -> Account:
         """The account of the invited address, which is verified then. Repeating it gives the same one.
@@ -79,8 +84,7 @@ class InvitedAccounts:
         return account
 
     async def _taken_over(self, account: Account, password: str, full_name: str) -> Account:
-        for organization_id in account.organization_ids:
-            await self._keys.delete_made_by(organization_id, account.user_id)
+        await self._credentials.remove_unproven(account)
 
         def proved(current: Account) -> Account:
             return current.proven(self._clock.now()).changed(full_name=full_name)

@@ -15,7 +15,7 @@ from shared.services.access.mailed_links import IssuedLink
 ACCESS_MAIL = "access.mail"
 """The effect of a decision that somebody gets a mail."""
 
-Template = Literal["verification", "password_reset", "password_reset_by_support", "invitation"]
+Template = Literal["verification", "password_reset", "password_reset_by_support", "invitation", "account_link"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,7 @@ class MemberOrganizations:
 
         async def decide(account: Account) -> Account:
             is_member = await self._memberships.find(organization_id, user_id) is not None
-            others = tuple(id_ for id_ in account.organization_ids if id_ != organization_id)
-            if is_member == (organization_id in account.organization_ids):
-                return account
-            return account.changed(organization_ids=(*others, organization_id) if is_member else others)
+            return account.in_organization(organization_id, is_member=is_member)
 
         try:
             await self._accounts.change(user_partition(user_id), ACCOUNT, decide)

@@ -18,9 +18,8 @@ from shared.domain.kernel.errors import ForbiddenError, InvalidTokenError, NotFo
 from shared.domain.kernel.ids import new_id
 from shared.domain.kernel.times import BEGINNING, from_text, to_text
 from shared.ports.clock import Clock
-from shared.services.access.api_keys import ApiKeys
-from shared.services.access.email_verification import remove_keys
 from shared.services.access.letters import ACCESS_MAIL, Letter
+from shared.services.access.made_credentials import MadeCredentials
 from shared.services.access.mailed_links import LinkRequest, MailedLinks
 from shared.services.access.password_changes import PasswordChanges
 from shared.services.access.stored_accounts import StoredAccounts
@@ -43,14 +42,14 @@ class PasswordResets:
         clock: Clock,
         links: MailedLinks,
         changes: PasswordChanges,
-        keys: ApiKeys,
+        credentials: MadeCredentials,
         outbox: Outbox,
     ) -> None:
         self._store = store
         self._clock = clock
         self._links = links
         self._changes = changes
-        self._keys = keys
+        self._credentials = credentials
         self._accounts = StoredAccounts(store)
         self._mails = outbox.sender(ACCESS_MAIL)
 
@@ -114,7 +113,7 @@ class PasswordResets:
             raise InvalidTokenError from error
         use = _use(link.request_id, link.address_fingerprint, self._clock.now())
         use(account)
-        await remove_keys(self._keys, account)
+        await self._credentials.remove_unproven(account)
         await self._changes.replace(account, password, use)
 
 

@@ -57,9 +57,14 @@ class RefreshTokens:
         return reference
 
     async def _signature(self, reference: RefreshReference) -> str:
-        key, _ = await value_or_first(self._secrets, _NAME, _new_key)
-        digest = hmac.digest(key.encode(), reference.text.encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return await signature_of(self._secrets, reference.text)
+
+
+async def signature_of(secrets: Secrets, text: str) -> str:
+    """The HMAC-SHA-256 of a text that names a session, in base64url. Raises `UnavailableError`."""
+    key, _ = await value_or_first(secrets, _NAME, _new_key)
+    digest = hmac.digest(key.encode(), text.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _new_key() -> str:

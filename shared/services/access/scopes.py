@@ -45,6 +45,7 @@ class SessionScopes:
         self._store = store
         self._clock = clock
         self._readable = timedelta(days=settings.deleted_readable_days)
+        self._staff_mfa_required = settings.staff_mfa_required
 
     async def in_organization(self, user_id: str, organization_id: str) -> SessionScope:
         """Raises `NotFoundError` where the user is no member, `UnauthenticatedError` where it was deleted long ago."""
@@ -73,11 +74,14 @@ class SessionScopes:
         if organization_id is None:
             if account.operator_role is None:
                 raise UnauthenticatedError("The account is no operator's any longer")
-            return SessionScope(None, account.operator_role)
+            return self._of_staff(account.operator_role)
         try:
             return await self.in_organization(account.user_id, organization_id)
         except NotFoundError as error:
             raise UnauthenticatedError("The membership in the organization has ended") from error
+
+    def _of_staff(self, role: OperatorRole) -> SessionScope:
+        return SessionScope(None, role, mfa_required=self._staff_mfa_required)
 
     async def only_one(self, account: Account) -> SessionScope:
         """The operator's side for an operator, else the only organization that is left.
@@ -86,7 +90,7 @@ class SessionScopes:
         were deleted long ago, `ForbiddenError` where the user is no member of any.
         """
         if account.operator_role is not None:
-            return SessionScope(None, account.operator_role)
+            return self._of_staff(account.operator_role)
         scopes: list[SessionScope] = []
         deleted: UnauthenticatedError | None = None
         for organization_id in account.organization_ids:

@@ -128,7 +128,8 @@ class ServiceAccounts:
             if equal is not None:
                 return IssuedToken(None, equal)
             token, listed = self._new(account, organization_id, scopes, lifetime, wanted.reason)
-            listed = listed.changed(expires_at=expiry_within(parent, listed.expires_at))
+            expires_at, now = expiry_within(parent, listed.expires_at), self._clock.now()
+            listed = listed.changed(expires_at=expires_at, ttl=token_document_ttl(expires_at, now))
             names_it = CurrentToken(id=current_id, token_id=listed.id)
             naming = creating(names_it) if current is None else replacing(current, names_it)
             return await self._issued(token, listed, line, naming)
@@ -222,6 +223,12 @@ class ServiceAccounts:
         )
         now = self._clock.now()
         return page if status is None else page.where(lambda token: token.status_at(now) == status)
+
+    async def revoke_made_by(self, organization_id: str, user_id: str, reason: str) -> None:
+        """Revoke all tokens that a user issued in an organization. Safe to repeat."""
+        async for token, _ in self._tokens.all(organization_id):
+            if token.created_by == user_id and token.status == "active":
+                await self.revoke(organization_id, token.id, reason)
 
     async def revoke(self, owner: str, token_id: str, reason: str) -> ServiceAccountToken:
         """Stop it for good; it stays listed. Safe to repeat. Raises `NotFoundError`."""

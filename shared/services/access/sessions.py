@@ -16,6 +16,7 @@ from shared.domain.kernel.times import BEGINNING
 from shared.ports.clock import Clock
 from shared.ports.secrets import Secrets
 from shared.services.access.known_devices import KnownDevices
+from shared.services.access.page_tokens import PageTokens
 from shared.services.access.proofs import Proof, Proven
 from shared.services.access.refresh_tokens import RefreshReference, RefreshTokens
 from shared.services.access.scopes import SessionScope, SessionScopes
@@ -51,6 +52,7 @@ class SignedIn:
     """Seconds until the access token expires."""
     session_id: str
     organization_id: str | None
+    user_id: str = ""
     device_token: str | None = None
     """By which the device is known later; None where nobody signed in."""
 
@@ -84,6 +86,7 @@ class Sessions:
         self._sessions = Records(store, DIRECTORY, Session, prefix="ses")
         self._devices = KnownDevices(store, clock)
         self.refresh_tokens = RefreshTokens(secrets)
+        self.page_tokens = PageTokens(secrets)
 
     async def begin(  # noqa: PLR0913  what a session is made of
         self,
@@ -158,6 +161,7 @@ class Sessions:
             expires_in=int(self._tokens.lifetime.total_seconds()),
             session_id=session.id,
             organization_id=session.organization_id,
+            user_id=session.user_id,
             device_token=device_token,
         )
 

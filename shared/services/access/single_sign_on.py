@@ -24,6 +24,7 @@ from shared.domain.access.identity_providers import (
 from shared.domain.access.origins import UNKNOWN_ORIGIN, Origin
 from shared.domain.kernel.errors import (
     ConflictError,
+    EmailUnverifiedError,
     ForbiddenError,
     LinkRequiredError,
     NotFoundError,
@@ -42,6 +43,7 @@ from shared.ports.outbound import OutboundRefusedError
 from shared.services.access.arrivals import Arrivals
 from shared.services.access.identity_providers import IdentityProviders
 from shared.services.access.proofs import Proven
+from shared.services.access.provider_links import LinkOffers, linking
 from shared.services.access.scopes import SessionScopes
 from shared.services.access.sessions import Sessions, SignedIn, check_enabled
 from shared.services.access.stored_accounts import StoredAccounts
@@ -53,6 +55,7 @@ _RANDOM_BYTES = 32
 
 T = TypeVar("T")
 
+_MEMBERSHIP_ENDED = "The membership was ended; ask an admin for an invitation"
 _OVER = "The sign-in was used already, has expired, or was begun in another browser: begin again"
 
 
@@ -76,6 +79,15 @@ class Return:
     """RFC 9207."""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Who has come back from a provider is signed in."""
+
+    signed_in: SignedIn
+    for_page: bool
+    """Whether they go on on the pages."""
+
+
 class SingleSignOn:
     """The item of a started sign-in is found by the cookie, and deleted before anything else is done with it."""
 
@@ -89,6 +101,7 @@ class SingleSignOn:
         scopes: SessionScopes,
         sessions: Sessions,
         arrivals: Arrivals,
+        offers: LinkOffers,
         public_origin: str,
     ) -> None:
         self._clock = clock
@@ -98,6 +111,7 @@ class SingleSignOn:
         self._scopes = scopes
         self._sessions = sessions
         self._arrivals = arrivals
+        self._offers = offers
         self._origin = public_origin
         self._accounts = StoredAccounts(store)
         self._started = Records(store, DIRECTORY, StartedSignIn)
@@ -114,19 +128,24 @@ class SingleSignOn:
     async def link_url(self, provider_id: str, by: Principal) -> str:
         """Where a signed-in user begins to link the account with a provider. It works once, for 10 minutes.
 
-        Raises `NotFoundError`, also for a provider of an organization that the user is no member of.
+        For members, and for who may become one. Raises `NotFoundError` for others, `EmailUnverifiedError`.
         """
         provider = await self._providers.found(self._owners, provider_id)
         user_id = by.user_id or ""
-        await self._scopes.in_organization(user_id, provider.organization_id)
+        account = (await self._accounts.get(user_id)).entity
+        if provider.organization_id not in account.organization_ids:
+            _check_may_join(account, provider)
         token = random_values.token_urlsafe(_RANDOM_BYTES)
         expires_at = self._clock.now() + START_LIFETIME
         ticket = LinkTicket(provider_id=provider_id, user_id=user_id, expires_at=expires_at)
         await self._tickets.create(ticket_partition(token), ticket)
         return f"{self.start_url(provider)}?link={token}"
 
-    async def start(self, provider_id: str, link: str | None) -> Departure:
-        """Raises `NotFoundError`, `ForbiddenError` where the provider cannot be used, `UnauthenticatedError`."""
+    async def start(self, provider_id: str, link: str | None, *, for_page: bool = False) -> Departure:
+        """With `for_page` whoever comes back goes on on the pages.
+
+        Raises `NotFoundError`, `ForbiddenError` where the provider cannot be used, `UnauthenticatedError`.
+        """
         provider = await self._providers.found(self._owners, provider_id)
         links_user = None if link is None else await self._linking_user(provider_id, link)
         cookie, state, nonce, verifier = (random_values.token_urlsafe(_RANDOM_BYTES) for _ in range(4))
@@ -138,6 +157,7 @@ class SingleSignOn:
             nonce=nonce,
             verifier=verifier,
             links_user=links_user,
+            for_page=for_page,
             expires_at=self._clock.now() + START_LIFETIME,
         )
         await self._started.create(started_partition(cookie), started)
@@ -154,7 +174,7 @@ class SingleSignOn:
             raise UnauthenticatedError(_OVER) from error
         return stored.entity.user_id
 
-    async def finish(self, provider_id: str, back: Return, origin: Origin = UNKNOWN_ORIGIN) -> SignedIn:
+    async def finish(self, provider_id: str, back: Return, origin: Origin = UNKNOWN_ORIGIN) -> Arrived:
         """Begin a session for whoever the provider says has signed in.
 
         Raises `UnauthenticatedError` for what is not ours or was used; `ForbiddenError` for who may not come in;
@@ -172,8 +192,9 @@ class SingleSignOn:
         try:
             scope = await self._scopes.in_organization(account.user_id, provider.organization_id)
         except NotFoundError as error:
-            raise ForbiddenError("The membership was ended; ask an admin for an invitation") from error
-        return await self._sessions.begin(account.user_id, scope, origin, prove=_by_provider, longest=LONGEST_SESSION)
+            raise ForbiddenError(_MEMBERSHIP_ENDED) from error
+        begun = await self._sessions.begin(account.user_id, scope, origin, prove=_by_provider, longest=LONGEST_SESSION)
+        return Arrived(begun, started.for_page)
 
     async def _used_up(self, provider_id: str, back: Return) -> StartedSignIn:
         """Raises `UnauthenticatedError`."""
@@ -207,7 +228,9 @@ class SingleSignOn:
         if known is not None:
             return await self._known(known.entity.user_id)
         account = await self._new_here(provider, identity, links_user)
-        linked = await self._identities.create(partition, ProviderIdentity(user_id=account.user_id))
+        linked = await self._identities.create(
+            partition, ProviderIdentity(user_id=account.user_id), linking(account, provider)
+        )
         if linked.entity.user_id != account.user_id:
             raise ConflictError("This identity was linked with another account meanwhile")
         return account
@@ -224,14 +247,31 @@ class SingleSignOn:
             account = (await self._accounts.get(links_user)).entity
             if comparable_address(account.email) != comparable_address(identity.email):
                 raise ForbiddenError("The identity provider says another address than that of your account")
-            return self._checked(account)
+            if account.is_unverified:
+                raise EmailUnverifiedError("Confirm your e-mail address first, by the link in the mail")
+            if provider.organization_id in account.former_organization_ids:
+                raise ForbiddenError(_MEMBERSHIP_ENDED)
+            await self._arrivals.join(provider, self._checked(account).user_id)
+            return account
         arrived = await self._arrivals.arrive(provider, identity)
         if arrived is None:
+            await self._offer_link(provider, identity)
             raise LinkRequiredError(
-                "There is an account with this address: sign in to it, and link it with"
-                f" POST /api/v1/auth/sso/{provider.id}/link"
+                "There is an account with this address: follow the link in the mail that was sent to it, or sign in to"
+                f" it and link it with POST /api/v1/auth/sso/{provider.id}/link"
             )
         return arrived
+
+    async def _offer_link(self, provider: IdentityProvider, identity: ProvenIdentity) -> None:
+        """Raises `ForbiddenError` for whoever may not come in."""
+        found = await self._accounts.find(identity.email)
+        if found is None or found.stored is None:
+            return  # it is being made at this moment
+        account = self._checked(found.account)
+        check_enabled(account)
+        if provider.organization_id in account.former_organization_ids:
+            raise ForbiddenError(_MEMBERSHIP_ENDED)
+        await self._offers.make(account, provider, identity.subject)
 
     @staticmethod
     def _checked(account: Account) -> Account:
@@ -254,6 +294,15 @@ class SingleSignOn:
             return await asking
         except (OutboundRefusedError, IdentityRefusedError) as error:
             raise ForbiddenError(f"The identity provider cannot be used: {error}") from error
+
+
+def _check_may_join(account: Account, provider: IdentityProvider) -> None:
+    """Raises `NotFoundError` for whoever the provider does not bring in, `EmailUnverifiedError`."""
+    is_former = provider.organization_id in account.former_organization_ids
+    if is_former or account.operator_role is not None or not provider.speaks_for(account.email):
+        raise NotFoundError("There is no such identity provider")
+    if account.is_unverified:
+        raise EmailUnverifiedError("Confirm your e-mail address first, by the link in the mail")
 
 
 async def _by_provider(account: Account) -> Proven:

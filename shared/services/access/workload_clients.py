@@ -1,6 +1,7 @@
 """Workloads get tokens of service accounts by assertions: their own (RFC 7523), or tokens of Entra ID."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from shared.domain.access.workload_clients import (
     CLOCKS_DIFFER,
     LONGEST_ASSERTION,
     MAXIMUM_CLIENTS,
+    ClientCount,
     EntraWorkload,
     PublicKey,
     UsedAssertion,
@@ -30,10 +32,21 @@ from shared.ports.outbound import OutboundRefusedError
 from shared.services.access.key_makers import KeyMakers
 from shared.services.access.oauth_errors import InvalidClientError, InvalidScopeError
 from shared.services.access.service_accounts import IssuedToken, ServiceAccounts, check_owner
-from shared.services.storage import OPERATOR, AlreadyExistsError, Owners, Page, Records, Store, creating
+from shared.services.storage import (
+    OPERATOR,
+    AlreadyExistsError,
+    Operation,
+    Owners,
+    Page,
+    Records,
+    Store,
+    creating,
+    replacing,
+)
 
 _PREFIX = "sac"
 _WORKING = "key"
+_COUNT = "workload_clients"
 _LONGEST_JTI = 256
 TOKEN_PATH = "/api/v1/auth/token"  # noqa: S105  a path
 
@@ -55,6 +68,7 @@ class WorkloadClients:
         self._clients = Records(
             store, TENANTS, WorkloadClient, prefix=_PREFIX, called="client of a service account", owners=owners
         )
+        self._counts = Records(store, TENANTS, ClientCount)
         self._working = Records(store, DIRECTORY, WorkingKey)
         self._makers = KeyMakers(store)
 
@@ -67,11 +81,32 @@ class WorkloadClients:
         check_owner(account, client.organization_id)
         scopes = scopes_within(account, None, by.permissions, of_tenant=client.organization_id is not None)
         owner, key = client.organization_id or OPERATOR, _as_key(client, scopes, by)
-        if len((await self._clients.page(owner, limit=MAXIMUM_CLIENTS)).entities) >= MAXIMUM_CLIENTS:
-            raise ConflictError(f"There are {MAXIMUM_CLIENTS} clients; remove one first")
-        stored = await self._clients.create(owner, client)
+
+        async def attempt() -> WorkloadClient:
+            present = await self._clients.find(owner, client.id)
+            if present is not None:
+                return present.entity  # an earlier try got through
+            counting = await self._counting(owner, 1)
+            return (await self._clients.write(owner, None, client, counting)).entity
+
+        added = await self._clients.retry(attempt)
         await self._working.create(_partition(client.id), WorkingKey(id=_WORKING, key=key))
-        return stored.entity
+        return added
+
+    async def _counting(self, owner: str, change: int) -> Operation:
+        """What is stored in one batch with a client that comes or goes. Two at once change the same item.
+
+        Owners of before are counted at their next change. Raises `ConflictError` for more than there may be.
+        """
+        counted = await self._counts.find(owner, _COUNT)
+        number = change + (await self._number_of(owner) if counted is None else counted.entity.number)
+        if change > 0 and number > MAXIMUM_CLIENTS:
+            raise ConflictError(f"There are {MAXIMUM_CLIENTS} clients; remove one first")
+        changed = ClientCount(number=max(0, number))
+        return creating(changed) if counted is None else replacing(counted, changed)
+
+    async def _number_of(self, owner: str) -> int:
+        return len((await self._clients.page(owner, limit=MAXIMUM_CLIENTS)).entities)
 
     async def page(self, owner: str, service_account: str, limit: int, cursor: str | None) -> Page[WorkloadClient]:
         """Newest first."""
@@ -80,9 +115,20 @@ class WorkloadClients:
 
     async def remove(self, owner: str, client_id: str) -> None:
         """With its tokens. Raises `NotFoundError`."""
-        stored = await self._clients.get(owner, client_id)
-        await self._working.remove(_partition(client_id), _WORKING)
-        await self._clients.erase(owner, stored)
+
+        async def attempt() -> None:
+            stored = await self._clients.get(owner, client_id)
+            await self._working.remove(_partition(client_id), _WORKING)
+            await self._clients.erase(owner, stored, await self._counting(owner, -1))
+
+        await self._clients.retry(attempt)
+
+    async def remove_made_by(self, organization_id: str, user_id: str) -> None:
+        """Remove all clients that a user registered in an organization, with their tokens. Safe to repeat."""
+        async for client, _ in self._clients.all(organization_id):
+            if client.created_by == user_id:
+                with suppress(NotFoundError):
+                    await self.remove(organization_id, client.id)
 
     async def token(self, client_id: str | None, assertion: str, scopes: tuple[Permission, ...] | None) -> IssuedToken:
         """A token of the client's service account, for a signed assertion, which is used up.

@@ -11,6 +11,7 @@ SUBJECTS = {
     "password_reset": "Choose a new password",
     "password_reset_by_support": "Your password was reset: choose a new one",
     "invitation": "You are invited to {organization}",
+    "account_link": "Confirm that you sign in through {organization}",
 }
 """By the name of the template. A name in braces is one of the letter's names."""
 

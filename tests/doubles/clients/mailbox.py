@@ -1,7 +1,7 @@
 """The mailboxes of people who write to a host that keeps its mails in a folder."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -23,6 +23,11 @@ class Mailbox:
         self._xyra = xyra
         self._now = process.now()
         self._seen: set[Path] = set()
+
+    @property
+    def now(self) -> datetime:
+        """By the host's clock."""
+        return self._now
 
     async def pass_time(self, time: timedelta) -> None:
         """Do what is due by then."""

@@ -81,6 +81,12 @@ PUBLIC = {
     "POST /account/reset",
     "GET /account/accept",
     "POST /account/accept",
+    "GET /account/link",
+    "POST /account/link",
+    "GET /account/sign-in",
+    "POST /account/sign-in",
+    "GET /account/security",
+    "POST /account/security",
     "GET /api/v1/billing/plans",
 }
 """Literally, so that nothing becomes public by accident."""

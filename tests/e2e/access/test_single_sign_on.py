@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from tests.doubles.clients.hosts import NOW, Served
+from tests.doubles.clients.mailbox import Mailbox
 from tests.doubles.clients.xyra_client import PASSWORD, Answer, Client, Xyra
 from tests.doubles.clients.xyra_process import XyraProcess
 from tests.doubles.servers.name_server import NameServer
@@ -48,9 +49,9 @@ async def host(sign_on_host: Served) -> AsyncIterator[Xyra]:
 
 
 @pytest.fixture
-async def issuer() -> AsyncIterator[OpenIdProvider]:
+async def issuer(sign_on_host: Served) -> AsyncIterator[OpenIdProvider]:
     async with OpenIdProvider.running() as provider:
-        provider.now = NOW
+        provider.now = sign_on_host.process.now()
         yield provider
 
 
@@ -181,8 +182,8 @@ async def test_what_comes_back_is_taken_once_and_in_the_same_browser(acme: Compa
         {"aud": "another client"},
         {"aud": [CLIENT_ID, "another client"]},
         {"nonce": "an old one"},
-        {"exp": int((NOW - timedelta(minutes=2)).timestamp())},
-        {"iat": int((NOW + timedelta(hours=1)).timestamp())},
+        {"exp": timedelta(minutes=-2)},
+        {"iat": timedelta(hours=1)},
         {"azp": "another client"},
         {"email_verified": False},
         {"email": "grace@somewhere-else.example.com"},
@@ -193,7 +194,11 @@ async def test_what_comes_back_is_taken_once_and_in_the_same_browser(acme: Compa
 )
 async def test_an_id_token_that_says_something_else_lets_nobody_in(acme: Company, claims: Json) -> None:
     acme.person()
-    acme.issuer.claims = claims
+    now = acme.issuer.now
+    acme.issuer.claims = {
+        name: int((now + value).timestamp()) if isinstance(value, timedelta) else value
+        for name, value in claims.items()
+    }
     (await acme.sign_in()).problem(403, "forbidden")
 
 
@@ -261,13 +266,140 @@ async def test_without_a_record_a_domain_is_not_verified(acme: Company) -> None:
     (await owner.send("POST", f"{acme.path}/domains/not-named.example.com/verify")).problem(404, "not_found")
 
 
-async def test_an_existing_account_is_linked_after_its_own_sign_in(acme: Company) -> None:
-    email = acme.person("ada")
-    await acme.xyra.sign_up(email)
-    (await acme.sign_in()).problem(403, "link_required")
-    client = await acme.xyra.sign_in(email)
-    path = f"auth/sso/{acme.provider['id']}/link"
-    (await client.send("POST", path)).problem(404, "not_found")  # no member there
+class Linking:
+    """Somebody who has an account already, and comes by the company's provider."""
+
+    def __init__(self, acme: Company, served: Served) -> None:
+        self.acme, self.xyra = acme, acme.xyra
+        self.mailbox = Mailbox(served.process, acme.xyra)
+        self.email = acme.person("ada")
+        self.made: Json = {}
+
+    async def sign_up(self, *, verified: bool) -> None:
+        self.made = await self.xyra.sign_up(self.email)
+        token = await self.mailbox.token(self.email)
+        if verified:
+            await self.xyra.anonymous.post("auth/email/verify", {"token": token, "password": PASSWORD}, expect=204)
+
+    async def link(self) -> str:
+        """The token of the mail that is sent when they come."""
+        self.acme.issuer.now = self.mailbox.now
+        (await self.acme.sign_in()).problem(403, "link_required")
+        return await self.mailbox.token(self.email)
+
+    async def page(self, method: str, token: str) -> Answer:
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        form = {} if method == "POST" else None
+        return await self.xyra.anonymous.send(method, "/account/link", form=form, headers=headers, token=token)
+
+    async def comes_in(self) -> Answer:
+        self.acme.issuer.now = self.mailbox.now
+        return await self.acme.sign_in()
+
+
+@pytest.fixture
+async def linking(acme: Company, sign_on_host: Served) -> Linking:
+    return Linking(acme, sign_on_host)
+
+
+async def test_an_existing_account_is_linked_after_its_own_sign_in(linking: Linking) -> None:
+    path = f"auth/sso/{linking.acme.provider['id']}/link"
+    await linking.sign_up(verified=False)
+    client = await linking.xyra.sign_in(linking.email)
+    (await client.send("POST", path)).problem(403, "email_unverified")
+    other = await linking.xyra.sign_in((await linking.xyra.sign_up())["user"]["email"])
+    (await other.send("POST", path)).problem(404, "not_found")  # of another domain, and no member
+    await client.post("auth/email/send", expect=202)
+    token = await linking.mailbox.token(linking.email)
+    await linking.xyra.anonymous.post("auth/email/verify", {"token": token, "password": PASSWORD}, expect=204)
+    client = await linking.xyra.sign_in(linking.email)
+    url = (await client.send("POST", path)).expect(200)["url"]
+    linking.acme.issuer.now = linking.mailbox.now
+    tokens = (await linking.acme.sign_in(link=dict(parse_qsl(urlsplit(url).query))["link"])).expect(200)
+    assert tokens["organization_id"] == linking.acme.organization_id
+    again = (await linking.comes_in()).expect(200)
+    me = await linking.xyra.bearing(again["access_token"]).get("auth/me")
+    assert (me["user"]["id"], me["role"]) == (linking.made["user"]["id"], "developer")
+
+
+async def test_an_existing_account_is_linked_by_a_mailed_link_once(linking: Linking) -> None:
+    await linking.sign_up(verified=True)
+    before = await linking.xyra.sign_in(linking.email)
+    token = await linking.link()
+    (await linking.comes_in()).problem(403, "link_required")
+    assert await linking.mailbox.arrivals(linking.email) == []  # one mail in five minutes
+    assert b"Confirm it" in (await linking.page("GET", token)).body
+    (await linking.comes_in()).problem(403, "link_required")  # looking at the page changes nothing
+    foreign = await linking.xyra.anonymous.send("POST", "/account/link", form={}, token=token)
+    foreign.expect(403)
+    assert b"Your account is linked" in (await linking.page("POST", token)).body
+    assert b"This link does not work" in (await linking.page("POST", token)).body
+    tokens = (await linking.comes_in()).expect(200)
+    me = await linking.xyra.bearing(tokens["access_token"]).get("auth/me")
+    assert (me["user"]["id"], me["organization"]["id"]) == (linking.made["user"]["id"], linking.acme.organization_id)
+    await before.get("auth/me")  # a verified account keeps its own sessions
+    owner = await linking.acme.owner()
+    (told,) = (await owner.get("audit", action="users.link_identity"))["data"]
+    assert told["target"] == {"type": "user", "id": linking.made["user"]["id"]}
+
+
+async def test_only_the_newest_mailed_link_works(linking: Linking) -> None:
+    await linking.sign_up(verified=True)
+    first = await linking.link()
+    await linking.mailbox.pass_time(timedelta(minutes=6))
+    second = await linking.link()
+    assert b"This link does not work" in (await linking.page("POST", first)).body
+    await linking.mailbox.pass_time(timedelta(minutes=61))
+    assert b"This link does not work" in (await linking.page("POST", second)).body
+
+
+async def test_who_signed_up_with_a_foreign_address_has_nothing_once_it_is_linked(linking: Linking) -> None:
+    """Mallory signs up with Ada's address, and waits for Ada to come by her company."""
+    await linking.sign_up(verified=False)
+    mallory = await linking.xyra.sign_in(linking.email)
+    key = linking.xyra.bearing((await mallory.post("api-keys", {"name": "x", "scopes": ["agents:read"]}))["token"])
+    await key.get("agents")
+    assert b"Your account is linked" in (await linking.page("POST", await linking.link())).body
+    (await mallory.send("GET", "auth/me")).problem(401, "unauthenticated")
+    (await key.send("GET", "agents")).problem(401, "unauthenticated")
+    form = {"username": linking.email, "password": PASSWORD}
+    (await linking.xyra.anonymous.send("POST", "auth/login", form=form)).problem(401, "unauthenticated")
+    (await linking.comes_in()).expect(200)
+
+
+async def test_a_member_who_was_removed_does_not_come_back_by_a_link(linking: Linking) -> None:
+    organization = linking.acme.organization_id
+    owner = await linking.acme.owner()
+    await linking.xyra.operator.post(
+        "invitations", {"email": linking.email, "role": "viewer"}, organization_id=organization
+    )
+    body = {"token": await linking.mailbox.token(linking.email), "password": PASSWORD, "full_name": "Ada"}
+    accepted = await linking.xyra.anonymous.post("invitations/accept", body, expect=200)
+    token = await linking.link()
+    owner = await linking.acme.owner()
+    (await owner.send("DELETE", f"members/{accepted['member_id']}")).expect(204)
+    assert b"This link does not work" in (await linking.page("POST", token)).body
+    (await linking.comes_in()).problem(403, "forbidden")
+
+
+async def test_a_deleted_organization_speaks_for_no_domain(acme: Company) -> None:
+    other = await company(acme.xyra, acme.names, acme.issuer, acme.domain)
+    (claimed,) = other.provider["domains"]
+    acme.names.records[claimed["record"]].append(claimed["token"])
+    (await other.verify()).problem(409, "conflict")
+    (await acme.xyra.operator.send("DELETE", f"organizations/{acme.organization_id}")).expect(204)
+    assert (await acme.xyra.anonymous.get("auth/sso", email=f"x@{acme.domain}"))["providers"] == []
+    (await other.verify()).expect(200)
+    offered = await acme.xyra.anonymous.get("auth/sso", email=f"x@{acme.domain}")
+    assert [provider["id"] for provider in offered["providers"]] == [other.provider["id"]]
+
+
+async def test_browsers_are_told_on_a_page_what_programs_get_as_a_problem(acme: Company) -> None:
+    path = f"auth/sso/{acme.provider['id']}/callback"
+    browser = await acme.xyra.anonymous.send("GET", path, headers={"Accept": "text/html,*/*;q=0.8"}, state="x")
+    assert (browser.status, browser.media_type) == (401, "text/html")
+    assert b"You are not signed in" in browser.body
+    (await acme.xyra.anonymous.send("GET", path, state="x")).problem(401, "unauthenticated")
 
 
 async def test_a_member_links_the_account_and_passwords_are_switched_off(acme: Company) -> None:

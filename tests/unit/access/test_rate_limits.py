@@ -28,6 +28,8 @@ WITHOUT_LIMIT = {
     "verify_by_page": "the same",
     "confirm_password": "the same",
     "reset_by_page": "the same",
+    "link_by_page": "the same",
+    "change_security": "it is for who is signed in by the cookie, whose signature is not guessed",
 }
 """Public routes that act, with the reason why they need no limit."""
 

@@ -13,6 +13,7 @@ import functions
 from functions.access.workload_tokens import OAuthErrors
 from shared.domain.kernel.errors import LimitExceededError
 from shared.http import ENDPOINTS, Endpoint, openapi
+from shared.http.browser_errors import BrowserErrors
 from shared.http.pages import PageErrors
 from tests.places import DATA
 
@@ -69,7 +70,7 @@ CHANGES = {
     r"/api/v1/audit": "the audit trail",
     r"/\.well-known/jwks\.json": "the public keys of tokens",
     r"/api/v1/auth/(refresh|logout|logout-all|switch|me|sessions.*|password/change)": "sessions",
-    r"/api/v1/auth/(password/(forgot|confirm|reset)|email/(send|verify))|/account/.*": "links in mails",
+    r"/api/v1/auth/(password/(forgot|confirm|reset)|email/(send|verify))|/account/.*": "links in mails, and pages",
     r"/api/v1/auth/login(/access-token)?/post/responses/200/.*": "and devices, and a second factor may be asked for",
     r"/api/v1/auth/login(/access-token)?/post/requestBody/.*/device_token": "they are known by a token",
     r"/api/v1/service-accounts.*|/api/v1/auth/token": "service accounts",
@@ -162,6 +163,9 @@ def test_each_operation_says_with_what_it_can_be_refused(endpoint: Endpoint) -> 
                 media_type, schema = "application/problem+json", {"$ref": f"#/components/schemas/{problem}"}
             case PageErrors():
                 media_type, schema = "text/html", {"type": "string"}
+            case BrowserErrors():
+                assert answer["content"]["text/html"]["schema"] == {"type": "string"}
+                media_type, schema = "application/problem+json", {"$ref": "#/components/schemas/Problem"}
             case OAuthErrors():
                 media_type, schema = "application/json", {"$ref": "#/components/schemas/OAuthProblem"}
             case _:

@@ -24,7 +24,7 @@ from tests.doubles.fakes.settable_clock import SettableClock
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 URL = "https://billing.example.com/account/verify?token=abc-_123"
 LINK = IssuedLink(URL, NOW + timedelta(minutes=60))
-NAMES = {"name": "Ada Lovelace", "inviter": "Grace Hopper", "organization": "Engines & Sons"}
+NAMES = {"name": "Ada Lovelace", "inviter": "Grace Hopper", "organization": "Engines & Sons", "provider": "Login"}
 LETTER = Letter("ada@example.com", NOW, LINK, NAMES)
 
 
