@@ -4,7 +4,7 @@ from shared.containers import TENANTS
 from shared.domain.access.accounts import ACCOUNT, Account, Membership, user_partition
 from shared.domain.kernel.errors import NotFoundError
 from shared.services.access.stored_accounts import StoredAccounts
-from shared.services.storage import Outbox, OutboxEntry, Records, Store
+from shared.services.storage import Outbox, OutboxEntry, Records, Store, look_twice
 
 MEMBERSHIP_CHANGED = "membership_changed"
 """The effect of a membership that was made or ended: the account lists the organization, or lists it no longer."""
@@ -33,8 +33,12 @@ class MemberOrganizations:
         """What happens for `MEMBERSHIP_CHANGED`. Safe to repeat."""
 
         async def decide(account: Account) -> Account:
-            is_member = await self._memberships.find(organization_id, user_id) is not None
-            return account.in_organization(organization_id, is_member=is_member)
+            is_new = organization_id not in account.organization_ids
+            membership = await look_twice(
+                lambda: self._memberships.find(organization_id, user_id),
+                is_doubtful=lambda found: found is None and is_new,
+            )
+            return account.in_organization(organization_id, is_member=membership is not None)
 
         try:
             await self._accounts.change(user_partition(user_id), ACCOUNT, decide)
