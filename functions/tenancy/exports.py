@@ -12,7 +12,7 @@ from shared.bootstrap import application
 from shared.domain.access.identity import Permission
 from shared.domain.access.rate_limits import EXPORTS
 from shared.domain.kernel.errors import InvalidTokenError, UnavailableError
-from shared.domain.tenancy.exports import ExportStatus
+from shared.domain.tenancy.exports import MAXIMUM_VOLUMES, ExportStatus
 from shared.http import Access, Call, NoBody, PathValues, Query, Reply, Schema, TextFile, ThingId, endpoint
 from shared.http.lists import lists_of
 from shared.services.storage import within_deadline
@@ -34,6 +34,8 @@ class ArchivePath(PathValues):
 class ArchiveQuery(Query):
     token: str = Field(min_length=1, max_length=128)
     """As the link has it."""
+    volume: int = Field(default=1, ge=1, le=MAXIMUM_VOLUMES)
+    """The same; the first without it."""
 
 
 class ExportAnswer(Schema):
@@ -47,12 +49,14 @@ class ExportAnswer(Schema):
     """Why it failed; null where it did not."""
     url: str | None
     """Where the archive is fetched, without a credential; null until it is done, and once the link has expired."""
+    urls: list[str]
+    """The same for each of its volumes, the first of which is at `url`: a large archive has several."""
     expires_at: datetime | None
     """When the link expires; null until it is done."""
 
     @classmethod
     def of(cls, link: ExportLink) -> "ExportAnswer":
-        return cls.showing(link.job, url=link.url)
+        return cls.showing(link.job, url=next(iter(link.urls), None), urls=list(link.urls))
 
 
 @endpoint(
@@ -68,7 +72,7 @@ class ExportAnswer(Schema):
 async def start_export(call: Call[NoBody, Query, OrganizationPath]) -> Reply:
     organization_id = await call.organization_id(call.path.organization_id)
     job = await call.services.exports.ask(call.new_id("exp"), organization_id, call.principal.id)
-    return Reply(ExportAnswer.of(ExportLink(job, None)))
+    return Reply(ExportAnswer.of(ExportLink(job)))
 
 
 @endpoint(
@@ -90,7 +94,7 @@ async def get_export(call: Call[NoBody, Query, ExportPath]) -> Reply:
     blueprint,
     "GET",
     "exports/{export_id}/archive",
-    summary="The archive of an export, by its link",
+    summary="The archive of an export, or a volume of it, by its link",
     access=Access.PUBLIC,
     path_values=ArchivePath,
     query=ArchiveQuery,
@@ -100,8 +104,10 @@ async def get_export(call: Call[NoBody, Query, ExportPath]) -> Reply:
     headers={"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"},
 )
 async def download_export(call: Call[NoBody, ArchiveQuery, ArchivePath]) -> Reply:
-    archive = await call.services.exports.archive(call.path.export_id, call.query.token)
-    return Reply(archive, headers={"Content-Disposition": f'attachment; filename="{call.path.export_id}.zip"'})
+    export_id, volume = call.path.export_id, call.query.volume
+    archive = await call.services.exports.archive(export_id, call.query.token, volume)
+    name = f"{export_id}.zip" if volume == 1 else f"{export_id}-{volume}.zip"
+    return Reply(archive, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @blueprint.function_name("run_exports")

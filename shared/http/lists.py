@@ -1,6 +1,6 @@
 """The lists of an organization as their routes answer them, for exports: whatever is listed is in them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,17 +14,18 @@ from shared.http.declaration import ENDPOINTS, Endpoint
 from shared.http.platform import HANDLERS
 from shared.http.schemas import ListQuery, NoBody
 from shared.http.tenancy import Call
+from shared.services.tenancy.export_volumes import ListPage, Lists, OneList
 
 _LARGEST_PAGE = "200"
 _OWNERS = ROLE_PERMISSIONS["owner"] - OPERATOR_ONLY
 
 
-def lists_of(application: Application, organization_id: str) -> Mapping[str, Callable[[], AsyncIterator[list[object]]]]:
+def lists_of(application: Application, organization_id: str) -> Lists:
     """By the path of each list route, its items page by page, with all that an owner may see."""
     owner = Principal("export", organization_id, _OWNERS, role="owner")
 
-    def pages(declared: Endpoint) -> Callable[[], AsyncIterator[list[object]]]:
-        return lambda: _pages(application, declared, owner)
+    def pages(declared: Endpoint) -> OneList:
+        return lambda cursor: _pages(application, declared, owner, cursor)
 
     return {declared.path.strip("/").replace("/", "."): pages(declared) for declared in list_routes()}
 
@@ -44,15 +45,16 @@ def _is_list(declared: Endpoint) -> bool:
     return declared.method == "GET" and is_page and is_own and not needs and not declared.path_values.model_fields
 
 
-async def _pages(application: Application, declared: Endpoint, owner: Principal) -> AsyncIterator[list[object]]:
-    cursor: str | None = None
+async def _pages(
+    application: Application, declared: Endpoint, owner: Principal, cursor: str | None
+) -> AsyncIterator[ListPage]:
     while True:
         try:
             page = await _page(application, declared, owner, cursor)
         except ForbiddenError:
             return  # it is the operator's, whatever the permission
-        yield page["data"]
         cursor = page["next_cursor"]
+        yield ListPage(page["data"], cursor)
         if cursor is None:
             return
 

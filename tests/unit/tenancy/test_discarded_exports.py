@@ -8,6 +8,7 @@ import pytest
 from shared.containers import TENANTS
 from shared.domain.tenancy.exports import ExportPart, parts_partition
 from shared.services.storage import Records
+from shared.services.tenancy.export_volumes import ListPage
 from tests.doubles.fakes.quick_passwords import hash_quickly
 from tests.doubles.worlds.signed_up_user import SignedUpUser
 
@@ -23,8 +24,9 @@ class Archive:
     async def write(self, meanwhile: Callable[[str], Awaitable[None]] | None = None) -> None:
         await self.exports.ask(JOB, ORGANIZATION, "usr_ada")
 
-        async def pages() -> AsyncIterator[list[object]]:
-            yield [{"name": "Grace Hopper"}]
+        async def pages(cursor: str | None) -> AsyncIterator[ListPage]:
+            assert cursor is None
+            yield ListPage([{"name": "Grace Hopper"}], None)
             if meanwhile is not None:
                 await meanwhile(ORGANIZATION)
 

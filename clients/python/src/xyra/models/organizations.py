@@ -27,6 +27,8 @@ class ExportAnswer(TypedDict):
     """Why it failed; null where it did not."""
     url: str | None
     """Where the archive is fetched, without a credential; null until it is done, and once the link has expired."""
+    urls: Sequence[str]
+    """The same for each of its volumes, the first of which is at `url`: a large archive has several."""
     expires_at: str | None
     """When the link expires; null until it is done."""
 

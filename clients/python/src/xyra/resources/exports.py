@@ -13,12 +13,14 @@ class Exports:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def download(self, export_id: str, *, organization_id: str | None = None, token: str) -> bytes:
-        """The archive of an export, by its link."""
+    def download(
+        self, export_id: str, *, organization_id: str | None = None, token: str, volume: int | None = None
+    ) -> bytes:
+        """The archive of an export, or a volume of it, by its link."""
         answer: bytes = self._connection.call(
             "GET",
             f"/api/v1/exports/{segment(export_id)}/archive",
-            query={"organization_id": organization_id, "token": token},
+            query={"organization_id": organization_id, "token": token, "volume": volume},
         )
         return answer
 
@@ -27,11 +29,13 @@ class AsyncExports:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def download(self, export_id: str, *, organization_id: str | None = None, token: str) -> bytes:
-        """The archive of an export, by its link."""
+    async def download(
+        self, export_id: str, *, organization_id: str | None = None, token: str, volume: int | None = None
+    ) -> bytes:
+        """The archive of an export, or a volume of it, by its link."""
         answer: bytes = await self._connection.call(
             "GET",
             f"/api/v1/exports/{segment(export_id)}/archive",
-            query={"organization_id": organization_id, "token": token},
+            query={"organization_id": organization_id, "token": token, "volume": volume},
         )
         return answer
