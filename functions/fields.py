@@ -1,12 +1,13 @@
 """Fields of requests and answers that several areas share."""
 
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from shared.domain.kernel.money import ExactDecimal
-from shared.domain.kernel.validation import Length
+from shared.domain.credits.amounts import PLACES
+from shared.domain.kernel.money import ExactDecimal, NonNegativeAmount, round_to
+from shared.domain.kernel.validation import Length, refusal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.provider_costs.llm_calls import MAXIMUM_TEXT, MAXIMUM_UNITS
 from shared.domain.tenancy.organization_settings import OrganizationSettings
@@ -41,6 +42,24 @@ ClientId = Annotated[
     Expected("a string of 1 to 256 characters without control characters"),
 ]
 """An id that the caller chooses."""
+
+BudgetUnit = Literal["credits", "money"]
+
+
+class BudgetLimit(Schema):
+    """The most that may be spent."""
+
+    limit: NonNegativeAmount
+    """In credits with at most 6 decimals, or in money."""
+    unit: BudgetUnit = "credits"
+    """Money is credits by what each is worth when it is spent or set aside: the `credit_value` of who pays."""
+
+    @model_validator(mode="after")
+    def _counts_in_millionths(self) -> Self:
+        if self.unit == "credits" and self.limit != round_to(self.limit, PLACES):
+            raise refusal((("limit",), f"has more than {PLACES} decimal places: credits are counted in millionths"))
+        return self
+
 
 Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$"), Expected("a month such as 2026-10")]
 """A month such as 2026-10."""

@@ -240,7 +240,7 @@ class Application:
         self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
         self.credits = CreditServices(
             *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time),
-            *(self.departments, self.periods),
+            *(self.departments, self.periods, self.api_keys),
         )
         self.billing_documents = BillingDocuments(store, self.owners)
         drawn_amounts = DrawnAmountsStore(store)
@@ -261,7 +261,7 @@ class Application:
         )
         self.unbilled_outcomes = UnbilledOutcomes(clock, self.periods, self.billing_documents, self.outcomes)
         self.threads = Threads(store, clock, self.owners)
-        self.runs = Runs(store, clock, self.owners, self.agents, self.threads)
+        self.runs = Runs(store, clock, self.owners, self.agents, self.threads, self.credits.run_limits)
         self.run_figures = RunFiguresReader(self.usage, outcome_store, clock, metered_versions, self.periods)
         self.invoice_jobs = InvoiceJobs(store, self.outbox)
         self.invoice_runs = InvoiceRuns(

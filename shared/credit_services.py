@@ -8,14 +8,17 @@ from shared.domain.kernel.entity import Entity
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.store import Store
 from shared.services.access.accounts import SIGNED_UP
+from shared.services.access.api_keys import ApiKeys
 from shared.services.agents.agents import Agents
 from shared.services.credits.action_costs import ActionCosts
 from shared.services.credits.archiving import Archiving, DueCut
 from shared.services.credits.balances import Balances
+from shared.services.credits.budgets import Budgets
 from shared.services.credits.department_limits import DepartmentLimits
 from shared.services.credits.due_holds import DueHold, DueHolds
 from shared.services.credits.ledger import Ledger
 from shared.services.credits.paying import Paying
+from shared.services.credits.run_limits import RunLimits
 from shared.services.credits.spending import Spending
 from shared.services.credits.statements import Statements
 from shared.services.credits.top_ups import DueTopUp, TopUps
@@ -42,6 +45,7 @@ class CreditServices:
         store_time: StoreTime,
         departments: Departments,
         periods: Periods,
+        api_keys: ApiKeys,
     ) -> None:
         self.wallets = wallets = ItemWallets(store)
         archives = ItemCreditArchives(store)
@@ -56,6 +60,8 @@ class CreditServices:
         self.statements = Statements(wallets, history)
         self.usage = CreditUsage(history, organizations, self.paying)
         self.department_limits = DepartmentLimits(wallets, clock, self.paying, departments)
+        self.budgets = Budgets(store, wallets, clock, self.paying, agents, api_keys)
+        self.run_limits = RunLimits(wallets, clock, self.paying)
         self.top_ups = TopUps(wallets, self.ledger, clock, organizations, outbox)
         self.verifications = Verifications(store, wallets, history, clock, outbox)
 

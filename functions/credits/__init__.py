@@ -3,6 +3,7 @@
 from functions.credits import (
     action_costs,
     balances,
+    budgets,
     department_limits,
     grants,
     holds,
@@ -18,6 +19,7 @@ blueprints = (
     uses.blueprint,
     holds.blueprint,
     balances.blueprint,
+    budgets.blueprint,
     department_limits.blueprint,
     transactions.blueprint,
     usage.blueprint,

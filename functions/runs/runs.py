@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from functions.fields import ClientId, Listed, Metadata, ObjectPatch, Reference
+from functions.fields import BudgetLimit, BudgetUnit, ClientId, Listed, Metadata, ObjectPatch, Reference
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.money import ExactDecimal, plain
@@ -74,6 +74,17 @@ class RunRequest(Schema):
     result: Result = "null"
     """JSON of the caller's own, at most 16 KiB."""
     metadata: Metadata = "{}"
+    budget: BudgetLimit | None = None
+    """What the run may spend in all; what would pass it is refused with 403."""
+
+
+class RunBudgetAnswer(Schema):
+    id: str
+    """Of the budget: refusals name it, and `GET /budgets/{id}` shows how it stands."""
+    limit: ExactDecimal
+    """The most that the run may spend in all."""
+    unit: BudgetUnit
+    """What the limit counts."""
 
 
 class RunPatch(MergePatch):
@@ -132,6 +143,8 @@ class RunAnswer(Schema):
     """JSON of the caller's own."""
     metadata: VerbatimObject
     """Data of the caller's own."""
+    budget: RunBudgetAnswer | None
+    """What it may spend in all; null where it was created without a limit of its own."""
     created_at: datetime
 
 
@@ -161,6 +174,8 @@ class RunReportAnswer(Schema):
     """JSON of the caller's own."""
     metadata: VerbatimObject | None
     """Data of the caller's own."""
+    budget: RunBudgetAnswer | None
+    """What it may spend in all; null where it was created without a limit of its own."""
     created_at: datetime | None
     currency: str
     events: dict[str, int]

@@ -180,12 +180,20 @@ def spare(name: str) -> str:
     fresh = {
         field: value.replace("fresh", uuid4().hex) if isinstance(value, str) else value for field, value in body.items()
     }
-    made = requests.post(
-        f"{API}/{path}", json=fresh, headers={"Authorization": f"Bearer {SCENE['operator_key']}"}, timeout=30
+    method = "PUT" if name in NAMED_BY_CALLERS else "POST"
+    made = requests.request(
+        method,
+        f"{API}/{path.replace('fresh', uuid4().hex)}",
+        json=fresh,
+        headers={"Authorization": f"Bearer {SCENE['operator_key']}"},
+        timeout=30,
     )
     made.raise_for_status()
     return made.json()["id"]
 
+
+NAMED_BY_CALLERS = {"budget_id"}
+"""Things that are put under an id of the caller's."""
 
 DECIDING = {"verify_outcome", "reject_outcome", "reverse_outcome"}
 """Operations that an outcome takes once."""

@@ -122,6 +122,7 @@ ENDING = {
     "archive_plan",
     "end_llm_price",
     "delete_llm_alias",
+    "delete_budget",
 }
 """Operations that end a thing: each gets a new one, so that those of the scene stay."""
 
@@ -204,6 +205,7 @@ def spares_of(victim: Victim) -> Mapping[str, tuple[str, Json]]:
         "price_id": ("llm-prices", {"model": "fresh", "prices": {"input": "1", "output": "1"}}),
         "invitation_id": (f"invitations{at}", {"email": "fresh@example.com", "role": "viewer"}),
         "alias_id": ("llm-prices/aliases", {"name": "fresh", **alias, **own}),
+        "budget_id": (f"budgets/fresh{at}", {"scope": "organization", "window": "month", "limit": "1000000"}),
     }
 
 

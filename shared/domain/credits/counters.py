@@ -15,6 +15,7 @@ from shared.domain.credits.windows import Window, instant_of, seconds_of
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.money import ZERO
 
+Unit = Literal["credits", "money"]
 Scope = Literal["organization", "project", "department", "agent", "api_key", "run"]
 SCOPES: tuple[Scope, ...] = ("organization", "project", "department", "agent", "api_key", "run")
 
@@ -63,14 +64,53 @@ class Spending(msgspec.Struct, frozen=True, array_like=True):
     money_spent: Decimal = ZERO
     """Credits by what each was worth at its admission, unrounded; those without a worth are left out."""
     money_held: Decimal = ZERO
+    money_unreported: Decimal = ZERO
+    money_metered: Decimal = ZERO
 
     @property
     def total(self) -> Decimal:
         return self.spent + self.held + self.unreported + self.metered
 
+    @property
+    def money_total(self) -> Decimal:
+        return self.money_spent + self.money_held + self.money_unreported + self.money_metered
+
     def is_over(self, now: datetime) -> bool:
-        """Whether nothing can count in it any more, so that it may go."""
-        return bool(self.end) and instant_of(self.end) + KEPT < now and not (self.held or self.unreported)
+        """Whether nothing can count in it any more, so that it may go: what was not reported goes with it."""
+        return bool(self.end) and instant_of(self.end) + KEPT < now and not self.held
+
+    def plus(self, amounts: "Amounts", credit_value: Decimal | None) -> "Spending":
+        """With more of each, also in money where a credit is worth something."""
+        value = credit_value or ZERO
+        return msgspec.structs.replace(
+            self,
+            spent=self.spent + amounts.spent,
+            held=self.held + amounts.held,
+            unreported=self.unreported + amounts.unreported,
+            metered=self.metered + amounts.metered,
+            money_spent=self.money_spent + amounts.spent * value,
+            money_held=self.money_held + amounts.held * value,
+            money_unreported=self.money_unreported + amounts.unreported * value,
+            money_metered=self.money_metered + amounts.metered * value,
+        )
+
+
+class Amounts(msgspec.Struct, frozen=True):
+    """What is added to a counter; below zero it is taken off."""
+
+    spent: Decimal = ZERO
+    held: Decimal = ZERO
+    unreported: Decimal = ZERO
+    metered: Decimal = ZERO
+
+
+class RunLimit(msgspec.Struct, frozen=True):
+    """What one run may spend in all, set where the run is created."""
+
+    run_id: str
+    limit: Decimal
+    unit: Unit
+    set_at: datetime
 
 
 class Counter(msgspec.Struct, frozen=True):
@@ -82,23 +122,22 @@ class Counter(msgspec.Struct, frozen=True):
     reference: str
     windows: dict[str, dict[str, Spending]]
     """Kind of credits -> key of a window -> what was spent in it."""
+    limits: tuple[RunLimit, ...] = ()
+    """Of a run: more than one only while requests that create it are on their way."""
 
     def spending(self, kind: str, window: Window) -> Spending:
         none = Spending(0 if window.end is None else seconds_of(window.end))
         return self.windows.get(kind, {}).get(window.key, none)
 
-    def counted(  # noqa: PLR0913  what counts, and where
+    def counted(
         self,
         kind: str,
         windows: Iterable[Window],
         now: datetime,
-        *,
-        spent: Decimal = ZERO,
-        held: Decimal = ZERO,
+        amounts: Amounts,
         credit_value: Decimal | None = None,
     ) -> "Counter":
-        """With more spent or held in these windows, and without those that are over."""
-        money = credit_value or ZERO
+        """With more in these windows, and without those that are over."""
         all_kinds = {
             each: {key: spending for key, spending in of_kind.items() if not spending.is_over(now)}
             for each, of_kind in self.windows.items()
@@ -108,20 +147,22 @@ class Counter(msgspec.Struct, frozen=True):
             before = of_kind.get(window.key)
             if before is None and window.end is not None and window.end + KEPT < now:
                 continue  # it went long ago: nothing depends on it any more
-            spending = before or self.spending(kind, window)
-            of_kind[window.key] = msgspec.structs.replace(
-                spending,
-                spent=spending.spent + spent,
-                held=spending.held + held,
-                money_spent=spending.money_spent + spent * money,
-                money_held=spending.money_held + held * money,
-            )
+            of_kind[window.key] = (before or self.spending(kind, window)).plus(amounts, credit_value)
         return msgspec.structs.replace(self, windows=all_kinds)
 
 
 def counter_id(scope: Scope, organization_id: str, reference: str) -> str:
     """References of callers may have any character and length, so the id has their hash."""
-    return f"c:{scope}:{organization_id}:{fingerprint(reference)[:32]}"
+    return _counter_id(scope, organization_id, fingerprint(reference)[:32])
+
+
+def run_counter_id(organization_id: str, digest: str) -> str:
+    """Of the run whose key has this hash."""
+    return _counter_id("run", organization_id, digest)
+
+
+def _counter_id(scope: Scope, organization_id: str, digest: str) -> str:
+    return f"c:{scope}:{organization_id}:{digest}"
 
 
 def new_counter(scope: Scope, organization_id: str, reference: str) -> Counter:

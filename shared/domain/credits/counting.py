@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from shared.domain.credits.budgets import overrun
-from shared.domain.credits.counters import Context, with_missing
+from shared.domain.credits.budgets import Overrun, overrun
+from shared.domain.credits.counters import Amounts, Context, with_missing
 from shared.domain.credits.transfers import Refusal
 from shared.domain.credits.wallet import Wallet
 from shared.domain.credits.windows import windows_at
 from shared.domain.kernel.histories import History
-from shared.domain.kernel.money import ZERO, plain
+from shared.domain.kernel.money import plain
 from shared.domain.kernel.times import to_text
 from shared.domain.periods.periods import Calendar
 
@@ -34,22 +34,33 @@ def admit(  # noqa: PLR0913  what an admission depends on
     after = dict(before)
     for context, amount in admitted:
         for id_ in context.counter_ids():
-            spent_or_held = {"held": amount} if held else {"spent": amount}
-            after[id_] = after[id_].counted(kind, windows, now, **spent_or_held, credit_value=credit_value)
-    over = overrun(wallet.budgets, kind, [context for context, _ in admitted], windows, before, after)
+            more = Amounts(held=amount) if held else Amounts(spent=amount)
+            after[id_] = after[id_].counted(kind, windows, now, more, credit_value)
+    contexts = [context for context, _ in admitted]
+    over = overrun(wallet.budgets, kind, contexts, windows, before, after, has_value=credit_value is not None)
     if over is None:
         wallet.counters |= after
         return None
     # What refuses is written, too: a counter that another host has raised meanwhile fails the batch.
     wallet.counters |= before
-    end = over.window.end
+    return _refused(over)
+
+
+def _refused(over: Overrun) -> Refusal:
+    budget, window = over.budget, over.window
+    if over.left is None:
+        return Refusal(
+            "conflict", f"The budget {budget.id} is in money, and a credit has no value: set the credit_value"
+        )
+    span = "in all" if window.end is None else f"in this {window.name}"
     return Refusal(
         "limit_exceeded",
-        f"The budget {over.budget.id} has {plain(over.left)} credits left in this {over.window.name}",
+        f"The budget {budget.id} has {plain(over.left)} {'of money' if budget.unit == 'money' else 'credits'} "
+        f"left {span}",
         {
-            "budget_id": over.budget.id,
+            "budget_id": budget.id,
             "left": plain(over.left),
-            "window": {"name": over.window.name, "end": None if end is None else to_text(end)},
+            "window": {"name": window.name, "end": None if window.end is None else to_text(window.end)},
         },
     )
 
@@ -61,12 +72,11 @@ def settle(  # noqa: PLR0913  see above
     admitted_at: datetime,
     now: datetime,
     calendars: History[Calendar],
+    amounts: Amounts,
     *,
-    spent: Decimal = ZERO,
-    held: Decimal = ZERO,
     credit_value: Decimal | None,
 ) -> None:
     """Change what was admitted earlier, in the windows of its admission and by what a credit was worth then."""
     windows = windows_at(admitted_at, calendars)
     for id_, counter in with_missing(wallet.counters, context).items():
-        wallet.counters[id_] = counter.counted(kind, windows, now, spent=spent, held=held, credit_value=credit_value)
+        wallet.counters[id_] = counter.counted(kind, windows, now, amounts, credit_value)

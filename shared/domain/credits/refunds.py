@@ -8,6 +8,7 @@ import msgspec
 
 from shared.domain.credits.accounts import CONSUMED
 from shared.domain.credits.commands import Refund
+from shared.domain.credits.counters import Amounts
 from shared.domain.credits.counting import settle
 from shared.domain.credits.holds import split
 from shared.domain.credits.payments import RefundRecord, refund_id
@@ -41,7 +42,7 @@ def refund(wallet: Wallet, command: Refund, now: datetime) -> TransferFields | R
         settle(
             wallet,
             *(original.credit_kind, entry.context, burnt_at, now, command.calendars),
-            spent=-entry.amount,
+            Amounts(spent=-entry.amount),
             credit_value=original.credit_value,
         )
     wallet.refunds[original.id] = RefundRecord(record.id, original.id, record.refunded + amount)

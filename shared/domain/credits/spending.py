@@ -8,6 +8,7 @@ import msgspec
 
 from shared.domain.credits.accounts import CONSUMED, DEBT, FREE, RESERVED, moved
 from shared.domain.credits.commands import Capture, ExpireHold, Release, Reserve, Use
+from shared.domain.credits.counters import Amounts
 from shared.domain.credits.counting import admit, settle
 from shared.domain.credits.grants import Part, debt
 from shared.domain.credits.holds import Hold, split
@@ -94,8 +95,7 @@ def capture(wallet: Wallet, command: Capture, now: datetime) -> TransferFields |
     settle(
         wallet,
         *(hold.credit_kind, hold.context, hold.admitted_at, now, command.calendars),
-        spent=captured,
-        held=-hold.amount,
+        Amounts(spent=captured, held=-hold.amount),
         credit_value=hold.credit_value,
     )
     return {
@@ -129,7 +129,7 @@ def release(wallet: Wallet, command: Release | ExpireHold, now: datetime) -> Tra
     settle(
         wallet,
         *(hold.credit_kind, hold.context, hold.admitted_at, now, command.calendars),
-        held=-hold.amount,
+        Amounts(held=-hold.amount),
         credit_value=hold.credit_value,
     )
     return {

@@ -8,7 +8,9 @@ from shared.domain.kernel.audit import OWN_TRAIL, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, ValidationError
 from shared.domain.kernel.ids import named_id
+from shared.domain.kernel.money import NonNegativeAmount
 from shared.domain.kernel.times import Instant
+from shared.domain.kernel.value import Value
 
 RunStatus = Literal["pending", "running", "completed", "failed"]
 
@@ -21,6 +23,15 @@ NEXT_STATES: Mapping[RunStatus, frozenset[RunStatus]] = {
 """The states that can follow a state."""
 
 ENDED: frozenset[RunStatus] = frozenset({"completed", "failed"})
+
+
+class RunBudget(Value):
+    """What a run may spend in all."""
+
+    id: str
+    """Of the budget, which refusals name."""
+    limit: NonNegativeAmount
+    unit: Literal["credits", "money"] = "credits"
 
 
 class Run(Entity):
@@ -44,6 +55,8 @@ class Run(Entity):
     result: str = "null"
     metadata: str = "{}"
     """JSON as text, as `result`, because numbers in Cosmos documents become doubles."""
+    budget: RunBudget | None = None
+    """As it was set before the run was created; its counter has it."""
     created_at: Instant
 
     def with_changes(self, changes: Mapping[str, Any], now: datetime) -> Self:

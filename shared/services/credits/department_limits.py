@@ -139,6 +139,13 @@ def _budgets(organization_id: str, department_id: str, limits: Mapping[WindowNam
     ]
 
 
+def is_department_limit(budget: Budget) -> bool:
+    """Whether a budget is one of these limits, and not one that callers name."""
+    return budget.scope == "department" and budget.id == _budget_id(
+        budget.organization_id, budget.reference, budget.window
+    )
+
+
 def _budget_id(organization_id: str, department_id: str, window: WindowName) -> str:
     return named_id("bud", organization_id, "department", department_id, window)
 

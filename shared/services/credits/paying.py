@@ -61,6 +61,10 @@ class Paying:
         await self._periods.containing(organization, instant)
         return _paid(organization, instant)
 
+    async def organization(self, payer: str) -> Organization:
+        """The organization that pays."""
+        return await self._organizations.cached(payer)
+
     async def payers(self, organization_id: str) -> Sequence[str]:
         """Who pays at present, and who paid before. Changes nothing."""
         paid = _paid(await self._organizations.cached(organization_id), self._clock.now())

@@ -1,21 +1,30 @@
 """Runs: created and changed."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
 from shared.domain.kernel.audit import FOLLOWS, Audit
-from shared.domain.kernel.errors import ValidationError
-from shared.domain.runs.runs import Run, RunStatus, key_claim_id
+from shared.domain.kernel.errors import ConflictError, ValidationError
+from shared.domain.runs.runs import Run, RunBudget, RunStatus, key_claim_id
 from shared.domain.tenancy.agents import Agent
 from shared.ports.clock import Clock
 from shared.services.agents.agents import Agents
+from shared.services.credits.run_limits import RunLimits
 from shared.services.runs.threads import Threads
 from shared.services.storage import Claim, Owners, Page, Records, Store, Stored, UniqueField
 from shared.services.storage.caller_json import merged
 from shared.services.tenancy.allocation_targets import AllocationTargets
+
+
+class BudgetDraft(BaseModel):
+    """What the run may spend in all."""
+
+    limit: Decimal
+    unit: Literal["credits", "money"]
 
 
 class RunDraft(BaseModel):
@@ -30,6 +39,7 @@ class RunDraft(BaseModel):
     error: str | None = None
     result: str = "null"
     metadata: str = "{}"
+    budget: BudgetDraft | None = None
 
 
 class KeyClaim(Claim):
@@ -45,8 +55,11 @@ class KeyClaim(Claim):
 
 
 class Runs:
-    def __init__(self, store: Store, clock: Clock, owners: Owners, agents: Agents, threads: Threads) -> None:
+    def __init__(  # noqa: PLR0913  its neighbours
+        self, store: Store, clock: Clock, owners: Owners, agents: Agents, threads: Threads, run_limits: RunLimits
+    ) -> None:
         self._clock = clock
+        self._run_limits = run_limits
         self._agents = agents
         self._threads = threads
         self._allocation_targets = AllocationTargets(store)
@@ -68,10 +81,27 @@ class Runs:
             agent_id=agent and agent.id,
             # As usage rolls up by agents, a run has to belong where its usage does.
             project_id=(agent and agent.project_id) or project_id,
-            **draft.model_dump(exclude={"agent", "key"}),
+            **draft.model_dump(exclude={"agent", "key", "budget"}),
             key=draft.key or run_id,
         )
-        return await self._runs.create(organization_id, run)
+        if draft.budget is None:
+            return await self._runs.create(organization_id, run)
+        return await self._create_limited(organization_id, run, draft.budget)
+
+    async def _create_limited(self, organization_id: str, run: Run, budget: BudgetDraft) -> Stored[Run]:
+        """The limit first, under the run's id, so that nothing is spent without it; then the run.
+
+        No other run gets it: where the key is taken it is withdrawn.
+        """
+        taken = await self._find_by_key(organization_id, run.key)
+        if taken is None or taken.entity.id == run.id:
+            id_ = await self._run_limits.set(organization_id, run.key, run.id, budget.limit, budget.unit)
+            run = run.changed(budget=RunBudget(id=id_, limit=budget.limit, unit=budget.unit))
+        try:
+            return await self._runs.create(organization_id, run)
+        except ConflictError:
+            await self._run_limits.withdraw(organization_id, run.key, run.id)
+            raise
 
     async def _agent(self, organization_id: str, reference: str | None) -> Agent | None:
         if reference is None:

@@ -119,6 +119,9 @@ MADE_IN_OWN_PROJECTS = {
 there is not, as it does for everybody: `test_project_limits.py` names agents of other projects.
 """
 
+NAMED_BY_CALLER = {"PUT /api/v1/budgets/{budget_id}"}
+"""What makes a thing of the caller's own under the name in its path, whoever else has a thing of that name."""
+
 DELETED = "urn:xyra:problem:organization_deleted"
 HTTP_TRIGGER = "httpTrigger"
 REFUSED = (401, 403, 404)
@@ -128,6 +131,7 @@ SECRET = "victim's own"
 EXTERNAL_ID = "victims-coder"
 """Names that nobody else may see."""
 DOMAIN = "victim.example.com"
+BUDGET = "victims-budget"
 
 assert function_app.app, "importing it declares the endpoints"
 
@@ -180,6 +184,8 @@ async def held_credits(organization: Organization) -> tuple[Json, Json]:
     given = {"organization_id": organization.id, "amount": "54321.5", "source": "bonus"}
     await organization.operator.post("credits/grants", given, headers={"Idempotency-Key": "grant"})
     hold = await organization.key.post("credits/reserve", {"amount": "54320"}, headers={"Idempotency-Key": "hold"})
+    budget = {"name": SECRET, "scope": "organization", "window": "month", "limit": "98765"}
+    (await organization.key.send("PUT", f"budgets/{BUDGET}", budget)).expect(201)
     return hold, await organization.key.post("credits/verify", {"from_beginning": True}, expect=202)
 
 
@@ -304,6 +310,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "export_id": (await organization.key.post(f"organizations/{organization.id}/export", expect=202))["id"],
             "alias_id": alias["id"],
             "hold_id": hold["hold_id"],
+            "budget_id": BUDGET,
             "transaction_id": hold["transaction_id"],
             "verification_id": verification["id"],
             "agent_type": "ResearchAgent",
@@ -316,6 +323,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             EXTERNAL_ID,
             "4321.99",
             "54320",
+            "98765",
             hold["transaction_id"],
             organization.slug,
             outcome["outcome_id"],
@@ -496,7 +504,7 @@ def requests(endpoint: Endpoint, victim: Victim) -> Iterator[Request]:
     needed = [field.alias or name for name, field in endpoint.query.model_fields.items() if field.is_required()]
     query = {name: victim.query_values[name] for name in needed}
     by_path = Request("/" + endpoint.route.format(**victim.path_values), endpoint.example, query)
-    if names and route_of(endpoint) not in OPERATORS:
+    if names and route_of(endpoint) not in OPERATORS | NAMED_BY_CALLER:
         yield by_path
     yield replace(by_path, query={**query, "organization_id": victim.organization.id})
     yield replace(by_path, query={**query, "organization_id": victim.organization.slug})

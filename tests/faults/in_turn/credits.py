@@ -1,5 +1,6 @@
 """Credits that are given, used, reserved, captured, released, expire and are refunded."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -10,12 +11,15 @@ from shared.containers import LEDGERS
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.credits.grants import Terms
 from shared.domain.credits.transfers import Transfer
-from shared.domain.kernel.errors import RateLimitedError, UnavailableError, XyraError
+from shared.domain.kernel.errors import NotFoundError, RateLimitedError, UnavailableError, XyraError
 from shared.domain.kernel.ids import named_id
 from shared.domain.tenancy.organization_settings import SettingsChanger
 from shared.services.credits.archiving import DueCut
+from shared.services.credits.budgets import BudgetDraft
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
 from shared.services.credits.top_ups import DueTopUp
+from shared.services.runs.runs import BudgetDraft as RunBudgetDraft
+from shared.services.runs.runs import RunDraft
 from shared.services.storage import Stored
 from shared.services.tenancy.departments import DepartmentDraft
 from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION, Scene
@@ -25,6 +29,7 @@ PRINCIPAL = Principal("usr_1", ORGANIZATION, frozenset(Permission))
 SPENT_FOR = SpentFor(agent=AGENT, run="run")
 KIND = "default"
 DEPARTMENT = named_id("dep", "faults")
+RUN = named_id("run", "faults")
 OF_DEPARTMENT = SpentFor(department_id=DEPARTMENT, run="run")
 
 
@@ -237,4 +242,50 @@ class LimitDepartment(CreditPath):
         refused = await Wallet(self.scene.host(), OF_DEPARTMENT).use("refused", 10)
         assert refused.refusal is not None
         assert refused.refusal.code == "limit_exceeded"
+        return await super().result()
+
+
+class SetBudget(CreditPath):
+    """A budget is set and lowered while credits are used; from then on it refuses."""
+
+    async def walk(self, host: Application) -> None:
+        for limit in (50, 12):
+            draft = BudgetDraft("agent", AGENT, "once", Decimal(limit), "credits", KIND, "hard", ())
+            await host.credits.budgets.put(ORGANIZATION, "budget", draft, None)
+        self.note(await Wallet(host).use("too much", 13))
+
+    async def result(self) -> Result:
+        await self.scene.drain()
+        status = await self.scene.host().credits.budgets.status(ORGANIZATION, "budget", None, None)
+        assert status.budget.limit == 12
+        return await super().result()
+
+
+class DeleteBudget(CreditPath):
+    async def prepare(self) -> None:
+        await super().prepare()
+        draft = BudgetDraft("agent", AGENT, "once", Decimal(12), "credits", KIND, "hard", ())
+        await self.scene.host().credits.budgets.put(ORGANIZATION, "budget", draft, None)
+
+    async def walk(self, host: Application) -> None:
+        with suppress(NotFoundError):  # it was deleted before, and the answer was lost
+            await host.credits.budgets.delete(ORGANIZATION, "budget", None)
+        self.note(await Wallet(host).use("enough", 13))
+
+
+class CreateLimitedRun(CreditPath):
+    """A run is created with a limit, which is there before the run."""
+
+    async def walk(self, host: Application) -> None:
+        draft = RunDraft(key="run", agent=AGENT, budget=RunBudgetDraft(limit=Decimal(10), unit="credits"))
+        run = (await host.runs.create(RUN, ORGANIZATION, draft)).entity
+        assert run.budget is not None
+        self.note(await Wallet(host).use("too much", 11))
+
+    async def result(self) -> Result:
+        await self.scene.drain()
+        run = (await self.scene.host().runs.get(ORGANIZATION, RUN)).entity
+        assert run.budget is not None
+        status = await self.scene.host().credits.budgets.status(ORGANIZATION, run.budget.id, None, None)
+        assert status.budget.limit == 10
         return await super().result()

@@ -121,6 +121,11 @@ from xyra.models.billing_models import VolumeInput as VolumeInput
 from xyra.models.billing_models import VolumePercentageInput as VolumePercentageInput
 from xyra.models.billing_models import WorkflowChargeInput as WorkflowChargeInput
 from xyra.models.billing_models import WorkflowTypeInput as WorkflowTypeInput
+from xyra.models.budgets import BudgetAnswer as BudgetAnswer
+from xyra.models.budgets import BudgetList as BudgetList
+from xyra.models.budgets import BudgetRequest as BudgetRequest
+from xyra.models.budgets import BudgetStatusAnswer as BudgetStatusAnswer
+from xyra.models.budgets import CountedWindow as CountedWindow
 from xyra.models.credits import ActionCostAnswer as ActionCostAnswer
 from xyra.models.credits import ActionCostRequest as ActionCostRequest
 from xyra.models.credits import ActionCostTable as ActionCostTable
@@ -282,7 +287,9 @@ from xyra.models.projects import ProjectList as ProjectList
 from xyra.models.projects import ProjectPatch as ProjectPatch
 from xyra.models.projects import ProjectRequest as ProjectRequest
 from xyra.models.projects import ProjectSummaryAnswer as ProjectSummaryAnswer
+from xyra.models.runs import BudgetLimit as BudgetLimit
 from xyra.models.runs import RunAnswer as RunAnswer
+from xyra.models.runs import RunBudgetAnswer as RunBudgetAnswer
 from xyra.models.runs import RunList as RunList
 from xyra.models.runs import RunPatch as RunPatch
 from xyra.models.runs import RunReportAnswer as RunReportAnswer

@@ -6,7 +6,17 @@ Written by `tools/sdk_source.py` from the API's description: change that, not th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypedDict
+
+
+class BudgetLimit(TypedDict):
+    """The most that may be spent."""
+
+    limit: str | int | Decimal
+    """In credits with at most 6 decimals, or in money."""
+    unit: NotRequired[Literal["credits", "money"]]
+    """Money is credits by what each is worth when it is spent or set aside: the `credit_value` of who pays."""
 
 
 class RunAnswer(TypedDict):
@@ -36,8 +46,19 @@ class RunAnswer(TypedDict):
     """JSON of the caller's own."""
     metadata: Mapping[str, Any]
     """Data of the caller's own."""
+    budget: RunBudgetAnswer | None
+    """What it may spend in all; null where it was created without a limit of its own."""
     created_at: str
     """When it was created."""
+
+
+class RunBudgetAnswer(TypedDict):
+    id: str
+    """Of the budget: refusals name it, and `GET /budgets/{id}` shows how it stands."""
+    limit: str
+    """The most that the run may spend in all."""
+    unit: Literal["credits", "money"]
+    """What the limit counts."""
 
 
 class RunList(TypedDict):
@@ -95,6 +116,8 @@ class RunReportAnswer(TypedDict):
     """JSON of the caller's own."""
     metadata: Mapping[str, Any] | None
     """Data of the caller's own."""
+    budget: RunBudgetAnswer | None
+    """What it may spend in all; null where it was created without a limit of its own."""
     created_at: str | None
     """When it was created."""
     currency: str
@@ -146,3 +169,5 @@ class RunRequest(TypedDict):
     """JSON of the caller's own, at most 16 KiB."""
     metadata: NotRequired[Mapping[str, Any]]
     """Data of the caller's own: an object of at most 50 keys."""
+    budget: NotRequired[BudgetLimit | None]
+    """What the run may spend in all; what would pass it is refused with 403."""

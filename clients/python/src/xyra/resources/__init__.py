@@ -11,6 +11,7 @@ from xyra.resources.audit import AsyncAudit, Audit
 from xyra.resources.auth import AsyncAuth, Auth
 from xyra.resources.billing import AsyncBilling, Billing
 from xyra.resources.billing_models import AsyncBillingModels, BillingModels
+from xyra.resources.budgets import AsyncBudgets, Budgets
 from xyra.resources.departments import AsyncDepartments, Departments
 from xyra.resources.events import AsyncEvents, Events
 from xyra.resources.exchange_rates import AsyncExchangeRates, ExchangeRates
@@ -64,6 +65,10 @@ class Resources:
     @cached_property
     def billing_models(self) -> BillingModels:
         return BillingModels(self.connection)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        return Budgets(self.connection)
 
     @cached_property
     def departments(self) -> Departments:
@@ -182,6 +187,10 @@ class AsyncResources:
     @cached_property
     def billing_models(self) -> AsyncBillingModels:
         return AsyncBillingModels(self.connection)
+
+    @cached_property
+    def budgets(self) -> AsyncBudgets:
+        return AsyncBudgets(self.connection)
 
     @cached_property
     def departments(self) -> AsyncDepartments:
