@@ -61,6 +61,15 @@ class BudgetLimit(Schema):
         return self
 
 
+class RunBudgetAnswer(Schema):
+    id: str
+    """Of the budget: refusals name it, and `GET /budgets/{id}` shows how it stands."""
+    limit: ExactDecimal
+    """The most that the run may spend in all."""
+    unit: BudgetUnit
+    """What the limit counts."""
+
+
 Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$"), Expected("a month such as 2026-10")]
 """A month such as 2026-10."""
 

@@ -15,11 +15,12 @@ from shared.services.credits.archiving import Archiving, DueCut
 from shared.services.credits.balances import Balances
 from shared.services.credits.budgets import Budgets
 from shared.services.credits.department_limits import DepartmentLimits
-from shared.services.credits.due_holds import DueHold, DueHolds
+from shared.services.credits.due_holds import DueHold, DueHolds, DueLease
+from shared.services.credits.leasing import Leases
 from shared.services.credits.ledger import Ledger
 from shared.services.credits.paying import Paying
 from shared.services.credits.run_limits import RunLimits
-from shared.services.credits.spending import Spending
+from shared.services.credits.spending import Spending, SpendingContexts
 from shared.services.credits.statements import Statements
 from shared.services.credits.top_ups import DueTopUp, TopUps
 from shared.services.credits.transfer_history import TransferHistory
@@ -55,7 +56,9 @@ class CreditServices:
         self.archiving = Archiving(wallets, archives, clock, outbox)
         self.action_costs = ActionCosts(store)
         self.paying = Paying(wallets, self.ledger, clock, organizations, periods)
-        self.spending = Spending(store, self.ledger, self.paying, organizations, agents, self.action_costs)
+        contexts = SpendingContexts(store, agents)
+        self.spending = Spending(self.ledger, self.paying, organizations, contexts, self.action_costs)
+        self.leases = Leases(wallets, clock, self.paying, organizations, contexts)
         self.balances = Balances(wallets, clock, organizations)
         self.statements = Statements(wallets, history)
         self.usage = CreditUsage(history, organizations, self.paying)
@@ -73,6 +76,7 @@ class CreditServices:
         """What finishes the entities that are due."""
         return {
             DueHold: self.due_holds.complete_due,
+            DueLease: self.due_holds.complete_due,
             DueTopUp: self.top_ups.complete_due,
             DueCut: self.archiving.complete_due,
             CreditVerification: self.verifications.complete_due,

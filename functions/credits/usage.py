@@ -51,13 +51,13 @@ class CreditUsageSummaryQuery(UsageFilterQuery):
 
 
 class CreditUsageAnswer(Schema):
-    """One use, what of a hold was captured, or what of either was refunded."""
+    """One use, what of a hold was captured or of a lease reported, or what of any of these was refunded."""
 
     transaction_id: str
     """The transfer."""
     time: datetime
     """When it was booked."""
-    type: Literal["use", "capture", "refund"]
+    type: Literal["use", "capture", "lease_settlement", "refund"]
     """What happened."""
     amount: ExactDecimal
     """How many credits; below zero for a refund."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from functions.fields import BudgetLimit, BudgetUnit, ClientId, Listed, Metadata, ObjectPatch, Reference
+from functions.fields import BudgetLimit, ClientId, Listed, Metadata, ObjectPatch, Reference, RunBudgetAnswer
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import NotFoundError, ValidationError
 from shared.domain.kernel.money import ExactDecimal, plain
@@ -76,15 +76,6 @@ class RunRequest(Schema):
     metadata: Metadata = "{}"
     budget: BudgetLimit | None = None
     """What the run may spend in all; what would pass it is refused with 403."""
-
-
-class RunBudgetAnswer(Schema):
-    id: str
-    """Of the budget: refusals name it, and `GET /budgets/{id}` shows how it stands."""
-    limit: ExactDecimal
-    """The most that the run may spend in all."""
-    unit: BudgetUnit
-    """What the limit counts."""
 
 
 class RunPatch(MergePatch):

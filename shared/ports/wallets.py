@@ -13,6 +13,7 @@ from shared.domain.credits.budgets import Budget
 from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.head import Cut
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.leases import Lease
 from shared.domain.credits.payments import GrantRecord
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.wallet import Wallet
@@ -26,6 +27,7 @@ class Wanted:
     transactions: frozenset[str] = frozenset()
     """Those that may have been done already, and those that commands refer to."""
     holds: frozenset[str] = frozenset()
+    leases: frozenset[str] = frozenset()
     counters: frozenset[str] = frozenset()
     grants: frozenset[str] = frozenset()
     refunded: frozenset[str] = frozenset()
@@ -75,6 +77,17 @@ class Wallets(Protocol):
 
     async def due_holds(self, payer: str, before: datetime) -> Sequence[Hold]:
         """Open holds whose time is over, at most a hundred."""
+        ...
+
+    async def due_leases(self, payer: str, before: datetime) -> Sequence[Lease]:
+        """Open leases whose credits return by then, at most a hundred."""
+        ...
+
+    async def leases(self, payer: str, status: str | None, limit: int, after: Position | None) -> Sequence[Lease]:
+        """Newest first, behind the position of another one: its time and id.
+
+        `status` is a state, or `unreported` for expired ones that are still counted in caps.
+        """
         ...
 
     async def transfers(  # noqa: PLR0913  the parts of a query

@@ -101,7 +101,7 @@ def known_thing(name: str, operation: str, otherwise: Any) -> Any:
     """A thing that exists for a parameter of a path; a new one where the operation ends it."""
     if name == "outcome_id" and operation in DECIDING:
         return reported_outcome(is_verified=operation == "reverse_outcome")
-    if name in ("hold_id", "transaction_id") and operation in SPENDING:
+    if name in ("hold_id", "lease_id", "transaction_id") and operation in SPENDING:
         return spent(name)
     if name in SCENE["spares"] and operation in SCENE["ending"]:
         return spare(name)
@@ -220,8 +220,8 @@ def reported_outcome(*, is_verified: bool) -> str:
     return outcome_id
 
 
-SPENDING = {"capture_hold", "release_hold", "refund_credits"}
-"""Operations that a hold or a transaction takes once."""
+SPENDING = {"capture_hold", "release_hold", "refund_credits", "extend_lease", "end_lease"}
+"""Operations that a hold, a lease or a transaction takes once."""
 
 
 def spent(name: str) -> str:
@@ -241,6 +241,7 @@ def spent(name: str) -> str:
 
 SPENT = {
     "hold_id": ("reserve", {"amount": "5", "expires_in": 600}),
+    "lease_id": ("leases", {"amount": "5", "expires_in": 600}),
     "transaction_id": ("use", {"amount": "5"}),
 }
 

@@ -1,13 +1,12 @@
 """Wallets in a document store: one partition for each payer."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import msgspec
 
-from shared import json
+from shared.adapters.credits.wallet_batches import bytes_of, committed, count, id_of, operations
 from shared.adapters.credits.wallet_items import (
     BUDGETS_ID,
     CUT,
@@ -15,26 +14,15 @@ from shared.adapters.credits.wallet_items import (
     DRAWN,
     GRANT,
     HOLD,
+    LEASE,
     POINTER,
     TRANSFER,
     archive_partition_of,
-    budgets_document,
-    counter_document,
-    cut_document,
     drawn_document,
-    grant_document,
-    head_document,
-    hold_document,
-    member_document,
-    page_document,
     partition_of,
     record_in,
-    refund_document,
-    top_up_document,
-    transfer_document,
 )
 from shared.containers import LEDGERS
-from shared.domain.credits.archives import KEPT
 from shared.domain.credits.budgets import Budgets
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.drawn_periods import DrawnPeriod
@@ -42,6 +30,7 @@ from shared.domain.credits.grant_pages import GrantPage, page_id
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.head import HEAD_ID, Cut, Head, cut_id
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member, member_id
 from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id, refund_id
 from shared.domain.credits.transfers import Transfer
@@ -51,13 +40,9 @@ from shared.domain.kernel.times import to_text
 from shared.ports.store import (
     MAXIMUM_PAGE,
     Between,
-    Create,
-    Delete,
-    Document,
     Item,
     Operation,
     Position,
-    Replace,
     Store,
 )
 from shared.ports.wallets import StoredWallet, Wanted
@@ -95,30 +80,15 @@ class ItemWallets:
         raise UnavailableError("The wallet is being changed by others; try again")
 
     def operations(self, stored: StoredWallet, wallet: Wallet) -> int:
-        pages, gone = wallet.changed_pages()
-        changed = sum(
-            sum(1 for _ in _changed(before, after))
-            for before, after in (
-                (stored.wallet.holds, wallet.holds),
-                (stored.wallet.counters, wallet.counters),
-                (stored.wallet.grant_records, wallet.grant_records),
-                (stored.wallet.refunds, wallet.refunds),
-                (stored.wallet.drawn_periods, wallet.drawn_periods),
-                (stored.wallet.members, wallet.members),
-            )
-        )
-        changed += wallet.budgets is not stored.wallet.budgets
-        return (
-            1 + len(wallet.transfers) + len(wallet.cuts) + len(wallet.opened_top_ups) + len(pages) + len(gone) + changed
-        )
+        return count(stored, wallet)
 
     def size(self, stored: StoredWallet, wallet: Wallet) -> int:
-        return sum(_bytes(operation) for operation in _operations(stored, wallet))
+        return sum(bytes_of(operation) for operation in operations(stored, wallet))
 
     async def commit(self, stored: StoredWallet, wallet: Wallet, beside: Sequence[Operation] = ()) -> StoredWallet:
-        operations = list(_operations(stored, wallet))
-        etags = await self._store.batch(LEDGERS.name, partition_of(wallet.payer), [*operations, *beside])
-        return _committed(stored, wallet, dict(zip(map(_id_of, operations), etags, strict=False)))
+        batch = list(operations(stored, wallet))
+        etags = await self._store.batch(LEDGERS.name, partition_of(wallet.payer), [*batch, *beside])
+        return committed(stored, wallet, dict(zip(map(id_of, batch), etags, strict=False)))
 
     async def due_holds(self, payer: str, before: datetime) -> Sequence[Hold]:
         page = await self._store.query(
@@ -130,6 +100,30 @@ class ItemWallets:
             limit=_DUE_AT_ONCE,
         )
         return [record_in(item.document, Hold) for item in page.items]
+
+    async def due_leases(self, payer: str, before: datetime) -> Sequence[Lease]:
+        page = await self._store.query(
+            LEDGERS.name,
+            partition_of(payer),
+            LEASE,
+            equals={"status": "open"},
+            between=Between("due_at", below=to_text(before)),
+            limit=_DUE_AT_ONCE,
+        )
+        return [record_in(item.document, Lease) for item in page.items]
+
+    async def leases(self, payer: str, status: str | None, limit: int, after: Position | None) -> Sequence[Lease]:
+        page = await self._store.query(
+            LEDGERS.name,
+            partition_of(payer),
+            LEASE,
+            equals={} if status is None else {"status": status},
+            order_by="time",
+            descending=True,
+            limit=limit,
+            cursor=after,
+        )
+        return [record_in(item.document, Lease) for item in page.items]
 
     async def transfers(  # noqa: PLR0913  the port's arguments
         self,
@@ -215,6 +209,7 @@ def _ids_of(wanted: Wanted) -> frozenset[str]:
     return (
         wanted.transactions
         | wanted.holds
+        | wanted.leases
         | wanted.counters
         | wanted.drawn_periods
         | {grant_record_id(id_) for id_ in wanted.grants}
@@ -241,6 +236,7 @@ def _joined(
         head,
         pages=pages,
         holds=wallet.holds | _records(items, HOLD, Hold),
+        leases=wallet.leases | _records(items, LEASE, Lease),
         counters=wallet.counters | _records(items, "credit_counter", Counter),
         grant_records=wallet.grant_records | {record.id: record for record in grants.values()},
         refunds=wallet.refunds | {record.transaction_id: record for record in refunds.values()},
@@ -257,72 +253,7 @@ def _records(items: Mapping[str, Item], kind: str, model: type[R]) -> dict[str, 
     return {id_: record_in(item.document, model) for id_, item in items.items() if item.document["kind"] == kind}
 
 
-def _operations(stored: StoredWallet, wallet: Wallet) -> Iterator[Operation]:
-    """What differs from what was read, the head first: under its ETag, or as new."""
-    before = stored.wallet
-    yield _write(stored, head_document(wallet.head))
-    for transfer in wallet.transfers:
-        yield Create(transfer_document(transfer))
-    pages, gone = wallet.changed_pages()
-    for page in pages:
-        yield _write(stored, page_document(page))
-    for id_ in gone:
-        yield Delete(id_, stored.etags[id_])
-    for document in _changed_records(before, wallet):
-        yield _write(stored, document)
-    for cut in wallet.cuts:
-        yield Create(cut_document(cut, wallet.payer, cut.time + KEPT))
-    for top_up in wallet.opened_top_ups:
-        yield Create(top_up_document(top_up, wallet.payer, top_up.opened_at))
-
-
-def _changed_records(before: Wallet, wallet: Wallet) -> Iterator[Document]:
-    for hold in _changed(before.holds, wallet.holds):
-        yield hold_document(hold, wallet.payer)
-    for counter in _changed(before.counters, wallet.counters):
-        yield counter_document(counter)
-    for record in _changed(before.grant_records, wallet.grant_records):
-        yield grant_document(record)
-    for refund in _changed(before.refunds, wallet.refunds):
-        yield refund_document(refund)
-    for drawn in _changed(before.drawn_periods, wallet.drawn_periods):
-        yield drawn_document(drawn, wallet.payer)
-    for member in _changed(before.members, wallet.members):
-        yield member_document(member)
-    if wallet.budgets is not before.budgets:
-        yield budgets_document(Budgets(wallet.head.budgets_revision, wallet.budgets))
-
-
-def _changed(before: Mapping[str, R], after: Mapping[str, R]) -> Iterator[R]:
-    return (record for id_, record in after.items() if before.get(id_) is not record)
-
-
-def _write(stored: StoredWallet, document: Document) -> Operation:
-    etag = stored.etags.get(document["id"])
-    return Create(document) if etag is None else Replace(document, etag)
-
-
-def _committed(stored: StoredWallet, wallet: Wallet, etags: Mapping[str, str]) -> StoredWallet:
-    pages, gone = wallet.changed_pages()
-    kept_pages = {id_: page for id_, page in wallet.pages.items() if id_ not in gone}
-    transactions = stored.transactions | {transfer.id: transfer for transfer in wallet.transfers}
-    settled = replace(
-        wallet, pages=kept_pages | {page.id: page for page in pages}, earlier=transactions, transfers=[], cuts=[],
-        opened_top_ups=[], _grants={},
-    )  # fmt: skip
-    current = {id_: etag for id_, etag in {**stored.etags, **etags}.items() if id_ not in gone}
-    return StoredWallet(settled, transactions, current, stored.read | etags.keys())
-
-
 def _between(start: datetime | None, end: datetime | None) -> Between | None:
     if start is None and end is None:
         return None
     return Between("time", None if start is None else to_text(start), None if end is None else to_text(end))
-
-
-def _id_of(operation: Operation) -> str:
-    return operation.id if isinstance(operation, Delete) else str(operation.document["id"])
-
-
-def _bytes(operation: Operation) -> int:
-    return 0 if isinstance(operation, Delete) else len(json.encode(operation.document))

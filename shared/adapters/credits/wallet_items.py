@@ -15,6 +15,7 @@ from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.head import HEAD_ID, Cut, Head, TopUp
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member
 from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id
 from shared.domain.credits.transfers import Transfer
@@ -23,6 +24,7 @@ from shared.ports.store import Document
 
 TRANSFER = "credit_transfer"
 HOLD = "credit_hold"
+LEASE = "credit_lease"
 POINTER = "credit_transfer_pointer"
 CUT = "credit_cut"
 GRANT = "credit_grant"
@@ -64,6 +66,19 @@ def hold_document(hold: Hold, payer: str) -> Document:
     """An open hold is due at its end, when the timer's sweep finds it."""
     due = {"due_at": to_text(hold.expires_at)} if hold.state == "open" else {}
     return {**_document(hold.id, HOLD, hold), "payer": payer, "status": hold.state, **due}
+
+
+def lease_document(lease: Lease, payer: str) -> Document:
+    """Open until its credits return, when the timer's sweep finds it."""
+    due = {"due_at": to_text(lease.returns_at)} if lease.state == "open" else {}
+    status = "unreported" if lease.unreported else lease.state
+    return {
+        **_document(lease.id, LEASE, lease),
+        "payer": payer,
+        "status": status,
+        "time": to_text(lease.admitted_at),
+        **due,
+    }
 
 
 def transfer_document(transfer: Transfer) -> Document:

@@ -129,6 +129,67 @@ class ExpireHold(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeLease(Command):
+    """Set a slice aside that the client spends by itself."""
+
+    amount: Decimal
+    context: Context
+    expires_in: timedelta
+    calendars: History[Calendar]
+    credit_kind: str = DEFAULT_KIND
+    overdraft: Decimal = ZERO
+    credit_value: Decimal | None = None
+
+    @property
+    def lease_id(self) -> str:
+        return self.named("lease")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendLease(Command):
+    """Add credits to a lease, or time, or both."""
+
+    lease_id: str
+    amount: Decimal
+    """0 for more time only."""
+    expires_in: timedelta
+    calendars: History[Calendar]
+    overdraft: Decimal = ZERO
+    """Of the payer; it holds for the kind `default`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleLease(Command):
+    """Report what was spent of a lease."""
+
+    lease_id: str
+    total: Decimal
+    """Everything since the lease began."""
+    entries: tuple[UseEntry, ...] = ()
+    """What the increase of the total was spent on; they add up to it."""
+    final: bool = False
+    """Whether nothing more will be spent: the rest returns."""
+    calendars: History[Calendar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireLease(Command):
+    """Return what of a lease was not reported in time. Nothing happens where it ended, or is not yet due."""
+
+    lease_id: str
+    calendars: History[Calendar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOffLease(Command):
+    """Take out of the caps what of an expired lease was never reported."""
+
+    lease_id: str
+    reason: str | None
+    calendars: History[Calendar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refund(Command):
     """Return credits that a use or capture consumed."""
 
@@ -176,4 +237,6 @@ class FailTopUp(Command):
     reason: str
 
 
-AnyCommand = GiveGrant | Use | Reserve | Capture | Release | ExpireHold | Refund | Clawback | FailTopUp | Draw
+LeaseCommand = TakeLease | ExtendLease | SettleLease | ExpireLease | WriteOffLease
+OtherCommand = GiveGrant | Use | Reserve | Capture | Release | ExpireHold | Refund | Clawback | FailTopUp | Draw
+AnyCommand = OtherCommand | LeaseCommand

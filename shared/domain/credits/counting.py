@@ -24,9 +24,13 @@ def admit(  # noqa: PLR0913  what an admission depends on
     *,
     held: bool,
     credit_value: Decimal | None,
+    counted_at: datetime | None = None,
 ) -> Refusal | None:
-    """Count what is admitted now, spent or held; nothing where a hard cap would be passed."""
-    windows = windows_at(now, calendars)
+    """Count what is admitted now, spent or held; nothing where a hard cap would be passed.
+
+    It counts in the windows of `counted_at`: by default now.
+    """
+    windows = windows_at(counted_at or now, calendars)
     admitted = list(amounts)
     before = {
         id_: counter for context, _ in admitted for id_, counter in with_missing(wallet.counters, context).items()

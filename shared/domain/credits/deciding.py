@@ -13,18 +13,26 @@ from shared.domain.credits.commands import (
     Clawback,
     Draw,
     ExpireHold,
+    ExpireLease,
+    ExtendLease,
     FailTopUp,
     GiveGrant,
+    LeaseCommand,
+    OtherCommand,
     Refund,
     Release,
     Reserve,
+    SettleLease,
+    TakeLease,
     Use,
+    WriteOffLease,
     sign_up_bonus,
 )
 from shared.domain.credits.draws import draw
 from shared.domain.credits.granting import claw_back, expire_grants, give
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.head import TRANSFERS_PER_CUT, Cut
+from shared.domain.credits.leasing import expire_lease, extend_lease, settle_lease, take_lease, write_off_lease
 from shared.domain.credits.refunds import refund
 from shared.domain.credits.spending import capture, release, reserve, use
 from shared.domain.credits.top_ups import fail_top_up
@@ -39,6 +47,11 @@ _TYPES: dict[type[AnyCommand], TransferType] = {
     Capture: "capture",
     Release: "release",
     ExpireHold: "hold_expiry",
+    TakeLease: "lease",
+    ExtendLease: "lease_extension",
+    SettleLease: "lease_settlement",
+    ExpireLease: "lease_expiry",
+    WriteOffLease: "lease_write_off",
     Refund: "refund",
     Clawback: "clawback",
     Draw: "draw",
@@ -59,7 +72,10 @@ def decide(wallet: Wallet, command: AnyCommand, now: datetime) -> Transfer:
         if done is not None:
             return done
         time = wallet.advance(now)
-        decided = _decided(wallet, command, time)
+        if isinstance(command, LeaseCommand):
+            decided = _decided_on_lease(wallet, command, time)
+        else:
+            decided = _decided(wallet, command, time)
         if isinstance(decided, Refusal):
             fields: dict[str, Any] = {"refusal": decided}
         else:
@@ -104,7 +120,7 @@ def _answered(wallet: Wallet, transfer: Transfer) -> Transfer:
 
 
 def _decided(  # noqa: PLR0911  one for each command
-    wallet: Wallet, command: AnyCommand, now: datetime
+    wallet: Wallet, command: OtherCommand, now: datetime
 ) -> dict[str, Any] | Refusal:
     match command:
         case GiveGrant():
@@ -127,5 +143,22 @@ def _decided(  # noqa: PLR0911  one for each command
             return draw(wallet, command, now)
         case FailTopUp():
             return fail_top_up(wallet, command, now)
+        case _:
+            assert_never(command)
+
+
+def _decided_on_lease(wallet: Wallet, command: LeaseCommand, now: datetime) -> dict[str, Any] | Refusal:
+    match command:
+        case TakeLease():
+            wallet.check_member(command.organization_id)
+            return take_lease(wallet, command, now)
+        case ExtendLease():
+            return extend_lease(wallet, command, now)
+        case SettleLease():
+            return settle_lease(wallet, command, now)
+        case ExpireLease():
+            return expire_lease(wallet, command, now)
+        case WriteOffLease():
+            return write_off_lease(wallet, command, now)
         case _:
             assert_never(command)

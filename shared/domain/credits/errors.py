@@ -49,7 +49,19 @@ class HoldExpiredError(XyraError):
     title = "The hold has expired"
 
 
-def refusal_error(refusal: Refusal) -> XyraError:
+class WindowEndedError(XyraError):
+    status = HTTPStatus.CONFLICT
+    code = "window_ended"
+    title = "The window of a budget has ended"
+
+
+class LeasePayerChangedError(XyraError):
+    status = HTTPStatus.CONFLICT
+    code = "payer_changed"
+    title = "Another organization pays from now on"
+
+
+def refusal_error(refusal: Refusal) -> XyraError:  # noqa: PLR0911  one for each code
     """The error that answers a refused command."""
     match refusal.code:
         case "insufficient_credits":
@@ -60,6 +72,10 @@ def refusal_error(refusal: Refusal) -> XyraError:
             return HoldResolvedError(refusal.detail)
         case "hold_expired":
             return HoldExpiredError(refusal.detail)
+        case "window_ended":
+            return WindowEndedError(refusal.detail)
+        case "payer_changed":
+            return LeasePayerChangedError(refusal.detail)
         case "conflict":
             return ConflictError(refusal.detail)
         case "validation":

@@ -41,7 +41,7 @@ def refund(wallet: Wallet, command: Refund, now: datetime) -> TransferFields | R
     for entry in entries:
         settle(
             wallet,
-            *(original.credit_kind, entry.context, burnt_at, now, command.calendars),
+            *(original.credit_kind, entry.context, original.admitted_at or burnt_at, now, command.calendars),
             Amounts(spent=-entry.amount),
             credit_value=original.credit_value,
         )
@@ -59,8 +59,8 @@ def refund(wallet: Wallet, command: Refund, now: datetime) -> TransferFields | R
 
 
 def _not_refundable(original: Transfer, amount: Decimal, left: Decimal) -> Refusal | None:
-    if original.type not in ("use", "capture") or original.is_refused:
-        return Refusal("conflict", "Only uses and captures can be refunded")
+    if original.type not in ("use", "capture", "lease_settlement") or original.is_refused:
+        return Refusal("conflict", "Only uses, captures and settlements of leases can be refunded")
     if amount > left or not left:
         return Refusal("conflict", f"{plain(left)} credits of the transaction are left to refund")
     return None

@@ -25,7 +25,7 @@ TransferFields = dict[str, Any]
 
 def use(wallet: Wallet, command: Use, now: datetime) -> TransferFields | Refusal:
     kind, amount = command.credit_kind, command.amount
-    refusal = _short(wallet, kind, amount, command.overdraft) or admit(
+    refusal = short_of(wallet, kind, amount, command.overdraft) or admit(
         wallet,
         kind,
         [(entry.context, entry.amount) for entry in command.entries],
@@ -53,7 +53,7 @@ def use(wallet: Wallet, command: Use, now: datetime) -> TransferFields | Refusal
 
 def reserve(wallet: Wallet, command: Reserve, now: datetime) -> TransferFields | Refusal:
     kind, amount = command.credit_kind, command.amount
-    refusal = _short(wallet, kind, amount, command.overdraft) or admit(
+    refusal = short_of(wallet, kind, amount, command.overdraft) or admit(
         wallet, kind, [(command.context, amount)], now, command.calendars, held=True, credit_value=command.credit_value
     )
     if refusal is not None:
@@ -151,7 +151,7 @@ def known_hold(wallet: Wallet, hold_id: str, organization_id: str) -> Hold:
     return hold
 
 
-def _short(wallet: Wallet, kind: str, amount: Decimal, overdraft: Decimal) -> Refusal | None:
+def short_of(wallet: Wallet, kind: str, amount: Decimal, overdraft: Decimal) -> Refusal | None:
     available = wallet.available(kind)
     if available - amount >= -overdraft:
         return None

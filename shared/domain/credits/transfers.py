@@ -22,6 +22,11 @@ TransferType = Literal[
     "capture",
     "release",
     "hold_expiry",
+    "lease",
+    "lease_extension",
+    "lease_settlement",
+    "lease_expiry",
+    "lease_write_off",
     "grant_expiry",
     "rollover",
     "refund",
@@ -49,7 +54,16 @@ class UseEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 class Refusal(msgspec.Struct, frozen=True):
     """A decision that is final for its key."""
 
-    code: Literal["insufficient_credits", "limit_exceeded", "hold_resolved", "hold_expired", "conflict", "validation"]
+    code: Literal[
+        "insufficient_credits",
+        "limit_exceeded",
+        "hold_resolved",
+        "hold_expired",
+        "window_ended",
+        "payer_changed",
+        "conflict",
+        "validation",
+    ]
     detail: str
     members: dict[str, Any] = {}
     """What the answer says beside the detail."""
@@ -75,11 +89,13 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which grants it burnt, pinned, freed, filled or took from."""
     burnt_at: datetime | None = None
     """When the credits left their grants: the admission of a captured hold."""
+    admitted_at: datetime | None = None
+    """In whose windows it counts, where that is not when the credits left their grants: of leases."""
     credit_value: Decimal | None = None
     """What a credit was worth in money then."""
     entries: tuple[UseEntry, ...] = ()
     corrects: str | None = None
-    """The hold, transfer or grant that it is about."""
+    """The hold, lease, transfer or grant that it is about."""
     reason: str | None = None
     principal: str = ""
     """Who sent it; empty for what the system does by itself."""

@@ -16,6 +16,7 @@ from shared.domain.credits.drawn_periods import DrawnPeriod
 from shared.domain.credits.grant_pages import GrantPage, OpenGrants
 from shared.domain.credits.head import MAXIMUM_OWING, Cut, DebtPayment, Head, TopUp
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member, PayerChangedError
 from shared.domain.credits.payments import GrantRecord, RefundRecord
 from shared.domain.credits.transfers import Transfer, chained
@@ -38,6 +39,7 @@ class Wallet:
     pages: Mapping[str, GrantPage] = field(default_factory=dict)
     """By id; all that the head refers to, as they were read."""
     holds: dict[str, Hold] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
     counters: dict[str, Counter] = field(default_factory=dict)
     grant_records: dict[str, GrantRecord] = field(default_factory=dict)
     refunds: dict[str, RefundRecord] = field(default_factory=dict)
@@ -60,7 +62,7 @@ class Wallet:
     def copy(self) -> Self:
         """A copy to try a command on: what is decided on it does not show in the original."""
         tried = copy(self)
-        tried.holds, tried.counters = dict(self.holds), dict(self.counters)
+        tried.holds, tried.leases, tried.counters = dict(self.holds), dict(self.leases), dict(self.counters)
         tried.grant_records, tried.refunds = dict(self.grant_records), dict(self.refunds)
         tried.drawn_periods, tried.members = dict(self.drawn_periods), dict(self.members)
         tried.transfers, tried.cuts = list(self.transfers), list(self.cuts)

@@ -16,7 +16,7 @@ from shared.domain.credits.accounts import (
     balance,
     granted,
 )
-from shared.domain.credits.commands import ExpireHold
+from shared.domain.credits.commands import ExpireHold, ExpireLease
 from shared.domain.credits.deciding import bring_up_to, decide
 from shared.domain.credits.grants import Grant
 from shared.domain.credits.payments import GrantRecord
@@ -130,7 +130,16 @@ class Balances:
         wallet = stored.wallet.copy()
         if not wallet.head.sequence:
             wallet.sign_up_bonus = (await self._organizations.cached(payer)).sign_up_bonus
-        if any(balance(balances, RESERVED) for balances in wallet.head.accounts.values()):
+        accounts = wallet.head.accounts.values()
+        if any(balance(balances, LEASED) for balances in accounts):
+            for lease in await self._wallets.due_leases(payer, now):
+                wallet.leases[lease.id] = lease
+                organization_id = lease.context.organization_id
+                lease_expiry = ExpireLease(
+                    organization_id=organization_id, key=lease.id, by_system=True, lease_id=lease.id, calendars=_ANY
+                )
+                decide(wallet, lease_expiry, now)
+        if any(balance(balances, RESERVED) for balances in accounts):
             for hold in await self._wallets.due_holds(payer, now):
                 wallet.holds[hold.id] = hold
                 expiry = ExpireHold(

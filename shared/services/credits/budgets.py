@@ -28,14 +28,13 @@ from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import to_text
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.ports.store import Position
 from shared.ports.wallets import Wallets, Wanted
 from shared.services.access.api_keys import ApiKeys
 from shared.services.agents.agents import Agents
 from shared.services.credits.department_limits import is_department_limit
 from shared.services.credits.paying import Paying
 from shared.services.credits.present_counters import present_counter
-from shared.services.storage import Operation, Store, look_twice, noting, retry_lost_races
+from shared.services.storage import Operation, Position, Store, look_twice, noting, retry_lost_races
 from shared.services.storage.cursors import cursor_to, position_after, shape_of
 from shared.services.storage.preconditions import check_if_match
 from shared.services.storage.retrying import poll

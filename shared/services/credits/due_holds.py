@@ -1,4 +1,4 @@
-"""Holds that expire by themselves: the sweep of what is due finds them."""
+"""Holds and leases that expire by themselves: the sweep of what is due finds them."""
 
 from typing import ClassVar
 
@@ -16,11 +16,20 @@ class DueHold(Entity):
     payer: str
 
 
+class DueLease(Entity):
+    """The same of a lease whose credits return."""
+
+    kind: ClassVar[str] = "credit_lease"
+    audit: ClassVar[Audit] = OWN_TRAIL
+    payer: str
+
+
 class DueHolds:
     def __init__(self, ledger: Ledger, outbox: Outbox) -> None:
         self._ledger = ledger
         outbox.expect(DueHold)
+        outbox.expect(DueLease)
 
-    async def complete_due(self, hold: Stored[DueHold]) -> None:
-        """Expire the payer's holds whose time is over, this one with them. Safe to repeat."""
-        await self._ledger.expire_due(hold.entity.payer)
+    async def complete_due(self, due: Stored[DueHold] | Stored[DueLease]) -> None:
+        """Expire all of the payer's whose time is over, this one with them. Safe to repeat."""
+        await self._ledger.expire_due(due.entity.payer)

@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 
 from cachetools import LRUCache
 
-from shared.domain.credits.accounts import RESERVED, balance
-from shared.domain.credits.commands import AnyCommand, ExpireHold, sign_up_bonus
+from shared.domain.credits.accounts import LEASED, RESERVED, balance
+from shared.domain.credits.commands import AnyCommand, ExpireHold, ExpireLease, sign_up_bonus
 from shared.domain.credits.deciding import decide
 from shared.domain.credits.head import HEAD_ID
+from shared.domain.credits.holds import Hold
+from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import PayerChangedError
 from shared.domain.credits.returns import LostPinError
 from shared.domain.credits.top_ups import ask_for_top_up
@@ -29,6 +31,8 @@ from shared.domain.kernel.errors import (
     UnavailableError,
     ValidationError,
 )
+from shared.domain.kernel.histories import History
+from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.wallets import StoredWallet, Wallets
@@ -87,23 +91,19 @@ class Ledger:
             await self.run(organization_id, sign_up_bonus(organization_id, organization.sign_up_bonus))
 
     async def expire_due(self, payer: str) -> int:
-        """Expire the holds of a payer whose time is over; how many there were."""
-        holds = await self._wallets.due_holds(payer, self._clock.now())
-        for hold in holds:
-            organization_id = hold.context.organization_id
-            organization = await self._organizations.cached(organization_id)
-            command = ExpireHold(
-                organization_id=organization_id,
-                key=f"hold_expiry:{hold.id}",
-                by_system=True,
-                hold_id=hold.id,
-                calendars=organization.calendars,
-            )
-            await self._expire(payer, command)
-        return len(holds)
+        """Expire the holds and leases of a payer whose time is over; how many there were."""
+        now = self._clock.now()
+        holds = await self._wallets.due_holds(payer, now)
+        leases = await self._wallets.due_leases(payer, now)
+        due_now: list[Hold | Lease] = [*holds, *leases]
+        for due in due_now:
+            organization_id = due.context.organization_id
+            calendars = (await self._organizations.cached(organization_id)).calendars
+            await self._expire(payer, _expiry_of(due, organization_id, calendars))
+        return len(due_now)
 
-    async def _expire(self, payer: str, command: ExpireHold) -> None:
-        """In a batch of its own. Nothing happens where the hold is resolved meanwhile."""
+    async def _expire(self, payer: str, command: ExpireHold | ExpireLease) -> None:
+        """In a batch of its own. Nothing happens where it is resolved meanwhile."""
         waiting = Waiting(command, self._clock.now(), asyncio.get_running_loop().create_future())
         while not waiting.done.done():
             await self._attempt(payer, [waiting])
@@ -146,7 +146,7 @@ class Ledger:
             if not wallet.transfers:
                 self._known.pop(payer, None)  # a miss may be a stale read
                 return True
-            if _may_have_due_holds(wallet) and await self.expire_due(payer):
+            if _may_have_due(wallet) and await self.expire_due(payer):
                 return False
             committed = await self._wallets.commit(stored, wallet)
         except (AlreadyExistsError, StaleEtagError, LostPinError):
@@ -257,14 +257,22 @@ def first_answer(command: AnyCommand, transfer: Transfer) -> Transfer:
     )
 
 
-def _may_have_due_holds(wallet: Wallet) -> bool:
-    """Whether a command was refused while credits are set aside: holds whose time is over come back first."""
+def _may_have_due(wallet: Wallet) -> bool:
+    """Whether a command was refused while credits are set aside: what is beyond its time comes back first."""
     return any(
         transfer.refusal is not None
         and transfer.refusal.code in ("insufficient_credits", "limit_exceeded")
-        and balance(wallet.balances(transfer.credit_kind), RESERVED)
+        and any(balance(wallet.balances(transfer.credit_kind), account) for account in (RESERVED, LEASED))
         for transfer in wallet.transfers
     )
+
+
+def _expiry_of(due: Hold | Lease, organization_id: str, calendars: History[Calendar]) -> ExpireHold | ExpireLease:
+    if isinstance(due, Hold):
+        key = f"hold_expiry:{due.id}"
+        return ExpireHold(organization_id=organization_id, key=key, by_system=True, hold_id=due.id, calendars=calendars)
+    key = f"lease_expiry:{due.id}"
+    return ExpireLease(organization_id=organization_id, key=key, by_system=True, lease_id=due.id, calendars=calendars)
 
 
 def _too_large() -> ValidationError:

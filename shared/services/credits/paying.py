@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from shared.domain.credits.budgets import Budget
-from shared.domain.credits.commands import Capture, Refund, Release, Reserve, Use
+from shared.domain.credits.commands import (
+    Capture,
+    ExtendLease,
+    Refund,
+    Release,
+    Reserve,
+    SettleLease,
+    TakeLease,
+    Use,
+    WriteOffLease,
+)
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.members import Member, PayerChangedError
 from shared.domain.credits.transfers import Transfer
@@ -25,6 +35,11 @@ from shared.services.tenancy.organizations import Organizations
 KEYS_KEPT = timedelta(hours=24)
 """How long after a change of payer a key is looked for in earlier wallets before it is taken for new."""
 _ROUNDS = 5
+
+Spends = Use | Reserve | TakeLease
+"""What takes credits of the wallet that pays now."""
+Continues = Capture | Release | Refund | ExtendLease | SettleLease | WriteOffLease
+"""What is about something that was made before, in the wallet that paid then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +103,7 @@ class Paying:
         await self._move(paid)
         return paid
 
-    async def run(self, command: Use | Reserve) -> Transfer:
+    async def run(self, command: Spends) -> Transfer:
         """What comes of a command that spends, in the wallet that pays now. Raises as `Ledger.run`."""
         since: datetime | None = None
         for _ in range(_ROUNDS):
@@ -103,15 +118,18 @@ class Paying:
                 await self._move(await self.now(command.organization_id, since))
         raise UnavailableError("The payer is changing; repeat the request with the same Idempotency-Key")
 
-    async def run_where_it_was_made(self, command: Capture | Release | Refund) -> Transfer:
-        """What comes of a command on a hold or transaction, which stays in its wallet. Raises as `Ledger.run`."""
+    async def run_where_it_was_made(self, command: Continues) -> Transfer:
+        """What comes of a command on something that was made before, in its wallet. Raises as `Ledger.run`."""
         payer, *earlier = await self.payers(command.organization_id)
         for earlier_payer in earlier:
             with suppress(NotFoundError):
                 return await self._ledger.run(earlier_payer, command)
+        if isinstance(command, ExtendLease):
+            overdraft = (await self._organizations.cached(payer)).settings.overdraft
+            command = replace(command, overdraft=overdraft)
         return await self._ledger.run(payer, command)
 
-    async def _as_payer_allows(self, paid: Paid, command: Use | Reserve) -> Use | Reserve:
+    async def _as_payer_allows(self, paid: Paid, command: Spends) -> Spends:
         """How far below zero the payer lets its wallet fall, and what one credit is worth now.
 
         Only of the default kind, as callers can name kinds.
@@ -123,7 +141,7 @@ class Paying:
         value = None if settlement is None else settlement.credit_value
         return replace(command, overdraft=payer.settings.overdraft, credit_value=value)
 
-    async def _answered_earlier(self, paid: Paid, command: Use | Reserve) -> Transfer | None:
+    async def _answered_earlier(self, paid: Paid, command: Spends) -> Transfer | None:
         """The first answer of a key that was used before the change. Raises `IdempotencyConflictError`.
 
         A key is new only where the wallet shows that the organization has left: then the read has all that was done

@@ -12,13 +12,17 @@ from shared.ports.wallets import Wallets, Wanted
 async def present_counter(
     wallets: Wallets, wallet: Wallet, counter: Counter, organization: Organization, now: datetime
 ) -> tuple[Wallet, Counter]:
-    """The wallet, and a counter of the organization's without holds that are due. Nothing is written."""
+    """The wallet, and a counter of the organization's as if all that is due were done. Nothing is written."""
     counted = wallet.counters.get(counter.id, counter)
     if not any(spending.held for of_kind in counted.windows.values() for spending in of_kind.values()):
         return wallet, counted
-    due = await wallets.due_holds(wallet.payer, now)
+    holds, leases = await wallets.due_holds(wallet.payer, now), await wallets.due_leases(wallet.payer, now)
     # Read together with the counter: one of them may have been resolved meanwhile.
-    wanted = Wanted(counters=frozenset({counter.id}), holds=frozenset(hold.id for hold in due))
+    wanted = Wanted(
+        counters=frozenset({counter.id}),
+        holds=frozenset(hold.id for hold in holds),
+        leases=frozenset(lease.id for lease in leases),
+    )
     wallet = (await wallets.read(wallet.payer, wanted)).wallet
     counted = wallet.counters.get(counter.id, counter)
     for hold in wallet.holds.values():
@@ -26,4 +30,9 @@ async def present_counter(
             windows = windows_at(hold.admitted_at, organization.calendars)
             freed = Amounts(held=-hold.amount)
             counted = counted.counted(hold.credit_kind, windows, now, freed, hold.credit_value)
+    for lease in wallet.leases.values():
+        if lease.is_due(now) and counter.id in lease.context.counter_ids():
+            windows = windows_at(lease.admitted_at, organization.calendars)
+            returned = Amounts(held=-lease.set_aside, unreported=lease.rest)
+            counted = counted.counted(lease.credit_kind, windows, now, returned, lease.credit_value)
     return wallet, counted

@@ -58,26 +58,55 @@ class RequestedUse:
     metadata: str = "{}"
 
 
+class SpendingContexts:
+    """What credits are spent for, as callers name it."""
+
+    def __init__(self, store: Store, agents: Agents) -> None:
+        self._agents = agents
+        self._targets = AllocationTargets(store)
+
+    async def context(self, caller: Caller, spent_for: SpentFor) -> Context:
+        """Project and department are by default the agent's. Raises `ValidationError` for unknown ones."""
+        organization_id, pointer = caller.organization_id, spent_for.pointer
+        await look_twice(lambda: self._check_targets(organization_id, spent_for), errors=(ValidationError,))
+        project_id, department_id, agent_id = spent_for.project_id, spent_for.department_id, None
+        if spent_for.agent is not None:
+            agent = await self._agents.named(organization_id, spent_for.agent, f"{pointer}/agent")
+            agent_id = agent.id
+            project_id, department_id = project_id or agent.project_id, department_id or agent.department_id
+        return Context(
+            organization_id,
+            project_id,
+            department_id,
+            agent_id,
+            None if caller.principal.key is None else caller.principal.root_id,
+            spent_for.run,
+        )
+
+    async def _check_targets(self, organization_id: str, spent_for: SpentFor) -> None:
+        pointer = spent_for.pointer
+        await self._targets.check_known_project(organization_id, spent_for.project_id, f"{pointer}/project_id")
+        await self._targets.check_known_department(organization_id, spent_for.department_id, f"{pointer}/department_id")
+
+
 class Spending:
-    def __init__(  # noqa: PLR0913  its neighbours
+    def __init__(
         self,
-        store: Store,
         ledger: Ledger,
         paying: Paying,
         organizations: Organizations,
-        agents: Agents,
+        contexts: SpendingContexts,
         costs: ActionCosts,
     ) -> None:
         self._ledger = ledger
         self._paying = paying
         self._organizations = organizations
-        self._agents = agents
+        self._contexts = contexts
         self._costs = costs
-        self._targets = AllocationTargets(store)
 
     async def give(self, caller: Caller, amount: Decimal, terms: Terms, kind: str, reason: str | None) -> Transfer:
         """A grant, to the organization's own wallet, whoever pays for it. Raises as `Ledger.run`."""
-        command = GiveGrant(**_identity(caller), amount=amount, terms=terms, credit_kind=kind, reason=reason)
+        command = GiveGrant(**identity_of(caller), amount=amount, terms=terms, credit_kind=kind, reason=reason)
         return await self._ledger.run(caller.organization_id, command)
 
     async def use(self, caller: Caller, uses: Sequence[RequestedUse], kind: str, *, is_list: bool) -> Transfer:
@@ -91,7 +120,7 @@ class Spending:
             )  # fmt: skip
         organization = await self._organizations.cached(caller.organization_id)
         command = Use(
-            **_identity(caller),
+            **identity_of(caller),
             entries=entries,
             is_list=is_list,
             calendars=organization.calendars,
@@ -105,9 +134,9 @@ class Spending:
         """Raises as `Ledger.run`."""
         organization = await self._organizations.cached(caller.organization_id)
         command = Reserve(
-            **_identity(caller),
+            **identity_of(caller),
             amount=amount,
-            context=await self._context(caller, spent_for),
+            context=await self._contexts.context(caller, spent_for),
             expires_in=expires_in,
             calendars=organization.calendars,
             credit_kind=kind,
@@ -117,20 +146,20 @@ class Spending:
     async def capture(self, caller: Caller, hold_id: str, amount: Decimal | None) -> Transfer:
         """All of the hold without an amount. Raises as `Ledger.run`."""
         organization = await self._organizations.cached(caller.organization_id)
-        command = Capture(**_identity(caller), hold_id=hold_id, amount=amount, calendars=organization.calendars)
+        command = Capture(**identity_of(caller), hold_id=hold_id, amount=amount, calendars=organization.calendars)
         return await self._paying.run_where_it_was_made(command)
 
     async def release(self, caller: Caller, hold_id: str) -> Transfer:
         """Raises as `Ledger.run`."""
         organization = await self._organizations.cached(caller.organization_id)
-        command = Release(**_identity(caller), hold_id=hold_id, calendars=organization.calendars)
+        command = Release(**identity_of(caller), hold_id=hold_id, calendars=organization.calendars)
         return await self._paying.run_where_it_was_made(command)
 
     async def refund(self, caller: Caller, transaction_id: str, amount: Decimal | None, reason: str) -> Transfer:
         """All that is left of it without an amount. Raises as `Ledger.run`."""
         organization = await self._organizations.cached(caller.organization_id)
         command = Refund(
-            **_identity(caller),
+            **identity_of(caller),
             transaction_id_refunded=transaction_id,
             amount=amount,
             reason=reason,
@@ -139,7 +168,7 @@ class Spending:
         return await self._paying.run_where_it_was_made(command)
 
     async def _entry(self, caller: Caller, requested: RequestedUse) -> UseEntry:
-        context = await self._context(caller, requested.spent_for)
+        context = await self._contexts.context(caller, requested.spent_for)
         if requested.amount is not None:
             return UseEntry(requested.amount, context, metadata=requested.metadata)
         agent_type, action = requested.agent_type or "", requested.action or ""
@@ -159,31 +188,8 @@ class Spending:
             raise ValidationError.at(f"{pointer}/action", "costs nothing in this quantity: there is nothing to spend")
         return amount
 
-    async def _check_targets(self, organization_id: str, spent_for: SpentFor) -> None:
-        pointer = spent_for.pointer
-        await self._targets.check_known_project(organization_id, spent_for.project_id, f"{pointer}/project_id")
-        await self._targets.check_known_department(organization_id, spent_for.department_id, f"{pointer}/department_id")
 
-    async def _context(self, caller: Caller, spent_for: SpentFor) -> Context:
-        """Project and department are by default the agent's. Raises `ValidationError` for unknown ones."""
-        organization_id, pointer = caller.organization_id, spent_for.pointer
-        await look_twice(lambda: self._check_targets(organization_id, spent_for), errors=(ValidationError,))
-        project_id, department_id, agent_id = spent_for.project_id, spent_for.department_id, None
-        if spent_for.agent is not None:
-            agent = await self._agents.named(organization_id, spent_for.agent, f"{pointer}/agent")
-            agent_id = agent.id
-            project_id, department_id = project_id or agent.project_id, department_id or agent.department_id
-        return Context(
-            organization_id,
-            project_id,
-            department_id,
-            agent_id,
-            None if caller.principal.key is None else caller.principal.root_id,
-            spent_for.run,
-        )
-
-
-def _identity(caller: Caller) -> dict[str, Any]:
+def identity_of(caller: Caller) -> dict[str, Any]:
     """The fields that all commands have."""
     return {
         "organization_id": caller.organization_id,

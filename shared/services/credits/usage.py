@@ -20,7 +20,7 @@ from shared.services.tenancy.organizations import Organizations
 
 SummaryBy = Literal["day", "agent", "project", "department", "run", "agent_type", "action"]
 
-SPENT: Mapping[TransferType, int] = {"use": 1, "capture": 1, "refund": -1}
+SPENT: Mapping[TransferType, int] = {"use": 1, "capture": 1, "lease_settlement": 1, "refund": -1}
 """Which transfers are usage, and whether they raise or lower it."""
 
 MAXIMUM_SUMMARIZED = 50_000
@@ -60,7 +60,7 @@ class UsageFilter:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One use, what of a hold was captured, or what of either was refunded."""
+    """One use, what of a hold was captured or of a lease reported, or what of any of these was refunded."""
 
     transfer: Transfer
     entry: UseEntry
@@ -79,7 +79,7 @@ class Group:
     spent: Decimal = ZERO
     refunded: Decimal = ZERO
     uses: int = 0
-    """How many uses and captures."""
+    """How many uses, captures and reports of leases."""
 
     @property
     def net(self) -> Decimal:

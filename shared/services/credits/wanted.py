@@ -8,12 +8,17 @@ from shared.domain.credits.commands import (
     Clawback,
     Draw,
     ExpireHold,
+    ExpireLease,
+    ExtendLease,
     FailTopUp,
     GiveGrant,
     Refund,
     Release,
     Reserve,
+    SettleLease,
+    TakeLease,
     Use,
+    WriteOffLease,
 )
 from shared.domain.credits.counters import Context
 from shared.domain.credits.drawn_periods import drawn_period_id
@@ -24,6 +29,7 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
     """What is known from the commands alone."""
     transactions: set[str] = set()
     holds: set[str] = set()
+    leases: set[str] = set()
     grants: set[str] = set()
     refunded: set[str] = set()
     counters: set[str] = set()
@@ -37,11 +43,14 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
             case Use():
                 members.add(command.organization_id)
                 counters |= _counters(command.contexts)
-            case Reserve():
+            case Reserve() | TakeLease():
                 members.add(command.organization_id)
                 counters |= _counters([command.context])
             case Capture() | Release() | ExpireHold():
                 holds.add(command.hold_id)
+            case ExtendLease() | SettleLease() | ExpireLease() | WriteOffLease():
+                members.add(command.organization_id)
+                leases.add(command.lease_id)
             case Refund():
                 transactions.add(command.transaction_id_refunded)
                 refunded.add(command.transaction_id_refunded)
@@ -49,7 +58,7 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
                 grants.add(command.grant_id)
             case Draw():
                 drawn.add(drawn_period_id(command.organization_id, command.period))
-    return Wanted(*map(frozenset, (transactions, holds, counters, grants, refunded, drawn, members)))
+    return Wanted(*map(frozenset, (transactions, holds, leases, counters, grants, refunded, drawn, members)))
 
 
 def refunded_by(commands: Iterable[AnyCommand]) -> set[str]:
@@ -58,7 +67,7 @@ def refunded_by(commands: Iterable[AnyCommand]) -> set[str]:
 
 
 def wanted_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wanted:
-    """What is known once the wallet is read: counters of the holds and transactions that commands refer to, and grants
+    """What is known once the wallet is read: counters of what commands refer to, and grants
     whose lapsing makes something good.
     """
     wallet = stored.wallet
@@ -67,6 +76,8 @@ def wanted_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wante
         match command:
             case Capture() | Release() | ExpireHold() if command.hold_id in wallet.holds:
                 contexts.append(wallet.holds[command.hold_id].context)
+            case ExtendLease() | SettleLease() | ExpireLease() | WriteOffLease() if command.lease_id in wallet.leases:
+                contexts.append(wallet.leases[command.lease_id].context)
             case Refund() if command.transaction_id_refunded in stored.transactions:
                 refunded = stored.transactions[command.transaction_id_refunded]
                 contexts += [entry.context for entry in refunded.entries]

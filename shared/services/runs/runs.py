@@ -8,14 +8,14 @@ from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
 from shared.domain.kernel.audit import FOLLOWS, Audit
-from shared.domain.kernel.errors import ConflictError, ValidationError
+from shared.domain.kernel.errors import ConflictError, NotFoundError, ValidationError
 from shared.domain.runs.runs import Run, RunBudget, RunStatus, key_claim_id
 from shared.domain.tenancy.agents import Agent
 from shared.ports.clock import Clock
 from shared.services.agents.agents import Agents
 from shared.services.credits.run_limits import RunLimits
 from shared.services.runs.threads import Threads
-from shared.services.storage import Claim, Owners, Page, Records, Store, Stored, UniqueField
+from shared.services.storage import Claim, Owners, Page, Records, Store, Stored, UniqueField, look_twice
 from shared.services.storage.caller_json import merged
 from shared.services.tenancy.allocation_targets import AllocationTargets
 
@@ -93,7 +93,7 @@ class Runs:
 
         No other run gets it: where the key is taken it is withdrawn.
         """
-        taken = await self._find_by_key(organization_id, run.key)
+        taken = await look_twice(lambda: self._find_by_key(organization_id, run.key), errors=(NotFoundError,))
         if taken is None or taken.entity.id == run.id:
             id_ = await self._run_limits.set(organization_id, run.key, run.id, budget.limit, budget.unit)
             run = run.changed(budget=RunBudget(id=id_, limit=budget.limit, unit=budget.unit))

@@ -22,6 +22,7 @@ from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.grants import Grant
 from shared.domain.credits.head import Cut, Head
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.verification import LedgerProblem, Verification
@@ -44,6 +45,7 @@ KINDS: dict[type[msgspec.Struct], str] = {
     Head: "credit_head",
     GrantPage: "credit_grant_page",
     Hold: "credit_hold",
+    Lease: "credit_lease",
     Counter: "credit_counter",
     Transfer: "credit_transfer",
     Cut: "credit_cut",

@@ -17,6 +17,7 @@ from shared.domain.credits.grant_pages import GrantPage
 from shared.domain.credits.grants import Grant
 from shared.domain.credits.head import Cut, Head
 from shared.domain.credits.holds import Hold
+from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member
 from shared.domain.credits.payments import GrantRecord, RefundRecord
 from shared.domain.credits.transfers import Transfer
@@ -90,6 +91,7 @@ class CreditLedger:
             self.find(Head, "head") or Head(),
             pages={page.id: page for page in self.all(GrantPage)},
             holds={hold.id: hold for hold in self.all(Hold)},
+            leases={lease.id: lease for lease in self.all(Lease)},
             counters={counter.id: counter for counter in self.counters()},
             grant_records={record.id: record for record in self.all(GrantRecord)},
             refunds={record.transaction_id: record for record in self.all(RefundRecord)},
@@ -116,6 +118,7 @@ class CreditLedger:
     def _changed_items(self, wallet: Wallet) -> dict[str, msgspec.Struct]:
         things: dict[str, msgspec.Struct] = {
             **wallet.holds,
+            **wallet.leases,
             **wallet.counters,
             **{f"g:{id_}": record for id_, record in wallet.grant_records.items()},
             **{record.id: record for record in wallet.refunds.values()},

@@ -180,10 +180,12 @@ class Victim:
 
 
 async def held_credits(organization: Organization) -> tuple[Json, Json]:
-    """A hold of its credits, and a verification of them."""
+    """A hold and a lease of its credits, and a verification of them; a budget as well."""
     given = {"organization_id": organization.id, "amount": "54321.5", "source": "bonus"}
     await organization.operator.post("credits/grants", given, headers={"Idempotency-Key": "grant"})
     hold = await organization.key.post("credits/reserve", {"amount": "54320"}, headers={"Idempotency-Key": "hold"})
+    lease = await organization.key.post("credits/leases", {"amount": "1.25"}, headers={"Idempotency-Key": "lease"})
+    hold["lease_id"] = lease["lease_id"]
     budget = {"name": SECRET, "scope": "organization", "window": "month", "limit": "98765"}
     (await organization.key.send("PUT", f"budgets/{BUDGET}", budget)).expect(201)
     return hold, await organization.key.post("credits/verify", {"from_beginning": True}, expect=202)
@@ -311,6 +313,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "alias_id": alias["id"],
             "hold_id": hold["hold_id"],
             "budget_id": BUDGET,
+            "lease_id": hold["lease_id"],
             "transaction_id": hold["transaction_id"],
             "verification_id": verification["id"],
             "agent_type": "ResearchAgent",
@@ -325,6 +328,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "54320",
             "98765",
             hold["transaction_id"],
+            hold["lease_id"],
             organization.slug,
             outcome["outcome_id"],
             *(

@@ -207,14 +207,14 @@ async def test_hours_days_and_months_end_where_the_organization_is(time_machine:
     assert (await use(organization.key, "1")).json()["budget_id"] == "hour"
     shown = await organization.key.get("budgets/hour")
     assert (shown["window"]["start"], shown["window"]["end"]) == (
-        "2026-11-01T05:00:00.000000Z",
-        "2026-11-01T06:00:00.000000Z",
+        "2026-11-01T05:00:00Z",
+        "2026-11-01T06:00:00Z",
     )
     await time_machine.at("2026-11-01T06:10:00Z")  # 01:10 again
     (await use(organization.key, "10")).expect(200)
     assert (await use(organization.key, "6")).json()["budget_id"] == "day"
     shown = await organization.key.get("budgets/day")
-    assert shown["window"]["end"] == "2026-11-02T05:00:00.000000Z"
+    assert shown["window"]["end"] == "2026-11-02T05:00:00Z"
     await time_machine.at("2026-11-02T04:59:00Z")
     (await use(organization.key, "5")).expect(200)
     await time_machine.at("2026-11-02T05:00:30Z")

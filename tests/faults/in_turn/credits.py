@@ -65,6 +65,21 @@ class Wallet:
             self.host.credits.spending.refund(self._caller(key), transaction_id, Decimal(amount), "a test")
         )
 
+    async def lease(self, key: str, amount: int) -> Transfer:
+        leases, expires_in = self.host.credits.leases, timedelta(minutes=5)
+        return await self._answered(leases.take(self._caller(key), Decimal(amount), SPENT_FOR, KIND, expires_in))
+
+    async def extend(self, key: str, lease_id: str, amount: int) -> Transfer:
+        leases, expires_in = self.host.credits.leases, timedelta(minutes=5)
+        return await self._answered(leases.extend(self._caller(key), lease_id, Decimal(amount), expires_in))
+
+    async def settle(self, key: str, lease_id: str, total: int, *, final: bool = False) -> Transfer:
+        leases = self.host.credits.leases
+        return await self._answered(leases.settle(self._caller(key), lease_id, Decimal(total), [], final=final))
+
+    async def write_off(self, key: str, lease_id: str) -> Transfer:
+        return await self._answered(self.host.credits.leases.write_off(self._caller(key), lease_id, "a test"))
+
     def _caller(self, key: str) -> Caller:
         return Caller(ORGANIZATION, PRINCIPAL, key, key)
 
@@ -246,12 +261,11 @@ class LimitDepartment(CreditPath):
 
 
 class SetBudget(CreditPath):
-    """A budget is set and lowered while credits are used; from then on it refuses."""
+    """A budget is set while credits are used; from then on it refuses."""
 
     async def walk(self, host: Application) -> None:
-        for limit in (50, 12):
-            draft = BudgetDraft("agent", AGENT, "once", Decimal(limit), "credits", KIND, "hard", ())
-            await host.credits.budgets.put(ORGANIZATION, "budget", draft, None)
+        draft = BudgetDraft("agent", AGENT, "once", Decimal(12), "credits", KIND, "hard", ())
+        await host.credits.budgets.put(ORGANIZATION, "budget", draft, None)
         self.note(await Wallet(host).use("too much", 13))
 
     async def result(self) -> Result:
@@ -289,3 +303,34 @@ class CreateLimitedRun(CreditPath):
         status = await self.scene.host().credits.budgets.status(ORGANIZATION, run.budget.id, None, None)
         assert status.budget.limit == 10
         return await super().result()
+
+
+class SettleLease(CreditPath):
+    """A slice is taken, reported twice, extended, and ended."""
+
+    async def walk(self, host: Application) -> None:
+        wallet = Wallet(host)
+        lease = await wallet.lease("lease", 40)
+        self.note(lease)
+        lease_id = lease.answer["lease_id"]
+        self.note(await wallet.settle("settle", lease_id, 15))
+        self.note(await wallet.extend("extend", lease_id, 10))
+        self.note(await wallet.settle("again", lease_id, 12))
+        self.note(await wallet.settle("end", lease_id, 20, final=True))
+
+
+class ExpireLeases(CreditPath):
+    """A lease returns its credits, by a use that needs them or by the timer; what comes after is late."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await Wallet(self.scene.host()).lease("before lease", 90)
+        self.scene.clock.move(timedelta(minutes=11))
+
+    async def walk(self, host: Application) -> None:
+        wallet = Wallet(host)
+        self.note(await wallet.use("use", 50))
+        await host.outbox.sweep()
+        lease_id = (await wallet.lease("before lease", 90)).answer["lease_id"]
+        self.note(await wallet.settle("late", lease_id, 10))
+        self.note(await wallet.write_off("write off", lease_id))

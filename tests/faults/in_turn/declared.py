@@ -113,6 +113,8 @@ PATHS = (
     DeclaredPath("reserve and capture credits", credits.CaptureCredits, ("reserve_credits", "capture_hold")),
     DeclaredPath("release credits", credits.ReleaseCredits, ("release_hold",)),
     DeclaredPath("expire holds", credits.ExpireHolds),
+    DeclaredPath("settle a lease", credits.SettleLease, ("take_lease", "extend_lease", "settle_lease", "end_lease")),
+    DeclaredPath("expire leases", credits.ExpireLeases, ("write_off_lease",)),
     DeclaredPath("refund credits", credits.RefundCredits, ("refund_credits",)),
     DeclaredPath("ask for a top-up", credits.AskForTopUp),
     DeclaredPath("archive credits", credits.ArchiveCredits),

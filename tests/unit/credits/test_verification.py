@@ -33,6 +33,7 @@ ALTERED: dict[str, Any] = {
     "available_after": {"default": Decimal(77)},
     "parts": (),
     "burnt_at": NOW,
+    "admitted_at": NOW,
     "credit_value": Decimal(77),
     "entries": (),
     "corrects": "hold_other",

@@ -85,6 +85,8 @@ CHANGES = {
     r"/api/v1/api-keys/.*/(force|last_used_at)": "equal keys are made by force only; they say when they were last used",
     r".*/scopes/items/enum": "there are more permissions",
     r"/api/v1/credits/.*": "credits are new",
+    r"/api/v1/budgets.*": "budgets are new",
+    r"/api/v1/runs.*/(budget(/.*)?|required)": "what a run may spend in all",
     r"/api/v1/((billing/)?plans|subscriptions).*": "plans and subscriptions are new",
     r".*/settings/(properties|default)/overdraft": "how far an organization's credits may fall below zero",
     r"/api/v1/(organizations|auth/signup).*/(billing_mode|credit_value|billing_mode_from)": "usage may be prepaid",
@@ -142,6 +144,10 @@ PROBLEMS = {
     ("use_credits", HTTPStatus.FORBIDDEN): "ProblemOfBudget",
     ("reserve_credits", HTTPStatus.PAYMENT_REQUIRED): "ProblemOfCredits",
     ("reserve_credits", HTTPStatus.FORBIDDEN): "ProblemOfBudget",
+    ("take_lease", HTTPStatus.PAYMENT_REQUIRED): "ProblemOfCredits",
+    ("take_lease", HTTPStatus.FORBIDDEN): "ProblemOfBudget",
+    ("extend_lease", HTTPStatus.PAYMENT_REQUIRED): "ProblemOfCredits",
+    ("extend_lease", HTTPStatus.FORBIDDEN): "ProblemOfBudget",
     ("create_subscription", HTTPStatus.CONFLICT): "ProblemOfPlace",
 }
 """Those that say more than others."""

@@ -142,11 +142,18 @@ from xyra.models.credits import CreditUse as CreditUse
 from xyra.models.credits import DepartmentLimitAnswer as DepartmentLimitAnswer
 from xyra.models.credits import DepartmentLimitsAnswer as DepartmentLimitsAnswer
 from xyra.models.credits import DepartmentLimitsRequest as DepartmentLimitsRequest
+from xyra.models.credits import EndRequest as EndRequest
 from xyra.models.credits import ExpiringCredits as ExpiringCredits
+from xyra.models.credits import ExtendRequest as ExtendRequest
 from xyra.models.credits import GrantAnswer as GrantAnswer
 from xyra.models.credits import GrantPart as GrantPart
 from xyra.models.credits import GrantRequest as GrantRequest
 from xyra.models.credits import HoldAnswer as HoldAnswer
+from xyra.models.credits import LeaseAnswer as LeaseAnswer
+from xyra.models.credits import LeaseEntry as LeaseEntry
+from xyra.models.credits import LeaseGivenAnswer as LeaseGivenAnswer
+from xyra.models.credits import LeaseList as LeaseList
+from xyra.models.credits import LeaseRequest as LeaseRequest
 from xyra.models.credits import LedgerProblemAnswer as LedgerProblemAnswer
 from xyra.models.credits import MoneyPaid as MoneyPaid
 from xyra.models.credits import MoneyPaidInput as MoneyPaidInput
@@ -157,6 +164,8 @@ from xyra.models.credits import ReleaseAnswer as ReleaseAnswer
 from xyra.models.credits import ReserveRequest as ReserveRequest
 from xyra.models.credits import RolloverTerms as RolloverTerms
 from xyra.models.credits import RolloverTermsInput as RolloverTermsInput
+from xyra.models.credits import SettleAnswer as SettleAnswer
+from xyra.models.credits import SettleRequest as SettleRequest
 from xyra.models.credits import StatementAnswer as StatementAnswer
 from xyra.models.credits import StatementLineAnswer as StatementLineAnswer
 from xyra.models.credits import TopUpAnswer as TopUpAnswer
@@ -170,6 +179,8 @@ from xyra.models.credits import UseRequest as UseRequest
 from xyra.models.credits import UsedCredits as UsedCredits
 from xyra.models.credits import VerificationAnswer as VerificationAnswer
 from xyra.models.credits import VerificationRequest as VerificationRequest
+from xyra.models.credits import WriteOffAnswer as WriteOffAnswer
+from xyra.models.credits import WriteOffRequest as WriteOffRequest
 from xyra.models.departments import DepartmentAnswer as DepartmentAnswer
 from xyra.models.departments import DepartmentList as DepartmentList
 from xyra.models.departments import DepartmentPatch as DepartmentPatch

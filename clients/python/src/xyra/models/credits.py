@@ -138,13 +138,13 @@ class CreditLine(TypedDict):
 
 
 class CreditUsageAnswer(TypedDict):
-    """One use, what of a hold was captured, or what of either was refunded."""
+    """One use, what of a hold was captured or of a lease reported, or what of any of these was refunded."""
 
     transaction_id: str
     """The transfer."""
     time: str
     """When it was booked."""
-    type: Literal["use", "capture", "refund"]
+    type: Literal["use", "capture", "lease_settlement", "refund"]
     """What happened."""
     amount: str
     """How many credits; below zero for a refund."""
@@ -234,6 +234,13 @@ class DepartmentLimitsRequest(TypedDict):
     """The same for a calendar month."""
 
 
+class EndRequest(TypedDict):
+    total: str | int | Decimal
+    """Everything that was spent since the lease began. A lower one than before changes nothing."""
+    entries: NotRequired[Sequence[LeaseEntry]]
+    """What the increase was spent on; they add up to it."""
+
+
 class ExpiringCredits(TypedDict):
     """Free credits that are gone at an instant."""
 
@@ -241,6 +248,13 @@ class ExpiringCredits(TypedDict):
     """How many."""
     at: str
     """When."""
+
+
+class ExtendRequest(TypedDict):
+    amount: NotRequired[str | int | Decimal | None]
+    """How many credits are added; by default none."""
+    expires_in: NotRequired[int]
+    """Seconds from now until the client must have stopped; it never becomes less time than before."""
 
 
 class GrantAnswer(TypedDict):
@@ -297,6 +311,103 @@ class HoldAnswer(TypedDict):
     """When they return by themselves."""
     available: str
     """The available credits of this kind after it."""
+
+
+class LeaseAnswer(TypedDict):
+    lease_id: str
+    """Its id."""
+    transaction_id: str
+    """The transfer that made it."""
+    organization_id: str
+    """The organization that it belongs to."""
+    state: Literal["open", "ended", "expired"]
+    """`open`, `ended` by its holder, or `expired`."""
+    kind: str
+    """The kind of credits."""
+    amount: str
+    """The whole slice."""
+    reported: str
+    """What was spent of it, as reported so far."""
+    left: str
+    """What of the slice may still be spent."""
+    over: str
+    """What was reported beyond the slice."""
+    unreported: str
+    """What its budgets count without a report, as it expired."""
+    written_off: str
+    """What the operator took out of its budgets."""
+    project_id: str | None
+    """The project that it is spent for."""
+    department_id: str | None
+    """The department that it is spent for."""
+    agent_id: str | None
+    """The agent that spends it."""
+    api_key_id: str | None
+    """The key that took it."""
+    run: str | None
+    """The run's key."""
+    created_at: str
+    """When it was created."""
+    expires_at: str
+    """When the client must have stopped spending."""
+    returns_at: str
+    """When what was not reported returns."""
+
+
+class LeaseEntry(TypedDict):
+    """What a part of the increase was spent on."""
+
+    agent_type: NotRequired[str | None]
+    """Whose action it was."""
+    action: NotRequired[str | None]
+    """What was done."""
+    amount: str | int | Decimal
+    """What it cost."""
+
+
+class LeaseGivenAnswer(TypedDict):
+    transaction_id: str
+    """The transfer that set the credits aside."""
+    lease_id: str
+    """The lease, to be settled, extended or ended."""
+    amount: str
+    """The whole slice."""
+    expires_in: int
+    """Seconds in which the client may spend, counted from when it first sent the request; maybe fewer than asked."""
+    expires_at: str
+    """When the client must have stopped, by the clock of the ledger."""
+    returns_at: str
+    """When what was not reported returns: until then a report is in time."""
+    cut_by: str | None
+    """The budget whose window ends before the time that was asked for; null for none."""
+    available: str
+    """The available credits of this kind after it."""
+
+
+class LeaseList(TypedDict):
+    data: Sequence[LeaseAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+class LeaseRequest(TypedDict):
+    agent: NotRequired[str | None]
+    """The agent's id or external id."""
+    project_id: NotRequired[str | None]
+    """By default the agent's."""
+    department_id: NotRequired[str | None]
+    """By default the agent's."""
+    run: NotRequired[str | None]
+    """The run's key."""
+    organization_id: NotRequired[str | None]
+    """The organization's id, slug or external id. Only operators need it."""
+    amount: str | int | Decimal
+    """How many credits the client may spend by itself, with at most 6 decimals."""
+    kind: NotRequired[str]
+    """The kind of credits."""
+    expires_in: NotRequired[int]
+    """Seconds until the client must have stopped spending; at most a day."""
 
 
 class LedgerProblemAnswer(TypedDict):
@@ -410,6 +521,34 @@ class RolloverTermsInput(TypedDict):
     """For how many times 24 hours; then they are gone for good."""
 
 
+class SettleAnswer(TypedDict):
+    transaction_id: str
+    """The transfer of this report."""
+    lease_id: str
+    """The lease."""
+    reported: str
+    """Everything that was reported so far."""
+    left: str
+    """What of the slice may still be spent."""
+    over: str
+    """What was reported beyond the slice."""
+    state: Literal["open", "ended", "expired"]
+    """`open`, `ended` by its holder, or `expired`."""
+    late: bool
+    """Whether the credits had returned already, so that others may have spent them."""
+    available: str
+    """The available credits of this kind after it."""
+
+
+class SettleRequest(TypedDict):
+    total: str | int | Decimal
+    """Everything that was spent since the lease began. A lower one than before changes nothing."""
+    entries: NotRequired[Sequence[LeaseEntry]]
+    """What the increase was spent on; they add up to it."""
+    final: NotRequired[bool]
+    """Whether nothing more will be spent: the rest of the slice returns."""
+
+
 class StatementAnswer(TypedDict):
     """What moved one kind of credits in a time [from, to), page by page."""
 
@@ -441,6 +580,11 @@ class StatementLineAnswer(TypedDict):
         "capture",
         "release",
         "hold_expiry",
+        "lease",
+        "lease_extension",
+        "lease_settlement",
+        "lease_expiry",
+        "lease_write_off",
         "grant_expiry",
         "rollover",
         "refund",
@@ -484,6 +628,11 @@ class TransactionAnswer(TypedDict):
         "capture",
         "release",
         "hold_expiry",
+        "lease",
+        "lease_extension",
+        "lease_settlement",
+        "lease_expiry",
+        "lease_write_off",
         "grant_expiry",
         "rollover",
         "refund",
@@ -641,3 +790,19 @@ class VerificationRequest(TypedDict):
     """The organization's id, slug or external id. Only operators need it."""
     from_beginning: NotRequired[bool]
     """Whether to look at the whole ledger, and not only at what came after the last month's cut."""
+
+
+class WriteOffAnswer(TypedDict):
+    transaction_id: str
+    """The transfer that says so."""
+    lease_id: str
+    """The lease."""
+    written_off: str
+    """What its budgets count no longer."""
+    available: str
+    """The available credits of this kind after it."""
+
+
+class WriteOffRequest(TypedDict):
+    reason: NotRequired[str | None]
+    """Why, for people."""

@@ -95,6 +95,114 @@ class Credits:
             query={"organization_id": organization_id, "limit": limit},
         )
 
+    def take_lease(
+        self, body: models.LeaseRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.LeaseGivenAnswer:
+        """Set a slice of credits aside that the client spends by itself."""
+        answer: models.LeaseGivenAnswer = self._connection.call(
+            "POST",
+            "/api/v1/credits/leases",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def list_leases(
+        self,
+        *,
+        organization_id: str | None = None,
+        limit: int | None = None,
+        state: Literal["open", "ended", "expired"] | None = None,
+        unreported: bool | None = None,
+    ) -> Listing[models.LeaseAnswer]:
+        """Leases of an organization, newest first."""
+        return Listing(
+            self._connection,
+            "GET",
+            "/api/v1/credits/leases",
+            query={"organization_id": organization_id, "limit": limit, "state": state, "unreported": unreported},
+        )
+
+    def extend_lease(
+        self,
+        lease_id: str,
+        body: models.ExtendRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.LeaseGivenAnswer:
+        """Add credits to a lease, or time, or both."""
+        answer: models.LeaseGivenAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/credits/leases/{segment(lease_id)}/extend",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def settle_lease(
+        self,
+        lease_id: str,
+        body: models.SettleRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.SettleAnswer:
+        """Report everything that was spent since a lease began."""
+        answer: models.SettleAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/credits/leases/{segment(lease_id)}/settle",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def end_lease(
+        self,
+        lease_id: str,
+        body: models.EndRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.SettleAnswer:
+        """Report what was spent of a lease in all, and return the rest."""
+        answer: models.SettleAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/credits/leases/{segment(lease_id)}/end",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def write_off_lease(
+        self,
+        lease_id: str,
+        body: models.WriteOffRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.WriteOffAnswer:
+        """Take out of the budgets what of an expired lease was never reported."""
+        answer: models.WriteOffAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/credits/leases/{segment(lease_id)}/write-off",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def get_lease(self, lease_id: str, *, organization_id: str | None = None) -> models.LeaseAnswer:
+        """One lease, with what was reported of it."""
+        answer: models.LeaseAnswer = self._connection.call(
+            "GET", f"/api/v1/credits/leases/{segment(lease_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
     def get_top_up(self, *, organization_id: str | None = None) -> models.TopUpAnswer:
         """When credits are bought by themselves, and how that stands."""
         answer: models.TopUpAnswer = self._connection.call(
@@ -329,6 +437,114 @@ class AsyncCredits:
             "/api/v1/credits/grants",
             query={"organization_id": organization_id, "limit": limit},
         )
+
+    async def take_lease(
+        self, body: models.LeaseRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.LeaseGivenAnswer:
+        """Set a slice of credits aside that the client spends by itself."""
+        answer: models.LeaseGivenAnswer = await self._connection.call(
+            "POST",
+            "/api/v1/credits/leases",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def list_leases(
+        self,
+        *,
+        organization_id: str | None = None,
+        limit: int | None = None,
+        state: Literal["open", "ended", "expired"] | None = None,
+        unreported: bool | None = None,
+    ) -> AsyncListing[models.LeaseAnswer]:
+        """Leases of an organization, newest first."""
+        return AsyncListing(
+            self._connection,
+            "GET",
+            "/api/v1/credits/leases",
+            query={"organization_id": organization_id, "limit": limit, "state": state, "unreported": unreported},
+        )
+
+    async def extend_lease(
+        self,
+        lease_id: str,
+        body: models.ExtendRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.LeaseGivenAnswer:
+        """Add credits to a lease, or time, or both."""
+        answer: models.LeaseGivenAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/credits/leases/{segment(lease_id)}/extend",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def settle_lease(
+        self,
+        lease_id: str,
+        body: models.SettleRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.SettleAnswer:
+        """Report everything that was spent since a lease began."""
+        answer: models.SettleAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/credits/leases/{segment(lease_id)}/settle",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def end_lease(
+        self,
+        lease_id: str,
+        body: models.EndRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.SettleAnswer:
+        """Report what was spent of a lease in all, and return the rest."""
+        answer: models.SettleAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/credits/leases/{segment(lease_id)}/end",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def write_off_lease(
+        self,
+        lease_id: str,
+        body: models.WriteOffRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.WriteOffAnswer:
+        """Take out of the budgets what of an expired lease was never reported."""
+        answer: models.WriteOffAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/credits/leases/{segment(lease_id)}/write-off",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def get_lease(self, lease_id: str, *, organization_id: str | None = None) -> models.LeaseAnswer:
+        """One lease, with what was reported of it."""
+        answer: models.LeaseAnswer = await self._connection.call(
+            "GET", f"/api/v1/credits/leases/{segment(lease_id)}", query={"organization_id": organization_id}
+        )
+        return answer
 
     async def get_top_up(self, *, organization_id: str | None = None) -> models.TopUpAnswer:
         """When credits are bought by themselves, and how that stands."""
