@@ -8,7 +8,11 @@ from pydantic import Field
 
 from functions.access.email_addresses import MAXIMUM_TOKEN
 from shared.domain.access.password_policy import MAXIMUM_PASSWORD, MINIMUM_PASSWORD
-from shared.domain.access.rate_limits import ACCEPTED_INVITATIONS
+from shared.domain.access.rate_limits import (
+    ACCEPTED_INVITATIONS,
+    PASSWORD_RESETS_BY_ADDRESS,
+    PASSWORD_RESETS_OF_EMAIL,
+)
 from shared.domain.kernel.errors import (
     ConflictError,
     ForbiddenError,
@@ -36,6 +40,11 @@ class NoFields(Schema):
     """A form that has a button and nothing else."""
 
 
+class AddressForm(Schema):
+    email: str = Field(min_length=1, max_length=320)
+    """The address that the user signs in with."""
+
+
 class InvitationForm(PasswordForm):
     full_name: str = Field(max_length=200)
     """The new member's."""
@@ -44,6 +53,7 @@ class InvitationForm(PasswordForm):
 _NAMES = {"/password": "The password", "/full_name": "Your name"}
 """What the fields are called, by the pointers of errors."""
 _ACCEPT = "Accept the invitation"
+_FORGOTTEN = "Forgotten your password?"
 _LINK = "Sign in through your company"
 _VERIFY = "Confirm your e-mail address"
 _RESET = "Choose a new password"
@@ -130,6 +140,36 @@ async def accept_by_page(call: Call[InvitationForm, LinkQuery]) -> Reply:
         _ACCEPT,
         lambda: _accept(call),
         pages.message_page("Welcome", "You are a member now. Sign in with your password."),
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/account/forgot",
+    summary="The page to have a link mailed by which a new password is chosen",
+    answers={200: TextFile},
+    **{**_PAGES, "query": Query},
+)
+async def show_forgotten(call: Call) -> Reply:  # noqa: ARG001  it is the same for everybody
+    return Reply(pages.page("forgot", _FORGOTTEN))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/account/forgot",
+    summary="Have a link mailed by the form of its page. The answer is the same for every address",
+    rate_limits=(PASSWORD_RESETS_OF_EMAIL, PASSWORD_RESETS_BY_ADDRESS),
+    **{**_FORMS, "query": Query, "body": FormBody(AddressForm), "example": {"email": "ada@example.com"}},
+)
+async def forget_by_page(call: Call[AddressForm]) -> Reply:
+    await call.services.password_resets.ask(call.body.email.strip())
+    return Reply(
+        pages.message_page(
+            "Look into your mailbox",
+            "If there is an account with this address, a mail is on its way. The link in it works for 30 minutes.",
+        )
     )
 
 

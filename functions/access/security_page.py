@@ -292,6 +292,7 @@ async def _page(call: Call[Any, Any], principal: Principal, *, done: str = "", p
         organization=None if organization is None else organization.name,
         factors=account.second_factors,
         by_provider=principal.by_provider,
+        only_by_company=principal.for_enrolment and organization is not None and not organization.password_allowed,
         for_enrolment=principal.for_enrolment,
         sessions=await services.sessions.in_force(user_id) if shows_sessions else (),
         session_id=principal.session_id,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from functions.access.page_forms import FORM_ERRORS, SIGNED_IN_PAGE, passkey_page, shown_factor, shown_passkey
 from functions.access.signing_in import origin_of
-from shared.domain.access.rate_limits import FAILED_SIGN_INS
+from shared.domain.access.rate_limits import FAILED_SIGN_INS, SIGN_IN_PAGES
 from shared.domain.access.second_factors import Method
 from shared.domain.kernel.errors import (
     ForbiddenError,
@@ -83,7 +83,7 @@ async def show_sign_in(call: Call) -> Reply:
     body=FormBody(SignInPageForm),
     authorize=pages.check_own_page,
     answers={200: TextFile, 303: None, 400: TextFile, 403: TextFile, 423: TextFile},
-    rate_limits=(FAILED_SIGN_INS,),
+    rate_limits=(FAILED_SIGN_INS, SIGN_IN_PAGES),
     errors=(UnauthenticatedError, ForbiddenError, LockedError, UnavailableError),
     example={"step": "password", "email": "ada@example.com", "password": "correct horse battery staple"},
     **_DECLARED,

@@ -90,6 +90,7 @@ BY_A_PROOF = {
     "download_export",
     "sign_in_by_page",
     "change_security",
+    "forget_by_page",
 }
 """Called, too, but without the code, the signature or the link that only its holder has."""
 OF_PROVIDERS = {

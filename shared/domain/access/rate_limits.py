@@ -54,6 +54,7 @@ FAILED_SIGN_INS = RateLimit(
 EXPORTS = RateLimit("export", 5, timedelta(hours=1), Subject.ORGANIZATION)
 SIGN_ON_STARTS = RateLimit("sign_on_start", 120, timedelta(minutes=10), Subject.ADDRESS)
 PASSKEY_OPTIONS = RateLimit("passkey_options", 120, timedelta(minutes=10), Subject.ADDRESS)
+SIGN_IN_PAGES = RateLimit("sign_in_page", 600, timedelta(minutes=10), Subject.ADDRESS)
 PASSWORD_RESETS_OF_EMAIL = RateLimit("password_reset", 5, timedelta(hours=1), Subject.EMAIL)
 PASSWORD_RESETS_BY_ADDRESS = RateLimit("password_reset", 20, timedelta(hours=1), Subject.ADDRESS)
 VERIFICATIONS = RateLimit("verification", 3, timedelta(hours=1), Subject.USER)

@@ -83,6 +83,8 @@ PUBLIC = {
     "POST /account/accept",
     "GET /account/link",
     "POST /account/link",
+    "GET /account/forgot",
+    "POST /account/forgot",
     "GET /account/sign-in",
     "POST /account/sign-in",
     "GET /account/security",

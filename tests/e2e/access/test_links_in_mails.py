@@ -256,6 +256,28 @@ async def test_an_invitation_is_accepted_by_its_page(post: Post) -> None:
     assert (await (await post.xyra.sign_in(grace, NEW)).get("users/me"))["full_name"] == "Grace Hopper"
 
 
+async def test_a_forgotten_password_is_asked_for_on_the_page(post: Post) -> None:
+    await post.verified()
+    anonymous = post.xyra.anonymous
+    assert b"Forgotten your password?" in (await anonymous.send("GET", "/account/forgot")).body
+    for email, headers, status in (
+        (post.ada, {}, 403),
+        (post.ada, {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("", OWN_PAGE, 422),
+    ):
+        answer = await anonymous.send("POST", "/account/forgot", form={"email": email}, headers=headers)
+        answer.expect(status)
+    assert await post.mailbox.arrivals(post.ada) == []
+    said = [
+        (await anonymous.send("POST", "/account/forgot", form={"email": email}, headers=OWN_PAGE)).body
+        for email in (f" {post.ada} ", "nobody@example.com")
+    ]
+    assert said[0] == said[1]
+    assert b"Look into your mailbox" in said[0]
+    (await post.confirm(await post.mailbox.token(post.ada), NEWER)).expect(204)
+    assert await post.signs_in(NEWER)
+
+
 async def test_whatever_is_wrong_with_a_form_is_told_on_a_page(post: Post) -> None:
     without_token = await post.xyra.anonymous.send("GET", "/account/verify")
     without_token.expect(422)

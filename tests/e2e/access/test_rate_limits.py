@@ -210,3 +210,24 @@ async def test_only_the_operator_sets_limits(hosts: list[Xyra]) -> None:
     assert (await hosts[0].operator.send("PUT", path, {"agents": -1})).problem(422, "validation") == ["/agents"]
     reset = (await hosts[0].operator.send("PUT", path, {})).expect(200)
     assert reset["quotas"]["agents"]["limit"] == 10_000
+
+
+async def test_wrong_passwords_on_the_page_count_with_those_over_the_api(hosts: list[Xyra]) -> None:
+    home = addresses("2001:db8:8:8::")
+    for number in range(50):
+        host, email = hosts[number % 2], f"nobody.{number}@example.com"
+        if number % 4:
+            (await sign_in(host, next(home), email)).problem(401, "unauthenticated")
+        else:
+            (await by_page(host, next(home), email)).expect(401)
+    blocked = await by_page(hosts[0], next(home), "nobody@example.com")
+    blocked.expect(429)
+    assert b"Too many tries" in blocked.body
+    assert int(blocked.headers["Retry-After"]) > 0
+    (await sign_in(hosts[1], next(home), "nobody@example.com")).problem(429, "rate_limited")
+
+
+async def by_page(xyra: Xyra, forwarded: str, email: str) -> Answer:
+    form = {"step": "password", "email": email, "password": PASSWORD}
+    headers = {"X-Forwarded-For": forwarded, "Sec-Fetch-Site": "same-origin"}
+    return await xyra.anonymous.send("POST", "/account/sign-in", form=form, headers=headers)

@@ -279,7 +279,7 @@ async def test_who_has_still_to_enrol_can_do_nothing_else_on_the_page(ada: Ada) 
     (await owner.send("PUT", path, {"mfa_required": True}, headers={"If-Match": etag})).expect(200)
     leads_to(await ada.sign_in(), "/account/security")
     page = await ada.browser.open("security")
-    assert b"asks for a second factor" in page.body
+    assert b"A second factor is asked for here" in page.body
     assert b"Where you are signed in" not in page.body
     assert (await ada.change(step="end_session", session_id="ses_01h455vb4pex5vsknk084sn02q")).status == 403
     await ada.enrol()

@@ -73,7 +73,11 @@ PATHS = (
     DeclaredPath("sign up", access.SignUp, ("sign_up",)),
     DeclaredPath("refresh a session", access.Refresh, ("refresh_session",)),
     DeclaredPath("verify an address", links.VerifyAddress, ("send_verification", "verify_email", "verify_by_page")),
-    DeclaredPath("reset a password", links.ResetPassword, ("forget_password", "confirm_password", "reset_by_page")),
+    DeclaredPath(
+        "reset a password",
+        links.ResetPassword,
+        ("forget_password", "forget_by_page", "confirm_password", "reset_by_page"),
+    ),
     DeclaredPath("reset a password by support", links.ResetBySupport, ("reset_password",)),
     DeclaredPath("create an API key", access.CreateApiKey, ("create_api_key", "delete_api_key")),
     DeclaredPath(

@@ -101,6 +101,8 @@ ADDED = {
     "show_me",
     "show_reset",
     "show_security",
+    "show_forgotten",
+    "forget_by_page",
     "show_account_link",
     "link_by_page",
     "show_sign_in",
