@@ -50,12 +50,10 @@ Change = Literal[
     "sign_out",
     "sign_out_everywhere",
 ]
-FOR_ENROLMENT: frozenset[Change] = frozenset(
-    {"begin_totp", "confirm_totp", "begin_passkey", "register_passkey", "sign_out", "sign_out_everywhere"}
-)
+FOR_ENROLMENT: frozenset[Change] = frozenset({"begin_totp", "confirm_totp", "begin_passkey", "register_passkey"})
 """What whoever has still to set up the second factor may do."""
-FOR_PROVIDER: frozenset[Change] = frozenset({"sign_out", "sign_out_everywhere"})
-"""What a session may do that an organization's identity provider vouches for."""
+FOR_ALL: frozenset[Change] = frozenset({"sign_out", "sign_out_everywhere"})
+"""What every session may do, one of a deleted organization and one by an identity provider, too."""
 
 _DONE: Mapping[str, str] = {
     "app": "The app is removed.",
@@ -158,7 +156,8 @@ async def change_security(call: PageCall) -> Reply:
 async def _answered(call: PageCall, principal: Principal, change: Change) -> Reply:
     """What comes of a change: another page, or this one with what is wrong."""
     try:
-        check_person(principal, "POST", for_enrolment=change in FOR_ENROLMENT, for_provider=change in FOR_PROVIDER)
+        if change not in FOR_ALL:
+            check_person(principal, "POST", for_enrolment=change in FOR_ENROLMENT, for_provider=False)
         return await _changed(call, principal, change)
     except StepUpRequiredError:
         return await _step_up_form(call, principal, change)

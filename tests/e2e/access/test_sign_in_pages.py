@@ -324,3 +324,60 @@ async def test_after_signing_in_nobody_is_sent_elsewhere(xyra: Xyra) -> None:
     browser = PageBrowser(xyra.anonymous)
     for name in ("next", "return_to", "redirect_uri", "url"):
         (await browser.open("sign-in", **{name: "https://evil.example.com"})).expect(422)
+
+
+async def test_what_people_write_is_no_markup_on_the_pages(time_machine: TimeMachine) -> None:
+    await time_machine.at(BEGINNING.isoformat())
+    xyra, markup = time_machine.xyra, "\"'><script>alert(1)</script>{{ 7 * 7 }}"
+    made = await xyra.sign_up(f"{uuid4().hex}@example.com", full_name=markup, organization_name=f"Acme {markup}")
+    mallory = Ada(time_machine, made)
+    await mallory.sign_in()
+    first = await mallory.register(f"Laptop {markup}")
+    shown = [first, await mallory.browser.open("security"), await mallory.change(step="begin_passkey", name=markup)]
+    wrong = await PageBrowser(xyra.anonymous).sign_in(f"{markup}@example.com", "x" * 20)
+    company = await PageBrowser(xyra.anonymous).send("sign-in", step="company", email=f"a@{markup}")
+    for answer in (*shown, wrong, company):
+        assert b"<script>alert" not in answer.body
+        assert len(re.findall(rb"<script>", answer.body)) <= 1  # ours, where a device is asked
+    assert html.escape(markup).encode().replace(b"&#x27;", b"&#39;").replace(b"&quot;", b"&#34;") in shown[1].body
+
+
+async def test_what_a_device_has_answered_is_taken_once_on_the_page(ada: Ada) -> None:
+    await ada.sign_in()
+    offered = await ada.change(step="begin_passkey", name="Laptop")
+    answered = {**hidden(offered), "credential": json.dumps(ada.device.register(options_of(offered)))}
+    assert (await ada.change(**answered)).status == 200
+    assert (await ada.change(**answered)).status == 401
+    await ada.pass_time(timedelta(minutes=11))
+    asked = await ada.change(step="step_up_passkey", then="renew_codes")
+    shown = ada.signed(asked)
+    assert (await ada.change(**shown)).status == 200
+    await ada.pass_time(timedelta(minutes=11))
+    replayed = await ada.change(**shown)
+    assert (replayed.status, b"Is it you?" in replayed.body) == (401, True)
+    assert b"They are shown this once" not in replayed.body
+    elsewhere = await PageBrowser(ada.xyra.anonymous).send("sign-in", **{**shown, "step": "passkey_login"})
+    assert elsewhere.status == 422  # it has fields that the form to sign in does not have
+
+
+async def test_changes_by_the_page_are_their_users_on_the_trail(ada: Ada) -> None:
+    await ada.sign_in()
+    await ada.enrol()
+    await ada.pass_time(timedelta(minutes=5))
+    owner_session = await ada.change(step="renew_codes")
+    assert owner_session.status == 200
+    await ada.pass_time(timedelta(minutes=5))
+    key = await ada.xyra.key_of(ada.organization_id)
+    (told,) = (await key.get("audit", limit=100, action="users.enrol_totp"))["data"]
+    assert told["actor"]["type"] == "user"
+    assert told["actor"]["session_id"].startswith("ses_")
+    assert told["ip"] == "127.0.0.0/24"
+
+
+async def test_a_deleted_organizations_people_can_sign_out_only(ada: Ada) -> None:
+    await ada.sign_in()
+    (await ada.xyra.operator.send("DELETE", f"organizations/{ada.organization_id}")).expect(204)
+    assert (await ada.browser.open("security")).status == 200
+    refused = await ada.change(step="begin_totp")
+    assert (refused.status, "The organization is deleted" in problem(refused)) == (403, True)
+    leads_to(await ada.change(step="sign_out"), "/account/sign-in")
