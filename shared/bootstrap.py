@@ -21,23 +21,20 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.tenancy.organizations import SlugClaim
 from shared.leaving_services import LeavingServices
 from shared.logs import structure_handlers
+from shared.mailed_link_services import MailedLinkServices
 from shared.one_at_a_time import OneAtATime
 from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.audit import AuditReader
 from shared.services.access.authentication import Authentication
-from shared.services.access.email_verification import EmailVerification
 from shared.services.access.erasures import USER_ERASED
 from shared.services.access.first_operator import FirstOperator
-from shared.services.access.invitations import Invitations
-from shared.services.access.invited_accounts import InvitedAccounts
 from shared.services.access.key_uses import KeyUses
-from shared.services.access.letters import ACCESS_MAIL, Composer
+from shared.services.access.letters import ACCESS_MAIL
 from shared.services.access.limits import Limits
 from shared.services.access.mailed_links import MailedLinks
 from shared.services.access.member_organizations import MEMBERSHIP_CHANGED, MemberOrganizations
 from shared.services.access.members import Members
 from shared.services.access.owner_counts import OwnerCounts
-from shared.services.access.password_resets import PasswordResets
 from shared.services.access.rate_limits import RateLimits
 from shared.services.access.request_rates import RequestRates
 from shared.services.access.tokens import Tokens
@@ -162,7 +159,7 @@ class Application:
         self.sessions, self.accounts, self.passkeys = sign_in.sessions, sign_in.accounts, sign_in.passkeys
         self.pending_sign_ins, self.second_factors = sign_in.pending, sign_in.second_factors
         self.single_sign_on, self.identity_providers = sign_in.single_sign_on, sign_in.identity_providers
-        self.password_changes, passwords = sign_in.password_changes, sign_in.passwords
+        self.password_changes = sign_in.password_changes
         self.first_operator = FirstOperator(store, self.accounts)
         self.owner_counts = OwnerCounts(store, self.organizations)
         self.members = Members(store, clock, self.owner_counts, self.member_organizations)
@@ -174,16 +171,15 @@ class Application:
             *(self.outbox, self.users, self.members, self.sessions, self.api_keys, self.idempotency),
         )
         self.exports, self.erasures = leaving.exports, leaving.erasures
-        made = sign_in.made_credentials(self.api_keys)
-        self.provider_links = sign_in.provider_links(self.mailed_links, made)
-        self.email_verification = EmailVerification(
-            store, clock, self.mailed_links, self.sessions, passwords, made, self.outbox
+        mailed = MailedLinkServices(
+            *(store, clock, self.outbox, self.mailed_links, sign_in, self.api_keys),
+            *(self.organizations, self.members, self.owner_counts, self.member_organizations),
         )
-        self.password_resets = PasswordResets(store, clock, self.mailed_links, self.password_changes, made, self.outbox)
-        invited_accounts = InvitedAccounts(store, clock, passwords, self.password_changes, made)
-        self.invitations = Invitations(
-            *(store, clock, self.outbox, self.organizations, self.members, self.owner_counts),
-            *(self.member_organizations, self.mailed_links, invited_accounts),
+        self.email_verification, self.password_resets = mailed.email_verification, mailed.password_resets
+        self.invitations, self.provider_links, self.composers = (
+            mailed.invitations,
+            mailed.provider_links,
+            mailed.composers,
         )
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
         self.plans = Plans(store, clock, self.billing_models)
@@ -304,16 +300,6 @@ class Application:
             AUDITED: self.audited_store.trail.receive,
             **self.credits.receivers(),
             **self._subscribing.receivers(),
-        }
-
-    def composers(self) -> Mapping[str, Composer]:
-        """What makes the letter of each template of mails."""
-        return {
-            "invitation": self.invitations.letter,
-            "verification": self.email_verification.compose,
-            "account_link": self.provider_links.compose,
-            "password_reset": self.password_resets.compose,
-            "password_reset_by_support": self.password_resets.compose_by_support,
         }
 
     def completions(self) -> Mapping[type[Entity], Completion]:
