@@ -110,6 +110,7 @@ from shared.services.usage.reconciliation import Reconciliation
 from shared.services.usage.recorded_events import RecordedEvents
 from shared.services.usage.repair import Repair
 from shared.services.usage.reports import UsageReports
+from shared.services.usage.worths import Worths
 from shared.settings import Settings, settings
 from shared.sign_in_services import SignInServices
 from shared.turns import Turns
@@ -127,27 +128,21 @@ class Application:
         clock = ports.clock
         self.audited_store = store = AuditedStore(ports.store, clock, ports.secrets)
         self._opened = opened or AsyncExitStack()
-        self.turns = Turns()
-        self.settings = chosen
-        self.clock = clock
+        self.settings, self.clock, self.turns = chosen, clock, Turns()
         self._readiness = Readiness(store, ports.queue)
         self.usage = ItemUsage(store, chosen.event_retention_days * SECONDS_PER_DAY, chosen.maximum_distinct_values)
-        self.audit = AuditReader(store, store.personal)
-        self.audit_verification = Verification(store, store.keys)
+        self.audit, self.audit_verification = AuditReader(store, store.personal), Verification(store, store.keys)
         self.outbox = Outbox(store, clock)
         self.outbox.sender(AUDITED)
-        self.owners = Owners(store)
-        self.idempotency = Idempotency(store)
-        self.sealed_values = SealedValues(ports.secrets, clock)
+        self.owners, self.idempotency = Owners(store), Idempotency(store)
         self.mailed_links = MailedLinks(ports.secrets, store, clock, chosen.public_origin)
-        self.periods = Periods(store)
+        self.sealed_values, self.periods = SealedValues(ports.secrets, clock), Periods(store)
         self.rebilling = Rebilling(self.periods, clock, self.outbox)
         self.organizations = Organizations(store, clock, self.periods, self.outbox, chosen)
         self.payer_changes = PayerChanges(clock, self.organizations, self.periods)
         self.tokens = Tokens(ports.secrets, clock, chosen)
         self.limits, self.rate_limits = Limits(store, clock), RateLimits(store, clock)
-        self.request_rates = RequestRates(store, clock)
-        self.key_uses = KeyUses(store, clock)
+        self.request_rates, self.key_uses = RequestRates(store, clock), KeyUses(store, clock)
         self._opened.push_async_callback(self.key_uses.close)
         self.authentication = Authentication(store, clock, self.tokens, self.organizations, self.key_uses, chosen)
         self.member_organizations = MemberOrganizations(store, self.outbox)
@@ -198,13 +193,13 @@ class Application:
         self.costs = Costs(clock, prices, self.llm_prices, self.model_aliases, self.exchange_rates)
         self.ingestion_counts = IngestionCounts(store, clock)
         self._opened.push_async_callback(self.ingestion_counts.close)
-        checks = AcceptanceChecks(self.billing_models, self.costs)
         self.events = Events(
             *(ports.queue, clock, self.organizations, self.agents, self.llm_calls),
-            *(checks, self.ingestion_counts, self.turns),
+            *(AcceptanceChecks(self.billing_models, self.costs), self.ingestion_counts, self.turns),
         )
         parked_event_store = ItemParkedEvents(store, clock)
-        assigners = Assigners(self.billing_models, self.periods, self.rebilling)
+        worths = Worths(clock, self.organizations, self.agents)
+        assigners = Assigners(self.billing_models, self.periods, self.rebilling, worths)
         self.metering = Metering(
             *(self.usage, parked_event_store, clock, self.organizations, self.agents, self.agent_activities),
             *(self.costs, assigners, self.outbox, self.ingestion_counts, self.turns),
@@ -216,7 +211,7 @@ class Application:
         self.late_pricing = LatePricing(
             ItemLatePrices(store, chosen.event_retention_days * SECONDS_PER_DAY),
             *(self.usage, clock, self.organizations, self.periods, self.costs, metered_versions, self.rebilling),
-            self.outbox,
+            *(worths, self.outbox),
         )
         exports = OneAtATime("exports")
         self._opened.callback(exports.close)
@@ -236,7 +231,7 @@ class Application:
         self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
         self.credits = CreditServices(
             *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time),
-            *(self.departments, self.periods, self.api_keys),
+            *(self.departments, self.periods, self.api_keys, self.events),
         )
         self.billing_documents = BillingDocuments(store, self.owners)
         drawn_amounts = DrawnAmountsStore(store)
@@ -253,7 +248,8 @@ class Application:
         self.subscriptions = self._subscribing.subscriptions
         self.outcomes = Outcomes(outcome_store, self.usage, clock, self.agents, self.periods)
         self.outcome_decisions = OutcomeDecisions(
-            outcome_store, clock, self.outcomes, metered_versions, self.periods, self.rebilling, self.outbox
+            *(outcome_store, clock, self.outcomes, metered_versions, self.periods, self.rebilling, worths),
+            self.outbox,
         )
         self.unbilled_outcomes = UnbilledOutcomes(clock, self.periods, self.billing_documents, self.outcomes)
         self.threads = Threads(store, clock, self.owners)
@@ -263,8 +259,10 @@ class Application:
         self.invoice_runs = InvoiceRuns(
             ports.queue, clock, self.organizations, self.periods, self.issuing, self.invoice_jobs
         )
-        self.allocation_targets = AllocationTargets(store)
-        self.agent_making = AgentMaking(store, clock, self.agents, chosen)
+        self.allocation_targets, self.agent_making = (
+            AllocationTargets(store),
+            AgentMaking(store, clock, self.agents, chosen),
+        )
         trace_reader = TraceReader(OtlpDecoder(), chosen)
         self._opened.callback(trace_reader.close)
         answers = Answers(store, clock, self.turns)

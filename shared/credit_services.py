@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from shared.adapters.credits.item_credit_archives import ItemCreditArchives
 from shared.adapters.credits.item_wallets import ItemWallets
+from shared.adapters.usage.item_metered_sums import ItemMeteredSums
 from shared.domain.kernel.entity import Entity
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.store import Store
@@ -14,10 +15,12 @@ from shared.services.credits.action_costs import ActionCosts
 from shared.services.credits.archiving import Archiving, DueCut
 from shared.services.credits.balances import Balances
 from shared.services.credits.budgets import Budgets
+from shared.services.credits.credit_alerts import CREDIT_ALERTS, CreditAlerts
 from shared.services.credits.department_limits import DepartmentLimits
 from shared.services.credits.due_holds import DueHold, DueHolds, DueLease
 from shared.services.credits.leasing import Leases
 from shared.services.credits.ledger import Ledger
+from shared.services.credits.metered_counting import DueMeteredSums, MeteredCounting
 from shared.services.credits.paying import Paying
 from shared.services.credits.run_limits import RunLimits
 from shared.services.credits.spending import Spending, SpendingContexts
@@ -31,6 +34,7 @@ from shared.services.storage import Outbox
 from shared.services.storage.outbox import Completion, Receiver
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.organizations import Organizations
+from shared.services.usage.events import Events
 
 
 class CreditServices:
@@ -47,11 +51,13 @@ class CreditServices:
         departments: Departments,
         periods: Periods,
         api_keys: ApiKeys,
+        events: Events,
     ) -> None:
         self.wallets = wallets = ItemWallets(store)
         archives = ItemCreditArchives(store)
         history = TransferHistory(wallets, archives)
-        self.ledger = Ledger(wallets, clock, organizations, store_time)
+        self.alerts = CreditAlerts(store, outbox)
+        self.ledger = Ledger(wallets, clock, organizations, store_time, self.alerts)
         self.due_holds = DueHolds(self.ledger, outbox)
         self.archiving = Archiving(wallets, archives, clock, outbox)
         self.action_costs = ActionCosts(store)
@@ -63,20 +69,24 @@ class CreditServices:
         self.statements = Statements(wallets, history)
         self.usage = CreditUsage(history, organizations, self.paying)
         self.department_limits = DepartmentLimits(wallets, clock, self.paying, departments)
-        self.budgets = Budgets(store, wallets, clock, self.paying, agents, api_keys)
+        self.metered_counting = MeteredCounting(
+            *(ItemMeteredSums(store), wallets, clock, self.paying, self.alerts, outbox)
+        )
+        self.budgets = Budgets(*(store, wallets, clock, self.paying, agents, api_keys, events, self.metered_counting))
         self.run_limits = RunLimits(wallets, clock, self.paying)
         self.top_ups = TopUps(wallets, self.ledger, clock, organizations, outbox)
         self.verifications = Verifications(store, wallets, history, clock, outbox)
 
     def receivers(self) -> Mapping[str, Receiver]:
         """What effects do here."""
-        return {SIGNED_UP: self.ledger.begin}
+        return {SIGNED_UP: self.ledger.begin, CREDIT_ALERTS: self.alerts.record}
 
     def completions(self) -> Mapping[type[Entity], Completion]:
         """What finishes the entities that are due."""
         return {
             DueHold: self.due_holds.complete_due,
             DueLease: self.due_holds.complete_due,
+            DueMeteredSums: self.metered_counting.complete_due,
             DueTopUp: self.top_ups.complete_due,
             DueCut: self.archiving.complete_due,
             CreditVerification: self.verifications.complete_due,

@@ -2,6 +2,7 @@
 
 from functions.credits import (
     action_costs,
+    alerts,
     balances,
     budgets,
     department_limits,
@@ -22,6 +23,7 @@ blueprints = (
     leases.blueprint,
     balances.blueprint,
     budgets.blueprint,
+    alerts.blueprint,
     department_limits.blueprint,
     transactions.blueprint,
     usage.blueprint,

@@ -106,6 +106,17 @@ class CountedWindow(Schema):
     """The organization's, in which days begin."""
 
 
+class PendingEvents(Schema):
+    """Accepted events that have no amount yet."""
+
+    events: int
+    """How many."""
+    oldest: datetime | None
+    """When the oldest of them was accepted; null for none."""
+    at_least: bool
+    """Whether there may be more: counting was cut off."""
+
+
 class BudgetStatusAnswer(Schema):
     id: str
     name: str | None
@@ -138,6 +149,10 @@ class BudgetStatusAnswer(Schema):
     """What may still be spent; never below 0."""
     over: ExactDecimal
     """By how much the limit is passed; 0 while it is not."""
+    pending: PendingEvents
+    """Events of the organization that are on their way. They have no amount yet, so `left` may be too much."""
+    counted_to: datetime
+    """Usage that was metered until then is in `metered`."""
     revision: int
     """Of the wallet; send it as `at_least` to see at least what is seen here."""
     state: BudgetState
@@ -152,7 +167,18 @@ class BudgetStatusAnswer(Schema):
             name: getattr(status.figures, name)
             for name in ("spent", "held", "unreported", "metered", "left", "over", "state")
         }
-        return cls.showing(status.budget, ref=status.reference, window=shown, revision=status.revision, **amounts)
+        pending = PendingEvents(
+            events=status.pending.count, oldest=status.pending.oldest, at_least=status.pending.at_least
+        )
+        return cls.showing(
+            status.budget,
+            ref=status.reference,
+            window=shown,
+            revision=status.revision,
+            pending=pending,
+            counted_to=status.counted_to,
+            **amounts,
+        )
 
 
 class BudgetStatusQuery(Query):

@@ -7,8 +7,11 @@ from pydantic import AfterValidator, EmailStr, StringConstraints, field_validato
 
 from functions.fields import Metadata, OrganizationPath
 from shared.domain.access.identity import Permission
+from shared.domain.kernel.money import ExactDecimal, NonNegativeAmount
 from shared.domain.kernel.validation import Length
 from shared.domain.tenancy.organization_settings import (
+    DEFAULT_BALANCE_ALERTS,
+    MAXIMUM_BALANCE_ALERTS,
     MAXIMUM_CONTACTS,
     MAXIMUM_URL,
     Flags,
@@ -37,6 +40,8 @@ class SettingsRequest(Schema):
     """Whether members need a second factor; only an owner changes it. Left out it stays as it is."""
     top_up: TopUpSetting | None = None
     """When credits are bought by themselves; null for never."""
+    balance_alerts: Annotated[tuple[NonNegativeAmount, ...], Length(0, MAXIMUM_BALANCE_ALERTS)] = DEFAULT_BALANCE_ALERTS
+    """Balances of the default kind: each time one falls below such an amount, an alert is raised."""
     step_up_required: bool | None = None
     """Whether members show anew who they are, 10 minutes before at most, to change money or access; only an owner
     changes it. Left out it stays as it is.
@@ -73,6 +78,8 @@ class SettingsAnswer(OrganizationSettings, Schema):
     """Whether members need a second factor."""
     top_up: TopUpSetting | None
     """When credits are bought by themselves; null for never."""
+    balance_alerts: list[ExactDecimal]
+    """Balances of the default kind: each time one falls below such an amount, an alert is raised."""
     step_up_required: bool
     """Whether members show anew who they are to change money or access."""
 

@@ -10,6 +10,7 @@ from shared.domain.usage.recorded_events import RecordedEvent
 from shared.domain.usage.totals import Contribution
 from shared.ports.changes import ChangeResult
 from shared.ports.store import Document
+from shared.ports.usage import Worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class LatePrice:
     contribution: Contribution
     rebilling: Document | None
     """The outbox entry to commit with it, where its period has ended already."""
+    worth: Worth | None = None
+    """None where it counts in no cap."""
 
     @property
     def id(self) -> str:

@@ -25,6 +25,18 @@ class Message:
     """It is delivered from then on, as soon as a receiver is free. None stands for at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What waits or is being worked on."""
+
+    count: int
+    """How many things (`Message.count`)."""
+    oldest: datetime | None
+    """When the oldest of their messages was accepted; None for none."""
+    at_least: bool = False
+    """Whether there may be more, and older ones: counting was cut off."""
+
+
 class Queue(Protocol):
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
         """Return only after the broker has accepted all of them durably. Raises `UnavailableError`; then any number of
@@ -35,4 +47,8 @@ class Queue(Protocol):
 
     async def pending(self, queue: str, session_ids: Collection[str]) -> int:
         """How many things (`Message.count`) wait or are being worked on in these sessions."""
+        ...
+
+    async def waiting_since(self, queue: str, session_ids: Collection[str]) -> Pending:
+        """The same, with the time of the oldest."""
         ...

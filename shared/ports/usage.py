@@ -3,13 +3,15 @@
 The port says what must hold, not how usage is stored.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Protocol
 
+from shared.domain.credits.counters import Context
+from shared.domain.credits.windows import Window
 from shared.domain.kernel.errors import XyraError
 from shared.domain.provider_costs.costs import NO_COST, EventCost
 from shared.domain.usage.events import AcceptedEvent, TotalKey
@@ -20,6 +22,25 @@ from shared.ports.store import Document, Position
 
 MAXIMUM_DISTINCT_VALUES = 1_000_000
 """How many distinct values of a meter one line counts in a period and shard, unless a setting says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """How usage counts in caps: for what, when, and by which price."""
+
+    context: Context
+    windows: tuple[Window, ...]
+    """Of the time of the event."""
+    credit_value: Decimal
+    """What one credit was worth then."""
+    price: Callable[[Totals], Decimal]
+    """What a total comes to, so that an event is worth by how much it changes that."""
+    now: datetime
+
+    @property
+    def group(self) -> tuple[Context, tuple[Window, ...], Decimal]:
+        """The same for events that count together."""
+        return self.context, self.windows, self.credit_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +59,8 @@ class MeteredEvent:
     """By which its amounts were converted, where they are in another currency."""
     returned_at: str | None = None
     """When its agent came back to its billing model in this period, text of `to_text`; None if it never left."""
+    worth: Worth | None = None
+    """None where it counts in no cap."""
 
     @property
     def id(self) -> str:

@@ -35,6 +35,7 @@ class Wanted:
     drawn_periods: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()
     """Organizations."""
+    counted_usage: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

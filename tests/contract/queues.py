@@ -11,7 +11,7 @@ from shared.adapters.service_bus import ServiceBusBroker, ServiceBusNamespace, S
 from shared.adapters.sqlite import Database
 from shared.adapters.sqlite.queue import LocalQueue
 from shared.ports.broker import DEAD_LETTER_SUFFIX, Broker, QueueCounts, Received, Session
-from shared.ports.queue import Message, Queue
+from shared.ports.queue import Message, Pending, Queue
 from tests.doubles.fakes.memory_broker import MemoryBroker
 from tests.doubles.fakes.settable_seconds import SettableSeconds
 from tests.doubles.servers.amqp_broker.broker import AmqpBroker
@@ -43,6 +43,9 @@ class ServiceBusSides:
 
     async def pending(self, queue: str, session_ids: Collection[str]) -> int:
         return await self._queue.pending(queue, session_ids)
+
+    async def waiting_since(self, queue: str, session_ids: Collection[str]) -> Pending:
+        return await self._queue.waiting_since(queue, session_ids)
 
     async def accept(self, queue: str, *, wait_seconds: float) -> Session | None:
         return await self._broker.accept(queue, wait_seconds=wait_seconds)

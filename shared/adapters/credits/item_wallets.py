@@ -9,6 +9,7 @@ import msgspec
 from shared.adapters.credits.wallet_batches import bytes_of, committed, count, id_of, operations
 from shared.adapters.credits.wallet_items import (
     BUDGETS_ID,
+    COUNTED_USAGE,
     CUT,
     DONE,
     DRAWN,
@@ -32,6 +33,7 @@ from shared.domain.credits.head import HEAD_ID, Cut, Head, cut_id
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member, member_id
+from shared.domain.credits.metered_usage import CountedUsage
 from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id, refund_id
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.wallet import Wallet
@@ -212,6 +214,7 @@ def _ids_of(wanted: Wanted) -> frozenset[str]:
         | wanted.leases
         | wanted.counters
         | wanted.drawn_periods
+        | wanted.counted_usage
         | {grant_record_id(id_) for id_ in wanted.grants}
         | {member_id(id_) for id_ in wanted.members}
         | {refund_id(id_) for id_ in wanted.refunded}
@@ -242,6 +245,7 @@ def _joined(
         refunds=wallet.refunds | {record.transaction_id: record for record in refunds.values()},
         members=wallet.members | {member.organization_id: member for member in members.values()},
         drawn_periods=wallet.drawn_periods | _records(items, DRAWN, DrawnPeriod),
+        counted_usage=wallet.counted_usage | _records(items, COUNTED_USAGE, CountedUsage),
         earlier=transactions,
         budgets=wallet.budgets,
     )

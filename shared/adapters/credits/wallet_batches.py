@@ -9,6 +9,7 @@ import msgspec
 from shared import json
 from shared.adapters.credits.wallet_items import (
     budgets_document,
+    counted_usage_document,
     counter_document,
     cut_document,
     drawn_document,
@@ -43,6 +44,7 @@ def count(stored: StoredWallet, wallet: Wallet) -> int:
         (before.refunds, wallet.refunds),
         (before.drawn_periods, wallet.drawn_periods),
         (before.members, wallet.members),
+        (before.counted_usage, wallet.counted_usage),
     )
     changed = sum(1 for old, new in pairs for _ in _changed(old, new)) + (wallet.budgets is not before.budgets)
     made = len(wallet.transfers) + len(wallet.cuts) + len(wallet.opened_top_ups)
@@ -83,6 +85,8 @@ def _changed_records(before: Wallet, wallet: Wallet) -> Iterator[Document]:
         yield drawn_document(drawn, wallet.payer)
     for member in _changed(before.members, wallet.members):
         yield member_document(member)
+    for counted in _changed(before.counted_usage, wallet.counted_usage):
+        yield counted_usage_document(counted)
     if wallet.budgets is not before.budgets:
         yield budgets_document(Budgets(wallet.head.budgets_revision, wallet.budgets))
 
@@ -102,7 +106,7 @@ def committed(stored: StoredWallet, wallet: Wallet, etags: Mapping[str, str]) ->
     transactions = stored.transactions | {transfer.id: transfer for transfer in wallet.transfers}
     settled = replace(
         wallet, pages=kept_pages | {page.id: page for page in pages}, earlier=transactions, transfers=[], cuts=[],
-        opened_top_ups=[], _grants={},
+        opened_top_ups=[], alerts=[], _grants={},
     )  # fmt: skip
     current = {id_: etag for id_, etag in {**stored.etags, **etags}.items() if id_ not in gone}
     return StoredWallet(settled, transactions, current, stored.read | etags.keys())

@@ -17,6 +17,7 @@ from shared.domain.credits.head import HEAD_ID, Cut, Head, TopUp
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member
+from shared.domain.credits.metered_usage import CountedUsage
 from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id
 from shared.domain.credits.transfers import Transfer
 from shared.domain.kernel.times import BEGINNING, to_text
@@ -25,6 +26,7 @@ from shared.ports.store import Document
 TRANSFER = "credit_transfer"
 HOLD = "credit_hold"
 LEASE = "credit_lease"
+COUNTED_USAGE = "counted_usage"
 POINTER = "credit_transfer_pointer"
 CUT = "credit_cut"
 GRANT = "credit_grant"
@@ -117,6 +119,10 @@ def refund_document(record: RefundRecord) -> Document:
 
 def member_document(member: Member) -> Document:
     return _document(member.id, "credit_member", member)
+
+
+def counted_usage_document(counted: CountedUsage) -> Document:
+    return _document(counted.id, COUNTED_USAGE, counted)
 
 
 def budgets_document(budgets: Budgets) -> Document:

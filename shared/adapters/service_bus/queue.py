@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from azure.servicebus import ServiceBusReceivedMessage
 
@@ -10,7 +11,7 @@ from shared.adapters.service_bus.browsing import QueueBrowser
 from shared.adapters.service_bus.namespace import ServiceBusNamespace
 from shared.adapters.service_bus.outlet import COUNT_PROPERTY, Outlet
 from shared.domain.kernel.errors import TooLargeError
-from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
+from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message, Pending
 
 LONGEST_ID = 128
 _NOBODYS_SESSION = "-"
@@ -52,19 +53,25 @@ class ServiceBusQueue:
         Exact up to `pending_messages` messages and `pending_seconds`; beyond, what was counted until then. Raises
         `UnavailableError`, also for no sessions: the broker is asked in any case.
         """
+        return (await self.waiting_since(queue, session_ids)).count
+
+    async def waiting_since(self, queue: str, session_ids: Collection[str]) -> Pending:
+        """As `pending`."""
         browser = self._browsers.get(queue)
         if browser is None:
             browser = self._browsers[queue] = QueueBrowser(self._namespace, queue)
         until = asyncio.get_running_loop().time() + self._pending_seconds
         count = seen = 0
+        times = list[datetime]()
         for session_id in session_ids or [_NOBODYS_SESSION]:
             async for page in browser.pages(session_id):
                 count += sum(_count(message) for message in page)
+                times += [message.enqueued_time_utc for message in page if message.enqueued_time_utc is not None]
                 seen += len(page)
                 if seen >= self._pending_messages or asyncio.get_running_loop().time() > until:
                     _log.info("queue %s holds more than the %s messages looked at", queue, seen)
-                    return count
-        return count
+                    return Pending(count, min(times, default=None), at_least=True)
+        return Pending(count, min(times, default=None))
 
     async def close(self) -> None:
         for outlet in self._outlets.values():

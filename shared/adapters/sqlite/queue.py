@@ -15,7 +15,7 @@ from shared.adapters.sqlite.arrivals import Arrivals
 from shared.adapters.sqlite.database import Database
 from shared.domain.kernel.errors import TooLargeError
 from shared.ports.broker import DEAD_LETTER_SUFFIX, QueueCounts, Received, Session
-from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message
+from shared.ports.queue import MAXIMUM_MESSAGE_BYTES, Message, Pending
 
 _LONGEST_ID = 128
 
@@ -63,7 +63,10 @@ class LocalQueue:
             self._arrivals.announce(queue, session_id)
 
     async def pending(self, queue: str, session_ids: Collection[str]) -> int:
-        return await self._database.read(lambda connection: rows.sum_of_counts(connection, queue, session_ids))
+        return (await self.waiting_since(queue, session_ids)).count
+
+    async def waiting_since(self, queue: str, session_ids: Collection[str]) -> Pending:
+        return await self._database.read(lambda connection: rows.pending(connection, queue, session_ids))
 
     async def accept(self, queue: str, *, wait_seconds: float) -> Session | None:
         async def is_there() -> bool:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from shared.ports.broker import DEAD_LETTER_SUFFIX, Received, Session
-from shared.ports.queue import Message
+from shared.ports.queue import Message, Pending
 
 SCHEMA = (
     # A row is written anew at every delivery, so bodies stand elsewhere.
@@ -215,15 +215,14 @@ def count_held(connection: sqlite3.Connection, queue: str, now: float) -> int:
     )
 
 
-def sum_of_counts(connection: sqlite3.Connection, queue: str, session_ids: Collection[str]) -> int:
-    """How many things the messages of these sessions carry."""
-    return _number(
-        connection,
-        "SELECT coalesce(sum(count), 0) FROM queue_messages"
+def pending(connection: sqlite3.Connection, queue: str, session_ids: Collection[str]) -> Pending:
+    """How many things the messages of these sessions carry, and since when the oldest of them is there."""
+    count, oldest = connection.execute(
+        "SELECT coalesce(sum(count), 0), min(enqueued_at) FROM queue_messages"
         " WHERE queue = ? AND session_id IN (SELECT value FROM json_each(?))",
-        queue,
-        _array(session_ids),
-    )
+        (queue, _array(session_ids)),
+    ).fetchone()
+    return Pending(count, None if oldest is None else datetime.fromtimestamp(oldest, UTC))
 
 
 def _store(connection: sqlite3.Connection, queue: str, message: Message, now: float) -> None:

@@ -7,9 +7,11 @@ from typing import Generic, Protocol, TypeVar
 
 from shared import json
 from shared.adapters.usage.documents import total_document, unique_value_document, unique_value_id
+from shared.domain.credits.counters import Context
 from shared.domain.usage.events import TotalKey
 from shared.domain.usage.totals import Contribution, Totals
 from shared.ports.store import MAXIMUM_BATCH_OPERATIONS, Create, Document, Replace, Upsert
+from shared.ports.usage import Worth
 from shared.ports.usage_shards import StoredTotal
 
 MAXIMUM_BYTES = 900_000
@@ -20,6 +22,8 @@ _READING_BYTES = 256
 """The most that a reading adds to its total besides its name, without the events that it lists one by one."""
 _UNIQUE_VALUE_BYTES = 500
 """About the size of a unique meter's value as an item."""
+_SUMS_BYTES = 40_000
+"""The most that the sums of a context have: about 300 windows, with few different worths of a credit."""
 
 
 class Addition(Protocol):
@@ -39,6 +43,11 @@ class Addition(Protocol):
     @property
     def rebilling(self) -> Document | None:
         """The outbox entry to write beside it. Additions may share it."""
+        ...
+
+    @property
+    def worth(self) -> Worth | None:
+        """How it counts in caps; None where it counts in none."""
         ...
 
 
@@ -100,6 +109,7 @@ class BatchFiller(Generic[A]):
         batch = Batch[A]()
         operations, size = 0, 0
         readings: set[tuple[TotalKey, str]] = set()
+        contexts = set[Context]()
         for addition in waiting:
             key, contribution, entry = addition.total, addition.contribution, addition.rebilling
             values = {value.id: value for value in self._new_values(addition, stored, batch)}
@@ -117,6 +127,10 @@ class BatchFiller(Generic[A]):
             if entry is not None and entry["id"] not in batch.outbox_entries:
                 operations += 1
                 size += _bytes_of(entry)
+            if addition.worth is not None and addition.worth.context not in contexts:
+                contexts.add(addition.worth.context)
+                operations += 1
+                size += _SUMS_BYTES
             for name, _ in (*contribution.measures, *contribution.system_totals):
                 if (key, name) not in readings:
                     readings.add((key, name))

@@ -21,6 +21,7 @@ from shared.adapters.usage.batches import (
     totals_of,
     values_of,
 )
+from shared.adapters.usage.metered_sums import ChangedSums, changed_sums, read_sums
 from shared.adapters.usage.stored_totals import read_items, read_totals, total_write
 from shared.containers import LEDGERS
 from shared.domain.kernel.errors import UnavailableError
@@ -88,6 +89,7 @@ class Committer(Generic[A]):
         # By total, so that a transaction changes few of them.
         waiting = sorted(additions, key=lambda each: (each.total.agent_id, each.total.version_id, each.total.period))
         stored = await self._stored(partition, waiting)
+        sums = await read_sums(self._store, partition, waiting)
         attempt, most = 0, MAXIMUM_BATCH_OPERATIONS
         while waiting:
             batch = self._filler.fill(waiting[:most], stored)
@@ -98,13 +100,16 @@ class Committer(Generic[A]):
             if not batch.additions:
                 continue
             changed = changed_totals(batch, stored.totals)
+            counted = changed_sums(partition, batch, stored, sums)
+            operations = _operations(batch, changed, stored.totals, counted)
             try:
-                etags = await self._store.batch(LEDGERS.name, partition, _operations(batch, changed, stored.totals))
+                etags = await self._store.batch(LEDGERS.name, partition, operations)
             except (AlreadyExistsError, StaleEtagError):
                 attempt += 1
                 await pause_after_conflict(attempt)
                 waiting = await self._still_wanted(partition, waiting, is_still_wanted)
                 stored = await self._stored(partition, waiting)
+                sums = await read_sums(self._store, partition, waiting)
             except StoreLimitError as error:  # the cause is certain once an addition is alone
                 size = len(batch.additions)
                 if size == 1:
@@ -116,6 +121,10 @@ class Committer(Generic[A]):
                 stored.value_ids.update(batch.values)
                 for (key, total), etag in zip(changed.items(), etags, strict=False):  # the totals are written first
                     stored.totals[key] = StoredTotal(key, total, etag)
+                sums |= {
+                    each.id: each.stored_as(etag) for each, etag in zip(counted, etags[len(changed) :], strict=False)
+                }
+                result.outbox_entries |= {(LEDGERS.name, partition, each.id) for each in counted if each.is_due}
                 result.additions += batch.additions
                 result.outbox_entries |= {(LEDGERS.name, partition, id_) for id_ in batch.outbox_entries}
                 waiting = waiting[len(batch.additions) :]
@@ -166,10 +175,14 @@ async def pause_after_conflict(attempt: int) -> None:
 
 
 def _operations(
-    batch: Batch[A], changed: Mapping[TotalKey, Totals], totals: Mapping[TotalKey, StoredTotal]
+    batch: Batch[A],
+    changed: Mapping[TotalKey, Totals],
+    totals: Mapping[TotalKey, StoredTotal],
+    counted: Sequence[ChangedSums],
 ) -> list[Operation]:
-    """The totals first, in the order of `changed`."""
+    """The totals first, in the order of `changed`, then the sums in the order of `counted`."""
     operations: list[Operation] = [total_write(key, total, totals[key].etag) for key, total in changed.items()]
+    operations += [each.write for each in counted]
     operations += batch.writes
     operations += [Create(value.document()) for value in batch.values.values()]
     return operations + [Upsert(entry) for entry in batch.outbox_entries.values()]

@@ -124,6 +124,8 @@ class Counter(msgspec.Struct, frozen=True):
     """Kind of credits -> key of a window -> what was spent in it."""
     limits: tuple[RunLimit, ...] = ()
     """Of a run: more than one only while requests that create it are on their way."""
+    alerted: tuple[str, ...] = ()
+    """What was crossed and is not armed again; each ends with the key of its window."""
 
     def spending(self, kind: str, window: Window) -> Spending:
         none = Spending(0 if window.end is None else seconds_of(window.end))
@@ -149,6 +151,18 @@ class Counter(msgspec.Struct, frozen=True):
                 continue  # it went long ago: nothing depends on it any more
             of_kind[window.key] = (before or self.spending(kind, window)).plus(amounts, credit_value)
         return msgspec.structs.replace(self, windows=all_kinds)
+
+    def with_metered(  # noqa: PLR0913  what it is, and where
+        self, kind: str, key: str, end: int, amounts: Amounts, money: Decimal, now: datetime
+    ) -> "Counter":
+        """With usage in one window, whose money is known. Windows that are over stay until the next admission."""
+        of_kind = dict(self.windows.get(kind, {}))
+        before = of_kind.get(key)
+        if before is None and end and instant_of(end) + KEPT < now:
+            return self
+        spending = (before or Spending(end)).plus(amounts, None)
+        of_kind[key] = msgspec.structs.replace(spending, money_metered=spending.money_metered + money)
+        return msgspec.structs.replace(self, windows={**self.windows, kind: of_kind})
 
 
 def counter_id(scope: Scope, organization_id: str, reference: str) -> str:

@@ -90,6 +90,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     owing: tuple[str, ...] = ()
     """Grants that may still lapse and whose clawbacks took from others: what lapses makes that good first."""
     top_ups: TopUps = TopUps()
+    alerted: tuple[str, ...] = ()
+    """The thresholds of the balance that were crossed and are not armed again."""
     budgets_revision: int = 0
     cuts: int = 0
     """How many cuts there are."""

@@ -10,6 +10,7 @@ from typing import Self
 import msgspec
 
 from shared.domain.credits.accounts import Balances, Line, available, posted
+from shared.domain.credits.alert import Alert
 from shared.domain.credits.budgets import Budget
 from shared.domain.credits.counters import Counter
 from shared.domain.credits.drawn_periods import DrawnPeriod
@@ -18,11 +19,14 @@ from shared.domain.credits.head import MAXIMUM_OWING, Cut, DebtPayment, Head, To
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member, PayerChangedError
+from shared.domain.credits.metered_usage import CountedUsage
 from shared.domain.credits.payments import GrantRecord, RefundRecord
 from shared.domain.credits.transfers import Transfer, chained
 from shared.domain.kernel.money import ZERO
 
 _TICK = timedelta(microseconds=1)
+MAXIMUM_ALERTS = 200
+"""Of one batch: all of them are in one entry of the outbox."""
 MAXIMUM_DEBT_PAYMENTS = 20
 """How many payments of debt are remembered; older ones are forgotten first."""
 
@@ -48,6 +52,8 @@ class Wallet:
     """By organization."""
     drawn_periods: dict[str, DrawnPeriod] = field(default_factory=dict)
     """By id."""
+    counted_usage: dict[str, CountedUsage] = field(default_factory=dict)
+    """By id."""
     earlier: Mapping[str, Transfer] = field(default_factory=dict)
     """Transfers that commands refer to."""
     budgets: tuple[Budget, ...] = ()
@@ -56,6 +62,8 @@ class Wallet:
     transfers: list[Transfer] = field(default_factory=list)
     """Those of this batch."""
     cuts: list[Cut] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    """Those that this batch raises."""
     opened_top_ups: list[TopUp] = field(default_factory=list)
     _grants: dict[str, OpenGrants] = field(default_factory=dict)
 
@@ -65,8 +73,9 @@ class Wallet:
         tried.holds, tried.leases, tried.counters = dict(self.holds), dict(self.leases), dict(self.counters)
         tried.grant_records, tried.refunds = dict(self.grant_records), dict(self.refunds)
         tried.drawn_periods, tried.members = dict(self.drawn_periods), dict(self.members)
+        tried.counted_usage = dict(self.counted_usage)
         tried.transfers, tried.cuts = list(self.transfers), list(self.cuts)
-        tried.opened_top_ups = list(self.opened_top_ups)
+        tried.opened_top_ups, tried.alerts = list(self.opened_top_ups), list(self.alerts)
         tried._grants = {kind: grants.copy() for kind, grants in self._grants.items()}  # noqa: SLF001  of the same class
         return tried
 
@@ -128,6 +137,10 @@ class Wallet:
             accounts=accounts,
         )
         return placed
+
+    def raise_alert(self, alert: Alert) -> None:
+        if len(self.alerts) < MAXIMUM_ALERTS:
+            self.alerts.append(alert)
 
     def post(self, lines: tuple[Line, ...]) -> None:
         """Raises `UnbalancedError`."""

@@ -1,28 +1,21 @@
 """Figures of a run: its cost, its outcomes, and the price of its usage alone."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from shared.domain.kernel.money import ZERO, add, total
+from shared.domain.kernel.money import ZERO, add
 from shared.domain.kernel.times import from_text
 from shared.domain.metering.event_types import LLM_CALL
 from shared.domain.metering.gauges import Event
 from shared.domain.metering.stored_readings import read_reading
-from shared.domain.periods.periods import Period
-from shared.domain.pricing.billing_models import Version
-from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.charges.charge import Charge
-from shared.domain.pricing.charges.modifiers import ModifiedCharge
 from shared.domain.pricing.charges.outcome import OutcomeCharge
-from shared.domain.pricing.charges.workflow import WorkflowCharge
-from shared.domain.rating.facts import Facts, Segment
 from shared.domain.rating.figures import Figures
-from shared.domain.rating.rating import rate
 from shared.domain.usage.outcomes import Outcome, Status
-from shared.domain.usage.totals import Contribution, Totals, contribution
+from shared.domain.usage.totals import Contribution, contribution
 
 
 @dataclass(slots=True)
@@ -80,57 +73,3 @@ def contributions(
     if outcome is not None and outcome.status == "verified":
         counted = tuple((name, read_reading(kept)) for name, kept in outcome.on_decision.items())
         yield Contribution(outcome.type, outcome.time, counted, events=0)
-
-
-def standalone_price(
-    versions: Iterable[Version], usage: Mapping[tuple[str, str], Totals], period: Period, currency: str
-) -> Decimal:
-    """What usage costs in a period without any other usage.
-
-    `usage` is by agent id and version id. Only charges for this usage count, without fees, minima, maxima and
-    discounts. The versions of a model follow each other in one line. Exact amounts in `currency`, truncated to 12
-    places per line.
-    """
-    by_model: dict[str, list[Version]] = {}
-    for version in sorted(versions, key=lambda version: version.number):
-        by_model.setdefault(version.model_id, []).append(version)
-    return total(_model_price(of_model, usage, period, currency) for of_model in by_model.values())
-
-
-def _model_price(
-    versions: Sequence[Version], usage: Mapping[tuple[str, str], Totals], period: Period, currency: str
-) -> Decimal:
-    ids = {version.id for version in versions}
-    totals = {
-        (agent_id, version_id): of_agent for (agent_id, version_id), of_agent in usage.items() if version_id in ids
-    }
-    gauges = {name for of_agent in totals.values() for name in of_agent.charged()}
-    used = {charge.key for version in versions for charge in version.charges if not gauges.isdisjoint(charge.gauges)}
-    reduced = [
-        version.model_copy(
-            update={"charges": tuple(without_modifiers(charge) for charge in version.charges if charge.key in used)}
-        )
-        for version in versions
-    ]
-    starts = [period.start, *(version.effective_from for version in reduced[1:])]
-    ends = [*starts[1:], period.end]
-    segments = [
-        Segment(agent_id, version, start, end)
-        for agent_id in sorted({agent_id for agent_id, _ in totals})
-        for version, start, end in zip(reduced, starts, ends, strict=True)
-    ]
-    lines = rate(Facts(period=period, currency=currency, segments=segments, totals=totals))
-    return total(line.exact_amount for line in lines)
-
-
-def without_modifiers(charge: AnyCharge) -> AnyCharge:
-    """The charge without base fee, discount, minimum and maximum."""
-    if not isinstance(charge, ModifiedCharge):
-        return charge
-    removed: dict[str, object] = {"base_fee": None, "discount": None, "minimum": None, "maximum": None}
-    if isinstance(charge, WorkflowCharge):
-        removed["workflows"] = {
-            name: workflow.model_copy(update={"minimum": None, "maximum": None})
-            for name, workflow in charge.workflows.items()
-        }
-    return charge.model_copy(update=removed)

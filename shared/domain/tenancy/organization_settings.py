@@ -17,6 +17,8 @@ from shared.domain.kernel.value import Value
 MAXIMUM_CONTACTS = 10
 MAXIMUM_FLAGS = 50
 MAXIMUM_URL = 2000
+MAXIMUM_BALANCE_ALERTS = 10
+DEFAULT_BALANCE_ALERTS = (Decimal(50), Decimal(10))
 _FLAG = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 
@@ -78,6 +80,8 @@ class OwnSettings(Value):
     """Whether its members need a second factor."""
     top_up: TopUpSetting | None = None
     """None where nothing is bought by itself."""
+    balance_alerts: tuple[NonNegativeAmount, ...] = DEFAULT_BALANCE_ALERTS
+    """Below which balances of the default kind an alert is raised."""
     step_up_required: bool = False
     """Whether its members show anew who they are before they change money or access."""
 

@@ -28,10 +28,12 @@ from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import to_text
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.ports.queue import Pending
 from shared.ports.wallets import Wallets, Wanted
 from shared.services.access.api_keys import ApiKeys
 from shared.services.agents.agents import Agents
 from shared.services.credits.department_limits import is_department_limit
+from shared.services.credits.metered_counting import MeteredCounting
 from shared.services.credits.paying import Paying
 from shared.services.credits.present_counters import present_counter
 from shared.services.storage import Operation, Position, Store, look_twice, noting, retry_lost_races
@@ -39,6 +41,7 @@ from shared.services.storage.cursors import cursor_to, position_after, shape_of
 from shared.services.storage.preconditions import check_if_match
 from shared.services.storage.retrying import poll
 from shared.services.tenancy.allocation_targets import AllocationTargets
+from shared.services.usage.events import Events
 
 _LIST = shape_of("budgets")
 
@@ -79,14 +82,28 @@ class BudgetStatus:
     revision: int
     """Of the wallet; it rises with everything that happens there."""
     etag: str
+    pending: Pending
+    """Events of the organization that have no amount yet."""
+    counted_to: datetime
+    """What was metered until then is counted."""
 
 
 class Budgets:
     """They lie in the wallet that pays: a batch on other budgets than the head names is decided anew."""
 
     def __init__(  # noqa: PLR0913  its neighbours
-        self, store: Store, wallets: Wallets, clock: Clock, paying: Paying, agents: Agents, api_keys: ApiKeys
+        self,
+        store: Store,
+        wallets: Wallets,
+        clock: Clock,
+        paying: Paying,
+        agents: Agents,
+        api_keys: ApiKeys,
+        events: Events,
+        metered: MeteredCounting,
     ) -> None:
+        self._events = events
+        self._metered = metered
         self._wallets = wallets
         self._clock = clock
         self._paying = paying
@@ -180,6 +197,9 @@ class Budgets:
         if budget is None:
             raise _unknown()
         thing = await self._thing(budget, reference)
+        # Before the counters: what is counted meanwhile is counted here, too.
+        pending = await self._events.waiting(organization)
+        counted_to = await self._metered.counted_to(organization)
         counter = new_counter(budget.scope, organization_id, thing)
         now = self._clock.now()
         wallet = (await self._wallets.read(wallet.payer, Wanted(counters=frozenset({counter.id})))).wallet
@@ -188,7 +208,8 @@ class Budgets:
         spending = counter.spending(budget.kind, window)
         calendar = organization.calendars.at(now) or organization.calendars.first
         return BudgetStatus(
-            budget, thing, window, calendar.timezone, figures(budget, spending), wallet.head.revision, _etag_of(budget)
+            *(budget, thing, window, calendar.timezone, figures(budget, spending)),
+            *(wallet.head.revision, _etag_of(budget), pending, counted_to),
         )
 
     async def _thing(self, budget: Budget, reference: str | None) -> str:

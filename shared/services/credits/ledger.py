@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from cachetools import LRUCache
 
 from shared.domain.credits.accounts import LEASED, RESERVED, balance
+from shared.domain.credits.alerts import raise_alerts
 from shared.domain.credits.commands import AnyCommand, ExpireHold, ExpireLease, sign_up_bonus
 from shared.domain.credits.deciding import decide
 from shared.domain.credits.head import HEAD_ID
@@ -36,6 +37,7 @@ from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.wallets import StoredWallet, Wallets
+from shared.services.credits.credit_alerts import CreditAlerts
 from shared.services.credits.waiting import Lanes, Waiting
 from shared.services.credits.wanted import refunded_by, wanted_behind, wanted_by
 from shared.services.storage import AlreadyExistsError, StaleEtagError, look_twice
@@ -64,9 +66,18 @@ class Ledger:
     """Wallets of payers. An organization pays for itself."""
 
     def __init__(
-        self, wallets: Wallets, clock: Clock, organizations: Organizations, store_time: StoreTime | None = None
+        self,
+        wallets: Wallets,
+        clock: Clock,
+        organizations: Organizations,
+        store_time: StoreTime | None = None,
+        alerts: CreditAlerts | None = None,
     ) -> None:
-        """`store_time` tells how far the store's clock differs; without it they are one."""
+        """`store_time` tells how far the store's clock differs; without it they are one.
+
+        Without `alerts` none are raised.
+        """
+        self._alerts = alerts
         self._wallets = wallets
         self._clock = clock
         self._organizations = organizations
@@ -148,7 +159,8 @@ class Ledger:
                 return True
             if _may_have_due(wallet) and await self.expire_due(payer):
                 return False
-            committed = await self._wallets.commit(stored, wallet)
+            beside = [] if self._alerts is None else self._alerts.beside(wallet)
+            committed = await self._wallets.commit(stored, wallet, beside)
         except (AlreadyExistsError, StaleEtagError, LostPinError):
             self._known.pop(payer, None)
             return False
@@ -184,7 +196,10 @@ class Ledger:
         while True:
             wallet = self._decided(stored, pack, now)
             if wallet.transfers:
-                ask_for_top_up(wallet, organization.own_settings.top_up, organization.calendars, wallet.head.time)
+                own, now = organization.own_settings, wallet.head.time
+                ask_for_top_up(wallet, own.top_up, organization.calendars, now)
+                if self._alerts is not None:
+                    raise_alerts(stored.wallet, wallet, now, own.balance_alerts)
             wallet.finish()
             if not wallet.transfers or self._wallets.size(stored, wallet) <= MAXIMUM_BYTES:
                 return wallet
@@ -203,7 +218,7 @@ class Ledger:
             except (NotFoundError, PayerChangedError) as error:
                 waiting.fail(error)
                 continue
-            if self._wallets.operations(stored, tried) <= MAXIMUM_OPERATIONS - 1:  # one for a top-up
+            if self._wallets.operations(stored, tried) <= MAXIMUM_OPERATIONS - 2:  # for a top-up, and for alerts
                 wallet = tried
             elif wallet.transfers:
                 break

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 
 from shared.domain.pricing.billing_models import Version
-from shared.domain.runs.run_figures import RunFigures, contributions, standalone_price
+from shared.domain.rating.standalone import standalone_price
+from shared.domain.runs.run_figures import RunFigures, contributions
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import TotalKey
 from shared.domain.usage.recorded_events import RecordedEvent

@@ -95,10 +95,14 @@ class Outbox:
         self._completions = completions
 
     async def attempt(self, container: str, pk: str, entry_id: str) -> None:
-        """Let it happen now if possible. What fails is left for the sweep."""
+        """Let it happen now if possible; an entity that is due is completed. What fails is left for the sweep."""
         try:
             item = await self._store.get(container, pk, entry_id)
-            if item is not None and item.document["due_at"] <= to_text(self._clock.now() + _GRACE):
+            if item is None or "due_at" not in item.document:
+                return
+            if item.document["kind"] != OutboxEntry.kind:
+                await self._complete(item)
+            elif item.document["due_at"] <= to_text(self._clock.now() + _GRACE):
                 await self._act(container, pk, item)
         except XyraError:
             _log.warning("an outbox effect is left for the sweep", extra={"entry": entry_id}, exc_info=True)

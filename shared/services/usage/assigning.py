@@ -20,6 +20,7 @@ from shared.ports.usage import MeteredEvent
 from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import Rebilling
 from shared.services.pricing.billing_models import BillingModels
+from shared.services.usage.worths import UsedBy, Worths
 
 
 class CannotBeMeteredError(XyraError):
@@ -31,14 +32,15 @@ class CannotBeMeteredError(XyraError):
 
 
 class Assigners:
-    def __init__(self, billing_models: BillingModels, periods: Periods, rebilling: Rebilling) -> None:
+    def __init__(self, billing_models: BillingModels, periods: Periods, rebilling: Rebilling, worths: Worths) -> None:
         self._billing_models = billing_models
+        self._worths = worths
         self._periods = periods
         self._rebilling = rebilling
 
     def of(self, organization: Organization, costs: CostRules, now: datetime) -> "Assigner":
         """For events of an organization that are metered together."""
-        return Assigner(self._billing_models, self._periods, self._rebilling, organization, costs, now)
+        return Assigner(self._billing_models, self._periods, self._rebilling, self._worths, organization, costs, now)
 
 
 class Assigner:
@@ -49,11 +51,13 @@ class Assigner:
         billing_models: BillingModels,
         periods: Periods,
         rebilling: Rebilling,
+        worths: Worths,
         organization: Organization,
         costs: CostRules,
         now: datetime,
     ) -> None:
         self._billing_models = billing_models
+        self._worths = worths
         self._periods = periods
         self._rebilling = rebilling
         self._organization = organization
@@ -104,6 +108,7 @@ class Assigner:
             exchange_rate=rate,
             returned_at=returned_at,
             rebilling=self._rebilling.entry(organization, period, now),
+            worth=await self._worths.of(organization, UsedBy(agent.id, at, event.run, event.reporter), version, period),
         )
 
     async def _period_containing(self, at: datetime) -> Period:

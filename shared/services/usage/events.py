@@ -28,7 +28,7 @@ from shared.domain.usage.events import (
 )
 from shared.domain.usage.ingestion import REFUSED
 from shared.ports.clock import Clock
-from shared.ports.queue import Queue
+from shared.ports.queue import Pending, Queue
 from shared.services.agents.agents import Agents
 from shared.services.provider_costs.llm_calls import LlmCallReader
 from shared.services.tenancy.organizations import Organizations
@@ -213,8 +213,12 @@ class Events:
 
     async def pending(self, organization: Organization) -> int:
         """How many accepted events of the organization are not metered yet."""
+        return (await self.waiting(organization)).count
+
+    async def waiting(self, organization: Organization) -> Pending:
+        """The same, with the time of the oldest."""
         sessions = [session_of(organization.id, shard) for shard in range(organization.largest_shard_count)]
-        return await self._queue.pending(QUEUE, sessions)
+        return await self._queue.waiting_since(QUEUE, sessions)
 
 
 def _by_organization(reported: Sequence[ReportedEvent]) -> dict[str, list[ReportedEvent]]:

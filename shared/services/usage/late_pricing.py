@@ -29,6 +29,7 @@ from shared.services.storage.cursors import cursor_to, position_after, shape_of
 from shared.services.tenancy.organizations import Organizations
 from shared.services.usage.filtered_pages import filtered_page
 from shared.services.usage.metered_versions import MeteredVersions
+from shared.services.usage.worths import UsedBy, Worths
 
 BUDGET = timedelta(seconds=15)
 """After this a request begins no further page, and answers with a cursor."""
@@ -120,8 +121,10 @@ class LatePricing:
         costs: Costs,
         metered_versions: MeteredVersions,
         rebilling: Rebilling,
+        worths: Worths,
         outbox: Outbox,
     ) -> None:
+        self._worths = worths
         self._store = store
         self._usage = usage
         self._clock = clock
@@ -261,7 +264,10 @@ class LatePricing:
             charges = None if version is None else version.charges
             added = added_by_price(event, cost, charges, organization.currency)
             period = await self._periods.containing(organization, event.total.period)
-            prices.append(LatePrice(each, cost, added, self._rebilling.entry(organization, period, pricing.now)))
+            used_by = UsedBy(event.total.agent_id, from_text(event.time), event.run, event.reporter)
+            worth = await self._worths.of(organization, used_by, version, period)
+            rebilling = self._rebilling.entry(organization, period, pricing.now)
+            prices.append(LatePrice(each, cost, added, rebilling, worth))
         return prices
 
 

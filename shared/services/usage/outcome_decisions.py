@@ -12,9 +12,10 @@ from shared.ports.clock import Clock
 from shared.ports.outcomes import OutcomeChange, OutcomeStore, StoredOutcome
 from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import Rebilling
-from shared.services.storage import Document, Outbox, StaleEtagError, look_twice, retry_lost_races
+from shared.services.storage import Outbox, StaleEtagError, look_twice, retry_lost_races
 from shared.services.usage.metered_versions import MeteredVersions
 from shared.services.usage.outcomes import Outcomes, not_found
+from shared.services.usage.worths import UsedBy, Worths
 
 MAXIMUM_DECIDED = 1000
 """Outcomes that one call may decide."""
@@ -37,8 +38,10 @@ class OutcomeDecisions:
         metered_versions: MeteredVersions,
         periods: Periods,
         rebilling: Rebilling,
+        worths: Worths,
         outbox: Outbox,
     ) -> None:
+        self._worths = worths
         self._store = store
         self._clock = clock
         self._outcomes = outcomes
@@ -166,17 +169,21 @@ class OutcomeDecisions:
             if decided is None:
                 unchanged[outcome_id] = stored.outcome
             else:
-                changes.append(
-                    OutcomeChange(stored, decided, await self._rebilling_entry(organization, stored.outcome))
-                )
+                changes.append(await self._change(organization, stored, decided))
         return changes, unchanged
 
     def _decision(self, by: Principal) -> Decision:
         return Decision(self._clock.now(), "operator" if by.is_operator else "organization", by.id)
 
-    async def _rebilling_entry(self, organization: Organization, outcome: Outcome) -> Document | None:
-        period = await self._periods.containing(organization, from_text(outcome.time))
-        return self._rebilling.entry(organization, period, self._clock.now())
+    async def _change(self, organization: Organization, stored: StoredOutcome, decided: Decided) -> OutcomeChange:
+        outcome = stored.outcome
+        at = from_text(outcome.time)
+        period = await self._periods.containing(organization, at)
+        version = await self._metered_versions.of(organization.id, outcome.agent_id, outcome.version_id)
+        used_by = UsedBy(outcome.agent_id, at, outcome.run, outcome.reported_by)
+        worth = await self._worths.of(organization, used_by, version, period)
+        rebilling = self._rebilling.entry(organization, period, self._clock.now())
+        return OutcomeChange(stored, decided, rebilling, worth)
 
 
 def _check_may_decide(outcome: Outcome, by: Principal) -> None:

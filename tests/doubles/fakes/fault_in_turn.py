@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.domain.kernel.errors import UnavailableError
 from shared.ports.clock import Clock
-from shared.ports.queue import Message, Queue
+from shared.ports.queue import Message, Pending, Queue
 from shared.ports.store import Create, Delete, Item, ItemPage, Operation, Replace
 from tests.doubles.fakes.batched_writes import BatchedWrites
 from tests.doubles.fakes.memory_store import MemoryStore
@@ -230,3 +230,6 @@ class FaultInTurnQueue:
 
     async def pending(self, queue: str, session_ids: Collection[str]) -> int:
         return await self._inner.pending(queue, session_ids)
+
+    async def waiting_since(self, queue: str, session_ids: Collection[str]) -> Pending:
+        return await self._inner.waiting_since(queue, session_ids)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from shared.ports.queue import Message
+from shared.ports.queue import Message, Pending
 
 
 @dataclass(slots=True)
@@ -14,4 +14,9 @@ class MemoryQueue:
         self.waiting.setdefault(queue, []).extend(messages)
 
     async def pending(self, queue: str, session_ids: Collection[str]) -> int:
-        return sum(message.count for message in self.waiting.get(queue, []) if message.session_id in session_ids)
+        return (await self.waiting_since(queue, session_ids)).count
+
+    async def waiting_since(self, queue: str, session_ids: Collection[str]) -> Pending:
+        """It knows no times."""
+        counts = [message.count for message in self.waiting.get(queue, []) if message.session_id in session_ids]
+        return Pending(sum(counts), None)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.doubles.clients.hosts import TimeMachine
 from tests.doubles.clients.xyra_client import Answer, Client, Organization, Xyra
+from tests.doubles.worlds.charges import commands
 
 Json = dict[str, Any]
 
@@ -227,3 +228,26 @@ async def test_hours_days_and_months_end_where_the_organization_is(time_machine:
     (await use(organization.key, "10")).expect(200)
     await time_machine.at("2026-12-02T13:00:00Z")
     assert (await use(organization.key, "6")).json()["budget_id"] == "once"
+
+
+async def test_usage_counts_and_then_uses_are_refused(time_machine: TimeMachine) -> None:
+    await time_machine.at("2026-11-10T10:00:00Z")
+    organization = await with_credits(time_machine.xyra, credit_value="0.5")
+    model = await organization.model(commands("1", "0.1"), effective_from="2026-11-01T00:00:00Z")
+    await organization.agent(billing_model_id=model["id"], billing_model_from="2026-11-01T00:00:00Z")
+    await put(organization, "coder", scope="agent", ref="coder", limit="10")
+    await put(organization, "money", scope="organization", limit="100", unit="money", window="month")
+    (await use(organization.key, "2", agent="coder")).expect(200)
+    event = {"id": "1", "type": "command", "agent": "coder", "time": "2026-11-10T09:30:00Z", "data": {"quantity": "5"}}
+    await organization.key.report(event, {**event, "id": "2", "time": "2026-11-09T09:30:00Z"})
+    await organization.key.report(event)
+    await time_machine.xyra.idle()
+    await time_machine.at("2026-11-10T10:02:00Z")
+    shown = await organization.key.get("budgets/coder")
+    assert (shown["spent"], shown["metered"], shown["left"], shown["over"]) == ("2", "10", "0", "2")
+    assert shown["pending"] == {"events": 0, "oldest": None, "at_least": False}
+    assert shown["counted_to"] >= "2026-11-10T10:02:00"
+    (await use(organization.key, "0.1", agent="coder")).problem(403, "limit_exceeded")
+    (await use(organization.key, "0.1")).expect(200)
+    money = await organization.key.get("budgets/money")
+    assert (money["spent"], money["metered"]) == ("1.05", "10")

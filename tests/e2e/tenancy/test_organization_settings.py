@@ -35,6 +35,7 @@ async def test_they_are_replaced_as_a_whole(xyra: Xyra) -> None:
         "unverified_may_write": False,
         "overdraft": "0",
         "top_up": None,
+        "balance_alerts": ["50", "10"],
         "flags": {},
     }
     assert await organization.key.get(path) == changed

@@ -22,7 +22,8 @@ from shared.services.runs.runs import BudgetDraft as RunBudgetDraft
 from shared.services.runs.runs import RunDraft
 from shared.services.storage import Stored
 from shared.services.tenancy.departments import DepartmentDraft
-from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION, Scene
+from tests.doubles.fakes.memory_queue import MemoryQueue
+from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION, Scene, delivered, reported
 from tests.faults.in_turn.path import Path, Result
 
 PRINCIPAL = Principal("usr_1", ORGANIZATION, frozenset(Permission))
@@ -334,3 +335,55 @@ class ExpireLeases(CreditPath):
         lease_id = (await wallet.lease("before lease", 90)).answer["lease_id"]
         self.note(await wallet.settle("late", lease_id, 10))
         self.note(await wallet.write_off("write off", lease_id))
+
+
+class RaiseAlerts(CreditPath):
+    """Uses reach a share of a budget and a low balance; each is told once, and again after it was armed."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        draft = BudgetDraft("agent", AGENT, "once", Decimal(100), "credits", KIND, "soft", (Decimal(80),))
+        await self.scene.host().credits.budgets.put(ORGANIZATION, "budget", draft, None)
+
+    async def walk(self, host: Application) -> None:
+        wallet = Wallet(host)
+        used = await wallet.use("use", 85)
+        self.note(used)
+        self.note(await wallet.refund("refund", used.id, 60))
+        self.note(await wallet.use("again", 60))
+        await host.outbox.sweep()
+
+    async def result(self) -> Result:
+        result = await super().result()
+        alerts = (await self.scene.host().credits.alerts.page(ORGANIZATION, 200, None)).entities
+        told = sorted((alert.type, str(alert.threshold)) for alert in alerts)
+        assert told == [("budget_share", "100")] * 2 + [("low_balance", "50")] * 2, told
+        return result
+
+
+class CountUsage(CreditPath):
+    """Usage is metered and counted in a budget, by whoever meters next or by the sweep."""
+
+    async def prepare(self) -> None:
+        await self.scene.host().organizations.update(ORGANIZATION, {"credit_value": Decimal("0.5")}, None)
+        self.scene.clock.move(timedelta(minutes=5))  # every host has the value by then
+        await super().prepare()
+        draft = BudgetDraft("agent", AGENT, "once", Decimal(30), "credits", KIND, "hard", ())
+        await self.scene.host().credits.budgets.put(ORGANIZATION, "budget", draft, None)
+
+    async def walk(self, host: Application) -> None:
+        queue = MemoryQueue()
+        now = self.scene.clock.now()
+        events = [reported(f"u{number}", 4, now) for number in range(3)]
+        await self.scene.host_with(self.scene.store, queue).events.accept(events, partial=False)
+        for message in queue.waiting["usage"]:
+            await host.metering.meter(delivered([message]))
+            self.scene.clock.move(timedelta(seconds=11))
+        await host.outbox.sweep()
+
+    async def result(self) -> Result:
+        await self.scene.drain()
+        status = await self.scene.host().credits.budgets.status(ORGANIZATION, "budget", None, None)
+        assert (status.figures.metered, status.counted_to) == (24, self.scene.clock.now())
+        assert (await Wallet(self.scene.host()).use("refused", 10)).refusal is not None
+        return await super().result()

@@ -126,6 +126,8 @@ PATHS = (
     DeclaredPath("limit a department", credits.LimitDepartment, ("put_department_limits",)),
     DeclaredPath("set a budget", credits.SetBudget, ("put_budget",)),
     DeclaredPath("delete a budget", credits.DeleteBudget, ("delete_budget",)),
+    DeclaredPath("raise alerts", credits.RaiseAlerts),
+    DeclaredPath("count usage", credits.CountUsage),
     DeclaredPath("create a run with a budget", credits.CreateLimitedRun, ("create_run",)),
     DeclaredPath("change the payer", payers.ChangePayer, ("put_payer",)),
     DeclaredPath("move to another payer", payers.MoveToPayer),

@@ -29,6 +29,7 @@ ADDED = {
     "get_action_costs",
     "get_department_limits",
     "put_budget",
+    "list_credit_alerts",
     "take_lease",
     "extend_lease",
     "settle_lease",

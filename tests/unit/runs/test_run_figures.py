@@ -13,7 +13,8 @@ from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import Version
 from shared.domain.provider_costs.costs import CostedEvent
 from shared.domain.rating.calculation import ModelSketch
-from shared.domain.runs.run_figures import RunFigures, contributions, standalone_price
+from shared.domain.rating.standalone import standalone_price
+from shared.domain.runs.run_figures import RunFigures, contributions
 from shared.domain.usage.outcomes import Outcome, Status
 from shared.domain.usage.totals import Totals
 

@@ -11,6 +11,7 @@ from shared.domain.metering.readings import CountAndSum, Distinct, Reading
 from shared.domain.usage.events import TotalKey
 from shared.domain.usage.totals import Contribution
 from shared.ports.store import Create, Document, Item, Operation
+from shared.ports.usage import Worth
 from tests.doubles.fakes.memory_store import MemoryStore
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
@@ -26,6 +27,7 @@ class Note:
     agent: str = "agt_1"
     rebilling: Document | None = None
     users: Reading = field(default_factory=Distinct)
+    worth: Worth | None = None
 
     @property
     def total(self) -> TotalKey:

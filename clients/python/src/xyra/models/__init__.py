@@ -126,9 +126,12 @@ from xyra.models.budgets import BudgetList as BudgetList
 from xyra.models.budgets import BudgetRequest as BudgetRequest
 from xyra.models.budgets import BudgetStatusAnswer as BudgetStatusAnswer
 from xyra.models.budgets import CountedWindow as CountedWindow
+from xyra.models.budgets import PendingEvents as PendingEvents
 from xyra.models.credits import ActionCostAnswer as ActionCostAnswer
 from xyra.models.credits import ActionCostRequest as ActionCostRequest
 from xyra.models.credits import ActionCostTable as ActionCostTable
+from xyra.models.credits import AlertAnswer as AlertAnswer
+from xyra.models.credits import AlertList as AlertList
 from xyra.models.credits import BalanceAnswer as BalanceAnswer
 from xyra.models.credits import CaptureAnswer as CaptureAnswer
 from xyra.models.credits import CaptureRequest as CaptureRequest

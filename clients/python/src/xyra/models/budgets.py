@@ -97,6 +97,10 @@ class BudgetStatusAnswer(TypedDict):
     """What may still be spent; never below 0."""
     over: str
     """By how much the limit is passed; 0 while it is not."""
+    pending: PendingEvents
+    """Events of the organization that are on their way. They have no amount yet, so `left` may be too much."""
+    counted_to: str
+    """Usage that was metered until then is in `metered`."""
     revision: int
     """Of the wallet; send it as `at_least` to see at least what is seen here."""
     state: Literal["ok", "alert", "exhausted"]
@@ -112,3 +116,14 @@ class CountedWindow(TypedDict):
     """Null for `once`."""
     timezone: str
     """The organization's, in which days begin."""
+
+
+class PendingEvents(TypedDict):
+    """Accepted events that have no amount yet."""
+
+    events: int
+    """How many."""
+    oldest: str | None
+    """When the oldest of them was accepted; null for none."""
+    at_least: bool
+    """Whether there may be more: counting was cut off."""

@@ -35,6 +35,42 @@ class ActionCostTable(TypedDict):
     """What an action costs that the table does not have."""
 
 
+class AlertAnswer(TypedDict):
+    id: str
+    """Its id."""
+    type: Literal["low_balance", "budget_share", "forecast", "unusual_spending"]
+    """What happened: a low balance, a reached share of a budget, a budget that will not last, or unusual spending."""
+    time: str
+    """When."""
+    kind: str
+    """The kind of credits."""
+    used: str
+    """What was used by then; of a balance what was available, of a forecast what the window comes to."""
+    threshold: str
+    """What was crossed: the amount of the balance, the limit of the budget, or the mean of the days before."""
+    unit: Literal["credits", "money"]
+    """Of both amounts."""
+    share: str | None
+    """Percent of the limit that were reached; of a `budget_share` only."""
+    budget_id: str | None
+    """Of the budget."""
+    scope: Literal["organization", "project", "department", "agent", "api_key", "run"] | None
+    """What kind of thing spends."""
+    ref: str | None
+    """Which thing spends."""
+    window_start: str | None
+    """When the window began; null for `once`."""
+    window_end: str | None
+    """When it ends; null for `once`."""
+
+
+class AlertList(TypedDict):
+    data: Sequence[AlertAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
 class BalanceAnswer(TypedDict):
     """available = granted - consumed - reserved - leased - expired - clawed_back."""
 

@@ -206,6 +206,8 @@ class SettingsAnswer(TypedDict):
     """Whether members need a second factor."""
     top_up: TopUpSetting | None
     """When credits are bought by themselves; null for never."""
+    balance_alerts: Sequence[str]
+    """Balances of the default kind: each time one falls below such an amount, an alert is raised."""
     step_up_required: bool
     """Whether members show anew who they are to change money or access."""
 
@@ -239,6 +241,8 @@ class SettingsRequest(TypedDict):
     """Whether members need a second factor; only an owner changes it. Left out it stays as it is."""
     top_up: NotRequired[TopUpSettingInput | None]
     """When credits are bought by themselves; null for never."""
+    balance_alerts: NotRequired[Sequence[str | int | Decimal]]
+    """Balances of the default kind: each time one falls below such an amount, an alert is raised."""
     step_up_required: NotRequired[bool | None]
     """Whether members show anew who they are, 10 minutes before at most, to change money or access; only an owner
     changes it. Left out it stays as it is."""

@@ -42,6 +42,17 @@ class Credits:
         )
         return answer
 
+    def list_alerts(
+        self, *, organization_id: str | None = None, limit: int | None = None
+    ) -> Listing[models.AlertAnswer]:
+        """Alerts of balances and budgets, newest first."""
+        return Listing(
+            self._connection,
+            "GET",
+            "/api/v1/credits/alerts",
+            query={"organization_id": organization_id, "limit": limit},
+        )
+
     def get_department_limits(
         self, department_id: str, *, organization_id: str | None = None
     ) -> models.DepartmentLimitsAnswer:
@@ -384,6 +395,17 @@ class AsyncCredits:
             if_match=if_match,
         )
         return answer
+
+    def list_alerts(
+        self, *, organization_id: str | None = None, limit: int | None = None
+    ) -> AsyncListing[models.AlertAnswer]:
+        """Alerts of balances and budgets, newest first."""
+        return AsyncListing(
+            self._connection,
+            "GET",
+            "/api/v1/credits/alerts",
+            query={"organization_id": organization_id, "limit": limit},
+        )
 
     async def get_department_limits(
         self, department_id: str, *, organization_id: str | None = None

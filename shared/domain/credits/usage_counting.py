@@ -1,0 +1,40 @@
+"""Counts metered usage in the counters of its context."""
+
+from datetime import datetime
+from decimal import localcontext
+
+from shared.domain.credits.counters import Amounts, Counter, with_missing
+from shared.domain.credits.grants import DEFAULT_KIND
+from shared.domain.credits.metered_usage import CountedUsage, CountedWindow, MeteredSums, counted_id
+from shared.domain.credits.wallet import Wallet
+from shared.domain.kernel.money import EXACT, ZERO
+
+
+def count_usage(wallet: Wallet, shard: str, sums: MeteredSums, now: datetime) -> bool:
+    """Bring the counters of a context to its newest sums. False for sums that are not newer than what was counted."""
+    id_ = counted_id(shard, sums.context)
+    before = wallet.counted_usage.get(id_)
+    if before is not None and before.revision >= sums.revision:
+        return False
+    counted = {} if before is None else before.windows
+    with localcontext(EXACT):
+        after = {
+            key: CountedWindow(window.end, window.credits, window.total)
+            for key, window in sums.windows.items()
+            if not window.is_over(now)
+        }
+        for counter_id, counter in with_missing(wallet.counters, sums.context).items():
+            wallet.counters[counter_id] = _metered(counter, counted, after, now)
+    wallet.counted_usage[id_] = CountedUsage(id_, sums.revision, after)
+    return True
+
+
+def _metered(
+    counter: Counter, before: dict[str, CountedWindow], after: dict[str, CountedWindow], now: datetime
+) -> Counter:
+    for key, window in after.items():
+        old = before.get(key) or CountedWindow(window.end, ZERO, ZERO)
+        credits_, money = window.credits - old.credits, window.money - old.money
+        if credits_ or money:
+            counter = counter.with_metered(DEFAULT_KIND, key, window.end, Amounts(metered=credits_), money, now)
+    return counter
