@@ -244,3 +244,50 @@ async def test_a_form_on_another_site_is_refused(ada: Ada, localhost: Served) ->
     await page.goto("/account/security")
     await ada.is_at("security")
     await ada.sees(ada.email)
+
+
+async def test_a_factor_of_another_session_is_asked_for_before_a_change(ada: Ada, xyra: Xyra) -> None:
+    page = ada.page
+    await ada.gives_password()
+    await ada.is_at("security")
+    client = await xyra.sign_in(ada.email)
+    ada.secret = (await client.send("POST", "auth/totp")).expect(200)["secret"]
+    KNOWN.add("secret of an app", ada.secret)
+    code = {"code": pyotp.TOTP(ada.secret).now()}
+    ada.codes = (await client.send("POST", "auth/totp/confirm", code)).expect(200)["recovery_codes"]
+    await page.reload()
+    await ada.press("Make new codes")
+    await ada.sees("show once more that it is you")
+    await ada.picture("step-up")
+    await page.get_by_text("Use a recovery code").click()
+    await page.get_by_label("Recovery code").fill(ada.codes[0].upper())
+    await page.locator("details").get_by_role("button", name="Continue").click()
+    await ada.sees("They are shown this once.")
+    fresh = await page.locator(".codes code").all_text_contents()
+    assert len(fresh) == 10
+    assert not set(fresh) & set(ada.codes)
+
+
+async def test_pages_lead_to_each_other(ada: Ada) -> None:
+    page = ada.page
+    await page.goto("/account/sign-in")
+    await page.get_by_role("link", name="Forgotten your password?").click()
+    await ada.is_at("forgot")
+    await ada.picture("forgot")
+    await page.get_by_label("E-mail address").fill(ada.email)
+    await ada.press("Send the mail")
+    await ada.sees("Look into your mailbox")
+    await ada.picture("forgot-sent")
+    await page.goto("/account/sign-in")
+    await page.get_by_text("Sign in through your company").click()
+    await page.get_by_label("E-mail address at your company").fill(ada.email)
+    await ada.picture("company")
+    await ada.press("Continue")
+    await ada.sees("No company has set up its own sign-in")
+    await ada.picture("company-none")
+    await page.get_by_role("link", name="Go back").click()
+    await ada.is_at("sign-in")
+    await page.goto("/account/link?token=a-token")
+    await ada.picture("link")
+    await ada.press("Confirm it")
+    await ada.sees("This link does not work")
