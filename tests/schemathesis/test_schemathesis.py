@@ -90,9 +90,10 @@ BY_A_PROOF = {
     "download_export",
     "sign_in_by_page",
     "change_security",
+    "show_security",
     "forget_by_page",
 }
-"""Called, too, but without the code, the signature or the link that only its holder has."""
+"""Called, too, but without the code, the signature, the cookie or the link that only its holder has."""
 OF_PROVIDERS = {
     "create_identity_provider",
     "verify_domain",
