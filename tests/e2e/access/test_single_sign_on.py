@@ -12,6 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from tests.doubles.clients.browser_pages import PageBrowser
 from tests.doubles.clients.hosts import NOW, Served
 from tests.doubles.clients.mailbox import Mailbox
 from tests.doubles.clients.xyra_client import PASSWORD, Answer, Client, Xyra
@@ -392,6 +393,33 @@ async def test_a_deleted_organization_speaks_for_no_domain(acme: Company) -> Non
     (await other.verify()).expect(200)
     offered = await acme.xyra.anonymous.get("auth/sso", email=f"x@{acme.domain}")
     assert [provider["id"] for provider in offered["providers"]] == [other.provider["id"]]
+
+
+async def test_who_begins_on_the_page_ends_on_the_pages_once(acme: Company) -> None:
+    email = acme.person()
+    browser = PageBrowser(acme.xyra.anonymous)
+    offered = await browser.send("sign-in", step="company", email=email)
+    assert f"/api/v1/auth/sso/{acme.provider['id']}/start?page=true".encode() in offered.body
+    location, cookie = await acme.start(page="true")
+    back = acme.issuer.sign_in(location)
+    answer = await acme.come_back(back, cookie)
+    assert (answer.status, answer.headers["Location"], answer.body) == (303, "/account/security", b"")
+    browser.take(answer)
+    assert b"Your company signs you in" in (await browser.open("security")).body
+    for step in ("begin_totp", "begin_passkey", "renew_codes"):
+        assert (await browser.send("security", step=step, name="x")).status == 403
+    (await acme.come_back(back, cookie)).problem(401, "unauthenticated")
+    assert (await browser.send("security", step="sign_out")).headers["Location"] == "/account/sign-in"
+    assert not await browser.is_signed_in()
+
+
+async def test_who_may_come_in_by_the_company_only_is_told_so_on_the_page(acme: Company) -> None:
+    (await (await acme.owner()).send("PATCH", acme.path, {"password_allowed": False})).expect(200)
+    browser = PageBrowser(acme.xyra.anonymous)
+    assert (await browser.sign_in(acme.owner_email, PASSWORD)).status == 303
+    page = await browser.open("security")
+    assert b"through its own sign-in only" in page.body
+    assert (await browser.send("security", step="sign_out_everywhere")).status == 303
 
 
 async def test_browsers_are_told_on_a_page_what_programs_get_as_a_problem(acme: Company) -> None:
