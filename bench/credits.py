@@ -35,6 +35,7 @@ from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.store import Delete, Item, Operation
 from shared.services.credits.ledger import Ledger
+from shared.services.storage import Outbox
 from shared.services.tenancy.organizations import Organizations
 
 CALENDARS = History[Calendar].starting(Calendar(timezone="Europe/Berlin"))
@@ -113,7 +114,7 @@ async def _measured(  # noqa: PLR0913  what is measured
     store: CountedStore, name: str, wallets: int, number: int, at_once: int, spend: Spend
 ) -> Figures:
     """`number` commands (or pairs) over some wallets, `at_once` at a time."""
-    ledger = Ledger(ItemWallets(store), SystemClock(), _Organizations())
+    ledger = Ledger(ItemWallets(store), SystemClock(), _Organizations(), Outbox(store, SystemClock()))
     payers = [f"org_{uuid4().hex}" for _ in range(wallets)]
     for payer in payers:
         grant = GiveGrant(organization_id=payer, key="grant", amount=Decimal(10_000_000), terms=Terms("purchase"))

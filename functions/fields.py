@@ -158,6 +158,8 @@ class OrganizationAnswer(Schema):
     """`postpaid`: usage is invoiced after each period. `prepaid`: it is drawn from the credits as it happens."""
     credit_value: ExactDecimal | None
     """What one credit is worth, in the organization's currency."""
+    credit_values: dict[str, ExactDecimal]
+    """What one credit of other kinds than `default` is worth, by kind."""
     billing_mode_from: datetime | None
     """Since when, or from when on, this mode and value hold; null for the first ones. A period keeps its own."""
     status: str

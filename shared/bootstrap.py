@@ -9,11 +9,8 @@ from datetime import timedelta
 from functools import cache
 
 from shared.adapters.otlp.decoder import OtlpDecoder
-from shared.adapters.usage.item_late_prices import ItemLatePrices
-from shared.adapters.usage.item_outcomes import ItemOutcomes
 from shared.adapters.usage.item_parked_events import ItemParkedEvents
 from shared.adapters.usage.item_usage import ItemUsage
-from shared.adapters.usage.item_usage_shards import ItemUsageShards
 from shared.chosen_adapters import Ports, chosen_ports, opened, price_list
 from shared.credit_services import CreditServices
 from shared.domain.access.accounts import Account, AddressClaim
@@ -23,6 +20,7 @@ from shared.leaving_services import LeavingServices
 from shared.logs import structure_handlers
 from shared.mailed_link_services import MailedLinkServices
 from shared.one_at_a_time import OneAtATime
+from shared.recorded_usage_services import RecordedUsageServices
 from shared.services.access.api_keys import KEY_CHANGED, ApiKeys
 from shared.services.access.audit import AuditReader
 from shared.services.access.authentication import Authentication
@@ -100,15 +98,10 @@ from shared.services.usage.acceptance_checks import AcceptanceChecks
 from shared.services.usage.assigning import Assigners
 from shared.services.usage.events import Events
 from shared.services.usage.ingestion_counts import IngestionCounts
-from shared.services.usage.late_pricing import LatePricing
 from shared.services.usage.metered_versions import MeteredVersions
 from shared.services.usage.metering import Metering
-from shared.services.usage.outcome_decisions import OutcomeDecisions
-from shared.services.usage.outcomes import Outcomes
 from shared.services.usage.parked_events import ParkedEvents
 from shared.services.usage.reconciliation import Reconciliation
-from shared.services.usage.recorded_events import RecordedEvents
-from shared.services.usage.repair import Repair
 from shared.services.usage.reports import UsageReports
 from shared.services.usage.worths import Worths
 from shared.settings import Settings, settings
@@ -199,19 +192,20 @@ class Application:
         )
         parked_event_store = ItemParkedEvents(store, clock)
         worths = Worths(clock, self.organizations, self.agents)
-        assigners = Assigners(self.billing_models, self.periods, self.rebilling, worths)
+        retention = timedelta(days=chosen.event_retention_days)
+        metered_versions = MeteredVersions(self.agents, self.billing_models)
+        self._recorded = RecordedUsageServices(
+            *(store, clock, self.outbox, self.usage, self.organizations, self.periods),
+            *(self.costs, metered_versions, self.rebilling, retention, self.agents, worths),
+        )
+        self.outcomes, self.outcome_decisions = self._recorded.outcomes, self._recorded.outcome_decisions
+        self.recorded_events, outcome_store = self._recorded.events, self._recorded.outcome_store
+        self.paid_usage, self.late_pricing = self._recorded.paid_usage, self._recorded.late_pricing
+        self.repair = self._recorded.repair
+        assigners = Assigners(self.billing_models, self.periods, self.rebilling, worths, self._recorded.payments)
         self.metering = Metering(
             *(self.usage, parked_event_store, clock, self.organizations, self.agents, self.agent_activities),
             *(self.costs, assigners, self.outbox, self.ingestion_counts, self.turns),
-        )
-        outcome_store = ItemOutcomes(store, chosen.event_retention_days * SECONDS_PER_DAY)
-        metered_versions = MeteredVersions(self.agents, self.billing_models)
-        self.recorded_events = RecordedEvents(self.usage, outcome_store, clock, self.agents, metered_versions)
-        retention = timedelta(days=chosen.event_retention_days)
-        self.late_pricing = LatePricing(
-            ItemLatePrices(store, chosen.event_retention_days * SECONDS_PER_DAY),
-            *(self.usage, clock, self.organizations, self.periods, self.costs, metered_versions, self.rebilling),
-            *(worths, self.outbox),
         )
         exports = OneAtATime("exports")
         self._opened.callback(exports.close)
@@ -228,7 +222,6 @@ class Application:
             self.agents, self.billing_models, self.place_histories, self.members, self.periods, self.usage
         )
         self.summaries = Summaries(self.agents, self.projects, self.departments, self.facts)
-        self.repair = Repair(ItemUsageShards(store), clock, metered_versions, self.rebilling, self.outbox, retention)
         self.credits = CreditServices(
             *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time),
             *(self.departments, self.periods, self.api_keys, self.events),
@@ -246,12 +239,9 @@ class Application:
             *(self.bills, self.billing_documents, self.issuing, self.outbox),
         )
         self.subscriptions = self._subscribing.subscriptions
-        self.outcomes = Outcomes(outcome_store, self.usage, clock, self.agents, self.periods)
-        self.outcome_decisions = OutcomeDecisions(
-            *(outcome_store, clock, self.outcomes, metered_versions, self.periods, self.rebilling, worths),
-            self.outbox,
+        self.unbilled_outcomes = UnbilledOutcomes(
+            *(clock, self.periods, self.billing_documents, self.outcomes, self.agents, metered_versions)
         )
-        self.unbilled_outcomes = UnbilledOutcomes(clock, self.periods, self.billing_documents, self.outcomes)
         self.threads = Threads(store, clock, self.owners)
         self.runs = Runs(store, clock, self.owners, self.agents, self.threads, self.credits.run_limits)
         self.run_figures = RunFiguresReader(self.usage, outcome_store, clock, metered_versions, self.periods)
@@ -297,6 +287,7 @@ class Application:
             ACCESS_MAIL: self.mails.receive,
             AUDITED: self.audited_store.trail.receive,
             **self.credits.receivers(),
+            **self._recorded.receivers(),
             **self._subscribing.receivers(),
         }
 

@@ -15,6 +15,7 @@ from shared.services.credits.action_costs import ActionCosts
 from shared.services.credits.archiving import Archiving, DueCut
 from shared.services.credits.balances import Balances
 from shared.services.credits.budgets import Budgets
+from shared.services.credits.counter_shares import COUNTERS_MOVED
 from shared.services.credits.credit_alerts import CREDIT_ALERTS, CreditAlerts
 from shared.services.credits.department_limits import DepartmentLimits
 from shared.services.credits.due_holds import DueHold, DueHolds, DueLease
@@ -22,6 +23,8 @@ from shared.services.credits.leasing import Leases
 from shared.services.credits.ledger import Ledger
 from shared.services.credits.metered_counting import DueMeteredSums, MeteredCounting
 from shared.services.credits.paying import Paying
+from shared.services.credits.refund_parts import REFUND_GOES_ON
+from shared.services.credits.refunding import Refunds
 from shared.services.credits.run_limits import RunLimits
 from shared.services.credits.spending import Spending, SpendingContexts
 from shared.services.credits.statements import Statements
@@ -57,13 +60,14 @@ class CreditServices:
         archives = ItemCreditArchives(store)
         history = TransferHistory(wallets, archives)
         self.alerts = CreditAlerts(store, outbox)
-        self.ledger = Ledger(wallets, clock, organizations, store_time, self.alerts)
+        self.ledger = Ledger(wallets, clock, organizations, outbox, store_time, self.alerts)
         self.due_holds = DueHolds(self.ledger, outbox)
         self.archiving = Archiving(wallets, archives, clock, outbox)
         self.action_costs = ActionCosts(store)
         self.paying = Paying(wallets, self.ledger, clock, organizations, periods)
+        self._refunds = Refunds(self.paying, organizations)
         contexts = SpendingContexts(store, agents)
-        self.spending = Spending(self.ledger, self.paying, organizations, contexts, self.action_costs)
+        self.spending = Spending(self.ledger, self.paying, self._refunds, organizations, contexts, self.action_costs)
         self.leases = Leases(wallets, clock, self.paying, organizations, contexts)
         self.balances = Balances(wallets, clock, organizations)
         self.statements = Statements(wallets, history)
@@ -79,7 +83,12 @@ class CreditServices:
 
     def receivers(self) -> Mapping[str, Receiver]:
         """What effects do here."""
-        return {SIGNED_UP: self.ledger.begin, CREDIT_ALERTS: self.alerts.record}
+        return {
+            SIGNED_UP: self.ledger.begin,
+            CREDIT_ALERTS: self.alerts.record,
+            COUNTERS_MOVED: self.ledger.shares.send,
+            REFUND_GOES_ON: self._refunds.go_on,
+        }
 
     def completions(self) -> Mapping[type[Entity], Completion]:
         """What finishes the entities that are due."""

@@ -52,6 +52,8 @@ class SettingsRequest(Schema):
     """The operator's. Left out it stays as it is."""
     reported_llm_terms: bool | None = None
     """The operator's. Left out it stays as it is."""
+    paid_usage: bool | None = None
+    """The operator's. Left out it stays as it is."""
     unverified_may_write: bool | None = None
     """The operator's. Left out it stays as it is."""
     flags: Flags | None = None

@@ -11,7 +11,7 @@ from shared.domain.kernel.errors import ForbiddenError, PreconditionRequiredErro
 from shared.domain.kernel.money import Currency, NonNegativeAmount
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.periods.periods import Timezone
-from shared.domain.periods.settlements import BillingMode
+from shared.domain.periods.settlements import BillingMode, CreditValues
 from shared.domain.tenancy.organization_names import SLUG_PATTERN
 from shared.domain.tenancy.organization_settings import Flags, OrganizationSettings
 from shared.domain.tenancy.organizations import MAXIMUM_SEATS
@@ -44,6 +44,8 @@ class OrganizationRequest(Schema):
     """`postpaid`: usage is invoiced after each period. `prepaid`: it is drawn from the credits as it happens."""
     credit_value: NonNegativeAmount | None = None
     """What one credit is worth, in the organization's currency. `prepaid` needs it."""
+    credit_values: CreditValues = {}
+    """What one credit of other kinds than `default` is worth, by kind."""
     billing_email: EmailStr | None = None
     """The address that invoices are sent to."""
     contact: Text | None = None
@@ -77,6 +79,8 @@ class SettingsPatch(MergePatch):
     """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
     service tiers than the standard one; else those calls cost the standard price.
     """
+    paid_usage: bool | None = None
+    """Whether events may name with `paid_with` what credits have paid for, and then cost only what goes beyond that."""
     unverified_may_write: bool | None = None
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     flags: Flags | None = None
@@ -94,6 +98,8 @@ class OrganizationPatch(MergePatch):
     """A new one applies from the end of the last billing period that exists."""
     credit_value: NonNegativeAmount | None = None
     """What one credit is worth. A new one applies from the end of the last billing period that exists."""
+    credit_values: CreditValues = {}
+    """What one credit of other kinds than `default` is worth, by kind: all of them, from the same time on."""
     billing_email: EmailStr | None = None
     """The address that invoices are sent to."""
     contact: Text | None = None
@@ -122,7 +128,10 @@ class OrganizationPatch(MergePatch):
 
 
 OPERATORS_FIELDS = frozenset(
-    {"settings", "shard_count", "late_window_days", "grace_hours", "due_days", "billing_mode", "credit_value"}
+    {
+        *("settings", "shard_count", "late_window_days", "grace_hours", "due_days"),
+        *("billing_mode", "credit_value", "credit_values"),
+    }
 )
 """Fields that only operators change."""
 

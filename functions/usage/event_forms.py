@@ -46,6 +46,8 @@ class EventRequest(Schema):
     """The key of the run that it belongs to."""
     organization: ClientId | None = None
     """The organization's id, slug or external id. Only operators need it."""
+    paid_with: ClientId | None = None
+    """The transaction, hold or lease whose credits have paid for it: it costs only what goes beyond what that keeps."""
     data: FreeObject = {}
     """The values that meters read, and any others of the caller's."""
 
@@ -66,7 +68,7 @@ class EventBatchRequest(Schema):
 class CloudEventRequest(Schema):
     """One usage event as a CloudEvent 1.0.
 
-    `run` and `organization` are extension attributes. All others are kept under `data.extensions`.
+    `run`, `organization` and `paidwith` are extension attributes. All others are kept under `data.extensions`.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -91,6 +93,8 @@ class CloudEventRequest(Schema):
     """The key of the run that it belongs to; an extension attribute."""
     organization: ClientId | None = None
     """The organization's id, slug or external id. Only operators need it; an extension attribute."""
+    paidwith: ClientId | None = None
+    """The transaction, hold or lease whose credits have paid for it; an extension attribute."""
     data: FreeObject = {}
     """The values that meters read, and any others of the caller's."""
     data_base64: str | None = None
@@ -121,6 +125,10 @@ class CloudEventRequest(Schema):
         return self.subject
 
     @property
+    def paid_with(self) -> str | None:
+        return self.paidwith
+
+    @property
     def extensions(self) -> dict[str, Any]:
         """All attributes that are neither the specification's nor ours."""
         return {name: value for name, value in (self.model_extra or {}).items() if value is not None}
@@ -137,6 +145,9 @@ AnyEventRequest = EventRequest | CloudEventRequest
 
 _plain = TypeAdapter(EventRequest)
 _cloud = TypeAdapter(CloudEventRequest)
+
+
+_IN_CLOUD_EVENTS = {"/agent": "/subject", "/paid_with": "/paidwith"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +169,7 @@ class SentEvents:
 
     def pointer_in_event(self, pointer: str) -> str:
         """With the names of the form: the agent of a CloudEvent is its subject."""
-        return "/subject" if pointer == "/agent" and self.adapter is _cloud else pointer
+        return _IN_CLOUD_EVENTS.get(pointer, pointer) if self.adapter is _cloud else pointer
 
 
 # As raw JSON: a client generated for a list of a second form tells the forms apart by `isinstance(body, list[...])`,

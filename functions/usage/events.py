@@ -151,6 +151,8 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             call.principal.is_operator,
             extensions=event.extensions,
             projects=call.projects,
+            paid_with=event.paid_with,
+            may_spend=call.principal.may(Permission.CREDITS_USE),
         )
         for index, event in events
     ]

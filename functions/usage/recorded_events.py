@@ -92,6 +92,12 @@ class EventAnswer(Schema):
     """What such a call costs the customer."""
     exchange_rate: str | None
     """From the currency of its amounts to the organization's, where they differ."""
+    paid_with: str | None
+    """The transaction, hold or lease whose credits have paid for it."""
+    beyond_payment: str | None
+    """What it costs beyond what that keeps, in `currency`; null without `paid_with`."""
+    payment_taken_off: bool
+    """Whether the operator took the payment off, so that it is priced like any other event."""
     rated_to: RatedToAnswer
     """Where it counts."""
 
@@ -113,7 +119,7 @@ class EventListQuery(ListQuery):
     """With `source`: the one event with the identity that its sender chose."""
 
 
-def _answer(details: EventDetails, currency: str) -> EventAnswer:
+def event_answer(details: EventDetails, currency: str) -> EventAnswer:
     event, cost = details.event, details.event.cost
     return EventAnswer(
         id=event.id,
@@ -136,6 +142,9 @@ def _answer(details: EventDetails, currency: str) -> EventAnswer:
         byok=cost.byok,
         byok_cost=_plain(cost.byok_amount),
         exchange_rate=_plain(event.exchange_rate),
+        paid_with=event.paid_with,
+        beyond_payment=None if event.paid_with is None else plain(event.beyond_payment),
+        payment_taken_off=event.payment_taken_off,
         rated_to=RatedToAnswer.model_validate(details.metered_to),
     )
 
@@ -171,7 +180,7 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
     if query.source is None and query.id is None:
         visible = await call.visible_agents(organization.id)
         events, cursor = await recorded.page(organization, wanted, query.limit, query.cursor, visible)
-        return Reply(Listed(data=[_answer(event, organization.currency) for event in events], next_cursor=cursor))
+        return Reply(Listed(data=[event_answer(event, organization.currency) for event in events], next_cursor=cursor))
     if query.source is None or query.id is None:
         missing = "?source" if query.source is None else "?id"
         raise ValidationError.at(missing, "is needed: source and id name an event together")
@@ -182,7 +191,7 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
         await _check_visible(call, event)
     except NotFoundError:
         return Reply(Listed(data=[], next_cursor=None))
-    return Reply(Listed(data=[_answer(event, organization.currency)], next_cursor=None))
+    return Reply(Listed(data=[event_answer(event, organization.currency)], next_cursor=None))
 
 
 @endpoint(
@@ -198,4 +207,4 @@ async def list_events(call: Call[NoBody, EventListQuery]) -> Reply:
 async def get_event(call: Call[NoBody, Query, EventPath]) -> Reply:
     organization = await call.organization()
     event = await call.services.recorded_events.get(organization, call.path.event_id)
-    return Reply(_answer(event, organization.currency))
+    return Reply(event_answer(event, organization.currency))

@@ -49,7 +49,14 @@ class Report(Schema):
     """
 
 
-class ActivityRequest(Report):
+class PaidReport(Report):
+    """Fields of reports of what credits may have paid."""
+
+    paid_with: ClientId | None = None
+    """The transaction, hold or lease whose credits have paid for it: it costs only what goes beyond what that keeps."""
+
+
+class ActivityRequest(PaidReport):
     activity_type: EventType
     """The type of the event."""
     quantity: ReportedAmount | None = None
@@ -58,7 +65,7 @@ class ActivityRequest(Report):
     """Other data of the event, which meters can read."""
 
 
-class CostRequest(Report):
+class CostRequest(PaidReport):
     cost_type: Category
     """The category: `llm`, `compute`, `api`, `labor`, `tools` or any other."""
     amount: ReportedAmount
@@ -69,7 +76,7 @@ class CostRequest(Report):
     """Other data of the event, which meters can read."""
 
 
-class LlmCallRequest(LlmUsage, Report):
+class LlmCallRequest(LlmUsage, PaidReport):
     model: ReportedName
     """As the provider names it."""
     provider: ReportedName | None = None
@@ -82,7 +89,7 @@ class LlmCallRequest(LlmUsage, Report):
     """Other data of the event, which meters can read."""
 
 
-class WorkflowsRequest(Report):
+class WorkflowsRequest(PaidReport):
     workflows: Annotated[dict[WorkflowName, ReportedAmount], Length(1, MAXIMUM_WORKFLOWS)]
     """The number of workflows by type."""
     metadata: ReportMetadata = {}
@@ -190,7 +197,7 @@ async def report_llm_call(call: Call[LlmCallRequest, Query, AgentReferencePath])
     return Reply(event, headers=location(event.event_id))
 
 
-_NOT_OF_THE_CALL = {"metadata", *Report.model_fields}
+_NOT_OF_THE_CALL = {"metadata", *PaidReport.model_fields}
 
 
 @endpoint(
@@ -291,6 +298,8 @@ async def _accept(
             call.principal.root_id,
             call.principal.is_operator,
             projects=call.projects,
+            paid_with=call.body.paid_with if isinstance(call.body, PaidReport) else None,
+            may_spend=call.principal.may(Permission.CREDITS_USE),
         )
         for index, part in enumerate(parts)
     ]

@@ -58,6 +58,10 @@ class Wallets(Protocol):
         """
         ...
 
+    def place(self, payer: str) -> tuple[str, str]:
+        """Its container and partition, where an outbox entry beside its batches lies."""
+        ...
+
     def operations(self, stored: StoredWallet, wallet: Wallet) -> int:
         """How many the batch has that `commit` would store; it may be more than a batch takes."""
         ...

@@ -103,6 +103,8 @@ def known_thing(name: str, operation: str, otherwise: Any) -> Any:
         return reported_outcome(is_verified=operation == "reverse_outcome")
     if name in ("hold_id", "lease_id", "transaction_id") and operation in SPENDING:
         return spent(name)
+    if operation == "take_payment_off" and name == "event_id":
+        return SCENE["paid_event_id"]
     if name in SCENE["spares"] and operation in SCENE["ending"]:
         return spare(name)
     return SCENE["things"].get(name, otherwise)

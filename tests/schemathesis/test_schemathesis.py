@@ -19,6 +19,7 @@ import pytest
 
 import function_app
 from shared.domain.access.identity import Permission
+from shared.domain.usage.events import event_key
 from shared.http import ENDPOINTS, Endpoint
 from shared.services.pricing.default_plans import DEFAULT_PLANS
 from tests.doubles.clients.hosts import Served
@@ -155,6 +156,9 @@ async def scene_of(served: Served, xyra: Xyra) -> Json:
     things = dict(victim.path_values)
     grant = {"organization_id": victim.organization.id, "amount": "1000000", "source": "bonus", "reason": "To spend"}
     await xyra.operator.post("credits/grants", grant, headers={"Idempotency-Key": "the scene's"})
+    paid = {"id": "paid", "type": "command", "agent": things["external_id"], "paid_with": things["hold_id"]}
+    await victim.organization.key.report(paid)
+    await xyra.idle()
     member = (await xyra.bearing(victim.members["owner"]).get("auth/me"))["user"]
     username, password = OPERATOR
     return {
@@ -174,6 +178,7 @@ async def scene_of(served: Served, xyra: Xyra) -> Json:
         "ending": sorted(ENDING),
         "of_no_organization": sorted(endpoint.name for endpoint in ENDPOINTS if is_for_all(endpoint)),
         "spares": spares_of(victim),
+        "paid_event_id": event_key(victim.organization.id, "api", "paid"),
         "operator_key": served.operator_key,
         "callers": {
             "operator": {"username": username, "password": password},

@@ -81,6 +81,9 @@ class ItemWallets:
             asked = ids | {HEAD_ID, BUDGETS_ID} | head.page_ids().keys()  # together, so that they are of one moment
         raise UnavailableError("The wallet is being changed by others; try again")
 
+    def place(self, payer: str) -> tuple[str, str]:
+        return LEDGERS.name, partition_of(payer)
+
     def operations(self, stored: StoredWallet, wallet: Wallet) -> int:
         return count(stored, wallet)
 

@@ -50,6 +50,7 @@ def event_document(metered: MeteredEvent, retention_seconds: int) -> Document:
         "content": event.content,
         **({} if event.reporter is None else {"reporter": event.reporter}),
         **({"standard_terms": True} if event.standard_terms else {}),
+        **({} if event.paid_with is None else {"paid_with": event.paid_with}),
         **_cost_fields(metered.cost),
         **({} if metered.exchange_rate is None else {"exchange_rate": plain(metered.exchange_rate)}),
         **({} if metered.returned_at is None else {"returned_at": metered.returned_at}),
@@ -63,6 +64,19 @@ def priced_document(document: Document, cost: EventCost, retention_seconds: int)
     """A stored event without a cost, with the cost that it gets later."""
     unpriced = {name: value for name, value in document.items() if name != "unpriced_reason"}
     return {**unpriced, **_cost_fields(cost), "ttl": retention_seconds}
+
+
+def settled_document(
+    document: Document, beyond: Decimal, version: int, retention_seconds: int, *, is_taken_off: bool
+) -> Document:
+    """A stored event that names a payment, with what it costs beyond that."""
+    return {
+        **document,
+        "beyond_payment": plain(beyond),
+        "payment_version": version,
+        "payment_taken_off": is_taken_off,
+        "ttl": retention_seconds,
+    }
 
 
 def _cost_fields(cost: EventCost) -> Document:
@@ -107,6 +121,10 @@ def read_event(document: Document) -> RecordedEvent:
         returned_at=document.get("returned_at"),
         reporter=document.get("reporter"),
         standard_terms=document.get("standard_terms", False),
+        paid_with=document.get("paid_with"),
+        beyond_payment=Decimal(document.get("beyond_payment", "0")),
+        payment_version=int(document.get("payment_version", 0)),
+        payment_taken_off=document.get("payment_taken_off", False),
     )
 
 

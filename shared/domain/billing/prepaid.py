@@ -6,7 +6,7 @@ from decimal import Decimal
 from shared.domain.kernel.money import EXACT, ZERO, round_half_up, total
 from shared.domain.pricing.lines import Line, StepKind
 
-_METERED = frozenset({"activity", "outcome", "workflow", "cost"})
+_METERED = frozenset({"activity", "outcome", "workflow", "cost", "paid_usage"})
 """Types of lines that grow with usage."""
 _DUE_AT_THE_END: frozenset[StepKind] = frozenset({"minimum", "base_fee"})
 """What a metered line costs whatever was used, so that it is due with the period's end."""

@@ -195,9 +195,11 @@ class Refund(Command):
 
     transaction_id_refunded: str
     amount: Decimal | None = None
-    """None for all that is left of it."""
+    """None for all that is left of it; of a later part what is still to come back."""
     reason: str
     calendars: History[Calendar]
+    part_of: str | None = None
+    """The transfer of the refund that this is a later part of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

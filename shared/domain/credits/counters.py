@@ -13,7 +13,7 @@ import msgspec
 
 from shared.domain.credits.windows import Window, instant_of, seconds_of
 from shared.domain.kernel.ids import fingerprint
-from shared.domain.kernel.money import ZERO
+from shared.domain.kernel.money import EXACT, ZERO
 
 Unit = Literal["credits", "money"]
 Scope = Literal["organization", "project", "department", "agent", "api_key", "run"]
@@ -75,6 +75,11 @@ class Spending(msgspec.Struct, frozen=True, array_like=True):
     def money_total(self) -> Decimal:
         return self.money_spent + self.money_held + self.money_unreported + self.money_metered
 
+    def merged(self, other: "Spending") -> "Spending":
+        """With what another wallet counts of the same window."""
+        here, there = (msgspec.structs.astuple(each)[1:] for each in (self, other))
+        return Spending(self.end, *map(EXACT.add, here, there))
+
     def is_over(self, now: datetime) -> bool:
         """Whether nothing can count in it any more, so that it may go: what was not reported goes with it."""
         return bool(self.end) and instant_of(self.end) + KEPT < now and not self.held
@@ -113,6 +118,18 @@ class RunLimit(msgspec.Struct, frozen=True):
     set_at: datetime
 
 
+Windows = dict[str, dict[str, Spending]]
+"""Kind of credits -> key of a window -> what was spent in it."""
+
+
+class Share(msgspec.Struct, frozen=True, array_like=True):
+    """What a counter has counted in a wallet that its organization has left."""
+
+    revision: int
+    """Of that wallet; a share with a higher one takes its place."""
+    windows: Windows
+
+
 class Counter(msgspec.Struct, frozen=True):
     """All windows of one thing."""
 
@@ -120,16 +137,38 @@ class Counter(msgspec.Struct, frozen=True):
     scope: Scope
     organization_id: str
     reference: str
-    windows: dict[str, dict[str, Spending]]
-    """Kind of credits -> key of a window -> what was spent in it."""
+    windows: Windows
+    """What has moved in this wallet."""
     limits: tuple[RunLimit, ...] = ()
     """Of a run: more than one only while requests that create it are on their way."""
     alerted: tuple[str, ...] = ()
     """What was crossed and is not armed again; each ends with the key of its window."""
+    shares: dict[str, Share] = {}
+    """By payer: what has moved in wallets that the organization has left. Never added to."""
 
     def spending(self, kind: str, window: Window) -> Spending:
+        """In all wallets."""
+        spending = self._spending_here(kind, window)
+        for share in self.shares.values():
+            theirs = share.windows.get(kind, {}).get(window.key)
+            spending = spending if theirs is None else spending.merged(theirs)
+        return spending
+
+    def _spending_here(self, kind: str, window: Window) -> Spending:
         none = Spending(0 if window.end is None else seconds_of(window.end))
         return self.windows.get(kind, {}).get(window.key, none)
+
+    def with_share(self, payer: str, revision: int, theirs: "Counter | None") -> "Counter":
+        """With what another wallet has counted, and the limits of runs that were set there.
+
+        Itself where it has a share that is as new. `theirs` is the counter there, None where it has none.
+        """
+        before = self.shares.get(payer)
+        if before is not None and before.revision >= revision:
+            return self
+        share = Share(revision, {} if theirs is None else theirs.windows)
+        limits = self.limits if theirs is None or before is not None else (*self.limits, *theirs.limits)
+        return msgspec.structs.replace(self, shares={**self.shares, payer: share}, limits=limits)
 
     def counted(
         self,
@@ -149,7 +188,7 @@ class Counter(msgspec.Struct, frozen=True):
             before = of_kind.get(window.key)
             if before is None and window.end is not None and window.end + KEPT < now:
                 continue  # it went long ago: nothing depends on it any more
-            of_kind[window.key] = (before or self.spending(kind, window)).plus(amounts, credit_value)
+            of_kind[window.key] = (before or self._spending_here(kind, window)).plus(amounts, credit_value)
         return msgspec.structs.replace(self, windows=all_kinds)
 
     def with_metered(  # noqa: PLR0913  what it is, and where

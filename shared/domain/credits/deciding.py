@@ -93,8 +93,11 @@ def decide(wallet: Wallet, command: AnyCommand, now: datetime) -> Transfer:
         return _answered(wallet, transfer)
 
 
-def bring_up_to(wallet: Wallet, now: datetime) -> None:
-    """Do what is due by itself: the sign-up bonus first of all, a cut of what is long or over, and what lapses."""
+def bring_up_to(wallet: Wallet, now: datetime, at_most: int | None = None) -> None:
+    """Do what is due by itself: the sign-up bonus first of all, a cut of what is long or over, and what lapses.
+
+    `at_most` is about how many grants lapse.
+    """
     with localcontext(EXACT):
         if wallet.sign_up_bonus and not wallet.head.sequence:
             bonus, wallet.sign_up_bonus = sign_up_bonus(wallet.payer, wallet.sign_up_bonus), ZERO
@@ -106,7 +109,7 @@ def bring_up_to(wallet: Wallet, now: datetime) -> None:
         if since and (is_new_month or since >= TRANSFERS_PER_CUT):
             number = head.cuts + len(wallet.cuts) + 1
             wallet.cuts.append(Cut(number, time, head.sequence, head.hash, head.accounts))
-        expire_grants(wallet, time)
+        expire_grants(wallet, time, at_most)
 
 
 def _answered(wallet: Wallet, transfer: Transfer) -> Transfer:

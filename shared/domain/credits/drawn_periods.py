@@ -43,6 +43,10 @@ class DrawnPeriod(msgspec.Struct, frozen=True, kw_only=True):
     is_noted: bool = False
     """Whether the period knows what was drawn until the close."""
 
+    def is_drawn(self, amounts: Mapping[str, Decimal]) -> bool:
+        """Whether it has drawn just these amounts, and all of them."""
+        return self.amounts == amounts and self.drawn == credits_for(amounts, self.credit_value)
+
 
 def drawn_period_id(organization_id: str, period: str) -> str:
     return f"d:{organization_id}:{period}"

@@ -95,11 +95,14 @@ class OpenGrants:
         for page in self.pages:
             yield from page.grants
 
-    def take(self, amount: Decimal, *, pin: bool) -> list[Part]:
-        """Burn, or pin, free credits in burn order; less where there are not as many."""
+    def take(self, amount: Decimal, *, pin: bool, at_most: int | None = None) -> list[Part]:
+        """Burn, or pin, free credits in burn order; less where there are not as many.
+
+        After `at_most` grants it ends with the page that it has begun.
+        """
         parts: list[Part] = []
         index = 0
-        while amount and index < len(self.pages):
+        while amount and index < len(self.pages) and (at_most is None or len(parts) < at_most):
             if not self.references[index].free:
                 index += 1
                 continue
@@ -154,15 +157,15 @@ class OpenGrants:
         around = self.pages[index].grants[max(0, position - 1) : position + 1]
         return next((each for each in around if each.terms == grant.terms), None)
 
-    def expire(self, now: datetime) -> Expired:
+    def expire(self, now: datetime, at_most: int | None = None) -> Expired:
         """Take what is free in grants whose time is over. What rolls over stays under its id, at another place.
 
-        What lapses is no longer in its grant then.
+        What lapses is no longer in its grant then. After `at_most` grants it ends with the page that it has begun.
         """
         parts: list[Part] = []
         rolled: list[Grant] = []
         index = 0
-        while index < len(self.pages):
+        while index < len(self.pages) and (at_most is None or len(parts) + len(rolled) < at_most):
             expires_at = self.references[index].expires_at
             if expires_at is None or expires_at > now:
                 index += 1

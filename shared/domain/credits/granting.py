@@ -11,7 +11,7 @@ from shared.domain.credits.accounts import CLAWED_BACK, DEBT, EXPIRED, FREE, GRA
 from shared.domain.credits.amounts import LARGEST
 from shared.domain.credits.commands import Clawback, GiveGrant
 from shared.domain.credits.grant_pages import MAXIMUM_GRANTS
-from shared.domain.credits.grants import Grant, Part, debt
+from shared.domain.credits.grants import Grant, Part, debt, place
 from shared.domain.credits.head import MAXIMUM_KINDS
 from shared.domain.credits.payments import GrantRecord, Taking
 from shared.domain.credits.returns import Return
@@ -65,8 +65,14 @@ def _not_givable(wallet: Wallet, command: GiveGrant, now: datetime) -> Refusal |
     return None
 
 
-def expire_grants(wallet: Wallet, now: datetime) -> None:
-    """Let lapse, or roll over, what is free in grants whose time is over.
+def expired_grants(wallet: Wallet, now: datetime) -> int:
+    """In how many grants something may lapse or roll over, about."""
+    references = (reference for of_kind in wallet.head.pages.values() for reference in of_kind)
+    return sum(each.count for each in references if each.expires_at is not None and each.expires_at <= now)
+
+
+def expire_grants(wallet: Wallet, now: datetime, at_most: int | None = None) -> None:
+    """Let lapse, or roll over, what is free in grants whose time is over: of all, or of about `at_most` of them.
 
     What holds pin lapses when it is released.
     """
@@ -75,11 +81,13 @@ def expire_grants(wallet: Wallet, now: datetime) -> None:
             reference.expires_at is not None and reference.expires_at <= now
             for reference in wallet.grants(kind).references
         ):
-            expired = wallet.grants(kind).expire(now)
+            expired = wallet.grants(kind).expire(now, at_most)
             if expired.lapsed:
                 _let_lapse(wallet, kind, expired.lapsed, now)
             if expired.rolled:
                 wallet.record(_by_itself(wallet, "rollover", kind, expired.rolled, now))
+            if at_most is not None:
+                return
 
 
 def _let_lapse(wallet: Wallet, kind: str, parts: Sequence[Part], now: datetime) -> None:
@@ -134,27 +142,42 @@ def claw_back(wallet: Wallet, command: Clawback, now: datetime) -> TransferField
 
 
 def _take_back(wallet: Wallet, record: GrantRecord, amount: Decimal, now: datetime) -> TransferFields:
-    """First what lapsed of its own grant, then what is free in it, then other grants, then debt; nothing pinned."""
+    """First what lapsed of its own grant, then what is free in it, then other grants, then debt; nothing pinned.
+
+    What has rolled over lies at another place and is its own, too.
+    """
     kind, grants = record.credit_kind, wallet.grants(record.credit_kind)
-    own = grants.find(record.grant.place) or record.grant
-    from_lapsed = min(amount, own.lapsed)
-    from_own = min(amount - from_lapsed, own.free)
-    grants.put(msgspec.structs.replace(own, lapsed=own.lapsed - from_lapsed, free=own.free - from_own))
+    from_lapsed, from_own = ZERO, ZERO
+    takings: list[Taking] = []
+    for own in _own_grants(wallet, record):
+        lapsed = min(amount - from_lapsed, own.lapsed)
+        from_lapsed += lapsed
+        takings.append(Taking("lapsed", own.part(lapsed), now))
+        grants.put(msgspec.structs.replace(own, lapsed=own.lapsed - lapsed))
+    for own in _own_grants(wallet, record):
+        free = min(amount - from_lapsed - from_own, own.free)
+        from_own += free
+        takings.append(Taking("grant", own.part(free), now))
+        grants.put(msgspec.structs.replace(own, free=own.free - free))
     others = grants.take(amount - from_lapsed - from_own, pin=False)
     from_free = from_own + sum((part.amount for part in others), ZERO)
     in_debt = amount - from_lapsed - from_free
-    takings = [
-        Taking("lapsed", own.part(from_lapsed), now),
-        Taking("grant", own.part(from_own), now),
-        *(Taking("grant", part, now) for part in others),
-        Taking("debt", debt(in_debt), now),
-    ]
+    takings += [*(Taking("grant", part, now) for part in others), Taking("debt", debt(in_debt), now)]
     taken = tuple(taking for taking in takings if taking.part.amount)
     wallet.grant_records[record.id] = msgspec.structs.replace(record, takings=(*record.takings, *taken))
     return {
         "parts": tuple(taking.part for taking in taken),
         "lines": moved(kind, (EXPIRED, -from_lapsed), (FREE, -from_free), (DEBT, -in_debt), (CLAWED_BACK, amount)),
     }
+
+
+def _own_grants(wallet: Wallet, record: GrantRecord) -> list[Grant]:
+    """What is open of a grant, where it was given and where it has rolled over to."""
+    places = [record.grant.place]
+    rolled_over = record.terms.rolled_over()
+    if rolled_over is not None:
+        places.append(place(rolled_over, record.created_at, record.id))
+    return [own for own in map(wallet.grants(record.credit_kind).find, places) if own is not None]
 
 
 def _return_taken(
@@ -173,7 +196,7 @@ def _return_taken(
             takings.append(Taking(last.origin, kept, last.taken_at))
         if last.origin == "lapsed":
             grants = wallet.grants(kind)
-            own = grants.find(record.grant.place) or record.grant
+            own = grants.find(last.part.place) or last.part.grant
             grants.put(msgspec.structs.replace(own, lapsed=own.lapsed + returned))
             to_lapsed += returned
         else:

@@ -49,6 +49,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """What its caps still keep after it expired."""
     written_off: Decimal = ZERO
     """What the operator took out of its caps without a report."""
+    refunded: Decimal = ZERO
+    """What of its reports was returned."""
     state: LeaseState = "open"
 
     @property

@@ -57,6 +57,12 @@ class RefundRecord(msgspec.Struct, frozen=True):
     id: str
     transaction_id: str
     refunded: Decimal
+    pending: Decimal = ZERO
+    """What of it has not come back yet: a refund over many grants comes back in parts."""
+
+    @property
+    def returned(self) -> Decimal:
+        return self.refunded - self.pending
 
 
 def refund_id(transaction_id: str) -> str:

@@ -10,6 +10,7 @@ from shared.domain.credits.accounts import CONSUMED
 from shared.domain.credits.commands import Refund
 from shared.domain.credits.counters import Amounts
 from shared.domain.credits.counting import settle
+from shared.domain.credits.grants import Part
 from shared.domain.credits.holds import split
 from shared.domain.credits.payments import RefundRecord, refund_id
 from shared.domain.credits.returns import Return
@@ -21,23 +22,38 @@ from shared.domain.kernel.money import ZERO, plain
 TransferFields = dict[str, Any]
 
 
+PARTS_AT_ONCE = 500
+"""How many parts of grants come back in one transfer; a refund over more of them is made in parts."""
+
+
 def refund(wallet: Wallet, command: Refund, now: datetime) -> TransferFields | Refusal:
-    """What was burnt last comes back first. Raises `NotFoundError`."""
+    """What was burnt last comes back first. Raises `NotFoundError`.
+
+    The first transfer decides how much comes back, and its answer says it. What does not fit into it is pending until
+    later parts bring it back.
+    """
     original = wallet.earlier.get(command.transaction_id_refunded)
     if original is None or original.organization_id != command.organization_id:
         raise NotFoundError("There is no such transaction")
     record = wallet.refunds.get(original.id) or RefundRecord(refund_id(original.id), original.id, ZERO)
-    left = original.amount - record.refunded
-    amount = left if command.amount is None else command.amount
-    refusal = _not_refundable(original, amount, left)
-    if refusal is not None:
-        return refusal
-    _, unreturned = split(tuple(reversed(original.parts)), record.refunded)
-    parts, _ = split(unreturned, amount)
+    if command.part_of is not None:
+        amount = min(record.pending, record.pending if command.amount is None else command.amount)
+        decided = msgspec.structs.replace(record, pending=record.pending - amount)
+    else:
+        left = original.amount - record.refunded
+        amount = left if command.amount is None else command.amount
+        refusal = _not_refundable(original, amount, left)
+        if refusal is not None:
+            return refusal
+        decided = msgspec.structs.replace(record, refunded=record.refunded + amount)
+        _note_of_lease(wallet, original, amount)
+    parts = _returned_parts(original, record.returned, amount)
+    returned = sum((part.amount for part in parts), ZERO)
+    wallet.refunds[original.id] = msgspec.structs.replace(decided, pending=decided.pending + amount - returned)
     burnt_at = original.burnt_at or original.time
     taken = Return(wallet, original.credit_kind, command.transaction_id, now)
     taken.give_back(parts, burnt_at)
-    entries = _returned_entries(original, record.refunded, amount)
+    entries = _returned_entries(original, record.returned, returned)
     for entry in entries:
         settle(
             wallet,
@@ -45,17 +61,23 @@ def refund(wallet: Wallet, command: Refund, now: datetime) -> TransferFields | R
             Amounts(spent=-entry.amount),
             credit_value=original.credit_value,
         )
-    wallet.refunds[original.id] = RefundRecord(record.id, original.id, record.refunded + amount)
     return {
         "credit_kind": original.credit_kind,
-        "amount": amount,
+        "amount": returned,
         "entries": entries,
         "parts": tuple(taken.parts),
         "corrects": original.id,
         "reason": command.reason,
-        "lines": taken.lines((CONSUMED, -amount)),
-        "answer": {"amount": plain(amount), "refunded": plain(record.refunded + amount)},
+        "lines": taken.lines((CONSUMED, -returned)),
+        "answer": {"amount": plain(amount), "refunded": plain(decided.refunded)},
     }
+
+
+def _returned_parts(original: Transfer, returned: Decimal, amount: Decimal) -> tuple[Part, ...]:
+    """The next parts that come back, as many as fit into one transfer."""
+    _, unreturned = split(tuple(reversed(original.parts)), returned)
+    parts, _ = split(unreturned, amount)
+    return parts[:PARTS_AT_ONCE]
 
 
 def _not_refundable(original: Transfer, amount: Decimal, left: Decimal) -> Refusal | None:
@@ -77,3 +99,10 @@ def _returned_entries(original: Transfer, before: Decimal, amount: Decimal) -> t
         if part:
             returned.append(msgspec.structs.replace(entry, amount=part))
     return tuple(returned)
+
+
+def _note_of_lease(wallet: Wallet, original: Transfer, amount: Decimal) -> None:
+    """What is refunded of all its reports, as its events are paid with the lease."""
+    if original.type == "lease_settlement" and original.corrects in wallet.leases:
+        lease = wallet.leases[original.corrects]
+        wallet.leases[lease.id] = msgspec.structs.replace(lease, refunded=lease.refunded + amount)

@@ -53,12 +53,13 @@ def charged_in(head: Head, month: str) -> Decimal:
 
 def ask_for_top_up(wallet: Wallet, setting: TopUpSetting | None, calendars: History[Calendar], now: datetime) -> None:
     """Open a top-up where one is due after a batch."""
-    top_ups, month = wallet.head.top_ups, month_of(now, calendars)
+    top_ups = wallet.head.top_ups
     if setting is None or top_ups.open is not None or wallet.available(DEFAULT_KIND) >= setting.threshold:
         return
     pause = timedelta(seconds=setting.cool_down_seconds)
     if top_ups.closed_at is not None and now < top_ups.closed_at + pause:
         return
+    month = month_of(now, calendars)
     package, charged = PACKAGES[setting.package], charged_in(wallet.head, month)
     if EXACT.add(charged, package.price) > setting.monthly_maximum:
         return

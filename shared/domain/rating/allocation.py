@@ -9,7 +9,7 @@ from fractions import Fraction
 from shared.domain.kernel.money import exponent_of, round_to, total
 from shared.domain.pricing.charges.charge import Charge, LineSegment, quantities
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.rating import RatedLine
+from shared.domain.rating.rated_lines import RatedLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,29 +12,20 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.kernel.money import round_half_up, truncate
-from shared.domain.pricing.charges.charge import Charge, LineSegment, Recurrence
+from shared.domain.pricing.charges.charge import Charge, Recurrence
 from shared.domain.pricing.lines import Line, exact_sum, merged_steps, truncated_steps
 from shared.domain.rating.charged_segments import ChargedSegment, LineKey, charged_segments
 from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError
 from shared.domain.rating.line_segments import line_segments
+from shared.domain.rating.paid_usage import lines_beyond_payments
+from shared.domain.rating.rated_lines import RatedLine
 from shared.domain.usage.events import POOLED
 from shared.domain.usage.totals import SYSTEM
 
 RECURRENCES: tuple[Recurrence, ...] = ("period", "quarter", "year", "once")
-
-
-@dataclass(frozen=True, slots=True)
-class RatedLine:
-    """A line with the segments that it was rated from, one per agent and version."""
-
-    line: Line
-    segments: Sequence[LineSegment[Charge]]
-    first_day: datetime
-    """When its first local day begins: that of its cycle, or the one on which it is first in force in it."""
 
 
 def rate(facts: Facts) -> list[Line]:
@@ -58,6 +49,7 @@ def rate_by_segment(facts: Facts) -> list[RatedLine]:
         for key, charged in charged_segments(cycle, recurrence).items()
         if _is_due(facts, cycle, key, charged)
     ]
+    lines += lines_beyond_payments(facts)
     return sorted(lines, key=lambda rated: rated.line.key)
 
 

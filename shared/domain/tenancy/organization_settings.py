@@ -44,6 +44,8 @@ class OrganizationSettings(Value):
     """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
     service tiers than the standard one; else those calls cost the standard price.
     """
+    paid_usage: bool = False
+    """Whether events may name with `paid_with` what credits have paid for, and then cost only what goes beyond that."""
     unverified_may_write: bool = False
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     overdraft: NonNegativeAmount = Decimal(0)

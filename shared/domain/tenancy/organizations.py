@@ -5,6 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
+from pydantic import model_validator
+
 from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, by_value, verb_by_status
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ValidationError
@@ -19,7 +21,7 @@ SLICES = 16
 """The number of directory partitions over which the list of all organizations is spread."""
 
 MAXIMUM_SEATS = 1_000_000
-SETTLEMENT_FIELDS = ("billing_mode", "credit_value")
+SETTLEMENT_FIELDS = ("billing_mode", "credit_value", "credit_values")
 
 
 def _verb(before: Any, after: Any) -> str | None:  # noqa: ANN401  organizations
@@ -34,7 +36,7 @@ class Organization(Entity):
     audit: ClassVar[Audit] = Audited(
         area="organizations",
         verb=_verb,
-        ignored=frozenset({"seat_commands"}),
+        ignored=frozenset({"seat_commands", "payer_marks", "had_paid_usage"}),
         personal={"billing_email": by_value, "contact": by_value, "own_settings.billing_contacts": by_value},
     )
 
@@ -50,6 +52,8 @@ class Organization(Entity):
     status: Literal["active", "deleted"] = "active"
     settings: OrganizationSettings = OrganizationSettings()
     own_settings: OwnSettings = OwnSettings()
+    had_paid_usage: bool = False
+    """Whether `settings.paid_usage` was ever set: then events may name its payments for good."""
     due_days: int
     grace_hours: int
     late_window_days: int
@@ -60,6 +64,8 @@ class Organization(Entity):
     """Whose credits it spends; None for its own."""
     is_payer: bool = False
     """Whether another organization spends its credits, or did so."""
+    payer_marks: int = 0
+    """How often it was marked as one, so that a change that was refused takes only its own mark back."""
     shard_counts: History[int]
     seats: History[int] = History[int].starting(0)
     """The number of seats to bill where a charge prices seats."""
@@ -74,6 +80,13 @@ class Organization(Entity):
     """Whether members may sign in otherwise than by an identity provider of the organization."""
     provider_sessions_ended_at: Instant | None = None
     """Sessions by an identity provider that began until then have ended, as one was removed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _remembers_paid_usage(cls, values: Any) -> Any:  # noqa: ANN401  a document, or fields
+        settings = values.get("settings") if isinstance(values, dict) else None
+        is_set = settings.get("paid_usage") if isinstance(settings, dict) else getattr(settings, "paid_usage", False)
+        return {**values, "had_paid_usage": True} if is_set else values
 
     @property
     def timezone(self) -> str:
@@ -91,6 +104,11 @@ class Organization(Entity):
         return self.settlements.last.credit_value
 
     @property
+    def credit_values(self) -> Mapping[str, Decimal]:
+        """Of other kinds than `default`; as the billing mode."""
+        return self.settlements.last.credit_values
+
+    @property
     def billing_mode_from(self) -> datetime | None:
         """When billing mode and credit value last set take effect; None for the first ones."""
         since = self.settlements.entries[-1].effective_from
@@ -99,7 +117,7 @@ class Organization(Entity):
     def rescheduled_settlements(
         self, changes: Mapping[str, Any], start: datetime | None, now: datetime
     ) -> History[Settlement]:
-        """The history with changed `billing_mode` or `credit_value`, from the first period not yet created on.
+        """The history with another mode or other values of credits, from the first period not yet created on.
 
         `start` is when that begins; None where no period is created, so that the change holds from the beginning.
         Raises `ValidationError`.
@@ -108,6 +126,7 @@ class Organization(Entity):
             changes.get("billing_mode", self.billing_mode),
             changes.get("credit_value", self.credit_value),
             self.currency,
+            changes.get("credit_values", self.credit_values),
         )
         if start is None:
             return History[Settlement].starting(settlement)
@@ -162,6 +181,7 @@ class Organization(Entity):
             "seats_from": self.seats_from,
             "billing_mode": self.billing_mode,
             "credit_value": self.credit_value,
+            "credit_values": self.credit_values,
             "billing_mode_from": self.billing_mode_from,
         }
 

@@ -49,6 +49,8 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Whether an LLM call costs the standard price, as its sender may not say otherwise (`CostTerms`)."""
     first_stands: bool = False
     """Whether a repetition with other content is warned of, and no conflict: a route of another protocol took it."""
+    paid_with: str | None = None
+    """The use, hold or lease whose credits have paid for it."""
     content: str
     """The `content_hash`; where a route of another protocol took it, of the type and what it compares alone. The same
     identity with another content is a conflict."""
@@ -89,7 +91,9 @@ def shard_of(key: str, count: int) -> int:
     return hashlib.sha256(key.encode()).digest()[0] % count
 
 
-def content_hash(event_type: str, agent_id: str, run: str | None, data: Mapping[str, Any]) -> str:
+def content_hash(
+    event_type: str, agent_id: str, run: str | None, data: Mapping[str, Any], paid_with: str | None = None
+) -> str:
     """The hash of all but identity and time, from the data `with_derived_fields`.
 
     Equal for events that every meter reads alike, however their numbers and times are written.
@@ -100,7 +104,8 @@ def content_hash(event_type: str, agent_id: str, run: str | None, data: Mapping[
             normal[name] = _shortest(normalize(data[name]))
             if normal[name] is None:  # as good as missing
                 del normal[name]
-    return hashlib.sha256(_canonical.encode((event_type, agent_id, run, normal))).hexdigest()[:32]
+    paid = () if paid_with is None else (paid_with,)
+    return hashlib.sha256(_canonical.encode((event_type, agent_id, run, normal, *paid))).hexdigest()[:32]
 
 
 def _shortest(value: Any) -> Any:  # noqa: ANN401  JSON is any of its types

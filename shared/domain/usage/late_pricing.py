@@ -21,7 +21,11 @@ def added_by_price(
     `charges` are those of its model version; None is usage without a billing model.
     """
     before = added_by(event, charges, currency)
-    after = added_by(msgspec.structs.replace(event, cost=cost), charges, currency)
+    return changed_contribution(before, added_by(msgspec.structs.replace(event, cost=cost), charges, currency))
+
+
+def changed_contribution(before: Contribution, after: Contribution) -> Contribution:
+    """What changes in the total of an event that is counted already. Raises `TypeError` as `_changed`."""
     return replace(
         after,
         measures=_changes(before.measures, after.measures),

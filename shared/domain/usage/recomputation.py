@@ -1,8 +1,10 @@
 """Recomputes totals from their events and outcomes, and compares them with the stored ones."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
 
 from shared.domain.metering.readings import Distinct, Reading
 from shared.domain.metering.stored_readings import document_of
@@ -12,8 +14,9 @@ from shared.domain.provider_costs.model_names import reported_model, unpriced_na
 from shared.domain.provider_costs.usage_counts import reported_tokens
 from shared.domain.usage.events import TotalKey
 from shared.domain.usage.outcomes import Outcome, contributions_of_decisions, system_totals_of
+from shared.domain.usage.payments import beyond_readings
 from shared.domain.usage.recorded_events import RecordedEvent
-from shared.domain.usage.totals import Contribution, Totals, contribution, unpriced_contribution
+from shared.domain.usage.totals import Contribution, Totals, contribution, paid_contribution, unpriced_contribution
 
 LAST_EVENT = "last_event_at"
 
@@ -34,6 +37,11 @@ def added_by(event: RecordedEvent, charges: Sequence[Charge] | None, currency: s
     `charges` are those of its model version; None is usage without a billing model.
     """
     system_totals = _cost_of(event).readings()
+    if event.is_paid:
+        return paid_contribution(event.costed(), (*system_totals, *beyond_readings(event.beyond_payment)))
+    if event.paid_with is not None:
+        priced = added_by(msgspec.structs.replace(event, paid_with=None), charges, currency)
+        return replace(priced, awaited=True)
     if charges is None:
         return unpriced_contribution(event.costed(), system_totals)
     return contribution(event.costed(), charges, currency, system_totals)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from shared.domain.kernel.money import ZERO
 from shared.domain.provider_costs.costs import NO_COST, CostedEvent, EventCost
 from shared.domain.usage.events import TotalKey
 
@@ -35,6 +36,20 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):  # repair makes 
     """As `AcceptedEvent.reporter`; None for what was recorded before all events had it."""
     standard_terms: bool = False
     """As `AcceptedEvent.standard_terms`."""
+
+    paid_with: str | None = None
+    """As `AcceptedEvent.paid_with`."""
+    beyond_payment: Decimal = ZERO
+    """What it costs beyond what its payment keeps, in the organization's currency."""
+    payment_version: int = 0
+    """Counts the changes of that."""
+    payment_taken_off: bool = False
+    """Whether the operator took the payment off."""
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it costs nothing but what goes beyond its payment."""
+        return self.paid_with is not None and not self.payment_taken_off
 
     def costed(self) -> CostedEvent:
         """The event as meters read it, with its recorded cost and exchange rate."""

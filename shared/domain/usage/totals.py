@@ -102,6 +102,11 @@ def unpriced_contribution(event: Event, system_totals: NamedReadings = ()) -> Co
     )
 
 
+def paid_contribution(event: Event, system_totals: NamedReadings = ()) -> Contribution:
+    """Of an event that credits have paid: it counts by its type and provider cost, and in no price."""
+    return Contribution(event.type, event.time, (), awaited=True, system_totals=system_totals)
+
+
 class Totals:
     """Collects the contributions of many events, and is written once; so it is mutable.
 

@@ -10,7 +10,7 @@ from shared.domain.billing.prepaid import lowered, settles_from_wallet
 from shared.domain.kernel.money import total
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
-from shared.domain.rating.rating import RatedLine
+from shared.domain.rating.rated_lines import RatedLine
 from shared.services.periods.periods import PeriodItem
 from shared.services.storage import Stored
 

@@ -8,7 +8,8 @@ from shared.domain.periods.periods import Period, next_period, periods_to_create
 from shared.domain.periods.settlements import POSTPAID
 from shared.domain.pricing.lines import Line
 from shared.domain.pricing.places import Places
-from shared.domain.rating.rating import RatedLine, rate_by_segment
+from shared.domain.rating.rated_lines import RatedLine
+from shared.domain.rating.rating import rate_by_segment
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.services.billing.bill import Bill, GuardedPeriod, IssueTime, RatedPeriod, bill_of, interim_bill_of

@@ -33,6 +33,8 @@ from shared.services.tenancy.organizations import Organizations
 DRAWN_LOWERED = "drawn_lowered"
 """The effect of a period that the wallet paid more for than is due by now."""
 _MAXIMUM_REMEMBERED = 10_000
+_MAXIMUM_SLICES = 50
+"""Draws of one period in a row, each of about a thousand grants."""
 
 
 class DueDraw(Entity):
@@ -144,12 +146,22 @@ class Draws:
         await self._run(item, organization_id, item.drawn.version, amounts, is_after_close=True)
 
     async def _pay(self, organization: Organization, item: PeriodItem, *, closes: bool) -> DrawnPeriod:
-        """Bring the wallet to what is due now. Raises `UnavailableError`."""
+        """Bring the wallet to what is due now, in as many draws as its grants take. Raises `UnavailableError`."""
+        for _ in range(_MAXIMUM_SLICES):
+            drawn, is_done = await self._pay_once(organization, item, closes=closes)
+            if is_done:
+                return drawn
+        raise UnavailableError("The period is being drawn in many parts; the next draw goes on")
 
-        async def attempt() -> DrawnPeriod:
+    async def _pay_once(
+        self, organization: Organization, item: PeriodItem, *, closes: bool
+    ) -> tuple[DrawnPeriod, bool]:
+        """What is drawn, and whether that is all of it."""
+
+        async def attempt() -> tuple[DrawnPeriod, bool]:
             drawn = await self._drawn(organization.id, item)  # read before the facts, so that its version guards them
             if drawn.is_closed:
-                return drawn
+                return drawn, True
             (facts,) = await self._facts.of(organization, [item.period])
             now = self._clock.now()
             due = [
@@ -158,13 +170,14 @@ class Draws:
                 if closes or rated.line.timing == "arrears" or rated.first_day <= now
             ]
             amounts = amounts_to_draw(due, drawn.amounts, organization.currency, MAXIMUM_LINES, is_open=not closes)
-            if amounts == drawn.amounts and not closes:
-                return drawn
+            if drawn.is_drawn(amounts) and not closes:
+                return drawn, True
             try:
                 await self._run(item, organization.id, drawn.version + 1, amounts, closes=closes)
             except IdempotencyConflictError as error:  # another host has drawn this version
                 raise StaleEtagError(error.detail) from error
-            return await self._drawn(organization.id, item, at_least=drawn.version + 1)
+            drawn = await self._drawn(organization.id, item, at_least=drawn.version + 1)
+            return drawn, drawn.is_closed or (not closes and drawn.is_drawn(amounts))
 
         return await retry_lost_races(attempt, UnavailableError("The period is being drawn by many at once"))
 

@@ -10,7 +10,8 @@ from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
 from shared.domain.rating.allocation import ChargeShare, amounts_by_agent, charge_shares
 from shared.domain.rating.figures import ActivityTotals, Figures
-from shared.domain.rating.rating import RatedLine, rate_by_segment
+from shared.domain.rating.rated_lines import RatedLine
+from shared.domain.rating.rating import rate_by_segment
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.usage import UsageTotal

@@ -19,7 +19,6 @@ from shared.domain.credits.budgets import (
     run_budget,
 )
 from shared.domain.credits.counters import Scope, Unit, new_counter
-from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.wallet import Wallet
 from shared.domain.credits.windows import Window, WindowName, windows_at
 from shared.domain.kernel.audit import Target
@@ -295,9 +294,9 @@ def _found(wallet: Wallet, organization_id: str, budget_id: str) -> Budget | Non
 
 
 def _value_of(payer: Organization, kind: str, now: datetime) -> Decimal | None:
-    """What a credit is worth now; only those of the default kind are worth anything."""
+    """What a credit of a kind is worth now."""
     settlement = payer.settlements.at(now)
-    return settlement.credit_value if kind == DEFAULT_KIND and settlement is not None else None
+    return None if settlement is None else settlement.value_of(kind)
 
 
 def _unknown() -> NotFoundError:

@@ -15,8 +15,9 @@ from cachetools import LRUCache
 
 from shared.domain.credits.accounts import LEASED, RESERVED, balance
 from shared.domain.credits.alerts import raise_alerts
-from shared.domain.credits.commands import AnyCommand, ExpireHold, ExpireLease, sign_up_bonus
-from shared.domain.credits.deciding import decide
+from shared.domain.credits.commands import AnyCommand, ExpireHold, ExpireLease, Reserve, TakeLease, sign_up_bonus
+from shared.domain.credits.deciding import bring_up_to, decide
+from shared.domain.credits.granting import expired_grants
 from shared.domain.credits.head import HEAD_ID
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.leases import Lease
@@ -26,7 +27,6 @@ from shared.domain.credits.top_ups import ask_for_top_up
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.wallet import Wallet
 from shared.domain.kernel.errors import (
-    IdempotencyConflictError,
     NotFoundError,
     RateLimitedError,
     UnavailableError,
@@ -37,15 +37,23 @@ from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.wallets import StoredWallet, Wallets
+from shared.services.credits.counter_shares import CounterShares
 from shared.services.credits.credit_alerts import CreditAlerts
+from shared.services.credits.first_answers import is_answered_before
+from shared.services.credits.payment_news import PaymentNews
+from shared.services.credits.refund_parts import RefundParts
 from shared.services.credits.waiting import Lanes, Waiting
-from shared.services.credits.wanted import refunded_by, wanted_behind, wanted_by
-from shared.services.storage import AlreadyExistsError, StaleEtagError, look_twice
+from shared.services.credits.wanted import counters_admitted_by, refunded_by, wanted_behind, wanted_by
+from shared.services.storage import AlreadyExistsError, Outbox, OutboxEntry, StaleEtagError, look_twice, putting
 from shared.services.tenancy.organizations import Organizations
 
 MAXIMUM_OPERATIONS = 100
 MAXIMUM_BYTES = 900_000
 """Of a batch, well below what stores take."""
+MAXIMUM_BYTES_WITH_HOLDS = 800_000
+"""Less where credits are set aside: what resolves a hold writes a little more than what made it."""
+EXPIRED_AT_ONCE = 500
+"""Grants, about; more lapse in batches of their own, before a command is decided."""
 RETRIED_FOR = timedelta(seconds=2)
 """How long a command tries again after lost races."""
 LONGEST_WAIT = timedelta(minutes=10)
@@ -65,11 +73,12 @@ def _too_busy() -> RateLimitedError:
 class Ledger:
     """Wallets of payers. An organization pays for itself."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  its ports and neighbours
         self,
         wallets: Wallets,
         clock: Clock,
         organizations: Organizations,
+        outbox: Outbox,
         store_time: StoreTime | None = None,
         alerts: CreditAlerts | None = None,
     ) -> None:
@@ -78,11 +87,17 @@ class Ledger:
         Without `alerts` none are raised.
         """
         self._alerts = alerts
+        self._outbox = outbox
+        self._news = PaymentNews(outbox, organizations)
+        self._refund_parts = RefundParts(outbox, clock)
+        self.shares = CounterShares(wallets, clock, organizations, outbox)
         self._wallets = wallets
         self._clock = clock
         self._organizations = organizations
         self._store_time = store_time
         self._lanes = Lanes(self._run_pack, _too_busy)
+        self._following: LRUCache[str, list[str]] = LRUCache(_CACHED_WALLETS)
+        """Outbox entries of a batch, by one of its commands."""
         self._known: LRUCache[str, StoredWallet] = LRUCache(_CACHED_WALLETS)
         """Wallets as this process stored them last: good as long as nobody else has changed the head."""
 
@@ -93,7 +108,9 @@ class Ledger:
         names what is not there, `PayerChangedError` where another wallet pays, `ValidationError` where it does not fit
         into a batch, `RateLimitedError`, and `UnavailableError`; after the last two repeat it with the same key.
         """
-        return await look_twice(lambda: self._lanes.run(payer, command, self._clock.now()), errors=(NotFoundError,))
+        transfer = await look_twice(lambda: self._lanes.run(payer, command, self._clock.now()), errors=(NotFoundError,))
+        await self._follow_up(payer, command)
+        return transfer
 
     async def begin(self, organization_id: str) -> None:
         """Give the sign-up bonus of an organization, where it has one and nothing has moved yet. Safe to repeat."""
@@ -101,7 +118,7 @@ class Ledger:
         if organization.sign_up_bonus:
             await self.run(organization_id, sign_up_bonus(organization_id, organization.sign_up_bonus))
 
-    async def expire_due(self, payer: str) -> int:
+    async def expire_due(self, payer: str, *, within_command: bool = False) -> int:
         """Expire the holds and leases of a payer whose time is over; how many there were."""
         now = self._clock.now()
         holds = await self._wallets.due_holds(payer, now)
@@ -110,8 +127,19 @@ class Ledger:
         for due in due_now:
             organization_id = due.context.organization_id
             calendars = (await self._organizations.cached(organization_id)).calendars
-            await self._expire(payer, _expiry_of(due, organization_id, calendars))
+            command = _expiry_of(due, organization_id, calendars)
+            await self._expire(payer, command)
+            if not within_command:
+                await self._follow_up(payer, command)
         return len(due_now)
+
+    async def _follow_up(self, payer: str, command: AnyCommand) -> None:
+        """What follows in other partitions, behind the lane: it may have a command for the same wallet.
+
+        The sweep does what is cut short here.
+        """
+        for entry_id in self._following.pop(command.transaction_id, ()):
+            await self._outbox.attempt(*self._wallets.place(payer), entry_id)
 
     async def _expire(self, payer: str, command: ExpireHold | ExpireLease) -> None:
         """In a batch of its own. Nothing happens where it is resolved meanwhile."""
@@ -147,20 +175,25 @@ class Ledger:
 
     async def _attempt(self, payer: str, pack: Sequence[Waiting]) -> bool:
         """Read, decide and store once. False where that has to be done again, as another host was faster."""
-        stored = await self._read(payer, [waiting.command for waiting in pack])
-        pack = [waiting for waiting in pack if not _is_answered_before(waiting, stored)]
-        now = self._clock.now()
-        self._check_clock(stored, now)
         try:
+            stored = await self._read(payer, [waiting.command for waiting in pack])
+            pack = [waiting for waiting in pack if not is_answered_before(waiting, stored)]
+            now = self._clock.now()
+            self._check_clock(stored, now)
+            if expired_grants(stored.wallet, now) > EXPIRED_AT_ONCE:
+                await self._expire_some(payer, stored, now)
+                return False
             payer_organization = await self._organizations.cached(payer)
-            wallet = self._decide(stored, pack, now, payer_organization)
+            told = await self._news.told([waiting.command for waiting in pack])
+            wallet = self._decide(stored, pack, now, payer_organization, told)
             if not wallet.transfers:
                 self._known.pop(payer, None)  # a miss may be a stale read
                 return True
-            if _may_have_due(wallet) and await self.expire_due(payer):
+            if _may_have_due(wallet) and await self.expire_due(payer, within_command=True):
                 return False
-            beside = [] if self._alerts is None else self._alerts.beside(wallet)
-            committed = await self._wallets.commit(stored, wallet, beside)
+            beside = [] if self._alerts is None else list(self._alerts.beside(wallet))
+            entries = self._entries(stored, wallet, told)
+            committed = await self._wallets.commit(stored, wallet, [*beside, *map(putting, entries)])
         except (AlreadyExistsError, StaleEtagError, LostPinError):
             self._known.pop(payer, None)
             return False
@@ -169,7 +202,17 @@ class Ledger:
         for waiting in pack:
             if (transfer := answers.get(waiting.command.transaction_id)) is not None:
                 waiting.answer(transfer)
+        if entries:
+            following = next(id_ for id_ in (each.command.transaction_id for each in pack) if id_ in answers)
+            self._following[following] = [entry.id for entry in entries]
         return True
+
+    async def _expire_some(self, payer: str, stored: StoredWallet, now: datetime) -> None:
+        """Grants whose time is over, where they are too many for the batch of a command."""
+        wallet = stored.wallet.copy()
+        bring_up_to(wallet, now, EXPIRED_AT_ONCE)
+        wallet.finish()
+        self._remember(payer, await self._wallets.commit(stored, wallet))
 
     async def _read(self, payer: str, commands: Sequence[AnyCommand]) -> StoredWallet:
         """The wallet with all that the commands need: without a request where this process has just stored it.
@@ -184,30 +227,42 @@ class Ledger:
         stored = await self._wallets.read(payer, wanted_behind(commands, stored), stored)
         if not stored.wallet.head.sequence:
             stored.wallet.sign_up_bonus = (await self._organizations.cached(payer)).sign_up_bonus
+        for organization_id, ids in counters_admitted_by(commands).items():
+            member, counters = stored.wallet.members.get(organization_id), stored.wallet.counters
+            if member is not None and member.state == "joined":
+                counters |= await self.shares.complete(payer, organization_id, counters, ids)
         return stored
 
     def _decide(
-        self, stored: StoredWallet, pack: Sequence[Waiting], now: datetime, organization: Organization
+        self,
+        stored: StoredWallet,
+        pack: Sequence[Waiting],
+        now: datetime,
+        organization: Organization,
+        told: frozenset[str],
     ) -> Wallet:
         """The wallet after as many of the commands as fit into a batch, each key once.
 
-        `organization` is the payer, which says when credits are bought by themselves.
+        `organization` is the payer, which says when credits are bought by themselves; `told` are those of whose
+        payments there is news.
         """
         while True:
-            wallet = self._decided(stored, pack, now)
+            wallet = self._decided(stored, pack, now, told)
             if wallet.transfers:
                 own, now = organization.own_settings, wallet.head.time
                 ask_for_top_up(wallet, own.top_up, organization.calendars, now)
                 if self._alerts is not None:
                     raise_alerts(stored.wallet, wallet, now, own.balance_alerts)
             wallet.finish()
-            if not wallet.transfers or self._wallets.size(stored, wallet) <= MAXIMUM_BYTES:
+            reserves = any(isinstance(waiting.command, Reserve | TakeLease) for waiting in pack)
+            most = MAXIMUM_BYTES_WITH_HOLDS if reserves else MAXIMUM_BYTES
+            if not wallet.transfers or self._wallets.size(stored, wallet) <= most:
                 return wallet
             if len(pack) == 1:
                 pack[0].fail(_too_large())
             pack = pack[: len(pack) // 2]
 
-    def _decided(self, stored: StoredWallet, pack: Sequence[Waiting], now: datetime) -> Wallet:
+    def _decided(self, stored: StoredWallet, pack: Sequence[Waiting], now: datetime, told: frozenset[str]) -> Wallet:
         wallet = stored.wallet.copy()
         for waiting in pack:
             if any(transfer.id == waiting.command.transaction_id for transfer in wallet.transfers):
@@ -218,13 +273,22 @@ class Ledger:
             except (NotFoundError, PayerChangedError) as error:
                 waiting.fail(error)
                 continue
-            if self._wallets.operations(stored, tried) <= MAXIMUM_OPERATIONS - 2:  # for a top-up, and for alerts
+            operations = self._wallets.operations(stored, tried) + len(self._entries(stored, tried, told))
+            if operations <= MAXIMUM_OPERATIONS - 2:  # for a top-up, and for alerts
                 wallet = tried
             elif wallet.transfers:
                 break
             else:
                 waiting.fail(_too_large())
         return wallet
+
+    def _entries(self, stored: StoredWallet, wallet: Wallet, told: frozenset[str]) -> list[OutboxEntry]:
+        """What follows from a batch elsewhere, or later."""
+        return [
+            *self._news.entries(wallet, told),
+            *self.shares.entries(stored.wallet, wallet),
+            *self._refund_parts.entries(wallet),
+        ]
 
     def _check_clock(self, stored: StoredWallet, now: datetime) -> None:
         """Raises `UnavailableError` where this host's clock is far behind what others have written, or off the store's.
@@ -248,28 +312,6 @@ class Ledger:
 
 def _open(pack: Sequence[Waiting]) -> list[Waiting]:
     return [waiting for waiting in pack if not waiting.done.done()]
-
-
-def _is_answered_before(waiting: Waiting, stored: StoredWallet) -> bool:
-    """Answer a command that was done before, or whose key was used for something else."""
-    transfer = stored.transactions.get(waiting.command.transaction_id)
-    if transfer is None:
-        return False
-    try:
-        waiting.answer(first_answer(waiting.command, transfer))
-    except IdempotencyConflictError as error:
-        waiting.fail(error)
-    return True
-
-
-def first_answer(command: AnyCommand, transfer: Transfer) -> Transfer:
-    """The transfer under a command's key. Raises `IdempotencyConflictError` where it is of another request."""
-    if (transfer.principal, transfer.request_hash) == (command.principal, command.request_hash):
-        return transfer
-    raise IdempotencyConflictError(
-        "This Idempotency-Key was used for another request, or by another user or key; it goes with one route and "
-        "body, and with who used it first"
-    )
 
 
 def _may_have_due(wallet: Wallet) -> bool:

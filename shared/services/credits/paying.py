@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from shared.domain.credits.budgets import Budget
+from shared.domain.credits.budgets import MAXIMUM_BUDGETS, Budget
 from shared.domain.credits.commands import (
     Capture,
     ExtendLease,
@@ -22,12 +22,14 @@ from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.members import Member, PayerChangedError
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.wallet import Wallet
-from shared.domain.kernel.errors import NotFoundError, UnavailableError
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
+from shared.domain.kernel.histories import History
 from shared.domain.kernel.money import ZERO
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
-from shared.services.credits.ledger import Ledger, first_answer
+from shared.services.credits.first_answers import first_answer
+from shared.services.credits.ledger import Ledger
 from shared.services.periods.periods import Periods
 from shared.services.storage import retry_lost_races
 from shared.services.tenancy.organizations import Organizations
@@ -70,11 +72,26 @@ class Paying:
         self._periods = periods
 
     async def now(self, organization_id: str, not_before: datetime | None = None) -> Paid:
-        """Who pays at present. The period is created, so that no payer that is set later begins within it."""
+        """Who pays at present. The period is created, so that no payer that is set later begins within it.
+
+        The period keeps who pays for it: a host that has an old record of the organization reads it again.
+        """
         organization = await self._organizations.cached(organization_id)
         instant = self._clock.now() if not_before is None else max(self._clock.now(), not_before)
-        await self._periods.containing(organization, instant)
-        return _paid(organization, instant)
+        period = await self._periods.containing(organization, instant)
+        payer = await self._periods.payer_of(organization, period)
+        paid = _paid(organization, instant)
+        if payer == paid.payer:
+            return paid
+        organization = await self._organizations.cached(organization_id, reload=True)
+        if payer != organization.payer_at(instant) and len(organization.payers.entries) == 1:
+            # The first period was created for the payer, and then the change was cut short.
+            first = None if payer == organization_id else payer
+            organization = organization.changed(payers=History[str | None].starting(first))
+        paid = _paid(organization, instant)
+        if payer != paid.payer:
+            raise UnavailableError("The payer of the organization is being changed; repeat the request")
+        return paid
 
     async def organization(self, payer: str) -> Organization:
         """The organization that pays."""
@@ -94,6 +111,9 @@ class Paying:
             wallet = (await self._wallets.read(payer, wanted)).wallet
             with suppress(PayerChangedError):
                 wallet.check_member(organization_id)
+                wallet.counters |= await self._ledger.shares.complete(
+                    payer, organization_id, wallet.counters, wanted.counters
+                )
                 return organization, wallet
         return organization, wallet
 
@@ -130,16 +150,15 @@ class Paying:
         return await self._ledger.run(payer, command)
 
     async def _as_payer_allows(self, paid: Paid, command: Spends) -> Spends:
-        """How far below zero the payer lets its wallet fall, and what one credit is worth now.
+        """How far below zero the payer lets its wallet fall, and what one credit of the kind is worth now.
 
-        Only of the default kind, as callers can name kinds.
+        Only the default kind may fall, as callers can name kinds.
         """
-        if command.credit_kind != DEFAULT_KIND:
-            return replace(command, overdraft=ZERO, credit_value=None)
         payer = await self._organizations.cached(paid.payer)
         settlement = payer.settlements.at(self._clock.now())
-        value = None if settlement is None else settlement.credit_value
-        return replace(command, overdraft=payer.settings.overdraft, credit_value=value)
+        value = None if settlement is None else settlement.value_of(command.credit_kind)
+        overdraft = payer.settings.overdraft if command.credit_kind == DEFAULT_KIND else ZERO
+        return replace(command, overdraft=overdraft, credit_value=value)
 
     async def _answered_earlier(self, paid: Paid, command: Spends) -> Transfer | None:
         """The first answer of a key that was used before the change. Raises `IdempotencyConflictError`.
@@ -206,6 +225,11 @@ class Paying:
             wallet = stored.wallet.copy()
             wallet.members[organization_id] = Member(organization_id, "joined", since)
             others = tuple(each for each in wallet.budgets if each.organization_id != organization_id)
+            if len(others) + len(budgets) > MAXIMUM_BUDGETS:
+                raise ConflictError(
+                    f"The payer's wallet has {len(others)} budgets, and the organization brings {len(budgets)}: "
+                    f"at most {MAXIMUM_BUDGETS} fit, so remove some of the payer's"
+                )
             if (*others, *budgets) != wallet.budgets:
                 wallet.put_budgets((*others, *budgets))
             wallet.finish()

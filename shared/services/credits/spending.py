@@ -16,6 +16,7 @@ from shared.services.agents.agents import Agents
 from shared.services.credits.action_costs import ActionCosts
 from shared.services.credits.ledger import Ledger
 from shared.services.credits.paying import Paying
+from shared.services.credits.refunding import Refunds
 from shared.services.storage import Store, look_twice
 from shared.services.tenancy.allocation_targets import AllocationTargets
 from shared.services.tenancy.organizations import Organizations
@@ -90,16 +91,18 @@ class SpendingContexts:
 
 
 class Spending:
-    def __init__(
+    def __init__(  # noqa: PLR0913  its neighbours
         self,
         ledger: Ledger,
         paying: Paying,
+        refunds: Refunds,
         organizations: Organizations,
         contexts: SpendingContexts,
         costs: ActionCosts,
     ) -> None:
         self._ledger = ledger
         self._paying = paying
+        self._refunds = refunds
         self._organizations = organizations
         self._contexts = contexts
         self._costs = costs
@@ -165,7 +168,7 @@ class Spending:
             reason=reason,
             calendars=organization.calendars,
         )
-        return await self._paying.run_where_it_was_made(command)
+        return await self._refunds.run(command)
 
     async def _entry(self, caller: Caller, requested: RequestedUse) -> UseEntry:
         context = await self._contexts.context(caller, requested.spent_for)

@@ -47,11 +47,13 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
                 members.add(command.organization_id)
                 counters |= _counters([command.context])
             case Capture() | Release() | ExpireHold():
+                members.add(command.organization_id)  # where it has left, the wallet that pays now is told
                 holds.add(command.hold_id)
             case ExtendLease() | SettleLease() | ExpireLease() | WriteOffLease():
                 members.add(command.organization_id)
                 leases.add(command.lease_id)
             case Refund():
+                members.add(command.organization_id)
                 transactions.add(command.transaction_id_refunded)
                 refunded.add(command.transaction_id_refunded)
             case Clawback():
@@ -59,6 +61,20 @@ def wanted_by(commands: Iterable[AnyCommand]) -> Wanted:
             case Draw():
                 drawn.add(drawn_period_id(command.organization_id, command.period))
     return Wanted(*map(frozenset, (transactions, holds, leases, counters, grants, refunded, drawn, members)))
+
+
+def counters_admitted_by(commands: Iterable[AnyCommand]) -> dict[str, set[str]]:
+    """The counters that limit what commands admit, by organization."""
+    admitted: dict[str, set[str]] = {}
+    for command in commands:
+        match command:
+            case Use():
+                admitted.setdefault(command.organization_id, set()).update(_counters(command.contexts))
+            case Reserve() | TakeLease():
+                admitted.setdefault(command.organization_id, set()).update(command.context.counter_ids())
+            case _:
+                pass
+    return admitted
 
 
 def refunded_by(commands: Iterable[AnyCommand]) -> set[str]:
@@ -72,6 +88,7 @@ def wanted_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wante
     """
     wallet = stored.wallet
     contexts: list[Context] = []
+    leases: set[str] = set()
     for command in commands:
         match command:
             case Capture() | Release() | ExpireHold() if command.hold_id in wallet.holds:
@@ -81,9 +98,13 @@ def wanted_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wante
             case Refund() if command.transaction_id_refunded in stored.transactions:
                 refunded = stored.transactions[command.transaction_id_refunded]
                 contexts += [entry.context for entry in refunded.entries]
+                if refunded.type == "lease_settlement" and refunded.corrects is not None:
+                    leases.add(refunded.corrects)
             case _:
                 pass
-    return Wanted(counters=frozenset(_counters(contexts)), grants=frozenset(wallet.head.owing))
+    return Wanted(
+        leases=frozenset(leases), counters=frozenset(_counters(contexts)), grants=frozenset(wallet.head.owing)
+    )
 
 
 def _counters(contexts: Iterable[Context]) -> set[str]:

@@ -108,6 +108,8 @@ class Periods:
         self._indexes = Records(store, INVOICES, PeriodIndex)
         self._created = LRUCache[str, list[Period]](MAXIMUM_CACHED)
         """By organization. What was created never changes, so a remembered index is only ever too short."""
+        self._payers = LRUCache[str, str](MAXIMUM_CACHED)
+        """Who pays for a period, by organization and start: it never changes."""
 
     async def cover(self, organization: Organization, start: datetime, end: datetime) -> list[Period]:
         """All periods in their order, after creating those that [start, end) still needs."""
@@ -199,6 +201,18 @@ class Periods:
         Raises `UnavailableError` where a read does not show it yet.
         """
         return await self._items.get_created(organization_id, period_id(start))
+
+    async def payer_of(self, organization: Organization, period: Period) -> str:
+        """Whose wallet pays for a period that was created, whatever the organization's record says by now.
+
+        Raises `UnavailableError` where a read does not show it yet.
+        """
+        name = f"{organization.id}:{period_id(period.start)}"
+        payer = self._payers.get(name)
+        if payer is None:
+            item = (await self.item(organization.id, period.start)).entity
+            payer = self._payers[name] = item.payer_id or organization.payer_at(period.start)
+        return payer
 
     async def replace(self, organization_id: str, current: Stored[PeriodItem], changed: PeriodItem) -> None:
         """Raises `StaleEtagError`."""

@@ -64,6 +64,9 @@ class RunFiguresReader:
                 if version is not None:
                     by_version = totals.setdefault(event.total.period, {})
                     added_to = by_version.setdefault((event.total.agent_id, version.id), Totals())
+                    if event.is_paid:
+                        figures.add_price(event.beyond_payment)
+                        continue
                     for added in contributions(costed, outcome, version.charges, organization.currency):
                         added_to.add(added)
         for start, by_version in totals.items():

@@ -13,7 +13,7 @@ from shared.domain.kernel.histories import MINIMUM_LEAD, History
 from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.merge_patch import merge_patch
 from shared.domain.periods.periods import Calendar
-from shared.domain.periods.settlements import BillingMode, Settlement, settled_by
+from shared.domain.periods.settlements import BillingMode, CreditValues, Settlement, settled_by
 from shared.domain.tenancy.organization_names import slug_partition, slugs_to_try
 from shared.domain.tenancy.organization_settings import (
     OrganizationSettings,
@@ -43,8 +43,8 @@ _READ_AT_ONCE = 100
 _RETRY_AFTER = timedelta(seconds=30)
 """When the sweep completes a creation that was cut short."""
 _NOT_AS_DRAFTED = {
-    *("slug", "timezone", "billing_mode", "credit_value", "due_days", "grace_hours", "late_window_days"),
-    *("shard_count", "seats", "is_signing_up"),
+    *("slug", "timezone", "due_days", "grace_hours", "late_window_days", "shard_count", "seats", "is_signing_up"),
+    *SETTLEMENT_FIELDS,
 }
 """Fields of a draft that its organization has in another form."""
 
@@ -69,13 +69,14 @@ class OrganizationDraft(BaseModel):
     seats: int = 0
     billing_mode: BillingMode = "postpaid"
     credit_value: Decimal | None = None
+    credit_values: CreditValues = {}
     settings: OrganizationSettings = OrganizationSettings()
     is_signing_up: bool = False
     """Whether a stranger chose the name: its slug ends in six random characters."""
 
     def settlement(self) -> Settlement:
         """Raises `ValidationError` for `prepaid` without a credit value."""
-        return settled_by(self.billing_mode, self.credit_value, self.currency)
+        return settled_by(self.billing_mode, self.credit_value, self.currency, self.credit_values)
 
 
 class Organizations:

@@ -2,45 +2,48 @@
 
 from dataclasses import replace
 from datetime import datetime
-from http import HTTPStatus
 
-from shared.domain.kernel.errors import XyraError
 from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.times import from_text, to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.billing_models import BillingModel, Version
 from shared.domain.provider_costs.costs import CostedEvent, CostRules, CostTerms
 from shared.domain.provider_costs.exchange_rates import reported_currency
+from shared.domain.runs.event_worth import event_worth
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import NO_VERSION, AcceptedEvent, TotalKey
 from shared.domain.usage.outcomes import is_outcome, new_outcome, system_totals_of
-from shared.domain.usage.totals import contribution, unpriced_contribution
+from shared.domain.usage.totals import contribution, paid_contribution, unpriced_contribution
 from shared.ports.usage import MeteredEvent
 from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import Rebilling
 from shared.services.pricing.billing_models import BillingModels
+from shared.services.usage.event_payments import CannotBeMeteredError, EventPayments
 from shared.services.usage.worths import UsedBy, Worths
 
 
-class CannotBeMeteredError(XyraError):
-    """Why an accepted event is parked instead of metered."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "unrateable"
-    title = "The event cannot be metered"
-
-
 class Assigners:
-    def __init__(self, billing_models: BillingModels, periods: Periods, rebilling: Rebilling, worths: Worths) -> None:
+    def __init__(
+        self,
+        billing_models: BillingModels,
+        periods: Periods,
+        rebilling: Rebilling,
+        worths: Worths,
+        payments: EventPayments,
+    ) -> None:
         self._billing_models = billing_models
         self._worths = worths
         self._periods = periods
         self._rebilling = rebilling
+        self._payments = payments
 
     def of(self, organization: Organization, costs: CostRules, now: datetime) -> "Assigner":
         """For events of an organization that are metered together."""
-        return Assigner(self._billing_models, self._periods, self._rebilling, self._worths, organization, costs, now)
+        return Assigner(
+            *(self._billing_models, self._periods, self._rebilling, self._worths, self._payments),
+            *(organization, costs, now),
+        )
 
 
 class Assigner:
@@ -52,6 +55,7 @@ class Assigner:
         periods: Periods,
         rebilling: Rebilling,
         worths: Worths,
+        payments: EventPayments,
         organization: Organization,
         costs: CostRules,
         now: datetime,
@@ -60,6 +64,7 @@ class Assigner:
         self._worths = worths
         self._periods = periods
         self._rebilling = rebilling
+        self._payments = payments
         self._organization = organization
         self._costs = costs
         self._now = now
@@ -99,6 +104,11 @@ class Assigner:
             outcome = new_outcome(event, total, charges, added, organization.currency, now, rate)
             by_status = system_totals_of(outcome, organization.currency)
             added = replace(added, system_totals=(*added.system_totals, *by_status))
+        entry = self._rebilling.entry(organization, period, now)
+        if event.paid_with is not None:
+            worth = event_worth(added, agent.id, version, period, organization.currency)
+            entry = await self._payments.entry(organization, event.paid_with, event.key, at, worth)
+            added = paid_contribution(costed, added.system_totals)
         return MeteredEvent(
             event=event,
             total=total,
@@ -107,7 +117,7 @@ class Assigner:
             outcome=outcome,
             exchange_rate=rate,
             returned_at=returned_at,
-            rebilling=self._rebilling.entry(organization, period, now),
+            rebilling=entry,
             worth=await self._worths.of(organization, UsedBy(agent.id, at, event.run, event.reporter), version, period),
         )
 

@@ -36,14 +36,16 @@ from shared.services.usage.acceptance_checks import AcceptanceChecks
 from shared.services.usage.ingestion_counts import IngestionCounts
 from shared.services.usage.messages import QUEUE, MessagePacker, session_of
 from shared.services.usage.pricing_in_force import TypeInForce
-from shared.services.usage.reported_event import ReportedEvent
+from shared.services.usage.reported_event import ReportedEvent, errors_in_payment
 from shared.turns import Turns
 
 MALFORMED = "malformed"
 WITH_ITS_REQUEST = "with_its_request"
 """Why a valid event is not taken: another one of its request was refused."""
 
-_COUNTED_FIELDS = frozenset({"agent", "data", "id", "organization", "run", "source", "subject", "time", "type"})
+_COUNTED_FIELDS = frozenset(
+    {"agent", "data", "id", "organization", "paid_with", "run", "source", "subject", "time", "type"}
+)
 
 
 def _reason(rejection: Rejection) -> str:
@@ -250,6 +252,8 @@ def _errors_of(  # noqa: PLR0913  the event and what it is checked against
     if not event.is_taken:
         errors += _errors_in_time(time, organization, now)
     errors += call.errors or errors_in_data(event.type, data)
+    if event.paid_with is not None:
+        errors += errors_in_payment(event, organization)
     return errors
 
 
@@ -302,10 +306,11 @@ def _accepted(
         reporter=event.reporter,
         standard_terms=event.type == LLM_CALL and not may_say_terms and has_terms(data),
         first_stands=first_stands,
+        paid_with=event.paid_with,
         content=(
             content_hash(event.type, "", None, {name: data[name] for name in event.compared if name in data})
             if first_stands
-            else content_hash(event.type, agent_id, event.run, data)
+            else content_hash(event.type, agent_id, event.run, data, event.paid_with)
         ),
     )
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import msgspec
+
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.money import EXACT, ZERO
 from shared.domain.kernel.times import from_text
@@ -15,8 +17,10 @@ from shared.domain.provider_costs.costs import UNPRICED, CostRules, CostTerms, E
 from shared.domain.provider_costs.exchange_rates import NoExchangeRateError
 from shared.domain.provider_costs.model_aliases import ModelAlias
 from shared.domain.provider_costs.model_names import reported_model
+from shared.domain.runs.event_worth import event_worth
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.late_pricing import added_by_price
+from shared.domain.usage.recomputation import added_by
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.ports.clock import Clock
 from shared.ports.late_prices import LatePrice, LatePriceStore, StoredEvent
@@ -27,6 +31,7 @@ from shared.services.provider_costs.costs import Costs
 from shared.services.storage import Outbox, Position, StaleEtagError, retry_lost_races
 from shared.services.storage.cursors import cursor_to, position_after, shape_of
 from shared.services.tenancy.organizations import Organizations
+from shared.services.usage.event_payments import EventPayments
 from shared.services.usage.filtered_pages import filtered_page
 from shared.services.usage.metered_versions import MeteredVersions
 from shared.services.usage.worths import UsedBy, Worths
@@ -123,8 +128,10 @@ class LatePricing:
         rebilling: Rebilling,
         worths: Worths,
         outbox: Outbox,
+        payments: EventPayments,
     ) -> None:
         self._worths = worths
+        self._payments = payments
         self._store = store
         self._usage = usage
         self._clock = clock
@@ -266,8 +273,13 @@ class LatePricing:
             period = await self._periods.containing(organization, event.total.period)
             used_by = UsedBy(event.total.agent_id, from_text(event.time), event.run, event.reporter)
             worth = await self._worths.of(organization, used_by, version, period)
-            rebilling = self._rebilling.entry(organization, period, pricing.now)
-            prices.append(LatePrice(each, cost, added, rebilling, worth))
+            entry = self._rebilling.entry(organization, period, pricing.now)
+            if event.paid_with is not None and event.is_paid:
+                unpaid = msgspec.structs.replace(event, paid_with=None, cost=cost)
+                priced = added_by(unpaid, charges, organization.currency)
+                alone = event_worth(priced, event.total.agent_id, version, period, organization.currency)
+                entry = await self._payments.entry(organization, event.paid_with, event.key, used_by.at, alone)
+            prices.append(LatePrice(each, cost, added, entry, worth))
         return prices
 
 

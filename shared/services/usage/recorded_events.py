@@ -11,6 +11,7 @@ from shared.domain.runs.run_figures import contributions
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import POOLED, event_key
 from shared.domain.usage.outcomes import Outcome, is_outcome, outcome_id
+from shared.domain.usage.payments import BEYOND_PAYMENT
 from shared.domain.usage.recorded_events import RecordedEvent
 from shared.ports.clock import Clock
 from shared.ports.outcomes import OutcomeStore
@@ -129,6 +130,9 @@ class RecordedEvents:
         if version is None:
             return MeteredTo(total.period, None, None, ())
         added = contributions(event.costed(), outcome, version.charges, organization.currency)
+        if event.is_paid:
+            beyond = f"{version.model_id}/{BEYOND_PAYMENT}/{total.agent_id}"
+            return MeteredTo(total.period, version.model_id, version.id, (beyond,) if event.beyond_payment else ())
         gauges = {name for contribution in added for name, _ in contribution.measures}
         line_keys = tuple(
             f"{version.model_id}/{charge.key}/{total.agent_id if charge.scope == 'agent' else POOLED}"

@@ -33,6 +33,7 @@ from shared.domain.tenancy.organizations import Organization
 from shared.ports.store import Item, Operation
 from shared.ports.wallets import StoredWallet, Wanted
 from shared.services.credits.ledger import Ledger
+from shared.services.storage import Outbox
 from shared.services.tenancy.organizations import Organizations
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.memory_store import MemoryStore
@@ -146,7 +147,7 @@ class CreditHosts:
     def _host(self, clock: SettableClock) -> Ledger:
         wallets = self.wallets(self.store)
         wallets.budgets, wallets.children = self.budgets, self.children
-        return Ledger(wallets, clock, OneCalendar())
+        return Ledger(wallets, clock, OneCalendar(), Outbox(self.store, clock))
 
     def run(self, commands: Sequence[AnyCommand], now: datetime) -> list[Transfer | None]:
         """The first answer of each command; None where it has none."""

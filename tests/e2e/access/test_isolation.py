@@ -229,7 +229,10 @@ async def subscribed(organization: Organization) -> tuple[Json, Json]:
 
 async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
     organization = await xyra.organization(
-        name=SECRET, external_id=f"external-{uuid4().hex}", settings={"self_managed_pricing": True}
+        name=SECRET,
+        external_id=f"external-{uuid4().hex}",
+        credit_value="0.5",
+        settings={"self_managed_pricing": True, "paid_usage": True},
     )
     flat = {"key": "platform", "type": "flat_fee", "amount": "4321.99"}
     model = await organization.model(flat, effective_from=START, name=SECRET)

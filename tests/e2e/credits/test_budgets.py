@@ -251,3 +251,15 @@ async def test_usage_counts_and_then_uses_are_refused(time_machine: TimeMachine)
     (await use(organization.key, "0.1")).expect(200)
     money = await organization.key.get("budgets/money")
     assert (money["spent"], money["metered"]) == ("1.05", "10")
+
+
+async def test_a_budget_in_money_counts_another_kind_by_its_own_value(xyra: Xyra) -> None:
+    organization = await xyra.organization(credit_values={"images": "0.25"})
+    grant = {"organization_id": organization.id, "amount": "100", "source": "bonus", "kind": "images"}
+    await organization.operator.post("credits/grants", grant, headers={"Idempotency-Key": "grant"})
+    money = {"scope": "organization", "window": "once", "limit": "1", "unit": "money"}
+    await put(organization, "of-images", **money, kind="images")
+    refused = await organization.key.send("PUT", "budgets/of-default", money)
+    assert (refused.status, refused.json()["errors"][0]["pointer"]) == (422, "/unit")
+    (await use(organization.key, "4", kind="images")).expect(200)
+    (await use(organization.key, "1", kind="images")).problem(403, "limit_exceeded")

@@ -32,6 +32,7 @@ async def test_they_are_replaced_as_a_whole(xyra: Xyra) -> None:
         "self_managed_pricing": True,
         "reported_llm_costs": False,
         "reported_llm_terms": False,
+        "paid_usage": False,
         "unverified_may_write": False,
         "overdraft": "0",
         "top_up": None,
@@ -57,6 +58,7 @@ OPERATORS = [
     {"self_managed_pricing": True},
     {"reported_llm_costs": True},
     {"reported_llm_terms": True},
+    {"paid_usage": True},
     {"unverified_may_write": True},
     {"flags": {"beta": True}},
 ]

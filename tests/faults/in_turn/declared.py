@@ -17,6 +17,7 @@ from tests.faults.in_turn import (
     linking,
     links,
     outcomes,
+    paid_usage,
     parked_events,
     payers,
     people,
@@ -131,9 +132,13 @@ PATHS = (
     DeclaredPath("create a run with a budget", credits.CreateLimitedRun, ("create_run",)),
     DeclaredPath("change the payer", payers.ChangePayer, ("put_payer",)),
     DeclaredPath("move to another payer", payers.MoveToPayer),
+    DeclaredPath("capture after a change of payer", payers.CaptureAfterTheChange),
     DeclaredPath("draw usage", prepaid.DrawUsage),
     DeclaredPath("close draws", prepaid.CloseDraws),
     DeclaredPath("lower draws", prepaid.LowerDraws),
+    DeclaredPath("meter usage that credits have paid", paid_usage.MeterPaidUsage),
+    DeclaredPath("end a payment", paid_usage.EndPayment),
+    DeclaredPath("take a payment off", paid_usage.TakePaymentOff, ("take_payment_off",)),
     DeclaredPath("add shards", tenancy.AddShards, ("update_organization",)),
 )
 

@@ -1,11 +1,14 @@
 """An organization that goes to another payer."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from shared.bootstrap import Application
+from shared.domain.credits.counters import counter_id
 from shared.domain.credits.grants import Terms
+from shared.domain.credits.windows import ONCE
 from shared.domain.kernel.ids import named_id
+from shared.ports.wallets import Wanted
 from shared.services.credits.spending import Caller
 from shared.services.tenancy.departments import DepartmentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
@@ -14,7 +17,7 @@ from tests.faults.in_turn.credits import DEPARTMENT, KIND, OF_DEPARTMENT, PRINCI
 from tests.faults.in_turn.path import Result
 
 PARENT = named_id("org", "parent")
-IN_APRIL = datetime(2026, 4, 2, tzinfo=UTC)
+APRIL, IN_APRIL = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 2, tzinfo=UTC)
 
 
 class ChangePayer(CreditPath):
@@ -60,3 +63,31 @@ class MoveToPayer(ChangePayer):
         assert refused.refusal is not None
         assert refused.refusal.code == "limit_exceeded"
         return await super().result()
+
+
+class CaptureAfterTheChange(ChangePayer):
+    """A hold is captured in the wallet that was left; the payer's counters have what it comes to."""
+
+    hold = named_id("hold", "caller", ORGANIZATION, "reserve")
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        host = self.scene.host()
+        await host.payer_changes.put(ORGANIZATION, PARENT)
+        self.scene.clock.set(APRIL - timedelta(hours=4))
+        assert (await Wallet(host).reserve("reserve", 10, timedelta(hours=24))).answer["hold_id"] == self.hold
+        self.scene.clock.set(APRIL + timedelta(hours=4))
+        await Wallet(host).use("moves it", 30)
+
+    async def walk(self, host: Application) -> None:
+        self.note(await Wallet(host).capture("capture", self.hold, 4))
+
+    async def result(self) -> Result:
+        result = await super().result()
+        counter = counter_id("run", ORGANIZATION, "run")
+        host = self.scene.host()
+        _, wallet = await host.credits.paying.read(ORGANIZATION, Wanted(counters=frozenset({counter})))
+        assert wallet.payer == PARENT
+        counted = wallet.counters[counter].spending(KIND, ONCE)
+        assert (counted.spent, counted.held) == (30 + 4 + 5, 0)
+        return result

@@ -73,3 +73,13 @@ def test_half_a_millionth_of_a_credit_is_less_than_half_a_minor_unit(currency: s
         with pytest.raises(ValidationError):
             settled_by("prepaid", value, currency)
     assert settled_by("postpaid", None, currency) == POSTPAID
+
+
+def test_credits_of_each_kind_have_a_value_of_their_own() -> None:
+    settlement = settled_by("postpaid", Decimal("0.5"), "USD", {"images": Decimal("0.02")})
+    assert [settlement.value_of(kind) for kind in ("default", "images", "voice")] == [
+        Decimal("0.5"), Decimal("0.02"), None,
+    ]  # fmt: skip
+    for kind, value in (("images", 0), ("images", 10_000), ("default", 1), ("Images!", 1)):
+        with pytest.raises((ValidationError, ValueError)):
+            settled_by("postpaid", None, "USD", {kind: Decimal(value)})

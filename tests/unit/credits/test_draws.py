@@ -4,14 +4,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
+from shared.domain.credits.accounts import moved
 from shared.domain.credits.commands import Clawback, Draw, GiveGrant, Use
 from shared.domain.credits.counters import Context
 from shared.domain.credits.drawn_periods import DrawnPeriod
-from shared.domain.credits.grants import Rollover, Terms
+from shared.domain.credits.grants import DEFAULT_KIND, CostBasis, Grant, Rollover, Terms
 from shared.domain.credits.transfers import Transfer, UseEntry
 from shared.domain.kernel.histories import History
+from shared.domain.kernel.ids import named_id
 from shared.domain.periods.periods import Calendar
 from tests.doubles.worlds.credit_ledger import PAYER, CreditLedger
 
@@ -167,3 +170,35 @@ def test_what_a_grant_bore_before_it_rolled_over_comes_back_on_the_terms_of_then
     lifetimes = {grant.terms.expires_at - wallet.now > timedelta(days=20): grant.free for grant in wallet.grants()}
     assert lifetimes == {True: 10, False: 30}
     assert wallet.problems() == []
+
+
+def give_many(wallet: Wallet, number: int, amount: Decimal) -> None:
+    """As many grants with long terms, in one transfer."""
+    crowded = wallet.load()
+    terms = Terms("purchase", cost_basis=CostBasis(Decimal("0.123456789"), "USD", Decimal(1)))
+    for index in range(number):
+        crowded.grants(DEFAULT_KIND).put(Grant(named_id("grant", index), terms, NOW, amount, amount))
+    lines = moved(DEFAULT_KIND, ("granted.purchase", -number * amount), ("free", number * amount))
+    crowded.record(Transfer(id="txn_many", organization_id=PAYER, type="grant", time=NOW, lines=lines))
+    crowded.finish()
+    wallet.store(crowded)
+
+
+def test_a_draw_over_thousands_of_grants_goes_part_of_the_way_and_closes_with_the_rest(wallet: Wallet) -> None:
+    give_many(wallet, 4_000, Decimal("0.5"))
+    version = 0
+    while not version or not wallet.drawn.is_closed:
+        version += 1
+        drawn = wallet.draw(version, lines={"a": "19.99"}, closes=True)
+        assert len(msgspec.json.encode(drawn)) < 600_000
+        assert wallet.drawn.is_closed == (wallet.drawn.drawn == 1999)
+    assert (version, wallet.available, wallet.drawn.amounts) == (4, 1, {"a": Decimal("19.99")})
+    assert wallet.problems() == []
+
+
+def test_what_was_drawn_in_part_returns_where_nothing_is_due_any_more(wallet: Wallet) -> None:
+    give_many(wallet, 1_200, Decimal(1))
+    assert 1000 <= wallet.draw(1, lines={"a": "11.50"}).amount < 1150
+    assert (wallet.drawn.amounts, wallet.drawn.is_drawn({})) == ({}, False)
+    wallet.draw(2, lines={})
+    assert (wallet.available, wallet.drawn.is_drawn({})) == (1200, True)

@@ -155,3 +155,20 @@ def test_what_is_given_beyond_them_is_refused_and_what_comes_back_joins_its_like
     assert len(crowded.ledger.grants()) == before
     assert crowded.balances("free") == (4014,)
     assert max(grant.free for grant in crowded.ledger.grants()) == 13
+
+
+def test_a_clawback_takes_what_rolled_over_of_its_own_grant_before_others(scene: Scene) -> None:
+    terms = {"source": "purchase", "expires_at": NOW + DAY, "rollover": Rollover(Decimal(30), 10 * DAY)}
+    bought = scene.give("bought", "100", **terms)
+    other = scene.give("other", "50", priority=1)
+    scene.now = NOW + DAY
+    scene.claw_back("charged back", bought, 90, 1)
+    assert scene.left() == {other: Decimal(50), bought: Decimal(10)}
+    assert scene.balances("expired", "clawed_back", "free") == (0, 90, 60)
+    scene.claw_back("in part", bought, 60, 2)
+    assert scene.left() == {other: Decimal(50), bought: Decimal(30)}
+    assert scene.balances("expired", "clawed_back", "free") == (10, 60, 80)
+    scene.now = NOW + 11 * DAY
+    scene.claw_back("again", bought, 100, 3)
+    assert scene.left() == {other: Decimal(50)}
+    assert scene.balances("expired", "clawed_back", "free") == (0, 100, 50)

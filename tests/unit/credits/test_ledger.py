@@ -32,6 +32,7 @@ from shared.ports.clock import StoreTime
 from shared.ports.store import Delete, Operation
 from shared.ports.wallets import Wanted
 from shared.services.credits.ledger import Ledger
+from shared.services.storage import Outbox
 from shared.services.tenancy.organizations import Organizations
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock
@@ -80,7 +81,8 @@ class Scene:
         self.hosts = [self.host(), self.host()]
 
     def host(self, clock: SettableClock | None = None, store_time: StoreTime | None = None) -> Ledger:
-        return Ledger(ItemWallets(self.store), clock or self.clock, _Organizations(), store_time)
+        clock = clock or self.clock
+        return Ledger(ItemWallets(self.store), clock, _Organizations(), Outbox(self.store, clock), store_time)
 
     async def give(self, amount: str, key: str = "grant") -> None:
         grant = GiveGrant(organization_id=ORGANIZATION, key=key, amount=Decimal(amount), terms=Terms("purchase"))

@@ -1,27 +1,32 @@
 """An organization whose credits another one pays: from a period on, with its keys, holds and limits."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from shared.adapters.credits.wallet_items import partition_of
 from shared.bootstrap import Application
+from shared.containers import TENANTS
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.credits.accounts import CONSUMED, balance
+from shared.domain.credits.budgets import Budget
 from shared.domain.credits.commands import Use
-from shared.domain.credits.counters import Context
+from shared.domain.credits.counters import Context, counter_id
 from shared.domain.credits.grants import Terms
 from shared.domain.credits.members import PayerChangedError
 from shared.domain.credits.transfers import Transfer, UseEntry
-from shared.domain.kernel.errors import IdempotencyConflictError, UnavailableError, ValidationError
+from shared.domain.credits.windows import ONCE
+from shared.domain.kernel.errors import ConflictError, IdempotencyConflictError, UnavailableError, ValidationError
+from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import to_text
-from shared.ports.store import Item, Store
+from shared.ports.store import Item, Operation, Store
 from shared.ports.wallets import Wanted
 from shared.services.agents.agents import AgentDraft
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
@@ -163,6 +168,54 @@ async def test_limits_of_departments_move_along(paid: Paid) -> None:
     assert (await paid.use("fits again", 1, department_id=DEPARTMENT)).refusal is None
 
 
+async def test_counters_go_on_with_the_payer_in_their_windows(paid: Paid) -> None:
+    """What is captured, released and refunded where it was made moves them there, and counts once."""
+    spending, host = paid.host.credits.spending, paid.host
+    stored = await host.credits.wallets.read(CHILD, Wanted())
+    wallet = stored.wallet.copy()
+    wallet.put_budgets((Budget("bud_once", CHILD, "run", "each", "once", Decimal(10)),))
+    wallet.finish()
+    await host.credits.wallets.commit(stored, wallet)
+    await paid.change(PARENT)
+    paid.clock.set(APRIL - timedelta(minutes=5))
+    used = await paid.use("used", 4, run="r")
+    hold = await spending.reserve(paid.caller("hold"), Decimal(4), SpentFor(run="r"), "default", timedelta(hours=1))
+    paid.clock.set(APRIL)
+    assert (await paid.use("moves it", 1, run="r")).refusal is None
+    assert (await paid.use("too much", 2, host=1, run="r")).refusal is not None
+    await spending.capture(paid.caller("capture"), hold.answer["hold_id"], Decimal(1))
+    await spending.refund(paid.caller("refund"), used.id, Decimal(2), "a test")
+    await spending.refund(paid.caller("refund"), used.id, Decimal(2), "a test")
+    assert (await paid.use("what came back", 6, run="r")).refusal is None
+    assert (await paid.use("too much again", 1, run="r")).refusal is not None
+    assert (await paid.use("another run", 10, run="other")).refusal is None
+    assert await paid.change(None) == datetime(2026, 5, 1, tzinfo=UTC)
+    paid.clock.set(datetime(2026, 5, 3, tzinfo=UTC))
+    assert (await paid.use("its own", 1, run="r")).refusal is not None
+    assert (await paid.use("its own again", 1, run="third")).refusal is None
+    id_ = counter_id("run", CHILD, "r")
+    _, present = await host.credits.paying.read(CHILD, Wanted(counters=frozenset({id_})))
+    assert present.counters[id_].spending("default", ONCE).total == 10
+
+
+async def test_shares_are_replaced_by_revision_and_never_added(paid: Paid) -> None:
+    await paid.change(PARENT)
+    paid.clock.set(APRIL - timedelta(minutes=5))
+    await paid.use("used", 4, run="r")
+    paid.clock.set(APRIL)
+    await paid.use("moves it", 1, run="r")
+    id_ = counter_id("run", CHILD, "r")
+    shares = paid.host.credits.ledger.shares
+    left = (await paid.host.credits.wallets.read(CHILD, Wanted())).wallet
+    for _ in range(3):
+        await shares.send(CHILD, CHILD, id_, str(left.head.revision))
+    with pytest.raises(UnavailableError):  # a read that is older than what moved
+        await shares.send(CHILD, CHILD, id_, str(left.head.revision + 1))
+    _, wallet = await paid.host.credits.paying.read(CHILD, Wanted(counters=frozenset({id_})))
+    assert wallet.payer == PARENT
+    assert wallet.counters[id_].spending("default", ONCE).total == 5
+
+
 async def test_it_can_pay_for_itself_again(paid: Paid) -> None:
     await paid.change(PARENT)
     paid.clock.set(APRIL)
@@ -264,6 +317,103 @@ async def test_a_key_of_before_is_not_missed_by_a_stale_read(paid: Paid) -> None
     with suppress(UnavailableError):
         await paid.use("k", 7, host=2)
     assert await paid.available() == (38, 999)
+
+
+async def test_a_host_with_the_old_record_spends_no_key_again(paid: Paid) -> None:
+    """The payer is set while there is no period, and the other host keeps the record of before for a minute."""
+    informed, late = paid.hosts
+    await informed.organizations.create(NEW, OrganizationDraft(name="New", currency="USD", timezone="UTC"))
+    await informed.credits.spending.give(paid.caller("grant", NEW), Decimal(50), Terms("bonus"), "default", None)
+    await late.organizations.cached(NEW)
+    await informed.payer_changes.put(NEW, PARENT)
+    uses = [RequestedUse(SpentFor(), Decimal(5))]
+    first = await late.credits.spending.use(paid.caller("k", NEW), uses, "default", is_list=False)
+    assert first.answer["available"] == "995"
+    assert await informed.credits.spending.use(paid.caller("k", NEW), uses, "default", is_list=False) == first
+    own = (await informed.credits.wallets.read(NEW, Wanted())).wallet
+    assert own.available("default") == 50
+
+
+async def test_a_change_that_was_cut_short_holds_as_the_period_says(paid: Paid) -> None:
+    host = paid.host
+    await host.organizations.create(NEW, OrganizationDraft(name="New", currency="USD", timezone="UTC"))
+    organization = await host.organizations.get(NEW)
+    cut_short = organization.changed(payers=History[str | None].starting(PARENT))
+    await host.periods.containing(cut_short, paid.clock.now())
+    uses = [RequestedUse(SpentFor(), Decimal(5))]
+    used = await paid.hosts[1].credits.spending.use(paid.caller("k", NEW), uses, "default", is_list=False)
+    assert used.answer["available"] == "995"
+
+
+async def test_a_stale_read_of_the_periods_does_not_change_the_payer_of_the_past(paid: Paid) -> None:
+    stale: Any = StaleIndex(paid.scene.store)
+    host = paid.scene.host_with(stale, paid.scene.queue)
+    organization = await host.payer_changes.put(CHILD, PARENT)
+    assert stale.missed
+    assert organization.payers.entries[-1].effective_from == APRIL
+
+
+async def test_two_that_are_to_pay_for_each_other_at_once_are_no_payers(paid: Paid) -> None:
+    barrier = asyncio.Barrier(2)
+    hosts = [paid.scene.host_with(cast("Any", Meeting(paid.scene.store, barrier)), paid.scene.queue) for _ in range(2)]
+    changes = (hosts[0].payer_changes.put(CHILD, OTHER), hosts[1].payer_changes.put(OTHER, CHILD))
+    results = await asyncio.gather(*changes, return_exceptions=True)
+    refused = [result for result in results if isinstance(result, ValidationError)]
+    assert refused
+    organizations = [await paid.host.organizations.get(each) for each in (CHILD, OTHER)]
+    payers = {each.payers.last for each in organizations if each.payers.last is not None}
+    assert {each.id for each in organizations if each.is_payer} == payers
+    if not payers:
+        await paid.host.payer_changes.put(PARENT, CHILD)
+
+
+async def test_a_payer_does_not_get_more_budgets_than_fit(paid: Paid) -> None:
+    host = paid.host
+    await host.departments.create(DEPARTMENT, CHILD, DepartmentDraft(name="Support"))
+    await host.credits.department_limits.put(CHILD, DEPARTMENT, Decimal(10), Decimal(20), None)
+    stored = await host.credits.wallets.read(PARENT, Wanted())
+    wallet = stored.wallet.copy()
+    wallet.put_budgets(tuple(Budget(f"bud_{n}", PARENT, "agent", f"{n}", "day", Decimal(1)) for n in range(999)))
+    wallet.finish()
+    await host.credits.wallets.commit(stored, wallet)
+    await paid.change(PARENT)
+    paid.clock.set(APRIL)
+    with pytest.raises(ConflictError, match="999 budgets"):
+        await paid.use("too many", 1)
+
+
+class StaleIndex:
+    """The store, which misses the index of periods once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.missed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def get(self, container: str, pk: str, id_: str) -> Item | None:
+        if id_ == "periods" and pk == CHILD and not self.missed:
+            self.missed = True
+            return None
+        return await self._store.get(container, pk, id_)
+
+
+class Meeting:
+    """The store, where two hosts wait for each other before each changes its first organization."""
+
+    def __init__(self, store: Store, barrier: asyncio.Barrier) -> None:
+        self._store, self._barrier = store, barrier
+        self._met = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def batch(self, container: str, pk: str, operations: Sequence[Operation]) -> Sequence[str]:
+        if not self._met and container == TENANTS.name:
+            self._met = True
+            await self._barrier.wait()
+        return await self._store.batch(container, pk, operations)
 
 
 class StaleWallet:

@@ -89,9 +89,11 @@ CHANGES = {
     r"/api/v1/runs.*/(budget(/.*)?|required)": "what a run may spend in all",
     r"/api/v1/((billing/)?plans|subscriptions).*": "plans and subscriptions are new",
     r".*/settings/(properties|default)/overdraft": "how far an organization's credits may fall below zero",
-    r"/api/v1/(organizations|auth/signup).*/(billing_mode|credit_value|billing_mode_from)": "usage may be prepaid",
+    r"/api/v1/(organizations|auth/signup).*/(billing_mode|credit_values?|billing_mode_from)": "usage may be prepaid",
     r"/api/v1/(organizations|auth/signup).*/required": "which answers say always",
     r"/api/v1/organizations/\{organization_id\}/payer": "who pays for an organization",
+    r".*/settings/(properties|default)/paid_usage": "events may name what has paid for them",
+    r"/api/v1/.*/(paid_with|paidwith|beyond_payment|payment_taken_off|take-payment-off)": "which then costs less",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""

@@ -62,6 +62,8 @@ ADDED = {
     "list_credit_grants",
     "list_credit_transactions",
     "list_credit_usage",
+    "list_paid_usage",
+    "take_payment_off",
     "list_llm_aliases",
     "list_llm_costs",
     "list_members",

@@ -18,7 +18,8 @@ from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.provider_costs.costs import CostedEvent
 from shared.domain.rating.allocation import allocate, allocation_weights, amounts_by_agent, charge_shares
 from shared.domain.rating.facts import Facts, MeterReadings, Segment
-from shared.domain.rating.rating import RatedLine, rate_by_segment
+from shared.domain.rating.rated_lines import RatedLine
+from shared.domain.rating.rating import rate_by_segment
 from shared.domain.usage.totals import Totals, contribution
 
 OCTOBER = Period(start=datetime(2026, 10, 1, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC), timezone="UTC")

@@ -161,6 +161,8 @@ from xyra.models.credits import LedgerProblemAnswer as LedgerProblemAnswer
 from xyra.models.credits import MoneyPaid as MoneyPaid
 from xyra.models.credits import MoneyPaidInput as MoneyPaidInput
 from xyra.models.credits import OpenTopUp as OpenTopUp
+from xyra.models.credits import PaidUsageAnswer as PaidUsageAnswer
+from xyra.models.credits import PaidUsageList as PaidUsageList
 from xyra.models.credits import RefundAnswer as RefundAnswer
 from xyra.models.credits import RefundRequest as RefundRequest
 from xyra.models.credits import ReleaseAnswer as ReleaseAnswer
@@ -206,6 +208,7 @@ from xyra.models.events import RejectedEvent as RejectedEvent
 from xyra.models.events import ReplayAnswer as ReplayAnswer
 from xyra.models.events import ReplayRequest as ReplayRequest
 from xyra.models.events import ReplayedAnswer as ReplayedAnswer
+from xyra.models.events import TakingOffRequest as TakingOffRequest
 from xyra.models.exchange_rates import ExchangeRateAnswer as ExchangeRateAnswer
 from xyra.models.exchange_rates import ExchangeRateList as ExchangeRateList
 from xyra.models.exchange_rates import ExchangeRateListed as ExchangeRateListed

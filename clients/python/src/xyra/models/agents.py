@@ -35,6 +35,8 @@ class ActivityRequest(TypedDict):
     id: NotRequired[str | None]
     """Identifies the event, which counts once however often it is sent. If left out: the Idempotency-Key, else a new
     one."""
+    paid_with: NotRequired[str | None]
+    """The transaction, hold or lease whose credits have paid for it: it costs only what goes beyond what that keeps."""
     activity_type: str
     """The type of the event."""
     quantity: NotRequired[str | int | Decimal | None]
@@ -217,6 +219,8 @@ class CostRequest(TypedDict):
     id: NotRequired[str | None]
     """Identifies the event, which counts once however often it is sent. If left out: the Idempotency-Key, else a new
     one."""
+    paid_with: NotRequired[str | None]
+    """The transaction, hold or lease whose credits have paid for it: it costs only what goes beyond what that keeps."""
     cost_type: str
     """The category: `llm`, `compute`, `api`, `labor`, `tools` or any other."""
     amount: str | int | Decimal
@@ -235,6 +239,8 @@ class LlmCallRequest(TypedDict):
     id: NotRequired[str | None]
     """Identifies the event, which counts once however often it is sent. If left out: the Idempotency-Key, else a new
     one."""
+    paid_with: NotRequired[str | None]
+    """The transaction, hold or lease whose credits have paid for it: it costs only what goes beyond what that keeps."""
     input_tokens: NotRequired[int | None]
     """Including the cached ones."""
     cached_input_tokens: NotRequired[int | None]
@@ -439,6 +445,8 @@ class WorkflowsRequest(TypedDict):
     id: NotRequired[str | None]
     """Identifies the event, which counts once however often it is sent. If left out: the Idempotency-Key, else a new
     one."""
+    paid_with: NotRequired[str | None]
+    """The transaction, hold or lease whose credits have paid for it: it costs only what goes beyond what that keeps."""
     workflows: Mapping[str, Any]
     """The number of workflows by type."""
     metadata: NotRequired[Mapping[str, Any]]

@@ -491,6 +491,36 @@ class OpenTopUp(TypedDict):
     """When the balance was found low."""
 
 
+class PaidUsageAnswer(TypedDict):
+    """A payment whose events are worth more than it kept."""
+
+    payment_id: str
+    """The transaction, hold or lease; of a hold also where its capture was named."""
+    spent: str
+    """The credits that were used or captured."""
+    refunded: str
+    """The credits of them that were returned."""
+    credit_value: str
+    """What one of its credits was worth, in `currency`."""
+    events: int
+    """How many events name it."""
+    worth: str
+    """What those cost alone, in `currency`."""
+    beyond: str
+    """What is billed of that, as the credits do not cover it, in `currency`."""
+    currency: str
+    """The organization's."""
+    last_event_at: str
+    """When the last of its events was counted."""
+
+
+class PaidUsageList(TypedDict):
+    data: Sequence[PaidUsageAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
 class RefundAnswer(TypedDict):
     transaction_id: str
     """The transfer that returned them."""

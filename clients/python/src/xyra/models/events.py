@@ -73,6 +73,12 @@ class EventAnswer(TypedDict):
     """What such a call costs the customer."""
     exchange_rate: str | None
     """From the currency of its amounts to the organization's, where they differ."""
+    paid_with: str | None
+    """The transaction, hold or lease whose credits have paid for it."""
+    beyond_payment: str | None
+    """What it costs beyond what that keeps, in `currency`; null without `paid_with`."""
+    payment_taken_off: bool
+    """Whether the operator took the payment off, so that it is priced like any other event."""
     rated_to: RatedToAnswer
     """Where it counts."""
 
@@ -106,6 +112,8 @@ class EventRequest(TypedDict):
     """The key of the run that it belongs to."""
     organization: NotRequired[str | None]
     """The organization's id, slug or external id. Only operators need it."""
+    paid_with: NotRequired[str | None]
+    """The transaction, hold or lease whose credits have paid for it: it costs only what goes beyond what that keeps."""
     data: NotRequired[Mapping[str, Any]]
     """The values that meters read, and any others of the caller's."""
 
@@ -214,3 +222,8 @@ class ReplayedAnswer(TypedDict):
     """Those that were not sent again."""
     next_cursor: str | None
     """With `all`: asks for the next ones; null after the last."""
+
+
+class TakingOffRequest(TypedDict):
+    reason: str
+    """Why, for people."""

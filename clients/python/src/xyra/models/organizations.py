@@ -72,6 +72,8 @@ class OrganizationPatch(TypedDict):
     """A new one applies from the end of the last billing period that exists."""
     credit_value: NotRequired[str | int | Decimal | None]
     """What one credit is worth. A new one applies from the end of the last billing period that exists."""
+    credit_values: NotRequired[Mapping[str, str | int | Decimal]]
+    """What one credit of other kinds than `default` is worth, by kind: all of them, from the same time on."""
     billing_email: NotRequired[str | None]
     """The address that invoices are sent to."""
     contact: NotRequired[str | None]
@@ -115,6 +117,8 @@ class OrganizationRequest(TypedDict):
     """`postpaid`: usage is invoiced after each period. `prepaid`: it is drawn from the credits as it happens."""
     credit_value: NotRequired[str | int | Decimal | None]
     """What one credit is worth, in the organization's currency. `prepaid` needs it."""
+    credit_values: NotRequired[Mapping[str, str | int | Decimal]]
+    """What one credit of other kinds than `default` is worth, by kind."""
     billing_email: NotRequired[str | None]
     """The address that invoices are sent to."""
     contact: NotRequired[str | None]
@@ -147,6 +151,8 @@ class OrganizationSettingsInput(TypedDict):
     reported_llm_terms: NotRequired[bool]
     """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
     service tiers than the standard one; else those calls cost the standard price."""
+    paid_usage: NotRequired[bool]
+    """Whether events may name with `paid_with` what credits have paid for, and then cost only what goes beyond that."""
     unverified_may_write: NotRequired[bool]
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     overdraft: NotRequired[str | int | Decimal]
@@ -190,6 +196,8 @@ class SettingsAnswer(TypedDict):
     reported_llm_terms: bool
     """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
     service tiers than the standard one; else those calls cost the standard price."""
+    paid_usage: bool
+    """Whether events may name with `paid_with` what credits have paid for, and then cost only what goes beyond that."""
     unverified_may_write: bool
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     overdraft: str
@@ -222,6 +230,8 @@ class SettingsPatch(TypedDict):
     reported_llm_terms: NotRequired[bool | None]
     """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
     service tiers than the standard one; else those calls cost the standard price."""
+    paid_usage: NotRequired[bool | None]
+    """Whether events may name with `paid_with` what credits have paid for, and then cost only what goes beyond that."""
     unverified_may_write: NotRequired[bool | None]
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     flags: NotRequired[Mapping[str, bool] | None]
@@ -251,6 +261,8 @@ class SettingsRequest(TypedDict):
     reported_llm_costs: NotRequired[bool | None]
     """The operator's. Left out it stays as it is."""
     reported_llm_terms: NotRequired[bool | None]
+    """The operator's. Left out it stays as it is."""
+    paid_usage: NotRequired[bool | None]
     """The operator's. Left out it stays as it is."""
     unverified_may_write: NotRequired[bool | None]
     """The operator's. Left out it stays as it is."""

@@ -435,6 +435,8 @@ class OrganizationAnswer(TypedDict):
     """`postpaid`: usage is invoiced after each period. `prepaid`: it is drawn from the credits as it happens."""
     credit_value: str | None
     """What one credit is worth, in the organization's currency."""
+    credit_values: Mapping[str, str]
+    """What one credit of other kinds than `default` is worth, by kind."""
     billing_mode_from: str | None
     """Since when, or from when on, this mode and value hold; null for the first ones. A period keeps its own."""
     status: str
@@ -469,6 +471,8 @@ class OrganizationSettings(TypedDict):
     reported_llm_terms: NotRequired[bool]
     """Whether the organization's credentials may report LLM calls with the customer's own key (`byok`), and with other
     service tiers than the standard one; else those calls cost the standard price."""
+    paid_usage: NotRequired[bool]
+    """Whether events may name with `paid_with` what credits have paid for, and then cost only what goes beyond that."""
     unverified_may_write: NotRequired[bool]
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     overdraft: NotRequired[str]

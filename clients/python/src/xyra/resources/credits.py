@@ -214,6 +214,17 @@ class Credits:
         )
         return answer
 
+    def list_paid_usage(
+        self, *, organization_id: str | None = None, limit: int | None = None
+    ) -> Listing[models.PaidUsageAnswer]:
+        """Payments whose events are worth more than their credits, the latest first."""
+        return Listing(
+            self._connection,
+            "GET",
+            "/api/v1/credits/paid-usage",
+            query={"organization_id": organization_id, "limit": limit},
+        )
+
     def get_top_up(self, *, organization_id: str | None = None) -> models.TopUpAnswer:
         """When credits are bought by themselves, and how that stands."""
         answer: models.TopUpAnswer = self._connection.call(
@@ -567,6 +578,17 @@ class AsyncCredits:
             "GET", f"/api/v1/credits/leases/{segment(lease_id)}", query={"organization_id": organization_id}
         )
         return answer
+
+    def list_paid_usage(
+        self, *, organization_id: str | None = None, limit: int | None = None
+    ) -> AsyncListing[models.PaidUsageAnswer]:
+        """Payments whose events are worth more than their credits, the latest first."""
+        return AsyncListing(
+            self._connection,
+            "GET",
+            "/api/v1/credits/paid-usage",
+            query={"organization_id": organization_id, "limit": limit},
+        )
 
     async def get_top_up(self, *, organization_id: str | None = None) -> models.TopUpAnswer:
         """When credits are bought by themselves, and how that stands."""

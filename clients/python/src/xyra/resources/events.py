@@ -66,6 +66,31 @@ class Events:
             },
         )
 
+    def get(self, event_id: str, *, organization_id: str | None = None) -> models.EventAnswer:
+        """One event, with what it counts for; not found while it is on its way or parked."""
+        answer: models.EventAnswer = self._connection.call(
+            "GET", f"/api/v1/events/{segment(event_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    def take_payment_off(
+        self,
+        event_id: str,
+        body: models.TakingOffRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.EventAnswer:
+        """Price an event that credits have paid like any other, in the period of its time."""
+        answer: models.EventAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/events/{segment(event_id)}/take-payment-off",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
     def list_parked(
         self,
         *,
@@ -113,13 +138,6 @@ class Events:
             query={"organization_id": organization_id},
             body=body,
             idempotency_key=idempotency_key,
-        )
-        return answer
-
-    def get(self, event_id: str, *, organization_id: str | None = None) -> models.EventAnswer:
-        """One event, with what it counts for; not found while it is on its way or parked."""
-        answer: models.EventAnswer = self._connection.call(
-            "GET", f"/api/v1/events/{segment(event_id)}", query={"organization_id": organization_id}
         )
         return answer
 
@@ -177,6 +195,31 @@ class AsyncEvents:
             },
         )
 
+    async def get(self, event_id: str, *, organization_id: str | None = None) -> models.EventAnswer:
+        """One event, with what it counts for; not found while it is on its way or parked."""
+        answer: models.EventAnswer = await self._connection.call(
+            "GET", f"/api/v1/events/{segment(event_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    async def take_payment_off(
+        self,
+        event_id: str,
+        body: models.TakingOffRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.EventAnswer:
+        """Price an event that credits have paid like any other, in the period of its time."""
+        answer: models.EventAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/events/{segment(event_id)}/take-payment-off",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
     def list_parked(
         self,
         *,
@@ -224,12 +267,5 @@ class AsyncEvents:
             query={"organization_id": organization_id},
             body=body,
             idempotency_key=idempotency_key,
-        )
-        return answer
-
-    async def get(self, event_id: str, *, organization_id: str | None = None) -> models.EventAnswer:
-        """One event, with what it counts for; not found while it is on its way or parked."""
-        answer: models.EventAnswer = await self._connection.call(
-            "GET", f"/api/v1/events/{segment(event_id)}", query={"organization_id": organization_id}
         )
         return answer
