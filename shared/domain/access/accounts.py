@@ -16,7 +16,7 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.times import Instant
 
-MAXIMUM_FORMER_ORGANIZATIONS = 100
+MAXIMUM_FORMER_ORGANIZATIONS = 1_000
 """That an account remembers."""
 ACCOUNT = "account"
 """The id of an account in the partition of its user, and of the claim in the partition of its address."""

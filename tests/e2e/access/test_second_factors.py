@@ -170,6 +170,9 @@ async def test_money_and_access_ask_again_after_ten_minutes(ada: Person) -> None
     asked = await settings(client, ada.organization_id)
     asked.problem(401, "step_up_required")
     assert asked.headers["WWW-Authenticate"].startswith('Bearer error="insufficient_user_authentication"')
+    for path in (f"users/{ada.id}/erase", f"users/{ada.id}/deactivate", f"organizations/{ada.organization_id}/export"):
+        (await client.send("POST", path)).problem(401, "step_up_required")
+    (await client.send("DELETE", f"users/{ada.id}")).problem(401, "step_up_required")
     assert (await client.send("GET", "agents")).status == 200
     wrong = await client.send("POST", "auth/step-up", {"password": "not the right password"})
     assert wrong.problem(422, "validation") == ["/password"]
