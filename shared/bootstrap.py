@@ -40,15 +40,14 @@ from shared.services.access.users import Users
 from shared.services.agents.activity import AgentActivities
 from shared.services.agents.agent_making import AgentMaking
 from shared.services.agents.agents import AGENT_STARTED, Agents
+from shared.services.billing.account_services import AccountServices
 from shared.services.billing.agent_pricing import AgentPricing
 from shared.services.billing.bills import Bills
-from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.draws import DRAWN_LOWERED, Draws, DueDraw
 from shared.services.billing.facts import FactsReader
 from shared.services.billing.invoice_jobs import InvoiceJobs, Job
 from shared.services.billing.invoice_runs import InvoiceRuns
-from shared.services.billing.issuing import Issuing
 from shared.services.billing.subscription_services import SubscriptionServices
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
@@ -226,14 +225,15 @@ class Application:
             *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time),
             *(self.departments, self.periods, self.api_keys, self.events),
         )
-        self.billing_documents = BillingDocuments(store, self.owners)
+        self.account = AccountServices(store, clock, self.owners, self.periods)
+        self.billing_documents = self.account.documents
         drawn_amounts = DrawnAmountsStore(store)
         self.draws = Draws(
             *(clock, self.organizations, self.periods, self.facts, self.credits.wallets, self.credits.ledger),
             *(drawn_amounts, self.outbox),
         )
         self.bills = Bills(clock, self.periods, self.facts, self.billing_documents, drawn_amounts)
-        self.issuing = Issuing(store, clock, self.bills, self.billing_documents, self.draws, self.outbox)
+        self.issuing = self.account.issuing(self.bills, self.draws, self.outbox)
         self._subscribing = SubscriptionServices(
             *(clock, self.owners, self.organizations, self.agents, self.periods, self.plans, self.place_histories),
             *(self.bills, self.billing_documents, self.issuing, self.outbox),

@@ -1,4 +1,4 @@
-"""Subscriptions, invoices, the jobs that make them, and what agents cost and earn."""
+"""Subscriptions, invoices, payments, the jobs that make them, and what agents cost and earn."""
 
 from functions.billing import (
     agent_summaries,
@@ -6,6 +6,7 @@ from functions.billing import (
     invoice_jobs,
     invoice_runs,
     invoices,
+    payments,
     subscription_changes,
     subscriptions,
     workflow_estimates,
@@ -17,6 +18,7 @@ blueprints = (
     invoice_jobs.blueprint,
     invoice_runs.blueprint,
     invoices.blueprint,
+    payments.blueprint,
     subscription_changes.blueprint,
     subscriptions.blueprint,
     workflow_estimates.blueprint,

@@ -7,7 +7,7 @@ import azure.functions as func
 import pydantic
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from functions.billing.invoices import CreditNoteAnswer, InvoiceAnswer
+from functions.billing.invoice_answers import CreditNoteAnswer, InvoiceAnswer
 from functions.billing.subscription_answers import (
     Seats,
     SubscriptionAnswer,

@@ -51,6 +51,8 @@ class Permission(StrEnum):
     CREDITS_USE_AMOUNT = "credits:use_amount"
     CREDITS_WRITE = "credits:write"
     BUDGETS_WRITE = "budgets:write"
+    BILLING_READ = "billing:read"
+    BILLING_WRITE = "billing:write"
 
 
 Role = Literal["owner", "admin", "billing", "developer", "viewer"]
@@ -85,6 +87,8 @@ _BILLING = _VIEWER | {
     Permission.SUBSCRIPTIONS_WRITE,
     Permission.INVOICES_READ,
     Permission.BUDGETS_WRITE,
+    Permission.BILLING_READ,
+    Permission.BILLING_WRITE,
 }
 _ADMIN = (
     _DEVELOPER
@@ -130,7 +134,8 @@ OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
         Permission.PARKED_EVENTS_WRITE,
         Permission.CREDITS_WRITE,
     },
-    "support": _VIEWER | {Permission.INVOICES_READ, Permission.API_KEYS_READ, Permission.USERS_WRITE},
+    "support": _VIEWER
+    | {Permission.INVOICES_READ, Permission.BILLING_READ, Permission.API_KEYS_READ, Permission.USERS_WRITE},
 }
 """What the operator's staff may do in every organization."""
 
@@ -177,6 +182,7 @@ AFTER_STEP_UP = frozenset(
         Permission.ORGANIZATIONS_EXPORT,
         Permission.OUTCOMES_VERIFY,
         Permission.PARKED_EVENTS_WRITE,
+        Permission.BILLING_WRITE,
     }
 )
 """Money and access: where an organization's `step_up_required` is on, its users show anew who they are for these."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
 
 from shared.domain.billing.invoicing import DraftTotals, compose, hash_of, total_of
 from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, called_at_creation, verb_by_status
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import named_id
-from shared.domain.kernel.money import RoundedAmount
+from shared.domain.kernel.money import EXACT, ZERO, RoundedAmount, add, round_half_up, total
 from shared.domain.kernel.times import Instant, to_text
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
@@ -65,7 +68,22 @@ class Invoice(Entity):
     issued_at: Instant | None = None
     payable_by: Instant | None = None
     finalized_at: Instant | None = None
+    cancelled_at: Instant | None = None
+    amount_paid: RoundedAmount = ZERO
+    """By payments, of what was open."""
+    credits_applied: RoundedAmount = ZERO
+    """From the balance of the account."""
+    amount_credited: RoundedAmount = ZERO
+    """By credit notes, of what was open."""
     metadata: dict[str, Any] = {}
+
+    @property
+    def amount_due(self) -> Decimal:
+        """What is still to be paid: nothing of a draft or a cancelled invoice."""
+        if self.status in ("draft", "cancelled"):
+            return round_half_up(ZERO, self.currency)
+        covered = total([self.amount_paid, self.credits_applied, self.amount_credited])
+        return round_half_up(EXACT.subtract(self.total, covered), self.currency)
 
     @property
     def period(self) -> Period:
@@ -132,6 +150,39 @@ class Invoice(Entity):
             payable_by=now + timedelta(days=due_days),
         )
 
+    def covered(
+        self, now: datetime, *, paid: Decimal = ZERO, from_balance: Decimal = ZERO, credited: Decimal = ZERO
+    ) -> Self:
+        """The issued invoice after this much more of it is paid, taken from the balance or credited.
+
+        Paid is a function: an invoice is paid as soon as nothing of it is due. Raises `ValueError` for more than that.
+        """
+        after = self.changed(
+            amount_paid=add(self.amount_paid, paid),
+            credits_applied=add(self.credits_applied, from_balance),
+            amount_credited=add(self.amount_credited, credited),
+        )
+        if after.amount_due < 0:
+            raise ValueError(f"more than is due would be paid of {self.id}")
+        return after.changed(status="paid" if not after.amount_due else after.open_status(now))
+
+    def open_status(self, now: datetime) -> Literal["pending", "overdue"]:
+        """What the invoice is as long as something of it is due."""
+        return "overdue" if self.payable_by is not None and self.payable_by <= now else "pending"
+
+    def cancelled(self, now: datetime) -> Self:
+        """The invoice as nobody owes it. What it took from the balance goes back there."""
+        return self.changed(status="cancelled", cancelled_at=now, credits_applied=ZERO)
+
+
+class CreditedAmount(BaseModel):
+    """What of an invoice a credit note covers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    invoice_id: str
+    amount: RoundedAmount
+
 
 class CreditNote(Entity):
     """Numbered like an invoice, issued at once, never edited. Its lines are negative."""
@@ -150,6 +201,10 @@ class CreditNote(Entity):
     line_count: int
     total: RoundedAmount
     issued_at: Instant
+    lowered: tuple[CreditedAmount, ...] = ()
+    """The invoices that it lowers; none of notes that were issued before this was kept."""
+    to_balance: RoundedAmount = ZERO
+    """What is credited beyond what was open of these: it is balance of the account."""
 
     @classmethod
     def correcting(

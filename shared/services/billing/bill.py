@@ -101,8 +101,8 @@ class Bill:
     def composed(self) -> Composed:
         return compose(self.lines)
 
-    def last_invoice_for(self, starts: set[datetime]) -> str | None:
-        """The id of the last invoice that bills a period with one of these starts."""
+    def invoices_for(self, starts: set[datetime]) -> list[str]:
+        """The ids of the invoices that bill a period with one of these starts, the last one first."""
         invoices = [
             document.id
             for billed in self.periods
@@ -110,7 +110,11 @@ class Bill:
             for document in billed.guarded.stored.entity.documents
             if document.type == "invoice"
         ]
-        return invoices[-1] if invoices else None
+        return list(dict.fromkeys(reversed(invoices)))
+
+    def last_invoice_for(self, starts: set[datetime]) -> str | None:
+        """The id of the last of them."""
+        return next(iter(self.invoices_for(starts)), None)
 
 
 IssueTime = Callable[[Period], datetime]

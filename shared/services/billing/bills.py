@@ -18,7 +18,7 @@ from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.facts import FactsReader
 from shared.services.periods.periods import Periods
 
-PERIODS_PER_BILL = 90
+PERIODS_PER_BILL = 60
 """How many older periods a bill looks at: all of them are replaced in one batch."""
 _INSTANT = timedelta(microseconds=1)
 

@@ -8,11 +8,13 @@ from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
+from shared.domain.billing.account import ACCOUNT, Account
 from shared.domain.billing.documents import CreditNote, Invoice, Numbering
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.domain.periods.periods import Period
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.services.billing.accounts import Accounts
 from shared.services.billing.bill import Bill
 from shared.services.billing.bills import PERIODS_PER_BILL, Bills
 from shared.services.billing.documents import BillingDocuments
@@ -21,12 +23,12 @@ from shared.services.billing.settling import REPLICA_LAG, IssuedDocument, change
 from shared.services.storage import (
     Operation,
     Outbox,
-    Records,
     StaleEtagError,
     Store,
     Stored,
     creating,
     deleting,
+    get_two,
     look_twice,
     putting,
     replacing,
@@ -46,15 +48,22 @@ class Issued:
 
 class Issuing:
     def __init__(  # noqa: PLR0913  its ports and neighbours
-        self, store: Store, clock: Clock, bills: Bills, documents: BillingDocuments, draws: Draws, outbox: Outbox
+        self,
+        store: Store,
+        clock: Clock,
+        bills: Bills,
+        documents: BillingDocuments,
+        draws: Draws,
+        accounts: Accounts,
+        outbox: Outbox,
     ) -> None:
         self._store = store
         self._clock = clock
         self._bills = bills
         self._documents = documents
         self._draws = draws
+        self._accounts = accounts
         self._outbox = outbox
-        self._numberings = Records(store, INVOICES, Numbering)
 
     async def draft(
         self, organization: Organization, period: Period, changed_at: datetime | None = None
@@ -129,7 +138,7 @@ class Issuing:
 
     async def _issue_interim(self, organization: Organization, invoice_id: str, bill: Bill, now: datetime) -> Invoice:
         """Raises `StaleEtagError` or `AlreadyExistsError` where something has changed since it was read."""
-        before = await self._numberings.find(organization.id, _NUMBERING)
+        before, account = await self._numbering_and_account(organization.id)
         numbering = before.entity if before is not None else _first_numbering(organization)
         number, numbering = numbering.next("INV", now.astimezone(ZoneInfo(organization.timezone)).year)
         lines = bill.composed().invoice
@@ -138,8 +147,16 @@ class Issuing:
         await self._documents.note_owner(organization.id, invoice.id)
         await self._documents.write_lines(organization.id, invoice, lines)
         counted = replacing(before, numbering) if before is not None else creating(numbering)
-        await self._commit(organization.id, [creating(invoice), counted], bill, [(invoice, lines)])
+        read = await self._accounts.of(organization.id, account, now)
+        on_account = await self._accounts.issuing(read, invoice, None, (), now)
+        invoice = on_account.invoice or invoice
+        await self._commit(organization.id, [creating(invoice), counted, *on_account.writes], bill, [(invoice, lines)])
         return invoice
+
+    async def _numbering_and_account(
+        self, organization_id: str
+    ) -> tuple[Stored[Numbering] | None, Stored[Account] | None]:
+        return await get_two(self._store, INVOICES, organization_id, (Numbering, _NUMBERING), (Account, ACCOUNT))
 
     async def check_order(self, draft: Invoice) -> None:
         """Raises `ConflictError` while the draft of an earlier period is open.
@@ -173,12 +190,21 @@ class Issuing:
         Raises `StaleEtagError` or `AlreadyExistsError` where one of them has changed since it was read.
         """
         now = self._clock.now()
-        before = await self._numberings.find(organization.id, _NUMBERING)
+        before, account = await self._numbering_and_account(organization.id)
         numbering = before.entity if before is not None else _first_numbering(organization)
         issued, documents, numbering = _issued(organization, draft.entity, bill, numbering, now)
         for header, lines in documents:
             await self._documents.write_lines(organization.id, header, lines)
-        writes = [replacing(draft, issued.invoice) if issued.invoice is not None else deleting(draft)]
+        read = await self._accounts.of(organization.id, account, now)
+        corrected = bill.invoices_for(
+            {line.period.start for header, lines in documents if header == issued.credit_note for line in lines}
+        )
+        on_account = await self._accounts.issuing(read, issued.invoice, issued.credit_note, corrected, now)
+        issued = Issued(on_account.invoice, on_account.credit_note)
+        writes = [
+            replacing(draft, issued.invoice) if issued.invoice is not None else deleting(draft),
+            *on_account.writes,
+        ]
         if issued.credit_note is not None:
             writes.append(creating(issued.credit_note))
         if documents:

@@ -246,6 +246,8 @@ ORGANIZATION_SCOPES = [
     "credits:use",
     "credits:use_amount",
     "budgets:write",
+    "billing:read",
+    "billing:write",
 ]
 OPERATOR_SCOPES = [
     *ORGANIZATION_SCOPES,

@@ -312,6 +312,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "price_id": price["id"],
             "session_id": session_of(members["owner"]),
             "passkey_id": new_id("pk"),
+            "payment_id": new_id("pay"),
             **await machine_of(organization),
             **await provider_of(organization),
             "export_id": (await organization.key.post(f"organizations/{organization.id}/export", expect=202))["id"],

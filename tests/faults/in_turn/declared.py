@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from shared.http.routes import UNKNOWN_ROUTE
 from tests.faults.in_turn import (
     access,
+    account,
     agents,
     billing,
     credits,  # noqa: A004  the area's name
@@ -64,6 +65,9 @@ PATHS = (
     DeclaredPath("issue by timer", billing.IssueByTimer, ("start_invoice_runs", "run_invoices")),
     DeclaredPath("issue on request", billing.IssueOnRequest, ("generate_invoices",)),
     DeclaredPath("finalize a draft", billing.Finalize, ("finalize_invoice",)),
+    DeclaredPath("pay an invoice", account.PayInvoice, ("pay_invoice",)),
+    DeclaredPath("apply balance", account.ApplyBalance, ("apply_balance",)),
+    DeclaredPath("cancel an invoice", account.CancelInvoice, ("cancel_invoice",)),
     DeclaredPath("give up a job", billing.GiveUpJob, ("fail_dead_invoice_runs",)),
     DeclaredPath("sweep the outbox", storage.SweepOutbox, ("sweep_outbox",)),
     DeclaredPath("use one idempotency key twice", storage.UseOneKeyTwice),

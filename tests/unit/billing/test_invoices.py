@@ -1,96 +1,12 @@
 """Invoices as the API shows them: a list from their headers, one of them with its first 500 lines."""
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from functions.billing.invoices import InvoiceListQuery, InvoicePath, get_invoice, list_invoice_lines, list_invoices
-from shared.bootstrap import Application, Ports
+from functions.billing.invoices import InvoicePath, list_invoice_lines
 from shared.containers import INVOICES
-from shared.domain.access.identity import Permission, Principal
 from shared.domain.billing.documents import Invoice
-from shared.domain.pricing.billing_models import BillingModelDraft
-from shared.http import ENDPOINTS, Call, ListQuery, NoBody, PathValues, Query
-from shared.http.replies import Handler
-from shared.services.agents.agents import AgentDraft
-from shared.services.billing.invoice_runs import Task
-from shared.services.tenancy.organizations import OrganizationDraft
-from shared.settings import Settings
-from tests.doubles.fakes.counting_store import CountingStore
-from tests.doubles.fakes.memory_queue import MemoryQueue
-from tests.doubles.fakes.settable_clock import SettableClock
-from tests.doubles.worlds.billing_world import NoSecrets
-
-Json = dict[str, Any]
-
-ORGANIZATION = "org_1"
-MODEL = "bm_1"
-START = datetime(2022, 1, 1, tzinfo=UTC)
-CALLER = Principal("key_1", ORGANIZATION, frozenset(Permission))
-FEE = {"key": "fee", "type": "flat_fee", "amount": "31.00", "scope": "agent"}
-ADVANCE_FEE = {**FEE, "timing": "advance"}
-
-
-class Scene:
-    """An organization whose agents have paid a fee a month from 2022 on."""
-
-    def __init__(self) -> None:
-        self.store = CountingStore()
-        self.clock = SettableClock(START)
-        self.host = Application(Ports(self.store, MemoryQueue(), self.clock, NoSecrets()), Settings())
-
-    async def set_up(self, charge: Json = FEE, agents: int = 1) -> None:
-        organization = OrganizationDraft(name="Acme", currency="USD", timezone="UTC")
-        await self.host.organizations.create(ORGANIZATION, organization)
-        model = {"name": "Model", "currency": "USD", "effective_from": START, "charges": [charge]}
-        await self.host.billing_models.create(MODEL, ORGANIZATION, BillingModelDraft.model_validate(model))
-        for number in range(agents):
-            draft = AgentDraft(external_id=f"{number}", name="Agent", billing_model_id=MODEL, billing_model_from=START)
-            await self.host.agents.create(f"agt_{number}", ORGANIZATION, draft)
-        await self.host.outbox.sweep()
-
-    async def invoiced(self, now: datetime) -> None:
-        """As the timer does: what is over is drafted, and finalized after the grace time of a day."""
-        self.clock.set(now)
-        await self.host.outbox.sweep()
-        await self.host.invoice_runs.run(Task(organization_id=ORGANIZATION))
-
-    async def invoiced_then_ended(self) -> None:
-        """January is billed in advance with December.
-
-        Then its agent ends in the middle of it.
-        """
-        await self.set_up(ADVANCE_FEE)
-        await self.host.invoice_runs.run(
-            Task(job_id="job_1", organization_id=ORGANIZATION, period="2021-12", finalize=True)
-        )
-        self.clock.set(datetime(2022, 1, 15, 12, tzinfo=UTC))
-        await self.host.agents.delete(ORGANIZATION, "agt_0", None)
-
-    async def asked(self, handler: Handler, query: Query, path: PathValues | None = None) -> Json:
-        """The handler's answer as its endpoint sends it."""
-        call = Call(
-            services=self.host,
-            principal=CALLER,
-            body=NoBody(),
-            query=query,
-            path=path or PathValues(),
-            headers={},
-            now=self.clock.now(),
-            if_match=None,
-            idempotency_key=None,
-            request_hash="",
-        )
-        (declared,) = [endpoint for endpoint in ENDPOINTS if endpoint.name == handler.__name__]
-        answer: Json = json.loads((await handler(call)).answer(declared).body)
-        return answer
-
-    async def listed(self, limit: int = 100) -> list[Json]:
-        shown: list[Json] = (await self.asked(list_invoices, InvoiceListQuery(limit=limit)))["data"]
-        return shown
-
-    async def shown(self, invoice_id: str) -> Json:
-        return await self.asked(get_invoice, Query(), InvoicePath(invoice_id=invoice_id))
+from shared.http import ListQuery
+from tests.doubles.worlds.paid_fees import ORGANIZATION, START, Json, Scene
 
 
 async def test_50_invoices_are_listed_in_one_store_request() -> None:

@@ -6,6 +6,12 @@ import function_app
 from tests.places import DATA
 
 ADDED = {
+    "apply_balance",
+    "cancel_invoice",
+    "get_account",
+    "get_payment",
+    "list_payments",
+    "pay_invoice",
     "accept_invitation",
     "activate_user",
     "adopt_api_key",

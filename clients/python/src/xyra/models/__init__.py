@@ -79,6 +79,7 @@ from xyra.models.auth import TokenAnswer as TokenAnswer
 from xyra.models.auth import TokenForm as TokenForm
 from xyra.models.auth import UserAnswer as UserAnswer
 from xyra.models.auth import WorkloadTokenAnswer as WorkloadTokenAnswer
+from xyra.models.billing import PaymentList as PaymentList
 from xyra.models.billing import PublicPlanAnswer as PublicPlanAnswer
 from xyra.models.billing import PublicPlanList as PublicPlanList
 from xyra.models.billing_models import ActivityChargeInput as ActivityChargeInput
@@ -228,11 +229,15 @@ from xyra.models.invitations import AcceptedAnswer as AcceptedAnswer
 from xyra.models.invitations import InvitationAnswer as InvitationAnswer
 from xyra.models.invitations import InvitationList as InvitationList
 from xyra.models.invitations import InvitationRequest as InvitationRequest
+from xyra.models.invoices import ApplyBalanceRequest as ApplyBalanceRequest
 from xyra.models.invoices import GenerateRequest as GenerateRequest
 from xyra.models.invoices import InvoiceLinesAnswer as InvoiceLinesAnswer
 from xyra.models.invoices import InvoiceList as InvoiceList
 from xyra.models.invoices import JobAnswer as JobAnswer
 from xyra.models.invoices import JobPartAnswer as JobPartAnswer
+from xyra.models.invoices import ManualPayment as ManualPayment
+from xyra.models.invoices import PaidAnswer as PaidAnswer
+from xyra.models.invoices import PayRequest as PayRequest
 from xyra.models.llm_costs import ComparedNumber as ComparedNumber
 from xyra.models.llm_costs import LlmModelCostsAnswer as LlmModelCostsAnswer
 from xyra.models.llm_costs import LlmModelCostsList as LlmModelCostsList
@@ -269,6 +274,8 @@ from xyra.models.llm_prices import UnpricedModelList as UnpricedModelList
 from xyra.models.members import MemberAnswer as MemberAnswer
 from xyra.models.members import MemberList as MemberList
 from xyra.models.members import MemberPatch as MemberPatch
+from xyra.models.organizations import AccountAnswer as AccountAnswer
+from xyra.models.organizations import EntryAnswer as EntryAnswer
 from xyra.models.organizations import ExportAnswer as ExportAnswer
 from xyra.models.organizations import LimitsRequest as LimitsRequest
 from xyra.models.organizations import OrganizationList as OrganizationList
@@ -329,6 +336,7 @@ from xyra.models.service_accounts import WorkloadClientRequest as WorkloadClient
 from xyra.models.shared import ActivityCharge as ActivityCharge
 from xyra.models.shared import AgentCharge as AgentCharge
 from xyra.models.shared import AnythingElse as AnythingElse
+from xyra.models.shared import AppliedAnswer as AppliedAnswer
 from xyra.models.shared import AutoVerify as AutoVerify
 from xyra.models.shared import BaseFee as BaseFee
 from xyra.models.shared import CategoryCost as CategoryCost
@@ -337,6 +345,7 @@ from xyra.models.shared import Commitment as Commitment
 from xyra.models.shared import CostCharge as CostCharge
 from xyra.models.shared import CountAnswer as CountAnswer
 from xyra.models.shared import CreditNoteAnswer as CreditNoteAnswer
+from xyra.models.shared import CreditedAmount as CreditedAmount
 from xyra.models.shared import Discount as Discount
 from xyra.models.shared import Dynamic as Dynamic
 from xyra.models.shared import EventWarning as EventWarning
@@ -351,6 +360,7 @@ from xyra.models.shared import OrganizationAnswer as OrganizationAnswer
 from xyra.models.shared import OrganizationSettings as OrganizationSettings
 from xyra.models.shared import OutcomeCharge as OutcomeCharge
 from xyra.models.shared import Package as Package
+from xyra.models.shared import PaymentAnswer as PaymentAnswer
 from xyra.models.shared import PerUnit as PerUnit
 from xyra.models.shared import Percentage as Percentage
 from xyra.models.shared import PercentageTier as PercentageTier

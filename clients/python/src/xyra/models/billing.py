@@ -14,11 +14,19 @@ from xyra.models.shared import (
     CostCharge,
     FlatFee,
     OutcomeCharge,
+    PaymentAnswer,
     SeatCharge,
     SetupFee,
     Trial,
     WorkflowCharge,
 )
+
+
+class PaymentList(TypedDict):
+    data: Sequence[PaymentAnswer]
+    """The entries of this page."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
 
 
 class PublicPlanAnswer(TypedDict):

@@ -6,9 +6,15 @@ Written by `tools/sdk_source.py` from the API's description: change that, not th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Literal, NotRequired, TypedDict
 
-from xyra.models.shared import InvoiceAnswer, Line
+from xyra.models.shared import InvoiceAnswer, Line, PaymentAnswer
+
+
+class ApplyBalanceRequest(TypedDict):
+    amount: NotRequired[str | int | Decimal | None]
+    """Left out: what is due, as far as the balance goes."""
 
 
 class GenerateRequest(TypedDict):
@@ -66,3 +72,25 @@ class JobPartAnswer(TypedDict):
     """The invoice or draft that it made; null where there was nothing to bill."""
     detail: str | None
     """Why there is no invoice."""
+
+
+class ManualPayment(TypedDict):
+    amount: NotRequired[str | int | Decimal | None]
+    """What came; left out, what is due. What exceeds that is balance of the account."""
+    method: NotRequired[str]
+    """How it was paid, such as `bank_transfer`, `cash`, `check`."""
+    reference: NotRequired[str | None]
+    """What the bank or the payer called it."""
+    paid_at: NotRequired[str | None]
+    """When it came; left out, now."""
+
+
+class PaidAnswer(TypedDict):
+    invoice: InvoiceAnswer
+    """As it is after the payment."""
+    payment: PaymentAnswer
+
+
+class PayRequest(TypedDict):
+    manual: ManualPayment
+    """A payment that came without a payment provider."""

@@ -12,6 +12,36 @@ from typing import Any, Literal, NotRequired, TypedDict
 from xyra.models.shared import OrganizationAnswer, SpanAnswer, TopUpSetting
 
 
+class AccountAnswer(TypedDict):
+    organization_id: str
+    """The organization that it belongs to."""
+    currency: str
+    """The currency of all amounts, ISO 4217."""
+    balance: str
+    """What was paid or credited and is not applied to an invoice yet. The next invoice takes it."""
+    open: str
+    """What is still to be paid of issued invoices."""
+    entries: Sequence[EntryAnswer]
+    """Newest first. All of them add up to `balance` less `open`."""
+    next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
+
+
+class EntryAnswer(TypedDict):
+    id: str
+    """Its id."""
+    time: str
+    """When it was booked."""
+    kind: Literal["opening", "invoice", "credit_note", "payment", "cancellation"]
+    """`opening`: documents that were issued before the account was kept."""
+    amount: str
+    """Positive in favour of the organization: payments, notes, cancellations. Negative for invoices."""
+    balance: str
+    """The sum up to this entry: what was paid beyond what was owed, negative where more was owed."""
+    document: str | None
+    """The id of the invoice, credit note or payment."""
+
+
 class ExportAnswer(TypedDict):
     id: str
     """Its id."""

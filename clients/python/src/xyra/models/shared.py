@@ -47,6 +47,8 @@ Permission = Literal[
     "credits:use_amount",
     "credits:write",
     "budgets:write",
+    "billing:read",
+    "billing:write",
 ]
 
 
@@ -105,6 +107,12 @@ class AgentCharge(TypedDict):
 
 
 AnythingElse = TypedDict("AnythingElse", {"not": "Sequence[str | bool | None]"})
+
+
+class AppliedAnswer(TypedDict):
+    invoice_id: str
+    amount: str
+    """What the invoice took."""
 
 
 class AutoVerify(TypedDict):
@@ -214,6 +222,17 @@ class CreditNoteAnswer(TypedDict):
     """The sum of the lines."""
     issued_at: str | None
     """Null in a draft or preview."""
+    applied: Sequence[CreditedAmount]
+    """The invoices of which it covers what was open."""
+    to_balance: str
+    """What it credits beyond these: balance of the account."""
+
+
+class CreditedAmount(TypedDict):
+    """What of an invoice a credit note covers."""
+
+    invoice_id: str
+    amount: str
 
 
 class Discount(TypedDict):
@@ -322,13 +341,15 @@ class InvoiceAnswer(TypedDict):
     tax_lines: Sequence[Line]
     """The parts of `tax_total`."""
     credits_applied: str
-    """What was paid by credits."""
+    """What was paid from the balance of the account; 0 for a draft."""
     total: str
     """After discounts and taxes."""
     amount_paid: str
-    """By payments."""
+    """By payments, of what was due."""
     amount_due: str
-    """What is still to be paid; 0 for a draft."""
+    """What is still to be paid: `total` less `credits_applied`, `amount_paid` and what credit notes cover of it.
+    
+    0 for a draft and a cancelled invoice."""
     credit_notes: Sequence[CreditNoteAnswer]
     """In a list none."""
     metadata: Mapping[str, Any]
@@ -538,6 +559,31 @@ class Package(TypedDict):
     """Units that are free before the first package starts."""
     rounding: NotRequired[Literal["up", "down"]]
     """`up` charges a started package in full, `down` charges full packages only."""
+
+
+class PaymentAnswer(TypedDict):
+    id: str
+    """Its id."""
+    organization_id: str
+    """The organization that it belongs to."""
+    target: str
+    """The invoice that it was made for."""
+    method: str
+    """How it was paid."""
+    reference: str | None
+    """What the bank or the payer called it."""
+    currency: str
+    """The currency of all amounts, ISO 4217."""
+    received: str
+    """What came."""
+    applied: Sequence[AppliedAnswer]
+    """What invoices took of it when it came."""
+    unapplied: str
+    """What became balance of the account."""
+    received_at: str
+    """When the money came."""
+    recorded_at: str
+    """When it was entered."""
 
 
 class PerUnit(TypedDict):

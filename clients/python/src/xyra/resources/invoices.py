@@ -94,6 +94,54 @@ class Invoices:
         )
         return answer
 
+    def cancel(
+        self, invoice_id: str, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.InvoiceAnswer:
+        """Cancel an issued invoice. Its periods are billed again; what it took from the balance goes back."""
+        answer: models.InvoiceAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/cancel",
+            query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def pay(
+        self,
+        invoice_id: str,
+        body: models.PayRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.PaidAnswer:
+        """Record a payment that came for an invoice; what exceeds it is balance of the account."""
+        answer: models.PaidAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/pay",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def apply_balance(
+        self,
+        invoice_id: str,
+        body: models.ApplyBalanceRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceAnswer:
+        """Pay of an invoice from the balance of the account."""
+        answer: models.InvoiceAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/apply-balance",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
 
 class AsyncInvoices:
     def __init__(self, connection: AsyncConnection) -> None:
@@ -174,5 +222,53 @@ class AsyncInvoices:
             query={"organization_id": organization_id},
             idempotency_key=idempotency_key,
             if_match=if_match,
+        )
+        return answer
+
+    async def cancel(
+        self, invoice_id: str, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.InvoiceAnswer:
+        """Cancel an issued invoice. Its periods are billed again; what it took from the balance goes back."""
+        answer: models.InvoiceAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/cancel",
+            query={"organization_id": organization_id},
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def pay(
+        self,
+        invoice_id: str,
+        body: models.PayRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.PaidAnswer:
+        """Record a payment that came for an invoice; what exceeds it is balance of the account."""
+        answer: models.PaidAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/pay",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def apply_balance(
+        self,
+        invoice_id: str,
+        body: models.ApplyBalanceRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceAnswer:
+        """Pay of an invoice from the balance of the account."""
+        answer: models.InvoiceAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/apply-balance",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
         )
         return answer

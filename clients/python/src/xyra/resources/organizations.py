@@ -22,6 +22,16 @@ class Organizations:
         )
         return answer
 
+    def get_account(self, organization_id: str, *, limit: int | None = None) -> Listing[models.EntryAnswer]:
+        """What an organization owes, what it has paid beyond that, and how both came about."""
+        return Listing(
+            self._connection,
+            "GET",
+            f"/api/v1/organizations/{segment(organization_id)}/account",
+            query={"limit": limit},
+            entries="entries",
+        )
+
     def start_export(self, organization_id: str, *, idempotency_key: str | None = None) -> models.ExportAnswer:
         """Have all lists of an organization written into one archive of JSON lines."""
         answer: models.ExportAnswer = self._connection.call(
@@ -126,6 +136,16 @@ class AsyncOrganizations:
             "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
         )
         return answer
+
+    def get_account(self, organization_id: str, *, limit: int | None = None) -> AsyncListing[models.EntryAnswer]:
+        """What an organization owes, what it has paid beyond that, and how both came about."""
+        return AsyncListing(
+            self._connection,
+            "GET",
+            f"/api/v1/organizations/{segment(organization_id)}/account",
+            query={"limit": limit},
+            entries="entries",
+        )
 
     async def start_export(self, organization_id: str, *, idempotency_key: str | None = None) -> models.ExportAnswer:
         """Have all lists of an organization written into one archive of JSON lines."""

@@ -1,0 +1,184 @@
+"""Invoices and credit notes as answers show them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+
+from functions.fields import SpanAnswer
+from shared.domain.billing.documents import (
+    LINES_SHOWN,
+    CreditedAmount,
+    CreditNote,
+    Invoice,
+    InvoiceKind,
+    InvoiceStatus,
+)
+from shared.domain.kernel.money import ZERO, RoundedAmount, round_half_up
+from shared.domain.pricing.lines import Line
+from shared.http import Call, Schema
+from shared.services.billing.bill import Bill
+
+
+class CreditNoteAnswer(Schema):
+    id: str | None
+    """Null in a draft or preview."""
+    number: str | None
+    """Null in a draft or preview."""
+    reason: str
+    """Why it is issued."""
+    currency: str
+    lines: list[Line]
+    """The first 500."""
+    total: RoundedAmount
+    """The sum of the lines."""
+    issued_at: datetime | None
+    """Null in a draft or preview."""
+    applied: list[CreditedAmount]
+    """The invoices of which it covers what was open."""
+    to_balance: RoundedAmount
+    """What it credits beyond these: balance of the account."""
+
+    @classmethod
+    def of(cls, note: CreditNote, lines: Sequence[Line]) -> Self:
+        return cls(
+            id=note.id,
+            number=note.number,
+            reason=note.reason,
+            currency=note.currency,
+            lines=list(lines[:LINES_SHOWN]),
+            total=note.total,
+            issued_at=note.issued_at,
+            applied=list(note.lowered),
+            to_balance=round_half_up(note.to_balance, note.currency),
+        )
+
+
+class InvoiceAnswer(Schema):
+    id: str | None
+    """Null in a preview, and where finalizing a draft left only a credit note."""
+    number: str | None
+    """Given when it is finalized."""
+    organization_id: str
+    kind: InvoiceKind
+    """`period`, or `interim`: what a change of subscriptions made due in advance."""
+    status: InvoiceStatus
+    currency: str
+    period: SpanAnswer
+    """The billing period that is invoiced."""
+    issued_at: datetime | None
+    """Null for a draft."""
+    due_at: datetime | None
+    """When it has to be paid; null for a draft."""
+    lines: list[Line]
+    """The first 500; in a list none."""
+    lines_url: str | None
+    """Where all lines are; null where `id` is."""
+    revision: int
+    """Counts the invoices of the same period, from 1 on; 0 in a preview and of an interim one."""
+    finalized_at: datetime | None
+    """Null for a draft."""
+    subtotal: RoundedAmount
+    """The sum of the lines' amounts."""
+    discount_total: RoundedAmount
+    """What discounts take off."""
+    tax_total: RoundedAmount
+    """What taxes add."""
+    tax_lines: list[Line] = []
+    """The parts of `tax_total`."""
+    credits_applied: RoundedAmount
+    """What was paid from the balance of the account; 0 for a draft."""
+    total: RoundedAmount
+    """After discounts and taxes."""
+    amount_paid: RoundedAmount
+    """By payments, of what was due."""
+    amount_due: RoundedAmount
+    """What is still to be paid: `total` less `credits_applied`, `amount_paid` and what credit notes cover of it.
+
+    0 for a draft and a cancelled invoice.
+    """
+    credit_notes: list[CreditNoteAnswer]
+    """In a list none."""
+    metadata: dict[str, Any]
+    """The caller's own data."""
+    as_of: datetime | None
+    """When the amounts of a draft or preview were computed; null once it is finalized, as they stay."""
+    assumes_issued: list[SpanAnswer]
+    """Earlier periods whose own invoices a draft or preview assumes to be issued before; in a list none."""
+
+    @classmethod
+    def of(
+        cls,
+        invoice: Invoice,
+        total: Decimal,
+        lines: Sequence[Line] = (),
+        credit_notes: Sequence[CreditNoteAnswer] = (),
+    ) -> Self:
+        zero = round_half_up(ZERO, invoice.currency)
+        return cls(
+            id=invoice.id,
+            number=invoice.number,
+            organization_id=invoice.organization_id,
+            kind=invoice.invoice_kind,
+            status=invoice.status,
+            currency=invoice.currency,
+            period=SpanAnswer(start=invoice.start, end=invoice.end),
+            issued_at=invoice.issued_at,
+            due_at=invoice.payable_by,
+            lines=list(lines[:LINES_SHOWN]),
+            lines_url=f"/api/v1/invoices/{invoice.id}/lines",
+            revision=invoice.revision,
+            finalized_at=invoice.finalized_at,
+            subtotal=total,
+            discount_total=zero,
+            tax_total=zero,
+            credits_applied=round_half_up(invoice.credits_applied, invoice.currency),
+            total=total,
+            amount_paid=round_half_up(invoice.amount_paid, invoice.currency),
+            amount_due=invoice.amount_due,
+            credit_notes=list(credit_notes),
+            metadata=invoice.metadata,
+            as_of=invoice.totals_as_of,
+            assumes_issued=[],
+        )
+
+    @classmethod
+    def of_bill(cls, draft: Invoice, bill: Bill, as_of: datetime) -> Self:
+        """As finalizing would issue it now. Negative differences that nothing offsets become a credit note."""
+        composed = bill.composed()
+        totals = composed.totals(draft.currency)
+        note = CreditNoteAnswer(
+            id=None,
+            number=None,
+            reason="correction",
+            currency=draft.currency,
+            lines=list(composed.correction[:LINES_SHOWN]),
+            total=totals.credit_note,
+            issued_at=None,
+            applied=[],
+            to_balance=round_half_up(ZERO, draft.currency),
+        )
+        notes = [note] if composed.correction else []
+        assumed = [SpanAnswer(start=period.start, end=period.end) for period in bill.issued_first]
+        answer = cls.of(draft, totals.invoice, composed.invoice, notes)
+        return answer.model_copy(update={"as_of": as_of, "assumes_issued": assumed})
+
+
+async def whole_invoice(call: Call[Any, Any, Any], invoice: Invoice) -> InvoiceAnswer:
+    documents = call.services.billing_documents
+    if invoice.status == "draft":
+        return InvoiceAnswer.of_bill(invoice, await bill_of_draft(call, invoice), call.now)
+    lines = await documents.lines(invoice.organization_id, invoice, LINES_SHOWN)
+    notes = await documents.credit_notes(invoice.organization_id, invoice.id)
+    return InvoiceAnswer.of(invoice, invoice.total, lines, [await note_answer(call, note) for note in notes])
+
+
+async def bill_of_draft(call: Call[Any, Any, Any], draft: Invoice) -> Bill:
+    """What the draft would bill now, once earlier drafts are issued."""
+    organization = await call.services.organizations.get(draft.organization_id)
+    return await call.services.bills.of_draft(organization, draft.period)
+
+
+async def note_answer(call: Call[Any, Any, Any], note: CreditNote) -> CreditNoteAnswer:
+    lines = await call.services.billing_documents.lines(note.organization_id, note, LINES_SHOWN)
+    return CreditNoteAnswer.of(note, lines)

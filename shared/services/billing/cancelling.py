@@ -1,0 +1,81 @@
+"""Cancelling: an issued invoice is owed no longer, and its periods are billed again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.containers import INVOICES
+from shared.domain.billing.account import Movement
+from shared.domain.billing.documents import Invoice
+from shared.domain.kernel.errors import ConflictError, NotFoundError
+from shared.ports.clock import Clock
+from shared.services.billing.accounts import Accounts
+from shared.services.billing.documents import BillingDocuments
+from shared.services.periods.periods import PeriodItem, Periods
+from shared.services.storage import Operation, Store, Stored, look_twice, replacing, retry_lost_races
+
+
+class Cancelling:
+    def __init__(
+        self, store: Store, clock: Clock, periods: Periods, documents: BillingDocuments, accounts: Accounts
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._periods = periods
+        self._documents = documents
+        self._accounts = accounts
+
+    async def cancel(self, organization_id: str, invoice_id: str, if_match: str | None = None) -> Invoice:
+        """Take an issued invoice back, in one batch: its periods list it no longer and are billed again.
+
+        The balance that it took returns. One that is cancelled already stays so. Raises `NotFoundError`,
+        `PreconditionFailedError`, and `ConflictError` for a draft and where payments or credit notes lie on it.
+        """
+
+        async def attempt() -> Invoice:
+            invoice = await self._documents.invoice(organization_id, invoice_id, if_match)
+            if invoice.entity.status == "cancelled":
+                return invoice.entity
+            await self._check(invoice.entity)
+            now = self._clock.now()
+            lines = await self._documents.lines(organization_id, invoice.entity)
+            periods = await self._taken_off(invoice.entity, {line.period.start for line in lines}, now)
+            read = await self._accounts.read(organization_id, now)
+            movement = Movement("cancellation", invoice.entity.total, invoice_id)
+            cancelled = invoice.entity.cancelled(now)
+            operations: list[Operation] = [replacing(invoice, cancelled)]
+            operations += [replacing(*period) for period in periods]
+            operations += read.writing([movement], invoice.entity.credits_applied, now)
+            await self._store.batch(INVOICES.name, organization_id, operations)
+            return cancelled
+
+        refusals = (NotFoundError, ConflictError)
+        otherwise = ConflictError("The invoice is being changed by many at once; try again")
+        return await retry_lost_races(lambda: look_twice(attempt, errors=refusals), otherwise)
+
+    async def _check(self, invoice: Invoice) -> None:
+        """Raises `ConflictError` where it cannot be cancelled."""
+        if invoice.status == "draft":
+            raise ConflictError("The invoice is a draft: it is owed by nobody, and computed again until it is issued")
+        if invoice.amount_paid:
+            raise ConflictError("A payment lies on the invoice; give a credit note for what is not owed")
+        notes = await self._documents.credit_notes(invoice.organization_id, invoice.id)
+        if invoice.amount_credited or notes:
+            raise ConflictError("A credit note lies on the invoice; give another one for what is not owed")
+
+    async def _taken_off(
+        self, invoice: Invoice, starts: set[datetime], now: datetime
+    ) -> Sequence[tuple[Stored[PeriodItem], PeriodItem]]:
+        """Its periods, as they were and without it: to be compared again."""
+        changed: list[tuple[Stored[PeriodItem], PeriodItem]] = []
+        for start in sorted(starts):
+            stored = await self._periods.item(invoice.organization_id, start)
+            before = stored.entity
+            after = before.changed(
+                documents=tuple(document for document in before.documents if document.id != invoice.id),
+                settled=False,
+                open_until=None,
+                changes_after_end=before.changes_after_end + 1,
+                changed_after_end_at=now,
+            )
+            changed.append((stored, after))
+        return changed

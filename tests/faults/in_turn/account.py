@@ -1,0 +1,84 @@
+"""Payments by hand, balance, and invoices that are cancelled."""
+
+from decimal import Decimal
+
+from shared.bootstrap import Application
+from shared.domain.billing.documents import Invoice
+from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError, ValidationError
+from shared.domain.kernel.ids import named_id
+from shared.services.billing.invoice_payments import PaymentByHand
+from shared.services.billing.invoice_runs import Task
+from tests.doubles.worlds.invoiced_organization import FEBRUARY, ORGANIZATION, Documents, billed, issued
+from tests.faults.in_turn.path import Path, Result
+
+PAYMENT, APPLICATION = named_id("pay", "faults"), named_id("bal", "faults")
+
+
+class AccountPath(Path):
+    """What happens to January's invoice; then all months are closed, and the account adds up."""
+
+    async def january(self) -> Invoice:
+        page = await self.scene.host().billing_documents.invoices(ORGANIZATION, None, 200, None)
+        return min(page.entities, key=lambda invoice: (invoice.start, invoice.revision))
+
+    async def owed(self) -> Documents:
+        """All documents but cancelled invoices."""
+        documents = await issued(self.scene)
+        return [(header, lines) for header, lines in documents if getattr(header, "status", "") != "cancelled"]
+
+    async def result(self) -> Result:
+        """What is billed by month, and what the account comes to. Which invoice takes the balance may differ."""
+        await super().result()
+        documents = await self.owed()
+        host = self.scene.host()
+        account = (await host.account.accounts.read(ORGANIZATION, self.scene.clock.now())).account
+        payments = (await host.account.payments.page(ORGANIZATION, None, None, 200, None)).entities
+        received = sum(payment.received for payment in payments)
+        due = sum(header.amount_due for header, _ in documents if isinstance(header, Invoice))
+        assert sum(header.total for header, _ in documents) == received - account.balance + account.open
+        assert due == account.open
+        entries = (await host.account.accounts.entries(ORGANIZATION, 200, None)).entities
+        assert sum(entry.amount for entry in entries) == account.balance - account.open
+        january = await self.january()
+        kinds = sorted(entry.entry_kind for entry in entries)
+        exact = (billed(documents), received, account.balance - account.open, january.amount_paid)
+        return Result(exact, (kinds, january.status, account.balance))
+
+
+class PayInvoice(AccountPath):
+    """More comes than January's invoice has open."""
+
+    async def walk(self, host: Application) -> None:
+        try:
+            by_hand = PaymentByHand("bank_transfer", Decimal("100.00"), "their reference")
+            await host.account.payments.pay(ORGANIZATION, PAYMENT, (await self.january()).id, by_hand)
+        except (ConflictError, NotFoundError) as error:
+            raise UnavailableError("The client tries again") from error
+
+
+class ApplyBalance(AccountPath):
+    """Too much came for January, while February is open: part of it is applied there on request."""
+
+    async def prepare(self) -> None:
+        host = self.scene.host()
+        await host.invoice_runs.run(Task(organization_id=ORGANIZATION))
+        by_hand = PaymentByHand("bank_transfer", Decimal("100.00"))
+        await host.account.payments.pay(ORGANIZATION, PAYMENT, (await self.january()).id, by_hand)
+
+    async def walk(self, host: Application) -> None:
+        page = await self.scene.host().billing_documents.invoices(ORGANIZATION, None, 200, None)
+        (february,) = [invoice for invoice in page.entities if invoice.start == FEBRUARY]
+        try:
+            await host.account.payments.apply_balance(ORGANIZATION, APPLICATION, february.id, Decimal("2.00"))
+        except (ConflictError, NotFoundError, ValidationError) as error:
+            raise UnavailableError("The client tries again") from error
+
+
+class CancelInvoice(AccountPath):
+    """January's invoice is cancelled, and billed again with the next run."""
+
+    async def walk(self, host: Application) -> None:
+        try:
+            await host.account.cancelling.cancel(ORGANIZATION, (await self.january()).id)
+        except (ConflictError, NotFoundError) as error:
+            raise UnavailableError("The client tries again") from error
