@@ -1,5 +1,6 @@
 """Payments by hand, balance, and invoices that are cancelled."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from shared.bootstrap import Application
@@ -8,7 +9,7 @@ from shared.domain.kernel.errors import ConflictError, NotFoundError, Unavailabl
 from shared.domain.kernel.ids import named_id
 from shared.services.billing.invoice_payments import PaymentByHand
 from shared.services.billing.invoice_runs import Task
-from tests.doubles.worlds.invoiced_organization import FEBRUARY, ORGANIZATION, Documents, billed, issued
+from tests.doubles.worlds.invoiced_organization import MARCH, ORGANIZATION, Documents, billed, issued, march
 from tests.faults.in_turn.path import Path, Result
 
 PAYMENT, APPLICATION = named_id("pay", "faults"), named_id("bal", "faults")
@@ -57,19 +58,22 @@ class PayInvoice(AccountPath):
 
 
 class ApplyBalance(AccountPath):
-    """Too much came for January, while February is open: part of it is applied there on request."""
+    """Too much came for January, while March is open: part of it is applied there on request."""
 
     async def prepare(self) -> None:
         host = self.scene.host()
+        await host.events.accept([march("m-open", 7)], partial=False)
+        await self.scene.drain()
+        self.scene.clock.set(datetime(2026, 4, 2, tzinfo=UTC))
         await host.invoice_runs.run(Task(organization_id=ORGANIZATION))
         by_hand = PaymentByHand("bank_transfer", Decimal("100.00"))
         await host.account.payments.pay(ORGANIZATION, PAYMENT, (await self.january()).id, by_hand)
 
     async def walk(self, host: Application) -> None:
         page = await self.scene.host().billing_documents.invoices(ORGANIZATION, None, 200, None)
-        (february,) = [invoice for invoice in page.entities if invoice.start == FEBRUARY]
+        (in_march,) = [invoice for invoice in page.entities if invoice.start == MARCH]
         try:
-            await host.account.payments.apply_balance(ORGANIZATION, APPLICATION, february.id, Decimal("2.00"))
+            await host.account.payments.apply_balance(ORGANIZATION, APPLICATION, in_march.id, Decimal("2.00"))
         except (ConflictError, NotFoundError, ValidationError) as error:
             raise UnavailableError("The client tries again") from error
 
