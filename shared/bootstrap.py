@@ -27,7 +27,7 @@ from shared.services.access.authentication import Authentication
 from shared.services.access.erasures import USER_ERASED
 from shared.services.access.first_operator import FirstOperator
 from shared.services.access.key_uses import KeyUses
-from shared.services.access.letters import ACCESS_MAIL
+from shared.services.access.letters import ACCESS_MAIL, Composer
 from shared.services.access.limits import Limits
 from shared.services.access.mailed_links import MailedLinks
 from shared.services.access.member_organizations import MEMBERSHIP_CHANGED, MemberOrganizations
@@ -46,8 +46,7 @@ from shared.services.billing.bills import Bills
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.draws import DRAWN_LOWERED, Draws, DueDraw
 from shared.services.billing.facts import FactsReader
-from shared.services.billing.invoice_jobs import InvoiceJobs, Job
-from shared.services.billing.invoice_runs import InvoiceRuns
+from shared.services.billing.invoice_jobs import Job
 from shared.services.billing.subscription_services import SubscriptionServices
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
@@ -158,16 +157,12 @@ class Application:
             *(self.outbox, self.users, self.members, self.sessions, self.api_keys, self.idempotency),
         )
         self.exports, self.erasures = leaving.exports, leaving.erasures
-        mailed = MailedLinkServices(
+        self._mailed = mailed = MailedLinkServices(
             *(store, clock, self.outbox, self.mailed_links, sign_in, self.api_keys),
             *(self.organizations, self.members, self.owner_counts, self.member_organizations),
         )
         self.email_verification, self.password_resets = mailed.email_verification, mailed.password_resets
-        self.invitations, self.provider_links, self.composers = (
-            mailed.invitations,
-            mailed.provider_links,
-            mailed.composers,
-        )
+        self.invitations, self.provider_links = mailed.invitations, mailed.provider_links
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
         self.plans = Plans(store, clock, self.billing_models)
         self.place_histories = PlaceHistories(store, self.plans, self.billing_models)
@@ -225,7 +220,7 @@ class Application:
             *(store, clock, self.organizations, self.agents, self.outbox, ports.store_time),
             *(self.departments, self.periods, self.api_keys, self.events),
         )
-        self.account = AccountServices(store, clock, self.owners, self.periods)
+        self.account = AccountServices(store, clock, self.owners, self.organizations, self.periods, self.outbox)
         self.billing_documents = self.account.documents
         drawn_amounts = DrawnAmountsStore(store)
         self.draws = Draws(
@@ -233,7 +228,7 @@ class Application:
             *(drawn_amounts, self.outbox),
         )
         self.bills = Bills(clock, self.periods, self.facts, self.billing_documents, drawn_amounts)
-        self.issuing = self.account.issuing(self.bills, self.draws, self.outbox)
+        self.issuing = self.account.issuing(self.bills, self.draws)
         self._subscribing = SubscriptionServices(
             *(clock, self.owners, self.organizations, self.agents, self.periods, self.plans, self.place_histories),
             *(self.bills, self.billing_documents, self.issuing, self.outbox),
@@ -245,14 +240,9 @@ class Application:
         self.threads = Threads(store, clock, self.owners)
         self.runs = Runs(store, clock, self.owners, self.agents, self.threads, self.credits.run_limits)
         self.run_figures = RunFiguresReader(self.usage, outcome_store, clock, metered_versions, self.periods)
-        self.invoice_jobs = InvoiceJobs(store, self.outbox)
-        self.invoice_runs = InvoiceRuns(
-            ports.queue, clock, self.organizations, self.periods, self.issuing, self.invoice_jobs
-        )
-        self.allocation_targets, self.agent_making = (
-            AllocationTargets(store),
-            AgentMaking(store, clock, self.agents, chosen),
-        )
+        self.invoice_jobs, self.invoice_runs = self.account.runs(ports.queue, self.issuing)
+        self.allocation_targets = AllocationTargets(store)
+        self.agent_making = AgentMaking(store, clock, self.agents, chosen)
         trace_reader = TraceReader(OtlpDecoder(), chosen)
         self._opened.callback(trace_reader.close)
         answers = Answers(store, clock, self.turns)
@@ -289,7 +279,12 @@ class Application:
             **self.credits.receivers(),
             **self._recorded.receivers(),
             **self._subscribing.receivers(),
+            **self.account.receivers(),
         }
+
+    def composers(self) -> Mapping[str, Composer]:
+        """What makes the letter of each template of mails."""
+        return {**self._mailed.composers(), **self.account.composers()}
 
     def completions(self) -> Mapping[type[Entity], Completion]:
         """What finishes the entities that are due."""

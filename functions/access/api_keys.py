@@ -138,6 +138,7 @@ async def _owner(call: Call[Any, Any, ApiKeyPath]) -> str:
     errors=(LimitExceededError,),
     secret_answer=True,
     example={"name": "Agents in production", "scopes": ["events:write"]},
+    adds_costs=True,
 )
 async def create_api_key(call: Call[ApiKeyRequest]) -> Reply:
     owner = await call.organization_id_or_operator(call.body.organization_id)

@@ -154,6 +154,7 @@ async def _reply(call: Call[Any, Any, Any], agent: Agent, etag: str) -> Reply:
         "type": "coding",
         "billing_model_id": "bm_01k9zj8m4ye3wv5t7q2x6r0hcd",
     },
+    adds_costs=True,
 )
 async def create_agent(call: Call[AgentRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)

@@ -103,6 +103,7 @@ async def _may_name_amounts(call: Call[ReserveRequest]) -> None:
     authorize=_may_name_amounts,
     errors=SPENDING_ERRORS,
     example={"amount": "5", "expires_in": 600},
+    adds_costs=True,
 )
 async def reserve_credits(call: Call[ReserveRequest]) -> Reply:
     body = call.body

@@ -123,6 +123,7 @@ async def _may_name_amounts(call: Call[UseRequest]) -> None:
     authorize=_may_name_amounts,
     errors=SPENDING_ERRORS,
     example={"agent_type": "ResearchAgent", "action": "research_topic"},
+    adds_costs=True,
 )
 async def use_credits(call: Call[UseRequest]) -> Reply:
     body = call.body

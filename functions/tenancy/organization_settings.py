@@ -16,6 +16,8 @@ from shared.domain.tenancy.organization_settings import (
     MAXIMUM_URL,
     Flags,
     OrganizationSettings,
+    ReminderDays,
+    RestrictedAfterDays,
     SettingsChanger,
     TopUpSetting,
     checked_webhook_url,
@@ -56,6 +58,10 @@ class SettingsRequest(Schema):
     """The operator's. Left out it stays as it is."""
     unverified_may_write: bool | None = None
     """The operator's. Left out it stays as it is."""
+    reminder_days: ReminderDays | None = None
+    """The operator's. Left out they stay as they are."""
+    restricted_after_days: RestrictedAfterDays | None = None
+    """The operator's. Left out it stays as it is; switched off by `PATCH /organizations/{id}`."""
     flags: Flags | None = None
     """The operator's. Left out they stay as they are."""
 

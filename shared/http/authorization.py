@@ -8,6 +8,7 @@ from shared.domain.kernel.errors import (
     EnrolmentRequiredError,
     ForbiddenError,
     OrganizationDeletedError,
+    RestrictedError,
     StepUpRequiredError,
 )
 from shared.http.declaration import Endpoint, Method
@@ -18,6 +19,10 @@ def authorize(principal: Principal, declared: Endpoint, now: datetime) -> None:
     _check_enrolled(principal, for_enrolment=declared.for_enrolment)
     if isinstance(declared.access, Permission):
         _check_permission(principal, declared.access)
+        if declared.adds_costs and principal.restricted:
+            raise RestrictedError(
+                "An invoice has been overdue for too long: new agents, keys and spending are refused until it is paid"
+            )
         _check_step_up(principal, declared.access, now)
     else:
         if declared.after_step_up:

@@ -20,6 +20,7 @@ from shared.domain.kernel.errors import (
     PreconditionFailedError,
     PreconditionRequiredError,
     RateLimitedError,
+    RestrictedError,
     StepUpRequiredError,
     TooLargeError,
     UnauthenticatedError,
@@ -112,6 +113,8 @@ class Endpoint:
     """Of all its answers, errors too."""
     projects: Projects = Projects.REFUSED
     """What a caller who is limited to projects gets."""
+    adds_costs: bool = False
+    """Whether it is refused while an invoice of the organization has been overdue for too long."""
     takes_basic: bool = False
     """Whether the password of Basic authentication is taken for an API key, too."""
     for_enrolment: bool = False
@@ -171,6 +174,8 @@ class Endpoint:
             yield UnavailableError
         if self.rate_limits or not self.public:
             yield RateLimitedError
+        if self.adds_costs:
+            yield RestrictedError
         yield from self.further_errors
 
     def _errors_of_access(self) -> Iterator[type[XyraError]]:

@@ -239,6 +239,8 @@ class Principal:
     """None for a user."""
     organization_deleted: bool = False
     """Whether it is a credential of a deleted organization, which may do no more than `AFTER_DELETION`."""
+    restricted: bool = False
+    """Whether its organization has an invoice that has been overdue for too long."""
     unverified: bool = False
     """Whether it is a user who has still to show that the e-mail address is theirs: until then they may only read."""
     user_id: str | None = None

@@ -75,6 +75,8 @@ class Invoice(Entity):
     """From the balance of the account."""
     amount_credited: RoundedAmount = ZERO
     """By credit notes, of what was open."""
+    reminded: tuple[int, ...] = ()
+    """The reminders that were decided on, by their days from when it is due."""
     metadata: dict[str, Any] = {}
 
     @property

@@ -190,6 +190,14 @@ class OrganizationDeletedError(ForbiddenError):
     title = "The organization is deleted"
 
 
+class RestrictedError(ForbiddenError):
+    """An invoice of the organization has been overdue for too long: it adds and spends nothing until that is paid."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "restricted"
+    title = "The organization is restricted"
+
+
 class LimitExceededError(ForbiddenError):
     """An organization has as much of something as its quota allows."""
 

@@ -16,6 +16,7 @@ from shared.domain.kernel.value import Value
 
 MAXIMUM_CONTACTS = 10
 MAXIMUM_FLAGS = 50
+MAXIMUM_REMINDERS = 10
 MAXIMUM_URL = 2000
 MAXIMUM_BALANCE_ALERTS = 10
 DEFAULT_BALANCE_ALERTS = (Decimal(50), Decimal(10))
@@ -31,6 +32,20 @@ def _checked_flags(flags: dict[str, bool]) -> dict[str, bool]:
 
 Flags = Annotated[dict[str, bool], Length(0, MAXIMUM_FLAGS), AfterValidator(_checked_flags)]
 """Feature flags by name."""
+
+
+def _in_order(days: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(days)) < len(days):
+        raise ValueError("names a day twice")
+    return tuple(sorted(days))
+
+
+ReminderDays = Annotated[
+    tuple[Annotated[int, Field(ge=-60, le=365, strict=True)], ...],
+    Length(0, MAXIMUM_REMINDERS),
+    AfterValidator(_in_order),
+]
+RestrictedAfterDays = Annotated[int, Field(ge=0, le=365, strict=True)]
 
 
 class OrganizationSettings(Value):
@@ -50,6 +65,10 @@ class OrganizationSettings(Value):
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     overdraft: NonNegativeAmount = Decimal(0)
     """How far below zero the available credits of the default kind may fall by uses and holds."""
+    reminder_days: ReminderDays = (-3, 1, 7, 14)
+    """When people are reminded of an open invoice: days from when it is due, negative before that. Empty for never."""
+    restricted_after_days: RestrictedAfterDays | None = None
+    """How many days an invoice may be overdue before new agents, keys and spending are refused; null for ever."""
     flags: Flags = {}
     """Feature flags: which features the operator switched on or off."""
 

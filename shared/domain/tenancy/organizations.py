@@ -76,6 +76,8 @@ class Organization(Entity):
     created_at: Instant
     ended_at: Instant | None = None
     """From then on nothing more becomes due."""
+    restricted_since: Instant | None = None
+    """Since when it may do less, as an invoice has been overdue for too long."""
     password_allowed: bool = True
     """Whether members may sign in otherwise than by an identity provider of the organization."""
     provider_sessions_ended_at: Instant | None = None

@@ -116,16 +116,20 @@ class Authentication:
             raise UnauthenticatedError(_NO_ANCESTOR)
         _check_valid(keys, self._clock.now())
         await self._key_makers.check(keys)
-        return _Authenticated(key.principal(), await self._deleted_at(key.organization_id), keys)
+        organization = await self._organization(key.organization_id)
+        principal = key.principal()
+        if organization is None:
+            return _Authenticated(principal, None, keys)
+        restricted = organization.restricted_since is not None
+        return _Authenticated(replace(principal, restricted=restricted), organization.deleted_at, keys)
 
     async def _working_key(self, token_fingerprint: str) -> ApiKey | None:
         working = await self._working_keys.find(key_partition(token_fingerprint), "key")
         return None if working is None else working.entity.key
 
-    async def _deleted_at(self, organization_id: str | None) -> datetime | None:
-        """None also where a read does not show the organization yet: it cannot be deleted then."""
-        organization = None if organization_id is None else await self._organizations.find_by_id(organization_id)
-        return None if organization is None else organization.deleted_at
+    async def _organization(self, organization_id: str | None) -> Organization | None:
+        """None also where a read does not show it yet: it cannot be deleted then."""
+        return None if organization_id is None else await self._organizations.find_by_id(organization_id)
 
     async def _by_token(self, token: str, *, for_events: bool) -> _Authenticated:
         claims = await self._tokens.read(token)
@@ -217,7 +221,8 @@ def _by_settings(principal: Principal, session: Session, organization: Organizat
     ended_at = organization.provider_sessions_ended_at
     if session.by_provider and ended_at is not None and session.created_at <= ended_at:
         raise UnauthenticatedError(_ENDED)
-    principal = replace(principal, step_up_required=own.step_up_required)
+    is_restricted = organization.restricted_since is not None
+    principal = replace(principal, step_up_required=own.step_up_required, restricted=is_restricted)
     return _held_to(principal, session, mfa_required=own.mfa_required, password_allowed=organization.password_allowed)
 
 

@@ -29,6 +29,8 @@ class Letter:
     link: IssuedLink | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     """Names of people and organizations, by how the template calls them. They are written as plain text."""
+    figures: Mapping[str, str] = field(default_factory=dict)
+    """Numbers, dates and amounts of ours, written as they are."""
 
 
 Composer = Callable[..., Awaitable[Letter | None]]

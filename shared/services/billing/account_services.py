@@ -1,26 +1,60 @@
 """The services of accounts, wired with each other."""
 
+from collections.abc import Mapping
+
 from shared.ports.clock import Clock
+from shared.ports.queue import Queue
+from shared.services.access.letters import Composer
 from shared.services.billing.accounts import Accounts
 from shared.services.billing.bills import Bills
 from shared.services.billing.cancelling import Cancelling
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.draws import Draws
+from shared.services.billing.dunning import OVERDUE_SETTLED, Dunning
+from shared.services.billing.invoice_jobs import InvoiceJobs
 from shared.services.billing.invoice_payments import InvoicePayments
+from shared.services.billing.invoice_runs import InvoiceRuns
 from shared.services.billing.issuing import Issuing
 from shared.services.periods.periods import Periods
 from shared.services.storage import Outbox, Owners, Store
+from shared.services.storage.outbox import Receiver
+from shared.services.tenancy.organizations import Organizations
 
 
 class AccountServices:
-    def __init__(self, store: Store, clock: Clock, owners: Owners, periods: Periods) -> None:
+    def __init__(  # noqa: PLR0913  what they need of the services below them
+        self,
+        store: Store,
+        clock: Clock,
+        owners: Owners,
+        organizations: Organizations,
+        periods: Periods,
+        outbox: Outbox,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._outbox = outbox
+        self._organizations = organizations
+        self._periods = periods
         self.documents = documents = BillingDocuments(store, owners)
-        self.accounts = Accounts(store)
-        self.payments = InvoicePayments(store, clock, owners, documents, self.accounts)
-        self.cancelling = Cancelling(store, clock, periods, documents, self.accounts)
+        self.accounts = accounts = Accounts(store)
+        self.dunning = dunning = Dunning(store, clock, organizations, outbox)
+        self.payments = InvoicePayments(store, clock, owners, documents, accounts, dunning, outbox)
+        self.cancelling = Cancelling(store, clock, periods, documents, accounts, dunning, outbox)
 
-    def issuing(self, bills: Bills, draws: Draws, outbox: Outbox) -> Issuing:
+    def issuing(self, bills: Bills, draws: Draws) -> Issuing:
         """What finalizes invoices onto these accounts."""
-        return Issuing(self._store, self._clock, bills, self.documents, draws, self.accounts, outbox)
+        return Issuing(self._store, self._clock, bills, self.documents, draws, self.accounts, self._outbox)
+
+    def runs(self, queue: Queue, issuing: Issuing) -> tuple[InvoiceJobs, InvoiceRuns]:
+        """What invoices every organization, and reminds it of what is open."""
+        jobs = InvoiceJobs(self._store, self._outbox)
+        return jobs, InvoiceRuns(queue, self._clock, self._organizations, self._periods, issuing, jobs, self.dunning)
+
+    def receivers(self) -> Mapping[str, Receiver]:
+        """What their effects do."""
+        return {OVERDUE_SETTLED: self.dunning.lift}
+
+    def composers(self) -> Mapping[str, Composer]:
+        """What makes their letters."""
+        return {"invoice_due": self.dunning.letter, "invoice_overdue": self.dunning.letter}

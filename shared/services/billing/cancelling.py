@@ -10,19 +10,29 @@ from shared.domain.kernel.errors import ConflictError, NotFoundError
 from shared.ports.clock import Clock
 from shared.services.billing.accounts import Accounts
 from shared.services.billing.documents import BillingDocuments
+from shared.services.billing.dunning import Dunning
 from shared.services.periods.periods import PeriodItem, Periods
-from shared.services.storage import Operation, Store, Stored, look_twice, replacing, retry_lost_races
+from shared.services.storage import Operation, Outbox, Store, Stored, look_twice, putting, replacing, retry_lost_races
 
 
 class Cancelling:
-    def __init__(
-        self, store: Store, clock: Clock, periods: Periods, documents: BillingDocuments, accounts: Accounts
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        store: Store,
+        clock: Clock,
+        periods: Periods,
+        documents: BillingDocuments,
+        accounts: Accounts,
+        dunning: Dunning,
+        outbox: Outbox,
     ) -> None:
         self._store = store
         self._clock = clock
         self._periods = periods
         self._documents = documents
         self._accounts = accounts
+        self._dunning = dunning
+        self._outbox = outbox
 
     async def cancel(self, organization_id: str, invoice_id: str, if_match: str | None = None) -> Invoice:
         """Take an issued invoice back, in one batch: its periods list it no longer and are billed again.
@@ -45,7 +55,10 @@ class Cancelling:
             operations: list[Operation] = [replacing(invoice, cancelled)]
             operations += [replacing(*period) for period in periods]
             operations += read.writing([movement], invoice.entity.credits_applied, now)
-            await self._store.batch(INVOICES.name, organization_id, operations)
+            entries = self._dunning.settled_entry(invoice.entity)
+            await self._store.batch(INVOICES.name, organization_id, [*operations, *map(putting, entries)])
+            for entry in entries:
+                await self._outbox.attempt(INVOICES.name, organization_id, entry.id)
             return cancelled
 
         refusals = (NotFoundError, ConflictError)

@@ -23,9 +23,11 @@ from shared.domain.kernel.times import to_text
 from shared.ports.clock import Clock
 from shared.services.billing.accounts import Accounts, ReadAccount
 from shared.services.billing.documents import BillingDocuments
+from shared.services.billing.dunning import Dunning
 from shared.services.storage import (
     Between,
     Operation,
+    Outbox,
     Owners,
     Page,
     Records,
@@ -33,6 +35,7 @@ from shared.services.storage import (
     Stored,
     creating,
     look_twice,
+    putting,
     replacing,
     retry_lost_races,
 )
@@ -59,14 +62,23 @@ class PaymentByHand:
 class InvoicePayments:
     """The invoice, the payment and the account are written in one batch, under the ETags of invoice and account."""
 
-    def __init__(
-        self, store: Store, clock: Clock, owners: Owners, documents: BillingDocuments, accounts: Accounts
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        store: Store,
+        clock: Clock,
+        owners: Owners,
+        documents: BillingDocuments,
+        accounts: Accounts,
+        dunning: Dunning,
+        outbox: Outbox,
     ) -> None:
         self._store = store
         self._clock = clock
         self._owners = owners
         self._documents = documents
         self._accounts = accounts
+        self._dunning = dunning
+        self._outbox = outbox
         self._payments = Records(store, INVOICES, Payment, prefix="pay")
         self._applications = Records(store, INVOICES, BalanceApplication)
 
@@ -173,13 +185,16 @@ class InvoicePayments:
         made: Payment | BalanceApplication,
         on_account: Sequence[Operation],
     ) -> None:
-        operations = [replacing(invoice, changed), creating(made), *on_account]
+        entries = self._dunning.settled_entry(invoice.entity)
+        operations = [replacing(invoice, changed), creating(made), *on_account, *map(putting, entries)]
         await self._store.batch(INVOICES.name, organization_id, operations)
+        for entry in entries:
+            await self._outbox.attempt(INVOICES.name, organization_id, entry.id)
 
 
 def _to_apply(amount: Decimal | None, invoice: Invoice, read: ReadAccount) -> Decimal:
     """What of the balance goes to the invoice. Raises `ValidationError`."""
-    available, due = read.account.balance, invoice.amount_due
+    available, due = round_half_up(read.account.balance, invoice.currency), invoice.amount_due
     most = min(available, due)
     if amount is None and not most:
         raise ConflictError("The account has no balance that could be applied")

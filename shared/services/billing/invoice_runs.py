@@ -26,6 +26,7 @@ from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
 from shared.services.billing.bills import PERIODS_PER_BILL
+from shared.services.billing.dunning import Dunning
 from shared.services.billing.invoice_jobs import InvoiceJobs, Job, JobPart
 from shared.services.billing.issuing import Issued, Issuing
 from shared.services.periods.periods import Periods
@@ -69,6 +70,7 @@ class InvoiceRuns:
         periods: Periods,
         issuing: Issuing,
         jobs: InvoiceJobs,
+        dunning: Dunning,
     ) -> None:
         self._queue = queue
         self._clock = clock
@@ -76,6 +78,7 @@ class InvoiceRuns:
         self._periods = periods
         self._issuing = issuing
         self._jobs = jobs
+        self._dunning = dunning
 
     async def request(self, job_id: str, organization_id: str | None, period: str, *, finalize: bool) -> Job:
         """Start a run. Raises `ValidationError` for a period that has not ended, where one organization was named."""
@@ -186,7 +189,9 @@ class InvoiceRuns:
 
     async def _run_for(self, task: Task, organization_id: str) -> None:
         if task.job_id is None:
-            await self._catch_up(await self._organizations.made(organization_id))
+            organization = await self._organizations.made(organization_id)
+            await self._catch_up(organization)
+            await self._dunning.run(organization)
             return
         part = JobPart(id=organization_id, organization_id=organization_id)
         try:

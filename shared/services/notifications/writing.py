@@ -11,9 +11,11 @@ SUBJECTS = {
     "password_reset": "Choose a new password",
     "password_reset_by_support": "Your password was reset: choose a new one",
     "invitation": "You are invited to {organization}",
+    "invoice_due": "Invoice {number} is due on {due}",
+    "invoice_overdue": "Invoice {number} is overdue",
     "account_link": "Confirm that you sign in through {organization}",
 }
-"""By the name of the template. A name in braces is one of the letter's names."""
+"""By the name of the template. A name in braces is one of the letter's names or figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ def write(name: str, letter: Letter) -> WrittenMail:
     """The mail of the template with this name. Names of people stand in it as plain text."""
     names = {key: plain_name(value) for key, value in letter.names.items()}
     link = None if letter.link is None else {"url": letter.link.url, "expires": _time(letter.link.expires_at)}
-    subject = SUBJECTS[name].format(**names)
-    values = {**names, "link": link, "subject": subject}
+    subject = SUBJECTS[name].format(**names, **letter.figures)
+    values = {**names, **letter.figures, "link": link, "subject": subject}
     return WrittenMail(
         subject, template(f"mails/{name}.txt").render(values), template(f"mails/{name}.html").render(values)
     )

@@ -16,6 +16,7 @@ from shared.services.tenancy.organizations import OrganizationDraft
 from shared.settings import Settings
 from tests.doubles.fakes.counting_store import CountingStore
 from tests.doubles.fakes.memory_queue import MemoryQueue
+from tests.doubles.fakes.post_box import PostBox
 from tests.doubles.fakes.settable_clock import SettableClock
 from tests.doubles.worlds.billing_world import NoSecrets
 
@@ -35,10 +36,11 @@ class Scene:
     def __init__(self) -> None:
         self.store = CountingStore()
         self.clock = SettableClock(START)
-        self.host = Application(Ports(self.store, MemoryQueue(), self.clock, NoSecrets()), Settings())
+        self.post = PostBox()
+        self.host = Application(Ports(self.store, MemoryQueue(), self.clock, NoSecrets(), self.post), Settings())
 
-    async def set_up(self, charge: Json = FEE, agents: int = 1) -> None:
-        organization = OrganizationDraft(name="Acme", currency="USD", timezone="UTC")
+    async def set_up(self, charge: Json = FEE, agents: int = 1, **fields: Any) -> None:
+        organization = OrganizationDraft(name="Acme", currency="USD", timezone="UTC", **fields)
         await self.host.organizations.create(ORGANIZATION, organization)
         model = {"name": "Model", "currency": "USD", "effective_from": START, "charges": [charge]}
         await self.host.billing_models.create(MODEL, ORGANIZATION, BillingModelDraft.model_validate(model))

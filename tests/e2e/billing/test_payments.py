@@ -13,8 +13,9 @@ MONTHS = ("2026-09", "2026-10")
 
 async def invoiced(xyra: Xyra, *months: str) -> tuple[Organization, list[Json]]:
     organization = await xyra.organization()
-    model = await organization.model(FEE, effective_from="2026-09-01T00:00:00Z")
-    await organization.agent(billing_model_id=model["id"], billing_model_from="2026-09-01T00:00:00Z")
+    since = f"{months[0]}-01T00:00:00Z"
+    model = await organization.model(FEE, effective_from=since)
+    await organization.agent(billing_model_id=model["id"], billing_model_from=since)
     invoices = [invoice for month in months for invoice in await xyra.generate(organization, month)]
     return organization, invoices
 

@@ -31,6 +31,8 @@ async def test_they_are_replaced_as_a_whole(xyra: Xyra) -> None:
         "step_up_required": False,
         "self_managed_pricing": True,
         "reported_llm_costs": False,
+        "reminder_days": [-3, 1, 7, 14],
+        "restricted_after_days": None,
         "reported_llm_terms": False,
         "paid_usage": False,
         "unverified_may_write": False,
@@ -57,6 +59,7 @@ async def test_a_replacement_names_the_version_that_it_replaces(xyra: Xyra) -> N
 OPERATORS = [
     {"self_managed_pricing": True},
     {"reported_llm_costs": True},
+    {"restricted_after_days": 30},
     {"reported_llm_terms": True},
     {"paid_usage": True},
     {"unverified_may_write": True},

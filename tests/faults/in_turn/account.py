@@ -1,6 +1,6 @@
 """Payments by hand, balance, and invoices that are cancelled."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from shared.bootstrap import Application
@@ -76,6 +76,30 @@ class ApplyBalance(AccountPath):
             await host.account.payments.apply_balance(ORGANIZATION, APPLICATION, in_march.id, Decimal("2.00"))
         except (ConflictError, NotFoundError, ValidationError) as error:
             raise UnavailableError("The client tries again") from error
+
+
+class Remind(AccountPath):
+    """January's invoice is overdue for so long that the hourly run reminds of it and restricts the organization."""
+
+    async def prepare(self) -> None:
+        settings = {"restricted_after_days": 1, "reminder_days": [7]}
+        changes = {"settings": settings, "billing_email": "billing@acme.example"}
+        await self.scene.host().organizations.update(ORGANIZATION, changes, None)
+        january = await self.january()
+        assert january.payable_by is not None
+        self.scene.clock.set(january.payable_by + timedelta(days=7))
+
+    async def walk(self, host: Application) -> None:
+        await host.account.dunning.run(await host.organizations.made(ORGANIZATION))
+        assert (await self.january()).status == "overdue"
+        await host.outbox.sweep()
+
+    async def result(self) -> Result:
+        await self.scene.drain()
+        assert (await self.january()).reminded == (7,)
+        told = {message.id for message in self.scene.post.sent}
+        since = (await self.scene.host().organizations.get(ORGANIZATION)).restricted_since
+        return Result((len(told), since is not None), None)
 
 
 class CancelInvoice(AccountPath):

@@ -67,6 +67,7 @@ PATHS = (
     DeclaredPath("finalize a draft", billing.Finalize, ("finalize_invoice",)),
     DeclaredPath("pay an invoice", account.PayInvoice, ("pay_invoice",)),
     DeclaredPath("apply balance", account.ApplyBalance, ("apply_balance",)),
+    DeclaredPath("remind of an invoice", account.Remind),
     DeclaredPath("cancel an invoice", account.CancelInvoice, ("cancel_invoice",)),
     DeclaredPath("give up a job", billing.GiveUpJob, ("fail_dead_invoice_runs",)),
     DeclaredPath("sweep the outbox", storage.SweepOutbox, ("sweep_outbox",)),

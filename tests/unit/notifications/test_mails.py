@@ -25,7 +25,8 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 URL = "https://billing.example.com/account/verify?token=abc-_123"
 LINK = IssuedLink(URL, NOW + timedelta(minutes=60))
 NAMES = {"name": "Ada Lovelace", "inviter": "Grace Hopper", "organization": "Engines & Sons", "provider": "Login"}
-LETTER = Letter("ada@example.com", NOW, LINK, NAMES)
+FIGURES = {"number": "INV-ACME-2026-000001", "amount": "49.00 USD", "due": "2026-11-30"}
+LETTER = Letter("ada@example.com", NOW, LINK, NAMES, FIGURES)
 
 
 class Office:
@@ -216,7 +217,7 @@ HOSTILE = [
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_a_name_is_plain_text_in_which_nothing_becomes_a_link(name: str, hostile: str) -> None:
-    mail = write(name, Letter("ada@example.com", NOW, LINK, dict.fromkeys(NAMES, hostile)))
+    mail = write(name, Letter("ada@example.com", NOW, LINK, dict.fromkeys(NAMES, hostile), FIGURES))
     assert set(Links(mail.html).found) == {URL}
     for part in (mail.subject, mail.text.replace(URL, ""), Shown(mail.html).text.replace(URL, "")):
         assert "\n" not in mail.subject

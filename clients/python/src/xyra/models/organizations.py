@@ -187,6 +187,10 @@ class OrganizationSettingsInput(TypedDict):
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     overdraft: NotRequired[str | int | Decimal]
     """How far below zero the available credits of the default kind may fall by uses and holds."""
+    reminder_days: NotRequired[Sequence[int]]
+    """When people are reminded of an open invoice: days from when it is due, negative before that. Empty for never."""
+    restricted_after_days: NotRequired[int | None]
+    """How many days an invoice may be overdue before new agents, keys and spending are refused; null for ever."""
     flags: NotRequired[Mapping[str, bool]]
     """Feature flags: which features the operator switched on or off."""
 
@@ -232,6 +236,10 @@ class SettingsAnswer(TypedDict):
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     overdraft: str
     """How far below zero the available credits of the default kind may fall by uses and holds."""
+    reminder_days: Sequence[int]
+    """When people are reminded of an open invoice: days from when it is due, negative before that. Empty for never."""
+    restricted_after_days: int | None
+    """How many days an invoice may be overdue before new agents, keys and spending are refused; null for ever."""
     flags: Mapping[str, bool]
     """Feature flags: which features the operator switched on or off."""
     billing_contacts: Sequence[str]
@@ -296,6 +304,10 @@ class SettingsRequest(TypedDict):
     """The operator's. Left out it stays as it is."""
     unverified_may_write: NotRequired[bool | None]
     """The operator's. Left out it stays as it is."""
+    reminder_days: NotRequired[Sequence[int] | None]
+    """The operator's. Left out they stay as they are."""
+    restricted_after_days: NotRequired[int | None]
+    """The operator's. Left out it stays as it is; switched off by `PATCH /organizations/{id}`."""
     flags: NotRequired[Mapping[str, bool] | None]
     """The operator's. Left out they stay as they are."""
 

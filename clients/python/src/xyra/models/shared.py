@@ -498,6 +498,10 @@ class OrganizationSettings(TypedDict):
     """Whether members whose e-mail address is not verified may change things, as if it were."""
     overdraft: NotRequired[str]
     """How far below zero the available credits of the default kind may fall by uses and holds."""
+    reminder_days: NotRequired[Sequence[int]]
+    """When people are reminded of an open invoice: days from when it is due, negative before that. Empty for never."""
+    restricted_after_days: NotRequired[int | None]
+    """How many days an invoice may be overdue before new agents, keys and spending are refused; null for ever."""
     flags: NotRequired[Mapping[str, bool]]
     """Feature flags: which features the operator switched on or off."""
 

@@ -1,0 +1,175 @@
+"""Dunning: invoices become overdue, people are reminded of them, and by setting their organization is restricted."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from shared.containers import INVOICES
+from shared.domain.billing.account import ACCOUNT, Account
+from shared.domain.billing.documents import Invoice
+from shared.domain.billing.dunning import is_restricting, reminders_due
+from shared.domain.kernel.ids import fingerprint
+from shared.domain.kernel.times import from_text, to_text
+from shared.domain.tenancy.organizations import Organization
+from shared.ports.clock import Clock
+from shared.services.access.letters import ACCESS_MAIL, Letter
+from shared.services.storage import (
+    Outbox,
+    OutboxEntry,
+    Records,
+    StaleEtagError,
+    Store,
+    Stored,
+    look_twice,
+    putting,
+    replacing,
+)
+from shared.services.tenancy.organizations import Organizations
+
+NEVER_LATER_BY = timedelta(days=3)
+"""A reminder that is this late is only marked: after an outage nobody gets a mail about what is long past."""
+OVERDUE_SETTLED = "overdue_settled"
+"""The effect of what pays, lowers or cancels an overdue invoice; its value is a stored name."""
+
+
+class Dunning:
+    """Each reminder is marked on its invoice in the batch with the entry of its mail: it goes out once."""
+
+    def __init__(self, store: Store, clock: Clock, organizations: Organizations, outbox: Outbox) -> None:
+        self._store = store
+        self._clock = clock
+        self._organizations = organizations
+        self._accounts = Records(store, INVOICES, Account)
+        self._invoices = Records(store, INVOICES, Invoice)
+        self._mails = outbox.sender(ACCESS_MAIL)
+        self._settled = outbox.sender(OVERDUE_SETTLED)
+
+    async def run(self, organization: Organization) -> None:
+        """What the hourly run does for one organization; safe to repeat."""
+        account = await self._accounts.find(organization.id, ACCOUNT)
+        is_nothing_open = account is not None and not account.entity.open
+        if is_nothing_open and organization.restricted_since is None:
+            return
+        now = self._clock.now()
+        async for stored in self._open(organization.id):
+            await self._remind(organization, stored, now)
+        await self._restrict_or_lift(organization)
+
+    async def lift(self, organization_id: str) -> None:
+        """What happens for `OVERDUE_SETTLED`: what is overdue no longer restricts no longer."""
+        organization = await self._organizations.made(organization_id)
+        if organization.restricted_since is not None:
+            await self._restrict_or_lift(organization)
+
+    def settled_entry(self, invoice: Invoice) -> list[OutboxEntry]:
+        """What belongs into the batch that settles an invoice: an entry where it was overdue."""
+        if invoice.status != "overdue":
+            return []
+        entry_id = f"{OVERDUE_SETTLED}:{invoice.id}"
+        return [self._settled.entry(entry_id, organization_id=invoice.organization_id)]
+
+    async def letter(
+        self,
+        *,
+        request_id: str,  # noqa: ARG002  the mail's
+        organization_id: str,
+        invoice_id: str,
+        recipient: str,
+        decided_at: str,
+    ) -> Letter | None:
+        """A reminder; None where the invoice is settled meanwhile, or the address is no contact any longer."""
+        organization = await self._organizations.made(organization_id)
+        invoice = (await self._invoices.get_created(organization_id, invoice_id)).entity
+        address = next((to for to in recipients(organization) if _named(to) == recipient), None)
+        if address is None or not invoice.amount_due or invoice.payable_by is None or invoice.number is None:
+            return None
+        due = invoice.payable_by.astimezone(ZoneInfo(invoice.timezone))
+        return Letter(
+            address,
+            from_text(decided_at),
+            names={"organization": organization.name},
+            figures={
+                "number": invoice.number,
+                "amount": f"{invoice.amount_due:f} {invoice.currency}",
+                "due": f"{due:%Y-%m-%d}",
+            },
+        )
+
+    async def _open(self, organization_id: str) -> AsyncIterator[Stored[Invoice]]:
+        for status in ("pending", "overdue"):
+            async for stored in self._invoices.all(organization_id, equals={"status": status}):
+                yield stored
+
+    async def _remind(self, organization: Organization, stored: Stored[Invoice], now: datetime) -> None:
+        """Overdue, where it is, with the newest reminder that is due. A lost race is left to the next run."""
+        invoice = stored.entity
+        if invoice.payable_by is None:
+            return
+        due = reminders_due(organization.settings.reminder_days, invoice.payable_by, invoice.reminded, now)
+        after = invoice.changed(status=invoice.open_status(now), reminded=(*invoice.reminded, *due))
+        if after == invoice:
+            return
+        is_timely = bool(due) and now < invoice.payable_by + timedelta(days=due[-1]) + NEVER_LATER_BY
+        entries = self._mail_entries(organization, after, due[-1], now) if is_timely else []
+        operations = [replacing(stored, after), *map(putting, entries)]
+        try:
+            await self._store.batch(INVOICES.name, organization.id, operations)
+        except StaleEtagError:
+            return
+
+    def _mail_entries(
+        self, organization: Organization, invoice: Invoice, days: int, now: datetime
+    ) -> list[OutboxEntry]:
+        """One for each address. They name it by its hash: no address stands in an entry."""
+        template = "invoice_due" if days < 0 else "invoice_overdue"
+        return [
+            self._mails.entry(
+                f"{ACCESS_MAIL}:{invoice.id}:{days}:{_named(address)}",
+                template=template,
+                request_id=f"{invoice.id}:{days}:{_named(address)}",
+                organization_id=organization.id,
+                invoice_id=invoice.id,
+                recipient=_named(address),
+                decided_at=to_text(now),
+            )
+            for address in recipients(organization)
+        ]
+
+    async def _restrict_or_lift(self, organization: Organization) -> None:
+        """Bring the organization to what its overdue invoices say. One that is restricted is looked at once more."""
+        if await self._is_to_be_restricted(organization):
+            await self._set(organization.id, restricted=True)
+            if await self._is_to_be_restricted(organization):
+                return
+        await self._set(organization.id, restricted=False)
+
+    async def _is_to_be_restricted(self, organization: Organization) -> bool:
+        after = organization.settings.restricted_after_days
+        if after is None:
+            return False
+        now, allowed = self._clock.now(), timedelta(days=after)
+
+        async def look() -> bool:
+            overdue = self._invoices.all(organization.id, equals={"status": "overdue"})
+            return any([is_restricting(stored.entity.payable_by, allowed, now) async for stored in overdue])
+
+        return await look_twice(look, is_doubtful=lambda restricted: restricted)
+
+    async def _set(self, organization_id: str, *, restricted: bool) -> None:
+        now = self._clock.now()
+
+        def decide(organization: Organization) -> Organization:
+            since = (organization.restricted_since or now) if restricted else None
+            return organization.changed(restricted_since=since)
+
+        await self._organizations.change(organization_id, decide, None)
+
+
+def recipients(organization: Organization) -> list[str]:
+    """Who gets what concerns billing: the billing address and the contacts, each once."""
+    addresses = [organization.billing_email, *organization.own_settings.billing_contacts]
+    return list(dict.fromkeys(address for address in addresses if address))
+
+
+def _named(address: str) -> str:
+    return fingerprint(address.strip().casefold())[:16]
