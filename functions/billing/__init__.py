@@ -2,6 +2,7 @@
 
 from functions.billing import (
     agent_summaries,
+    credit_notes,
     group_summaries,
     invoice_jobs,
     invoice_runs,
@@ -14,6 +15,7 @@ from functions.billing import (
 
 blueprints = (
     agent_summaries.blueprint,
+    credit_notes.blueprint,
     group_summaries.blueprint,
     invoice_jobs.blueprint,
     invoice_runs.blueprint,

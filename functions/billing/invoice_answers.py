@@ -26,7 +26,9 @@ class CreditNoteAnswer(Schema):
     number: str | None
     """Null in a draft or preview."""
     reason: str
-    """Why it is issued."""
+    """Why it is issued: `correction` brings what was billed to what is due, `goodwill` is given by hand."""
+    text: str | None
+    """Why goodwill was given."""
     currency: str
     lines: list[Line]
     """The first 500."""
@@ -45,6 +47,7 @@ class CreditNoteAnswer(Schema):
             id=note.id,
             number=note.number,
             reason=note.reason,
+            text=note.text,
             currency=note.currency,
             lines=list(lines[:LINES_SHOWN]),
             total=note.total,
@@ -151,6 +154,7 @@ class InvoiceAnswer(Schema):
             id=None,
             number=None,
             reason="correction",
+            text=None,
             currency=draft.currency,
             lines=list(composed.correction[:LINES_SHOWN]),
             total=totals.credit_note,

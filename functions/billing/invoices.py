@@ -16,7 +16,7 @@ from shared.domain.access.identity import Permission
 from shared.domain.billing.documents import Invoice, InvoiceStatus
 from shared.domain.kernel.money import EXACT, ZERO, round_half_up
 from shared.domain.pricing.lines import Line
-from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, ThingId, endpoint, window
+from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint, window
 
 blueprint = func.Blueprint()
 
@@ -24,6 +24,11 @@ blueprint = func.Blueprint()
 class InvoicePath(PathValues):
     invoice_id: Annotated[str, ThingId("inv")]
     """The invoice's id, not its number."""
+
+
+class CancelInvoiceRequest(Schema):
+    waive: bool = False
+    """Whether what the invoice came to is not billed again."""
 
 
 class InvoiceListQuery(ListQuery):
@@ -153,15 +158,17 @@ async def finalize_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
     blueprint,
     "POST",
     "invoices/{invoice_id}/cancel",
-    summary="Cancel an issued invoice. Its periods are billed again; what it took from the balance goes back",
+    summary="Cancel an issued invoice. Its periods are billed again, less what is waived",
     access=Permission.INVOICES_WRITE,
     path_values=InvoicePath,
+    body=CancelInvoiceRequest,
     answers={200: InvoiceAnswer},
+    example={"waive": False},
 )
-async def cancel_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
+async def cancel_invoice(call: Call[CancelInvoiceRequest, Query, InvoicePath]) -> Reply:
     """Cancel an issued invoice. One with payments or credit notes is 409; one that is cancelled already stays so."""
     invoice_id = call.path.invoice_id
     organization_id = await call.organization_id_of(invoice_id)
-    await call.services.account.cancelling.cancel(organization_id, invoice_id)
+    await call.services.account.cancelling.cancel(organization_id, invoice_id, waive=call.body.waive)
     invoice, etag = await call.services.billing_documents.invoice(organization_id, invoice_id)
     return Reply(await whole_invoice(call, invoice), etag=etag)

@@ -75,6 +75,8 @@ class Invoice(Entity):
     """From the balance of the account."""
     amount_credited: RoundedAmount = ZERO
     """By credit notes, of what was open."""
+    credit_notes: int = 0
+    """How many credit notes lie on it: counted, so that none comes while it is cancelled."""
     reminded: tuple[int, ...] = ()
     """The reminders that were decided on, by their days from when it is due."""
     metadata: dict[str, Any] = {}
@@ -153,7 +155,13 @@ class Invoice(Entity):
         )
 
     def covered(
-        self, now: datetime, *, paid: Decimal = ZERO, from_balance: Decimal = ZERO, credited: Decimal = ZERO
+        self,
+        now: datetime,
+        *,
+        paid: Decimal = ZERO,
+        from_balance: Decimal = ZERO,
+        credited: Decimal = ZERO,
+        is_noted: bool = False,
     ) -> Self:
         """The issued invoice after this much more of it is paid, taken from the balance or credited.
 
@@ -162,6 +170,7 @@ class Invoice(Entity):
         after = self.changed(
             amount_paid=add(self.amount_paid, paid),
             credits_applied=add(self.credits_applied, from_balance),
+            credit_notes=self.credit_notes + (1 if is_noted else 0),
             amount_credited=add(self.amount_credited, credited),
         )
         if after.amount_due < 0:
@@ -194,7 +203,10 @@ class CreditNote(Entity):
 
     organization_id: str
     number: str
-    reason: Literal["correction"]
+    reason: Literal["correction", "goodwill"]
+    """`correction`: billed is brought to due. `goodwill`: given by hand, of what is due."""
+    text: str | None = None
+    """Why goodwill was given, for people."""
     invoice_id: str | None
     currency: str
     start: Instant
@@ -207,6 +219,27 @@ class CreditNote(Entity):
     """The invoices that it lowers; none of notes that were issued before this was kept."""
     to_balance: RoundedAmount = ZERO
     """What is credited beyond what was open of these: it is balance of the account."""
+
+    @classmethod
+    def goodwill(  # noqa: PLR0913  what a note has
+        cls, note_id: str, invoice: Invoice, number: str, lines: Sequence[Line], text: str, now: datetime
+    ) -> Self:
+        """The credit note that gives back these lines of an invoice."""
+        return cls(
+            id=note_id,
+            organization_id=invoice.organization_id,
+            number=number,
+            reason="goodwill",
+            text=text,
+            invoice_id=invoice.id,
+            currency=invoice.currency,
+            start=invoice.start,
+            end=invoice.end,
+            lines_hash=hash_of(lines),
+            line_count=len(lines),
+            total=total_of(lines, invoice.currency),
+            issued_at=now,
+        )
 
     @classmethod
     def correcting(

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain.billing.concessions import after_concessions
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.money import ZERO, RoundedAmount, add, round_half_up, total
 from shared.domain.periods.periods import Period
@@ -33,6 +34,10 @@ class PeriodBill:
     billed: Mapping[str, BilledLine]
     drawn: Mapping[str, Decimal] = field(default_factory=dict)
     """What a wallet pays of what is due."""
+    waived: Mapping[str, Decimal] = field(default_factory=dict)
+    """What is not to be billed of what is due."""
+    given: Mapping[str, Decimal] = field(default_factory=dict)
+    """What goodwill has given back of what was billed."""
 
     def billed_amount(self, key: str) -> Decimal:
         """What is paid for already, by documents or by the wallet."""
@@ -48,6 +53,8 @@ def differences(bill: PeriodBill, invoiced_period: Period, currency: str) -> lis
     """
     due = {key: _no_longer_due(billed.line, currency) for key, billed in bill.billed.items()}
     due |= {line.key: line for line in bill.due}
+    if bill.waived or bill.given:
+        due = {key: after_concessions(line, bill.waived, bill.given, currency) for key, line in due.items()}
     differing = [line for _, line in sorted(due.items()) if line.amount != bill.billed_amount(line.key)]
     is_older = bill.period.start < invoiced_period.start
     lines: list[Line] = []

@@ -27,6 +27,8 @@ StepKind = Literal[
     "overage",
     "proration",
     "adjustment",
+    "waiver",
+    "goodwill",
 ]
 """What a step does in the arithmetic of its line."""
 

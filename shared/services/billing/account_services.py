@@ -11,6 +11,7 @@ from shared.services.billing.cancelling import Cancelling
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.draws import Draws
 from shared.services.billing.dunning import OVERDUE_SETTLED, Dunning
+from shared.services.billing.goodwill import Goodwill
 from shared.services.billing.invoice_jobs import InvoiceJobs
 from shared.services.billing.invoice_payments import InvoicePayments
 from shared.services.billing.invoice_runs import InvoiceRuns
@@ -40,6 +41,7 @@ class AccountServices:
         self.accounts = accounts = Accounts(store)
         self.dunning = dunning = Dunning(store, clock, organizations, outbox)
         self.payments = InvoicePayments(store, clock, owners, documents, accounts, dunning, outbox)
+        self.goodwill = Goodwill(store, clock, periods, documents, accounts, dunning, outbox)
         self.cancelling = Cancelling(store, clock, periods, documents, accounts, dunning, outbox)
 
     def issuing(self, bills: Bills, draws: Draws) -> Issuing:

@@ -111,7 +111,10 @@ class Accounts:
     async def lowered(
         self, organization_id: str, amount: Decimal, invoice_ids: Sequence[str], now: datetime
     ) -> "LoweredInvoices":
-        """So much credited on these invoices, in their order, to nothing open at most."""
+        """So much credited on these invoices, in their order, to nothing open at most.
+
+        The first one counts the note, whether or not anything of it is open.
+        """
         wanted = invoice_ids[:MAXIMUM_LOWERED]
         stored = await self._invoices.get_many(organization_id, wanted)
         lowered: list[CreditedAmount] = []
@@ -122,7 +125,8 @@ class Accounts:
             if credited > 0:
                 rest = EXACT.subtract(rest, credited)
                 lowered.append(CreditedAmount(invoice_id=invoice.entity.id, amount=credited))
-                writes.append(replacing(invoice, invoice.entity.covered(now, credited=credited)))
+            if credited > 0 or not writes:
+                writes.append(replacing(invoice, invoice.entity.covered(now, credited=credited, is_noted=True)))
         return LoweredInvoices(tuple(lowered), rest, writes)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from shared.domain.billing.concessions import conceded
 from shared.domain.billing.invoicing import BilledLine, Composed, PeriodBill, billed_lines, compose, differences
 from shared.domain.billing.prepaid import lowered, settles_from_wallet
 from shared.domain.kernel.money import total
@@ -27,12 +28,21 @@ class GuardedPeriod:
 
 
 @dataclass(frozen=True, slots=True)
+class Concessions:
+    """The lines that are waived of a period, and those that goodwill has given back."""
+
+    waived: Sequence[Line] = ()
+    given: Sequence[Line] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RatedPeriod:
     """What is due for a period, and the lines of the documents that it lists."""
 
     guarded: GuardedPeriod
     rated: Sequence[RatedLine]
     billed: Sequence[Line]
+    concessions: Concessions
     is_prepaid: bool = False
     """Whether a wallet pays for its usage until its close."""
     drawn: Mapping[str, Decimal] | None = None
@@ -185,7 +195,9 @@ def _billed_period(
     billed: Mapping[str, BilledLine] = billed_lines([*rated.billed, *issued], rated.period.start)
     if when.only_in_advance:
         due, billed = _in_advance(due, billed)
-    lines = differences(PeriodBill(rated.period, due, billed, _paid(rated)), invoiced_period, currency)
+    start, conceding = rated.period.start, rated.concessions
+    waived, given = conceded(conceding.waived, start), conceded(conceding.given, start)
+    lines = differences(PeriodBill(rated.period, due, billed, _paid(rated), waived, given), invoiced_period, currency)
     return BilledPeriod(
         rated.guarded,
         lines,

@@ -12,11 +12,19 @@ from shared.domain.rating.rated_lines import RatedLine
 from shared.domain.rating.rating import rate_by_segment
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
-from shared.services.billing.bill import Bill, GuardedPeriod, IssueTime, RatedPeriod, bill_of, interim_bill_of
+from shared.services.billing.bill import (
+    Bill,
+    Concessions,
+    GuardedPeriod,
+    IssueTime,
+    RatedPeriod,
+    bill_of,
+    interim_bill_of,
+)
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.facts import FactsReader
-from shared.services.periods.periods import Periods
+from shared.services.periods.periods import PeriodItem, Periods
 
 PERIODS_PER_BILL = 60
 """How many older periods a bill looks at: all of them are replaced in one batch."""
@@ -150,21 +158,23 @@ class Bills:
     async def _rated(
         self, organization: Organization, guarded: GuardedPeriod, rated: Sequence[RatedLine]
     ) -> RatedPeriod:
-        billed = await self._billed(organization.id, guarded)
         if guarded.stored is None:
             settlement = organization.settlements.at(guarded.period.start) or POSTPAID
-            return RatedPeriod(guarded, rated, billed, settlement.is_prepaid)
+            return RatedPeriod(guarded, rated, (), Concessions(), settlement.is_prepaid)
         item = guarded.stored.entity
-        return RatedPeriod(
-            guarded, rated, billed, item.settlement.is_prepaid, await self._drawn.of(organization.id, item)
-        )
+        billed, concessions = await self._listed(organization.id, item)
+        drawn = await self._drawn.of(organization.id, item)
+        return RatedPeriod(guarded, rated, billed, concessions, item.settlement.is_prepaid, drawn)
 
-    async def _billed(self, organization_id: str, guarded: GuardedPeriod) -> list[Line]:
-        """The lines of the documents that the period lists, in the order of their issue."""
-        if guarded.stored is None:
-            return []
-        documents = guarded.stored.entity.documents
-        return [line for document in documents for line in await self._documents.lines(organization_id, document)]
+    async def _listed(self, organization_id: str, item: PeriodItem) -> tuple[list[Line], Concessions]:
+        """The lines of the documents that the period lists, in the order of their issue, and what is conceded."""
+        billed: list[Line] = []
+        waived: list[Line] = []
+        given: list[Line] = []
+        by_type = {"invoice": billed, "credit_note": billed, "waiver": waived, "goodwill": given}
+        for document in item.documents:
+            by_type[document.type] += await self._documents.lines(organization_id, document)
+        return billed, Concessions(waived, given)
 
 
 def _to_create(organization: Organization, created: Sequence[Period], invoiced_period: Period) -> list[Period]:

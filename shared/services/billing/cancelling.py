@@ -1,18 +1,30 @@
 """Cancelling: an issued invoice is owed no longer, and its periods are billed again."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.containers import INVOICES
 from shared.domain.billing.account import Movement
+from shared.domain.billing.concessions import waived_lines
 from shared.domain.billing.documents import Invoice
+from shared.domain.billing.invoicing import hash_of
 from shared.domain.kernel.errors import ConflictError, NotFoundError
+from shared.domain.pricing.lines import Line
 from shared.ports.clock import Clock
 from shared.services.billing.accounts import Accounts
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.dunning import Dunning
-from shared.services.periods.periods import PeriodItem, Periods
+from shared.services.periods.periods import BillingDocument, PeriodItem, Periods
 from shared.services.storage import Operation, Outbox, Store, Stored, look_twice, putting, replacing, retry_lost_races
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """What is waived with a cancelled invoice, and the periods that it is waived of."""
+
+    document: BillingDocument
+    starts: frozenset[datetime]
 
 
 class Cancelling:
@@ -34,10 +46,13 @@ class Cancelling:
         self._dunning = dunning
         self._outbox = outbox
 
-    async def cancel(self, organization_id: str, invoice_id: str, if_match: str | None = None) -> Invoice:
+    async def cancel(
+        self, organization_id: str, invoice_id: str, if_match: str | None = None, *, waive: bool = False
+    ) -> Invoice:
         """Take an issued invoice back, in one batch: its periods list it no longer and are billed again.
 
-        The balance that it took returns. One that is cancelled already stays so. Raises `NotFoundError`,
+        The balance that it took returns. With `waive` what it came to is not billed again. One that is cancelled
+        already stays so. Raises `NotFoundError`,
         `PreconditionFailedError`, and `ConflictError` for a draft and where payments or credit notes lie on it.
         """
 
@@ -48,7 +63,8 @@ class Cancelling:
             await self._check(invoice.entity)
             now = self._clock.now()
             lines = await self._documents.lines(organization_id, invoice.entity)
-            periods = await self._taken_off(invoice.entity, {line.period.start for line in lines}, now)
+            waiver = await self._waiver(invoice.entity, lines) if waive else None
+            periods = await self._taken_off(invoice.entity, {line.period.start for line in lines}, waiver, now)
             read = await self._accounts.read(organization_id, now)
             movement = Movement("cancellation", invoice.entity.total, invoice_id)
             cancelled = invoice.entity.cancelled(now)
@@ -65,26 +81,40 @@ class Cancelling:
         otherwise = ConflictError("The invoice is being changed by many at once; try again")
         return await retry_lost_races(lambda: look_twice(attempt, errors=refusals), otherwise)
 
+    async def _waiver(self, invoice: Invoice, lines: Sequence[Line]) -> Waiver | None:
+        """What the invoice came to, to be waived of its periods; its lines are written. None where that is nothing."""
+        waived = waived_lines(lines, invoice.currency)
+        if not waived:
+            return None
+        document = BillingDocument(
+            id=f"{invoice.id}:waiver", type="waiver", lines_hash=hash_of(waived), line_count=len(waived)
+        )
+        await self._documents.write_lines(invoice.organization_id, document, waived)
+        return Waiver(document, frozenset(line.period.start for line in waived))
+
     async def _check(self, invoice: Invoice) -> None:
         """Raises `ConflictError` where it cannot be cancelled."""
         if invoice.status == "draft":
             raise ConflictError("The invoice is a draft: it is owed by nobody, and computed again until it is issued")
         if invoice.amount_paid:
             raise ConflictError("A payment lies on the invoice; give a credit note for what is not owed")
-        notes = await self._documents.credit_notes(invoice.organization_id, invoice.id)
-        if invoice.amount_credited or notes:
+        notes = await self._documents.credit_notes(invoice.organization_id, invoice.id)  # of before they were counted
+        if invoice.credit_notes or notes:
             raise ConflictError("A credit note lies on the invoice; give another one for what is not owed")
 
     async def _taken_off(
-        self, invoice: Invoice, starts: set[datetime], now: datetime
+        self, invoice: Invoice, starts: set[datetime], waiver: Waiver | None, now: datetime
     ) -> Sequence[tuple[Stored[PeriodItem], PeriodItem]]:
-        """Its periods, as they were and without it: to be compared again."""
+        """Its periods, as they were and without it: to be compared again, less what is waived."""
         changed: list[tuple[Stored[PeriodItem], PeriodItem]] = []
         for start in sorted(starts):
             stored = await self._periods.item(invoice.organization_id, start)
             before = stored.entity
             after = before.changed(
-                documents=tuple(document for document in before.documents if document.id != invoice.id),
+                documents=(
+                    *(document for document in before.documents if document.id != invoice.id),
+                    *([waiver.document] if waiver is not None and start in waiver.starts else []),
+                ),
                 settled=False,
                 open_until=None,
                 changes_after_end=before.changes_after_end + 1,

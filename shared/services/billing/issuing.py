@@ -19,6 +19,7 @@ from shared.services.billing.bill import Bill
 from shared.services.billing.bills import PERIODS_PER_BILL, Bills
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.draws import Draws
+from shared.services.billing.numbering import NUMBERING, first_numbering
 from shared.services.billing.settling import REPLICA_LAG, IssuedDocument, changed_periods
 from shared.services.storage import (
     Operation,
@@ -34,8 +35,6 @@ from shared.services.storage import (
     replacing,
     retry_lost_races,
 )
-
-_NUMBERING = "numbering"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ class Issuing:
     async def _issue_interim(self, organization: Organization, invoice_id: str, bill: Bill, now: datetime) -> Invoice:
         """Raises `StaleEtagError` or `AlreadyExistsError` where something has changed since it was read."""
         before, account = await self._numbering_and_account(organization.id)
-        numbering = before.entity if before is not None else _first_numbering(organization)
+        numbering = before.entity if before is not None else first_numbering(organization)
         number, numbering = numbering.next("INV", now.astimezone(ZoneInfo(organization.timezone)).year)
         lines = bill.composed().invoice
         draft = Invoice.interim(organization, invoice_id, bill.invoiced_period, lines, now)
@@ -156,7 +155,7 @@ class Issuing:
     async def _numbering_and_account(
         self, organization_id: str
     ) -> tuple[Stored[Numbering] | None, Stored[Account] | None]:
-        return await get_two(self._store, INVOICES, organization_id, (Numbering, _NUMBERING), (Account, ACCOUNT))
+        return await get_two(self._store, INVOICES, organization_id, (Numbering, NUMBERING), (Account, ACCOUNT))
 
     async def check_order(self, draft: Invoice) -> None:
         """Raises `ConflictError` while the draft of an earlier period is open.
@@ -191,7 +190,7 @@ class Issuing:
         """
         now = self._clock.now()
         before, account = await self._numbering_and_account(organization.id)
-        numbering = before.entity if before is not None else _first_numbering(organization)
+        numbering = before.entity if before is not None else first_numbering(organization)
         issued, documents, numbering = _issued(organization, draft.entity, bill, numbering, now)
         for header, lines in documents:
             await self._documents.write_lines(organization.id, header, lines)
@@ -240,10 +239,6 @@ def _may_be_outdated(draft: Invoice, changed_at: datetime | None) -> bool:
     """True where the draft's totals may have been computed without what changed then, or without a time at all."""
     computed_at = draft.totals_as_of
     return changed_at is None or computed_at is None or computed_at < changed_at + REPLICA_LAG
-
-
-def _first_numbering(organization: Organization) -> Numbering:
-    return Numbering(id=_NUMBERING, name=organization.slug.upper())
 
 
 def _issued(

@@ -23,7 +23,7 @@ _PERIODS_PER_BATCH = 90
 
 
 class BillingDocument(BaseModel):
-    """A finalized invoice or credit note that bills a period.
+    """A finalized invoice or credit note that bills a period, or what concedes something of it.
 
     The period lists it until it is cancelled. It names its lines by their hash, so that the period's ETag guards them:
     a read of the document's header may still show a draft.
@@ -32,7 +32,8 @@ class BillingDocument(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
-    type: Literal["invoice", "credit_note"]
+    type: Literal["invoice", "credit_note", "waiver", "goodwill"]
+    """What bills it, or concedes something of it: `waiver` before it is billed, `goodwill` of what was billed."""
     lines_hash: str
     line_count: int
 

@@ -67,6 +67,8 @@ PATHS = (
     DeclaredPath("finalize a draft", billing.Finalize, ("finalize_invoice",)),
     DeclaredPath("pay an invoice", account.PayInvoice, ("pay_invoice",)),
     DeclaredPath("apply balance", account.ApplyBalance, ("apply_balance",)),
+    DeclaredPath("give goodwill on an invoice", account.GiveGoodwill, ("create_credit_note",)),
+    DeclaredPath("waive an invoice", account.WaiveInvoice),
     DeclaredPath("remind of an invoice", account.Remind),
     DeclaredPath("cancel an invoice", account.CancelInvoice, ("cancel_invoice",)),
     DeclaredPath("give up a job", billing.GiveUpJob, ("fail_dead_invoice_runs",)),

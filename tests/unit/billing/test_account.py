@@ -18,6 +18,7 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, NotFoundError, ValidationError
 from shared.domain.kernel.ids import named_id
 from shared.ports.store import Document, every_item
+from shared.services.billing.goodwill import GoodwillDraft
 from shared.services.billing.invoice_payments import PaymentByHand
 from tests.doubles.fakes import virtual_time
 from tests.doubles.worlds.paid_fees import ADVANCE_FEE, ORGANIZATION, Scene
@@ -237,7 +238,9 @@ def test_an_account_never_falls_below_zero() -> None:
 
 Command = tuple[str, int, int]
 COMMANDS = st.tuples(
-    st.sampled_from(("pay", "pay more", "apply", "cancel", "month")), st.integers(0, 5), st.integers(1, 9000)
+    st.sampled_from(("pay", "pay more", "apply", "cancel", "waive", "give", "month")),
+    st.integers(0, 5),
+    st.integers(1, 9000),
 )
 
 
@@ -261,13 +264,17 @@ async def played(commands: Sequence[Command]) -> None:
         invoice = issued[chosen % len(issued)]
         amount = Decimal(cents if command == "pay" else 10 * cents) / 100
         try:
-            if command == "cancel":
-                await scene.host.account.cancelling.cancel(ORGANIZATION, invoice.id)
+            if command in ("cancel", "waive"):
+                await scene.host.account.cancelling.cancel(ORGANIZATION, invoice.id, waive=command == "waive")
+            elif command == "give":
+                organization = await scene.host.organizations.get(ORGANIZATION)
+                draft = GoodwillDraft("Sorry", Decimal(cents % 1500 + 1) / 100)
+                await scene.host.account.goodwill.give(organization, named_id("cn", number), invoice.id, draft)
             elif command == "apply":
                 await scene.host.account.payments.apply_balance(ORGANIZATION, f"bal_{number}", invoice.id, None)
             else:
                 await pay(scene, invoice, str(amount), f"{number}")
-        except ConflictError:
+        except (ConflictError, ValidationError):
             continue
     await check_account(scene)
 

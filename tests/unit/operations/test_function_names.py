@@ -8,6 +8,7 @@ from tests.places import DATA
 ADDED = {
     "apply_balance",
     "cancel_invoice",
+    "create_credit_note",
     "get_account",
     "get_payment",
     "list_payments",

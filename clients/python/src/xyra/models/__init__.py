@@ -230,6 +230,9 @@ from xyra.models.invitations import InvitationAnswer as InvitationAnswer
 from xyra.models.invitations import InvitationList as InvitationList
 from xyra.models.invitations import InvitationRequest as InvitationRequest
 from xyra.models.invoices import ApplyBalanceRequest as ApplyBalanceRequest
+from xyra.models.invoices import CancelInvoiceRequest as CancelInvoiceRequest
+from xyra.models.invoices import CreditNoteRequest as CreditNoteRequest
+from xyra.models.invoices import CreditedLine as CreditedLine
 from xyra.models.invoices import GenerateRequest as GenerateRequest
 from xyra.models.invoices import InvoiceLinesAnswer as InvoiceLinesAnswer
 from xyra.models.invoices import InvoiceList as InvoiceList

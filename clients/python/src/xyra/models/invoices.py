@@ -17,6 +17,31 @@ class ApplyBalanceRequest(TypedDict):
     """Left out: what is due, as far as the balance goes."""
 
 
+class CancelInvoiceRequest(TypedDict):
+    waive: NotRequired[bool]
+    """Whether what the invoice came to is not billed again."""
+
+
+class CreditNoteRequest(TypedDict):
+    lines: NotRequired[Sequence[CreditedLine] | None]
+    """What is given back of which lines; or `amount`."""
+    amount: NotRequired[str | int | Decimal | None]
+    """What is given back of the whole invoice, split over its lines by what is left of them; or `lines`."""
+    reason: str
+    """Why, for people."""
+    settle: NotRequired[Literal["open", "balance"]]
+    """`open`: what is open of the invoice is lowered, and the rest is balance. `balance`: all of it is balance."""
+
+
+class CreditedLine(TypedDict):
+    key: str
+    """The key of the invoice's line."""
+    period: str
+    """The local start date of the line's period, such as 2026-10-01."""
+    amount: str | int | Decimal
+    """How much of it is given back: at most what is left of it."""
+
+
 class GenerateRequest(TypedDict):
     organization_id: NotRequired[str | None]
     """Whose invoices: id, slug or external id; null for all organizations."""

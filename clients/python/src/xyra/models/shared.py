@@ -213,7 +213,9 @@ class CreditNoteAnswer(TypedDict):
     number: str | None
     """Null in a draft or preview."""
     reason: str
-    """Why it is issued."""
+    """Why it is issued: `correction` brings what was billed to what is due, `goodwill` is given by hand."""
+    text: str | None
+    """Why goodwill was given."""
     currency: str
     """The currency of all amounts, ISO 4217."""
     lines: Sequence[Line]
@@ -727,7 +729,7 @@ class SpanAnswer(TypedDict):
 Step = TypedDict(
     "Step",
     {
-        "kind": "Literal['base_fee', 'tier', 'unit', 'percentage', 'package', 'minimum', 'maximum', 'discount', 'premium', 'bonus', 'overage', 'proration', 'adjustment']",
+        "kind": "Literal['base_fee', 'tier', 'unit', 'percentage', 'package', 'minimum', 'maximum', 'discount', 'premium', 'bonus', 'overage', 'proration', 'adjustment', 'waiver', 'goodwill']",
         "version": "NotRequired[int | None]",
         "from": "NotRequired[str | None]",
         "to": "NotRequired[str | None]",

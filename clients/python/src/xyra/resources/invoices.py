@@ -16,26 +16,6 @@ class Invoices:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def generate(
-        self, body: models.GenerateRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
-    ) -> models.JobAnswer:
-        """Invoice a month that has ended, for one organization or all; answers with a job."""
-        answer: models.JobAnswer = self._connection.call(
-            "POST",
-            "/api/v1/invoices/generate/monthly",
-            query={"organization_id": organization_id},
-            body=body,
-            idempotency_key=idempotency_key,
-        )
-        return answer
-
-    def get_job(self, job_id: str, *, organization_id: str | None = None) -> models.JobAnswer:
-        """How far a run has come, and its invoices."""
-        answer: models.JobAnswer = self._connection.call(
-            "GET", f"/api/v1/invoices/jobs/{segment(job_id)}", query={"organization_id": organization_id}
-        )
-        return answer
-
     def preview(self, *, organization_id: str | None = None, period: str | None = None) -> models.InvoiceAnswer:
         """The invoice of a period as it would be issued now; by default of the open period."""
         answer: models.InvoiceAnswer = self._connection.call(
@@ -95,13 +75,19 @@ class Invoices:
         return answer
 
     def cancel(
-        self, invoice_id: str, *, organization_id: str | None = None, idempotency_key: str | None = None
+        self,
+        invoice_id: str,
+        body: models.CancelInvoiceRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> models.InvoiceAnswer:
-        """Cancel an issued invoice. Its periods are billed again; what it took from the balance goes back."""
+        """Cancel an issued invoice. Its periods are billed again, less what is waived."""
         answer: models.InvoiceAnswer = self._connection.call(
             "POST",
             f"/api/v1/invoices/{segment(invoice_id)}/cancel",
             query={"organization_id": organization_id},
+            body=body,
             idempotency_key=idempotency_key,
         )
         return answer
@@ -142,16 +128,29 @@ class Invoices:
         )
         return answer
 
+    def create_credit_note(
+        self,
+        invoice_id: str,
+        body: models.CreditNoteRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.CreditNoteAnswer:
+        """Give back part of an issued invoice, or all of it."""
+        answer: models.CreditNoteAnswer = self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/credit-notes",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
 
-class AsyncInvoices:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
-    async def generate(
+    def generate(
         self, body: models.GenerateRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
     ) -> models.JobAnswer:
         """Invoice a month that has ended, for one organization or all; answers with a job."""
-        answer: models.JobAnswer = await self._connection.call(
+        answer: models.JobAnswer = self._connection.call(
             "POST",
             "/api/v1/invoices/generate/monthly",
             query={"organization_id": organization_id},
@@ -160,12 +159,17 @@ class AsyncInvoices:
         )
         return answer
 
-    async def get_job(self, job_id: str, *, organization_id: str | None = None) -> models.JobAnswer:
+    def get_job(self, job_id: str, *, organization_id: str | None = None) -> models.JobAnswer:
         """How far a run has come, and its invoices."""
-        answer: models.JobAnswer = await self._connection.call(
+        answer: models.JobAnswer = self._connection.call(
             "GET", f"/api/v1/invoices/jobs/{segment(job_id)}", query={"organization_id": organization_id}
         )
         return answer
+
+
+class AsyncInvoices:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
 
     async def preview(self, *, organization_id: str | None = None, period: str | None = None) -> models.InvoiceAnswer:
         """The invoice of a period as it would be issued now; by default of the open period."""
@@ -226,13 +230,19 @@ class AsyncInvoices:
         return answer
 
     async def cancel(
-        self, invoice_id: str, *, organization_id: str | None = None, idempotency_key: str | None = None
+        self,
+        invoice_id: str,
+        body: models.CancelInvoiceRequest | None = None,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> models.InvoiceAnswer:
-        """Cancel an issued invoice. Its periods are billed again; what it took from the balance goes back."""
+        """Cancel an issued invoice. Its periods are billed again, less what is waived."""
         answer: models.InvoiceAnswer = await self._connection.call(
             "POST",
             f"/api/v1/invoices/{segment(invoice_id)}/cancel",
             query={"organization_id": organization_id},
+            body=body,
             idempotency_key=idempotency_key,
         )
         return answer
@@ -270,5 +280,43 @@ class AsyncInvoices:
             query={"organization_id": organization_id},
             body=body,
             idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def create_credit_note(
+        self,
+        invoice_id: str,
+        body: models.CreditNoteRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.CreditNoteAnswer:
+        """Give back part of an issued invoice, or all of it."""
+        answer: models.CreditNoteAnswer = await self._connection.call(
+            "POST",
+            f"/api/v1/invoices/{segment(invoice_id)}/credit-notes",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def generate(
+        self, body: models.GenerateRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
+    ) -> models.JobAnswer:
+        """Invoice a month that has ended, for one organization or all; answers with a job."""
+        answer: models.JobAnswer = await self._connection.call(
+            "POST",
+            "/api/v1/invoices/generate/monthly",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def get_job(self, job_id: str, *, organization_id: str | None = None) -> models.JobAnswer:
+        """How far a run has come, and its invoices."""
+        answer: models.JobAnswer = await self._connection.call(
+            "GET", f"/api/v1/invoices/jobs/{segment(job_id)}", query={"organization_id": organization_id}
         )
         return answer

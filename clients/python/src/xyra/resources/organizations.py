@@ -15,13 +15,6 @@ class Organizations:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
-        """What an organization's agents cost and earn in the open period."""
-        answer: models.OrganizationStatsAnswer = self._connection.call(
-            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
-        )
-        return answer
-
     def get_account(self, organization_id: str, *, limit: int | None = None) -> Listing[models.EntryAnswer]:
         """What an organization owes, what it has paid beyond that, and how both came about."""
         return Listing(
@@ -31,6 +24,13 @@ class Organizations:
             query={"limit": limit},
             entries="entries",
         )
+
+    def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
+        """What an organization's agents cost and earn in the open period."""
+        answer: models.OrganizationStatsAnswer = self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
+        )
+        return answer
 
     def start_export(self, organization_id: str, *, idempotency_key: str | None = None) -> models.ExportAnswer:
         """Have all lists of an organization written into one archive of JSON lines."""
@@ -130,13 +130,6 @@ class AsyncOrganizations:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
-        """What an organization's agents cost and earn in the open period."""
-        answer: models.OrganizationStatsAnswer = await self._connection.call(
-            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
-        )
-        return answer
-
     def get_account(self, organization_id: str, *, limit: int | None = None) -> AsyncListing[models.EntryAnswer]:
         """What an organization owes, what it has paid beyond that, and how both came about."""
         return AsyncListing(
@@ -146,6 +139,13 @@ class AsyncOrganizations:
             query={"limit": limit},
             entries="entries",
         )
+
+    async def get_stats(self, organization_id: str) -> models.OrganizationStatsAnswer:
+        """What an organization's agents cost and earn in the open period."""
+        answer: models.OrganizationStatsAnswer = await self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
+        )
+        return answer
 
     async def start_export(self, organization_id: str, *, idempotency_key: str | None = None) -> models.ExportAnswer:
         """Have all lists of an organization written into one archive of JSON lines."""

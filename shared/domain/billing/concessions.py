@@ -1,0 +1,66 @@
+"""Concessions: what is waived of a line before it is billed, and what goodwill gives back of what was billed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from shared.domain.kernel.money import EXACT, ZERO, add, round_half_up, total
+from shared.domain.kernel.shares import split
+from shared.domain.pricing.lines import Line, Step, StepKind
+
+
+def conceded(lines: Iterable[Line], period_start: datetime) -> dict[str, Decimal]:
+    """What these lines concede of the period that starts then, by line key; never negative."""
+    amounts: dict[str, Decimal] = {}
+    for line in lines:
+        if line.period.start == period_start:
+            amounts[line.key] = add(amounts.get(line.key, ZERO), abs(line.amount))
+    return amounts
+
+
+def after_concessions(line: Line, waived: Mapping[str, Decimal], given: Mapping[str, Decimal], currency: str) -> Line:
+    """The line as it is to be billed: less what is waived, and never below what goodwill has given back of it.
+
+    A waiver takes at most the whole line. Below what was given nobody is credited: they would get it back twice.
+    """
+    lowered = _stepped(line, "waiver", max(line.amount - waived.get(line.key, ZERO), min(line.amount, ZERO)), currency)
+    return _stepped(lowered, "goodwill", max(lowered.amount, given.get(line.key, ZERO)), currency)
+
+
+def _stepped(line: Line, kind: StepKind, amount: Decimal, currency: str) -> Line:
+    """The line with another amount, and the step that leads there; itself where it stays."""
+    if amount == line.amount:
+        return line
+    rounded = round_half_up(amount, currency)
+    step = Step(kind=kind, amount=EXACT.subtract(rounded, line.exact_amount))
+    return line.model_copy(update={"amount": rounded, "exact_amount": rounded, "steps": (*line.steps, step)})
+
+
+def waived_lines(lines: Sequence[Line], currency: str) -> list[Line]:
+    """What a cancelled document waives: its total, split over its positive lines. Nothing of one that is not above 0.
+
+    Its negative lines are billed again, so that they and what is left of the others come to nothing.
+    """
+    amount = total(line.amount for line in lines)
+    positive = [line for line in lines if line.amount > 0]
+    if amount <= 0:
+        return []
+    shares = split(round_half_up(amount, currency), [line.amount for line in positive], currency)
+    return [_conceding(line, "waiver", share) for line, share in zip(positive, shares, strict=True) if share]
+
+
+def goodwill_line(line: Line, amount: Decimal) -> Line:
+    """The line of a credit note that gives back so much of this one."""
+    return _conceding(line, "goodwill", -amount)
+
+
+def _conceding(line: Line, line_type: StepKind, amount: Decimal) -> Line:
+    changes = {
+        "type": line_type,
+        "unit_amount": None,
+        "steps": (Step(kind=line_type, amount=amount),),
+        "exact_amount": amount,
+        "amount": amount,
+        "timing": "arrears",
+    }
+    return line.model_copy(update=changes)
