@@ -70,7 +70,7 @@ async def test_of_twenty_payments_at_once_one_is_recorded(xyra: Xyra) -> None:
 
 async def test_cancelling_against_paying_one_of_them_wins(xyra: Xyra) -> None:
     organization, (invoice,) = await invoiced(xyra, "2026-10")
-    paid, cancelled = await asyncio.gather(pay(organization, invoice), send(organization, invoice, "cancel", None))
+    paid, cancelled = await asyncio.gather(pay(organization, invoice), send(organization, invoice, "cancel", {}))
     assert sorted((paid.status, cancelled.status)) == [200, 409]
     after = await organization.key.get(f"invoices/{invoice['id']}")
     assert after["status"] == ("paid" if paid.status == 200 else "cancelled")
@@ -79,7 +79,7 @@ async def test_cancelling_against_paying_one_of_them_wins(xyra: Xyra) -> None:
 
 async def test_a_cancelled_month_is_billed_again_with_the_next_number(xyra: Xyra) -> None:
     organization, (invoice,) = await invoiced(xyra, "2026-10")
-    cancelled = (await send(organization, invoice, "cancel", None)).expect(200)
+    cancelled = (await send(organization, invoice, "cancel", {})).expect(200)
     assert (cancelled["status"], cancelled["number"], cancelled["total"]) == ("cancelled", invoice["number"], "49.00")
     assert (await pay(organization, invoice)).expect(409)["type"].endswith(":cancelled")
     (again,) = await xyra.generate(organization, "2026-10")
