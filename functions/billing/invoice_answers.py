@@ -64,7 +64,7 @@ class InvoiceAnswer(Schema):
     """Given when it is finalized."""
     organization_id: str
     kind: InvoiceKind
-    """`period`, or `interim`: what a change of subscriptions made due in advance."""
+    """`period`; `interim`: what a change of subscriptions made due in advance; `manual`: entered by hand."""
     status: InvoiceStatus
     currency: str
     period: SpanAnswer
@@ -102,6 +102,12 @@ class InvoiceAnswer(Schema):
     """
     credit_notes: list[CreditNoteAnswer]
     """In a list none."""
+    purchase_order: str | None
+    """The number of the customer's order."""
+    reference: str | None
+    notes: str | None
+    """Printed on the invoice."""
+    custom_fields: dict[str, str]
     metadata: dict[str, Any]
     """The caller's own data."""
     as_of: datetime | None
@@ -140,6 +146,10 @@ class InvoiceAnswer(Schema):
             amount_paid=round_half_up(invoice.amount_paid, invoice.currency),
             amount_due=invoice.amount_due,
             credit_notes=list(credit_notes),
+            purchase_order=invoice.purchase_order,
+            reference=invoice.reference,
+            notes=invoice.notes,
+            custom_fields=invoice.custom_fields,
             metadata=invoice.metadata,
             as_of=invoice.totals_as_of,
             assumes_issued=[],
@@ -170,7 +180,7 @@ class InvoiceAnswer(Schema):
 
 async def whole_invoice(call: Call[Any, Any, Any], invoice: Invoice) -> InvoiceAnswer:
     documents = call.services.billing_documents
-    if invoice.status == "draft":
+    if invoice.is_computed:
         return InvoiceAnswer.of_bill(invoice, await bill_of_draft(call, invoice), call.now)
     lines = await documents.lines(invoice.organization_id, invoice, LINES_SHOWN)
     notes = await documents.credit_notes(invoice.organization_id, invoice.id)

@@ -115,7 +115,7 @@ async def list_invoice_lines(call: Call[NoBody, ListQuery, InvoicePath]) -> Repl
     invoice_id = call.path.invoice_id
     documents = call.services.billing_documents
     invoice, _ = await documents.invoice(await call.organization_id_of(invoice_id), invoice_id)
-    if invoice.status == "draft":
+    if invoice.is_computed:
         drafted = (await bill_of_draft(call, invoice)).composed().invoice
         shown, next_cursor = window(len(drafted), call.query.limit, call.query.cursor)
         return Reply(InvoiceLinesAnswer(data=list(drafted[shown]), next_cursor=next_cursor, as_of=call.now))
@@ -143,6 +143,10 @@ async def finalize_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
     organization = await call.organization_of(invoice_id)
     documents = call.services.billing_documents
     draft, _ = await documents.invoice(organization.id, invoice_id)
+    if draft.invoice_kind == "manual":
+        await call.services.account.manual_invoices.finalize(organization, invoice_id, call.if_match)
+        invoice, etag = await documents.invoice(organization.id, invoice_id)
+        return Reply(await whole_invoice(call, invoice), etag=etag)
     issued = await call.services.issuing.finalize(organization, invoice_id, call.if_match)
     if issued.invoice is not None:
         invoice, etag = await documents.invoice(organization.id, issued.invoice.id)

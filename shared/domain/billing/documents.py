@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.billing.invoicing import DraftTotals, compose, hash_of, total_of
-from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, called_at_creation, verb_by_status
+from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, called_at_creation, usual_verb, verb_by_status
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import EXACT, ZERO, RoundedAmount, add, round_half_up, total
@@ -18,14 +18,26 @@ from shared.domain.pricing.lines import Line
 from shared.domain.tenancy.organizations import Organization
 
 InvoiceStatus = Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"]
-InvoiceKind = Literal["period", "interim"]
-"""`period`: of a billing period that has ended. `interim`: of what a change of subscriptions makes due in advance."""
+InvoiceKind = Literal["period", "interim", "manual"]
+"""`period`: of a billing period that has ended. `interim`: of what a change of subscriptions makes due in advance.
+
+`manual`: of lines that were entered by hand.
+"""
 LINES_SHOWN = 500
 """How many lines an answer shows of one document."""
 
 
+def _written(invoice: Any) -> tuple[Any, ...]:  # noqa: ANN401  an invoice
+    """What people write on an invoice, with the lines of one by hand."""
+    lines = invoice.lines_hash if invoice.invoice_kind == "manual" else ""
+    return invoice.purchase_order, invoice.reference, invoice.notes, invoice.custom_fields, lines
+
+
 def _verb(before: Any, after: Any) -> str | None:  # noqa: ANN401  invoices
-    """Drafts are computed and bill nothing; what finalizes one, even to nothing, decides."""
+    """Drafts are computed and bill nothing, but for those by hand; what finalizes one, even to nothing, decides."""
+    is_draft = after is not None and after.status == "draft"
+    if is_draft and (before is None or _written(before) != _written(after)):
+        return None if before is None and after.invoice_kind != "manual" else usual_verb(before, after)
     if before is None and after.status != "draft":
         return "issue"
     if before is None or (after is not None and after.status == "draft" and before.metadata == after.metadata):
@@ -77,9 +89,18 @@ class Invoice(Entity):
     """By credit notes, of what was open."""
     credit_notes: int = 0
     """How many credit notes lie on it: counted, so that none comes while it is cancelled."""
+    purchase_order: str | None = None
+    reference: str | None = None
+    notes: str | None = None
+    custom_fields: dict[str, str] = {}
     reminded: tuple[int, ...] = ()
     """The reminders that were decided on, by their days from when it is due."""
     metadata: dict[str, Any] = {}
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether its lines are computed when it is read: those of a draft, but for one by hand."""
+        return self.status == "draft" and self.invoice_kind != "manual"
 
     @property
     def amount_due(self) -> Decimal:

@@ -16,6 +16,7 @@ from shared.services.billing.invoice_jobs import InvoiceJobs
 from shared.services.billing.invoice_payments import InvoicePayments
 from shared.services.billing.invoice_runs import InvoiceRuns
 from shared.services.billing.issuing import Issuing
+from shared.services.billing.manual_invoices import ManualInvoices
 from shared.services.periods.periods import Periods
 from shared.services.storage import Outbox, Owners, Store
 from shared.services.storage.outbox import Receiver
@@ -41,6 +42,7 @@ class AccountServices:
         self.accounts = accounts = Accounts(store)
         self.dunning = dunning = Dunning(store, clock, organizations, outbox)
         self.payments = InvoicePayments(store, clock, owners, documents, accounts, dunning, outbox)
+        self.manual_invoices = ManualInvoices(store, clock, documents, accounts)
         self.goodwill = Goodwill(store, clock, periods, documents, accounts, dunning, outbox)
         self.cancelling = Cancelling(store, clock, periods, documents, accounts, dunning, outbox)
 

@@ -60,9 +60,13 @@ class Cancelling:
             invoice = await self._documents.invoice(organization_id, invoice_id, if_match)
             if invoice.entity.status == "cancelled":
                 return invoice.entity
-            await self._check(invoice.entity)
             now = self._clock.now()
-            lines = await self._documents.lines(organization_id, invoice.entity)
+            if invoice.entity.status == "draft" and invoice.entity.invoice_kind == "manual":
+                cancelled = invoice.entity.cancelled(now)
+                await self._store.batch(INVOICES.name, organization_id, [replacing(invoice, cancelled)])
+                return cancelled
+            await self._check(invoice.entity)
+            lines = await self._period_lines(invoice.entity)
             waiver = await self._waiver(invoice.entity, lines) if waive else None
             periods = await self._taken_off(invoice.entity, {line.period.start for line in lines}, waiver, now)
             read = await self._accounts.read(organization_id, now)
@@ -80,6 +84,12 @@ class Cancelling:
         refusals = (NotFoundError, ConflictError)
         otherwise = ConflictError("The invoice is being changed by many at once; try again")
         return await retry_lost_races(lambda: look_twice(attempt, errors=refusals), otherwise)
+
+    async def _period_lines(self, invoice: Invoice) -> Sequence[Line]:
+        """The lines that bill periods: of an invoice by hand none does."""
+        if invoice.invoice_kind == "manual":
+            return []
+        return await self._documents.lines(invoice.organization_id, invoice)
 
     async def _waiver(self, invoice: Invoice, lines: Sequence[Line]) -> Waiver | None:
         """What the invoice came to, to be waived of its periods; its lines are written. None where that is nothing."""

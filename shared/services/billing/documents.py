@@ -1,6 +1,6 @@
 """Invoices and credit notes as they are stored: a header each, and their lines in records of their own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Protocol
@@ -20,6 +20,7 @@ from shared.services.storage import Owners, Page, Records, Store, Stored
 LINES_PER_CHUNK = 500
 _BYTES_PER_CHUNK = 900_000
 _MAXIMUM_NOTES = 100
+_DRAFTS_AT_ONCE = 100
 
 
 class WithLines(Protocol):
@@ -74,9 +75,28 @@ class BillingDocuments:
         return latest
 
     async def drafts(self, organization_id: str, limit: int) -> list[Invoice]:
-        """The headers of open drafts, earliest period first."""
-        page = await self._invoices.page(organization_id, equals={"status": "draft"}, order_by="start", limit=limit)
-        return page.entities
+        """The headers of open drafts of periods, earliest period first. Those by hand are none of these."""
+        drafts: list[Invoice] = []
+        cursor: str | None = None
+        while len(drafts) < limit:
+            page = await self._invoices.page(
+                organization_id, equals={"status": "draft"}, order_by="start", limit=_DRAFTS_AT_ONCE, cursor=cursor
+            )
+            drafts += [draft for draft in page.entities if draft.invoice_kind == "period"]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        return drafts[:limit]
+
+    async def change(
+        self,
+        organization_id: str,
+        invoice_id: str,
+        decide: Callable[[Invoice], Awaitable[Invoice]],
+        if_match: str | None,
+    ) -> Stored[Invoice]:
+        """Raises `NotFoundError`, `PreconditionFailedError`, `ConflictError` where many change it at once."""
+        return await self._invoices.change(organization_id, invoice_id, decide, if_match)
 
     async def invoices(self, organization_id: str, status: str | None, limit: int, cursor: str | None) -> Page[Invoice]:
         """Headers by period, newest first."""

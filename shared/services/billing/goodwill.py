@@ -28,6 +28,7 @@ from shared.services.storage import (
     Operation,
     Outbox,
     Records,
+    StaleEtagError,
     Store,
     Stored,
     creating,
@@ -140,6 +141,8 @@ class Goodwill:
     async def _left(self, invoice: Invoice) -> tuple[Mapping[datetime, Stored[PeriodItem]], list[_LeftLine]]:
         """The periods that the invoice bills, and what is left of each of its positive lines."""
         lines = await self._documents.lines(invoice.organization_id, invoice)
+        if invoice.invoice_kind == "manual":
+            return {}, await self._left_by_hand(invoice, lines)
         items: dict[datetime, Stored[PeriodItem]] = {}
         left: dict[tuple[datetime, str], _LeftLine] = {}
         for start in sorted({line.period.start for line in lines}):
@@ -156,6 +159,22 @@ class Goodwill:
                     remains = EXACT.subtract(amounts[line.key].amount, before.get(line.key, ZERO))
                     left[start, line.key] = _LeftLine(line, max(remains, ZERO))
         return items, list(left.values())
+
+    async def _left_by_hand(self, invoice: Invoice, lines: Sequence[Line]) -> list[_LeftLine]:
+        """Of an invoice by hand, which no period lists: less what its own notes gave.
+
+        Raises `StaleEtagError` where a read does not show all of them yet.
+        """
+        notes = await self._documents.credit_notes(invoice.organization_id, invoice.id)
+        if len(notes) != invoice.credit_notes:
+            raise StaleEtagError("a credit note was given a moment ago and cannot be read yet")
+        given = [line for note in notes for line in await self._documents.lines(invoice.organization_id, note)]
+        before = conceded(given, invoice.start)
+        return [
+            _LeftLine(line, EXACT.subtract(line.amount, before.get(line.key, ZERO)))
+            for line in lines
+            if line.amount > before.get(line.key, ZERO)
+        ]
 
 
 def _check(invoice: Invoice) -> None:

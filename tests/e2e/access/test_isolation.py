@@ -181,6 +181,17 @@ class Victim:
     """Keys of the victim's own, with this scope alone."""
 
 
+async def paid_by_hand(organization: Organization) -> str:
+    """A payment of an invoice by hand."""
+    lines = [{"description": SECRET, "quantity": "1", "unit_amount": "4321.99"}]
+    invoice = await organization.operator.post("invoices", {"organization_id": organization.id, "lines": lines})
+    (await organization.operator.send("POST", f"invoices/{invoice['id']}/finalize")).expect(200)
+    headers = {"Idempotency-Key": uuid4().hex}
+    body = {"manual": {"reference": SECRET}}
+    paid = await organization.operator.post(f"invoices/{invoice['id']}/pay", body, expect=200, headers=headers)
+    return str(paid["payment"]["id"])
+
+
 async def held_credits(organization: Organization) -> tuple[Json, Json]:
     """A hold and a lease of its credits, and a verification of them; a budget as well."""
     given = {"organization_id": organization.id, "amount": "54321.5", "source": "bonus"}
@@ -312,7 +323,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "price_id": price["id"],
             "session_id": session_of(members["owner"]),
             "passkey_id": new_id("pk"),
-            "payment_id": new_id("pay"),
+            "payment_id": await paid_by_hand(organization),
             **await machine_of(organization),
             **await provider_of(organization),
             "export_id": (await organization.key.post(f"organizations/{organization.id}/export", expect=202))["id"],

@@ -69,6 +69,7 @@ PATHS = (
     DeclaredPath("apply balance", account.ApplyBalance, ("apply_balance",)),
     DeclaredPath("give goodwill on an invoice", account.GiveGoodwill, ("create_credit_note",)),
     DeclaredPath("waive an invoice", account.WaiveInvoice),
+    DeclaredPath("bill by hand", account.BillByHand, ("create_invoice", "update_invoice")),
     DeclaredPath("remind of an invoice", account.Remind),
     DeclaredPath("cancel an invoice", account.CancelInvoice, ("cancel_invoice",)),
     DeclaredPath("give up a job", billing.GiveUpJob, ("fail_dead_invoice_runs",)),

@@ -9,6 +9,8 @@ ADDED = {
     "apply_balance",
     "cancel_invoice",
     "create_credit_note",
+    "create_invoice",
+    "update_invoice",
     "get_account",
     "get_payment",
     "list_payments",

@@ -236,8 +236,11 @@ from xyra.models.invoices import CreditedLine as CreditedLine
 from xyra.models.invoices import GenerateRequest as GenerateRequest
 from xyra.models.invoices import InvoiceLinesAnswer as InvoiceLinesAnswer
 from xyra.models.invoices import InvoiceList as InvoiceList
+from xyra.models.invoices import InvoicePatch as InvoicePatch
 from xyra.models.invoices import JobAnswer as JobAnswer
 from xyra.models.invoices import JobPartAnswer as JobPartAnswer
+from xyra.models.invoices import ManualInvoiceRequest as ManualInvoiceRequest
+from xyra.models.invoices import ManualLineRequest as ManualLineRequest
 from xyra.models.invoices import ManualPayment as ManualPayment
 from xyra.models.invoices import PaidAnswer as PaidAnswer
 from xyra.models.invoices import PayRequest as PayRequest

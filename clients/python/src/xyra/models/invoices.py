@@ -5,7 +5,7 @@ Written by `tools/sdk_source.py` from the API's description: change that, not th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NotRequired, TypedDict
 
@@ -67,6 +67,16 @@ class InvoiceList(TypedDict):
     """The `cursor` of the next page; null on the last one."""
 
 
+class InvoicePatch(TypedDict):
+    lines: NotRequired[Sequence[ManualLineRequest] | None]
+    """All lines anew. Only of a draft by hand."""
+    purchase_order: NotRequired[str | None]
+    reference: NotRequired[str | None]
+    notes: NotRequired[str | None]
+    custom_fields: NotRequired[Mapping[str, str] | None]
+    """All of them anew; null for none."""
+
+
 class JobAnswer(TypedDict):
     id: str
     """Its id."""
@@ -97,6 +107,27 @@ class JobPartAnswer(TypedDict):
     """The invoice or draft that it made; null where there was nothing to bill."""
     detail: str | None
     """Why there is no invoice."""
+
+
+class ManualInvoiceRequest(TypedDict):
+    organization_id: NotRequired[str | None]
+    """The id, slug or external id of the organization that is billed."""
+    lines: Sequence[ManualLineRequest]
+    """The lines, each with its arithmetic."""
+    purchase_order: NotRequired[str | None]
+    """The number of the customer's order."""
+    reference: NotRequired[str | None]
+    notes: NotRequired[str | None]
+    """Printed on the invoice."""
+    custom_fields: NotRequired[Mapping[str, str]]
+
+
+class ManualLineRequest(TypedDict):
+    description: str
+    """What it is for."""
+    quantity: str | int | Decimal
+    unit_amount: str | int | Decimal
+    """The price of one; negative for what is taken off. The line's amount is computed, and rounded half up."""
 
 
 class ManualPayment(TypedDict):

@@ -314,8 +314,8 @@ class InvoiceAnswer(TypedDict):
     """Given when it is finalized."""
     organization_id: str
     """The organization that it belongs to."""
-    kind: Literal["period", "interim"]
-    """`period`, or `interim`: what a change of subscriptions made due in advance."""
+    kind: Literal["period", "interim", "manual"]
+    """`period`; `interim`: what a change of subscriptions made due in advance; `manual`: entered by hand."""
     status: Literal["draft", "pending", "paying", "paid", "overdue", "cancelled"]
     """The state that it is in."""
     currency: str
@@ -354,6 +354,12 @@ class InvoiceAnswer(TypedDict):
     0 for a draft and a cancelled invoice."""
     credit_notes: Sequence[CreditNoteAnswer]
     """In a list none."""
+    purchase_order: str | None
+    """The number of the customer's order."""
+    reference: str | None
+    notes: str | None
+    """Printed on the invoice."""
+    custom_fields: Mapping[str, str]
     metadata: Mapping[str, Any]
     """The caller's own data."""
     as_of: str | None

@@ -38,10 +38,45 @@ class Invoices:
             query={"organization_id": organization_id, "limit": limit, "status": status},
         )
 
+    def create(
+        self,
+        body: models.ManualInvoiceRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceAnswer:
+        """Draft an invoice by hand; its amounts are computed from quantities and prices."""
+        answer: models.InvoiceAnswer = self._connection.call(
+            "POST",
+            "/api/v1/invoices",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
     def get(self, invoice_id: str, *, organization_id: str | None = None) -> models.InvoiceAnswer:
         """One invoice; a draft as it would be issued now."""
         answer: models.InvoiceAnswer = self._connection.call(
             "GET", f"/api/v1/invoices/{segment(invoice_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    def update(
+        self,
+        invoice_id: str,
+        body: models.InvoicePatch,
+        *,
+        organization_id: str | None = None,
+        if_match: str | None = None,
+    ) -> models.InvoiceAnswer:
+        """Change what is written on a draft: order number, reference, notes, fields, and the lines of one by hand."""
+        answer: models.InvoiceAnswer = self._connection.call(
+            "PATCH",
+            f"/api/v1/invoices/{segment(invoice_id)}",
+            query={"organization_id": organization_id},
+            body=body,
+            if_match=if_match,
         )
         return answer
 
@@ -193,10 +228,45 @@ class AsyncInvoices:
             query={"organization_id": organization_id, "limit": limit, "status": status},
         )
 
+    async def create(
+        self,
+        body: models.ManualInvoiceRequest,
+        *,
+        organization_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.InvoiceAnswer:
+        """Draft an invoice by hand; its amounts are computed from quantities and prices."""
+        answer: models.InvoiceAnswer = await self._connection.call(
+            "POST",
+            "/api/v1/invoices",
+            query={"organization_id": organization_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
     async def get(self, invoice_id: str, *, organization_id: str | None = None) -> models.InvoiceAnswer:
         """One invoice; a draft as it would be issued now."""
         answer: models.InvoiceAnswer = await self._connection.call(
             "GET", f"/api/v1/invoices/{segment(invoice_id)}", query={"organization_id": organization_id}
+        )
+        return answer
+
+    async def update(
+        self,
+        invoice_id: str,
+        body: models.InvoicePatch,
+        *,
+        organization_id: str | None = None,
+        if_match: str | None = None,
+    ) -> models.InvoiceAnswer:
+        """Change what is written on a draft: order number, reference, notes, fields, and the lines of one by hand."""
+        answer: models.InvoiceAnswer = await self._connection.call(
+            "PATCH",
+            f"/api/v1/invoices/{segment(invoice_id)}",
+            query={"organization_id": organization_id},
+            body=body,
+            if_match=if_match,
         )
         return answer
 
