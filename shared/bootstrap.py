@@ -227,7 +227,9 @@ class Application:
             *(clock, self.organizations, self.periods, self.facts, self.credits.wallets, self.credits.ledger),
             *(drawn_amounts, self.outbox),
         )
-        self.bills = Bills(clock, self.periods, self.facts, self.billing_documents, drawn_amounts)
+        self.bills = Bills(
+            *(clock, self.periods, self.facts, self.billing_documents, drawn_amounts, self.account.taxes),
+        )
         self.issuing = self.account.issuing(self.bills, self.draws)
         self._subscribing = SubscriptionServices(
             *(clock, self.owners, self.organizations, self.agents, self.periods, self.plans, self.place_histories),

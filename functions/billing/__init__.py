@@ -11,6 +11,7 @@ from functions.billing import (
     payments,
     subscription_changes,
     subscriptions,
+    taxes,
     workflow_estimates,
 )
 
@@ -25,5 +26,6 @@ blueprints = (
     payments.blueprint,
     subscription_changes.blueprint,
     subscriptions.blueprint,
+    taxes.blueprint,
     workflow_estimates.blueprint,
 )

@@ -14,7 +14,9 @@ from shared.domain.billing.documents import (
     InvoiceKind,
     InvoiceStatus,
 )
-from shared.domain.kernel.money import ZERO, RoundedAmount, round_half_up
+from shared.domain.billing.taxes import TaxLine, tax_lines_of
+from shared.domain.kernel.money import EXACT, ZERO, RoundedAmount, round_half_up
+from shared.domain.kernel.money import total as sum_of
 from shared.domain.pricing.lines import Line
 from shared.http import Call, Schema
 from shared.services.billing.bill import Bill
@@ -32,8 +34,10 @@ class CreditNoteAnswer(Schema):
     currency: str
     lines: list[Line]
     """The first 500."""
+    tax_lines: list[TaxLine]
+    """The taxes of the lines, by treatment."""
     total: RoundedAmount
-    """The sum of the lines."""
+    """The sum of the lines, with the tax that is added to them."""
     issued_at: datetime | None
     """Null in a draft or preview."""
     applied: list[CreditedAmount]
@@ -50,6 +54,7 @@ class CreditNoteAnswer(Schema):
             text=note.text,
             currency=note.currency,
             lines=list(lines[:LINES_SHOWN]),
+            tax_lines=list(note.tax_lines),
             total=note.total,
             issued_at=note.issued_at,
             applied=list(note.lowered),
@@ -82,13 +87,13 @@ class InvoiceAnswer(Schema):
     finalized_at: datetime | None
     """Null for a draft."""
     subtotal: RoundedAmount
-    """The sum of the lines' amounts."""
+    """The sum of the lines' amounts; they contain their tax where it is inclusive."""
     discount_total: RoundedAmount
     """What discounts take off."""
     tax_total: RoundedAmount
-    """What taxes add."""
-    tax_lines: list[Line] = []
-    """The parts of `tax_total`."""
+    """All taxes, those that the amounts contain, too."""
+    tax_lines: list[TaxLine]
+    """The parts of `tax_total`, by treatment."""
     credits_applied: RoundedAmount
     """What was paid from the balance of the account; 0 for a draft."""
     total: RoundedAmount
@@ -138,9 +143,10 @@ class InvoiceAnswer(Schema):
             lines_url=f"/api/v1/invoices/{invoice.id}/lines",
             revision=invoice.revision,
             finalized_at=invoice.finalized_at,
-            subtotal=total,
+            subtotal=EXACT.subtract(total, invoice.added_tax),
             discount_total=zero,
-            tax_total=zero,
+            tax_total=round_half_up(sum_of(line.amount for line in invoice.tax_lines), invoice.currency),
+            tax_lines=list(invoice.tax_lines),
             credits_applied=round_half_up(invoice.credits_applied, invoice.currency),
             total=total,
             amount_paid=round_half_up(invoice.amount_paid, invoice.currency),
@@ -167,6 +173,7 @@ class InvoiceAnswer(Schema):
             text=None,
             currency=draft.currency,
             lines=list(composed.correction[:LINES_SHOWN]),
+            tax_lines=list(tax_lines_of(composed.correction, draft.currency)),
             total=totals.credit_note,
             issued_at=None,
             applied=[],

@@ -12,6 +12,7 @@ from shared.domain.access.identity import Permission
 from shared.domain.billing.manual_invoices import ManualLine, Particulars
 from shared.domain.kernel.money import Amount, NonNegativeQuantity
 from shared.domain.kernel.validation import Length
+from shared.domain.tenancy.organizations import Organization
 from shared.http import Call, MergePatch, Query, Reply, Schema, endpoint
 
 blueprint = func.Blueprint()
@@ -39,6 +40,8 @@ class ManualLineRequest(Schema):
     quantity: NonNegativeQuantity
     unit_amount: Amount
     """The price of one; negative for what is taken off. The line's amount is computed, and rounded half up."""
+    rate: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    """The id of the tax rate; left out, the line is taxed as the organization is."""
 
 
 Lines = Annotated[tuple[ManualLineRequest, ...], Length(1, MAXIMUM_LINES)]
@@ -66,8 +69,13 @@ class InvoicePatch(MergePatch):
     """All of them anew; null for none."""
 
 
-def _entered(lines: Lines) -> list[ManualLine]:
-    return [ManualLine(line.description, line.quantity, line.unit_amount) for line in lines]
+async def _entered(call: Call[Any, Any, Any], organization: Organization, lines: Lines) -> list[ManualLine]:
+    """Raises `ValidationError` for a rate that there is not."""
+    treatments = await call.services.account.taxes.of_manual_lines(organization, [line.rate for line in lines])
+    return [
+        ManualLine(line.description, line.quantity, line.unit_amount, treatment)
+        for line, treatment in zip(lines, treatments, strict=True)
+    ]
 
 
 @endpoint(
@@ -85,7 +93,8 @@ async def create_invoice(call: Call[ManualInvoiceRequest]) -> Reply:
     organization = await call.services.organizations.get(await call.organization_id(body.organization_id))
     particulars = Particulars(body.purchase_order, body.reference, body.notes, tuple(body.custom_fields.items()))
     manual = call.services.account.manual_invoices
-    draft = await manual.create(organization, call.new_id("inv"), _entered(body.lines), particulars)
+    lines = await _entered(call, organization, body.lines)
+    draft = await manual.create(organization, call.new_id("inv"), lines, particulars)
     return Reply(await whole_invoice(call, draft))
 
 
@@ -102,14 +111,14 @@ async def create_invoice(call: Call[ManualInvoiceRequest]) -> Reply:
 )
 async def update_invoice(call: Call[InvoicePatch, Query, InvoicePath]) -> Reply:
     invoice_id, sent = call.path.invoice_id, call.body.model_fields_set
-    organization_id = await call.organization_id_of(invoice_id)
+    organization = await call.organization_of(invoice_id)
     particulars: dict[str, Any] = {
         name: getattr(call.body, name) for name in ("purchase_order", "reference", "notes") if name in sent
     }
     if "custom_fields" in sent:
         particulars["custom_fields"] = call.body.custom_fields or {}
-    lines = None if call.body.lines is None else _entered(call.body.lines)
+    lines = None if call.body.lines is None else await _entered(call, organization, call.body.lines)
     invoice, etag = await call.services.account.manual_invoices.change(
-        organization_id, invoice_id, particulars, lines, call.if_match
+        organization.id, invoice_id, particulars, lines, call.if_match
     )
     return Reply(await whole_invoice(call, invoice), etag=etag)

@@ -53,6 +53,7 @@ class Permission(StrEnum):
     BUDGETS_WRITE = "budgets:write"
     BILLING_READ = "billing:read"
     BILLING_WRITE = "billing:write"
+    TAX_WRITE = "tax:write"
 
 
 Role = Literal["owner", "admin", "billing", "developer", "viewer"]
@@ -133,6 +134,7 @@ OPERATOR_PERMISSIONS: dict[OperatorRole, frozenset[Permission]] = {
         Permission.INVOICES_WRITE,
         Permission.PARKED_EVENTS_WRITE,
         Permission.CREDITS_WRITE,
+        Permission.TAX_WRITE,
     },
     "support": _VIEWER
     | {Permission.INVOICES_READ, Permission.BILLING_READ, Permission.API_KEYS_READ, Permission.USERS_WRITE},
@@ -148,6 +150,7 @@ OPERATOR_ONLY = frozenset(
         Permission.USERS_WRITE,
         Permission.STAFF_WRITE,
         Permission.CREDITS_WRITE,
+        Permission.TAX_WRITE,
     }
 )
 """Permissions that no member and no organization's API key can have.
@@ -183,6 +186,7 @@ AFTER_STEP_UP = frozenset(
         Permission.OUTCOMES_VERIFY,
         Permission.PARKED_EVENTS_WRITE,
         Permission.BILLING_WRITE,
+        Permission.TAX_WRITE,
     }
 )
 """Money and access: where an organization's `step_up_required` is on, its users show anew who they are for these."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from shared.domain.kernel.money import EXACT, ZERO, add, round_half_up, total
 from shared.domain.kernel.shares import split
@@ -52,6 +53,24 @@ def waived_lines(lines: Sequence[Line], currency: str) -> list[Line]:
 def goodwill_line(line: Line, amount: Decimal) -> Line:
     """The line of a credit note that gives back so much of this one."""
     return _conceding(line, "goodwill", -amount)
+
+
+def goodwill_line_with_tax(line: Line, gross: Decimal, left: Decimal, currency: str) -> Line:
+    """The line of a credit note that gives back this much of it, tax included, and at most what is left of it.
+
+    The tax is what is left of the amount beside the net, so that they add up to what was asked for.
+    """
+    treatment = line.treatment
+    if treatment is None:
+        return goodwill_line(line, gross)
+    rate = Fraction(treatment.percent) / 100
+    net = round_half_up(Fraction(gross) / (1 + rate), currency)
+    if treatment.inclusive:
+        amounts = {"net_amount": -net, "tax_amount": EXACT.subtract(net, gross)}
+        return goodwill_line(line, gross).model_copy(update=amounts)
+    net = min(net, left)
+    amounts = {"net_amount": -net, "tax_amount": EXACT.subtract(net, gross)}
+    return goodwill_line(line, net).model_copy(update=amounts)
 
 
 def _conceding(line: Line, line_type: StepKind, amount: Decimal) -> Line:

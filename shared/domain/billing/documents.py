@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.billing.invoicing import DraftTotals, compose, hash_of, total_of
+from shared.domain.billing.taxes import TaxLine, tax_lines_of
 from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, called_at_creation, usual_verb, verb_by_status
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import named_id
@@ -70,6 +71,8 @@ class Invoice(Entity):
     line_count: int
     total: RoundedAmount
     """The sum of the lines. Negative for a draft that finalizing turns into a credit note."""
+    tax_lines: tuple[TaxLine, ...] = ()
+    """What it says of each treatment; of a draft as it was computed."""
     draft_totals: DraftTotals | None = None
     """Only in a draft; missing in drafts that were made before this field."""
     as_of: Instant | None = None
@@ -131,7 +134,8 @@ class Invoice(Entity):
             lines_hash=hash_of(lines),
             line_count=len(lines),
             total=total_of(lines, organization.currency),
-            draft_totals=compose(lines).totals(organization.currency),
+            tax_lines=tax_lines_of(compose(lines, organization.currency).invoice, organization.currency),
+            draft_totals=compose(lines, organization.currency).totals(organization.currency),
             as_of=now,
             created_at=now,
             finalize_at=period.end + timedelta(hours=organization.grace_hours),
@@ -146,6 +150,11 @@ class Invoice(Entity):
         return draft.changed(id=interim_id, invoice_kind="interim", finalize_at=now)
 
     @property
+    def added_tax(self) -> Decimal:
+        """The tax that `total` contains beside the amounts of the lines."""
+        return total(line.amount for line in self.tax_lines if not line.inclusive)
+
+    @property
     def totals_as_of(self) -> datetime | None:
         """When the stored totals of a draft were computed; None once it is finalized, as they stay."""
         return (self.as_of or self.created_at) if self.status == "draft" else None
@@ -156,7 +165,8 @@ class Invoice(Entity):
             lines_hash=hash_of(lines),
             line_count=len(lines),
             total=total_of(lines, self.currency),
-            draft_totals=compose(lines).totals(self.currency),
+            tax_lines=tax_lines_of(compose(lines, self.currency).invoice, self.currency),
+            draft_totals=compose(lines, self.currency).totals(self.currency),
             as_of=now,
         )
 
@@ -168,6 +178,7 @@ class Invoice(Entity):
             lines_hash=hash_of(lines),
             line_count=len(lines),
             total=total_of(lines, self.currency),
+            tax_lines=tax_lines_of(lines, self.currency),
             draft_totals=None,
             as_of=None,
             issued_at=now,
@@ -235,6 +246,7 @@ class CreditNote(Entity):
     lines_hash: str
     line_count: int
     total: RoundedAmount
+    tax_lines: tuple[TaxLine, ...] = ()
     issued_at: Instant
     lowered: tuple[CreditedAmount, ...] = ()
     """The invoices that it lowers; none of notes that were issued before this was kept."""
@@ -259,6 +271,7 @@ class CreditNote(Entity):
             lines_hash=hash_of(lines),
             line_count=len(lines),
             total=total_of(lines, invoice.currency),
+            tax_lines=tax_lines_of(lines, invoice.currency),
             issued_at=now,
         )
 
@@ -282,6 +295,7 @@ class CreditNote(Entity):
             lines_hash=hash_of(lines),
             line_count=len(lines),
             total=total_of(lines, draft.currency),
+            tax_lines=tax_lines_of(lines, draft.currency),
             issued_at=now,
         )
 

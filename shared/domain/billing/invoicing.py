@@ -8,6 +8,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict
 
 from shared.domain.billing.concessions import after_concessions
+from shared.domain.billing.taxes import added_tax, exact_gross, is_taxed, taxed
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.money import ZERO, RoundedAmount, add, round_half_up, total
 from shared.domain.periods.periods import Period
@@ -39,10 +40,15 @@ class PeriodBill:
     given: Mapping[str, Decimal] = field(default_factory=dict)
     """What goodwill has given back of what was billed."""
 
-    def billed_amount(self, key: str) -> Decimal:
-        """What is paid for already, by documents or by the wallet."""
+    def billed_amount(self, line: Line) -> Decimal:
+        """What is paid for already, by documents of the line's treatment or by the wallet.
+
+        What the wallet paid belongs to the treatment that is due now.
+        """
+        key = line.billing_key
         amount = self.billed[key].amount if key in self.billed else ZERO
-        return add(amount, self.drawn.get(key, ZERO))
+        is_due = any(due.billing_key == key for due in self.due) if line.treatment is not None else True
+        return add(amount, self.drawn.get(line.key, ZERO)) if is_due else amount
 
 
 def differences(bill: PeriodBill, invoiced_period: Period, currency: str) -> list[Line]:
@@ -52,14 +58,21 @@ def differences(bill: PeriodBill, invoiced_period: Period, currency: str) -> lis
     invoice's, the line is an adjustment that names the period.
     """
     due = {key: _no_longer_due(billed.line, currency) for key, billed in bill.billed.items()}
-    due |= {line.key: line for line in bill.due}
+    still_due = {line.billing_key: line for line in bill.due}
+    keys = {line.key for line in bill.due}
+    due |= still_due
     if bill.waived or bill.given:
-        due = {key: after_concessions(line, bill.waived, bill.given, currency) for key, line in due.items()}
-    differing = [line for _, line in sorted(due.items()) if line.amount != bill.billed_amount(line.key)]
+        due = {
+            key: after_concessions(line, bill.waived, bill.given, currency)
+            if key in still_due or line.key not in keys
+            else line
+            for key, line in due.items()
+        }
+    differing = [line for _, line in sorted(due.items()) if line.amount != bill.billed_amount(line)]
     is_older = bill.period.start < invoiced_period.start
     lines: list[Line] = []
     for line in distinguished(differing):
-        billed_amount = bill.billed_amount(line.key)
+        billed_amount = bill.billed_amount(line)
         is_new = billed_amount == 0 and not is_older
         lines.append(line if is_new else _adjustment(line, billed_amount, bill.period, currency))
     return lines
@@ -116,11 +129,17 @@ class Composed:
         return DraftTotals(invoice=total_of(self.invoice, currency), credit_note=total_of(self.correction, currency))
 
 
-def compose(lines: Sequence[Line]) -> Composed:
+def compose(lines: Sequence[Line], currency: str) -> Composed:
     """Offset negative differences against positive ones; what finds nothing to offset becomes a correction.
 
-    Negative lines are offset in their order, and one that is offset only in part stands in both documents.
+    Negative lines are offset in their order, and one that is offset only in part stands in both documents. Lines with
+    tax stay together: all of them are an invoice where they come to 0 or more with their tax, else one correction.
     """
+    if is_taxed(lines):
+        whole = taxed(lines, currency)
+        if exact_gross(lines) >= 0:
+            return Composed(whole, ())
+        return Composed((), tuple(_corrected(line) for line in whole))
     to_offset = total(line.amount for line in lines if line.amount > 0)
     invoice: list[Line] = []
     correction: list[Line] = []
@@ -137,6 +156,10 @@ def compose(lines: Sequence[Line]) -> Composed:
     return Composed(tuple(invoice), tuple(correction))
 
 
+def _corrected(line: Line) -> Line:
+    return line.model_copy(update={"type": "correction"}) if line.amount < 0 else line
+
+
 def _part(line: Line, amount: Decimal, line_type: str) -> Line:
     if amount == line.amount and line_type == line.type:
         return line
@@ -150,20 +173,21 @@ def _part(line: Line, amount: Decimal, line_type: str) -> Line:
 
 
 def total_of(lines: Iterable[Line], currency: str) -> Decimal:
-    """The sum of the lines' amounts, always."""
-    return round_half_up(total(line.amount for line in lines), currency)
+    """The sum of the lines' amounts, always, with the tax that is added to them."""
+    amounts = [*lines]
+    return round_half_up(add(total(line.amount for line in amounts), added_tax(amounts)), currency)
 
 
 def billed_lines(lines: Iterable[Line], period_start: datetime) -> dict[str, BilledLine]:
-    """What these lines bill for the period with this start, by line key.
+    """What these lines bill for the period with this start, by line key and treatment.
 
     `lines` are in the order of their issue.
     """
     billed: dict[str, BilledLine] = {}
     for line in lines:
         if line.period.start == period_start:
-            before = billed.get(line.key, BilledLine(line, ZERO))
-            billed[line.key] = replace(before, amount=add(before.amount, line.amount))
+            before = billed.get(line.billing_key, BilledLine(line, ZERO))
+            billed[line.billing_key] = replace(before, amount=add(before.amount, line.amount))
     return billed
 
 

@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.billing.documents import Invoice
 from shared.domain.billing.invoicing import DraftTotals, hash_of, total_of
+from shared.domain.billing.taxes import tax_lines_of, taxed
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.kernel.money import EXACT, ZERO, round_half_up, to_places
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line, Step
+from shared.domain.pricing.treatments import Treatment
 from shared.domain.tenancy.organizations import Organization
 
 
@@ -23,6 +25,7 @@ class ManualLine:
     quantity: Decimal
     unit_amount: Decimal
     """Negative for what is taken off."""
+    treatment: Treatment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def drafted_by_hand(
         lines_hash=hash_of(rated),
         line_count=len(rated),
         total=total_of(rated, organization.currency),
+        tax_lines=tax_lines_of(rated, organization.currency),
         draft_totals=_totals(rated, organization.currency),
         as_of=now,
         created_at=now,
@@ -73,6 +77,7 @@ def with_lines(draft: Invoice, lines: Sequence[ManualLine], now: datetime) -> tu
         "lines_hash": hash_of(rated),
         "line_count": len(rated),
         "total": total_of(rated, draft.currency),
+        "tax_lines": tax_lines_of(rated, draft.currency),
         "draft_totals": _totals(rated, draft.currency),
         "as_of": now,
     }
@@ -81,7 +86,8 @@ def with_lines(draft: Invoice, lines: Sequence[ManualLine], now: datetime) -> tu
 
 def rated_lines(invoice_id: str, lines: Sequence[ManualLine], day: Period, currency: str) -> list[Line]:
     """The lines of an invoice by hand, each under a key of its own. Raises `ValidationError` for a sum below 0."""
-    rated = [_rated(f"manual/{invoice_id}/{number}", line, day, currency) for number, line in enumerate(lines, 1)]
+    untaxed = [_rated(f"manual/{invoice_id}/{number}", line, day, currency) for number, line in enumerate(lines, 1)]
+    rated = list(taxed(untaxed, currency))
     if total_of(rated, currency) < 0:
         raise ValidationError.at("/lines", "come to less than 0: give a credit note on an invoice for that")
     return rated
@@ -101,6 +107,7 @@ def _rated(key: str, line: ManualLine, day: Period, currency: str) -> Line:
         exact_amount=exact,
         amount=round_half_up(product, currency),
         period=day.span,
+        treatment=line.treatment,
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from shared.domain.kernel.money import EXACT, ExactDecimal, RoundedAmount, total, truncate
 from shared.domain.kernel.value import Value
 from shared.domain.periods.periods import Span
+from shared.domain.pricing.treatments import Treatment
 
 StepKind = Literal[
     "base_fee",
@@ -127,6 +128,17 @@ class Line(Value):
     """Whether the line is billed after its period or in advance."""
     settles: SettlingSide = "invoice"
     """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
+    treatment: Treatment | None = None
+    """How it is taxed; null where no tax is set."""
+    net_amount: RoundedAmount | None = None
+    """On a document: `amount` without the tax that it contains; null without a treatment."""
+    tax_amount: RoundedAmount | None = None
+    """On a document: its share of the tax; null without a treatment."""
+
+    @property
+    def billing_key(self) -> str:
+        """What is compared: the key, and the treatment where it has one."""
+        return self.key if self.treatment is None else f"{self.key}|{self.treatment.key}"
 
 
 def distinguished(lines: Sequence[Line]) -> list[Line]:

@@ -17,6 +17,7 @@ from shared.services.billing.invoice_payments import InvoicePayments
 from shared.services.billing.invoice_runs import InvoiceRuns
 from shared.services.billing.issuing import Issuing
 from shared.services.billing.manual_invoices import ManualInvoices
+from shared.services.billing.taxes import Taxes
 from shared.services.periods.periods import Periods
 from shared.services.storage import Outbox, Owners, Store
 from shared.services.storage.outbox import Receiver
@@ -40,6 +41,7 @@ class AccountServices:
         self._periods = periods
         self.documents = documents = BillingDocuments(store, owners)
         self.accounts = accounts = Accounts(store)
+        self.taxes = Taxes(store, clock, periods)
         self.dunning = dunning = Dunning(store, clock, organizations, outbox)
         self.payments = InvoicePayments(store, clock, owners, documents, accounts, dunning, outbox)
         self.manual_invoices = ManualInvoices(store, clock, documents, accounts)

@@ -97,6 +97,7 @@ class Bill:
     periods: Sequence[BilledPeriod]
     issued_first: Sequence[Period] = ()
     """Earlier periods whose own invoices it assumes to be issued before."""
+    currency: str = ""
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -106,10 +107,11 @@ class Bill:
     @property
     def is_to_be_issued(self) -> bool:
         """Whether an interim invoice is issued of it: what falls waits for the invoice of the period."""
-        return bool(self.lines) and total(line.amount for line in self.lines) >= 0
+        is_rising = total(line.amount for line in self.lines) >= 0
+        return bool(self.lines) and is_rising and bool(self.composed().invoice)
 
     def composed(self) -> Composed:
-        return compose(self.lines)
+        return compose(self.lines, self.currency)
 
     def invoices_for(self, starts: set[datetime]) -> list[str]:
         """The ids of the invoices that bill a period with one of these starts, the last one first."""
@@ -144,7 +146,7 @@ def bill_of(
         lines = _billed(periods, earlier, issued, issue_time(earlier), currency)
         issued += [line for billed in lines for line in billed.lines]
     billed = _billed(periods, invoiced_period, issued, issue_time(invoiced_period), currency)
-    return Bill(invoiced_period, billed, issued_first)
+    return Bill(invoiced_period, billed, issued_first, currency)
 
 
 def interim_bill_of(periods: Sequence[RatedPeriod], open_period: Period, now: datetime, currency: str) -> Bill:
@@ -155,7 +157,7 @@ def interim_bill_of(periods: Sequence[RatedPeriod], open_period: Period, now: da
         )
         for rated in periods
     ]
-    return Bill(open_period, billed)
+    return Bill(open_period, billed, currency=currency)
 
 
 def _billed(
@@ -223,7 +225,7 @@ def _paid(rated: RatedPeriod) -> Mapping[str, Decimal]:
 def _in_advance(due: Sequence[Line], billed: Mapping[str, BilledLine]) -> tuple[list[Line], dict[str, BilledLine]]:
     """What is due in advance, and what was billed in advance, whether or not it still is due."""
     due_in_advance = [line for line in due if line.timing == "advance"]
-    keys = {line.key for line in due_in_advance}
+    keys = {line.billing_key for line in due_in_advance}
     billed_in_advance = {
         key: billed_line for key, billed_line in billed.items() if key in keys or billed_line.line.timing == "advance"
     }

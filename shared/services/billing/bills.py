@@ -1,9 +1,11 @@
 """Bills: what is due for periods against what documents have billed for them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.billing.documents import Invoice
+from shared.domain.billing.tax_settings import Treatments
 from shared.domain.periods.periods import Period, next_period, periods_to_create
 from shared.domain.periods.settlements import POSTPAID
 from shared.domain.pricing.lines import Line
@@ -24,6 +26,7 @@ from shared.services.billing.bill import (
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.facts import FactsReader
+from shared.services.billing.taxes import Taxes
 from shared.services.periods.periods import PeriodItem, Periods
 
 PERIODS_PER_BILL = 60
@@ -40,14 +43,21 @@ class Bills:
     All raise `UnavailableError`, also for usage whose agent or model version cannot be read yet.
     """
 
-    def __init__(
-        self, clock: Clock, periods: Periods, facts: FactsReader, documents: BillingDocuments, drawn: DrawnAmountsStore
+    def __init__(  # noqa: PLR0913  what it reads
+        self,
+        clock: Clock,
+        periods: Periods,
+        facts: FactsReader,
+        documents: BillingDocuments,
+        drawn: DrawnAmountsStore,
+        taxes: Taxes,
     ) -> None:
         self._clock = clock
         self._periods = periods
         self._facts = facts
         self._documents = documents
         self._drawn = drawn
+        self._taxes = taxes
 
     async def to_issue(self, organization: Organization, invoiced_period: Period) -> Bill:
         """A bill whose periods are all stored, so that their ETags guard what it decides."""
@@ -150,8 +160,10 @@ class Bills:
         self, organization: Organization, guarded_periods: Sequence[GuardedPeriod], places: Places | None = None
     ) -> list[RatedPeriod]:
         facts = await self._facts.of(organization, [guarded.period for guarded in guarded_periods], places)
+        is_restated = any(guarded.stored is not None and guarded.stored.entity.tax for guarded in guarded_periods)
+        treatments = await self._taxes.treatments(organization.id, is_restated=is_restated)
         return [
-            await self._rated(organization, guarded, rate_by_segment(facts_of_period))
+            await self._rated(organization, guarded, _treated(rate_by_segment(facts_of_period), guarded, treatments))
             for guarded, facts_of_period in zip(guarded_periods, facts, strict=True)
         ]
 
@@ -175,6 +187,18 @@ class Bills:
         for document in item.documents:
             by_type[document.type] += await self._documents.lines(organization_id, document)
         return billed, Concessions(waived, given)
+
+
+def _treated(rated: Sequence[RatedLine], guarded: GuardedPeriod, treatments: Treatments) -> list[RatedLine]:
+    """The lines, each with how it is taxed."""
+    restatement = guarded.stored.entity.tax if guarded.stored is not None else None
+    timezone = guarded.period.timezone
+    return [
+        replace(each, line=each.line.model_copy(update={"treatment": treatment}))
+        if (treatment := treatments.of(each.line, timezone, restatement)) is not None
+        else each
+        for each in rated
+    ]
 
 
 def _to_create(organization: Organization, created: Sequence[Period], invoiced_period: Period) -> list[Period]:

@@ -139,7 +139,7 @@ class BillingDocuments:
         if invoice.draft_totals is not None:
             return invoice.draft_totals.invoice
         lines = await self.lines(invoice.organization_id, invoice)
-        return compose(lines).totals(invoice.currency).invoice
+        return compose(lines, invoice.currency).totals(invoice.currency).invoice
 
     async def create_draft(self, draft: Invoice) -> Invoice:
         """The draft, or what is stored under its id already. Raises `UnavailableError`."""

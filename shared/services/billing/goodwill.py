@@ -4,17 +4,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
 from shared.domain.billing.account import Movement
-from shared.domain.billing.concessions import conceded, goodwill_line
+from shared.domain.billing.concessions import conceded, goodwill_line, goodwill_line_with_tax
 from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.billing.invoicing import billed_lines
 from shared.domain.billing.payments import CancelledError, checked_amount
+from shared.domain.billing.taxes import taxed, with_tax
 from shared.domain.kernel.errors import ConflictError, NotFoundError, ValidationError
-from shared.domain.kernel.money import EXACT, ZERO, total
+from shared.domain.kernel.money import EXACT, ZERO, round_half_up
 from shared.domain.kernel.shares import split
 from shared.domain.pricing.lines import Line
 from shared.domain.tenancy.organizations import Organization
@@ -155,9 +157,9 @@ class Goodwill:
                     (given if document.type == "goodwill" else billed).extend(of_document)
             amounts, before = billed_lines(billed, start), conceded(given, start)
             for line in lines:
-                if line.period.start == start and line.key in amounts:
-                    remains = EXACT.subtract(amounts[line.key].amount, before.get(line.key, ZERO))
-                    left[start, line.key] = _LeftLine(line, max(remains, ZERO))
+                if line.period.start == start and line.billing_key in amounts:
+                    remains = EXACT.subtract(amounts[line.billing_key].amount, before.get(line.key, ZERO))
+                    left[start, line.billing_key] = _LeftLine(line, max(remains, ZERO))
         return items, list(left.values())
 
     async def _left_by_hand(self, invoice: Invoice, lines: Sequence[Line]) -> list[_LeftLine]:
@@ -200,16 +202,22 @@ def _lines(draft: GoodwillDraft, left: Sequence[_LeftLine], invoice: Invoice) ->
         wanted[key] = checked_amount(given.amount, invoice.currency, f"{where}/amount")
         if wanted[key] > named[key].left:
             raise ValidationError.at(f"{where}/amount", f"is more than {named[key].left}, which is left of the line")
-    return [goodwill_line(named[key].line, amount) for key, amount in sorted(wanted.items())]
+    given_lines = [goodwill_line(named[key].line, amount) for key, amount in sorted(wanted.items())]
+    return list(taxed(given_lines, invoice.currency))
 
 
 def _split(amount: Decimal, left: Sequence[_LeftLine], invoice: Invoice) -> list[Line]:
-    """The amount over all lines, in proportion to what is left of them."""
-    whole = total(each.left for each in left)
+    """The amount, which contains its tax, over all lines, in proportion to what is left of them."""
+    gross = [with_tax(each.left, each.line.treatment) for each in left]
+    whole = round_half_up(sum(gross, Fraction(0)), invoice.currency)
     if amount > whole:
         raise ValidationError.at("/amount", f"is more than {whole}, which is left of the invoice's lines")
-    shares = split(amount, [each.left for each in left], invoice.currency)
-    return [goodwill_line(each.line, share) for each, share in zip(left, shares, strict=True) if share]
+    shares = split(amount, gross, invoice.currency)
+    return [
+        goodwill_line_with_tax(each.line, share, each.left, invoice.currency)
+        for each, share in zip(left, shares, strict=True)
+        if share
+    ]
 
 
 def _listing(items: Mapping[datetime, Stored[PeriodItem]], note: CreditNote, lines: Sequence[Line]) -> list[Operation]:

@@ -14,8 +14,9 @@ from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.times import Instant, to_text
 from shared.domain.periods.periods import Period, name_of_month, parse_month, period_of, periods_to_create
 from shared.domain.periods.settlements import POSTPAID, Settlement
+from shared.domain.pricing.treatments import Restatement
 from shared.domain.tenancy.organizations import Organization
-from shared.services.storage import Records, Store, Stored, creating, retry_lost_races
+from shared.services.storage import Operation, Records, Store, Stored, creating, retry_lost_races
 
 MAXIMUM_CACHED = 10_000
 _INDEX = "periods"
@@ -77,6 +78,8 @@ class PeriodItem(Entity):
     """Whose wallet pays then: who did when it was created, so that no two hosts draw it from two wallets. None in those
     that were created before this was kept.
     """
+    tax: Restatement | None = None
+    """How it is taxed in place of what was in force; None where that was no mistake."""
     drawn: Drawn | None = None
     """None as long as a wallet still pays, or where none does."""
 
@@ -215,9 +218,11 @@ class Periods:
             payer = self._payers[name] = item.payer_id or organization.payer_at(period.start)
         return payer
 
-    async def replace(self, organization_id: str, current: Stored[PeriodItem], changed: PeriodItem) -> None:
-        """Raises `StaleEtagError`."""
-        await self._items.write(organization_id, current, changed)
+    async def replace(
+        self, organization_id: str, current: Stored[PeriodItem], changed: PeriodItem, *beside: Operation
+    ) -> None:
+        """In one batch with what is beside it. Raises `StaleEtagError`."""
+        await self._items.write(organization_id, current, changed, *beside)
 
     async def unsettled(self, organization_id: str, until: datetime, limit: int) -> list[Stored[PeriodItem]]:
         """Periods that ended by then and still may have something to bill, oldest first."""

@@ -256,6 +256,7 @@ OPERATOR_SCOPES = [
     "invoices:write",
     "parked_events:write",
     "credits:write",
+    "tax:write",
 ]
 
 

@@ -109,6 +109,7 @@ READ_BY_ALL = {
     "GET /api/v1/invoices/jobs/{job_id}",
     "GET /api/v1/plans/{plan_id}",
     "GET /api/v1/plans/{plan_id}/versions",
+    "PUT /api/v1/tax-rates/{rate_id}",
 }
 """What is the operator's, and no organization's: naming one changes nothing."""
 
@@ -324,6 +325,8 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "session_id": session_of(members["owner"]),
             "passkey_id": new_id("pk"),
             "payment_id": await paid_by_hand(organization),
+            "rate_id": (await xyra.operator.post("tax-rates", {"name": "VAT", "country": "DE", "percent": "19"}))["id"],
+            "start": START[:10],
             **await machine_of(organization),
             **await provider_of(organization),
             "export_id": (await organization.key.post(f"organizations/{organization.id}/export", expect=202))["id"],

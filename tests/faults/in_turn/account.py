@@ -1,6 +1,6 @@
 """Payments by hand, balance, and invoices that are cancelled."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from shared.bootstrap import Application
@@ -8,13 +8,24 @@ from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.billing.manual_invoices import ManualLine, Particulars
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError, ValidationError
 from shared.domain.kernel.ids import named_id
+from shared.domain.pricing.treatments import Restatement
 from shared.services.billing.goodwill import GoodwillDraft
 from shared.services.billing.invoice_payments import PaymentByHand
 from shared.services.billing.invoice_runs import Task
-from tests.doubles.worlds.invoiced_organization import MARCH, ORGANIZATION, Documents, billed, issued, march
+from shared.services.billing.taxes import TaxRateDraft
+from tests.doubles.worlds.invoiced_organization import (
+    JANUARY,
+    MARCH,
+    NOW,
+    ORGANIZATION,
+    Documents,
+    billed,
+    issued,
+    march,
+)
 from tests.faults.in_turn.path import Path, Result
 
-BY_HAND = named_id("inv", "by hand")
+BY_HAND, RATE = named_id("inv", "by hand"), named_id("tax", "faults")
 PAYMENT, APPLICATION, NOTE = named_id("pay", "faults"), named_id("bal", "faults"), named_id("cn", "faults")
 
 
@@ -131,6 +142,29 @@ class BillByHand(AccountPath):
         months = await super().result()
         invoice = (await self.scene.host().billing_documents.invoice(ORGANIZATION, BY_HAND)).entity
         return Result((months.exact, invoice.purchase_order, invoice.total), months.undisturbed)
+
+
+class RestatePeriod(AccountPath):
+    """January is taxed otherwise after its invoice: it is billed again."""
+
+    async def prepare(self) -> None:
+        host = self.scene.host()
+        draft = TaxRateDraft("VAT", "DE", "S", inclusive=False, percent=Decimal(19), start=date(2020, 1, 1))
+        await host.account.taxes.create_rate(RATE, draft)
+
+    async def walk(self, host: Application) -> None:
+        organization = await host.organizations.made(ORGANIZATION)
+        restatement = Restatement(status="taxable", rate=RATE, reason="It was not exempt", restated_at=NOW)
+        try:
+            await host.account.taxes.restate(organization, JANUARY.date(), restatement)
+        except (NotFoundError, ValidationError) as error:
+            raise UnavailableError("The client tries again") from error
+
+    async def result(self) -> Result:
+        months = await super().result()
+        taxes = [header.tax_lines for header, _ in await self.owed()]
+        taxed = sum(line.amount for lines in taxes for line in lines)
+        return Result((months.exact, taxed), months.undisturbed)
 
 
 class Remind(AccountPath):

@@ -97,7 +97,7 @@ def test_what_is_charged_in_advance_for_the_next_period_appears_as_it_was_rated(
 
 
 def test_positive_differences_are_the_invoice() -> None:
-    composed = compose([line("commands", "10.00"), line("seats", "5.00")])
+    composed = compose([line("commands", "10.00"), line("seats", "5.00")], "USD")
     assert amounts(composed.invoice) == [("commands", "activity", "10.00"), ("seats", "activity", "5.00")]
     assert composed.correction == ()
     totals = composed.totals("USD")
@@ -105,19 +105,19 @@ def test_positive_differences_are_the_invoice() -> None:
 
 
 def test_a_negative_difference_is_offset_on_the_invoice() -> None:
-    composed = compose([line("commands", "10.00"), line("seats", "-4.00")])
+    composed = compose([line("commands", "10.00"), line("seats", "-4.00")], "USD")
     assert amounts(composed.invoice) == [("commands", "activity", "10.00"), ("seats", "activity", "-4.00")]
     assert composed.correction == ()
 
 
 def test_what_finds_nothing_to_offset_is_a_credit_note() -> None:
-    composed = compose([line("seats", "-4.00")])
+    composed = compose([line("seats", "-4.00")], "USD")
     assert composed.invoice == ()
     assert amounts(composed.correction) == [("seats", "correction", "-4.00")]
 
 
 def test_a_difference_that_is_offset_in_part_stands_in_both_documents() -> None:
-    composed = compose([line("seats", "-4.00"), line("calls", "-9.00"), line("commands", "10.00")])
+    composed = compose([line("seats", "-4.00"), line("calls", "-9.00"), line("commands", "10.00")], "USD")
     assert amounts(composed.invoice) == [
         ("seats", "activity", "-4.00"),
         ("calls", "activity", "-6.00"),
@@ -129,7 +129,7 @@ def test_a_difference_that_is_offset_in_part_stands_in_both_documents() -> None:
 
 
 def test_a_line_of_nothing_stays_on_the_invoice() -> None:
-    assert amounts(compose([line("commands", "0.00")]).invoice) == [("commands", "activity", "0.00")]
+    assert amounts(compose([line("commands", "0.00")], "USD").invoice) == [("commands", "activity", "0.00")]
 
 
 # billed_lines

@@ -169,7 +169,7 @@ def test_an_invoice_is_issued_when_all_of_it_can_be_read(change: str) -> None:
             await stale.invoice_runs.run(Task(organization_id=ORGANIZATION))
         assert await invoices(scene) == []
         assert not (await scene.host.invoice_jobs.progress(job.id)).is_done
-        due = compose(await read(scene.host, "preview")).invoice
+        due = compose(await read(scene.host, "preview"), "USD").invoice
         replica.catches_up()
         await stale.invoice_runs.run(task)
         (issued,) = await invoices(scene)

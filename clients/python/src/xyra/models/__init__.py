@@ -294,6 +294,11 @@ from xyra.models.organizations import PayerRequest as PayerRequest
 from xyra.models.organizations import SettingsAnswer as SettingsAnswer
 from xyra.models.organizations import SettingsPatch as SettingsPatch
 from xyra.models.organizations import SettingsRequest as SettingsRequest
+from xyra.models.organizations import TaxIdAnswer as TaxIdAnswer
+from xyra.models.organizations import TaxIdRequest as TaxIdRequest
+from xyra.models.organizations import TaxTermsAnswer as TaxTermsAnswer
+from xyra.models.organizations import TaxTermsEntry as TaxTermsEntry
+from xyra.models.organizations import TaxTermsRequest as TaxTermsRequest
 from xyra.models.organizations import TopUpSettingInput as TopUpSettingInput
 from xyra.models.outcomes import BulkAnswer as BulkAnswer
 from xyra.models.outcomes import BulkFilter as BulkFilter
@@ -307,6 +312,8 @@ from xyra.models.outcomes import RefusedAnswer as RefusedAnswer
 from xyra.models.outcomes import StatisticsAnswer as StatisticsAnswer
 from xyra.models.outcomes import StatusTotalAnswer as StatusTotalAnswer
 from xyra.models.outcomes import VerifyRequest as VerifyRequest
+from xyra.models.periods import RestatementAnswer as RestatementAnswer
+from xyra.models.periods import RestatementRequest as RestatementRequest
 from xyra.models.plans import PlanAnswer as PlanAnswer
 from xyra.models.plans import PlanDraft as PlanDraft
 from xyra.models.plans import PlanList as PlanList
@@ -380,8 +387,10 @@ from xyra.models.shared import Span as Span
 from xyra.models.shared import SpanAnswer as SpanAnswer
 from xyra.models.shared import Step as Step
 from xyra.models.shared import SuccessBonus as SuccessBonus
+from xyra.models.shared import TaxLine as TaxLine
 from xyra.models.shared import Tier as Tier
 from xyra.models.shared import TopUpSetting as TopUpSetting
+from xyra.models.shared import Treatment as Treatment
 from xyra.models.shared import Trial as Trial
 from xyra.models.shared import UnitConversion as UnitConversion
 from xyra.models.shared import UnpricedAnswer as UnpricedAnswer
@@ -397,6 +406,11 @@ from xyra.models.subscriptions import SubscriptionAnswer as SubscriptionAnswer
 from xyra.models.subscriptions import SubscriptionList as SubscriptionList
 from xyra.models.subscriptions import SubscriptionRequest as SubscriptionRequest
 from xyra.models.subscriptions import TermsAnswer as TermsAnswer
+from xyra.models.tax_rates import PercentEntry as PercentEntry
+from xyra.models.tax_rates import PercentRequest as PercentRequest
+from xyra.models.tax_rates import TaxRateAnswer as TaxRateAnswer
+from xyra.models.tax_rates import TaxRateList as TaxRateList
+from xyra.models.tax_rates import TaxRateRequest as TaxRateRequest
 from xyra.models.threads import ThreadAnswer as ThreadAnswer
 from xyra.models.threads import ThreadList as ThreadList
 from xyra.models.threads import ThreadPatch as ThreadPatch

@@ -128,6 +128,8 @@ class ManualLineRequest(TypedDict):
     quantity: str | int | Decimal
     unit_amount: str | int | Decimal
     """The price of one; negative for what is taken off. The line's amount is computed, and rounded half up."""
+    rate: NotRequired[str | None]
+    """The id of the tax rate; left out, the line is taxed as the organization is."""
 
 
 class ManualPayment(TypedDict):

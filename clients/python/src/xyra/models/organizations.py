@@ -312,6 +312,53 @@ class SettingsRequest(TypedDict):
     """The operator's. Left out they stay as they are."""
 
 
+class TaxIdAnswer(TypedDict):
+    type: str
+    value: str
+    """In its compact form."""
+    verified_at: str | None
+
+
+class TaxIdRequest(TypedDict):
+    type: str
+    """`eu_vat`, `gb_vat`, `ch_vat`, `no_vat`, `us_ein`, `au_abn`, `in_gst`, `ca_bn` or `br_cnpj`."""
+    value: str
+    """Its check digits are checked."""
+    verified_at: NotRequired[str | None]
+    """When you verified it elsewhere."""
+
+
+class TaxTermsAnswer(TypedDict):
+    entries: Sequence[TaxTermsEntry]
+    """All terms, by their first days. A line is taxed by those in force on the last day that it covers."""
+
+
+TaxTermsEntry = TypedDict(
+    "TaxTermsEntry",
+    {
+        "from": "str",
+        "default_rate": "str | None",
+        "by_charge": "Mapping[str, str]",
+        "status": "Literal['taxable', 'reverse_charge', 'exempt']",
+        "reason": "str | None",
+        "tax_ids": "Sequence[TaxIdAnswer]",
+    },
+)
+
+
+TaxTermsRequest = TypedDict(
+    "TaxTermsRequest",
+    {
+        "default_rate": "NotRequired[str | None]",
+        "by_charge": "NotRequired[Mapping[str, str]]",
+        "status": "NotRequired[Literal['taxable', 'reverse_charge', 'exempt']]",
+        "reason": "NotRequired[str | None]",
+        "tax_ids": "NotRequired[Sequence[TaxIdRequest]]",
+        "from": "NotRequired[str | None]",
+    },
+)
+
+
 class TopUpSettingInput(TypedDict):
     """When credits are bought by themselves, and how many."""
 

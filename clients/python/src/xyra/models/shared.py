@@ -49,6 +49,7 @@ Permission = Literal[
     "budgets:write",
     "billing:read",
     "billing:write",
+    "tax:write",
 ]
 
 
@@ -220,8 +221,10 @@ class CreditNoteAnswer(TypedDict):
     """The currency of all amounts, ISO 4217."""
     lines: Sequence[Line]
     """The first 500."""
+    tax_lines: Sequence[TaxLine]
+    """The taxes of the lines, by treatment."""
     total: str
-    """The sum of the lines."""
+    """The sum of the lines, with the tax that is added to them."""
     issued_at: str | None
     """Null in a draft or preview."""
     applied: Sequence[CreditedAmount]
@@ -335,13 +338,13 @@ class InvoiceAnswer(TypedDict):
     finalized_at: str | None
     """Null for a draft."""
     subtotal: str
-    """The sum of the lines' amounts."""
+    """The sum of the lines' amounts; they contain their tax where it is inclusive."""
     discount_total: str
     """What discounts take off."""
     tax_total: str
-    """What taxes add."""
-    tax_lines: Sequence[Line]
-    """The parts of `tax_total`."""
+    """All taxes, those that the amounts contain, too."""
+    tax_lines: Sequence[TaxLine]
+    """The parts of `tax_total`, by treatment."""
     credits_applied: str
     """What was paid from the balance of the account; 0 for a draft."""
     total: str
@@ -420,6 +423,12 @@ class Line(TypedDict):
     """Whether the line is billed after its period or in advance."""
     settles: NotRequired[Literal["invoice", "wallet"]]
     """What pays it in a prepaid period: the wallet until the period's close, or the invoice."""
+    treatment: NotRequired[Treatment | None]
+    """How it is taxed; null where no tax is set."""
+    net_amount: NotRequired[str | None]
+    """On a document: `amount` without the tax that it contains; null without a treatment."""
+    tax_amount: NotRequired[str | None]
+    """On a document: its share of the tax; null without a treatment."""
 
 
 class Meter(TypedDict):
@@ -758,6 +767,23 @@ class SuccessBonus(TypedDict):
     """In percent of all values, not only of those beyond the threshold."""
 
 
+class TaxLine(TypedDict):
+    """What a document says of one treatment."""
+
+    name: str
+    """Its name, for people."""
+    country: str | None
+    percent: str
+    category: str
+    inclusive: bool
+    """Whether the lines' amounts contain it."""
+    taxable: str
+    """What it is a percentage of: the lines without tax."""
+    amount: str
+    text: str | None
+    """What has to be said of it: reverse charge, or why nothing is taxed."""
+
+
 class Tier(TypedDict):
     """A range of units with their price."""
 
@@ -780,6 +806,27 @@ class TopUpSetting(TypedDict):
     """What all top-ups of a local month may cost, in USD."""
     cool_down_seconds: NotRequired[int]
     """The pause after one has ended, paid or not."""
+
+
+class Treatment(TypedDict):
+    """The rate that a line is taxed at, or why it is not taxed."""
+
+    rate_id: str | None
+    """Null where no rate is asked: under reverse charge, and for what is exempt."""
+    name: str
+    """What the tax is called, such as VAT."""
+    country: str | None
+    """ISO 3166-1."""
+    category: str
+    """The category of EN 16931: `S` standard, `Z` zero, `AE` reverse charge, `E` exempt."""
+    percent: str
+    """0 under reverse charge and for what is exempt."""
+    inclusive: bool
+    """Whether amounts contain the tax."""
+    status: Literal["taxable", "reverse_charge", "exempt"]
+    """The state that it is in."""
+    text: NotRequired[str | None]
+    """What the invoice has to say about it."""
 
 
 class Trial(TypedDict):

@@ -26,11 +26,13 @@ from xyra.resources.llm_prices import AsyncLlmPrices, LlmPrices
 from xyra.resources.members import AsyncMembers, Members
 from xyra.resources.organizations import AsyncOrganizations, Organizations
 from xyra.resources.outcomes import AsyncOutcomes, Outcomes
+from xyra.resources.periods import AsyncPeriods, Periods
 from xyra.resources.plans import AsyncPlans, Plans
 from xyra.resources.projects import AsyncProjects, Projects
 from xyra.resources.runs import AsyncRuns, Runs
 from xyra.resources.service_accounts import AsyncServiceAccounts, ServiceAccounts
 from xyra.resources.subscriptions import AsyncSubscriptions, Subscriptions
+from xyra.resources.tax_rates import AsyncTaxRates, TaxRates
 from xyra.resources.threads import AsyncThreads, Threads
 from xyra.resources.usage import AsyncUsage, Usage
 from xyra.resources.users import AsyncUsers, Users
@@ -127,6 +129,10 @@ class Resources:
         return Outcomes(self.connection)
 
     @cached_property
+    def periods(self) -> Periods:
+        return Periods(self.connection)
+
+    @cached_property
     def plans(self) -> Plans:
         return Plans(self.connection)
 
@@ -145,6 +151,10 @@ class Resources:
     @cached_property
     def subscriptions(self) -> Subscriptions:
         return Subscriptions(self.connection)
+
+    @cached_property
+    def tax_rates(self) -> TaxRates:
+        return TaxRates(self.connection)
 
     @cached_property
     def threads(self) -> Threads:
@@ -249,6 +259,10 @@ class AsyncResources:
         return AsyncOutcomes(self.connection)
 
     @cached_property
+    def periods(self) -> AsyncPeriods:
+        return AsyncPeriods(self.connection)
+
+    @cached_property
     def plans(self) -> AsyncPlans:
         return AsyncPlans(self.connection)
 
@@ -267,6 +281,10 @@ class AsyncResources:
     @cached_property
     def subscriptions(self) -> AsyncSubscriptions:
         return AsyncSubscriptions(self.connection)
+
+    @cached_property
+    def tax_rates(self) -> AsyncTaxRates:
+        return AsyncTaxRates(self.connection)
 
     @cached_property
     def threads(self) -> AsyncThreads:

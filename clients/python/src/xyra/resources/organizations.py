@@ -32,6 +32,22 @@ class Organizations:
         )
         return answer
 
+    def get_tax_terms(self, organization_id: str) -> models.TaxTermsAnswer:
+        """How an organization is taxed, as a history."""
+        answer: models.TaxTermsAnswer = self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/tax"
+        )
+        return answer
+
+    def put_tax_terms(
+        self, organization_id: str, body: models.TaxTermsRequest | None = None, *, if_match: str | None = None
+    ) -> models.TaxTermsAnswer:
+        """Tax an organization otherwise, from a day on."""
+        answer: models.TaxTermsAnswer = self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/tax", body=body, if_match=if_match
+        )
+        return answer
+
     def start_export(self, organization_id: str, *, idempotency_key: str | None = None) -> models.ExportAnswer:
         """Have all lists of an organization written into one archive of JSON lines."""
         answer: models.ExportAnswer = self._connection.call(
@@ -144,6 +160,22 @@ class AsyncOrganizations:
         """What an organization's agents cost and earn in the open period."""
         answer: models.OrganizationStatsAnswer = await self._connection.call(
             "GET", f"/api/v1/organizations/{segment(organization_id)}/stats"
+        )
+        return answer
+
+    async def get_tax_terms(self, organization_id: str) -> models.TaxTermsAnswer:
+        """How an organization is taxed, as a history."""
+        answer: models.TaxTermsAnswer = await self._connection.call(
+            "GET", f"/api/v1/organizations/{segment(organization_id)}/tax"
+        )
+        return answer
+
+    async def put_tax_terms(
+        self, organization_id: str, body: models.TaxTermsRequest | None = None, *, if_match: str | None = None
+    ) -> models.TaxTermsAnswer:
+        """Tax an organization otherwise, from a day on."""
+        answer: models.TaxTermsAnswer = await self._connection.call(
+            "PUT", f"/api/v1/organizations/{segment(organization_id)}/tax", body=body, if_match=if_match
         )
         return answer
 
