@@ -110,9 +110,11 @@ class InvoiceAnswer(Schema):
     purchase_order: str | None
     """The number of the customer's order."""
     reference: str | None
+    """What the operator calls it."""
     notes: str | None
     """Printed on the invoice."""
     custom_fields: dict[str, str]
+    """Labels with their texts."""
     metadata: dict[str, Any]
     """The caller's own data."""
     as_of: datetime | None

@@ -38,6 +38,7 @@ class ManualLineRequest(Schema):
     description: Name
     """What it is for."""
     quantity: NonNegativeQuantity
+    """How many."""
     unit_amount: Amount
     """The price of one; negative for what is taken off. The line's amount is computed, and rounded half up."""
     rate: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
@@ -54,17 +55,22 @@ class ManualInvoiceRequest(Schema):
     purchase_order: Label | None = None
     """The number of the customer's order."""
     reference: Label | None = None
+    """What you call it."""
     notes: Text | None = None
     """Printed on the invoice."""
     custom_fields: CustomFields = {}
+    """At most 20, each a label with its text."""
 
 
 class InvoicePatch(MergePatch):
     lines: Lines | None = None
     """All lines anew. Only of a draft by hand."""
     purchase_order: Label | None = None
+    """The number of the customer's order; null for none."""
     reference: Label | None = None
+    """What you call it; null for nothing."""
     notes: Text | None = None
+    """Printed on the invoice; null for none."""
     custom_fields: CustomFields | None = None
     """All of them anew; null for none."""
 

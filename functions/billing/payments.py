@@ -40,6 +40,7 @@ class PayRequest(Schema):
 
 class AppliedAnswer(Schema):
     invoice_id: str
+    """The invoice that it was applied to."""
     amount: RoundedAmount
     """What the invoice took."""
 
@@ -87,6 +88,7 @@ class PaidAnswer(Schema):
     invoice: InvoiceAnswer
     """As it is after the payment."""
     payment: PaymentAnswer
+    """As it was recorded."""
 
 
 class ApplyBalanceRequest(Schema):

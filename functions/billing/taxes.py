@@ -50,6 +50,7 @@ class TaxRateRequest(Schema):
     country: Country
     """ISO 3166-1, two capital letters."""
     percent: Percent
+    """From the first day on."""
     inclusive: bool = False
     """Whether prices contain the tax."""
     category: Literal["S", "Z"] = "S"
@@ -60,21 +61,27 @@ class TaxRateRequest(Schema):
 
 class PercentRequest(Schema):
     percent: Percent
+    """The new percent."""
     start: date | None = Field(default=None, alias="from")
     """The first day of the new percent: today (UTC) or later; left out, today."""
 
 
 class PercentEntry(Schema):
     start: datetime = Field(serialization_alias="from")
+    """The first day (UTC)."""
     percent: ExactDecimal
+    """From then on."""
 
 
 class TaxRateAnswer(Schema):
     id: str
     name: str
     country: str
+    """ISO 3166-1."""
     category: str
+    """The category of EN 16931."""
     inclusive: bool
+    """Whether prices contain the tax."""
     percent: ExactDecimal | None
     """Today's; null before the first day."""
     percents: list[PercentEntry]
@@ -104,25 +111,33 @@ class TaxTermsRequest(Schema):
     reason: ShortText | None = None
     """What invoices say of an exemption; of a reverse charge in place of the usual words."""
     tax_ids: Annotated[tuple[TaxIdRequest, ...], Length(0, MAXIMUM_IDS)] = ()
+    """At most 10."""
     start: date | None = Field(default=None, alias="from")
     """The first local day of these terms: today or later; left out, today."""
 
 
 class TaxIdAnswer(Schema):
     type: str
+    """Such as `eu_vat`."""
     value: str
     """In its compact form."""
     verified_at: datetime | None
+    """When the operator verified it elsewhere."""
 
 
 class TaxTermsEntry(Schema):
     start: datetime = Field(serialization_alias="from")
     """When the first day of these terms begins."""
     default_rate: str | None
+    """The id of the rate of all lines that have none of their own."""
     by_charge: dict[str, str]
+    """The ids of the rates of charges, by the charge's key."""
     status: TaxStatus
+    """Whether, or why not, lines are taxed."""
     reason: str | None
+    """What invoices say."""
     tax_ids: list[TaxIdAnswer]
+    """Under which tax offices know it."""
 
 
 class TaxTermsAnswer(Schema):
@@ -152,11 +167,17 @@ class RestatementRequest(Schema):
 
 class RestatementAnswer(Schema):
     start: datetime
+    """The period's."""
     end: datetime
+    """The period's, exclusive."""
     status: TaxStatus | None
+    """Null where only the rate is another one."""
     rate: str | None
+    """Null where only the status is another one."""
     reason: str
+    """What was wrong."""
     restated_at: datetime
+    """When it was corrected."""
 
 
 @endpoint(

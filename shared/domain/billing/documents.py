@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
-
 from shared.domain.billing.invoicing import DraftTotals, compose, hash_of, total_of
 from shared.domain.billing.taxes import TaxLine, tax_lines_of
 from shared.domain.kernel.audit import FOLLOWS, Audit, Audited, called_at_creation, usual_verb, verb_by_status
@@ -14,6 +12,7 @@ from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.money import EXACT, ZERO, RoundedAmount, add, round_half_up, total
 from shared.domain.kernel.times import Instant, to_text
+from shared.domain.kernel.value import Value
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.lines import Line
 from shared.domain.tenancy.organizations import Organization
@@ -218,13 +217,13 @@ class Invoice(Entity):
         return self.changed(status="cancelled", cancelled_at=now, credits_applied=ZERO)
 
 
-class CreditedAmount(BaseModel):
+class CreditedAmount(Value):
     """What of an invoice a credit note covers."""
 
-    model_config = ConfigDict(frozen=True)
-
     invoice_id: str
+    """The invoice's id."""
     amount: RoundedAmount
+    """What of it is covered."""
 
 
 class CreditNote(Entity):

@@ -19,13 +19,17 @@ class TaxLine(Value):
 
     name: str
     country: str | None
+    """ISO 3166-1; null where no rate is asked."""
     percent: ExactDecimal
+    """0 under reverse charge and for what is exempt."""
     category: str
+    """The category of EN 16931."""
     inclusive: bool
     """Whether the lines' amounts contain it."""
     taxable: RoundedAmount
     """What it is a percentage of: the lines without tax."""
     amount: RoundedAmount
+    """The tax, rounded once."""
     text: str | None
     """What has to be said of it: reverse charge, or why nothing is taxed."""
 

@@ -23,7 +23,7 @@ from shared.services.storage import Operation, Outbox, Store, Stored, look_twice
 class Waiver:
     """What is waived with a cancelled invoice, and the periods that it is waived of."""
 
-    document: BillingDocument
+    listed: BillingDocument
     starts: frozenset[datetime]
 
 
@@ -123,7 +123,7 @@ class Cancelling:
             after = before.changed(
                 documents=(
                     *(document for document in before.documents if document.id != invoice.id),
-                    *([waiver.document] if waiver is not None and start in waiver.starts else []),
+                    *([waiver.listed] if waiver is not None and start in waiver.starts else []),
                 ),
                 settled=False,
                 open_until=None,

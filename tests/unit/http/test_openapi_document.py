@@ -95,6 +95,15 @@ CHANGES = {
     r".*/settings/(properties|default)/paid_usage": "events may name what has paid for them",
     r"/api/v1/.*/(paid_with|paidwith|beyond_payment|payment_taken_off|take-payment-off)": "which then costs less",
     r"/api/v1/runs/.*/(provider_cost|price|margin|outcome_value)/format": "amounts of runs say their format",
+    r"/api/v1/invoices/post|/api/v1/invoices/\{invoice_id\}/patch": "invoices are drafted by hand",
+    r"/api/v1/invoices/\{invoice_id\}/(pay|apply-balance|cancel|credit-notes)": "and paid, cancelled and credited",
+    r"/api/v1/invoices.*/(text|applied|to_balance|tax_lines.*)": "notes say what they cover, documents their taxes",
+    r"/api/v1/invoices.*/(purchase_order|reference|notes|custom_fields)": "and what people write on them",
+    r"/api/v1/.*/items/properties/(treatment|net_amount|tax_amount)": "lines say how they are taxed",
+    r"/api/v1/.*/steps/items/properties/kind/enum": "and what was waived or given back of them",
+    r"/api/v1/billing/payments.*|/api/v1/organizations/\{organization_id\}/account": "payments and accounts",
+    r"/api/v1/tax-rates.*|/api/v1/organizations/\{organization_id\}/tax|/api/v1/periods/.*": "taxes are new",
+    r".*/settings/(properties|default)/(reminder_days|restricted_after_days)": "people are reminded of what is open",
 }
 """What differs from the document as it was before, and why; by the place in `paths`."""
 

@@ -71,8 +71,11 @@ class InvoicePatch(TypedDict):
     lines: NotRequired[Sequence[ManualLineRequest] | None]
     """All lines anew. Only of a draft by hand."""
     purchase_order: NotRequired[str | None]
+    """The number of the customer's order; null for none."""
     reference: NotRequired[str | None]
+    """What you call it; null for nothing."""
     notes: NotRequired[str | None]
+    """Printed on the invoice; null for none."""
     custom_fields: NotRequired[Mapping[str, str] | None]
     """All of them anew; null for none."""
 
@@ -117,15 +120,18 @@ class ManualInvoiceRequest(TypedDict):
     purchase_order: NotRequired[str | None]
     """The number of the customer's order."""
     reference: NotRequired[str | None]
+    """What you call it."""
     notes: NotRequired[str | None]
     """Printed on the invoice."""
     custom_fields: NotRequired[Mapping[str, str]]
+    """At most 20, each a label with its text."""
 
 
 class ManualLineRequest(TypedDict):
     description: str
     """What it is for."""
     quantity: str | int | Decimal
+    """How many."""
     unit_amount: str | int | Decimal
     """The price of one; negative for what is taken off. The line's amount is computed, and rounded half up."""
     rate: NotRequired[str | None]
@@ -147,6 +153,7 @@ class PaidAnswer(TypedDict):
     invoice: InvoiceAnswer
     """As it is after the payment."""
     payment: PaymentAnswer
+    """As it was recorded."""
 
 
 class PayRequest(TypedDict):

@@ -314,9 +314,11 @@ class SettingsRequest(TypedDict):
 
 class TaxIdAnswer(TypedDict):
     type: str
+    """Such as `eu_vat`."""
     value: str
     """In its compact form."""
     verified_at: str | None
+    """When the operator verified it elsewhere."""
 
 
 class TaxIdRequest(TypedDict):

@@ -10,12 +10,17 @@ from typing import Literal, NotRequired, TypedDict
 
 class RestatementAnswer(TypedDict):
     start: str
+    """The period's."""
     end: str
+    """The period's, exclusive."""
     status: Literal["taxable", "reverse_charge", "exempt"] | None
-    """The state that it is in."""
+    """Null where only the rate is another one."""
     rate: str | None
+    """Null where only the status is another one."""
     reason: str
+    """What was wrong."""
     restated_at: str
+    """When it was corrected."""
 
 
 class RestatementRequest(TypedDict):

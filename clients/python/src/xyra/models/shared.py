@@ -112,6 +112,7 @@ AnythingElse = TypedDict("AnythingElse", {"not": "Sequence[str | bool | None]"})
 
 class AppliedAnswer(TypedDict):
     invoice_id: str
+    """The invoice that it was applied to."""
     amount: str
     """What the invoice took."""
 
@@ -237,7 +238,9 @@ class CreditedAmount(TypedDict):
     """What of an invoice a credit note covers."""
 
     invoice_id: str
+    """The invoice's id."""
     amount: str
+    """What of it is covered."""
 
 
 class Discount(TypedDict):
@@ -360,9 +363,11 @@ class InvoiceAnswer(TypedDict):
     purchase_order: str | None
     """The number of the customer's order."""
     reference: str | None
+    """What the operator calls it."""
     notes: str | None
     """Printed on the invoice."""
     custom_fields: Mapping[str, str]
+    """Labels with their texts."""
     metadata: Mapping[str, Any]
     """The caller's own data."""
     as_of: str | None
@@ -773,13 +778,17 @@ class TaxLine(TypedDict):
     name: str
     """Its name, for people."""
     country: str | None
+    """ISO 3166-1; null where no rate is asked."""
     percent: str
+    """0 under reverse charge and for what is exempt."""
     category: str
+    """The category of EN 16931."""
     inclusive: bool
     """Whether the lines' amounts contain it."""
     taxable: str
     """What it is a percentage of: the lines without tax."""
     amount: str
+    """The tax, rounded once."""
     text: str | None
     """What has to be said of it: reverse charge, or why nothing is taxed."""
 

@@ -22,8 +22,11 @@ class TaxRateAnswer(TypedDict):
     name: str
     """Its name, for people."""
     country: str
+    """ISO 3166-1."""
     category: str
+    """The category of EN 16931."""
     inclusive: bool
+    """Whether prices contain the tax."""
     percent: str | None
     """Today's; null before the first day."""
     percents: Sequence[PercentEntry]
