@@ -12,6 +12,7 @@ REFUSED = "refused"
 """The type of errors whose message is such a sentence already."""
 
 ISO_TIME = "is not an ISO 8601 time with an offset, such as 2026-10-03T12:00:00Z"
+ISO_DATE = "is not an ISO 8601 date, such as 2026-10-03"
 
 KNOWN_NAMES = "known_names"
 """In the context of an error about an unknown field: the fields that there are."""
@@ -55,6 +56,10 @@ _MESSAGES = {
     "enum": "has to be {expected}",
     "union_tag_not_found": "is missing",
     "union_tag_invalid": "has to be one of {expected_tags}",
+    "date_type": ISO_DATE,
+    "date_parsing": ISO_DATE,
+    "date_from_datetime_parsing": ISO_DATE,
+    "date_from_datetime_inexact": ISO_DATE,
     "datetime_type": ISO_TIME,
     "datetime_parsing": ISO_TIME,
     "datetime_from_date_parsing": ISO_TIME,
