@@ -104,5 +104,8 @@ def test_a_line_is_written_as_the_api_says_and_read_back_the_same():
         "adjusts": None,
         "timing": "arrears",
         "settles": "invoice",
+        "treatment": None,
+        "net_amount": None,
+        "tax_amount": None,
     }
     assert Line.model_validate(written) == line
