@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import xyra
 from stub_server import Asked, StubServer, Told, problem
+from xyra.spool import Item, Kind
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
@@ -136,6 +137,43 @@ def test_what_is_spent_out_of_reach_is_bounded_and_settled_once(client: xyra.Cli
     assert client.credits.debt.amount == 0
 
 
+def test_debt_that_another_process_has_or_settles_is_seen(
+    client: xyra.Client, wallet: Wallet, server: StubServer, tmp_path: Path
+) -> None:
+    wallet.is_down = True
+    client.credits.use("1")
+    settings: Any = {"spool_path": tmp_path / "spool", "when_unreachable": "spend", "spend_limit": "5"}
+    with xyra.Client("key", server.base, **settings) as other:
+        assert other.credits.debt.amount == 1
+        other.credits.use("2")
+        assert client.credits.debt.amount == 3
+        with pytest.raises(xyra.Unreachable):
+            client.credits.use("3")
+        wallet.is_down = False
+        assert client.flush() == 0
+        wallet.is_down = True
+        other.credits.use("0.5")
+        assert (client.credits.debt.amount, other.credits.debt.amount) == (Decimal("0.5"), Decimal("0.5"))
+
+
+def test_each_use_out_of_reach_is_read_once(
+    client: xyra.Client, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    waiting = client.reporter.spool.waiting
+
+    def counted(kind: Kind, after: int = 0) -> list[Item]:
+        read.append(len(items := waiting(kind, after)))
+        return items
+
+    monkeypatch.setattr(client.reporter.spool, "waiting", counted)
+    wallet.is_down = True
+    for _ in range(20):
+        client.credits.use("0.1")
+    assert client.credits.debt.amount == 2
+    assert sum(read) == 20
+
+
 def test_debt_that_is_refused_is_told(client: xyra.Client, wallet: Wallet) -> None:
     wallet.is_down = True
     client.credits.use("3")
@@ -207,7 +245,7 @@ def test_required_credits_are_only_looked_at(client: xyra.Client, wallet: Wallet
     with pytest.raises(LookupError):
         work(fails=True)
     assert wallet.available == 10
-    assert [json.loads(body)["type"] for body in client.reporter.spool.bodies("event")] == ["search"]
+    assert [json.loads(item.body)["type"] for item in client.reporter.spool.waiting("event")] == ["search"]
     wallet.available = Decimal(9)
     with pytest.raises(xyra.InsufficientCredits, match="10 credits are required, 9 are available"):
         work()

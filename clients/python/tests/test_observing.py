@@ -44,7 +44,7 @@ def client(server: StubServer, tmp_path: Path) -> Iterator[xyra.Client]:
 
 
 def reported(client: xyra.Client) -> list[dict[str, Any]]:
-    return [json.loads(body) for body in client.reporter.spool.bodies("event")]
+    return [json.loads(item.body) for item in client.reporter.spool.waiting("event")]
 
 
 def gpt(provider: ProviderDouble, **settings: Any) -> openai.OpenAI:
@@ -252,7 +252,7 @@ async def test_tasks_keep_their_own_runs(gpt_async: openai.AsyncOpenAI, client: 
 
 
 def runs_of(client: xyra.Client) -> list[tuple[str, str]]:
-    runs = [json.loads(body) for body in client.reporter.spool.bodies("run")]
+    runs = [json.loads(item.body) for item in client.reporter.spool.waiting("run")]
     return [(run["agent"], run["status"]) for run in runs]
 
 
@@ -283,5 +283,5 @@ async def test_openai_agents(gpt_async: openai.AsyncOpenAI, client: xyra.Client)
     assert runs_of(client) == [("coder", "completed")] * 2
     events = reported(client)
     assert [event["data"]["usage"] for event in events] == [RESPONSES_USAGE] * 2
-    keys = [json.loads(body)["key"] for body in client.reporter.spool.bodies("run")]
+    keys = [json.loads(item.body)["key"] for item in client.reporter.spool.waiting("run")]
     assert [event["run"] for event in events] == keys

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 import xyra
 from stub_server import Asked, StubServer, Told, problem
-from xyra import sending
+from xyra import retries, sending
 
 Make = Callable[..., xyra.Client]
 
@@ -23,7 +24,7 @@ Make = Callable[..., xyra.Client]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "_INTERVAL", 0.02)
-    monkeypatch.setattr(sending, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(retries, "_FIRST_PAUSE", 0.02)
 
 
 @pytest.fixture
@@ -101,6 +102,21 @@ def test_refused_events_are_kept_with_reasons(make: Make, caplog: pytest.LogCapt
     assert "there is no such agent" in caplog.text
     assert client.retry_refused() == 1
     until(lambda: client.stats() == {"waiting": 0, "dropped": 0, "refused": 1})
+
+
+def test_what_was_refused_stays_so_where_it_cannot_be_put_back(make: Make, tmp_path: Path) -> None:
+    client = make()
+    client.track("command", agent="nobody")
+    assert client.flush() == 0
+    with sqlite3.connect(tmp_path / "spool") as other:
+        other.execute("create trigger full before delete on refused begin select raise(abort, 'full'); end")
+    with pytest.raises(sqlite3.Error, match="full"):
+        client.retry_refused()
+    assert client.stats() == {"waiting": 0, "dropped": 0, "refused": 1}
+    client.track("command", agent="coder")
+    with sqlite3.connect(tmp_path / "spool", timeout=1) as other:
+        other.execute("drop trigger full")  # the file is not locked
+    assert client.retry_refused() == 1
 
 
 def test_a_batch_that_is_refused_as_a_whole_is_split(make: Make, server: StubServer) -> None:

@@ -92,12 +92,27 @@ class Debt:
         self._may_spend = when == "spend"
         self._limit = amount_of(limit or 0)
         self._mutex = threading.Lock()
+        self._read = Decimal(0)
+        """The sum of the uses in the spool up to the last one that was read, as long as no more of them are gone."""
+        self._last_read = 0
+        self._gone = 0
 
     @property
     def amount(self) -> Decimal:
         """The credits that were spent and are not settled yet."""
-        uses = [json.loads(body)["body"] for body in self._reporter().spool.bodies("use")]
-        return sum((Decimal(use["amount"]) for use in uses), Decimal(0))
+        with self._mutex:
+            return self._amount()
+
+    def _amount(self) -> Decimal:
+        """Reads what came since it was asked last; all of it only where something was sent meanwhile."""
+        spool = self._reporter().spool
+        gone = spool.gone("use")  # before what waits: what goes in between is seen by the next look
+        if gone != self._gone:
+            self._read, self._last_read, self._gone = Decimal(0), 0, gone
+        for item in spool.waiting("use", after=self._last_read):
+            self._read += Decimal(json.loads(item.body)["body"]["amount"])
+            self._last_read = item.id
+        return self._read
 
     def take(self, body: Mapping[str, object], key: str, error: Unreachable) -> models.UseAnswer:
         """Spend an amount without Xyra. Raises the error where that is not allowed, or passes the limit.
@@ -108,7 +123,7 @@ class Debt:
         if not self._may_spend or not isinstance(amount, Decimal):
             raise error
         with self._mutex:
-            if self.amount + amount > self._limit:
+            if self._amount() + amount > self._limit:
                 raise error
             if not self._reporter().add("use", encoded({"key": key, "body": body}).decode()):
                 raise error

@@ -18,10 +18,10 @@ _REFUSED_BEFORE_WORK = frozenset({_RATE_LIMITED})
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
-def pause_before(retry: int) -> float:
+def pause_before(retry: int, longest: float = _LONGEST_PAUSE) -> float:
     """Seconds before a retry, the first of which is 0: exponential, with jitter so that clients spread."""
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**retry)
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  spreads requests, no secret
+    pause = min(longest, _FIRST_PAUSE * 2.0**retry)
+    return pause * random.uniform(0.5, 1.0)  # noqa: S311  spreads requests, no secret
 
 
 def retry_after(response: httpx2.Response) -> float | None:

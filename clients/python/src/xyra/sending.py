@@ -15,7 +15,7 @@ import httpx2
 
 from xyra.connection import Settings
 from xyra.file_lock import FileLock
-from xyra.retries import retry_after
+from xyra.retries import pause_before, retry_after
 from xyra.spool import Item, Kind, Spool
 
 _log = logging.getLogger("xyra")
@@ -25,7 +25,6 @@ _INTERVAL = 0.5
 _MAXIMUM_EVENTS = 500
 _MAXIMUM_BYTES = 900_000
 """Of a batch; Xyra takes 1 MiB."""
-_FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 _LONGEST_PAUSE_IN_A_HURRY = 1.0
 """While somebody waits in `flush`."""
@@ -47,7 +46,7 @@ class _Channel:
     """Smaller while a batch is refused as a whole, to find out what is wrong with it."""
 
     def wait(self, asked: float | None, longest: float) -> None:
-        pause = min(longest, _FIRST_PAUSE * 2**self.failures)
+        pause = pause_before(self.failures, longest)
         self.failures = min(self.failures + 1, 16)
         self.not_before = time.monotonic() + max(pause, asked or 0.0)
 

@@ -31,10 +31,13 @@ create table if not exists refused (id integer primary key autoincrement, kind t
     reason text not null);
 create table if not exists counters (name text primary key, value integer not null) without rowid;
 insert or ignore into counters values ('waiting', 0), ('dropped', 0), ('refused', 0);
+create table if not exists gone (kind text primary key, number integer not null) without rowid;
 create trigger if not exists item_added after insert on items begin
     update counters set value = value + 1 where name = 'waiting'; end;
 create trigger if not exists item_gone after delete on items begin
     update counters set value = value - 1 where name = 'waiting'; end;
+create trigger if not exists item_of_kind_gone after delete on items begin
+    insert into gone values (old.kind, 1) on conflict (kind) do update set number = number + 1; end;
 """
 _ADD = """insert into items (kind, body)
 select ?, ? where (select value from counters where name = 'waiting') < ?"""
@@ -110,9 +113,7 @@ class Spool:
     def batch(self, kind: Kind, most: int, most_bytes: int) -> list[Item]:
         """The oldest items of a kind, at least one if there are any."""
         with self._open() as connection:
-            rows = connection.execute(
-                "select id, kind, body from items where kind = ? order by id limit ?", (kind, most)
-            )
+            rows = connection.execute(_OLDEST, (kind, most))
             items: list[Item] = []
             size = 0
             for row in rows:
@@ -126,16 +127,10 @@ class Spool:
 
     def settle(self, taken: Iterable[int], refused: Iterable[tuple[Item, str]]) -> None:
         """What was taken goes; what was refused is kept apart, counted and logged."""
-        with self._open() as connection:
-            connection.execute("begin immediate")
-            try:
-                connection.executemany("delete from items where id = ?", [(id_,) for id_ in taken])
-                for item, reason in refused:
-                    self._refuse(connection, item, reason)
-                connection.execute("commit")
-            except BaseException:
-                connection.execute("rollback")
-                raise
+        with self._changing() as connection:
+            connection.executemany("delete from items where id = ?", [(id_,) for id_ in taken])
+            for item, reason in refused:
+                self._refuse(connection, item, reason)
 
     def _refuse(self, connection: sqlite3.Connection, item: Item, reason: str) -> None:
         connection.execute("delete from items where id = ?", (item.id,))
@@ -153,12 +148,10 @@ class Spool:
 
     def retry_refused(self) -> int:
         """Put all that was refused back, to be sent again. How many there were."""
-        with self._open() as connection:
-            connection.execute("begin immediate")
+        with self._changing() as connection:
             connection.execute("insert into items (kind, body) select kind, body from refused order by id")
             again = connection.execute("delete from refused").rowcount
             connection.execute(_COUNT, (-again, "refused"))
-            connection.execute("commit")
             return again
 
     def counts(self) -> dict[str, int]:
@@ -171,11 +164,19 @@ class Spool:
             self._warn("the spool %s cannot be read (%s)", self.path, error)
         return {**counts, "dropped": counts["dropped"] + self._lost}
 
-    def bodies(self, kind: Kind) -> list[str]:
-        """All items of a kind that wait."""
+    def gone(self, kind: Kind) -> int:
+        """How many items of a kind have been sent or refused so far."""
         with self._open() as connection:
-            rows = connection.execute("select body from items where kind = ? order by id", (kind,))
-            return [body for (body,) in rows]
+            row = connection.execute("select number from gone where kind = ?", (kind,)).fetchone()
+            return 0 if row is None else int(row[0])
+
+    def waiting(self, kind: Kind, after: int = 0) -> list[Item]:
+        """The items of a kind that wait, oldest first; of these, those that came after the one with an id."""
+        with self._open() as connection:
+            rows = connection.execute(
+                "select id, kind, body from items where kind = ? and id > ? order by id", (kind, after)
+            )
+            return [Item(*row) for row in rows]
 
     def checkpoint(self) -> None:
         """Move what was written to its place, outside of anybody's request."""
@@ -194,6 +195,19 @@ class Spool:
             if self._connection is None:
                 self._connection = self._connect()
             yield self._connection
+
+    @contextmanager
+    def _changing(self) -> Generator[sqlite3.Connection]:
+        """All changes of the block or, after an error, none: a transaction left open would lock the file for others."""
+        with self._open() as connection:
+            connection.execute("begin immediate")
+            try:
+                yield connection
+                connection.execute("commit")
+            except BaseException:
+                if connection.in_transaction:  # SQLite ends it by itself where the disk is full
+                    connection.execute("rollback")
+                raise
 
     def _connect(self) -> sqlite3.Connection:
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
