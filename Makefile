@@ -168,8 +168,9 @@ usage-clients: $(BIN)/.dev $(foreach name,litellm openai_v2 openinference ai_sdk
 # The SDK as people install it: a wheel, in an environment of its own for each Python. Types, its own tests, and then
 # against running hosts. Needs the network the first time.
 SDK := .sdk
-# Those of the oldest and production's Python that this machine has.
-SDK_VERSIONS ?= $(shell for version in 3.11 3.13; do tools/find_python $$version > /dev/null && echo $$version; done)
+# Those of the oldest and production's Python that this machine has: found at the first mention, and then known.
+SDK_VERSIONS ?= $(eval SDK_VERSIONS := $$(shell for version in 3.11 3.13; do \
+	tools/find_python $$$$version > /dev/null && echo $$$$version; done))$(SDK_VERSIONS)
 SDK_SOURCES := $(shell find clients/python/src clients/python/pyproject.toml -type f -not -path "*/__pycache__/*" -not -path "*.egg-info/*")
 
 $(SDK)/%/.tools: clients/python/requirements-test.txt
@@ -187,6 +188,7 @@ $(SDK)/%/.installed: $(SDK)/%/.tools $(SDK_SOURCES)
 .PHONY: sdk
 .PRECIOUS: $(SDK)/%/.tools
 sdk: $(BIN)/.dev $(foreach version,$(SDK_VERSIONS),$(SDK)/$(version)/.installed)
+	@test -n "$(SDK_VERSIONS)" || echo "no working Python 3.11 or 3.13: the SDK's types and its own tests are skipped"
 	@for version in $(SDK_VERSIONS); do \
 	bin=$$PWD/$(SDK)/$$version/bin && echo "Python $$version" && cd clients/python && \
 	$$bin/mypy --python-executable $$bin/python src tests && $$bin/pyright --pythonpath $$bin/python && \
