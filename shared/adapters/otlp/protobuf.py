@@ -61,23 +61,37 @@ def decode_protobuf(body: bytes) -> DecodedTraces:
 
 def _read_resource_spans(body: bytes, place: Place, collected: Collected) -> None:
     collected.count_group()
-    service, scopes = "", []
+    resources, scopes = [], []
     for field, start, end in fields(body, *place):
         if field == _RESOURCE:
-            service = _service_of(body, (start, end))
+            resources.append((start, end))
         elif field == _SCOPE_SPANS:
             collected.count_group()
             scopes.append((start, end))
+    try:
+        service = _service_of(body, resources[-1]) if resources else ""
+    except BrokenWireFormat as error:
+        for scope in scopes:
+            _reject_spans(body, scope, f"its resource cannot be read: {error}", collected)
+        return
     for scope in scopes:
         _read_scope_spans(body, scope, service, collected)
 
 
+def _reject_spans(body: bytes, place: Place, reason: str, collected: Collected) -> None:
+    for field, _, _ in fields(body, *place):
+        if field == _SPANS:
+            collected.count_one_more()
+            collected.reject(reason)
+
+
 def _read_scope_spans(body: bytes, place: Place, service: str, collected: Collected) -> None:
-    name = ""
-    for field, start, end in fields(body, *place):
-        if field == _SCOPE:
-            name = _name_of(body, (start, end))
-    origin = Origin(service, name)
+    scopes = [(start, end) for field, start, end in fields(body, *place) if field == _SCOPE]
+    try:
+        origin = Origin(service, _name_of(body, scopes[-1]) if scopes else "")
+    except BrokenWireFormat as error:
+        _reject_spans(body, place, f"its scope cannot be read: {error}", collected)
+        return
     for field, start, end in fields(body, *place):
         if field == _SPANS:
             collected.count_one_more()
@@ -93,10 +107,11 @@ def _name_of(body: bytes, place: Place) -> str:
 
 
 def _service_of(body: bytes, place: Place) -> str:
+    """The resource's `service.name`, where that is a text."""
     found = ((start, end) for field, start, end in fields(body, *place) if field == _RESOURCE_ATTRIBUTES)
     attributes = list(islice(found, MAXIMUM_ATTRIBUTES))
-    named = kept(_attributes(body, attributes, _SERVICE))
-    return str(named.get("service.name", ""))
+    name = kept(_attributes(body, attributes, _SERVICE)).get("service.name")
+    return name if isinstance(name, str) else ""
 
 
 def _parts(body: bytes, place: Place) -> SpanParts:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 
 from shared.adapters.otlp.decoder import OtlpDecoder
 from shared.domain.ingestion.accepting import rejection_of
@@ -230,6 +231,42 @@ class TestProtobuf:
 
         (found,) = self.decoded(field(1, field(2, field(2, span)))).spans
         assert (found.attributes, found.dropped_attributes) == ({}, 299_000)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            AnyValue(int_value=42),
+            AnyValue(bool_value=True),
+            AnyValue(double_value=1.5),
+            AnyValue(bytes_value=b"helpdesk"),
+            AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="helpdesk")])),
+            AnyValue(),
+        ],
+    )
+    def test_a_service_name_that_is_no_text_is_none_in_both_encodings(self, value: AnyValue):
+        message = ExportTraceServiceRequest()
+        of_resource = message.resource_spans.add()
+        of_resource.resource.attributes.add(key="service.name", value=value)
+        of_resource.scope_spans.add().spans.add(trace_id=b"x" * 16, span_id=b"y" * 8, end_time_unix_nano=END)
+        (found,) = self.decoded(message.SerializeToString()).spans
+        assert found.service == ""
+        assert decoded(MessageToDict(message)).spans == (found,)
+
+    @pytest.mark.parametrize("broken", ["resource", "scope"])
+    def test_spans_of_a_service_or_scope_that_is_not_utf_8_are_rejected_alone(self, broken: str):
+        message = ExportTraceServiceRequest()
+        for name in ("helpdesk", "NAMED"):
+            of_resource = message.resource_spans.add()
+            service = name if broken == "resource" else "helpdesk"
+            of_resource.resource.attributes.add(key="service.name").value.string_value = service
+            of_scope = of_resource.scope_spans.add()
+            of_scope.scope.name = name
+            for number in (b"1", b"2"):
+                of_scope.spans.add(trace_id=b"x" * 16, span_id=number * 8, end_time_unix_nano=END)
+        found = self.decoded(message.SerializeToString().replace(b"NAMED", b"\xff" * 5))
+        reason = f"its {broken} cannot be read: a text is not UTF-8"
+        assert [span.service for span in found.spans] == ["helpdesk"] * 2
+        assert found.rejected == (f"span 3: {reason}", f"span 4: {reason}")
 
     def test_resources_and_scopes_without_end(self):
         for group in (b"\x0a\x00", b"\x0a\x02\x12\x00"):
