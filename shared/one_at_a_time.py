@@ -1,4 +1,7 @@
-"""Work that takes the interpreter for long: one piece at a time, in a thread, so that other requests go on."""
+"""Work that takes the interpreter for long: one piece at a time, in a thread, so that other requests go on.
+
+Between its parts it stands still while short requests are on their way (`kernel/pauses.py`).
+"""
 
 import asyncio
 import sys
@@ -7,9 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.pauses import pausing_by
+from shared.turns import Turns, turns_of_request
 
 MOST_WAITING = 32
-SWITCH_SECONDS = 0.0001
+SWITCH_SECONDS = 0.0002
 """After so long the thread lets others run. A request takes the interpreter ten times; by Python's default it would
 wait 5 ms for each of them."""
 
@@ -29,8 +34,11 @@ class OneAtATime:
         """The result of the work. Raises whatever it raises; `UnavailableError` where too much waits already."""
         if self._waiting >= self._most_waiting:
             raise UnavailableError("Too much waits here already")
+        turns = turns_of_request()
+        if turns is not None:
+            turns.becomes_long()
         self._waiting += 1
-        started = self._thread.submit(work)
+        started = self._thread.submit(_making_room, turns, work)
         started.add_done_callback(self._ended_in(asyncio.get_running_loop()))
         return await asyncio.wrap_future(started)
 
@@ -49,3 +57,9 @@ class OneAtATime:
 
     def _count_down(self) -> None:
         self._waiting -= 1
+
+
+def _making_room(turns: Turns | None, work: Callable[[], Result]) -> Result:
+    """The result of work that a request waits for, which makes room for other requests."""
+    pausing_by(None if turns is None else turns.of_thread().pause_if_over)
+    return work()

@@ -178,7 +178,8 @@ async def _well_formed(
     malformed: list[Rejection] = []
     with turns.begun() as turn:
         for index, value in enumerate(values):
-            await turn.pause_if_over()
+            if turn.is_over:
+                await turn.pause()
             try:
                 well_formed.append((index, _event.validate_python(value)))
             except pydantic.ValidationError as error:

@@ -69,7 +69,8 @@ async def _read(sent: SentEvents, turns: Turns) -> tuple[list[tuple[int, AnyEven
     malformed: list[Rejection] = []
     with turns.begun() as turn:
         for index, value in enumerate(sent.values):
-            await turn.pause_if_over()
+            if turn.is_over:
+                await turn.pause()
             is_told = len(malformed) < DETAILED_EVENTS
             try:
                 event = sent.adapter.validator.validate_python(value, context=None if is_told else UNTOLD)

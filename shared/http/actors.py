@@ -1,8 +1,9 @@
 """Who a request's changes are put down to on the audit trail."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
+
+import msgspec
 
 from shared.domain.access.identity import Principal
 from shared.domain.access.origins import masked
@@ -21,7 +22,7 @@ def stranger(headers: Mapping[str, str], trusted_hops: int) -> Actor:
 @lru_cache(1_000)
 def _stranger(addresses: str, trusted_hops: int) -> Actor:
     """Remembered, as the next requests of a connection come by the same proxies."""
-    return replace(NOBODY_YET, ip=masked(address_in(addresses, trusted_hops)))
+    return msgspec.structs.replace(NOBODY_YET, ip=masked(address_in(addresses, trusted_hops)))
 
 
 def actor_of(principal: Principal, network: str | None) -> Actor:

@@ -1,7 +1,8 @@
 """Lets pages of chosen origins read answers (CORS)."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+
+import msgspec
 
 from shared.correlation import HEADER
 from shared.services.storage.idempotency import Answer
@@ -30,4 +31,4 @@ def with_cors(method: str, headers: Mapping[str, str], answer: Answer, origins: 
                 "Access-Control-Allow-Headers": SENDABLE,
                 "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
             }
-    return replace(answer, headers={**answer.headers, **added})
+    return msgspec.structs.replace(answer, headers={**answer.headers, **added})

@@ -54,16 +54,13 @@ async def count_caller(services: Application, principal: Principal, standings: S
     if organization_id is None or services.settings.limits == "off":
         return
     limits = await services.limits.cached(organization_id)
-    if principal.key is not None:
+    if principal.key is not None and limits.key_requests_per_minute is not None:
         await _count_rate(services, principal.id, "API key", limits.key_requests_per_minute, standings)
-    await _count_rate(services, organization_id, "organization", limits.requests_per_minute, standings)
+    if limits.requests_per_minute is not None:
+        await _count_rate(services, organization_id, "organization", limits.requests_per_minute, standings)
 
 
-async def _count_rate(
-    services: Application, caller_id: str, called: str, allowed: int | None, standings: Standings
-) -> None:
-    if allowed is None:
-        return
+async def _count_rate(services: Application, caller_id: str, called: str, allowed: int, standings: Standings) -> None:
     try:
         standings.add(await services.request_rates.count(caller_id, allowed))
     except RateLimitedError as error:

@@ -1,20 +1,21 @@
 """Answers are serialised through the type that their endpoint declares."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import msgspec
 from pydantic import TypeAdapter
+from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
 
 from shared import json
+from shared.domain.kernel.value import of_own_values
 from shared.http.declaration import Endpoint
 from shared.http.tenancy import Call
 from shared.services.storage.idempotency import Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What a handler answers with.
 
     `content` is anything that pydantic can validate as the declared type: an entity, a mapping or a value of the type.
@@ -25,7 +26,7 @@ class Reply:
     status: int | None = None
     """One of the declared statuses; by default the first."""
     etag: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     media_type: str | None = None
     """The declared one, or one of the declared other forms; by default the first."""
     when_repeated: "Reply | None" = None
@@ -41,7 +42,7 @@ class Reply:
             return answer
         if self.when_repeated is None:
             raise UndeclaredAnswerError(f"{declared.name} shows a credential and says nothing that can be kept")
-        return replace(answer, kept=self.when_repeated._answer(declared))  # noqa: SLF001  of the same class
+        return msgspec.structs.replace(answer, kept=self.when_repeated._answer(declared))  # noqa: SLF001  of the same class
 
     def _answer(self, declared: Endpoint) -> Answer:
         status = next(iter(declared.answers)) if self.status is None else self.status
@@ -64,15 +65,17 @@ class UndeclaredAnswerError(Exception):
 
 def serialised(declared: Any, content: object) -> bytes:  # noqa: ANN401  whatever pydantic takes for a type
     """The content as JSON of the declared type. None becomes an empty body; bytes stay as they are."""
-    adapter = _adapter(declared)
-    value = adapter.validator.validate_python(content)
+    validator, serializer = _form(declared)
     # Pydantic selects the fields; msgspec writes them, since only it can insert text that is JSON already.
-    shown = adapter.serializer.to_python(value, mode="answer", by_alias=True, warnings="error")
+    shown = serializer.to_python(validator.validate_python(content), mode="answer", by_alias=True, warnings="error")
     if shown is None:
         return b""
     return shown if isinstance(shown, bytes) else json.encode(shown)
 
 
 @cache
-def _adapter(declared: Any) -> TypeAdapter[Any]:  # noqa: ANN401
-    return TypeAdapter(declared)
+def _form(declared: Any) -> tuple[SchemaValidator, SchemaSerializer]:  # noqa: ANN401
+    """What makes values of a type, and what writes them."""
+    adapter = TypeAdapter(declared)
+    hiding = CoreConfig(hide_input_in_errors=True)  # errors are logged
+    return SchemaValidator(of_own_values(adapter.core_schema), hiding), adapter.serializer

@@ -2,10 +2,10 @@
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
+import msgspec
 import pydantic
 
 from shared import correlation, json
@@ -31,7 +31,7 @@ from shared.http.error_format import ErrorFormat
 from shared.http.limiting import Standings, count_caller, counted
 from shared.http.problems import error_answer
 from shared.http.project_access import check_projects
-from shared.http.replies import Handler, Reply
+from shared.http.replies import Handler
 from shared.http.schemas import NoBody, PathValues, Query
 from shared.http.tenancy import Call
 from shared.services.storage import within_deadline
@@ -40,7 +40,7 @@ from shared.services.storage.idempotency import Answer
 
 MAXIMUM_IDEMPOTENCY_KEY = 255
 LONG_TO_READ = 16 * 1024
-"""Bytes of a body from which on one is read in each round of the event loop, however many arrive."""
+"""Bytes of a body from which on one is read in each turn of the event loop, however many arrive."""
 HEADERS_OF_ALL = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "frame-ancestors 'none'",
@@ -53,8 +53,7 @@ Values = TypeVar("Values", Query, PathValues)
 ANONYMOUS = Principal(id="anonymous", organization_id="", permissions=frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A request, independent of the platform. Header names are in lower case."""
 
     method: str
@@ -78,7 +77,7 @@ async def serve(
             declared.headers,
         )
     standing = standings.headers()
-    return replace(answer, headers={**answer.headers, **standing}) if standing else answer
+    return msgspec.structs.replace(answer, headers={**answer.headers, **standing}) if standing else answer
 
 
 async def answered(
@@ -130,7 +129,7 @@ async def _answer(
     declared: Endpoint, handler: Handler, request: Request, services: Application, standings: Standings
 ) -> Answer:
     _refuse_what_is_no_id(declared, request.route_params)
-    headers = request.headers
+    headers, now = request.headers, services.clock.now()
     principal = ANONYMOUS
     somebody = stranger(headers, services.settings.trusted_hops)
     becomes(somebody)
@@ -140,7 +139,7 @@ async def _answer(
             for_events=declared.access is Permission.EVENTS_WRITE,
         )
         becomes(actor_of(principal, somebody.ip))
-        authorize(principal, declared, services.clock.now())
+        authorize(principal, declared, now)
         await count_caller(services, principal, standings)
     raw = request.body if declared.body is not None else b""
     call = Call(
@@ -150,7 +149,7 @@ async def _answer(
         body=await _read(declared, headers, raw, services),
         path=_path(declared.path_values, request.route_params),
         headers=headers,
-        now=services.clock.now(),
+        now=now,
         if_match=_if_match(declared.if_match, headers),
         idempotency_key=_idempotency_key(headers) if declared.idempotent or declared.keeps_own_keys else None,
         request_hash=_request_hash(declared, request, raw, principal),
@@ -163,9 +162,15 @@ async def _answer(
         await declared.authorize(call)
 
     async def act() -> Answer:
-        reply = await _reply(declared, handler, call, standings)
+        if declared.rate_limits:
+            async with counted(declared, call, standings):
+                reply = await handler(call)
+        else:
+            reply = await handler(call)
         if declared.calculates:
             return await services.calculations.run(lambda: reply.answer(declared))
+        if services.turns.is_long:
+            await services.turns.one()
         return reply.answer(declared)
 
     if declared.keeps_own_keys and call.idempotency_key is None:
@@ -178,13 +183,6 @@ async def _answer(
         request_hash=call.request_hash,
         act=act,
     )
-
-
-async def _reply(declared: Endpoint, handler: Handler, call: Call[Any, Any, Any], standings: Standings) -> Reply:
-    if not declared.rate_limits:
-        return await handler(call)
-    async with counted(declared, call, standings):
-        return await handler(call)
 
 
 def _refuse_what_is_no_id(declared: Endpoint, route_params: Mapping[str, str]) -> None:
@@ -217,9 +215,12 @@ def _password(basic: str) -> str:
 async def _read(declared: Endpoint, headers: Mapping[str, str], raw: bytes, services: Application) -> Any:  # noqa: ANN401  as `_body`
     if declared.calculates:
         return await services.calculations.run(lambda: _body(declared, headers, raw))
-    if len(raw) > LONG_TO_READ:
-        await services.turns.one()
-    return _body(declared, headers, raw)
+    if len(raw) <= LONG_TO_READ:
+        return _body(declared, headers, raw)
+    await services.turns.one()
+    body = _body(declared, headers, raw)
+    await services.turns.one()  # for what comes of it: others go on in between
+    return body
 
 
 def _body(declared: Endpoint, headers: Mapping[str, str], raw: bytes) -> Any:  # noqa: ANN401  as its format reads it

@@ -1,10 +1,10 @@
 """A validated request, and the organization that it is about."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic
 
+import msgspec
 from typing_extensions import TypeVar
 
 from shared.bootstrap import Application
@@ -22,8 +22,7 @@ Values = TypeVar("Values", bound=PathValues, default=PathValues)
 _IN_QUERY = "?organization_id"
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Body, Parameters, Values]):
+class Call(msgspec.Struct, Generic[Body, Parameters, Values], frozen=True):
     """A request whose caller is authenticated and authorized, and whose values are valid."""
 
     services: Application

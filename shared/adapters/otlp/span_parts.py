@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shared.domain.ingestion.spans import MAXIMUM_TEXT, AttributeValue, Span
+from shared.domain.kernel.pauses import pause_if_over
 from shared.ports.traces import DecodedTraces, MalformedTraces
 
 MAXIMUM_SPANS = 10_000
@@ -48,6 +49,7 @@ class Collected:
             raise MalformedTraces(f"A request has at most {MAXIMUM_GROUPS} resources and scopes")
 
     def count_one_more(self) -> None:
+        pause_if_over()
         if len(self.spans) + len(self.rejected) >= MAXIMUM_SPANS:
             raise MalformedTraces(f"A request has at most {MAXIMUM_SPANS} spans; send smaller batches")
 

@@ -53,7 +53,11 @@ class DownloadedPriceList:
         return self._current.version
 
     async def refresh(self, now: datetime) -> None:
-        """Look for a newer list, unless that was done less than an hour ago."""
+        """Look for a newer list, unless that was done less than an hour ago, and load what there is."""
+        await self._look(now)
+        await self._current.refresh(now)
+
+    async def _look(self, now: datetime) -> None:
         if self._next_look is not None and now < self._next_look:
             return
         is_first = self._next_look is None

@@ -3,6 +3,7 @@
 The package's own updates over the network stay off, since nothing here starts them.
 """
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -36,8 +37,10 @@ class PackagedPriceList:
         self.version = list_version or version(_PACKAGE)
         self._lookup = lru_cache(_NAMES)(self._find)
 
-    async def refresh(self, now: datetime) -> None:
-        """The installed list changes with the package only."""
+    async def refresh(self, now: datetime) -> None:  # noqa: ARG002  the installed list changes with the package only
+        """Load the list, in a thread: it would hold the event loop for an eighth of a second."""
+        if "_providers" not in self.__dict__:
+            await asyncio.to_thread(lambda: self._providers)
 
     def find(self, name: ModelName) -> PackageModel | None:
         return self._lookup(name)
@@ -71,7 +74,7 @@ class PackagedPriceList:
 
     @cached_property
     def _providers(self) -> "list[Provider]":
-        """Imported where they are needed: that takes an eighth of a second."""
+        """Imported where they are needed, as that takes so long."""
         if self._given is not None:
             return self._given
         from genai_prices.data import providers  # noqa: PLC0415  see above

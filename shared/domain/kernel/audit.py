@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from shared.domain.kernel.ids import fingerprint
 
 ActorType = Literal["user", "api_key", "service_account", "operator", "system"]
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """Who makes a change, and from where."""
 
     type: ActorType

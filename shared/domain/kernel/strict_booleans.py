@@ -22,6 +22,11 @@ def separate_booleans(schema: Any) -> None:  # noqa: ANN401  schemas are nested 
         schema[place] = _separated(part)
 
 
+def allows_booleans(schema: Any) -> Any:  # noqa: ANN401
+    """What `separate_booleans` has put around a schema is left out; any other schema stays."""
+    return schema["schema"] if schema.get("metadata", {}).get(_MARK) else schema
+
+
 def _separated(schema: Any) -> Any:  # noqa: ANN401
     match schema:
         case {"type": "bool"}:

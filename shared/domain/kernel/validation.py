@@ -9,6 +9,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidatorFuncti
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
 from shared.domain.kernel.errors import MAXIMUM_CHARACTERS, MAXIMUM_ERRORS, FieldError, ValidationError
+from shared.domain.kernel.pauses import pause_if_over
 from shared.domain.kernel.validation_messages import KNOWN_NAMES, REFUSED, message
 
 FieldPath = tuple[str | int, ...]
@@ -60,6 +61,7 @@ def _validated_in_parts(items: Sequence[object], validate: ValidatorFunctionWrap
     """The items as `validate` makes them. Raises the errors of the first part that has any."""
     valid: list[Any] = []
     for start in range(0, len(items), MAXIMUM_ERRORS):
+        pause_if_over()
         try:
             part = validate(items[start : start + MAXIMUM_ERRORS])
         except pydantic.ValidationError as error:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from shared.domain.kernel.strict_booleans import separate_booleans
+from shared.domain.kernel.strict_booleans import allows_booleans, separate_booleans
 from shared.domain.kernel.validation import refuse_many_unknown, with_known_names
 
 UNTOLD = object()
@@ -67,6 +67,28 @@ class DescribedModel(BaseModel):
                 if shown_as in properties:
                     properties[shown_as].setdefault("description", text)
         return schema
+
+
+def of_own_values(schema: Any) -> Any:  # noqa: ANN401  schemas are nested dicts and lists
+    """A copy of a schema without what only input needs: names that are told, booleans kept apart from numbers.
+
+    Both are calls of Python for every model and integer. What is of ours has no such errors, and nobody would be told.
+    """
+    if isinstance(schema, list):
+        return [of_own_values(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = allows_booleans(schema)
+    match inner:
+        case {"type": "function-wrap", "function": {"function": function}} if _is_naming(function):
+            inner = {**inner["schema"], **{name: inner[name] for name in ("ref",) if name in inner}}
+        case _:
+            pass
+    return {name: of_own_values(part) for name, part in inner.items()}
+
+
+def _is_naming(function: object) -> bool:
+    return getattr(function, "__func__", None) is DescribedModel._naming_known_fields.__func__  # noqa: SLF001
 
 
 class Value(DescribedModel):

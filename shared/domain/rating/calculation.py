@@ -17,6 +17,7 @@ from shared.domain.kernel.money import (
     round_half_up,
     total,
 )
+from shared.domain.kernel.pauses import pause_if_over
 from shared.domain.kernel.times import BEGINNING
 from shared.domain.kernel.validation import Length
 from shared.domain.kernel.value import Value
@@ -160,6 +161,7 @@ class _EstimatedReadings:
 
 def _lines(charge: Charge, version: Version, currency: str, usage: _ChargeUsage, span: Span) -> list[Line]:
     """The lines of one charge, rated as if it were the version's only one."""
+    pause_if_over()
     estimates = [estimate for of_agent in usage.estimates.values() for estimate in of_agent]
     charge = charge.with_estimates(estimates, sum(usage.agents.values(), Fraction(0)))
     alone = version.model_copy(update={"charges": (charge,)})

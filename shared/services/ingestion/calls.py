@@ -46,7 +46,8 @@ class CallSender:
             events: list[ReportedEvent] = []
             with self._turns.begun() as turn:
                 for index, call in enumerate(some):
-                    await turn.pause_if_over()
+                    if turn.is_over:
+                        await turn.pause()
                     events.append(self._event(index, organization_id, credential, call))
             await self._events.accept(events, partial=False)
         return [

@@ -9,6 +9,7 @@ from shared import json
 from shared.domain.ingestion.litellm import Payload, call_of
 from shared.domain.ingestion.reported_calls import ReportedCall
 from shared.domain.kernel.errors import FieldError, MalformedError, Rejection, ValidationError
+from shared.domain.kernel.pauses import pause_if_over
 from shared.domain.usage.events import MAXIMUM_EVENTS_OF_REQUEST
 from shared.one_at_a_time import OneAtATime
 from shared.settings import Settings
@@ -53,6 +54,7 @@ class LiteLlmReader:
             )
         read = ReadPayloads()
         for index, raw in enumerate(payloads):
+            pause_if_over()
             try:
                 call = call_of(json.decode_as(raw, Payload))
             except ValueError as error:

@@ -12,6 +12,7 @@ from shared.domain.ingestion.facts import SpanFacts, facts_of
 from shared.domain.ingestion.spans import Span
 from shared.domain.ingestion.taking import by_trace
 from shared.domain.kernel.errors import LengthRequiredError, MalformedError
+from shared.domain.kernel.pauses import pause_if_over
 from shared.domain.tenancy.organizations import Organization
 from shared.one_at_a_time import OneAtATime
 from shared.ports.traces import MalformedTraces, TraceDecoder, TraceEncoding
@@ -76,6 +77,7 @@ class TraceReader:
         rejected = list(decoded.rejected)
         taken = []
         for span in decoded.spans:
+            pause_if_over()
             reason = rejection_of(span, now, late_window) or _beyond_the_end(span, organization)
             if reason is None:
                 taken.append(facts_of(span))

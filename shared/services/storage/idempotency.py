@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import msgspec
 from pydantic import BaseModel
 
 from shared import json
@@ -29,8 +30,7 @@ MAXIMUM_KEPT = 1_500_000
 """Characters of an answer as it is kept; stores take items of 2 MiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A finished response."""
 
     status: int

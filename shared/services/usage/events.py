@@ -143,7 +143,8 @@ class Events:
         contents: dict[str, str] = {}
         with self._turns.begun() as turn:
             for event in (reported.parked_for(agents) for reported in members):
-                await turn.pause_if_over()
+                if turn.is_over:
+                    await turn.pause()
                 agent, time = agents.get(event.agent), event.time or now
                 call = self._llm_calls.read(event.data) if event.type == LLM_CALL else LlmCall(event.data)
                 in_force = checks.in_force(agent, event.type, time)

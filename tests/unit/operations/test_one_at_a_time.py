@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from shared import turns
 from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.pauses import pause_if_over
 from shared.one_at_a_time import SWITCH_SECONDS, OneAtATime
 
 
@@ -61,4 +63,24 @@ async def test_what_the_work_raises_comes_to_its_caller() -> None:
         with pytest.raises(ZeroDivisionError):
             await lane.run(lambda: 1 // 0)
         await asyncio.sleep(0)
+    lane.close()
+
+
+async def test_work_of_a_request_makes_room_for_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0)
+    monkeypatch.setattr(turns, "ROOM_SECONDS", 30)
+    shared, lane = turns.Turns(), OneAtATime("test")
+    with shared.request():
+        long = asyncio.create_task(lane.run(pause_if_over))  # its task has the request as it is now
+        await asyncio.sleep(0)
+        assert shared.short_requests == 0
+        await long
+    with shared.request():
+        waiting = asyncio.create_task(lane.run(pause_if_over))
+        await asyncio.sleep(0)
+        with shared.request():  # another one, that is short
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+        await waiting
+    await lane.run(pause_if_over)  # of no request: it waits for nobody
     lane.close()

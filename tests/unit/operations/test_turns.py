@@ -23,7 +23,7 @@ async def steps_by_round(works: int, steps: int) -> Counter[int]:
     async def work() -> None:
         with shared.begun() as turn:
             for _ in range(steps):
-                await turn.pause_if_over()
+                await turn.pause()
                 done[current] += 1
 
     working = asyncio.gather(*(work() for _ in range(works)))
@@ -57,7 +57,7 @@ async def test_what_cannot_pause_has_a_round_to_itself() -> None:
 async def test_the_first_turn_waits_for_nobody() -> None:
     shared = Turns()
     with shared.begun() as long_work:
-        await long_work.pause_if_over()
+        await long_work.pause()
         begun = False
         waiting = asyncio.create_task(first_turn(shared))
         await asyncio.sleep(0)
@@ -75,7 +75,7 @@ async def test_who_gives_up_while_waiting_keeps_nobody() -> None:
 
     async def work(until: asyncio.Event) -> None:
         with shared.begun() as turn:
-            await turn.pause_if_over()
+            await turn.pause()
             await until.wait()
 
     ended = asyncio.Event()
@@ -87,3 +87,45 @@ async def test_who_gives_up_while_waiting_keeps_nobody() -> None:
     assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], asyncio.CancelledError)
     await first
     await work(ended)
+
+
+async def test_long_work_makes_room_for_short_requests_but_goes_on() -> None:
+    shared = Turns()
+    done: list[str] = []
+
+    async def long_work() -> None:
+        with shared.request(), shared.begun() as turn:
+            for _ in range(turns.TURNS_IN_A_ROW + 1):
+                await turn.pause()
+            done.append("long")
+
+    async def short_request() -> None:
+        with shared.request():
+            for _ in range(10):
+                await asyncio.sleep(0)
+            done.append("short")
+
+    async def request_that_waits() -> None:
+        with shared.request():
+            await ended.wait()
+
+    await asyncio.gather(long_work(), short_request())
+    assert done == ["short", "long"]
+    ended = asyncio.Event()
+    waiting = asyncio.create_task(request_that_waits())
+    await long_work()  # it does not wait for what takes its time
+    await shared.one()
+    ended.set()
+    await waiting
+    assert shared.short_requests == 0
+
+
+async def test_a_thread_stands_still_while_short_requests_are_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "ROOM_SECONDS", 30)
+    shared = Turns()
+    beside = shared.of_thread()
+    with shared.request():
+        pause = asyncio.create_task(asyncio.to_thread(beside.pause_if_over))
+        await asyncio.sleep(0.05)
+        assert not pause.done()
+    await pause

@@ -7,9 +7,10 @@ import asyncio
 import base64
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from shared.containers import TENANTS
@@ -96,7 +97,7 @@ async def takes_long() -> Answer:
 
 def test_an_answer_with_a_credential_is_given_once_and_never_kept(hosts: Hosts) -> None:
     async def shows_a_token() -> Answer:
-        return replace(answer("the token"), kept=answer("without it"))
+        return msgspec.structs.replace(answer("the token"), kept=answer("without it"))
 
     async def history() -> None:
         assert await hosts.send("a", shows_a_token) == "the token"
@@ -114,7 +115,7 @@ def test_whoever_was_slow_to_make_a_credential_is_shown_it(hosts: Hosts) -> None
 
     async def shows_a_token() -> Answer:
         await asyncio.sleep(30)
-        return replace(answer("the token"), kept=answer("without it"))
+        return msgspec.structs.replace(answer("the token"), kept=answer("without it"))
 
     async def history() -> None:
         slow, fast = await asyncio.gather(
