@@ -177,6 +177,8 @@ class OrganizationAnswer(Schema):
     """The number of seats that seat charges bill, from `seats_from` on."""
     seats_from: datetime | None
     """Null where the number never changed."""
+    livemode: bool
+    """False where it only tries Xyra out. It never changes."""
     created_at: datetime
     ended_at: datetime | None
     """When it was deleted. Usage until then is still invoiced."""

@@ -233,14 +233,17 @@ class Application:
         self.issuing = self.account.issuing(self.bills, self.draws)
         self._subscribing = SubscriptionServices(
             *(clock, self.owners, self.organizations, self.agents, self.periods, self.plans, self.place_histories),
-            *(self.bills, self.billing_documents, self.issuing, self.outbox),
+            *(self.bills, self.billing_documents, self.issuing, self.outbox, store, self.facts, self.credits.ledger),
         )
-        self.subscriptions = self._subscribing.subscriptions
+        self.subscriptions, self.entitlements = self._subscribing.subscriptions, self._subscribing.entitlements
         self.unbilled_outcomes = UnbilledOutcomes(
             *(clock, self.periods, self.billing_documents, self.outcomes, self.agents, metered_versions)
         )
         self.threads = Threads(store, clock, self.owners)
-        self.runs = Runs(store, clock, self.owners, self.agents, self.threads, self.credits.run_limits)
+        self.runs = Runs(
+            *(store, clock, self.owners, self.agents, self.threads, self.credits.run_limits),
+            *(self.organizations, self.periods),
+        )
         self.run_figures = RunFiguresReader(self.usage, outcome_store, clock, metered_versions, self.periods)
         self.invoice_jobs, self.invoice_runs = self.account.runs(ports.queue, self.issuing)
         self.allocation_targets = AllocationTargets(store)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from functions.access.api_key_fields import ReportingAnswer, ReportingFields, checked, shown
 from functions.fields import Listed, Name, Reference
+from functions.limit_warnings import WithLimitWarnings, limit_warnings
 from shared.domain.access.api_keys import ApiKey
 from shared.domain.access.identity import Permission
 from shared.domain.access.project_access import MAXIMUM_GRANTS
@@ -95,7 +96,7 @@ class ApiKeyAnswer(ReportingAnswer):
         return cls.showing(key, adopted_by=adopted_by, last_used_at=last_used_at, **shown(key), **fields)
 
 
-class NewApiKeyAnswer(ApiKeyAnswer):
+class NewApiKeyAnswer(ApiKeyAnswer, WithLimitWarnings):
     token: str
     """The key itself, shown this once."""
 
@@ -159,7 +160,7 @@ async def create_api_key(call: Call[ApiKeyRequest]) -> Reply:
         reused = Reply(ReusedApiKeyAnswer.of(key, uses.get(key.id), reused=True), status=200, etag=etag)
         return replace(reused, when_repeated=reused)
     return Reply(
-        NewApiKeyAnswer.of(key, None, token=token),
+        NewApiKeyAnswer.of(key, None, token=token, warnings=await limit_warnings(call, owner, "api_keys")),
         etag=etag,
         headers={"Cache-Control": "no-store"},
         when_repeated=Reply(ReusedApiKeyAnswer.of(key, None, reused=True), status=200, etag=etag),

@@ -7,6 +7,7 @@ import azure.functions as func
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from functions.fields import AgentPath, Listed, Name, ObjectPatch, Reference, Text
+from functions.limit_warnings import WithLimitWarnings, limit_warnings
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import LimitExceededError
 from shared.domain.kernel.validation import Length
@@ -133,6 +134,10 @@ class AgentAnswer(Schema):
     created_at: datetime
 
 
+class CreatedAgentAnswer(AgentAnswer, WithLimitWarnings):
+    pass
+
+
 async def _reply(call: Call[Any, Any, Any], agent: Agent, etag: str) -> Reply:
     active = await call.services.agent_activities.last_active(agent.organization_id, [agent.id])
     return Reply(AgentAnswer.showing(agent, last_active_at=active.get(agent.id)), etag=etag)
@@ -146,7 +151,7 @@ async def _reply(call: Call[Any, Any, Any], agent: Agent, etag: str) -> Reply:
     access=Permission.AGENTS_WRITE,
     projects=Projects.CHECKED,
     body=AgentRequest,
-    answers={201: AgentAnswer},
+    answers={201: CreatedAgentAnswer},
     errors=(LimitExceededError,),
     example={
         "external_id": "coder",
@@ -159,7 +164,11 @@ async def _reply(call: Call[Any, Any, Any], agent: Agent, etag: str) -> Reply:
 async def create_agent(call: Call[AgentRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)
     draft = AgentDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
-    return await _reply(call, *await call.services.agents.create(call.new_id("agt"), organization_id, draft))
+    agent, etag = await call.services.agents.create(call.new_id("agt"), organization_id, draft)
+    active = await call.services.agent_activities.last_active(organization_id, [agent.id])
+    warnings = await limit_warnings(call, organization_id, "agents")
+    answer = CreatedAgentAnswer.showing(agent, last_active_at=active.get(agent.id), warnings=warnings)
+    return Reply(answer, etag=etag)
 
 
 @endpoint(

@@ -3,6 +3,7 @@
 from functions.billing import (
     agent_summaries,
     credit_notes,
+    entitlements,
     group_summaries,
     invoice_jobs,
     invoice_runs,
@@ -18,6 +19,7 @@ from functions.billing import (
 blueprints = (
     agent_summaries.blueprint,
     credit_notes.blueprint,
+    entitlements.blueprint,
     group_summaries.blueprint,
     invoice_jobs.blueprint,
     invoice_runs.blueprint,

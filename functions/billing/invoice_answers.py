@@ -62,6 +62,17 @@ class CreditNoteAnswer(Schema):
         )
 
 
+class SubtotalAnswer(Schema):
+    id: str | None
+    """Null for lines of no agent, and of agents without a project or department."""
+    name: str | None
+    """Null where `id` is, and for what is gone."""
+    lines: int
+    """How many lines there are in it."""
+    amount: RoundedAmount
+    """The sum of their amounts."""
+
+
 class InvoiceAnswer(Schema):
     id: str | None
     """Null in a preview, and where finalizing a draft left only a credit note."""
@@ -107,6 +118,8 @@ class InvoiceAnswer(Schema):
     """
     credit_notes: list[CreditNoteAnswer]
     """In a list none."""
+    subtotals: list[SubtotalAnswer] | None = None
+    """By `group_by`, over all lines: they add up to `subtotal` less `discount_total`. Null without it."""
     purchase_order: str | None
     """The number of the customer's order."""
     reference: str | None

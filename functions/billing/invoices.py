@@ -1,12 +1,14 @@
 """Invoices: previewed, listed, read and finalized."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import azure.functions as func
 
 from functions.billing.invoice_answers import (
     InvoiceAnswer,
+    SubtotalAnswer,
     bill_of_draft,
     note_answer,
     whole_invoice,
@@ -17,6 +19,7 @@ from shared.domain.billing.documents import Invoice, InvoiceStatus
 from shared.domain.kernel.money import EXACT, ZERO, round_half_up
 from shared.domain.pricing.lines import Line
 from shared.http import Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint, window
+from shared.services.billing.subtotals import Grouping
 
 blueprint = func.Blueprint()
 
@@ -29,6 +32,11 @@ class InvoicePath(PathValues):
 class CancelInvoiceRequest(Schema):
     waive: bool = False
     """Whether what the invoice came to is not billed again."""
+
+
+class InvoiceQuery(Query):
+    group_by: Grouping | None = None
+    """`agent`, or the `project` or `department` that its agent is in now, or `organization`: adds `subtotals`."""
 
 
 class InvoiceListQuery(ListQuery):
@@ -92,13 +100,26 @@ async def list_invoices(call: Call[NoBody, InvoiceListQuery]) -> Reply:
     summary="One invoice; a draft as it would be issued now",
     access=Permission.INVOICES_READ,
     path_values=InvoicePath,
+    query=InvoiceQuery,
     answers={200: InvoiceAnswer},
 )
-async def get_invoice(call: Call[NoBody, Query, InvoicePath]) -> Reply:
+async def get_invoice(call: Call[NoBody, InvoiceQuery, InvoicePath]) -> Reply:
     invoice_id = call.path.invoice_id
     organization_id = await call.organization_id_of(invoice_id)
     invoice, etag = await call.services.billing_documents.invoice(organization_id, invoice_id)
-    return Reply(await whole_invoice(call, invoice), etag=etag)
+    answer = await whole_invoice(call, invoice)
+    if call.query.group_by is None:
+        return Reply(answer, etag=etag)
+    organization, lines = await call.services.organizations.get(organization_id), await _all_lines(call, invoice)
+    subtotals = await call.services.summaries.subtotals.of(organization, lines, call.query.group_by)
+    shown = [SubtotalAnswer.showing(subtotal) for subtotal in subtotals]
+    return Reply(answer.model_copy(update={"subtotals": shown}), etag=etag)
+
+
+async def _all_lines(call: Call[Any, Any, Any], invoice: Invoice) -> Sequence[Line]:
+    if invoice.status == "draft":
+        return (await bill_of_draft(call, invoice)).composed().invoice
+    return await call.services.billing_documents.lines(invoice.organization_id, invoice)
 
 
 @endpoint(

@@ -1,12 +1,14 @@
 """What requests about subscriptions name, and what they answer."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
 from functions.fields import SpanAnswer
+from functions.limit_warnings import LimitWarning, seat_warnings
 from shared.domain.kernel.histories import Entry
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.places import Subscription, SubscriptionStatus, Terms, TermsStatus
@@ -19,6 +21,7 @@ from shared.http import (
     ThingId,
 )
 from shared.services.billing.subscription_commands import (
+    Change,
     Command,
     InvoiceWhen,
     Subscribe,
@@ -30,6 +33,7 @@ HISTORY_SHOWN = 100
 Seats = Annotated[int, Field(ge=0, le=MAXIMUM_SEATS, strict=True)]
 
 
+ShownStatus = SubscriptionStatus | Literal["past_due"]
 TrialDays = Annotated[int, Field(ge=0, le=MAXIMUM_TRIAL_DAYS, strict=True)]
 
 
@@ -68,8 +72,8 @@ class SubscriptionAnswer(Schema):
     """The plan's key."""
     plan_version: str
     """The id of the plan's version; a newer one moves no subscription."""
-    status: SubscriptionStatus
-    """`scheduled` until it begins; computed from its history."""
+    status: ShownStatus
+    """`scheduled` until it begins, `past_due` while an overdue invoice has fees of its place; never stored."""
     trial_ends_at: datetime | None
     """Null where it is in no trial."""
     seats: int
@@ -84,12 +88,19 @@ class SubscriptionAnswer(Schema):
     """What has begun, oldest first: the last 100 entries."""
     invoice_id: str | None
     """The interim invoice that this request issued; null where it issued none."""
+    warnings: list[LimitWarning]
+    """Soft limits of the plan that this request passed; empty where it passed none."""
 
     @classmethod
     def of(
-        cls, subscription: Subscription, organization: Organization, period: Period, invoice_id: str | None = None
+        cls,
+        subscription: Subscription,
+        organization: Organization,
+        period: Period,
+        overdue: AbstractSet[str],
+        invoice_id: str | None = None,
     ) -> Self:
-        """`period` is the organization's present one."""
+        """`period` is the organization's present one, `overdue` are the places with fees that should have been paid."""
         span = SpanAnswer(start=period.start, end=period.end)
         return cls(
             id=subscription.id,
@@ -97,7 +108,7 @@ class SubscriptionAnswer(Schema):
             place=subscription.place,
             plan=subscription.terms.plan_key,
             plan_version=subscription.terms.plan_version_id,
-            status=subscription.status,
+            status=_shown_status(subscription, overdue),
             trial_ends_at=subscription.trial.ends_at if subscription.trial is not None else None,
             seats=organization.seats.at(subscription.now) or 0,
             current_period=span,
@@ -105,6 +116,7 @@ class SubscriptionAnswer(Schema):
             upcoming=[TermsAnswer.of(entry) for entry in subscription.upcoming],
             history=[TermsAnswer.of(entry) for entry in subscription.begun[-HISTORY_SHOWN:]],
             invoice_id=invoice_id,
+            warnings=[],
         )
 
 
@@ -116,7 +128,14 @@ async def answers_of(
 ) -> list[SubscriptionAnswer]:
     organization = await call.services.organizations.get(organization_id)
     period = await call.services.periods.would_contain(organization, call.now)
-    return [SubscriptionAnswer.of(subscription, organization, period, invoice_id) for subscription in subscriptions]
+    overdue = await call.services.subscriptions.overdue_places(organization_id)
+    return [SubscriptionAnswer.of(each, organization, period, overdue, invoice_id) for each in subscriptions]
+
+
+def _shown_status(subscription: Subscription, overdue: AbstractSet[str]) -> ShownStatus:
+    """Whatever it is in, a subscription that goes on and whose fees are overdue is past due."""
+    goes_on = subscription.status not in ("scheduled", "canceled")
+    return "past_due" if goes_on and subscription.place in overdue else subscription.status
 
 
 async def carried_out(
@@ -126,4 +145,6 @@ async def carried_out(
     service = call.services.subscriptions
     done = await service.command(organization_id, subscription_id, command, command_id, invoice)
     (answer,) = await answers_of(call, organization_id, [done.subscription], done.invoice_id)
-    return answer
+    if not isinstance(command, Change | Subscribe) or command.seats is None:
+        return answer
+    return answer.model_copy(update={"warnings": await seat_warnings(call, organization_id)})

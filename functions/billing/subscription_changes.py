@@ -18,7 +18,7 @@ from functions.billing.subscription_answers import (
 from functions.fields import Text
 from shared.domain.access.identity import Permission
 from shared.domain.billing.documents import LINES_SHOWN, Invoice
-from shared.domain.kernel.errors import ForbiddenError, ValidationError
+from shared.domain.kernel.errors import ForbiddenError, LimitExceededError, ValidationError
 from shared.domain.pricing.lines import Line
 from shared.http import (
     Call,
@@ -139,6 +139,7 @@ async def _answer_command(
     query=CommandQuery,
     body=ChangeRequest,
     answers={200: SubscriptionAnswer | PreviewAnswer},
+    errors=(LimitExceededError,),
     example={"plan": "professional", "at": "now"},
 )
 async def change_subscription(call: Call[ChangeRequest, CommandQuery, SubscriptionPath]) -> Reply:

@@ -15,7 +15,7 @@ from functions.billing.subscription_answers import (
 )
 from functions.fields import Listed, Reference
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import ForbiddenError
+from shared.domain.kernel.errors import ForbiddenError, LimitExceededError
 from shared.domain.pricing.places import PlaceTakenError
 from shared.http import (
     Call,
@@ -56,7 +56,7 @@ class SubscriptionRequest(Schema):
     access=Permission.SUBSCRIPTIONS_WRITE,
     body=SubscriptionRequest,
     answers={201: SubscriptionAnswer},
-    errors=(PlaceTakenError,),
+    errors=(PlaceTakenError, LimitExceededError),
     example={"plan": "professional", "seats": 5},
 )
 async def create_subscription(call: Call[SubscriptionRequest]) -> Reply:

@@ -10,7 +10,9 @@ from functions.fields import Listed
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError
 from shared.domain.pricing.charges import AnyCharge
+from shared.domain.pricing.plan_grants import PlanGrant
 from shared.domain.pricing.plans import Plan, PlanDraft, PlanKind, PlanVersion, Trial
+from shared.domain.tenancy.entitlements import PlanEntitlement
 from shared.http import Access, Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint
 from shared.services.pricing.default_plans import DEFAULT_PLANS
 from shared.services.pricing.plans import PublishedPlan
@@ -44,6 +46,10 @@ class PlanVersionAnswer(Schema):
     """By currency, the id of the version of a billing model that prices it."""
     trial: Trial | None
     """Without fees at the beginning."""
+    entitlements: tuple[PlanEntitlement, ...]
+    """Its features."""
+    grants: tuple[PlanGrant, ...]
+    """Credits that it brings in each cycle."""
     created_at: datetime
 
     @classmethod
@@ -68,6 +74,10 @@ class PlanAnswer(Schema):
     """By currency, the id of the version of a billing model that prices it."""
     trial: Trial | None
     """Without fees at the beginning."""
+    entitlements: tuple[PlanEntitlement, ...]
+    """Its features."""
+    grants: tuple[PlanGrant, ...]
+    """Credits that it brings in each cycle."""
     version: int
     """The number of the newest version, which a new subscription gets."""
     version_id: str
@@ -87,6 +97,8 @@ class PlanAnswer(Schema):
             interval=newest.interval,
             prices=newest.prices,
             trial=newest.trial,
+            entitlements=newest.entitlements,
+            grants=newest.grants,
             version=newest.number,
             version_id=newest.id,
         )
@@ -106,6 +118,10 @@ class PublicPlanAnswer(Schema):
     """The number of the newest version, which a new subscription gets."""
     trial: Trial | None
     """Without fees at the beginning, once."""
+    entitlements: tuple[PlanEntitlement, ...]
+    """Its features."""
+    grants: tuple[PlanGrant, ...]
+    """Credits that it brings in each cycle."""
     prices: Mapping[str, tuple[AnyCharge, ...]]
     """By currency, what it costs."""
 
@@ -121,6 +137,8 @@ class PublicPlanAnswer(Schema):
             interval=version.interval,
             version=version.number,
             trial=version.trial,
+            entitlements=version.entitlements,
+            grants=version.grants,
             prices={currency: price.charges for currency, price in published.charges.items()},
         )
 

@@ -1,20 +1,22 @@
 """Organizations: tenants and billed customers."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 import azure.functions as func
 from pydantic import EmailStr, Field, StringConstraints
 
 from functions.fields import Listed, Name, OrganizationAnswer, OrganizationPath, Reference, Text
+from functions.limit_warnings import LimitWarning, WithLimitWarnings, seat_warnings
 from shared.domain.access.identity import Permission
-from shared.domain.kernel.errors import ForbiddenError, PreconditionRequiredError
+from shared.domain.kernel.errors import ForbiddenError, LimitExceededError, PreconditionRequiredError
 from shared.domain.kernel.money import Currency, NonNegativeAmount
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.periods.periods import Timezone
 from shared.domain.periods.settlements import BillingMode, CreditValues
 from shared.domain.tenancy.organization_names import SLUG_PATTERN
 from shared.domain.tenancy.organization_settings import Flags, OrganizationSettings
-from shared.domain.tenancy.organizations import MAXIMUM_SEATS
+from shared.domain.tenancy.organizations import MAXIMUM_SEATS, Organization
 from shared.http import Call, ListQuery, MergePatch, NoBody, Query, Reply, Schema, ZonedTime, endpoint
 from shared.services.tenancy.organizations import OrganizationDraft
 
@@ -66,6 +68,8 @@ class OrganizationRequest(Schema):
     """The number of seats that seat charges bill."""
     settings: OrganizationSettings = OrganizationSettings()
     """What the operator allows the organization."""
+    livemode: bool = True
+    """False to try Xyra out: documents are numbered TEST-..., and no sum over organizations has them. It stays."""
 
 
 class SettingsPatch(MergePatch):
@@ -125,6 +129,13 @@ class OrganizationPatch(MergePatch):
     """When new seats take effect: in 10 minutes (the default) or later."""
     settings: SettingsPatch | None = None
     """Needs the header If-Match."""
+
+
+class ChangedOrganizationAnswer(OrganizationAnswer, WithLimitWarnings):
+    @classmethod
+    def of(cls, organization: Organization, warnings: Sequence[LimitWarning]) -> Self:
+        names = [str(field.validation_alias or name) for name, field in OrganizationAnswer.model_fields.items()]
+        return cls.model_validate({**{name: getattr(organization, name) for name in names}, "warnings": warnings})
 
 
 OPERATORS_FIELDS = frozenset(
@@ -193,8 +204,8 @@ async def get_organization(call: Call[NoBody, Query, OrganizationPath]) -> Reply
     access=Permission.ORGANIZATIONS_WRITE,
     path_values=OrganizationPath,
     body=OrganizationPatch,
-    answers={200: OrganizationAnswer},
-    errors=(PreconditionRequiredError,),
+    answers={200: ChangedOrganizationAnswer},
+    errors=(PreconditionRequiredError, LimitExceededError),
     example={"description": "Makes everything"},
 )
 async def update_organization(call: Call[OrganizationPatch, Query, OrganizationPath]) -> Reply:
@@ -205,7 +216,8 @@ async def update_organization(call: Call[OrganizationPatch, Query, OrganizationP
     if "settings" in changes and call.if_match is None:
         raise PreconditionRequiredError("Send If-Match with the ETag of the settings that you read")
     organization, etag = await call.services.organizations.update(organization_id, changes, call.if_match)
-    return Reply(organization, etag=etag)
+    warnings = await seat_warnings(call, organization_id) if "seats" in changes else []
+    return Reply(ChangedOrganizationAnswer.of(organization, warnings), etag=etag)
 
 
 @endpoint(

@@ -5,6 +5,7 @@ from datetime import datetime
 import azure.functions as func
 
 from functions.fields import Listed, Metadata, Name, ObjectPatch, ProjectPath, Reference, Text
+from functions.limit_warnings import WithLimitWarnings, limit_warnings
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import LimitExceededError
 from shared.domain.tenancy.projects import ProjectStatus
@@ -52,6 +53,10 @@ class ProjectAnswer(Schema):
     """When a deleted project is erased. Until then it can be restored."""
 
 
+class CreatedProjectAnswer(ProjectAnswer, WithLimitWarnings):
+    pass
+
+
 @endpoint(
     blueprint,
     "POST",
@@ -59,7 +64,7 @@ class ProjectAnswer(Schema):
     summary="Create a project",
     access=Permission.PROJECTS_WRITE,
     body=ProjectRequest,
-    answers={201: ProjectAnswer},
+    answers={201: CreatedProjectAnswer},
     errors=(LimitExceededError,),
     example={"name": "Website", "metadata": {"cost_center": "4711"}},
 )
@@ -67,7 +72,8 @@ async def create_project(call: Call[ProjectRequest]) -> Reply:
     organization_id = await call.organization_id(call.body.organization_id)
     draft = ProjectDraft.model_validate(call.body.model_dump(exclude={"organization_id"}))
     project, etag = await call.services.projects.create(call.new_id("prj"), organization_id, draft)
-    return Reply(project, etag=etag)
+    warnings = await limit_warnings(call, organization_id, "projects")
+    return Reply(CreatedProjectAnswer.showing(project, warnings=warnings), etag=etag)
 
 
 @endpoint(
@@ -145,6 +151,7 @@ async def archive_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
     access=Permission.PROJECTS_WRITE,
     path_values=ProjectPath,
     answers={200: ProjectAnswer},
+    errors=(LimitExceededError,),
 )
 async def restore_project(call: Call[NoBody, Query, ProjectPath]) -> Reply:
     project_id = call.path.project_id

@@ -1,11 +1,12 @@
 """What senders are told of events that are accepted."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
+from shared.domain.kernel.money import plain
 from shared.domain.provider_costs.findings import Finding
-from shared.http import Schema
+from shared.http import Call, Schema
 
 PER_CODE = 20
 """Warnings with the same code that an answer names one by one."""
@@ -16,7 +17,9 @@ class EventWarning(Schema):
     index: int
     """The place of the event in the request, from 0."""
     code: str
-    """`unpriced`, `no_count`, `unknown_count`, `total_mismatch`, `standard_price`, `no_billing_model`, `no_charge`."""
+    """`unpriced`, `no_count`, `unknown_count`, `total_mismatch`, `standard_price`, `no_billing_model`, `no_charge`; or
+    `limit_exceeded`, at the first event: the plan includes fewer events than there are in the billing period.
+    """
     detail: str
     """What is missing, or did not count."""
 
@@ -28,8 +31,23 @@ class WithWarnings(Schema):
     """How many more there are."""
 
 
-def event_warnings(findings: Collection[tuple[int, Finding]]) -> dict[str, Any]:
-    """The fields of `WithWarnings`."""
+async def event_warnings(
+    call: Call[Any, Any, Any], organization_ids: Iterable[str], findings: Collection[tuple[int, Finding]]
+) -> dict[str, Any]:
+    """The fields of `WithWarnings`, with the soft limits that the organizations of the events have passed."""
+    passed = [
+        limit
+        for organization_id in organization_ids
+        if (limit := await call.services.entitlements.passed_by_events(organization_id)) is not None
+    ]
+    warnings = _of_findings(findings)
+    for limit in passed:
+        detail = f"The plan includes {plain(limit.limit)} events in a billing period, and there are {limit.used}"
+        warnings["warnings"].append({"index": 0, "code": "limit_exceeded", "detail": detail})
+    return warnings
+
+
+def _of_findings(findings: Collection[tuple[int, Finding]]) -> dict[str, Any]:
     if not findings:  # as of most requests
         return {"warnings": [], "warnings_left_out": 0}
     of_code = Counter[str]()

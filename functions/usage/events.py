@@ -167,6 +167,6 @@ async def report_events(call: Call[SentEvents, EventsQuery]) -> Reply:
             "duplicates_in_request": len(acceptance.duplicates),
             "rejected": _told(call.body, acceptance.rejected) if acceptance.rejected else (),
             "events": [{"index": index, "id": event.id} for index, event in acceptance.accepted],
-            **event_warnings(acceptance.findings),
+            **await event_warnings(call, organizations.values(), acceptance.findings),
         }
     )

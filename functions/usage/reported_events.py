@@ -308,7 +308,8 @@ async def _accept(
     except ValidationError as error:
         errors = tuple(FieldError(_pointer_in_body(parts, each.pointer), each.detail) for each in error.errors)
         raise ValidationError(error.detail, errors=tuple(dict.fromkeys(errors))) from error
-    return [event_key(owner, DEFAULT_SOURCE, part.id) for part in parts], event_warnings(acceptance.findings)
+    warnings = await event_warnings(call, [owner], acceptance.findings)
+    return [event_key(owner, DEFAULT_SOURCE, part.id) for part in parts], warnings
 
 
 def _pointer_in_body(parts: Sequence[_ReportedEvent], pointer_in_events: str) -> str:

@@ -95,12 +95,14 @@ class ProblemOfChoice(Problem):
 
 
 class ProblemOfQuota(Problem):
-    """Why a request was refused (RFC 9457), where that may be an organization's quota."""
+    """Why a request was refused (RFC 9457), where that may be an organization's quota or the limit of its plan."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     quota: str | None = None
     """What there is too much of, as `agents`; left out where it was refused for another reason."""
+    feature: str | None = None
+    """The same, where it is the hard limit of a plan."""
     limit: int | None = None
     """The most that there may be."""
     used: int | None = None
@@ -148,7 +150,7 @@ class ProblemOfPlace(Problem):
 
 
 _FURTHER_MEMBERS: Mapping[type[XyraError], tuple[type[Problem], tuple[str, ...]]] = {
-    LimitExceededError: (ProblemOfQuota, ("quota", "limit", "used")),
+    LimitExceededError: (ProblemOfQuota, ("quota", "feature", "limit", "used")),
     RejectedItemsError: (ProblemOfItems, ("rejected",)),
     OrganizationRequiredError: (ProblemOfChoice, ("organizations",)),
     InsufficientCreditsError: (ProblemOfCredits, ("available",)),

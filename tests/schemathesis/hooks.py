@@ -147,6 +147,9 @@ FRESH = {
     "create_project": {"name": lambda: uuid4().hex},
     "create_department": {"name": lambda: uuid4().hex},
     "create_run": {"key": lambda: uuid4().hex},
+    # The plan of the scene, which limits nothing that the calls create.
+    "create_subscription": {"plan": lambda: "enterprise"},
+    "change_subscription": {"plan": lambda: "enterprise"},
     "reset_password": {"user_id": signed_up},
     "issue_service_account_token": {"scopes": lambda: ["agents:read"]},
     "create_staff_user": {"email": lambda: f"{uuid4().hex}@example.com"},

@@ -199,15 +199,18 @@ class RestrictedError(ForbiddenError):
 
 
 class LimitExceededError(ForbiddenError):
-    """An organization has as much of something as its quota allows."""
+    """An organization has as much of something as its quota or its plan allows."""
 
     status = HTTPStatus.FORBIDDEN
     code = "limit_exceeded"
     title = "The organization's limit is reached"
 
-    def __init__(self, detail: str, *, quota: str = "", limit: int = 0, used: int = 0) -> None:
+    def __init__(
+        self, detail: str, *, quota: str = "", feature: str | None = None, limit: int = 0, used: int = 0
+    ) -> None:
         super().__init__(detail)
         self.quota = quota
+        self.feature = feature
         self.limit = limit
         self.used = used
 
@@ -215,6 +218,17 @@ class LimitExceededError(ForbiddenError):
     def of(cls, quota: str, limit: int, used: int) -> "LimitExceededError":
         detail = f"The organization may have {limit} {quota}, and this is more; its operator can raise the limit"
         return cls(detail, quota=quota, limit=limit, used=used)
+
+    @classmethod
+    def of_plan(cls, feature: str, limit: int, used: int, *, is_granted: bool = True) -> "LimitExceededError":
+        """Of a plan's hard limit; not granted where no plan with the feature is in force any more."""
+        name = feature.replace("_", " ")
+        detail = (
+            f"The plan allows {limit} {name}, there are {used}, and this is more; change to a larger plan"
+            if is_granted
+            else f"No subscription is in force that allows {name}; resume it, or subscribe again"
+        )
+        return cls(detail, quota=feature, feature=feature, limit=limit, used=used)
 
 
 class LockedError(XyraError):

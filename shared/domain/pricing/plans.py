@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from shared.domain.kernel.audit import Audit, Audited, Target, called_at_creation, usual_verb
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.money import Currency
 from shared.domain.kernel.times import Instant
-from shared.domain.kernel.validation import FieldPath, Length
+from shared.domain.kernel.validation import FieldPath, Length, refusal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
 from shared.domain.pricing.billing_models import Version
@@ -17,6 +17,8 @@ from shared.domain.pricing.charges.fees import RecurringCharge
 from shared.domain.pricing.charges.flat_fee import FlatFee
 from shared.domain.pricing.charges.seat import SeatCharge
 from shared.domain.pricing.charges.setup_fee import SetupFee
+from shared.domain.pricing.plan_grants import PlanGrant, PlanGrants
+from shared.domain.tenancy.entitlements import MAXIMUM_FEATURES, PlanEntitlement
 
 BASE = "base"
 """The place of a subscription to a plan of the kind `base`; an add-on's place is its key."""
@@ -30,6 +32,19 @@ PlanKey = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$"),
     Expected("1 to 64 small letters, digits, _ and -, such as professional"),
+]
+
+
+def _each_feature_once(entitlements: tuple[PlanEntitlement, ...]) -> tuple[PlanEntitlement, ...]:
+    first: dict[str, int] = {}
+    for index, entitlement in enumerate(entitlements):
+        if first.setdefault(entitlement.feature, index) != index:
+            raise refusal(((index, "feature"), f"is that of entitlement {first[entitlement.feature]}, too"))
+    return entitlements
+
+
+PlanEntitlements = Annotated[
+    tuple[PlanEntitlement, ...], Length(0, MAXIMUM_FEATURES), AfterValidator(_each_feature_once)
 ]
 
 
@@ -70,6 +85,10 @@ class PlanDraft(Value):
     """Whether `GET /billing/plans` shows it, and organizations may subscribe to it by themselves."""
     prices: Annotated[Mapping[Currency, Annotated[str, Field(max_length=64)]], Length(1, MAXIMUM_CURRENCIES)]
     """By currency, the id of a version (`bmv_...`) of a billing model of the operator's in that currency."""
+    entitlements: PlanEntitlements = ()
+    """The features of the plan, each once."""
+    grants: PlanGrants = ()
+    """Credits that it brings in each cycle."""
 
 
 class PlanVersionReference(Value):
@@ -126,6 +145,8 @@ class PlanVersion(Entity):
     prices: Mapping[str, PlanPrice]
     """By currency."""
     trial: Trial | None = None
+    entitlements: tuple[PlanEntitlement, ...] = ()
+    grants: tuple[PlanGrant, ...] = ()
     created_at: Instant
 
 

@@ -6,8 +6,11 @@ from typing import ClassVar
 from shared.domain.kernel.audit import BOOKKEEPING, Audit, Audited
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import LimitExceededError
+from shared.domain.tenancy.entitlements import Entitlement
 
 STORED_BYTES = "stored_bytes"
+PROJECTS = "projects"
+"""Counted for the limits of plans; there is no quota of it."""
 
 DEFAULT_QUOTAS: Mapping[str, int] = {
     "agents": 10_000,
@@ -25,6 +28,12 @@ QUOTA_OF_KIND: Mapping[str, str] = {
     "billing_model": "billing_models",
 }
 """Kind of a document -> the quota of how many there may be."""
+
+COUNT_OF_KIND: Mapping[str, str] = {**QUOTA_OF_KIND, "project": PROJECTS}
+"""Kind of a document -> the name under which those that are not deleted are counted."""
+
+COUNTS = (*DEFAULT_QUOTAS, PROJECTS)
+"""All that is counted."""
 
 MEASURED_KINDS = frozenset({*QUOTA_OF_KIND, "billing_model_version", "project", "department"})
 """Kinds whose documents count for `stored_bytes`: all that people and programs write, but for what grows with usage."""
@@ -52,12 +61,17 @@ class OrganizationLimits(Entity):
 
 
 class QuotaUse(Entity):
-    """How much of each quota an organization uses."""
+    """How much of each quota an organization uses, and how many things it has that plans limit."""
 
     kind: ClassVar[str] = "quota_use"
     audit: ClassVar[Audit] = BOOKKEEPING
     id: str = "quota_use"
     used: dict[str, int] = {}
+
+    @property
+    def is_complete(self) -> bool:
+        """False for a counter of before there were projects in it."""
+        return PROJECTS in self.used
 
     def of(self, name: str) -> int:
         return self.used.get(name, 0)
@@ -70,6 +84,14 @@ class QuotaUse(Entity):
         """
         for name, amount in added.items():
             always_allowed = SMALL_CHANGE if is_change and name == STORED_BYTES else 0
-            if amount > always_allowed and self.of(name) + amount > limits.quota(name):
+            is_limited = name in DEFAULT_QUOTAS and amount > always_allowed
+            if is_limited and self.of(name) + amount > limits.quota(name):
                 raise LimitExceededError.of(name, limits.quota(name), self.of(name))
-        return self.changed(used={name: max(0, self.of(name) + added.get(name, 0)) for name in DEFAULT_QUOTAS})
+        return self.changed(used={name: max(0, self.of(name) + added.get(name, 0)) for name in COUNTS})
+
+    def check_plan(self, added: Mapping[str, int], allowed: Mapping[str, Entitlement]) -> None:
+        """Raises `LimitExceededError` for more of a feature than a plan's hard limit allows."""
+        for name, amount in added.items():
+            entitlement = allowed.get(name)
+            if entitlement is not None and amount > 0:
+                entitlement.check_room(self.of(name), amount)

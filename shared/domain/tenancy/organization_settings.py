@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from shared.domain.kernel.errors import FieldError, ForbiddenError
+from shared.domain.kernel.merge_patch import merge_patch
 from shared.domain.kernel.money import NonNegativeAmount
 from shared.domain.kernel.validation import Length
 from shared.domain.kernel.value import Value
@@ -156,3 +157,11 @@ def checked_webhook_url(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise ValueError("has a user or password in it, which many would see")
     return url
+
+
+def patched_settings(current: OrganizationSettings, patch: dict[str, Any] | None) -> dict[str, Any]:
+    """The operator's settings after a merge patch. Flags are replaced as a whole; null resets everything."""
+    patched: dict[str, Any] = merge_patch(current.model_dump(), patch) or {}
+    if patch is not None and patch.get("flags") is not None:
+        patched["flags"] = patch["flags"]
+    return patched

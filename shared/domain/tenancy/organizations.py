@@ -73,6 +73,10 @@ class Organization(Entity):
     """How often a command to a subscription set the seats, so that its effects can tell whether they read it."""
     sign_up_bonus: Decimal = Decimal(0)
     """Credits that its wallet begins with, as somebody signed up for it."""
+    livemode: bool = True
+    """False for one that tries Xyra out: its documents have numbers of their own, and no sum over organizations has it.
+    It never changes.
+    """
     created_at: Instant
     ended_at: Instant | None = None
     """From then on nothing more becomes due."""

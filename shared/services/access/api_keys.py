@@ -72,7 +72,7 @@ class ApiKeys:
         self._clock = clock
         self._outbox = outbox
         self._changes = outbox.sender(KEY_CHANGED)
-        self._keys = Records(store, TENANTS, ApiKey, prefix="key", called="API key", owners=owners)
+        self._keys = Records(store, TENANTS, ApiKey, prefix="key", called="API key", owners=owners, clock=clock)
         self._working_keys = Records(store, DIRECTORY, WorkingKey)
         self._uses = key_uses
         self._targets = AllocationTargets(store)

@@ -93,7 +93,7 @@ class Agents:
         self._starts = outbox.sender(AGENT_STARTED)
         self._allocation_targets = AllocationTargets(store)
         unique = UniqueField("external_id", AgentExternalIdClaim.of)
-        self._agents = Records(store, TENANTS, Agent, prefix="agt", owners=owners, unique=unique)
+        self._agents = Records(store, TENANTS, Agent, prefix="agt", owners=owners, unique=unique, clock=clock)
         self._external_ids = Records(store, TENANTS, AgentExternalIdClaim)
         self._cached_ids = RecentReads[tuple[str, str], str](MAXIMUM_CACHED, CACHED, clock)
         self._cached = RecentReads[tuple[str, str], Agent](MAXIMUM_CACHED, CACHED, clock)

@@ -39,4 +39,4 @@ class Numberings:
 
 def first_numbering(organization: Organization) -> Numbering:
     """Its name is the organization's slug, frozen at the first number."""
-    return Numbering(id=NUMBERING, name=organization.slug.upper())
+    return Numbering(id=NUMBERING, name=organization.slug.upper(), livemode=organization.livemode)

@@ -5,16 +5,21 @@ from collections.abc import Mapping
 from shared.ports.clock import Clock
 from shared.services.agents.agents import Agents
 from shared.services.billing.bills import Bills
+from shared.services.billing.cycle_grants import GRANTS_DUE, CycleGrants
 from shared.services.billing.documents import BillingDocuments
+from shared.services.billing.entitlements import EntitlementChecks
+from shared.services.billing.facts import FactsReader
 from shared.services.billing.interims import INTERIM_DUE, Interims
 from shared.services.billing.issuing import Issuing
+from shared.services.billing.overdue_places import OverduePlaces
 from shared.services.billing.plan_choices import PlanChoices
 from shared.services.billing.subscription_commands import SubscriptionCommands
 from shared.services.billing.subscriptions import Subscriptions
+from shared.services.credits.ledger import Ledger
 from shared.services.periods.periods import Periods
 from shared.services.pricing.places import PlaceHistories
 from shared.services.pricing.plans import Plans
-from shared.services.storage import Outbox, Owners
+from shared.services.storage import Outbox, Owners, Store
 from shared.services.storage.outbox import Receiver
 from shared.services.tenancy.organizations import Organizations
 
@@ -33,13 +38,22 @@ class SubscriptionServices:
         documents: BillingDocuments,
         issuing: Issuing,
         outbox: Outbox,
+        store: Store,
+        facts: FactsReader,
+        ledger: Ledger,
     ) -> None:
         commands = SubscriptionCommands(PlanChoices(agents, plans), periods)
-        self.subscriptions = Subscriptions(
-            clock, owners, organizations, periods, place_histories, commands, bills, documents, outbox
+        self._cycle_grants = cycle_grants = CycleGrants(
+            store, clock, organizations, periods, place_histories, ledger, outbox
         )
+        overdue = OverduePlaces(clock, place_histories, documents)
+        self.subscriptions = Subscriptions(
+            *(clock, owners, organizations, periods, place_histories, commands),
+            *(bills, documents, cycle_grants, overdue, outbox),
+        )
+        self.entitlements = EntitlementChecks(store, clock, organizations, periods, facts)
         self._interims = Interims(clock, organizations, periods, place_histories, issuing)
 
     def receivers(self) -> Mapping[str, Receiver]:
         """What their effects do."""
-        return {INTERIM_DUE: self._interims.issue}
+        return {INTERIM_DUE: self._interims.issue, GRANTS_DUE: self._cycle_grants.grant}

@@ -4,6 +4,7 @@ A command is one batch: the organization's places, its seats where they change w
 interim invoice that follows from it.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,12 +13,15 @@ from shared.domain.billing.documents import interim_id
 from shared.domain.kernel.errors import ConflictError, NotFoundError
 from shared.domain.kernel.times import to_text
 from shared.domain.pricing.places import Places, PlaceTakenError, Subscription
+from shared.domain.tenancy.entitlements import SEATS
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.services.billing.bill import Bill
 from shared.services.billing.bills import Bills
+from shared.services.billing.cycle_grants import GRANTS_DUE, CycleGrants
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.interims import INTERIM_DUE
+from shared.services.billing.overdue_places import OverduePlaces
 from shared.services.billing.subscription_commands import (
     Command,
     Decision,
@@ -35,6 +39,7 @@ from shared.services.storage import (
     Stored,
     creating,
     look_twice,
+    putting,
     replacing,
     retry_lost_races,
 )
@@ -70,6 +75,8 @@ class Subscriptions:
         commands: SubscriptionCommands,
         bills: Bills,
         documents: BillingDocuments,
+        cycle_grants: CycleGrants,
+        overdue_places: OverduePlaces,
         outbox: Outbox,
     ) -> None:
         self._clock = clock
@@ -80,6 +87,8 @@ class Subscriptions:
         self._commands = commands
         self._bills = bills
         self._documents = documents
+        self._cycle_grants = cycle_grants
+        self._overdue_places = overdue_places
         self._outbox = outbox
         self._interims = outbox.sender(INTERIM_DUE)
 
@@ -97,6 +106,10 @@ class Subscriptions:
         places = await self._place_histories.of(organization_id)
         return [*places.subscriptions(self._clock.now())]
 
+    async def overdue_places(self, organization_id: str) -> AbstractSet[str]:
+        """The places whose fees stand on an invoice that should have been paid."""
+        return await self._overdue_places.of(organization_id)
+
     async def command(
         self,
         organization_id: str,
@@ -107,7 +120,8 @@ class Subscriptions:
     ) -> Commanded:
         """Carry a command out, once for its id, and issue what it makes due in advance unless that is to wait.
 
-        Raises `NotFoundError`, `PlaceTakenError` and other `ConflictError`, `ValidationError`, `UnavailableError`.
+        Raises `NotFoundError`, `PlaceTakenError` and other `ConflictError`, `ValidationError`, `UnavailableError`, and
+        `LimitExceededError` for more seats than the plans then allow.
         """
         if isinstance(command, Subscribe):
             await self._owners.note(subscription_id, organization_id)
@@ -119,15 +133,28 @@ class Subscriptions:
             if command_id not in places.commands:
                 organization = await self._organizations.get_stored(organization_id)
                 decision = await self._commands.decide(command, subscription_id, places, organization.entity, now)
+                await self._check_seats(decision, organization.entity, now)
                 places = await self._write(organization, current, decision, command_id, invoice, now)
             return _of(places, subscription_id, now)
 
         otherwise = ConflictError("The subscriptions are being changed by many at once; try again")
         doubtful = (PlaceTakenError, ConflictError, NotFoundError)
         subscription = await look_twice(lambda: retry_lost_races(attempt, otherwise), errors=doubtful)
-        await self._outbox.attempt(TENANTS.name, organization_id, _entry_id(command_id))
+        for effect in (GRANTS_DUE, INTERIM_DUE):
+            await self._outbox.attempt(TENANTS.name, organization_id, _entry_id(effect, command_id))
         issued = await self._documents.find_invoice(organization_id, interim_id(organization_id, command_id))
         return Commanded(subscription, None if issued is None else issued.id)
+
+    async def _check_seats(self, decision: Decision, before: Organization, now: datetime) -> None:
+        """Raises `LimitExceededError` for more seats than before and than the plans allow when they are had."""
+        seats = decision.organization.seats
+        if seats == before.seats:
+            return
+        entitlements = await self._place_histories.entitlements(decision.places, now)
+        allowed = entitlements.at(max(now, decision.takes_effect)).get(SEATS)
+        used = before.seats.at(now) or 0
+        if allowed is not None and seats.last > used:
+            allowed.check_room(used, seats.last - used)
 
     async def _write(  # noqa: PLR0913  what belongs into the batch
         self,
@@ -144,7 +171,7 @@ class Subscriptions:
         """
         await self._periods.cover(organization.entity, now, now)
         changed = decision.places.commanded(decision.name, command_id, now)
-        beside: list[Operation] = []
+        beside: list[Operation] = [putting(await self._place_histories.entitlements(changed, now))]
         if decision.organization != organization.entity:
             beside.append(replacing(organization, decision.organization))
         moments = {command_id: decision.takes_effect}
@@ -153,6 +180,11 @@ class Subscriptions:
         for name, moment in moments.items() if invoice == "now" else ():
             if moment == now or not await self._begins_a_period(organization.entity, moment):
                 beside.append(creating(self._entry(decision, changed, name, moment)))
+        if await self._place_histories.bring_credits(changed):
+            beside += [
+                creating(self._cycle_grants.entry(name, organization.entity.id, moment, changed.revision))
+                for name, moment in moments.items()
+            ]
         await self._place_histories.write(organization.entity.id, current, changed, *beside)
         return changed
 
@@ -162,7 +194,7 @@ class Subscriptions:
     def _entry(self, decision: Decision, changed: Places, name: str, moment: datetime) -> OutboxEntry:
         """Of the interim invoice at a moment that a command decides about."""
         return self._interims.entry(
-            _name_of_entry(name),
+            f"{INTERIM_DUE}:{name}",
             not_before=moment,
             organization_id=decision.organization.id,
             command_id=name,
@@ -177,17 +209,14 @@ class Subscriptions:
         places = await self._place_histories.of(organization_id)
         now = places.no_earlier(self._clock.now())
         decision = await self._commands.decide(command, subscription_id, places, organization, now)
+        await self._check_seats(decision, organization, now)
         moment = max(now, decision.takes_effect)
         bill = await self._bills.interim(decision.organization, moment, decision.places, is_preview=True)
         return PreviewedCommand(bill, decision.organization, moment, is_now=moment == now)
 
 
-def _name_of_entry(command_id: str) -> str:
-    return f"{INTERIM_DUE}:{command_id}"
-
-
-def _entry_id(command_id: str) -> str:
-    return f"{OutboxEntry.kind}:{_name_of_entry(command_id)}"
+def _entry_id(effect: str, command_id: str) -> str:
+    return f"{OutboxEntry.kind}:{effect}:{command_id}"
 
 
 def _of(places: Places, subscription_id: str, now: datetime) -> Subscription:

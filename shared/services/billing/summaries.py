@@ -17,6 +17,7 @@ from shared.domain.tenancy.organizations import Organization
 from shared.ports.usage import UsageTotal
 from shared.services.agents.agents import Agents
 from shared.services.billing.facts import FactsReader
+from shared.services.billing.subtotals import Subtotals
 from shared.services.tenancy.departments import Departments
 from shared.services.tenancy.projects import Projects
 
@@ -93,6 +94,7 @@ class Summaries:
         self._projects = projects
         self._departments = departments
         self._facts = facts
+        self.subtotals = Subtotals(agents, projects, departments)
 
     async def agent(self, organization_id: str, agent_id: str) -> Agent:
         """Also one that has ended, because what it did stays billed. Raises `NotFoundError`."""

@@ -1,12 +1,17 @@
 """Places of organizations as they are stored, and what prices the plans on them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.containers import TENANTS
 from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.histories import Entry, History
+from shared.domain.kernel.times import BEGINNING
 from shared.domain.pricing.billing_models import Version
-from shared.domain.pricing.places import Places
+from shared.domain.pricing.places import Places, Terms
+from shared.domain.pricing.plan_grants import PlanGrant
+from shared.domain.tenancy.entitlements import Entitlements, PlaceEntitlements
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.pricing.plans import Plans
 from shared.services.storage import Operation, Records, Store, Stored
@@ -59,6 +64,39 @@ class PlaceHistories:
                 plan_version = await self._plans.version(terms.plan_version_id)
                 names[versions[terms.charges_id].model_id] = plan_version.name
         return PlanPrices(versions, names)
+
+    async def entitlements(self, places: Places, now: datetime) -> Entitlements:
+        """What the plans at the places allow now, and by what lies ahead. Raises `UnavailableError`."""
+        by_place: dict[str, History[PlaceEntitlements]] = {}
+        for place, history in places.fees.items():
+            in_force = history.index_at(now)
+            entries = [
+                Entry[PlaceEntitlements](
+                    # A host whose clock is a moment behind finds it, too.
+                    effective_from=BEGINNING if index == in_force else history.entries[index].effective_from,
+                    value=await self._allowed(history.entries[index].value),
+                )
+                for index in range(in_force or 0, len(history.entries))
+            ]
+            by_place[place] = History[PlaceEntitlements](entries=tuple(entries))
+        return Entitlements(revision=places.revision, places=by_place)
+
+    async def grants(self, history: History[Terms]) -> dict[str, Sequence[PlanGrant]]:
+        """The credits that plans at a place bring in a cycle, by their version's id. Raises `UnavailableError`."""
+        ids = {entry.value.plan_version_id for entry in history.entries}
+        return {id_: (await self._plans.version(id_)).grants for id_ in ids}
+
+    async def bring_credits(self, places: Places) -> bool:
+        """Whether a plan that was, is or will be at a place brings any."""
+        for history in places.fees.values():
+            if any((await self.grants(history)).values()):
+                return True
+        return False
+
+    async def _allowed(self, terms: Terms) -> PlaceEntitlements:
+        version = await self._plans.version(terms.plan_version_id)
+        is_in_force = terms.status in ("trialing", "active")
+        return PlaceEntitlements(is_in_force=is_in_force, features=version.entitlements)
 
     async def _charges(self, version_id: str) -> Version:
         version = await self._billing_models.published(version_id)

@@ -237,5 +237,7 @@ def _version(plan: Plan, draft: PlanDraft, prices: Mapping[str, PlanPrice], now:
         interval=draft.interval,
         prices=prices,
         trial=draft.trial,
+        entitlements=draft.entitlements,
+        grants=draft.grants,
         created_at=now,
     )

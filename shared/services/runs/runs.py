@@ -8,16 +8,19 @@ from pydantic import BaseModel, Field
 
 from shared.containers import TENANTS
 from shared.domain.kernel.audit import FOLLOWS, Audit
-from shared.domain.kernel.errors import ConflictError, NotFoundError, ValidationError
+from shared.domain.kernel.errors import ConflictError, LimitExceededError, NotFoundError, ValidationError
 from shared.domain.runs.runs import Run, RunBudget, RunStatus, key_claim_id
 from shared.domain.tenancy.agents import Agent
 from shared.ports.clock import Clock
 from shared.services.agents.agents import Agents
 from shared.services.credits.run_limits import RunLimits
+from shared.services.periods.periods import Periods
+from shared.services.runs.run_counts import RunCounts
 from shared.services.runs.threads import Threads
-from shared.services.storage import Claim, Owners, Page, Records, Store, Stored, UniqueField, look_twice
+from shared.services.storage import Claim, Operation, Owners, Page, Records, Store, Stored, UniqueField, look_twice
 from shared.services.storage.caller_json import merged
 from shared.services.tenancy.allocation_targets import AllocationTargets
+from shared.services.tenancy.organizations import Organizations
 
 
 class BudgetDraft(BaseModel):
@@ -55,13 +58,22 @@ class KeyClaim(Claim):
 
 
 class Runs:
-    def __init__(  # noqa: PLR0913  its neighbours
-        self, store: Store, clock: Clock, owners: Owners, agents: Agents, threads: Threads, run_limits: RunLimits
+    def __init__(  # noqa: PLR0913  its ports and neighbours
+        self,
+        store: Store,
+        clock: Clock,
+        owners: Owners,
+        agents: Agents,
+        threads: Threads,
+        run_limits: RunLimits,
+        organizations: Organizations,
+        periods: Periods,
     ) -> None:
         self._clock = clock
         self._run_limits = run_limits
         self._agents = agents
         self._threads = threads
+        self._counts = RunCounts(store, clock, organizations, periods)
         self._allocation_targets = AllocationTargets(store)
         self._runs = Records(store, TENANTS, Run, prefix="run", owners=owners, unique=UniqueField("key", KeyClaim.of))
         self._keys = Records(store, TENANTS, KeyClaim)
@@ -70,7 +82,7 @@ class Runs:
         """The run; repeating it with the same id gives what was created.
 
         An agent's run is created whatever has become of its project, as its usage is still metered. Raises
-        `ConflictError` for a taken key, `ValidationError`.
+        `ConflictError` for a taken key, `LimitExceededError` beyond the hard limit of a plan, `ValidationError`.
         """
         agent = await self._agent(organization_id, draft.agent)
         project_id = await self._project_of_thread(organization_id, draft.thread_id)
@@ -85,21 +97,35 @@ class Runs:
             key=draft.key or run_id,
         )
         if draft.budget is None:
-            return await self._runs.create(organization_id, run)
+            return await self._create_counted(organization_id, run)
         return await self._create_limited(organization_id, run, draft.budget)
+
+    async def _create_counted(self, organization_id: str, run: Run) -> Stored[Run]:
+        """Counted where a plan limits runs. Repeating it at the limit gives what was created."""
+
+        async def store(*counting: Operation) -> Stored[Run]:
+            return await self._runs.create(organization_id, run, *counting)
+
+        try:
+            return await self._counts.counted(organization_id, store)
+        except LimitExceededError:
+            existing = await self._runs.find(organization_id, run.id)
+            if existing is None:
+                raise
+            return existing
 
     async def _create_limited(self, organization_id: str, run: Run, budget: BudgetDraft) -> Stored[Run]:
         """The limit first, under the run's id, so that nothing is spent without it; then the run.
 
-        No other run gets it: where the key is taken it is withdrawn.
+        No other run gets it: where the key is taken, or a plan allows no more runs, it is withdrawn.
         """
         taken = await look_twice(lambda: self._find_by_key(organization_id, run.key), errors=(NotFoundError,))
         if taken is None or taken.entity.id == run.id:
             id_ = await self._run_limits.set(organization_id, run.key, run.id, budget.limit, budget.unit)
             run = run.changed(budget=RunBudget(id=id_, limit=budget.limit, unit=budget.unit))
         try:
-            return await self._runs.create(organization_id, run)
-        except ConflictError:
+            return await self._create_counted(organization_id, run)
+        except (ConflictError, LimitExceededError):
             await self._run_limits.withdraw(organization_id, run.key, run.id)
             raise
 

@@ -10,14 +10,16 @@ from shared.containers import TENANTS, Container
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import ConflictError, LimitExceededError
 from shared.domain.kernel.ids import is_id
+from shared.domain.tenancy.entitlements import Entitlements
 from shared.domain.tenancy.limits import (
-    DEFAULT_QUOTAS,
+    COUNT_OF_KIND,
+    COUNTS,
     MEASURED_KINDS,
-    QUOTA_OF_KIND,
     STORED_BYTES,
     OrganizationLimits,
     QuotaUse,
 )
+from shared.ports.clock import Clock
 from shared.ports.store import (
     AlreadyExistsError,
     Create,
@@ -35,17 +37,21 @@ from shared.services.storage.stored import Stored
 
 _USE: Final = QuotaUse().id
 _LIMITS: Final = OrganizationLimits().id
+_ENTITLEMENTS: Final = Entitlements().id
 
 
 class CountedBatches:
     """Writes batches of a container, and counts in each what it adds to an organization's quotas.
 
+    With a clock, the hard limits of the organization's plans hold, too.
+
     The counter is guarded by its ETag, so that of creations at the same time no more succeed than there is room for. An
     organization without a counter, as all of earlier versions are, is counted once, at its first write.
     """
 
-    def __init__(self, store: Store, container: Container) -> None:
+    def __init__(self, store: Store, container: Container, clock: Clock | None = None) -> None:
         self._store = store
+        self._clock = clock
         self._container = container
         self._locks = NamedLocks()
 
@@ -65,7 +71,9 @@ class CountedBatches:
         self, partition: str, is_change: bool, added: Mapping[str, int], operations: Sequence[Operation]
     ) -> list[str]:
         async def attempt() -> list[str] | AlreadyExistsError | StaleEtagError:
-            use, limits = await quotas_of(self._store, partition)
+            use, limits, entitlements = await counted_of(self._store, partition)
+            if self._clock is not None:
+                use.entity.check_plan(added, entitlements.at(self._clock.now()))
             changed = use.entity.adding(added, limits, is_change=is_change)
             counting = replacing(use, changed) if use.etag else creating(changed)
             try:
@@ -84,16 +92,24 @@ class CountedBatches:
         raise written
 
 
-async def quotas_of(store: Store, organization_id: str) -> tuple[Stored[QuotaUse], OrganizationLimits]:
-    """What the organization uses, without an ETag where that was never counted, and what it may use."""
-    items = await store.get_many(TENANTS.name, organization_id, [_USE, _LIMITS])
-    use, limits = items.get(_USE), items.get(_LIMITS)
+async def counted_of(store: Store, organization_id: str) -> tuple[Stored[QuotaUse], OrganizationLimits, Entitlements]:
+    """What the organization uses, without an ETag where that was never counted, and what it may use: one request."""
+    items = await store.get_many(TENANTS.name, organization_id, [_USE, _LIMITS, _ENTITLEMENTS])
+    use, limits, entitlements = items.get(_USE), items.get(_LIMITS), items.get(_ENTITLEMENTS)
+    kept = None if use is None else QuotaUse.read(use.document)
+    if kept is None or not kept.is_complete:
+        kept = await _recounted(store, organization_id)
     return (
-        Stored(await _recounted(store, organization_id), "")
-        if use is None
-        else Stored(QuotaUse.read(use.document), use.etag),
+        Stored(kept, "" if use is None else use.etag),
         OrganizationLimits() if limits is None else OrganizationLimits.read(limits.document),
+        Entitlements() if entitlements is None else Entitlements.read(entitlements.document),
     )
+
+
+async def quotas_of(store: Store, organization_id: str) -> tuple[Stored[QuotaUse], OrganizationLimits]:
+    """As `counted_of`, without what plans allow."""
+    use, limits, _ = await counted_of(store, organization_id)
+    return use, limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +124,7 @@ class Recounted:
         """Quota -> what was kept, and what there is."""
         return {
             name: (self.kept.of(name), self.counted.of(name))
-            for name in DEFAULT_QUOTAS
+            for name in COUNTS
             if self.kept.of(name) != self.counted.of(name)
         }
 
@@ -138,7 +154,7 @@ async def _recounted(store: Store, organization_id: str) -> QuotaUse:
     for kind in sorted(MEASURED_KINDS):
         async for item in every_item(store, TENANTS.name, organization_id, kind):
             used.update(_use_of(item.document))
-    return QuotaUse(used=dict(used))
+    return QuotaUse(used={name: used[name] for name in COUNTS})
 
 
 def _added(before: Entity | None, operations: Sequence[Operation]) -> Mapping[str, int]:
@@ -158,6 +174,6 @@ def _use_of(document: Document) -> Mapping[str, int]:
     if kind not in MEASURED_KINDS:
         return {}
     use = {STORED_BYTES: len(json.encode(document))}
-    if kind in QUOTA_OF_KIND and document.get("status") != "deleted":
-        use[QUOTA_OF_KIND[kind]] = 1
+    if kind in COUNT_OF_KIND and document.get("status") != "deleted":
+        use[COUNT_OF_KIND[kind]] = 1
     return use

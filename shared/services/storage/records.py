@@ -15,6 +15,7 @@ from shared.domain.kernel.errors import (
 )
 from shared.domain.kernel.ids import is_id
 from shared.domain.kernel.times import to_text
+from shared.ports.clock import Clock
 from shared.ports.store import (
     MAXIMUM_BATCH_OPERATIONS,
     MAXIMUM_PAGE,
@@ -67,11 +68,13 @@ class Records(Generic[E]):
         unique: UniqueField[E] | None = None,
         owners: Owners | None = None,
         outbox: Outbox | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Records of one kind in a container.
 
         `prefix` is that of the ids, `called` names the kind in errors, `owners` notes who owns what is created. With an
-        `outbox`, entities may be created with a `due_at`, and it has to know how to complete them.
+        `outbox`, entities may be created with a `due_at`, and it has to know how to complete them. With a `clock`, the
+        hard limits of an organization's plans hold for what is created.
         """
         self._store = store
         self._container = container.name
@@ -80,7 +83,7 @@ class Records(Generic[E]):
         self._called = called or model.kind.replace("_", " ")
         self._unique = unique
         self._owners = owners
-        self._batches = CountedBatches(store, container)
+        self._batches = CountedBatches(store, container, clock)
         if outbox is not None:
             outbox.expect(model)
 

@@ -1,5 +1,6 @@
 """Departments: created, changed and deleted."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel
@@ -39,6 +40,11 @@ class Departments:
     async def get(self, organization_id: str, department_id: str) -> Stored[Department]:
         """Raises `NotFoundError`."""
         return await self._departments.get(organization_id, department_id)
+
+    async def names(self, organization_id: str, department_ids: Collection[str]) -> dict[str, str]:
+        """By id; without those that are gone."""
+        found = await self._departments.get_many(organization_id, department_ids)
+        return {department.id: department.name for department, _ in found.values()}
 
     async def page(self, organization_id: str, limit: int, cursor: str | None) -> Page[Department]:
         """Newest first."""

@@ -89,6 +89,14 @@ class OrganizationNames:
         await self._names.retry(attempt)
 
 
+def check_names(slug: str | None, external_id: str | None) -> None:
+    """Those that are chosen. Raises `ValidationError`."""
+    if slug is not None:
+        check_slug(slug)
+    if external_id is not None:
+        check_external_id(external_id)
+
+
 def check_slug(slug: str) -> None:
     """Raises `ValidationError` for a reserved word."""
     if is_reserved_word(slug):

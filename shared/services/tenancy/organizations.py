@@ -11,7 +11,6 @@ from shared.containers import DIRECTORY, TENANTS
 from shared.domain.kernel.errors import ConflictError, MalformedError, ValidationError
 from shared.domain.kernel.histories import MINIMUM_LEAD, History
 from shared.domain.kernel.ids import is_id
-from shared.domain.kernel.merge_patch import merge_patch
 from shared.domain.periods.periods import Calendar
 from shared.domain.periods.settlements import BillingMode, CreditValues, Settlement, settled_by
 from shared.domain.tenancy.organization_names import slug_partition, slugs_to_try
@@ -19,6 +18,7 @@ from shared.domain.tenancy.organization_settings import (
     OrganizationSettings,
     OwnSettings,
     SettingsChanger,
+    patched_settings,
     replaced_settings,
 )
 from shared.domain.tenancy.organizations import (
@@ -34,7 +34,8 @@ from shared.ports.clock import Clock
 from shared.services.periods.periods import Periods
 from shared.services.storage import Outbox, Records, Store, Stored
 from shared.services.storage.recent_reads import RecentReads
-from shared.services.tenancy.organization_names import OrganizationNames, check_external_id, check_slug, taken
+from shared.services.tenancy.organization_names import OrganizationNames, check_names, taken
+from shared.services.tenancy.seat_limits import SeatLimits
 from shared.settings import Settings
 
 CACHED = timedelta(seconds=60)
@@ -71,6 +72,7 @@ class OrganizationDraft(BaseModel):
     credit_value: Decimal | None = None
     credit_values: CreditValues = {}
     settings: OrganizationSettings = OrganizationSettings()
+    livemode: bool = True
     is_signing_up: bool = False
     """Whether a stranger chose the name: its slug ends in six random characters."""
 
@@ -90,6 +92,7 @@ class Organizations:
         self._periods = periods
         self._settings = settings
         self._organizations = Records(store, TENANTS, Organization)
+        self._seat_limits = SeatLimits(store)
         self._slugs = Records(store, DIRECTORY, SlugClaim, outbox=outbox)
         self.names = OrganizationNames(store)
         self._listed = Records(store, DIRECTORY, ListedOrganization)
@@ -115,10 +118,7 @@ class Organizations:
     def _check(self, draft: OrganizationDraft) -> None:
         self._check_late_window(draft.late_window_days)
         draft.settlement()  # refuses a mode without a credit value
-        if draft.slug is not None:
-            check_slug(draft.slug)
-        if draft.external_id is not None:
-            check_external_id(draft.external_id)
+        check_names(draft.slug, draft.external_id)
 
     async def _claim_slug(self, slug: str, organization_id: str, draft: OrganizationDraft) -> SlugClaim | None:
         """The organization's claim of the slug, None where another one has that name."""
@@ -260,7 +260,7 @@ class Organizations:
     async def update(self, organization_id: str, changes: dict[str, Any], if_match: str | None) -> Stored[Organization]:
         """Apply changed fields of the API. A timezone, shard count or number of seats becomes an entry of its history.
 
-        Raises `NotFoundError`, `PreconditionFailedError`, `ValidationError`.
+        Raises `NotFoundError`, `PreconditionFailedError`, `ValidationError`, and as `SeatLimits.check`.
         """
         self._check_late_window(changes.get("late_window_days"))
 
@@ -290,11 +290,9 @@ class Organizations:
             raise ValidationError.at("/seats_from", "goes with seats")
         if seats is not None:
             fields["seats"] = organization.seats.scheduled(seats, seats_from, now, "/seats_from")
+            await self._seat_limits.check(organization, seats, seats_from or now, now)
         if "settings" in fields:
-            patch = fields["settings"]
-            fields["settings"] = merge_patch(organization.settings.model_dump(), patch) or {}
-            if patch is not None and patch.get("flags") is not None:
-                fields["settings"]["flags"] = patch["flags"]
+            fields["settings"] = patched_settings(organization.settings, fields["settings"])
         return fields
 
     async def replace_settings(

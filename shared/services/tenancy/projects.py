@@ -1,5 +1,6 @@
 """Projects: created, changed, archived, deleted and restored."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,13 +25,13 @@ class Projects:
     def __init__(self, store: Store, clock: Clock, owners: Owners) -> None:
         self._clock = clock
         self._projects = Records(
-            store, TENANTS, Project, prefix="prj", owners=owners, unique=UniqueField("name", name_claim)
+            store, TENANTS, Project, prefix="prj", owners=owners, unique=UniqueField("name", name_claim), clock=clock
         )
 
     async def create(self, project_id: str, organization_id: str, draft: ProjectDraft) -> Stored[Project]:
         """The project; repeating it with the same id gives what was created.
 
-        Raises `ConflictError` for a taken name.
+        Raises `ConflictError` for a taken name, `LimitExceededError` beyond the hard limit of a plan.
         """
         project = Project(
             id=project_id, organization_id=organization_id, created_at=self._clock.now(), **draft.model_dump()
@@ -40,6 +41,11 @@ class Projects:
     async def get(self, organization_id: str, project_id: str) -> Stored[Project]:
         """Deleted ones as well, until they are gone. Raises `NotFoundError`."""
         return await self._projects.get(organization_id, project_id)
+
+    async def names(self, organization_id: str, project_ids: Collection[str]) -> dict[str, str]:
+        """By id; without those that are gone."""
+        found = await self._projects.get_many(organization_id, project_ids)
+        return {project.id: project.name for project, _ in found.values()}
 
     async def page(
         self, organization_id: str, status: ProjectStatus | None, limit: int, cursor: str | None

@@ -76,7 +76,8 @@ class Reconciliation:
             yield await self._organizations.get(organization_id)
             return
         async for organization in self._organizations.all():
-            yield organization
+            if organization.livemode:
+                yield organization
 
     def _calls(self, organization: Organization, day: date) -> AsyncIterator[RecordedEvent]:
         start = datetime.combine(day, time(), UTC)

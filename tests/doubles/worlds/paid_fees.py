@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.billing.invoices import InvoiceListQuery, InvoicePath, get_invoice, list_invoices
+from functions.billing.invoices import InvoiceListQuery, InvoicePath, InvoiceQuery, get_invoice, list_invoices
 from shared.bootstrap import Application, Ports
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.pricing.billing_models import BillingModelDraft
@@ -90,4 +90,4 @@ class Scene:
         return shown
 
     async def shown(self, invoice_id: str) -> Json:
-        return await self.asked(get_invoice, Query(), InvoicePath(invoice_id=invoice_id))
+        return await self.asked(get_invoice, InvoiceQuery(), InvoicePath(invoice_id=invoice_id))

@@ -104,6 +104,9 @@ OPERATORS = {
 besides.
 """
 
+OF_EVERYBODY = {"GET /api/v1/entitlements/{feature}"}
+"""Whose path names no thing of an organization's: each has its own under the same name."""
+
 READ_BY_ALL = {
     *OPERATORS,
     "GET /api/v1/invoices/jobs/{job_id}",
@@ -234,7 +237,7 @@ async def credentials_of_strangers(xyra: Xyra, made: Json, hold_id: str) -> dict
 
 async def subscribed(organization: Organization) -> tuple[Json, Json]:
     """A plan of the catalog, and the organization's subscription to one."""
-    fields = {"plan": "free", "organization_id": organization.id}
+    fields = {"plan": "enterprise", "organization_id": organization.id}
     subscription = await organization.operator.post("subscriptions", fields)
     return (await organization.operator.get("plans"))["data"][0], subscription
 
@@ -311,6 +314,7 @@ async def set_up(xyra: Xyra, data_dir: Path) -> Victim:
             "run_key": SECRET,
             "model_id": model["id"],
             "plan_id": plan["id"],
+            "feature": "agents",
             "subscription_id": subscription["id"],
             "invoice_id": invoice["id"],
             "job_id": job["id"],
@@ -528,7 +532,7 @@ def requests(endpoint: Endpoint, victim: Victim) -> Iterator[Request]:
     needed = [field.alias or name for name, field in endpoint.query.model_fields.items() if field.is_required()]
     query = {name: victim.query_values[name] for name in needed}
     by_path = Request("/" + endpoint.route.format(**victim.path_values), endpoint.example, query)
-    if names and route_of(endpoint) not in OPERATORS | NAMED_BY_CALLER:
+    if names and route_of(endpoint) not in OPERATORS | NAMED_BY_CALLER | OF_EVERYBODY:
         yield by_path
     yield replace(by_path, query={**query, "organization_id": victim.organization.id})
     yield replace(by_path, query={**query, "organization_id": victim.organization.slug})

@@ -324,7 +324,7 @@ async def test_a_change_ends_a_trial_and_one_that_is_undone_the_same_day_takes_i
 
 async def test_a_pause_has_no_fees_until_its_end(time_machine: TimeMachine) -> None:
     await time_machine.at("2033-07-01T00:00:00Z")
-    organization = await time_machine.xyra.organization()
+    organization = await time_machine.xyra.organization(due_days=60)
     small, large = await two_plans(time_machine.xyra)
     made = await subscribe(organization, small)
     await time_machine.at("2033-07-10T12:00:00Z")

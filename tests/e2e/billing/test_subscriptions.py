@@ -45,7 +45,7 @@ async def test_what_a_line_of_a_plan_says(time_machine: TimeMachine) -> None:
 
 async def test_a_subscription_that_starts_later_pays_from_then_on(time_machine: TimeMachine) -> None:
     await time_machine.at("2028-04-02T00:00:00Z")
-    organization = await time_machine.xyra.organization(grace_hours=0)
+    organization = await time_machine.xyra.organization(grace_hours=0, due_days=60)
     team = await plan(time_machine.xyra, fee("30.00"))
     made = await subscribe(organization, team, start="2028-05-17T00:00:00Z")
     assert (made["status"], made["history"]) == ("scheduled", [])

@@ -78,7 +78,7 @@ async def test_what_cannot_be_a_plan_is_refused_with_what_to_write_instead(xyra:
     for charge in (metered, fee("49.00", interval="year"), fee("49.00", scope="agent")):
         version = (await price(xyra, charge))["version_id"]
         assert await refused(prices={"USD": version}) == ["/prices/USD"]
-    for field, value in (("interval", "year"), ("grants", []), ("entitlements", [])):
+    for field, value in (("interval", "year"), ("quantity", 1), ("commitments", [])):
         assert await refused(**{field: value}) == [f"/{field}"]
 
 

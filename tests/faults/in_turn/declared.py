@@ -121,6 +121,7 @@ PATHS = (
             *("pause_subscription", "resume_subscription"),
         ),
     ),
+    DeclaredPath("bring credits of a plan", subscriptions.BringCredits),
     DeclaredPath("create an organization", tenancy.CreateOrganization, ("create_organization",)),
     DeclaredPath("give credits", credits.GiveCredits, ("give_credits",)),
     DeclaredPath("use credits", credits.UseCredits, ("use_credits",)),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from shared.bootstrap import Application
+from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError, ValidationError
 from shared.domain.kernel.ids import named_id
 from shared.domain.pricing.plans import PlanDraft
@@ -14,11 +15,14 @@ PLAN, LARGER = named_id("plan", "team"), named_id("plan", "larger")
 SUBSCRIPTION = named_id("sub", "team")
 
 
-async def offer(host: Application, plan_id: str, key: str, amount: str) -> None:
-    """A plan with one fee in advance."""
+async def offer(host: Application, plan_id: str, key: str, amount: str, credits_included: str | None = None) -> None:
+    """A plan with one fee in advance, and credits that never expire."""
     fee = {"key": "fee", "type": "flat_fee", "amount": amount, "timing": "advance"}
     _, version, _ = await host.billing_models.create(named_id("bm", key), None, model(fee))
-    await host.plans.create(plan_id, PlanDraft(key=key, name=key, prices={"USD": version.id}))
+    grant = {"key": "included", "amount": credits_included, "expires": "never"}
+    grants = [] if credits_included is None else [grant]
+    draft = {"key": key, "name": key, "prices": {"USD": version.id}, "grants": grants}
+    await host.plans.create(plan_id, PlanDraft.model_validate(draft))
 
 
 async def command(host: Application, what: Command, name: str) -> None:
@@ -77,3 +81,33 @@ class ChangeSubscription(Path):
         assert places.revision == 7
         states = [(entry.value.plan_id, entry.value.status) for entry in places.fees["base"].entries]
         return Result((months.exact, states), months.undisturbed)
+
+
+class BringCredits(Path):
+    """A client subscribes to a plan with credits, moves to a larger one and back, and months go by."""
+
+    async def prepare(self) -> None:
+        host = self.scene.host()
+        await offer(host, PLAN, "team", "31.00", "3100")
+        await offer(host, LARGER, "larger", "62.00", "6200")
+
+    async def walk(self, host: Application) -> None:
+        commands: dict[str, Command] = {
+            "subscribe": Subscribe(PLAN),
+            "up": Change(LARGER),
+            "down": Change(PLAN),
+            "up again": Change(LARGER),
+            "end": Cancel(),
+        }
+        for name, what in commands.items():
+            self.scene.clock.move(timedelta(seconds=1))
+            await command(host, what, name)
+
+    async def result(self) -> Result:
+        months = await super().result()
+        host = self.scene.host()
+        balance = await host.credits.balances.of(ORGANIZATION, DEFAULT_KIND)
+        given, _ = await host.credits.balances.grants(ORGANIZATION, 100, None)
+        assert balance.available == sum(state.record.amount - state.record.clawed_back for state in given)
+        # Which interim invoice has a fee depends on which command was in time; the paths above hold that.
+        return Result((months.exact, balance.available), None)

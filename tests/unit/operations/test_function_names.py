@@ -55,6 +55,8 @@ ADDED = {
     "list_budgets",
     "get_budget",
     "delete_budget",
+    "get_entitlement",
+    "list_entitlements",
     "forget_password",
     "get_api_key",
     "get_credit_balance",

@@ -13,6 +13,7 @@ from xyra.models.agents import AgentStatsAnswer as AgentStatsAnswer
 from xyra.models.agents import BillingConfigAnswer as BillingConfigAnswer
 from xyra.models.agents import BillingSummaryAnswer as BillingSummaryAnswer
 from xyra.models.agents import CostRequest as CostRequest
+from xyra.models.agents import CreatedAgentAnswer as CreatedAgentAnswer
 from xyra.models.agents import LlmCallRequest as LlmCallRequest
 from xyra.models.agents import OneEventAnswer as OneEventAnswer
 from xyra.models.agents import OneOutcomeAnswer as OneOutcomeAnswer
@@ -192,6 +193,8 @@ from xyra.models.departments import DepartmentList as DepartmentList
 from xyra.models.departments import DepartmentPatch as DepartmentPatch
 from xyra.models.departments import DepartmentRequest as DepartmentRequest
 from xyra.models.departments import DepartmentSummaryAnswer as DepartmentSummaryAnswer
+from xyra.models.entitlements import EntitlementAnswer as EntitlementAnswer
+from xyra.models.entitlements import EntitlementList as EntitlementList
 from xyra.models.events import AcceptedEventAnswer as AcceptedEventAnswer
 from xyra.models.events import DiscardAnswer as DiscardAnswer
 from xyra.models.events import DiscardRequest as DiscardRequest
@@ -281,6 +284,7 @@ from xyra.models.members import MemberAnswer as MemberAnswer
 from xyra.models.members import MemberList as MemberList
 from xyra.models.members import MemberPatch as MemberPatch
 from xyra.models.organizations import AccountAnswer as AccountAnswer
+from xyra.models.organizations import ChangedOrganizationAnswer as ChangedOrganizationAnswer
 from xyra.models.organizations import EntryAnswer as EntryAnswer
 from xyra.models.organizations import ExportAnswer as ExportAnswer
 from xyra.models.organizations import LimitsRequest as LimitsRequest
@@ -316,15 +320,19 @@ from xyra.models.periods import RestatementAnswer as RestatementAnswer
 from xyra.models.periods import RestatementRequest as RestatementRequest
 from xyra.models.plans import PlanAnswer as PlanAnswer
 from xyra.models.plans import PlanDraft as PlanDraft
+from xyra.models.plans import PlanEntitlementInput as PlanEntitlementInput
+from xyra.models.plans import PlanGrantInput as PlanGrantInput
 from xyra.models.plans import PlanList as PlanList
 from xyra.models.plans import PlanVersionAnswer as PlanVersionAnswer
 from xyra.models.plans import PlanVersionList as PlanVersionList
+from xyra.models.projects import CreatedProjectAnswer as CreatedProjectAnswer
 from xyra.models.projects import ProjectAnswer as ProjectAnswer
 from xyra.models.projects import ProjectList as ProjectList
 from xyra.models.projects import ProjectPatch as ProjectPatch
 from xyra.models.projects import ProjectRequest as ProjectRequest
 from xyra.models.projects import ProjectSummaryAnswer as ProjectSummaryAnswer
 from xyra.models.runs import BudgetLimit as BudgetLimit
+from xyra.models.runs import CreatedRunAnswer as CreatedRunAnswer
 from xyra.models.runs import RunAnswer as RunAnswer
 from xyra.models.runs import RunBudgetAnswer as RunBudgetAnswer
 from xyra.models.runs import RunList as RunList
@@ -366,6 +374,7 @@ from xyra.models.shared import FlatFee as FlatFee
 from xyra.models.shared import Graduated as Graduated
 from xyra.models.shared import GraduatedPercentage as GraduatedPercentage
 from xyra.models.shared import InvoiceAnswer as InvoiceAnswer
+from xyra.models.shared import LimitWarning as LimitWarning
 from xyra.models.shared import LimitsAnswer as LimitsAnswer
 from xyra.models.shared import Line as Line
 from xyra.models.shared import Meter as Meter
@@ -378,6 +387,8 @@ from xyra.models.shared import PerUnit as PerUnit
 from xyra.models.shared import Percentage as Percentage
 from xyra.models.shared import PercentageTier as PercentageTier
 from xyra.models.shared import Permission as Permission
+from xyra.models.shared import PlanEntitlement as PlanEntitlement
+from xyra.models.shared import PlanGrant as PlanGrant
 from xyra.models.shared import ProjectGrant as ProjectGrant
 from xyra.models.shared import QuotaAnswer as QuotaAnswer
 from xyra.models.shared import QuotasAnswer as QuotasAnswer
@@ -386,6 +397,7 @@ from xyra.models.shared import SetupFee as SetupFee
 from xyra.models.shared import Span as Span
 from xyra.models.shared import SpanAnswer as SpanAnswer
 from xyra.models.shared import Step as Step
+from xyra.models.shared import SubtotalAnswer as SubtotalAnswer
 from xyra.models.shared import SuccessBonus as SuccessBonus
 from xyra.models.shared import TaxLine as TaxLine
 from xyra.models.shared import Tier as Tier

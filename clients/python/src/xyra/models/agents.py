@@ -17,6 +17,7 @@ from xyra.models.shared import (
     CountAnswer,
     EventWarning,
     FlatFee,
+    LimitWarning,
     Line,
     OutcomeCharge,
     SeatCharge,
@@ -229,6 +230,43 @@ class CostRequest(TypedDict):
     """The organization's, if left out. From another one, the amount is converted by the operator's exchange rate."""
     details: NotRequired[Mapping[str, Any]]
     """Other data of the event, which meters can read."""
+
+
+class CreatedAgentAnswer(TypedDict):
+    warnings: Sequence[LimitWarning]
+    """Soft limits of the plan that were passed; empty where none was."""
+    id: str
+    """Its id."""
+    organization_id: str
+    """The organization that it belongs to."""
+    external_id: str
+    """The caller's own id, unique in the organization."""
+    name: str
+    """Its name, for people."""
+    description: str | None
+    """What it is, for people."""
+    type: str | None
+    """A label of the caller's."""
+    capabilities: Sequence[str]
+    """Labels of the caller's."""
+    config: Mapping[str, Any]
+    """Data of the caller's own."""
+    project_id: str | None
+    """The project that it is allocated to."""
+    department_id: str | None
+    """The department that it is allocated to."""
+    billing_model_id: str | None
+    """The billing model that was chosen last; null where its usage is not billed."""
+    billing_model_from: str | None
+    """When that takes effect, also where it ends billing; null where the agent never had a billing model."""
+    status: str
+    """The state that it is in."""
+    is_active: bool
+    """Whether the status is `active`."""
+    last_active_at: str | None
+    """When its latest event was reported."""
+    created_at: str
+    """When it was created."""
 
 
 class LlmCallRequest(TypedDict):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
-from xyra.models.shared import Permission
+from xyra.models.shared import LimitWarning, Permission
 
 
 class AgentMakingFields(TypedDict):
@@ -136,6 +136,8 @@ class LiteLlmDestinationFieldsInput(TypedDict):
 
 
 class NewApiKeyAnswer(TypedDict):
+    warnings: Sequence[LimitWarning]
+    """Soft limits of the plan that were passed; empty where none was."""
     default_agent: str | None
     """The id of the agent of whatever names none."""
     agent_wait_seconds: int

@@ -15,6 +15,8 @@ from xyra.models.shared import (
     FlatFee,
     OutcomeCharge,
     PaymentAnswer,
+    PlanEntitlement,
+    PlanGrant,
     SeatCharge,
     SetupFee,
     Trial,
@@ -46,6 +48,10 @@ class PublicPlanAnswer(TypedDict):
     """The number of the newest version, which a new subscription gets."""
     trial: Trial | None
     """Without fees at the beginning, once."""
+    entitlements: Sequence[PlanEntitlement]
+    """Its features."""
+    grants: Sequence[PlanGrant]
+    """Credits that it brings in each cycle."""
     prices: Mapping[
         str,
         Sequence[

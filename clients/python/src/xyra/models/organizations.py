@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypedDict
 
-from xyra.models.shared import OrganizationAnswer, SpanAnswer, TopUpSetting
+from xyra.models.shared import LimitWarning, OrganizationAnswer, OrganizationSettings, SpanAnswer, TopUpSetting
 
 
 class AccountAnswer(TypedDict):
@@ -25,6 +25,63 @@ class AccountAnswer(TypedDict):
     """Newest first. All of them add up to `balance` less `open`."""
     next_cursor: str | None
     """The `cursor` of the next page; null on the last one."""
+
+
+class ChangedOrganizationAnswer(TypedDict):
+    warnings: Sequence[LimitWarning]
+    """Soft limits of the plan that were passed; empty where none was."""
+    id: str
+    """Its id."""
+    name: str
+    """Its name, for people."""
+    slug: str
+    """Short name, unique among all organizations; part of invoice numbers."""
+    external_id: str | None
+    """The caller's own id, unique among all organizations."""
+    description: str | None
+    """What it is, for people."""
+    billing_email: str | None
+    """The address that invoices are sent to."""
+    contact: str | None
+    """The person to contact."""
+    address: str | None
+    """As invoices show it."""
+    tax_id: str | None
+    """As invoices show it."""
+    currency: str
+    """ISO 4217 code. It never changes."""
+    timezone: str
+    """IANA name. Billing periods are calendar months there."""
+    billing_mode: str
+    """`postpaid`: usage is invoiced after each period. `prepaid`: it is drawn from the credits as it happens."""
+    credit_value: str | None
+    """What one credit is worth, in the organization's currency."""
+    credit_values: Mapping[str, str]
+    """What one credit of other kinds than `default` is worth, by kind."""
+    billing_mode_from: str | None
+    """Since when, or from when on, this mode and value hold; null for the first ones. A period keeps its own."""
+    status: str
+    """The state that it is in."""
+    settings: OrganizationSettings
+    """What the operator allows the organization."""
+    due_days: int
+    """Days from the issue of an invoice until it is due."""
+    grace_hours: int
+    """Hours from a period's end until its invoice is issued."""
+    late_window_days: int
+    """Days after which an event is too old to be accepted."""
+    shard_count: int
+    """The number of store partitions for the organization's usage."""
+    seats: int
+    """The number of seats that seat charges bill, from `seats_from` on."""
+    seats_from: str | None
+    """Null where the number never changed."""
+    livemode: bool
+    """False where it only tries Xyra out. It never changes."""
+    created_at: str
+    """When it was created."""
+    ended_at: str | None
+    """When it was deleted. Usage until then is still invoiced."""
 
 
 class EntryAnswer(TypedDict):
@@ -169,6 +226,8 @@ class OrganizationRequest(TypedDict):
     """The number of seats that seat charges bill."""
     settings: NotRequired[OrganizationSettingsInput]
     """What the operator allows the organization."""
+    livemode: NotRequired[bool]
+    """False to try Xyra out: documents are numbered TEST-..., and no sum over organizations has them. It stays."""
 
 
 class OrganizationSettingsInput(TypedDict):

@@ -6,9 +6,10 @@ Written by `tools/sdk_source.py` from the API's description: change that, not th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Literal, NotRequired, TypedDict
 
-from xyra.models.shared import Trial
+from xyra.models.shared import PlanEntitlement, PlanGrant, Trial
 
 
 class PlanAnswer(TypedDict):
@@ -30,6 +31,10 @@ class PlanAnswer(TypedDict):
     """By currency, the id of the version of a billing model that prices it."""
     trial: Trial | None
     """Without fees at the beginning."""
+    entitlements: Sequence[PlanEntitlement]
+    """Its features."""
+    grants: Sequence[PlanGrant]
+    """Credits that it brings in each cycle."""
     version: int
     """The number of the newest version, which a new subscription gets."""
     version_id: str
@@ -59,6 +64,44 @@ class PlanDraft(TypedDict):
     """Whether `GET /billing/plans` shows it, and organizations may subscribe to it by themselves."""
     prices: Mapping[str, str]
     """By currency, the id of a version (`bmv_...`) of a billing model of the operator's in that currency."""
+    entitlements: NotRequired[Sequence[PlanEntitlementInput]]
+    """The features of the plan, each once."""
+    grants: NotRequired[Sequence[PlanGrantInput]]
+    """Credits that it brings in each cycle."""
+
+
+class PlanEntitlementInput(TypedDict):
+    """A feature of a plan: `value` says whether it is there, or `limit` with `mode` how much there may be."""
+
+    feature: str
+    """`agents`, `api_keys`, `events`, `projects`, `runs` and `seats` are counted by Xyra."""
+    value: NotRequired[bool | None]
+    """Whether the plan has it; null for a limit."""
+    limit: NotRequired[str | int | Decimal | None]
+    """How much there may be; null for any number. Runs and events are those of a billing period."""
+    mode: NotRequired[Literal["hard", "soft"] | None]
+    """`hard`: what is more is refused. `soft`: it is accepted with a warning. Null for a flag."""
+
+
+class PlanGrantInput(TypedDict):
+    """Credits that a plan brings in each of its cycles."""
+
+    key: str
+    """Names the grant over all versions and plans of a place: after a change the other plan's goes on under it."""
+    amount: str | int | Decimal
+    """Credits for a whole cycle, with at most 6 decimals."""
+    kind: NotRequired[str]
+    """The kind of credits. Kinds never mix."""
+    promotional: NotRequired[bool]
+    """Whether they burn before bought ones of the same priority and expiry."""
+    every: NotRequired[Literal["cycle"]]
+    """They are given once for each cycle."""
+    on: NotRequired[Literal["start"]]
+    """They are there from the cycle's start on."""
+    expires: NotRequired[Literal["cycle", "never"]]
+    """`cycle`: what is left at the cycle's end is gone, but for `rollover`. `never`: they stay."""
+    rollover: NotRequired[str | int | Decimal]
+    """How many of them at most go on for one more cycle."""
 
 
 class PlanList(TypedDict):
@@ -83,6 +126,10 @@ class PlanVersionAnswer(TypedDict):
     """By currency, the id of the version of a billing model that prices it."""
     trial: Trial | None
     """Without fees at the beginning."""
+    entitlements: Sequence[PlanEntitlement]
+    """Its features."""
+    grants: Sequence[PlanGrant]
+    """Credits that it brings in each cycle."""
     created_at: str
     """When it was created."""
 

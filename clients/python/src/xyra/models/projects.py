@@ -8,7 +8,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
-from xyra.models.shared import CategoryCost, ChargeShareAnswer, CountAnswer, SpanAnswer, UnpricedAnswer
+from xyra.models.shared import CategoryCost, ChargeShareAnswer, CountAnswer, LimitWarning, SpanAnswer, UnpricedAnswer
+
+
+class CreatedProjectAnswer(TypedDict):
+    warnings: Sequence[LimitWarning]
+    """Soft limits of the plan that were passed; empty where none was."""
+    id: str
+    """Its id."""
+    organization_id: str
+    """The organization that it belongs to."""
+    name: str
+    """Its name, for people."""
+    description: str | None
+    """What it is, for people."""
+    metadata: Mapping[str, Any]
+    """Data of the caller's own."""
+    status: str
+    """The state that it is in."""
+    created_at: str
+    """When it was created."""
+    archived_at: str | None
+    """Since when it is read-only."""
+    gone_at: str | None
+    """When a deleted project is erased. Until then it can be restored."""
 
 
 class ProjectAnswer(TypedDict):

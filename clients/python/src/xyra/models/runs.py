@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypedDict
 
+from xyra.models.shared import LimitWarning
+
 
 class BudgetLimit(TypedDict):
     """The most that may be spent."""
@@ -17,6 +19,41 @@ class BudgetLimit(TypedDict):
     """In credits with at most 6 decimals, or in money."""
     unit: NotRequired[Literal["credits", "money"]]
     """Money is credits by what each is worth when it is spent or set aside: the `credit_value` of who pays."""
+
+
+class CreatedRunAnswer(TypedDict):
+    warnings: Sequence[LimitWarning]
+    """Soft limits of the plan that were passed; empty where none was."""
+    id: str
+    """Its id."""
+    organization_id: str
+    """The organization that it belongs to."""
+    key: str
+    """What events name as their `run`."""
+    thread_id: str | None
+    """The thread that it belongs to."""
+    agent_id: str | None
+    """The agent that it is about."""
+    project_id: str | None
+    """The project that it is allocated to."""
+    status: Literal["pending", "running", "completed", "failed"]
+    """The state that it is in."""
+    started_at: str | None
+    """Null before it is running."""
+    completed_at: str | None
+    """When it ended, completed or failed."""
+    duration: str | None
+    """Seconds from the start to the end; null before the end."""
+    error: str | None
+    """Why it failed."""
+    result: Any
+    """JSON of the caller's own."""
+    metadata: Mapping[str, Any]
+    """Data of the caller's own."""
+    budget: RunBudgetAnswer | None
+    """What it may spend in all; null where it was created without a limit of its own."""
+    created_at: str
+    """When it was created."""
 
 
 class RunAnswer(TypedDict):

@@ -267,7 +267,8 @@ class EventWarning(TypedDict):
     index: int
     """The place of the event in the request, from 0."""
     code: str
-    """`unpriced`, `no_count`, `unknown_count`, `total_mismatch`, `standard_price`, `no_billing_model`, `no_charge`."""
+    """`unpriced`, `no_count`, `unknown_count`, `total_mismatch`, `standard_price`, `no_billing_model`, `no_charge`; or
+    `limit_exceeded`, at the first event: the plan includes fewer events than there are in the billing period."""
     detail: str
     """What is missing, or did not count."""
 
@@ -360,6 +361,8 @@ class InvoiceAnswer(TypedDict):
     0 for a draft and a cancelled invoice."""
     credit_notes: Sequence[CreditNoteAnswer]
     """In a list none."""
+    subtotals: Sequence[SubtotalAnswer] | None
+    """By `group_by`, over all lines: they add up to `subtotal` less `discount_total`. Null without it."""
     purchase_order: str | None
     """The number of the customer's order."""
     reference: str | None
@@ -374,6 +377,21 @@ class InvoiceAnswer(TypedDict):
     """When the amounts of a draft or preview were computed; null once it is finalized, as they stay."""
     assumes_issued: Sequence[SpanAnswer]
     """Earlier periods whose own invoices a draft or preview assumes to be issued before; in a list none."""
+
+
+class LimitWarning(TypedDict):
+    """A soft limit of a plan that was passed. What was asked for is done all the same."""
+
+    code: Literal["limit_exceeded"]
+    """What the warning is about."""
+    feature: str
+    """What there is more of than the plan includes."""
+    limit: str
+    """How much the plan includes."""
+    used: int
+    """How much there is now."""
+    detail: str
+    """The same in words, for people."""
 
 
 class LimitsAnswer(TypedDict):
@@ -498,6 +516,8 @@ class OrganizationAnswer(TypedDict):
     """The number of seats that seat charges bill, from `seats_from` on."""
     seats_from: str | None
     """Null where the number never changed."""
+    livemode: bool
+    """False where it only tries Xyra out. It never changes."""
     created_at: str
     """When it was created."""
     ended_at: str | None
@@ -653,6 +673,40 @@ class PercentageTier(TypedDict):
     """In percent of the value."""
 
 
+class PlanEntitlement(TypedDict):
+    """A feature of a plan: `value` says whether it is there, or `limit` with `mode` how much there may be."""
+
+    feature: str
+    """`agents`, `api_keys`, `events`, `projects`, `runs` and `seats` are counted by Xyra."""
+    value: NotRequired[bool | None]
+    """Whether the plan has it; null for a limit."""
+    limit: NotRequired[str | None]
+    """How much there may be; null for any number. Runs and events are those of a billing period."""
+    mode: NotRequired[Literal["hard", "soft"] | None]
+    """`hard`: what is more is refused. `soft`: it is accepted with a warning. Null for a flag."""
+
+
+class PlanGrant(TypedDict):
+    """Credits that a plan brings in each of its cycles."""
+
+    key: str
+    """Names the grant over all versions and plans of a place: after a change the other plan's goes on under it."""
+    amount: str
+    """Credits for a whole cycle, with at most 6 decimals."""
+    kind: NotRequired[str]
+    """The kind of credits. Kinds never mix."""
+    promotional: NotRequired[bool]
+    """Whether they burn before bought ones of the same priority and expiry."""
+    every: NotRequired[Literal["cycle"]]
+    """They are given once for each cycle."""
+    on: NotRequired[Literal["start"]]
+    """They are there from the cycle's start on."""
+    expires: NotRequired[Literal["cycle", "never"]]
+    """`cycle`: what is left at the cycle's end is gone, but for `rollover`. `never`: they stay."""
+    rollover: NotRequired[str]
+    """How many of them at most go on for one more cycle."""
+
+
 class ProjectGrant(TypedDict):
     """What a member limited to projects is in one of them."""
 
@@ -761,6 +815,17 @@ Step = TypedDict(
         "amount": "str",
     },
 )
+
+
+class SubtotalAnswer(TypedDict):
+    id: str | None
+    """Null for lines of no agent, and of agents without a project or department."""
+    name: str | None
+    """Null where `id` is, and for what is gone."""
+    lines: int
+    """How many lines there are in it."""
+    amount: str
+    """The sum of their amounts."""
 
 
 class SuccessBonus(TypedDict):

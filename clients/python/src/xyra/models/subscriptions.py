@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
-from xyra.models.shared import CreditNoteAnswer, InvoiceAnswer, Line, SpanAnswer
+from xyra.models.shared import CreditNoteAnswer, InvoiceAnswer, LimitWarning, Line, SpanAnswer
 
 
 class CancelRequest(TypedDict):
@@ -62,8 +62,8 @@ class SubscriptionAnswer(TypedDict):
     """The plan's key."""
     plan_version: str
     """The id of the plan's version; a newer one moves no subscription."""
-    status: Literal["scheduled", "trialing", "active", "paused", "canceled"]
-    """`scheduled` until it begins; computed from its history."""
+    status: Literal["scheduled", "trialing", "active", "paused", "canceled"] | Literal["past_due"]
+    """`scheduled` until it begins, `past_due` while an overdue invoice has fees of its place; never stored."""
     trial_ends_at: str | None
     """Null where it is in no trial."""
     seats: int
@@ -78,6 +78,8 @@ class SubscriptionAnswer(TypedDict):
     """What has begun, oldest first: the last 100 entries."""
     invoice_id: str | None
     """The interim invoice that this request issued; null where it issued none."""
+    warnings: Sequence[LimitWarning]
+    """Soft limits of the plan that this request passed; empty where it passed none."""
 
 
 class SubscriptionList(TypedDict):

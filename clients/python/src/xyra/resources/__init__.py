@@ -13,6 +13,7 @@ from xyra.resources.billing import AsyncBilling, Billing
 from xyra.resources.billing_models import AsyncBillingModels, BillingModels
 from xyra.resources.budgets import AsyncBudgets, Budgets
 from xyra.resources.departments import AsyncDepartments, Departments
+from xyra.resources.entitlements import AsyncEntitlements, Entitlements
 from xyra.resources.events import AsyncEvents, Events
 from xyra.resources.exchange_rates import AsyncExchangeRates, ExchangeRates
 from xyra.resources.exports import AsyncExports, Exports
@@ -75,6 +76,10 @@ class Resources:
     @cached_property
     def departments(self) -> Departments:
         return Departments(self.connection)
+
+    @cached_property
+    def entitlements(self) -> Entitlements:
+        return Entitlements(self.connection)
 
     @cached_property
     def events(self) -> Events:
@@ -205,6 +210,10 @@ class AsyncResources:
     @cached_property
     def departments(self) -> AsyncDepartments:
         return AsyncDepartments(self.connection)
+
+    @cached_property
+    def entitlements(self) -> AsyncEntitlements:
+        return AsyncEntitlements(self.connection)
 
     @cached_property
     def events(self) -> AsyncEvents:

@@ -17,9 +17,9 @@ class Agents:
 
     def create(
         self, body: models.AgentRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
-    ) -> models.AgentAnswer:
+    ) -> models.CreatedAgentAnswer:
         """Create an agent."""
-        answer: models.AgentAnswer = self._connection.call(
+        answer: models.CreatedAgentAnswer = self._connection.call(
             "POST",
             "/api/v1/agents",
             query={"organization_id": organization_id},
@@ -224,9 +224,9 @@ class AsyncAgents:
 
     async def create(
         self, body: models.AgentRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
-    ) -> models.AgentAnswer:
+    ) -> models.CreatedAgentAnswer:
         """Create an agent."""
-        answer: models.AgentAnswer = await self._connection.call(
+        answer: models.CreatedAgentAnswer = await self._connection.call(
             "POST",
             "/api/v1/agents",
             query={"organization_id": organization_id},

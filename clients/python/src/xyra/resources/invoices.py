@@ -55,10 +55,18 @@ class Invoices:
         )
         return answer
 
-    def get(self, invoice_id: str, *, organization_id: str | None = None) -> models.InvoiceAnswer:
+    def get(
+        self,
+        invoice_id: str,
+        *,
+        organization_id: str | None = None,
+        group_by: Literal["agent", "project", "department", "organization"] | None = None,
+    ) -> models.InvoiceAnswer:
         """One invoice; a draft as it would be issued now."""
         answer: models.InvoiceAnswer = self._connection.call(
-            "GET", f"/api/v1/invoices/{segment(invoice_id)}", query={"organization_id": organization_id}
+            "GET",
+            f"/api/v1/invoices/{segment(invoice_id)}",
+            query={"organization_id": organization_id, "group_by": group_by},
         )
         return answer
 
@@ -245,10 +253,18 @@ class AsyncInvoices:
         )
         return answer
 
-    async def get(self, invoice_id: str, *, organization_id: str | None = None) -> models.InvoiceAnswer:
+    async def get(
+        self,
+        invoice_id: str,
+        *,
+        organization_id: str | None = None,
+        group_by: Literal["agent", "project", "department", "organization"] | None = None,
+    ) -> models.InvoiceAnswer:
         """One invoice; a draft as it would be issued now."""
         answer: models.InvoiceAnswer = await self._connection.call(
-            "GET", f"/api/v1/invoices/{segment(invoice_id)}", query={"organization_id": organization_id}
+            "GET",
+            f"/api/v1/invoices/{segment(invoice_id)}",
+            query={"organization_id": organization_id, "group_by": group_by},
         )
         return answer
 

@@ -121,9 +121,9 @@ class Organizations:
 
     def update(
         self, organization_id: str, body: models.OrganizationPatch, *, if_match: str | None = None
-    ) -> models.OrganizationAnswer:
+    ) -> models.ChangedOrganizationAnswer:
         """Change an organization."""
-        answer: models.OrganizationAnswer = self._connection.call(
+        answer: models.ChangedOrganizationAnswer = self._connection.call(
             "PATCH", f"/api/v1/organizations/{segment(organization_id)}", body=body, if_match=if_match
         )
         return answer
@@ -252,9 +252,9 @@ class AsyncOrganizations:
 
     async def update(
         self, organization_id: str, body: models.OrganizationPatch, *, if_match: str | None = None
-    ) -> models.OrganizationAnswer:
+    ) -> models.ChangedOrganizationAnswer:
         """Change an organization."""
-        answer: models.OrganizationAnswer = await self._connection.call(
+        answer: models.ChangedOrganizationAnswer = await self._connection.call(
             "PATCH", f"/api/v1/organizations/{segment(organization_id)}", body=body, if_match=if_match
         )
         return answer

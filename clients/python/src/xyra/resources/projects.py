@@ -29,9 +29,9 @@ class Projects:
 
     def create(
         self, body: models.ProjectRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
-    ) -> models.ProjectAnswer:
+    ) -> models.CreatedProjectAnswer:
         """Create a project."""
-        answer: models.ProjectAnswer = self._connection.call(
+        answer: models.CreatedProjectAnswer = self._connection.call(
             "POST",
             "/api/v1/projects",
             query={"organization_id": organization_id},
@@ -131,9 +131,9 @@ class AsyncProjects:
 
     async def create(
         self, body: models.ProjectRequest, *, organization_id: str | None = None, idempotency_key: str | None = None
-    ) -> models.ProjectAnswer:
+    ) -> models.CreatedProjectAnswer:
         """Create a project."""
-        answer: models.ProjectAnswer = await self._connection.call(
+        answer: models.CreatedProjectAnswer = await self._connection.call(
             "POST",
             "/api/v1/projects",
             query={"organization_id": organization_id},

@@ -22,9 +22,9 @@ class Runs:
         *,
         organization_id: str | None = None,
         idempotency_key: str | None = None,
-    ) -> models.RunAnswer:
+    ) -> models.CreatedRunAnswer:
         """Create a run of an agent."""
-        answer: models.RunAnswer = self._connection.call(
+        answer: models.CreatedRunAnswer = self._connection.call(
             "POST",
             "/api/v1/runs",
             query={"organization_id": organization_id},
@@ -105,9 +105,9 @@ class AsyncRuns:
         *,
         organization_id: str | None = None,
         idempotency_key: str | None = None,
-    ) -> models.RunAnswer:
+    ) -> models.CreatedRunAnswer:
         """Create a run of an agent."""
-        answer: models.RunAnswer = await self._connection.call(
+        answer: models.CreatedRunAnswer = await self._connection.call(
             "POST",
             "/api/v1/runs",
             query={"organization_id": organization_id},
