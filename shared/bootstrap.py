@@ -245,7 +245,7 @@ class Application:
             *(self.organizations, self.periods),
         )
         self.run_figures = RunFiguresReader(self.usage, outcome_store, clock, metered_versions, self.periods)
-        self.invoice_jobs, self.invoice_runs = self.account.runs(ports.queue, self.issuing)
+        self.invoice_jobs, self.invoice_runs = self.account.runs(ports.queue, self.issuing, self._subscribing.interims)
         self.allocation_targets = AllocationTargets(store)
         self.agent_making = AgentMaking(store, clock, self.agents, chosen)
         trace_reader = TraceReader(OtlpDecoder(), chosen)

@@ -117,7 +117,7 @@ async def get_invoice(call: Call[NoBody, InvoiceQuery, InvoicePath]) -> Reply:
 
 
 async def _all_lines(call: Call[Any, Any, Any], invoice: Invoice) -> Sequence[Line]:
-    if invoice.status == "draft":
+    if invoice.is_computed:
         return (await bill_of_draft(call, invoice)).composed().invoice
     return await call.services.billing_documents.lines(invoice.organization_id, invoice)
 

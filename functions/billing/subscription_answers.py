@@ -12,7 +12,8 @@ from functions.limit_warnings import LimitWarning, seat_warnings
 from shared.domain.kernel.histories import Entry
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.places import Subscription, SubscriptionStatus, Terms, TermsStatus
-from shared.domain.pricing.plans import MAXIMUM_TRIAL_DAYS
+from shared.domain.pricing.plan_intervals import CycleAnchor
+from shared.domain.pricing.plans import MAXIMUM_QUANTITY, MAXIMUM_TRIAL_DAYS
 from shared.domain.tenancy.organizations import MAXIMUM_SEATS, Organization
 from shared.http import (
     Call,
@@ -35,6 +36,8 @@ Seats = Annotated[int, Field(ge=0, le=MAXIMUM_SEATS, strict=True)]
 
 ShownStatus = SubscriptionStatus | Literal["past_due"]
 TrialDays = Annotated[int, Field(ge=0, le=MAXIMUM_TRIAL_DAYS, strict=True)]
+
+PlanQuantity = Annotated[int, Field(ge=1, le=MAXIMUM_QUANTITY, strict=True)]
 
 
 class SubscriptionPath(PathValues):
@@ -78,10 +81,14 @@ class SubscriptionAnswer(Schema):
     """Null where it is in no trial."""
     seats: int
     """The organization's number of seats now."""
+    quantity: int
+    """How often its plan is had."""
+    anchor: CycleAnchor
+    """From where its quarters and years are counted."""
     current_period: SpanAnswer
     """The organization's billing period."""
     current_cycle: SpanAnswer
-    """The time that the plan's fees are for: its month is the billing period."""
+    """The month, quarter or year of its plan; a month is the billing period."""
     upcoming: list[TermsAnswer]
     """What lies ahead, earliest first."""
     history: list[TermsAnswer]
@@ -92,16 +99,19 @@ class SubscriptionAnswer(Schema):
     """Soft limits of the plan that this request passed; empty where it passed none."""
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913  what it shows
         cls,
         subscription: Subscription,
         organization: Organization,
         period: Period,
+        cycle: Period,
         overdue: AbstractSet[str],
         invoice_id: str | None = None,
     ) -> Self:
-        """`period` is the organization's present one, `overdue` are the places with fees that should have been paid."""
-        span = SpanAnswer(start=period.start, end=period.end)
+        """`period` is the organization's present one, `cycle` that of the plan.
+
+        At the places `overdue` fees should have been paid.
+        """
         return cls(
             id=subscription.id,
             organization_id=organization.id,
@@ -111,8 +121,10 @@ class SubscriptionAnswer(Schema):
             status=_shown_status(subscription, overdue),
             trial_ends_at=subscription.trial.ends_at if subscription.trial is not None else None,
             seats=organization.seats.at(subscription.now) or 0,
-            current_period=span,
-            current_cycle=span,
+            quantity=subscription.terms.quantity,
+            anchor=subscription.terms.anchor,
+            current_period=SpanAnswer(start=period.start, end=period.end),
+            current_cycle=SpanAnswer(start=cycle.start, end=cycle.end),
             upcoming=[TermsAnswer.of(entry) for entry in subscription.upcoming],
             history=[TermsAnswer.of(entry) for entry in subscription.begun[-HISTORY_SHOWN:]],
             invoice_id=invoice_id,
@@ -128,8 +140,12 @@ async def answers_of(
 ) -> list[SubscriptionAnswer]:
     organization = await call.services.organizations.get(organization_id)
     period = await call.services.periods.would_contain(organization, call.now)
+    cycles = [await call.services.subscriptions.cycle(organization, subscription) for subscription in subscriptions]
     overdue = await call.services.subscriptions.overdue_places(organization_id)
-    return [SubscriptionAnswer.of(each, organization, period, overdue, invoice_id) for each in subscriptions]
+    return [
+        SubscriptionAnswer.of(subscription, organization, period, cycle, overdue, invoice_id)
+        for subscription, cycle in zip(subscriptions, cycles, strict=True)
+    ]
 
 
 def _shown_status(subscription: Subscription, overdue: AbstractSet[str]) -> ShownStatus:

@@ -9,6 +9,7 @@ from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from functions.billing.invoice_answers import CreditNoteAnswer, InvoiceAnswer
 from functions.billing.subscription_answers import (
+    PlanQuantity,
     Seats,
     SubscriptionAnswer,
     SubscriptionPath,
@@ -62,10 +63,16 @@ class ChangeRequest(Schema):
     """The other plan's key or id; left out, the plan stays."""
     seats: Seats | None = None
     """The organization's number of seats from then on; left out, it stays."""
+    quantity: PlanQuantity | None = None
+    """How often an add-on is had from then on; left out, it stays."""
     at: Moment = "now"
-    """`now`, `period_end`, or a time ahead."""
+    """`now`, `period_end` (of the plan's month, quarter or year), or a time ahead."""
     proration: Proration = "days"
-    """`days`: fees are shared by days. `none`: the change waits for the end of the period."""
+    """`days`: fees are shared by days. `none`: the change waits for the end of the plan's month, quarter or year."""
+    reset_anchor: bool = False
+    """Whether quarters and years begin again then; of a base plan by the month, the organization's months do, from the
+    end of the period on.
+    """
     trial_days: TrialDays | None = None
     """A trial of the other plan. Only for the operator."""
     invoice: InvoiceWhen = "now"
@@ -74,9 +81,11 @@ class ChangeRequest(Schema):
 
 class CancelRequest(Schema):
     at: Moment = "period_end"
-    """`period_end`, `now`, or a time ahead."""
+    """`period_end` (of the plan's month, quarter or year), `now`, or a time ahead. Only the operator ends a quarter or
+    year before its end.
+    """
     proration: Proration = "days"
-    """`days`: fees are shared by days. `none`: it ends when the period does."""
+    """`days`: fees are shared by days. `none`: it ends when the plan's month, quarter or year does."""
     reason: Text | None = None
     """Why, for the audit trail."""
 
@@ -147,7 +156,11 @@ async def change_subscription(call: Call[ChangeRequest, CommandQuery, Subscripti
     only_public = not call.principal.is_operator
     if body.trial_days is not None and only_public:
         raise ForbiddenError("Only the operator sets trial_days; leave it out")
-    command = Change(body.plan, body.seats, body.at, body.proration, body.trial_days, only_public)
+    command = Change(
+        *(body.plan, body.seats, body.quantity, body.reset_anchor),
+        *(body.at, body.proration, body.trial_days),
+        only_public=only_public,
+    )
     return await _answer_command(call, command, body.invoice)
 
 
@@ -164,7 +177,9 @@ async def change_subscription(call: Call[ChangeRequest, CommandQuery, Subscripti
     example={"at": "period_end"},
 )
 async def cancel_subscription(call: Call[CancelRequest, CommandQuery, SubscriptionPath]) -> Reply:
-    return await _answer_command(call, Cancel(call.body.at, call.body.proration, call.body.reason), "now")
+    may_cut = call.principal.is_operator
+    command = Cancel(call.body.at, call.body.proration, call.body.reason, may_cut=may_cut)
+    return await _answer_command(call, command, "now")
 
 
 async def _check_operator(call: Call[Any, Any, Any]) -> None:

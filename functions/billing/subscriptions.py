@@ -6,6 +6,7 @@ import azure.functions as func
 from pydantic import Field
 
 from functions.billing.subscription_answers import (
+    PlanQuantity,
     Seats,
     SubscriptionAnswer,
     SubscriptionPath,
@@ -17,6 +18,7 @@ from functions.fields import Listed, Reference
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError, LimitExceededError
 from shared.domain.pricing.places import PlaceTakenError
+from shared.domain.pricing.plan_intervals import CycleAnchor
 from shared.http import (
     Call,
     ListQuery,
@@ -46,6 +48,13 @@ class SubscriptionRequest(Schema):
     """When it begins: now or later. Only for the operator; by default now."""
     trial_days: TrialDays | None = None
     """A trial in place of the plan's; 0 for none. Only for the operator."""
+    quantity: PlanQuantity = 1
+    """How often an add-on is had: it multiplies its flat fees and setup fees. 1 for a base plan."""
+    anchor: CycleAnchor | None = None
+    """From where quarters and years are counted, in place of what the plan says: `anniversary`, the first day that is
+    paid, or `calendar`, 1 January. `anniversary` of a base plan by the month moves the organization's months to that
+    day.
+    """
 
 
 @endpoint(
@@ -64,7 +73,9 @@ async def create_subscription(call: Call[SubscriptionRequest]) -> Reply:
     if not is_operator and (body.start is not None or body.trial_days is not None):
         raise ForbiddenError("Only the operator sets start and trial_days; leave them out")
     organization_id = await call.organization_id(body.organization_id)
-    command = Subscribe(body.plan, body.seats, body.start, body.trial_days, only_public=not is_operator)
+    command = Subscribe(
+        *(body.plan, body.seats, body.start, body.trial_days, body.quantity, body.anchor), only_public=not is_operator
+    )
     return Reply(await carried_out(call, organization_id, call.new_id("sub"), command, "now"))
 
 

@@ -11,6 +11,7 @@ from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.plan_grants import PlanGrant
+from shared.domain.pricing.plan_intervals import CycleAnchor, PlanInterval
 from shared.domain.pricing.plans import Plan, PlanDraft, PlanKind, PlanVersion, Trial
 from shared.domain.tenancy.entitlements import PlanEntitlement
 from shared.http import Access, Call, IfMatch, ListQuery, NoBody, PathValues, Query, Reply, Schema, ThingId, endpoint
@@ -40,8 +41,10 @@ class PlanVersionAnswer(Schema):
     """From 1 on."""
     name: str
     description: str
-    interval: str
-    """How often its fees are due."""
+    interval: PlanInterval
+    """What a change at `period_end` waits for."""
+    anchor: CycleAnchor | None
+    """From where quarters and years are counted; null for the first day that is paid."""
     prices: Mapping[str, str]
     """By currency, the id of the version of a billing model that prices it."""
     trial: Trial | None
@@ -66,8 +69,10 @@ class PlanAnswer(Schema):
     description: str
     kind: PlanKind
     """`base`, or `addon` beside it."""
-    interval: str
-    """How often its fees are due."""
+    interval: PlanInterval
+    """What a change at `period_end` waits for."""
+    anchor: CycleAnchor | None
+    """From where quarters and years are counted; null for the first day that is paid."""
     public: bool
     """Whether organizations see it and may subscribe to it by themselves."""
     prices: Mapping[str, str]
@@ -95,6 +100,7 @@ class PlanAnswer(Schema):
             description=newest.description,
             kind=plan.plan_kind,
             interval=newest.interval,
+            anchor=newest.anchor,
             prices=newest.prices,
             trial=newest.trial,
             entitlements=newest.entitlements,
@@ -112,8 +118,10 @@ class PublicPlanAnswer(Schema):
     description: str
     kind: PlanKind
     """`base`, or `addon` beside it."""
-    interval: str
-    """How often its fees are due."""
+    interval: PlanInterval
+    """What a change at `period_end` waits for."""
+    anchor: CycleAnchor | None
+    """From where quarters and years are counted; null for the first day that is paid."""
     version: int
     """The number of the newest version, which a new subscription gets."""
     trial: Trial | None
@@ -135,6 +143,7 @@ class PublicPlanAnswer(Schema):
             description=version.description,
             kind=plan.plan_kind,
             interval=version.interval,
+            anchor=version.anchor,
             version=version.number,
             trial=version.trial,
             entitlements=version.entitlements,

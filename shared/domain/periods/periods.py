@@ -22,6 +22,9 @@ from shared.domain.kernel.value import Value
 SHORTEST_PERIOD = timedelta(days=3)
 """A new calendar's first boundary is skipped where its period would be shorter than this."""
 
+MOST_OFF = timedelta(days=3)
+"""Shares of a period divide by its own days, unless it is shorter than its calendar's month by more than this."""
+
 MAXIMUM_PERIODS = 1200
 """How many periods are created at once at most."""
 
@@ -36,7 +39,7 @@ _FIRST_DAY_OF_NEXT_MONTH = 23
 So all periods of one anchor day belong to the month they start in, or all to the next, even in February. The usual
 anchor days (1, 15, 28 and later) are far enough off that no change of timezone, 26 hours at most, moves a period.
 """
-_MORE_THAN_A_YEAR = timedelta(days=460)
+MORE_THAN_A_YEAR = timedelta(days=460)
 """Reaches from any period beyond both ends of the year that it belongs to."""
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
@@ -100,10 +103,19 @@ class Period(Span):
     """A billing period, with the timezone that was in force when it was created."""
 
     timezone: Timezone
+    month_start: Time | None = None
+    """Of a period that is far shorter than its calendar's month: when that month would have begun. It ends as this."""
 
     @property
     def span(self) -> Span:
         return Span(start=self.start, end=self.end)
+
+    @property
+    def whole(self) -> "Period":
+        """What shares of it divide by: itself, or the month of which it is a rest."""
+        if self.month_start is None:
+            return self
+        return Period(start=self.month_start, end=self.end, timezone=self.timezone)
 
     def days(self) -> Sequence[Day]:
         """The local days of the period, in order, clipped to it.
@@ -124,6 +136,18 @@ def first_instant(day: date, timezone: str) -> datetime:
     if instant.astimezone(zone).date() == day and instant.astimezone(zone).time() == time():
         return instant
     return _clock_change(day, zone, midnight.replace(fold=1).astimezone(UTC), instant)
+
+
+def month_after(day: date, months: int) -> date:
+    """The same day so many months later; in a shorter month its last day."""
+    month = day.year * YEAR + day.month - 1 + months
+    return date(month // YEAR, month % YEAR + 1, min(day.day, _days_in_month(month)))
+
+
+def _days_in_month(month: int) -> int:
+    """Of a month counted since year 0."""
+    following_year, following_month = divmod(month + 1, YEAR)
+    return (date(following_year, following_month + 1, 1) - _ONE_DAY).day
 
 
 def _clock_change(day: date, zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
@@ -166,7 +190,9 @@ def next_period(last: Period, calendars: History[Calendar]) -> Period:
     end = _boundary_after(last.end, calendar)
     if end - last.end < SHORTEST_PERIOD:
         end = _boundary_after(end, calendar)
-    return Period(start=last.end, end=end, timezone=calendar.timezone)
+    month_start = _boundary_before(end, calendar)
+    is_rest = last.end - month_start > MOST_OFF
+    return Period(start=last.end, end=end, timezone=calendar.timezone, month_start=month_start if is_rest else None)
 
 
 def previous_period(first: Period, calendars: History[Calendar]) -> Period:
@@ -212,7 +238,7 @@ def periods_around(periods: Sequence[Period], created: Sequence[Period], calenda
     Those that are not created yet are as they would be.
     """
     existing = list(created) or [periods[0]]
-    start, end = periods[0].start - _MORE_THAN_A_YEAR, periods[-1].end + _MORE_THAN_A_YEAR
+    start, end = periods[0].start - MORE_THAN_A_YEAR, periods[-1].end + MORE_THAN_A_YEAR
     missing = periods_to_create(existing, calendars, start, end)
     return sorted([*existing, *missing], key=lambda period: period.start)
 
@@ -283,7 +309,6 @@ def _month_of(instant: datetime, calendar: Calendar) -> int:
 
 def _boundary(month: int, calendar: Calendar) -> datetime:
     """When the billing month starts that is anchored in this month."""
-    year, month_of_year = divmod(month, 12)
-    following_year, following_month = divmod(month + 1, 12)
-    last_day = date(following_year, following_month + 1, 1) - _ONE_DAY
-    return first_instant(date(year, month_of_year + 1, min(calendar.anchor, last_day.day)), calendar.timezone)
+    year, month_of_year = divmod(month, YEAR)
+    day = min(calendar.anchor, _days_in_month(month))
+    return first_instant(date(year, month_of_year + 1, day), calendar.timezone)

@@ -16,6 +16,7 @@ from shared.domain.kernel.errors import ConflictError, FieldError
 from shared.domain.kernel.histories import Entry, History, Interval
 from shared.domain.kernel.times import Instant
 from shared.domain.kernel.value import Value
+from shared.domain.pricing.plan_intervals import CycleAnchor, PlanInterval
 
 MAXIMUM_PLACES = 20
 MAXIMUM_ENTRIES = 2_000
@@ -48,14 +49,27 @@ class Terms(Value):
     plan_version_id: str
     charges_id: str
     """The version of a billing model that prices the plan in the organization's currency."""
+    interval: PlanInterval = "month"
+    """How often the plan's fees are due."""
+    anchor: CycleAnchor = "anniversary"
+    """From where the place's quarters and years are counted, where they begin with these terms."""
+    resets_anchor: bool = False
+    """Whether they begin with these terms in any case."""
+    quantity: int = 1
+    """How often the plan is had: it multiplies flat fees and setup fees."""
     reason: str | None = None
     """Why it was canceled, as whoever did it said."""
     trial: TrialTerms | None = None
     """Of `trialing` terms."""
 
+    @property
+    def has_plan(self) -> bool:
+        """Whether a plan is in force; in a trial without fees."""
+        return self.status in ("trialing", "active")
+
     def as_status(self, status: TermsStatus, reason: str | None = None) -> "Terms":
-        """The same plan in another state."""
-        return self.model_copy(update={"status": status, "reason": reason, "trial": None})
+        """The same plan in another state, which begins no cycle by itself."""
+        return self.model_copy(update={"status": status, "reason": reason, "trial": None, "resets_anchor": False})
 
 
 class PlaceTakenError(ConflictError):
@@ -134,6 +148,11 @@ class Places(Entity):
     fees: Mapping[str, History[Terms]] = {}
     """By place."""
 
+    @property
+    def begins_at(self) -> datetime:
+        """When the first plan begins at any of them. There has to be one."""
+        return min(history.entries[0].effective_from for history in self.fees.values())
+
     def subscription(self, subscription_id: str, now: datetime) -> Subscription | None:
         """None where there is none with this id."""
         return next((each for each in self.subscriptions(now) if each.id == subscription_id), None)
@@ -169,36 +188,37 @@ class Places(Entity):
         What has not begun yet begins no earlier. Terms that are in force already only take what lies ahead away.
         """
         start = start if subscription.begun else max(start, subscription.entries[0].effective_from)
-        kept = self._begun(subscription)
+        kept = self.begun(subscription)
         ahead = _trial_end(subscription, start)
-        unchanged = kept and not ahead and kept[-1].value == terms
+        unchanged = kept and not ahead and kept[-1].value.model_copy(update={"resets_anchor": False}) == terms
         return self._with(subscription.place, kept, ahead + ([] if unchanged else _with_trial_end(start, terms)))
 
     def paused(self, subscription: Subscription, start: datetime, until: datetime | None) -> "Places":
         """With a pause of a subscription from `start` on, in place of what lies ahead."""
         terms = subscription.terms
-        resumed = [] if until is None else [(until, terms)]
-        return self._with(subscription.place, self._begun(subscription), [(start, terms.as_status("paused")), *resumed])
+        resumed = [] if until is None else [(until, terms.as_status("active"))]
+        return self._with(subscription.place, self.begun(subscription), [(start, terms.as_status("paused")), *resumed])
 
     def resumed(self, subscription: Subscription) -> "Places":
         """With the end of a pause now."""
         active = subscription.terms.as_status("active")
-        return self._with(subscription.place, self._begun(subscription), [(subscription.now, active)])
+        return self._with(subscription.place, self.begun(subscription), [(subscription.now, active)])
 
     def canceled(self, subscription: Subscription, end: datetime, reason: str | None = None) -> "Places":
         """With the end of a subscription, in place of what lies ahead. One that has not begun never does."""
         terms = subscription.terms.as_status("canceled", reason)
         end = end if subscription.begun else subscription.now
         ahead = _trial_end(subscription, end)
-        return self._with(subscription.place, self._begun(subscription), [*ahead, (end, terms)])
+        has_ended = bool(ahead) and ahead[-1][1].status == "canceled"
+        return self._with(subscription.place, self.begun(subscription), ahead if has_ended else [*ahead, (end, terms)])
 
     def withdrawn(self, subscription: Subscription) -> "Places":
         """Without what lies ahead of a subscription, but the end of its trial. One that has not begun never does."""
         if not subscription.begun:
             return self.canceled(subscription, subscription.now)
-        return self._with(subscription.place, self._begun(subscription), _trial_end(subscription, None))
+        return self._with(subscription.place, self.begun(subscription), _trial_end(subscription, None))
 
-    def _begun(self, subscription: Subscription) -> tuple[Entry[Terms], ...]:
+    def begun(self, subscription: Subscription) -> tuple[Entry[Terms], ...]:
         """What stays at its place, whatever is decided now: also of subscriptions before it."""
         entries = self.fees[subscription.place].entries
         return tuple(entry for entry in entries if entry.effective_from <= subscription.now)
@@ -227,7 +247,7 @@ class Places(Entity):
         """The times within [start, end) in which a plan is in force, with their place; in a trial without fees."""
         for place, history in sorted(self.fees.items()):
             for interval in history.within(start, end):
-                if interval.value.status in ("trialing", "active"):
+                if interval.value.has_plan:
                     yield place, interval
 
 

@@ -13,11 +13,11 @@ from shared.domain.kernel.validation import FieldPath, Length, refusal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
 from shared.domain.pricing.billing_models import Version
-from shared.domain.pricing.charges.fees import RecurringCharge
 from shared.domain.pricing.charges.flat_fee import FlatFee
 from shared.domain.pricing.charges.seat import SeatCharge
 from shared.domain.pricing.charges.setup_fee import SetupFee
 from shared.domain.pricing.plan_grants import PlanGrant, PlanGrants
+from shared.domain.pricing.plan_intervals import CycleAnchor, PlanInterval
 from shared.domain.tenancy.entitlements import MAXIMUM_FEATURES, PlanEntitlement
 
 BASE = "base"
@@ -26,6 +26,8 @@ MAXIMUM_CURRENCIES = 20
 MAXIMUM_VERSIONS = 500
 MAXIMUM_PLANS = 500
 MAXIMUM_TRIAL_DAYS = 730
+MAXIMUM_QUANTITY = 1_000_000
+"""How often an add-on is had at most."""
 
 PlanKind = Literal["base", "addon"]
 PlanKey = Annotated[
@@ -77,8 +79,13 @@ class PlanDraft(Value):
     """For people."""
     kind: PlanKind = "base"
     """`base`: an organization has one such subscription at most. `addon`: beside it, one for each add-on."""
-    interval: Literal["month"] = "month"
-    """How often its fees are due: every billing period."""
+    interval: PlanInterval = "month"
+    """What a change at `period_end` waits for: the end of the billing period, or of the plan's quarter or year."""
+    anchor: CycleAnchor | None = None
+    """`anniversary`: quarters and years are counted from the first day that is paid. `calendar`: from 1 January. Of a
+    plan by the month, `anniversary` moves the organization's billing months to the day on which it is first paid. Left
+    out, quarters and years begin on the first day that is paid, and months stay.
+    """
     trial: Trial | None = None
     """Given to an organization once at the plan's place."""
     public: bool = True
@@ -141,7 +148,8 @@ class PlanVersion(Entity):
     """Counts from 1 within the plan."""
     name: str
     description: str = ""
-    interval: Literal["month"] = "month"
+    interval: PlanInterval = "month"
+    anchor: CycleAnchor | None = None
     prices: Mapping[str, PlanPrice]
     """By currency."""
     trial: Trial | None = None
@@ -153,7 +161,7 @@ class PlanVersion(Entity):
 def refused_charges(version: Version) -> Iterator[tuple[FieldPath, str]]:
     """What a plan cannot price by a version of a billing model, by the charge's place in it.
 
-    A plan has fees of the whole organization: flat fees and seats by the month, and setup fees.
+    A plan has fees of the whole organization: flat fees and seats by month, quarter or year, and setup fees.
     """
     for index, charge in enumerate(version.charges):
         if not isinstance(charge, FlatFee | SeatCharge | SetupFee):
@@ -166,5 +174,3 @@ def refused_charges(version: Version) -> Iterator[tuple[FieldPath, str]]:
             yield ("charges", index, "scope"), "has to be organization in a plan: a subscription has no agents"
         elif charge.settles != "invoice":
             yield ("charges", index, "settles"), "has to be invoice in a plan: no wallet pays fees of subscriptions"
-        elif isinstance(charge, RecurringCharge) and charge.interval != "month":
-            yield ("charges", index, "interval"), "has to be month in a plan"

@@ -42,6 +42,8 @@ class Segment:
     agents: Fraction = Fraction(1)
     place: str | None = None
     """Where the subscription stands whose fees it has; None for a segment of an agent."""
+    quantity: int = 1
+    """How often that subscription's plan is had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,19 @@ class Cycle:
     """The time that a recurring charge is for: a billing period, quarter or year.
 
     `segments` are all segments in it; `closes` is when its last billing period ends, or that in which the organization
-    ended.
+    ended; at a place, when its last day does.
     """
 
     period: Period
     segments: Sequence[Segment]
     closes: datetime
+    uncut: Period | None = None
+    """Of a cycle that began late or was cut by another one: all of it."""
+
+    @property
+    def whole(self) -> Period:
+        """What shares of it divide by."""
+        return self.period.whole if self.uncut is None else self.uncut
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +84,16 @@ class Facts:
     """
     cycles: Mapping[Recurrence, Cycle] = field(default_factory=dict)
     """The quarter and the year of the period; needed where charges recur by them."""
+    place_cycles: Mapping[Recurrence, Sequence[Cycle]] = field(default_factory=dict)
+    """The quarters and years of places that the period has a part of; needed where charges of plans recur by them."""
     headcounts: Mapping[HeadcountName, History[int]] = field(default_factory=dict)
     """The organization's headcounts; needed where a charge prices them."""
     names: Mapping[str, str] = field(default_factory=dict)
     """The names of agents and billing models, by id; they decide nothing, and lines show them."""
 
-    def cycle(self, recurrence: Recurrence) -> Cycle | None:
-        """The time that charges of this recurrence are rated over.
-
-        None where it is not known.
-        """
+    def cycles_by(self, recurrence: Recurrence) -> Sequence[Cycle]:
+        """The times that charges of this recurrence are rated over, those of agents first."""
         if recurrence in ("period", "once"):
-            return Cycle(self.period, self.segments, closes=self.period.end)
-        return self.cycles.get(recurrence)
+            return [Cycle(self.period, self.segments, closes=self.period.end)]
+        of_agents = self.cycles.get(recurrence)
+        return [*([] if of_agents is None else [of_agents]), *self.place_cycles.get(recurrence, ())]

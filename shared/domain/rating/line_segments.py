@@ -18,23 +18,23 @@ from shared.domain.rating.levels import Levels
 _INSTANT = timedelta(microseconds=1)
 
 
-def line_segments(facts: Facts, period: Period, charged: Sequence[ChargedSegment]) -> list[LineSegment[Charge]]:
-    """The segments of a line; `period` is the time that its charge is for.
+def line_segments(facts: Facts, cycle: Cycle, charged: Sequence[ChargedSegment]) -> list[LineSegment[Charge]]:
+    """The segments of a line; `cycle` is the time that its charge is for.
 
     Raises `InconsistentFactsError` where a headcount is missing.
     """
-    by_agent_and_version: dict[tuple[str, str], list[int]] = {}
+    alike: dict[tuple[str, str, int], list[int]] = {}
     for place, charged_segment in enumerate(charged):
         segment = charged_segment.segment
-        by_agent_and_version.setdefault((segment.agent_id, segment.version.id), []).append(place)
-    numbers = _numbers_by_day(facts, charged, period.days())
-    levels = Levels(period)
+        alike.setdefault((segment.agent_id, segment.version.id, segment.quantity), []).append(place)
+    numbers = _numbers_by_day(facts, charged, cycle.period.days())
+    levels = Levels(cycle.period)
     segments = []
-    for places in by_agent_and_version.values():
+    for places in alike.values():
         of_one = [charged[place] for place in places]
         readings = levels.bounded(of_one, _readings(facts, of_one[0]))
-        headcounts = _headcounts([number for place in places for number in numbers[place]], len(period.days()))
-        segments.append(_line_segment(period, of_one, readings, headcounts))
+        headcounts = _headcounts([number for place in places for number in numbers[place]], len(cycle.whole.days()))
+        segments.append(_line_segment(cycle.whole, of_one, readings, headcounts))
     return segments
 
 
@@ -43,15 +43,15 @@ def segments_with_levels(facts: Facts) -> Iterator[LineSegment[Charge]]:
     cycle = Cycle(facts.period, facts.segments, closes=facts.period.end)
     for charged in charged_segments(cycle, "period").values():
         if any(isinstance(gauge.nothing, Weighted) for gauge in charged[0].charge.gauges.values()):
-            yield from line_segments(facts, facts.period, charged)
+            yield from line_segments(facts, cycle, charged)
 
 
 def _line_segment(
-    period: Period, charged: Sequence[ChargedSegment], readings: Mapping[str, Reading], headcounts: Sequence[Headcount]
+    whole: Period, charged: Sequence[ChargedSegment], readings: Mapping[str, Reading], headcounts: Sequence[Headcount]
 ) -> LineSegment[Charge]:
-    """All segments of one agent under one version as one."""
+    """All segments of one agent under one version as one; `whole` is what their shares divide by."""
     segment, charge = charged[0].segment, charged[0].charge
-    days = len(period.days())
+    days = len(whole.days())
     return LineSegment(
         charge=charge,
         version=segment.version.number,
@@ -59,8 +59,9 @@ def _line_segment(
         share=Fraction(sum(len(charged_segment.line_days) for charged_segment in charged), days),
         agent_share=Fraction(sum(len(charged_segment.agent_days) for charged_segment in charged), days),
         readings=readings,
-        span=period.span,
+        span=whole.span,
         agents=segment.agents,
+        quantity=segment.quantity,
         headcounts=headcounts,
     )
 

@@ -12,9 +12,11 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.kernel.money import round_half_up, truncate
+from shared.domain.periods.periods import Span
 from shared.domain.pricing.charges.charge import Charge, Recurrence
 from shared.domain.pricing.lines import Line, exact_sum, merged_steps, truncated_steps
 from shared.domain.rating.charged_segments import ChargedSegment, LineKey, charged_segments
@@ -42,15 +44,23 @@ def rate(facts: Facts) -> list[Line]:
 def rate_by_segment(facts: Facts) -> list[RatedLine]:
     """The lines of `rate`, each with its segments."""
     _refuse_unpriced_totals(facts)
-    lines = [
-        _rated_line(facts, cycle, key, charged)
-        for recurrence in RECURRENCES
-        if (cycle := facts.cycle(recurrence)) is not None
-        for key, charged in charged_segments(cycle, recurrence).items()
-        if _is_due(facts, cycle, key, charged)
-    ]
+    due: dict[LineKey, list[_DuePart]] = {}
+    for recurrence in RECURRENCES:
+        for cycle in facts.cycles_by(recurrence):
+            for key, charged in charged_segments(cycle, recurrence).items():
+                if _is_due(facts, cycle, key, charged):
+                    due.setdefault(key, []).append(_DuePart(cycle, charged))
+    lines = [_rated_line(facts, key, parts) for key, parts in due.items()]
     lines += lines_beyond_payments(facts)
     return sorted(lines, key=lambda rated: rated.line.key)
+
+
+@dataclass(frozen=True, slots=True)
+class _DuePart:
+    """What one cycle has of a line. There are two where a cycle of a place began and was cut in one period."""
+
+    cycle: Cycle
+    charged: Sequence[ChargedSegment]
 
 
 def _refuse_unpriced_totals(facts: Facts) -> None:
@@ -99,12 +109,13 @@ def _first_start(facts: Facts, key: LineKey) -> datetime:
     return start
 
 
-def _rated_line(facts: Facts, cycle: Cycle, key: LineKey, charged: Sequence[ChargedSegment]) -> RatedLine:
-    charge = charged[0].charge
-    segments = line_segments(facts, cycle.period, charged)
-    rated = type(charge).rated(segments)
-    steps = merged_steps(rated.steps)
+def _rated_line(facts: Facts, key: LineKey, parts: Sequence[_DuePart]) -> RatedLine:
+    charge = parts[0].charged[0].charge
+    segments_by_part = [line_segments(facts, part.cycle, part.charged) for part in parts]
+    rated = [type(charge).rated(segments) for segments in segments_by_part]
+    steps = merged_steps(step for of_part in rated for step in of_part.steps)
     due = exact_sum(steps)
+    covers = Span(start=parts[0].cycle.period.start, end=parts[-1].cycle.period.end)
     line = Line(
         key=str(key),
         type=charge.type,
@@ -114,20 +125,26 @@ def _rated_line(facts: Facts, cycle: Cycle, key: LineKey, charged: Sequence[Char
         agent_id=None if key.agent_id == POOLED else key.agent_id,
         agent_name=facts.names.get(key.agent_id),
         description=_description(charge),
-        quantity=truncate(rated.quantity),
-        unit=rated.unit,
-        unit_amount=rated.unit_amount,
+        quantity=truncate(rated[-1].quantity),
+        unit=rated[-1].unit,
+        unit_amount=rated[-1].unit_amount,
         steps=truncated_steps(steps),
         exact_amount=truncate(due),
         amount=round_half_up(due, facts.currency),
         period=facts.period.span,
-        covers=cycle.period.span if charge.recurrence in ("quarter", "year") else None,
+        covers=covers if charge.recurrence in ("quarter", "year") else None,
         timing=charge.billing_timing,
         settles=charge.settles,
     )
-    days = cycle.period.days()
-    first_day = days[bisect_right(days, _begins(cycle, charged), key=lambda day: day.start) - 1]
-    return RatedLine(line, segments, first_day.start)
+    segments = [segment for of_part in segments_by_part for segment in of_part]
+    return RatedLine(line, segments, _first_day(parts[0]))
+
+
+def _first_day(part: _DuePart) -> datetime:
+    """When the local day begins on which the line is first in force."""
+    days = part.cycle.period.days()
+    index = bisect_right(days, _begins(part.cycle, part.charged), key=lambda day: day.start) - 1
+    return days[index].start
 
 
 def _description(charge: Charge) -> str:

@@ -43,7 +43,14 @@ def segments_of_places(
     """
     end = span.end if organization_ends is None else min(span.end, organization_ends)
     return [
-        Segment(POOLED, _version(interval.value, versions), interval.start, interval.end or end, place=place)
+        Segment(
+            POOLED,
+            _version(interval.value, versions),
+            interval.start,
+            interval.end or end,
+            place=place,
+            quantity=interval.value.quantity,
+        )
         for place, interval in places.in_force(span.start, end)
     ]
 

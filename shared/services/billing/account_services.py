@@ -12,6 +12,7 @@ from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.draws import Draws
 from shared.services.billing.dunning import OVERDUE_SETTLED, Dunning
 from shared.services.billing.goodwill import Goodwill
+from shared.services.billing.interims import Interims
 from shared.services.billing.invoice_jobs import InvoiceJobs
 from shared.services.billing.invoice_payments import InvoicePayments
 from shared.services.billing.invoice_runs import InvoiceRuns
@@ -52,10 +53,12 @@ class AccountServices:
         """What finalizes invoices onto these accounts."""
         return Issuing(self._store, self._clock, bills, self.documents, draws, self.accounts, self._outbox)
 
-    def runs(self, queue: Queue, issuing: Issuing) -> tuple[InvoiceJobs, InvoiceRuns]:
+    def runs(self, queue: Queue, issuing: Issuing, interims: Interims) -> tuple[InvoiceJobs, InvoiceRuns]:
         """What invoices every organization, and reminds it of what is open."""
         jobs = InvoiceJobs(self._store, self._outbox)
-        return jobs, InvoiceRuns(queue, self._clock, self._organizations, self._periods, issuing, jobs, self.dunning)
+        return jobs, InvoiceRuns(
+            *(queue, self._clock, self._organizations, self._periods, issuing, jobs), self.dunning, interims
+        )
 
     def receivers(self) -> Mapping[str, Receiver]:
         """What their effects do."""

@@ -87,6 +87,8 @@ class BilledPeriod:
     """Whether a wallet still pays for its usage, so that it cannot be settled."""
     drawn: Mapping[str, Decimal] | None = None
     """What the wallet is to have paid, where that is less than it has."""
+    is_partial: bool = False
+    """Whether only some of its lines were compared, so that it cannot be settled by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,13 @@ def bill_of(
 
 
 def interim_bill_of(periods: Sequence[RatedPeriod], open_period: Period, now: datetime, currency: str) -> Bill:
-    """The bill of what is due in advance in the open period, the last of these, and of all that is in the others."""
+    """The bill of what is due in advance in the open period, the last of these, and in others for cycles that go on."""
     billed = [
         _billed_period(
-            rated, open_period, _When(now, only_in_advance=rated.period.start >= open_period.start), currency
+            rated,
+            open_period,
+            _When(now, only_in_advance=True, only_running=rated.period.start < open_period.start),
+            currency,
         )
         for rated in periods
     ]
@@ -182,10 +187,14 @@ def _billed(
 
 @dataclass(frozen=True, slots=True)
 class _When:
-    """When a bill looks at a period, and whether only at what is charged in advance."""
+    """When a bill looks at a period, and whether only at what is charged in advance.
+
+    `only_running`: and of that only what is for a quarter or year that goes on.
+    """
 
     now: datetime
     only_in_advance: bool
+    only_running: bool = False
 
 
 def _billed_period(
@@ -197,6 +206,8 @@ def _billed_period(
     billed: Mapping[str, BilledLine] = billed_lines([*rated.billed, *issued], rated.period.start)
     if when.only_in_advance:
         due, billed = _in_advance(due, billed)
+    if when.only_running:
+        due, billed = _running(due, billed, when.now)
     start, conceding = rated.period.start, rated.concessions
     waived, given = conceded(conceding.waived, start), conceded(conceding.given, start)
     lines = differences(PeriodBill(rated.period, due, billed, _paid(rated), waived, given), invoiced_period, currency)
@@ -206,6 +217,7 @@ def _billed_period(
         rated.open_until,
         is_drawn_from=rated.is_prepaid and rated.drawn is None,
         drawn=None if when.only_in_advance else _lowered(rated),
+        is_partial=when.only_in_advance,
     )
 
 
@@ -230,3 +242,12 @@ def _in_advance(due: Sequence[Line], billed: Mapping[str, BilledLine]) -> tuple[
         key: billed_line for key, billed_line in billed.items() if key in keys or billed_line.line.timing == "advance"
     }
     return due_in_advance, billed_in_advance
+
+
+def _running(
+    due: Sequence[Line], billed: Mapping[str, BilledLine], now: datetime
+) -> tuple[list[Line], dict[str, BilledLine]]:
+    """What is due and was billed of the lines whose quarter or year goes on."""
+    lines = [*due, *(billed_line.line for billed_line in billed.values())]
+    keys = {line.key for line in lines if line.covers is not None and line.covers.end > now}
+    return [line for line in due if line.key in keys], {key: billed[key] for key in billed.keys() & keys}

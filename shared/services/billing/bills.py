@@ -101,8 +101,7 @@ class Bills:
             open_period = await self._periods.containing(organization, now)
             created = {open_period.start}
         unsettled = await self._periods.unsettled(organization.id, open_period.start, PERIODS_PER_BILL)
-        running = [item for item in unsettled if item.entity.open_until is not None]
-        guarded_periods = [GuardedPeriod(item.entity.period, item) for item in running]
+        guarded_periods = [GuardedPeriod(item.entity.period, item) for item in unsettled]
         item = await self._periods.item(organization.id, open_period.start) if open_period.start in created else None
         guarded_periods.append(GuardedPeriod(open_period, item))
         rated = await self._all_rated(organization, guarded_periods, places)

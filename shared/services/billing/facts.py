@@ -8,9 +8,19 @@ from datetime import datetime, timedelta
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.times import BEGINNING
-from shared.domain.periods.periods import QUARTER, YEAR, Period, Span, cycle_of, period_of, periods_around
+from shared.domain.periods.periods import (
+    MORE_THAN_A_YEAR,
+    QUARTER,
+    YEAR,
+    Period,
+    Span,
+    cycle_of,
+    period_of,
+    periods_around,
+)
 from shared.domain.pricing.billing_models import Version, version_history
 from shared.domain.pricing.charges.charge import Charge, HeadcountName, Recurrence
+from shared.domain.pricing.cycles import PlaceCycle, cycles_at
 from shared.domain.pricing.places import Places
 from shared.domain.rating.charged_segments import first_days_of_models
 from shared.domain.rating.facts import Cycle, Facts, Segment
@@ -44,22 +54,31 @@ class _Models:
     """By billing model."""
     names: Mapping[str, str]
     """By billing model."""
-    charges: Sequence[Charge]
+    agent_charges: Sequence[Charge]
     plan_versions: Mapping[str, Version] = field(default_factory=dict)
     """By their own id: what prices the plans at places."""
+
+    @property
+    def charges(self) -> Sequence[Charge]:
+        """Those of agents and of plans."""
+        of_plans = [charge for version in self.plan_versions.values() for charge in version.charges]
+        return [*self.agent_charges, *of_plans]
 
     @property
     def recurrences(self) -> AbstractSet[Recurrence]:
         return {charge.recurrence for charge in self.charges}
 
     @property
+    def agent_recurrences(self) -> AbstractSet[Recurrence]:
+        """Those of the billing models of agents."""
+        return {charge.recurrence for charge in self.agent_charges}
+
+    @property
     def headcounts(self) -> AbstractSet[HeadcountName]:
         return {charge.headcount for charge in self.charges if charge.headcount is not None}
 
     def with_plans(self, prices: PlanPrices) -> "_Models":
-        charges = [charge for version in prices.versions.values() for charge in version.charges]
-        names = {**self.names, **prices.names}
-        return replace(self, names=names, charges=[*self.charges, *charges], plan_versions=prices.versions)
+        return replace(self, names={**self.names, **prices.names}, plan_versions=prices.versions)
 
 
 class FactsReader:
@@ -137,7 +156,12 @@ class FactsReader:
             of_places = segments_of_places(span, places, models.plan_versions, organization.ended_at)
             return [*segments_of_agents(span), *of_places]
 
-        cycles = await self._cycles(organization, periods, models.recurrences, segments_in)
+        def segments_at(place: str, span: Span) -> list[Segment]:
+            of_places = segments_of_places(span, places, models.plan_versions, organization.ended_at)
+            return [segment for segment in of_places if segment.place == place]
+
+        cycles = await self._cycles(organization, periods, models.agent_recurrences, segments_of_agents)
+        at_places = await self._place_cycles(organization, periods, places, models.recurrences, segments_at)
         starts: Mapping[tuple[str, str], datetime] = {}
         if "once" in models.recurrences:
             starts = _first_starts(segments_of_agents, periods)
@@ -156,10 +180,13 @@ class FactsReader:
                 },
                 first_starts=starts,
                 cycles=period_cycles,
+                place_cycles=cycles_at_places,
                 headcounts=headcounts,
                 names=names,
             )
-            for period, period_totals, period_cycles in zip(periods, totals, cycles, strict=True)
+            for period, period_totals, period_cycles, cycles_at_places in zip(
+                periods, totals, cycles, at_places, strict=True
+            )
         ]
         for facts_of_period in facts:
             _check_consistent(facts_of_period)
@@ -185,7 +212,7 @@ class FactsReader:
         recurrences: AbstractSet[Recurrence],
         segments_in: Callable[[Span], list[Segment]],
     ) -> list[dict[Recurrence, Cycle]]:
-        """The quarter and the year of each period, where a charge recurs by them."""
+        """The quarter and the year of each period, where a charge of agents recurs by them."""
         needed = {recurrence: months for recurrence, months in _MONTHS_OF_CYCLE.items() if recurrence in recurrences}
         if not needed or not periods:
             return [{} for _ in periods]
@@ -202,6 +229,32 @@ class FactsReader:
                 cycles_of_period[recurrence] = cycles[whole]
             cycles_of_periods.append(cycles_of_period)
         return cycles_of_periods
+
+    async def _place_cycles(
+        self,
+        organization: Organization,
+        periods: Sequence[Period],
+        places: Places,
+        recurrences: AbstractSet[Recurrence],
+        segments_at: Callable[[str, Span], list[Segment]],
+    ) -> list[dict[Recurrence, list[Cycle]]]:
+        """The quarters and years of places that each period has a part of, where a charge of plans recurs by them."""
+        needed = {recurrence: months for recurrence, months in _MONTHS_OF_CYCLE.items() if recurrence in recurrences}
+        if not needed or not periods or not places.fees:
+            return [{} for _ in periods]
+        start = min(places.begins_at, periods[0].start)
+        all_around = await self._periods.would_cover(organization, start, periods[-1].end + MORE_THAN_A_YEAR)
+        return [
+            {
+                recurrence: [
+                    Cycle(cycle.period, segments_at(place, cycle.period), _closes_at(cycle, organization), cycle.uncut)
+                    for place, history in sorted(places.fees.items())
+                    for cycle in cycles_at(history, months, all_around, period)
+                ]
+                for recurrence, months in needed.items()
+            }
+            for period in periods
+        ]
 
     async def _first_days(
         self, organization: Organization, periods: Sequence[Period], segments_in: Callable[[Span], list[Segment]]
@@ -244,6 +297,12 @@ def _first_starts(
     if not periods:
         return {}
     return first_starts(segments_in(Span(start=BEGINNING, end=periods[-1].end)))
+
+
+def _closes_at(cycle: PlaceCycle, organization: Organization) -> datetime:
+    """When the last day of a place's cycle ends, or the organization."""
+    end = cycle.period.end
+    return end if organization.ended_at is None else max(min(end, organization.ended_at), cycle.period.start + _INSTANT)
 
 
 def _closes(cycle: Period, others: Sequence[Period], organization_ends: datetime | None) -> datetime:

@@ -27,6 +27,7 @@ from shared.ports.clock import Clock
 from shared.ports.queue import Message, Queue
 from shared.services.billing.bills import PERIODS_PER_BILL
 from shared.services.billing.dunning import Dunning
+from shared.services.billing.interims import Interims
 from shared.services.billing.invoice_jobs import InvoiceJobs, Job, JobPart
 from shared.services.billing.issuing import Issued, Issuing
 from shared.services.periods.periods import Periods
@@ -71,6 +72,7 @@ class InvoiceRuns:
         issuing: Issuing,
         jobs: InvoiceJobs,
         dunning: Dunning,
+        interims: Interims,
     ) -> None:
         self._queue = queue
         self._clock = clock
@@ -79,6 +81,7 @@ class InvoiceRuns:
         self._issuing = issuing
         self._jobs = jobs
         self._dunning = dunning
+        self._interims = interims
 
     async def request(self, job_id: str, organization_id: str | None, period: str, *, finalize: bool) -> Job:
         """Start a run. Raises `ValidationError` for a period that has not ended, where one organization was named."""
@@ -251,6 +254,16 @@ class InvoiceRuns:
             if draft is not None and draft.status == "draft" and draft.finalize_at <= now:
                 await self._finalize_due(organization, item.end)
         await self._finalize_due(organization, now)
+        await self._issue_anniversaries(organization)
+
+    async def _issue_anniversaries(self, organization: Organization) -> None:
+        """Raises `UnavailableError` where the message has to be tried again."""
+        if organization.ended_at is not None:
+            return
+        try:
+            await self._interims.issue_anniversaries(organization)
+        except ConflictError as error:
+            raise UnavailableError("The periods are being changed by many at once") from error
 
     async def _finalize_due(self, organization: Organization, until: datetime) -> None:
         """Finalize the due drafts of periods that ended by then; some may be of periods that are settled."""

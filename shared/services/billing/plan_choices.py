@@ -1,11 +1,26 @@
 """Plan choices: which plans an organization can subscribe to, and by which version."""
 
+from dataclasses import dataclass
+
 from shared.domain.kernel.errors import ValidationError
 from shared.domain.pricing.places import Terms
+from shared.domain.pricing.plan_intervals import CycleAnchor
 from shared.domain.pricing.plans import Plan, Trial
 from shared.domain.tenancy.organizations import Organization
 from shared.services.agents.agents import Agents
 from shared.services.pricing.plans import Plans
+
+ONE_BASE_PLAN = "has to be 1 for a base plan: an organization has one; add-ons are had more than once"
+
+
+@dataclass(frozen=True, slots=True)
+class Having:
+    """How a plan is had, beside what it is."""
+
+    quantity: int = 1
+    anchor: CycleAnchor | None = None
+    """In place of the plan's."""
+    resets_anchor: bool = False
 
 
 class PlanChoices:
@@ -40,9 +55,16 @@ class PlanChoices:
             return Trial(days=days, then=then) if days else None
         return None if had_one else trial
 
-    async def terms(self, subscription_id: str, organization: Organization, plan: Plan) -> Terms:
-        """The plan's newest version in the organization's currency."""
+    async def moves_months(self, plan: Plan) -> bool:
+        """Whether the plan itself says that billing months begin on the day on which it is first paid."""
         version = await self._plans.version(plan.newest.id)
+        return version.interval == "month" and version.anchor == "anniversary"
+
+    async def terms(self, subscription_id: str, organization: Organization, plan: Plan, had: Having) -> Terms:
+        """The plan's newest version in the organization's currency. Raises `ValidationError`."""
+        version = await self._plans.version(plan.newest.id)
+        if plan.plan_kind == "base" and had.quantity != 1:
+            raise ValidationError.at("/quantity", ONE_BASE_PLAN)
         return Terms(
             subscription_id=subscription_id,
             status="active",
@@ -50,4 +72,8 @@ class PlanChoices:
             plan_key=plan.key,
             plan_version_id=version.id,
             charges_id=version.prices[organization.currency].version_id,
+            interval=version.interval,
+            anchor=had.anchor or version.anchor or "anniversary",
+            resets_anchor=had.resets_anchor,
+            quantity=had.quantity,
         )

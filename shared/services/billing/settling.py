@@ -38,7 +38,8 @@ def changed_periods(
         before = stored.entity
         listed = [document for document, starts in starts_by_document if before.start in starts]
         after = before.changed(documents=(*before.documents, *listed), drawn=drawn.get(before.start, before.drawn))
-        is_final = before.start < bill.invoiced_period.end and not billed.is_drawn_from
+        is_whole = not (billed.is_partial or billed.is_drawn_from)
+        is_final = before.start < bill.invoiced_period.end and is_whole
         if is_final and _saw_all_changes(before, now):
             after = _settled(after, billed, now)
         if after != before:

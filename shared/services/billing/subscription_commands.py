@@ -6,14 +6,15 @@ from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from shared.domain.kernel.errors import ConflictError, NotFoundError, ValidationError
+from shared.domain.kernel.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from shared.domain.kernel.histories import MAXIMUM_LEAD
 from shared.domain.kernel.times import to_text
 from shared.domain.pricing.places import CommandName, Places, Subscription, Terms, TrialTerms
-from shared.domain.pricing.plans import Trial
+from shared.domain.pricing.plan_intervals import CycleAnchor
+from shared.domain.pricing.plans import BASE, Trial
 from shared.domain.tenancy.organizations import Organization
-from shared.services.billing.plan_choices import PlanChoices
-from shared.services.periods.periods import Periods
+from shared.services.billing.plan_choices import ONE_BASE_PLAN, Having, PlanChoices
+from shared.services.billing.plan_cycles import PlanCycles
 
 When = Literal["now", "period_end"]
 Proration = Literal["days", "none"]
@@ -43,16 +44,23 @@ class Subscribe:
     start: datetime | None = None
     trial_days: int | None = None
     """In place of the plan's trial, also where there was one before; 0 for none."""
+    quantity: int = 1
+    """How often an add-on is had."""
+    anchor: CycleAnchor | None = None
+    """In place of the plan's."""
     only_public: bool = True
     """Whether the plan has to be one that organizations may subscribe to by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Another plan or number of seats; what is None stays."""
+    """Another plan, quantity or number of seats; what is None stays."""
 
     plan: str | None = None
     seats: int | None = None
+    quantity: int | None = None
+    resets_anchor: bool = False
+    """Whether its quarters and years begin again with it; of a base plan by the month, the organization's months do."""
     at: When | datetime = "now"
     proration: Proration = "days"
     trial_days: int | None = None
@@ -68,6 +76,8 @@ class Cancel:
     proration: Proration = "days"
     reason: str | None = None
     """For the audit trail."""
+    may_cut: bool = True
+    """Whether it may end inside a quarter or year of its plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +102,9 @@ Command = Subscribe | Change | Cancel | Pause | Resume | Withdraw
 
 
 class SubscriptionCommands:
-    def __init__(self, choices: PlanChoices, periods: Periods) -> None:
+    def __init__(self, choices: PlanChoices, cycles: PlanCycles) -> None:
         self._choices = choices
-        self._periods = periods
+        self._cycles = cycles
 
     async def decide(
         self, command: Command, subscription_id: str, places: Places, organization: Organization, now: datetime
@@ -109,8 +119,7 @@ class SubscriptionCommands:
             case Change():
                 return await self._change(command, subscription, places, organization)
             case Cancel():
-                end = await self._moment(command.at, command.proration, organization, subscription)
-                return Decision("cancel", places.canceled(subscription, end, command.reason), organization, end)
+                return await self._cancel(command, subscription, places, organization)
             case Pause():
                 return await self._pause(command, subscription, places, organization)
             case Resume():
@@ -125,66 +134,109 @@ class SubscriptionCommands:
     ) -> Decision:
         start = now if command.start is None else _ahead(command.start, now, "/start")
         plan = await self._choices.chosen(organization, command.plan, only_public=command.only_public)
-        terms = await self._choices.terms(subscription_id, organization, plan)
+        terms = await self._choices.terms(subscription_id, organization, plan, Having(command.quantity, command.anchor))
         trial = await self._choices.trial(plan, command.trial_days, had_one=places.has_had_trial(plan.place))
         if trial is not None:
             terms = _on_trial(terms, trial, start, organization)
         subscribed = places.subscribed(plan.place, terms, start, now)
+        then = _trial_end(terms)
+        moves_months = (
+            await self._choices.moves_months(plan) if command.anchor is None else command.anchor == "anniversary"
+        )
+        if moves_months:
+            organization = await self._with_months_from(organization, terms, plan.place, then or start, now)
         seated = _with_seats(organization, command.seats, now, now)
-        return Decision("subscribe", subscribed, seated, start, _trial_end(terms))
+        return Decision("subscribe", subscribed, seated, start, then)
 
     async def _change(
         self, command: Change, subscription: Subscription, places: Places, organization: Organization
     ) -> Decision:
-        if command.plan is None and command.seats is None:
-            raise ValidationError.at("/plan", "name another plan, or a number of seats")
+        changes_terms = command.plan is not None or command.quantity is not None or command.resets_anchor
+        if not changes_terms and command.seats is None:
+            raise ValidationError.at("/plan", "name another plan, a quantity or a number of seats")
+        if command.trial_days is not None and command.plan is None:
+            raise ValidationError.at("/trial_days", "goes with the plan that is tried; name it, too")
         now = subscription.now
-        start = await self._moment(command.at, command.proration, organization, subscription)
+        start = await self._moment(command.at, command.proration, organization, subscription, places)
         then: datetime | None = None
-        if command.plan is not None:
-            terms = await self._other_terms(command, command.plan, subscription, organization)
-            if command.trial_days:
-                trial = Trial(days=command.trial_days)
-                terms = _on_trial(terms, trial, start, organization)
-            elif start == now:
-                terms = _resumed_trial(subscription, terms, organization) or terms
+        if changes_terms:
+            terms = await self._other_terms(command, subscription, organization, start)
             then = _trial_end(terms)
             places = places.changed_terms(subscription, terms, start)
+            if command.resets_anchor:
+                organization = await self._with_months_from(organization, terms, subscription.place, start, now)
         return Decision("change", places, _with_seats(organization, command.seats, start, now), start, then)
+
+    async def _with_months_from(
+        self, organization: Organization, terms: Terms, place: str, moment: datetime, now: datetime
+    ) -> Organization:
+        """A base plan by the month moves the organization's months: there is one calendar, and add-ons follow it."""
+        if terms.interval != "month" or place != BASE:
+            return organization
+        return await self._cycles.with_months_from(organization, moment, now)
+
+    async def _cancel(
+        self, command: Cancel, subscription: Subscription, places: Places, organization: Organization
+    ) -> Decision:
+        """Raises `ForbiddenError` where it would end inside a quarter or year and may not."""
+        end = await self._moment(command.at, command.proration, organization, subscription, places)
+        terms = subscription.terms
+        if not command.may_cut and subscription.begun and terms.interval != "month" and terms.status == "active":
+            cycle = await self._cycles.of(organization, places.begun(subscription), terms, end)
+            if end != cycle.start:
+                detail = f"Only the operator ends a plan by the {terms.interval} inside one; leave at and proration out"
+                raise ForbiddenError(detail)
+        return Decision("cancel", places.canceled(subscription, end, command.reason), organization, end)
 
     async def _pause(
         self, command: Pause, subscription: Subscription, places: Places, organization: Organization
     ) -> Decision:
         if subscription.status != "active":
             raise ConflictError(f"Only an active subscription can be paused; this one is {subscription.status}")
-        start = await self._moment(command.at, "days", organization, subscription)
+        start = await self._moment(command.at, "days", organization, subscription, places)
         until = command.until
         if until is not None and _ahead(until, subscription.now, "/until") <= start:
             raise ValidationError.at("/until", "is not after the pause begins")
         return Decision("pause", places.paused(subscription, start, until), organization, start, until)
 
     async def _other_terms(
-        self, command: Change, reference: str, subscription: Subscription, organization: Organization
+        self, command: Change, subscription: Subscription, organization: Organization, start: datetime
     ) -> Terms:
         if subscription.status == "paused":
             raise ConflictError("The subscription is paused; resume it first")
-        plan = await self._choices.chosen(organization, reference, only_public=command.only_public)
+        before = subscription.terms
+        quantity = before.quantity if command.quantity is None else command.quantity
+        if command.plan is None:
+            if subscription.place == BASE and quantity != 1:
+                raise ValidationError.at("/quantity", ONE_BASE_PLAN)
+            terms = before.model_copy(update={"quantity": quantity, "resets_anchor": command.resets_anchor})
+            return terms if terms.trial is None or start < terms.trial.ends_at else terms.as_status(terms.trial.then)
+        plan = await self._choices.chosen(organization, command.plan, only_public=command.only_public)
         if plan.place != subscription.place:
             detail = f"stands at the place {plan.place}, and this subscription at {subscription.place}; subscribe to it"
             raise ValidationError.at("/plan", detail)
-        return await self._choices.terms(subscription.id, organization, plan)
+        having = Having(quantity, resets_anchor=command.resets_anchor)
+        terms = await self._choices.terms(subscription.id, organization, plan, having)
+        if command.trial_days:
+            return _on_trial(terms, Trial(days=command.trial_days), start, organization)
+        return (_resumed_trial(subscription, terms, organization) if start == subscription.now else None) or terms
 
     async def _moment(
-        self, at: When | datetime, proration: Proration, organization: Organization, subscription: Subscription
+        self,
+        at: When | datetime,
+        proration: Proration,
+        organization: Organization,
+        subscription: Subscription,
+        places: Places,
     ) -> datetime:
-        """When a command takes effect; without proration, where a billing period ends. In a trial that is its end."""
+        """When a command takes effect; without proration, where its plan's cycle ends. In a trial that is its end."""
         now, trial = subscription.now, subscription.trial
         moment = _ahead(at, now, "/at") if isinstance(at, datetime) else now
-        period = await self._periods.would_contain(organization, moment)
-        at_end = at == "period_end" or (proration == "none" and moment != period.start)
+        cycle = await self._cycles.of(organization, places.begun(subscription), subscription.terms, moment)
+        at_end = at == "period_end" or (proration == "none" and moment != cycle.start)
         if at_end and trial is not None and moment < trial.ends_at:
             return trial.ends_at
-        return period.end if at_end else moment
+        return cycle.end if at_end else moment
 
 
 def _living(places: Places, subscription_id: str, now: datetime) -> Subscription:

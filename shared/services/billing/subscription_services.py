@@ -13,6 +13,7 @@ from shared.services.billing.interims import INTERIM_DUE, Interims
 from shared.services.billing.issuing import Issuing
 from shared.services.billing.overdue_places import OverduePlaces
 from shared.services.billing.plan_choices import PlanChoices
+from shared.services.billing.plan_cycles import PlanCycles
 from shared.services.billing.subscription_commands import SubscriptionCommands
 from shared.services.billing.subscriptions import Subscriptions
 from shared.services.credits.ledger import Ledger
@@ -42,18 +43,19 @@ class SubscriptionServices:
         facts: FactsReader,
         ledger: Ledger,
     ) -> None:
-        commands = SubscriptionCommands(PlanChoices(agents, plans), periods)
+        cycles = PlanCycles(periods)
+        commands = SubscriptionCommands(PlanChoices(agents, plans), cycles)
         self._cycle_grants = cycle_grants = CycleGrants(
             store, clock, organizations, periods, place_histories, ledger, outbox
         )
         overdue = OverduePlaces(clock, place_histories, documents)
         self.subscriptions = Subscriptions(
-            *(clock, owners, organizations, periods, place_histories, commands),
+            *(clock, owners, organizations, periods, place_histories, cycles, commands),
             *(bills, documents, cycle_grants, overdue, outbox),
         )
         self.entitlements = EntitlementChecks(store, clock, organizations, periods, facts)
-        self._interims = Interims(clock, organizations, periods, place_histories, issuing)
+        self.interims = Interims(clock, organizations, periods, place_histories, cycles, issuing)
 
     def receivers(self) -> Mapping[str, Receiver]:
         """What their effects do."""
-        return {INTERIM_DUE: self._interims.issue, GRANTS_DUE: self._cycle_grants.grant}
+        return {INTERIM_DUE: self.interims.issue, GRANTS_DUE: self._cycle_grants.grant}

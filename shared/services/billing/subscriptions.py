@@ -11,7 +11,9 @@ from datetime import datetime
 from shared.containers import TENANTS
 from shared.domain.billing.documents import interim_id
 from shared.domain.kernel.errors import ConflictError, NotFoundError
+from shared.domain.kernel.histories import MINIMUM_LEAD
 from shared.domain.kernel.times import to_text
+from shared.domain.periods.periods import Period
 from shared.domain.pricing.places import Places, PlaceTakenError, Subscription
 from shared.domain.tenancy.entitlements import SEATS
 from shared.domain.tenancy.organizations import Organization
@@ -22,6 +24,7 @@ from shared.services.billing.cycle_grants import GRANTS_DUE, CycleGrants
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.interims import INTERIM_DUE
 from shared.services.billing.overdue_places import OverduePlaces
+from shared.services.billing.plan_cycles import PlanCycles
 from shared.services.billing.subscription_commands import (
     Command,
     Decision,
@@ -72,6 +75,7 @@ class Subscriptions:
         organizations: Organizations,
         periods: Periods,
         place_histories: PlaceHistories,
+        cycles: PlanCycles,
         commands: SubscriptionCommands,
         bills: Bills,
         documents: BillingDocuments,
@@ -84,6 +88,7 @@ class Subscriptions:
         self._organizations = organizations
         self._periods = periods
         self._place_histories = place_histories
+        self._cycles = cycles
         self._commands = commands
         self._bills = bills
         self._documents = documents
@@ -109,6 +114,12 @@ class Subscriptions:
     async def overdue_places(self, organization_id: str) -> AbstractSet[str]:
         """The places whose fees stand on an invoice that should have been paid."""
         return await self._overdue_places.of(organization_id)
+
+    async def cycle(self, organization: Organization, subscription: Subscription) -> Period:
+        """The month, quarter or year of its plan that it is in, or before it begins the billing period."""
+        places = await self._place_histories.of(organization.id)
+        entries = places.begun(subscription)
+        return await self._cycles.of(organization, entries, subscription.terms, subscription.now)
 
     async def command(
         self,
@@ -169,7 +180,8 @@ class Subscriptions:
 
         What takes effect with a later period is left to the invoice of the one before.
         """
-        await self._periods.cover(organization.entity, now, now)
+        until = now if decision.organization.calendars == organization.entity.calendars else now + MINIMUM_LEAD
+        await self._periods.cover(decision.organization, now, until)
         changed = decision.places.commanded(decision.name, command_id, now)
         beside: list[Operation] = [putting(await self._place_histories.entitlements(changed, now))]
         if decision.organization != organization.entity:
@@ -178,7 +190,7 @@ class Subscriptions:
         if decision.then is not None:
             moments[f"{command_id}:then"] = decision.then
         for name, moment in moments.items() if invoice == "now" else ():
-            if moment == now or not await self._begins_a_period(organization.entity, moment):
+            if moment == now or not await self._begins_a_period(decision.organization, moment):
                 beside.append(creating(self._entry(decision, changed, name, moment)))
         if await self._place_histories.bring_credits(changed):
             beside += [

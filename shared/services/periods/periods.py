@@ -61,6 +61,8 @@ class PeriodItem(Entity):
     start: Instant
     end: Instant
     timezone: str
+    month_start: Instant | None = None
+    """As `Period.month_start`."""
     settled: bool = False
     """True when billed equals due and no later change is known."""
     open_until: Instant | None = None
@@ -90,7 +92,7 @@ class PeriodItem(Entity):
 
     @property
     def period(self) -> Period:
-        return Period(start=self.start, end=self.end, timezone=self.timezone)
+        return Period(start=self.start, end=self.end, timezone=self.timezone, month_start=self.month_start)
 
 
 class PeriodIndex(Entity):
@@ -143,6 +145,15 @@ class Periods:
         if period is None:
             raise UnavailableError("The periods are being created")
         return period
+
+    async def would_cover(self, organization: Organization, start: datetime, end: datetime) -> list[Period]:
+        """All periods, from that of `start` at the latest to that of `end`: as created, or as they would be.
+
+        Changes nothing.
+        """
+        created = await self.created(organization.id)
+        new = periods_to_create(created, organization.calendars, start, end)
+        return sorted([*created, *new], key=lambda period: period.start)
 
     async def of_month(
         self, organization: Organization, month: str | None, now: datetime, pointer: str = "?period"
@@ -273,6 +284,7 @@ def _item_of(organization: Organization, period: Period) -> PeriodItem:
         start=period.start,
         end=period.end,
         timezone=period.timezone,
+        month_start=period.month_start,
         settlement=organization.settlements.at(period.start) or POSTPAID,
         payer_id=organization.payer_at(period.start),
     )

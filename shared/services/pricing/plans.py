@@ -235,6 +235,7 @@ def _version(plan: Plan, draft: PlanDraft, prices: Mapping[str, PlanPrice], now:
         name=draft.name,
         description=draft.description,
         interval=draft.interval,
+        anchor=draft.anchor,
         prices=prices,
         trial=draft.trial,
         entitlements=draft.entitlements,

@@ -276,7 +276,7 @@ class Organizations:
         timezone = fields.pop("timezone", None)
         if timezone is not None and timezone != organization.timezone:
             created = await self._periods.cover(organization, now, now + MINIMUM_LEAD)
-            calendar = Calendar(timezone=timezone)
+            calendar = Calendar(timezone=timezone, anchor=organization.calendars.last.anchor)
             fields["calendars"] = organization.calendars.appended(calendar, created[-1].end, now, pointer="/timezone")
         settlement = {name: fields.pop(name) for name in SETTLEMENT_FIELDS if name in fields}
         if settlement:

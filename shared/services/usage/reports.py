@@ -90,7 +90,7 @@ class UsageReports:
                 key.charge or None,
                 key.event_type,
                 key.aggregation,
-                _quantity(measure, reading, period.span),
+                _quantity(measure, reading, period.whole.span),
             )
             for key, (measure, reading) in sorted(readings.items(), key=lambda row: row[0])
             if charge is None or key.charge == charge

@@ -1,18 +1,12 @@
-"""Organizations whose subscriptions change at random, and what their documents have to come to.
-
-`FeeOracle` works the fees out day by day from the commands alone. It shares no code with what it judges.
-"""
+"""Organizations whose subscriptions change at random, and what their documents have to come to (`FeeOracle`)."""
 
 import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
-from itertools import pairwise
+from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -43,150 +37,12 @@ from tests.doubles.fakes.memory_queue import MemoryQueue
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock
 from tests.doubles.worlds.billing_world import NoSecrets
+from tests.doubles.worlds.fee_oracle import BY_KEY, PLANS, START, Agreed, FeeOracle, Key, Priced
 
 T = TypeVar("T")
-Key = tuple[str, str, str]
-"""A period's local start, a plan's key, and a charge."""
-
 TIMEZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland")
 CURRENCIES = {"USD": 2, "JPY": 0, "KWD": 3}
-START = datetime(2026, 1, 15, tzinfo=UTC)
-LONGEST = 1_500
-"""Days that the oracle looks ahead at most."""
 NOT_DONE = (UnavailableError, asyncio.CancelledError, ConflictError)
-_INSTANT = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True)
-class Priced:
-    """A plan: its fee and price of a seat by the month, both in advance, and a setup fee."""
-
-    key: str
-    place: str
-    fee: Fraction
-    seat: Fraction
-    setup: Fraction
-    trial_days: int = 0
-    then: str = "active"
-
-
-PLANS = (
-    Priced("small", "base", Fraction(31), Fraction(0), Fraction(0)),
-    Priced("large", "base", Fraction(97), Fraction(13), Fraction(0)),
-    Priced("huge", "base", Fraction(293), Fraction(7), Fraction(50), 12),
-    Priced("extra", "extra", Fraction(19), Fraction(0), Fraction(0), 5, "canceled"),
-)
-BY_KEY = {plan.key: plan for plan in PLANS}
-
-
-@dataclass
-class FeeOracle:
-    """What was agreed on, as (time, plan) by place, and the seats.
-
-    `trial:` stands before a plan that is tried, `paused` for a pause, None for the end of a subscription.
-    """
-
-    timezone: str
-    exponent: int
-    agreed: dict[str, list[tuple[datetime, str | None]]] = field(default_factory=lambda: defaultdict(list))
-    seats: list[tuple[datetime, int]] = field(default_factory=list)
-    trials: dict[str, tuple[datetime, str | None]] = field(default_factory=dict)
-    """By place: when its trial ends, and the plan that follows, if any."""
-
-    def agree(self, place: str, start: datetime, plan: str | None, now: datetime) -> None:
-        """In place of what lies ahead. A trial that is in force ends when it ends, unless something is before that."""
-        self.take_back(place, now)
-        if self.agreed[place] and self.agreed[place][-1][0] > now and start <= self.trials[place][0]:
-            self.agreed[place].pop()
-        self.agreed[place].append((start, plan))
-
-    def take_back(self, place: str, now: datetime) -> None:
-        self.agreed[place] = [entry for entry in self.agreed[place] if entry[0] <= now]
-        if (self.in_force(place, now) or "").startswith("trial:"):
-            self.agreed[place].append(self.trials[place])
-
-    def try_out(self, place: str, plan: str, start: datetime, days: int, then: str | None) -> None:
-        local = start.astimezone(ZoneInfo(self.timezone))
-        self.trials[place] = ((local + timedelta(days=days)).astimezone(UTC), then)
-        self.agreed[place] += [(start, f"trial:{plan}"), self.trials[place]]
-
-    def in_force(self, place: str, now: datetime) -> str | None:
-        begun = [plan for moment, plan in self.agreed[place] if moment <= now]
-        return begun[-1] if begun else None
-
-    def tried_today(self, place: str, plan: str, now: datetime) -> bool:
-        """Whether a change ended a trial of the plan today that would go on."""
-        zone = ZoneInfo(self.timezone)
-        begun = [entry for entry in self.agreed[place] if entry[0] <= now]
-        for (_, tried), (ended, _) in pairwise(begun):
-            is_today = ended.astimezone(zone).date() == now.astimezone(zone).date()
-            if tried == f"trial:{plan}" and is_today and self.trials[place][0] > now:
-                return True
-        return False
-
-    def seat(self, start: datetime, number: int, now: datetime) -> None:
-        self.seats = [entry for entry in self.seats if entry[0] <= now] + [(start, number)]
-
-    def midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), ZoneInfo(self.timezone)).astimezone(UTC)
-
-    def month_of(self, moment: datetime) -> tuple[date, date]:
-        """The first days of the month that contains a time, and of the next one."""
-        first = moment.astimezone(ZoneInfo(self.timezone)).date().replace(day=1)
-        return first, (first + timedelta(days=32)).replace(day=1)
-
-    def plan_of_day(self, place: str, day: date) -> str | None:
-        """The last plan in force on the day."""
-        start, end = self.midnight(day), self.midnight(day + timedelta(days=1))
-        owner: str | None = None
-        entries = self.agreed[place]
-        for index, (begun, plan) in enumerate(entries):
-            until = entries[index + 1][0] if index + 1 < len(entries) else end
-            if plan not in (None, "paused") and begun < end and until > start and begun < until:
-                owner = plan
-        return owner
-
-    def seats_at(self, moment: datetime) -> int:
-        return ([0] + [number for begun, number in self.seats if begun <= moment])[-1]
-
-    def due(self, first: date, following: date, now: datetime) -> dict[Key, Decimal]:
-        """The rounded fees of a month; while it goes on, those in advance of plans that have had a day in it."""
-        goes_on = self.midnight(following) > now
-        days = [first + timedelta(days=offset) for offset in range((following - first).days)]
-        exact: dict[Key, Fraction] = defaultdict(Fraction)
-        begun: dict[str, date] = {}
-        for place in list(self.agreed):
-            for day in days:
-                key = self.plan_of_day(place, day)
-                if key is None or key.startswith("trial:"):
-                    continue
-                plan = BY_KEY[key]
-                seats = self.seats_at(self.midnight(day + timedelta(days=1)) - _INSTANT)
-                begun[key] = begun.get(key, day)
-                exact[f"{first}", key, "fee"] += plan.fee / len(days)
-                exact[f"{first}", key, "seats"] += plan.seat * seats / len(days)
-                if plan.setup and not goes_on and self.first_day(place, key) == day:
-                    exact[f"{first}", key, "setup"] += plan.setup
-        rounded = {key: self.rounded(amount) for key, amount in exact.items()}
-        return {
-            key: amount
-            for key, amount in rounded.items()
-            if amount and not (goes_on and self.midnight(begun[key[1]]) > now)
-        }
-
-    def first_day(self, place: str, key: str) -> date | None:
-        """The first day that the plan has."""
-        begun = [moment for moment, plan in self.agreed[place] if plan == key]
-        day = min(begun).astimezone(ZoneInfo(self.timezone)).date()
-        for _ in range(LONGEST):
-            if self.plan_of_day(place, day) == key:
-                return day
-            day += timedelta(days=1)
-        return None
-
-    def rounded(self, amount: Fraction) -> Decimal:
-        exact = Decimal(amount.numerator) / Decimal(amount.denominator)
-        return exact.quantize(Decimal(1).scaleb(-self.exponent), rounding=ROUND_HALF_UP)
 
 
 class Subscribed:
@@ -223,24 +79,24 @@ class Subscribed:
         await self.observer.organizations.create(self.id, draft)
         for plan in PLANS:
             model_id = named_id("bm", "plan", plan.key)
-            charges = [
-                {"key": "fee", "type": "flat_fee", "amount": str(int(plan.fee)), "timing": "advance"},
-                {
-                    "key": "seats",
-                    "type": "seat",
-                    "quantity": "seats",
-                    "timing": "advance",
-                    "pricing": {"type": "per_unit", "unit_amount": str(int(plan.seat))},
-                },
-                {"key": "setup", "type": "setup_fee", "amount": str(int(plan.setup))},
-            ]
+            charges = charges_of(plan)
             model = {"name": plan.key, "currency": self.currency, "charges": charges}
             await self.observer.billing_models.create(model_id, None, BillingModelDraft.model_validate(model))
             self.models[model_id] = plan.key
             kind = "base" if plan.place == "base" else "addon"
             prices = {self.currency: named_id("bmv", model_id, 1)}
             trial = Trial(days=plan.trial_days, then=plan.then) if plan.trial_days else None
-            offered = PlanDraft(key=plan.key, name=plan.key, kind=kind, prices=prices, trial=trial)  # type: ignore[arg-type]  one of two
+            offered = PlanDraft.model_validate(
+                {
+                    "key": plan.key,
+                    "name": plan.key,
+                    "kind": kind,
+                    "prices": prices,
+                    "trial": trial,
+                    "interval": plan.interval,
+                    "anchor": plan.anchor if plan.interval != "month" else None,
+                }
+            )
             await self.observer.plans.create(named_id("plan", plan.key), offered)
         self._faulty.faults = self._faults
 
@@ -254,16 +110,14 @@ class Subscribed:
             step = timedelta(minutes=self.chance.choice((1, 60, 7 * 60, 26 * 60, 9 * 24 * 60)))
             await self.pass_until(self.clock.now() + step)
         self._faulty.faults = QUIET
-        _, following = self.oracle.month_of(self.clock.now())
+        following = self.oracle.month_of(self.clock.now()).end
         await self._timers()
-        await self._preview(self.oracle.midnight(following))
-        await self.pass_until(self.oracle.midnight(following) + timedelta(days=3))
+        await self._preview(following)
+        await self.pass_until(following + timedelta(days=3))
 
     async def _preview(self, end: datetime) -> None:
         """What the invoice of the open period would say; nothing where something is still to begin before its issue."""
-        moments = [moment for history in self.oracle.agreed.values() for moment, _ in history]
-        moments += [moment for moment, _ in self.oracle.seats]
-        if any(self.clock.now() < moment < end + timedelta(days=3) for moment in moments):
+        if any(self.clock.now() < moment < end + timedelta(days=3) for moment in self._moments()):
             return
         organization = await self.observer.organizations.get(self.id)
         period = await self.observer.periods.would_contain(organization, self.clock.now())
@@ -285,104 +139,174 @@ class Subscribed:
     async def pass_until(self, until: datetime) -> None:
         """The timers fire every few hours, and when something is due."""
         while self.clock.now() < until:
-            due = [moment for history in self.oracle.agreed.values() for moment, _ in history]
-            due += [moment for moment, _ in self.oracle.seats]
-            months = self.oracle.month_of(self.clock.now())
-            due += [self.oracle.midnight(first) + timedelta(hours=hours) for first in months for hours in (1, 25)]
+            month = self.oracle.month_of(self.clock.now())
+            starts = (month.start, month.end)
+            due = self._moments() + [start + timedelta(hours=hours) for start in starts for hours in (1, 25)]
             later = [moment for moment in due if self.clock.now() < moment < until]
             self.clock.set(min([until, *later]))
             await self._timers()
+
+    def _moments(self) -> list[datetime]:
+        """When something that is agreed on begins, and each quarter or year."""
+        moments = [entry.moment for history in self.oracle.agreed.values() for entry in history]
+        moments += [moment for moment, _ in self.oracle.seats]
+        for place in self.oracle.agreed:
+            for months in (3, 12):
+                cycles = self.oracle.cycles(place, months, self.clock.now() + timedelta(days=45))
+                moments += [cycle.start for cycle in cycles]
+        return moments
 
     async def _timers(self) -> None:
         await self._insisted(lambda host: host.outbox.sweep())
         await self._insisted(lambda host: host.invoice_runs.run(Task(organization_id=self.id)))
 
     async def _act(self) -> None:
-        place = self.chance.choice(("base", "base", "extra"))
+        place = self.chance.choice(("base", "base", "base", "extra", "vault"))
         if place in self.subscriptions and self._in_force(place) is None:
             del self.subscriptions[place]
-        is_paused = self._in_force(place) == "paused"
         if place not in self.subscriptions:
             await self._subscribe(place)
             return
-        kind = self.chance.choice(("change", "change", "seats", "cancel", "withdraw", "pause", "nothing"))
-        if is_paused and kind == "change":
-            await self.command(place, Resume())
-            self.oracle.agree(place, self.clock.now(), self.subscriptions[place][1], self.clock.now())
-        elif kind == "change" and place == "base":
-            await self._change()
-        elif kind == "pause":
-            await self._pause(place)
-        elif kind == "seats":
-            await self._seats(place)
-        elif kind == "cancel":
-            await self._cancel(place)
-        elif kind == "withdraw":
-            await self.command(place, Withdraw())
-            self.oracle.take_back(place, self.clock.now())
+        await self.chance.choice(
+            (
+                *(self._change, self._change, self._seats, self._cancel, self._withdraw, self._pause),
+                *(self._reset_anchor, self._move_timezone),
+            )
+        )(place)
+
+    async def _withdraw(self, place: str) -> None:
+        await self.command(place, Withdraw())
+        self.oracle.take_back(place, self.clock.now())
 
     async def _subscribe(self, place: str) -> None:
         plan = self.chance.choice([plan for plan in PLANS if plan.place == place])
+        quantity = 1 if place == "base" else self.chance.choice((1, 1, 3))
         now = self.clock.now()
         self._commands += 1
         self.subscriptions[place] = (named_id("sub", self.id, self._commands), plan.key)
-        commanded = await self.command(place, Subscribe(plan.key))
+        commanded = await self.command(place, Subscribe(plan.key, quantity=quantity))
         if plan.trial_days and place not in self.oracle.trials:
-            then = plan.key if plan.then == "active" else None
-            self.oracle.try_out(place, plan.key, now, plan.trial_days, then)
+            self.oracle.try_out(plan, now, quantity)
         else:
-            self.oracle.agree(place, now, plan.key, now)
+            self.oracle.agree(place, Agreed(now, plan.key, quantity), now)
         await self.check_after(commanded)
 
     async def _pause(self, place: str) -> None:
         """What is active; sometimes until a time."""
         now = self.clock.now()
-        plan = self._in_force(place)
+        plan, quantity = self._in_force(place), self._quantity(place)
         if plan is None or plan == "paused" or plan.startswith("trial:"):
             return
         until = self.chance.choice((None, now + timedelta(minutes=self.chance.randrange(1, 60 * 24 * 20))))
         await self.command(place, Pause(until=until))
-        self.oracle.agree(place, now, "paused", now)
+        self.oracle.agree(place, Agreed(now, "paused", quantity), now)
         if until is not None:
-            self.oracle.agreed[place].append((until, plan))
+            self.oracle.agreed[place].append(Agreed(until, plan, quantity))
         self.subscriptions[place] = (self.subscriptions[place][0], plan)
 
     def _moment(self, place: str) -> tuple[str | datetime, datetime]:
         """When a command takes effect, as it is said and as it is."""
         now = self.clock.now()
-        _, following = self.oracle.month_of(now)
-        is_trial = (self._in_force(place) or "").startswith("trial:")
+        plan = self._in_force(place) or ""
         dated = now + timedelta(minutes=self.chance.randrange(1, 60 * 24 * 20))
-        at_end = ("period_end", self.oracle.trials[place][0] if is_trial else self.oracle.midnight(following))
-        return self.chance.choice((("now", now), ("now", now), at_end, (dated, dated)))
+        if plan.startswith("trial:"):
+            end = self.oracle.trials[place].moment
+        else:
+            priced = BY_KEY[self.subscriptions[place][1] if plan == "paused" else plan]
+            end = self.oracle.end_of_cycle(place, priced.interval, now)
+        return self.chance.choice((("now", now), ("now", now), ("period_end", end), (dated, dated)))
 
-    async def _change(self) -> None:
+    async def _change(self, place: str) -> None:
+        if self._in_force(place) == "paused":
+            await self._resume(place)
+        elif place == "base":
+            await self._change_plan()
+        else:
+            await self._change_quantity(place)
+
+    async def _resume(self, place: str) -> None:
+        await self.command(place, Resume())
+        now, plan, quantity = self.clock.now(), self.subscriptions[place][1], self._quantity(place)
+        self.oracle.agree(place, Agreed(now, plan, quantity), now)
+
+    async def _change_plan(self) -> None:
         at, moment = self._moment("base")
         plan = self.chance.choice([plan for plan in PLANS if plan.place == "base"])
         commanded = await self.command("base", Change(plan.key, at=at))  # type: ignore[arg-type]  a time, or a word
         now = self.clock.now()
-        if self._in_force("base") == plan.key:
+        entry = self.oracle.entry_at("base", now)
+        if entry is not None and entry.plan == plan.key:
             self.oracle.take_back("base", now)
         elif moment == now and self.oracle.tried_today("base", plan.key, now):
             self.oracle.take_back("base", now)
-            self.oracle.agreed["base"] += [(now, f"trial:{plan.key}"), self.oracle.trials["base"]]
+            self.oracle.agreed["base"] += [Agreed(now, f"trial:{plan.key}"), self.oracle.trials["base"]]
         else:
-            self.oracle.agree("base", moment, plan.key, self.clock.now())
+            self.oracle.agree("base", Agreed(moment, plan.key), now)
         await self.check_after(commanded)
 
+    async def _change_quantity(self, place: str) -> None:
+        """Of an add-on that is not tried."""
+        plan, now = self._in_force(place) or "", self.clock.now()
+        if plan.startswith("trial:"):
+            return
+        at, moment = self._moment(place)
+        quantity = self.chance.randrange(1, 5)
+        commanded = await self.command(place, Change(quantity=quantity, at=at))  # type: ignore[arg-type]  as above
+        if quantity == self._quantity(place):
+            self.oracle.take_back(place, now)
+        else:
+            self.oracle.agree(place, Agreed(moment, plan, quantity), now)
+        await self.check_after(commanded)
+
+    async def _reset_anchor(self, place: str) -> None:
+        plan, now = self._in_force(place) or "paused", self.clock.now()
+        if plan == "paused" or plan.startswith("trial:"):
+            return
+        commanded = await self.command(place, Change(resets_anchor=True))
+        self.oracle.agree(place, Agreed(now, plan, self._quantity(place), resets=True), now)
+        if place == "base" and BY_KEY[plan].interval == "month":
+            day = now.astimezone(ZoneInfo(self.oracle.timezone)).day
+            self.oracle.move_months(now, day=day)
+        await self.check_after(commanded)
+
+    async def _move_timezone(self, place: str) -> None:
+        """Not where another calendar is to come already."""
+        del place
+        now = self.clock.now()
+        if self.oracle.calendars[-1][0] > now:
+            return
+        timezone = self.chance.choice(TIMEZONES)
+        await self.observer.organizations.update(self.id, {"timezone": timezone}, None)
+        self.oracle.move_months(now, timezone=timezone)
+
     async def check_after(self, commanded: Commanded) -> None:
-        """After an interim invoice, all that has begun in advance in the open month is billed as it is due."""
+        """After an interim invoice, all that has begun in advance is billed as it is due, as far as it goes on."""
         if commanded.invoice_id is None or self._faults != QUIET:
             return
         now = self.clock.now()
-        first, following = self.oracle.month_of(now)
-        due = self.oracle.due(first, following, now)
-        billed = {key: amount for key, amount in (await self.billed()).items() if key[0] == f"{first}"}
+        open_month = self.oracle.month_of(now).name
+        running = await self._running(now)
+        due = {key: amount for key, amount in self.oracle.due(now).items() if key[0] == open_month or key in running}
+        billed = await self.billed()
+        billed = {key: amount for key, amount in billed.items() if key[0] == open_month or key in running}
         if due != billed:
             self.unbilled_after_interims.append((now, due, billed))
 
+    async def _running(self, now: datetime) -> set[Key]:
+        """The billed lines of quarters and years that go on."""
+        return {
+            self._key_of(line)
+            for _, lines in await self.documents()
+            for line in lines
+            if line.covers is not None and line.covers.end > now
+        }
+
     def _in_force(self, place: str) -> str | None:
         return self.oracle.in_force(place, self.clock.now())
+
+    def _quantity(self, place: str) -> int:
+        entry = self.oracle.entry_at(place, self.clock.now())
+        return 1 if entry is None else entry.quantity
 
     async def _seats(self, place: str) -> None:
         at, moment = self._moment(place)
@@ -393,7 +317,7 @@ class Subscribed:
     async def _cancel(self, place: str) -> None:
         at, moment = self._moment(place)
         await self.command(place, Cancel(at))  # type: ignore[arg-type]  a time, or one of two words
-        self.oracle.agree(place, moment, None, self.clock.now())
+        self.oracle.agree(place, Agreed(moment, None), self.clock.now())
 
     async def command(self, place: str, command: Command) -> Commanded:
         """As a client that repeats it until there is an answer; a subscription that has ended is left."""
@@ -428,23 +352,26 @@ class Subscribed:
         amounts: dict[Key, Decimal] = defaultdict(Decimal)
         for _, lines in await self.documents():
             for line in lines:
-                first = line.period.start.astimezone(ZoneInfo(self.oracle.timezone)).date()
-                amounts[f"{first}", self.models[line.model_id], line.charge or ""] += line.amount
+                amounts[self._key_of(line)] += line.amount
         return {key: amount for key, amount in amounts.items() if amount}
+
+    def _key_of(self, line: Line) -> Key:
+        return f"{line.period.start:%Y-%m-%dT%H}", self.models[line.model_id or ""], line.charge or ""
 
     def due(self) -> dict[Key, Decimal]:
         """Of all months that have ended, and what is due in advance in the one that goes on."""
-        return self.due_since(START)
+        return self.oracle.due(self.clock.now())
 
-    def due_since(self, start: datetime) -> dict[Key, Decimal]:
-        """The same from the month on that contains a time."""
-        first, following = self.oracle.month_of(start)
-        due: dict[Key, Decimal] = {}
-        now = self.clock.now()
-        while self.oracle.midnight(first) <= now:
-            due |= self.oracle.due(first, following, now)
-            first, following = following, (following + timedelta(days=32)).replace(day=1)
-        return due
+
+def charges_of(plan: Priced) -> list[dict[str, object]]:
+    """What a plan's billing model charges."""
+    seats = {"key": "seats", "type": "seat", "quantity": "seats", "timing": "advance"}
+    priced = {"type": "per_unit", "unit_amount": str(int(plan.seat))}
+    fee = {"key": "fee", "type": "flat_fee", "amount": str(int(plan.fee)), "timing": "advance"}
+    setup = {"key": "setup", "type": "setup_fee", "amount": str(int(plan.setup))}
+    support = {"key": "support", "type": "flat_fee", "amount": str(int(plan.support)), "interval": "year"}
+    charges = [fee | {"interval": plan.interval}, seats | {"pricing": priced}, setup]
+    return [*charges, support] if plan.support else charges
 
 
 def seeded(seed: int) -> None:

@@ -106,7 +106,7 @@ async def test_what_cannot_be_subscribed_to_is_refused(xyra: Xyra) -> None:
     (await organization.key.send("POST", "subscriptions", own)).problem(403, "forbidden")
     own = {"plan": team["key"], "trial_days": 14}
     (await organization.key.send("POST", "subscriptions", own)).problem(403, "forbidden")
-    for field, value in (("quantity", 2), ("anchor", 15), ("coupons", []), ("purchase_order", "x")):
+    for field, value in (("quantity", 2), ("quantity", 0), ("anchor", 15), ("coupons", []), ("purchase_order", "x")):
         body = {"plan": team["key"], field: value}
         assert (await organization.key.send("POST", "subscriptions", body)).problem(422, "validation") == [f"/{field}"]
     await organization.key.post("subscriptions", {"plan": team["key"]})

@@ -7,7 +7,8 @@ import pytest
 from shared.domain.kernel.ids import named_id
 from shared.services.billing.subscription_commands import Cancel, Change, Command, Subscribe
 from tests.doubles.fakes import virtual_time
-from tests.doubles.worlds.subscribed_organizations import FeeOracle, Subscribed, seeded
+from tests.doubles.worlds.fee_oracle import Agreed, FeeOracle
+from tests.doubles.worlds.subscribed_organizations import Subscribed, seeded
 
 SEED = 6
 INSTANT = timedelta(microseconds=1)
@@ -35,13 +36,13 @@ async def changed_at(moment: datetime) -> None:
         await world.pass_until(at)
         await command(world, Change(plan), plan, at)
     await world.pass_until(datetime(2028, 5, 3, tzinfo=UTC))
-    assert await world.billed() == world.due_since(datetime(2028, 1, 1, tzinfo=UTC))
+    assert await world.billed() == world.due()
     assert world.unbilled_after_interims == []
 
 
 async def command(world: Subscribed, what: Command, plan: str, at: datetime) -> None:
     commanded = await world.command("base", what)
-    world.oracle.agree("base", at, plan, at)
+    world.oracle.agree("base", Agreed(at, plan), at)
     await world.check_after(commanded)
 
 

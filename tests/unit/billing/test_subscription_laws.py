@@ -6,14 +6,20 @@ of crashes, lost answers and lagging reads; `XYRA_SUBSCRIBED_DAYS` is for how lo
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pytest
 
 from shared.domain.billing.documents import CreditNote, Invoice
+from shared.domain.periods.periods import Day, Period, month_after
+from shared.domain.pricing import cycles
 from shared.domain.pricing.lines import Line
-from shared.domain.rating import charged_segments
-from shared.services.billing import bill, facts
+from shared.domain.pricing.places import Terms
+from shared.domain.rating import charged_segments, segments
+from shared.domain.rating.facts import Cycle
+from shared.services.billing import bill, bills, facts
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.faulty_store import QUIET, Faults
 from tests.doubles.worlds.billing_world import STORM
@@ -103,8 +109,8 @@ def only_keys_that_are_still_due_are_compared(monkeypatch: pytest.MonkeyPatch) -
 def a_setup_fee_is_due_at_the_first_touch(monkeypatch: pytest.MonkeyPatch) -> None:
     def first_touch(periods: Any) -> Any:
         starts: dict[str, Any] = {}
-        for period, segments in periods:
-            for segment in segments:
+        for period, of_period in periods:
+            for segment in of_period:
                 if segment.place is not None:
                     starts.setdefault(segment.version.model_id, max(segment.start, period.start))
         return starts
@@ -116,9 +122,61 @@ def what_falls_is_issued_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bill.Bill, "is_to_be_issued", property(lambda made: bool(made.lines)))
 
 
+def a_trial_is_a_flag_of_its_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its version is the plan's, and only the status says that it is tried."""
+    monkeypatch.setattr(segments, "_version", lambda terms, versions: versions[terms.charges_id])
+
+
+def years_are_counted_from_the_latest_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
+    anchors = cycles._anchors
+
+    def latest(history: Any, days: Any) -> Any:
+        found = [*anchors(history, days)]
+        return iter([CountedFrom(found[0].day, found[0].terms, found[-1].day.date)] if found else [])
+
+    monkeypatch.setattr(cycles, "_anchors", latest)
+
+
+@dataclass(frozen=True)
+class CountedFrom:
+    """An anchor whose cycles are counted from another day, back to its own."""
+
+    day: Day
+    terms: Terms
+    latest: date
+
+    def boundary(self, number: int, months: int) -> date:
+        back = 0
+        while month_after(self.latest, -back * months) > self.day.date:
+            back += 1
+        return month_after(self.latest, (number - back) * months)
+
+
+def an_interim_looks_at_the_open_period_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = bill.interim_bill_of
+
+    def of_open_period(periods: Any, open_period: Any, now: Any, currency: Any) -> Any:
+        return made([rated for rated in periods if rated.period == open_period], open_period, now, currency)
+
+    monkeypatch.setattr(bills, "interim_bill_of", of_open_period)
+
+
+def a_rest_of_a_month_divides_by_its_own_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Period, "whole", property(lambda period: period))
+
+
+def a_cut_cycle_divides_by_its_own_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cycle, "whole", property(lambda cycle: cycle.period.whole))
+
+
 @pytest.mark.parametrize(
     "mutant",
     [
+        a_trial_is_a_flag_of_its_subscription,
+        years_are_counted_from_the_latest_anchor,
+        an_interim_looks_at_the_open_period_only,
+        a_rest_of_a_month_divides_by_its_own_days,
+        a_cut_cycle_divides_by_its_own_days,
         each_plan_has_each_day_that_it_touches,
         a_day_is_of_its_first_plan,
         only_keys_that_are_still_due_are_compared,

@@ -187,11 +187,13 @@ class LineSegment(Generic[C_co]):
     span: Span
     agents: Fraction = Fraction(1)
     headcounts: Sequence[Headcount] = field(default=())
+    quantity: int = 1
+    """How often the plan is had whose fees these are."""
 
     @property
     def times(self) -> Fraction:
-        """How often a fee is due: once per line, or for each of `agents` alike."""
-        return self.agents if self.charge.scope == "agent" else Fraction(1)
+        """How often a fee is due: once per line and plan that is had, or for each of `agents` alike."""
+        return self.agents if self.charge.scope == "agent" else Fraction(self.quantity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Fee:
     """What one segment of a line pays of a version's fee.
 
     `amount` is the fee for a whole period, `share` the days for which it is due over the days of the period, `times`
-    how often it is due. `per_line` says that all segments of the version share one fee.
+    how often it is due. `per_line` says that all segments of the version with the same `times` share one fee.
     """
 
     version: int
@@ -64,16 +64,16 @@ class Fee:
 
 def fee_steps(fees: Iterable[Fee]) -> list[ExactStep]:
     """For each version the fee of a whole period, then what proration takes off."""
-    by_version: dict[int, list[Fee]] = {}
+    alike: dict[tuple[int, Fraction], list[Fee]] = {}
     for fee in fees:
         if fee.share and fee.amount and fee.times:
-            by_version.setdefault(fee.version, []).append(fee)
-    return [step for of_version in by_version.values() for step in _version_steps(of_version)]
+            alike.setdefault((fee.version, fee.times if fee.per_line else Fraction(0)), []).append(fee)
+    return [step for of_version in alike.values() for step in _version_steps(of_version)]
 
 
 def _version_steps(fees: list[Fee]) -> list[ExactStep]:
     version, amount = fees[0].version, fees[0].amount
-    times = Fraction(1) if fees[0].per_line else sum((fee.times for fee in fees), Fraction(0))
+    times = fees[0].times if fees[0].per_line else sum((fee.times for fee in fees), Fraction(0))
     whole = Fraction(amount) * times
     due = sum((fee.due for fee in fees), Fraction(0))
     step = ExactStep("base_fee", amount=whole, version=version, quantity=times, unit_amount=amount)

@@ -24,11 +24,10 @@ class FlatFee(RecurringCharge):
     def rated(cls, segments: Sequence[LineSegment[Self]]) -> RatedCharge:
         charge = segments[0].charge
         return RatedCharge(
-            quantity=segments[0].times,
+            quantity=segments[-1].times,
             unit=charge.interval,
             unit_amount=charge.amount if is_one_version(segments) else None,
             steps=fee_steps(
-                Fee(segment.version, segment.charge.amount, segment.share, segment.times, per_line=segment.times == 1)
-                for segment in segments
+                Fee(segment.version, segment.charge.amount, segment.share, segment.times) for segment in segments
             ),
         )

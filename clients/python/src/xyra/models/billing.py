@@ -42,8 +42,10 @@ class PublicPlanAnswer(TypedDict):
     """What it is, for people."""
     kind: Literal["base", "addon"]
     """`base`, or `addon` beside it."""
-    interval: str
-    """How often its fees are due."""
+    interval: Literal["month", "quarter", "year"]
+    """What a change at `period_end` waits for."""
+    anchor: Literal["anniversary", "calendar"] | None
+    """From where quarters and years are counted; null for the first day that is paid."""
     version: int
     """The number of the newest version, which a new subscription gets."""
     trial: Trial | None

@@ -23,8 +23,10 @@ class PlanAnswer(TypedDict):
     """What it is, for people."""
     kind: Literal["base", "addon"]
     """`base`, or `addon` beside it."""
-    interval: str
-    """How often its fees are due."""
+    interval: Literal["month", "quarter", "year"]
+    """What a change at `period_end` waits for."""
+    anchor: Literal["anniversary", "calendar"] | None
+    """From where quarters and years are counted; null for the first day that is paid."""
     public: bool
     """Whether organizations see it and may subscribe to it by themselves."""
     prices: Mapping[str, str]
@@ -56,8 +58,12 @@ class PlanDraft(TypedDict):
     """For people."""
     kind: NotRequired[Literal["base", "addon"]]
     """`base`: an organization has one such subscription at most. `addon`: beside it, one for each add-on."""
-    interval: NotRequired[Literal["month"]]
-    """How often its fees are due: every billing period."""
+    interval: NotRequired[Literal["month", "quarter", "year"]]
+    """What a change at `period_end` waits for: the end of the billing period, or of the plan's quarter or year."""
+    anchor: NotRequired[Literal["anniversary", "calendar"] | None]
+    """`anniversary`: quarters and years are counted from the first day that is paid. `calendar`: from 1 January. Of a
+    plan by the month, `anniversary` moves the organization's billing months to the day on which it is first paid. Left
+    out, quarters and years begin on the first day that is paid, and months stay."""
     trial: NotRequired[Trial | None]
     """Given to an organization once at the plan's place."""
     public: NotRequired[bool]
@@ -120,8 +126,10 @@ class PlanVersionAnswer(TypedDict):
     """Its name, for people."""
     description: str
     """What it is, for people."""
-    interval: str
-    """How often its fees are due."""
+    interval: Literal["month", "quarter", "year"]
+    """What a change at `period_end` waits for."""
+    anchor: Literal["anniversary", "calendar"] | None
+    """From where quarters and years are counted; null for the first day that is paid."""
     prices: Mapping[str, str]
     """By currency, the id of the version of a billing model that prices it."""
     trial: Trial | None

@@ -13,9 +13,10 @@ from xyra.models.shared import CreditNoteAnswer, InvoiceAnswer, LimitWarning, Li
 
 class CancelRequest(TypedDict):
     at: NotRequired[Literal["now", "period_end"] | str]
-    """`period_end`, `now`, or a time ahead."""
+    """`period_end` (of the plan's month, quarter or year), `now`, or a time ahead. Only the operator ends a quarter or
+    year before its end."""
     proration: NotRequired[Literal["days", "none"]]
-    """`days`: fees are shared by days. `none`: it ends when the period does."""
+    """`days`: fees are shared by days. `none`: it ends when the plan's month, quarter or year does."""
     reason: NotRequired[str | None]
     """Why, for the audit trail."""
 
@@ -25,10 +26,15 @@ class ChangeRequest(TypedDict):
     """The other plan's key or id; left out, the plan stays."""
     seats: NotRequired[int | None]
     """The organization's number of seats from then on; left out, it stays."""
+    quantity: NotRequired[int | None]
+    """How often an add-on is had from then on; left out, it stays."""
     at: NotRequired[Literal["now", "period_end"] | str]
-    """`now`, `period_end`, or a time ahead."""
+    """`now`, `period_end` (of the plan's month, quarter or year), or a time ahead."""
     proration: NotRequired[Literal["days", "none"]]
-    """`days`: fees are shared by days. `none`: the change waits for the end of the period."""
+    """`days`: fees are shared by days. `none`: the change waits for the end of the plan's month, quarter or year."""
+    reset_anchor: NotRequired[bool]
+    """Whether quarters and years begin again then; of a base plan by the month, the organization's months do, from the
+    end of the period on."""
     trial_days: NotRequired[int | None]
     """A trial of the other plan. Only for the operator."""
     invoice: NotRequired[Literal["now", "next"]]
@@ -68,10 +74,14 @@ class SubscriptionAnswer(TypedDict):
     """Null where it is in no trial."""
     seats: int
     """The organization's number of seats now."""
+    quantity: int
+    """How often its plan is had."""
+    anchor: Literal["anniversary", "calendar"]
+    """From where its quarters and years are counted."""
     current_period: SpanAnswer
     """The organization's billing period."""
     current_cycle: SpanAnswer
-    """The time that the plan's fees are for: its month is the billing period."""
+    """The month, quarter or year of its plan; a month is the billing period."""
     upcoming: Sequence[TermsAnswer]
     """What lies ahead, earliest first."""
     history: Sequence[TermsAnswer]
@@ -100,6 +110,12 @@ class SubscriptionRequest(TypedDict):
     """When it begins: now or later. Only for the operator; by default now."""
     trial_days: NotRequired[int | None]
     """A trial in place of the plan's; 0 for none. Only for the operator."""
+    quantity: NotRequired[int]
+    """How often an add-on is had: it multiplies its flat fees and setup fees. 1 for a base plan."""
+    anchor: NotRequired[Literal["anniversary", "calendar"] | None]
+    """From where quarters and years are counted, in place of what the plan says: `anniversary`, the first day that is
+    paid, or `calendar`, 1 January. `anniversary` of a base plan by the month moves the organization's months to that
+    day."""
 
 
 class TermsAnswer(TypedDict):

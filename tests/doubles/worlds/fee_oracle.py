@@ -1,0 +1,394 @@
+"""What subscriptions owe, worked out day by day from the commands alone. It shares no code with what it judges."""
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+Key = tuple[str, str, str]
+"""A period's start, a plan's key, and a charge."""
+
+START = datetime(2026, 1, 15, tzinfo=UTC)
+_INSTANT = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
+_LEAD = timedelta(minutes=10)
+_THREE_DAYS = timedelta(days=3)
+_AHEAD = timedelta(days=400)
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A plan: its fee by its interval in advance, its price of a seat by the month in advance, and a setup fee.
+
+    `support` is a fee by the year in arrears.
+    """
+
+    key: str
+    place: str
+    fee: Fraction
+    seat: Fraction = Fraction(0)
+    setup: Fraction = Fraction(0)
+    trial_days: int = 0
+    then: str = "active"
+    interval: str = "month"
+    anchor: str = "anniversary"
+    support: Fraction = Fraction(0)
+
+    def by_cycle(self) -> Iterator[tuple[str, Fraction, int, bool]]:
+        """The charge, amount, months and whether in advance, of fees by quarter and year."""
+        if self.interval != "month":
+            yield "fee", self.fee, MONTHS[self.interval], True
+        if self.support:
+            yield "support", self.support, 12, False
+
+
+PLANS = (
+    Priced("small", "base", Fraction(31)),
+    Priced("large", "base", Fraction(97), Fraction(13)),
+    Priced("huge", "base", Fraction(293), Fraction(7), Fraction(50), 12),
+    Priced("annual", "base", Fraction(1201), Fraction(5), interval="year"),
+    Priced("quarterly", "base", Fraction(301), interval="quarter", anchor="calendar", support=Fraction(113)),
+    Priced("extra", "extra", Fraction(19), trial_days=5, then="canceled"),
+    Priced("vault", "vault", Fraction(211), setup=Fraction(3), interval="year"),
+)
+BY_KEY = {plan.key: plan for plan in PLANS}
+
+
+@dataclass(frozen=True, eq=False)
+class Agreed:
+    """What holds at a place from a moment on.
+
+    `trial:` stands before a plan that is tried, `paused` for a pause, None for the end of a subscription.
+    """
+
+    moment: datetime
+    plan: str | None
+    quantity: int = 1
+    resets: bool = False
+
+    @property
+    def has_plan(self) -> bool:
+        return self.plan not in (None, "paused")
+
+    @property
+    def is_paid(self) -> bool:
+        return self.plan is not None and self.has_plan and not self.plan.startswith("trial:")
+
+
+@dataclass(frozen=True)
+class Day:
+    start: datetime
+    end: datetime
+    date: date
+
+
+@dataclass(frozen=True)
+class Month:
+    """A billing period. `whole` is how many days its shares divide by."""
+
+    start: datetime
+    end: datetime
+    timezone: str
+    whole: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.start:%Y-%m-%dT%H}"
+
+
+@dataclass(frozen=True)
+class Cycle:
+    start: datetime
+    end: datetime
+    timezone: str
+    whole: int
+    number: int
+
+
+def midnight(day: date, timezone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
+
+
+@lru_cache(4096)
+def days_between(start: datetime, end: datetime, timezone: str) -> tuple[Day, ...]:
+    """Local days, clipped."""
+    days: list[Day] = []
+    day = start.astimezone(ZoneInfo(timezone)).date()
+    while midnight(day, timezone) < end:
+        first, last = max(start, midnight(day, timezone)), min(end, midnight(day + _DAY, timezone))
+        if first < last:
+            days.append(Day(first, last, day))
+        day += _DAY
+    return tuple(days)
+
+
+def months_later(day: date, months: int, of_month: int | None = None) -> date:
+    """So many months later, on the same day of the month or on the last one."""
+    wanted = of_month or day.day
+    first = day.replace(day=1)
+    for _ in range(months):
+        first = (first + timedelta(days=32)).replace(day=1)
+    last = (first + timedelta(days=32)).replace(day=1) - _DAY
+    return first.replace(day=min(wanted, last.day))
+
+
+@dataclass
+class FeeOracle:
+    """What was agreed on by place, the seats, and the organization's calendars: (since, timezone, day of the month)."""
+
+    timezone: str
+    exponent: int
+    agreed: dict[str, list[Agreed]] = field(default_factory=lambda: defaultdict(list))
+    seats: list[tuple[datetime, int]] = field(default_factory=list)
+    trials: dict[str, Agreed] = field(default_factory=dict)
+    """By place: what follows its trial, from its end on."""
+    calendars: list[tuple[datetime, str, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.calendars = self.calendars or [(datetime(1, 1, 1, tzinfo=UTC), self.timezone, 1)]
+
+    # What is agreed on
+
+    def agree(self, place: str, entry: Agreed, now: datetime) -> None:
+        """In place of what lies ahead. A trial that is in force ends when it ends, unless something is before that."""
+        self.take_back(place, now)
+        if self.agreed[place] and self.agreed[place][-1].moment > now and entry.moment <= self.trials[place].moment:
+            self.agreed[place].pop()
+        self.agreed[place].append(entry)
+
+    def take_back(self, place: str, now: datetime) -> None:
+        self.agreed[place] = [entry for entry in self.agreed[place] if entry.moment <= now]
+        if (self.in_force(place, now) or "").startswith("trial:"):
+            self.agreed[place].append(self.trials[place])
+
+    def try_out(self, plan: Priced, start: datetime, quantity: int) -> None:
+        local = start.astimezone(ZoneInfo(self.timezone))
+        then = plan.key if plan.then == "active" else None
+        self.trials[plan.place] = Agreed((local + timedelta(days=plan.trial_days)).astimezone(UTC), then, quantity)
+        self.agreed[plan.place] += [Agreed(start, f"trial:{plan.key}", quantity), self.trials[plan.place]]
+
+    def entry_at(self, place: str, now: datetime) -> Agreed | None:
+        begun = [entry for entry in self.agreed[place] if entry.moment <= now]
+        return begun[-1] if begun else None
+
+    def in_force(self, place: str, now: datetime) -> str | None:
+        entry = self.entry_at(place, now)
+        return None if entry is None else entry.plan
+
+    def tried_today(self, place: str, plan: str, now: datetime) -> bool:
+        """Whether a change ended a trial of the plan today that would go on."""
+        zone = ZoneInfo(self.timezone)
+        begun = [entry for entry in self.agreed[place] if entry.moment <= now]
+        for tried, ended in pairwise(begun):
+            is_today = ended.moment.astimezone(zone).date() == now.astimezone(zone).date()
+            if tried.plan == f"trial:{plan}" and is_today and self.trials[place].moment > now:
+                return True
+        return False
+
+    def seat(self, start: datetime, number: int, now: datetime) -> None:
+        self.seats = [entry for entry in self.seats if entry[0] <= now] + [(start, number)]
+
+    def seats_at(self, moment: datetime) -> int:
+        return ([0] + [number for begun, number in self.seats if begun <= moment])[-1]
+
+    def move_months(self, now: datetime, *, timezone: str | None = None, day: int | None = None) -> None:
+        """From the end of the month on that goes on in ten minutes."""
+        _, last_timezone, last_day = self.calendars[-1]
+        wanted = (timezone or last_timezone, day or last_day)
+        if wanted == (last_timezone, last_day):
+            return
+        begins = self.month_of(now + _LEAD).end
+        self.calendars = [entry for entry in self.calendars if entry[0] < now + _LEAD]
+        if self.calendars[-1][1:] != wanted:
+            self.calendars.append((begins, *wanted))
+        self.timezone = wanted[0]
+
+    # Months and cycles
+
+    def months(self, until: datetime) -> list[Month]:
+        """From that of `START` on."""
+        _, timezone, day = self.calendars[0]
+        local = START.astimezone(ZoneInfo(timezone)).date()
+        first = next(
+            months_later(local.replace(day=1) - _DAY * back, 0, day)
+            for back in (0, 1)
+            if midnight(months_later(local.replace(day=1) - _DAY * back, 0, day), timezone) <= START
+        )
+        start, months = midnight(first, timezone), []
+        while start <= until:
+            _, timezone, day = [entry for entry in self.calendars if entry[0] <= start][-1]
+            month = self._month_from(start, timezone, day)
+            months.append(month)
+            start = month.end
+        return months
+
+    def _month_from(self, start: datetime, timezone: str, day: int) -> Month:
+        boundary = months_later(start.astimezone(ZoneInfo(timezone)).date().replace(day=1), 0, day)
+        while midnight(boundary, timezone) - start <= timedelta():
+            boundary = months_later(boundary, 1, day)
+        if midnight(boundary, timezone) - start < _THREE_DAYS:
+            boundary = months_later(boundary, 1, day)
+        before = months_later(boundary.replace(day=1) - _DAY, 0, day)
+        end = midnight(boundary, timezone)
+        is_rest = start - midnight(before, timezone) > _THREE_DAYS
+        whole = (boundary - before).days if is_rest else len(days_between(start, end, timezone))
+        return Month(start, end, timezone, whole)
+
+    def month_of(self, moment: datetime) -> Month:
+        return next(month for month in self.months(moment) if month.start <= moment < month.end)
+
+    def owners(self, place: str, days: Sequence[Day]) -> list[Agreed | None]:
+        """The last plan in force on each day."""
+        owned: list[Agreed | None] = [None] * len(days)
+        for entry, following in self._with_following(place):
+            if entry.has_plan:
+                for index in self._touched(entry, following, days):
+                    owned[index] = entry
+        return owned
+
+    def _with_following(self, place: str) -> list[tuple[Agreed, Agreed | None]]:
+        entries = self.agreed[place]
+        return [
+            (entry, entries[index + 1] if index + 1 < len(entries) else None) for index, entry in enumerate(entries)
+        ]
+
+    @staticmethod
+    def _touched(entry: Agreed, following: Agreed | None, days: Sequence[Day]) -> range:
+        until = days[-1].end if following is None else following.moment
+        if entry.moment >= until:
+            return range(0)
+        first = bisect_right(days, entry.moment, key=lambda day: day.end)
+        return range(first, bisect_left(days, until, key=lambda day: day.start))
+
+    def cycles(self, place: str, months: int, until: datetime) -> list[Cycle]:
+        """All quarters or years of a place that begin by then, each cut where the next one begins."""
+        months_around = self.months(until + _AHEAD)
+        days = [day for month in months_around for day in days_between(month.start, month.end, month.timezone)]
+        owned = self.owners(place, days)
+        taken: set[int] = set()
+        for entry, following in self._with_following(place):
+            if entry.plan is not None:
+                taken |= {*self._touched(entry, following, days)}
+        anchors: list[tuple[Day, str]] = []
+        previous: Agreed | None = None
+        was_empty = False
+        for index, (day, entry) in enumerate(zip(days, owned, strict=True)):
+            was_empty = was_empty or index not in taken
+            if entry is None or not entry.is_paid:
+                continue
+            plan = BY_KEY[entry.plan or ""]
+            is_other = previous is not None and BY_KEY[previous.plan or ""].interval != plan.interval
+            if previous is None or is_other or was_empty or (entry.resets and entry is not previous):
+                anchors.append((day, plan.anchor))
+            previous, was_empty = entry, False
+        cycles: list[Cycle] = []
+        for index, (day, kind) in enumerate(anchors):
+            cut = anchors[index + 1][0].start if index + 1 < len(anchors) else None
+            cycles += self._from_anchor(
+                day, kind, months, cut, [month for month in months_around if month.start <= until]
+            )
+        return cycles
+
+    def _from_anchor(
+        self, day: Day, kind: str, months: int, cut: datetime | None, periods: Sequence[Month]
+    ) -> Iterator[Cycle]:
+        base = (
+            day.date if kind == "anniversary" else date(day.date.year, (day.date.month - 1) // months * months + 1, 1)
+        )
+        start, number = day.start, 0
+        while start < periods[-1].end and (cut is None or start < cut):
+            timezone = next(month.timezone for month in periods if month.start <= start < month.end)
+            end = midnight(months_later(base, (number + 1) * months), timezone)
+            uncut_start = min(start, midnight(base, timezone)) if number == 0 else start
+            whole = len(days_between(uncut_start, end, timezone))
+            yield Cycle(start, end if cut is None else min(end, cut), timezone, whole, number)
+            start, number = end, number + 1
+
+    def end_of_cycle(self, place: str, interval: str, now: datetime) -> datetime:
+        """Of what a change at the period's end waits for."""
+        if interval == "month":
+            return self.month_of(now).end
+        kept, self.agreed[place] = (
+            self.agreed[place],
+            [entry for entry in self.agreed[place] if entry.moment <= now],
+        )
+        cycles = [cycle for cycle in self.cycles(place, MONTHS[interval], now) if cycle.start <= now < cycle.end]
+        self.agreed[place] = kept
+        return cycles[0].end if cycles else self.month_of(now).end
+
+    # What is due
+
+    def due(self, now: datetime) -> dict[Key, Decimal]:
+        """The rounded fees of all months that have ended, and what is due in advance in the one that goes on."""
+        exact: dict[Key, Fraction] = defaultdict(Fraction)
+        begun: dict[Key, datetime] = {}
+        months = self.months(now)
+        for place in list(self.agreed):
+            for month in months:
+                self._add_month(place, month, exact, begun)
+            for length in (3, 12):
+                for cycle in self.cycles(place, length, now):
+                    self._add_cycle(place, length, cycle, months, exact, begun)
+        open_month = months[-1].name
+        rounded = {key: self.rounded(amount) for key, amount in exact.items()}
+        return {
+            key: amount
+            for key, amount in rounded.items()
+            if amount and not (key[0] == open_month and (key[2] in ("setup", "support") or begun[key] > now))
+        }
+
+    def _add_month(self, place: str, month: Month, exact: dict[Key, Fraction], begun: dict[Key, datetime]) -> None:
+        days = days_between(month.start, month.end, month.timezone)
+        for day, entry in zip(days, self.owners(place, days), strict=True):
+            if entry is None or not entry.is_paid:
+                continue
+            plan = BY_KEY[entry.plan or ""]
+            name, share = month.name, Fraction(1, month.whole)
+            monthly = [("seats", plan.seat * self.seats_at(day.end - _INSTANT))]
+            if plan.interval == "month":
+                monthly.append(("fee", plan.fee * entry.quantity))
+            for charge, amount in monthly:
+                begun.setdefault((name, plan.key, charge), day.start)
+                exact[name, plan.key, charge] += amount * share
+            if plan.setup and not any(key[1:] == (plan.key, "setup") for key in exact):
+                exact[name, plan.key, "setup"] += plan.setup * entry.quantity
+
+    def _add_cycle(  # noqa: PLR0913  a cycle, and where it is added
+        self,
+        place: str,
+        length: int,
+        cycle: Cycle,
+        months: Sequence[Month],
+        exact: dict[Key, Fraction],
+        begun: dict[Key, datetime],
+    ) -> None:
+        days = days_between(cycle.start, cycle.end, cycle.timezone)
+        amounts: dict[tuple[str, str, bool], Fraction] = defaultdict(Fraction)
+        first: dict[tuple[str, str, bool], tuple[datetime, datetime]] = {}
+        for day, entry in zip(days, self.owners(place, days), strict=True):
+            if entry is None or not entry.is_paid:
+                continue
+            for charge, amount, months_of_charge, is_advance in BY_KEY[entry.plan or ""].by_cycle():
+                if months_of_charge == length:
+                    line = (entry.plan or "", charge, is_advance)
+                    amounts[line] += amount * entry.quantity / cycle.whole
+                    first.setdefault(line, (max(entry.moment, cycle.start), day.start))
+        for (plan, charge, is_advance), amount in amounts.items():
+            belongs, day_start = first[plan, charge, is_advance]
+            belongs = belongs if is_advance else cycle.end - _INSTANT
+            for month in months:
+                if month.start <= belongs < month.end:
+                    key = (month.name, plan, charge)
+                    exact[key] += amount
+                    begun.setdefault(key, day_start)
+
+    def rounded(self, amount: Fraction) -> Decimal:
+        exact = Decimal(amount.numerator) / Decimal(amount.denominator)
+        return exact.quantize(Decimal(1).scaleb(-self.exponent), rounding=ROUND_HALF_UP)
