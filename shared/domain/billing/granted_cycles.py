@@ -16,6 +16,7 @@ from shared.domain.kernel.times import Instant, to_text
 from shared.domain.kernel.value import Value
 from shared.domain.periods.periods import Period
 from shared.domain.pricing.plan_grants import DueGrant, GrantName, PlanGrant
+from shared.domain.pricing.plan_intervals import PlanInterval
 
 
 class GivenGrant(Value):
@@ -75,8 +76,10 @@ class GrantedCycle(Entity):
     audit: ClassVar[Audit] = FOLLOWS
 
     place: str
+    interval: PlanInterval = "month"
     start: Instant
     end: Instant
+    """Earlier than it was where another cycle cuts it."""
     revision: int = 0
     """That of the places which the last decision rests on."""
     begun: int = 0
@@ -88,8 +91,13 @@ class GrantedCycle(Entity):
     lines: tuple[GrantedLine, ...] = ()
 
     @classmethod
-    def of(cls, place: str, cycle: Period) -> "GrantedCycle":
-        return cls(id=granted_cycle_id(place, cycle), place=place, start=cycle.start, end=cycle.end)
+    def of(cls, place: str, interval: PlanInterval, cycle: Period) -> "GrantedCycle":
+        id_ = granted_cycle_id(place, interval, cycle)
+        return cls(id=id_, place=place, interval=interval, start=cycle.start, end=cycle.end)
+
+    def grant_key(self, line: GrantedLine, index: int) -> str:
+        """Of the wallet's command that gives a grant: its place in the cycle names it."""
+        return f"plan_grant:{self.id.removeprefix(f'{self.kind}:')}:{line.kind}:{line.key}:{index}"
 
     def is_older_than(self, revision: int, begun: int) -> bool:
         """Whether a decision that rests on these comes after the last one."""
@@ -108,8 +116,10 @@ class GrantedCycle(Entity):
             amount, terms = (ZERO, None) if wanted is None else (wanted.amount, wanted.terms)
             converged.append(line.converged(amount, terms, ends_at))
         version = self.version + (tuple(converged) != self.lines)
-        return self.changed(lines=tuple(converged), revision=revision, begun=begun, version=version)
+        return self.changed(lines=tuple(converged), end=ends_at, revision=revision, begun=begun, version=version)
 
 
-def granted_cycle_id(place: str, cycle: Period) -> str:
-    return f"{GrantedCycle.kind}:{place}:{to_text(cycle.start)}"
+def granted_cycle_id(place: str, interval: PlanInterval, cycle: Period) -> str:
+    """A month and a year of a place may begin together."""
+    of_interval = "" if interval == "month" else f"{interval}:"
+    return f"{GrantedCycle.kind}:{place}:{of_interval}{to_text(cycle.start)}"

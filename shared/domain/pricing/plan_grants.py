@@ -19,7 +19,9 @@ from shared.domain.kernel.validation import Length, refusal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
 from shared.domain.periods.periods import Period
+from shared.domain.pricing.cycles import PlaceCycle
 from shared.domain.pricing.places import Terms
+from shared.domain.pricing.plan_intervals import PlanInterval
 
 CREDIT_PLACES = 6
 MAXIMUM_GRANTS = 10
@@ -101,22 +103,25 @@ class DueGrant:
 def due_grants(
     history: History[Terms],
     grants: Mapping[str, Sequence[PlanGrant]],
-    cycle: Period,
-    whole_days: int,
+    cycle: PlaceCycle,
+    interval: PlanInterval,
     now: datetime,
 ) -> dict[GrantName, DueGrant]:
-    """What a place brings in a cycle, by what has begun by now.
+    """What plans of an interval bring at a place in a cycle of theirs, by what has begun by now.
 
-    `grants` are those of the plan versions, by their id; `whole_days` is what shares of the cycle divide by.
+    `grants` are those of the plan versions, by their id. Shares divide by all days of a cycle that was cut.
     """
+    whole_days = len(cycle.uncut.days())
     exact: dict[GrantName, Fraction] = {}
     terms: dict[GrantName, PlanGrant] = {}
-    for interval, days in _with_days(history, cycle):
-        if interval.value.status != "active" or interval.start > now:
+    for in_force, days in _with_days(history, cycle.period):
+        had = in_force.value
+        if had.status != "active" or had.interval != interval or in_force.start > now:
             continue
-        for grant in grants[interval.value.plan_version_id]:
+        for grant in grants[had.plan_version_id]:
             name = GrantName(grant.key, grant.kind)
-            exact[name] = exact.get(name, Fraction(0)) + Fraction(grant.amount) * Fraction(days, whole_days)
+            share = Fraction(grant.amount) * had.quantity * Fraction(days, whole_days)
+            exact[name] = exact.get(name, Fraction(0)) + share
             terms[name] = grant
     return {
         name: DueGrant(Decimal(plain(round_to(amount, CREDIT_PLACES))), terms[name]) for name, amount in exact.items()
@@ -125,7 +130,7 @@ def due_grants(
 
 def _with_days(history: History[Terms], cycle: Period) -> Iterator[tuple[Interval[Terms], int]]:
     """The plans at a place with the number of their days: a day belongs to the last plan in force on it."""
-    intervals = [each for each in history.within(cycle.start, cycle.end) if each.value.status in ("trialing", "active")]
+    intervals = [each for each in history.within(cycle.start, cycle.end) if each.value.has_plan]
     days: dict[int, int] = {}
     for day in cycle.days():
         on_day = [

@@ -60,6 +60,10 @@ class PlanEntitlement(Value):
     mode: Mode | None = None
     """`hard`: what is more is refused. `soft`: it is accepted with a warning. Null for a flag."""
 
+    def times(self, quantity: int) -> "PlanEntitlement":
+        """Of a plan that is had more than once: its limit is multiplied."""
+        return self if self.limit is None else self.model_copy(update={"limit": self.limit * quantity})
+
     @model_validator(mode="after")
     def _flag_or_limit(self) -> Self:
         if self.value is None and self.mode is None:

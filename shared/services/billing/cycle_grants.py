@@ -6,6 +6,7 @@ follow from that item alone and have names of their own, so that it does each of
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.containers import TENANTS
@@ -16,11 +17,14 @@ from shared.domain.credits.grants import Terms as CreditTerms
 from shared.domain.kernel.errors import ConflictError, UnavailableError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.times import from_text, to_text
-from shared.domain.periods.periods import Period
+from shared.domain.periods.periods import Span
+from shared.domain.pricing.cycles import PlaceCycle
 from shared.domain.pricing.places import Places, Terms
 from shared.domain.pricing.plan_grants import due_grants
+from shared.domain.pricing.plan_intervals import PlanInterval
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.services.billing.plan_cycles import PlanCycles
 from shared.services.credits.ledger import Ledger
 from shared.services.periods.periods import Periods
 from shared.services.pricing.places import PlaceHistories
@@ -38,10 +42,21 @@ from shared.services.tenancy.organizations import Organizations
 GRANTS_DUE = "grants_due"
 """The effect of a command, or of a new cycle, that changes which credits are due; its value is a stored name."""
 MAXIMUM_CYCLES = 60
-"""That one run of the effect looks at, where it comes late."""
+"""Of a place, that one run of the effect looks at where it comes late."""
+_CUT_WITHIN = timedelta(days=2)
+"""A command cuts a cycle at the beginning of its own local day."""
 _INSTANT = timedelta(microseconds=1)
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A cycle of the plans of an interval at a place."""
+
+    place: str
+    interval: PlanInterval
+    cycle: PlaceCycle
 
 
 class CycleGrants:
@@ -52,6 +67,7 @@ class CycleGrants:
         organizations: Organizations,
         periods: Periods,
         place_histories: PlaceHistories,
+        cycles: PlanCycles,
         ledger: Ledger,
         outbox: Outbox,
     ) -> None:
@@ -59,8 +75,9 @@ class CycleGrants:
         self._organizations = organizations
         self._periods = periods
         self._place_histories = place_histories
+        self._cycles = cycles
         self._ledger = ledger
-        self._cycles = Records(store, TENANTS, GrantedCycle)
+        self._granted = Records(store, TENANTS, GrantedCycle)
         self._due = outbox.sender(GRANTS_DUE)
 
     def entry(self, name: str, organization_id: str, moment: datetime, revision: int) -> OutboxEntry:
@@ -83,87 +100,95 @@ class CycleGrants:
         if places.revision < int(revision):
             raise UnavailableError("The command was given a moment ago and cannot be read yet")
         now = places.no_earlier(self._clock.now())
-        for place in sorted(places.fees):
-            cycle = await self._cycle_at(organization, min(from_text(moment), now))
-            for _ in range(MAXIMUM_CYCLES):
-                await self._converge(organization, places, place, cycle, now)
-                if cycle.end > now:
-                    break
-                cycle = await self._cycle_at(organization, cycle.end)
+        await self._periods.cover(organization, now, now)
+        span = Span(start=min(from_text(moment), now) - _CUT_WITHIN, end=now + _INSTANT)
+        for place, history in sorted(places.fees.items()):
+            for interval in sorted({entry.value.interval for entry in history.entries}):
+                cycles = await self._cycles.within(organization, history, interval, span)
+                for cycle in cycles[-MAXIMUM_CYCLES:]:
+                    await self._converge(organization, places, _Turn(place, interval, cycle), now)
 
-    async def _cycle_at(self, organization: Organization, instant: datetime) -> Period:
-        """The time that the plan's fees are for: of a monthly plan the billing period."""
-        return await self._periods.containing(organization, instant)
-
-    async def _converge(
-        self, organization: Organization, places: Places, place: str, cycle: Period, now: datetime
-    ) -> None:
+    async def _converge(self, organization: Organization, places: Places, turn: _Turn, now: datetime) -> None:
         """Bring a place's credits of a cycle to what is due by what has begun until now."""
-        history = places.fees[place]
+        history, period = places.fees[turn.place], turn.cycle.period
         grants = await self._place_histories.grants(history)
-        has_grants = any(grants.values())
-        otherwise = ConflictError("The credits of a cycle are being changed by many at once")
+        brings_credits = any(grants.values())
+        id_ = granted_cycle_id(turn.place, turn.interval, period)
+        until = min(now, period.end - _INSTANT)
+        begun = sum(entry.effective_from <= until for entry in history.entries)
 
         async def attempt() -> GrantedCycle | None:
-            current = await self._cycles.find(organization.id, granted_cycle_id(place, cycle))
-            if current is None and not has_grants:
+            current = await self._granted.find(organization.id, id_)
+            if current is None and not brings_credits:
                 return None
-            before = GrantedCycle.of(place, cycle) if current is None else current.entity
-            until = min(now, cycle.end - _INSTANT)
-            begun = sum(entry.effective_from <= until for entry in history.entries)
+            before = GrantedCycle.of(turn.place, turn.interval, period) if current is None else current.entity
             if not before.is_older_than(places.revision, begun):
                 return before
-            due = due_grants(_ending(history, organization), grants, cycle, len(cycle.days()), until)
-            decided = before.decided(due, places.revision, begun, cycle.end)
-            following = self._following(organization, places, place, cycle)
-            await self._cycles.write(organization.id, current, decided, *following)
+            due = due_grants(_ending(history, organization), grants, turn.cycle, turn.interval, until)
+            decided = before.decided(due, places.revision, begun, period.end)
+            await self._granted.write(organization.id, current, decided, *self._following(organization, places, turn))
             return decided
 
+        otherwise = ConflictError("The credits of a cycle are being changed by many at once")
         decided = await retry_lost_races(attempt, otherwise)
         if decided is not None and decided.applied < decided.version:
-            await self._apply(organization, decided)
+            await self._apply(organization, history, decided)
 
-    def _following(self, organization: Organization, places: Places, place: str, cycle: Period) -> list[Operation]:
-        """The next cycle's turn, where a plan is in force when it begins."""
-        terms = places.fees[place].at(cycle.end)
-        if terms is None or terms.status != "active":
+    def _following(self, organization: Organization, places: Places, turn: _Turn) -> list[Operation]:
+        """The next cycle's turn, where a plan of this interval is in force when it begins."""
+        end = turn.cycle.period.end
+        terms = places.fees[turn.place].at(end)
+        if terms is None or terms.status != "active" or terms.interval != turn.interval:
             return []
-        name = f"{place}:{to_text(cycle.end)}"
-        return [putting(self.entry(name, organization.id, cycle.end, places.revision))]
+        name = f"{turn.place}:{turn.interval}:{to_text(end)}"
+        return [putting(self.entry(name, organization.id, end, places.revision))]
 
-    async def _apply(self, organization: Organization, decided: GrantedCycle) -> None:
+    async def _apply(self, organization: Organization, history: History[Terms], decided: GrantedCycle) -> None:
         """Do in the wallet what was decided, and note that it is done."""
+        rolls = any(grant.rollover for line in decided.lines for grant in line.grants)
+        lifetime = await self._next_length(organization, history, decided) if rolls else timedelta()
         for line in decided.lines:
-            given = await self._give(organization, decided, line)
+            given = await self._give(organization, decided, line, lifetime)
             if line.has_fallen:
                 await self._take_back(organization, decided, line, given)
 
         def done(current: GrantedCycle) -> GrantedCycle:
             return current.changed(applied=max(current.applied, decided.version))
 
-        await self._cycles.change(organization.id, decided.id, done)
+        await self._granted.change(organization.id, decided.id, done)
 
-    async def _give(self, organization: Organization, decided: GrantedCycle, line: GrantedLine) -> dict[int, str]:
+    async def _next_length(
+        self, organization: Organization, history: History[Terms], decided: GrantedCycle
+    ) -> timedelta:
+        """How long the next cycle is: for so long credits roll over."""
+        span = Span(start=decided.end, end=decided.end + _INSTANT)
+        following = await self._cycles.within(organization, history, decided.interval, span)
+        length: Span = following[0].period if following else Span(start=decided.start, end=decided.end)
+        return length.end - length.start
+
+    async def _give(
+        self, organization: Organization, decided: GrantedCycle, line: GrantedLine, lifetime: timedelta
+    ) -> dict[int, str]:
         """Give the grants that are not there yet; the ids of all that are, by their index.
 
-        One whose time is over already is left out, and one that the wallet refuses, as it has too many kinds.
+        `lifetime` is that of what rolls over. A grant whose time is over already is left out, and one that the wallet
+        refuses, as it has too many kinds.
         """
         now = self._clock.now()
         ids: dict[int, str] = {}
         for index, grant in enumerate(line.grants):
             if grant.expires_at is not None and grant.expires_at <= now:
                 continue
-            rollover = None
-            if grant.rollover:
-                following = await self._cycle_at(organization, decided.end)
-                rollover = Rollover(grant.rollover, following.end - following.start)
             command = GiveGrant(
                 organization_id=organization.id,
-                key=_grant_key(decided, line, index),
+                key=decided.grant_key(line, index),
                 by_system=True,
                 amount=grant.amount,
                 terms=CreditTerms(
-                    "subscription", promotional=grant.promotional, expires_at=grant.expires_at, rollover=rollover
+                    "subscription",
+                    promotional=grant.promotional,
+                    expires_at=grant.expires_at,
+                    rollover=Rollover(grant.rollover, lifetime) if grant.rollover else None,
                 ),
                 credit_kind=line.kind,
                 reason=f"Included in the plan ({line.key})",
@@ -182,7 +207,7 @@ class CycleGrants:
         for index, grant_id in given.items():
             command = Clawback(
                 organization_id=organization.id,
-                key=f"{_grant_key(decided, line, index)}:{decided.version}",
+                key=f"{decided.grant_key(line, index)}:{decided.version}",
                 by_system=True,
                 grant_id=grant_id,
                 total=line.taken_back[index],
@@ -190,11 +215,6 @@ class CycleGrants:
                 reason="The plan changed within its cycle",
             )
             await self._ledger.run(organization.id, command)
-
-
-def _grant_key(decided: GrantedCycle, line: GrantedLine, index: int) -> str:
-    """Of one grant in its cycle: its place there names it."""
-    return f"plan_grant:{decided.place}:{to_text(decided.start)}:{line.kind}:{line.key}:{index}"
 
 
 def _ending(history: History[Terms], organization: Organization) -> History[Terms]:

@@ -9,6 +9,7 @@ from shared.domain.periods.periods import MORE_THAN_A_YEAR, QUARTER, YEAR, Calen
 from shared.domain.pricing.charges.charge import Recurrence
 from shared.domain.pricing.cycles import PlaceCycle, cycles_at
 from shared.domain.pricing.places import Places, Terms
+from shared.domain.pricing.plan_intervals import PlanInterval
 from shared.domain.tenancy.organizations import Organization
 from shared.services.periods.periods import Periods
 
@@ -33,6 +34,20 @@ class PlanCycles:
             if cycles:
                 return cycles[0].period
         return await self._periods.would_contain(organization, moment)
+
+    async def within(
+        self, organization: Organization, history: History[Terms], interval: PlanInterval, span: Span
+    ) -> list[PlaceCycle]:
+        """The cycles of an interval at a place that a span has a part of, in order; months are billing periods.
+
+        Changes nothing.
+        """
+        months = _MONTHS.get(interval)
+        if months is not None:
+            return await self._at(organization, history, months, span.start, span.end)
+        periods = await self._periods.would_cover(organization, span.start, span.end)
+        overlapping = [period for period in periods if period.start < span.end and span.start < period.end]
+        return [PlaceCycle(period, period.whole, number=0) for period in overlapping]
 
     async def anniversaries(
         self, organization: Organization, places: Places, recurrences: Iterable[Recurrence], span: Span

@@ -46,7 +46,7 @@ class SubscriptionServices:
         cycles = PlanCycles(periods)
         commands = SubscriptionCommands(PlanChoices(agents, plans), cycles)
         self._cycle_grants = cycle_grants = CycleGrants(
-            store, clock, organizations, periods, place_histories, ledger, outbox
+            store, clock, organizations, periods, place_histories, cycles, ledger, outbox
         )
         overdue = OverduePlaces(clock, place_histories, documents)
         self.subscriptions = Subscriptions(

@@ -95,8 +95,8 @@ class PlaceHistories:
 
     async def _allowed(self, terms: Terms) -> PlaceEntitlements:
         version = await self._plans.version(terms.plan_version_id)
-        is_in_force = terms.status in ("trialing", "active")
-        return PlaceEntitlements(is_in_force=is_in_force, features=version.entitlements)
+        features = tuple(feature.times(terms.quantity) for feature in version.entitlements)
+        return PlaceEntitlements(is_in_force=terms.has_plan, features=features)
 
     async def _charges(self, version_id: str) -> Version:
         version = await self._billing_models.published(version_id)
