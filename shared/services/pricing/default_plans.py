@@ -7,6 +7,7 @@ from typing import Any
 from shared.domain.kernel.ids import named_id
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.plan_grants import PlanGrant
+from shared.domain.pricing.plan_intervals import PlanInterval
 from shared.domain.pricing.plans import PlanDraft, Trial
 from shared.domain.tenancy.entitlements import PlanEntitlement
 
@@ -49,6 +50,7 @@ class DefaultPlan:
     credits: str | None
     included: Included
     has_trial: bool = True
+    interval: PlanInterval = "month"
 
     @property
     def plan_id(self) -> str:
@@ -61,6 +63,7 @@ class DefaultPlan:
     @property
     def model(self) -> BillingModelDraft:
         fee = {"key": "subscription", "type": "flat_fee", "amount": self.amount, "timing": "advance"}
+        fee |= {} if self.interval == "month" else {"interval": self.interval}
         return BillingModelDraft.model_validate({"name": self.name, "currency": "USD", "charges": [fee]})
 
     @property
@@ -72,6 +75,7 @@ class DefaultPlan:
         fields: dict[str, Any] = {
             "key": self.key,
             "name": self.name,
+            "interval": self.interval,
             "prices": {"USD": self.model_version_id},
             "entitlements": tuple(self.included.entitlements),
             "grants": ()
@@ -90,6 +94,8 @@ _ENTERPRISE = Included(projects=None, agents=None, seats=None, events=None, api_
 DEFAULT_PLANS = (
     DefaultPlan("free", "Free", "0.00", None, _FREE, has_trial=False),
     DefaultPlan("starter", "Starter", "29.00", "500", _STARTER),
+    DefaultPlan("starter_yearly", "Starter, yearly", "290.00", "6000", _STARTER, interval="year"),
     DefaultPlan("professional", "Professional", "99.00", "2000", _PROFESSIONAL),
+    DefaultPlan("professional_yearly", "Professional, yearly", "990.00", "24000", _PROFESSIONAL, interval="year"),
     DefaultPlan("enterprise", "Enterprise", "299.00", "10000", _ENTERPRISE),
 )

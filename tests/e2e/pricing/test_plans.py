@@ -9,15 +9,39 @@ from tests.doubles.worlds.plans import fee, plan, price, seats
 
 Json = dict[str, Any]
 
+KEYS = ("free", "starter", "starter_yearly", "professional", "professional_yearly", "enterprise")
 
-async def test_every_deployment_begins_with_four_plans(xyra: Xyra) -> None:
+
+async def test_every_deployment_begins_with_six_plans(xyra: Xyra) -> None:
     listed = (await xyra.anonymous.get("billing/plans"))["data"]
     fees = {each["key"]: each["prices"]["USD"][0]["amount"] for each in listed}
-    assert {key: fees[key] for key in ("free", "starter", "professional", "enterprise")} == {
-        "free": "0.00",
-        "starter": "29.00",
-        "professional": "99.00",
-        "enterprise": "299.00",
+    found = {
+        each["key"]: (each["interval"], fees[each["key"]], *(grant["amount"] for grant in each["grants"]))
+        for each in listed
+        if each["key"] in KEYS
+    }
+    assert found == {
+        "free": ("month", "0.00"),
+        "starter": ("month", "29.00", "500"),
+        "starter_yearly": ("year", "290.00", "6000"),
+        "professional": ("month", "99.00", "2000"),
+        "professional_yearly": ("year", "990.00", "24000"),
+        "enterprise": ("month", "299.00", "10000"),
+    }
+    features = {each["key"]: {one["feature"]: one for one in each["entitlements"]} for each in listed}
+    limits = {key: [features[key][name]["limit"] for name in ("projects", "seats")] for key in KEYS}
+    assert limits == {
+        "free": ["1", "1"],
+        "starter": ["1", "1"],
+        "starter_yearly": ["1", "1"],
+        "professional": ["5", "5"],
+        "professional_yearly": ["5", "5"],
+        "enterprise": [None, None],
+    }
+    assert [key for key in KEYS if features[key]["api_access"]["value"]] == [*KEYS[3:]]
+    assert [key for key in KEYS if features[key]["custom_integrations"]["value"]] == ["enterprise"]
+    assert {each["key"]: each["trial"] and each["trial"]["days"] for each in listed if each["key"] in KEYS} == {
+        key: None if key == "free" else 14 for key in KEYS
     }
 
 

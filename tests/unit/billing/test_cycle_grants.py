@@ -56,13 +56,20 @@ class World:
         return Application(Ports(self.store, MemoryQueue(), self.clock, NoSecrets()), Settings())
 
     async def plan(self, key: str, amount: str | None = None, **fields: Any) -> None:
-        fee = {"key": "fee", "type": "flat_fee", "amount": "10.00", "timing": "advance"}
+        interval = fields.pop("interval", "month")
+        fee = {"key": "fee", "type": "flat_fee", "amount": "10.00", "timing": "advance", "interval": interval}
         model_id = named_id("bm", key)
         model = BillingModelDraft.model_validate({"name": key, "currency": "USD", "charges": [fee]})
         await self.host.billing_models.create(model_id, None, model)
         trial, kind = fields.pop("trial", None), fields.pop("at", "base")
         grants = [] if amount is None else [{"key": "included", "amount": amount} | fields]
-        draft = {"key": key, "name": key, "kind": kind, "prices": {"USD": named_id("bmv", model_id, 1)}}
+        draft = {
+            "key": key,
+            "name": key,
+            "kind": kind,
+            "interval": interval,
+            "prices": {"USD": named_id("bmv", model_id, 1)},
+        }
         await self.host.plans.create(
             named_id("plan", key), PlanDraft.model_validate(draft | {"grants": grants, "trial": trial})
         )
@@ -262,6 +269,42 @@ async def test_what_comes_late_brings_the_cycles_that_it_missed_as_far_as_they_l
     await world.at(datetime(2027, 3, 15, tzinfo=UTC))
     # 1,000 and four months of 3,000 that stay, and the present month's 300
     assert await world.available() == "13300"
+
+
+async def test_a_year_brings_its_credits_once_and_the_next_one_from_its_anniversary_on(world: World):
+    await world.plan("yearly", "36500", interval="year")
+    await world.command(Subscribe("yearly"))
+    assert await world.grants() == [("36500", "0")]
+    await world.at(DECEMBER)
+    await world.at(datetime(2027, 6, 1, tzinfo=UTC))
+    assert await world.grants() == [("36500", "0")]
+    await world.use("500")
+    await world.at(datetime(2027, 11, 21, tzinfo=UTC))  # what was left is gone
+    assert await world.available() == "36500"
+    assert len(await world.grants()) == 2
+
+
+async def test_a_change_from_a_year_to_months_takes_back_its_days_and_brings_those_of_the_month(world: World):
+    await world.plan("yearly", "36500", interval="year")
+    await world.plan("monthly", "3100")
+    await world.command(Subscribe("yearly"))
+    await world.at(datetime(2026, 12, 22, 9, tzinfo=UTC))
+    await world.command(Change("monthly"))
+    # 31 of 365 days, and 10 of December's 31
+    assert await world.grants() == [("36500", "33400"), ("1000", "0")]
+    assert await world.available() == "4100"
+    await world.command(Change("yearly"))
+    assert await world.available() == "36500"
+
+
+async def test_an_add_on_brings_its_credits_as_often_as_it_is_had(world: World):
+    await world.plan("packs", "300", at="addon")
+    await world.command(Subscribe("packs", quantity=3), subscription="packs")
+    assert await world.grants() == [("300", "0")]  # three times 100
+    await world.command(Change(quantity=5), subscription="packs")
+    assert await world.available() == "500"
+    await world.command(Change(quantity=2), subscription="packs")
+    assert await world.available() == "200"
 
 
 async def test_random_histories_leave_in_each_cycle_what_a_second_computation_says(world: World):

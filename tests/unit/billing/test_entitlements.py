@@ -203,6 +203,16 @@ async def test_limits_of_add_ons_add_to_the_base_and_end_with_them(world: World)
     assert [each.feature for each in await world.host.entitlements.all(ORGANIZATION)] == ["agents", "events", "sso"]
 
 
+async def test_limits_of_an_add_on_count_as_often_as_it_is_had(world: World):
+    await world.plan("team", hard("agents", "2"))
+    await world.plan("more", hard("agents", "3"), kind="addon")
+    await world.command(Subscribe("team"))
+    await world.command(Subscribe("more", quantity=4), "more")
+    assert await world.told("agents") == (True, "14", 0)
+    await world.command(Change(quantity=1), "more")
+    assert await world.told("agents") == (True, "5", 0)
+
+
 async def test_a_soft_limit_refuses_nothing_and_is_told_once_passed(world: World):
     await world.plan("team", *(soft(feature, "1") for feature in FEATURES))
     await world.command(Subscribe("team"))
