@@ -1,5 +1,7 @@
 """`python -m bench.credits`: what the credits ledger costs, in processor time and in requests to the store.
 
+At the end: what a client's own check of its lease takes, and what counting metered usage adds to an event.
+
 Uses, and holds that are captured, go through the ledger with the store of one machine (SQLite, synchronous FULL), many
 at once. Processor time is that of the whole process, as machines are shared; p50 and p99 are by the wall clock. The
 size of a batch and its operations are counted where they go to the store. Request units are what Cosmos DB would take:
@@ -26,10 +28,12 @@ from shared import json
 from shared.adapters.clock.system_clock import SystemClock
 from shared.adapters.credits.item_wallets import ItemWallets
 from shared.adapters.sqlite import Database, SqliteStore
-from shared.domain.credits.commands import Capture, GiveGrant, Reserve, Use
+from shared.domain.credits.commands import Capture, GiveGrant, Reserve, SettleLease, TakeLease, Use
 from shared.domain.credits.counters import Context
 from shared.domain.credits.grants import Terms
+from shared.domain.credits.metered_usage import MeteredSums
 from shared.domain.credits.transfers import UseEntry
+from shared.domain.credits.windows import windows_at
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
@@ -168,6 +172,65 @@ async def _reserve_and_capture(ledger: Ledger, payer: str, number: int) -> None:
     assert (await ledger.run(payer, capture)).refusal is None  # noqa: S101  see above
 
 
+async def _take_and_settle(ledger: Ledger, payer: str, number: int) -> None:
+    """A lease on a cap: taken, reported once, and ended."""
+    lease = TakeLease(
+        organization_id=payer,
+        key=f"lease {number}",
+        amount=AMOUNT,
+        context=Context(payer, agent_id="agt_1", run="run"),
+        expires_in=timedelta(minutes=5),
+        calendars=CALENDARS,
+    )
+    assert (await ledger.run(payer, lease)).refusal is None  # noqa: S101  see above
+    settled = SettleLease(
+        organization_id=payer,
+        key=f"settle {number}",
+        lease_id=lease.lease_id,
+        total=AMOUNT,
+        final=True,
+        calendars=CALENDARS,
+    )
+    assert (await ledger.run(payer, settled)).refusal is None  # noqa: S101  see above
+
+
+@dataclass(slots=True)
+class _HeldLease:
+    """What a client keeps of its lease: what is left, and until when."""
+
+    left: Decimal
+    until: float
+
+    def may_spend(self, amount: Decimal) -> bool:
+        if amount > self.left or time.monotonic() >= self.until:
+            return False
+        self.left -= amount
+        return True
+
+
+def _microseconds_of_a_check(number: int) -> float:
+    lease, amount = _HeldLease(Decimal(10**9), time.monotonic() + 3600), Decimal("0.5")
+    begun = time.process_time()
+    for _ in range(number):
+        assert lease.may_spend(amount)  # noqa: S101  see above
+    return (time.process_time() - begun) * 1e6 / number
+
+
+def _milliseconds_of_counting(number: int) -> tuple[float, float]:
+    """For each event: where all count together, and where each has a run of its own (sums alone, without the store)."""
+    windows = windows_at(SystemClock().now(), CALENDARS)
+    alone = []
+    for contexts in ([Context("org", agent_id="agt_1")], [Context("org", run=f"run {each}") for each in range(number)]):
+        sums = [MeteredSums(context) for context in contexts]
+        now = SystemClock().now()
+        begun = time.process_time()
+        for each in range(number):
+            place = each % len(sums)
+            sums[place] = sums[place].plus(AMOUNT, Decimal("0.5"), windows, now)
+        alone.append((time.process_time() - begun) * 1e3 / number)
+    return alone[0], alone[1]
+
+
 def _of_one_run(payer: str, _: int) -> Context:
     return Context(payer, project_id="prj_1", department_id="dep_1", agent_id="agt_1", api_key_id="key_1", run="run")
 
@@ -206,11 +269,16 @@ async def main() -> int:
             ("reserves, alone", 1, 1, _reserve),
             ("reserve + capture pairs, alone", 1, 1, _reserve_and_capture),
             ("reserve + capture pairs, one wallet", 1, CONNECTIONS, _reserve_and_capture),
+            ("leases taken and settled, alone", 1, 1, _take_and_settle),
+            ("leases taken and settled, one wallet", 1, CONNECTIONS, _take_and_settle),
         ]
         for name, wallets, at_once, spend in cases:
             table.add_row(*(await _measured(store, name, wallets, number, at_once, spend)).row())
         database.close()
     console.print(table)
+    console.print(f"A client's check of its lease: {_microseconds_of_a_check(100 * number):.2f} microseconds")
+    together, own = _milliseconds_of_counting(number)
+    console.print(f"Counting an event: {together:.3f} ms with others of its context, {own:.3f} ms of a run of its own")
     return 0
 
 

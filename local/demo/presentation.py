@@ -36,6 +36,11 @@ def statement_table(statement: dict[str, Any]) -> Table:
     return table
 
 
+def stopped_run(run: str, refusal: dict[str, Any]) -> str:
+    """How a run ends that goes on spending: its cap refuses the next step."""
+    return f"The run {run} was stopped by its cap: {refusal['detail']}.\n"
+
+
 def margin_table(summaries: dict[str, dict[str, Any]]) -> Table:
     """What each project cost, what it is billed, and what is left."""
     currency = next(iter(summaries.values()))["currency"]
@@ -90,6 +95,8 @@ def next_steps(base: str, kept: dict[str, str]) -> str:
             f"  curl {key} '{api}/invoices'",
             "What is left of its prepaid credits:",
             f"  curl {key} '{api}/credits/balance'",
+            "What the run that was stopped by its cap has spent:",
+            f"  curl {key} '{api}/budgets/each-run?ref=demo-in-circles'",
             "An event of your own, and this month's invoice as it stands with it:",
             f"  curl {key} -H 'Content-Type: application/json' -d '{event}' '{api}/events'",
             f"  curl {key} '{api}/invoices/preview'",

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local.demo.billing_model import billing_model
-from local.demo.presentation import invoice_table, margin_table, next_steps, statement_table, totals_table
+from local.demo.presentation import invoice_table, margin_table, next_steps, statement_table, stopped_run, totals_table
 from local.demo.recording import Event, Month, events_over, runs_over
 
 BATCH = 500
@@ -37,6 +37,10 @@ SCOPES = [
 CREDITS = "1000"
 """What the first project has prepaid. Each of its runs spends what the cost table says of a workflow."""
 ACTION = {"agent_type": "WorkflowAgent", "action": "execute_workflow"}
+CAP = "10"
+"""What each run of the first project may spend, so that one that goes round in circles is stopped."""
+CAPPED_RUN = "demo-in-circles"
+_FORBIDDEN = 403
 
 
 class DemoError(Exception):
@@ -98,6 +102,7 @@ class Demo:
         first = next(iter(customers.values()))
         self._console.print(invoice_table(invoices[0]))
         self._console.print(statement_table(await self._spend_credits(first, next(iter(customers)), month)))
+        self._console.print(stopped_run(CAPPED_RUN, await self._run_in_circles(first)))
         self._console.print(totals_table(invoices))
         summaries = {project: await self._summary(customer, month) for project, customer in customers.items()}
         self._console.print(margin_table(summaries))
@@ -193,6 +198,25 @@ class Demo:
         )
         return statement
 
+    async def _run_in_circles(self, customer: Customer) -> dict[str, Any]:
+        """Cap each run, and let one spend until its cap stops it; what it is told then."""
+        of_organization = {"organization_id": customer.organization_id}
+        body = {"name": "Each run", "scope": "run", "ref": "each", "window": "once", "limit": CAP}
+        await self._call("PUT", "budgets/each-run", params=of_organization, json=body)
+        number = 0
+        while True:
+            number += 1
+            use = ACTION | {"agent": "coder", "run": CAPPED_RUN}
+            answer: dict[str, Any] = await self._call(
+                *("POST", "credits/use"),
+                key=f"demo-circle-{number}",
+                credential=customer.api_key,
+                also=_FORBIDDEN,
+                json=use,
+            )
+            if answer.get("status") == _FORBIDDEN:
+                return answer
+
     async def _invoice(self, customer: Customer, month: Month) -> dict[str, Any]:
         job = await self._call(
             "POST",
@@ -221,6 +245,7 @@ class Demo:
         *,
         key: str | None = None,
         credential: str | None = None,
+        also: int | None = None,
         **request: Any,  # noqa: ANN401  those of aiohttp
     ) -> Any:  # noqa: ANN401  JSON
         headers = {}
@@ -229,6 +254,6 @@ class Demo:
         if key is not None:
             headers["Idempotency-Key"] = key
         async with self._session.request(method, f"/api/v1/{path}", headers=headers, **request) as response:
-            if response.status not in _OK:
+            if response.status not in _OK and response.status != also:
                 raise DemoError(f"{method} {path} answered {response.status}: {await response.text()}")
             return await response.json()

@@ -116,6 +116,7 @@ def test_the_demo_bills_what_was_recorded_and_is_found_again(new_process: Callab
     }
     runs = [run for run in rows("agent_runs.csv.gz") if run["project"] == "astropy"]
     assert shown_credits(first.output) == ["1000", *(str(997 - 3 * number) for number in range(len(runs)))]
+    assert "was stopped by its cap: The budget each-run has 1 credits left in all." in first.output
     assert first.stop(signal.SIGINT) == 0
 
     second = new_process(present=True, XYRA_DEMO="1")
@@ -131,9 +132,11 @@ def test_the_demo_bills_what_was_recorded_and_is_found_again(new_process: Callab
         sent = re.findall(r"-d '(.*?)'", command)
         headers = key | ({"Content-Type": "application/json"} if sent else {})
         ask(second, "POST" if sent else "GET", path, headers, sent[0] if sent else None)
-    assert len(commands) == 5
+    assert len(commands) == 6
     balance = ask(second, "GET", "/api/v1/credits/balance", key)
-    assert (balance["available"], balance["granted"]) == (shown_credits(first.output)[-1], "1000")
+    spent_in_circles = 3 * 3
+    left = str(int(shown_credits(first.output)[-1]) - spent_in_circles)
+    assert (balance["available"], balance["granted"]) == (left, "1000")
     for kind in ("events", "projects", "outcomes"):
         (newest,) = ask(second, "GET", f"/api/v1/{kind}?limit=1", key)["data"]
         assert ask(second, "GET", f"/api/v1/{kind}/{newest['event_id' if kind == 'events' else 'id']}", key)

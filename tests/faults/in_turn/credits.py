@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +31,7 @@ SPENT_FOR = SpentFor(agent=AGENT, run="run")
 KIND = "default"
 DEPARTMENT = named_id("dep", "faults")
 RUN = named_id("run", "faults")
+APRIL = datetime(2026, 4, 2, tzinfo=UTC)
 OF_DEPARTMENT = SpentFor(department_id=DEPARTMENT, run="run")
 
 
@@ -366,15 +367,14 @@ class CountUsage(CreditPath):
 
     async def prepare(self) -> None:
         await self.scene.host().organizations.update(ORGANIZATION, {"credit_value": Decimal("0.5")}, None)
-        self.scene.clock.move(timedelta(minutes=5))  # every host has the value by then
+        self.scene.clock.set(APRIL)  # the value holds from the first period on that there is not yet
         await super().prepare()
         draft = BudgetDraft("agent", AGENT, "once", Decimal(30), "credits", KIND, "hard", ())
         await self.scene.host().credits.budgets.put(ORGANIZATION, "budget", draft, None)
 
     async def walk(self, host: Application) -> None:
         queue = MemoryQueue()
-        now = self.scene.clock.now()
-        events = [reported(f"u{number}", 4, now) for number in range(3)]
+        events = [reported(f"u{number}", 4, APRIL) for number in range(3)]
         await self.scene.host_with(self.scene.store, queue).events.accept(events, partial=False)
         for message in queue.waiting["usage"]:
             await host.metering.meter(delivered([message]))

@@ -15,12 +15,17 @@ from shared.containers import LEDGERS
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.credits.counters import counter_id
 from shared.domain.credits.grants import Terms
+from shared.domain.credits.metered_usage import MeteredSums
+from shared.domain.credits.usage_counting import count_usage
+from shared.domain.credits.wallet import Wallet
 from shared.domain.credits.windows import windows_at
+from shared.domain.kernel.errors import UnavailableError
 from shared.domain.kernel.ids import named_id
 from shared.domain.usage.events import event_key, shard_of
 from shared.domain.usage.outcomes import Verification, outcome_id
 from shared.ports.wallets import Wanted
 from shared.services.agents.agents import AgentDraft
+from shared.services.credits import metered_counting
 from shared.services.credits.budgets import BudgetDraft
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
 from shared.services.tenancy.organizations import OrganizationDraft
@@ -203,3 +208,16 @@ async def test_nothing_is_written_where_a_credit_has_no_value() -> None:
     partitions = [f"{WITHOUT_VALUE}:usage:{shard}" for shard in range(2)]
     assert any([await scene.documents(LEDGERS.name, partition, "event") for partition in partitions])
     assert not any([await scene.documents(LEDGERS.name, partition, METERED_SUMS) for partition in partitions])
+
+
+def adds_whatever_comes(wallet: Wallet, shard: str, sums: MeteredSums, now: datetime) -> bool:
+    """A naive wallet: it takes what is sent for what is new."""
+    fresh = MeteredSums(sums.context, sums.revision, sums.windows)
+    wallet.counted_usage = {}
+    return count_usage(wallet, shard, fresh, now)
+
+
+async def test_what_takes_sums_for_differences_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metered_counting, "count_usage", adds_whatever_comes)
+    with pytest.raises((AssertionError, UnavailableError)):
+        await test_units_come_to_their_sum_over_all_shards(0)
