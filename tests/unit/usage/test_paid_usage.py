@@ -11,11 +11,14 @@ import pytest
 
 from shared.bootstrap import Application
 from shared.domain.access.identity import Permission, Principal
+from shared.domain.credits.counters import counter_id
 from shared.domain.credits.grants import Terms
+from shared.domain.credits.windows import ONCE, windows_at
 from shared.domain.kernel.errors import NotFoundError, RejectedItemsError, ValidationError
 from shared.domain.kernel.ids import named_id
 from shared.domain.usage.events import event_key
 from shared.domain.usage.recorded_events import RecordedEvent
+from shared.ports.wallets import Wanted
 from shared.services.billing.invoice_runs import Task
 from shared.services.credits.spending import Caller, RequestedUse, SpentFor
 from shared.services.tenancy.organizations import OrganizationDraft
@@ -193,6 +196,25 @@ async def test_a_payment_that_is_taken_off_moves_the_period_like_a_late_event(pa
     assert await paying.listed() == {}
     paying.scene.clock.set(datetime(2026, 7, 3, tzinfo=UTC))
     assert await paying.billed_in_april() == 4
+
+
+async def test_what_is_not_paid_counts_as_metered_in_the_hour_of_its_event(paying: Paying) -> None:
+    used = await paying.use("use", "10")
+    for id_, quantity in (("a", 4), ("b", 2)):
+        await paying.report(id_, quantity, used)
+
+    async def metered() -> tuple[Decimal, Decimal]:
+        """In all, and in the hour in which the events happened: credits."""
+        await paying.scene.drain()
+        id_ = counter_id("organization", ORGANIZATION, ORGANIZATION)
+        organization, wallet = await paying.host.credits.paying.read(ORGANIZATION, Wanted(counters=frozenset({id_})))
+        hour, *_ = windows_at(IN_APRIL - timedelta(days=1), organization.calendars)
+        counter = wallet.counters[id_]
+        return counter.spending("default", ONCE).metered, counter.spending("default", hour).metered
+
+    assert await metered() == (2, 2)
+    await paying.take_off("a")
+    assert await metered() == (8, 8)
 
 
 async def test_a_repeated_message_changes_nothing(paying: Paying) -> None:
