@@ -150,7 +150,13 @@ class Budgets:
             if _found(wallet, organization_id, budget_id) is None:
                 raise _unknown()
 
-        await look_twice(lambda: self._change(organization_id, budget_id, removed, if_match), errors=(NotFoundError,))
+        async def attempt() -> None:
+            _, wallet = await self._paying.read(organization_id, Wanted())
+            if _found(wallet, organization_id, budget_id) is None:  # before anything is changed
+                raise _unknown()
+            await self._change(organization_id, budget_id, removed, if_match)
+
+        await look_twice(attempt, errors=(NotFoundError,))
 
     async def page(self, organization_id: str, limit: int, cursor: str | None) -> tuple[list[Budget], str | None]:
         """Newest first. Raises `MalformedError` for a cursor of another list."""
