@@ -23,6 +23,7 @@ from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.wallets import StoredWallet, Wanted
 from shared.services.credits.ledger import Ledger
+from shared.services.storage import Outbox
 from shared.services.tenancy.organizations import Organizations
 from tests.doubles.fakes.memory_store import MemoryStore
 from tests.doubles.fakes.settable_clock import SettableClock
@@ -56,7 +57,9 @@ class CachedBudgets(ItemWallets):
 class Hosts:
     def __init__(self, wallets: type[ItemWallets]) -> None:
         self.store = MemoryStore()
-        self.hosts = [Ledger(wallets(self.store), SettableClock(NOW), OneCalendar()) for _ in range(2)]
+        clock = SettableClock(NOW)
+        outbox = Outbox(self.store, clock)
+        self.hosts = [Ledger(wallets(self.store), clock, OneCalendar(), outbox) for _ in range(2)]
 
     async def give(self, amount: int) -> None:
         grant = GiveGrant(organization_id=ORGANIZATION, key="grant", amount=Decimal(amount), terms=Terms("purchase"))
