@@ -93,7 +93,9 @@ async def verify_by_page(call: Call[PasswordForm, LinkQuery]) -> Reply:
         "verify",
         _VERIFY,
         lambda: verify(call.query.token, call.body.password),
-        pages.message_page("Your address is confirmed", "You can sign in with your password now."),
+        pages.message_page(
+            "Your address is confirmed", "You can sign in with your password now.", leads_to_sign_in=True
+        ),
     )
 
 
@@ -111,7 +113,11 @@ async def reset_by_page(call: Call[PasswordForm, LinkQuery]) -> Reply:
         "reset",
         _RESET,
         lambda: confirm(call.query.token, call.body.password),
-        pages.message_page("Your password is set", "You are signed out everywhere. Sign in with the new password now."),
+        pages.message_page(
+            "Your password is set",
+            "You are signed out everywhere. Sign in with the new password now.",
+            leads_to_sign_in=True,
+        ),
     )
 
 
@@ -139,7 +145,7 @@ async def accept_by_page(call: Call[InvitationForm, LinkQuery]) -> Reply:
         "accept",
         _ACCEPT,
         lambda: _accept(call),
-        pages.message_page("Welcome", "You are a member now. Sign in with your password."),
+        pages.message_page("Welcome", "You are a member now. Sign in with your password.", leads_to_sign_in=True),
     )
 
 
@@ -197,7 +203,9 @@ async def link_by_page(call: Call[NoFields, LinkQuery]) -> Reply:
         "link",
         _LINK,
         lambda: call.services.provider_links.accept(call.query.token),
-        pages.message_page("Your account is linked", "Sign in through your company once more: you come in now."),
+        pages.message_page(
+            "Your account is linked", "Sign in through your company once more: you come in now.", leads_to_sign_in=True
+        ),
     )
 
 

@@ -21,4 +21,6 @@ class BrowserErrors:
     def written(self, error: XyraError, headers: Mapping[str, str]) -> tuple[str, bytes]:
         if pages.MEDIA_TYPE not in headers.get("accept", ""):
             return MEDIA_TYPE, problem_document(error)
-        return pages.MEDIA_TYPE, pages.message_page(_TITLE, f"{error.public_detail.rstrip('.')}.")
+        return pages.MEDIA_TYPE, pages.message_page(
+            _TITLE, f"{error.public_detail.rstrip('.')}.", leads_to_sign_in=True
+        )

@@ -49,9 +49,17 @@ def page(name: str, title: str, **values: object) -> bytes:
     return template(f"pages/{name}.html").render(title=title, style=_style(), **values).encode()
 
 
-def message_page(title: str, *paragraphs: str, correlation_id: str | None = None) -> bytes:
+def message_page(
+    title: str, *paragraphs: str, correlation_id: str | None = None, leads_to_sign_in: bool = False
+) -> bytes:
     """A page that says something and asks for nothing."""
-    return page("message", title, paragraphs=paragraphs, correlation_id=correlation_id)
+    return page(
+        "message",
+        title,
+        paragraphs=paragraphs,
+        correlation_id=correlation_id,
+        leads_to_sign_in=leads_to_sign_in,
+    )
 
 
 async def check_own_page(call: Call[Any, Any, Any]) -> None:

@@ -291,3 +291,27 @@ async def test_pages_lead_to_each_other(ada: Ada) -> None:
     await ada.picture("link")
     await ada.press("Confirm it")
     await ada.sees("This link does not work")
+
+
+async def test_somebody_new_confirms_the_address_and_signs_in(page: Any, xyra: Xyra, localhost: Served) -> None:
+    email = f"grace.{uuid4().hex[:8]}@example.com"
+    await xyra.sign_up(email)
+    grace = Ada(page, email)
+    links: list[str] = []
+    for _ in range(_SECONDS * 10):  # the timer that sends mails comes within a minute by the machine's clock
+        printed = re.escape(email) + r".*\n\s+(http://localhost:\d+/account/verify\S+)"
+        links = re.findall(printed, localhost.process.output)
+        if links:
+            break
+        await asyncio.sleep(0.3)
+    await page.goto(links[0])
+    await page.get_by_label("Password").fill(PASSWORD)
+    await grace.press("Confirm my address")
+    await grace.sees("Your address is confirmed")
+    await grace.picture("confirmed")
+    await page.get_by_role("link", name="Sign in").click()
+    await grace.is_at("sign-in")
+    await page.get_by_label("E-mail address", exact=True).fill(email)
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await grace.press("Sign in")
+    await grace.is_at("security")
