@@ -68,6 +68,7 @@ from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import PERIOD_CHANGED, USAGE_ADDED, Rebilling
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.pricing.places import PlaceHistories
+from shared.services.pricing.plan_usage import PlanUsage
 from shared.services.pricing.plans import Plans
 from shared.services.provider_costs.costs import Costs
 from shared.services.provider_costs.exchange_rates import ExchangeRateBook
@@ -166,12 +167,12 @@ class Application:
         self.billing_models = BillingModels(store, clock, self.owners, self.organizations, chosen)
         self.plans = Plans(store, clock, self.billing_models)
         self.place_histories = PlaceHistories(store, self.plans, self.billing_models)
+        plan_usage = PlanUsage(clock, self.place_histories, self.billing_models)
         self.projects, self.departments = Projects(store, clock, self.owners), Departments(store, clock, self.owners)
         self.agents = Agents(
             store, clock, self.owners, self.organizations, self.billing_models, self.periods, self.outbox, chosen
         )
-        self.agent_activities = AgentActivities(store, clock)
-        prices = price_list(chosen)
+        self.agent_activities, prices = AgentActivities(store, clock), price_list(chosen)
         self.llm_prices = PriceOverrides(store, clock, chosen, prices)
         self.unpriced_models, self.llm_costs = UnpricedModels(self.usage), LlmCosts(self.usage)
         self.model_aliases = ModelAliases(store, clock, chosen, prices, self.llm_prices)
@@ -182,12 +183,12 @@ class Application:
         self._opened.push_async_callback(self.ingestion_counts.close)
         self.events = Events(
             *(ports.queue, clock, self.organizations, self.agents, self.llm_calls),
-            *(AcceptanceChecks(self.billing_models, self.costs), self.ingestion_counts, self.turns),
+            *(AcceptanceChecks(self.billing_models, plan_usage, self.costs), self.ingestion_counts, self.turns),
         )
         parked_event_store = ItemParkedEvents(store, clock)
         worths = Worths(clock, self.organizations, self.agents)
         retention = timedelta(days=chosen.event_retention_days)
-        metered_versions = MeteredVersions(self.agents, self.billing_models)
+        metered_versions = MeteredVersions(self.agents, self.billing_models, plan_usage)
         self._recorded = RecordedUsageServices(
             *(store, clock, self.outbox, self.usage, self.organizations, self.periods),
             *(self.costs, metered_versions, self.rebilling, retention, self.agents, worths),
@@ -196,7 +197,9 @@ class Application:
         self.recorded_events, outcome_store = self._recorded.events, self._recorded.outcome_store
         self.paid_usage, self.late_pricing = self._recorded.paid_usage, self._recorded.late_pricing
         self.repair = self._recorded.repair
-        assigners = Assigners(self.billing_models, self.periods, self.rebilling, worths, self._recorded.payments)
+        assigners = Assigners(
+            *(self.billing_models, plan_usage, self.periods, self.rebilling, worths, self._recorded.payments)
+        )
         self.metering = Metering(
             *(self.usage, parked_event_store, clock, self.organizations, self.agents, self.agent_activities),
             *(self.costs, assigners, self.outbox, self.ingestion_counts, self.turns),

@@ -55,14 +55,18 @@ class TermsAnswer(Schema):
     fees_from: datetime
     """When this begins."""
 
+    usage_from: datetime | None
+    """From when on it prices usage, at least 10 minutes after the change; null where another one takes its place."""
+
     @classmethod
-    def of(cls, entry: Entry[Terms]) -> Self:
+    def of(cls, subscription: Subscription, entry: Entry[Terms]) -> Self:
         terms = entry.value
         return cls(
             plan=terms.plan_key,
             plan_version=terms.plan_version_id,
             status=terms.status,
             fees_from=entry.effective_from,
+            usage_from=subscription.usage_from(entry),
         )
 
 
@@ -125,8 +129,8 @@ class SubscriptionAnswer(Schema):
             anchor=subscription.terms.anchor,
             current_period=SpanAnswer(start=period.start, end=period.end),
             current_cycle=SpanAnswer(start=cycle.start, end=cycle.end),
-            upcoming=[TermsAnswer.of(entry) for entry in subscription.upcoming],
-            history=[TermsAnswer.of(entry) for entry in subscription.begun[-HISTORY_SHOWN:]],
+            upcoming=[TermsAnswer.of(subscription, entry) for entry in subscription.upcoming],
+            history=[TermsAnswer.of(subscription, entry) for entry in subscription.begun[-HISTORY_SHOWN:]],
             invoice_id=invoice_id,
             warnings=[],
         )

@@ -1,19 +1,18 @@
 """Billing models, their versions, and calculations with them."""
 
-from datetime import datetime
 from typing import Annotated, Any, Self
 
 import azure.functions as func
 from pydantic import Field, RootModel, model_validator
 
 from functions.fields import Listed
+from functions.pricing.billing_model_answers import BillingModelAnswer, VersionAnswer
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError, LimitExceededError, NotFoundError
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.validation import Length, refusal
 from shared.domain.periods.periods import Calendar, Span, first_period
-from shared.domain.pricing.billing_models import BillingModel, BillingModelDraft, Version
-from shared.domain.pricing.charges import AnyCharge
+from shared.domain.pricing.billing_models import BillingModelDraft, Version
 from shared.domain.rating.calculation import Calculation, ModelSketch, UsageEntry, calculate
 from shared.http import (
     LARGE_BODY,
@@ -64,45 +63,6 @@ class BillingModelRequest(BillingModelDraft):
     def draft(self) -> BillingModelDraft:
         return BillingModelDraft.model_construct(
             **{name: getattr(self, name) for name in BillingModelDraft.model_fields}
-        )
-
-
-class VersionAnswer(Schema):
-    id: str
-    number: int
-    """From 1 on."""
-    effective_from: datetime
-    """When it takes effect."""
-    charges: tuple[AnyCharge, ...]
-    """What it prices, and how."""
-
-
-class BillingModelAnswer(Schema):
-    id: str
-    organization_id: str | None
-    """Null for a model that every organization can use."""
-    name: str
-    description: str
-    currency: str
-    archived_at: datetime | None
-    """Since when no agent can be given it."""
-    version: int
-    """The number of the newest version. It may not be in force yet."""
-    version_id: str
-    """Of the newest version."""
-    effective_from: datetime
-    """When the newest version takes effect."""
-    charges: tuple[AnyCharge, ...]
-    """Of the newest version."""
-
-    @classmethod
-    def of(cls, model: BillingModel, version: Version) -> Self:
-        return cls.showing(
-            model,
-            version=version.number,
-            version_id=version.id,
-            effective_from=version.effective_from,
-            charges=version.charges,
         )
 
 

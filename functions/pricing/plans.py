@@ -10,6 +10,7 @@ from functions.fields import Listed
 from shared.domain.access.identity import Permission
 from shared.domain.kernel.errors import ForbiddenError
 from shared.domain.pricing.charges import AnyCharge
+from shared.domain.pricing.charges.yearly_commitment import YearlyCommitment
 from shared.domain.pricing.plan_grants import PlanGrant
 from shared.domain.pricing.plan_intervals import CycleAnchor, PlanInterval
 from shared.domain.pricing.plans import Plan, PlanDraft, PlanKind, PlanVersion, Trial
@@ -132,6 +133,8 @@ class PublicPlanAnswer(Schema):
     """Credits that it brings in each cycle."""
     prices: Mapping[str, tuple[AnyCharge, ...]]
     """By currency, what it costs."""
+    commitments: Mapping[str, tuple[YearlyCommitment, ...]]
+    """By currency, what some of these charges come to in a year at least."""
 
     @classmethod
     def of(cls, published: PublishedPlan) -> Self:
@@ -149,6 +152,7 @@ class PublicPlanAnswer(Schema):
             entitlements=version.entitlements,
             grants=version.grants,
             prices={currency: price.charges for currency, price in published.charges.items()},
+            commitments={currency: price.commitments for currency, price in published.charges.items()},
         )
 
 

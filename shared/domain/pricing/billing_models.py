@@ -17,12 +17,14 @@ from shared.domain.metering.bands import Bands
 from shared.domain.metering.readings import Distinct
 from shared.domain.pricing.charges import AnyCharge
 from shared.domain.pricing.charges.charge import Charge
+from shared.domain.pricing.charges.yearly_commitment import YearlyCommitment
 
 MAXIMUM_CHARGES = 100
 MAXIMUM_GAUGES = 200
 """Per model: bounds what one event may change and what one usage total may hold."""
 MAXIMUM_UNIQUE_METERS = 20
 """Per model: every distinct value takes an item of its own in the event's transaction."""
+MAXIMUM_COMMITMENTS = 20
 MAXIMUM_FREE_EVENTS = 5_000
 """Per model: usage totals keep each free event."""
 
@@ -50,6 +52,23 @@ def _exceeded_limits(charges: Sequence[Charge]) -> Iterator[tuple[FieldPath, str
         yield ("charges",), f"have more than {MAXIMUM_FREE_EVENTS} free_events together"
 
 
+Commitments = Annotated[tuple[YearlyCommitment, ...], Length(0, MAXIMUM_COMMITMENTS)]
+
+
+def _refused_commitments(
+    charges: Sequence[Charge], commitments: Sequence[YearlyCommitment]
+) -> Iterator[tuple[FieldPath, str]]:
+    keys = {charge.key for charge in charges}
+    taken = set(keys)
+    for index, commitment in enumerate(commitments):
+        if commitment.key in taken:
+            yield ("commitments", index, "key"), "is the key of a charge or of another commitment, too"
+        taken.add(commitment.key)
+        for place, key in enumerate(commitment.charges):
+            if key not in keys:
+                yield ("commitments", index, "charges", place), "is not the key of a charge of this model"
+
+
 class BillingModelDraft(Value):
     """A billing model, or a new version of one, as it is sent."""
 
@@ -63,13 +82,15 @@ class BillingModelDraft(Value):
     """When the version takes effect; null for as soon as it may."""
     charges: Charges
     """What is priced; each has a key of its own."""
+    commitments: Commitments = ()
+    """What some of these charges come to in a year at least, in the billing models of plans."""
 
     SAVED: ClassVar[bool] = True
     """Whether it is to be saved, and not only calculated with."""
 
     @model_validator(mode="after")
     def _can_be_metered(self) -> Self:
-        refused = list(_exceeded_limits(self.charges))
+        refused = [*_exceeded_limits(self.charges), *_refused_commitments(self.charges, self.commitments)]
         if self.SAVED:
             refused += [
                 (("charges", index, *field), detail)
@@ -96,6 +117,12 @@ class Version(Entity):
     """Counts from 1 within the model."""
     effective_from: Instant
     charges: tuple[AnyCharge, ...]
+    commitments: tuple[YearlyCommitment, ...] = ()
+
+    @property
+    def priced(self) -> Sequence[Charge]:
+        """All that has a line: its charges and its commitments."""
+        return [*self.charges, *(commitment.as_charge() for commitment in self.commitments)]
 
 
 class VersionReference(Value):

@@ -4,7 +4,7 @@ A place has one live subscription at most. Its fees are a history of terms, whic
 entries that have begun stay, and those ahead may be removed by the write that appends (docs/subscriptions.md).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from shared.domain.kernel.histories import Entry, History, Interval
 from shared.domain.kernel.times import Instant
 from shared.domain.kernel.value import Value
 from shared.domain.pricing.plan_intervals import CycleAnchor, PlanInterval
+from shared.domain.pricing.usage_terms import UsageTerms, following_terms
 
 MAXIMUM_PLACES = 20
 MAXIMUM_ENTRIES = 2_000
@@ -67,6 +68,13 @@ class Terms(Value):
         """Whether a plan is in force; in a trial without fees."""
         return self.status in ("trialing", "active")
 
+    @property
+    def usage(self) -> UsageTerms:
+        """What prices usage under these terms."""
+        if not self.has_plan:
+            return UsageTerms()
+        return UsageTerms(charges_id=self.charges_id, is_free=self.status == "trialing")
+
     def as_status(self, status: TermsStatus, reason: str | None = None) -> "Terms":
         """The same plan in another state, which begins no cycle by itself."""
         return self.model_copy(update={"status": status, "reason": reason, "trial": None, "resets_anchor": False})
@@ -99,6 +107,18 @@ class Subscription:
     entries: tuple[Entry[Terms], ...]
     """Its own, in order."""
     now: datetime
+    usage: History[UsageTerms] | None = None
+    """What prices usage at the place."""
+
+    def usage_from(self, entry: Entry[Terms]) -> datetime | None:
+        """From when on its plan prices usage; None where another one takes its place before."""
+        terms, start = entry.value.usage, entry.effective_from
+        if self.usage is None:
+            return None
+        if self.usage.at(start) == terms:
+            return start
+        later = (other for other in self.usage.entries if other.effective_from > start and other.value == terms)
+        return next((other.effective_from for other in later), None)
 
     @property
     def begun(self) -> tuple[Entry[Terms], ...]:
@@ -133,7 +153,9 @@ class Places(Entity):
 
     kind: ClassVar[str] = "places"
     audit: ClassVar[Audit] = Audited(
-        area="subscriptions", verb=_verb, ignored=frozenset({"revision", "command", "commands", "commanded_at"})
+        area="subscriptions",
+        verb=_verb,
+        ignored=frozenset({"revision", "command", "commands", "commanded_at", "usage"}),
     )
 
     id: str = "places"
@@ -147,6 +169,8 @@ class Places(Entity):
     """When the last one was. A host whose clock is behind decides no earlier: else what began then would lie ahead."""
     fees: Mapping[str, History[Terms]] = {}
     """By place."""
+    usage: Mapping[str, History[UsageTerms]] = {}
+    """What prices usage, by place: it follows the fees. Missing in those that were stored before plans priced any."""
 
     @property
     def begins_at(self) -> datetime:
@@ -164,7 +188,7 @@ class Places(Entity):
             for entry in history.entries:
                 by_id.setdefault(entry.value.subscription_id, []).append(entry)
             for subscription_id, entries in by_id.items():
-                yield Subscription(subscription_id, place, tuple(entries), now)
+                yield Subscription(subscription_id, place, tuple(entries), now, self.usage.get(place))
 
     def has_had_trial(self, place: str) -> bool:
         history = self.fees.get(place)
@@ -224,9 +248,15 @@ class Places(Entity):
         return tuple(entry for entry in entries if entry.effective_from <= subscription.now)
 
     def commanded(self, name: CommandName, command_id: str, now: datetime) -> "Places":
-        """With the command that made it what it is."""
+        """With the command that made it what it is, and with the usage terms that follow from it."""
         commands = (*self.commands, command_id)[-COMMANDS_KEPT:]
-        return self.changed(revision=self.revision + 1, command=name, commands=commands, commanded_at=now)
+        usage = {
+            place: terms
+            for place, history in self.fees.items()
+            if (terms := following_terms(self.usage.get(place), _of_usage(history), now)) is not None
+        }
+        _check_number(usage.values())
+        return self.changed(revision=self.revision + 1, command=name, commands=commands, commanded_at=now, usage=usage)
 
     def no_earlier(self, now: datetime) -> datetime:
         """A host's time, or that of the last command where its clock is behind."""
@@ -239,8 +269,7 @@ class Places(Entity):
             after_last = entries[-1].effective_from + _INSTANT if entries else start
             entries.append(Entry[Terms](effective_from=max(start, after_last), value=terms))
         fees = {**self.fees, place: History[Terms](entries=tuple(entries))}
-        if sum(len(history.entries) for history in fees.values()) > MAXIMUM_ENTRIES:
-            raise ConflictError(f"An organization's subscriptions change at most {MAXIMUM_ENTRIES} times")
+        _check_number(fees.values())
         return self.changed(fees=fees)
 
     def in_force(self, start: datetime, end: datetime) -> Iterator[tuple[str, Interval[Terms]]]:
@@ -249,6 +278,23 @@ class Places(Entity):
             for interval in history.within(start, end):
                 if interval.value.has_plan:
                     yield place, interval
+
+
+def _of_usage(fees: History[Terms]) -> list[Entry[UsageTerms]]:
+    """The same entries as usage terms."""
+    return [
+        Entry[UsageTerms](
+            effective_from=entry.effective_from,
+            value=entry.value.usage,
+        )
+        for entry in fees.entries
+    ]
+
+
+def _check_number(histories: Iterable[History[Any]]) -> None:
+    """Raises `ConflictError` for more entries than an item holds."""
+    if sum(len(history.entries) for history in histories) > MAXIMUM_ENTRIES:
+        raise ConflictError(f"An organization's subscriptions change at most {MAXIMUM_ENTRIES} times")
 
 
 def _with_trial_end(start: datetime, terms: Terms) -> list[tuple[datetime, Terms]]:

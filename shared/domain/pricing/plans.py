@@ -12,10 +12,8 @@ from shared.domain.kernel.times import Instant
 from shared.domain.kernel.validation import FieldPath, Length, refusal
 from shared.domain.kernel.validation_messages import Expected
 from shared.domain.kernel.value import Value
+from shared.domain.metering.readings import Weighted
 from shared.domain.pricing.billing_models import Version
-from shared.domain.pricing.charges.flat_fee import FlatFee
-from shared.domain.pricing.charges.seat import SeatCharge
-from shared.domain.pricing.charges.setup_fee import SetupFee
 from shared.domain.pricing.plan_grants import PlanGrant, PlanGrants
 from shared.domain.pricing.plan_intervals import CycleAnchor, PlanInterval
 from shared.domain.tenancy.entitlements import MAXIMUM_FEATURES, PlanEntitlement
@@ -63,7 +61,7 @@ class Trial(Value):
     days: int = Field(ge=1, le=MAXIMUM_TRIAL_DAYS)
     """Local days, to the same local time."""
     usage: Literal["free"] = "free"
-    """A plan prices no usage, so there is nothing to pay for it."""
+    """What is used in it costs nothing, and counts in no tier."""
     then: Literal["active", "canceled", "paused"] = "active"
     """What the subscription is from its end on."""
 
@@ -161,16 +159,13 @@ class PlanVersion(Entity):
 def refused_charges(version: Version) -> Iterator[tuple[FieldPath, str]]:
     """What a plan cannot price by a version of a billing model, by the charge's place in it.
 
-    A plan has fees of the whole organization: flat fees and seats by month, quarter or year, and setup fees.
+    All that it charges is the organization's: it has no line for each agent.
     """
     for index, charge in enumerate(version.charges):
-        if not isinstance(charge, FlatFee | SeatCharge | SetupFee):
-            detail = (
-                f"prices usage ({charge.type}); a plan has flat_fee, seat and setup_fee. "
-                "Put agents on a billing model of their own for usage"
-            )
-            yield ("charges", index), detail
-        elif charge.scope != "organization":
-            yield ("charges", index, "scope"), "has to be organization in a plan: a subscription has no agents"
-        elif charge.settles != "invoice":
+        if charge.scope != "organization":
+            yield ("charges", index, "scope"), "has to be organization in a plan: all agents share what it prices"
+        elif charge.settles != "invoice" and not charge.gauges:
             yield ("charges", index, "settles"), "has to be invoice in a plan: no wallet pays fees of subscriptions"
+        elif any(isinstance(gauge.nothing, Weighted) for gauge in charge.gauges.values()):
+            detail = "cannot be weighted_sum in a plan; put agents on a billing model of their own for levels"
+            yield ("charges", index, "meter", "aggregation"), detail

@@ -55,8 +55,8 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
         since, until = previous.get(agent_and_model, (segment.start, segment.start))
         since = since if until == segment.start else segment.start
         previous[agent_and_model] = (since, segment.end)
-        for charge in segment.version.charges:
-            if charge.recurrence != recurrence:
+        for charge in segment.version.priced if segment.has_days else segment.version.charges:
+            if charge.recurrence != recurrence or not (segment.has_days or charge.gauges):
                 continue
             pooled = charge.scope == "organization"
             key = LineKey(segment.version.model_id, charge.key, POOLED if pooled else segment.agent_id)
@@ -77,7 +77,7 @@ def first_days_of_models(periods: Iterable[tuple[Period, Sequence[Segment]]]) ->
     """
     starts: dict[str, datetime] = {}
     for period, segments in periods:
-        of_places = [segment for segment in segments if segment.place is not None]
+        of_places = [segment for segment in segments if segment.place is not None and segment.has_days]
         for segment, _ in _segments_with_days(Cycle(period, of_places, closes=period.end)):
             if segment.version.charges:
                 starts.setdefault(segment.version.model_id, max(segment.start, period.start))
@@ -87,15 +87,16 @@ def first_days_of_models(periods: Iterable[tuple[Period, Sequence[Segment]]]) ->
 def _segments_with_days(cycle: Cycle) -> list[tuple[Segment, AbstractSet[int]]]:
     """The days of each segment, per agent and place. What has no day of a subscription has no fee of it."""
     by_agent: dict[tuple[str, str | None], list[Segment]] = {}
-    for segment in cycle.segments:
+    for segment in (segment for segment in cycle.segments if segment.has_days):
         by_agent.setdefault((segment.agent_id, segment.place), []).append(segment)
     days = cycle.period.days()
-    with_days = [
+    with_days: list[tuple[Segment, AbstractSet[int]]] = [
         (segment, agent_days)
         for segments in by_agent.values()
         for segment, agent_days in _with_days_of_agent(segments, days)
         if agent_days or segment.place is None
     ]
+    with_days += [(segment, frozenset()) for segment in cycle.segments if not segment.has_days]
     return sorted(with_days, key=lambda owned: (max(owned[0].start, cycle.period.start), owned[0].agent_id))
 
 

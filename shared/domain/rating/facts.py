@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
@@ -44,6 +45,8 @@ class Segment:
     """Where the subscription stands whose fees it has; None for a segment of an agent."""
     quantity: int = 1
     """How often that subscription's plan is had."""
+    has_days: bool = True
+    """False for an agent's usage by a plan at a place: fees, minima and included units go by the plan's own days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,10 @@ class Cycle:
         return self.period.whole if self.uncut is None else self.uncut
 
 
+CountedKey = tuple[str, str, datetime]
+"""A billing model, the key of its commitment, and when the year began."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that decides what is due for a period. Amounts are in `currency`.
@@ -86,6 +93,8 @@ class Facts:
     """The quarter and the year of the period; needed where charges recur by them."""
     place_cycles: Mapping[Recurrence, Sequence[Cycle]] = field(default_factory=dict)
     """The quarters and years of places that the period has a part of; needed where charges of plans recur by them."""
+    counted: Mapping[CountedKey, Decimal] = field(default_factory=dict)
+    """Of each yearly commitment that ends in the period, what its charges come to in the periods before it."""
     headcounts: Mapping[HeadcountName, History[int]] = field(default_factory=dict)
     """The organization's headcounts; needed where a charge prices them."""
     names: Mapping[str, str] = field(default_factory=dict)

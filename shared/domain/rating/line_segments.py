@@ -5,6 +5,7 @@ They are in the order of first starts; a version that returns adds to its first 
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 
@@ -29,12 +30,14 @@ def line_segments(facts: Facts, cycle: Cycle, charged: Sequence[ChargedSegment])
         alike.setdefault((segment.agent_id, segment.version.id, segment.quantity), []).append(place)
     numbers = _numbers_by_day(facts, charged, cycle.period.days())
     levels = Levels(cycle.period)
-    segments = []
+    has_days = charged[0].segment.place is None or any(charged_segment.line_days for charged_segment in charged)
+    segments: list[LineSegment[Charge]] = []
     for places in alike.values():
         of_one = [charged[place] for place in places]
         readings = levels.bounded(of_one, _readings(facts, of_one[0]))
         headcounts = _headcounts([number for place in places for number in numbers[place]], len(cycle.whole.days()))
-        segments.append(_line_segment(cycle.whole, of_one, readings, headcounts))
+        of_line = _line_segment(cycle.whole, of_one, readings, headcounts)
+        segments.append(of_line if has_days else replace(of_line, has_days=False))
     return segments
 
 
@@ -77,13 +80,13 @@ def _readings(facts: Facts, charged_segment: ChargedSegment) -> dict[str, Readin
 
 def _numbers_by_day(facts: Facts, charged: Sequence[ChargedSegment], days: Sequence[Day]) -> list[list[int | Fraction]]:
     """For each charged segment, its charge's headcount on each counted day."""
-    if charged[0].charge.headcount == "agents":
+    if charged[0].charge.headcount == "agents" and charged[0].segment.place is None:
         return _numbers_of_agents(charged, days)
     return [_numbers_of_organization(facts, charged_segment, days) for charged_segment in charged]
 
 
 def _numbers_of_organization(facts: Facts, charged: ChargedSegment, days: Sequence[Day]) -> list[int | Fraction]:
-    """The organization's members or seats at the end of each day of the line.
+    """The organization's members or seats, or its agents on plans, at the end of each day of the line.
 
     None for a charge without headcount.
     """

@@ -11,16 +11,19 @@
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.kernel.money import round_half_up, truncate
+from shared.domain.kernel.money import ZERO, add, round_half_up, truncate
 from shared.domain.periods.periods import Span
-from shared.domain.pricing.charges.charge import Charge, Recurrence
+from shared.domain.pricing.charges.charge import Charge, LineSegment, Recurrence
+from shared.domain.pricing.charges.yearly_commitment import CommitmentCharge
 from shared.domain.pricing.lines import Line, exact_sum, merged_steps, truncated_steps
 from shared.domain.rating.charged_segments import ChargedSegment, LineKey, charged_segments
+from shared.domain.rating.commitments import counted_lines, counts_for, place_of, with_counted
 from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError
+from shared.domain.rating.included_units import lent_units, with_lent_units
 from shared.domain.rating.line_segments import line_segments
 from shared.domain.rating.paid_usage import lines_beyond_payments
 from shared.domain.rating.rated_lines import RatedLine
@@ -49,18 +52,44 @@ def rate_by_segment(facts: Facts) -> list[RatedLine]:
         for cycle in facts.cycles_by(recurrence):
             for key, charged in charged_segments(cycle, recurrence).items():
                 if _is_due(facts, cycle, key, charged):
-                    due.setdefault(key, []).append(_DuePart(cycle, charged))
-    lines = [_rated_line(facts, key, parts) for key, parts in due.items()]
-    lines += lines_beyond_payments(facts)
-    return sorted(lines, key=lambda rated: rated.line.key)
+                    segments = line_segments(facts, cycle, charged)
+                    due.setdefault(key, []).append(_DuePart(cycle, charged, segments))
+    _lend_included_units(facts, due)
+    commitments = {key: due.pop(key) for key in [*due] if isinstance(due[key][0].charged[0].charge, CommitmentCharge)}
+    rated = [_rated_line(facts, key, parts) for key, parts in due.items()]
+    lines = [each.line for each in rated]
+    rated += [_rated_line(facts, key, _counted(facts, key, parts, lines)) for key, parts in commitments.items()]
+    return sorted([*rated, *lines_beyond_payments(facts)], key=lambda each: each.line.key)
 
 
-@dataclass(frozen=True, slots=True)
+def _counted(facts: Facts, key: LineKey, parts: Sequence["_DuePart"], lines: Sequence[Line]) -> list["_DuePart"]:
+    """A commitment's parts with what its charges come to in their year."""
+    counted: list[_DuePart] = []
+    for part in parts:
+        charge = part.charged[-1].charge
+        amount = facts.counted.get((key.model_id, key.charge_key, part.cycle.period.start), ZERO)
+        if isinstance(charge, CommitmentCharge) and counts_for(facts, part.cycle, place_of(part.charged)):
+            amount = add(amount, counted_lines(lines, charge, key.model_id))
+        counted.append(_DuePart(part.cycle, part.charged, with_counted(part.segments, amount)))
+    return counted
+
+
+@dataclass(slots=True)
 class _DuePart:
     """What one cycle has of a line. There are two where a cycle of a place began and was cut in one period."""
 
     cycle: Cycle
     charged: Sequence[ChargedSegment]
+    segments: Sequence[LineSegment[Charge]]
+
+
+def _lend_included_units(facts: Facts, due: Mapping[LineKey, Sequence[_DuePart]]) -> None:
+    """Plans that end inside the period include what was used of their units; those after them include less."""
+    (period,) = facts.cycles_by("period")
+    of_period = {key: parts[0] for key, parts in due.items() if parts[0].charged[0].charge.recurrence == "period"}
+    lines = {key: (part.charged, part.segments) for key, part in of_period.items()}
+    for key, units in lent_units(period, lines).items():
+        of_period[key].segments = with_lent_units(of_period[key].segments, units)
 
 
 def _refuse_unpriced_totals(facts: Facts) -> None:
@@ -111,8 +140,7 @@ def _first_start(facts: Facts, key: LineKey) -> datetime:
 
 def _rated_line(facts: Facts, key: LineKey, parts: Sequence[_DuePart]) -> RatedLine:
     charge = parts[0].charged[0].charge
-    segments_by_part = [line_segments(facts, part.cycle, part.charged) for part in parts]
-    rated = [type(charge).rated(segments) for segments in segments_by_part]
+    rated = [type(charge).rated(part.segments) for part in parts]
     steps = merged_steps(step for of_part in rated for step in of_part.steps)
     due = exact_sum(steps)
     covers = Span(start=parts[0].cycle.period.start, end=parts[-1].cycle.period.end)
@@ -136,7 +164,7 @@ def _rated_line(facts: Facts, key: LineKey, parts: Sequence[_DuePart]) -> RatedL
         timing=charge.billing_timing,
         settles=charge.settles,
     )
-    segments = [segment for of_part in segments_by_part for segment in of_part]
+    segments = [segment for part in parts for segment in part.segments]
     return RatedLine(line, segments, _first_day(parts[0]))
 
 

@@ -1,6 +1,6 @@
 """Segments of agents: which version of which billing model was in force, and when."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.places import Places, Terms
+from shared.domain.pricing.plan_versions import has_usage
 from shared.domain.rating.facts import Cycle, Facts, InconsistentFactsError, MeterReadings, Segment
 from shared.domain.usage.events import POOLED
 
@@ -55,9 +56,44 @@ def segments_of_places(
     ]
 
 
+def segments_of_plan_usage(
+    span: Span,
+    places: Places,
+    versions: Mapping[str, Version],
+    agents: Iterable[tuple[str, History[str | None]]],
+) -> list[Segment]:
+    """The segments of agents without a billing model of their own, which the plans at places price.
+
+    `agents` are agent ids with the history of their model. They have no days: those are the plan's. What is used in
+    trials is free and has none.
+    """
+    result = []
+    without_model = [(agent_id, time) for agent_id, models in agents for time in _without_model(models, span)]
+    for place, history in sorted(places.usage.items()):
+        for interval in history.within(span.start, span.end):
+            version = versions.get(interval.value.charges_id or "")
+            if version is None or interval.value.is_free or not has_usage(version):
+                continue
+            for agent_id, time in without_model:
+                start, end = max(interval.start, time.start), min(interval.end or span.end, time.end)
+                if start < end:
+                    result.append(Segment(agent_id, version, start, end, place=place, has_days=False))
+    return result
+
+
+def _without_model(models: History[str | None], span: Span) -> Iterator[Span]:
+    """The times in a span in which an agent has no billing model of its own, also before its first one."""
+    first = models.entries[0].effective_from
+    if span.start < first:
+        yield Span(start=span.start, end=min(first, span.end))
+    for assignment in models.within(span.start, span.end):
+        if assignment.value is None:
+            yield Span(start=assignment.start, end=assignment.end or span.end)
+
+
 def _version(terms: Terms, versions: Mapping[str, Version]) -> Version:
     version = versions[terms.charges_id]
-    return version if terms.status == "active" else version.model_copy(update={"charges": ()})
+    return version if terms.status == "active" else version.model_copy(update={"charges": (), "commitments": ()})
 
 
 def cut_at_ends(

@@ -1,13 +1,14 @@
 """Agents: what acts and what is billed for."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from shared.domain.kernel.audit import OWN_TRAIL, Audit, Audited, verb_by_status
 from shared.domain.kernel.entity import Entity
-from shared.domain.kernel.histories import History
+from shared.domain.kernel.histories import Entry, History
 from shared.domain.kernel.ids import named_id
-from shared.domain.kernel.times import Instant
+from shared.domain.kernel.times import BEGINNING, Instant
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -85,6 +86,26 @@ class Agent(Entity):
     def ended_by(self, instant: datetime) -> bool:
         """Whether its usage at an instant is refused."""
         return self.ended_at is not None and instant >= self.ended_at
+
+
+def agents_on_plans(agents: Iterable[Agent]) -> History[int]:
+    """How many agents have no billing model of their own, in time: the plans of their organization price them."""
+    changes: dict[datetime, int] = {}
+    for agent in agents:
+        for interval in agent.models.intervals():
+            if interval.value is None:
+                start = agent.created_at if interval.start == BEGINNING else interval.start
+                ends = [end for end in (interval.end, agent.ended_at) if end is not None]
+                end = min(ends, default=None)
+                if end is None or start < end:
+                    changes[start] = changes.get(start, 0) + 1
+                    if end is not None:
+                        changes[end] = changes.get(end, 0) - 1
+    entries, number = [Entry(effective_from=BEGINNING, value=0)], 0
+    for moment in sorted(changes):
+        number += changes[moment]
+        entries.append(Entry(effective_from=moment, value=number))
+    return History[int](entries=tuple(entries))
 
 
 class AgentActivity(Entity):

@@ -89,6 +89,8 @@ class BilledPeriod:
     """What the wallet is to have paid, where that is less than it has."""
     is_partial: bool = False
     """Whether only some of its lines were compared, so that it cannot be settled by that."""
+    has_commitments: bool = False
+    """Whether a yearly commitment ends in it, which earlier periods of the year change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ def _billed_period(
         is_drawn_from=rated.is_prepaid and rated.drawn is None,
         drawn=None if when.only_in_advance else _lowered(rated),
         is_partial=when.only_in_advance,
+        has_commitments=any(line.type == "commitment" for line in rated.due),
     )
 
 

@@ -23,13 +23,22 @@ from shared.domain.pricing.charges.charge import Charge, HeadcountName, Recurren
 from shared.domain.pricing.cycles import PlaceCycle, cycles_at
 from shared.domain.pricing.places import Places
 from shared.domain.rating.charged_segments import first_days_of_models
-from shared.domain.rating.facts import Cycle, Facts, Segment
-from shared.domain.rating.segments import cut_at_ends, first_starts, segments, segments_of_places
+from shared.domain.rating.facts import Cycle, Facts, MeterReadings, Segment
+from shared.domain.rating.plan_readings import by_version
+from shared.domain.rating.segments import (
+    cut_at_ends,
+    first_starts,
+    segments,
+    segments_of_places,
+    segments_of_plan_usage,
+)
+from shared.domain.tenancy.agents import Agent, agents_on_plans
 from shared.domain.tenancy.organizations import Organization
 from shared.domain.usage.events import NO_VERSION, POOLED
 from shared.ports.usage import Usage, UsageTotal
 from shared.services.access.members import Members
 from shared.services.agents.agents import Agents
+from shared.services.billing.commitments import with_counted
 from shared.services.periods.periods import Periods
 from shared.services.pricing.billing_models import BillingModels
 from shared.services.pricing.places import PlaceHistories, PlanPrices
@@ -61,7 +70,7 @@ class _Models:
     @property
     def charges(self) -> Sequence[Charge]:
         """Those of agents and of plans."""
-        of_plans = [charge for version in self.plan_versions.values() for charge in version.charges]
+        of_plans = [charge for version in self.plan_versions.values() for charge in version.priced]
         return [*self.agent_charges, *of_plans]
 
     @property
@@ -133,7 +142,15 @@ class FactsReader:
         """
         if places is None:
             places = await self._place_histories.of(organization.id)
-        return await look_twice(lambda: self._read(organization, periods, totals, places), errors=(_StaleReadError,))
+
+        async def read(some: Sequence[Period], of_these: Sequence[Sequence[UsageTotal]] | None = None) -> list[Facts]:
+            used = await self.totals(organization, some) if of_these is None else of_these
+            return await look_twice(lambda: self._read(organization, some, used, places), errors=(_StaleReadError,))
+
+        async def created() -> list[Period]:
+            return await self._periods.created(organization.id)
+
+        return [await with_counted(each, created, read) for each in await read(periods, totals)]
 
     async def _read(
         self,
@@ -154,7 +171,12 @@ class FactsReader:
 
         def segments_in(span: Span) -> list[Segment]:
             of_places = segments_of_places(span, places, models.plan_versions, organization.ended_at)
-            return [*segments_of_agents(span), *of_places]
+            usage = segments_of_plan_usage(span, places, models.plan_versions, histories)
+            return [
+                *segments_of_agents(span),
+                *of_places,
+                *cut_at_ends(usage, agent_ends, organization.ended_at),
+            ]
 
         def segments_at(place: str, span: Span) -> list[Segment]:
             of_places = segments_of_places(span, places, models.plan_versions, organization.ended_at)
@@ -166,18 +188,14 @@ class FactsReader:
         if "once" in models.recurrences:
             starts = _first_starts(segments_of_agents, periods)
             starts |= await self._first_days(organization, periods, segments_in)
-        headcounts = await self._headcounts(organization, models.headcounts)
+        headcounts = await self._headcounts(organization, models.headcounts, agents)
         names = {**models.names, **{agent.id: agent.name for agent in agents}}
         facts = [
             Facts(
                 period=period,
                 currency=organization.currency,
                 segments=segments_in(period),
-                totals={
-                    (total.key.agent_id, total.key.version_id): total.totals
-                    for total in period_totals
-                    if total.key.version_id != NO_VERSION
-                },
+                totals=_totals_by_version(period_totals, models.plan_versions),
                 first_starts=starts,
                 cycles=period_cycles,
                 place_cycles=cycles_at_places,
@@ -268,14 +286,31 @@ class FactsReader:
         return {(model_id, POOLED): start for model_id, start in first_days.items()}
 
     async def _headcounts(
-        self, organization: Organization, needed: AbstractSet[HeadcountName]
+        self, organization: Organization, needed: AbstractSet[HeadcountName], agents: Sequence[Agent]
     ) -> dict[HeadcountName, History[int]]:
         headcounts: dict[HeadcountName, History[int]] = {}
+        if "agents" in needed:
+            headcounts["agents"] = agents_on_plans(agents)
         if "seats" in needed:
             headcounts["seats"] = organization.seats
         if "members" in needed:
             headcounts["members"] = await self._members.member_counts(organization.id)
         return headcounts
+
+
+def _totals_by_version(
+    totals: Sequence[UsageTotal], plan_versions: Mapping[str, Version]
+) -> dict[tuple[str, str], MeterReadings]:
+    """Raises `_StaleReadError` for usage under a plan that this read does not show."""
+    priced: dict[tuple[str, str], MeterReadings] = {
+        (total.key.agent_id, total.key.version_id): total.totals
+        for total in totals
+        if total.key.version_id != NO_VERSION
+    }
+    try:
+        return by_version(priced, plan_versions)
+    except KeyError as error:
+        raise _StaleReadError("A plan that usage was metered under cannot be read yet") from error
 
 
 def _check_consistent(facts: Facts) -> None:

@@ -66,4 +66,8 @@ def _saw_all_changes(item: PeriodItem, now: datetime) -> bool:
 def _settled(item: PeriodItem, billed: BilledPeriod, now: datetime) -> PeriodItem:
     """Settled, or open until its last fee in advance can no longer change by plan."""
     settled = item.settled or billed.open_until <= now - SETTLES_AFTER
-    return item.changed(settled=settled, open_until=None if settled else billed.open_until)
+    return item.changed(
+        settled=settled,
+        open_until=None if settled else billed.open_until,
+        has_commitments=billed.has_commitments,
+    )

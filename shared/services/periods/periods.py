@@ -12,7 +12,14 @@ from shared.domain.kernel.audit import FOLLOWS, Audit
 from shared.domain.kernel.entity import Entity
 from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.domain.kernel.times import Instant, to_text
-from shared.domain.periods.periods import Period, name_of_month, parse_month, period_of, periods_to_create
+from shared.domain.periods.periods import (
+    MORE_THAN_A_YEAR,
+    Period,
+    name_of_month,
+    parse_month,
+    period_of,
+    periods_to_create,
+)
 from shared.domain.periods.settlements import POSTPAID, Settlement
 from shared.domain.pricing.treatments import Restatement
 from shared.domain.tenancy.organizations import Organization
@@ -74,6 +81,8 @@ class PeriodItem(Entity):
     changed_after_end_at: Instant | None = Field(default=None, alias="moved_at")
     """When something last did."""
     documents: tuple[BillingDocument, ...] = ()
+    has_commitments: bool = False
+    """Whether a yearly commitment ends in it, so that what changes earlier periods of the year changes it, too."""
     settlement: Settlement = POSTPAID
     """How its usage is paid: the organization's settlement in force when it begins."""
     payer_id: str | None = None
@@ -240,6 +249,13 @@ class Periods:
         ids = [period_id(period.start) for period in await self.created(organization_id) if period.end <= until]
         items = await self._items.get_many(organization_id, ids)
         return [items[id_] for id_ in ids if id_ in items and not items[id_].entity.settled][:limit]
+
+    async def with_commitments_after(self, organization_id: str, start: datetime) -> list[datetime]:
+        """When the periods start in which commitments end that the period with this start may count for."""
+        until = start + MORE_THAN_A_YEAR
+        ids = [period_id(each.start) for each in await self.created(organization_id) if start < each.start < until]
+        items = await self._items.get_many(organization_id, ids)
+        return sorted(item.entity.start for item in items.values() if item.entity.has_commitments)
 
     async def changed_after_end(self, organization_id: str, start: datetime, now: datetime) -> None:
         """Note a change of this ended period, so that it is billed again.

@@ -38,5 +38,11 @@ class Rebilling:
         return sender.entry(f"{sender.effect}:{start}", organization_id=organization.id, period=start).document()
 
     async def note_change(self, organization_id: str, period: str) -> None:
-        """What happens for `PERIOD_CHANGED`; `period` is when it starts."""
-        await self._periods.changed_after_end(organization_id, from_text(period), self._clock.now())
+        """What happens for `PERIOD_CHANGED`; `period` is when it starts.
+
+        The period in which a commitment of its year ended changes with it.
+        """
+        start, now = from_text(period), self._clock.now()
+        await self._periods.changed_after_end(organization_id, start, now)
+        for closing in await self._periods.with_commitments_after(organization_id, start):
+            await self._periods.changed_after_end(organization_id, closing, now)

@@ -299,4 +299,5 @@ def _version(model_id: str, number: int, effective_from: datetime, draft: Billin
         number=number,
         effective_from=effective_from,
         charges=draft.charges,
+        commitments=draft.commitments,
     )

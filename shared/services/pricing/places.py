@@ -63,6 +63,10 @@ class PlaceHistories:
                     versions[terms.charges_id] = await self._charges(terms.charges_id)
                 plan_version = await self._plans.version(terms.plan_version_id)
                 names[versions[terms.charges_id].model_id] = plan_version.name
+        for usage in places.usage.values():
+            for version_id in {entry.value.charges_id for entry in usage.entries} - {None, *versions}:
+                if version_id is not None:
+                    versions[version_id] = await self._charges(version_id)
         return PlanPrices(versions, names)
 
     async def entitlements(self, places: Places, now: datetime) -> Entitlements:

@@ -11,6 +11,7 @@ from shared.domain.provider_costs.price_checks import PriceChecks
 from shared.domain.tenancy.agents import Agent
 from shared.domain.tenancy.organizations import Organization
 from shared.services.pricing.billing_models import BillingModels
+from shared.services.pricing.plan_usage import PlanUsage
 from shared.services.provider_costs.costs import Costs
 from shared.services.usage.pricing_in_force import UNKNOWN, AgentPricing, PricingInForce, TypeInForce
 
@@ -46,8 +47,8 @@ class Checks:
 class AcceptanceChecks:
     """Acceptance never fails because of them: what cannot be read now is not warned of."""
 
-    def __init__(self, billing_models: BillingModels, costs: Costs) -> None:
-        self._pricing = PricingInForce(billing_models)
+    def __init__(self, billing_models: BillingModels, plan_usage: PlanUsage, costs: Costs) -> None:
+        self._pricing = PricingInForce(billing_models, plan_usage)
         self._costs = costs
         self._prices: PriceChecks | None = None
 

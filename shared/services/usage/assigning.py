@@ -19,20 +19,23 @@ from shared.ports.usage import MeteredEvent
 from shared.services.periods.periods import Periods
 from shared.services.periods.rebilling import Rebilling
 from shared.services.pricing.billing_models import BillingModels
+from shared.services.pricing.plan_usage import PlanUsage
 from shared.services.usage.event_payments import CannotBeMeteredError, EventPayments
 from shared.services.usage.worths import UsedBy, Worths
 
 
 class Assigners:
-    def __init__(
+    def __init__(  # noqa: PLR0913  its neighbours
         self,
         billing_models: BillingModels,
+        plan_usage: PlanUsage,
         periods: Periods,
         rebilling: Rebilling,
         worths: Worths,
         payments: EventPayments,
     ) -> None:
         self._billing_models = billing_models
+        self._plan_usage = plan_usage
         self._worths = worths
         self._periods = periods
         self._rebilling = rebilling
@@ -41,7 +44,7 @@ class Assigners:
     def of(self, organization: Organization, costs: CostRules, now: datetime) -> "Assigner":
         """For events of an organization that are metered together."""
         return Assigner(
-            *(self._billing_models, self._periods, self._rebilling, self._worths, self._payments),
+            *(self._billing_models, self._plan_usage, self._periods, self._rebilling, self._worths, self._payments),
             *(organization, costs, now),
         )
 
@@ -52,6 +55,7 @@ class Assigner:
     def __init__(  # noqa: PLR0913  its neighbours, and what all its events have in common
         self,
         billing_models: BillingModels,
+        plan_usage: PlanUsage,
         periods: Periods,
         rebilling: Rebilling,
         worths: Worths,
@@ -61,6 +65,7 @@ class Assigner:
         now: datetime,
     ) -> None:
         self._billing_models = billing_models
+        self._plan_usage = plan_usage
         self._worths = worths
         self._periods = periods
         self._rebilling = rebilling
@@ -130,7 +135,7 @@ class Assigner:
     async def _version(self, agent: Agent, at: datetime) -> Version | None:
         model_id = agent.models.at(at)
         if model_id is None:
-            return None
+            return await self._plan_usage.at(self._organization.id, at)
         model = self._models.get(model_id)
         if model is None:
             model = self._models[model_id] = await self._billing_models.cached(self._organization.id, model_id)

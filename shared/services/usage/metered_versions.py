@@ -6,15 +6,18 @@ from contextlib import contextmanager
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
 from shared.domain.kernel.histories import History
 from shared.domain.pricing.billing_models import Version, version_history
+from shared.domain.pricing.plan_versions import is_of_plans, own_key_of
 from shared.domain.tenancy.agents import Agent
 from shared.domain.usage.events import NO_VERSION
 from shared.services.agents.agents import Agents
 from shared.services.pricing.billing_models import BillingModels
+from shared.services.pricing.plan_usage import PlanUsage
 
 
 class MeteredVersions:
-    def __init__(self, agents: Agents, billing_models: BillingModels) -> None:
+    def __init__(self, agents: Agents, billing_models: BillingModels, plan_usage: PlanUsage) -> None:
         self._agents = agents
+        self._plan_usage = plan_usage
         self._billing_models = billing_models
 
     async def of(self, organization_id: str, agent_id: str, version_id: str) -> Version | None:
@@ -25,6 +28,8 @@ class MeteredVersions:
         """
         if version_id == NO_VERSION:
             return None
+        if is_of_plans(version_id):
+            return await self._plan_usage.version(version_id)
         known = (await self._agents.resolve(organization_id, {agent_id})).get(agent_id)
         version = await self._version_of(known, version_id)
         if version is None:
@@ -49,11 +54,14 @@ class MeteredVersions:
             models = [await self._billing_models.cached(organization_id, model_id) for model_id in sorted(model_ids)]
         return {model.id: version_history(await self._billing_models.versions(model)) for model in models}
 
-    async def have_charge(self, agents: Iterable[Agent], key: str) -> bool:
-        """Whether a version that ever prices one of these agents has this charge.
+    async def have_charge(self, organization_id: str, agents: Iterable[Agent], key: str) -> bool:
+        """Whether a version that ever prices one of these agents, or a plan of the organization, has this charge.
 
         The charge is given by its key. Raises `UnavailableError` where a billing model cannot be read yet.
         """
+        plans = [version for _, version in await self._plan_usage.histories(organization_id) if version is not None]
+        if any(own_key_of(charge.key) == key for version in plans for charge in version.charges):
+            return True
         models = {(agent.organization_id, model_id) for agent in agents for model_id in agent.all_model_ids}
         with _known_models():
             return any([await self._billing_models.has_charge(*model, key) for model in sorted(models)])

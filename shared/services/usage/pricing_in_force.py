@@ -8,11 +8,13 @@ from typing import NamedTuple
 from cachetools import LRUCache
 
 from shared.domain.kernel.errors import NotFoundError, UnavailableError
+from shared.domain.kernel.histories import Interval
 from shared.domain.pricing.billing_models import BillingModel, Version, VersionReference
 from shared.domain.provider_costs.findings import Finding
 from shared.domain.tenancy.agents import Agent
 from shared.domain.usage.entered_numbers import entered_paths
 from shared.services.pricing.billing_models import BillingModels
+from shared.services.pricing.plan_usage import PlanUsage
 
 MAXIMUM_CACHED = 10_000
 _MAXIMUM_TYPES = 1000
@@ -41,10 +43,12 @@ class _Since:
 
     __slots__ = ("_types", "model", "reference", "version")
 
-    def __init__(self, model: BillingModel | None, reference: VersionReference | None) -> None:
+    def __init__(
+        self, model: BillingModel | None, reference: VersionReference | None, version: Version | None = None
+    ) -> None:
         self.model = model
         self.reference = reference
-        self.version: Version | None = None
+        self.version = version
         self._types: dict[str, TypeInForce] = {}
 
     def of(self, event_type: str) -> TypeInForce:
@@ -56,10 +60,8 @@ class _Since:
         return found
 
     def _new(self, event_type: str) -> TypeInForce:
-        if self.reference is None:
-            return _NO_MODEL
         if self.version is None:
-            return UNKNOWN
+            return _NO_MODEL if self.reference is None else UNKNOWN
         taking = [charge for charge in self.version.charges if charge.takes(event_type)]
         if not taking:
             detail = f"no charge of the agent's billing model takes events of the type {event_type}"
@@ -94,8 +96,9 @@ class PricingInForce:
     What it remembers of an agent is as old as the agent that it is asked with, which is read again every minute.
     """
 
-    def __init__(self, billing_models: BillingModels) -> None:
+    def __init__(self, billing_models: BillingModels, plan_usage: PlanUsage) -> None:
         self._billing_models = billing_models
+        self._plan_usage = plan_usage
         self._cached = LRUCache[str, AgentPricing](MAXIMUM_CACHED)
 
     async def of(self, agents: Iterable[Agent], first: datetime, last: datetime) -> dict[str, AgentPricing]:
@@ -121,7 +124,7 @@ class PricingInForce:
         entries: list[tuple[datetime, _Since]] = []
         for assigned in agent.models.intervals():
             if assigned.value is None:
-                entries.append((assigned.start, _Since(None, None)))
+                entries += await self._of_plans(agent.organization_id, assigned)
                 continue
             model = await self._billing_models.cached(agent.organization_id, assigned.value)
             entries.append((assigned.start, _Since(model, model.versions.at(assigned.start))))
@@ -131,3 +134,15 @@ class PricingInForce:
                 if each.effective_from > assigned.start and (assigned.end is None or each.effective_from < assigned.end)
             ]
         return entries
+
+    async def _of_plans(
+        self, organization_id: str, without_model: Interval[str | None]
+    ) -> list[tuple[datetime, _Since]]:
+        """What the organization's plans are in the time in which an agent has no billing model."""
+        start, end = without_model.start, without_model.end
+        versions = await self._plan_usage.histories(organization_id)
+        begun = [version for since, version in versions if since <= start]
+        later = [(since, version) for since, version in versions if start < since and (end is None or since < end)]
+        return [
+            (since, _Since(None, None, version)) for since, version in [(start, begun[-1] if begun else None), *later]
+        ]

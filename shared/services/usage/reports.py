@@ -12,6 +12,7 @@ from shared.domain.metering.readings import CountAndSum, Reading, Weighted
 from shared.domain.periods.periods import Period, Span
 from shared.domain.pricing.billing_models import Version
 from shared.domain.pricing.charges.charge import Charge
+from shared.domain.pricing.plan_versions import own_key_of, paid_key_of
 from shared.domain.rating.line_segments import segments_with_levels
 from shared.domain.rating.segments import cut_at_ends, isolated_facts, segments
 from shared.domain.tenancy.agents import Agent
@@ -40,6 +41,7 @@ class UsageReportRow:
 class _RowKey:
     agent_id: str
     charge: str
+    """Of a plan with its billing model, so that two plans have two rows."""
     event_type: str
     aggregation: str
 
@@ -87,15 +89,19 @@ class UsageReports:
         rows = [
             UsageReportRow(
                 key.agent_id,
-                key.charge or None,
+                own_key_of(key.charge) or None,
                 key.event_type,
                 key.aggregation,
                 _quantity(measure, reading, period.whole.span),
             )
             for key, (measure, reading) in sorted(readings.items(), key=lambda row: row[0])
-            if charge is None or key.charge == charge
+            if charge is None or own_key_of(key.charge) == charge
         ]
-        if not rows and charge is not None and not await self._metered_versions.have_charge(agents, charge):
+        if (
+            not rows
+            and charge is not None
+            and not await self._metered_versions.have_charge(organization.id, agents, charge)
+        ):
             raise ValidationError.at("?charge", "no billing model of the organization's agents has such a charge")
         return rows
 
@@ -163,7 +169,7 @@ def _readings(total: UsageTotal, version: Version | None) -> Iterator[tuple[_Row
 
 
 def _row_key(agent_id: str, charge: Charge, measure: Measure) -> _RowKey:
-    return _RowKey(agent_id, charge.key, measure.event_type, measure.aggregation)
+    return _RowKey(agent_id, paid_key_of(charge.key), measure.event_type, measure.aggregation)
 
 
 def _has_level(total: UsageTotal) -> bool:

@@ -25,9 +25,11 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 @dataclass(frozen=True)
 class Priced:
-    """A plan: its fee by its interval in advance, its price of a seat by the month in advance, and a setup fee.
+    """A plan: its fee by its interval in advance, its prices of a seat and of an agent by the month in advance, and a
+    setup fee.
 
-    `support` is a fee by the year in arrears.
+    `support` is a fee by the year in arrears, `call` the price of a unit of usage beyond the `included` ones, with a
+    `minimum` by the month.
     """
 
     key: str
@@ -40,6 +42,12 @@ class Priced:
     interval: str = "month"
     anchor: str = "anniversary"
     support: Fraction = Fraction(0)
+    agent: Fraction = Fraction(0)
+    call: Fraction = Fraction(0)
+    included: int = 0
+    minimum: int = 0
+    committed: int = 0
+    """What its units of usage and its seats come to in a year at least."""
 
     def by_cycle(self) -> Iterator[tuple[str, Fraction, int, bool]]:
         """The charge, amount, months and whether in advance, of fees by quarter and year."""
@@ -50,12 +58,21 @@ class Priced:
 
 
 PLANS = (
-    Priced("small", "base", Fraction(31)),
-    Priced("large", "base", Fraction(97), Fraction(13)),
-    Priced("huge", "base", Fraction(293), Fraction(7), Fraction(50), 12),
+    Priced("small", "base", Fraction(31), call=Fraction("0.75"), included=40, committed=400),
+    Priced(
+        "large",
+        "base",
+        Fraction(97),
+        Fraction(13),
+        agent=Fraction(11),
+        call=Fraction("0.25"),
+        included=300,
+        committed=4000,
+    ),
+    Priced("huge", "base", Fraction(293), Fraction(7), Fraction(50), 12, call=Fraction("0.5"), minimum=25),
     Priced("annual", "base", Fraction(1201), Fraction(5), interval="year"),
     Priced("quarterly", "base", Fraction(301), interval="quarter", anchor="calendar", support=Fraction(113)),
-    Priced("extra", "extra", Fraction(19), trial_days=5, then="canceled"),
+    Priced("extra", "extra", Fraction(19), trial_days=5, then="canceled", call=Fraction("0.125")),
     Priced("vault", "vault", Fraction(211), setup=Fraction(3), interval="year"),
 )
 BY_KEY = {plan.key: plan for plan in PLANS}
@@ -101,6 +118,19 @@ class Month:
     @property
     def name(self) -> str:
         return f"{self.start:%Y-%m-%dT%H}"
+
+
+@dataclass
+class CallLine:
+    """Usage of one plan in one month."""
+
+    plan: Priced
+    starts: datetime
+    ends_early: bool
+    units: Fraction
+    included: Fraction
+    needed: Fraction
+    minimum: Fraction
 
 
 @dataclass(frozen=True)
@@ -150,6 +180,12 @@ class FeeOracle:
     trials: dict[str, Agreed] = field(default_factory=dict)
     """By place: what follows its trial, from its end on."""
     calendars: list[tuple[datetime, str, int]] = field(default_factory=list)
+    usage: dict[str, list[tuple[datetime, str | None]]] = field(default_factory=lambda: defaultdict(list))
+    """By place: from when on which plan prices usage."""
+    calls: list[tuple[datetime, int]] = field(default_factory=list)
+    """The units of each event."""
+    agents: list[datetime] = field(default_factory=list)
+    """When each agent was created."""
 
     def __post_init__(self) -> None:
         self.calendars = self.calendars or [(datetime(1, 1, 1, tzinfo=UTC), self.timezone, 1)]
@@ -173,6 +209,24 @@ class FeeOracle:
         then = plan.key if plan.then == "active" else None
         self.trials[plan.place] = Agreed((local + timedelta(days=plan.trial_days)).astimezone(UTC), then, quantity)
         self.agreed[plan.place] += [Agreed(start, f"trial:{plan.key}", quantity), self.trials[plan.place]]
+
+    def follow(self, now: datetime) -> None:
+        """After a command: usage follows what is agreed on from ten minutes on.
+
+        Where a plan is to be replaced within these minutes that stays after all, it comes back an instant after that.
+        """
+        lead = now + _LEAD
+        for place, entries in self.agreed.items():
+            kept = [entry for entry in self.usage[place] if entry[0] < lead]
+            present = [plan for start, plan in kept if start <= now][-1:]
+            wanted = next((entry.plan for entry in reversed(entries) if entry.moment <= lead), None)
+            wanted = None if wanted == "paused" else wanted
+            start = kept[-1][0] + _INSTANT if kept and kept[-1][0] > now and present == [wanted] else lead
+            later = [(entry.moment, None if entry.plan == "paused" else entry.plan) for entry in entries]
+            for begun, plan in [(start, wanted), *(entry for entry in later if entry[0] > lead)]:
+                if plan != (kept[-1][1] if kept else None):
+                    kept.append((begun, plan))
+            self.usage[place] = kept
 
     def entry_at(self, place: str, now: datetime) -> Agreed | None:
         begun = [entry for entry in self.agreed[place] if entry.moment <= now]
@@ -336,12 +390,20 @@ class FeeOracle:
             for length in (3, 12):
                 for cycle in self.cycles(place, length, now):
                     self._add_cycle(place, length, cycle, months, exact, begun)
+            for month in months:
+                self._add_calls(place, month, exact)
+        for place in list(self.agreed):
+            for cycle in self.cycles(place, 12, now):
+                self._add_commitments(place, cycle, months, exact)
         open_month = months[-1].name
         rounded = {key: self.rounded(amount) for key, amount in exact.items()}
         return {
             key: amount
             for key, amount in rounded.items()
-            if amount and not (key[0] == open_month and (key[2] in ("setup", "support") or begun[key] > now))
+            if amount
+            and not (
+                key[0] == open_month and (key[2] in ("setup", "support", "calls", "committed") or begun[key] > now)
+            )
         }
 
     def _add_month(self, place: str, month: Month, exact: dict[Key, Fraction], begun: dict[Key, datetime]) -> None:
@@ -351,7 +413,8 @@ class FeeOracle:
                 continue
             plan = BY_KEY[entry.plan or ""]
             name, share = month.name, Fraction(1, month.whole)
-            monthly = [("seats", plan.seat * self.seats_at(day.end - _INSTANT))]
+            agents = sum(created < day.end for created in self.agents)
+            monthly = [("seats", plan.seat * self.seats_at(day.end - _INSTANT)), ("agents", plan.agent * agents)]
             if plan.interval == "month":
                 monthly.append(("fee", plan.fee * entry.quantity))
             for charge, amount in monthly:
@@ -388,6 +451,73 @@ class FeeOracle:
                     key = (month.name, plan, charge)
                     exact[key] += amount
                     begun.setdefault(key, day_start)
+
+    def _add_calls(self, place: str, month: Month, exact: dict[Key, Fraction]) -> None:
+        """Usage in the order of its plans: what one does not include comes off what those after it do."""
+        lines = sorted(self._lines(place, month), key=lambda line: line.starts)
+        for index, line in enumerate(lines):
+            for later in lines[index + 1 :] if line.ends_early else ():
+                borrowed = max(Fraction(0), min(line.needed - line.included, later.included))
+                line.included += borrowed
+                later.included -= borrowed
+        for line in lines:
+            price = line.plan.call * max(Fraction(0), line.units - line.included)
+            exact[month.name, line.plan.key, "calls"] += max(price, line.minimum)
+
+    def _add_commitments(self, place: str, cycle: Cycle, months: Sequence[Month], exact: dict[Key, Fraction]) -> None:
+        """What is missing at the end of a year, in the month with its last day."""
+        closing = [month for month in months if month.start < cycle.end <= month.end]
+        parts: dict[str, Fraction] = defaultdict(Fraction)
+        days = days_between(cycle.start, cycle.end, cycle.timezone)
+        for entry in self.owners(place, days):
+            if entry is not None and entry.is_paid and BY_KEY[entry.plan or ""].committed:
+                parts[entry.plan or ""] += Fraction(BY_KEY[entry.plan or ""].committed, cycle.whole)
+        counted = [month for month in months if self._first_paid(place, month, cycle)]
+        for plan, part in parts.items() if closing else ():
+            due = sum(
+                self.rounded(exact.get((month.name, plan, charge), Fraction(0)))
+                for month in counted
+                for charge in ("calls", "seats")
+            )
+            exact[closing[0].name, plan, "committed"] += max(Fraction(0), part - Fraction(due))
+
+    def _first_paid(self, place: str, month: Month, cycle: Cycle) -> bool:
+        """Whether the month's first day that is paid lies in the year."""
+        days = days_between(month.start, month.end, month.timezone)
+        paid = [
+            max(entry.moment, month.start) for entry in self.owners(place, days) if entry is not None and entry.is_paid
+        ]
+        return bool(paid) and cycle.start <= paid[0] < cycle.end
+
+    def _lines(self, place: str, month: Month) -> Iterator["CallLine"]:
+        days = days_between(month.start, month.end, month.timezone)
+        owned = [(day, entry) for day, entry in zip(days, self.owners(place, days), strict=True) if entry is not None]
+        usage = self.usage[place]
+        for plan in (plan for plan in PLANS if plan.place == place and plan.call):
+            of_plan = [(day, entry) for day, entry in owned if entry.plan == plan.key]
+            times = [
+                (max(start, month.start), min(end, month.end))
+                for (start, name), (end, _) in pairwise([*usage, (month.end, None)])
+                if name == plan.key and start < min(end, month.end) and end > month.start
+            ]
+            starts = [start for start, _ in times] + [max(entry.moment, month.start) for _, entry in of_plan]
+            if not starts:
+                continue
+            share = Fraction(len(of_plan), month.whole)
+            units = sum(units for at, units in self.calls if any(start <= at < end for start, end in times))
+            ends = [self._end_of(place, entry) for _, entry in of_plan]
+            yield CallLine(
+                plan,
+                min(starts),
+                ends_early=all(end is not None and end < month.end for end in ends),
+                units=Fraction(units),
+                included=plan.included * share,
+                needed=min(Fraction(plan.included * len(days), month.whole), Fraction(units)),
+                minimum=plan.minimum * share,
+            )
+
+    def _end_of(self, place: str, entry: Agreed) -> datetime | None:
+        return next((later.moment for first, later in pairwise(self.agreed[place]) if first is entry), None)
 
     def rounded(self, amount: Fraction) -> Decimal:
         exact = Decimal(amount.numerator) / Decimal(amount.denominator)

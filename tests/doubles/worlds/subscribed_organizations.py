@@ -19,6 +19,7 @@ from shared.domain.kernel.ids import named_id
 from shared.domain.pricing.billing_models import BillingModelDraft
 from shared.domain.pricing.lines import Line
 from shared.domain.pricing.plans import PlanDraft, Trial
+from shared.services.agents.agents import AgentDraft
 from shared.services.billing.invoice_runs import Task
 from shared.services.billing.subscription_commands import (
     Cancel,
@@ -31,6 +32,8 @@ from shared.services.billing.subscription_commands import (
 )
 from shared.services.billing.subscriptions import Commanded
 from shared.services.tenancy.organizations import OrganizationDraft
+from shared.services.usage.metering import Delivered
+from shared.services.usage.reported_event import ReportedEvent
 from shared.settings import Settings
 from tests.doubles.fakes.faulty_store import QUIET, Faults, FaultyStore
 from tests.doubles.fakes.memory_queue import MemoryQueue
@@ -42,6 +45,7 @@ from tests.doubles.worlds.fee_oracle import BY_KEY, PLANS, START, Agreed, FeeOra
 T = TypeVar("T")
 TIMEZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland")
 CURRENCIES = {"USD": 2, "JPY": 0, "KWD": 3}
+MAXIMUM_AGENTS = 5
 NOT_DONE = (UnavailableError, asyncio.CancelledError, ConflictError)
 
 
@@ -51,7 +55,7 @@ class Subscribed:
     def __init__(self, seed: int, faults: Faults = QUIET) -> None:
         self.chance = Random(seed)
         self.clock = SettableClock(START + timedelta(minutes=self.chance.randrange(60 * 24 * 20)))
-        self.store = MemoryStore()
+        self.store, self.queue = MemoryStore(), MemoryQueue()
         self._faulty = FaultyStore(self.store, self.clock, Random(seed + 1))
         self._faults = faults
         self._hosts = [self._host(self._faulty) for _ in range(2)]
@@ -71,7 +75,7 @@ class Subscribed:
         self._commands = 0
 
     def _host(self, store: object) -> Application:
-        ports = Ports(store=store, queue=MemoryQueue(), clock=self.clock, secrets=NoSecrets())  # type: ignore[arg-type]  either store
+        ports = Ports(store=store, queue=self.queue, clock=self.clock, secrets=NoSecrets())  # type: ignore[arg-type]  either store
         return Application(ports, Settings(invoice_grace_hours=24))
 
     async def set_up(self) -> None:
@@ -81,6 +85,10 @@ class Subscribed:
             model_id = named_id("bm", "plan", plan.key)
             charges = charges_of(plan)
             model = {"name": plan.key, "currency": self.currency, "charges": charges}
+            if plan.committed:
+                counted = ["calls", "seats"]
+                committed = {"key": "committed", "amount": str(plan.committed), "charges": counted}
+                model["commitments"] = [committed]
             await self.observer.billing_models.create(model_id, None, BillingModelDraft.model_validate(model))
             self.models[model_id] = plan.key
             kind = "base" if plan.place == "base" else "addon"
@@ -98,7 +106,16 @@ class Subscribed:
                 }
             )
             await self.observer.plans.create(named_id("plan", plan.key), offered)
+        await self._create_agent()
         self._faulty.faults = self._faults
+
+    async def _create_agent(self) -> None:
+        """Without a billing model of its own."""
+        name = f"agent-{len(self.oracle.agents)}"
+        await self.observer.agents.create(
+            named_id("agt", self.id, name), self.id, AgentDraft(external_id=name, name=name)
+        )
+        self.oracle.agents.append(self.clock.now())
 
     # What happens
 
@@ -106,7 +123,12 @@ class Subscribed:
         """Commands at random times, and the timers between them; at the end all is invoiced and at rest."""
         until = self.clock.now() + timedelta(days=days)
         while self.clock.now() < until:
+            before = self._commands
             await self._act()
+            if self._commands != before:
+                self.oracle.follow(self.clock.now())
+            for _ in range(self.chance.randrange(3)):
+                await self._use()
             step = timedelta(minutes=self.chance.choice((1, 60, 7 * 60, 26 * 60, 9 * 24 * 60)))
             await self.pass_until(self.clock.now() + step)
         self._faulty.faults = QUIET
@@ -170,9 +192,39 @@ class Subscribed:
         await self.chance.choice(
             (
                 *(self._change, self._change, self._seats, self._cancel, self._withdraw, self._pause),
-                *(self._reset_anchor, self._move_timezone),
+                *(self._reset_anchor, self._move_timezone, self._join),
             )
         )(place)
+
+    async def _join(self, place: str) -> None:
+        """Another agent, which counts from then on."""
+        del place
+        if len(self.oracle.agents) < MAXIMUM_AGENTS:
+            await self._create_agent()
+
+    async def _use(self) -> None:
+        """An event of some agent that there was at its time, which may be days ago."""
+        now = self.clock.now()
+        time = now - timedelta(minutes=self.chance.choice((0, 1, 9, 60, 6 * 24 * 60)))
+        agents = [index for index, created in enumerate(self.oracle.agents) if created <= time] or [0]
+        units = self.chance.randrange(1, 90)
+        event = ReportedEvent(
+            index=0,
+            id=f"event-{len(self.oracle.calls)}",
+            type="call",
+            agent=f"agent-{self.chance.choice(agents)}",
+            source="test",
+            time=time,
+            run=None,
+            data={"quantity": units},
+            organization_id=self.id,
+        )
+        accepted = await self._insisted(lambda host: host.events.accept([event], partial=True))
+        assert not accepted.rejected
+        for sent in self.queue.waiting.pop("usage"):
+            delivered = Delivered(sent.body, sent.message_id, sent.correlation_id)
+            await self._insisted(lambda host, delivered=delivered: host.metering.meter([delivered]))
+        self.oracle.calls.append((time, units))
 
     async def _withdraw(self, place: str) -> None:
         await self.command(place, Withdraw())
@@ -370,8 +422,21 @@ def charges_of(plan: Priced) -> list[dict[str, object]]:
     fee = {"key": "fee", "type": "flat_fee", "amount": str(int(plan.fee)), "timing": "advance"}
     setup = {"key": "setup", "type": "setup_fee", "amount": str(int(plan.setup))}
     support = {"key": "support", "type": "flat_fee", "amount": str(int(plan.support)), "interval": "year"}
+    agents = {"key": "agents", "type": "agent", "timing": "advance"}
+    per_agent = {"type": "per_unit", "unit_amount": str(int(plan.agent))}
+    calls = {
+        "key": "calls",
+        "type": "activity",
+        "scope": "organization",
+        "meter": {"event_type": "call", "aggregation": "sum", "value": "data.quantity"},
+        "pricing": {"type": "per_unit", "unit_amount": str(float(plan.call))},
+        "included_units": str(plan.included),
+        "minimum": str(plan.minimum),
+    }
     charges = [fee | {"interval": plan.interval}, seats | {"pricing": priced}, setup]
-    return [*charges, support] if plan.support else charges
+    charges += [support] if plan.support else []
+    charges += [agents | {"pricing": per_agent}] if plan.agent else []
+    return [*charges, calls] if plan.call else charges
 
 
 def seeded(seed: int) -> None:

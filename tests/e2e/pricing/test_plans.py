@@ -99,7 +99,11 @@ async def test_what_cannot_be_a_plan_is_refused_with_what_to_write_instead(xyra:
     assert await refused(prices={"USD": own["version_id"]}) == ["/prices/USD"]
     assert await refused(prices={"USD": euros["version_id"]}) == ["/prices/USD"]
     assert await refused(kind="addon") == ["/prices/USD"], "its billing model is for base plans"
-    for charge in (metered, fee("49.00", scope="agent")):
+    levels = metered | {
+        "scope": "organization",
+        "meter": {"event_type": "seats", "aggregation": "weighted_sum", "value": "data.n"},
+    }
+    for charge in (metered, fee("49.00", scope="agent"), levels):
         version = (await price(xyra, charge))["version_id"]
         assert await refused(prices={"USD": version}) == ["/prices/USD"]
     for field, value in (("interval", "week"), ("anchor", "15"), ("quantity", 1), ("commitments", [])):

@@ -17,9 +17,10 @@ from shared.domain.periods.periods import Day, Period, month_after
 from shared.domain.pricing import cycles
 from shared.domain.pricing.lines import Line
 from shared.domain.pricing.places import Terms
-from shared.domain.rating import charged_segments, segments
+from shared.domain.rating import charged_segments, rating, segments
 from shared.domain.rating.facts import Cycle
 from shared.services.billing import bill, bills, facts
+from shared.services.pricing import plan_usage
 from tests.doubles.fakes import virtual_time
 from tests.doubles.fakes.faulty_store import QUIET, Faults
 from tests.doubles.worlds.billing_world import STORM
@@ -169,9 +170,35 @@ def a_cut_cycle_divides_by_its_own_days(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(Cycle, "whole", property(lambda cycle: cycle.period.whole))
 
 
+def included_units_go_by_days_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rating, "lent_units", lambda *_: {})
+
+
+def what_is_used_in_a_trial_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = Terms.usage.fget
+    assert terms is not None
+    monkeypatch.setattr(Terms, "usage", property(lambda each: terms(each).model_copy(update={"is_free": False})))
+
+
+def an_addon_prices_nothing_that_the_base_plan_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plan_usage.version_of_plans
+    monkeypatch.setattr(plan_usage, "version_of_plans", lambda parts: made(parts[:1]))
+
+
+def a_commitment_counts_only_the_month_in_which_its_year_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def of_that_month(facts: Any, *_: Any) -> Any:
+        return facts
+
+    monkeypatch.setattr(facts, "with_counted", of_that_month)
+
+
 @pytest.mark.parametrize(
     "mutant",
     [
+        a_commitment_counts_only_the_month_in_which_its_year_ends,
+        included_units_go_by_days_only,
+        what_is_used_in_a_trial_counts,
+        an_addon_prices_nothing_that_the_base_plan_prices,
         a_trial_is_a_flag_of_its_subscription,
         years_are_counted_from_the_latest_anchor,
         an_interim_looks_at_the_open_period_only,

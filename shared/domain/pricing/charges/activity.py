@@ -75,7 +75,8 @@ class ActivityCharge(MeteredCharge):
             meter=self.meter,
             pricing=self.pricing,
             readings=segment.readings,
-            included_units=Fraction(self.included_units) * segment.share,
+            included_units=Fraction(self.included_units) * segment.share + segment.included_elsewhere,
+            pays_flat_amounts=segment.has_days,
             commitment=self.commitment,
         )
 

@@ -189,6 +189,12 @@ class LineSegment(Generic[C_co]):
     headcounts: Sequence[Headcount] = field(default=())
     quantity: int = 1
     """How often the plan is had whose fees these are."""
+    has_days: bool = True
+    """False on a line without a day: it prices its quantities only, and no flat amounts."""
+    counted: Decimal = Decimal(0)
+    """Of a yearly commitment: what its charges come to, in the first segment."""
+    included_elsewhere: Fraction = Fraction(0)
+    """Included units that another plan of the period lends to this one; negative where this one lends them."""
 
     @property
     def times(self) -> Fraction:
@@ -214,10 +220,11 @@ def quantities(segments: "Sequence[LineSegment[Charge]]") -> dict[str, Fraction]
     by_agent: dict[str, list[LineSegment[Charge]]] = {}
     for segment in segments:
         by_agent.setdefault(segment.agent_id, []).append(segment)
-    return {agent_id: max(Fraction(0), _quantity(of_agent)) for agent_id, of_agent in by_agent.items()}
+    return {agent_id: max(Fraction(0), quantity_of(of_agent)) for agent_id, of_agent in by_agent.items()}
 
 
-def _quantity(segments: "Sequence[LineSegment[Charge]]") -> Fraction:
+def quantity_of(segments: "Sequence[LineSegment[Charge]]") -> Fraction:
+    """What all meters of these segments read together; of one meter, its quantity."""
     meters = {name: meter for segment in segments for name, meter in segment.charge.meters.items()}
     readings: dict[str, list[Reading]] = {name: [] for name in meters}
     for segment in segments:

@@ -30,6 +30,8 @@ class MeteredSegment:
     readings: Mapping[str, Reading]
     included_units: Fraction = Fraction(0)
     commitment: Commitment | None = None
+    pays_flat_amounts: bool = True
+    """Whether its line pays what zero units cost."""
 
     @property
     def reading(self) -> Reading:
@@ -84,7 +86,7 @@ def _unit_ranges(segments: Sequence[MeteredSegment], span: Span, included: Fract
                 start=ends[index - 1] if index else Fraction(0),
                 end=ends[index],
                 total=ends[-1],
-                first=index == 0,
+                first=index == 0 and segment.pays_flat_amounts,
                 events_before=events_before,
                 events=segment.events,
                 pricing_readings=readings,

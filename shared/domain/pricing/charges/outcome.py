@@ -203,6 +203,7 @@ class OutcomeCharge(MeteredCharge):
             meter=meter,
             pricing=self.pricing,
             readings=segment.readings,
+            pays_flat_amounts=segment.has_days,
         )
 
     @classmethod

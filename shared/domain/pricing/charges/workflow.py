@@ -234,6 +234,7 @@ def _metered(workflow: str, segment: LineSegment[WorkflowCharge]) -> MeteredSegm
         pricing=priced_type.pricing,
         readings=segment.readings,
         included_units=Fraction(priced_type.included_units) * segment.share,
+        pays_flat_amounts=segment.has_days,
         commitment=priced_type.commitment,
     )
 

@@ -123,6 +123,7 @@ from xyra.models.billing_models import VolumeInput as VolumeInput
 from xyra.models.billing_models import VolumePercentageInput as VolumePercentageInput
 from xyra.models.billing_models import WorkflowChargeInput as WorkflowChargeInput
 from xyra.models.billing_models import WorkflowTypeInput as WorkflowTypeInput
+from xyra.models.billing_models import YearlyCommitmentInput as YearlyCommitmentInput
 from xyra.models.budgets import BudgetAnswer as BudgetAnswer
 from xyra.models.budgets import BudgetList as BudgetList
 from xyra.models.budgets import BudgetRequest as BudgetRequest
@@ -410,6 +411,7 @@ from xyra.models.shared import Volume as Volume
 from xyra.models.shared import VolumePercentage as VolumePercentage
 from xyra.models.shared import WorkflowCharge as WorkflowCharge
 from xyra.models.shared import WorkflowType as WorkflowType
+from xyra.models.shared import YearlyCommitment as YearlyCommitment
 from xyra.models.subscriptions import CancelRequest as CancelRequest
 from xyra.models.subscriptions import ChangeRequest as ChangeRequest
 from xyra.models.subscriptions import PauseRequest as PauseRequest

@@ -21,6 +21,7 @@ from xyra.models.shared import (
     SetupFee,
     Trial,
     WorkflowCharge,
+    YearlyCommitment,
 )
 
 
@@ -61,6 +62,8 @@ class PublicPlanAnswer(TypedDict):
         ],
     ]
     """By currency, what it costs."""
+    commitments: Mapping[str, Sequence[YearlyCommitment]]
+    """By currency, what some of these charges come to in a year at least."""
 
 
 class PublicPlanList(TypedDict):

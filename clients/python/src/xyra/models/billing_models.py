@@ -20,6 +20,7 @@ from xyra.models.shared import (
     SeatCharge,
     SetupFee,
     WorkflowCharge,
+    YearlyCommitment,
 )
 
 
@@ -142,6 +143,8 @@ class BillingModelAnswer(TypedDict):
         FlatFee | SetupFee | SeatCharge | AgentCharge | ActivityCharge | OutcomeCharge | WorkflowCharge | CostCharge
     ]
     """Of the newest version."""
+    commitments: Sequence[YearlyCommitment]
+    """Of the newest version."""
 
 
 class BillingModelDraft(TypedDict):
@@ -166,6 +169,8 @@ class BillingModelDraft(TypedDict):
         | CostChargeInput
     ]
     """What is priced; each has a key of its own."""
+    commitments: NotRequired[Sequence[YearlyCommitmentInput]]
+    """What some of these charges come to in a year at least, in the billing models of plans."""
 
 
 class BillingModelList(TypedDict):
@@ -195,6 +200,8 @@ class BillingModelRequest(TypedDict):
         | CostChargeInput
     ]
     """What is priced; each has a key of its own."""
+    commitments: NotRequired[Sequence[YearlyCommitmentInput]]
+    """What some of these charges come to in a year at least, in the billing models of plans."""
     organization_id: NotRequired[str | None]
     """The organization's id, slug or external id. An operator who names none publishes for all organizations."""
 
@@ -367,6 +374,8 @@ class ModelSketch(TypedDict):
         | CostChargeInput
     ]
     """What is priced; each has a key of its own."""
+    commitments: NotRequired[Sequence[YearlyCommitmentInput]]
+    """What some of these charges come to in a year at least, in the billing models of plans."""
 
 
 class OutcomeChargeInput(TypedDict):
@@ -605,6 +614,8 @@ class VersionAnswer(TypedDict):
         FlatFee | SetupFee | SeatCharge | AgentCharge | ActivityCharge | OutcomeCharge | WorkflowCharge | CostCharge
     ]
     """What it prices, and how."""
+    commitments: Sequence[YearlyCommitment]
+    """What some of them come to in a year at least."""
 
 
 class VersionList(TypedDict):
@@ -689,3 +700,15 @@ class WorkflowTypeInput(TypedDict):
     """What all workflows of this type cost at most."""
     commitment: NotRequired[CommitmentInput | None]
     """On the number of workflows of this type."""
+
+
+class YearlyCommitmentInput(TypedDict):
+    """An amount that the charges of a year come to at least; what is missing is due at its end."""
+
+    key: str
+    """Names its line in the billing model, as the key of a charge does."""
+    amount: str | int | Decimal
+    """For a whole year; by days where a plan has a part of it."""
+    interval: NotRequired[Literal["year"]]
+    charges: Sequence[str]
+    """The keys of the charges that count, over all agents."""

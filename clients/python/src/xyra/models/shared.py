@@ -909,7 +909,7 @@ class Trial(TypedDict):
     days: int
     """Local days, to the same local time."""
     usage: NotRequired[Literal["free"]]
-    """A plan prices no usage, so there is nothing to pay for it."""
+    """What is used in it costs nothing, and counts in no tier."""
     then: NotRequired[Literal["active", "canceled", "paused"]]
     """What the subscription is from its end on."""
 
@@ -1000,3 +1000,15 @@ class WorkflowType(TypedDict):
     """What all workflows of this type cost at most."""
     commitment: NotRequired[Commitment | None]
     """On the number of workflows of this type."""
+
+
+class YearlyCommitment(TypedDict):
+    """An amount that the charges of a year come to at least; what is missing is due at its end."""
+
+    key: str
+    """Names its line in the billing model, as the key of a charge does."""
+    amount: str
+    """For a whole year; by days where a plan has a part of it."""
+    interval: NotRequired[Literal["year"]]
+    charges: Sequence[str]
+    """The keys of the charges that count, over all agents."""

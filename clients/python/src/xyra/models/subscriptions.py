@@ -127,3 +127,5 @@ class TermsAnswer(TypedDict):
     """What the subscription is from then on."""
     fees_from: str
     """When this begins."""
+    usage_from: str | None
+    """From when on it prices usage, at least 10 minutes after the change; null where another one takes its place."""
