@@ -46,7 +46,9 @@ from shared.services.billing.bills import Bills
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.draws import DRAWN_LOWERED, Draws, DueDraw
 from shared.services.billing.facts import FactsReader
+from shared.services.billing.interim_moments import InterimMoments
 from shared.services.billing.invoice_jobs import Job
+from shared.services.billing.plan_cycles import PlanCycles
 from shared.services.billing.subscription_services import SubscriptionServices
 from shared.services.billing.summaries import Summaries
 from shared.services.billing.unbilled_outcomes import UnbilledOutcomes
@@ -230,13 +232,15 @@ class Application:
             *(clock, self.organizations, self.periods, self.facts, self.credits.wallets, self.credits.ledger),
             *(drawn_amounts, self.outbox),
         )
+        moments = InterimMoments(store, self.place_histories, PlanCycles(self.periods))
         self.bills = Bills(
-            *(clock, self.periods, self.facts, self.billing_documents, drawn_amounts, self.account.taxes),
+            *(clock, self.periods, self.facts, self.billing_documents, drawn_amounts, self.account.taxes, moments),
         )
         self.issuing = self.account.issuing(self.bills, self.draws)
         self._subscribing = SubscriptionServices(
             *(clock, self.owners, self.organizations, self.agents, self.periods, self.plans, self.place_histories),
-            *(self.bills, self.billing_documents, self.issuing, self.outbox, store, self.facts, self.credits.ledger),
+            *(self.bills, self.billing_documents, self.issuing, moments, self.outbox),
+            *(store, self.facts, self.credits.ledger),
         )
         self.subscriptions, self.entitlements = self._subscribing.subscriptions, self._subscribing.entitlements
         self.unbilled_outcomes = UnbilledOutcomes(

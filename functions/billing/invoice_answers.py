@@ -134,6 +134,10 @@ class InvoiceAnswer(Schema):
     """When the amounts of a draft or preview were computed; null once it is finalized, as they stay."""
     assumes_issued: list[SpanAnswer]
     """Earlier periods whose own invoices a draft or preview assumes to be issued before; in a list none."""
+    later: list[Line]
+    """In a preview, the lines of interim invoices that it assumes to be issued before, for what begins until then: the
+    first 500.
+    """
 
     @classmethod
     def of(
@@ -174,6 +178,7 @@ class InvoiceAnswer(Schema):
             metadata=invoice.metadata,
             as_of=invoice.totals_as_of,
             assumes_issued=[],
+            later=[],
         )
 
     @classmethod
@@ -197,7 +202,8 @@ class InvoiceAnswer(Schema):
         notes = [note] if composed.correction else []
         assumed = [SpanAnswer(start=period.start, end=period.end) for period in bill.issued_first]
         answer = cls.of(draft, totals.invoice, composed.invoice, notes)
-        return answer.model_copy(update={"as_of": as_of, "assumes_issued": assumed})
+        later = [line for interim in bill.interims for line in interim.lines][:LINES_SHOWN]
+        return answer.model_copy(update={"as_of": as_of, "assumes_issued": assumed, "later": later})
 
 
 async def whole_invoice(call: Call[Any, Any, Any], invoice: Invoice) -> InvoiceAnswer:

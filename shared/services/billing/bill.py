@@ -102,6 +102,8 @@ class Bill:
     issued_first: Sequence[Period] = ()
     """Earlier periods whose own invoices it assumes to be issued before."""
     currency: str = ""
+    interims: Sequence["Bill"] = ()
+    """The interim invoices that it assumes to be issued before."""
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -137,23 +139,44 @@ IssueTime = Callable[[Period], datetime]
 """When the invoice of a period is issued."""
 
 
-def bill_of(
+def bill_of(  # noqa: PLR0913  what is issued before, and when
     periods: Sequence[RatedPeriod],
     invoiced_period: Period,
     issued_first: Sequence[Period],
     issue_time: IssueTime,
     currency: str,
+    interim_moments: Sequence[datetime] = (),
 ) -> Bill:
-    """The bill of one of these periods, once the bills of earlier ones are issued, oldest first."""
+    """The bill of one of these periods, once what comes before it is issued, in the order of time.
+
+    That are the bills of earlier periods, and interim invoices at their moments.
+    """
     issued: list[Line] = []
-    for earlier in issued_first:
-        lines = _billed(periods, earlier, issued, issue_time(earlier), currency)
-        issued += [line for billed in lines for line in billed.lines]
+    interims: list[Bill] = []
+    starts = {rated.period.start for rated in periods}
+    between = [moment for moment in interim_moments if moment not in starts]  # what begins then is on a period's bill
+    before = [*((issue_time(period), period) for period in issued_first), *((moment, None) for moment in between)]
+    for moment, earlier in sorted(before, key=lambda document: document[0]):
+        if earlier is not None:
+            billed = _billed(periods, earlier, issued, moment, currency)
+            issued += [line for of_period in billed for line in of_period.lines]
+            continue
+        begun = [rated for rated in periods if rated.period.start <= moment]
+        interim = interim_bill_of(begun, begun[-1].period, moment, currency, issued)
+        if interim.is_to_be_issued:
+            interims.append(interim)
+            issued += interim.lines
     billed = _billed(periods, invoiced_period, issued, issue_time(invoiced_period), currency)
-    return Bill(invoiced_period, billed, issued_first, currency)
+    return Bill(invoiced_period, billed, issued_first, currency, interims)
 
 
-def interim_bill_of(periods: Sequence[RatedPeriod], open_period: Period, now: datetime, currency: str) -> Bill:
+def interim_bill_of(
+    periods: Sequence[RatedPeriod],
+    open_period: Period,
+    now: datetime,
+    currency: str,
+    issued: Sequence[Line] = (),
+) -> Bill:
     """The bill of what is due in advance in the open period, the last of these, and in others for cycles that go on."""
     billed = [
         _billed_period(
@@ -161,6 +184,7 @@ def interim_bill_of(periods: Sequence[RatedPeriod], open_period: Period, now: da
             open_period,
             _When(now, only_in_advance=True, only_running=rated.period.start < open_period.start),
             currency,
+            issued,
         )
         for rated in periods
     ]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.billing.documents import Invoice
 from shared.domain.billing.tax_settings import Treatments
-from shared.domain.periods.periods import Period, next_period, periods_to_create
+from shared.domain.periods.periods import Period, Span, next_period, periods_to_create
 from shared.domain.periods.settlements import POSTPAID
 from shared.domain.pricing.lines import Line
 from shared.domain.pricing.places import Places
@@ -26,6 +26,7 @@ from shared.services.billing.bill import (
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.drawn_amounts import DrawnAmountsStore
 from shared.services.billing.facts import FactsReader
+from shared.services.billing.interim_moments import InterimMoments
 from shared.services.billing.taxes import Taxes
 from shared.services.periods.periods import PeriodItem, Periods
 
@@ -51,6 +52,7 @@ class Bills:
         documents: BillingDocuments,
         drawn: DrawnAmountsStore,
         taxes: Taxes,
+        moments: InterimMoments,
     ) -> None:
         self._clock = clock
         self._periods = periods
@@ -58,13 +60,15 @@ class Bills:
         self._documents = documents
         self._drawn = drawn
         self._taxes = taxes
+        self._moments = moments
 
     async def to_issue(self, organization: Organization, invoiced_period: Period) -> Bill:
         """A bill whose periods are all stored, so that their ETags guard what it decides."""
         created = await self._periods.cover(organization, invoiced_period.start, invoiced_period.end + _INSTANT)
         guarded_periods = await self._guarded_periods(organization, invoiced_period, created)
         now = self._clock.now()
-        return await self._bill(organization, invoiced_period, guarded_periods, lambda _: now)
+        rated = await self._all_rated(organization, guarded_periods)
+        return bill_of(rated, invoiced_period, (), lambda _: now, organization.currency)
 
     async def of_draft(self, organization: Organization, invoiced_period: Period) -> Bill:
         """What finalizing the period's draft would issue, once the drafts of earlier periods are issued.
@@ -77,14 +81,19 @@ class Bills:
     async def preview(self, organization: Organization, invoiced_period: Period) -> Bill:
         """What the close of the period would issue if nothing more were reported.
 
-        Earlier periods that are still to be invoiced are issued by their own invoices first. Changes nothing.
+        Earlier periods that are still to be invoiced are issued by their own invoices first, and so are the interim
+        invoices of what begins before. Changes nothing.
         """
         now, grace = self._clock.now(), timedelta(hours=organization.grace_hours)
 
         def after_grace(period: Period) -> datetime:
             return max(now, period.end + grace)
 
-        return await self._bill_after_others(organization, invoiced_period, _is_to_be_invoiced, after_grace)
+        issued_at = after_grace(invoiced_period)
+        moments: Sequence[datetime] = ()
+        if now < issued_at:
+            moments = await self._moments.within(organization, Span(start=now, end=issued_at))
+        return await self._bill_after_others(organization, invoiced_period, _is_to_be_invoiced, after_grace, moments)
 
     async def interim(
         self, organization: Organization, now: datetime, places: Places | None = None, *, is_preview: bool = False
@@ -113,6 +122,7 @@ class Bills:
         invoiced_period: Period,
         is_issued_first: Callable[[GuardedPeriod, Invoice | None], bool],
         issue_time: IssueTime,
+        interim_moments: Sequence[datetime] = (),
     ) -> Bill:
         created = await self._periods.created(organization.id)
         guarded_periods = await self._guarded_periods(organization, invoiced_period, created)
@@ -122,7 +132,9 @@ class Bills:
                 invoice = await self._documents.latest_invoice(organization.id, guarded.period)
                 if is_issued_first(guarded, invoice):
                     issued_first.append(guarded.period)
-        return await self._bill(organization, invoiced_period, guarded_periods, issue_time, issued_first)
+        rated = await self._all_rated(organization, guarded_periods)
+        currency = organization.currency
+        return bill_of(rated, invoiced_period, issued_first, issue_time, currency, interim_moments)
 
     async def _guarded_periods(
         self, organization: Organization, invoiced_period: Period, created: Sequence[Period]
@@ -143,17 +155,6 @@ class Bills:
             else:
                 guarded_periods.append(GuardedPeriod(period))
         return guarded_periods
-
-    async def _bill(
-        self,
-        organization: Organization,
-        invoiced_period: Period,
-        guarded_periods: Sequence[GuardedPeriod],
-        issue_time: IssueTime,
-        issued_first: Sequence[Period] = (),
-    ) -> Bill:
-        rated = await self._all_rated(organization, guarded_periods)
-        return bill_of(rated, invoiced_period, issued_first, issue_time, organization.currency)
 
     async def _all_rated(
         self, organization: Organization, guarded_periods: Sequence[GuardedPeriod], places: Places | None = None

@@ -8,14 +8,11 @@ from shared.domain.kernel.times import from_text, to_text
 from shared.domain.periods.periods import Span
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
+from shared.services.billing.interim_moments import InterimMoments
 from shared.services.billing.issuing import Issuing
-from shared.services.billing.plan_cycles import PlanCycles
 from shared.services.periods.periods import Periods
 from shared.services.pricing.places import PlaceHistories
 from shared.services.tenancy.organizations import Organizations
-
-INTERIM_DUE = "interim_due"
-"""The effect of a command that changes what is due in advance; its value is a stored name."""
 
 LOOKED_FOR = timedelta(days=3)
 _INSTANT = timedelta(microseconds=1)
@@ -28,14 +25,14 @@ class Interims:
         organizations: Organizations,
         periods: Periods,
         place_histories: PlaceHistories,
-        cycles: PlanCycles,
+        moments: InterimMoments,
         issuing: Issuing,
     ) -> None:
         self._clock = clock
         self._organizations = organizations
         self._periods = periods
         self._place_histories = place_histories
-        self._cycles = cycles
+        self._moments = moments
         self._issuing = issuing
 
     async def issue(
@@ -60,14 +57,10 @@ class Interims:
         It is looked for three days. What nobody looked for by then is on the period's own invoice.
         Raises `UnavailableError`.
         """
-        places = await self._place_histories.of(organization.id)
-        if not places.fees:
-            return
-        prices = await self._place_histories.prices(places)
-        charges = [charge for version in prices.versions.values() for charge in version.charges]
-        recurrences = {charge.recurrence for charge in charges if charge.billing_timing == "advance"}
         now = self._clock.now()
         open_period = await self._periods.containing(organization, now)
         span = Span(start=max(open_period.start, now - LOOKED_FOR), end=now + _INSTANT)
-        for start, place in await self._cycles.anniversaries(organization, places, recurrences, span):
+        for start, place in await self._moments.anniversaries(organization, span):
+            if start == open_period.start:
+                continue  # the invoice of the period before has it
             await self._issuing.issue_interim(organization, interim_id(organization.id, f"{place}:{to_text(start)}"))

@@ -9,7 +9,8 @@ from shared.services.billing.cycle_grants import GRANTS_DUE, CycleGrants
 from shared.services.billing.documents import BillingDocuments
 from shared.services.billing.entitlements import EntitlementChecks
 from shared.services.billing.facts import FactsReader
-from shared.services.billing.interims import INTERIM_DUE, Interims
+from shared.services.billing.interim_moments import INTERIM_DUE, InterimMoments
+from shared.services.billing.interims import Interims
 from shared.services.billing.issuing import Issuing
 from shared.services.billing.overdue_places import OverduePlaces
 from shared.services.billing.plan_choices import PlanChoices
@@ -38,6 +39,7 @@ class SubscriptionServices:
         bills: Bills,
         documents: BillingDocuments,
         issuing: Issuing,
+        moments: InterimMoments,
         outbox: Outbox,
         store: Store,
         facts: FactsReader,
@@ -54,7 +56,7 @@ class SubscriptionServices:
             *(bills, documents, cycle_grants, overdue, outbox),
         )
         self.entitlements = EntitlementChecks(store, clock, organizations, periods, facts)
-        self.interims = Interims(clock, organizations, periods, place_histories, cycles, issuing)
+        self.interims = Interims(clock, organizations, periods, place_histories, moments, issuing)
 
     def receivers(self) -> Mapping[str, Receiver]:
         """What their effects do."""

@@ -22,7 +22,7 @@ from shared.services.billing.bill import Bill
 from shared.services.billing.bills import Bills
 from shared.services.billing.cycle_grants import GRANTS_DUE, CycleGrants
 from shared.services.billing.documents import BillingDocuments
-from shared.services.billing.interims import INTERIM_DUE
+from shared.services.billing.interim_moments import INTERIM_DUE
 from shared.services.billing.overdue_places import OverduePlaces
 from shared.services.billing.plan_cycles import PlanCycles
 from shared.services.billing.subscription_commands import (

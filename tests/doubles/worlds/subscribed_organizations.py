@@ -138,9 +138,8 @@ class Subscribed:
         await self.pass_until(following + timedelta(days=3))
 
     async def _preview(self, end: datetime) -> None:
-        """What the invoice of the open period would say; nothing where something is still to begin before its issue."""
-        if any(self.clock.now() < moment < end + timedelta(days=3) for moment in self._moments()):
-            return
+        """What the invoice of the open period would say, after the interim invoices of what begins before its issue."""
+        del end
         organization = await self.observer.organizations.get(self.id)
         period = await self.observer.periods.would_contain(organization, self.clock.now())
         self.previewed_span = (period.start, period.end)
@@ -149,10 +148,10 @@ class Subscribed:
         self.previewed = [[*lines] for lines in (composed.invoice, composed.correction) if lines]
 
     async def issued_last(self) -> list[list[Line]] | None:
-        """The lines of the documents that the previewed invoice was; None where a later interim one was before it."""
+        """The lines of the documents that the previewed invoice was."""
         documents = await self.documents()
         interims = [header for header, _ in documents if isinstance(header, Invoice) and header.revision == 0]
-        if self.previewed_span is None or any(each.start == self.previewed_span[1] for each in interims):
+        if self.previewed_span is None:
             return None
         return [
             lines for header, lines in documents if header.start == self.previewed_span[0] and header not in interims
@@ -163,7 +162,9 @@ class Subscribed:
         while self.clock.now() < until:
             month = self.oracle.month_of(self.clock.now())
             starts = (month.start, month.end)
-            due = self._moments() + [start + timedelta(hours=hours) for start in starts for hours in (1, 25)]
+            moments = self._moments()
+            due = [*moments, *(moment + timedelta(minutes=1) for moment in moments)]
+            due += [start + timedelta(hours=hours) for start in starts for hours in (1, 25)]
             later = [moment for moment in due if self.clock.now() < moment < until]
             self.clock.set(min([until, *later]))
             await self._timers()

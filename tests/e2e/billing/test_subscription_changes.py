@@ -200,6 +200,25 @@ async def test_a_change_at_a_date_is_invoiced_on_that_day(time_machine: TimeMach
     assert interim == {"Small subscription": "-10.00", "Large subscription": "30.00"}
 
 
+async def test_a_preview_assumes_the_interim_invoices_before_it_and_shows_their_lines(
+    time_machine: TimeMachine,
+) -> None:
+    await time_machine.at("2030-09-01T00:00:00Z")
+    organization = await time_machine.xyra.organization(grace_hours=0)
+    small, large = await two_plans(time_machine.xyra)
+    made = await subscribe(organization, small)
+    await command(organization, made, "change", plan=large["key"], at="2030-09-21T12:00:00Z")
+    seen = await organization.preview("2030-09")
+    # 10 of 30 days change on the 21st; the invoice of September has October's fee.
+    assert lines({"lines": seen["later"]}) == {"Small subscription": "-10.00", "Large subscription": "30.00"}
+    assert [(line["period"]["start"][:7], line["amount"]) for line in seen["lines"]] == [("2030-10", "90.00")]
+    await time_machine.at("2030-09-21T12:10:00Z")
+    assert (await organization.preview("2030-09"))["later"] == []
+    await time_machine.at("2030-10-01T01:00:00Z")
+    (closing,) = [invoice for invoice in await organization.invoices() if invoice["kind"] == "period"]
+    assert [line["amount"] for line in closing["lines"]] == ["90.00"]
+
+
 async def test_days_are_local_across_a_change_of_clocks(time_machine: TimeMachine) -> None:
     """March 2030 has 31 days in Berlin, one of them of 23 hours; the 31st begins at 22:00 UTC on the 30th."""
     await time_machine.at("2030-02-28T23:00:00Z")

@@ -377,6 +377,9 @@ class InvoiceAnswer(TypedDict):
     """When the amounts of a draft or preview were computed; null once it is finalized, as they stay."""
     assumes_issued: Sequence[SpanAnswer]
     """Earlier periods whose own invoices a draft or preview assumes to be issued before; in a list none."""
+    later: Sequence[Line]
+    """In a preview, the lines of interim invoices that it assumes to be issued before, for what begins until then: the
+    first 500."""
 
 
 class LimitWarning(TypedDict):
