@@ -23,6 +23,7 @@ class YearlyCommitment(Value):
     amount: NonNegativeAmount
     """For a whole year; by days where a plan has a part of it."""
     interval: Literal["year"] = "year"
+    """For how long it holds: a year of the place at which the plan stands."""
     charges: Annotated[tuple[ChargeKey, ...], Length(1, MAXIMUM_COMMITTED_CHARGES)]
     """The keys of the charges that count, over all agents."""
 

@@ -710,5 +710,6 @@ class YearlyCommitmentInput(TypedDict):
     amount: str | int | Decimal
     """For a whole year; by days where a plan has a part of it."""
     interval: NotRequired[Literal["year"]]
+    """For how long it holds: a year of the place at which the plan stands."""
     charges: Sequence[str]
     """The keys of the charges that count, over all agents."""
