@@ -12,6 +12,7 @@ from typing import Any
 from shared.bootstrap import Application, Ports
 from shared.containers import CONTAINERS, INVOICES, LEDGERS
 from shared.domain.billing.documents import CreditNote, Invoice
+from shared.domain.billing.invoicing import total_of
 from shared.domain.kernel.ids import named_id
 from shared.domain.kernel.times import to_text
 from shared.domain.metering.readings import CountAndSum
@@ -234,10 +235,10 @@ async def _numbered(scene: Scene, kind: type[Invoice | CreditNote], series: str)
 
 
 def billed(documents: Documents) -> dict[str, Decimal]:
-    """The amount of each month over all documents. Each document's lines add up to its total."""
+    """The amount of each month over all documents. Each document's lines and their tax add up to its total."""
     amounts: dict[str, Decimal] = {}
     for document, lines in documents:
-        assert document.total == sum(line.amount for line in lines)
+        assert document.total == total_of(lines, document.currency)
         for line in lines:
             month = f"{line.period.start:%Y-%m}"
             amounts[month] = amounts.get(month, Decimal(0)) + line.amount
