@@ -42,13 +42,13 @@ class Movement:
     document_id: str | None = None
 
 
-class Account(Entity):
+class BillingAccount(Entity):
     """What an organization owes, and what it has paid beyond that.
 
     The sum of all entries is `balance - open`, always: documents are payments less the balance, plus what is open.
     """
 
-    kind: ClassVar[str] = "account"
+    kind: ClassVar[str] = "billing_account"
     audit: ClassVar[Audit] = FOLLOWS
 
     id: str = ACCOUNT
@@ -60,7 +60,7 @@ class Account(Entity):
 
     def moved(
         self, movements: Sequence[Movement], balance: Decimal, now: datetime
-    ) -> tuple["Account", list[AccountEntry]]:
+    ) -> tuple["BillingAccount", list[AccountEntry]]:
         """The account after these movements, of which `balance` (or what is negative of it) goes into the balance.
 
         The rest changes what is open. Raises `ValueError` where balance or open would fall below zero.
@@ -90,15 +90,17 @@ class Account(Entity):
         return min(self.balance, amount)
 
 
-def opened(totals: Sequence[Decimal], notes: Sequence[Decimal], now: datetime) -> tuple[Account, list[AccountEntry]]:
+def opened(
+    totals: Sequence[Decimal], notes: Sequence[Decimal], now: datetime
+) -> tuple[BillingAccount, list[AccountEntry]]:
     """The account of documents that were issued before accounts were kept.
 
     Totals are those of invoices, of which nothing was paid; notes are negative, and become the balance.
     """
     owed, credited = total(totals), -total(notes)
     if not owed and not credited:
-        return Account(), []
-    return Account().moved([Movement("opening", EXACT.subtract(credited, owed))], credited, now)
+        return BillingAccount(), []
+    return BillingAccount().moved([Movement("opening", EXACT.subtract(credited, owed))], credited, now)
 
 
 def entry_id(number: int) -> str:

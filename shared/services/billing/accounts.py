@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from shared.containers import INVOICES
-from shared.domain.billing.account import ACCOUNT, Account, AccountEntry, Movement, opened
+from shared.domain.billing.account import ACCOUNT, AccountEntry, BillingAccount, Movement, opened
 from shared.domain.billing.documents import CreditedAmount, CreditNote, Invoice
 from shared.domain.kernel.money import EXACT, ZERO, round_half_up
 from shared.services.storage import Operation, Page, Records, StaleEtagError, Store, Stored, creating, replacing
@@ -22,13 +22,13 @@ MAXIMUM_LOWERED = 10
 class ReadAccount:
     """The account as it was read, to be written in the batch of what moves it."""
 
-    account: Account
-    stored: Stored[Account] | None
+    account: BillingAccount
+    stored: Stored[BillingAccount] | None
     opening: Sequence[AccountEntry] = ()
     """Of documents from before it was kept: written with the account itself."""
 
     def writing(self, movements: Sequence[Movement], balance: Decimal, now: datetime) -> list[Operation]:
-        """The writes after these movements, as `Account.moved` says.
+        """The writes after these movements, as `BillingAccount.moved` says.
 
         Raises `StaleEtagError` where the account and what moves it do not belong together, as one was read too early.
         """
@@ -51,7 +51,7 @@ class IssuedOnAccount:
 
 class Accounts:
     def __init__(self, store: Store) -> None:
-        self._accounts = Records(store, INVOICES, Account)
+        self._accounts = Records(store, INVOICES, BillingAccount)
         self._entries = Records(store, INVOICES, AccountEntry)
         self._invoices = Records(store, INVOICES, Invoice)
         self._notes = Records(store, INVOICES, CreditNote)
@@ -60,7 +60,7 @@ class Accounts:
         """The account; one that was never kept begins with the documents that are there."""
         return await self.of(organization_id, await self._accounts.find(organization_id, ACCOUNT), now)
 
-    async def of(self, organization_id: str, stored: Stored[Account] | None, now: datetime) -> ReadAccount:
+    async def of(self, organization_id: str, stored: Stored[BillingAccount] | None, now: datetime) -> ReadAccount:
         """As `read`, of what was read with something else."""
         if stored is not None:
             return ReadAccount(stored.entity, stored)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
-from shared.domain.billing.account import ACCOUNT, Account
+from shared.domain.billing.account import ACCOUNT, BillingAccount
 from shared.domain.billing.documents import Invoice
 from shared.domain.billing.dunning import is_restricting, reminders_due
 from shared.domain.kernel.ids import fingerprint
@@ -39,7 +39,7 @@ class Dunning:
         self._store = store
         self._clock = clock
         self._organizations = organizations
-        self._accounts = Records(store, INVOICES, Account)
+        self._accounts = Records(store, INVOICES, BillingAccount)
         self._invoices = Records(store, INVOICES, Invoice)
         self._mails = outbox.sender(ACCESS_MAIL)
         self._settled = outbox.sender(OVERDUE_SETTLED)

@@ -8,7 +8,7 @@ from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from shared.containers import INVOICES
-from shared.domain.billing.account import ACCOUNT, Account
+from shared.domain.billing.account import ACCOUNT, BillingAccount
 from shared.domain.billing.documents import CreditNote, Invoice, Numbering
 from shared.domain.kernel.errors import ConflictError, NotFoundError, UnavailableError
 from shared.domain.periods.periods import Period
@@ -154,8 +154,8 @@ class Issuing:
 
     async def _numbering_and_account(
         self, organization_id: str
-    ) -> tuple[Stored[Numbering] | None, Stored[Account] | None]:
-        return await get_two(self._store, INVOICES, organization_id, (Numbering, NUMBERING), (Account, ACCOUNT))
+    ) -> tuple[Stored[Numbering] | None, Stored[BillingAccount] | None]:
+        return await get_two(self._store, INVOICES, organization_id, (Numbering, NUMBERING), (BillingAccount, ACCOUNT))
 
     async def check_order(self, draft: Invoice) -> None:
         """Raises `ConflictError` while the draft of an earlier period is open.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.containers import INVOICES
-from shared.domain.billing.account import Account, AccountEntry, Movement
+from shared.domain.billing.account import AccountEntry, BillingAccount, Movement
 from shared.domain.billing.documents import CreditNote, Invoice
 from shared.domain.billing.payments import AlreadyPaidError, CancelledError, Payment
 from shared.domain.kernel.entity import Entity
@@ -35,7 +35,7 @@ async def invoices(scene: Scene) -> list[Invoice]:
     return page.entities[::-1]
 
 
-async def account(scene: Scene) -> Account:
+async def account(scene: Scene) -> BillingAccount:
     return (await scene.host.account.accounts.read(ORGANIZATION, scene.clock.now())).account
 
 
@@ -216,7 +216,7 @@ async def test_balance_is_applied_on_request() -> None:
 async def test_an_account_begins_with_the_documents_of_before_it() -> None:
     """They were issued by a version that kept no account."""
     scene = await invoiced_scene(IN_MARCH)
-    for kind in (Account, AccountEntry):
+    for kind in (BillingAccount, AccountEntry):
         async for item in every_item(scene.store, INVOICES.name, ORGANIZATION, kind.kind):
             await scene.store.delete(INVOICES.name, ORGANIZATION, item.document["id"])
     shown = await account(scene)
@@ -231,9 +231,9 @@ async def test_an_account_begins_with_the_documents_of_before_it() -> None:
 def test_an_account_never_falls_below_zero() -> None:
     now = datetime(2022, 1, 1, tzinfo=UTC)
     with pytest.raises(ValueError, match="open"):
-        Account().moved([Movement("payment", Decimal(1))], Decimal(0), now)
+        BillingAccount().moved([Movement("payment", Decimal(1))], Decimal(0), now)
     with pytest.raises(ValueError, match="balance"):
-        Account().moved([], Decimal(-1), now)
+        BillingAccount().moved([], Decimal(-1), now)
 
 
 Command = tuple[str, int, int]
