@@ -135,7 +135,13 @@ class Subscribed:
         following = self.oracle.month_of(self.clock.now()).end
         await self._timers()
         await self._preview(following)
-        await self.pass_until(following + timedelta(days=3))
+        await self.pass_until(self._at_rest(following + timedelta(days=3)))
+
+    def _at_rest(self, moment: datetime) -> datetime:
+        """The first moment from this one on at which the invoice of the month before is issued."""
+        while self.oracle.month_of(moment).start > moment - timedelta(days=2):
+            moment += timedelta(days=1)
+        return moment
 
     async def _preview(self, end: datetime) -> None:
         """What the invoice of the open period would say, after the interim invoices of what begins before its issue."""
