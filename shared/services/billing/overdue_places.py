@@ -20,8 +20,10 @@ class OverduePlaces:
 
     async def of(self, organization_id: str) -> frozenset[str]:
         """The places with lines on an overdue invoice, whichever subscription these are of."""
-        page = await self._documents.invoices(organization_id, "pending", MAXIMUM_INVOICES, None)
-        overdue = [invoice for invoice in page.entities if self._is_overdue(invoice)]
+        overdue: list[Invoice] = []
+        for status in ("pending", "overdue"):  # in the order in which the hourly run moves them, so that none is missed
+            page = await self._documents.invoices(organization_id, status, MAXIMUM_INVOICES, None)
+            overdue += [invoice for invoice in page.entities if self._is_overdue(invoice)]
         if not overdue:
             return frozenset()
         place_of = await self._place_of_model(await self._place_histories.of(organization_id))
@@ -34,7 +36,7 @@ class OverduePlaces:
         return frozenset(found)
 
     def _is_overdue(self, invoice: Invoice) -> bool:
-        return invoice.payable_by is not None and invoice.payable_by < self._clock.now() and invoice.total > 0
+        return invoice.payable_by is not None and invoice.payable_by < self._clock.now() and invoice.amount_due > 0
 
     async def _place_of_model(self, places: Places) -> Mapping[str | None, str]:
         """By the billing model that prices a plan: each is for plans of one place."""
