@@ -124,11 +124,14 @@ tests/doubles/node_modules/.installed: tests/doubles/package-lock.json
 cosmos: $(BIN)/.dev npm-tools
 	XYRA_REQUIRE_COSMOS=1 XYRA_REQUIRE_NPM=1 $(PYTEST) tests/contract tests/e2e tests/faults -m "cosmos or npm"
 
+$(BIN)/.browser: $(BIN)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[local,dev,browser]"
+	@touch $@
+
 # The account's pages in Chromium with a virtual authenticator. XYRA_CHROMIUM names the browser where it is not on the
 # path; without one the tests are skipped. Pictures of the pages are left in PICTURES, where that is given.
 PICTURES ?=
-browser: $(BIN)/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check ".[local,dev,browser]"
+browser: $(BIN)/.browser
 	XYRA_PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/browser
 
 # Clients made of the OpenAPI document by the generators that people use, in an environment of their own. Needs the network
