@@ -1,11 +1,11 @@
 """API keys: created, listed, changed, revoked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 import azure.functions as func
+import msgspec
 from pydantic import Field
 
 from functions.access.api_key_fields import ReportingAnswer, ReportingFields, checked, shown
@@ -158,7 +158,7 @@ async def create_api_key(call: Call[ApiKeyRequest]) -> Reply:
     if token is None:
         uses = await _last_used(call, key.organization_id or OPERATOR, [key])
         reused = Reply(ReusedApiKeyAnswer.of(key, uses.get(key.id), reused=True), status=200, etag=etag)
-        return replace(reused, when_repeated=reused)
+        return msgspec.structs.replace(reused, when_repeated=reused)
     return Reply(
         NewApiKeyAnswer.of(key, None, token=token, warnings=await limit_warnings(call, owner, "api_keys")),
         etag=etag,
