@@ -103,6 +103,8 @@ OF_PROVIDERS = {
     "finish_single_sign_on",
 }
 """Called, too: they ask an identity provider or a name server, and none answers here, which is a documented 503."""
+ON_ITS_ONLY_INVOICE = {"pay_invoice", "apply_balance", "create_credit_note", "cancel_invoice", "finalize_invoice"}
+"""Called, too: but it begins as a draft, and what one call cancels the next finds so."""
 AFTER_A_TIME = {"write_off_lease"}
 """Called, too: what can be written off lies a while back."""
 CONFIGURATION = "".join(
@@ -280,7 +282,7 @@ async def test_every_answer_is_one_that_the_description_has(
     assert code == 0, said
     succeeded = {called.operation for called in answers if called.is_success}
     expected = {endpoint.name for endpoint in ENDPOINTS} - set(ON_THE_CALLER_ITSELF) - BY_A_MAIL - READ_BY_SCHEMATHESIS
-    expected -= ON_ITS_ONLY_SUBSCRIPTION | BY_A_PROOF | OF_PROVIDERS | AFTER_A_TIME
+    expected -= ON_ITS_ONLY_SUBSCRIPTION | ON_ITS_ONLY_INVOICE | BY_A_PROOF | OF_PROVIDERS | AFTER_A_TIME
     refusals = {name: [called for called in answers if called.operation == name] for name in expected - succeeded}
     missing = {name: calls[-4:] for name, calls in refusals.items() if len(calls) >= CALLS_NEEDED}
     assert missing == {}, "nobody was answered with 2xx"
