@@ -10,6 +10,7 @@ from tests.doubles.clients.hosts import (  # noqa: F401  fixtures
     small_host,
     time_machine,
     travelling_host,
+    travelling_hosts,
     xyra,
 )
 from tests.doubles.worlds.two_organizations import set_up_before, unchanged  # noqa: F401  fixtures

@@ -6,5 +6,6 @@ from tests.doubles.clients.hosts import (  # noqa: F401  fixtures
     small_host,
     time_machine,
     travelling_host,
+    travelling_hosts,
     xyra,
 )

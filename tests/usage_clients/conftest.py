@@ -11,6 +11,7 @@ from tests.doubles.clients.hosts import (  # noqa: F401  fixtures
     small_host,
     time_machine,
     travelling_host,
+    travelling_hosts,
     xyra,
 )
 from tests.doubles.clients.xyra_client import Xyra

@@ -7,8 +7,9 @@ store before and after.
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -93,9 +94,47 @@ class TimeMachine:
         await self.xyra.idle()
 
 
+class TravellingHosts:
+    """One host at a time for the tests that set its clock.
+
+    A wallet takes nothing from a host whose clock is behind the wallet's, and every test sets the clock to its own
+    time. So a host whose store has wallets is not used by another test.
+    """
+
+    def __init__(self, directories: pytest.TempPathFactory) -> None:
+        self._directories = directories
+        self._ending = ExitStack()
+        self._served: Served | None = None
+
+    def host(self) -> Served:
+        if self._served is None or _has_wallets(self._served.process.data_dir):
+            self.end()
+            serving = _served(self._directories.mktemp("travelling"))
+            self._served = next(serving)
+            self._ending.callback(serving.close)
+        return self._served
+
+    def end(self) -> None:
+        self._served = None
+        self._ending.close()
+
+
+def _has_wallets(data_dir: Path) -> bool:
+    with closing(sqlite3.connect(f"file:{data_dir / 'xyra.db'}?mode=ro", uri=True)) as database:
+        heads = database.execute("SELECT 1 FROM ledgers WHERE kind = 'credit_head' LIMIT 1")
+        return heads.fetchone() is not None
+
+
 @pytest.fixture(scope="session")
-def travelling_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    yield from _served(tmp_path_factory.mktemp("travelling"))
+def travelling_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TravellingHosts]:
+    hosts = TravellingHosts(tmp_path_factory)
+    yield hosts
+    hosts.end()
+
+
+@pytest.fixture
+def travelling_host(travelling_hosts: TravellingHosts) -> Served:
+    return travelling_hosts.host()
 
 
 @pytest.fixture

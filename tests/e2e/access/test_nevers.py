@@ -13,6 +13,7 @@ from tests.doubles.clients.xyra_client import PASSWORD, Answer, Client
 from tests.doubles.worlds.invited_people import InvitedPeople
 
 Json = dict[str, Any]
+Kept = dict[str, tuple[InvitedPeople, InvitedPeople]]
 MOMENT = "2027-09-01T10:00:00Z"
 SIGN_UP = {
     "email": "mallory@example.com",
@@ -26,9 +27,9 @@ SIGN_UP = {
 
 
 @pytest.fixture(scope="module")
-def kept() -> list[tuple[InvitedPeople, InvitedPeople]]:
-    """One pair at most: no test changes anything of it."""
-    return []
+def kept() -> Kept:
+    """One pair for each host: no test changes anything of it."""
+    return {}
 
 
 class Two:
@@ -44,11 +45,10 @@ class Two:
 
 
 @pytest.fixture
-async def two(
-    time_machine: TimeMachine, travelling_host: Served, kept: list[tuple[InvitedPeople, InvitedPeople]]
-) -> AsyncIterator[Two]:
+async def two(time_machine: TimeMachine, travelling_host: Served, kept: Kept) -> AsyncIterator[Two]:
     """Members, roles and keys have to be the same afterwards."""
-    if not kept:
+    base = travelling_host.process.base
+    if base not in kept:
         await time_machine.at(MOMENT)
         mailbox = Mailbox(travelling_host.process, time_machine.xyra)
         xyra = time_machine.xyra
@@ -56,7 +56,7 @@ async def two(
         await own.join("owner", "owner")
         await own.join("admin", "admin")
         await other.join("stranger", "owner")
-        kept.append((own, other))
+        kept[base] = (own, other)
     await time_machine.at("2027-09-01T12:00:00Z")
     again = [
         InvitedPeople(
@@ -65,7 +65,7 @@ async def two(
             time_machine.xyra.again(people.organization),
             people.people,
         )
-        for people in kept[0]
+        for people in kept[base]
     ]
     two = Two(*again)
     before = await two.members()
