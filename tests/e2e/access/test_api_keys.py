@@ -18,6 +18,7 @@ async def test_an_owner_makes_and_revokes_keys_that_do_what_their_scopes_allow(x
     await xyra.sign_up(email)
     owner = await xyra.sign_in(email)
     made = await owner.post("api-keys", {"name": "Agents", "scopes": ["events:write", "agents:read"]})
+    assert made.pop("warnings") == []
     assert made["token"].startswith(made["key_prefix"])
     assert len(made["token"]) == len("xyra_") + 32
     (listed,) = (await owner.get("api-keys"))["data"]
@@ -65,6 +66,7 @@ async def test_an_equal_key_is_made_again_only_by_force(xyra: Xyra) -> None:
     owner = xyra.bearing((await make(organization, name="Keys", scopes=["api_keys:write", "agents:read"]))["token"])
     body = {"name": "Agents", "scopes": ["agents:read", "api_keys:write"], "projects": None}
     made = (await owner.send("POST", "api-keys", body)).expect(201)
+    assert made.pop("warnings") == []
     again = (await owner.send("POST", "api-keys", body | {"scopes": [*reversed(body["scopes"])]})).expect(200)
     assert again == {**{name: value for name, value in made.items() if name != "token"}, "reused": True}
     forced = (await owner.send("POST", "api-keys", body | {"force": True})).expect(201)
@@ -131,6 +133,7 @@ async def test_a_key_says_how_what_it_reports_is_read(xyra: Xyra) -> None:
     chosen["litellm_mapping"] = mapping
     keys = organization.key
     made = await keys.post("api-keys", {"name": "Traces", "scopes": ["events:write"], **chosen})
+    assert made.pop("warnings") == []
     shown = {name: made[name] for name in REPORTING}
     assert shown == chosen | {"default_agent": agent["id"]}
     path = f"api-keys/{made['id']}"
