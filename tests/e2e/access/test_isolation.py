@@ -685,7 +685,7 @@ async def test_an_operator_who_names_two_organizations_changes_none(
             Permission.PRICES_WRITE,
             Permission.ORGANIZATIONS_CREATE,
         )
-        if route_of(endpoint) in READ_BY_ALL | NAMED_BY_CALLER or not (names_victim or is_for_all):
+        if route_of(endpoint) in READ_BY_ALL | NAMED_BY_CALLER | OF_EVERYBODY or not (names_victim or is_for_all):
             continue
         query = {**request.query, "organization_id": victim.another}
         client = operator_for(xyra, victim, endpoint)
