@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +109,13 @@ def test_what_was_refused_stays_so_where_it_cannot_be_put_back(make: Make, tmp_p
     client = make()
     client.track("command", agent="nobody")
     assert client.flush() == 0
-    with sqlite3.connect(tmp_path / "spool") as other:
+    with closing(sqlite3.connect(tmp_path / "spool", isolation_level=None)) as other:
         other.execute("create trigger full before delete on refused begin select raise(abort, 'full'); end")
     with pytest.raises(sqlite3.Error, match="full"):
         client.retry_refused()
     assert client.stats() == {"waiting": 0, "dropped": 0, "refused": 1}
     client.track("command", agent="coder")
-    with sqlite3.connect(tmp_path / "spool", timeout=1) as other:
+    with closing(sqlite3.connect(tmp_path / "spool", timeout=1, isolation_level=None)) as other:
         other.execute("drop trigger full")  # the file is not locked
     assert client.retry_refused() == 1
 
