@@ -140,6 +140,7 @@ async def test_a_run_whose_key_has_slashes_is_found_by_it(xyra: Xyra) -> None:
     thread = await organization.key.post("threads", {"title": "A thread"})
     run = await organization.key.post("runs", {"key": "tasks/7%2F8", "thread_id": thread["id"]})
     await organization.key.post("runs", {"key": "another"})
+    assert run.pop("warnings") == []
     assert (await organization.key.get("runs", key="tasks/7%2F8"))["data"] == [run]
     assert (await organization.key.get("runs", key="tasks/7%2F8", thread_id=thread["id"]))["data"] == [run]
     assert (await organization.key.get("runs", key="tasks/7%2F8", status="failed"))["data"] == []
