@@ -192,10 +192,10 @@ class Organization:
         )
 
     async def agent(self, external_id: str = "coder", **fields: Json) -> Json:
-        return await self.key.post("agents", {"external_id": external_id, "name": "Coder", **fields})
+        return _as_read(await self.key.post("agents", {"external_id": external_id, "name": "Coder", **fields}))
 
     async def project(self, name: str = "Website", **fields: Json) -> Json:
-        return await self.key.post("projects", {"name": name, **fields})
+        return _as_read(await self.key.post("projects", {"name": name, **fields}))
 
     async def department(self, name: str = "Support", **fields: Json) -> Json:
         return await self.key.post("departments", {"name": name, **fields})
@@ -335,3 +335,8 @@ class Xyra:
         job = await self.operator.get(f"invoices/jobs/{job['id']}")
         assert job["done"], job
         return [await self.operator.get(f"invoices/{invoice}") for invoice in job["invoices"]]
+
+
+def _as_read(made: Json) -> Json:
+    """A thing that was made, as it reads from then on: without the warnings of its making."""
+    return {name: value for name, value in made.items() if name != "warnings"}
