@@ -13,6 +13,7 @@ from tests.doubles.clients.hosts import NOW, Served, TimeMachine
 from tests.doubles.clients.mailbox import Mailbox
 from tests.doubles.clients.workload import Workload, form
 from tests.doubles.clients.xyra_client import Answer, Client, Organization, Xyra
+from tests.doubles.clients.xyra_process import XyraProcess
 from tests.doubles.worlds.invited_people import InvitedPeople
 
 Json = dict[str, Any]
@@ -151,8 +152,8 @@ async def test_a_token_ends_when_it_says(time_machine: TimeMachine) -> None:
 class Registered:
     """A workload that an organization has registered."""
 
-    def __init__(self, organization: Organization, xyra: Xyra, name: str) -> None:
-        self.organization, self.xyra, self.name = organization, xyra, name
+    def __init__(self, organization: Organization, xyra: Xyra, name: str, host: XyraProcess) -> None:
+        self.organization, self.xyra, self.name, self.host = organization, xyra, name, host
         self.workload = Workload()
         self.client_id = ""
 
@@ -168,12 +169,15 @@ class Registered:
         return answer
 
     def assertion(self, **claims: Any) -> str:
-        return self.workload.assertion(self.client_id, NOW, **claims)
+        """Times of claims are given from now on."""
+        now = self.host.now()
+        times = {name: int((now + value).timestamp()) for name, value in claims.items() if isinstance(value, timedelta)}
+        return self.workload.assertion(self.client_id, now, **(claims | times))
 
 
 @pytest.fixture
-async def registered(xyra: Xyra) -> Registered:
-    workload = Registered(await xyra.organization(), xyra, await catalog(xyra))
+async def registered(xyra: Xyra, shared_host: Served) -> Registered:
+    workload = Registered(await xyra.organization(), xyra, await catalog(xyra), shared_host.process)
     await workload.register()
     return workload
 
@@ -257,9 +261,9 @@ async def test_a_client_ends_with_the_member_who_registered_it(
         {"aud": None},
         {"sub": "somebody else"},
         {"iss": "sac_01h455vb4pex5vsknk084sn02q"},
-        {"exp": int((NOW + timedelta(minutes=10)).timestamp())},
-        {"exp": int(NOW.timestamp()) - 1},
-        {"iat": int((NOW + timedelta(minutes=4)).timestamp())},
+        {"exp": timedelta(minutes=10)},
+        {"exp": timedelta(seconds=-1)},
+        {"iat": timedelta(minutes=4)},
         {"exp": True},
         {"exp": 1e300},
         {"iat": None},
@@ -275,13 +279,13 @@ async def test_an_assertion_that_says_something_else_is_refused(registered: Regi
 
 
 async def test_an_assertion_that_another_key_or_algorithm_has_signed_is_refused(registered: Registered) -> None:
-    stranger = Workload().assertion(registered.client_id, NOW)
+    stranger = Workload().assertion(registered.client_id, registered.host.now())
     public = registered.workload.jwks["keys"][0]["x"]
     claims = jwt.decode(registered.assertion(), options={"verify_signature": False})
     headers = {"kid": "first"}
     forged = [
         stranger,
-        Workload("second").assertion(registered.client_id, NOW),
+        Workload("second").assertion(registered.client_id, registered.host.now()),
         jwt.encode(claims, None, algorithm="none", headers=headers),
         jwt.encode(claims, public.ljust(64, "x"), algorithm="HS256", headers=headers),
         registered.assertion()[:-4] + "AAAA",
