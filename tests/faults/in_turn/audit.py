@@ -49,7 +49,7 @@ def _expected(scene: Scene) -> Iterator[tuple[str, str]]:
             yield CREATED[kind], id_
         if kind == "agent" and document["status"] == "deleted":
             yield "agents.delete", id_
-        if kind == "invoice" and document["status"] == "pending":
+        if kind == "invoice" and document["status"] in ("pending", "overdue", "paid"):
             yield "invoices.issue" if document["invoice_kind"] == "interim" else "invoices.finalize", id_
         if kind == "organization" and "slug" in document:
             yield "organizations.create", id_
