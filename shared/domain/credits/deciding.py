@@ -68,7 +68,8 @@ def decide(wallet: Wallet, command: AnyCommand, now: datetime) -> Transfer:
     """
     with localcontext(EXACT):
         bring_up_to(wallet, now)
-        done = next((transfer for transfer in wallet.transfers if transfer.id == command.transaction_id), None)
+        id_ = command.transaction_id
+        done = next((transfer for transfer in wallet.transfers if transfer.id == id_), None)
         if done is not None:
             return done
         time = wallet.advance(now)
@@ -82,7 +83,7 @@ def decide(wallet: Wallet, command: AnyCommand, now: datetime) -> Transfer:
             fields = decided
         fields.setdefault("credit_kind", getattr(command, "credit_kind", DEFAULT_KIND))
         transfer = Transfer(
-            id=command.transaction_id,
+            id=id_,
             organization_id=command.organization_id,
             type=_TYPES[type(command)],
             time=time,

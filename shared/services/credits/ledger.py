@@ -265,7 +265,8 @@ class Ledger:
     def _decided(self, stored: StoredWallet, pack: Sequence[Waiting], now: datetime, told: frozenset[str]) -> Wallet:
         wallet = stored.wallet.copy()
         for waiting in pack:
-            if any(transfer.id == waiting.command.transaction_id for transfer in wallet.transfers):
+            id_ = waiting.command.transaction_id
+            if any(transfer.id == id_ for transfer in wallet.transfers):
                 continue
             tried = wallet.copy()
             try:
