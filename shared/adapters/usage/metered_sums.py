@@ -73,6 +73,8 @@ class ChangedSums:
 
 def changed_sums(partition: str, batch: Batch[A], stored: Stored, sums: dict[str, StoredSums]) -> list[ChangedSums]:
     """The sums after the additions of a batch, each worth what it adds to the price of its total, in their order."""
+    if not sums:  # nothing is worth anything to a cap
+        return []
     changed: dict[str, StoredSums] = {}
     running = dict[TotalKey, _Running]()
     for (key, group), members in groupby(
@@ -96,8 +98,8 @@ def changed_sums(partition: str, batch: Batch[A], stored: Stored, sums: dict[str
         due_at = present.due_at or to_text(worth.now + SENT_EVERY)
         changed[id_] = StoredSums(after, present.etag, due_at)
     organization_id = partition.partition(":")[0]
-    times = [to_text(each.worth.now) for each in batch.additions if each.worth is not None]
-    now = max(times, default="")
+    times = [each.worth.now for each in batch.additions if each.worth is not None]
+    now = to_text(max(times)) if times else ""
     return [
         ChangedSums(
             id_,
