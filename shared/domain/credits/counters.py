@@ -109,6 +109,15 @@ class Amounts(msgspec.Struct, frozen=True):
     metered: Decimal = ZERO
 
 
+class CountedWindow(msgspec.Struct, frozen=True, array_like=True):
+    """What usage comes to in one window, as a counter has it or is to have it."""
+
+    end: int
+    """As that of `Spending`."""
+    credits: Decimal = ZERO
+    money: Decimal = ZERO
+
+
 class RunLimit(msgspec.Struct, frozen=True):
     """What one run may spend in all, set where the run is created."""
 
@@ -179,10 +188,7 @@ class Counter(msgspec.Struct, frozen=True):
         credit_value: Decimal | None = None,
     ) -> "Counter":
         """With more in these windows, and without those that are over."""
-        all_kinds = {
-            each: {key: spending for key, spending in of_kind.items() if not spending.is_over(now)}
-            for each, of_kind in self.windows.items()
-        }
+        all_kinds = self._kept(now)
         of_kind = all_kinds.setdefault(kind, {})
         for window in windows:
             before = of_kind.get(window.key)
@@ -191,17 +197,24 @@ class Counter(msgspec.Struct, frozen=True):
             of_kind[window.key] = (before or self._spending_here(kind, window)).plus(amounts, credit_value)
         return msgspec.structs.replace(self, windows=all_kinds)
 
-    def with_metered(  # noqa: PLR0913  what it is, and where
-        self, kind: str, key: str, end: int, amounts: Amounts, money: Decimal, now: datetime
-    ) -> "Counter":
-        """With usage in one window, whose money is known. Windows that are over stay until the next admission."""
-        of_kind = dict(self.windows.get(kind, {}))
-        before = of_kind.get(key)
-        if before is None and end and instant_of(end) + KEPT < now:
-            return self
-        spending = (before or Spending(end)).plus(amounts, None)
-        of_kind[key] = msgspec.structs.replace(spending, money_metered=spending.money_metered + money)
-        return msgspec.structs.replace(self, windows={**self.windows, kind: of_kind})
+    def with_metered(self, kind: str, metered: Mapping[str, CountedWindow], now: datetime) -> "Counter":
+        """With more usage, by the keys of windows, and without those that are over."""
+        all_kinds = self._kept(now)
+        of_kind = all_kinds.setdefault(kind, {})
+        for key, more in metered.items():
+            before = of_kind.get(key) or Spending(more.end)
+            if key not in of_kind and before.is_over(now):
+                continue
+            spending = before.plus(Amounts(metered=more.credits), None)
+            of_kind[key] = msgspec.structs.replace(spending, money_metered=spending.money_metered + more.money)
+        return msgspec.structs.replace(self, windows=all_kinds)
+
+    def _kept(self, now: datetime) -> Windows:
+        """The windows that are not over, to be changed."""
+        return {
+            kind: {key: spending for key, spending in of_kind.items() if not spending.is_over(now)}
+            for kind, of_kind in self.windows.items()
+        }
 
 
 def counter_id(scope: Scope, organization_id: str, reference: str) -> str:

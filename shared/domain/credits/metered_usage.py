@@ -12,7 +12,7 @@ from fractions import Fraction
 import msgspec
 
 from shared.domain.credits.amounts import PLACES
-from shared.domain.credits.counters import KEPT, Context
+from shared.domain.credits.counters import KEPT, Context, CountedWindow
 from shared.domain.credits.windows import Window, instant_of, seconds_of
 from shared.domain.kernel.ids import fingerprint
 from shared.domain.kernel.money import EXACT, ZERO, plain, round_to
@@ -62,14 +62,6 @@ class MeteredSums(msgspec.Struct, frozen=True):
 
     def next_revision(self) -> "MeteredSums":
         return msgspec.structs.replace(self, revision=self.revision + 1)
-
-
-class CountedWindow(msgspec.Struct, frozen=True, array_like=True):
-    """What of a window the wallet has counted."""
-
-    end: int
-    credits: Decimal
-    money: Decimal
 
 
 class CountedUsage(msgspec.Struct, frozen=True):

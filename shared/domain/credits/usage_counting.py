@@ -3,11 +3,11 @@
 from datetime import datetime
 from decimal import localcontext
 
-from shared.domain.credits.counters import Amounts, Counter, with_missing
+from shared.domain.credits.counters import CountedWindow, with_missing
 from shared.domain.credits.grants import DEFAULT_KIND
-from shared.domain.credits.metered_usage import CountedUsage, CountedWindow, MeteredSums, counted_id
+from shared.domain.credits.metered_usage import CountedUsage, MeteredSums, counted_id
 from shared.domain.credits.wallet import Wallet
-from shared.domain.kernel.money import EXACT, ZERO
+from shared.domain.kernel.money import EXACT
 
 
 def count_usage(wallet: Wallet, shard: str, sums: MeteredSums, now: datetime) -> bool:
@@ -23,18 +23,20 @@ def count_usage(wallet: Wallet, shard: str, sums: MeteredSums, now: datetime) ->
             for key, window in sums.windows.items()
             if not window.is_over(now)
         }
-        for counter_id, counter in with_missing(wallet.counters, sums.context).items():
-            wallet.counters[counter_id] = _metered(counter, counted, after, now)
+        more = _differences(counted, after)
+        if more:
+            for counter_id, counter in with_missing(wallet.counters, sums.context).items():
+                wallet.counters[counter_id] = counter.with_metered(DEFAULT_KIND, more, now)
     wallet.counted_usage[id_] = CountedUsage(id_, sums.revision, after)
     return True
 
 
-def _metered(
-    counter: Counter, before: dict[str, CountedWindow], after: dict[str, CountedWindow], now: datetime
-) -> Counter:
+def _differences(before: dict[str, CountedWindow], after: dict[str, CountedWindow]) -> dict[str, CountedWindow]:
+    """What the counters do not have yet."""
+    differences = {}
     for key, window in after.items():
-        old = before.get(key) or CountedWindow(window.end, ZERO, ZERO)
-        credits_, money = window.credits - old.credits, window.money - old.money
-        if credits_ or money:
-            counter = counter.with_metered(DEFAULT_KIND, key, window.end, Amounts(metered=credits_), money, now)
-    return counter
+        old = before.get(key) or CountedWindow(window.end)
+        more = CountedWindow(window.end, window.credits - old.credits, window.money - old.money)
+        if more.credits or more.money:
+            differences[key] = more
+    return differences

@@ -13,14 +13,17 @@ from shared.adapters.usage.metered_sums import METERED_SUMS
 from shared.bootstrap import Application
 from shared.containers import LEDGERS
 from shared.domain.access.identity import Permission, Principal
-from shared.domain.credits.counters import counter_id
+from shared.domain.credits.counters import Context, counter_id
 from shared.domain.credits.grants import Terms
+from shared.domain.credits.head import Head
 from shared.domain.credits.metered_usage import MeteredSums
 from shared.domain.credits.usage_counting import count_usage
 from shared.domain.credits.wallet import Wallet
 from shared.domain.credits.windows import windows_at
 from shared.domain.kernel.errors import UnavailableError
+from shared.domain.kernel.histories import History
 from shared.domain.kernel.ids import named_id
+from shared.domain.periods.periods import Calendar
 from shared.domain.usage.events import event_key, shard_of
 from shared.domain.usage.outcomes import Verification, outcome_id
 from shared.ports.wallets import Wanted
@@ -178,6 +181,19 @@ async def test_what_is_reversed_counts_no_longer_and_what_is_late_counts_in_its_
     await report(scene, [event("late", late, 10)], Random(3))
     await scene.drain()
     assert await windows_of(host, "agent", AGENT) == await plain(host, [*hours[1:], (late, 10 * PRICE)])
+
+
+async def test_windows_that_are_over_go_also_where_nothing_but_usage_counts() -> None:
+    wallet, sums = Wallet(ORGANIZATION, Head()), MeteredSums(Context(ORGANIZATION))
+    calendars = History[Calendar].starting(Calendar(timezone="UTC"))
+    for hour in range(24 * 12):
+        now = MARCH + timedelta(hours=hour)
+        sums = sums.plus(PRICE, VALUE, windows_at(now, calendars), now).next_revision()
+        assert count_usage(wallet, "shard", sums, now)
+    windows = wallet.counters[counter_id("organization", ORGANIZATION, ORGANIZATION)].windows["default"]
+    assert windows["once"].metered == 24 * 12 * PRICE / VALUE
+    assert windows.keys() == sums.windows.keys()
+    assert len(windows) < 24 * 10
 
 
 async def test_a_hard_cap_refuses_uses_once_usage_has_passed_it() -> None:
