@@ -38,6 +38,7 @@ class Journals:
     """What is really spent, by lease."""
 
     folder: Path
+    names: str = "*.txt"
     acts: Counter[str] = field(default_factory=Counter)
     attempts: int = 0
     refused: int = 0
@@ -47,7 +48,7 @@ class Journals:
     def read(self) -> "Journals":
         self.acts.clear()
         self.attempts = self.refused = 0
-        for path in self.folder.glob("*.txt"):
+        for path in self.folder.glob(self.names):
             for line in path.read_text(encoding="utf-8").splitlines():
                 match line.split():
                     case ["act", lease]:
@@ -63,6 +64,10 @@ class Journals:
                         self.ended[lease] = int(total)
         return self
 
+    def unspent(self) -> set[str]:
+        """The leases that have something left. None of them is being ended: spenders spend all of a lease first."""
+        return {lease for lease, amount in self.slices.items() if lease not in self.ended and self.acts[lease] < amount}
+
 
 @dataclass
 class Crowd:
@@ -75,6 +80,8 @@ class Crowd:
     random: SystemRandom = field(default_factory=SystemRandom)
     spending: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     kills: Counter[str] = field(default_factory=Counter)
+    lost: set[str] = field(default_factory=set)
+    """Leases that had something left when their spender was killed."""
 
     def tell(self) -> None:
         """The spenders, where hosts are."""
@@ -93,12 +100,26 @@ class Crowd:
         )
 
     def kill_spenders(self) -> None:
-        victim = self.spending.pop(self.random.randrange(len(self.spending)))
-        assert victim.poll() is None, "a spender found something wrong"
-        victim.kill()
-        victim.wait()
-        self.kills["spenders"] += SPENDERS // PROCESSES
-        self.spend()
+        """Any of them, but not before some have died of whom the journals show that they had something to spend."""
+        for victim in self.random.sample(self.spending, len(self.spending)):
+            assert victim.poll() is None, "a spender found something wrong"
+            lost = self._left_to(victim)
+            if not lost and not self.lost:
+                victim.send_signal(signal.SIGCONT)
+                continue
+            self.lost |= lost
+            self.spending.remove(victim)
+            victim.kill()
+            victim.wait()
+            self.kills["spenders"] += SPENDERS // PROCESSES
+            self.spend()
+            return
+
+    def _left_to(self, spenders: "subprocess.Popen[bytes]") -> set[str]:
+        """What they have left to spend. They are stopped for it, so that it stays so."""
+        spenders.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, spenders.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        return Journals(self.journals, f"{spenders.pid}-*.txt").read().unspent()
 
     async def kill_host(self) -> None:
         host = self.random.choice(self.hosts)
@@ -114,7 +135,7 @@ class Crowd:
             assert time.monotonic() < deadline, f"only {journals.attempts} attempts"
             await asyncio.sleep(self.random.uniform(0.3, 1.0))
             self.kill_spenders()
-            if not self.kills["hosts"] or self.random.random() < 0.3:
+            if self.lost and (not self.kills["hosts"] or self.random.random() < 0.3):
                 await self.kill_host()
 
     def stop(self) -> None:
@@ -198,6 +219,7 @@ async def assert_the_cap_held(
     )
     dead = [lease_id for lease_id, lease in leases.items() if lease["unreported"] != "0"]
     assert dead, "kills hit spenders that had something to spend"
+    assert crowd.lost <= set(dead), "what the dead had left is unreported"
     query = {"organization_id": organization.id}
     for lease_id in dead:
         headers = {"Idempotency-Key": f"write off {lease_id}"}
