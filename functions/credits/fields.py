@@ -54,7 +54,7 @@ async def caller_of(call: Call[Any, Any, Any], organization: str | None = None) 
     )
 
 
-def refuse_without_amounts(call: Call[Any, Any, Any]) -> None:
+async def may_name_amounts(call: Call[Any, Any, Any]) -> None:
     """Raises `ForbiddenError` for a credential that may spend by the cost table only."""
     if not call.principal.may(Permission.CREDITS_USE_AMOUNT):
         raise ForbiddenError(f"Naming an amount needs the permission {Permission.CREDITS_USE_AMOUNT.value}")

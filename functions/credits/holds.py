@@ -12,7 +12,7 @@ from functions.credits.fields import (
     SpendingContext,
     answer_of,
     caller_of,
-    refuse_without_amounts,
+    may_name_amounts,
 )
 from functions.fields import Reference
 from shared.domain.access.identity import Permission
@@ -87,10 +87,6 @@ class ReleaseAnswer(Schema):
     """The available credits of this kind after it."""
 
 
-async def _may_name_amounts(call: Call[ReserveRequest]) -> None:
-    refuse_without_amounts(call)
-
-
 @endpoint(
     blueprint,
     "POST",
@@ -100,7 +96,7 @@ async def _may_name_amounts(call: Call[ReserveRequest]) -> None:
     body=ReserveRequest,
     answers={201: HoldAnswer},
     keeps_own_keys=True,
-    authorize=_may_name_amounts,
+    authorize=may_name_amounts,
     errors=SPENDING_ERRORS,
     example={"amount": "5", "expires_in": 600},
     adds_costs=True,

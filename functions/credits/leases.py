@@ -1,7 +1,6 @@
 """Leases: slices of credits that clients spend by themselves and account for by totals."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Annotated, Self
 
 import azure.functions as func
@@ -14,7 +13,7 @@ from functions.credits.fields import (
     SpendingContext,
     answer_of,
     caller_of,
-    refuse_without_amounts,
+    may_name_amounts,
 )
 from functions.fields import Listed, Name, Reference
 from shared.domain.access.identity import Permission
@@ -202,14 +201,6 @@ class LeaseListQuery(ListQuery):
     """Only those that budgets still count without a report."""
 
 
-async def _may_name_amounts(call: Call[LeaseRequest]) -> None:
-    refuse_without_amounts(call)
-
-
-async def _may_extend(call: Call[ExtendRequest, Query, LeasePath]) -> None:
-    refuse_without_amounts(call)
-
-
 @endpoint(
     blueprint,
     "POST",
@@ -219,7 +210,7 @@ async def _may_extend(call: Call[ExtendRequest, Query, LeasePath]) -> None:
     body=LeaseRequest,
     answers={201: LeaseGivenAnswer},
     keeps_own_keys=True,
-    authorize=_may_name_amounts,
+    authorize=may_name_amounts,
     errors=(*SPENDING_ERRORS, WindowEndedError),
     example={"amount": "10", "expires_in": 300},
 )
@@ -245,7 +236,7 @@ async def take_lease(call: Call[LeaseRequest]) -> Reply:
     body=ExtendRequest,
     answers={201: LeaseGivenAnswer},
     keeps_own_keys=True,
-    authorize=_may_extend,
+    authorize=may_name_amounts,
     errors=(*SPENDING_ERRORS, WindowEndedError, *_EXTENDING_ERRORS),
     example={"amount": "5", "expires_in": 300},
 )
@@ -269,7 +260,7 @@ async def extend_lease(call: Call[ExtendRequest, Query, LeasePath]) -> Reply:
     example={"total": "3.25"},
 )
 async def settle_lease(call: Call[SettleRequest, Query, LeasePath]) -> Reply:
-    return await _settled(call, call.path.lease_id, call.body.total, call.body.entries, final=call.body.final)
+    return await _settled(call, final=call.body.final)
 
 
 @endpoint(
@@ -285,19 +276,17 @@ async def settle_lease(call: Call[SettleRequest, Query, LeasePath]) -> Reply:
     example={"total": "3.25"},
 )
 async def end_lease(call: Call[EndRequest, Query, LeasePath]) -> Reply:
-    return await _settled(call, call.path.lease_id, call.body.total, call.body.entries, final=True)
+    return await _settled(call, final=True)
 
 
 async def _settled(
-    call: Call[SettleRequest, Query, LeasePath] | Call[EndRequest, Query, LeasePath],
-    lease_id: str,
-    total: Decimal,
-    entries: list[LeaseEntry],
-    *,
-    final: bool,
+    call: Call[SettleRequest, Query, LeasePath] | Call[EndRequest, Query, LeasePath], *, final: bool
 ) -> Reply:
+    total, entries = call.body.total, call.body.entries
     reported = [ReportedEntry(entry.amount, entry.agent_type, entry.action) for entry in entries]
-    transfer = await call.services.credits.leases.settle(await caller_of(call), lease_id, total, reported, final=final)
+    transfer = await call.services.credits.leases.settle(
+        await caller_of(call), call.path.lease_id, total, reported, final=final
+    )
     return Reply(answer_of(transfer))
 
 

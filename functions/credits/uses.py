@@ -12,7 +12,7 @@ from functions.credits.fields import (
     SpendingContext,
     answer_of,
     caller_of,
-    refuse_without_amounts,
+    may_name_amounts,
 )
 from functions.fields import Metadata, Name, Reference
 from shared.domain.access.identity import Permission
@@ -108,7 +108,7 @@ class UseAnswer(Schema):
 
 async def _may_name_amounts(call: Call[UseRequest]) -> None:
     if any(use.amount is not None for use in (call.body, *(call.body.uses or ()))):
-        refuse_without_amounts(call)
+        await may_name_amounts(call)
 
 
 @endpoint(
