@@ -114,6 +114,11 @@ class Organization(Entity):
         """Of other kinds than `default`; as the billing mode."""
         return self.settlements.last.credit_values
 
+    def credit_value_at(self, instant: datetime, kind: str) -> Decimal | None:
+        """What one credit of a kind was worth then; None where nobody had said."""
+        settlement = self.settlements.at(instant)
+        return None if settlement is None else settlement.value_of(kind)
+
     @property
     def billing_mode_from(self) -> datetime | None:
         """When billing mode and credit value last set take effect; None for the first ones."""

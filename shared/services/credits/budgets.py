@@ -120,7 +120,7 @@ class Budgets:
 
         async def changed(wallet: Wallet, payer: Organization) -> Budget:
             before = _found(wallet, organization_id, budget_id)
-            if draft.unit == "money" and _value_of(payer, draft.kind, self._clock.now()) is None:
+            if draft.unit == "money" and payer.credit_value_at(self._clock.now(), draft.kind) is None:
                 raise ValidationError.at(
                     "/unit",
                     "a credit of this kind has no value in money: set the credit_value of the organization that pays, "
@@ -297,12 +297,6 @@ class Budgets:
 def _found(wallet: Wallet, organization_id: str, budget_id: str) -> Budget | None:
     own = (budget for budget in wallet.budgets if budget.organization_id == organization_id)
     return next((budget for budget in own if budget.id == budget_id), None)
-
-
-def _value_of(payer: Organization, kind: str, now: datetime) -> Decimal | None:
-    """What a credit of a kind is worth now."""
-    settlement = payer.settlements.at(now)
-    return None if settlement is None else settlement.value_of(kind)
 
 
 def _unknown() -> NotFoundError:

@@ -155,8 +155,7 @@ class Paying:
         Only the default kind may fall, as callers can name kinds.
         """
         payer = await self._organizations.cached(paid.payer)
-        settlement = payer.settlements.at(self._clock.now())
-        value = None if settlement is None else settlement.value_of(command.credit_kind)
+        value = payer.credit_value_at(self._clock.now(), command.credit_kind)
         overdraft = payer.settings.overdraft if command.credit_kind == DEFAULT_KIND else ZERO
         return replace(command, overdraft=overdraft, credit_value=value)
 

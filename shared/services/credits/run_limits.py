@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from shared.domain.credits.budgets import run_budget_id, with_run_limit, without_run_limit
 from shared.domain.credits.counters import RunLimit, Unit, counter_id, new_counter
+from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.kernel.errors import UnavailableError, ValidationError
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
@@ -29,8 +30,7 @@ class RunLimits:
         async def attempt() -> None:
             paid = await self._paying.wallet_of(organization_id)
             payer = await self._paying.organization(paid.payer)
-            settlement = payer.settlements.at(self._clock.now())
-            if unit == "money" and (settlement is None or settlement.credit_value is None):
+            if unit == "money" and payer.credit_value_at(self._clock.now(), DEFAULT_KIND) is None:
                 raise ValidationError.at(
                     "/budget/unit",
                     "a credit has no value in money: set the credit_value of the organization that pays, or limit "

@@ -36,9 +36,8 @@ class EventPayments:
             raise CannotBeMeteredError(
                 f"unknown_payment: the organization has no use, hold or lease {payment_id}; replay it once there is one"
             )
-        settlement = organization.settlements.at(at)
         kind = payment.credit_kind
-        credit_value = payment.credit_value or (None if settlement is None else settlement.value_of(kind))
+        credit_value = payment.credit_value or organization.credit_value_at(at, kind)
         if credit_value is None:
             raise CannotBeMeteredError(
                 f"nobody has said what a credit of the kind {kind} was worth then: its use cannot pay for usage"

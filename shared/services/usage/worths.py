@@ -8,6 +8,7 @@ from decimal import Decimal
 from cachetools import LRUCache
 
 from shared.domain.credits.counters import Context
+from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.windows import windows_at
 from shared.domain.kernel.ids import is_id
 from shared.domain.periods.periods import Period
@@ -50,7 +51,8 @@ class Worths:
         """None where it counts in no cap."""
         if version is None:
             return None
-        value = await self._credit_value(organization, used_by.at)
+        payer = await self._organizations.cached(organization.payer_at(self._clock.now()))
+        value = payer.credit_value_at(used_by.at, DEFAULT_KIND)
         if value is None:
             return None
         agents = await self._agents.resolve(organization.id, {used_by.agent_id})
@@ -70,11 +72,6 @@ class Worths:
         if price is None:
             price = self._prices[key] = price_of_total(version, agent_id, period, organization.currency)
         return price
-
-    async def _credit_value(self, organization: Organization, at: datetime) -> Decimal | None:
-        payer = await self._organizations.cached(organization.payer_at(self._clock.now()))
-        settlement = payer.settlements.at(at)
-        return None if settlement is None else settlement.credit_value
 
 
 def _context(organization: Organization, agent: Agent | None, used_by: UsedBy) -> Context:
