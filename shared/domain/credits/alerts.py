@@ -61,9 +61,9 @@ def _take_balance(wallet: Wallet, now: datetime, thresholds: Iterable[Decimal]) 
         if available >= EXACT.multiply(threshold, Decimal("1.1")):
             raised.discard(key)
         if available < threshold and key not in raised:
-            raised.add(key)
             alert = Alert("", "low_balance", wallet.payer, now, DEFAULT_KIND, available, threshold)
-            wallet.raise_alert(_named(alert, wallet, key))
+            if wallet.raise_alert(_named(alert, wallet, key)):
+                raised.add(key)
     if raised != set(wallet.head.alerted):
         wallet.head = msgspec.structs.replace(wallet.head, alerted=tuple(sorted(raised)))
 
@@ -74,9 +74,10 @@ def _taken(wallet: Wallet, before: Counter | None, counter: Counter, now: dateti
     for crossing in _crossings(wallet.budgets, before, counter, now):
         if crossing.is_armed:
             raised.discard(crossing.key)
-        elif crossing.is_reached and crossing.key not in raised:
+        elif not crossing.is_reached or crossing.key in raised:
+            continue
+        elif wallet.raise_alert(_named(crossing.alert, wallet, f"{counter.id} {crossing.key}")):
             raised.add(crossing.key)
-            wallet.raise_alert(_named(crossing.alert, wallet, f"{counter.id} {crossing.key}"))
     if raised == set(counter.alerted):
         return counter
     return msgspec.structs.replace(counter, alerted=tuple(sorted(raised)))

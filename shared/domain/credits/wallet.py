@@ -138,9 +138,12 @@ class Wallet:
         )
         return placed
 
-    def raise_alert(self, alert: Alert) -> None:
-        if len(self.alerts) < MAXIMUM_ALERTS:
+    def raise_alert(self, alert: Alert) -> bool:
+        """Whether the batch has room for it: if not, it is still to be raised."""
+        has_room = len(self.alerts) < MAXIMUM_ALERTS
+        if has_room:
             self.alerts.append(alert)
+        return has_room
 
     def post(self, lines: tuple[Line, ...]) -> None:
         """Raises `UnbalancedError`."""

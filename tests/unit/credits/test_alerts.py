@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.domain.credits.alert import Alert
@@ -100,6 +101,17 @@ def test_a_share_is_reached_once_until_it_is_10_points_away() -> None:
     assert watched.refund(1) == []
     second = Context(PAYER, agent_id="agt_2")
     assert watched.use(100, second) == [("budget_share", "bud", 80, 100, 100), ("budget_share", "bud", 100, 100, 100)]
+
+
+def test_what_one_batch_has_no_room_for_is_told_by_the_next_one() -> None:
+    shares = tuple(Decimal(10 * tenth) for tenth in range(1, 11))
+    budgets = [budget(10, enforcement="soft", alert_at=shares) for _ in range(25)]
+    named = [msgspec.structs.replace(each, id=f"bud {number}") for number, each in enumerate(budgets)]
+    watched = Watched(*named)
+    watched.give(1000)
+    told = [watched.use(10), watched.use(1), watched.use(1)]
+    assert [len(each) for each in told] == [200, 50, 0]
+    assert len({alert[:3] for of_batch in told for alert in of_batch}) == 250, "each of them once"
 
 
 def test_a_share_is_news_again_in_the_next_window() -> None:
