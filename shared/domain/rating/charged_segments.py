@@ -45,7 +45,7 @@ class ChargedSegment:
 def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list[ChargedSegment]]:
     """The segments of every line of charges with this recurrence, ordered by (start, agent id).
 
-    A pooled line counts each day once, for the first segment that the day belongs to.
+    A pooled line counts each day once, for the first segment that the day belongs to. Commitments hold at places only.
     """
     lines: dict[LineKey, list[ChargedSegment]] = {}
     pooled_days: dict[LineKey, set[int]] = {}
@@ -55,7 +55,7 @@ def charged_segments(cycle: Cycle, recurrence: Recurrence) -> dict[LineKey, list
         since, until = previous.get(agent_and_model, (segment.start, segment.start))
         since = since if until == segment.start else segment.start
         previous[agent_and_model] = (since, segment.end)
-        for charge in segment.version.priced if segment.has_days else segment.version.charges:
+        for charge in segment.version.charges if segment.place is None else segment.version.priced:
             if charge.recurrence != recurrence or not (segment.has_days or charge.gauges):
                 continue
             pooled = charge.scope == "organization"

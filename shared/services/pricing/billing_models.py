@@ -72,12 +72,13 @@ class BillingModels:
         """Create a model with its first version, published. Returns also its ETag.
 
         The version may take effect in the past. Repeating it with the same id gives what was created. Raises
-        `ValidationError` for a start too long ago, or another currency than the organization's.
+        `ValidationError` for a start too long ago, commitments or another currency than the organization's.
         """
         now = self._clock.now()
         start = draft.effective_from or now
         check_start(start, now, timedelta(days=self._settings.backdating_days), "/effective_from")
         if organization_id is not None:
+            _check_no_commitments(draft)
             organization = await self._organizations.get(organization_id)
             if draft.currency != organization.currency:
                 raise ValidationError.at("/currency", f"is not the organization's, {organization.currency}")
@@ -133,8 +134,10 @@ class BillingModels:
             raise ValidationError.at("/currency", f"cannot differ between versions; it is {model.currency}")
         if model.versions.last.number >= MAXIMUM_VERSIONS:
             raise ConflictError(f"A billing model has at most {MAXIMUM_VERSIONS} versions")
-        published = [charge for version in await self.versions(model) for charge in version.charges]
-        check_succession(published, draft.charges)
+        published = await self.versions(model)
+        if model.place is None and not published[0].commitments:
+            _check_no_commitments(draft)
+        check_succession([charge for version in published for charge in version.charges], draft.charges)
 
     async def reserve(self, model_id: str, currency: str, place: str, pointer: str) -> None:
         """Keep one of the operator's models for the plans of a place: lines of two places never mix.
@@ -185,6 +188,9 @@ class BillingModels:
             raise ValidationError.at("/billing_model_id", "the billing model is archived")
         if model.place is not None:
             raise ValidationError.at("/billing_model_id", "prices plans; the organization subscribes to one of these")
+        if any(version.commitments for version in await self.versions(model)):
+            detail = "has commitments, which hold in plans only: name a model without, or subscribe to a plan with it"
+            raise ValidationError.at("/billing_model_id", detail)
         organization = await self._organizations.get(organization_id)
         if model.currency != organization.currency:
             raise ValidationError.at(
@@ -280,6 +286,13 @@ class BillingModels:
             return Page(models, "operator.")
         page = await self.page(None, limit - len(models), inner or None)
         return Page([*models, *page.stored], f"operator.{page.cursor}" if page.cursor is not None else None)
+
+
+def _check_no_commitments(draft: BillingModelDraft) -> None:
+    """Of a model that agents may be on: nothing would rate them there. Raises `ValidationError`."""
+    if draft.commitments:
+        detail = "hold in plans only: leave them out, or create another of the operator's models with them for a plan"
+        raise ValidationError.at("/commitments", detail)
 
 
 def _models_in(store: Store, container: Container) -> Records[BillingModel]:

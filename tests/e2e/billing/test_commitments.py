@@ -117,3 +117,25 @@ async def test_what_cannot_be_committed_to_is_refused(xyra: Xyra) -> None:
     assert await refused(committed("1.00", "calls") | {"interval": "month"}) == ["/commitments/0/interval"]
     assert await refused(committed("1.00")) == ["/commitments/0/charges"]
     assert await refused(committed("-1.00", "calls")) == ["/commitments/0/amount"]
+
+
+async def test_commitments_hold_in_plans_only(xyra: Xyra) -> None:
+    """Where agents are on a model, nothing would rate them."""
+    body = {"name": "Prices", "currency": "USD", "charges": [CALLS]}
+    committing = body | {"commitments": [committed("1.00", "calls")]}
+    organization = await xyra.organization()
+    own = {"organization_id": organization.id}
+    refused = await organization.operator.send("POST", "billing-models", committing | own)
+    assert refused.problem(422, "validation") == ["/commitments"]
+
+    for made in (body, body | own):
+        path = f"billing-models/{(await xyra.operator.post('billing-models', made))['id']}"
+        refused = await xyra.operator.send("PUT", path, committing, headers={"If-Match": "*"})
+        assert refused.problem(422, "validation") == ["/commitments"]
+
+    of_plans = await xyra.operator.post("billing-models", committing)
+    agent = {"name": "Committed", "external_id": "committed", "billing_model_id": of_plans["id"]}
+    refused = await organization.key.send("POST", "agents", agent)
+    assert refused.problem(422, "validation") == ["/billing_model_id"]
+    path = f"billing-models/{of_plans['id']}"
+    (await xyra.operator.send("PUT", path, committing, headers={"If-Match": "*"})).expect(200)

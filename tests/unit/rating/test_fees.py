@@ -1,9 +1,13 @@
 """Flat fees: whole, and by the days used."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from shared.domain.periods.periods import Period
+from shared.domain.pricing.charges.yearly_commitment import YearlyCommitment
 from shared.domain.rating.facts import Segment
+from shared.domain.rating.rating import rate
+from shared.domain.rating.segments import isolated_facts
 from tests.doubles.worlds.rated_october import OCTOBER, activity, flat_fee, october, rated, steps, version, whole
 
 
@@ -107,3 +111,10 @@ def test_a_charge_that_a_version_drops_is_due_for_its_own_days_only():
     first, second = version(1, flat_fee("310"), activity()), version(2, activity())
     lines = rated(Segment("a", first, october(1), october(11)), Segment("a", second, october(11), OCTOBER.end))
     assert str(lines["bm_1/platform/-"].exact_amount) == "100"
+
+
+def test_a_commitment_of_an_agents_own_model_has_no_line():
+    """It holds in plans; here nothing would count for it."""
+    committed = YearlyCommitment(key="committed", amount=Decimal(1200), charges=("platform",))
+    priced = version(1, flat_fee(interval="year")).model_copy(update={"commitments": (committed,)})
+    assert [line.key for line in rate(isolated_facts(OCTOBER, "USD", [whole("a", priced)], {}))] == ["bm_1/platform/-"]
