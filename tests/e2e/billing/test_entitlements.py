@@ -38,7 +38,7 @@ async def test_a_plan_tells_its_features_and_holds_its_limits(xyra: Xyra) -> Non
     assert await told(organization, "sso") == (False, None, None, None)
     assert await told(organization, "projects") == (True, "2", "0", "2")
 
-    first = await organization.project("One")
+    first = await organization.key.post("projects", {"name": "One"})
     assert first["warnings"] == []
     answers = await asyncio.gather(
         *(organization.key.send("POST", "projects", {"name": f"New {number}"}) for number in range(20))
@@ -51,8 +51,8 @@ async def test_a_plan_tells_its_features_and_holds_its_limits(xyra: Xyra) -> Non
             assert (problem["feature"], problem["limit"], problem["used"]) == ("projects", 2, 2)
     assert await told(organization, "projects") == (False, "2", "2", "0")
 
-    assert (await organization.agent("one"))["warnings"] == []
-    (warning,) = (await organization.agent("two"))["warnings"]
+    assert (await organization.key.post("agents", {"name": "One", "external_id": "one"}))["warnings"] == []
+    (warning,) = (await organization.key.post("agents", {"name": "Two", "external_id": "two"}))["warnings"]
     assert (warning["code"], warning["feature"], warning["limit"], warning["used"]) == (
         "limit_exceeded",
         "agents",
@@ -211,7 +211,7 @@ async def test_a_place_with_overdue_fees_is_past_due_whatever_it_is_in(time_mach
         read = [await organization.key.get(f"subscriptions/{each['id']}") for each in (base, addon)]
         return [each["status"] for each in read]
 
-    await time_machine.at("2029-08-08T00:00:00Z")
+    await time_machine.at("2029-08-07T23:30:00Z")
     assert await statuses() == ["active", "active"]
     await time_machine.at("2029-08-08T00:00:01Z")
     assert await statuses() == ["past_due", "active"]
