@@ -33,5 +33,6 @@ for area in AREAS:
 # What has been loaded stays. Unfrozen, every full collection goes through it again. Nothing else runs during a
 # collection: one in ten thousand objects, or in a few times as many, takes up to 9 ms, which all requests wait for.
 # Each object is gone through as often by small collections as by large ones, and fully collected after as many.
+# Full collections are rare, so what fails must leave no cycles behind (tests/unit/operations/test_released_errors.py).
 gc.freeze()
 gc.set_threshold(2_000, 2, 2_500)

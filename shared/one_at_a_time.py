@@ -40,7 +40,10 @@ class OneAtATime:
         self._waiting += 1
         started = self._thread.submit(_making_room, turns, work)
         started.add_done_callback(self._ended_in(asyncio.get_running_loop()))
-        return await asyncio.wrap_future(started)
+        try:
+            return await asyncio.wrap_future(started)
+        finally:
+            del started  # an error that it keeps names this frame: together they would stay until a full collection
 
     def close(self) -> None:
         """Begin nothing more."""

@@ -91,6 +91,8 @@ class Outlet:
         except UnavailableError as refusal:
             log_fault(self._queue, refusal.__cause__)
             raise
+        finally:
+            del parcel  # an error that it keeps names this frame
 
     async def close(self) -> None:
         """Refuse the callers that still wait, and close the link."""

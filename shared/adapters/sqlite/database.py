@@ -58,12 +58,15 @@ class _Call:
         self.error: BaseException | None = None
 
     def resolve(self) -> None:
-        if self.future.done():  # its caller was cancelled
+        """Called once. An error names the frames that hold this call, so the call lets go of it."""
+        future, error = self.future, self.error
+        del self.future, self.error
+        if future.done():  # its caller was cancelled
             return
-        if self.error is not None:
-            self.future.set_exception(self.error)
+        if error is not None:
+            future.set_exception(error)
         else:
-            self.future.set_result(self.result)
+            future.set_result(self.result)
 
 
 class Database:

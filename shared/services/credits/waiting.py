@@ -65,7 +65,10 @@ class Lanes:
         lane.waiting.append(waiting)
         if lane.runner is None:
             lane.runner = asyncio.create_task(self._drain(payer, lane))
-        return await waiting.done
+        try:
+            return await waiting.done
+        finally:
+            del waiting  # an error that it keeps names this frame: together they would stay until a full collection
 
     async def _drain(self, payer: str, lane: _Lane) -> None:
         """Until nothing waits any more. Calls that were given up on are not begun."""
