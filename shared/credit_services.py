@@ -15,15 +15,16 @@ from shared.services.credits.action_costs import ActionCosts
 from shared.services.credits.archiving import Archiving, DueCut
 from shared.services.credits.balances import Balances
 from shared.services.credits.budgets import Budgets
+from shared.services.credits.clawbacks import Clawbacks
 from shared.services.credits.counter_shares import COUNTERS_MOVED
 from shared.services.credits.credit_alerts import CREDIT_ALERTS, CreditAlerts
 from shared.services.credits.department_limits import DepartmentLimits
 from shared.services.credits.due_holds import DueHold, DueHolds, DueLease
+from shared.services.credits.later_parts import CLAWBACK_GOES_ON, REFUND_GOES_ON
 from shared.services.credits.leasing import Leases
 from shared.services.credits.ledger import Ledger
 from shared.services.credits.metered_counting import DueMeteredSums, MeteredCounting
 from shared.services.credits.paying import Paying
-from shared.services.credits.refund_parts import REFUND_GOES_ON
 from shared.services.credits.refunding import Refunds
 from shared.services.credits.run_limits import RunLimits
 from shared.services.credits.spending import Spending, SpendingContexts
@@ -61,6 +62,7 @@ class CreditServices:
         history = TransferHistory(wallets, archives)
         self.alerts = CreditAlerts(store, outbox)
         self.ledger = Ledger(wallets, clock, organizations, outbox, store_time, self.alerts)
+        self.clawbacks = Clawbacks(self.ledger)
         self.due_holds = DueHolds(self.ledger, outbox)
         self.archiving = Archiving(wallets, archives, clock, outbox)
         self.action_costs = ActionCosts(store)
@@ -88,6 +90,7 @@ class CreditServices:
             CREDIT_ALERTS: self.alerts.record,
             COUNTERS_MOVED: self.ledger.shares.send,
             REFUND_GOES_ON: self._refunds.go_on,
+            CLAWBACK_GOES_ON: self.clawbacks.go_on,
         }
 
     def completions(self) -> Mapping[type[Entity], Completion]:

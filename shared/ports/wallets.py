@@ -36,6 +36,7 @@ class Wanted:
     members: frozenset[str] = frozenset()
     """Organizations."""
     counted_usage: frozenset[str] = frozenset()
+    takings_pages: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from shared.adapters.credits.wallet_items import (
     HOLD,
     LEASE,
     POINTER,
+    TAKINGS,
     TRANSFER,
     archive_partition_of,
     drawn_document,
@@ -34,7 +35,7 @@ from shared.domain.credits.holds import Hold
 from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member, member_id
 from shared.domain.credits.metered_usage import CountedUsage
-from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id, refund_id
+from shared.domain.credits.payments import GrantRecord, RefundRecord, TakingsPage, grant_record_id, refund_id
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.wallet import Wallet
 from shared.domain.kernel.errors import UnavailableError
@@ -218,6 +219,7 @@ def _ids_of(wanted: Wanted) -> frozenset[str]:
         | wanted.counters
         | wanted.drawn_periods
         | wanted.counted_usage
+        | wanted.takings_pages
         | {grant_record_id(id_) for id_ in wanted.grants}
         | {member_id(id_) for id_ in wanted.members}
         | {refund_id(id_) for id_ in wanted.refunded}
@@ -245,6 +247,7 @@ def _joined(
         leases=wallet.leases | _records(items, LEASE, Lease),
         counters=wallet.counters | _records(items, "credit_counter", Counter),
         grant_records=wallet.grant_records | {record.id: record for record in grants.values()},
+        takings_pages=wallet.takings_pages | _records(items, TAKINGS, TakingsPage),
         refunds=wallet.refunds | {record.transaction_id: record for record in refunds.values()},
         members=wallet.members | {member.organization_id: member for member in members.values()},
         drawn_periods=wallet.drawn_periods | _records(items, DRAWN, DrawnPeriod),

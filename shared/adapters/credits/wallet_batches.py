@@ -20,6 +20,7 @@ from shared.adapters.credits.wallet_items import (
     member_document,
     page_document,
     refund_document,
+    takings_document,
     top_up_document,
     transfer_document,
 )
@@ -41,6 +42,7 @@ def count(stored: StoredWallet, wallet: Wallet) -> int:
         (before.leases, wallet.leases),
         (before.counters, wallet.counters),
         (before.grant_records, wallet.grant_records),
+        (before.takings_pages, wallet.takings_pages),
         (before.refunds, wallet.refunds),
         (before.drawn_periods, wallet.drawn_periods),
         (before.members, wallet.members),
@@ -77,10 +79,7 @@ def _changed_records(before: Wallet, wallet: Wallet) -> Iterator[Document]:
         yield lease_document(lease, wallet.payer)
     for counter in _changed(before.counters, wallet.counters):
         yield counter_document(counter)
-    for record in _changed(before.grant_records, wallet.grant_records):
-        yield grant_document(record)
-    for refund in _changed(before.refunds, wallet.refunds):
-        yield refund_document(refund)
+    yield from _changed_payments(before, wallet)
     for drawn in _changed(before.drawn_periods, wallet.drawn_periods):
         yield drawn_document(drawn, wallet.payer)
     for member in _changed(before.members, wallet.members):
@@ -89,6 +88,15 @@ def _changed_records(before: Wallet, wallet: Wallet) -> Iterator[Document]:
         yield counted_usage_document(counted)
     if wallet.budgets is not before.budgets:
         yield budgets_document(Budgets(wallet.head.budgets_revision, wallet.budgets))
+
+
+def _changed_payments(before: Wallet, wallet: Wallet) -> Iterator[Document]:
+    for record in _changed(before.grant_records, wallet.grant_records):
+        yield grant_document(record)
+    for takings in _changed(before.takings_pages, wallet.takings_pages):
+        yield takings_document(takings)
+    for refund in _changed(before.refunds, wallet.refunds):
+        yield refund_document(refund)
 
 
 def _changed(before: Mapping[str, R], after: Mapping[str, R]) -> Iterator[R]:

@@ -18,7 +18,7 @@ from shared.domain.credits.holds import Hold
 from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member
 from shared.domain.credits.metered_usage import CountedUsage
-from shared.domain.credits.payments import GrantRecord, RefundRecord, grant_record_id
+from shared.domain.credits.payments import GrantRecord, RefundRecord, TakingsPage, grant_record_id
 from shared.domain.credits.transfers import Transfer
 from shared.domain.kernel.times import BEGINNING, to_text
 from shared.ports.store import Document
@@ -30,6 +30,7 @@ COUNTED_USAGE = "counted_usage"
 POINTER = "credit_transfer_pointer"
 CUT = "credit_cut"
 GRANT = "credit_grant"
+TAKINGS = "credit_takings"
 DRAWN = "drawn_period"
 BUDGETS_ID = "budgets"
 DONE, REFUSED = "done", "refused"
@@ -111,6 +112,10 @@ def pointer_document(transfer: Document, number: int) -> Document:
 
 def grant_document(record: GrantRecord) -> Document:
     return {**_document(grant_record_id(record.id), GRANT, record), "time": to_text(record.created_at)}
+
+
+def takings_document(page: TakingsPage) -> Document:
+    return _document(page.id, TAKINGS, page)
 
 
 def refund_document(record: RefundRecord) -> Document:

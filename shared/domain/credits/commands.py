@@ -211,6 +211,8 @@ class Clawback(Command):
     version: int
     reason: str
     at: datetime | None = None
+    part_of: str | None = None
+    """The transfer of the clawback that this is a later part of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

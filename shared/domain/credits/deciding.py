@@ -7,6 +7,7 @@ from typing import Any, assert_never
 import msgspec
 
 from shared.domain.credits.accounts import available, posted
+from shared.domain.credits.clawbacks import claw_back
 from shared.domain.credits.commands import (
     AnyCommand,
     Capture,
@@ -29,7 +30,7 @@ from shared.domain.credits.commands import (
     sign_up_bonus,
 )
 from shared.domain.credits.draws import draw
-from shared.domain.credits.granting import claw_back, expire_grants, give
+from shared.domain.credits.granting import expire_grants, give
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.head import TRANSFERS_PER_CUT, Cut
 from shared.domain.credits.leasing import expire_lease, extend_lease, settle_lease, take_lease, write_off_lease

@@ -34,8 +34,23 @@ class GrantRecord(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
     """Of the newest total."""
     clawed_back: Decimal = ZERO
+    """The newest total."""
+    pending: Decimal = ZERO
+    """What of it later parts still take, or return below zero: over many grants it is done in parts."""
     takings: tuple[Taking, ...] = ()
-    """In the order in which they were taken; what was taken last comes back first."""
+    """The last ones, in the order in which they were taken; what was taken last comes back first."""
+    takings_pages: int = 0
+    """How many pages of earlier ones there are."""
+
+    @property
+    def taken(self) -> Decimal:
+        """By now."""
+        return self.clawed_back - self.pending
+
+    @property
+    def last_takings_page(self) -> str:
+        """The id of the page behind its own takings."""
+        return takings_page_id(self.id, self.takings_pages)
 
     def is_elsewhere(self, taking: Taking) -> bool:
         """Whether it was taken from another grant, or is debt."""
@@ -43,12 +58,24 @@ class GrantRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def taken_elsewhere(self) -> bool:
-        return any(self.is_elsewhere(taking) for taking in self.takings)
+        return bool(self.takings_pages) or any(self.is_elsewhere(taking) for taking in self.takings)
 
     @property
     def grant(self) -> Grant:
         """With nothing left in it."""
         return Grant(self.id, self.terms, self.created_at, self.amount, ZERO)
+
+
+class TakingsPage(msgspec.Struct, frozen=True):
+    """What a clawback over many grants took earlier. Its number is used again once all of it came back."""
+
+    grant_id: str
+    number: int
+    takings: tuple[Taking, ...]
+
+    @property
+    def id(self) -> str:
+        return takings_page_id(self.grant_id, self.number)
 
 
 class RefundRecord(msgspec.Struct, frozen=True):
@@ -71,3 +98,7 @@ def refund_id(transaction_id: str) -> str:
 
 def grant_record_id(grant_id: str) -> str:
     return f"g:{grant_id}"
+
+
+def takings_page_id(grant_id: str, number: int) -> str:
+    return f"{grant_record_id(grant_id)}:{number}"

@@ -20,7 +20,7 @@ from shared.domain.credits.holds import Hold
 from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member, PayerChangedError
 from shared.domain.credits.metered_usage import CountedUsage
-from shared.domain.credits.payments import GrantRecord, RefundRecord
+from shared.domain.credits.payments import GrantRecord, RefundRecord, TakingsPage
 from shared.domain.credits.transfers import Transfer, chained
 from shared.domain.kernel.money import ZERO
 
@@ -46,6 +46,8 @@ class Wallet:
     leases: dict[str, Lease] = field(default_factory=dict)
     counters: dict[str, Counter] = field(default_factory=dict)
     grant_records: dict[str, GrantRecord] = field(default_factory=dict)
+    takings_pages: dict[str, TakingsPage] = field(default_factory=dict)
+    """By id."""
     refunds: dict[str, RefundRecord] = field(default_factory=dict)
     """By the transfer that was refunded."""
     members: dict[str, Member] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class Wallet:
         tried.holds, tried.leases, tried.counters = dict(self.holds), dict(self.leases), dict(self.counters)
         tried.grant_records, tried.refunds = dict(self.grant_records), dict(self.refunds)
         tried.drawn_periods, tried.members = dict(self.drawn_periods), dict(self.members)
-        tried.counted_usage = dict(self.counted_usage)
+        tried.counted_usage, tried.takings_pages = dict(self.counted_usage), dict(self.takings_pages)
         tried.transfers, tried.cuts = list(self.transfers), list(self.cuts)
         tried.opened_top_ups, tried.alerts = list(self.opened_top_ups), list(self.alerts)
         tried._grants = {kind: grants.copy() for kind, grants in self._grants.items()}  # noqa: SLF001  of the same class

@@ -25,6 +25,7 @@ from shared.domain.pricing.plan_intervals import PlanInterval
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.services.billing.plan_cycles import PlanCycles
+from shared.services.credits.clawbacks import Clawbacks
 from shared.services.credits.ledger import Ledger
 from shared.services.periods.periods import Periods
 from shared.services.pricing.places import PlaceHistories
@@ -77,6 +78,7 @@ class CycleGrants:
         self._place_histories = place_histories
         self._cycles = cycles
         self._ledger = ledger
+        self._clawbacks = Clawbacks(ledger)
         self._granted = Records(store, TENANTS, GrantedCycle)
         self._due = outbox.sender(GRANTS_DUE)
 
@@ -214,7 +216,7 @@ class CycleGrants:
                 version=decided.version,
                 reason="The plan changed within its cycle",
             )
-            await self._ledger.run(organization.id, command)
+            await self._clawbacks.run(organization.id, command)
 
 
 def _ending(history: History[Terms], organization: Organization) -> History[Terms]:

@@ -40,8 +40,8 @@ from shared.ports.wallets import StoredWallet, Wallets
 from shared.services.credits.counter_shares import CounterShares
 from shared.services.credits.credit_alerts import CreditAlerts
 from shared.services.credits.first_answers import is_answered_before
+from shared.services.credits.later_parts import LaterParts
 from shared.services.credits.payment_news import PaymentNews
-from shared.services.credits.refund_parts import RefundParts
 from shared.services.credits.waiting import Lanes, Waiting
 from shared.services.credits.wanted import counters_admitted_by, refunded_by, wanted_behind, wanted_by
 from shared.services.storage import AlreadyExistsError, Outbox, OutboxEntry, StaleEtagError, look_twice, putting
@@ -89,7 +89,7 @@ class Ledger:
         self._alerts = alerts
         self._outbox = outbox
         self._news = PaymentNews(outbox, organizations)
-        self._refund_parts = RefundParts(outbox, clock)
+        self._later_parts = LaterParts(outbox, clock)
         self.shares = CounterShares(wallets, clock, organizations, outbox)
         self._wallets = wallets
         self._clock = clock
@@ -288,7 +288,7 @@ class Ledger:
         return [
             *self._news.entries(wallet, told),
             *self.shares.entries(stored.wallet, wallet),
-            *self._refund_parts.entries(wallet),
+            *self._later_parts.entries(wallet),
         ]
 
     def _check_clock(self, stored: StoredWallet, now: datetime) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from shared.domain.credits.commands import Refund
 from shared.domain.credits.transfers import Transfer
 from shared.domain.kernel.money import EXACT, plain
+from shared.services.credits.later_parts import left_after
 from shared.services.credits.paying import Paying
 from shared.services.tenancy.organizations import Organizations
 
@@ -27,7 +28,7 @@ class Refunds:
         first = await self._paying.run_where_it_was_made(command)
         if first.refusal is not None:
             return first
-        left = EXACT.subtract(Decimal(first.answer["amount"]), first.amount)
+        left = left_after(first)
         last = await self._finish(command, first.id, left) if left else first
         return msgspec.structs.replace(first, answer={**first.answer, "available": last.answer["available"]})
 

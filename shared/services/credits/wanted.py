@@ -22,6 +22,7 @@ from shared.domain.credits.commands import (
 )
 from shared.domain.credits.counters import Context
 from shared.domain.credits.drawn_periods import drawn_period_id
+from shared.domain.credits.payments import takings_page_id
 from shared.ports.wallets import StoredWallet, Wanted
 
 
@@ -89,8 +90,12 @@ def wanted_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wante
     wallet = stored.wallet
     contexts: list[Context] = []
     leases: set[str] = set()
+    takings: set[str] = set()
     for command in commands:
         match command:
+            case Clawback() if command.grant_id in wallet.grant_records:
+                last = wallet.grant_records[command.grant_id].takings_pages
+                takings |= {takings_page_id(command.grant_id, number) for number in (last, last + 1)}
             case Capture() | Release() | ExpireHold() if command.hold_id in wallet.holds:
                 contexts.append(wallet.holds[command.hold_id].context)
             case ExtendLease() | SettleLease() | ExpireLease() | WriteOffLease() if command.lease_id in wallet.leases:
@@ -103,7 +108,10 @@ def wanted_behind(commands: Iterable[AnyCommand], stored: StoredWallet) -> Wante
             case _:
                 pass
     return Wanted(
-        leases=frozenset(leases), counters=frozenset(_counters(contexts)), grants=frozenset(wallet.head.owing)
+        leases=frozenset(leases),
+        counters=frozenset(_counters(contexts)),
+        grants=frozenset(wallet.head.owing),
+        takings_pages=frozenset(takings),
     )
 
 

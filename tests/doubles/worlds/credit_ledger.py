@@ -19,7 +19,7 @@ from shared.domain.credits.head import Cut, Head
 from shared.domain.credits.holds import Hold
 from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import Member
-from shared.domain.credits.payments import GrantRecord, RefundRecord
+from shared.domain.credits.payments import GrantRecord, RefundRecord, TakingsPage
 from shared.domain.credits.transfers import Transfer
 from shared.domain.credits.verification import LedgerProblem, Verification
 from shared.domain.credits.wallet import Wallet
@@ -94,6 +94,7 @@ class CreditLedger:
             leases={lease.id: lease for lease in self.all(Lease)},
             counters={counter.id: counter for counter in self.counters()},
             grant_records={record.id: record for record in self.all(GrantRecord)},
+            takings_pages={page.id: page for page in self.all(TakingsPage)},
             refunds={record.transaction_id: record for record in self.all(RefundRecord)},
             members={child: Member(child, "joined", BEGINNING) for child in self.children},
             drawn_periods={drawn.id: drawn for drawn in self.all(DrawnPeriod)},
@@ -121,6 +122,7 @@ class CreditLedger:
             **wallet.leases,
             **wallet.counters,
             **{f"g:{id_}": record for id_, record in wallet.grant_records.items()},
+            **wallet.takings_pages,
             **{record.id: record for record in wallet.refunds.values()},
             **wallet.drawn_periods,
             **{transfer.id: transfer for transfer in wallet.transfers},

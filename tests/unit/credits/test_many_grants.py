@@ -10,6 +10,9 @@ import pytest
 from shared.bootstrap import Application
 from shared.domain.access.identity import Permission, Principal
 from shared.domain.credits.accounts import moved
+from shared.domain.credits.clawbacks import TAKINGS_AT_ONCE
+from shared.domain.credits.commands import Clawback
+from shared.domain.credits.grant_pages import PAGE_SIZE
 from shared.domain.credits.grants import DEFAULT_KIND, CostBasis, Grant, Terms
 from shared.domain.credits.refunds import PARTS_AT_ONCE
 from shared.domain.credits.transfers import Transfer
@@ -39,20 +42,23 @@ async def prove(host: Application, key: str) -> None:
 
 
 async def crowded(terms: Terms) -> Scene:
-    """With 4,000 grants of half a credit."""
     scene = await Scene.prepared()
+    await crowd(scene, terms)
+    return scene
+
+
+async def crowd(scene: Scene, terms: Terms) -> None:
+    """With 4,000 grants of half a credit."""
     wallets = scene.host().credits.wallets
     stored = await wallets.read(ORGANIZATION, Wanted())
     wallet, half = stored.wallet.copy(), Decimal("0.5")
     for number in range(NUMBER):
         wallet.grants(DEFAULT_KIND).put(Grant(named_id("grant", number), terms, NOW, half, half))
     lines = moved(DEFAULT_KIND, (f"granted.{terms.source}", -NUMBER * half), ("free", NUMBER * half))
-    wallet.record(
-        Transfer(id=named_id("txn", "many"), organization_id=ORGANIZATION, type="grant", time=NOW, lines=lines)
-    )
+    id_, time = named_id("txn", "many"), wallet.advance(NOW)
+    wallet.record(Transfer(id=id_, organization_id=ORGANIZATION, type="grant", time=time, lines=lines))
     wallet.finish()
     await wallets.commit(stored, wallet)
-    return scene
 
 
 async def test_thousands_of_grants_that_end_at_once_lapse_before_the_next_command() -> None:
@@ -131,3 +137,90 @@ async def test_what_is_cut_short_comes_back_by_the_sweep(spent: tuple[Scene, Tra
     await refund(scene.host(), "the rest", used)
     assert (await scene.host().credits.balances.of(ORGANIZATION, DEFAULT_KIND)).available == 2000
     await prove(scene.host(), "by the sweep")
+
+
+@pytest.fixture
+async def bought() -> tuple[Scene, str]:
+    """A purchase of 2,100 credits that was spent, with its id, and 4,000 grants of half a credit."""
+    scene = await Scene.prepared()
+    host = scene.host()
+    given = await host.credits.spending.give(caller("purchase"), Decimal(2100), Terms("purchase"), DEFAULT_KIND, None)
+    await use(host, "all of it", "2100")
+    await crowd(scene, Terms("bonus"))
+    return scene, str(given.corrects)
+
+
+async def claw_back(host: Application, grant_id: str, total: int, version: int) -> Transfer:
+    command = Clawback(
+        organization_id=ORGANIZATION,
+        key=f"clawback {version}",
+        by_system=True,
+        grant_id=grant_id,
+        total=Decimal(total),
+        version=version,
+        reason="charged back",
+    )
+    return await host.credits.clawbacks.run(ORGANIZATION, command)
+
+
+async def balance_of(scene: Scene) -> tuple[Decimal, Decimal, Decimal]:
+    balance = await scene.host().credits.balances.of(ORGANIZATION, DEFAULT_KIND)
+    return balance.available, balance.clawed_back, balance.debt
+
+
+async def test_a_clawback_over_thousands_of_grants_is_made_in_parts(bought: tuple[Scene, str]) -> None:
+    """What it takes from all of them, and what is debt, comes back in the opposite order."""
+    scene, grant_id = bought
+    before = {grant.id: grant.free for grant in await grants_of(scene)}
+    done = await claw_back(scene.host(), grant_id, 2100, 1)
+    assert done.answer["amount"] == "2100"
+    assert await balance_of(scene) == (-100, 2100, 100)
+    assert await grants_of(scene) == []
+    assert await claw_back(scene.host(), grant_id, 2100, 1) == done
+    await claw_back(scene.host(), grant_id, 1500, 2)
+    assert await balance_of(scene) == (500, 1500, 0)
+    await claw_back(scene.host(), grant_id, 0, 3)
+    assert await balance_of(scene) == (2000, 0, 0)
+    assert {grant.id: grant.free for grant in await grants_of(scene)} == before
+    await claw_back(scene.host(), grant_id, 1000, 4)  # the pages of what was taken are used again
+    assert await balance_of(scene) == (1000, 1000, 0)
+    await prove(scene.host(), "clawed back")
+    await scene.drain()
+    assert await balance_of(scene) == (1000, 1000, 0)
+
+
+async def grants_of(scene: Scene) -> list[Grant]:
+    wallet = (await scene.host().credits.wallets.read(ORGANIZATION, Wanted())).wallet
+    return list(wallet.grants(DEFAULT_KIND))
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+async def test_a_clawback_that_is_cut_short_is_done_by_the_sweep(bought: tuple[Scene, str], batches: int) -> None:
+    scene, grant_id = bought
+    dying: Any = DyingStore(scene.store, batches)
+    with pytest.raises(UnavailableError):
+        await claw_back(scene.host_with(dying, scene.queue), grant_id, 2000, 1)
+    available, clawed_back, debt = await balance_of(scene)
+    assert (available, debt) == (2000 - clawed_back, 0)
+    assert batches * TAKINGS_AT_ONCE <= clawed_back * 2 < batches * (TAKINGS_AT_ONCE + PAGE_SIZE)
+    await scene.drain()
+    assert await balance_of(scene) == (0, 2000, 0)
+    dying = DyingStore(scene.store, batches)
+    with pytest.raises(UnavailableError):
+        await claw_back(scene.host_with(dying, scene.queue), grant_id, 0, 2)
+    await scene.drain()
+    assert await balance_of(scene) == (2000, 0, 0)
+    await prove(scene.host(), "by the sweep")
+
+
+async def test_a_newer_total_goes_on_from_what_was_done_by_then(bought: tuple[Scene, str]) -> None:
+    scene, grant_id = bought
+    dying: Any = DyingStore(scene.store, 2)
+    with pytest.raises(UnavailableError):
+        await claw_back(scene.host_with(dying, scene.queue), grant_id, 2000, 1)
+    await claw_back(scene.host(), grant_id, 300, 2)
+    assert await balance_of(scene) == (1700, 300, 0)
+    await scene.drain()  # what was left of the older total is nothing any more
+    await claw_back(scene.host(), grant_id, 2000, 1)
+    assert await balance_of(scene) == (1700, 300, 0)
+    await prove(scene.host(), "a newer total")
