@@ -335,3 +335,7 @@ class UnavailableError(XyraError):
     def for_operators(self) -> str:
         """The detail with the cause behind it, which no caller is shown."""
         return self.detail if self.__cause__ is None else f"{self.detail}: {self.__cause__}"
+
+
+class WrongClockError(UnavailableError):
+    """The clock of this host is wrong. Waiting does not help soon; another host may do it at once."""

@@ -4,7 +4,7 @@ once.
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pydantic
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ from shared.domain.kernel.errors import (
     NotFoundError,
     UnavailableError,
     ValidationError,
+    WrongClockError,
     XyraError,
 )
 from shared.domain.kernel.ids import fingerprint
@@ -36,6 +37,10 @@ from shared.services.tenancy.organizations import Organizations
 
 QUEUE = "invoices"
 _ORGANIZATIONS_PER_PAGE = 90
+_PUT_OFF = timedelta(minutes=1)
+"""At first; twice as long each time."""
+_LONGEST_PUT_OFF = timedelta(hours=1)
+_MOST_PUT_OFF = 30
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +65,8 @@ class Task(BaseModel):
     page: OrganizationsPage | None = None
     period: str | None = None
     finalize: bool = False
+    put_off: int = 0
+    """How often it was sent again for later, as the clock of a host was wrong."""
 
 
 class InvoiceRuns:
@@ -109,13 +116,24 @@ class InvoiceRuns:
     async def run(self, task: Task) -> None:
         """Do what a message says; safe to repeat. Raises `UnavailableError` where it has to be repeated."""
         if task.organization_id is not None:
-            await self._run_for(task, task.organization_id)
+            try:
+                await self._run_for(task, task.organization_id)
+            except WrongClockError:
+                await self._put_off(task)
         elif task.page is not None:
             await self._fan_out(task, task.page)
         elif task.job_id is not None:
             await self._start_job(task, task.job_id)
         else:
             await self._send_for_first_page(task)
+
+    async def _put_off(self, task: Task) -> None:
+        """Send it again for later, so that no receiver waits. Raises `WrongClockError` after a day of that."""
+        if task.put_off >= _MOST_PUT_OFF:
+            raise WrongClockError("The clocks of hosts have been wrong for a day")
+        _log.warning("an invoice run is put off", extra={"organization_id": task.organization_id}, exc_info=True)
+        later = self._clock.now() + min(_PUT_OFF * 2**task.put_off, _LONGEST_PUT_OFF)
+        await self._send([task.model_copy(update={"put_off": task.put_off + 1})], not_before=later)
 
     async def give_up(self, body: bytes) -> None:
         """Say in the job that this organization's part has failed.
@@ -170,7 +188,7 @@ class InvoiceRuns:
             ]
         )
 
-    async def _send(self, tasks: Sequence[Task]) -> None:
+    async def _send(self, tasks: Sequence[Task], *, not_before: datetime | None = None) -> None:
         """Send the messages of a run.
 
         The time in the message id tells a deliberate repetition from one that the broker should drop.
@@ -185,6 +203,7 @@ class InvoiceRuns:
                     session_id=task.organization_id or task.job_id or "all",
                     message_id=fingerprint(body + attempt.encode())[:32],
                     correlation_id=correlation.current() or correlation.accept(None),
+                    not_before=not_before,
                 )
             )
         if messages:

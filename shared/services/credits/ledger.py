@@ -31,6 +31,7 @@ from shared.domain.kernel.errors import (
     RateLimitedError,
     UnavailableError,
     ValidationError,
+    WrongClockError,
 )
 from shared.domain.kernel.histories import History
 from shared.domain.periods.periods import Calendar
@@ -292,14 +293,14 @@ class Ledger:
         ]
 
     def _check_clock(self, stored: StoredWallet, now: datetime) -> None:
-        """Raises `UnavailableError` where this host's clock is far behind what others have written, or off the store's.
+        """Raises `WrongClockError` where this host's clock is far behind what others have written, or off the store's.
 
         Holds, grants and windows would end too early or too late for all hosts.
         """
         if self._store_time is not None and abs(self._store_time.clock_difference()) > LARGEST_CLOCK_DIFFERENCE:
-            raise UnavailableError("The clock of this host is wrong: it differs from that of the store")
+            raise WrongClockError("The clock of this host is wrong: it differs from that of the store")
         if stored.wallet.head.time - now > LARGEST_CLOCK_DIFFERENCE:
-            raise UnavailableError("The clock of this host is wrong: it is behind that of the ledger")
+            raise WrongClockError("The clock of this host is wrong: it is behind that of the ledger")
 
     def _remember(self, payer: str, stored: StoredWallet) -> None:
         """Of a wallet that has become large only the head and the grant pages."""
