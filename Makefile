@@ -221,7 +221,8 @@ schemathesis-short: $(BIN)/.dev $(SCHEMATHESIS)/.installed
 laws: $(BIN)/.dev
 	XYRA_LAW_HISTORIES=1000 XYRA_LAW_EXAMPLES=2000 XYRA_CREDIT_HISTORIES=1000 XYRA_CREDIT_HTTP_HISTORIES=50 $(PYTEST) \
 	tests/unit/billing/test_billing_laws.py tests/unit/pricing/test_charge_laws.py \
-	tests/unit/credits/test_laws.py tests/unit/credits/test_laws_on_hosts.py tests/e2e/credits/test_laws_over_http.py
+	tests/unit/credits/test_laws.py tests/unit/credits/test_laws_on_hosts.py tests/unit/credits/test_laws_of_payers.py \
+	tests/e2e/credits/test_laws_over_http.py
 	XYRA_SUBSCRIBED_ORGANIZATIONS=1000 XYRA_SUBSCRIBED_DAYS=425 $(PYTEST) tests/unit/billing/test_subscription_laws.py
 
 # `kill -9` while 64 connections spend one wallet; -s shows the counts.

@@ -71,7 +71,7 @@ class CreditServices:
         contexts = SpendingContexts(store, agents)
         self.spending = Spending(self.ledger, self.paying, self._refunds, organizations, contexts, self.action_costs)
         self.leases = Leases(wallets, clock, self.paying, organizations, contexts)
-        self.balances = Balances(wallets, clock, organizations)
+        self.balances = Balances(wallets, clock, organizations, self.paying)
         self.statements = Statements(wallets, history)
         self.usage = CreditUsage(history, organizations, self.paying)
         self.department_limits = DepartmentLimits(wallets, clock, self.paying, departments)

@@ -27,7 +27,7 @@ class BalanceAnswer(Schema):
     kind: str
     """The kind of credits."""
     available: ExactDecimal
-    """What can be spent; below zero in debt."""
+    """What can be spent; below zero in debt. Where another organization pays, no more than own budgets leave."""
     held: ExactDecimal
     """What is set aside: reserved and leased."""
     granted: ExactDecimal

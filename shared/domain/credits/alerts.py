@@ -49,6 +49,9 @@ def raise_alerts(before: Wallet, wallet: Wallet, now: datetime, thresholds: Iter
     """Note what a batch has crossed. `thresholds` are of the balance of the default kind."""
     _take_balance(wallet, now, thresholds)
     for id_, counter in list(wallet.counters.items()):
+        member = wallet.members.get(counter.organization_id)
+        if member is not None and member.state == "left":
+            continue  # the wallet that pays now has all of it
         if before.counters.get(id_) is not counter and any(counter.windows.values()):
             wallet.counters[id_] = _taken(wallet, before.counters.get(id_), counter, now)
 
@@ -112,8 +115,9 @@ def _changed(
     before: Counter | None, counter: Counter, kind: str, window: str, now: datetime
 ) -> list[tuple[str, Spending]]:
     old = {} if before is None else before.windows.get(kind, {})
+    everywhere = counter.all_windows(kind)
     return [
-        (key, spending)
+        (key, everywhere[key])
         for key, spending in counter.windows.get(kind, {}).items()
         if key.partition(":")[0] == window
         and old.get(key) != spending
@@ -154,7 +158,7 @@ def _forecast(budget: Budget, counter: Counter, key: str, spending: Spending, no
 def _unusual(counter: Counter, kind: str, key: str, spending: Spending, now: datetime) -> Iterator[_Crossing]:
     days = [
         Fraction(other.total)
-        for other_key, other in counter.windows.get(kind, {}).items()
+        for other_key, other in counter.all_windows(kind).items()
         if other_key.partition(":")[0] == "day" and other.end < spending.end
     ]
     if len(days) < _FEWEST_DAYS:

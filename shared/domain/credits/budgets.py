@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from typing import Literal
 
 import msgspec
 from typeid import base32
 
+from shared.domain.credits.amounts import PLACES
 from shared.domain.credits.counters import (
     SCOPES,
     Context,
@@ -97,6 +100,16 @@ def figures(budget: Budget, spending: Spending) -> Figures:
         amounts = (spending.money_spent, spending.money_held, spending.money_unreported, spending.money_metered)
     left = EXACT.subtract(budget.limit, budget.used(spending))
     return Figures(*amounts, max(ZERO, left), max(ZERO, EXACT.minus(left)), _state(budget, budget.used(spending)))
+
+
+def credits_left(budget: Budget, spending: Spending, credit_value: Decimal | None) -> Decimal:
+    """How many credits a budget admits yet: of one in money rounded down, none where a credit has no value."""
+    left = figures(budget, spending).left
+    if budget.unit == "credits":
+        return left
+    if credit_value is None:
+        return ZERO
+    return Decimal(floor(Fraction(left) / Fraction(credit_value) * 10**PLACES)).scaleb(-PLACES)
 
 
 def _state(budget: Budget, used: Decimal) -> BudgetState:

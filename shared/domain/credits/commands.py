@@ -64,7 +64,15 @@ def sign_up_bonus(organization_id: str, amount: Decimal) -> GiveGrant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use(Command):
+class SpendingCommand(Command):
+    """What takes credits of the wallet that pays now."""
+
+    paid_until: datetime | None = None
+    """When another wallet begins to pay; None where none is known to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use(SpendingCommand):
     """Spend at once; of a list all or nothing."""
 
     entries: tuple[UseEntry, ...]
@@ -86,7 +94,7 @@ class Use(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reserve(Command):
+class Reserve(SpendingCommand):
     """Set credits aside for work in progress."""
 
     amount: Decimal
@@ -129,7 +137,7 @@ class ExpireHold(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakeLease(Command):
+class TakeLease(SpendingCommand):
     """Set a slice aside that the client spends by itself."""
 
     amount: Decimal

@@ -167,17 +167,47 @@ class Counter(msgspec.Struct, frozen=True):
         none = Spending(0 if window.end is None else seconds_of(window.end))
         return self.windows.get(kind, {}).get(window.key, none)
 
-    def with_share(self, payer: str, revision: int, theirs: "Counter | None") -> "Counter":
-        """With what another wallet has counted, and the limits of runs that were set there.
+    def all_windows(self, kind: str) -> Mapping[str, Spending]:
+        """What has counted in all wallets, by the keys of windows."""
+        if not self.shares:
+            return self.windows.get(kind, {})
+        merged = dict(self.windows.get(kind, {}))
+        for share in self.shares.values():
+            for key, theirs in share.windows.get(kind, {}).items():
+                merged[key] = theirs if key not in merged else merged[key].merged(theirs)
+        return merged
 
-        Itself where it has a share that is as new. `theirs` is the counter there, None where it has none.
+    def holding_shares(self) -> list[str]:
+        """The wallets that were left in which something is set aside."""
+        return [
+            payer
+            for payer, share in self.shares.items()
+            if any(spending.held for of_kind in share.windows.values() for spending in of_kind.values())
+        ]
+
+    def lacks_share(self, payer: str, left_at: int) -> bool:
+        """Whether it lacks what a wallet has counted until the organization left it, at this revision."""
+        share = self.shares.get(payer)
+        return share is None or share.revision < left_at
+
+    def with_share(self, payer: str, revision: int, theirs: "Counter | None", left_at: int = 0) -> "Counter":
+        """With what another wallet has counted.
+
+        Itself where it has a share that is as new. `theirs` is the counter there, None where it has none. The first
+        share since the organization left that wallet, at its revision `left_at`, brings the limits of runs that were
+        set there, and the alerts that were raised.
         """
         before = self.shares.get(payer)
         if before is not None and before.revision >= revision:
             return self
         share = Share(revision, {} if theirs is None else theirs.windows)
-        limits = self.limits if theirs is None or before is not None else (*self.limits, *theirs.limits)
-        return msgspec.structs.replace(self, shares={**self.shares, payer: share}, limits=limits)
+        shared = msgspec.structs.replace(self, shares={**self.shares, payer: share})
+        if theirs is None or not self.lacks_share(payer, left_at):
+            return shared
+        own = {limit.run_id for limit in self.limits}
+        brought = tuple(limit for limit in theirs.limits if limit.run_id not in own)
+        alerted = tuple(sorted({*self.alerted, *theirs.alerted}))
+        return msgspec.structs.replace(shared, limits=(*self.limits, *brought), alerted=alerted)
 
     def counted(
         self,

@@ -24,6 +24,7 @@ from shared.domain.credits.commands import (
     Release,
     Reserve,
     SettleLease,
+    SpendingCommand,
     TakeLease,
     Use,
     WriteOffLease,
@@ -34,6 +35,7 @@ from shared.domain.credits.granting import expire_grants, give
 from shared.domain.credits.grants import DEFAULT_KIND
 from shared.domain.credits.head import TRANSFERS_PER_CUT, Cut
 from shared.domain.credits.leasing import expire_lease, extend_lease, settle_lease, take_lease, write_off_lease
+from shared.domain.credits.members import PayerChangedError
 from shared.domain.credits.refunds import refund
 from shared.domain.credits.spending import capture, release, reserve, use
 from shared.domain.credits.top_ups import fail_top_up
@@ -131,10 +133,10 @@ def _decided(  # noqa: PLR0911  one for each command
         case GiveGrant():
             return give(wallet, command, now)
         case Use():
-            wallet.check_member(command.organization_id)
+            _check_payer(wallet, command, now)
             return use(wallet, command, now)
         case Reserve():
-            wallet.check_member(command.organization_id)
+            _check_payer(wallet, command, now)
             return reserve(wallet, command, now)
         case Capture():
             return capture(wallet, command, now)
@@ -152,10 +154,17 @@ def _decided(  # noqa: PLR0911  one for each command
             assert_never(command)
 
 
+def _check_payer(wallet: Wallet, command: SpendingCommand, now: datetime) -> None:
+    """Raises `PayerChangedError` where the wallet does not pay, or no longer at this instant."""
+    wallet.check_member(command.organization_id)
+    if command.paid_until is not None and command.paid_until <= now:
+        raise PayerChangedError(command.paid_until)
+
+
 def _decided_on_lease(wallet: Wallet, command: LeaseCommand, now: datetime) -> dict[str, Any] | Refusal:
     match command:
         case TakeLease():
-            wallet.check_member(command.organization_id)
+            _check_payer(wallet, command, now)
             return take_lease(wallet, command, now)
         case ExtendLease():
             return extend_lease(wallet, command, now)

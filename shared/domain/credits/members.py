@@ -20,6 +20,8 @@ class Member(msgspec.Struct, frozen=True):
     state: Literal["joined", "left"]
     since: datetime
     """When the payer that this is about begins."""
+    left: dict[str, int] = {}
+    """Of one that joined: the wallets that it had left by then, each with a revision that has all it admitted there."""
 
     @property
     def id(self) -> str:

@@ -72,6 +72,11 @@ class CountedUsage(msgspec.Struct, frozen=True):
     windows: dict[str, CountedWindow]
 
 
+def newest_of(counted: Iterable[CountedUsage | None]) -> CountedUsage | None:
+    """What several wallets have taken of the same sums, one after the other: the highest revision has all of it."""
+    return max((each for each in counted if each is not None), key=lambda each: each.revision, default=None)
+
+
 def sums_id(context: Context) -> str:
     """Of a context's sums in its shard."""
     return f"m:{fingerprint(msgspec.json.encode(context, order='sorted'))[:32]}"

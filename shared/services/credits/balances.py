@@ -16,16 +16,22 @@ from shared.domain.credits.accounts import (
     balance,
     granted,
 )
+from shared.domain.credits.budgets import credits_left
 from shared.domain.credits.commands import ExpireHold, ExpireLease
+from shared.domain.credits.counters import Context, new_counter
 from shared.domain.credits.deciding import bring_up_to, decide
 from shared.domain.credits.grants import Grant
 from shared.domain.credits.payments import GrantRecord
 from shared.domain.credits.wallet import Wallet
+from shared.domain.credits.windows import windows_at
 from shared.domain.kernel.histories import History
 from shared.domain.kernel.money import EXACT, ZERO
 from shared.domain.periods.periods import Calendar
+from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
+from shared.services.credits.paying import Paying
+from shared.services.credits.present_counters import PresentCounters
 from shared.services.tenancy.organizations import Organizations
 
 EXPIRING_WITHIN = timedelta(days=30)
@@ -77,22 +83,46 @@ class GrantState:
 
 
 class Balances:
-    def __init__(self, wallets: Wallets, clock: Clock, organizations: Organizations) -> None:
+    def __init__(self, wallets: Wallets, clock: Clock, organizations: Organizations, paying: Paying) -> None:
         self._organizations = organizations
+        self._paying = paying
+        self._present_counters = PresentCounters(wallets, paying)
         self._wallets = wallets
         self._clock = clock
 
     async def of(self, organization_id: str, kind: str) -> Balance:
         """Without holds whose time is over and grants that have lapsed.
 
-        Of an organization that another one pays for only `available` is the payer's: the rest is its own.
+        Of an organization that another one pays for `available` is the payer's, or what is left of its own budgets
+        where that is less; the rest is its own.
         """
         now = self._clock.now()
         own = await self._of_wallet(organization_id, kind, now)
-        payer = (await self._organizations.cached(organization_id)).payer_at(now)
+        organization = await self._organizations.cached(organization_id)
+        payer = organization.payer_at(now)
         if payer == organization_id:
             return own
-        return replace(own, available=(await self._of_wallet(payer, kind, now)).available, payer_id=payer)
+        available = (await self._of_wallet(payer, kind, now)).available
+        for left in await self._left_of_own(organization, payer, kind, now):
+            available = min(available, left)
+        return replace(own, available=available, payer_id=payer)
+
+    async def _left_of_own(self, organization: Organization, payer: str, kind: str, now: datetime) -> list[Decimal]:
+        """What each hard budget of the whole organization still admits of a payer's credits."""
+        _, wallet = await self._paying.read(organization.id, Wanted())
+        context = Context(organization.id)
+        caps = [
+            budget
+            for budget in wallet.budgets
+            if budget.enforcement == "hard" and budget.kind == kind and budget.applies_to(context) is not None
+        ]
+        if not caps:
+            return []
+        empty = new_counter("organization", organization.id, organization.id)
+        _, counter = await self._present_counters.read(wallet.payer, empty, organization, now)
+        windows = {window.name: window for window in windows_at(now, organization.calendars)}
+        value = (await self._organizations.cached(payer)).credit_value_at(now, kind)
+        return [credits_left(budget, counter.spending(kind, windows[budget.window]), value) for budget in caps]
 
     async def _of_wallet(self, payer: str, kind: str, now: datetime) -> Balance:
         wallet = await self._present(payer, now)

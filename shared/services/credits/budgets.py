@@ -34,7 +34,7 @@ from shared.services.agents.agents import Agents
 from shared.services.credits.department_limits import is_department_limit
 from shared.services.credits.metered_counting import MeteredCounting
 from shared.services.credits.paying import Paying
-from shared.services.credits.present_counters import present_counter
+from shared.services.credits.present_counters import PresentCounters
 from shared.services.storage import Operation, Position, Store, look_twice, noting, retry_lost_races
 from shared.services.storage.cursors import cursor_to, position_after, shape_of
 from shared.services.storage.preconditions import check_if_match
@@ -106,6 +106,7 @@ class Budgets:
         self._wallets = wallets
         self._clock = clock
         self._paying = paying
+        self._present = PresentCounters(wallets, paying)
         self._agents = agents
         self._api_keys = api_keys
         self._targets = AllocationTargets(store)
@@ -205,10 +206,9 @@ class Budgets:
         # Before the counters: what is counted meanwhile is counted here, too.
         pending = await self._events.waiting(organization)
         counted_to = await self._metered.counted_to(organization)
-        counter = new_counter(budget.scope, organization_id, thing)
         now = self._clock.now()
-        wallet = (await self._wallets.read(wallet.payer, Wanted(counters=frozenset({counter.id})))).wallet
-        wallet, counter = await present_counter(self._wallets, wallet, counter, organization, now)
+        empty = new_counter(budget.scope, organization_id, thing)
+        wallet, counter = await self._present.read(wallet.payer, empty, organization, now)
         window = next(each for each in windows_at(now, organization.calendars) if each.name == budget.window)
         spending = counter.spending(budget.kind, window)
         calendar = organization.calendars.at(now) or organization.calendars.first

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from shared.domain.credits.counters import Counter, new_counter
+from shared.domain.credits.metered_usage import CountedUsage, newest_of
 from shared.domain.credits.wallet import Wallet
 from shared.domain.kernel.errors import UnavailableError
 from shared.domain.tenancy.organizations import Organization
@@ -28,30 +29,31 @@ class CounterShares:
         self._organizations = organizations
         self._moved = outbox.sender(COUNTERS_MOVED)
 
-    async def complete(
-        self, payer: str, organization_id: str, counters: Mapping[str, Counter], ids: Collection[str]
-    ) -> dict[str, Counter]:
-        """Those of the counters, by id, that lack the share of a wallet that was left, with it.
+    async def complete(self, wallet: Wallet, organization_id: str, ids: Collection[str]) -> None:
+        """Give the counters with these ids, of a wallet that was just read, the shares that they lack.
 
-        Raises `StaleEtagError` where a read does not show yet that the organization has left: only then it has all that
-        was admitted there.
+        The wallet has to have been read with the organization as a member. Raises `StaleEtagError` where a read of a
+        wallet that was left does not show yet all that was admitted there.
         """
-        organization = await self._organizations.cached(organization_id)
-        completed: dict[str, Counter] = {}
-        for left in _left_payers(organization, payer, self._clock.now()):
-            lacking = [id_ for id_ in ids if id_ not in counters or left not in counters[id_].shares]
-            if not lacking:
-                continue
-            stored = await self._wallets.read(
-                left, Wanted(counters=frozenset(lacking), members=frozenset({organization_id}))
-            )
-            member = stored.wallet.members.get(organization_id)
-            if member is None or member.state != "left":
-                raise StaleEtagError("That the organization has left a wallet cannot be read yet")
-            for id_ in lacking:
-                before = completed.get(id_) or counters.get(id_)
-                completed |= _with_share(before, stored, id_)
-        return completed
+        for left, left_at in (await self._left(wallet, organization_id)).items():
+            counters = wallet.counters
+            lacking = [id_ for id_ in ids if id_ not in counters or counters[id_].lacks_share(left, left_at)]
+            if lacking:
+                stored = await self._read_left(left, organization_id, left_at, Wanted(counters=frozenset(lacking)))
+                for id_ in lacking:
+                    counters |= _with_share(counters.get(id_), stored, id_, left_at)
+
+    async def newest_usage(self, wallet: Wallet, organization_id: str, counted_id: str) -> CountedUsage | None:
+        """The newest sums of metered usage that this wallet, or one that was left, has taken.
+
+        Raises `StaleEtagError` as `complete`.
+        """
+        counted = [wallet.counted_usage.get(counted_id)]
+        for left, left_at in (await self._left(wallet, organization_id)).items():
+            wanted = Wanted(counted_usage=frozenset({counted_id}))
+            stored = await self._read_left(left, organization_id, left_at, wanted)
+            counted.append(stored.wallet.counted_usage.get(counted_id))
+        return newest_of(counted)
 
     def entries(self, before: Wallet, after: Wallet) -> list[OutboxEntry]:
         """What tells the wallet that pays now of counters that a batch has moved in one that was left."""
@@ -73,28 +75,79 @@ class CounterShares:
 
     async def send(self, organization_id: str, payer: str, counters: str, revision: str) -> None:
         """What happens for `COUNTERS_MOVED`: the wallet that pays now has the newest shares."""
-        organization = await self._organizations.cached(organization_id)
-        target, ids = organization.payer_at(self._clock.now()), counters.split(_SEPARATOR)
-        if target == payer:
-            return
-        wanted = Wanted(counters=frozenset(ids))
+        await self.refresh(organization_id, payer, counters.split(_SEPARATOR), int(revision))
 
-        async def attempt() -> None:
+    async def refresh(self, organization_id: str, payer: str, ids: Collection[str], at_least: int = 0) -> bool:
+        """Bring the shares of a wallet that was left to the one that pays now. False where it has them.
+
+        Raises `UnavailableError` where the wallet that was left cannot be read at this revision, or this host does not
+        know yet who pays.
+        """
+        wanted = Wanted(counters=frozenset(ids), members=frozenset({organization_id}))
+
+        async def attempt() -> bool:
             left = await self._wallets.read(payer, wanted)
-            if left.wallet.head.revision < int(revision):
+            if left.wallet.head.revision < at_least:
                 raise UnavailableError("The wallet that was left cannot be read yet as it was changed")
-            stored = await self._wallets.read(target, wanted)
+            member = left.wallet.members.get(organization_id)
+            if member is None or member.state != "left":
+                return False  # it has come back, and counts there itself
+            stored = await self._present_wallet(organization_id, payer, member.since, wanted)
             wallet = stored.wallet.copy()
+            left_at = (await self._left(wallet, organization_id)).get(payer, 0)
             for id_ in ids:
-                wallet.counters |= _with_share(wallet.counters.get(id_), left, id_)
-            if any(wallet.counters.get(id_) is not stored.wallet.counters.get(id_) for id_ in ids):
+                wallet.counters |= _with_share(wallet.counters.get(id_), left, id_, left_at)
+            is_changed = any(wallet.counters.get(id_) is not stored.wallet.counters.get(id_) for id_ in ids)
+            if is_changed:
                 wallet.finish()
                 await self._wallets.commit(stored, wallet)
+            return is_changed
 
-        await retry_lost_races(attempt, UnavailableError("The wallet is being changed by many at once"))
+        return await retry_lost_races(attempt, UnavailableError("The wallet is being changed by many at once"))
+
+    async def _present_wallet(self, organization_id: str, left: str, since: datetime, wanted: Wanted) -> StoredWallet:
+        """The wallet from which an organization spends that has left another one at that time.
+
+        A host may have an old record of the organization, or a clock that is behind. Raises `UnavailableError`.
+        """
+        for is_last in (False, True):
+            organization = await self._organizations.cached(organization_id, reload=is_last)
+            payer = organization.payer_at(max(self._clock.now(), since))
+            if payer == left:
+                continue
+            stored = await self._wallets.read(payer, wanted)
+            member = stored.wallet.members.get(organization_id)
+            if member is None or member.state == "joined":
+                return stored
+        raise UnavailableError("Who pays for the organization cannot be read yet")
+
+    async def _left(self, wallet: Wallet, organization_id: str) -> Mapping[str, int]:
+        """The wallets that an organization had left when it came to this one, with their revisions by then.
+
+        Members that joined before revisions were noted have none of them: there any share is new enough.
+        """
+        member = wallet.members.get(organization_id)
+        if member is None or member.state != "joined":
+            return {}
+        if member.left:
+            return member.left
+        organization = await self._organizations.cached(organization_id)
+        now = max(self._clock.now(), member.since)
+        return dict.fromkeys(_left_payers(organization, wallet.payer, now), 0)
+
+    async def _read_left(self, left: str, organization_id: str, left_at: int, wanted: Wanted) -> StoredWallet:
+        """Raises `StaleEtagError` where the read is older than the end of what was admitted there."""
+        asked = Wanted(
+            counters=wanted.counters, counted_usage=wanted.counted_usage, members=frozenset({organization_id})
+        )
+        stored = await self._wallets.read(left, asked)
+        member = stored.wallet.members.get(organization_id)
+        if member is None or member.state != "left" or stored.wallet.head.revision < left_at:
+            raise StaleEtagError("That the organization has left a wallet cannot be read yet")
+        return stored
 
 
-def _with_share(counter: Counter | None, left: StoredWallet, id_: str) -> dict[str, Counter]:
+def _with_share(counter: Counter | None, left: StoredWallet, id_: str, left_at: int) -> dict[str, Counter]:
     """The counter with the share of a wallet that was left; empty where neither has it."""
     theirs = left.wallet.counters.get(id_)
     if counter is None and theirs is None:
@@ -102,7 +155,7 @@ def _with_share(counter: Counter | None, left: StoredWallet, id_: str) -> dict[s
     if counter is None and theirs is not None:
         counter = new_counter(theirs.scope, theirs.organization_id, theirs.reference)
     assert counter is not None  # noqa: S101  narrows
-    return {id_: counter.with_share(left.wallet.payer, left.wallet.head.revision, theirs)}
+    return {id_: counter.with_share(left.wallet.payer, left.wallet.head.revision, theirs, left_at)}
 
 
 def _left_payers(organization: Organization, payer: str, now: datetime) -> Sequence[str]:

@@ -76,6 +76,9 @@ class DepartmentLimits:
             paid = await self._paying.wallet_of(organization_id)
             stored = await self._wallets.read(paid.payer, _wanted(organization_id, department_id))
             stored.wallet.check_member(organization_id)
+            await self._paying.shares.complete(
+                stored.wallet, organization_id, [counter_id("department", organization_id, department_id)]
+            )
             before = _limits_in(stored.wallet, organization_id, department_id)
             if if_match not in (None, _etag_of(before)):
                 raise PreconditionFailedError("The limits have changed since they were read")

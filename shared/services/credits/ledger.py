@@ -13,14 +13,11 @@ from datetime import datetime, timedelta
 
 from cachetools import LRUCache
 
-from shared.domain.credits.accounts import LEASED, RESERVED, balance
 from shared.domain.credits.alerts import raise_alerts
 from shared.domain.credits.commands import AnyCommand, ExpireHold, ExpireLease, Reserve, TakeLease, sign_up_bonus
 from shared.domain.credits.deciding import bring_up_to, decide
 from shared.domain.credits.granting import expired_grants
 from shared.domain.credits.head import HEAD_ID
-from shared.domain.credits.holds import Hold
-from shared.domain.credits.leases import Lease
 from shared.domain.credits.members import PayerChangedError
 from shared.domain.credits.returns import LostPinError
 from shared.domain.credits.top_ups import ask_for_top_up
@@ -33,13 +30,12 @@ from shared.domain.kernel.errors import (
     ValidationError,
     WrongClockError,
 )
-from shared.domain.kernel.histories import History
-from shared.domain.periods.periods import Calendar
 from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock, StoreTime
 from shared.ports.wallets import StoredWallet, Wallets
 from shared.services.credits.counter_shares import CounterShares
 from shared.services.credits.credit_alerts import CreditAlerts
+from shared.services.credits.expiries import all_of, expiry_of, held_in_left_wallets, may_have_due
 from shared.services.credits.first_answers import is_answered_before
 from shared.services.credits.later_parts import LaterParts
 from shared.services.credits.payment_news import PaymentNews
@@ -124,11 +120,11 @@ class Ledger:
         now = self._clock.now()
         holds = await self._wallets.due_holds(payer, now)
         leases = await self._wallets.due_leases(payer, now)
-        due_now: list[Hold | Lease] = [*holds, *leases]
+        due_now = all_of(holds, leases)
         for due in due_now:
             organization_id = due.context.organization_id
             calendars = (await self._organizations.cached(organization_id)).calendars
-            command = _expiry_of(due, organization_id, calendars)
+            command = expiry_of(due, organization_id, calendars)
             await self._expire(payer, command)
             if not within_command:
                 await self._follow_up(payer, command)
@@ -190,7 +186,7 @@ class Ledger:
             if not wallet.transfers:
                 self._known.pop(payer, None)  # a miss may be a stale read
                 return True
-            if _may_have_due(wallet) and await self.expire_due(payer, within_command=True):
+            if await self._frees_due(payer, wallet):
                 return False
             beside = [] if self._alerts is None else list(self._alerts.beside(wallet))
             entries = self._entries(stored, wallet, told)
@@ -207,6 +203,23 @@ class Ledger:
             following = next(id_ for id_ in (each.command.transaction_id for each in pack) if id_ in answers)
             self._following[following] = [entry.id for entry in entries]
         return True
+
+    async def _frees_due(self, payer: str, wallet: Wallet) -> bool:
+        """Resolve what is due before a refusal stands, also what counts here and lies in wallets that were left.
+
+        Whether that has changed something: then the commands are decided anew.
+        """
+        if may_have_due(wallet) and await self.expire_due(payer, within_command=True):
+            return True
+        is_freed = False
+        for organization_id, left, ids in held_in_left_wallets(wallet):
+            await self.expire_due(left, within_command=True)
+            known = self._known.get(left)
+            at_least = 0 if known is None else known.wallet.head.revision
+            is_freed |= await self.shares.refresh(organization_id, left, ids, at_least)
+        if is_freed:
+            self._known.pop(payer, None)
+        return is_freed
 
     async def _expire_some(self, payer: str, stored: StoredWallet, now: datetime) -> None:
         """Grants whose time is over, where they are too many for the batch of a command."""
@@ -229,9 +242,7 @@ class Ledger:
         if not stored.wallet.head.sequence:
             stored.wallet.sign_up_bonus = (await self._organizations.cached(payer)).sign_up_bonus
         for organization_id, ids in counters_admitted_by(commands).items():
-            member, counters = stored.wallet.members.get(organization_id), stored.wallet.counters
-            if member is not None and member.state == "joined":
-                counters |= await self.shares.complete(payer, organization_id, counters, ids)
+            await self.shares.complete(stored.wallet, organization_id, ids)
         return stored
 
     def _decide(
@@ -314,24 +325,6 @@ class Ledger:
 
 def _open(pack: Sequence[Waiting]) -> list[Waiting]:
     return [waiting for waiting in pack if not waiting.done.done()]
-
-
-def _may_have_due(wallet: Wallet) -> bool:
-    """Whether a command was refused while credits are set aside: what is beyond its time comes back first."""
-    return any(
-        transfer.refusal is not None
-        and transfer.refusal.code in ("insufficient_credits", "limit_exceeded")
-        and any(balance(wallet.balances(transfer.credit_kind), account) for account in (RESERVED, LEASED))
-        for transfer in wallet.transfers
-    )
-
-
-def _expiry_of(due: Hold | Lease, organization_id: str, calendars: History[Calendar]) -> ExpireHold | ExpireLease:
-    if isinstance(due, Hold):
-        key = f"hold_expiry:{due.id}"
-        return ExpireHold(organization_id=organization_id, key=key, by_system=True, hold_id=due.id, calendars=calendars)
-    key = f"lease_expiry:{due.id}"
-    return ExpireLease(organization_id=organization_id, key=key, by_system=True, lease_id=due.id, calendars=calendars)
 
 
 def _too_large() -> ValidationError:

@@ -63,17 +63,22 @@ class MeteredCounting:
         return now if oldest is None else min(oldest, now)
 
     async def _count(self, organization_id: str, shard: str, sums: MeteredSums) -> None:
+        counted = counted_id(shard, sums.context)
         wanted = Wanted(
             counters=frozenset(sums.context.counter_ids()),
             members=frozenset({organization_id}),
-            counted_usage=frozenset({counted_id(shard, sums.context)}),
+            counted_usage=frozenset({counted}),
         )
 
         async def attempt() -> None:
             paid = await self._paying.wallet_of(organization_id)
             stored = await self._wallets.read(paid.payer, wanted)
             stored.wallet.check_member(organization_id)
+            await self._paying.shares.complete(stored.wallet, organization_id, wanted.counters)
+            newest = await self._paying.shares.newest_usage(stored.wallet, organization_id, counted)
             wallet = stored.wallet.copy()
+            if newest is not None:
+                wallet.counted_usage[counted] = newest
             now = self._clock.now()
             if count_usage(wallet, shard, sums, now):
                 payer = await self._paying.organization(paid.payer)

@@ -1,6 +1,6 @@
 """Paying: in which wallet a command of an organization is done, and how an organization moves to another one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,7 +29,8 @@ from shared.domain.tenancy.organizations import Organization
 from shared.ports.clock import Clock
 from shared.ports.wallets import Wallets, Wanted
 from shared.services.credits.first_answers import first_answer
-from shared.services.credits.ledger import Ledger
+from shared.services.credits.ledger import LARGEST_CLOCK_DIFFERENCE, Ledger
+from shared.services.credits.wanted import wanted_by
 from shared.services.periods.periods import Periods
 from shared.services.storage import retry_lost_races
 from shared.services.tenancy.organizations import Organizations
@@ -51,6 +52,8 @@ class Paid:
     organization: Organization
     payer: str
     since: datetime
+    until: datetime | None
+    """When another one begins to; None where none is known to."""
     earlier: Mapping[str, datetime]
     """Who paid before, the last one first, and until when."""
 
@@ -70,6 +73,7 @@ class Paying:
         self._clock = clock
         self._organizations = organizations
         self._periods = periods
+        self.shares = ledger.shares
 
     async def now(self, organization_id: str, not_before: datetime | None = None) -> Paid:
         """Who pays at present. The period is created, so that no payer that is set later begins within it.
@@ -98,8 +102,12 @@ class Paying:
         return await self._organizations.cached(payer)
 
     async def payers(self, organization_id: str) -> Sequence[str]:
-        """Who pays at present, and who paid before. Changes nothing."""
-        paid = _paid(await self._organizations.cached(organization_id), self._clock.now())
+        """Who pays at present, and who paid before. Changes nothing.
+
+        Other hosts may have another time: whoever pays within the next minute is the first.
+        """
+        instant = self._clock.now() + LARGEST_CLOCK_DIFFERENCE
+        paid = _paid(await self._organizations.cached(organization_id), instant)
         return (paid.payer, *paid.earlier)
 
     async def read(self, organization_id: str, wanted: Wanted) -> tuple[Organization, Wallet]:
@@ -111,11 +119,16 @@ class Paying:
             wallet = (await self._wallets.read(payer, wanted)).wallet
             with suppress(PayerChangedError):
                 wallet.check_member(organization_id)
-                wallet.counters |= await self._ledger.shares.complete(
-                    payer, organization_id, wallet.counters, wanted.counters
-                )
+                await self.complete(wallet, organization_id, wanted.counters)
                 return organization, wallet
         return organization, wallet
+
+    async def complete(self, wallet: Wallet, organization_id: str, counters: Collection[str]) -> None:
+        """As `CounterShares.complete`; raises `UnavailableError` where reads stay too stale."""
+        await retry_lost_races(
+            lambda: self.shares.complete(wallet, organization_id, counters),
+            UnavailableError("The wallet that was left cannot be read yet"),
+        )
 
     async def wallet_of(self, organization_id: str) -> Paid:
         """Who pays at present, where the organization has moved to."""
@@ -140,24 +153,45 @@ class Paying:
 
     async def run_where_it_was_made(self, command: Continues) -> Transfer:
         """What comes of a command on something that was made before, in its wallet. Raises as `Ledger.run`."""
-        payer, *earlier = await self.payers(command.organization_id)
-        for earlier_payer in earlier:
+        paid = await self.now(command.organization_id)
+        upcoming = _paid(paid.organization, self._clock.now() + LARGEST_CLOCK_DIFFERENCE).payer
+        payers = list(dict.fromkeys((upcoming, paid.payer, *paid.earlier)))
+        first, *others = await self._likeliest_first(payers, command)
+        for payer in others:
             with suppress(NotFoundError):
-                return await self._ledger.run(earlier_payer, command)
+                return await self._continue(first, command)
+            first = payer
+        return await self._continue(first, command)
+
+    async def _likeliest_first(self, payers: Sequence[str], command: Continues) -> Sequence[str]:
+        """The wallet that knows the key before the one that has what the command names; others follow.
+
+        A read may be stale, so none is left out.
+        """
+        if len(payers) == 1:
+            return payers
+        likely: dict[str, int] = {}
+        for payer in payers:
+            stored = await self._wallets.read(payer, wanted_by([command]))
+            has_it = stored.wallet.holds or stored.wallet.leases or stored.transactions
+            likely[payer] = 0 if command.transaction_id in stored.transactions else 1 if has_it else 2
+        return sorted(payers, key=lambda payer: likely[payer])
+
+    async def _continue(self, payer: str, command: Continues) -> Transfer:
         if isinstance(command, ExtendLease):
             overdraft = (await self._organizations.cached(payer)).settings.overdraft
             command = replace(command, overdraft=overdraft)
         return await self._ledger.run(payer, command)
 
     async def _as_payer_allows(self, paid: Paid, command: Spends) -> Spends:
-        """How far below zero the payer lets its wallet fall, and what one credit of the kind is worth now.
+        """How far below zero the payer lets its wallet fall, how long it pays, and what a credit is worth now.
 
         Only the default kind may fall, as callers can name kinds.
         """
         payer = await self._organizations.cached(paid.payer)
         value = payer.credit_value_at(self._clock.now(), command.credit_kind)
         overdraft = payer.settings.overdraft if command.credit_kind == DEFAULT_KIND else ZERO
-        return replace(command, overdraft=overdraft, credit_value=value)
+        return replace(command, overdraft=overdraft, credit_value=value, paid_until=paid.until)
 
     async def _answered_earlier(self, paid: Paid, command: Spends) -> Transfer | None:
         """The first answer of a key that was used before the change. Raises `IdempotencyConflictError`.
@@ -189,40 +223,46 @@ class Paying:
         payers = [(entry.value or organization.id, entry.effective_from) for entry in entries]
         first, since = payers[0]
         if first != organization.id:
-            await self._join(first, organization.id, since, ())
+            await self._join(first, Member(organization.id, "joined", since), ())
+        revisions: dict[str, int] = {}
         for (previous, _), (payer, since) in pairwise(payers):
             if since <= paid.since:
-                budgets = await self._leave(previous, organization.id, since)
-                await self._join(payer, organization.id, since, budgets)
+                budgets, revisions[previous] = await self._leave(previous, organization.id, since)
+                left = {each: revision for each, revision in revisions.items() if each != payer}
+                await self._join(payer, Member(organization.id, "joined", since, left), budgets)
 
     async def _has_joined(self, payer: str, organization_id: str, since: datetime) -> bool:
         stored = await self._wallets.read(payer, Wanted(members=frozenset({organization_id})))
         member = stored.wallet.members.get(organization_id)
         return member is not None and member.since >= since
 
-    async def _leave(self, payer: str, organization_id: str, since: datetime) -> tuple[Budget, ...]:
-        """The organization's own budgets, once nothing more is admitted in the wallet."""
+    async def _leave(self, payer: str, organization_id: str, since: datetime) -> tuple[tuple[Budget, ...], int]:
+        """The organization's own budgets once nothing more is admitted in the wallet, and its revision by then."""
 
-        async def attempt() -> tuple[Budget, ...]:
+        async def attempt() -> tuple[tuple[Budget, ...], int]:
             stored = await self._wallets.read(payer, Wanted(members=frozenset({organization_id})))
             member = stored.wallet.members.get(organization_id)
+            revision = stored.wallet.head.revision
             if member is None or member.since < since:
                 wallet = stored.wallet.copy()
                 wallet.members[organization_id] = Member(organization_id, "left", since)
                 wallet.finish()
-                await self._wallets.commit(stored, wallet)
-            return tuple(each for each in stored.wallet.budgets if each.organization_id == organization_id)
+                revision = (await self._wallets.commit(stored, wallet)).wallet.head.revision
+            own = tuple(each for each in stored.wallet.budgets if each.organization_id == organization_id)
+            return own, revision
 
         return await retry_lost_races(attempt, _changing())
 
-    async def _join(self, payer: str, organization_id: str, since: datetime, budgets: tuple[Budget, ...]) -> None:
+    async def _join(self, payer: str, joining: Member, budgets: tuple[Budget, ...]) -> None:
+        organization_id = joining.organization_id
+
         async def attempt() -> None:
             stored = await self._wallets.read(payer, Wanted(members=frozenset({organization_id})))
             member = stored.wallet.members.get(organization_id)
-            if member is not None and member.since >= since:
+            if member is not None and member.since >= joining.since:
                 return
             wallet = stored.wallet.copy()
-            wallet.members[organization_id] = Member(organization_id, "joined", since)
+            wallet.members[organization_id] = joining
             others = tuple(each for each in wallet.budgets if each.organization_id != organization_id)
             if len(others) + len(budgets) > MAXIMUM_BUDGETS:
                 raise ConflictError(
@@ -246,7 +286,9 @@ def _paid(organization: Organization, instant: datetime) -> Paid:
     for payer, until in reversed(left):
         if payer != payers[-1]:
             earlier.setdefault(payer, until)
-    return Paid(organization, payers[-1], entries[-1].effective_from, earlier)
+    following = organization.payers.entries[index + 1 : index + 2]
+    paid_until = following[0].effective_from if following else None
+    return Paid(organization, payers[-1], entries[-1].effective_from, paid_until, earlier)
 
 
 def _changing() -> UnavailableError:

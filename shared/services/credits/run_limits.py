@@ -38,6 +38,7 @@ class RunLimits:
                 )
             stored = await self._wallets.read(paid.payer, wanted)
             stored.wallet.check_member(organization_id)
+            await self._paying.shares.complete(stored.wallet, organization_id, wanted.counters)
             counted = stored.wallet.counters.get(counter) or new_counter("run", organization_id, run)
             if any((each.run_id, each.limit, each.unit) == (run_id, limit, unit) for each in counted.limits):
                 return
@@ -57,6 +58,8 @@ class RunLimits:
         async def attempt() -> None:
             paid = await self._paying.wallet_of(organization_id)
             stored = await self._wallets.read(paid.payer, wanted)
+            stored.wallet.check_member(organization_id)
+            await self._paying.shares.complete(stored.wallet, organization_id, wanted.counters)
             counted = stored.wallet.counters.get(counter)
             if counted is None or not any(limit.run_id == run_id for limit in counted.limits):
                 return

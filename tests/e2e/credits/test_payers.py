@@ -95,3 +95,17 @@ async def test_who_cannot_pay(xyra: Xyra) -> None:
     path = f"organizations/{child.id}/payer"
     (await child.key.send("PUT", path, {"payer_id": None})).problem(403, "forbidden")
     assert (await change(child, None)).expect(200)["payer_id"] is None
+
+
+async def test_a_child_sees_no_more_than_its_own_budget_leaves(xyra: Xyra) -> None:
+    parent, child = [await xyra.organization() for _ in range(2)]
+    await given(parent, "50")
+    (await change(child, parent.slug)).expect(200)
+    assert (await child.key.get("credits/balance"))["available"] == "50"
+    budget = {"scope": "organization", "window": "month", "limit": "12", "unit": "credits", "enforcement": "hard"}
+    (await child.key.send("PUT", "budgets/own", budget)).expect(201)
+    assert (await child.key.get("credits/balance"))["available"] == "12"
+    assert (await use(child.key, "2")).expect(200)["available"] == "48"
+    assert (await child.key.get("credits/balance"))["available"] == "10"
+    (await use(child.key, "10.5")).problem(403, "limit_exceeded")
+    assert (await parent.key.get("credits/balance"))["available"] == "48"

@@ -146,6 +146,7 @@ PATHS = (
     DeclaredPath("change the payer", payers.ChangePayer, ("put_payer",)),
     DeclaredPath("move to another payer", payers.MoveToPayer),
     DeclaredPath("capture after a change of payer", payers.CaptureAfterTheChange),
+    DeclaredPath("count usage after a change of payer", payers.CountUsageAfterTheChange),
     DeclaredPath("draw usage", prepaid.DrawUsage),
     DeclaredPath("close draws", prepaid.CloseDraws),
     DeclaredPath("lower draws", prepaid.LowerDraws),

@@ -9,15 +9,17 @@ from shared.domain.credits.grants import Terms
 from shared.domain.credits.windows import ONCE
 from shared.domain.kernel.ids import named_id
 from shared.ports.wallets import Wanted
+from shared.services.credits.budgets import BudgetDraft
 from shared.services.credits.spending import Caller
 from shared.services.tenancy.departments import DepartmentDraft
 from shared.services.tenancy.organizations import OrganizationDraft
-from tests.doubles.worlds.invoiced_organization import ORGANIZATION
+from tests.doubles.fakes.memory_queue import MemoryQueue
+from tests.doubles.worlds.invoiced_organization import AGENT, ORGANIZATION, delivered, reported
 from tests.faults.in_turn.credits import DEPARTMENT, KIND, OF_DEPARTMENT, PRINCIPAL, CreditPath, Wallet
 from tests.faults.in_turn.path import Result
 
 PARENT = named_id("org", "parent")
-APRIL, IN_APRIL = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 2, tzinfo=UTC)
+APRIL, IN_APRIL, IN_MAY = (datetime(2026, *day, tzinfo=UTC) for day in ((4, 1), (4, 2), (5, 2)))
 
 
 class ChangePayer(CreditPath):
@@ -91,3 +93,37 @@ class CaptureAfterTheChange(ChangePayer):
         counted = wallet.counters[counter].spending(KIND, ONCE)
         assert (counted.spent, counted.held) == (30 + 4 + 5, 0)
         return result
+
+
+class CountUsageAfterTheChange(ChangePayer):
+    """Usage of before was counted in the wallet that was left; what comes later counts in the payer's, each once."""
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        host = self.scene.host()
+        for organization_id in (ORGANIZATION, PARENT):
+            await host.organizations.update(organization_id, {"credit_value": Decimal("0.5")}, None)
+        self.scene.clock.set(IN_APRIL)  # the value holds from the first period on that there is not yet
+        draft = BudgetDraft("agent", AGENT, "once", Decimal(30), "credits", KIND, "hard", ())
+        await self.scene.host().credits.budgets.put(ORGANIZATION, "budget", draft, None)
+        await self.meter(self.scene.host(), "before", 1)
+        await self.scene.host().payer_changes.put(ORGANIZATION, PARENT)
+        self.scene.clock.set(IN_MAY)
+
+    async def meter(self, host: Application, name: str, number: int) -> None:
+        queue = MemoryQueue()
+        events = [reported(f"{name} {index}", 4, self.scene.clock.now()) for index in range(number)]
+        await self.scene.host_with(self.scene.store, queue).events.accept(events, partial=False)
+        for message in queue.waiting["usage"]:
+            await host.metering.meter(delivered([message]))
+            self.scene.clock.move(timedelta(seconds=11))
+        await host.outbox.sweep()
+
+    async def walk(self, host: Application) -> None:
+        await self.meter(host, "after", 2)
+
+    async def result(self) -> Result:
+        await self.scene.drain()
+        status = await self.scene.host().credits.budgets.status(ORGANIZATION, "budget", None, None)
+        assert status.figures.metered == 3 * 4 / Decimal("0.5")
+        return await super().result()

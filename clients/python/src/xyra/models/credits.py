@@ -77,7 +77,7 @@ class BalanceAnswer(TypedDict):
     kind: str
     """The kind of credits."""
     available: str
-    """What can be spent; below zero in debt."""
+    """What can be spent; below zero in debt. Where another organization pays, no more than own budgets leave."""
     held: str
     """What is set aside: reserved and leased."""
     granted: str
